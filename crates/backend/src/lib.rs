@@ -1,0 +1,42 @@
+//! Backends by name: where tensors live and run.
+//!
+//! A backend plugin implements [`BackendConfig`] on the struct that `[backend]` is read into and hands out burn's
+//! compute device. In Alluvium a *device* is a participant of the stream, so burn's `Device` is called the *compute*.
+//!
+//! This crate holds the trait. It refuses to name a backend, and it never asks burn for its default device: that one
+//! depends on the enabled features and on the environment, and a configuration must not.
+
+use std::fmt::Debug;
+
+use burn::tensor::Device;
+
+pub use alluvium_registry as registry;
+pub use serde;
+pub use typetag;
+
+/// A backend that cannot be opened.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the backend \"{kind}\" cannot be opened: {cause}")]
+pub struct BackendError {
+    /// The backend's kind.
+    pub kind: String,
+    /// Why, and what would help.
+    pub cause: String,
+}
+
+/// The `[backend]` table: which backend, and its options.
+#[typetag::serde(tag = "kind")]
+pub trait BackendConfig: Debug + Send + Sync {
+    /// The compute device, without autodiff. Code that trains asks for `.autodiff()` itself.
+    ///
+    /// # Errors
+    /// [`BackendError`] when the hardware or its driver is not there.
+    fn open(&self) -> Result<Device, BackendError>;
+
+    /// Whether one tensor operation uses several cores of the host.
+    ///
+    /// Cells of a comparison that run side by side on such a backend are given one thread each.
+    fn runs_on_host(&self) -> bool {
+        true
+    }
+}

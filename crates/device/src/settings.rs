@@ -1,0 +1,81 @@
+//! How a device trains.
+
+use alluvium_model::{Schedule, SgdSettings};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The `[device]` table: how every device adapts the model to its task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeviceSettings {
+    /// How often the device goes through its training samples.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub epochs: usize,
+    /// Samples a gradient step.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub batch_size: usize,
+    /// The learning rate of stochastic gradient descent.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub learning_rate: f64,
+    /// The momentum; 0 for none.
+    #[schemars(range(min = 0.0, max = 0.9999))]
+    pub momentum: f64,
+    /// The L2 penalty on the weights; 0 for none.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub weight_decay: f64,
+    /// How the learning rate changes over the device's steps.
+    pub schedule: Schedule,
+    /// The largest norm of a step's gradients; larger ones are scaled down to it. Absent: no limit.
+    #[schemars(range(min = 1e-6, max = 1e6))]
+    pub gradient_clip: Option<f64>,
+    /// The fraction of its steps that the device really takes: a device that is called away early.
+    #[schemars(range(min = 0.0001, max = 1.0))]
+    pub budget: f64,
+}
+
+impl Default for DeviceSettings {
+    fn default() -> Self {
+        DeviceSettings {
+            epochs: 5,
+            batch_size: 32,
+            learning_rate: 0.01,
+            momentum: 0.9,
+            weight_decay: 0.0,
+            schedule: Schedule::Constant,
+            gradient_clip: None,
+            budget: 1.0,
+        }
+    }
+}
+
+impl DeviceSettings {
+    /// How many gradient steps a device with so many samples takes; at least one.
+    pub fn steps(&self, samples: usize) -> usize {
+        let all = self.epochs * samples.div_ceil(self.batch_size);
+        ((all as f64 * self.budget).ceil() as usize).clamp(1, all.max(1))
+    }
+
+    /// The settings of the gradient step.
+    pub fn sgd(&self) -> SgdSettings {
+        SgdSettings {
+            learning_rate: self.learning_rate,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            gradient_clip: self.gradient_clip,
+            schedule: self.schedule,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_follow_epochs_batches_and_budget() {
+        let settings = DeviceSettings { epochs: 3, batch_size: 32, ..Default::default() };
+        assert_eq!(settings.steps(65), 9); // 3 batches an epoch
+        assert_eq!(DeviceSettings { budget: 0.5, ..settings.clone() }.steps(65), 5);
+        assert_eq!(DeviceSettings { budget: 0.0001, ..settings }.steps(65), 1);
+    }
+}

@@ -1,0 +1,194 @@
+//! The backbone φ: what a plugin author implements, and the erased form that the workbench handles.
+
+use std::any::type_name;
+use std::fmt::{self, Debug};
+
+use burn::module::{Flag, Module, ModuleMapper, Param};
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Gradients, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::{ModelError, Parameters, SetParameters, Weights};
+
+/// The shape of one input: `[channels, height, width]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "[usize; 3]", into = "[usize; 3]")]
+pub struct InputShape {
+    /// Colour channels.
+    pub channels: usize,
+    /// Rows, in pixels.
+    pub height: usize,
+    /// Columns, in pixels.
+    pub width: usize,
+}
+
+impl InputShape {
+    /// How many values one input has.
+    pub fn values(self) -> usize {
+        self.channels * self.height * self.width
+    }
+}
+
+impl From<[usize; 3]> for InputShape {
+    fn from([channels, height, width]: [usize; 3]) -> Self {
+        InputShape { channels, height, width }
+    }
+}
+
+impl From<InputShape> for [usize; 3] {
+    fn from(shape: InputShape) -> Self {
+        [shape.channels, shape.height, shape.width]
+    }
+}
+
+impl fmt::Display for InputShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}×{}×{}", self.channels, self.height, self.width)
+    }
+}
+
+/// The `[backbone]` table: which backbone, and its options.
+#[typetag::serde(tag = "kind")]
+pub trait BackboneConfig: Debug + Send + Sync {
+    /// Builds the backbone for inputs of one shape. Its weights are of no importance: they are always replaced, by a
+    /// stored model's or by [`initial_weights`](crate::initial_weights).
+    ///
+    /// # Errors
+    /// [`ModelError::Backbone`] when the options and the input shape do not go together.
+    fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError>;
+}
+
+/// A backbone of a type that is not known.
+pub type BoxedBackbone = Box<dyn DynBackbone>;
+
+/// A feature extractor: implement it on a burn module, and the module is a backbone.
+///
+/// ```
+/// use alluvium_model::Backbone;
+/// use burn::module::Module;
+/// use burn::nn::Linear;
+/// use burn::tensor::{activation::relu, Tensor};
+///
+/// #[derive(Module, Debug)]
+/// struct OneLayer {
+///     layer: Linear,
+/// }
+///
+/// impl Backbone for OneLayer {
+///     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+///         relu(self.layer.forward(inputs.flatten(1, 3)))
+///     }
+///
+///     fn latent_size(&self) -> usize {
+///         self.layer.weight.dims()[1]
+///     }
+/// }
+/// ```
+pub trait Backbone: Module + Sync + 'static {
+    /// The latents h = φ(x): `[batch, channels, height, width]` → `[batch, latent size]`.
+    fn forward(&self, inputs: Tensor<4>) -> Tensor<2>;
+
+    /// The size d of a latent.
+    fn latent_size(&self) -> usize;
+
+    /// The layers whose outputs may be distilled, as name and size, from first to last.
+    ///
+    /// The last one is the latent. A convolutional layer's output counts averaged over its pixels.
+    fn layers(&self) -> Vec<(String, usize)> {
+        vec![("latent".to_owned(), self.latent_size())]
+    }
+
+    /// The outputs of all [`layers`](Self::layers), in their order, each `[batch, size]`.
+    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+        vec![self.forward(inputs)]
+    }
+}
+
+/// A backbone whose type is not known: burn's `Module` is not object-safe, this is.
+///
+/// Implemented for every [`Backbone`]; nobody implements it by hand.
+pub trait DynBackbone: Debug + Send + Sync {
+    /// See [`Backbone::forward`].
+    fn forward(&self, inputs: Tensor<4>) -> Tensor<2>;
+    /// See [`Backbone::latent_size`].
+    fn latent_size(&self) -> usize;
+    /// See [`Backbone::layers`].
+    fn layers(&self) -> Vec<(String, usize)>;
+    /// See [`Backbone::forward_layers`].
+    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>>;
+    /// See [`Parameters::parameters`].
+    fn parameters(&self) -> Weights;
+    /// See [`SetParameters::with_parameters`].
+    ///
+    /// # Errors
+    /// When a tensor is missing, unknown, or has another shape.
+    fn set_parameters(&mut self, weights: &Weights) -> Result<(), ModelError>;
+    /// Stops everything that behaves differently in training (batch statistics, dropout); gradients stay.
+    fn freeze_training_behaviour(&mut self);
+    /// Takes this backbone's gradients out of `gradients`.
+    fn take_gradients(&self, gradients: &mut Gradients) -> GradientsParams;
+    /// The sum of the squares of some of this backbone's gradients, `[1]`.
+    fn squared_norm(&self, gradients: &GradientsParams) -> Option<Tensor<1>>;
+    /// Multiplies this backbone's gradients by `factor`, `[1]`.
+    fn scale(&self, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams;
+    /// One step of the optimiser.
+    fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams);
+}
+
+impl<M: Backbone> DynBackbone for M {
+    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+        Backbone::forward(self, inputs)
+    }
+
+    fn latent_size(&self) -> usize {
+        Backbone::latent_size(self)
+    }
+
+    fn layers(&self) -> Vec<(String, usize)> {
+        Backbone::layers(self)
+    }
+
+    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+        let outputs = Backbone::forward_layers(self, inputs);
+        debug_assert_eq!(outputs.len(), Backbone::layers(self).len(), "layers of {}", type_name::<M>());
+        outputs
+    }
+
+    fn parameters(&self) -> Weights {
+        Parameters::parameters(self)
+    }
+
+    fn set_parameters(&mut self, weights: &Weights) -> Result<(), ModelError> {
+        *self = self.clone().with_parameters(weights)?;
+        Ok(())
+    }
+
+    fn freeze_training_behaviour(&mut self) {
+        *self = self.clone().map(&mut StopFlags);
+    }
+
+    fn take_gradients(&self, gradients: &mut Gradients) -> GradientsParams {
+        GradientsParams::from_module(gradients, self)
+    }
+
+    fn squared_norm(&self, gradients: &GradientsParams) -> Option<Tensor<1>> {
+        crate::optimise::squared_norm(self, gradients)
+    }
+
+    fn scale(&self, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams {
+        crate::optimise::scale(self, gradients, factor)
+    }
+
+    fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams) {
+        *self = optimiser.step(learning_rate, self.clone(), gradients);
+    }
+}
+
+/// Turns every training flag off and leaves the parameters alone.
+struct StopFlags;
+
+impl ModuleMapper for StopFlags {
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+        flag.with_value(false)
+    }
+}

@@ -1,0 +1,58 @@
+//! What can be wrong with a model.
+
+/// A model that cannot be built, read or combined. Every message names the tensor or the head.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// A tensor that the model needs is not in the weights.
+    #[error("the weights lack the tensor `{name}`, which the model needs with shape {expected:?}")]
+    Missing {
+        /// The tensor's name.
+        name: String,
+        /// The shape that the model needs.
+        expected: Vec<usize>,
+    },
+    /// A tensor has another shape than the model needs.
+    #[error("the tensor `{name}` has shape {found:?}, but {expected:?} is needed")]
+    Shape {
+        /// The tensor's name.
+        name: String,
+        /// The shape in the weights.
+        found: Vec<usize>,
+        /// The shape that is needed.
+        expected: Vec<usize>,
+    },
+    /// The weights hold a tensor that the model has no place for.
+    #[error("the model has no tensor `{name}`, which the weights hold")]
+    Unknown {
+        /// The tensor's name.
+        name: String,
+    },
+    /// A tensor holds NaN or an infinity.
+    #[error("the tensor `{name}` holds a value that is not finite ({value})")]
+    NotFinite {
+        /// The tensor's name.
+        name: String,
+        /// The offending value, as text.
+        value: String,
+    },
+    /// Two models that should be combined do not have the same backbone.
+    #[error("the models cannot be combined: {reason}")]
+    Incompatible {
+        /// What differs.
+        reason: String,
+    },
+    /// A backbone cannot work with its options or inputs.
+    #[error("the backbone \"{kind}\" cannot be built: {reason}")]
+    Backbone {
+        /// The backbone's kind.
+        kind: String,
+        /// Why not, and what is accepted.
+        reason: String,
+    },
+    /// Bytes that are not a stored model.
+    #[error("not a stored model: {reason}")]
+    Format {
+        /// What is wrong with them.
+        reason: String,
+    },
+}

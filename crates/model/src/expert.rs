@@ -1,0 +1,83 @@
+//! The expert: the model that a device sends back, with its manifest.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, HeadSpec, ModelError, ModelState};
+
+/// What a device says of the model it sends back. It says nothing of its data but how many samples there were.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The number of the device's task in the stream, from 0.
+    pub task: usize,
+    /// The task's name.
+    pub task_name: String,
+    /// How many training samples the device has.
+    pub samples: usize,
+    /// How many gradient steps it took.
+    pub steps: usize,
+    /// The digest of the central model that it started from.
+    pub parent: Digest,
+    /// The digest of the weights that it sends.
+    pub digest: Digest,
+}
+
+/// The model that a device sends back: backbone, the head of its own task, and the manifest.
+#[derive(Debug, Clone)]
+pub struct Expert {
+    /// The adapted model; its only head is that of the device's task.
+    pub model: ModelState,
+    /// What the device says of it.
+    pub manifest: Manifest,
+}
+
+const MANIFEST: &str = "alluvium.manifest";
+
+impl Expert {
+    /// The head of the device's task.
+    ///
+    /// # Panics
+    /// When the model has no head: [`Expert::new`] refuses such a model.
+    pub fn head(&self) -> &HeadSpec {
+        &self.model.heads[0]
+    }
+
+    /// An expert whose manifest agrees with its weights.
+    ///
+    /// # Errors
+    /// [`ModelError::Incompatible`] unless the model has exactly one head and the digest is that of its weights.
+    pub fn new(model: ModelState, manifest: Manifest) -> Result<Self, ModelError> {
+        let reason = if model.heads.len() != 1 {
+            format!("an expert has one head, this one has {}", model.heads.len())
+        } else if model.digest() != manifest.digest {
+            format!("the manifest of \"{}\" states another digest than its weights have", manifest.task_name)
+        } else {
+            return Ok(Expert { model, manifest });
+        };
+        Err(ModelError::Incompatible { reason })
+    }
+
+    /// The expert as a safetensors file: what the device sends.
+    ///
+    /// # Errors
+    /// [`ModelError::Format`] when it cannot be written.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ModelError> {
+        let manifest = serde_json::to_string(&self.manifest);
+        let manifest = manifest.map_err(|error| ModelError::Format { reason: error.to_string() })?;
+        self.model.to_bytes_with(BTreeMap::from([(MANIFEST.to_owned(), manifest)]))
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    ///
+    /// # Errors
+    /// When the bytes are no expert, a weight is not finite, or the manifest contradicts the weights.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        let (model, metadata) = ModelState::from_bytes_with(bytes)?;
+        let missing = || ModelError::Format { reason: format!("the metadata lack the key `{MANIFEST}`") };
+        let manifest = serde_json::from_str(metadata.get(MANIFEST).ok_or_else(missing)?);
+        let manifest = manifest
+            .map_err(|error| ModelError::Format { reason: format!("the metadata's key `{MANIFEST}`: {error}") })?;
+        Expert::new(model, manifest)
+    }
+}

@@ -1,0 +1,36 @@
+//! Models: a backbone, one head a task, and both as plain data.
+//!
+//! A model exists in two forms. [`ModelState`] is plain data (architecture, heads, named weights): it is what crosses
+//! between centre and devices, what is stored, hashed and averaged. [`Model`] is the same thing on a compute device:
+//! it runs and it learns. Plugins bring backbones: they implement the typed [`Backbone`] on their burn module, a blanket
+//! implementation gives the erased [`DynBackbone`], and a [`BackboneConfig`] builds one by name.
+//!
+//! This crate holds models, their weights and the gradient step. It refuses to hold data, losses, tasks' samples,
+//! and every concrete backbone.
+
+mod backbone;
+mod error;
+mod expert;
+mod initial;
+mod model;
+mod optimise;
+mod parameters;
+mod progress;
+mod seed;
+mod state;
+mod weights;
+
+pub use alluvium_registry as registry;
+pub use backbone::{Backbone, BackboneConfig, BoxedBackbone, DynBackbone, InputShape};
+pub use error::ModelError;
+pub use expert::{Expert, Manifest};
+pub use initial::{initial_linear, initial_weights};
+pub use model::{Head, Model};
+pub use optimise::{Optimiser, Schedule, SgdSettings};
+pub use parameters::{Parameters, SetParameters};
+pub use progress::{Progress, Silent};
+pub use seed::{Random, Seed};
+pub use serde;
+pub use state::{BACKBONE, HeadSpec, ModelState};
+pub use typetag;
+pub use weights::{Digest, Values, Weights};

@@ -1,0 +1,121 @@
+//! A model on a compute device: it runs and it learns.
+
+use std::sync::Arc;
+
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::{Device, Tensor};
+
+use crate::{
+    BACKBONE, BackboneConfig, DynBackbone, HeadSpec, InputShape, ModelError, ModelState, Parameters, SetParameters,
+    Weights,
+};
+
+/// One head on a compute device.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// Its name and classes.
+    pub spec: HeadSpec,
+    /// The classifier: latents `[batch, latent size]` → logits `[batch, classes]`.
+    pub linear: Linear,
+}
+
+/// A model on a compute device: a backbone and its heads.
+///
+/// Built on an autodiff device it learns; built on a plain one it only runs.
+#[derive(Debug)]
+pub struct Model {
+    config: Arc<dyn BackboneConfig>,
+    input: InputShape,
+    pub(crate) backbone: Box<dyn DynBackbone>,
+    pub(crate) heads: Vec<Head>,
+}
+
+impl Model {
+    /// Brings a model onto a compute device.
+    ///
+    /// # Errors
+    /// When the backbone cannot be built, or the weights do not fit it; the message names the tensor.
+    pub fn load(state: &ModelState, compute: &Device) -> Result<Self, ModelError> {
+        let mut backbone = state.backbone.build(state.input, compute)?;
+        backbone.set_parameters(&state.backbone_weights())?;
+        let latent_size = backbone.latent_size();
+        let heads = state.heads.iter().map(|spec| {
+            let linear = LinearConfig::new(latent_size, spec.classes.len()).init(compute);
+            let linear = linear.with_parameters(&state.head_weights(spec)).map_err(|error| in_head(spec, error))?;
+            Ok(Head { spec: spec.clone(), linear })
+        });
+        let heads = heads.collect::<Result<_, ModelError>>()?;
+        Ok(Model { config: state.backbone.clone(), input: state.input, backbone, heads })
+    }
+
+    /// The model as plain data.
+    pub fn state(&self) -> ModelState {
+        let mut weights = Weights::new();
+        weights.extend_below(BACKBONE, self.backbone.parameters());
+        let mut state = ModelState { backbone: self.config.clone(), input: self.input, heads: vec![], weights };
+        for head in &self.heads {
+            state.set_head(head.spec.clone(), head.linear.parameters());
+        }
+        state
+    }
+
+    /// The latents h = φ(x): `[batch, channels, height, width]` → `[batch, latent size]`.
+    pub fn latents(&self, inputs: Tensor<4>) -> Tensor<2> {
+        self.backbone.forward(inputs)
+    }
+
+    /// The outputs of all distillable layers, the latents last; see [`Backbone`](crate::Backbone).
+    pub fn layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+        self.backbone.forward_layers(inputs)
+    }
+
+    /// Name and size of each distillable layer.
+    pub fn layer_sizes(&self) -> Vec<(String, usize)> {
+        self.backbone.layers()
+    }
+
+    /// The size of a latent.
+    pub fn latent_size(&self) -> usize {
+        self.backbone.latent_size()
+    }
+
+    /// The heads, in the order in which they came.
+    pub fn heads(&self) -> &[Head] {
+        &self.heads
+    }
+
+    /// The head of that name.
+    pub fn head(&self, name: &str) -> Option<&Head> {
+        self.heads.iter().find(|head| head.spec.name == name)
+    }
+
+    /// The logits of all heads side by side: `[batch, latent size]` → `[batch, units of all heads]`.
+    ///
+    /// # Panics
+    /// When the model has no head.
+    pub fn logits(&self, latents: Tensor<2>) -> Tensor<2> {
+        let all: Vec<_> = self.heads.iter().map(|head| head.linear.forward(latents.clone())).collect();
+        Tensor::cat(all, 1)
+    }
+
+    /// The class of each unit of [`logits`](Self::logits).
+    pub fn unit_classes(&self) -> Vec<usize> {
+        self.heads.iter().flat_map(|head| head.spec.classes.iter().copied()).collect()
+    }
+
+    /// Stops everything that behaves differently in training (batch statistics, dropout); gradients stay.
+    pub fn freeze_training_behaviour(&mut self) {
+        self.backbone.freeze_training_behaviour();
+    }
+}
+
+/// Names a head's tensors in full.
+fn in_head(spec: &HeadSpec, error: ModelError) -> ModelError {
+    let full = |name: String| format!("{}.{name}", spec.prefix());
+    match error {
+        ModelError::Missing { name, expected } => ModelError::Missing { name: full(name), expected },
+        ModelError::Shape { name, found, expected } => ModelError::Shape { name: full(name), found, expected },
+        ModelError::Unknown { name } => ModelError::Unknown { name: full(name) },
+        other => other,
+    }
+}

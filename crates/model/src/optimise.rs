@@ -1,0 +1,167 @@
+//! The gradient step: stochastic gradient descent over a model and whatever learns beside it.
+
+use std::f64::consts::PI;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::momentum::MomentumConfig;
+use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::tensor::Tensor;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Model;
+
+/// How the learning rate changes from the first step to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Schedule {
+    /// It stays as it is.
+    #[default]
+    Constant,
+    /// It falls to zero along half a cosine (Loshchilov & Hutter, "SGDR", ICLR 2017, eq. 5, without restarts).
+    Cosine,
+    /// It falls to zero along a line.
+    Linear,
+}
+
+impl Schedule {
+    /// The factor on the learning rate at a step, in `[0, 1]`; `step` counts from 0.
+    pub fn factor(self, step: usize, steps: usize) -> f64 {
+        let done = step as f64 / steps.max(1) as f64;
+        match self {
+            Schedule::Constant => 1.0,
+            Schedule::Cosine => 0.5 * (1.0 + (PI * done).cos()),
+            Schedule::Linear => 1.0 - done,
+        }
+    }
+}
+
+/// The settings of stochastic gradient descent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SgdSettings {
+    /// The learning rate of the first step.
+    pub learning_rate: f64,
+    /// The momentum, in `[0, 1)`; 0 for none. No dampening, as in PyTorch.
+    pub momentum: f64,
+    /// The L2 penalty added to every gradient; 0 for none.
+    pub weight_decay: f64,
+    /// The largest norm of all gradients together; larger ones are scaled down to it.
+    pub gradient_clip: Option<f64>,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+}
+
+/// Stochastic gradient descent with momentum over a model, for a number of steps known in advance.
+pub struct Optimiser {
+    settings: SgdSettings,
+    sgd: ModuleOptimizer,
+    step: usize,
+    steps: usize,
+}
+
+impl std::fmt::Debug for Optimiser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Optimiser").field("settings", &self.settings).field("step", &self.step).finish_non_exhaustive()
+    }
+}
+
+impl Optimiser {
+    /// An optimiser that will take `steps` steps.
+    pub fn new(settings: SgdSettings, steps: usize) -> Self {
+        let momentum = MomentumConfig::new().with_momentum(settings.momentum).with_dampening(0.0);
+        let sgd = SgdConfig::new().with_momentum((settings.momentum > 0.0).then_some(momentum)).with_weight_decay(
+            (settings.weight_decay > 0.0).then(|| WeightDecayConfig::new(settings.weight_decay as f32)),
+        );
+        Optimiser { settings, sgd: sgd.init(), step: 0, steps }
+    }
+
+    /// One step down the gradient of `loss`, `[1]`.
+    pub fn step(&mut self, loss: Tensor<1>, model: &mut Model) {
+        self.step_with(loss, model, &mut Nothing);
+    }
+
+    /// One step down the gradient of `loss`, `[1]`, of the model and of a module that learns beside it.
+    pub fn step_with<M: Module>(&mut self, loss: Tensor<1>, model: &mut Model, beside: &mut M) {
+        let mut gradients = loss.backward();
+        let mut of_backbone = model.backbone.take_gradients(&mut gradients);
+        let mut of_heads: Vec<_> =
+            model.heads.iter().map(|head| GradientsParams::from_module(&mut gradients, &head.linear)).collect();
+        let mut of_beside = GradientsParams::from_module(&mut gradients, beside);
+
+        if let Some(most) = self.settings.gradient_clip {
+            let heads = model.heads.iter().zip(&of_heads).map(|(head, own)| squared_norm(&head.linear, own));
+            let parts = heads.chain([model.backbone.squared_norm(&of_backbone), squared_norm(beside, &of_beside)]);
+            if let Some(total) = parts.flatten().reduce(|a, b| a + b) {
+                // As PyTorch's clip_grad_norm_: min(1, most / (norm + 1e-6)).
+                let factor = (total.sqrt() + 1e-6).recip().mul_scalar(most).clamp_max(1.0);
+                of_backbone = model.backbone.scale(of_backbone, &factor);
+                of_beside = scale(beside, of_beside, &factor);
+                let pairs = model.heads.iter().zip(of_heads);
+                of_heads = pairs.map(|(head, own)| scale(&head.linear, own, &factor)).collect();
+            }
+        }
+
+        let rate = self.settings.learning_rate * self.settings.schedule.factor(self.step, self.steps);
+        model.backbone.step(&mut self.sgd, rate, of_backbone);
+        for (head, own) in model.heads.iter_mut().zip(of_heads) {
+            head.linear = self.sgd.step(rate, head.linear.clone(), own);
+        }
+        *beside = self.sgd.step(rate, beside.clone(), of_beside);
+        self.step += 1;
+    }
+}
+
+/// The module that learns beside a model when nothing does.
+#[derive(Module, Debug)]
+struct Nothing;
+
+/// The sum of the squares of a module's gradients, `[1]`; `None` when it has none.
+pub(crate) fn squared_norm<M: Module>(module: &M, gradients: &GradientsParams) -> Option<Tensor<1>> {
+    struct Norm<'a>(&'a GradientsParams, Option<Tensor<1>>);
+    impl ModuleVisitor for Norm<'_> {
+        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+            if let Some(gradient) = self.0.get::<D>(parameter.id) {
+                let square = gradient.clone().mul(gradient).sum();
+                self.1 = Some(match self.1.take() {
+                    Some(sum) => sum + square,
+                    None => square,
+                });
+            }
+        }
+    }
+    let mut norm = Norm(gradients, None);
+    module.visit(&mut norm);
+    norm.1
+}
+
+/// A module's gradients, each multiplied by `factor`, `[1]`.
+pub(crate) fn scale<M: Module>(module: &M, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams {
+    struct Scale<'a>(GradientsParams, &'a Tensor<1>);
+    impl ModuleVisitor for Scale<'_> {
+        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+            if let Some(gradient) = self.0.remove::<D>(parameter.id) {
+                let scaled = gradient.mul(self.1.clone().reshape([1; D]));
+                self.0.register(parameter.id, scaled);
+            }
+        }
+    }
+    let mut scale = Scale(gradients, factor);
+    module.visit(&mut scale);
+    scale.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_start_at_one_and_fall_as_they_say() {
+        assert_eq!(Schedule::Constant.factor(7, 10), 1.0);
+        assert_eq!(Schedule::Linear.factor(0, 10), 1.0);
+        assert!((Schedule::Linear.factor(5, 10) - 0.5).abs() < 1e-12);
+        // ½(1 + cos(π/4)) = 0.853553…
+        assert!((Schedule::Cosine.factor(25, 100) - 0.853_553_390_6).abs() < 1e-9);
+    }
+}

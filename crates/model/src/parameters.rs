@@ -1,0 +1,108 @@
+//! Reading a burn module's parameters into named values, and writing them back.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+
+use crate::{ModelError, Values, Weights};
+
+/// Reads parameters and running statistics of any module; names are the fields on the way, joined by dots.
+pub trait Parameters {
+    /// All floating-point parameters and running statistics on the host.
+    fn parameters(&self) -> Weights;
+}
+
+/// Writes parameters and running statistics of any module.
+pub trait SetParameters: Sized {
+    /// The module with all its parameters replaced. It stays where it was, and learns or not as it did.
+    ///
+    /// # Errors
+    /// When a tensor is missing, has another shape, or has no place in the module.
+    fn with_parameters(self, weights: &Weights) -> Result<Self, ModelError>;
+}
+
+impl<M: Module> Parameters for M {
+    fn parameters(&self) -> Weights {
+        let mut reader = Reader::default();
+        self.visit(&mut reader);
+        reader.weights
+    }
+}
+
+impl<M: Module> SetParameters for M {
+    fn with_parameters(self, weights: &Weights) -> Result<Self, ModelError> {
+        let mut writer = Writer { path: vec![], weights, written: 0, error: None };
+        let module = self.map(&mut writer);
+        let written = writer.written;
+        if let Some(error) = writer.error {
+            return Err(error);
+        }
+        if written < weights.len() {
+            let own = module.parameters();
+            if let Some((name, _)) = weights.iter().find(|(name, _)| own.get(name).is_none()) {
+                return Err(ModelError::Unknown { name: name.to_owned() });
+            }
+        }
+        Ok(module)
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    path: Vec<String>,
+    weights: Weights,
+}
+
+impl ModuleVisitor for Reader {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+        self.weights.insert(self.path.join("."), host(parameter.val()));
+    }
+}
+
+/// A tensor's values on the host.
+fn host<const D: usize>(tensor: Tensor<D>) -> Values {
+    let shape = tensor.dims().to_vec();
+    let values = tensor.into_data().convert::<f32>().try_into_vec::<f32>();
+    Values::new(shape, values.expect("data converted to f32 holds f32"))
+}
+
+struct Writer<'a> {
+    path: Vec<String>,
+    weights: &'a Weights,
+    written: usize,
+    error: Option<ModelError>,
+}
+
+impl ModuleMapper for Writer<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.join(".");
+        let expected = parameter.val().dims().to_vec();
+        let Some(found) = self.weights.get(&name) else {
+            self.error.get_or_insert(ModelError::Missing { name, expected });
+            return parameter;
+        };
+        if found.shape != expected {
+            self.error.get_or_insert(ModelError::Shape { name, found: found.shape.clone(), expected });
+            return parameter;
+        }
+        self.written += 1;
+        let data = TensorData::new(found.values.clone(), found.shape.clone());
+        let learns = parameter.is_require_grad();
+        parameter.map(|tensor| Tensor::from_data(data, &tensor.device()).set_require_grad(learns))
+    }
+}

@@ -1,0 +1,54 @@
+//! Seeds: one number for a run, a reproducible generator for every place that draws.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest as _, Sha256};
+
+/// The generator behind every draw: the same numbers on every platform.
+pub type Random = ChaCha8Rng;
+
+/// A seed that is split by name, never shared.
+///
+/// burn's own random numbers come from one generator a process, so that results would depend on what runs beside.
+/// Everything that draws here (initial weights, shuffles, noise, patches) has a generator of its own instead, derived
+/// from the cell's seed and the names on the way to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Seed([u8; 32]);
+
+impl Seed {
+    /// The root of all draws of one cell.
+    pub fn new(seed: u64) -> Self {
+        Seed(Sha256::digest(seed.to_le_bytes()).into())
+    }
+
+    /// The seed of a named part; different names give independent draws.
+    pub fn of(&self, part: &str) -> Self {
+        Seed(Sha256::new().chain_update(self.0).chain_update(part.as_bytes()).finalize().into())
+    }
+
+    /// The seed of a numbered part, such as a device of the stream.
+    pub fn at(&self, part: &str, index: usize) -> Self {
+        self.of(part).of(&index.to_string())
+    }
+
+    /// A generator that starts from this seed.
+    pub fn random(&self) -> Random {
+        Random::from_seed(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::Rng;
+
+    use super::*;
+
+    #[test]
+    fn parts_draw_independently_and_reproducibly() {
+        let first = |seed: Seed| seed.random().next_u64();
+        assert_eq!(first(Seed::new(1).of("shuffle")), first(Seed::new(1).of("shuffle")));
+        assert_ne!(first(Seed::new(1).of("shuffle")), first(Seed::new(1).of("weights")));
+        assert_ne!(first(Seed::new(1).at("device", 1)), first(Seed::new(1).at("device", 2)));
+        assert_ne!(first(Seed::new(1)), first(Seed::new(2)));
+    }
+}

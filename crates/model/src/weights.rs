@@ -1,0 +1,279 @@
+//! Named weights as plain data: stored, hashed, compared and combined without a backend.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensors, serialize};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::ModelError;
+
+/// One tensor on the host: its shape and its values, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Values {
+    /// The size of each dimension.
+    pub shape: Vec<usize>,
+    /// The values, last dimension fastest; as many as the shape's product.
+    pub values: Vec<f32>,
+}
+
+impl Values {
+    /// A tensor of the given shape and values.
+    ///
+    /// # Panics
+    /// When the number of values is not the shape's product: that is a defect of the caller.
+    pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), values.len(), "values for shape {shape:?}");
+        Values { shape, values }
+    }
+}
+
+/// Named tensors in the order of their names.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Weights(BTreeMap<String, Values>);
+
+/// A SHA-256 digest, written as 64 hexadecimal digits.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Digest(hex(&Sha256::digest(bytes)))
+    }
+
+    /// The 64 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Weights {
+    /// No tensors.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The tensor of that name.
+    pub fn get(&self, name: &str) -> Option<&Values> {
+        self.0.get(name)
+    }
+
+    /// Adds or replaces a tensor.
+    pub fn insert(&mut self, name: impl Into<String>, tensor: Values) {
+        self.0.insert(name.into(), tensor);
+    }
+
+    /// Names and tensors, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Values)> {
+        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// How many tensors there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no tensor at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many values all tensors hold together.
+    pub fn values(&self) -> usize {
+        self.0.values().map(|tensor| tensor.values.len()).sum()
+    }
+
+    /// The tensors whose name starts with `prefix` and a dot, under their remaining names.
+    pub fn below(&self, prefix: &str) -> Weights {
+        let dotted = format!("{prefix}.");
+        let below =
+            self.0.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(&dotted)?.to_owned(), tensor.clone())));
+        Weights(below.collect())
+    }
+
+    /// Adds all tensors of `other`, each name behind `prefix` and a dot.
+    pub fn extend_below(&mut self, prefix: &str, other: Weights) {
+        self.0.extend(other.0.into_iter().map(|(name, tensor)| (format!("{prefix}.{name}"), tensor)));
+    }
+
+    /// Combines two sets of weights value by value: `combine(mine, other's)`.
+    ///
+    /// # Errors
+    /// When the names or a shape differ; the message names the tensor.
+    pub fn combine(&self, other: &Weights, combine: impl Fn(f32, f32) -> f32) -> Result<Weights, ModelError> {
+        self.combine_named(other, |_, mine, theirs| {
+            mine.values.iter().zip(&theirs.values).map(|(a, b)| combine(*a, *b)).collect()
+        })
+    }
+
+    /// Combines two sets of weights tensor by tensor: `combine(name, mine, other's)` gives the new values.
+    ///
+    /// # Errors
+    /// When the names or a shape differ; the message names the tensor.
+    pub fn combine_named(
+        &self,
+        other: &Weights,
+        mut combine: impl FnMut(&str, &Values, &Values) -> Vec<f32>,
+    ) -> Result<Weights, ModelError> {
+        self.same_tensors(other)?;
+        let pairs = self.0.iter().zip(other.0.values());
+        let combined = pairs
+            .map(|((name, mine), theirs)| (name.clone(), Values::new(mine.shape.clone(), combine(name, mine, theirs))));
+        Ok(Weights(combined.collect()))
+    }
+
+    fn same_tensors(&self, other: &Weights) -> Result<(), ModelError> {
+        for (name, mine) in &self.0 {
+            let theirs = other.0.get(name);
+            let theirs =
+                theirs.ok_or_else(|| ModelError::Missing { name: name.clone(), expected: mine.shape.clone() })?;
+            if theirs.shape != mine.shape {
+                let (found, expected) = (theirs.shape.clone(), mine.shape.clone());
+                return Err(ModelError::Shape { name: name.clone(), found, expected });
+            }
+        }
+        match other.0.keys().find(|name| !self.0.contains_key(*name)) {
+            Some(name) => Err(ModelError::Unknown { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that every value is a finite number.
+    ///
+    /// # Errors
+    /// [`ModelError::NotFinite`], which names the first tensor that holds NaN or an infinity.
+    pub fn check_finite(&self) -> Result<(), ModelError> {
+        for (name, tensor) in &self.0 {
+            if let Some(value) = tensor.values.iter().find(|value| !value.is_finite()) {
+                return Err(ModelError::NotFinite { name: name.clone(), value: value.to_string() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The digest of names, shapes and values: equal weights, equal digest.
+    pub fn digest(&self) -> Digest {
+        let mut hash = Sha256::new();
+        for (name, tensor) in &self.0 {
+            hash.update((name.len() as u64).to_le_bytes());
+            hash.update(name.as_bytes());
+            hash.update((tensor.shape.len() as u64).to_le_bytes());
+            for size in &tensor.shape {
+                hash.update((*size as u64).to_le_bytes());
+            }
+            hash.update(little_endian(&tensor.values));
+        }
+        Digest(hex(&hash.finalize()))
+    }
+
+    /// The weights as a safetensors file with the given metadata.
+    ///
+    /// # Errors
+    /// [`ModelError::Format`] when the tensors cannot be written.
+    pub fn to_safetensors(&self, metadata: BTreeMap<String, String>) -> Result<Vec<u8>, ModelError> {
+        let broken = |error: safetensors::SafeTensorError| ModelError::Format { reason: error.to_string() };
+        let bytes: BTreeMap<&str, Vec<u8>> =
+            self.iter().map(|(name, tensor)| (name, little_endian(&tensor.values))).collect();
+        let views: Result<Vec<_>, _> = self
+            .iter()
+            .map(|(name, tensor)| Ok((name, TensorView::new(Dtype::F32, tensor.shape.clone(), &bytes[name])?)))
+            .collect();
+        serialize(views.map_err(broken)?, Some(metadata.into_iter().collect())).map_err(broken)
+    }
+
+    /// Reads a safetensors file: its weights and its metadata.
+    ///
+    /// # Errors
+    /// [`ModelError::Format`] when the bytes are no such file or hold another type than 32-bit floats.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<(Weights, BTreeMap<String, String>), ModelError> {
+        let broken = |error: safetensors::SafeTensorError| ModelError::Format { reason: error.to_string() };
+        let file = SafeTensors::deserialize(bytes).map_err(broken)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let mut weights = Weights::new();
+        for (name, view) in file.tensors() {
+            if view.dtype() != Dtype::F32 {
+                let reason = format!("the tensor `{name}` is {:?}; accepted: F32", view.dtype());
+                return Err(ModelError::Format { reason });
+            }
+            let values =
+                view.data().chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+            weights.insert(name, Values::new(view.shape().to_vec(), values.collect()));
+        }
+        Ok((weights, metadata.into_iter().collect()))
+    }
+}
+
+fn little_endian(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+impl FromIterator<(String, Values)> for Weights {
+    fn from_iter<I: IntoIterator<Item = (String, Values)>>(tensors: I) -> Self {
+        Weights(tensors.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(values: [f32; 2]) -> Weights {
+        [("a".to_owned(), Values::new(vec![2], values.to_vec()))].into_iter().collect()
+    }
+
+    #[test]
+    fn combining_goes_value_by_value() {
+        let sum = pair([1.0, 2.0]).combine(&pair([10.0, 20.0]), |a, b| a + b).unwrap();
+        assert_eq!(sum, pair([11.0, 22.0]));
+    }
+
+    #[test]
+    fn combining_names_the_tensor_that_differs() {
+        let other: Weights = [("b".to_owned(), Values::new(vec![2], vec![0.0; 2]))].into_iter().collect();
+        let error = pair([0.0; 2]).combine(&other, |a, _| a).unwrap_err();
+        assert!(error.to_string().contains("`a`"), "{error}");
+    }
+
+    #[test]
+    fn digests_tell_values_and_shapes_apart() {
+        let row: Weights = [("a".to_owned(), Values::new(vec![1, 2], vec![1.0, 2.0]))].into_iter().collect();
+        assert_eq!(pair([1.0, 2.0]).digest(), pair([1.0, 2.0]).digest());
+        assert_ne!(pair([1.0, 2.0]).digest(), pair([1.0, 2.5]).digest());
+        assert_ne!(pair([1.0, 2.0]).digest(), row.digest());
+    }
+
+    #[test]
+    fn safetensors_keep_weights_and_metadata() {
+        let metadata = BTreeMap::from([("format".to_owned(), "alluvium".to_owned())]);
+        let bytes = pair([1.5, -2.0]).to_safetensors(metadata.clone()).unwrap();
+        assert_eq!(Weights::from_safetensors(&bytes).unwrap(), (pair([1.5, -2.0]), metadata));
+        assert!(Weights::from_safetensors(&bytes[..20]).is_err());
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_named() {
+        let error = pair([1.0, f32::NAN]).check_finite().unwrap_err();
+        assert_eq!(error.to_string(), "the tensor `a` holds a value that is not finite (NaN)");
+    }
+}

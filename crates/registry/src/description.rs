@@ -1,0 +1,153 @@
+//! The description that a plugin submits, and the macro that submits it.
+
+use std::fmt;
+
+use schemars::Schema;
+use serde_json::Value;
+
+/// What a plugin implements: the trait behind its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// A consolidation strategy: previous central model + expert (+ surrogate data) → new central model.
+    Strategy,
+    /// A task stream: the ordered tasks, one a device.
+    Stream,
+    /// A backbone: the feature extractor φ of every model.
+    Backbone,
+    /// Surrogate data: unlabelled inputs that belong to no device.
+    Surrogate,
+    /// A backend: where tensors live and run.
+    Backend,
+}
+
+impl Family {
+    /// All families, in the order in which they are listed.
+    pub const ALL: [Family; 5] =
+        [Family::Strategy, Family::Stream, Family::Backbone, Family::Surrogate, Family::Backend];
+
+    /// The family's name in the plural, as `alluvium list` takes it.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Family::Strategy => "strategies",
+            Family::Stream => "streams",
+            Family::Backbone => "backbones",
+            Family::Surrogate => "surrogates",
+            Family::Backend => "backends",
+        }
+    }
+
+    /// The table of a configuration file in which a plugin of this family is named.
+    pub fn table(self) -> &'static str {
+        match self {
+            Family::Strategy => "[[strategies]]",
+            Family::Stream => "[stream]",
+            Family::Backbone => "[backbone]",
+            Family::Surrogate => "[surrogate]",
+            Family::Backend => "[backend]",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::Strategy => "strategy",
+            Family::Stream => "stream",
+            Family::Backbone => "backbone",
+            Family::Surrogate => "surrogate",
+            Family::Backend => "backend",
+        })
+    }
+}
+
+/// What a plugin says of itself. Submit one with [`describe!`](crate::describe).
+#[derive(Debug, Clone, Copy)]
+pub struct Description {
+    /// The trait that the plugin implements.
+    pub family: Family,
+    /// The plugin's name in a configuration: `kind = "…"`. Lower case, words joined by hyphens.
+    pub kind: &'static str,
+    /// Where the method is published, or an empty string where it is common knowledge.
+    pub paper: &'static str,
+    /// The JSON Schema of the plugin's options, from the struct that they are read into. Its description (the struct's
+    /// doc comment) says what the plugin does; each property carries its meaning, default and range.
+    pub schema: fn() -> Schema,
+}
+
+inventory::collect!(Description);
+
+/// One option of a plugin, read off its schema.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OptionDescription {
+    /// The key in the configuration.
+    pub name: String,
+    /// What it sets: the field's doc comment.
+    pub meaning: String,
+    /// The default, or `None` where the option must be given or is absent by default.
+    pub default: Option<Value>,
+    /// What is accepted, in words: a type and a range or the list of values.
+    pub accepts: String,
+    /// Whether the option must be given.
+    pub required: bool,
+}
+
+impl Description {
+    /// What the plugin does: the whole doc comment of its options' struct.
+    pub fn text(&self) -> String {
+        let schema = (self.schema)();
+        schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    /// What the plugin does, in a line: the first paragraph of [`text`](Self::text).
+    pub fn summary(&self) -> String {
+        let text = self.text();
+        let first = text.split("\n\n").next().unwrap_or_default();
+        first.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The plugin's options in the order of their declaration.
+    pub fn options(&self) -> Vec<OptionDescription> {
+        let schema = (self.schema)().to_value();
+        crate::check::properties(&schema)
+            .map(|(name, property)| OptionDescription {
+                name: name.clone(),
+                meaning: crate::check::meaning(&schema, property),
+                default: property.get("default").filter(|value| !value.is_null()).cloned(),
+                accepts: crate::check::accepts(&schema, property),
+                required: crate::check::is_required(&schema, name),
+            })
+            .collect()
+    }
+}
+
+/// Submits a plugin's [`Description`]: family, kind, the type its options are read into, and the paper.
+///
+/// ```
+/// use alluvium_registry::{describe, schemars, Family};
+///
+/// /// Keeps the previous central model and drops the expert.
+/// #[derive(schemars::JsonSchema)]
+/// struct KeepPrevious {
+///     /// How often to keep it.
+///     times: u32,
+/// }
+///
+/// describe!(Family::Strategy, "keep-previous", KeepPrevious, paper: "");
+///
+/// let found = alluvium_registry::find(Family::Strategy, "keep-previous").unwrap();
+/// assert_eq!(found.summary(), "Keeps the previous central model and drops the expert.");
+/// assert_eq!(found.options()[0].name, "times");
+/// ```
+#[macro_export]
+macro_rules! describe {
+    ($family:expr, $kind:literal, $options:ty, paper: $paper:expr) => {
+        $crate::inventory::submit! {
+            $crate::Description {
+                family: $family,
+                kind: $kind,
+                paper: $paper,
+                schema: || $crate::schemars::SchemaGenerator::default().into_root_schema_for::<$options>(),
+            }
+        }
+    };
+}

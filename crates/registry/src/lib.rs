@@ -1,0 +1,19 @@
+//! What plugins say of themselves.
+//!
+//! Every plugin (a strategy, a stream, a backbone, a surrogate, a backend) submits one [`Description`]: its kind, the
+//! paper it comes from and the JSON Schema of its options, generated from the Rust struct that the options are read
+//! into. `alluvium list`, `alluvium show`, the check of a configuration and its error messages all read the
+//! descriptions, so a plugin documents itself once, in its own doc comments.
+//!
+//! This crate holds the descriptions and the check of a table against one of them. It refuses to hold the traits that
+//! plugins implement (each lives in its own crate), anything that builds or runs a plugin, files, and burn.
+
+mod check;
+mod description;
+mod lookup;
+
+pub use check::{Accepted, Problem, check_table};
+pub use description::{Description, Family, OptionDescription};
+pub use inventory;
+pub use lookup::{UnknownKind, described, descriptions, find};
+pub use schemars;

@@ -1,0 +1,30 @@
+//! Consolidation strategies and surrogate data.
+//!
+//! A strategy plugin implements [`StrategyConfig`] on the struct that a `[[strategies]]` table is read into, and
+//! [`Strategy`] on the object that runs: previous central model + expert + [`Context`] → new central model. A surrogate
+//! plugin does the same with [`SurrogateConfig`] and [`Surrogate`]. The configuration declares which data the strategy
+//! needs; the context holds only what was declared *and* granted, so data that were not granted are not reachable.
+//!
+//! This crate holds those traits and, behind the feature `conformance`, the tests that every strategy must pass. It
+//! refuses to hold a concrete strategy, the order of a stream, evaluation and files.
+
+mod access;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod context;
+mod error;
+mod start;
+mod strategy;
+mod surrogate;
+
+pub use access::DataAccess;
+pub use alluvium_model::{Expert, ModelState};
+pub use alluvium_registry as registry;
+pub use alluvium_stream::{Samples, Scenario};
+pub use context::{Context, Effort, TaskData};
+pub use error::{StrategyError, SurrogateError};
+pub use serde;
+pub use start::{average_backbones, take_head};
+pub use strategy::{Strategy, StrategyConfig, StrategyState};
+pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest};
+pub use typetag;

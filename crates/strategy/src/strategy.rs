@@ -1,0 +1,101 @@
+//! The strategy: its configuration, the running object, and what it keeps between devices.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use alluvium_model::{Expert, ModelState, Weights};
+use alluvium_stream::Scenario;
+
+use crate::{Context, DataAccess, StrategyError};
+
+/// A `[[strategies]]` table: which strategy, and its options.
+///
+/// ```
+/// use alluvium_strategy::registry::{Family, describe, schemars};
+/// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, typetag};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Keeps the newest expert and forgets everything else.
+/// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+/// struct Newest {}
+///
+/// describe!(Family::Strategy, "newest", Newest, paper: "");
+///
+/// #[typetag::serde(name = "newest")]
+/// impl StrategyConfig for Newest {
+///     fn data_access(&self) -> DataAccess {
+///         DataAccess::None
+///     }
+///
+///     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+///         Ok(Box::new(Newest {}))
+///     }
+/// }
+///
+/// impl Strategy for Newest {
+///     fn consolidate(
+///         &mut self,
+///         _previous: &ModelState,
+///         expert: &Expert,
+///         _context: &mut Context<'_>,
+///     ) -> Result<ModelState, StrategyError> {
+///         Ok(expert.model.clone())
+///     }
+/// }
+/// ```
+#[typetag::serde(tag = "kind")]
+pub trait StrategyConfig: Debug + Send + Sync {
+    /// The data that the strategy needs while consolidating. A protocol that does not grant them refuses the strategy
+    /// before anything runs.
+    fn data_access(&self) -> DataAccess;
+
+    /// Whether the strategy can work on a stream of this scenario.
+    fn supports(&self, _scenario: Scenario) -> bool {
+        true
+    }
+
+    /// Builds the running strategy; checks what a schema cannot say, such as options that do not go together.
+    ///
+    /// # Errors
+    /// [`StrategyError::Option`], which names the option.
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError>;
+}
+
+/// What a strategy keeps between devices, as plain data.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StrategyState {
+    /// Numbers and texts by name.
+    pub values: BTreeMap<String, serde_json::Value>,
+    /// Weights by name.
+    pub weights: Weights,
+}
+
+/// A running consolidation strategy.
+pub trait Strategy: Debug + Send {
+    /// Consolidates one expert: previous central model + expert → new central model.
+    ///
+    /// The first expert meets a central model without heads, with initial weights. The new model has all heads of the
+    /// previous one, and the expert's.
+    ///
+    /// # Errors
+    /// [`StrategyError`] when models do not fit together, data are missing, or the result is no number.
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError>;
+
+    /// What must be stored so that a run can go on after this device. Default: nothing.
+    fn state(&self) -> StrategyState {
+        StrategyState::default()
+    }
+
+    /// Takes up a stored state.
+    ///
+    /// # Errors
+    /// [`StrategyError::State`] when it is not one of this strategy.
+    fn restore(&mut self, _state: StrategyState) -> Result<(), StrategyError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! Surrogate data: unlabelled inputs that belong to no device.
+
+use std::fmt::Debug;
+
+use alluvium_model::{Expert, InputShape, ModelState, Seed};
+use burn::tensor::{Device, Tensor};
+
+use crate::SurrogateError;
+
+/// The `[surrogate]` table: which surrogate data, and its options.
+#[typetag::serde(tag = "kind")]
+pub trait SurrogateConfig: Debug + Send + Sync {
+    /// Builds the source of surrogate data; reads its files.
+    ///
+    /// # Errors
+    /// [`SurrogateError`] when a file cannot be read.
+    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError>;
+}
+
+/// What surrogate data are wanted for. Most sources look at the shape and the seed only.
+#[derive(Debug, Clone, Copy)]
+pub struct SurrogateRequest<'a> {
+    /// The shape of one input.
+    pub input: InputShape,
+    /// Where the inputs should live.
+    pub compute: &'a Device,
+    /// The seed of the draw: the same seed, the same inputs.
+    pub seed: Seed,
+    /// The central model before the consolidation.
+    pub previous: &'a ModelState,
+    /// The expert that is being consolidated.
+    pub expert: &'a Expert,
+}
+
+/// A source of surrogate data.
+pub trait Surrogate: Debug + Send {
+    /// How many samples the fixed set of one consolidation has.
+    fn samples(&self) -> usize;
+
+    /// Draws `count` inputs, `[count, channels, height, width]`, in −1…1 as all inputs.
+    ///
+    /// # Errors
+    /// [`SurrogateError`] when they cannot be made.
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError>;
+}

@@ -1,0 +1,44 @@
+//! What can be wrong with a stream.
+
+use std::path::PathBuf;
+
+/// A stream that cannot be built. Messages name the file or the option, and what is accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// A file that cannot be read.
+    #[error("{}: {cause}{hint}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read.
+        cause: String,
+        /// What would help, or nothing.
+        hint: String,
+    },
+    /// An option that does not go with the data.
+    #[error("`{option}` {problem}; accepted: {accepted}")]
+    Option {
+        /// The option's key.
+        option: &'static str,
+        /// What is wrong with it.
+        problem: String,
+        /// What is accepted.
+        accepted: String,
+    },
+    /// A task without samples.
+    #[error("the task \"{task}\" has no {part} samples; every task needs some of each of its classes")]
+    EmptyTask {
+        /// The task's name.
+        task: String,
+        /// `training` or `test`.
+        part: &'static str,
+    },
+    /// A task that the stream does not have.
+    #[error("the stream has {tasks} tasks; there is no task number {index}")]
+    NoSuchTask {
+        /// The number asked for, from 0.
+        index: usize,
+        /// How many there are.
+        tasks: usize,
+    },
+}

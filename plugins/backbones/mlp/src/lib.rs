@@ -1,0 +1,105 @@
+//! The `mlp` backbone: a multi-layer perceptron over the flattened input.
+
+use alluvium_model::registry::{Family, describe};
+use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use burn::module::Module;
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A multi-layer perceptron: fully connected layers with rectifiers over the flattened input.
+///
+/// The default is the perceptron with layers of 400 and 128 units; the last layer's output is the latent.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MlpConfig {
+    /// The units of each layer, from the input to the latent.
+    #[schemars(length(min = 1, max = 64), inner(range(min = 1, max = 65_536)))]
+    pub layers: Vec<usize>,
+}
+
+impl Default for MlpConfig {
+    fn default() -> Self {
+        MlpConfig { layers: vec![400, 128] }
+    }
+}
+
+describe!(Family::Backbone, "mlp", MlpConfig, paper: "");
+
+#[typetag::serde(name = "mlp")]
+impl BackboneConfig for MlpConfig {
+    fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
+        if self.layers.is_empty() || self.layers.contains(&0) {
+            let reason = "`layers` needs at least one layer, each of at least one unit".to_owned();
+            return Err(ModelError::Backbone { kind: "mlp".to_owned(), reason });
+        }
+        let sizes = std::iter::once(input.values()).chain(self.layers.iter().copied());
+        let pairs = sizes.zip(&self.layers);
+        let layers = pairs.map(|(inputs, outputs)| LinearConfig::new(inputs, *outputs).init(compute)).collect();
+        Ok(Box::new(Mlp { layers }))
+    }
+}
+
+/// The perceptron: `[batch, channels, height, width]` → `[batch, units of the last layer]`.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    layers: Vec<Linear>,
+}
+
+impl Backbone for Mlp {
+    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+        self.layers.iter().fold(inputs.flatten(1, 3), |x, layer| relu(layer.forward(x)))
+    }
+
+    fn latent_size(&self) -> usize {
+        self.layers.last().map(|layer| layer.weight.dims()[1]).unwrap_or_default()
+    }
+
+    fn layers(&self) -> Vec<(String, usize)> {
+        let last = self.layers.len() - 1;
+        let name = |place: usize| if place == last { "latent".to_owned() } else { format!("layer-{}", place + 1) };
+        self.layers.iter().enumerate().map(|(place, layer)| (name(place), layer.weight.dims()[1])).collect()
+    }
+
+    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+        let mut x = inputs.flatten(1, 3);
+        let forward = |layer: &Linear| {
+            x = relu(layer.forward(x.clone()));
+            x.clone()
+        };
+        self.layers.iter().map(forward).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_model::{Values, Weights};
+
+    use super::*;
+
+    #[test]
+    fn two_layers_give_the_value_worked_out_by_hand() {
+        let compute = Device::flex();
+        let mut mlp = MlpConfig { layers: vec![2, 1] }.build([1, 1, 2].into(), &compute).unwrap();
+        // h = relu([1, 2]·[[1, −1], [1, 0]] + [0, 5]) = relu([3, 4]) = [3, 4]; y = relu(3·2 − 4·1 + 0.5) = 2.5
+        let weights: Weights = [
+            ("layers.0.weight", vec![2, 2], vec![1.0, -1.0, 1.0, 0.0]),
+            ("layers.0.bias", vec![2], vec![0.0, 5.0]),
+            ("layers.1.weight", vec![2, 1], vec![2.0, -1.0]),
+            ("layers.1.bias", vec![1], vec![0.5]),
+        ]
+        .into_iter()
+        .map(|(name, shape, values)| (name.to_owned(), Values::new(shape, values)))
+        .collect();
+        mlp.set_parameters(&weights).unwrap();
+        let latent = mlp.forward(Tensor::from_floats([[[[1.0, 2.0]]]], &compute));
+        assert_eq!(latent.into_data().into_vec::<f32>().unwrap(), [2.5]);
+    }
+
+    #[test]
+    fn no_layers_are_refused() {
+        assert!(MlpConfig { layers: vec![] }.build([1, 1, 2].into(), &Device::flex()).is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! The `small-cnn` backbone: three convolutions with group normalisation, for small images.
+
+use alluvium_model::registry::{Family, describe};
+use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A small convolutional network for small images: three 3×3 convolutions, each with group normalisation (4 groups) and
+/// a rectifier, then a fully connected layer whose output is the latent.
+///
+/// Channels double from one convolution to the next. Group normalisation (Wu & He, ECCV 2018) has no running statistics,
+/// so nothing in the network depends on whether it sees a device's data or surrogate data.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmallCnnConfig {
+    /// The channels of the first convolution, a multiple of 4; the others have two and four times as many.
+    #[schemars(range(min = 4, max = 1024))]
+    pub width: usize,
+    /// The stride of each convolution.
+    #[schemars(inner(range(min = 1, max = 4)))]
+    pub strides: [usize; 3],
+    /// The size of the latent.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub latent: usize,
+}
+
+impl Default for SmallCnnConfig {
+    fn default() -> Self {
+        SmallCnnConfig { width: 16, strides: [2, 2, 1], latent: 128 }
+    }
+}
+
+describe!(Family::Backbone, "small-cnn", SmallCnnConfig, paper: "Wu & He, \"Group normalization\", ECCV 2018");
+
+const GROUPS: usize = 4;
+
+#[typetag::serde(name = "small-cnn")]
+impl BackboneConfig for SmallCnnConfig {
+    fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
+        let refuse = |reason: String| Err(ModelError::Backbone { kind: "small-cnn".to_owned(), reason });
+        if self.width == 0 || !self.width.is_multiple_of(GROUPS) {
+            return refuse(format!("`width` = {} is not a multiple of {GROUPS}", self.width));
+        }
+        if input.values() == 0 || self.strides.contains(&0) || self.latent == 0 {
+            return refuse(format!("inputs of {input}, `strides` and `latent` must all be at least 1"));
+        }
+        let mut blocks = vec![];
+        let (mut channels, mut height, mut width) = (input.channels, input.height, input.width);
+        for (place, stride) in self.strides.into_iter().enumerate() {
+            let outputs = self.width << place;
+            blocks.push(Block::new(channels, outputs, stride, compute));
+            (channels, height, width) = (outputs, height.div_ceil(stride), width.div_ceil(stride));
+        }
+        let latent = LinearConfig::new(channels * height * width, self.latent).init(compute);
+        Ok(Box::new(SmallCnn { blocks, latent }))
+    }
+}
+
+/// Convolution, group normalisation, rectifier.
+#[derive(Module, Debug)]
+struct Block {
+    conv: Conv2d,
+    norm: GroupNorm,
+}
+
+impl Block {
+    fn new(inputs: usize, outputs: usize, stride: usize, compute: &Device) -> Self {
+        let conv = Conv2dConfig::new([inputs, outputs], [3, 3])
+            .with_stride([stride, stride])
+            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+            .init(compute);
+        Block { conv, norm: GroupNormConfig::new(GROUPS, outputs).init(compute) }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        relu(self.norm.forward(self.conv.forward(x)))
+    }
+}
+
+/// The network: `[batch, channels, height, width]` → `[batch, latent]`.
+#[derive(Module, Debug)]
+pub struct SmallCnn {
+    blocks: Vec<Block>,
+    latent: Linear,
+}
+
+impl Backbone for SmallCnn {
+    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+        let x = self.blocks.iter().fold(inputs, |x, block| block.forward(x));
+        relu(self.latent.forward(x.flatten(1, 3)))
+    }
+
+    fn latent_size(&self) -> usize {
+        self.latent.weight.dims()[1]
+    }
+
+    fn layers(&self) -> Vec<(String, usize)> {
+        let size = |block: &Block| block.conv.weight.dims()[0];
+        let blocks = self.blocks.iter().enumerate().map(|(place, block)| (format!("block-{}", place + 1), size(block)));
+        blocks.chain([("latent".to_owned(), self.latent_size())]).collect()
+    }
+
+    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+        let mut outputs = vec![];
+        let mut x = inputs;
+        for block in &self.blocks {
+            x = block.forward(x);
+            outputs.push(x.clone().mean_dims(&[2, 3]).flatten(1, 3));
+        }
+        outputs.push(relu(self.latent.forward(x.flatten(1, 3))));
+        outputs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_and_parameter_count_are_those_of_the_description() {
+        let compute = Device::flex();
+        let config = SmallCnnConfig { width: 16, strides: [1, 2, 2], latent: 128 };
+        let cnn = config.build([1, 28, 28].into(), &compute).unwrap();
+        // conv: 16·9+16, 32·16·9+32, 64·32·9+64; norm: 2·(16+32+64); linear: 64·7·7·128+128
+        let expected = (160 + 4640 + 18_496) + 224 + (3136 * 128 + 128);
+        assert_eq!(cnn.parameters().values(), expected);
+        let inputs = Tensor::ones([2, 1, 28, 28], &compute);
+        assert_eq!(cnn.forward(inputs.clone()).dims(), [2, 128]);
+        let sizes: Vec<_> = cnn.forward_layers(inputs).iter().map(|layer| layer.dims()[1]).collect();
+        assert_eq!(sizes, [16, 32, 64, 128]);
+        assert_eq!(cnn.layers().iter().map(|(_, size)| *size).collect::<Vec<_>>(), sizes);
+    }
+
+    #[test]
+    fn a_width_that_the_groups_do_not_divide_is_refused() {
+        let error =
+            SmallCnnConfig { width: 10, ..Default::default() }.build([1, 8, 8].into(), &Device::flex()).unwrap_err();
+        assert!(error.to_string().contains("`width` = 10"), "{error}");
+    }
+}

@@ -1,0 +1,219 @@
+//! The options of the strategy.
+
+use alluvium_model::{Schedule, SgdSettings};
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{DataAccess, Strategy, StrategyConfig, StrategyError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::strategy::Pld;
+
+/// Which weights the student starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Start {
+    /// The previous central model.
+    Previous,
+    /// The expert's backbone.
+    Expert,
+    /// The mean of both backbones.
+    Average,
+}
+
+/// Which inputs the student is distilled on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Data {
+    /// Surrogate data: inputs that belong to no device.
+    Surrogate,
+    /// The inputs of the device's own task, where the protocol grants them.
+    CurrentTask,
+}
+
+/// The distance in output space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum OutputLoss {
+    /// The mean squared error of logits, the teacher's less their mean.
+    Mse,
+    /// The Kullback–Leibler divergence of softened probabilities.
+    Kl,
+}
+
+/// The distance in latent space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum LatentLoss {
+    /// The mean squared error.
+    Mse,
+    /// One minus the cosine.
+    Cosine,
+}
+
+/// The shape of the projections from the student's latent into each teacher's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Projection {
+    /// One linear layer.
+    Linear,
+    /// Two linear layers with a rectifier between them.
+    Mlp,
+}
+
+/// What batch normalisation does in the student.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum BatchNorm {
+    /// It keeps the running statistics that the student starts with.
+    Frozen,
+    /// It normalises by the surrogate batch and moves the running statistics towards it.
+    Batch,
+}
+
+/// Data-agnostic consolidation: a student is distilled from the previous central model and the expert at once, in the
+/// output space and in a projected latent space, on surrogate data.
+///
+/// L = `output_weight`·L_KD + `latent_weight`·L_PLD with L_KD = mse(z_S\[old\], N(z_P)) + mse(z_S\[new\], N(z_E)), where N
+/// subtracts a sample's mean over the teacher's units, and L_PLD = D(g_P(h_S), h_P) + D(g_E(h_S), h_E). A class that both
+/// teachers know is distilled from the mean of their logits. `latent_weight = 0` is double distillation alone, much as
+/// in Deep Model Consolidation (arXiv 1903.07864).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PldConfig {
+    /// Which weights the student starts from.
+    pub start: Start,
+    /// Which inputs the student is distilled on; `current-task` needs a protocol that grants it.
+    pub data: Data,
+    /// Gradient steps a consolidation.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub steps: usize,
+    /// Inputs a gradient step.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub batch_size: usize,
+    /// The learning rate of stochastic gradient descent, for the student and the projections.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub learning_rate: f64,
+    /// The momentum; 0 for none.
+    #[schemars(range(min = 0.0, max = 0.9999))]
+    pub momentum: f64,
+    /// The L2 penalty on the weights; 0 for none.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub weight_decay: f64,
+    /// How the learning rate changes over the steps.
+    pub schedule: Schedule,
+    /// The largest norm of a step's gradients; larger ones are scaled down to it. 0: no limit.
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub gradient_clip: f64,
+    /// The weight of L_KD, the distillation in output space; 0: latent distillation only.
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub output_weight: f64,
+    /// The distance in output space.
+    pub output_loss: OutputLoss,
+    /// The temperature τ of `output_loss = "kl"`; the loss is multiplied by τ².
+    #[schemars(range(min = 0.01, max = 1000.0))]
+    pub temperature: f64,
+    /// λ, the weight of L_PLD, the distillation in latent space; 0: double distillation only.
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub latent_weight: f64,
+    /// The distance in latent space.
+    pub latent_loss: LatentLoss,
+    /// The shape of the projections.
+    pub projection: Projection,
+    /// The layers that are distilled in latent space, by the backbone's names; the last one is always called `latent`.
+    #[schemars(length(min = 1, max = 1024))]
+    pub layers: Vec<String>,
+    /// The weight of the previous central model as a teacher; 0: the expert alone teaches.
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub previous_weight: f64,
+    /// The weight of the expert as a teacher; 0: the previous central model alone teaches.
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub expert_weight: f64,
+    /// Whether the teachers see a fixed set of inputs once, before the first step. Otherwise every step draws fresh
+    /// inputs and runs both teachers on them, which costs about as much again as the student's own step.
+    pub cache_teachers: bool,
+    /// What batch normalisation does in the student. `frozen` is the default, because the statistics of surrogate data
+    /// are not those of the devices' data.
+    pub batch_norm: BatchNorm,
+}
+
+impl Default for PldConfig {
+    fn default() -> Self {
+        PldConfig {
+            start: Start::Expert,
+            data: Data::Surrogate,
+            steps: 400,
+            batch_size: 64,
+            learning_rate: 0.02,
+            momentum: 0.9,
+            weight_decay: 0.0,
+            schedule: Schedule::Constant,
+            gradient_clip: 5.0,
+            output_weight: 1.0,
+            output_loss: OutputLoss::Mse,
+            temperature: 2.0,
+            latent_weight: 1.0,
+            latent_loss: LatentLoss::Mse,
+            projection: Projection::Linear,
+            layers: vec!["latent".to_owned()],
+            previous_weight: 1.0,
+            expert_weight: 1.0,
+            cache_teachers: true,
+            batch_norm: BatchNorm::Frozen,
+        }
+    }
+}
+
+impl PldConfig {
+    pub(crate) fn sgd(&self) -> SgdSettings {
+        SgdSettings {
+            learning_rate: self.learning_rate,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            gradient_clip: (self.gradient_clip > 0.0).then_some(self.gradient_clip),
+            schedule: self.schedule,
+        }
+    }
+}
+
+describe!(
+    Family::Strategy,
+    "pld",
+    PldConfig,
+    paper: "Carta, Cossu, Lomonaco, Bacciu, van de Weijer, \"Projected latent distillation for data-agnostic \
+            consolidation in distributed continual learning\", arXiv 2303.15888"
+);
+
+#[typetag::serde(name = "pld")]
+impl StrategyConfig for PldConfig {
+    fn data_access(&self) -> DataAccess {
+        match self.data {
+            Data::Surrogate => DataAccess::Surrogate,
+            Data::CurrentTask => DataAccess::CurrentTask,
+        }
+    }
+
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        let nothing = |a: f64, b: f64| a == 0.0 && b == 0.0;
+        let refuse = |option, other| {
+            let accepted = format!("one of `{option}` and `{other}` greater than 0");
+            Err(StrategyError::Option {
+                option,
+                problem: format!("and `{other}` are both 0: nothing would be learned"),
+                accepted,
+            })
+        };
+        if nothing(self.output_weight, self.latent_weight) {
+            return refuse("output_weight", "latent_weight");
+        }
+        if nothing(self.previous_weight, self.expert_weight) {
+            return refuse("previous_weight", "expert_weight");
+        }
+        Ok(Box::new(Pld::new(self.clone())))
+    }
+}

@@ -1,0 +1,100 @@
+//! The `weight-averaging` strategy: the running mean of all experts' backbones.
+
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{
+    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, StrategyState, average_backbones,
+    take_head,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Weight averaging: the central backbone is the running mean of the experts' backbones; each task keeps its head.
+///
+/// θ_t = (t·θ_{t−1} + θ_expert) / (t + 1), where t counts the experts before this one: the first expert is taken as it
+/// is. A head that several tasks share is averaged like the backbone, over the experts that had it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WeightAveragingConfig {}
+
+describe!(
+    Family::Strategy,
+    "weight-averaging",
+    WeightAveragingConfig,
+    paper: "McMahan et al., \"Communication-efficient learning of deep networks from decentralized data\", AISTATS 2017 \
+            (averaging); here sequential, as in Carta et al., arXiv 2303.15888"
+);
+
+#[typetag::serde(name = "weight-averaging")]
+impl StrategyConfig for WeightAveragingConfig {
+    fn data_access(&self) -> DataAccess {
+        DataAccess::None
+    }
+
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        Ok(Box::new(WeightAveraging { experts: 0 }))
+    }
+}
+
+#[derive(Debug)]
+struct WeightAveraging {
+    /// How many experts the mean holds.
+    experts: u32,
+}
+
+impl Strategy for WeightAveraging {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        _context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let before = self.experts as f32;
+        let mut central = average_backbones(previous, expert, before / (before + 1.0))?;
+        if central.head(&expert.head().name).is_none() {
+            take_head(&mut central, expert);
+        }
+        self.experts += 1;
+        Ok(central)
+    }
+
+    fn state(&self) -> StrategyState {
+        StrategyState { values: [("experts".to_owned(), self.experts.into())].into(), ..Default::default() }
+    }
+
+    fn restore(&mut self, state: StrategyState) -> Result<(), StrategyError> {
+        let experts = state.values.get("experts").and_then(|value| value.as_u64()?.try_into().ok());
+        self.experts = experts.ok_or_else(|| StrategyError::State("`experts` is not a count".to_owned()))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alluvium_strategy::conformance;
+
+    #[test]
+    fn conforms() {
+        conformance::check("weight-averaging");
+    }
+
+    #[test]
+    fn three_experts_average_to_their_mean() {
+        let mut strategy = WeightAveragingConfig {}.build().unwrap();
+        let experts = [conformance::expert("a", 1), conformance::expert("b", 2), conformance::expert("c", 3)];
+        let mut central = conformance::central(&[], 9);
+        for expert in &experts {
+            central = strategy.consolidate(&central, expert, &mut conformance::context()).unwrap();
+        }
+        // The mean worked out at once, not as a running mean.
+        let backbones = experts.each_ref().map(|expert| expert.model.backbone_weights());
+        for (name, averaged) in central.backbone_weights().iter() {
+            let each = backbones.each_ref().map(|weights| &weights.get(name).unwrap().values);
+            for (place, value) in averaged.values.iter().enumerate() {
+                let mean = each.iter().map(|values| f64::from(values[place])).sum::<f64>() / 3.0;
+                assert!((f64::from(*value) - mean).abs() < 1e-6, "{name}[{place}]");
+            }
+        }
+        assert_eq!(central.heads.len(), 3);
+    }
+}
