@@ -15,6 +15,9 @@ pub trait Parameters {
 pub trait SetParameters: Sized {
     /// The module with all its parameters replaced. It stays where it was, and learns or not as it did.
     ///
+    /// Meant for a module that has not run in training since it was built: burn would bring a pending update of running
+    /// statistics back over what was written.
+    ///
     /// # Errors
     /// When a tensor is missing, has another shape, or has no place in the module.
     fn with_parameters(self, weights: &Weights) -> Result<Self, ModelError>;
@@ -23,7 +26,8 @@ pub trait SetParameters: Sized {
 impl<M: Module> Parameters for M {
     fn parameters(&self) -> Weights {
         let mut reader = Reader::default();
-        self.visit(&mut reader);
+        // `valid` brings the running statistics up to date: burn keeps the newest of each thread beside them.
+        self.valid().visit(&mut reader);
         reader.weights
     }
 }

@@ -189,13 +189,23 @@ fn type_in_words(root: &Value, schema: &Value) -> String {
             None => "a table".to_owned(),
         },
         "array" => match schema.get("items") {
-            Some(items) => format!("a list, each {}", accepts(root, items)),
-            None => "a list".to_owned(),
+            Some(items) => format!("a list{}, each {}", length_in_words(schema), accepts(root, items)),
+            None => format!("a list{}", length_in_words(schema)),
         },
         other => other.to_owned(),
     });
     let words: Vec<_> = words.collect();
     if words.is_empty() { "any value".to_owned() } else { words.join(" or ") }
+}
+
+/// How many items a list may have, where it matters to a person.
+fn length_in_words(schema: &Value) -> String {
+    let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
+    match (bound("minItems"), bound("maxItems")) {
+        (Some(least), Some(most)) if least == most => format!(" of {least}"),
+        (Some(least), _) if least > 0 => format!(" of at least {least}"),
+        _ => String::new(),
+    }
 }
 
 fn range_in_words(schema: &Value) -> String {
@@ -210,8 +220,7 @@ fn range_in_words(schema: &Value) -> String {
         (Some(high), None) => Some(format!("at most {high}")),
         (None, None) => None,
     };
-    let length = bound("minItems").filter(|least| *least > 0.0).map(|least| format!("of at least {least}"));
-    let parts: Vec<_> = [lower, upper, length].into_iter().flatten().collect();
+    let parts: Vec<_> = [lower, upper].into_iter().flatten().collect();
     if parts.is_empty() { String::new() } else { format!(" {}", parts.join(" and ")) }
 }
 

@@ -50,6 +50,16 @@ pub enum SurrogateError {
         /// What is accepted.
         accepted: String,
     },
+    /// Options that do not go together.
+    #[error("`{option}` {problem}; accepted: {accepted}")]
+    Option {
+        /// The option's key.
+        option: &'static str,
+        /// What is wrong with it.
+        problem: String,
+        /// What is accepted.
+        accepted: String,
+    },
     /// A model that the surrogate looks at cannot be run.
     #[error(transparent)]
     Model(#[from] ModelError),

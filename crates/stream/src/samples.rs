@@ -96,7 +96,7 @@ mod tests {
     fn bytes_become_values_between_minus_one_and_one() {
         let mut samples = Samples::new([1, 1, 3].into());
         samples.push(&[0, 255, 51], 7);
-        let values = samples.inputs(&Device::flex()).into_data().into_vec::<f32>().unwrap();
+        let values = samples.inputs(&Device::flex()).into_data().try_into_vec::<f32>().unwrap();
         // 51 / 127.5 − 1 = −0.6
         for (value, expected) in values.iter().zip([-1.0, 1.0, -0.6]) {
             assert!((value - expected).abs() < 1e-6, "{values:?}");

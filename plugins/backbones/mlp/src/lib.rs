@@ -95,7 +95,7 @@ mod tests {
         .collect();
         mlp.set_parameters(&weights).unwrap();
         let latent = mlp.forward(Tensor::from_floats([[[[1.0, 2.0]]]], &compute));
-        assert_eq!(latent.into_data().into_vec::<f32>().unwrap(), [2.5]);
+        assert_eq!(latent.into_data().try_into_vec::<f32>().unwrap(), [2.5]);
     }
 
     #[test]

@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn centring_takes_the_mean_of_each_sample_away() {
         let logits = Tensor::from_floats([[1.0, 3.0], [0.0, -4.0]], &Device::flex());
-        assert_eq!(centred(logits).into_data().into_vec::<f32>().unwrap(), [-1.0, 1.0, 2.0, -2.0]);
+        assert_eq!(centred(logits).into_data().try_into_vec::<f32>().unwrap(), [-1.0, 1.0, 2.0, -2.0]);
     }
 
     #[test]

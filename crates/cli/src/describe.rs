@@ -1,0 +1,87 @@
+//! `alluvium list` and `alluvium show`: what the plugins say of themselves.
+
+use std::io::Write;
+
+use alluvium_registry::{Description, Family, OptionDescription, described, descriptions};
+use serde_json::Value;
+
+use crate::{Refused, print};
+
+pub(crate) fn list(family: Option<Family>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let families: Vec<_> = Family::ALL.into_iter().filter(|one| family.is_none_or(|wanted| wanted == *one)).collect();
+    let widest = descriptions().iter().map(|description| description.kind.len()).max().unwrap_or(0);
+    let sections = families.into_iter().map(|family| {
+        let lines = described(family).into_iter().map(|one| format!("  {:widest$}  {}\n", one.kind, one.summary()));
+        format!("{}\n{}", family.plural(), lines.collect::<String>())
+    });
+    print(out, &sections.collect::<Vec<_>>().join("\n"))
+}
+
+pub(crate) fn show(kind: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+    let found: Vec<_> = descriptions().into_iter().filter(|description| description.kind == kind).collect();
+    if found.is_empty() {
+        let kinds: Vec<_> = descriptions().iter().map(|description| description.kind).collect();
+        return Err(
+            Refused(format!("there is no kind \"{kind}\"; linked into this binary: {}", kinds.join(", "))).into()
+        );
+    }
+    let texts: Vec<_> = found.into_iter().map(page).collect();
+    print(out, &texts.join("\n"))
+}
+
+/// One kind: a comment that says what it does, and its table.
+fn page(description: &Description) -> String {
+    let mut lines = vec![format!("{} ({})", description.kind, description.family), String::new(), description.text()];
+    if !description.paper.is_empty() {
+        lines.push(format!("\nPaper: {}", description.paper));
+    }
+    lines.push(String::new());
+    lines.push(table(description));
+    lines.join("\n")
+}
+
+/// A kind's table with all its options, each under a comment with its meaning and range.
+pub(crate) fn table(description: &Description) -> String {
+    let mut text = format!("{}\nkind = \"{}\"\n", description.family.table(), description.kind);
+    for option in description.options() {
+        let note = format!("{} Accepted: {}.", full_stop(&option.meaning), option.accepts);
+        text.push_str(&comment(&note));
+        text.push_str(&assignment(&option));
+    }
+    text
+}
+
+fn full_stop(sentence: &str) -> String {
+    let sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+    if sentence.ends_with(['.', ';', ':']) || sentence.is_empty() { sentence } else { format!("{sentence}.") }
+}
+
+/// Text as comment lines of at most 100 columns.
+pub(crate) fn comment(text: &str) -> String {
+    let mut lines = String::new();
+    let mut line = String::from("#");
+    for word in text.split_whitespace() {
+        if line.len() + 1 + word.len() > 100 {
+            lines.push_str(&line);
+            lines.push('\n');
+            line = String::from("#");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    format!("{lines}{line}\n")
+}
+
+/// `key = default`, commented out where there is no default to write.
+fn assignment(option: &OptionDescription) -> String {
+    match option.default.as_ref().map(toml_value) {
+        Some(Some(value)) => format!("{} = {value}\n", option.name),
+        _ if option.required => format!("# {} = …  (must be given)\n", option.name),
+        _ => format!("# {} = …  (absent by default)\n", option.name),
+    }
+}
+
+/// A JSON value as TOML writes it.
+fn toml_value(value: &Value) -> Option<String> {
+    toml::Value::try_from(value).ok().map(|value| value.to_string())
+}

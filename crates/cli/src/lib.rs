@@ -1,0 +1,90 @@
+//! The command line.
+//!
+//! It is a library so that a third party's binary is `use my_strategy as _; fn main() { alluvium_cli::main() }`: every
+//! plugin linked into the binary is there by its kind.
+//!
+//! This crate holds the commands, what they print, and the list of plugins that ship. It refuses to hold anything that
+//! a program without a terminal would need: that belongs in `alluvium-experiment` and `alluvium-report`.
+
+mod arguments;
+mod compare;
+mod describe;
+mod init;
+mod plugins;
+mod progress;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use alluvium_experiment::{ConfigError, ExperimentError};
+use clap::{CommandFactory, Parser};
+
+use arguments::{Arguments, Command};
+
+/// A mistake of the user's: it ends with exit code 2, like a wrong flag.
+#[derive(Debug)]
+struct Refused(String);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Runs the command line of the process and ends it: exit code 0 when all went well, 2 when the arguments or the
+/// configuration are wrong, 1 when a run failed.
+pub fn main() -> ! {
+    let code = match run(Arguments::parse()) {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            exit_code(&error)
+        }
+    };
+    std::process::exit(code)
+}
+
+/// As [`main`], for a `fn main() -> ExitCode`.
+#[doc(hidden)]
+pub fn exit() -> ExitCode {
+    main()
+}
+
+fn exit_code(error: &anyhow::Error) -> i32 {
+    let config = |cause: &(dyn std::error::Error + 'static)| {
+        let in_run = matches!(cause.downcast_ref(), Some(ExperimentError::Config(_)));
+        in_run || cause.is::<ConfigError>() || cause.is::<Refused>() || cause.is::<alluvium_registry::UnknownKind>()
+    };
+    if error.chain().any(config) { 2 } else { 1 }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match arguments.command {
+        Command::Compare(options) => compare::compare(&options, &mut out),
+        Command::Check { config } => compare::check(&config, &mut out),
+        Command::List { family } => describe::list(family.map(Into::into), &mut out),
+        Command::Show { kind } => describe::show(&kind, &mut out),
+        Command::Init { file, force } => init::init(&file, force, &mut out),
+        Command::Completions { shell } => {
+            let mut script = vec![];
+            clap_complete::generate(shell, &mut Arguments::command(), "alluvium", &mut script);
+            print(&mut out, &String::from_utf8_lossy(&script))
+        }
+    }
+}
+
+/// Prints text. A reader that has gone away (`alluvium list | head`) is no error.
+fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Whether progress bars can be drawn.
+fn on_a_terminal() -> bool {
+    io::stderr().is_terminal()
+}

@@ -1,0 +1,5 @@
+//! The binary `alluvium`: the command line with the plugins that ship.
+
+fn main() {
+    alluvium_cli::main()
+}

@@ -1,0 +1,19 @@
+//! The plugins of the shipped binary.
+//!
+//! A crate that is a dependency but never named is not linked, and its registrations are lost without a word: hence a
+//! line for each.
+
+use alluvium_backbone_mlp as _;
+use alluvium_backbone_slim_resnet18 as _;
+use alluvium_backbone_small_cnn as _;
+use alluvium_backend_cuda as _;
+use alluvium_backend_flex as _;
+use alluvium_backend_ndarray as _;
+use alluvium_backend_wgpu as _;
+use alluvium_strategy_naive as _;
+use alluvium_strategy_pld as _;
+use alluvium_strategy_weight_averaging as _;
+use alluvium_stream_split_fashion_mnist as _;
+use alluvium_stream_split_glyphs as _;
+use alluvium_surrogate_noise as _;
+use alluvium_surrogate_single_image as _;

@@ -1,0 +1,172 @@
+//! The binary as a user runs it: what it prints, what it writes, what it refuses.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A comparison that takes seconds.
+const TINY: &str = r#"
+name = "tiny"
+protocol = { kind = "dcl" }
+seeds = [0, 1]
+baseline = "naive"
+
+[backend]
+kind = "flex"
+
+[stream]
+kind = "split-glyphs"
+tasks = 3
+classes_per_task = 2
+train_samples_per_class = 20
+
+[backbone]
+kind = "mlp"
+layers = [16, 8]
+
+[device]
+epochs = 1
+batch_size = 16
+learning_rate = 0.05
+
+[surrogate]
+kind = "noise"
+samples = 64
+
+[[strategies]]
+kind = "naive"
+
+[[strategies]]
+kind = "pld"
+steps = 5
+batch_size = 16
+"#;
+
+fn alluvium(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alluvium"));
+    command.current_dir(folder).args(arguments).env_remove("RUST_BACKTRACE").output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A folder with the tiny comparison in `tiny.toml`.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("tiny.toml"), TINY).unwrap();
+    folder
+}
+
+/// `summary.csv` without the lines that measure time and memory.
+fn numbers(file: &Path) -> String {
+    let summary = fs::read_to_string(file).unwrap();
+    let measured = |line: &&str| line.contains(",seconds,") || line.contains(",peak_memory_bytes,");
+    summary.lines().filter(|line| !measured(line)).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn compare_writes_its_files_and_the_numbers_do_not_depend_on_jobs() {
+    let folder = folder();
+    for (out, jobs) in [("one", "1"), ("again", "1"), ("four", "4")] {
+        let output = alluvium(folder.path(), &["compare", "tiny.toml", "--out", out, "--jobs", jobs]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let table = text(&output.stdout);
+        for row in ["naive", "pld", "devices-alone", "joint"] {
+            assert!(table.contains(row), "{table}");
+        }
+    }
+    let one = numbers(&folder.path().join("one/summary.csv"));
+    assert!(one.starts_with("strategy,metric,mean,ci95_low,ci95_high,seeds\n"), "{one}");
+    assert!(one.contains("pld,average_accuracy_task_aware,"), "{one}");
+    assert_eq!(one, numbers(&folder.path().join("again/summary.csv")), "the same run twice");
+    assert_eq!(one, numbers(&folder.path().join("four/summary.csv")), "another number of jobs");
+    let results: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("one/results.json")).unwrap()).unwrap();
+    assert_eq!(results["config"]["device"]["momentum"], 0.9, "defaults are written out");
+    assert!(folder.path().join("one/table.md").exists());
+}
+
+#[test]
+fn seeds_and_backend_can_be_given_on_the_command_line() {
+    let folder = folder();
+    let output =
+        alluvium(folder.path(), &["compare", "tiny.toml", "--seeds", "7", "--backend", "ndarray", "--out", "out"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let results: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("out/results.json")).unwrap()).unwrap();
+    assert_eq!(results["seeds"], serde_json::json!([7]));
+    assert_eq!(results["environment"]["backend"], "ndarray");
+}
+
+#[test]
+fn two_backends_agree() {
+    let folder = folder();
+    let mean = |backend: &str, metric: &str| -> f64 {
+        let summary = fs::read_to_string(folder.path().join(backend).join("summary.csv")).unwrap();
+        let line = summary.lines().find(|line| line.starts_with(&format!("pld,{metric},"))).unwrap();
+        line.split(',').nth(2).unwrap().parse().unwrap()
+    };
+    for backend in ["flex", "ndarray"] {
+        let output = alluvium(folder.path(), &["compare", "tiny.toml", "--backend", backend, "--out", backend]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    for metric in
+        ["average_accuracy_task_aware", "average_accuracy_task_agnostic", "expert_accuracy", "latent_similarity"]
+    {
+        let (flex, ndarray) = (mean("flex", metric), mean("ndarray", metric));
+        assert!((flex - ndarray).abs() <= 1e-3, "{metric}: {flex} on flex, {ndarray} on ndarray");
+    }
+}
+
+#[test]
+fn list_and_show_know_every_kind() {
+    let folder = folder();
+    let list = text(&alluvium(folder.path(), &["list"]).stdout);
+    for kind in ["naive", "weight-averaging", "pld", "split-glyphs", "small-cnn", "single-image", "flex"] {
+        assert!(list.contains(&format!("  {kind} ")), "{list}");
+    }
+    let strategies = text(&alluvium(folder.path(), &["list", "strategies"]).stdout);
+    assert!(strategies.contains("pld") && !strategies.contains("small-cnn"), "{strategies}");
+    let page = text(&alluvium(folder.path(), &["show", "pld"]).stdout);
+    for part in ["2303.15888", "latent_weight = 1.0", "\"previous\" or \"expert\" or \"average\"", "kind = \"pld\""] {
+        assert!(page.contains(part), "`{part}` is not in:\n{page}");
+    }
+    let unknown = alluvium(folder.path(), &["show", "plt"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("linked into this binary"), "{}", text(&unknown.stderr));
+}
+
+#[test]
+fn init_writes_a_configuration_that_check_accepts() {
+    let folder = folder();
+    assert!(alluvium(folder.path(), &["init", "new.toml"]).status.success());
+    let check = alluvium(folder.path(), &["check", "new.toml"]);
+    assert!(check.status.success(), "{}", text(&check.stderr));
+    let again = alluvium(folder.path(), &["init", "new.toml"]);
+    assert_eq!(again.status.code(), Some(2), "a file that is there is not overwritten");
+    assert!(alluvium(folder.path(), &["init", "new.toml", "--force"]).status.success());
+}
+
+#[test]
+fn completions_are_a_script() {
+    let script = text(&alluvium(Path::new("."), &["completions", "bash"]).stdout);
+    assert!(script.contains("_alluvium()"), "{script}");
+}
+
+#[test]
+fn the_examples_are_right() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    for entry in fs::read_dir(&examples).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let needs_data = text(&fs::read(&file).unwrap()).contains("split-fashion-mnist");
+        let check = alluvium(&examples, &["check", file.to_str().unwrap()]);
+        let missing = needs_data && text(&check.stderr).contains("dataset-fashion-mnist");
+        assert!(check.status.success() || missing, "{}", text(&check.stderr));
+    }
+}

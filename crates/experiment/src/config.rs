@@ -1,0 +1,80 @@
+//! The tables of a configuration that no plugin owns.
+
+use alluvium_device::DeviceSettings;
+use alluvium_strategy::StrategyConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Protocol;
+
+/// A row of the table that no strategy stands behind, for comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Reference {
+    /// Each device alone: adapted from the initial weights, judged on its own task.
+    DevicesAlone,
+    /// Joint training of one model on all devices' data: the upper bound.
+    Joint,
+}
+
+impl Reference {
+    /// The row's name, which is also its name in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reference::DevicesAlone => "devices-alone",
+            Reference::Joint => "joint",
+        }
+    }
+}
+
+/// An experiment: which strategies are compared, on which stream, by which devices.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RootTable {
+    /// The experiment's name, for the results.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: String,
+    /// How devices and the centre work together, and which data a strategy is granted.
+    pub protocol: Protocol,
+    /// The seeds: everything random is repeated under each of them.
+    #[schemars(length(min = 1, max = 10_000))]
+    pub seeds: Vec<u64>,
+    /// The row to which paired differences are taken. Absent: no differences.
+    #[serde(default)]
+    pub baseline: Option<String>,
+    /// Rows without a strategy: `devices-alone` and `joint`, the upper bound. An empty list spares their time.
+    #[serde(default = "all_references")]
+    pub references: Vec<Reference>,
+    /// Where tensors live and run.
+    pub backend: Map<String, Value>,
+    /// The ordered tasks, one a device.
+    pub stream: Map<String, Value>,
+    /// The feature extractor of every model.
+    pub backbone: Map<String, Value>,
+    /// How every device adapts the model to its task.
+    #[serde(default)]
+    pub device: DeviceSettings,
+    /// The surrogate data of all strategies that need some.
+    #[serde(default)]
+    pub surrogate: Option<Map<String, Value>>,
+    /// The strategies that are compared; each table is a row, known by its `name` (default: its kind).
+    #[schemars(length(min = 1, max = 10_000))]
+    pub strategies: Vec<Map<String, Value>>,
+}
+
+fn all_references() -> Vec<Reference> {
+    vec![Reference::DevicesAlone, Reference::Joint]
+}
+
+/// A strategy under the name of its row.
+#[derive(Debug)]
+pub struct StrategyRow {
+    /// The row's name: `name`, or the kind.
+    pub name: String,
+    /// The strategy's kind.
+    pub kind: String,
+    /// The strategy's options.
+    pub config: Box<dyn StrategyConfig>,
+}

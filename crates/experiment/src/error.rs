@@ -1,0 +1,104 @@
+//! What can be wrong with a configuration, and what can go wrong in a run.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use alluvium_device::DeviceError;
+use alluvium_model::ModelError;
+use alluvium_results::MatrixError;
+use alluvium_strategy::StrategyError;
+use alluvium_stream::StreamError;
+
+/// One thing that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// Line and column in the file, counted from 1, where they are known.
+    pub place: Option<(usize, usize)>,
+    /// The table, as it is written: `[device]`, `[[strategies]] 2 (pld)`; empty for the top of the file.
+    pub table: String,
+    /// What is wrong, and what is accepted.
+    pub message: String,
+}
+
+/// A configuration that cannot be run. Nothing was trained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it; at least one.
+    pub problems: Vec<ConfigProblem>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, problem) in self.problems.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{}", self.file.display())?;
+            if let Some((line, column)) = problem.place {
+                write!(f, ":{line}:{column}")?;
+            }
+            write!(f, ": ")?;
+            if !problem.table.is_empty() {
+                write!(f, "{}: ", problem.table)?;
+            }
+            write!(f, "{}", problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// A run that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// The configuration cannot be run.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A strategy failed.
+    #[error("{row}, seed {seed}, device {device}: {cause}")]
+    Strategy {
+        /// The row's name.
+        row: String,
+        /// The seed.
+        seed: u64,
+        /// The device, from 1.
+        device: usize,
+        /// Why.
+        cause: StrategyError,
+    },
+    /// A device failed.
+    #[error("{row}, seed {seed}: {cause}")]
+    Device {
+        /// The row's name.
+        row: String,
+        /// The seed.
+        seed: u64,
+        /// Why.
+        cause: DeviceError,
+    },
+    /// A stream cannot give a task.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// A model cannot be built or run.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The accuracies do not form a matrix.
+    #[error(transparent)]
+    Matrix(#[from] MatrixError),
+    /// The threads for `--jobs` cannot be started.
+    #[error("the threads for --jobs cannot be started: {0}")]
+    Threads(String),
+    /// A burn operation or a plugin panicked.
+    #[error("{row}, seed {seed}: a computation failed inside the backend or a plugin: {message}")]
+    Panicked {
+        /// The row's name.
+        row: String,
+        /// The seed.
+        seed: u64,
+        /// The panic's message.
+        message: String,
+    },
+}

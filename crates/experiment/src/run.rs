@@ -1,0 +1,271 @@
+//! The run: all cells of the comparison, several at a time, the same results for any number of them.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use alluvium_results::{Cell, FORMAT, Results, Row, RowRole, TaskLabel};
+use alluvium_strategy::DataAccess;
+use serde_json::Value;
+
+use crate::cell::run_cell;
+use crate::reference::{devices_alone, joint};
+use crate::shared::{Adapted, Shared};
+use crate::{Experiment, ExperimentError, Observer, Reference};
+
+/// How a run is carried out. Nothing in it changes the results.
+pub struct RunOptions<'a> {
+    /// Cells that run side by side; at least 1.
+    pub jobs: usize,
+    /// Watches the run.
+    pub observer: &'a dyn Observer,
+}
+
+impl std::fmt::Debug for RunOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunOptions").field("jobs", &self.jobs).finish_non_exhaustive()
+    }
+}
+
+/// A piece of work that waits for no other one of its list.
+#[derive(Clone, Copy)]
+enum Job {
+    /// One strategy (its place in the configuration) under one seed (its place in the list).
+    Strategy { row: usize, seed: usize },
+    /// Joint training under one seed.
+    Joint { seed: usize },
+    /// One device alone, under one seed.
+    Alone { device: usize, seed: usize },
+}
+
+/// What a job gives.
+enum Done {
+    Cell(Box<Cell>),
+    Alone(Adapted),
+}
+
+impl Experiment {
+    /// How many cells run side by side unless the user says otherwise: one a core where tensors live on the host.
+    pub fn default_jobs(&self) -> usize {
+        match self.backend.config.runs_on_host() {
+            true => std::thread::available_parallelism().map_or(1, usize::from),
+            false => 1,
+        }
+    }
+
+    /// Runs the comparison.
+    ///
+    /// # Errors
+    /// The first error of a cell; cells that have begun are finished before.
+    pub fn run(&self, options: &RunOptions<'_>) -> Result<Results, ExperimentError> {
+        let observer = options.observer;
+        let compute = self.backend.config.open().map_err(|error| ExperimentError::Threads(error.to_string()))?;
+        let shared: Vec<_> =
+            self.seeds.iter().map(|seed| Shared::new(self, *seed, &compute)).collect::<Result<_, _>>()?;
+        let devices = shared.first().map_or(0, |shared| shared.tasks.len());
+        let references = usize::from(self.references.contains(&Reference::Joint));
+        observer.planned(self.seeds.len() * devices * (self.strategies.len() + references + 1));
+
+        // The first device meets the initial weights under every strategy: adapted once a seed, before everything else.
+        let seeds = 0..self.seeds.len();
+        let first: Vec<_> = seeds.clone().map(|seed| Job::Alone { device: 0, seed }).collect();
+        let first = self.work(&first, &shared, &[], options)?;
+        let first: Vec<_> = first.into_iter().filter_map(Done::alone).collect();
+
+        // Long jobs first, so that no core idles at the end.
+        let mut jobs: Vec<_> = vec![];
+        let rows = (0..self.strategies.len()).rev();
+        jobs.extend(rows.flat_map(|row| seeds.clone().map(move |seed| Job::Strategy { row, seed })));
+        if self.references.contains(&Reference::Joint) {
+            jobs.extend(seeds.clone().map(|seed| Job::Joint { seed }));
+        }
+        jobs.extend(seeds.clone().flat_map(|seed| (1..devices).map(move |device| Job::Alone { device, seed })));
+        let done = self.work(&jobs, &shared, &first, options)?;
+
+        let mut alone: Vec<Vec<_>> = first.into_iter().map(|adapted| vec![adapted]).collect();
+        let mut strategies: BTreeMap<usize, Vec<Cell>> = BTreeMap::new();
+        let mut joints = vec![];
+        for (job, done) in jobs.iter().zip(done) {
+            match (job, done) {
+                (Job::Strategy { row, .. }, Done::Cell(cell)) => strategies.entry(*row).or_default().push(*cell),
+                (Job::Joint { .. }, Done::Cell(cell)) => joints.push(*cell),
+                (Job::Alone { seed, .. }, Done::Alone(adapted)) => alone[*seed].push(adapted),
+                _ => {}
+            }
+        }
+        let accuracy_alone: Vec<Vec<f64>> =
+            alone.iter().map(|devices| devices.iter().map(|device| device.accuracy).collect()).collect();
+        for cells in strategies.values_mut() {
+            for (cell, accuracy) in cells.iter_mut().zip(&accuracy_alone) {
+                cell.alone_accuracy.clone_from(accuracy);
+            }
+        }
+        let alone = shared.iter().zip(&alone).map(|(shared, alone)| devices_alone(shared, alone)).collect();
+        Ok(self.results(&shared, strategies, joints, alone))
+    }
+
+    /// Does all jobs, several side by side; the results are in the order of the jobs.
+    fn work(
+        &self,
+        jobs: &[Job],
+        shared: &[Shared],
+        first: &[Adapted],
+        options: &RunOptions<'_>,
+    ) -> Result<Vec<Done>, ExperimentError> {
+        let next = AtomicUsize::new(0);
+        let failed = AtomicBool::new(false);
+        let results: Vec<_> = jobs.iter().map(|_| Mutex::new(None)).collect();
+        // One thread a worker, also within an operation: results must not depend on how work is split, and two
+        // operations side by side are faster than one that is split in two.
+        let pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let workers = options.jobs.clamp(1, jobs.len().max(1));
+        let pools = (0..workers).map(|_| pool()).collect::<Result<Vec<_>, _>>();
+        let pools = pools.map_err(|error| ExperimentError::Threads(error.to_string()))?;
+        std::thread::scope(|scope| {
+            for pool in &pools {
+                let worker = || {
+                    loop {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        if place >= jobs.len() || failed.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        let result = self.guarded(jobs[place], shared, first, options.observer);
+                        failed.fetch_or(result.is_err(), Ordering::Relaxed);
+                        if let Ok(mut slot) = results[place].lock() {
+                            *slot = Some(result);
+                        }
+                    }
+                };
+                scope.spawn(move || pool.install(worker));
+            }
+        });
+        let mut all = vec![];
+        for slot in results {
+            match slot.into_inner() {
+                Ok(Some(result)) => all.push(result?),
+                // Not begun, because another one failed: that one's error comes later in the list.
+                Ok(None) | Err(_) => {}
+            }
+        }
+        Ok(all)
+    }
+
+    /// Does one job; a panic in burn or in a plugin becomes an error that names the cell.
+    fn guarded(
+        &self,
+        job: Job,
+        shared: &[Shared],
+        first: &[Adapted],
+        observer: &dyn Observer,
+    ) -> Result<Done, ExperimentError> {
+        let attempt = || match job {
+            Job::Strategy { row, seed } => {
+                let cell = run_cell(self, &self.strategies[row], &shared[seed], &first[seed], observer)?;
+                Ok(Done::Cell(Box::new(cell)))
+            }
+            Job::Joint { seed } => Ok(Done::Cell(Box::new(joint(self, &shared[seed], observer)?))),
+            Job::Alone { device, seed } => {
+                let adapted = shared[seed].adapt_alone(self, device, observer)?;
+                let row = Reference::DevicesAlone.name();
+                let (seed, devices) = (shared[seed].seed, shared[seed].tasks.len());
+                let work = crate::Work { row, seed, device: device + 1, devices, stage: crate::Stage::Evaluating };
+                observer.device_done(work);
+                Ok(Done::Alone(adapted))
+            }
+        };
+        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let message = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned();
+            let (row, seed) = match job {
+                Job::Strategy { row, seed } => (self.strategies[row].name.as_str(), seed),
+                Job::Joint { seed } => (Reference::Joint.name(), seed),
+                Job::Alone { seed, .. } => (Reference::DevicesAlone.name(), seed),
+            };
+            Err(ExperimentError::Panicked { row: row.to_owned(), seed: shared[seed].seed, message })
+        })
+    }
+
+    /// Everything that was measured, row by row.
+    fn results(
+        &self,
+        shared: &[Shared],
+        mut strategies: BTreeMap<usize, Vec<Cell>>,
+        joints: Vec<Cell>,
+        alone: Vec<Cell>,
+    ) -> Results {
+        let mut rows: Vec<_> = self
+            .strategies
+            .iter()
+            .enumerate()
+            .map(|(place, row)| Row {
+                name: row.name.clone(),
+                kind: row.kind.clone(),
+                role: RowRole::Strategy,
+                data_access: row.config.data_access().to_string(),
+                settings: serde_json::to_value(&row.config).unwrap_or(Value::Null),
+                cells: strategies.remove(&place).unwrap_or_default(),
+            })
+            .collect();
+        let reference = |reference: Reference, access: DataAccess, cells| Row {
+            name: reference.name().to_owned(),
+            kind: reference.name().to_owned(),
+            role: RowRole::Reference,
+            data_access: access.to_string(),
+            settings: Value::Null,
+            cells,
+        };
+        if self.references.contains(&Reference::DevicesAlone) {
+            rows.push(reference(Reference::DevicesAlone, DataAccess::CurrentTask, alone));
+        }
+        if self.references.contains(&Reference::Joint) {
+            rows.push(reference(Reference::Joint, DataAccess::AllTasks, joints));
+        }
+        Results {
+            format: FORMAT,
+            name: self.name.clone(),
+            config: self.written_out.clone(),
+            protocol: format!("{} (grants: {})", self.protocol.kind.name(), self.protocol.grants),
+            seeds: self.seeds.clone(),
+            baseline: self.baseline.clone(),
+            versions: [("alluvium", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")]
+                .map(|(name, version)| (name.to_owned(), version.to_owned()))
+                .into(),
+            environment: self.environment(),
+            tasks: shared.first().map(task_labels).unwrap_or_default(),
+            rows,
+        }
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let entries = [
+            ("backend", self.backend.kind.clone()),
+            ("system", std::env::consts::OS.to_owned()),
+            ("architecture", std::env::consts::ARCH.to_owned()),
+            ("cores", cores.to_string()),
+        ];
+        entries.map(|(name, value)| (name.to_owned(), value)).into()
+    }
+}
+
+impl Done {
+    fn alone(self) -> Option<Adapted> {
+        match self {
+            Done::Alone(adapted) => Some(adapted),
+            Done::Cell(_) => None,
+        }
+    }
+}
+
+/// The tasks of the first seed; under other seeds the classes may come in another order.
+fn task_labels(shared: &Shared) -> Vec<TaskLabel> {
+    let name = |class: &usize| shared.class_names.get(*class).cloned().unwrap_or_default();
+    let label = |task: &alluvium_stream::Task| TaskLabel {
+        name: task.name.clone(),
+        classes: task.head.classes.iter().map(name).collect(),
+        train_samples: task.train.len(),
+        test_samples: task.test.len(),
+    };
+    shared.tasks.iter().map(label).collect()
+}

@@ -1,0 +1,68 @@
+//! `summary.csv`: one line for each row and metric.
+
+use alluvium_results::Results;
+
+use crate::error::ReportError;
+use crate::number::for_file;
+
+/// The heading line of `summary.csv`.
+const COLUMNS: [&str; 6] = ["strategy", "metric", "mean", "ci95_low", "ci95_high", "seeds"];
+
+/// The text of `summary.csv`: columns `strategy,metric,mean,ci95_low,ci95_high,seeds`, lines in the order of
+/// [`Results::summary`].
+///
+/// Numbers are in the metric's unit: fractions with six decimals, bytes as whole numbers, seconds and counts
+/// with three decimals. The interval's cells are empty where there was one seed; `seeds` is how many seeds
+/// the line is over.
+pub fn summary_csv(results: &Results) -> Result<String, ReportError> {
+    let mut text = Vec::new();
+    let mut writer = csv::Writer::from_writer(&mut text);
+    writer.write_record(COLUMNS)?;
+    for line in results.summary() {
+        let number = |value| for_file(value, line.metric.unit());
+        let estimate = line.estimate;
+        writer.write_record([
+            line.strategy.as_str(),
+            line.metric.name(),
+            &number(estimate.mean),
+            &estimate.ci95_low.map(number).unwrap_or_default(),
+            &estimate.ci95_high.map(number).unwrap_or_default(),
+            &estimate.n.to_string(),
+        ])?;
+    }
+    writer.flush().map_err(csv::Error::from)?;
+    drop(writer);
+    // Every field was a string, and the crate adds ASCII only, so nothing is replaced here.
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn the_golden_summary() {
+        // Worked out by hand in `example.rs`.
+        let text = summary_csv(&example::results()).expect("valid results");
+        assert_eq!(text, example::SUMMARY);
+    }
+
+    #[test]
+    fn one_seed_leaves_the_interval_empty() {
+        let mut results = example::results();
+        results.rows.truncate(1);
+        results.rows[0].cells.truncate(1);
+        let text = summary_csv(&results).expect("valid results");
+        let line = text.lines().nth(1).expect("a line");
+        assert_eq!(line, "naive,average_accuracy_task_aware,0.500000,,,1");
+    }
+
+    #[test]
+    fn names_are_quoted_where_they_must_be() {
+        let mut results = example::results();
+        results.rows[0].name = "naive, \"slow\"".into();
+        let text = summary_csv(&results).expect("valid results");
+        assert!(text.contains("\n\"naive, \"\"slow\"\"\",seconds,"), "{text}");
+    }
+}

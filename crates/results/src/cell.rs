@@ -1,0 +1,245 @@
+//! What one strategy measured under one seed, and the metrics that follow from it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::matrix::AccuracyMatrix;
+use crate::mean::mean;
+use crate::metric::Metric;
+
+/// Everything that one (row, seed) of a comparison measured.
+///
+/// Lists are per task in the order of the stream. A list that was not measured is empty, and is left out of
+/// the JSON form; so are the metrics that would need it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The seed of the run. Cells of two rows with the same seed form a pair.
+    pub seed: u64,
+    /// How well the central model (or what a reference row has in its place) did.
+    pub accuracy: Accuracy,
+    /// e\[t\]: expert t's accuracy on its own task, in \[0, 1\].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expert_accuracy: Vec<f64>,
+    /// The accuracy of the same devices, same data and budget, started from the initial weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alone_accuracy: Vec<f64>,
+    /// Linear CKA of the final centre's and expert t's latents on the test set of task t, in \[0, 1\].
+    /// Where it is undefined for a task (a latent that is constant), leave the whole list empty: JSON has no
+    /// NaN.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub latent_similarity: Vec<f64>,
+    /// Bytes sent from the centre to each device, over all contacts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bytes_down: Vec<u64>,
+    /// Bytes sent from each device to the centre, over all contacts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bytes_up: Vec<u64>,
+    /// Optimisation steps of each consolidation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consolidation_steps: Vec<u64>,
+    /// Samples (surrogate or other) seen in each consolidation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consolidation_samples: Vec<u64>,
+    /// Wall-clock time of the run, in seconds.
+    pub seconds: f64,
+    /// The most memory that the run held at one time, in bytes, where the platform can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// The accuracies of a run: over the stream, or only at its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accuracy {
+    /// One central model, judged after every device: what a strategy has.
+    Stream {
+        /// Each test sample judged by the head of its own task.
+        task_aware: AccuracyMatrix,
+        /// Each test sample judged over all heads.
+        task_agnostic: AccuracyMatrix,
+    },
+    /// One accuracy for each task and no history: what a reference row has.
+    Final {
+        /// Each test sample judged by the head of its own task.
+        task_aware: Vec<f64>,
+        /// Each test sample judged over all heads; `None` where there is no such thing, as for devices
+        /// that never share a model.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task_agnostic: Option<Vec<f64>>,
+    },
+}
+
+impl Cell {
+    /// A cell with its accuracies and nothing else measured yet.
+    pub fn new(seed: u64, accuracy: Accuracy) -> Self {
+        Self {
+            seed,
+            accuracy,
+            expert_accuracy: Vec::new(),
+            alone_accuracy: Vec::new(),
+            latent_similarity: Vec::new(),
+            bytes_down: Vec::new(),
+            bytes_up: Vec::new(),
+            consolidation_steps: Vec::new(),
+            consolidation_samples: Vec::new(),
+            seconds: 0.0,
+            peak_memory_bytes: None,
+        }
+    }
+
+    /// Every metric that can be computed from this cell; the others are absent.
+    ///
+    /// A value that is not finite, as the CKA of a collapsed latent may be, counts as not measured.
+    pub fn metrics(&self) -> BTreeMap<Metric, f64> {
+        let mut metrics = BTreeMap::new();
+        let mut put = |metric, value: Option<f64>| {
+            if let Some(value) = value.filter(|value| value.is_finite()) {
+                metrics.insert(metric, value);
+            }
+        };
+
+        match &self.accuracy {
+            Accuracy::Stream { task_aware: aware, task_agnostic: agnostic } => {
+                put(Metric::AverageAccuracyTaskAware, aware.average_accuracy());
+                put(Metric::AverageAccuracyTaskAgnostic, agnostic.average_accuracy());
+                put(Metric::AverageIncrementalAccuracyTaskAware, aware.average_incremental_accuracy());
+                put(Metric::AverageIncrementalAccuracyTaskAgnostic, agnostic.average_incremental_accuracy());
+                put(Metric::BackwardTransferTaskAware, aware.backward_transfer());
+                put(Metric::BackwardTransferTaskAgnostic, agnostic.backward_transfer());
+                put(Metric::ForgettingTaskAware, aware.forgetting());
+                put(Metric::ForgettingTaskAgnostic, agnostic.forgetting());
+                put(Metric::ConsolidationGapTaskAware, aware.consolidation_gap(&self.expert_accuracy));
+                put(Metric::ConsolidationGapTaskAgnostic, agnostic.consolidation_gap(&self.expert_accuracy));
+            }
+            Accuracy::Final { task_aware, task_agnostic } => {
+                put(Metric::AverageAccuracyTaskAware, mean(task_aware.iter().copied()));
+                put(Metric::AverageAccuracyTaskAgnostic, mean(task_agnostic.iter().flatten().copied()));
+            }
+        }
+
+        put(Metric::ExpertAccuracy, mean(self.expert_accuracy.iter().copied()));
+        put(Metric::ForwardTransfer, self.forward_transfer());
+        put(Metric::LatentSimilarity, mean(self.latent_similarity.iter().copied()));
+        put(Metric::BytesDown, mean_count(&self.bytes_down));
+        put(Metric::BytesUp, mean_count(&self.bytes_up));
+        put(Metric::ConsolidationSteps, mean_count(&self.consolidation_steps));
+        put(Metric::ConsolidationSamples, mean_count(&self.consolidation_samples));
+        put(Metric::Seconds, Some(self.seconds));
+        put(Metric::PeakMemoryBytes, self.peak_memory_bytes.map(|bytes| bytes as f64));
+        metrics
+    }
+
+    /// mean over the devices after the first of (accuracy started from the centre − started from the
+    /// initial weights).
+    ///
+    /// The first device is left out: the centre *is* the initial weights then, so its difference is 0 by
+    /// construction and would only dilute the others.
+    fn forward_transfer(&self) -> Option<f64> {
+        if self.expert_accuracy.len() != self.alone_accuracy.len() {
+            return None;
+        }
+        let pairs = self.expert_accuracy.iter().zip(&self.alone_accuracy);
+        mean(pairs.skip(1).map(|(from_centre, alone)| from_centre - alone))
+    }
+}
+
+/// The mean of whole numbers; `None` of nothing. Exact up to 2^53, far above any count here.
+fn mean_count(values: &[u64]) -> Option<f64> {
+    mean(values.iter().map(|&value| value as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream_cell() -> Cell {
+        let matrix = |rows| AccuracyMatrix::from_rows(rows).expect("a valid matrix");
+        Cell {
+            expert_accuracy: vec![0.75, 1.0],
+            alone_accuracy: vec![0.5, 0.875],
+            latent_similarity: vec![0.5, 1.0],
+            bytes_down: vec![100, 200],
+            bytes_up: vec![300, 301],
+            consolidation_steps: vec![0, 50],
+            consolidation_samples: vec![0, 800],
+            seconds: 2.5,
+            peak_memory_bytes: Some(1 << 20),
+            ..Cell::new(
+                7,
+                Accuracy::Stream {
+                    task_aware: matrix(vec![vec![0.75], vec![0.5, 0.875]]),
+                    task_agnostic: matrix(vec![vec![0.75], vec![0.25, 0.5]]),
+                },
+            )
+        }
+    }
+
+    #[test]
+    fn a_full_cell_has_every_metric() {
+        // Binary fractions, worked out by hand, so that the comparison may be exact.
+        let expected = [
+            (Metric::AverageAccuracyTaskAware, 0.6875), // (0.5 + 0.875) / 2
+            (Metric::AverageAccuracyTaskAgnostic, 0.375),
+            (Metric::AverageIncrementalAccuracyTaskAware, 0.71875), // (0.75 + 0.6875) / 2
+            (Metric::AverageIncrementalAccuracyTaskAgnostic, 0.5625),
+            (Metric::BackwardTransferTaskAware, -0.25), // 0.5 − 0.75
+            (Metric::BackwardTransferTaskAgnostic, -0.5),
+            (Metric::ForgettingTaskAware, 0.25),
+            (Metric::ForgettingTaskAgnostic, 0.5),
+            (Metric::ConsolidationGapTaskAware, 0.0625),  // (0 + 0.125) / 2
+            (Metric::ConsolidationGapTaskAgnostic, 0.25), // (0 + 0.5) / 2
+            (Metric::ExpertAccuracy, 0.875),
+            (Metric::ForwardTransfer, 0.125), // 1 − 0.875; the first device is left out
+            (Metric::LatentSimilarity, 0.75),
+            (Metric::BytesDown, 150.0),
+            (Metric::BytesUp, 300.5),
+            (Metric::ConsolidationSteps, 25.0),
+            (Metric::ConsolidationSamples, 400.0),
+            (Metric::Seconds, 2.5),
+            (Metric::PeakMemoryBytes, 1_048_576.0),
+        ];
+        assert_eq!(stream_cell().metrics(), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn a_reference_row_has_final_accuracy_only() {
+        let devices_alone = Cell::new(7, Accuracy::Final { task_aware: vec![0.5, 1.0], task_agnostic: None });
+        let expected = [(Metric::AverageAccuracyTaskAware, 0.75), (Metric::Seconds, 0.0)];
+        assert_eq!(devices_alone.metrics(), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_absent_and_nothing_is_nan() {
+        let mut cell = stream_cell();
+        cell.expert_accuracy.clear();
+        cell.latent_similarity = vec![f64::NAN, 1.0];
+        let metrics = cell.metrics();
+        for absent in [
+            Metric::ConsolidationGapTaskAware,
+            Metric::ConsolidationGapTaskAgnostic,
+            Metric::ExpertAccuracy,
+            Metric::ForwardTransfer,
+            Metric::LatentSimilarity,
+        ] {
+            assert!(!metrics.contains_key(&absent), "{absent}");
+        }
+        assert!(metrics.values().all(|value| value.is_finite()));
+    }
+
+    #[test]
+    fn one_device_has_no_forward_transfer() {
+        let mut cell = stream_cell();
+        cell.expert_accuracy.truncate(1);
+        cell.alone_accuracy.truncate(1);
+        assert!(!cell.metrics().contains_key(&Metric::ForwardTransfer));
+    }
+
+    #[test]
+    fn json_names_the_kind_of_accuracy_and_leaves_out_what_is_empty() {
+        let cell = Cell::new(7, Accuracy::Final { task_aware: vec![0.5], task_agnostic: None });
+        let json = serde_json::to_string(&cell).expect("serialises");
+        assert_eq!(json, r#"{"seed":7,"accuracy":{"final":{"task_aware":[0.5]}},"seconds":0.0}"#);
+        assert_eq!(serde_json::from_str::<Cell>(&json).expect("parses"), cell);
+    }
+}

@@ -1,0 +1,215 @@
+//! Whether results hold together: what types alone cannot say.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use crate::cell::{Accuracy, Cell};
+use crate::results::Results;
+
+/// How results contradict themselves.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum InvalidResults {
+    /// The baseline is the name of no row.
+    #[error("the baseline `{0}` is not the name of a row")]
+    UnknownBaseline(String),
+    /// Two rows have one name, so a report could not tell them apart.
+    #[error("two rows have the name `{0}`")]
+    RepeatedRow(String),
+    /// A row has two cells of one seed, so its seeds are not independent.
+    #[error("row `{row}` has two cells with seed {seed}")]
+    RepeatedSeed {
+        /// The row's name.
+        row: String,
+        /// The seed.
+        seed: u64,
+    },
+    /// A row has a cell of a seed that the comparison does not have.
+    #[error("row `{row}` has a cell with seed {seed}, which is not among the seeds of the comparison")]
+    UnknownSeed {
+        /// The row's name.
+        row: String,
+        /// The seed.
+        seed: u64,
+    },
+    /// A value lies outside what it can be.
+    #[error("row `{row}`, seed {seed}: {field} holds {value}, which is not {range}")]
+    OutOfRange {
+        /// The row's name.
+        row: String,
+        /// The cell's seed.
+        seed: u64,
+        /// Which of the cell's fields.
+        field: &'static str,
+        /// The value.
+        value: f64,
+        /// What it should be.
+        range: &'static str,
+    },
+    /// A list that goes task by task has another length than the stream.
+    #[error("row `{row}`, seed {seed}: {field} holds {found} values for {tasks} tasks")]
+    Length {
+        /// The row's name.
+        row: String,
+        /// The cell's seed.
+        seed: u64,
+        /// Which of the cell's fields.
+        field: &'static str,
+        /// How many values it holds.
+        found: usize,
+        /// How many tasks the cell's task-aware accuracies cover.
+        tasks: usize,
+    },
+}
+
+impl Results {
+    /// Checks what would otherwise make a report wrong or unreadable later; rows that are not finished yet
+    /// are valid.
+    pub fn check(&self) -> Result<(), InvalidResults> {
+        let mut names = BTreeSet::new();
+        for row in &self.rows {
+            if !names.insert(row.name.as_str()) {
+                return Err(InvalidResults::RepeatedRow(row.name.clone()));
+            }
+            let mut seeds = BTreeSet::new();
+            for cell in &row.cells {
+                let (row, seed) = (row.name.clone(), cell.seed);
+                if !seeds.insert(seed) {
+                    return Err(InvalidResults::RepeatedSeed { row, seed });
+                }
+                if !self.seeds.contains(&seed) {
+                    return Err(InvalidResults::UnknownSeed { row, seed });
+                }
+                check_values(&row, cell)?;
+                check_lengths(&row, cell)?;
+            }
+        }
+        match &self.baseline {
+            Some(baseline) if !names.contains(baseline.as_str()) => {
+                Err(InvalidResults::UnknownBaseline(baseline.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Every number is in its range. A NaN in particular has no JSON form: it would be written as `null` and
+/// never read back. (Accuracy matrices check themselves.)
+fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
+    let (aware, agnostic): (&[f64], &[f64]) = match &cell.accuracy {
+        Accuracy::Stream { .. } => (&[], &[]),
+        Accuracy::Final { task_aware, task_agnostic } => (task_aware, task_agnostic.as_deref().unwrap_or_default()),
+    };
+
+    let lists: [(&'static str, &[f64], Range); 6] = [
+        ("task_aware", aware, Range::Accuracy),
+        ("task_agnostic", agnostic, Range::Accuracy),
+        ("expert_accuracy", &cell.expert_accuracy, Range::Accuracy),
+        ("alone_accuracy", &cell.alone_accuracy, Range::Accuracy),
+        ("latent_similarity", &cell.latent_similarity, Range::Finite),
+        ("seconds", &[cell.seconds], Range::Duration),
+    ];
+    for (field, values, range) in lists {
+        if let Some(&value) = values.iter().find(|value| !range.contains(**value)) {
+            return Err(InvalidResults::OutOfRange {
+                row: row.to_owned(),
+                seed: cell.seed,
+                field,
+                value,
+                range: range.name(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What a number can be.
+#[derive(Clone, Copy)]
+enum Range {
+    Accuracy,
+    /// CKA is a ratio of floating point sums, and may leave \[0, 1\] by rounding.
+    Finite,
+    Duration,
+}
+
+impl Range {
+    fn contains(self, value: f64) -> bool {
+        match self {
+            Self::Accuracy => (0.0..=1.0).contains(&value),
+            Self::Finite => value.is_finite(),
+            Self::Duration => value.is_finite() && value >= 0.0,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "an accuracy in [0, 1]",
+            Self::Finite => "a finite number",
+            Self::Duration => "a duration of 0 or more",
+        }
+    }
+}
+
+/// The lists that formulas pair task by task have one value for each task, or none.
+fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
+    let (tasks, agnostic) = match &cell.accuracy {
+        Accuracy::Stream { task_aware, task_agnostic } => (task_aware.tasks(), Some(task_agnostic.tasks())),
+        Accuracy::Final { task_aware, task_agnostic } => (task_aware.len(), task_agnostic.as_ref().map(Vec::len)),
+    };
+    let measured = |list: &[f64]| (!list.is_empty()).then_some(list.len());
+    let lengths = [
+        ("task_agnostic", agnostic),
+        ("expert_accuracy", measured(&cell.expert_accuracy)),
+        ("alone_accuracy", measured(&cell.alone_accuracy)),
+        ("latent_similarity", measured(&cell.latent_similarity)),
+    ];
+    for (field, found) in lengths {
+        if let Some(found) = found.filter(|found| *found != tasks) {
+            return Err(InvalidResults::Length { row: row.to_owned(), seed: cell.seed, field, found, tasks });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::results::tests::{cell, row, small};
+    use crate::results::{Results, RowRole};
+
+    #[track_caller]
+    fn assert_refused(change: impl Fn(&mut Results), expected: &str) {
+        let mut results = small();
+        change(&mut results);
+        let message = results.check().expect_err("invalid").to_string();
+        assert_eq!(message, expected);
+        assert!(results.to_json().is_err(), "what is invalid is not written");
+    }
+
+    #[test]
+    fn small_results_are_valid() {
+        assert_eq!(small().check(), Ok(()));
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        assert_refused(|results| results.baseline = Some("c".into()), "the baseline `c` is not the name of a row");
+        assert_refused(|results| results.rows.push(row("a", RowRole::Strategy, vec![])), "two rows have the name `a`");
+        assert_refused(|results| results.rows[1].cells.push(cell(1, 0.5)), "row `b` has two cells with seed 1");
+        assert_refused(
+            |results| results.rows[1].cells.push(cell(3, 0.5)),
+            "row `b` has a cell with seed 3, which is not among the seeds of the comparison",
+        );
+        assert_refused(
+            |results| results.rows[1].cells.push(cell(2, 1.5)),
+            "row `b`, seed 2: task_aware holds 1.5, which is not an accuracy in [0, 1]",
+        );
+        assert_refused(
+            |results| results.rows[0].cells[0].seconds = f64::NAN,
+            "row `a`, seed 1: seconds holds NaN, which is not a duration of 0 or more",
+        );
+        assert_refused(
+            |results| results.rows[0].cells[0].expert_accuracy = vec![0.5],
+            "row `a`, seed 1: expert_accuracy holds 1 values for 2 tasks",
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! What a comparison of consolidation strategies measured, as plain data, and the arithmetic on it.
+//!
+//! Read from the inside out: an [`AccuracyMatrix`] is what one evaluator saw in one run; a [`Cell`] is
+//! everything one (strategy, seed) measured, and computes its [`Metric`]s; a [`Row`] is one strategy over
+//! all seeds; [`Results`] is the whole comparison. [`Estimate`] and [`PairedDifference`] are the
+//! statistics over seeds.
+//!
+//! **Invariants.** No files are read or written here, and nothing depends on burn: a report can be made
+//! on a machine that could not have run the experiment. Every number of a report can be computed from the
+//! JSON form of [`Results`] alone. A metric that cannot be computed is absent; it is never NaN.
+//!
+//! ```
+//! use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Metric};
+//!
+//! let aware = AccuracyMatrix::from_rows(vec![vec![0.9], vec![0.7, 0.8]])?;
+//! let agnostic = AccuracyMatrix::from_rows(vec![vec![0.9], vec![0.4, 0.6]])?;
+//! let cell = Cell::new(1, Accuracy::Stream { task_aware: aware, task_agnostic: agnostic });
+//!
+//! assert_eq!(cell.metrics()[&Metric::AverageAccuracyTaskAware], 0.75);
+//! assert_eq!(cell.metrics()[&Metric::AverageAccuracyTaskAgnostic], 0.5);
+//! # Ok::<(), alluvium_results::MatrixError>(())
+//! ```
+
+mod cell;
+mod check;
+mod matrix;
+mod mean;
+mod metric;
+mod results;
+mod statistics;
+mod summary;
+
+pub use cell::{Accuracy, Cell};
+pub use check::InvalidResults;
+pub use matrix::{AccuracyMatrix, MatrixError};
+pub use metric::{Metric, Unit};
+pub use results::{FORMAT, Results, ResultsError, Row, RowRole, TaskLabel};
+pub use statistics::{Estimate, PairedDifference};
+pub use summary::SummaryLine;

@@ -1,0 +1,275 @@
+//! Every metric that a report can name: its name in files, unit, direction and meaning.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Something that is computed from one [`Cell`](crate::Cell), so once for each strategy and seed.
+///
+/// The order of the variants is the order of the lines of a summary. Formulas use R, the
+/// [`AccuracyMatrix`](crate::AccuracyMatrix), and e\[t\], the accuracy of expert t on its own task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// ACC = mean_i R\[T, i\], each sample judged by the head of its own task.
+    AverageAccuracyTaskAware,
+    /// ACC = mean_i R\[T, i\], each sample judged over all heads.
+    AverageAccuracyTaskAgnostic,
+    /// mean_t mean_{i ≤ t} R\[t, i\], task-aware.
+    AverageIncrementalAccuracyTaskAware,
+    /// mean_t mean_{i ≤ t} R\[t, i\], task-agnostic.
+    AverageIncrementalAccuracyTaskAgnostic,
+    /// BWT = mean_{i < T} (R\[T, i\] − R\[i, i\]) (Lopez-Paz & Ranzato 2017), task-aware.
+    BackwardTransferTaskAware,
+    /// BWT = mean_{i < T} (R\[T, i\] − R\[i, i\]) (Lopez-Paz & Ranzato 2017), task-agnostic.
+    BackwardTransferTaskAgnostic,
+    /// F = mean_{i < T} (max_{t < T} R\[t, i\] − R\[T, i\]) (Chaudhry et al. 2018), task-aware.
+    ForgettingTaskAware,
+    /// F = mean_{i < T} (max_{t < T} R\[t, i\] − R\[T, i\]) (Chaudhry et al. 2018), task-agnostic.
+    ForgettingTaskAgnostic,
+    /// mean_t (e\[t\] − R\[t, t\]), task-aware.
+    ConsolidationGapTaskAware,
+    /// mean_t (e\[t\] − R\[t, t\]), task-agnostic.
+    ConsolidationGapTaskAgnostic,
+    /// mean_t e\[t\].
+    ExpertAccuracy,
+    /// mean_{t ≥ 2} (e\[t\] − the accuracy of the same device started from the initial weights).
+    ForwardTransfer,
+    /// mean_t of linear CKA (Kornblith et al. 2019) between the final centre's and expert t's latents.
+    LatentSimilarity,
+    /// Bytes from the centre to a device, mean over devices.
+    BytesDown,
+    /// Bytes from a device to the centre, mean over devices.
+    BytesUp,
+    /// Optimisation steps of one consolidation, mean over devices.
+    ConsolidationSteps,
+    /// Samples seen in one consolidation, mean over devices.
+    ConsolidationSamples,
+    /// Wall-clock time of the run.
+    Seconds,
+    /// The most memory that the run held at one time.
+    PeakMemoryBytes,
+}
+
+/// What a metric is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// A share of one: an accuracy, a difference of accuracies, a similarity.
+    Fraction,
+    /// Bytes of 8 bits.
+    Bytes,
+    /// Seconds of wall-clock time.
+    Seconds,
+    /// A number of things.
+    Count,
+}
+
+impl Unit {
+    /// The unit's name: `fraction`, `bytes`, `seconds` or `count`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fraction => "fraction",
+            Self::Bytes => "bytes",
+            Self::Seconds => "seconds",
+            Self::Count => "count",
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Metric {
+    /// Every metric, in the order of a summary.
+    pub const ALL: [Self; 19] = [
+        Self::AverageAccuracyTaskAware,
+        Self::AverageAccuracyTaskAgnostic,
+        Self::AverageIncrementalAccuracyTaskAware,
+        Self::AverageIncrementalAccuracyTaskAgnostic,
+        Self::BackwardTransferTaskAware,
+        Self::BackwardTransferTaskAgnostic,
+        Self::ForgettingTaskAware,
+        Self::ForgettingTaskAgnostic,
+        Self::ConsolidationGapTaskAware,
+        Self::ConsolidationGapTaskAgnostic,
+        Self::ExpertAccuracy,
+        Self::ForwardTransfer,
+        Self::LatentSimilarity,
+        Self::BytesDown,
+        Self::BytesUp,
+        Self::ConsolidationSteps,
+        Self::ConsolidationSamples,
+        Self::Seconds,
+        Self::PeakMemoryBytes,
+    ];
+
+    /// The metric's name in files, such as `forgetting_task_aware`; the same as its serde form.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AverageAccuracyTaskAware => "average_accuracy_task_aware",
+            Self::AverageAccuracyTaskAgnostic => "average_accuracy_task_agnostic",
+            Self::AverageIncrementalAccuracyTaskAware => "average_incremental_accuracy_task_aware",
+            Self::AverageIncrementalAccuracyTaskAgnostic => "average_incremental_accuracy_task_agnostic",
+            Self::BackwardTransferTaskAware => "backward_transfer_task_aware",
+            Self::BackwardTransferTaskAgnostic => "backward_transfer_task_agnostic",
+            Self::ForgettingTaskAware => "forgetting_task_aware",
+            Self::ForgettingTaskAgnostic => "forgetting_task_agnostic",
+            Self::ConsolidationGapTaskAware => "consolidation_gap_task_aware",
+            Self::ConsolidationGapTaskAgnostic => "consolidation_gap_task_agnostic",
+            Self::ExpertAccuracy => "expert_accuracy",
+            Self::ForwardTransfer => "forward_transfer",
+            Self::LatentSimilarity => "latent_similarity",
+            Self::BytesDown => "bytes_down",
+            Self::BytesUp => "bytes_up",
+            Self::ConsolidationSteps => "consolidation_steps",
+            Self::ConsolidationSamples => "consolidation_samples",
+            Self::Seconds => "seconds",
+            Self::PeakMemoryBytes => "peak_memory_bytes",
+        }
+    }
+
+    /// The metric of this name; `None` if no metric has it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|metric| metric.name() == name)
+    }
+
+    /// What the metric says, in one line that a reader outside the field can follow.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::AverageAccuracyTaskAware => {
+                "accuracy at the end of the stream, mean over tasks; the task of a test sample is known"
+            }
+            Self::AverageAccuracyTaskAgnostic => {
+                "accuracy at the end of the stream, mean over tasks; the task of a test sample is unknown"
+            }
+            Self::AverageIncrementalAccuracyTaskAware => {
+                "accuracy on the tasks met so far, mean over the steps of the stream; task known"
+            }
+            Self::AverageIncrementalAccuracyTaskAgnostic => {
+                "accuracy on the tasks met so far, mean over the steps of the stream; task unknown"
+            }
+            Self::BackwardTransferTaskAware => {
+                "final accuracy less the accuracy when just consolidated, mean over all tasks but the last \
+                 (Lopez-Paz & Ranzato 2017); task known"
+            }
+            Self::BackwardTransferTaskAgnostic => {
+                "final accuracy less the accuracy when just consolidated, mean over all tasks but the last \
+                 (Lopez-Paz & Ranzato 2017); task unknown"
+            }
+            Self::ForgettingTaskAware => {
+                "best earlier accuracy less the final one, mean over all tasks but the last \
+                 (Chaudhry et al. 2018); task known"
+            }
+            Self::ForgettingTaskAgnostic => {
+                "best earlier accuracy less the final one, mean over all tasks but the last \
+                 (Chaudhry et al. 2018); task unknown"
+            }
+            Self::ConsolidationGapTaskAware => {
+                "each expert's accuracy on its own task less the centre's just after consolidating it, mean \
+                 over tasks; task known to the centre"
+            }
+            Self::ConsolidationGapTaskAgnostic => {
+                "each expert's accuracy on its own task less the centre's just after consolidating it, mean \
+                 over tasks; task unknown to the centre"
+            }
+            Self::ExpertAccuracy => "accuracy of each expert on its own task, mean over tasks",
+            Self::ForwardTransfer => {
+                "accuracy of each device started from the centre less that of the same device started from \
+                 the initial weights, mean over all devices but the first"
+            }
+            Self::LatentSimilarity => {
+                "linear CKA (Kornblith et al. 2019) of the centre's and each expert's latents on that \
+                 expert's test set, mean over tasks"
+            }
+            Self::BytesDown => "bytes sent from the centre to a device, mean over devices",
+            Self::BytesUp => "bytes sent from a device to the centre, mean over devices",
+            Self::ConsolidationSteps => "optimisation steps of one consolidation, mean over devices",
+            Self::ConsolidationSamples => "samples seen in one consolidation, mean over devices",
+            Self::Seconds => "wall-clock time of the run",
+            Self::PeakMemoryBytes => "the most memory that the run held at one time",
+        }
+    }
+
+    /// What the metric is counted in.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::BytesDown | Self::BytesUp | Self::PeakMemoryBytes => Unit::Bytes,
+            Self::ConsolidationSteps | Self::ConsolidationSamples => Unit::Count,
+            Self::Seconds => Unit::Seconds,
+            _ => Unit::Fraction,
+        }
+    }
+
+    /// Whether more is better; `None` where neither is.
+    ///
+    /// Latent similarity has no direction: it explains why a centre is good or bad, but a centre that ends
+    /// as a copy of one expert is not better for it.
+    pub fn higher_is_better(self) -> Option<bool> {
+        match self {
+            Self::AverageAccuracyTaskAware
+            | Self::AverageAccuracyTaskAgnostic
+            | Self::AverageIncrementalAccuracyTaskAware
+            | Self::AverageIncrementalAccuracyTaskAgnostic
+            | Self::BackwardTransferTaskAware
+            | Self::BackwardTransferTaskAgnostic
+            | Self::ExpertAccuracy
+            | Self::ForwardTransfer => Some(true),
+            Self::LatentSimilarity => None,
+            _ => Some(false),
+        }
+    }
+
+    /// Whether the metric is measured on the machine, so that two identical runs differ in it.
+    ///
+    /// Every other metric is the same number for the same configuration and seed; compare runs without
+    /// those that are measurements.
+    pub fn is_measurement(self) -> bool {
+        matches!(self, Self::Seconds | Self::PeakMemoryBytes)
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_and_are_the_serde_form() {
+        for metric in Metric::ALL {
+            assert_eq!(Metric::from_name(metric.name()), Some(metric));
+            let json = serde_json::to_value(metric).expect("serialises");
+            assert_eq!(json, metric.name());
+        }
+        assert_eq!(Metric::from_name("accuracy"), None);
+    }
+
+    #[test]
+    fn all_is_in_order_and_complete() {
+        assert!(Metric::ALL.is_sorted());
+        // The discriminant of the last variant: a variant missing from ALL would shift it.
+        assert_eq!(Metric::PeakMemoryBytes as usize + 1, Metric::ALL.len());
+    }
+
+    #[test]
+    fn only_time_and_memory_are_measurements() {
+        let measured: Vec<_> =
+            Metric::ALL.into_iter().filter(|metric| metric.is_measurement()).map(Metric::name).collect();
+        assert_eq!(measured, ["seconds", "peak_memory_bytes"]);
+    }
+
+    #[test]
+    fn directions() {
+        assert_eq!(Metric::BackwardTransferTaskAgnostic.higher_is_better(), Some(true));
+        assert_eq!(Metric::ForgettingTaskAware.higher_is_better(), Some(false));
+        assert_eq!(Metric::LatentSimilarity.higher_is_better(), None);
+    }
+}

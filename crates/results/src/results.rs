@@ -1,0 +1,229 @@
+//! A whole comparison: the configuration that was run, where, and what each strategy measured.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::cell::Cell;
+use crate::check::InvalidResults;
+use crate::metric::Metric;
+use crate::statistics::Estimate;
+
+/// The version of the JSON form of [`Results`] that this crate writes, and the only one that it reads.
+pub const FORMAT: u32 = 1;
+
+/// Everything that is needed to report a comparison and to explain where its numbers come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// The version of this form: [`FORMAT`].
+    pub format: u32,
+    /// The comparison's name, the title of its report.
+    pub name: String,
+    /// The configuration as it was run, defaults filled in.
+    pub config: serde_json::Value,
+    /// The protocol: `dcl`, `federated`, `centralised`, …
+    pub protocol: String,
+    /// The seeds that every row was to be run under.
+    pub seeds: Vec<u64>,
+    /// The name of the row that the others are compared with, if any.
+    pub baseline: Option<String>,
+    /// The version of each program and library that may change a number, by name.
+    pub versions: BTreeMap<String, String>,
+    /// Facts about the machine and backend, by name.
+    pub environment: BTreeMap<String, String>,
+    /// The tasks, in the order of the stream.
+    pub tasks: Vec<TaskLabel>,
+    /// One row for each strategy and each reference, in the order of the configuration.
+    pub rows: Vec<Row>,
+}
+
+/// What a task is called, and how large it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskLabel {
+    /// The task's name.
+    pub name: String,
+    /// The names of its classes, in the order of its head's units.
+    pub classes: Vec<String>,
+    /// How many samples its device trains on.
+    pub train_samples: usize,
+    /// How many samples it is judged on.
+    pub test_samples: usize,
+}
+
+/// One strategy, or one reference, over all seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The row's name, unique in the comparison.
+    pub name: String,
+    /// Which strategy or reference it is: the plugin's `kind`.
+    pub kind: String,
+    /// Whether it competes or is there for orientation.
+    pub role: RowRole,
+    /// What data it needs while consolidating: `none`, `surrogate`, `current task`, `all tasks`.
+    pub data_access: String,
+    /// Its settings as they were run, defaults filled in.
+    pub settings: serde_json::Value,
+    /// What it measured, one cell for each seed that is done.
+    pub cells: Vec<Cell>,
+}
+
+/// Whether a row competes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowRole {
+    /// A consolidation strategy, run under the protocol.
+    Strategy,
+    /// A bound for orientation, such as joint training or each device alone; the protocol's rules do not
+    /// hold for it.
+    Reference,
+}
+
+/// Why text is not results, or results have no JSON form.
+#[derive(Debug, Error)]
+pub enum ResultsError {
+    /// The text is not the JSON form of results.
+    #[error("this is not the JSON form of results: {0}")]
+    Json(#[source] serde_json::Error),
+    /// The text is of another version of the form.
+    #[error("these results are of format {found}; this version of Alluvium reads and writes format {FORMAT} only")]
+    Format {
+        /// The format that they say they are.
+        found: u64,
+    },
+    /// The results contradict themselves.
+    #[error("the results are invalid: {0}")]
+    Invalid(#[from] InvalidResults),
+}
+
+impl Results {
+    /// Reads the JSON form, and refuses another [`FORMAT`] and contents that contradict themselves.
+    pub fn from_json(text: &str) -> Result<Self, ResultsError> {
+        /// The one field that every version of the form has.
+        #[derive(Deserialize)]
+        struct Header {
+            format: u64,
+        }
+
+        // Before the rest, which in another format may well look different.
+        let header: Header = serde_json::from_str(text).map_err(ResultsError::Json)?;
+        if header.format != u64::from(FORMAT) {
+            return Err(ResultsError::Format { found: header.format });
+        }
+        let results: Self = serde_json::from_str(text).map_err(ResultsError::Json)?;
+        results.check()?;
+        Ok(results)
+    }
+
+    /// The JSON form, indented, with a line break at its end; [`from_json`](Self::from_json) reads it back
+    /// to equal results.
+    ///
+    /// Results that could not be read back are refused.
+    pub fn to_json(&self) -> Result<String, ResultsError> {
+        if self.format != FORMAT {
+            return Err(ResultsError::Format { found: self.format.into() });
+        }
+        self.check()?;
+        let mut text = serde_json::to_string_pretty(self).map_err(ResultsError::Json)?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// The row of this name.
+    pub fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+}
+
+impl Row {
+    /// The metric's value under each seed; seeds for which it cannot be computed are absent.
+    pub fn values(&self, metric: Metric) -> BTreeMap<u64, f64> {
+        self.cells.iter().filter_map(|cell| Some((cell.seed, *cell.metrics().get(&metric)?))).collect()
+    }
+
+    /// The metric over the seeds; `None` if it can be computed for none.
+    pub fn estimate(&self, metric: Metric) -> Option<Estimate> {
+        let values: Vec<f64> = self.values(metric).into_values().collect();
+        Estimate::from_samples(&values)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::cell::Accuracy;
+
+    /// One reference cell with this accuracy on both of two tasks.
+    pub(crate) fn cell(seed: u64, accuracy: f64) -> Cell {
+        Cell::new(seed, Accuracy::Final { task_aware: vec![accuracy, accuracy], task_agnostic: None })
+    }
+
+    pub(crate) fn row(name: &str, role: RowRole, cells: Vec<Cell>) -> Row {
+        Row {
+            name: name.into(),
+            kind: name.into(),
+            role,
+            data_access: "none".into(),
+            settings: serde_json::json!({}),
+            cells,
+        }
+    }
+
+    /// Two strategies and a reference under the seeds 1 and 2; `b` lacks seed 2.
+    pub(crate) fn small() -> Results {
+        Results {
+            format: FORMAT,
+            name: "small".into(),
+            config: serde_json::json!({ "protocol": "dcl", "lambda": 0.1 }),
+            protocol: "dcl".into(),
+            seeds: vec![1, 2],
+            baseline: Some("a".into()),
+            versions: BTreeMap::from([("alluvium".into(), "0.1.0".into())]),
+            environment: BTreeMap::new(),
+            tasks: vec![TaskLabel {
+                name: "digits 0-1".into(),
+                classes: vec!["0".into(), "1".into()],
+                train_samples: 10,
+                test_samples: 5,
+            }],
+            rows: vec![
+                row("a", RowRole::Strategy, vec![cell(1, 0.5), cell(2, 0.75)]),
+                row("b", RowRole::Strategy, vec![cell(1, 0.25)]),
+                row("joint", RowRole::Reference, vec![cell(1, 1.0), cell(2, 1.0)]),
+            ],
+        }
+    }
+
+    #[test]
+    fn json_leads_back() {
+        let mut results = small();
+        // A number with 17 digits: parsers that round give its neighbour.
+        results.rows[0].cells[0].seconds = 0.1 + 0.2;
+        results.rows[0].cells[0].seed = 2;
+        results.rows[0].cells[1].seed = 1;
+        let json = results.to_json().expect("valid");
+        assert_eq!(Results::from_json(&json).expect("reads back"), results);
+    }
+
+    #[test]
+    fn another_format_is_refused_before_its_contents() {
+        let message =
+            Results::from_json(r#"{ "format": 2, "name": ["not", "a", "name"] }"#).expect_err("format 2").to_string();
+        assert!(message.contains("format 2"), "{message}");
+        assert!(message.contains("format 1 only"), "{message}");
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_place() {
+        let message = Results::from_json("{").expect_err("not JSON").to_string();
+        assert!(message.contains("line 1"), "{message}");
+    }
+
+    #[test]
+    fn values_are_by_seed() {
+        let results = small();
+        let values = results.rows[0].values(Metric::AverageAccuracyTaskAware);
+        assert_eq!(values, BTreeMap::from([(1, 0.5), (2, 0.75)]));
+        assert_eq!(results.rows[0].estimate(Metric::LatentSimilarity), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! Small models, experts and data to try a strategy on.
+
+use std::sync::Arc;
+
+use alluvium_model::registry::{Family, describe};
+use alluvium_model::{
+    Backbone, BackboneConfig, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError, ModelState, Seed,
+};
+use alluvium_stream::Samples;
+use burn::module::Module;
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor, TensorData};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Context, DataAccess, StrategyConfig, Surrogate, SurrogateError, SurrogateRequest, TaskData};
+
+/// A test double of the conformance tests: one fully connected layer of four units.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TinyConfig {}
+
+describe!(Family::Backbone, "conformance-tiny", TinyConfig, paper: "");
+
+#[typetag::serde(name = "conformance-tiny")]
+impl BackboneConfig for TinyConfig {
+    fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
+        Ok(Box::new(Tiny { layer: LinearConfig::new(input.values(), LATENT).init(compute) }))
+    }
+}
+
+const LATENT: usize = 4;
+const INPUT: [usize; 3] = [1, 2, 3];
+
+#[derive(Module, Debug)]
+struct Tiny {
+    layer: Linear,
+}
+
+impl Backbone for Tiny {
+    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+        relu(self.layer.forward(inputs.flatten(1, 3)))
+    }
+
+    fn latent_size(&self) -> usize {
+        LATENT
+    }
+}
+
+/// Two classes for a head named by a letter: `a` has 0 and 1, `b` has 2 and 3, and so on.
+fn head(name: &str) -> HeadSpec {
+    let first = 2 * usize::from(name.bytes().next().unwrap_or(b'a') - b'a');
+    HeadSpec { name: name.to_owned(), classes: vec![first, first + 1] }
+}
+
+/// A central model with these heads; another seed, other weights.
+pub fn central(heads: &[&str], seed: u64) -> ModelState {
+    let seed = Seed::new(seed);
+    let mut state = ModelState::initial(Arc::new(TinyConfig {}), INPUT.into(), seed, &Device::flex())
+        .expect("the tiny backbone can always be built");
+    heads.iter().for_each(|name| state.grow_head(&head(name), LATENT, seed));
+    state
+}
+
+/// An expert whose task has the head `head`; another seed, other weights.
+pub fn expert(head: &str, seed: u64) -> Expert {
+    let model = central(&[head], seed);
+    let digest = model.digest();
+    let manifest = Manifest {
+        task: 0,
+        task_name: head.to_owned(),
+        samples: 10,
+        steps: 5,
+        parent: central(&[], seed).digest(),
+        digest,
+    };
+    Expert::new(model, manifest).expect("the manifest was made from the model")
+}
+
+/// Some samples of a head's two classes.
+pub fn samples(head_name: &str) -> Samples {
+    let mut samples = Samples::new(INPUT.into());
+    for (place, class) in head(head_name).classes.into_iter().enumerate() {
+        for shade in 0..5 {
+            samples.push(&[40 * shade, 200 * place as u8, 10, 20, 30, 250 - 40 * shade], class);
+        }
+    }
+    samples
+}
+
+/// Surrogate data: reproducible noise.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RandomInputs;
+
+impl Surrogate for RandomInputs {
+    fn samples(&self) -> usize {
+        32
+    }
+
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+        let [channels, height, width] = <[usize; 3]>::from(request.input);
+        let drawn = alluvium_model::initial_linear(1, count * request.input.values(), &mut request.seed.random());
+        let values = drawn.get("weight").map(|weight| weight.values.clone()).unwrap_or_default();
+        Ok(Tensor::from_data(TensorData::new(values, [count, channels, height, width]), request.compute))
+    }
+}
+
+/// A context that grants no data.
+pub fn context() -> Context<'static> {
+    Context::new(&Device::flex(), Seed::new(0), 0)
+}
+
+/// Consolidates one expert with a fresh strategy, with just the data that it declares.
+///
+/// # Panics
+/// When the strategy cannot be built or fails.
+pub fn consolidate(config: &dyn StrategyConfig, previous: &ModelState, expert: &Expert) -> ModelState {
+    let mut strategy = config.build().expect("the strategy can be built");
+    granted(config.data_access(), Seed::new(0), 1, expert, |context| {
+        strategy.consolidate(previous, expert, context).expect("the strategy consolidates")
+    })
+}
+
+/// Runs `run` with a context that grants what is declared and nothing else.
+pub(super) fn granted<T>(
+    access: DataAccess,
+    seed: Seed,
+    device: usize,
+    expert: &Expert,
+    run: impl FnOnce(&mut Context<'_>) -> T,
+) -> T {
+    let own = samples(&expert.head().name);
+    let mut surrogate = RandomInputs;
+    let mut context = Context::new(&Device::flex(), seed, device);
+    if access >= DataAccess::Surrogate {
+        context = context.with_surrogate(&mut surrogate);
+    }
+    let task = TaskData { head: expert.head(), samples: &own };
+    context = match access {
+        DataAccess::CurrentTask => context.with_tasks(vec![task]),
+        DataAccess::AllTasks => context.with_tasks(vec![task; device + 1]),
+        DataAccess::None | DataAccess::Surrogate => context,
+    };
+    run(&mut context)
+}

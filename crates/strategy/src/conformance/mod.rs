@@ -1,0 +1,16 @@
+//! The tests that every strategy must pass, ours and a third party's, and the doubles that they need.
+//!
+//! A plugin enables the feature `conformance` under `[dev-dependencies]` and calls [`check`] with its kind:
+//!
+//! ```ignore
+//! #[test]
+//! fn conforms() {
+//!     alluvium_strategy::conformance::check("my-strategy");
+//! }
+//! ```
+
+mod doubles;
+mod suite;
+
+pub use doubles::{RandomInputs, TinyConfig, central, consolidate, context, expert, samples};
+pub use suite::{check, check_config};

@@ -1,0 +1,143 @@
+//! The suite: what is true of every strategy.
+
+use alluvium_model::{Expert, ModelState, Seed};
+use alluvium_registry::{Family, check_table, find};
+use serde_json::json;
+
+use super::doubles::{central, expert, granted};
+use crate::{DataAccess, Strategy, StrategyConfig};
+
+/// Checks the strategy of a kind with its default options.
+///
+/// # Panics
+/// With a message that says what is not so; that is what makes the test fail.
+pub fn check(kind: &str) {
+    let description = find(Family::Strategy, kind).unwrap_or_else(|error| panic!("{error}: is `describe!` missing?"));
+    assert!(!description.summary().is_empty(), "the options' struct of \"{kind}\" has no doc comment");
+    for option in description.options() {
+        assert!(!option.meaning.is_empty(), "the option `{}` of \"{kind}\" has no doc comment", option.name);
+    }
+    let table = json!({ "kind": kind });
+    let config: Box<dyn StrategyConfig> = serde_json::from_value(table.clone())
+        .unwrap_or_else(|error| panic!("kind = \"{kind}\" alone is not a configuration: {error}"));
+    options_fit_the_schema(kind, config.as_ref());
+    check_config(config.as_ref());
+}
+
+/// Checks a strategy with the given options.
+///
+/// # Panics
+/// With a message that says what is not so; that is what makes the test fail.
+pub fn check_config(config: &dyn StrategyConfig) {
+    survives_serialisation(config);
+    consolidates_a_stream(config);
+    repeats_itself(config);
+    resumes_from_its_state(config);
+    needs_what_it_declares(config);
+    takes_a_returning_head(config);
+}
+
+/// The defaults, written out, are accepted by the plugin's own schema.
+fn options_fit_the_schema(kind: &str, config: &dyn StrategyConfig) {
+    let description = find(Family::Strategy, kind).expect("looked up before");
+    let mut table = serde_json::to_value(config).expect("a configuration can be written");
+    if let Some(table) = table.as_object_mut() {
+        table.remove("kind");
+        table.retain(|_, value| !value.is_null());
+    }
+    let problems = check_table(&(description.schema)().to_value(), &table);
+    assert!(problems.is_empty(), "the defaults of \"{kind}\" are outside of their own ranges: {problems:?}");
+}
+
+fn survives_serialisation(config: &dyn StrategyConfig) {
+    let written = serde_json::to_value(config).expect("a configuration can be written");
+    let read: Box<dyn StrategyConfig> = serde_json::from_value(written.clone()).expect("what was written can be read");
+    let again = serde_json::to_value(read).expect("a configuration can be written");
+    assert_eq!(again, written, "a configuration changes when it is written and read");
+}
+
+/// The experts of a stream of three tasks.
+fn stream() -> [Expert; 3] {
+    [expert("a", 1), expert("b", 2), expert("c", 3)]
+}
+
+fn build(config: &dyn StrategyConfig) -> Box<dyn Strategy> {
+    config.build().expect("the strategy can be built")
+}
+
+fn step(
+    config: &dyn StrategyConfig,
+    strategy: &mut dyn Strategy,
+    previous: &ModelState,
+    expert: &Expert,
+    device: usize,
+) -> ModelState {
+    granted(config.data_access(), Seed::new(7), device, expert, |context| {
+        strategy.consolidate(previous, expert, context).expect("the strategy consolidates")
+    })
+}
+
+/// Consolidates a whole stream; gives the central model after each device.
+fn run(config: &dyn StrategyConfig) -> Vec<ModelState> {
+    let mut strategy = build(config);
+    let mut previous = central(&[], 0);
+    let consolidate = |(device, expert): (usize, &Expert)| {
+        previous = step(config, strategy.as_mut(), &previous, expert, device);
+        previous.clone()
+    };
+    stream().iter().enumerate().map(consolidate).collect()
+}
+
+fn consolidates_a_stream(config: &dyn StrategyConfig) {
+    for (device, state) in run(config).iter().enumerate() {
+        let names: Vec<_> = state.heads.iter().map(|head| head.name.as_str()).collect();
+        let expected = &["a", "b", "c"][..=device];
+        assert_eq!(names, expected, "the heads after device {device}: all old ones, then the expert's");
+        state.weights.check_finite().expect("the weights are numbers");
+        let shapes = |state: &ModelState| -> Vec<_> {
+            state.backbone_weights().iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect()
+        };
+        assert_eq!(shapes(state), shapes(&central(&[], 0)), "the backbone keeps its tensors");
+        assert!(ModelState::from_bytes(&state.to_bytes().expect("written")).is_ok(), "the model can be stored");
+    }
+}
+
+fn repeats_itself(config: &dyn StrategyConfig) {
+    let digests = |states: Vec<ModelState>| states.iter().map(ModelState::digest).collect::<Vec<_>>();
+    assert_eq!(digests(run(config)), digests(run(config)), "the same seed gives the same models");
+}
+
+fn resumes_from_its_state(config: &dyn StrategyConfig) {
+    let undisturbed = run(config);
+    let mut strategy = build(config);
+    let mut previous = central(&[], 0);
+    for (device, expert) in stream().iter().enumerate() {
+        let mut resumed = build(config);
+        resumed.restore(strategy.state()).expect("its own state can be restored");
+        strategy = resumed;
+        previous = step(config, strategy.as_mut(), &previous, expert, device);
+        let same = previous.digest() == undisturbed[device].digest();
+        assert!(same, "a strategy resumed from its state before device {device} gives another model");
+    }
+}
+
+/// A strategy that is granted nothing and yet succeeds declared too much; one that fails says what it missed.
+fn needs_what_it_declares(config: &dyn StrategyConfig) {
+    if config.data_access() == DataAccess::None {
+        return;
+    }
+    let (previous, expert) = (central(&["a"], 1), expert("b", 2));
+    let alone = granted(DataAccess::None, Seed::new(7), 1, &expert, |context| {
+        build(config).consolidate(&previous, &expert, context)
+    });
+    let error = alone.err().map(|error| error.to_string());
+    let error = error.expect("a strategy that works without data declares no data access");
+    assert!(error.contains("was not granted"), "without its data the strategy says: {error}");
+}
+
+/// A task that comes back, or a domain: the expert's head is one that the centre has already.
+fn takes_a_returning_head(config: &dyn StrategyConfig) {
+    let central = super::consolidate(config, &central(&["a", "b"], 1), &expert("a", 2));
+    let names: Vec<_> = central.heads.iter().map(|head| head.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"], "a head that comes back is not added a second time");
+}

@@ -1,0 +1,58 @@
+//! The options, and the compute device that they open.
+
+use alluvium_backend::registry::{Family, describe};
+use alluvium_backend::{BackendConfig, BackendError};
+use burn::tensor::{Device, DeviceType};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Runs on an NVIDIA GPU; needs NVIDIA's driver (`libcuda`), and NVRTC of the CUDA toolkit to compile kernels.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CudaConfig {
+    /// The GPU, counted from 0 in the driver's order; the environment variable `CUDA_VISIBLE_DEVICES` changes that order.
+    #[schemars(range(min = 0, max = 255))]
+    pub device: usize,
+}
+
+describe!(Family::Backend, "cuda", CudaConfig, paper: "https://crates.io/crates/burn-cuda");
+
+#[typetag::serde(name = "cuda")]
+impl BackendConfig for CudaConfig {
+    fn open(&self) -> Result<Device, BackendError> {
+        // burn opens a GPU at its first operation and panics where there is none; counting them first does not.
+        let found = Device::enumerate(DeviceType::Cuda).len();
+        if self.device < found {
+            return Ok(Device::cuda(self.device));
+        }
+        let cause = match found {
+            0 => "no NVIDIA GPU was found, or its driver (libcuda) is not installed".to_owned(),
+            1 => format!("`device` = {}, but there is one GPU; accepted: 0", self.device),
+            _ => format!("`device` = {}, but there are {found} GPUs; accepted: 0 to {}", self.device, found - 1),
+        };
+        Err(BackendError { kind: "cuda".to_owned(), cause })
+    }
+
+    fn runs_on_host(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_that_is_not_there_is_an_error() {
+        let error = CudaConfig { device: 255 }.open().unwrap_err().to_string();
+        assert!(error.contains("\"cuda\"") && (error.contains("255") || error.contains("libcuda")), "{error}");
+    }
+
+    #[test]
+    #[ignore = "needs an NVIDIA GPU"]
+    fn the_first_gpu_adds() {
+        let compute = CudaConfig::default().open().unwrap();
+        let sum = burn::tensor::Tensor::<1>::from_floats([1.0, 2.0], &compute) + 0.5;
+        assert_eq!(sum.into_data().try_into_vec::<f32>().unwrap(), [1.5, 2.5]);
+    }
+}

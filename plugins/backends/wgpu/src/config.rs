@@ -1,0 +1,97 @@
+//! The options, and the compute device that they open.
+
+use std::sync::{Mutex, PoisonError};
+
+use alluvium_backend::registry::{Family, describe};
+use alluvium_backend::{BackendConfig, BackendError};
+use burn::tensor::{Device, DeviceKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which of the machine's graphics adapters runs the tensors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Adapter {
+    /// The one that wgpu thinks the fastest.
+    #[default]
+    Best,
+    /// A GPU with memory of its own.
+    Discrete,
+    /// A GPU that shares the processor's memory.
+    Integrated,
+    /// A GPU that a virtual machine is given.
+    Virtual,
+    /// A driver that computes on the processor, such as Mesa's lavapipe: for tests.
+    Cpu,
+}
+
+/// Runs on a GPU of any maker, through Vulkan, Metal, DirectX 12 or WebGPU; needs the GPU's driver.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WgpuConfig {
+    /// Which of the machine's graphics adapters to use: the `best` that wgpu finds, a `discrete`, `integrated` or
+    /// `virtual` GPU, or a driver on the `cpu`.
+    pub adapter: Adapter,
+    /// The number of the adapter among those of its kind, from 0; `best` and `cpu` have one only.
+    #[schemars(range(min = 0, max = 255))]
+    pub device: usize,
+}
+
+describe!(Family::Backend, "wgpu", WgpuConfig, paper: "https://crates.io/crates/burn-wgpu");
+
+/// What was opened: burn opens an adapter once in a process and refuses to do so again.
+static OPENED: Mutex<Vec<(DeviceKind, Device)>> = Mutex::new(vec![]);
+
+#[typetag::serde(name = "wgpu")]
+impl BackendConfig for WgpuConfig {
+    fn open(&self) -> Result<Device, BackendError> {
+        let wrong = |cause| BackendError { kind: "wgpu".to_owned(), cause };
+        let kind = match (self.adapter, self.device) {
+            (Adapter::Best, 0) => DeviceKind::DefaultDevice,
+            (Adapter::Cpu, 0) => DeviceKind::Cpu,
+            (Adapter::Discrete, place) => DeviceKind::DiscreteGpu(place),
+            (Adapter::Integrated, place) => DeviceKind::IntegratedGpu(place),
+            (Adapter::Virtual, place) => DeviceKind::VirtualGpu(place),
+            (Adapter::Best | Adapter::Cpu, place) => {
+                return Err(wrong(format!("`device` = {place}, but there is one adapter of this kind; accepted: 0")));
+            }
+        };
+        // The list is whole even if a thread panicked while it held the lock.
+        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, device)) = opened.iter().find(|(other, _)| *other == kind) {
+            return Ok(device.clone());
+        }
+        let device = Device::wgpu_options().device_kind(kind.clone()).init();
+        let device = device.map_err(|error| wrong(format!("{error}; is the GPU's driver installed?")))?;
+        opened.push((kind, device.clone()));
+        Ok(device)
+    }
+
+    fn runs_on_host(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_adapter_that_is_not_there_is_an_error() {
+        let error = WgpuConfig { adapter: Adapter::Virtual, device: 255 }.open().unwrap_err().to_string();
+        assert!(error.contains("\"wgpu\""), "{error}");
+        let error = WgpuConfig { adapter: Adapter::Best, device: 1 }.open().unwrap_err().to_string();
+        assert!(error.contains("`device` = 1"), "{error}");
+    }
+
+    #[test]
+    #[ignore = "needs a GPU, or a driver on the processor"]
+    fn the_best_adapter_adds_and_opens_twice() {
+        for _ in 0..2 {
+            let compute = WgpuConfig::default().open().unwrap();
+            let sum = burn::tensor::Tensor::<1>::from_floats([1.0, 2.0], &compute) + 0.5;
+            assert_eq!(sum.into_data().try_into_vec::<f32>().unwrap(), [1.5, 2.5]);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The `wgpu` backend: GPUs of any maker, through Vulkan, Metal, DirectX 12 or WebGPU. Empty without the feature `wgpu`.
+
+#[cfg(feature = "wgpu")]
+mod config;
+
+#[cfg(feature = "wgpu")]
+pub use config::{Adapter, WgpuConfig};

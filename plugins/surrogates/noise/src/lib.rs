@@ -1,0 +1,131 @@
+//! The `noise` surrogate: random pixels, the floor that other surrogate data are compared with.
+
+use alluvium_model::{InputShape, Random, Seed};
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
+use burn::tensor::{Tensor, TensorData};
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How the values of the noise are distributed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Distribution {
+    /// Evenly between −1 and 1.
+    Uniform,
+    /// Normally around 0 with a standard deviation of 0.5; the 5 % beyond −1 and 1 become −1 and 1.
+    Normal,
+}
+
+/// Random noise: every value of every input is drawn by itself.
+///
+/// It needs no file and knows nothing of images, so it is the floor that other surrogate data are compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NoiseConfig {
+    /// How many inputs the fixed set has.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub samples: usize,
+    /// How the values are distributed: `uniform` is even between −1 and 1; `normal` has mean 0 and standard deviation
+    /// 0.5, clamped to −1…1.
+    pub distribution: Distribution,
+}
+
+impl Default for NoiseConfig {
+    fn default() -> Self {
+        NoiseConfig { samples: 4000, distribution: Distribution::Uniform }
+    }
+}
+
+describe!(Family::Surrogate, "noise", NoiseConfig, paper: "");
+
+#[typetag::serde(name = "noise")]
+impl SurrogateConfig for NoiseConfig {
+    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+        Ok(Box::new(Noise { samples: self.samples, distribution: self.distribution }))
+    }
+}
+
+/// The source of noise. It keeps nothing: drawing again costs hardly more than copying would.
+#[derive(Debug)]
+struct Noise {
+    samples: usize,
+    distribution: Distribution,
+}
+
+impl Noise {
+    fn values(&self, count: usize, input: InputShape, seed: Seed) -> Vec<f32> {
+        let mut random = seed.random();
+        let draw = match self.distribution {
+            Distribution::Uniform => |random: &mut Random| 2.0 * random.random::<f32>() - 1.0,
+            Distribution::Normal => |random: &mut Random| (0.5 * normal(random)).clamp(-1.0, 1.0),
+        };
+        (0..count * input.values()).map(|_| draw(&mut random)).collect()
+    }
+}
+
+impl Surrogate for Noise {
+    fn samples(&self) -> usize {
+        self.samples
+    }
+
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+        let InputShape { channels, height, width } = request.input;
+        let values = self.values(count, request.input, request.seed);
+        Ok(Tensor::from_data(TensorData::new(values, [count, channels, height, width]), request.compute))
+    }
+}
+
+/// A draw from N(0, 1), by the transform of Box and Muller (1958).
+fn normal(random: &mut Random) -> f32 {
+    // 1 − u lies in (0, 1], so that its logarithm is finite.
+    let radius = (-2.0 * (1.0 - random.random::<f32>()).ln()).sqrt();
+    radius * (std::f32::consts::TAU * random.random::<f32>()).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(distribution: Distribution, seed: u64) -> Vec<f32> {
+        Noise { samples: 0, distribution }.values(50, [3, 20, 10].into(), Seed::new(seed))
+    }
+
+    fn moments(values: &[f32]) -> (f64, f64) {
+        let count = values.len() as f64;
+        let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
+        let variance = values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count;
+        (mean, variance)
+    }
+
+    #[test]
+    fn values_have_the_moments_of_their_distribution() {
+        // U(−1, 1) has the variance 1/3. N(0, 0.5²) clamped at two deviations: with φ and Φ of the standard normal,
+        // E[z²; |z| < 2] = 2Φ(2) − 1 − 4φ(2) = 0.738536 and P(|z| > 2) = 0.0455003, so the variance is
+        // 0.25·(0.738536 + 4·0.0455003) = 0.230134.
+        for (distribution, expected) in [(Distribution::Uniform, 1.0 / 3.0), (Distribution::Normal, 0.230134)] {
+            let drawn = values(distribution, 1);
+            assert_eq!(drawn.len(), 30_000);
+            assert!(drawn.iter().all(|value| (-1.0..=1.0).contains(value)));
+            let (mean, variance) = moments(&drawn);
+            assert!(mean.abs() < 0.015 && (variance - expected).abs() < 0.01, "{distribution:?}: {mean}, {variance}");
+        }
+    }
+
+    #[test]
+    fn the_seed_decides() {
+        for distribution in [Distribution::Uniform, Distribution::Normal] {
+            assert_eq!(values(distribution, 1), values(distribution, 1));
+            assert_ne!(values(distribution, 1), values(distribution, 2));
+        }
+    }
+
+    #[test]
+    fn more_inputs_begin_with_the_same_ones() {
+        let noise = Noise { samples: 0, distribution: Distribution::Normal };
+        let of = |count| noise.values(count, [1, 4, 4].into(), Seed::new(0));
+        assert_eq!(of(9)[..5 * 16], of(5));
+    }
+}

@@ -1,0 +1,281 @@
+//! The `single-image` surrogate: patches of one photo.
+
+mod patch;
+mod photo;
+
+use std::path::PathBuf;
+
+use alluvium_model::{InputShape, Seed};
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
+use burn::tensor::{Tensor, TensorData};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use patch::Patch;
+use photo::Photo;
+
+/// The photo that ships; where it comes from is in `data/README.md`.
+const PHOTO: (&str, &[u8]) = ("data/coffee.png", include_bytes!("../data/coffee.png"));
+
+/// Patches of one photo: crops of random scale and place, turned, mirrored and changed in colour.
+///
+/// One photo holds edges, textures and shapes of every scale, and has no class in common with anybody's data. Inputs of
+/// three channels are in colour; those of one channel show the luminance, and so does every channel of other inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SingleImageConfig {
+    /// The photo, a PNG or JPEG of at least 2×2 and at most 50 million pixels. Absent: a photo of a cup of coffee that
+    /// is built in.
+    pub image: Option<PathBuf>,
+    /// How many patches the fixed set has.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub patches: usize,
+    /// The least and the greatest side of a crop, as a fraction of the photo's shorter side; drawn evenly between them.
+    /// A turned crop that would reach beyond the photo is made smaller.
+    #[schemars(inner(range(min = 0.001, max = 1.0)))]
+    pub scale: [f64; 2],
+    /// How far a crop is turned at most, in degrees either way; 0: not at all.
+    #[schemars(range(min = 0.0, max = 180.0))]
+    pub rotation: f64,
+    /// Whether every other patch, by chance, is mirrored left to right.
+    pub flip: bool,
+    /// How much the contrast changes: differences to the patch's mean are multiplied by 1 − `contrast` to
+    /// 1 + `contrast`; 0: not at all.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub contrast: f64,
+    /// The greatest exponent of the values between 0 and 1; it is drawn between 1 / `gamma` and `gamma`. 1: no change.
+    #[schemars(range(min = 1.0, max = 10.0))]
+    pub gamma: f64,
+    /// The probability that dark and bright change places.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub inversion: f64,
+    /// How much the colours change: red, green and blue are each multiplied by a factor of their own, from
+    /// 1 − `colour_jitter` to 1 + `colour_jitter`; 0: not at all.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub colour_jitter: f64,
+}
+
+impl Default for SingleImageConfig {
+    fn default() -> Self {
+        SingleImageConfig {
+            image: None,
+            patches: 4000,
+            scale: [0.05, 0.6],
+            rotation: 30.0,
+            flip: true,
+            contrast: 0.4,
+            gamma: 1.5,
+            inversion: 0.25,
+            colour_jitter: 0.4,
+        }
+    }
+}
+
+describe!(
+    Family::Surrogate,
+    "single-image",
+    SingleImageConfig,
+    paper: "Asano & Saeed, \"The augmented image prior: distilling 1000 classes by extrapolating from a single image\", \
+            ICLR 2023, arXiv 2112.00725"
+);
+
+#[typetag::serde(name = "single-image")]
+impl SurrogateConfig for SingleImageConfig {
+    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+        let [least, most] = self.scale;
+        if least > most {
+            return Err(SurrogateError::Option {
+                option: "scale",
+                problem: format!("= [{least}, {most}] ends before it begins"),
+                accepted: "the smallest scale, then the largest".to_owned(),
+            });
+        }
+        let photo = match &self.image {
+            Some(path) => Photo::open(path)?,
+            None => Photo::embedded(PHOTO.0, PHOTO.1)?,
+        };
+        Ok(Box::new(SingleImage::new(self.clone(), photo)))
+    }
+}
+
+/// The source of patches.
+#[derive(Debug)]
+struct SingleImage {
+    config: SingleImageConfig,
+    photo: Photo,
+    /// The fixed set as it was drawn last: all consolidations of a cell ask for the same one.
+    fixed: Option<Drawn>,
+}
+
+/// Patches, and what they were drawn for.
+struct Drawn {
+    seed: Seed,
+    input: InputShape,
+    bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Drawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Drawn({} bytes)", self.bytes.len())
+    }
+}
+
+impl SingleImage {
+    fn new(config: SingleImageConfig, photo: Photo) -> Self {
+        SingleImage { config, photo, fixed: None }
+    }
+
+    /// The values of some patches, `[count, channels, height, width]`.
+    fn values(&mut self, count: usize, input: InputShape, seed: Seed) -> Vec<f32> {
+        let values = |bytes: &[u8]| bytes.iter().map(|byte| f32::from(*byte) / 127.5 - 1.0).collect();
+        if count != self.config.patches {
+            return values(&self.render(count, input, seed));
+        }
+        let known = self.fixed.take().filter(|drawn| drawn.seed == seed && drawn.input == input);
+        let drawn = known.unwrap_or_else(|| Drawn { seed, input, bytes: self.render(count, input, seed) });
+        values(&self.fixed.insert(drawn).bytes)
+    }
+
+    fn render(&self, count: usize, input: InputShape, seed: Seed) -> Vec<u8> {
+        let mut random = seed.random();
+        let mut bytes = Vec::with_capacity(count * input.values());
+        (0..count).for_each(|_| Patch::draw(&self.config, &mut random).render(&self.photo, input, &mut bytes));
+        bytes
+    }
+}
+
+impl Surrogate for SingleImage {
+    fn samples(&self) -> usize {
+        self.config.patches
+    }
+
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+        let InputShape { channels, height, width } = request.input;
+        let values = self.values(count, request.input, request.seed);
+        Ok(Tensor::from_data(TensorData::new(values, [count, channels, height, width]), request.compute))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_strategy::conformance::{central, expert};
+    use burn::tensor::Device;
+    use image::{GrayImage, Rgb, RgbImage};
+
+    use super::*;
+
+    fn source(config: SingleImageConfig) -> SingleImage {
+        SingleImage::new(config, Photo::embedded(PHOTO.0, PHOTO.1).unwrap())
+    }
+
+    fn small() -> SingleImageConfig {
+        SingleImageConfig { patches: 20, ..Default::default() }
+    }
+
+    const GREY: [usize; 3] = [1, 28, 28];
+
+    #[test]
+    fn the_seed_decides_and_nothing_else() {
+        let mut one = source(small());
+        let first = one.values(20, GREY.into(), Seed::new(1));
+        assert_ne!(one.values(20, GREY.into(), Seed::new(2)), first);
+        // Asked again, after other draws, and of another source.
+        assert_eq!(one.values(20, GREY.into(), Seed::new(1)), first);
+        assert_eq!(one.values(20, GREY.into(), Seed::new(1)), first);
+        assert_eq!(source(small()).values(20, GREY.into(), Seed::new(1)), first);
+        // A draw of another count begins alike.
+        assert_eq!(one.values(7, GREY.into(), Seed::new(1)), first[..7 * 28 * 28]);
+        assert_ne!(one.values(20, [1, 14, 56].into(), Seed::new(1)), first);
+    }
+
+    #[test]
+    fn the_fixed_set_is_drawn_once() {
+        let mut source = source(small());
+        let first = source.values(20, GREY.into(), Seed::new(1));
+        // Another photo shows what is drawn anew: the fixed set is not, fresh patches are.
+        source.photo = Photo::new(RgbImage::new(8, 8));
+        assert_eq!(source.values(20, GREY.into(), Seed::new(1)), first);
+        assert!(source.values(3, GREY.into(), Seed::new(1)) != first[..3 * 28 * 28]);
+        assert_eq!(source.values(20, GREY.into(), Seed::new(1)), first);
+    }
+
+    #[test]
+    fn values_fill_the_range_of_all_inputs() {
+        let values =
+            source(SingleImageConfig { patches: 300, ..Default::default() }).values(300, GREY.into(), Seed::new(0));
+        assert!(values.iter().all(|value| (-1.0..=1.0).contains(value)));
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / values.len() as f32).sqrt();
+        assert!(mean.abs() < 0.4 && deviation > 0.3, "mean {mean}, standard deviation {deviation}");
+    }
+
+    #[test]
+    fn a_photo_of_one_colour_gives_patches_of_that_colour() {
+        let plain = SingleImageConfig { contrast: 0.0, gamma: 1.0, inversion: 0.0, colour_jitter: 0.0, ..small() };
+        let photo = || Photo::new(RgbImage::from_pixel(40, 30, Rgb([0, 51, 255])));
+        let values = SingleImage::new(plain, photo()).values(20, [3, 9, 9].into(), Seed::new(0));
+        for patch in values.chunks(3 * 81) {
+            for (plane, expected) in patch.chunks(81).zip([-1.0, -0.6, 1.0]) {
+                assert!(plane.iter().all(|value| (value - expected).abs() < 1e-6), "{plane:?}");
+            }
+        }
+        // With every change of colour, a patch is still of one colour.
+        let values = SingleImage::new(small(), photo()).values(20, [3, 9, 9].into(), Seed::new(0));
+        assert!(values.chunks(81).all(|plane| plane.iter().all(|value| *value == plane[0])));
+    }
+
+    #[test]
+    fn a_gradient_keeps_its_direction() {
+        let photo = Photo::new(RgbImage::from_fn(200, 100, |x, _| Rgb([(x + 20) as u8; 3])));
+        let config = SingleImageConfig { rotation: 0.0, flip: false, inversion: 0.0, ..small() };
+        let values = SingleImage::new(config, photo).values(20, GREY.into(), Seed::new(0));
+        for row in values.chunks(28) {
+            assert!(row.windows(2).all(|pair| pair[0] <= pair[1]) && row[0] < row[27], "{row:?}");
+        }
+    }
+
+    #[test]
+    fn a_draw_has_the_shape_of_the_inputs() {
+        let (previous, expert, compute) = (central(&[], 0), expert("a", 1), Device::flex());
+        for input in [[1, 28, 28], [3, 32, 32], [2, 8, 16]] {
+            let input: InputShape = input.into();
+            let request =
+                SurrogateRequest { input, compute: &compute, seed: Seed::new(0), previous: &previous, expert: &expert };
+            let mut source = small().build().unwrap();
+            assert_eq!(source.samples(), 20);
+            assert_eq!(source.draw(5, &request).unwrap().dims(), [5, input.channels, input.height, input.width]);
+        }
+    }
+
+    #[test]
+    fn a_missing_photo_is_named() {
+        let config = SingleImageConfig { image: Some("/no/photo.jpg".into()), ..small() };
+        assert!(config.build().unwrap_err().to_string().contains("/no/photo.jpg"));
+    }
+
+    #[test]
+    #[ignore = "writes a picture for people to look at, and says how long the default set takes"]
+    fn contact_sheet() {
+        let mut source = source(SingleImageConfig::default());
+        let began = std::time::Instant::now();
+        source.values(4000, GREY.into(), Seed::new(0));
+        eprintln!("4000 patches of 28×28: {:?}", began.elapsed());
+        let path = |name: &str| std::env::temp_dir().join(name);
+        let (grey, colour) =
+            (source.render(400, GREY.into(), Seed::new(0)), source.render(400, [3, 32, 32].into(), Seed::new(0)));
+        let sheet = GrayImage::from_fn(20 * 30, 20 * 30, |x, y| {
+            let place = (y / 30 * 20 + x / 30) as usize;
+            let (x, y) = ((x % 30) as usize, (y % 30) as usize);
+            image::Luma([if x < 28 && y < 28 { grey[(place * 28 + y) * 28 + x] } else { 255 }])
+        });
+        sheet.save(path("single-image-grey.png")).unwrap();
+        let sheet = RgbImage::from_fn(20 * 34, 20 * 34, |x, y| {
+            let place = (y / 34 * 20 + x / 34) as usize;
+            let (x, y) = ((x % 34) as usize, (y % 34) as usize);
+            let value = |channel: usize| colour[((place * 3 + channel) * 32 + y) * 32 + x];
+            Rgb(if x < 32 && y < 32 { [value(0), value(1), value(2)] } else { [255; 3] })
+        });
+        sheet.save(path("single-image-colour.png")).unwrap();
+    }
+}

@@ -1,0 +1,244 @@
+//! One patch: where it lies in the photo and how its colours change.
+
+use alluvium_model::{InputShape, Random};
+use rand::RngExt;
+
+use crate::SingleImageConfig;
+use crate::photo::Photo;
+
+/// A patch, drawn but not yet sampled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Patch {
+    /// The longer side, as a fraction of the photo's shorter side.
+    pub scale: f32,
+    /// The rotation, in radians.
+    pub angle: f32,
+    /// Whether left and right change places.
+    pub flipped: bool,
+    /// Where it lies between the photo's left and right edge, and between its upper and lower: 0 to 1.
+    pub place: [f32; 2],
+    /// The factors of red, green and blue.
+    pub gains: [f32; 3],
+    /// The factor of each value's distance to the patch's mean.
+    pub contrast: f32,
+    /// The exponent of values between 0 and 1.
+    pub gamma: f32,
+    /// Whether dark and bright change places.
+    pub inverted: bool,
+}
+
+impl Patch {
+    /// Draws a patch. Each takes the same number of draws, so that an option changes nothing but what it sets.
+    pub fn draw(config: &SingleImageConfig, random: &mut Random) -> Self {
+        let mut unit = || random.random::<f32>();
+        let either_way = |strength: f64, unit: f32| strength as f32 * (2.0 * unit - 1.0);
+        let [low, high] = config.scale.map(|side| side as f32);
+        Patch {
+            scale: low + (high - low) * unit(),
+            angle: either_way(config.rotation.to_radians(), unit()),
+            flipped: unit() < 0.5 && config.flip,
+            place: [unit(), unit()],
+            gains: std::array::from_fn(|_| 1.0 + either_way(config.colour_jitter, unit())),
+            contrast: 1.0 + either_way(config.contrast, unit()),
+            gamma: either_way(config.gamma.ln(), unit()).exp(),
+            inverted: unit() < config.inversion as f32,
+        }
+    }
+
+    /// Samples the patch, `[channels, height, width]`, and appends its bytes.
+    pub fn render(&self, photo: &Photo, input: InputShape, bytes: &mut Vec<u8>) {
+        let mut colours = self.sample(photo, input);
+        self.change(&mut colours);
+        let tones = self.tones();
+        let mut plane = |value: &dyn Fn(&[f32; 3]) -> f32| {
+            bytes.extend(colours.iter().map(|colour| tones[usize::from(value(colour).round() as u8)]));
+        };
+        if input.channels == 3 {
+            (0..3).for_each(|channel| plane(&|colour| colour[channel]));
+        } else {
+            // ITU-R BT.601
+            let luminance = |[red, green, blue]: &[f32; 3]| 0.299 * red + 0.587 * green + 0.114 * blue;
+            (0..input.channels).for_each(|_| plane(&luminance));
+        }
+    }
+
+    /// The photo's colours at the patch's pixels, row by row: one affine map, one interpolation.
+    fn sample(&self, photo: &Photo, input: InputShape) -> Vec<[f32; 3]> {
+        let [width, height] = photo.size(0);
+        let (columns, rows) = (input.width as f32, input.height as f32);
+        let (sin, cos) = self.angle.sin_cos();
+        // The photo's pixels for one of the patch's, less where the turned patch would not fit into the photo.
+        let box_width = columns * cos.abs() + rows * sin.abs();
+        let box_height = columns * sin.abs() + rows * cos.abs();
+        let step = (self.scale * width.min(height) / columns.max(rows)).min(width / box_width).min(height / box_height);
+        let centre = |length: f32, side: f32, place: f32| side / 2.0 + place * (length - side);
+        let x = centre(width, step * box_width, self.place[0]);
+        let y = centre(height, step * box_height, self.place[1]);
+        let level = photo.level(step);
+        let [level_width, level_height] = photo.size(level);
+        let shrink = [level_width / width, level_height / height];
+        let across = if self.flipped { -step } else { step };
+        let mut colours = Vec::with_capacity(input.height * input.width);
+        for row in 0..input.height {
+            let down = step * (row as f32 + 0.5 - rows / 2.0);
+            for column in 0..input.width {
+                let right = across * (column as f32 + 0.5 - columns / 2.0);
+                let point = [x + right * cos - down * sin, y + right * sin + down * cos];
+                colours.push(photo.at(level, [point[0] * shrink[0], point[1] * shrink[1]]));
+            }
+        }
+        colours
+    }
+
+    /// Colour jitter, then contrast.
+    fn change(&self, colours: &mut [[f32; 3]]) {
+        let values = (3 * colours.len()) as f32;
+        let mut sum = 0.0;
+        for colour in colours.iter_mut() {
+            *colour = std::array::from_fn(|channel| colour[channel] * self.gains[channel]);
+            sum += colour.iter().sum::<f32>();
+        }
+        let mean = sum / values;
+        for value in colours.iter_mut().flatten() {
+            *value = (mean + self.contrast * (*value - mean)).clamp(0.0, 255.0);
+        }
+    }
+
+    /// What becomes of each of the 256 values by gamma and inversion.
+    fn tones(&self) -> [u8; 256] {
+        std::array::from_fn(|value| {
+            let bright = 255.0 * (value as f32 / 255.0).powf(self.gamma);
+            (if self.inverted { 255.0 - bright } else { bright }).round() as u8
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_model::Seed;
+    use image::{Rgb, RgbImage};
+
+    use super::*;
+
+    const PLAIN: Patch = Patch {
+        scale: 0.25,
+        angle: 0.0,
+        flipped: false,
+        place: [0.5, 0.5],
+        gains: [1.0; 3],
+        contrast: 1.0,
+        gamma: 1.0,
+        inverted: false,
+    };
+
+    /// A photo of 256×128 whose value is its column.
+    fn gradient() -> Photo {
+        Photo::new(RgbImage::from_fn(256, 128, |x, _| Rgb([x as u8; 3])))
+    }
+
+    fn rendered(patch: Patch, photo: &Photo, input: [usize; 3]) -> Vec<u8> {
+        let mut bytes = vec![];
+        patch.render(photo, input.into(), &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn scale_and_place_say_what_is_seen() {
+        // 0.25 of 128 pixels are 32: one of the photo's pixels for one of the patch's; the left edge is seen first.
+        let patch = Patch { place: [0.0, 0.3], ..PLAIN };
+        let expected: Vec<u8> = (0..32 * 32).map(|place| (place % 32) as u8).collect();
+        assert_eq!(rendered(patch, &gradient(), [1, 32, 32]), expected);
+        let right = rendered(Patch { place: [1.0, 0.3], ..PLAIN }, &gradient(), [1, 32, 32]);
+        assert_eq!(right[..32], (224..=255).collect::<Vec<u8>>());
+        // Half of 128 pixels over 8: each of the patch's pixels is 8 further on.
+        let coarse = rendered(Patch { scale: 0.5, ..PLAIN }, &gradient(), [1, 8, 8]);
+        assert!(coarse[..8].windows(2).all(|pair| pair[1].abs_diff(pair[0] + 8) <= 1), "{:?}", &coarse[..8]);
+        // The longer side is what is set: 32 columns of the photo, 16 rows.
+        assert_eq!(rendered(Patch { place: [0.0, 0.0], ..PLAIN }, &gradient(), [1, 16, 32]), expected[..512]);
+    }
+
+    #[test]
+    fn a_flip_mirrors_and_a_quarter_turn_turns() {
+        let plain = rendered(PLAIN, &gradient(), [1, 32, 32]);
+        let flipped = rendered(Patch { flipped: true, ..PLAIN }, &gradient(), [1, 32, 32]);
+        let mirrored: Vec<u8> = plain.chunks(32).flat_map(|row| row.iter().rev().copied()).collect();
+        assert_eq!(flipped, mirrored);
+        let angle = std::f32::consts::FRAC_PI_2;
+        let turned = rendered(Patch { angle, ..PLAIN }, &gradient(), [1, 32, 32]);
+        // Down the turned patch is leftwards in the photo.
+        for (row, values) in turned.chunks(32).enumerate() {
+            assert!(values.iter().all(|value| value.abs_diff(plain[31 - row]) <= 1), "row {row}: {values:?}");
+        }
+    }
+
+    #[test]
+    fn a_turned_patch_stays_within_the_photo() {
+        // A frame of one pixel that no patch may show: sampling beyond the edge would repeat it.
+        for place in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]] {
+            for angle in [0.0, 0.4, 0.785, 2.0] {
+                let patch = Patch { scale: 1.0, angle, place, ..PLAIN };
+                let (sin, cos) = angle.sin_cos();
+                // The largest square that fits, turned, into 128 rows: its corners touch the edge.
+                let side = 128.0 / (sin.abs() + cos.abs());
+                let values = rendered(patch, &gradient(), [1, 64, 64]);
+                let seen = f32::from(*values.iter().max().unwrap()) - f32::from(*values.iter().min().unwrap());
+                let expected = side * (cos.abs() + sin.abs()) * 63.0 / 64.0;
+                assert!((seen - expected).abs() < 3.0, "{place:?}, {angle}: {seen} for {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn colours_change_as_worked_out_by_hand() {
+        let photo = Photo::new(RgbImage::from_pixel(8, 8, Rgb([51, 102, 204])));
+        let of = |patch: Patch, channels| rendered(patch, &photo, [channels, 1, 1]);
+        assert_eq!(of(PLAIN, 3), [51, 102, 204]);
+        // 0.299·51 + 0.587·102 + 0.114·204 = 98.379
+        assert_eq!(of(PLAIN, 1), [98]);
+        assert_eq!(of(PLAIN, 2), [98, 98]);
+        assert_eq!(of(Patch { gains: [2.0, 0.5, 1.5], ..PLAIN }, 3), [102, 51, 255]);
+        // The mean is 119: 119 + (51 − 119)/2 = 85, 110.5, 161.5
+        let flat = of(Patch { contrast: 0.5, ..PLAIN }, 3);
+        assert!(
+            flat.iter()
+                .zip([85.0, 110.5, 161.5])
+                .all(|(value, exact): (&u8, f32)| (f32::from(*value) - exact).abs() <= 0.51)
+        );
+        // 255·0.2² = 10.2, 255·0.4² = 40.8, 255·0.8² = 163.2
+        assert_eq!(of(Patch { gamma: 2.0, ..PLAIN }, 3), [10, 41, 163]);
+        assert_eq!(of(Patch { inverted: true, ..PLAIN }, 3), [204, 153, 51]);
+    }
+
+    #[test]
+    fn draws_fill_their_ranges() {
+        let config = SingleImageConfig {
+            scale: [0.2, 0.4],
+            rotation: 90.0,
+            contrast: 0.5,
+            gamma: 2.0,
+            inversion: 0.25,
+            colour_jitter: 0.1,
+            ..Default::default()
+        };
+        let mut random = Seed::new(5).random();
+        let patches: Vec<_> = (0..2000).map(|_| Patch::draw(&config, &mut random)).collect();
+        let range = |value: &dyn Fn(&Patch) -> f32| {
+            let values = patches.iter().map(value);
+            [values.clone().fold(f32::MAX, f32::min), values.fold(f32::MIN, f32::max)]
+        };
+        let near = |found: [f32; 2], low: f32, high: f32| {
+            let slack = 0.01 * (high - low);
+            assert!(found[0] >= low && found[0] < low + slack, "{found:?} for {low}…{high}");
+            assert!(found[1] <= high && found[1] > high - slack, "{found:?} for {low}…{high}");
+        };
+        near(range(&|patch| patch.scale), 0.2, 0.4);
+        near(range(&|patch| patch.angle), -1.570_797, 1.570_797);
+        near(range(&|patch| patch.place[1]), 0.0, 1.0);
+        near(range(&|patch| patch.gains[2]), 0.9, 1.1);
+        near(range(&|patch| patch.contrast), 0.5, 1.5);
+        near(range(&|patch| patch.gamma), 0.5, 2.0);
+        let share = |of: &dyn Fn(&Patch) -> bool| patches.iter().filter(|patch| of(patch)).count() as f32 / 2000.0;
+        assert!((share(&|patch| patch.inverted) - 0.25).abs() < 0.04);
+        assert!((share(&|patch| patch.flipped) - 0.5).abs() < 0.04);
+    }
+}

@@ -1,0 +1,210 @@
+//! The photo: read with limits, kept at several sizes.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use alluvium_strategy::SurrogateError;
+use image::imageops::{FilterType, resize};
+use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+
+/// The largest file that is read, in bytes.
+const LARGEST_FILE: u64 = 256 << 20;
+/// The largest photo that is decoded, in pixels: a small file may claim to hold any number of them.
+const LARGEST_PHOTO: u64 = 50_000_000;
+/// What the error messages say of a right file.
+const ACCEPTED: &str = "a photo in PNG or JPEG of at least 2×2 and at most 50 million pixels";
+
+/// A photo at full size and at each half of it, down to a few pixels.
+///
+/// A patch is sampled from the size that has about as many pixels as the patch, so that a large crop is not aliased.
+pub struct Photo {
+    levels: Vec<RgbImage>,
+}
+
+impl std::fmt::Debug for Photo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [width, height] = self.size(0);
+        write!(f, "Photo({width}×{height})")
+    }
+}
+
+impl Photo {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`SurrogateError::File`] when it cannot be read or is no photo.
+    pub fn open(path: &Path) -> Result<Self, SurrogateError> {
+        let wrong = |cause: String| wrong(&path.display().to_string(), cause);
+        let mut bytes = vec![];
+        let read = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
+        read.map_err(|error| wrong(error.to_string()))?;
+        if bytes.len() as u64 > LARGEST_FILE {
+            return Err(wrong(format!("is larger than {} MiB", LARGEST_FILE >> 20)));
+        }
+        Self::decode(&bytes).map_err(wrong)
+    }
+
+    /// Reads a file that is built in.
+    ///
+    /// # Errors
+    /// [`SurrogateError::File`] when the binary was built from a damaged file.
+    pub fn embedded(name: &str, bytes: &[u8]) -> Result<Self, SurrogateError> {
+        Self::decode(bytes).map_err(|cause| wrong(name, cause))
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let failed = |error: image::ImageError| format!("cannot be decoded ({error})");
+        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
+        let decoder = reader.into_decoder().map_err(failed)?;
+        let (width, height) = decoder.dimensions();
+        if width < 2 || height < 2 || u64::from(width) * u64::from(height) > LARGEST_PHOTO {
+            return Err(format!("is {width}×{height} pixels"));
+        }
+        Ok(Self::new(DynamicImage::from_decoder(decoder).map_err(failed)?.into_rgb8()))
+    }
+
+    /// A photo of at least one pixel.
+    pub fn new(full: RgbImage) -> Self {
+        let mut levels = vec![full];
+        while let Some(last) = levels.last().filter(|last| last.width().min(last.height()) >= 4) {
+            levels.push(resize(last, last.width() / 2, last.height() / 2, FilterType::Triangle));
+        }
+        Photo { levels }
+    }
+
+    /// Width and height at a level, in pixels; level 0 is the full size, each further one about half.
+    pub fn size(&self, level: usize) -> [f32; 2] {
+        let image = &self.levels[level];
+        [image.width() as f32, image.height() as f32]
+    }
+
+    /// The level whose pixels are nearest to `pixels` of the full size.
+    pub fn level(&self, pixels: f32) -> usize {
+        // A cast from float saturates: fewer pixels than one are level 0.
+        (pixels.log2().round() as usize).min(self.levels.len() - 1)
+    }
+
+    /// Red, green and blue at a point, 0 to 255, interpolated between four pixels of the level. The point is given in
+    /// the level's pixels; the outermost pixels go on beyond the edge.
+    pub fn at(&self, level: usize, [x, y]: [f32; 2]) -> [f32; 3] {
+        let image = &self.levels[level];
+        let (width, row_bytes) = (image.width(), 3 * image.width() as usize);
+        // Values are at the middles of pixels.
+        let (left, right, to_right) = neighbours(x - 0.5, width);
+        let (top, bottom, down) = neighbours(y - 0.5, image.height());
+        let bytes = image.as_raw();
+        let value =
+            |row: usize, column: usize, channel: usize| f32::from(bytes[row * row_bytes + 3 * column + channel]);
+        let between = |low: f32, high: f32, share: f32| low + share * (high - low);
+        std::array::from_fn(|channel| {
+            let above = between(value(top, left, channel), value(top, right, channel), to_right);
+            let below = between(value(bottom, left, channel), value(bottom, right, channel), to_right);
+            between(above, below, down)
+        })
+    }
+}
+
+/// The two places of `0..count` around a position, and how far it is on the way from the first to the second.
+fn neighbours(position: f32, count: u32) -> (usize, usize, f32) {
+    let last = count - 1;
+    let position = position.clamp(0.0, last as f32);
+    let low = position as u32;
+    (low as usize, (low + 1).min(last) as usize, position - low as f32)
+}
+
+fn wrong(path: &str, cause: String) -> SurrogateError {
+    SurrogateError::File { path: path.to_owned(), cause, accepted: ACCEPTED.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{ImageFormat, Rgb};
+
+    use super::*;
+
+    fn encoded(image: &RgbImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(vec![]);
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn error(bytes: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("photo.png");
+        std::fs::write(&path, bytes).unwrap();
+        let error = Photo::open(&path).unwrap_err().to_string();
+        assert!(error.contains("photo.png") && error.contains("PNG or JPEG"), "{error}");
+        error
+    }
+
+    #[test]
+    fn png_and_jpeg_are_read_whatever_the_name_says() {
+        for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+            let photo = Photo::decode(&encoded(&RgbImage::from_pixel(9, 5, Rgb([200, 100, 50])), format)).unwrap();
+            assert_eq!(photo.size(0), [9.0, 5.0]);
+            let [red, green, blue] = photo.at(0, [4.0, 2.0]);
+            assert!((red - 200.0).abs() < 4.0 && (green - 100.0).abs() < 4.0 && (blue - 50.0).abs() < 4.0);
+        }
+    }
+
+    #[test]
+    fn what_is_no_photo_is_refused() {
+        assert!(error(b"").contains("cannot be decoded"));
+        assert!(error(b"no image at all, but some text").contains("cannot be decoded"));
+        let small = encoded(&RgbImage::new(1, 7), ImageFormat::Png);
+        assert!(error(&small).contains("is 1×7 pixels"));
+        let whole = encoded(&RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8, (x * y) as u8, 3])), ImageFormat::Png);
+        for length in [8, 20, whole.len() / 2] {
+            error(&whole[..length]);
+        }
+        let missing = Photo::open(Path::new("/no/such/photo.png")).unwrap_err().to_string();
+        assert!(missing.contains("/no/such/photo.png") && missing.contains("No such file"), "{missing}");
+    }
+
+    /// A PNG header that states a size, with a right checksum and no pixels.
+    fn header(width: u32, height: u32) -> Vec<u8> {
+        let mut chunk = b"IHDR".to_vec();
+        chunk.extend(width.to_be_bytes());
+        chunk.extend(height.to_be_bytes());
+        chunk.extend([8, 2, 0, 0, 0]);
+        // CRC-32 of ISO 3309, bit by bit.
+        let step = |crc: u32| if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
+        let crc = chunk.iter().fold(!0u32, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)));
+        let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
+        bytes.extend(chunk);
+        bytes.extend((!crc).to_be_bytes());
+        bytes.extend(b"\0\0\0\0IDAT\x35\xaf\x06\x1e");
+        bytes
+    }
+
+    #[test]
+    fn a_file_that_claims_too_many_pixels_is_refused_before_they_are_allocated() {
+        assert!(error(&header(40_000, 40_000)).contains("is 40000×40000 pixels"));
+        error(&header(u32::MAX, u32::MAX));
+        error(&header(0, 0));
+    }
+
+    #[test]
+    fn points_between_pixels_are_interpolated() {
+        let photo = Photo::new(RgbImage::from_fn(2, 2, |x, y| Rgb([100 * x as u8, 50 * y as u8, 7])));
+        // Middles of the pixels are at 0.5 and 1.5.
+        assert_eq!(photo.at(0, [0.5, 0.5]), [0.0, 0.0, 7.0]);
+        assert_eq!(photo.at(0, [1.0, 0.75]), [50.0, 12.5, 7.0]);
+        assert_eq!(photo.at(0, [9.0, -9.0]), [100.0, 0.0, 7.0]);
+    }
+
+    #[test]
+    fn levels_halve_the_size_and_keep_the_mean() {
+        let checkers = RgbImage::from_fn(64, 32, |x, y| Rgb([255 * ((x + y) % 2) as u8; 3]));
+        let photo = Photo::new(checkers);
+        assert_eq!(
+            (0..photo.levels.len()).map(|level| photo.size(level)[1]).collect::<Vec<_>>(),
+            [32.0, 16.0, 8.0, 4.0, 2.0]
+        );
+        // Half the size of a chequered board is grey, not black or white: nothing is aliased.
+        let grey = photo.at(1, [16.0, 8.0])[0];
+        assert!((grey - 127.5).abs() < 3.0, "{grey}");
+        assert_eq!([0.3, 1.0, 1.4, 1.5, 4.0, 1e9].map(|pixels| photo.level(pixels)), [0, 0, 0, 1, 2, 4]);
+    }
+}

@@ -1,0 +1,33 @@
+//! The chores of this repository: `cargo xtask <chore>`.
+
+mod ci;
+mod glyphs;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// One variant per chore; each chore lives in its own module.
+#[derive(Parser)]
+#[command(name = "xtask", about = "Chores of the Alluvium repository")]
+enum Chore {
+    /// Run every check of the repository, the cheapest first.
+    Ci(ci::CiArgs),
+    /// Rebuild the Split Glyphs data set from the installed fonts.
+    Glyphs(glyphs::GlyphsArgs),
+}
+
+fn main() -> Result<()> {
+    match Chore::parse() {
+        Chore::Ci(args) => ci::run(&args),
+        Chore::Glyphs(args) => glyphs::run(&args),
+    }
+}
+
+/// The repository's root, found from this crate's own folder, so that chores work from any folder of the repository.
+fn repository() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root
+}

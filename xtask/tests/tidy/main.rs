@@ -1,0 +1,14 @@
+//! House rules that a test can check: manifests, sources, and whether ARCHITECTURE.md is true.
+
+mod architecture;
+mod lock;
+mod manifests;
+mod sources;
+mod third_party;
+mod workspace;
+
+/// Fails with all problems, one a line.
+fn expect_none(problems: impl IntoIterator<Item = String>) {
+    let problems: Vec<_> = problems.into_iter().collect();
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
