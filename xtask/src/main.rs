@@ -4,6 +4,7 @@ mod ci;
 mod glyphs;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
@@ -18,10 +19,20 @@ enum Chore {
     Glyphs(glyphs::GlyphsArgs),
 }
 
-fn main() -> Result<()> {
-    match Chore::parse() {
-        Chore::Ci(args) => ci::run(&args),
-        Chore::Glyphs(args) => glyphs::run(&args),
+fn main() -> ExitCode {
+    match run(&Chore::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: &Chore) -> Result<()> {
+    match chore {
+        Chore::Ci(args) => ci::run(args),
+        Chore::Glyphs(args) => glyphs::run(args),
     }
 }
 

@@ -19,11 +19,11 @@ use super::recipe::{self, Row};
 use super::{distance, family, legible, rebuild, render, split};
 
 /// Most fonts taken from one family, so that none dominates.
-const PER_FAMILY: usize = 4;
+const PER_FAMILY: usize = 3;
 /// Below this mean difference of grey levels a font repeats another.
 const REPEAT: f64 = 9.0;
 /// Least share of glyphs recognised from other families.
-const LEGIBLE: f64 = 0.85;
+const LEGIBLE: f64 = 0.60;
 /// Family names refused by eye, for what the rules above cannot see.
 const UNFIT: &[&str] = &[
     // Capitals drawn as large small letters (M as m, N as n).

@@ -1,0 +1,117 @@
+//! One device epoch, one consolidation and one evaluation, per strategy × backbone × backend.
+
+use std::time::Duration;
+
+use alluvium_benches::{STEPS, central, compute, expert, input, kinds, strategy, task};
+use alluvium_device::{Device as _, DeviceSettings, InProcessDevice};
+use alluvium_evaluate::{TestSet, evaluate};
+use alluvium_model::{Model, Seed, Silent};
+use alluvium_registry::{Family, described};
+use alluvium_strategy::{Context, DataAccess, Surrogate, SurrogateError, SurrogateRequest, TaskData};
+use burn::tensor::{Device, Tensor};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+
+/// Samples of one measurement. Throughput is per sample, so that rows can be compared; burn's ndarray backend learns
+/// convolutions so slowly that it gets few.
+fn samples(backbone: &str, backend: &str) -> usize {
+    match (backbone, backend) {
+        ("mlp", _) => 256,
+        ("slim-resnet18", "ndarray") => 2,
+        (_, "ndarray") => 8,
+        ("slim-resnet18", _) => 32,
+        _ => 128,
+    }
+}
+
+/// Every backbone on every backend that this machine has.
+fn pairs() -> Vec<(&'static str, &'static str, Device)> {
+    let backends: Vec<_> = kinds(Family::Backend).into_iter().filter_map(|kind| Some((kind, compute(kind)?))).collect();
+    let backbones = kinds(Family::Backbone).into_iter();
+    backbones
+        .flat_map(|backbone| backends.iter().map(move |(kind, compute)| (backbone, *kind, compute.clone())))
+        .collect()
+}
+
+fn device_epoch(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("device-epoch");
+    group.sampling_mode(SamplingMode::Flat);
+    for (backbone, backend, compute) in pairs() {
+        let count = samples(backbone, backend);
+        let central = central(backbone, &compute);
+        let settings = DeviceSettings { epochs: 1, batch_size: 32.min(count), ..Default::default() };
+        let device = InProcessDevice::new(&task(input(backbone), count), settings, &compute);
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(BenchmarkId::new(backbone, backend), |bencher| {
+            bencher.iter(|| device.adapt(&central, Seed::new(3), &Silent).expect("the device adapts"));
+        });
+    }
+}
+
+/// Surrogate data that cost nothing to draw: what is measured is the strategy.
+#[derive(Debug)]
+struct Zeros(usize);
+
+impl Surrogate for Zeros {
+    fn samples(&self) -> usize {
+        self.0
+    }
+
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+        let [channels, height, width] = <[usize; 3]>::from(request.input);
+        Ok(Tensor::zeros([count, channels, height, width], request.compute))
+    }
+}
+
+fn consolidation(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("consolidation");
+    group.sampling_mode(SamplingMode::Flat);
+    for (backbone, backend, compute) in pairs() {
+        let count = samples(backbone, backend);
+        let previous = central(backbone, &compute);
+        let expert = expert(&previous, &compute);
+        let task = task(input(backbone), count);
+        for description in described(Family::Strategy) {
+            let config = strategy(description);
+            let mut run = || {
+                let mut surrogate = Zeros(count);
+                let mut context = Context::new(&compute, Seed::new(4), 10);
+                if config.data_access() >= DataAccess::Surrogate {
+                    context = context.with_surrogate(&mut surrogate);
+                }
+                if config.data_access() >= DataAccess::CurrentTask {
+                    context = context.with_tasks(vec![TaskData { head: &task.head, samples: &task.train }; 11]);
+                }
+                let mut strategy = config.build().expect("the strategy is built");
+                strategy.consolidate(&previous, &expert, &mut context).expect("it consolidates");
+                context.effort()
+            };
+            // Strategies without gradient steps are counted in consolidations.
+            group.throughput(Throughput::Elements(run().samples.max(1)));
+            let id = BenchmarkId::new(format!("{}/{backbone}", description.kind), backend);
+            group.bench_function(id, |bencher| bencher.iter(&mut run));
+        }
+    }
+    eprintln!("a consolidation with gradient steps takes {STEPS} of them");
+}
+
+fn evaluation(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("evaluation");
+    group.sampling_mode(SamplingMode::Flat);
+    for (backbone, backend, compute) in pairs() {
+        let count = samples(backbone, backend);
+        let model = Model::load(&central(backbone, &compute), &compute).expect("a model");
+        let test = TestSet::new(&task(input(backbone), count), &compute);
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(BenchmarkId::new(backbone, backend), |bencher| bencher.iter(|| evaluate(&model, &test)));
+    }
+}
+
+criterion_group! {
+    name = steps;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = device_epoch, consolidation, evaluation
+}
+criterion_main!(steps);

@@ -1,0 +1,110 @@
+//! What the benches measure, built by name from the plugins of the shipped binary.
+//!
+//! A strategy, backbone or backend that is linked into the command line is measured without a line here: the benches walk
+//! the registry.
+
+use std::sync::Arc;
+
+use alluvium_backend::BackendConfig;
+use alluvium_model::{BackboneConfig, Expert, HeadSpec, InputShape, ModelState, Seed};
+use alluvium_registry::{Description, Family, described};
+use alluvium_strategy::StrategyConfig;
+use alluvium_stream::{Samples, Task};
+use burn::tensor::Device;
+use rand::RngExt;
+use serde_json::{Value, json};
+
+// Links the plugins.
+use alluvium_cli as _;
+
+/// The kinds of a family that ship, without the conformance tests' doubles.
+pub fn kinds(family: Family) -> Vec<&'static str> {
+    let kinds = described(family).into_iter().map(|description| description.kind);
+    kinds.filter(|kind| !kind.starts_with("conformance-")).collect()
+}
+
+/// A backend's compute device; `None` where this machine has none.
+pub fn compute(kind: &str) -> Option<Device> {
+    let config: Box<dyn BackendConfig> = serde_json::from_value(json!({ "kind": kind })).ok()?;
+    config.open().ok()
+}
+
+/// A backbone with its default options.
+///
+/// # Panics
+/// When the kind is not linked.
+pub fn backbone(kind: &str) -> Arc<dyn BackboneConfig> {
+    serde_json::from_value(json!({ "kind": kind })).expect("a linked backbone")
+}
+
+/// A strategy with its default options, but for one: where it takes gradient steps, it takes [`STEPS`].
+///
+/// # Panics
+/// When the kind is not linked.
+pub fn strategy(description: &Description) -> Box<dyn StrategyConfig> {
+    let mut table = json!({ "kind": description.kind });
+    if description.options().iter().any(|option| option.name == "steps") {
+        table["steps"] = Value::from(STEPS);
+    }
+    serde_json::from_value(table).expect("a linked strategy")
+}
+
+/// Gradient steps of one consolidation.
+pub const STEPS: usize = 4;
+
+/// The shape of the inputs: three channels for the network made for them, one for the others, as in the examples.
+pub fn input(backbone: &str) -> InputShape {
+    match backbone {
+        "slim-resnet18" => [3, 32, 32].into(),
+        _ => [1, 28, 28].into(),
+    }
+}
+
+/// A task of six classes with so many random images.
+pub fn task(input: InputShape, samples: usize) -> Task {
+    let mut random = Seed::new(0).of("bench").random();
+    let mut train = Samples::new(input);
+    for place in 0..samples {
+        let image: Vec<u8> = (0..input.values()).map(|_| random.random()).collect();
+        train.push(&image, place % 6);
+    }
+    let head = HeadSpec { name: "task-1".to_owned(), classes: (0..6).collect() };
+    Task { index: 0, name: "bench".to_owned(), head, test: train.clone(), train }
+}
+
+/// A central model with ten heads of six classes.
+///
+/// # Panics
+/// When the backbone cannot be built.
+pub fn central(backbone_kind: &str, compute: &Device) -> ModelState {
+    let seed = Seed::new(1);
+    let backbone = backbone(backbone_kind);
+    let input = input(backbone_kind);
+    let latent = backbone.build(input, compute).expect("a backbone").latent_size();
+    let mut state = ModelState::initial(backbone, input, seed, compute).expect("a model");
+    for number in 0..10 {
+        let head = HeadSpec { name: format!("old-{number}"), classes: (6 * number..6 * number + 6).collect() };
+        state.grow_head(&head, latent, seed);
+    }
+    state
+}
+
+/// The expert of a device that took no step from `central`.
+///
+/// # Panics
+/// When the expert's manifest does not fit its weights.
+pub fn expert(central: &ModelState, compute: &Device) -> Expert {
+    let latent = central.backbone.build(central.input, compute).expect("a backbone").latent_size();
+    let mut model = central.with_heads(|_| false);
+    let head = HeadSpec { name: "new".to_owned(), classes: (60..66).collect() };
+    model.grow_head(&head, latent, Seed::new(2));
+    let manifest = alluvium_model::Manifest {
+        task: 10,
+        task_name: "bench".to_owned(),
+        samples: 1,
+        steps: 0,
+        parent: central.digest(),
+        digest: model.digest(),
+    };
+    Expert::new(model, manifest).expect("an expert")
+}
