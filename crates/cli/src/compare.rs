@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alluvium_experiment::{Experiment, RunOptions};
+use alluvium_experiment::{Experiment, Outcome, RunOptions};
 use alluvium_report::Table;
 use anyhow::Context;
 
@@ -22,13 +22,21 @@ pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::
     let jobs = options.jobs.map_or_else(|| experiment.default_jobs(), usize::from);
     let started = Instant::now();
     let watch = Watch::new();
-    let results = experiment.run(&RunOptions { jobs, observer: &watch })?;
+    let Outcome { results, failures } = experiment.run(&RunOptions { jobs, observer: &watch })?;
     watch.finish();
 
     let files = alluvium_report::write(&folder, &results).context("the results cannot be written")?;
     print(out, &format!("{}\n", Table::new(&results).to_terminal()))?;
     let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
-    print(out, &format!("\n{} s. Written: {}\n", started.elapsed().as_secs(), names.join(", ")))
+    print(out, &format!("{} s. Written: {}\n", started.elapsed().as_secs(), names.join(", ")))?;
+    let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
+    anyhow::ensure!(
+        failures.is_empty(),
+        "{} cells failed, the others are in the table: {}",
+        failures.len(),
+        failures.join("; ")
+    );
+    Ok(())
 }
 
 pub(crate) fn check(config: &Path, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -6,6 +6,9 @@
 //! This crate holds the commands, what they print, and the list of plugins that ship. It refuses to hold anything that
 //! a program without a terminal would need: that belongs in `alluvium-experiment` and `alluvium-report`.
 
+// A plugin that is a dependency but is not linked would be missing without a word.
+#![cfg_attr(not(test), deny(unused_crate_dependencies))]
+
 mod arguments;
 mod compare;
 mod describe;

@@ -90,6 +90,22 @@ fn compare_writes_its_files_and_the_numbers_do_not_depend_on_jobs() {
 }
 
 #[test]
+fn a_cell_that_fails_costs_the_others_nothing() {
+    let folder = folder();
+    let diverging = TINY.replace("steps = 5", "steps = 50\nlearning_rate = 100.0\ngradient_clip = 0.0");
+    fs::write(folder.path().join("diverging.toml"), diverging).unwrap();
+    let output = alluvium(folder.path(), &["compare", "diverging.toml", "--out", "out"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("2 cells failed") && error.contains("pld, seed 0, device 2: consolidation diverged"),
+        "{error}"
+    );
+    let summary = numbers(&folder.path().join("out/summary.csv"));
+    assert!(summary.contains("naive,average_accuracy_task_aware,") && !summary.contains("pld,"), "{summary}");
+}
+
+#[test]
 fn seeds_and_backend_can_be_given_on_the_command_line() {
     let folder = folder();
     let output =

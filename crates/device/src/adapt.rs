@@ -91,3 +91,77 @@ impl Device for InProcessDevice {
         Expert::new(adapted, manifest).map_err(broken)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alluvium_backbone_mlp::MlpConfig;
+    use alluvium_model::Silent;
+
+    use super::*;
+
+    /// Two classes that differ in which of two pixels is bright.
+    fn task() -> Task {
+        let mut train = Samples::new([1, 1, 2].into());
+        for shade in 0..20 {
+            train.push(&[200 + shade, 10], 4);
+            train.push(&[10, 200 + shade], 7);
+        }
+        let head = HeadSpec { name: "own".to_owned(), classes: vec![4, 7] };
+        Task { index: 3, name: "bright".to_owned(), head, test: train.clone(), train }
+    }
+
+    /// A central model that knows another task.
+    fn central(compute: &Compute) -> ModelState {
+        let seed = Seed::new(5);
+        let backbone = Arc::new(MlpConfig { layers: vec![8] });
+        let mut central = ModelState::initial(backbone, [1, 1, 2].into(), seed, compute).unwrap();
+        central.grow_head(&HeadSpec { name: "other".to_owned(), classes: vec![1, 2] }, 8, seed);
+        central
+    }
+
+    fn adapt(settings: DeviceSettings) -> Result<Expert, DeviceError> {
+        let compute = Compute::flex();
+        InProcessDevice::new(&task(), settings, &compute).adapt(&central(&compute), Seed::new(1), &Silent)
+    }
+
+    fn settings() -> DeviceSettings {
+        DeviceSettings { epochs: 10, batch_size: 8, learning_rate: 0.1, ..Default::default() }
+    }
+
+    #[test]
+    fn the_expert_has_learned_its_own_task_and_carries_no_other_head() {
+        let expert = adapt(settings()).unwrap();
+        assert_eq!(expert.model.heads, [task().head]);
+        assert_eq!((expert.manifest.task, expert.manifest.samples, expert.manifest.steps), (3, 40, 50));
+        assert_eq!(expert.manifest.parent, central(&Compute::flex()).digest());
+        let model = Model::load(&expert.model, &Compute::flex()).unwrap();
+        let logits = model.logits(model.latents(task().test.inputs(&Compute::flex())));
+        let values = logits.into_data().try_into_vec::<f32>().unwrap();
+        let right =
+            values.chunks(2).zip(task().test.labels()).all(|(pair, label)| (pair[1] > pair[0]) == (*label == 7));
+        assert!(right, "{values:?}");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_expert() {
+        assert_eq!(adapt(settings()).unwrap().manifest.digest, adapt(settings()).unwrap().manifest.digest);
+    }
+
+    #[test]
+    fn an_expert_survives_the_way_to_the_centre_and_a_changed_one_is_refused() {
+        let expert = adapt(settings()).unwrap();
+        let mut bytes = expert.to_bytes().unwrap();
+        assert_eq!(Expert::from_bytes(&bytes).unwrap().model.weights, expert.model.weights);
+        let last = bytes.len() - 2;
+        bytes[last] ^= 1;
+        assert!(Expert::from_bytes(&bytes).unwrap_err().to_string().contains("digest"));
+    }
+
+    #[test]
+    fn training_that_diverges_is_an_error_that_says_what_would_help() {
+        let error = adapt(DeviceSettings { learning_rate: 1e30, momentum: 0.0, ..settings() }).unwrap_err().to_string();
+        assert!(error.contains("bright") && error.contains("learning_rate"), "{error}");
+    }
+}

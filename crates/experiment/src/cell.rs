@@ -28,7 +28,7 @@ pub(crate) fn run_cell(
             row: row.name.clone(),
             seed: shared.seed,
             device: device + 1,
-            cause,
+            cause: Box::new(cause),
         }
     };
 

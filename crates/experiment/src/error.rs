@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use alluvium_backend::BackendError;
 use alluvium_device::DeviceError;
 use alluvium_model::ModelError;
 use alluvium_results::MatrixError;
@@ -67,7 +68,7 @@ pub enum ExperimentError {
         /// The device, from 1.
         device: usize,
         /// Why.
-        cause: StrategyError,
+        cause: Box<StrategyError>,
     },
     /// A device failed.
     #[error("{row}, seed {seed}: {cause}")]
@@ -77,8 +78,11 @@ pub enum ExperimentError {
         /// The seed.
         seed: u64,
         /// Why.
-        cause: DeviceError,
+        cause: Box<DeviceError>,
     },
+    /// The backend cannot be opened.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
     /// A stream cannot give a task.
     #[error(transparent)]
     Stream(#[from] StreamError),

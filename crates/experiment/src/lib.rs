@@ -25,4 +25,4 @@ pub use error::{ConfigError, ConfigProblem, ExperimentError};
 pub use experiment::{Backend, Experiment};
 pub use observe::{Observer, Stage, Unobserved, Work};
 pub use protocol::{Protocol, ProtocolKind};
-pub use run::RunOptions;
+pub use run::{Outcome, RunOptions};

@@ -13,9 +13,9 @@ use crate::shared::{Adapted, Shared};
 use crate::{Experiment, ExperimentError, Observer, Reference, Stage, Work};
 
 /// Each device alone: adapted from the initial weights, judged on its own task.
-pub(crate) fn devices_alone(shared: &Shared, alone: &[Adapted]) -> Cell {
+pub(crate) fn devices_alone(seed: u64, alone: &[Adapted]) -> Cell {
     let accuracy: Vec<_> = alone.iter().map(|device| device.accuracy).collect();
-    let mut cell = Cell::new(shared.seed, Accuracy::Final { task_aware: accuracy.clone(), task_agnostic: None });
+    let mut cell = Cell::new(seed, Accuracy::Final { task_aware: accuracy.clone(), task_agnostic: None });
     cell.expert_accuracy = accuracy;
     cell.seconds = alone.iter().map(|device| device.seconds).sum();
     cell.peak_memory_bytes = peak_memory_bytes();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alluvium_results::{Cell, FORMAT, Results, Row, RowRole, TaskLabel};
 use alluvium_strategy::DataAccess;
@@ -28,6 +28,15 @@ impl std::fmt::Debug for RunOptions<'_> {
     }
 }
 
+/// What a run gives.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Everything that was measured.
+    pub results: Results,
+    /// The cells that failed; they are missing from the results.
+    pub failures: Vec<ExperimentError>,
+}
+
 /// A piece of work that waits for no other one of its list.
 #[derive(Clone, Copy)]
 enum Job {
@@ -42,7 +51,7 @@ enum Job {
 /// What a job gives.
 enum Done {
     Cell(Box<Cell>),
-    Alone(Adapted),
+    Alone(Box<Adapted>),
 }
 
 impl Experiment {
@@ -54,13 +63,13 @@ impl Experiment {
         }
     }
 
-    /// Runs the comparison.
+    /// Runs the comparison. A cell that fails does not stop the others: what they measured is in the outcome, too.
     ///
     /// # Errors
-    /// The first error of a cell; cells that have begun are finished before.
-    pub fn run(&self, options: &RunOptions<'_>) -> Result<Results, ExperimentError> {
+    /// What keeps every cell from running: the backend, the stream, or the first device of a seed.
+    pub fn run(&self, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
         let observer = options.observer;
-        let compute = self.backend.config.open().map_err(|error| ExperimentError::Threads(error.to_string()))?;
+        let compute = self.backend.config.open()?;
         let shared: Vec<_> =
             self.seeds.iter().map(|seed| Shared::new(self, *seed, &compute)).collect::<Result<_, _>>()?;
         let devices = shared.first().map_or(0, |shared| shared.tasks.len());
@@ -70,7 +79,7 @@ impl Experiment {
         // The first device meets the initial weights under every strategy: adapted once a seed, before everything else.
         let seeds = 0..self.seeds.len();
         let first: Vec<_> = seeds.clone().map(|seed| Job::Alone { device: 0, seed }).collect();
-        let first = self.work(&first, &shared, &[], options)?;
+        let first = self.work(&first, &shared, &[], options)?.into_iter().collect::<Result<Vec<_>, _>>()?;
         let first: Vec<_> = first.into_iter().filter_map(Done::alone).collect();
 
         // Long jobs first, so that no core idles at the end.
@@ -86,35 +95,36 @@ impl Experiment {
         let mut alone: Vec<Vec<_>> = first.into_iter().map(|adapted| vec![adapted]).collect();
         let mut strategies: BTreeMap<usize, Vec<Cell>> = BTreeMap::new();
         let mut joints = vec![];
+        let mut failures = vec![];
         for (job, done) in jobs.iter().zip(done) {
             match (job, done) {
-                (Job::Strategy { row, .. }, Done::Cell(cell)) => strategies.entry(*row).or_default().push(*cell),
-                (Job::Joint { .. }, Done::Cell(cell)) => joints.push(*cell),
-                (Job::Alone { seed, .. }, Done::Alone(adapted)) => alone[*seed].push(adapted),
+                (Job::Strategy { row, .. }, Ok(Done::Cell(cell))) => strategies.entry(*row).or_default().push(*cell),
+                (Job::Joint { .. }, Ok(Done::Cell(cell))) => joints.push(*cell),
+                (Job::Alone { seed, .. }, Ok(Done::Alone(adapted))) => alone[*seed].push(*adapted),
+                (_, Err(error)) => failures.push(error),
                 _ => {}
             }
         }
-        let accuracy_alone: Vec<Vec<f64>> =
-            alone.iter().map(|devices| devices.iter().map(|device| device.accuracy).collect()).collect();
-        for cells in strategies.values_mut() {
-            for (cell, accuracy) in cells.iter_mut().zip(&accuracy_alone) {
-                cell.alone_accuracy.clone_from(accuracy);
-            }
+        // Where a device alone failed, its seed has no such row, and no forward transfer.
+        let whole: BTreeMap<u64, Vec<Adapted>> =
+            shared.iter().map(|shared| shared.seed).zip(alone).filter(|(_, alone)| alone.len() == devices).collect();
+        for cell in strategies.values_mut().flatten() {
+            let alone = whole.get(&cell.seed).into_iter().flatten();
+            cell.alone_accuracy = alone.map(|device| device.accuracy).collect();
         }
-        let alone = shared.iter().zip(&alone).map(|(shared, alone)| devices_alone(shared, alone)).collect();
-        Ok(self.results(&shared, strategies, joints, alone))
+        let alone = whole.iter().map(|(seed, alone)| devices_alone(*seed, alone)).collect();
+        Ok(Outcome { results: self.results(&shared, strategies, joints, alone), failures })
     }
 
-    /// Does all jobs, several side by side; the results are in the order of the jobs.
+    /// Does all jobs, several side by side; the outcomes are in the order of the jobs.
     fn work(
         &self,
         jobs: &[Job],
         shared: &[Shared],
         first: &[Adapted],
         options: &RunOptions<'_>,
-    ) -> Result<Vec<Done>, ExperimentError> {
+    ) -> Result<Vec<Result<Done, ExperimentError>>, ExperimentError> {
         let next = AtomicUsize::new(0);
-        let failed = AtomicBool::new(false);
         let results: Vec<_> = jobs.iter().map(|_| Mutex::new(None)).collect();
         // One thread a worker, also within an operation: results must not depend on how work is split, and two
         // operations side by side are faster than one that is split in two.
@@ -127,11 +137,10 @@ impl Experiment {
                 let worker = || {
                     loop {
                         let place = next.fetch_add(1, Ordering::Relaxed);
-                        if place >= jobs.len() || failed.load(Ordering::Relaxed) {
+                        if place >= jobs.len() {
                             break;
                         }
                         let result = self.guarded(jobs[place], shared, first, options.observer);
-                        failed.fetch_or(result.is_err(), Ordering::Relaxed);
                         if let Ok(mut slot) = results[place].lock() {
                             *slot = Some(result);
                         }
@@ -140,15 +149,9 @@ impl Experiment {
                 scope.spawn(move || pool.install(worker));
             }
         });
-        let mut all = vec![];
-        for slot in results {
-            match slot.into_inner() {
-                Ok(Some(result)) => all.push(result?),
-                // Not begun, because another one failed: that one's error comes later in the list.
-                Ok(None) | Err(_) => {}
-            }
-        }
-        Ok(all)
+        let outcome = |slot: Mutex<Option<_>>| slot.into_inner().ok().flatten();
+        let lost = || Err(ExperimentError::Threads("a worker ended early".to_owned()));
+        Ok(results.into_iter().map(|slot| outcome(slot).unwrap_or_else(lost)).collect())
     }
 
     /// Does one job; a panic in burn or in a plugin becomes an error that names the cell.
@@ -171,7 +174,7 @@ impl Experiment {
                 let (seed, devices) = (shared[seed].seed, shared[seed].tasks.len());
                 let work = crate::Work { row, seed, device: device + 1, devices, stage: crate::Stage::Evaluating };
                 observer.device_done(work);
-                Ok(Done::Alone(adapted))
+                Ok(Done::Alone(Box::new(adapted)))
             }
         };
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| {
@@ -252,7 +255,7 @@ impl Experiment {
 impl Done {
     fn alone(self) -> Option<Adapted> {
         match self {
-            Done::Alone(adapted) => Some(adapted),
+            Done::Alone(adapted) => Some(*adapted),
             Done::Cell(_) => None,
         }
     }

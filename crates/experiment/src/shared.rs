@@ -59,9 +59,10 @@ impl Shared {
         observer.begins(work);
         let started = Instant::now();
         let device = InProcessDevice::new(&self.tasks[index], experiment.device.clone(), &self.compute);
-        let expert = device
-            .adapt(central, self.root.at("device", index), &Steps { observer, work })
-            .map_err(|cause| ExperimentError::Device { row: row.to_owned(), seed: self.seed, cause })?;
+        let expert =
+            device.adapt(central, self.root.at("device", index), &Steps { observer, work }).map_err(|cause| {
+                ExperimentError::Device { row: row.to_owned(), seed: self.seed, cause: Box::new(cause) }
+            })?;
         let seconds = started.elapsed().as_secs_f64();
         let scores = evaluate(&Model::load(&expert.model, &self.compute)?, &self.tests[index]);
         Ok(Adapted { expert: Arc::new(expert), accuracy: scores.task_aware, latents: scores.latents, seconds })

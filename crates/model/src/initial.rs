@@ -4,10 +4,10 @@ use rand::{Rng, RngExt};
 
 use crate::{Random, Values, Weights};
 
-/// Redraws a module's weights: He's uniform initialisation for rectifiers, biases zero.
+/// Redraws a module's weights as burn's and PyTorch's own layers draw them, biases zero.
 ///
-/// Tensors of two and more dimensions are drawn from U(−b, b) with b = √(6 / fan-in) (He et al., "Delving deep into
-/// rectifiers", ICCV 2015, eq. 10, uniform form). Fan-in is the first size of a matrix `[in, out]` (burn's layout) and
+/// Tensors of two and more dimensions are drawn from U(−b, b) with b = 1/√fan-in: He's uniform initialisation (He et al.,
+/// "Delving deep into rectifiers", ICCV 2015) with the gain 1/√3 that both libraries use. Fan-in is the first size of a matrix `[in, out]` (burn's layout) and
 /// the product of all but the first of a kernel `[out, in, height, width]`. Vectors named `bias` become zero; other
 /// vectors (gains, shifts and statistics of a normalisation) keep the constants that the module was built with.
 pub fn initial_weights(built: &Weights, random: &mut Random) -> Weights {
@@ -16,8 +16,8 @@ pub fn initial_weights(built: &Weights, random: &mut Random) -> Weights {
         let values = match tensor.shape.as_slice() {
             [_] if is_bias(name) => vec![0.0; count],
             [] | [_] => tensor.values.clone(),
-            [fan_in, _] => uniform(count, (6.0 / *fan_in as f32).sqrt(), random),
-            [_, inner @ ..] => uniform(count, (6.0 / inner.iter().product::<usize>() as f32).sqrt(), random),
+            [fan_in, _] => uniform(count, (*fan_in as f32).sqrt().recip(), random),
+            [_, inner @ ..] => uniform(count, (inner.iter().product::<usize>() as f32).sqrt().recip(), random),
         };
         (name.to_owned(), Values::new(tensor.shape.clone(), values))
     });
@@ -58,7 +58,7 @@ mod tests {
         .collect();
         let drawn = initial_weights(&built, &mut Seed::new(0).random());
         let kernel = &drawn.get("conv.weight").unwrap().values;
-        let bound = (6.0f32 / 27.0).sqrt();
+        let bound = (1.0f32 / 27.0).sqrt();
         assert!(kernel.iter().all(|value| value.abs() <= bound));
         // U(−b, b) has the standard deviation b/√3; 216 draws come within a tenth of it.
         let deviation = (kernel.iter().map(|v| v * v).sum::<f32>() / 216.0).sqrt();

@@ -154,7 +154,25 @@ pub(crate) fn scale<M: Module>(module: &M, gradients: GradientsParams, factor: &
 
 #[cfg(test)]
 mod tests {
+    use burn::nn::LinearConfig;
+    use burn::tensor::Device;
+
     use super::*;
+
+    #[test]
+    fn gradients_are_measured_and_scaled_together() {
+        let compute = Device::flex().autodiff();
+        let layer = LinearConfig::new(2, 1).with_bias(false).init(&compute);
+        // The loss is 3·w₀ + 4·w₁: the gradient is (3, 4), its norm 5.
+        let loss = layer.forward(Tensor::<2>::from_floats([[3.0, 4.0]], &compute)).sum();
+        let gradients = GradientsParams::from_grads(loss.backward(), &layer);
+        let norm = squared_norm(&layer, &gradients).unwrap();
+        assert_eq!(norm.into_scalar::<f32>(), 25.0);
+        let factor = Tensor::from_floats([0.2], &Device::flex());
+        let scaled = scale(&layer, gradients, &factor).get::<2>(layer.weight.id).unwrap();
+        let values = scaled.into_data().try_into_vec::<f32>().unwrap();
+        assert!((values[0] - 0.6).abs() < 1e-6 && (values[1] - 0.8).abs() < 1e-6, "{values:?}");
+    }
 
     #[test]
     fn schedules_start_at_one_and_fall_as_they_say() {

@@ -2,7 +2,7 @@
 
 use alluvium_model::{Expert, Model, ModelState, Optimiser};
 use alluvium_strategy::{Context, Strategy, StrategyError, average_backbones, take_head};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 
 use crate::loss::{Group, latent_loss, output_loss};
@@ -133,18 +133,19 @@ impl Strategy for Pld {
     }
 }
 
-/// Where the batches come from.
-enum Source {
-    /// A fixed set whose targets are known: each step takes the next places of a shuffled order.
-    Fixed {
-        inputs: Tensor<4>,
-        targets: Option<Targets>,
-        order: Vec<i32>,
-        random: alluvium_model::Random,
-        batch_size: usize,
-    },
-    /// Fresh surrogate data at every step.
-    Fresh { batch_size: usize },
+/// Where the batches come from: a fixed set, or fresh surrogate data at every step.
+struct Source {
+    batch_size: usize,
+    fixed: Option<FixedSet>,
+}
+
+/// A fixed set of inputs: each step takes the next places of a shuffled order.
+struct FixedSet {
+    inputs: Tensor<4>,
+    /// What the teachers say of all inputs, where they were asked before the first step.
+    targets: Option<Targets>,
+    order: Vec<i32>,
+    random: alluvium_model::Random,
 }
 
 impl Source {
@@ -155,14 +156,15 @@ impl Source {
         expert: &Expert,
         teachers: &Teachers,
     ) -> Result<Self, StrategyError> {
+        let batch_size = config.batch_size;
         let inputs = match (config.data, config.cache_teachers) {
-            (Data::Surrogate, false) => return Ok(Source::Fresh { batch_size: config.batch_size }),
+            (Data::Surrogate, false) => return Ok(Source { batch_size, fixed: None }),
             (Data::Surrogate, true) => context.surrogate(previous, expert)?,
             (Data::CurrentTask, _) => context.current_task()?.samples.inputs(context.compute()),
         };
         let targets = config.cache_teachers.then(|| teachers.targets(inputs.clone()));
         let random = context.seed().of("batches").random();
-        Ok(Source::Fixed { inputs, targets, order: vec![], random, batch_size: config.batch_size })
+        Ok(Source { batch_size, fixed: Some(FixedSet { inputs, targets, order: vec![], random }) })
     }
 
     /// The inputs of one step and what the teachers say of them, both without autodiff.
@@ -174,32 +176,30 @@ impl Source {
         expert: &Expert,
         teachers: &Teachers,
     ) -> Result<(Tensor<4>, Targets), StrategyError> {
-        match self {
-            Source::Fresh { batch_size } => {
-                let inputs = context.fresh_surrogate(*batch_size, step, previous, expert)?;
-                let targets = teachers.targets(inputs.clone());
-                Ok((inputs, targets))
-            }
-            Source::Fixed { inputs, targets, order, random, batch_size } => {
-                let count = inputs.dims()[0];
-                if order.len() < (*batch_size).min(count) {
-                    *order = (0..count as i32).collect();
-                    order.shuffle(random);
-                }
-                let places = order.split_off(order.len() - (*batch_size).min(count));
-                let places = places_on(places, &inputs.device());
-                let batch = inputs.clone().select(0, places.clone());
-                let targets = match targets {
-                    Some(known) => known.select(&places),
-                    None => teachers.targets(batch.clone()),
-                };
-                Ok((batch, targets))
-            }
+        if let Some(fixed) = &mut self.fixed {
+            return Ok(fixed.batch(self.batch_size, teachers));
         }
+        let inputs = context.fresh_surrogate(self.batch_size, step, previous, expert)?;
+        let targets = teachers.targets(inputs.clone());
+        Ok((inputs, targets))
     }
 }
 
-fn places_on(places: Vec<i32>, compute: &Device) -> Tensor<1, Int> {
-    let count = places.len();
-    Tensor::from_data(TensorData::new(places, [count]), compute)
+impl FixedSet {
+    fn batch(&mut self, batch_size: usize, teachers: &Teachers) -> (Tensor<4>, Targets) {
+        let all = self.inputs.dims()[0];
+        let count = batch_size.min(all);
+        if self.order.len() < count {
+            self.order = (0..all as i32).collect();
+            self.order.shuffle(&mut self.random);
+        }
+        let places = self.order.split_off(self.order.len() - count);
+        let places: Tensor<1, Int> = Tensor::from_data(TensorData::new(places, [count]), &self.inputs.device());
+        let inputs = self.inputs.clone().select(0, places.clone());
+        let targets = match &self.targets {
+            Some(known) => known.select(&places),
+            None => teachers.targets(inputs.clone()),
+        };
+        (inputs, targets)
+    }
 }
