@@ -31,7 +31,7 @@ pub struct SmallCnnConfig {
 
 impl Default for SmallCnnConfig {
     fn default() -> Self {
-        SmallCnnConfig { width: 16, strides: [2, 2, 1], latent: 128 }
+        SmallCnnConfig { width: 16, strides: [2, 2, 1], latent: 64 }
     }
 }
 
