@@ -152,7 +152,7 @@ const BAD: &[Bad] = &[
         &["[stream]", "truncated", "train-images-idx3-ubyte"],
     ),
     bad("not TOML", "[stream]", "[stream", &["is not TOML"]),
-    bad("no file at all", GOOD, "", &["`name` is missing"]),
+    bad("an empty file", GOOD, "", &["`name` is missing", "`strategies` is missing"]),
 ];
 
 /// A PNG of 0×0: signature and a header chunk with its true checksum.
