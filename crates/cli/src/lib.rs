@@ -17,7 +17,6 @@ mod plugins;
 mod progress;
 
 use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
 
 use alluvium_experiment::{ConfigError, ExperimentError};
 use clap::{CommandFactory, Parser};
@@ -47,12 +46,6 @@ pub fn main() -> ! {
         }
     };
     std::process::exit(code)
-}
-
-/// As [`main`], for a `fn main() -> ExitCode`.
-#[doc(hidden)]
-pub fn exit() -> ExitCode {
-    main()
 }
 
 fn exit_code(error: &anyhow::Error) -> i32 {
