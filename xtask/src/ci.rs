@@ -93,7 +93,7 @@ impl Check {
 }
 
 /// The folder that the workspace is built in.
-fn target_folder(root: &Path) -> Result<PathBuf> {
+pub(crate) fn target_folder(root: &Path) -> Result<PathBuf> {
     match env::var_os("CARGO_TARGET_DIR") {
         Some(folder) => Ok(std::path::absolute(folder)?),
         None => Ok(root.join("target")),

@@ -2,6 +2,7 @@
 
 mod ci;
 mod glyphs;
+mod kill;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +18,8 @@ enum Chore {
     Ci(ci::CiArgs),
     /// Rebuild the Split Glyphs data set from the installed fonts.
     Glyphs(glyphs::GlyphsArgs),
+    /// Kill a comparison at random moments, continue it each time, and check that it ends with the same numbers.
+    Kill(kill::KillArgs),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn run(chore: &Chore) -> Result<()> {
     match chore {
         Chore::Ci(args) => ci::run(args),
         Chore::Glyphs(args) => glyphs::run(args),
+        Chore::Kill(args) => kill::run(args),
     }
 }
 

@@ -12,16 +12,38 @@ use clap_complete::Shell;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Show no progress: warnings and errors only.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// How progress and warnings are written to stderr.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How progress and warnings look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Bars on a terminal, a line a stage otherwise.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the comparison that a configuration describes and print its table.
     Compare(CompareOptions),
-    /// Check a configuration without training anything.
+    /// Check a configuration without training anything, and show what its sweeps stand for.
     Check {
         /// The configuration, a TOML file.
         config: PathBuf,
+    },
+    /// Write a run's report: one HTML page, its figures as SVG and their data as CSV; or print its table.
+    Report(ReportOptions),
+    /// Say how far a run is: one in another terminal, or one that was stopped.
+    Status {
+        /// The run directory, as given to `compare --out`.
+        dir: PathBuf,
     },
     /// List what is linked in: strategies, streams, backbones, surrogates, backends.
     List {
@@ -42,6 +64,8 @@ pub(crate) enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Print the JSON Schema of a configuration, with which an editor completes and checks it.
+    Schema,
     /// Print the completions of a shell, to be sourced by it.
     Completions {
         /// The shell.
@@ -62,9 +86,68 @@ pub(crate) struct CompareOptions {
     /// Cells that run side by side; the results do not depend on it. Default: one a core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
-    /// The folder for summary.csv, results.json and table.md. Default: results/NAME.
+    /// The run directory: everything that is done is kept there, and the same command goes on from there when it was
+    /// stopped. Default: results/NAME.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Forget what the run directory holds, and start over.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Where models and measurements of single stages are kept to be found again; several runs may share it. Default:
+    /// DIR/cache.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// How large the cache may become, in gigabytes. Beyond it, the models that were not used for the longest time go
+    /// first, what was measured last.
+    #[arg(long, value_name = "GB", default_value_t = 20.0, value_parser = gigabytes)]
+    pub(crate) cache_size: f64,
+}
+
+fn gigabytes(text: &str) -> Result<f64, String> {
+    let size = text.parse::<f64>().ok().filter(|size| (0.001..=1e6).contains(size));
+    size.ok_or_else(|| "accepted: a number of gigabytes from 0.001 to 1000000".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportOptions {
+    /// Run directories, as given to `compare --out`.
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// The row that the others are compared with, instead of the configuration's.
+    #[arg(long, value_name = "ROW")]
+    pub(crate) baseline: Option<String>,
+    /// The folder for report.html and figures/. Default: the run directory, or the current folder where there are
+    /// several.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the comparison table in this format instead of writing the page.
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with_all = ["open", "out"])]
+    pub(crate) format: Option<TableFormat>,
+    /// Write TensorBoard event files, too, into tensorboard/ beside the page.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) tensorboard: bool,
+    /// Open the page in the browser.
+    #[arg(long)]
+    pub(crate) open: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum TableFormat {
+    Latex,
+    Markdown,
+    Csv,
+    Json,
+}
+
+impl From<TableFormat> for alluvium_report::Format {
+    fn from(format: TableFormat) -> Self {
+        match format {
+            TableFormat::Latex => alluvium_report::Format::Latex,
+            TableFormat::Markdown => alluvium_report::Format::Markdown,
+            TableFormat::Csv => alluvium_report::Format::Csv,
+            TableFormat::Json => alluvium_report::Format::Json,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

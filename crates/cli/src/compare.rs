@@ -1,35 +1,43 @@
-//! `alluvium compare` and `alluvium check`.
+//! `alluvium compare`.
 
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alluvium_experiment::{Experiment, Outcome, RunOptions};
-use alluvium_report::Table;
+use alluvium_experiment::{
+    DirectoryError, DirectoryOptions, Outcome, RunDirectory, RunOptions, StageCounts, Variant, read_all,
+};
+use alluvium_report::{Table, contact_sheet, result_files};
+use alluvium_results::PictureLabel;
 use anyhow::Context;
 
 use crate::arguments::CompareOptions;
+use crate::duration::duration;
 use crate::progress::Watch;
-use crate::{Refused, print};
+use crate::{Refused, interrupt, print};
 
 pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::Result<()> {
-    let experiment = Experiment::read(&options.config, options.backend.as_deref(), options.seeds.clone())?;
-    let folder = options.out.clone().unwrap_or_else(|| PathBuf::from("results").join(folder_name(&experiment.name)));
-    // Hours of work must not end in a folder that cannot be written.
-    prove_writable(&folder)?;
+    let variants = read_all(&options.config, options.backend.as_deref(), options.seeds.clone())?;
+    let Some(first) = variants.first() else { return Ok(()) };
+    let folder = PathBuf::from("results").join(folder_name(&first.experiment.name));
+    let folder = options.out.clone().unwrap_or(folder);
+    let directory = open(&folder, &variants, options)?;
+    for note in directory.notes() {
+        tracing::warn!("{note}");
+    }
+    interrupt::watch();
 
-    let jobs = options.jobs.map_or_else(|| experiment.default_jobs(), usize::from);
-    let started = Instant::now();
     let watch = Watch::new();
-    let Outcome { results, failures } = experiment.run(&RunOptions { jobs, observer: &watch })?;
+    let mut failures = vec![];
+    for (number, variant) in variants.iter().enumerate() {
+        if !variant.label.is_empty() {
+            print(out, &format!("{} of {}: {}\n", number + 1, variants.len(), variant.label))?;
+        }
+        failures.extend(run_variant(options, variant, &directory, &watch, out)?);
+    }
     watch.finish();
-
-    let files = alluvium_report::write(&folder, &results).context("the results cannot be written")?;
-    print(out, &format!("{}\n", Table::new(&results).to_terminal()))?;
-    let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
-    print(out, &format!("{} s. Written: {}\n", started.elapsed().as_secs(), names.join(", ")))?;
-    let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
+    directory.finish(failures.len());
+    print(out, &format!("A page with charts: alluvium report {}\n", folder.display()))?;
     anyhow::ensure!(
         failures.is_empty(),
         "{} cells failed, the others are in the table: {}",
@@ -39,11 +47,67 @@ pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::
     Ok(())
 }
 
-pub(crate) fn check(config: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
-    let experiment = Experiment::read(config, None, None)?;
-    let rows: Vec<_> = experiment.strategies.iter().map(|row| row.name.as_str()).collect();
-    let (rows, seeds) = (rows.join(", "), experiment.seeds.len());
-    print(out, &format!("{} is right: {rows} under {seeds} seeds\n", config.display()))
+/// Runs one variant, writes what came out and prints its table. Gives the cells that failed.
+fn run_variant(
+    options: &CompareOptions,
+    variant: &Variant,
+    directory: &RunDirectory,
+    watch: &Watch,
+    out: &mut dyn Write,
+) -> anyhow::Result<Vec<String>> {
+    let started = Instant::now();
+    let jobs = options.jobs.map_or_else(|| variant.experiment.default_jobs(), usize::from);
+    let run = RunOptions { jobs, observer: watch, directory, variant: &variant.label };
+    let Outcome { mut results, failures, stages, repairs, sheets } = variant.experiment.run(&run)?;
+    watch.finish();
+
+    let mut written = vec![];
+    for (number, sheet) in sheets.iter().enumerate() {
+        let file = format!("pictures/{:02}.png", number + 1);
+        written.push((file.clone(), contact_sheet(sheet)?));
+        results.pictures.push(PictureLabel { file, title: sheet.title.clone() });
+    }
+    written.extend(result_files(&results)?);
+    let (paths, damages) = directory.write_results(variant, &written).context("the results cannot be written")?;
+    for damage in &damages {
+        tracing::warn!("{damage}: it was written anew");
+    }
+
+    print(out, &format!("{}\n", Table::new(&results).to_terminal()))?;
+    let tables = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension != "png"));
+    let names: Vec<_> = tables.map(|file| file.display().to_string()).collect();
+    let took = duration(started.elapsed().as_secs_f64());
+    print(out, &format!("{took}. {}. Written: {}\n", stages_line(stages, repairs.len()), names.join(", ")))?;
+    Ok(failures.iter().map(ToString::to_string).collect())
+}
+
+/// How the stages came about, in a sentence.
+fn stages_line(stages: StageCounts, repaired: usize) -> String {
+    let StageCounts { computed, shared, reused } = stages;
+    let mut line = format!(
+        "{} stages: {computed} computed, {shared} shared between cells, {reused} reused from an earlier run",
+        computed + shared + reused
+    );
+    if repaired > 0 {
+        line.push_str(&format!("; {repaired} damaged ones were computed anew"));
+    }
+    line
+}
+
+fn open(folder: &Path, variants: &[Variant], options: &CompareOptions) -> anyhow::Result<RunDirectory> {
+    let directory = DirectoryOptions {
+        fresh: options.fresh,
+        cache: options.cache.clone(),
+        cache_bytes: (options.cache_size * 1e9) as u64,
+    };
+    RunDirectory::open(folder, variants, &directory).map_err(|error| match error {
+        // Hours of work must not end in a folder that cannot be written.
+        DirectoryError::Store(error) if !error.is_no_room() => {
+            let (folder, accepted) = (folder.display(), "accepted: a folder that can be written");
+            Refused(format!("--out {folder}: nothing can be kept there: {error}; {accepted}")).into()
+        }
+        error => error.into(),
+    })
 }
 
 /// An experiment's name as a folder's.
@@ -53,16 +117,4 @@ fn folder_name(name: &str) -> String {
         other => other,
     };
     name.trim_matches('.').chars().map(plain).collect()
-}
-
-fn prove_writable(folder: &Path) -> anyhow::Result<()> {
-    let refused = |error: std::io::Error| {
-        let folder = folder.display();
-        Refused(format!(
-            "--out {folder}: no file can be written there ({error}); accepted: a folder that can be written"
-        ))
-    };
-    fs::create_dir_all(folder).map_err(refused)?;
-    tempfile::NamedTempFile::new_in(folder).map_err(refused)?;
-    Ok(())
 }

@@ -12,6 +12,8 @@ use crate::{Refused, print};
 /// The part of the configuration that no plugin owns.
 const HEAD: &str = r#"# A comparison of consolidation strategies. Run it with `alluvium compare FILE`.
 # `alluvium list` lists all kinds, `alluvium show KIND` their options, `alluvium check FILE` checks this file.
+# For an editor that completes and checks TOML: `alluvium schema > alluvium.schema.json`, and one # less in the next line.
+##:schema alluvium.schema.json
 
 name = "my-comparison"
 # Distributed continual learning: two contacts a device, surrogate data at most while consolidating.

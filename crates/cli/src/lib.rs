@@ -10,15 +10,22 @@
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
 mod arguments;
+mod check;
 mod compare;
 mod describe;
+mod duration;
 mod init;
+mod interrupt;
+mod logging;
 mod plugins;
 mod progress;
+mod report;
+mod schema;
+mod status;
 
 use std::io::{self, IsTerminal, Write};
 
-use alluvium_experiment::{ConfigError, ExperimentError};
+use alluvium_experiment::{ConfigError, DirectoryError, ExperimentError};
 use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
@@ -51,19 +58,28 @@ pub fn main() -> ! {
 fn exit_code(error: &anyhow::Error) -> i32 {
     let config = |cause: &(dyn std::error::Error + 'static)| {
         let in_run = matches!(cause.downcast_ref(), Some(ExperimentError::Config(_)));
-        in_run || cause.is::<ConfigError>() || cause.is::<Refused>() || cause.is::<alluvium_registry::UnknownKind>()
+        let directory = !matches!(cause.downcast_ref(), None | Some(DirectoryError::Store(_)));
+        in_run
+            || directory
+            || cause.is::<ConfigError>()
+            || cause.is::<Refused>()
+            || cause.is::<alluvium_registry::UnknownKind>()
     };
     if error.chain().any(config) { 2 } else { 1 }
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
+    logging::start(arguments.quiet, arguments.log_format);
     let mut out = io::stdout().lock();
     match arguments.command {
         Command::Compare(options) => compare::compare(&options, &mut out),
-        Command::Check { config } => compare::check(&config, &mut out),
+        Command::Check { config } => check::check(&config, &mut out),
+        Command::Report(options) => report::report(&options, &mut out),
+        Command::Status { dir } => status::status(&dir, &mut out),
         Command::List { family } => describe::list(family.map(Into::into), &mut out),
         Command::Show { kind } => describe::show(&kind, &mut out),
         Command::Init { file, force } => init::init(&file, force, &mut out),
+        Command::Schema => schema::schema(&mut out),
         Command::Completions { shell } => {
             let mut script = vec![];
             clap_complete::generate(shell, &mut Arguments::command(), "alluvium", &mut script);

@@ -1,43 +1,49 @@
-//! Progress: bars on a terminal, plain lines otherwise.
+//! Progress: bars on a terminal, logged lines otherwise.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alluvium_experiment::{Observer, Stage, Work};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use alluvium_experiment::{Ending, Observer, Pace, PlannedCell, Stage, Work};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::duration::duration;
+use crate::logging::{Shown, bars, shown};
 
 /// Shows how far a run is, on stderr.
 pub(crate) struct Watch {
-    bars: MultiProgress,
     total: ProgressBar,
     cells: Mutex<BTreeMap<(String, u64), ProgressBar>>,
-    plain: bool,
+    pace: Mutex<Pace>,
 }
 
 impl Watch {
     pub(crate) fn new() -> Self {
-        let plain = !crate::on_a_terminal();
-        let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bars = MultiProgress::with_draw_target(target);
-        let total = bars.add(ProgressBar::new(0));
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} devices · {elapsed} · about {eta} left");
+        if shown() != Shown::Bars {
+            bars().set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let total = bars().add(ProgressBar::new(0));
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} stages · {elapsed} · {msg}");
         total.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        if !plain {
+        if shown() == Shown::Bars {
             total.enable_steady_tick(Duration::from_secs(1));
         }
-        Watch { bars, total, cells: Mutex::default(), plain }
+        Watch { total, cells: Mutex::default(), pace: Mutex::default() }
     }
 
     pub(crate) fn finish(&self) {
         self.total.finish_and_clear();
     }
 
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Updates the bar of one cell.
     fn with_bar(&self, work: Work<'_>, update: impl FnOnce(&ProgressBar)) {
-        let Ok(mut cells) = self.cells.lock() else { return };
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = cells.entry((work.row.to_owned(), work.seed)).or_insert_with(|| {
-            let bar = self.bars.insert_before(&self.total, ProgressBar::new(0));
+            let bar = bars().insert_before(&self.total, ProgressBar::new(0));
             let style = ProgressStyle::with_template("  {msg:58} {bar:20} {pos}/{len}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
@@ -46,31 +52,54 @@ impl Watch {
     }
 }
 
-fn label(work: Work<'_>) -> String {
-    format!("device {}/{} · {} · seed {} · {}", work.device, work.devices, work.row, work.seed, work.stage)
+/// Speed and time left, as far as they are known.
+pub(crate) fn outlook(pace: &Pace) -> String {
+    let left = pace.left().map(|left| {
+        let about = if left.timed { "about" } else { "at a guess" };
+        format!("{about} {} left", duration(left.seconds))
+    });
+    let speed = pace.speed().map(|speed| format!("{speed:.1} stages a minute and job"));
+    match (left, speed) {
+        (Some(left), Some(speed)) => format!("{left} · {speed}"),
+        (None, Some(speed)) => format!("time left not known yet · {speed}"),
+        _ => "time left not known yet".to_owned(),
+    }
+}
+
+/// `device 4/10 · pld · seed 0 · consolidating`.
+pub(crate) fn label(row: &str, seed: u64, device: usize, devices: usize, stage: Stage) -> String {
+    format!("device {device}/{devices} · {row} · seed {seed} · {stage}")
 }
 
 impl Observer for Watch {
-    fn planned(&self, devices: usize) {
-        self.total.set_length(devices as u64);
+    fn planned(&self, cells: &[PlannedCell], jobs: usize) {
+        let mut pace = self.pace();
+        *pace = Pace::default();
+        pace.planned(cells, jobs);
+        self.total.set_length(pace.stages().1 as u64);
+        self.total.set_position(0);
     }
 
     fn begins(&self, work: Work<'_>) {
-        if self.plain {
-            if work.stage != Stage::Evaluating {
-                eprintln!("{}/{} {}", self.total.position(), self.total.length().unwrap_or(0), label(work));
+        let Work { row, seed, device, devices, stage } = work;
+        let label = label(row, seed, device, devices, stage);
+        match shown() {
+            Shown::Bars => self.with_bar(work, |bar| {
+                bar.set_message(label);
+                bar.set_length(0);
+                bar.set_position(0);
+            }),
+            Shown::Lines if stage != Stage::Evaluating => {
+                let pace = self.pace();
+                let (done, all) = pace.stages();
+                tracing::info!(row, seed, device, devices, %stage, done, all, "{label} · {}", outlook(&pace));
             }
-            return;
+            _ => {}
         }
-        self.with_bar(work, |bar| {
-            bar.set_message(label(work));
-            bar.set_length(0);
-            bar.set_position(0);
-        });
     }
 
     fn steps(&self, work: Work<'_>, done: usize, steps: usize) {
-        if !self.plain {
+        if shown() == Shown::Bars {
             self.with_bar(work, |bar| {
                 bar.set_length(steps as u64);
                 bar.set_position(done as u64);
@@ -78,11 +107,16 @@ impl Observer for Watch {
         }
     }
 
-    fn device_done(&self, work: Work<'_>) {
-        self.total.inc(1);
-        if !self.plain && work.device == work.devices {
-            let finished = self.cells.lock().ok().and_then(|mut cells| cells.remove(&(work.row.to_owned(), work.seed)));
-            if let Some(bar) = finished {
+    fn ends(&self, work: Work<'_>, ending: Ending) {
+        let mut pace = self.pace();
+        pace.ends(work.row, work.seed, work.device, work.stage, ending);
+        self.total.set_position(pace.stages().0 as u64);
+        self.total.set_message(outlook(&pace));
+        let of_row =
+            |(row, seed, done, all): (&str, u64, usize, usize)| row == work.row && seed == work.seed && done == all;
+        if pace.cells().any(of_row) {
+            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(bar) = cells.remove(&(work.row.to_owned(), work.seed)) {
                 bar.finish_and_clear();
             }
         }

@@ -1,71 +1,11 @@
 //! The binary as a user runs it: what it prints, what it writes, what it refuses.
 
+mod tiny;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
-use tempfile::TempDir;
-
-/// A comparison that takes seconds.
-const TINY: &str = r#"
-name = "tiny"
-protocol = { kind = "dcl" }
-seeds = [0, 1]
-baseline = "naive"
-
-[backend]
-kind = "flex"
-
-[stream]
-kind = "split-glyphs"
-tasks = 3
-classes_per_task = 2
-train_samples_per_class = 20
-
-[backbone]
-kind = "mlp"
-layers = [16, 8]
-
-[device]
-epochs = 1
-batch_size = 16
-learning_rate = 0.05
-
-[surrogate]
-kind = "noise"
-samples = 64
-
-[[strategies]]
-kind = "naive"
-
-[[strategies]]
-kind = "pld"
-steps = 5
-batch_size = 16
-"#;
-
-fn alluvium(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_alluvium"));
-    command.current_dir(folder).args(arguments).env_remove("RUST_BACKTRACE").output().expect("the binary runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A folder with the tiny comparison in `tiny.toml`.
-fn folder() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("tiny.toml"), TINY).unwrap();
-    folder
-}
-
-/// `summary.csv` without the lines that measure time and memory.
-fn numbers(file: &Path) -> String {
-    let summary = fs::read_to_string(file).unwrap();
-    let measured = |line: &&str| line.contains(",seconds,") || line.contains(",peak_memory_bytes,");
-    summary.lines().filter(|line| !measured(line)).map(|line| format!("{line}\n")).collect()
-}
+use tiny::{TINY, alluvium, folder, numbers, text};
 
 #[test]
 fn compare_writes_its_files_and_the_numbers_do_not_depend_on_jobs() {

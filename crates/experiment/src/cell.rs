@@ -1,100 +1,68 @@
 //! One cell of the comparison: one strategy under one seed, over the whole stream.
 
-use std::time::Instant;
-
-use alluvium_evaluate::{evaluate, linear_cka};
-use alluvium_model::Model;
 use alluvium_results::{Accuracy, AccuracyMatrix, Cell};
-use alluvium_strategy::{DataAccess, StrategyError, TaskData};
+use alluvium_strategy::StrategyError;
 
 use crate::centre::Centre;
-use crate::measure::peak_memory_bytes;
-use crate::observe::Steps;
-use crate::shared::{Adapted, Shared};
-use crate::{Experiment, ExperimentError, Observer, Stage, StrategyRow, Work};
+use crate::consolidation::{ConsolidationRecord, consolidate};
+use crate::run::Run;
+use crate::shared::Shared;
+use crate::stages::{Interruption, redo};
+use crate::{ExperimentError, StrategyRow};
 
-/// Runs the stream of devices against one strategy. `first` is the first device, which all strategies share.
-pub(crate) fn run_cell(
-    experiment: &Experiment,
-    row: &StrategyRow,
-    shared: &Shared,
-    first: &Adapted,
-    observer: &dyn Observer,
-) -> Result<Cell, ExperimentError> {
-    let devices = shared.tasks.len();
-    let work = |device: usize, stage| Work { row: &row.name, seed: shared.seed, device: device + 1, devices, stage };
-    let failed = |device: usize| {
-        move |cause: StrategyError| ExperimentError::Strategy {
-            row: row.name.clone(),
-            seed: shared.seed,
-            device: device + 1,
-            cause: Box::new(cause),
-        }
+/// Runs the stream of devices against one strategy.
+///
+/// A cell that was stopped is simply run again: the stages that it left are found, and only the first one that is not
+/// needs the weights of the model before it.
+pub(crate) fn run_cell(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, ExperimentError> {
+    redo(|| attempt(run, row, shared))
+}
+
+fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, Interruption> {
+    let failed = |cause: StrategyError| ExperimentError::Strategy {
+        row: row.name.clone(),
+        seed: shared.seed,
+        device: 1,
+        cause: Box::new(cause),
     };
-
-    let surrogate = experiment.surrogate.as_ref().map(|surrogate| surrogate.build()).transpose();
-    let surrogate = surrogate.map_err(|cause| failed(0)(cause.into()))?;
-    let strategy = row.config.build().map_err(failed(0))?;
-    let access = row.config.data_access();
-    let mut centre = Centre::new(strategy, access, surrogate, shared.initial.clone(), &shared.compute, shared.root);
-
-    let mut task_aware = AccuracyMatrix::new();
-    let mut task_agnostic = AccuracyMatrix::new();
+    let initial = shared.initial.clone();
+    let centre = Centre::new(run.experiment, row, initial, &shared.compute, shared.root);
+    let mut centre = centre.map_err(failed)?;
+    let (mut task_aware, mut task_agnostic) = (AccuracyMatrix::new(), AccuracyMatrix::new());
     let mut cell = Cell::new(
         shared.seed,
         Accuracy::Stream { task_aware: AccuracyMatrix::new(), task_agnostic: AccuracyMatrix::new() },
     );
-    let mut expert_latents = vec![];
+    let mut latents = vec![];
     let mut similarities = vec![];
-    for device in 0..devices {
-        // First contact: the device takes the central model. The first one meets the initial weights, whatever the
-        // strategy, so it was adapted once for all of them.
-        cell.bytes_down.push(centre.model().to_bytes()?.len() as u64);
-        let adapted = match device {
-            0 => first.clone(),
-            _ => shared.adapt(experiment, &row.name, device, centre.model(), observer)?,
-        };
-        cell.seconds += adapted.seconds;
-        cell.expert_accuracy.push(adapted.accuracy);
-        expert_latents.push(adapted.latents);
+    for device in 0..shared.tasks.len() {
+        // First contact: the device takes the central model.
+        cell.bytes_down.push(centre.central().bytes);
+        let mut adapted = shared.adapt(run, &row.name, device, centre.central())?;
+        cell.device_seconds.push(adapted.record.seconds);
+        cell.expert_accuracy.push(adapted.record.accuracy);
+        latents.push(adapted.take_latents());
 
         // Second contact: the device sends its expert.
-        cell.bytes_up.push(adapted.expert.to_bytes()?.len() as u64);
-        let consolidating = work(device, Stage::Consolidating);
-        observer.begins(consolidating);
-        let started = Instant::now();
-        let granted = granted(access, shared, device);
-        let effort = centre.receive(&adapted.expert, granted, &Steps { observer, work: consolidating });
-        let effort = effort.map_err(failed(device))?;
-        cell.seconds += started.elapsed().as_secs_f64();
-        cell.consolidation_steps.push(effort.steps);
-        cell.consolidation_samples.push(effort.samples);
-
-        observer.begins(work(device, Stage::Evaluating));
-        let central = Model::load(centre.model(), &shared.compute)?;
-        let scores: Vec<_> = shared.tests[..=device].iter().map(|test| evaluate(&central, test)).collect();
-        task_aware.push_row(scores.iter().map(|score| score.task_aware).collect())?;
-        task_agnostic.push_row(scores.iter().map(|score| score.task_agnostic).collect())?;
-        if device + 1 == devices {
-            let pairs = scores.iter().zip(&expert_latents);
-            similarities = pairs.map(|(score, expert)| linear_cka(&score.latents, expert)).collect();
-        }
-        observer.device_done(work(device, Stage::Evaluating));
+        cell.bytes_up.push(adapted.record.bytes);
+        let record = consolidate(run, row, shared, &mut centre, &adapted, &mut latents)?;
+        task_aware.push_row(record.task_aware.clone())?;
+        task_agnostic.push_row(record.task_agnostic.clone())?;
+        similarities.push(record.latent_similarity.iter().copied().collect::<Option<Vec<_>>>());
+        take_measurements(&mut cell, &record);
     }
+    cell.seconds = cell.device_seconds.iter().chain(&cell.consolidation_seconds).sum();
     cell.accuracy = Accuracy::Stream { task_aware, task_agnostic };
     // Undefined for one task (latents that do not vary), undefined for the row.
-    cell.latent_similarity = similarities.into_iter().collect::<Option<Vec<_>>>().unwrap_or_default();
-    cell.peak_memory_bytes = peak_memory_bytes();
+    cell.latent_similarity = similarities.last().cloned().flatten().unwrap_or_default();
+    let mean = |row: &Option<Vec<f64>>| row.as_ref().map(|row| row.iter().sum::<f64>() / row.len() as f64);
+    cell.latent_similarity_over_stream = similarities.iter().map(mean).collect::<Option<_>>().unwrap_or_default();
     Ok(cell)
 }
 
-/// The samples that a strategy of this data access is given; the protocol was asked before the run.
-fn granted(access: DataAccess, shared: &Shared, device: usize) -> Vec<TaskData<'_>> {
-    let first = match access {
-        DataAccess::None | DataAccess::Surrogate => return vec![],
-        DataAccess::CurrentTask => device,
-        DataAccess::AllTasks => 0,
-    };
-    let tasks = shared.tasks[first..=device].iter();
-    tasks.map(|task| TaskData { head: &task.head, samples: &task.train }).collect()
+fn take_measurements(cell: &mut Cell, record: &ConsolidationRecord) {
+    cell.consolidation_seconds.push(record.seconds);
+    cell.consolidation_steps.push(record.steps);
+    cell.consolidation_samples.push(record.samples);
+    cell.peak_memory_bytes = cell.peak_memory_bytes.max(record.peak_memory_bytes);
 }

@@ -1,56 +1,139 @@
 //! The centre: it hands out its model, takes experts, and sees nothing else.
 
-use alluvium_model::{Expert, ModelState, Progress, Seed};
-use alluvium_strategy::{Context, DataAccess, Effort, Strategy, StrategyError, Surrogate, TaskData};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alluvium_model::{Digest, Expert, ModelState, Progress, Seed, Weights};
+use alluvium_strategy::{Context, DataAccess, Effort, Strategy, StrategyError, StrategyState, Surrogate, TaskData};
 use burn::tensor::Device as Compute;
+use serde_json::Value;
+
+use crate::central::Central;
+use crate::stages::{Interruption, Stages};
+use crate::{Experiment, StrategyRow};
+
+pub(crate) const STATE: &str = "state.safetensors";
 
 /// The centre of one cell.
 ///
 /// It has no way to a device or to the stream: experts come in through [`receive`](Self::receive), and samples only in
 /// `granted`, which the runner fills with what the protocol grants.
-pub(crate) struct Centre {
+pub(crate) struct Centre<'a> {
+    row: &'a StrategyRow,
     strategy: Box<dyn Strategy>,
-    access: DataAccess,
     surrogate: Option<Box<dyn Surrogate>>,
-    model: ModelState,
+    central: Central,
+    state: State,
     received: usize,
     compute: Compute,
     seed: Seed,
 }
 
-impl Centre {
+/// What the strategy keeps between devices.
+struct State {
+    digest: Digest,
+    /// Where it is stored, if the running strategy is not in it: it was found, not computed.
+    stored: Option<(Digest, BTreeMap<String, Value>, bool)>,
+}
+
+/// What a consolidation leaves.
+pub(crate) struct Consolidated {
+    pub(crate) model: Arc<ModelState>,
+    pub(crate) state: StrategyState,
+    pub(crate) effort: Effort,
+}
+
+impl<'a> Centre<'a> {
     pub(crate) fn new(
-        strategy: Box<dyn Strategy>,
-        access: DataAccess,
-        surrogate: Option<Box<dyn Surrogate>>,
-        initial: ModelState,
+        experiment: &Experiment,
+        row: &'a StrategyRow,
+        initial: Central,
         compute: &Compute,
         seed: Seed,
-    ) -> Self {
-        Centre { strategy, access, surrogate, model: initial, received: 0, compute: compute.clone(), seed }
+    ) -> Result<Self, StrategyError> {
+        let strategy = row.config.build()?;
+        let surrogate = experiment.surrogate.as_ref().map(|surrogate| surrogate.build()).transpose()?;
+        let state = State { digest: state_digest(&strategy.state()), stored: None };
+        Ok(Centre { row, strategy, surrogate, central: initial, state, received: 0, compute: compute.clone(), seed })
     }
 
     /// The central model: what a device takes at its first contact.
-    pub(crate) fn model(&self) -> &ModelState {
-        &self.model
+    pub(crate) fn central(&self) -> &Central {
+        &self.central
     }
 
-    /// Consolidates what a device sends at its second contact.
+    /// The digest of what the strategy keeps between devices.
+    pub(crate) fn state(&self) -> &Digest {
+        &self.state.digest
+    }
+
+    /// Consolidates what a device sends at its second contact. What it gives is not taken over before
+    /// [`advance`](Self::advance).
     pub(crate) fn receive(
         &mut self,
         expert: &Expert,
         granted: Vec<TaskData<'_>>,
+        stages: &Stages<'_>,
         progress: &dyn Progress,
-    ) -> Result<Effort, StrategyError> {
+    ) -> Result<Result<Consolidated, StrategyError>, Interruption> {
+        let previous = self.central.load(stages)?;
+        if let Some((key, values, has_weights)) = &self.state.stored {
+            let weights = match has_weights {
+                true => stages.file(key, STATE, |bytes| {
+                    Weights::from_safetensors(bytes).map(|(weights, _)| weights).map_err(|error| error.to_string())
+                })?,
+                false => Weights::new(),
+            };
+            let state = StrategyState { values: values.clone(), weights };
+            let restored = self.row.config.build().and_then(|mut strategy| {
+                strategy.restore(state)?;
+                Ok(strategy)
+            });
+            match restored {
+                Ok(strategy) => self.strategy = strategy,
+                Err(error) => return Ok(Err(error)),
+            }
+            self.state.stored = None;
+        }
+        Ok(self.consolidate(&previous, expert, granted, progress))
+    }
+
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        granted: Vec<TaskData<'_>>,
+        progress: &dyn Progress,
+    ) -> Result<Consolidated, StrategyError> {
+        let access = self.row.config.data_access();
         let mut context = Context::new(&self.compute, self.seed, self.received).with_progress(progress);
-        if let Some(surrogate) = self.surrogate.as_mut().filter(|_| self.access >= DataAccess::Surrogate) {
+        if let Some(surrogate) = self.surrogate.as_mut().filter(|_| access >= DataAccess::Surrogate) {
             context = context.with_surrogate(surrogate.as_mut());
         }
-        if self.access >= DataAccess::CurrentTask {
+        if access >= DataAccess::CurrentTask {
             context = context.with_tasks(granted);
         }
-        self.model = self.strategy.consolidate(&self.model, expert, &mut context)?;
-        self.received += 1;
-        Ok(context.effort())
+        let model = self.strategy.consolidate(previous, expert, &mut context)?;
+        let effort = context.effort();
+        Ok(Consolidated { model: model.into(), state: self.strategy.state(), effort })
     }
+
+    /// Takes over the outcome of a consolidation. `stored` says where the strategy's state is stored, and whether it has
+    /// weights, unless the strategy that runs here is in that state.
+    pub(crate) fn advance(
+        &mut self,
+        central: Central,
+        state: Digest,
+        stored: Option<(Digest, BTreeMap<String, Value>, bool)>,
+    ) {
+        self.central = central;
+        self.state = State { digest: state, stored };
+        self.received += 1;
+    }
+}
+
+/// The digest of what a strategy keeps between devices.
+pub(crate) fn state_digest(state: &StrategyState) -> Digest {
+    let values = serde_json::to_string(&state.values).unwrap_or_default();
+    Digest::of(format!("{values} {}", state.weights.digest()).as_bytes())
 }

@@ -7,6 +7,7 @@ use alluvium_backend::BackendError;
 use alluvium_device::DeviceError;
 use alluvium_model::ModelError;
 use alluvium_results::MatrixError;
+use alluvium_store::StoreError;
 use alluvium_strategy::StrategyError;
 use alluvium_stream::StreamError;
 
@@ -95,6 +96,23 @@ pub enum ExperimentError {
     /// The threads for `--jobs` cannot be started.
     #[error("the threads for --jobs cannot be started: {0}")]
     Threads(String),
+    /// What was computed cannot be stored, or what was stored cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was measured has no form in which it could be stored.
+    #[error("what was measured cannot be stored: {0}")]
+    Record(String),
+    /// A file that surrogate data are made of cannot be read.
+    #[error("{path}: cannot be read ({cause})")]
+    SurrogateFile {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: std::io::Error,
+    },
+    /// The cell was not begun or not finished, because another one's outcome could not be stored.
+    #[error("stopped, because a stage could not be stored")]
+    Stopped,
     /// A burn operation or a plugin panicked.
     #[error("{row}, seed {seed}: a computation failed inside the backend or a plugin: {message}")]
     Panicked {

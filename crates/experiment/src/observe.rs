@@ -1,7 +1,10 @@
 //! What a run tells while it runs.
 
+use serde::{Deserialize, Serialize};
+
 /// What one cell is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// A device adapts the central model.
     Adapting,
@@ -36,16 +39,39 @@ pub struct Work<'a> {
     pub stage: Stage,
 }
 
+/// How a stage ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ending {
+    /// How long it took when it was computed, in seconds.
+    pub seconds: f64,
+    /// Whether it was found instead of computed.
+    pub found: bool,
+}
+
+/// A cell that is going to be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedCell {
+    /// The row's name.
+    pub row: String,
+    /// The seed.
+    pub seed: u64,
+    /// How many stages of adapting end in it.
+    pub adaptations: usize,
+    /// How many stages of consolidating end in it.
+    pub consolidations: usize,
+}
+
 /// Watches a run; called from several threads.
 pub trait Observer: Sync {
-    /// So many devices will be adapted or consolidated in all.
-    fn planned(&self, _devices: usize) {}
-    /// Work begins on a stage.
+    /// The cells that will be run, and how many of them side by side.
+    fn planned(&self, _cells: &[PlannedCell], _jobs: usize) {}
+    /// Work begins on a stage; nothing begins on one that is found.
     fn begins(&self, _work: Work<'_>) {}
     /// The stage has taken `done` of `steps` steps.
     fn steps(&self, _work: Work<'_>, _done: usize, _steps: usize) {}
-    /// A planned device is done.
-    fn device_done(&self, _work: Work<'_>) {}
+    /// A stage of adapting or consolidating is done. Cells that meet a damaged stage are run again: then their stages
+    /// end a second time.
+    fn ends(&self, _work: Work<'_>, _ending: Ending) {}
 }
 
 /// Watches nothing.
@@ -53,6 +79,31 @@ pub trait Observer: Sync {
 pub struct Unobserved;
 
 impl Observer for Unobserved {}
+
+/// Two observers of one run.
+pub(crate) struct Both<'a>(pub(crate) &'a dyn Observer, pub(crate) &'a dyn Observer);
+
+impl Observer for Both<'_> {
+    fn planned(&self, cells: &[PlannedCell], jobs: usize) {
+        self.0.planned(cells, jobs);
+        self.1.planned(cells, jobs);
+    }
+
+    fn begins(&self, work: Work<'_>) {
+        self.0.begins(work);
+        self.1.begins(work);
+    }
+
+    fn steps(&self, work: Work<'_>, done: usize, steps: usize) {
+        self.0.steps(work, done, steps);
+        self.1.steps(work, done, steps);
+    }
+
+    fn ends(&self, work: Work<'_>, ending: Ending) {
+        self.0.ends(work, ending);
+        self.1.ends(work, ending);
+    }
+}
 
 /// Tells an observer about the steps of one stage.
 pub(crate) struct Steps<'a> {

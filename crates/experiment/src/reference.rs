@@ -6,54 +6,86 @@ use alluvium_device::{Lesson, train};
 use alluvium_evaluate::evaluate;
 use alluvium_model::Model;
 use alluvium_results::{Accuracy, Cell};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use crate::adapted::Adapted;
 use crate::measure::peak_memory_bytes;
 use crate::observe::Steps;
-use crate::shared::{Adapted, Shared};
-use crate::{Experiment, ExperimentError, Observer, Reference, Stage, Work};
+use crate::run::Run;
+use crate::shared::Shared;
+use crate::stages::{Computed, Interruption, redo};
+use crate::{Ending, ExperimentError, Reference, Stage, Work};
 
 /// Each device alone: adapted from the initial weights, judged on its own task.
 pub(crate) fn devices_alone(seed: u64, alone: &[Adapted]) -> Cell {
-    let accuracy: Vec<_> = alone.iter().map(|device| device.accuracy).collect();
+    let accuracy: Vec<_> = alone.iter().map(|device| device.record.accuracy).collect();
     let mut cell = Cell::new(seed, Accuracy::Final { task_aware: accuracy.clone(), task_agnostic: None });
     cell.expert_accuracy = accuracy;
-    cell.seconds = alone.iter().map(|device| device.seconds).sum();
-    cell.peak_memory_bytes = peak_memory_bytes();
+    cell.device_seconds = alone.iter().map(|device| device.record.seconds).collect();
+    cell.seconds = cell.device_seconds.iter().sum();
     cell
+}
+
+/// What was measured of joint training.
+#[derive(Debug, Serialize, Deserialize)]
+struct JointRecord {
+    task_aware: Vec<f64>,
+    task_agnostic: Vec<f64>,
+    seconds: f64,
+    peak_memory_bytes: Option<u64>,
 }
 
 /// Joint training: one model learns all tasks at once, each through its own head, with the devices' settings.
 ///
 /// It sees every device's data as often as the device itself does: the upper bound that no protocol grants.
-pub(crate) fn joint(
-    experiment: &Experiment,
-    shared: &Shared,
-    observer: &dyn Observer,
-) -> Result<Cell, ExperimentError> {
+pub(crate) fn joint(run: &Run<'_>, shared: &Shared) -> Result<Cell, ExperimentError> {
+    let record = redo(|| joint_stage(run, shared))?;
+    let JointRecord { task_aware, task_agnostic, .. } = record;
+    let mut cell = Cell::new(shared.seed, Accuracy::Final { task_aware, task_agnostic: Some(task_agnostic) });
+    cell.seconds = record.seconds;
+    cell.peak_memory_bytes = record.peak_memory_bytes;
+    Ok(cell)
+}
+
+fn joint_stage(run: &Run<'_>, shared: &Shared) -> Result<JointRecord, Interruption> {
     let devices = shared.tasks.len();
     let row = Reference::Joint.name();
     let work = Work { row, seed: shared.seed, device: devices, devices, stage: Stage::Adapting };
-    observer.begins(work);
-    let started = Instant::now();
-    let learning = shared.compute.clone().autodiff();
-    let latent_size = shared.initial.backbone.build(shared.initial.input, &shared.compute)?.latent_size();
-    let mut state = shared.initial.clone();
-    for task in &shared.tasks {
-        state.grow_head(&task.head, latent_size, shared.root);
-    }
-    let mut model = Model::load(&state, &learning)?;
-    let lessons: Vec<_> = shared.tasks.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
-    let seed = shared.root.of("joint training");
-    train(&mut model, &lessons, &experiment.device, &learning, seed, &Steps { observer, work });
-    let seconds = started.elapsed().as_secs_f64();
+    let settings = &run.experiment.device;
+    let inputs = json!({
+        "what": "joint training",
+        "central": shared.initial.digest,
+        "tasks": shared.digests,
+        "device": settings,
+        "seed": shared.seed,
+    });
+    let stage = run.stages.stage(inputs, || {
+        run.observer.begins(work);
+        let started = Instant::now();
+        let learning = shared.compute.clone().autodiff();
+        let mut state = shared.initial.load(run.stages)?.as_ref().clone();
+        let latent_size = state.backbone.build(state.input, &shared.compute)?.latent_size();
+        for task in &shared.tasks {
+            state.grow_head(&task.head, latent_size, shared.root);
+        }
+        let mut model = Model::load(&state, &learning)?;
+        let lessons: Vec<_> =
+            shared.tasks.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
+        let seed = shared.root.of("joint training");
+        train(&mut model, &lessons, settings, &learning, seed, &Steps { observer: run.observer, work });
+        let seconds = started.elapsed().as_secs_f64();
 
-    let trained = Model::load(&model.state(), &shared.compute)?;
-    let scores: Vec<_> = shared.tests.iter().map(|test| evaluate(&trained, test)).collect();
-    let task_agnostic = Some(scores.iter().map(|score| score.task_agnostic).collect());
-    let task_aware = scores.iter().map(|score| score.task_aware).collect();
-    let mut cell = Cell::new(shared.seed, Accuracy::Final { task_aware, task_agnostic });
-    cell.seconds = seconds;
-    cell.peak_memory_bytes = peak_memory_bytes();
-    (0..devices).for_each(|_| observer.device_done(work));
-    Ok(cell)
+        let trained = Model::load(&model.state(), &shared.compute)?;
+        let scores: Vec<_> = shared.tests.iter().map(|test| evaluate(&trained, test)).collect();
+        let record = JointRecord {
+            task_aware: scores.iter().map(|score| score.task_aware).collect(),
+            task_agnostic: scores.iter().map(|score| score.task_agnostic).collect(),
+            seconds,
+            peak_memory_bytes: peak_memory_bytes(),
+        };
+        Ok(Computed { record, files: vec![], at_hand: () })
+    })?;
+    run.observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
+    Ok(stage.record)
 }

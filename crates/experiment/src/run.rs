@@ -5,14 +5,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use alluvium_results::{Cell, FORMAT, Results, Row, RowRole, TaskLabel};
+use alluvium_model::Digest;
+use alluvium_results::{Cell, FORMAT, Results, Row, RowRole, SampleSheet, TaskLabel};
 use alluvium_strategy::DataAccess;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::adapted::Adapted;
 use crate::cell::run_cell;
+use crate::directory::RunDirectory;
+use crate::observe::Both;
+use crate::program::program_digest;
 use crate::reference::{devices_alone, joint};
-use crate::shared::{Adapted, Shared};
-use crate::{Experiment, ExperimentError, Observer, Reference};
+use crate::shared::Shared;
+use crate::sheets::sheets;
+use crate::stages::{StageCounts, Stages};
+use crate::{Experiment, ExperimentError, Observer, PlannedCell, Reference};
 
 /// How a run is carried out. Nothing in it changes the results.
 pub struct RunOptions<'a> {
@@ -20,6 +27,10 @@ pub struct RunOptions<'a> {
     pub jobs: usize,
     /// Watches the run.
     pub observer: &'a dyn Observer,
+    /// Where every stage is stored, and found again.
+    pub directory: &'a RunDirectory,
+    /// The label of the variant that this is, for the journal; empty where there is one.
+    pub variant: &'a str,
 }
 
 impl std::fmt::Debug for RunOptions<'_> {
@@ -35,6 +46,21 @@ pub struct Outcome {
     pub results: Results,
     /// The cells that failed; they are missing from the results.
     pub failures: Vec<ExperimentError>,
+    /// How many stages were computed, and how many were found.
+    pub stages: StageCounts,
+    /// What was damaged and was computed anew.
+    pub repairs: Vec<String>,
+    /// Some samples of the first devices and of the surrogate data, under the first seed.
+    pub sheets: Vec<SampleSheet>,
+}
+
+/// What all parts of a run need.
+pub(crate) struct Run<'a> {
+    pub(crate) experiment: &'a Experiment,
+    pub(crate) stages: &'a Stages<'a>,
+    pub(crate) observer: &'a dyn Observer,
+    /// What the surrogate data follow from: their options, and the digests of their files.
+    pub(crate) surrogate: Value,
 }
 
 /// A piece of work that waits for no other one of its list.
@@ -65,21 +91,28 @@ impl Experiment {
 
     /// Runs the comparison. A cell that fails does not stop the others: what they measured is in the outcome, too.
     ///
+    /// Every stage (a device that adapted, a consolidation, joint training) is stored in the run directory when it is
+    /// done. What is there already, from a run that was stopped or from another cell, is not computed again.
+    ///
     /// # Errors
-    /// What keeps every cell from running: the backend, the stream, or the first device of a seed.
+    /// What keeps every cell from running: the backend, the stream, the first device of a seed; and a stage that cannot
+    /// be stored, as then all further work would be lost.
     pub fn run(&self, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
-        let observer = options.observer;
+        let journal = options.directory.journal(options.variant);
+        let observer = Both(&journal, options.observer);
         let compute = self.backend.config.open()?;
+        let stages = Stages::new(options.directory.store(), self.common()?);
+        let run = Run { experiment: self, stages: &stages, observer: &observer, surrogate: self.surrogate_inputs()? };
         let shared: Vec<_> =
             self.seeds.iter().map(|seed| Shared::new(self, *seed, &compute)).collect::<Result<_, _>>()?;
         let devices = shared.first().map_or(0, |shared| shared.tasks.len());
-        let references = usize::from(self.references.contains(&Reference::Joint));
-        observer.planned(self.seeds.len() * devices * (self.strategies.len() + references + 1));
+        run.observer.planned(&self.plan(devices), options.jobs);
 
-        // The first device meets the initial weights under every strategy: adapted once a seed, before everything else.
+        // The first device meets the initial weights under every strategy. Adapted before everything else, it keeps no
+        // cell waiting for another one.
         let seeds = 0..self.seeds.len();
         let first: Vec<_> = seeds.clone().map(|seed| Job::Alone { device: 0, seed }).collect();
-        let first = self.work(&first, &shared, &[], options)?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let first = self.work(&first, &shared, &run, options.jobs)?.into_iter().collect::<Result<Vec<_>, _>>()?;
         let first: Vec<_> = first.into_iter().filter_map(Done::alone).collect();
 
         // Long jobs first, so that no core idles at the end.
@@ -90,7 +123,11 @@ impl Experiment {
             jobs.extend(seeds.clone().map(|seed| Job::Joint { seed }));
         }
         jobs.extend(seeds.clone().flat_map(|seed| (1..devices).map(move |device| Job::Alone { device, seed })));
-        let done = self.work(&jobs, &shared, &first, options)?;
+        let mut done = self.work(&jobs, &shared, &run, options.jobs)?;
+        if let Some(place) = done.iter().position(|done| matches!(done, Err(ExperimentError::Store(_)))) {
+            return Err(done.swap_remove(place).err().unwrap_or(ExperimentError::Stopped));
+        }
+        let sheets = sheets(self, &shared, first.first(), &stages);
 
         let mut alone: Vec<Vec<_>> = first.into_iter().map(|adapted| vec![adapted]).collect();
         let mut strategies: BTreeMap<usize, Vec<Cell>> = BTreeMap::new();
@@ -110,10 +147,47 @@ impl Experiment {
             shared.iter().map(|shared| shared.seed).zip(alone).filter(|(_, alone)| alone.len() == devices).collect();
         for cell in strategies.values_mut().flatten() {
             let alone = whole.get(&cell.seed).into_iter().flatten();
-            cell.alone_accuracy = alone.map(|device| device.accuracy).collect();
+            cell.alone_accuracy = alone.map(|device| device.record.accuracy).collect();
         }
         let alone = whole.iter().map(|(seed, alone)| devices_alone(*seed, alone)).collect();
-        Ok(Outcome { results: self.results(&shared, strategies, joints, alone), failures })
+        let results = self.results(&shared, strategies, joints, alone);
+        Ok(Outcome { results, failures, stages: stages.counts(), repairs: stages.repairs(), sheets })
+    }
+
+    /// What every stage depends on: this very program, and the backend.
+    fn common(&self) -> Result<Value, ExperimentError> {
+        let backend = serde_json::to_value(&self.backend.config);
+        let backend = backend.map_err(|error| ExperimentError::Record(error.to_string()))?;
+        Ok(json!({"program": program_digest(), "backend": backend}))
+    }
+
+    fn surrogate_inputs(&self) -> Result<Value, ExperimentError> {
+        let Some(surrogate) = &self.surrogate else { return Ok(Value::Null) };
+        let options = serde_json::to_value(surrogate).map_err(|error| ExperimentError::Record(error.to_string()))?;
+        let mut digests = vec![];
+        for path in surrogate.files() {
+            let bytes = std::fs::read(&path).map_err(|cause| ExperimentError::SurrogateFile { path, cause })?;
+            digests.push(Digest::of(&bytes));
+        }
+        Ok(json!({"options": options, "files": digests}))
+    }
+
+    fn plan(&self, devices: usize) -> Vec<PlannedCell> {
+        let cell = |row: &str, seed: &u64, adaptations, consolidations| PlannedCell {
+            row: row.to_owned(),
+            seed: *seed,
+            adaptations,
+            consolidations,
+        };
+        let mut plan = vec![];
+        for seed in &self.seeds {
+            plan.extend(self.strategies.iter().map(|row| cell(&row.name, seed, devices, devices)));
+            plan.push(cell(Reference::DevicesAlone.name(), seed, devices, 0));
+            if self.references.contains(&Reference::Joint) {
+                plan.push(cell(Reference::Joint.name(), seed, 1, 0));
+            }
+        }
+        plan
     }
 
     /// Does all jobs, several side by side; the outcomes are in the order of the jobs.
@@ -121,15 +195,15 @@ impl Experiment {
         &self,
         jobs: &[Job],
         shared: &[Shared],
-        first: &[Adapted],
-        options: &RunOptions<'_>,
+        run: &Run<'_>,
+        workers: usize,
     ) -> Result<Vec<Result<Done, ExperimentError>>, ExperimentError> {
         let next = AtomicUsize::new(0);
         let results: Vec<_> = jobs.iter().map(|_| Mutex::new(None)).collect();
         // One thread a worker, also within an operation: results must not depend on how work is split, and two
         // operations side by side are faster than one that is split in two.
         let pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build();
-        let workers = options.jobs.clamp(1, jobs.len().max(1));
+        let workers = workers.clamp(1, jobs.len().max(1));
         let pools = (0..workers).map(|_| pool()).collect::<Result<Vec<_>, _>>();
         let pools = pools.map_err(|error| ExperimentError::Threads(error.to_string()))?;
         std::thread::scope(|scope| {
@@ -140,7 +214,7 @@ impl Experiment {
                         if place >= jobs.len() {
                             break;
                         }
-                        let result = self.guarded(jobs[place], shared, first, options.observer);
+                        let result = self.guarded(jobs[place], shared, run);
                         if let Ok(mut slot) = results[place].lock() {
                             *slot = Some(result);
                         }
@@ -155,25 +229,14 @@ impl Experiment {
     }
 
     /// Does one job; a panic in burn or in a plugin becomes an error that names the cell.
-    fn guarded(
-        &self,
-        job: Job,
-        shared: &[Shared],
-        first: &[Adapted],
-        observer: &dyn Observer,
-    ) -> Result<Done, ExperimentError> {
+    fn guarded(&self, job: Job, shared: &[Shared], run: &Run<'_>) -> Result<Done, ExperimentError> {
         let attempt = || match job {
             Job::Strategy { row, seed } => {
-                let cell = run_cell(self, &self.strategies[row], &shared[seed], &first[seed], observer)?;
-                Ok(Done::Cell(Box::new(cell)))
+                Ok(Done::Cell(Box::new(run_cell(run, &self.strategies[row], &shared[seed])?)))
             }
-            Job::Joint { seed } => Ok(Done::Cell(Box::new(joint(self, &shared[seed], observer)?))),
+            Job::Joint { seed } => Ok(Done::Cell(Box::new(joint(run, &shared[seed])?))),
             Job::Alone { device, seed } => {
-                let adapted = shared[seed].adapt_alone(self, device, observer)?;
-                let row = Reference::DevicesAlone.name();
-                let (seed, devices) = (shared[seed].seed, shared[seed].tasks.len());
-                let work = crate::Work { row, seed, device: device + 1, devices, stage: crate::Stage::Evaluating };
-                observer.device_done(work);
+                let adapted = shared[seed].adapt_alone(run, Reference::DevicesAlone.name(), device)?;
                 Ok(Done::Alone(Box::new(adapted)))
             }
         };
@@ -236,6 +299,7 @@ impl Experiment {
                 .into(),
             environment: self.environment(),
             tasks: shared.first().map(task_labels).unwrap_or_default(),
+            pictures: vec![],
             rows,
         }
     }

@@ -6,7 +6,10 @@
 use std::fmt;
 
 use jsonschema::error::ValidationErrorKind;
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::SchemaNode;
+use crate::words::{shown, typed};
 
 /// What a key accepts, in words.
 pub type Accepted = String;
@@ -31,197 +34,102 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Checks a table (a JSON object) against the schema of the options it should hold.
-///
-/// Returns every problem, in the order of the schema's keywords; none when the table is right.
-pub fn check_table(schema: &Value, table: &Value) -> Vec<Problem> {
-    let validator = match jsonschema::validator_for(schema) {
-        Ok(validator) => validator,
-        Err(error) => {
-            return vec![Problem {
+/// Checks tables against one schema. The schema is compiled once.
+#[derive(Debug)]
+pub struct Checker {
+    schema: Value,
+    /// Or what is wrong with the schema.
+    validator: Result<jsonschema::Validator, String>,
+}
+
+impl Checker {
+    /// A checker of tables that should hold the options of this schema.
+    pub fn new(schema: Value) -> Self {
+        let validator = jsonschema::validator_for(&schema).map_err(|error| error.to_string());
+        Checker { schema, validator }
+    }
+
+    /// Every problem of a table (a JSON object), in the order of the schema's keywords; none when the table is right.
+    pub fn check(&self, table: &Value) -> Vec<Problem> {
+        match &self.validator {
+            Ok(validator) => {
+                let mut problems: Vec<_> =
+                    validator.iter_errors(table).flat_map(|error| self.problems(&error)).collect();
+                self.find_floats(SchemaNode::root(&self.schema), table, &[], &mut problems);
+                problems
+            }
+            Err(error) => vec![Problem {
                 path: vec![],
                 message: format!("cannot be checked, because the plugin's own schema is wrong ({error})"),
                 accepted: "nothing until the plugin is mended".to_owned(),
-            }];
+            }],
         }
-    };
-    validator.iter_errors(table).flat_map(|error| problems(schema, &error)).collect()
+    }
+
+    /// Turns one of the validator's errors into problems that name key and accepted values.
+    fn problems(&self, error: &jsonschema::ValidationError<'_>) -> Vec<Problem> {
+        let path: Vec<String> = segments(error.instance_path().as_str());
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected }
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+                unexpected.iter().map(|key| self.unknown(&path, key)).collect()
+            }
+            ValidationErrorKind::Required { property } => {
+                let key = property.as_str().unwrap_or_default().to_owned();
+                vec![self.at([path, vec![key]].concat(), "is missing".to_owned())]
+            }
+            ValidationErrorKind::Type { .. } => vec![self.at(path, format!("is {}", typed(error.instance())))],
+            _ => vec![self.at(path, format!("= {} is out of range", shown(error.instance())))],
+        }
+    }
+
+    /// Finds whole numbers that are written as floats, where only an integer can be read.
+    fn find_floats(&self, node: SchemaNode<'_>, value: &Value, path: &[String], problems: &mut Vec<Problem>) {
+        let inside: Vec<_> = match value {
+            Value::Object(table) => table.iter().map(|(key, value)| (key.clone(), node.property(key), value)).collect(),
+            Value::Array(items) => {
+                let items = items.iter().enumerate();
+                items.map(|(number, item)| (number.to_string(), node.items(), item)).collect()
+            }
+            Value::Number(number) if node.takes_only_integers() => {
+                // The validator has found those with a fraction.
+                if number.is_f64() && number.as_f64().is_some_and(|number| number.fract() == 0.0) {
+                    problems.push(self.at(path.to_owned(), format!("is {}", typed(value))));
+                }
+                return;
+            }
+            _ => return,
+        };
+        for (key, node, value) in inside {
+            if let Some(node) = node {
+                self.find_floats(node, value, &[path, &[key]].concat(), problems);
+            }
+        }
+    }
+
+    fn unknown(&self, table: &[String], key: &str) -> Problem {
+        let root = SchemaNode::root(&self.schema);
+        let accepted = root.descend(table).unwrap_or(root).keys_in_words();
+        let path = [table, &[key.to_owned()]].concat();
+        Problem { path, message: "is not a key of this table".to_owned(), accepted }
+    }
+
+    fn at(&self, path: Vec<String>, message: String) -> Problem {
+        let root = SchemaNode::root(&self.schema);
+        let accepted = root.descend(&path).map_or_else(|| root.keys_in_words(), SchemaNode::accepts);
+        Problem { path, message, accepted }
+    }
 }
 
-/// Turns one of the validator's errors into problems that name key and accepted values.
-fn problems(schema: &Value, error: &jsonschema::ValidationError<'_>) -> Vec<Problem> {
-    let path: Vec<String> = segments(error.instance_path().as_str());
-    let at = |path: Vec<String>, message: String| {
-        let accepted = match property_at(schema, &path) {
-            Some(property) => accepts(schema, property),
-            None => keys_in_words(schema),
-        };
-        Problem { path, message, accepted }
-    };
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected }
-        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
-            .iter()
-            .map(|key| {
-                let mut path = path.clone();
-                let table = property_at(schema, &path).unwrap_or(schema);
-                let accepted = keys_in_words(resolve(schema, table));
-                path.push(key.clone());
-                Problem { path, message: "is not a key of this table".to_owned(), accepted }
-            })
-            .collect(),
-        ValidationErrorKind::Required { property } => {
-            let mut path = path;
-            path.push(property.as_str().unwrap_or_default().to_owned());
-            vec![at(path, "is missing".to_owned())]
-        }
-        ValidationErrorKind::Type { .. } => {
-            vec![at(path, format!("is {} {}", article(error.instance()), shown(error.instance())))]
-        }
-        _ => vec![at(path, format!("= {} is out of range", shown(error.instance())))],
-    }
+/// Checks one table against the schema of the options it should hold; see [`Checker`] for many tables.
+///
+/// Returns every problem, in the order of the schema's keywords; none when the table is right.
+pub fn check_table(schema: &Value, table: &Value) -> Vec<Problem> {
+    Checker::new(schema.clone()).check(table)
 }
 
 fn segments(pointer: &str) -> Vec<String> {
     pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect()
-}
-
-fn article(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing:",
-        Value::Bool(_) => "a boolean:",
-        Value::Number(number) if number.is_f64() => "a float:",
-        Value::Number(_) => "an integer:",
-        Value::String(_) => "a string:",
-        Value::Array(_) => "a list:",
-        Value::Object(_) => "a table:",
-    }
-}
-
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
-/// Follows a `$ref` into the schema's definitions.
-pub(crate) fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema.get("$ref").and_then(Value::as_str) {
-        Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap_or(schema),
-        None => schema,
-    }
-}
-
-/// The schema of the value at `path`, if the schema knows that key.
-fn property_at<'a>(root: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(root, |schema, key| {
-        let schema = resolve(root, schema);
-        let inner = match key.parse::<usize>() {
-            Ok(_) => schema.get("items"),
-            Err(_) => schema.get("properties").and_then(|properties| properties.get(key)),
-        };
-        inner.or_else(|| {
-            alternatives(schema)
-                .find_map(|one| property_at(root, std::slice::from_ref(key)).filter(|_| one.is_object()))
-        })
-    })
-}
-
-fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
-    ["anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)).filter_map(Value::as_array).flatten()
-}
-
-/// The properties of a table's schema in the order of their declaration.
-pub(crate) fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::iter)
-}
-
-pub(crate) fn is_required(schema: &Value, name: &str) -> bool {
-    let required = schema.get("required").and_then(Value::as_array);
-    required.is_some_and(|names| names.iter().any(|other| other.as_str() == Some(name)))
-}
-
-/// A property's doc comment, or that of the type it refers to.
-pub(crate) fn meaning(root: &Value, property: &Value) -> String {
-    let own = property.get("description").or_else(|| resolve(root, property).get("description"));
-    own.and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn keys_in_words(table: &Value) -> String {
-    let names: Vec<_> = properties(table).map(|(name, _)| name.as_str()).collect();
-    if names.is_empty() { "no keys".to_owned() } else { format!("the keys {}", names.join(", ")) }
-}
-
-/// What a property accepts, in words: its values, or its type and range.
-pub(crate) fn accepts(root: &Value, property: &Value) -> Accepted {
-    let schema = resolve(root, property);
-    if let Some(value) = schema.get("const") {
-        return value.to_string();
-    }
-    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-        return values.iter().filter(|value| !value.is_null()).map(Value::to_string).collect::<Vec<_>>().join(" or ");
-    }
-    let choices: Vec<_> = alternatives(schema)
-        .filter(|choice| choice.get("type").and_then(Value::as_str) != Some("null"))
-        .map(|choice| accepts(root, choice))
-        .collect();
-    if !choices.is_empty() {
-        return choices.join(" or ");
-    }
-    format!("{}{}", type_in_words(root, schema), range_in_words(schema))
-}
-
-fn type_in_words(root: &Value, schema: &Value) -> String {
-    let types: Vec<&str> = match schema.get("type") {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).filter(|one| *one != "null").collect(),
-        _ => vec![],
-    };
-    let words = types.into_iter().map(|one| match one {
-        "integer" => "an integer".to_owned(),
-        "number" => "a number".to_owned(),
-        "string" => "a string".to_owned(),
-        "boolean" => "true or false".to_owned(),
-        "object" => match properties(schema).next() {
-            Some(_) => format!("a table with {}", keys_in_words(schema)),
-            None => "a table".to_owned(),
-        },
-        "array" => match schema.get("items") {
-            Some(items) => format!("a list{}, each {}", length_in_words(schema), accepts(root, items)),
-            None => format!("a list{}", length_in_words(schema)),
-        },
-        other => other.to_owned(),
-    });
-    let words: Vec<_> = words.collect();
-    if words.is_empty() { "any value".to_owned() } else { words.join(" or ") }
-}
-
-/// How many items a list may have, where it matters to a person.
-fn length_in_words(schema: &Value) -> String {
-    let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
-    match (bound("minItems"), bound("maxItems")) {
-        (Some(least), Some(most)) if least == most => format!(" of {least}"),
-        (Some(least), _) if least > 0 => format!(" of at least {least}"),
-        _ => String::new(),
-    }
-}
-
-fn range_in_words(schema: &Value) -> String {
-    let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
-    let lower = match (bound("minimum"), bound("exclusiveMinimum")) {
-        (_, Some(low)) => Some(format!("greater than {low}")),
-        (Some(low), None) => Some(format!("at least {low}")),
-        (None, None) => None,
-    };
-    let upper = match (bound("maximum"), bound("exclusiveMaximum")) {
-        (_, Some(high)) => Some(format!("less than {high}")),
-        (Some(high), None) => Some(format!("at most {high}")),
-        (None, None) => None,
-    };
-    let parts: Vec<_> = [lower, upper].into_iter().flatten().collect();
-    if parts.is_empty() { String::new() } else { format!(" {}", parts.join(" and ")) }
 }
 
 #[cfg(test)]
@@ -276,6 +184,10 @@ mod tests {
             (
                 json!({"steps": 3, "start": "middle"}),
                 "`start` = \"middle\" is out of range; accepted: \"previous\" or \"expert\"",
+            ),
+            (
+                json!({"steps": 3.0, "start": "expert"}),
+                "`steps` is a float: 3.0; accepted: an integer at least 1 and at most 10",
             ),
             (json!({"start": "expert"}), "`steps` is missing; accepted: an integer at least 1 and at most 10"),
             (

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::Schema;
 use serde_json::Value;
 
+use crate::SchemaNode;
+
 /// What a plugin implements: the trait behind its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
@@ -107,16 +109,35 @@ impl Description {
 
     /// The plugin's options in the order of their declaration.
     pub fn options(&self) -> Vec<OptionDescription> {
-        let schema = (self.schema)().to_value();
-        crate::check::properties(&schema)
-            .map(|(name, property)| OptionDescription {
+        let schema = self.options_schema();
+        let table = SchemaNode::root(&schema);
+        let described = table.properties().map(|(name, property)| {
+            let node = table.at(property);
+            // The field's doc comment, or that of the type it refers to.
+            let meaning = property.get("description").or_else(|| node.keyword("description"));
+            OptionDescription {
                 name: name.clone(),
-                meaning: crate::check::meaning(&schema, property),
+                meaning: meaning.and_then(Value::as_str).unwrap_or_default().to_owned(),
                 default: property.get("default").filter(|value| !value.is_null()).cloned(),
-                accepts: crate::check::accepts(&schema, property),
-                required: crate::check::is_required(&schema, name),
-            })
-            .collect()
+                accepts: node.accepts(),
+                required: table.requires(name),
+            }
+        });
+        described.collect()
+    }
+
+    /// The schema that a table of options is checked against: [`schema`](Self::schema), closed. A key that the plugin
+    /// does not know is wrong, also where its struct would overlook it: a typing error would keep the default.
+    pub fn options_schema(&self) -> Value {
+        let mut schema = (self.schema)().to_value();
+        let Some(table) = schema.as_object_mut() else { return schema };
+        if !["additionalProperties", "unevaluatedProperties"].iter().any(|key| table.contains_key(*key)) {
+            // Keys can come from elsewhere (a flattened enum's), and only the second keyword sees those.
+            let from_elsewhere = ["allOf", "anyOf", "oneOf", "$ref"].iter().any(|key| table.contains_key(*key));
+            let keyword = if from_elsewhere { "unevaluatedProperties" } else { "additionalProperties" };
+            table.insert(keyword.to_owned(), false.into());
+        }
+        schema
     }
 }
 

@@ -11,9 +11,12 @@
 mod check;
 mod description;
 mod lookup;
+mod node;
+mod words;
 
-pub use check::{Accepted, Problem, check_table};
+pub use check::{Accepted, Checker, Problem, check_table};
 pub use description::{Description, Family, OptionDescription};
 pub use inventory;
 pub use lookup::{UnknownKind, described, descriptions, find};
+pub use node::SchemaNode;
 pub use schemars;

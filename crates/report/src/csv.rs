@@ -1,4 +1,4 @@
-//! `summary.csv`: one line for each row and metric.
+//! Tables as CSV; among them `summary.csv`, one line for each row and metric.
 
 use alluvium_results::Results;
 
@@ -15,20 +15,28 @@ const COLUMNS: [&str; 6] = ["strategy", "metric", "mean", "ci95_low", "ci95_high
 /// with three decimals. The interval's cells are empty where there was one seed; `seeds` is how many seeds
 /// the line is over.
 pub fn summary_csv(results: &Results) -> Result<String, ReportError> {
-    let mut text = Vec::new();
-    let mut writer = csv::Writer::from_writer(&mut text);
-    writer.write_record(COLUMNS)?;
-    for line in results.summary() {
+    let lines = results.summary().into_iter().map(|line| {
         let number = |value| for_file(value, line.metric.unit());
         let estimate = line.estimate;
-        writer.write_record([
-            line.strategy.as_str(),
-            line.metric.name(),
-            &number(estimate.mean),
-            &estimate.ci95_low.map(number).unwrap_or_default(),
-            &estimate.ci95_high.map(number).unwrap_or_default(),
-            &estimate.n.to_string(),
-        ])?;
+        vec![
+            line.strategy,
+            line.metric.name().to_owned(),
+            number(estimate.mean),
+            estimate.ci95_low.map(number).unwrap_or_default(),
+            estimate.ci95_high.map(number).unwrap_or_default(),
+            estimate.n.to_string(),
+        ]
+    });
+    table(&COLUMNS, lines)
+}
+
+/// A heading and lines, each with a field for each of the heading's.
+pub(crate) fn table(heading: &[&str], lines: impl IntoIterator<Item = Vec<String>>) -> Result<String, ReportError> {
+    let mut text = Vec::new();
+    let mut writer = csv::Writer::from_writer(&mut text);
+    writer.write_record(heading)?;
+    for line in lines {
+        writer.write_record(line)?;
     }
     writer.flush().map_err(csv::Error::from)?;
     drop(writer);

@@ -25,6 +25,7 @@ pub(crate) fn results() -> Results {
         versions: BTreeMap::from([("alluvium".into(), "0.1.0".into()), ("burn".into(), "0.22.1".into())]),
         environment: BTreeMap::from([("backend".into(), "flex".into())]),
         tasks: vec![task("0-1", ["0", "1"]), task("2-3", ["2", "3"])],
+        pictures: vec![],
         rows: vec![
             row("naive", RowRole::Strategy, "none", naive),
             row("pld", RowRole::Strategy, "surrogate", pld),
@@ -146,3 +147,5 @@ devices-alone,seconds,4.000,4.000,4.000,3
 pub(crate) const TERMINAL: &str = include_str!("../golden/terminal.txt");
 
 pub(crate) const MARKDOWN: &str = include_str!("../golden/table.md");
+
+pub(crate) const LATEX: &str = include_str!("../golden/table.tex");

@@ -1,76 +1,86 @@
-//! The files of a report: `summary.csv`, `results.json`, `table.md`.
+//! The files of a report: tables, the page with its figures, and TensorBoard's events.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use alluvium_results::Results;
-use tempfile::Builder;
+use alluvium_store::{StoreError, write_file};
 
 use crate::csv::summary_csv;
 use crate::error::ReportError;
+use crate::label::file_stems;
+use crate::page::{self, Run};
 use crate::table::Table;
+use crate::tensorboard::event_files;
 
-/// Writes the report into this folder, which is made if need be, and says which files it consists of.
-///
-/// All text is made before the first byte is written, and each file is replaced as a whole: whoever reads
-/// meanwhile, or after a crash, finds the old file or the new one, never a part of one.
-pub fn write(dir: &Path, results: &Results) -> Result<Vec<PathBuf>, ReportError> {
+/// The files of a comparison by their names: `summary.csv`, `results.json` and `table.md`. Nothing is written.
+pub fn result_files(results: &Results) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let files = [
         ("summary.csv", summary_csv(results)?),
         ("results.json", results.to_json()?),
         ("table.md", Table::new(results).to_markdown()),
     ];
+    Ok(files.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect())
+}
 
-    fs::create_dir_all(dir).map_err(|source| ReportError::Write { path: dir.to_owned(), source })?;
+/// Writes `report.html`, as [`page()`](page::page) gives it, into this folder, and beside it `figures/NAME.svg` and
+/// `figures/NAME.csv` of every figure; for several runs `figures/RUN/NAME.svg`. Says which files these are, the page
+/// first; each is replaced as a whole.
+///
+/// The page does not need the other files.
+pub fn write_page(dir: &Path, runs: &[Run], baseline: Option<&str>) -> Result<Vec<PathBuf>, ReportError> {
+    let composed = page::compose(runs, baseline)?;
+    let mut files = vec![(PathBuf::from("report.html"), composed.html.into_bytes())];
+    let stems = file_stems(runs.iter().map(|run| run.name.as_str()));
+    for (figures, stem) in composed.figures.into_iter().zip(stems) {
+        let mut folder = PathBuf::from("figures");
+        if runs.len() > 1 {
+            folder.push(stem);
+        }
+        for figure in figures {
+            files.push((folder.join(format!("{}.svg", figure.name)), figure.svg.into_bytes()));
+            files.push((folder.join(format!("{}.csv", figure.name)), figure.csv.into_bytes()));
+        }
+    }
+    write_all(dir, files)
+}
+
+/// Writes what each row measured along the stream into this folder, for TensorBoard: `ROW/seed-S/events.out.…`, a
+/// scalar after each device, with the device's number as step. Says which files these are; each is replaced as a whole.
+///
+/// Tags: `accuracy/task_aware` and `accuracy/task_agnostic` (mean over the tasks so far), `task_aware/TASK`,
+/// `expert_accuracy`, `latent_similarity`, and `bytes` and `seconds` so far. A reference has no stream: its accuracies
+/// stand at the last device.
+pub fn tensorboard(dir: &Path, results: &Results) -> Result<Vec<PathBuf>, ReportError> {
+    write_all(dir, event_files(results))
+}
+
+/// Writes files into this folder, each by its path in there.
+fn write_all(dir: &Path, files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Result<Vec<PathBuf>, ReportError> {
+    let make = |folder: &Path| {
+        fs::create_dir_all(folder).map_err(|source| StoreError::Write { path: folder.to_owned(), source })
+    };
+    make(dir)?;
     let mut written = Vec::new();
-    for (name, text) in files {
+    for (name, bytes) in files {
         let path = dir.join(name);
-        replace(dir, &path, &text).map_err(|source| ReportError::Write { path: path.clone(), source })?;
+        let folder = path.parent().unwrap_or(dir);
+        make(folder)?;
+        write_file(&path, &bytes)?;
         written.push(path);
     }
     Ok(written)
-}
-
-/// Replaces the file by one with this text, at once and for good.
-fn replace(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
-    // In the same folder: a rename is atomic within one file system only.
-    let mut builder = Builder::new();
-    builder.prefix(".report-");
-    readable_by_all(&mut builder);
-    let mut file = builder.tempfile_in(dir)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_folder(dir)
-}
-
-/// Temporary files are private by default; a report is as readable as any file that the user makes.
-#[cfg(unix)]
-fn readable_by_all(builder: &mut Builder<'_, '_>) {
-    use std::os::unix::fs::PermissionsExt as _;
-    // The system takes the user's umask off.
-    builder.permissions(fs::Permissions::from_mode(0o666));
-}
-
-#[cfg(not(unix))]
-fn readable_by_all(_builder: &mut Builder<'_, '_>) {}
-
-/// Makes the rename itself survive a power cut.
-#[cfg(unix)]
-fn sync_folder(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_dir: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::example;
+
+    /// Writes the files of a comparison as the others are written.
+    fn write(dir: &Path, results: &Results) -> Result<Vec<PathBuf>, ReportError> {
+        write_all(dir, result_files(results)?.into_iter().map(|(name, bytes)| (name.into(), bytes)))
+    }
 
     #[test]
     fn the_three_files_are_written_and_nothing_else() {
@@ -82,6 +92,53 @@ mod tests {
         assert_eq!(fs::read_dir(&report).expect("is there").count(), 3);
         assert_eq!(fs::read_to_string(&written[0]).expect("is text"), example::SUMMARY);
         assert_eq!(fs::read_to_string(&written[2]).expect("is text"), example::MARKDOWN);
+    }
+
+    fn names(dir: &Path, written: &[PathBuf]) -> Vec<String> {
+        let name = |path: &PathBuf| path.strip_prefix(dir).expect("in the folder").to_string_lossy().replace('\\', "/");
+        written.iter().map(name).collect()
+    }
+
+    fn run(name: &str) -> Run {
+        Run { name: name.into(), results: example::results(), pictures: Default::default() }
+    }
+
+    #[test]
+    fn the_page_comes_with_its_figures() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let written = write_page(dir.path(), &[run("r")], None).expect("writes");
+        let names = names(dir.path(), &written);
+        assert_eq!(names[..3], ["report.html", "figures/accuracy-task-aware.svg", "figures/accuracy-task-aware.csv"]);
+        assert_eq!(names.len(), 1 + 2 * 6);
+        let html = fs::read_to_string(&written[0]).expect("is text");
+        assert_eq!(html, page::page(&[run("r")], None).expect("a page"));
+    }
+
+    #[test]
+    fn the_figures_of_several_runs_have_folders_of_their_own() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let written = write_page(dir.path(), &[run("../a"), run("a"), run("b c")], None).expect("writes");
+        let names = names(dir.path(), &written);
+        for folder in ["a", "a-2", "b-c"] {
+            assert!(names.contains(&format!("figures/{folder}/matrix-task-aware.svg")), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_for_a_baseline_that_is_not_there() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        assert!(write_page(&dir.path().join("x"), &[run("r")], Some("nobody")).is_err());
+        assert_eq!(fs::read_dir(dir.path()).expect("is there").count(), 0);
+    }
+
+    #[test]
+    fn events_are_written_by_row_and_seed() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let written = tensorboard(dir.path(), &example::results()).expect("writes");
+        let names = names(dir.path(), &written);
+        assert_eq!(names.len(), 12);
+        assert_eq!(names[4], "pld/seed-2/events.out.tfevents.0.alluvium");
+        assert!(fs::metadata(&written[4]).expect("is there").len() > 100);
     }
 
     #[test]

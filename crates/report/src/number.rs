@@ -16,7 +16,7 @@ pub(crate) fn for_file(value: f64, unit: Unit) -> String {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     /// What a value is multiplied by.
-    factor: f64,
+    pub(crate) factor: f64,
     /// Digits after the point.
     decimals: usize,
     /// The unit that this leads to, for the column's heading.

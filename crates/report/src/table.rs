@@ -1,10 +1,11 @@
-//! The comparison table as a model; `terminal` and `markdown` render it.
+//! The comparison table as a model; `terminal`, `markdown`, `latex` and `page` render it.
 
 use std::collections::BTreeMap;
 
 use alluvium_results::{Estimate, Metric, Results, Row, RowRole, Unit};
 
 use crate::column::{COLUMNS, Column, Content};
+use crate::label::one_line;
 use crate::number::Scale;
 
 /// The comparison of all rows of [`Results`]: strategies first, references below a rule.
@@ -19,7 +20,7 @@ pub struct Table {
     /// The rows, in the order of the configuration.
     lines: Vec<Line>,
     /// Where the numbers come from.
-    pub(crate) run: Run,
+    pub(crate) run: Facts,
 }
 
 /// A column of this table: what it is, and its heading with the unit that fits these numbers.
@@ -34,24 +35,34 @@ pub(crate) struct Heading {
 pub(crate) struct Line {
     role: RowRole,
     pub(crate) name: String,
+    /// Whether the others are compared with it.
+    pub(crate) is_baseline: bool,
     pub(crate) data_access: String,
     /// One entry for each of the table's columns.
     pub(crate) entries: Vec<Option<Entry>>,
 }
 
 /// A number of the table, ready to print.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) mean: String,
     /// Half of the 95 % interval's width.
     pub(crate) half_width: Option<String>,
     /// Whether this is a difference with p < 0.05.
     pub(crate) significant: bool,
+    /// Whether no strategy shows a better number in this column, and some a worse one.
+    pub(crate) best: bool,
+    /// The mean, not rounded, in the metric's unit: what to sort by.
+    pub(crate) value: f64,
+    /// How many seeds it is over.
+    pub(crate) seeds: usize,
+    /// How surprising a difference is; `None` for what is none, and for a single seed.
+    pub(crate) p_value: Option<f64>,
 }
 
 /// Facts about the run, for below the table.
 #[derive(Debug, Clone)]
-pub(crate) struct Run {
+pub(crate) struct Facts {
     pub(crate) protocol: String,
     pub(crate) seeds: Vec<u64>,
     pub(crate) baseline: Option<String>,
@@ -67,7 +78,7 @@ impl Table {
             title: one_line(&results.name),
             columns: Vec::new(),
             lines: results.rows.iter().map(|row| Line::new(row, results)).collect(),
-            run: Run::new(results),
+            run: Facts::new(results),
         };
         for column in COLUMNS {
             table.add(column, results);
@@ -100,6 +111,29 @@ impl Table {
             None => column.heading.to_owned(),
         };
         self.columns.push(Heading { column, text });
+        self.mark_best(self.columns.len() - 1);
+    }
+
+    /// Marks the best numbers of a column among the strategies; references are no contenders.
+    ///
+    /// What looks the same counts as the same: a reader could not see why one of two equal numbers is bold.
+    /// Where all strategies are the same, or where neither direction is better, none is.
+    fn mark_best(&mut self, index: usize) {
+        let Some(higher) = metric(self.columns[index].column.content).higher_is_better() else { return };
+        let entries = || self.strategies().filter_map(|line| line.entries[index].as_ref());
+        let better = |a: &Entry, b: &Entry| if higher { a.value > b.value } else { a.value < b.value };
+        let Some(best) = entries().reduce(|best, entry| if better(entry, best) { entry } else { best }) else {
+            return;
+        };
+        if entries().all(|entry| entry.mean == best.mean) {
+            return;
+        }
+        let shown = best.mean.clone();
+        for line in self.lines.iter_mut().filter(|line| line.role == RowRole::Strategy) {
+            if let Some(entry) = &mut line.entries[index] {
+                entry.best = entry.mean == shown;
+            }
+        }
     }
 }
 
@@ -110,11 +144,17 @@ impl Line {
         if done < all {
             name.push_str(&format!(" ({done} of {all} seeds)"));
         }
-        Self { role: row.role, name, data_access: one_line(&row.data_access), entries: Vec::new() }
+        Self {
+            role: row.role,
+            name,
+            is_baseline: results.baseline.as_ref() == Some(&row.name),
+            data_access: one_line(&row.data_access),
+            entries: Vec::new(),
+        }
     }
 }
 
-impl Run {
+impl Facts {
     fn new(results: &Results) -> Self {
         Self {
             protocol: one_line(&results.protocol),
@@ -132,6 +172,7 @@ impl Run {
 struct Number {
     estimate: Estimate,
     significant: bool,
+    p_value: Option<f64>,
 }
 
 impl Number {
@@ -148,6 +189,10 @@ impl Number {
             },
             half_width: half_width.map(|half| scale.show(half)),
             significant: self.significant,
+            best: false,
+            value: mean,
+            seeds: self.estimate.n,
+            p_value: self.p_value,
         }
     }
 }
@@ -158,14 +203,18 @@ fn numbers(content: Content, results: &Results) -> Vec<Option<Number>> {
         Content::Estimate(metric) => results
             .rows
             .iter()
-            .map(|row| Some(Number { estimate: row.estimate(metric)?, significant: false }))
+            .map(|row| Some(Number { estimate: row.estimate(metric)?, significant: false, p_value: None }))
             .collect(),
         Content::Difference(metric) => {
             let differences: BTreeMap<_, _> = results.difference_to_baseline(metric).into_iter().collect();
             let number = |row: &Row| {
                 // A reference is no contender: it is there to be read beside the others, not tested.
                 let difference = differences.get(&row.name).filter(|_| row.role == RowRole::Strategy)?;
-                Some(Number { estimate: difference.estimate, significant: difference.is_significant() })
+                Some(Number {
+                    estimate: difference.estimate,
+                    significant: difference.is_significant(),
+                    p_value: difference.p_value,
+                })
             };
             results.rows.iter().map(number).collect()
         }
@@ -190,12 +239,6 @@ fn scale(content: Content, largest: f64) -> Scale {
     }
 }
 
-/// The text with every control character, a line break above all, as a space: a name cannot break a table
-/// or send commands to a terminal.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,8 +253,13 @@ mod tests {
         table.lines[row].entries[column].clone()
     }
 
-    fn number(mean: &str, half_width: &str, significant: bool) -> Option<Entry> {
-        Some(Entry { mean: mean.into(), half_width: Some(half_width.into()), significant })
+    /// What a reader sees of an entry.
+    fn shown(table: &Table, row: usize, heading: &str) -> Option<(String, Option<String>, bool)> {
+        entry(table, row, heading).map(|entry| (entry.mean, entry.half_width, entry.significant))
+    }
+
+    fn number(mean: &str, half_width: &str, significant: bool) -> Option<(String, Option<String>, bool)> {
+        Some((mean.into(), Some(half_width.into()), significant))
     }
 
     // The numbers are worked out by hand in `example.rs`.
@@ -219,17 +267,17 @@ mod tests {
     #[test]
     fn entries_are_percent_with_half_widths() {
         let table = Table::new(&example::results());
-        assert_eq!(entry(&table, 0, "ACC task-aware"), number("50.0", "0.0", false));
-        assert_eq!(entry(&table, 1, "ACC task-aware"), number("70.0", "24.8", false));
+        assert_eq!(shown(&table, 0, "ACC task-aware"), number("50.0", "0.0", false));
+        assert_eq!(shown(&table, 1, "ACC task-aware"), number("70.0", "24.8", false));
     }
 
     #[test]
     fn differences_are_signed_marked_and_for_other_strategies_only() {
         let table = Table::new(&example::results());
-        assert_eq!(entry(&table, 0, "Δ ACC task-agnostic"), None, "the baseline");
-        assert_eq!(entry(&table, 1, "Δ ACC task-agnostic"), number("+25.0", "0.0", true));
-        assert_eq!(entry(&table, 1, "Δ ACC task-aware"), number("+20.0", "24.8", false));
-        assert_eq!(entry(&table, 2, "Δ ACC task-aware"), None, "a reference");
+        assert_eq!(shown(&table, 0, "Δ ACC task-agnostic"), None, "the baseline");
+        assert_eq!(shown(&table, 1, "Δ ACC task-agnostic"), number("+25.0", "0.0", true));
+        assert_eq!(shown(&table, 1, "Δ ACC task-aware"), number("+20.0", "24.8", false));
+        assert_eq!(shown(&table, 2, "Δ ACC task-aware"), None, "a reference");
     }
 
     #[test]
@@ -257,7 +305,29 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_break_the_table() {
-        assert_eq!(one_line("a\nb\u{1b}[2J"), "a b [2J");
+    fn the_best_strategy_is_marked_by_the_direction_of_the_metric() {
+        let mut results = example::results();
+        results.baseline = Some("joint".into());
+        let table = Table::new(&results);
+        let best = |row, heading| entry(&table, row, heading).expect("measured").best;
+        assert!(!best(0, "ACC task-aware") && best(1, "ACC task-aware"), "50 and 70");
+        assert!(!best(2, "ACC task-aware"), "90, but of a reference");
+        assert!(best(1, "forgetting task-aware"), "75 and 40, lower is better");
+        assert!(best(0, "time (s)"), "2 and 11 s");
+        // Both strategies less joint: 50 − 90 and 70 − 90.
+        assert!(!best(0, "Δ ACC task-aware") && best(1, "Δ ACC task-aware"));
+        assert!(!best(0, "bytes up (kB)") && !best(1, "bytes up (kB)"), "the same");
+        assert!(!best(1, "latent CKA"), "no direction is better");
+    }
+
+    #[test]
+    fn an_entry_carries_what_it_is_sorted_by_and_tested_with() {
+        let table = Table::new(&example::results());
+        let difference = entry(&table, 1, "Δ ACC task-aware").expect("measured");
+        assert!((difference.value - 0.2).abs() < 1e-12);
+        assert_eq!(difference.seeds, 3);
+        // t = 2√3 with two degrees of freedom: p = 1 − t / √(2 + t²) = 1 − √(12 / 14).
+        let expected = 1.0 - (12.0_f64 / 14.0).sqrt();
+        assert!((difference.p_value.expect("tested") - expected).abs() < 1e-9);
     }
 }

@@ -29,6 +29,10 @@ pub struct Cell {
     /// NaN.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub latent_similarity: Vec<f64>,
+    /// The same similarity along the stream: after device t, the mean over the tasks so far. Empty where it is
+    /// undefined for some task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub latent_similarity_over_stream: Vec<f64>,
     /// Bytes sent from the centre to each device, over all contacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bytes_down: Vec<u64>,
@@ -41,7 +45,14 @@ pub struct Cell {
     /// Samples (surrogate or other) seen in each consolidation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consolidation_samples: Vec<u64>,
-    /// Wall-clock time of the run, in seconds.
+    /// Wall-clock time of each device's adaptation, in seconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub device_seconds: Vec<f64>,
+    /// Wall-clock time of each consolidation, in seconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consolidation_seconds: Vec<f64>,
+    /// Wall-clock time of the cell, in seconds. What was found again instead of computed counts with the time that it
+    /// took when it was computed.
     pub seconds: f64,
     /// The most memory that the run held at one time, in bytes, where the platform can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,10 +90,13 @@ impl Cell {
             expert_accuracy: Vec::new(),
             alone_accuracy: Vec::new(),
             latent_similarity: Vec::new(),
+            latent_similarity_over_stream: Vec::new(),
             bytes_down: Vec::new(),
             bytes_up: Vec::new(),
             consolidation_steps: Vec::new(),
             consolidation_samples: Vec::new(),
+            device_seconds: Vec::new(),
+            consolidation_seconds: Vec::new(),
             seconds: 0.0,
             peak_memory_bytes: None,
         }

@@ -101,12 +101,15 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         Accuracy::Final { task_aware, task_agnostic } => (task_aware, task_agnostic.as_deref().unwrap_or_default()),
     };
 
-    let lists: [(&'static str, &[f64], Range); 6] = [
+    let lists: [(&'static str, &[f64], Range); 9] = [
         ("task_aware", aware, Range::Accuracy),
         ("task_agnostic", agnostic, Range::Accuracy),
         ("expert_accuracy", &cell.expert_accuracy, Range::Accuracy),
         ("alone_accuracy", &cell.alone_accuracy, Range::Accuracy),
         ("latent_similarity", &cell.latent_similarity, Range::Finite),
+        ("latent_similarity_over_stream", &cell.latent_similarity_over_stream, Range::Finite),
+        ("device_seconds", &cell.device_seconds, Range::Duration),
+        ("consolidation_seconds", &cell.consolidation_seconds, Range::Duration),
         ("seconds", &[cell.seconds], Range::Duration),
     ];
     for (field, values, range) in lists {
@@ -162,6 +165,9 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         ("expert_accuracy", measured(&cell.expert_accuracy)),
         ("alone_accuracy", measured(&cell.alone_accuracy)),
         ("latent_similarity", measured(&cell.latent_similarity)),
+        ("latent_similarity_over_stream", measured(&cell.latent_similarity_over_stream)),
+        ("device_seconds", measured(&cell.device_seconds)),
+        ("consolidation_seconds", measured(&cell.consolidation_seconds)),
     ];
     for (field, found) in lengths {
         if let Some(found) = found.filter(|found| *found != tasks) {

@@ -27,6 +27,7 @@ mod matrix;
 mod mean;
 mod metric;
 mod results;
+mod sheet;
 mod statistics;
 mod summary;
 
@@ -34,6 +35,7 @@ pub use cell::{Accuracy, Cell};
 pub use check::InvalidResults;
 pub use matrix::{AccuracyMatrix, MatrixError};
 pub use metric::{Metric, Unit};
-pub use results::{FORMAT, Results, ResultsError, Row, RowRole, TaskLabel};
+pub use results::{FORMAT, PictureLabel, Results, ResultsError, Row, RowRole, TaskLabel};
+pub use sheet::SampleSheet;
 pub use statistics::{Estimate, PairedDifference};
 pub use summary::SummaryLine;

@@ -34,8 +34,20 @@ pub struct Results {
     pub environment: BTreeMap<String, String>,
     /// The tasks, in the order of the stream.
     pub tasks: Vec<TaskLabel>,
+    /// Pictures of what the models saw: some samples of each device, and of the surrogate data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<PictureLabel>,
     /// One row for each strategy and each reference, in the order of the configuration.
     pub rows: Vec<Row>,
+}
+
+/// A picture that belongs to the results.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PictureLabel {
+    /// The PNG file, relative to the folder of the results, with `/` between folders.
+    pub file: String,
+    /// What it shows.
+    pub title: String,
 }
 
 /// What a task is called, and how large it is.
@@ -186,6 +198,7 @@ pub(crate) mod tests {
                 train_samples: 10,
                 test_samples: 5,
             }],
+            pictures: vec![],
             rows: vec![
                 row("a", RowRole::Strategy, vec![cell(1, 0.5), cell(2, 0.75)]),
                 row("b", RowRole::Strategy, vec![cell(1, 0.25)]),

@@ -4,7 +4,7 @@ use alluvium_model::{Expert, HeadSpec, ModelState, Progress, Seed, Silent};
 use alluvium_stream::Samples;
 use burn::tensor::{Device, Tensor};
 
-use crate::{DataAccess, StrategyError, Surrogate, SurrogateError, SurrogateRequest};
+use crate::{DataAccess, StrategyError, Surrogate, SurrogateRequest};
 
 /// How much work a consolidation was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -112,7 +112,7 @@ impl<'a> Context<'a> {
     /// [`StrategyError::NotGranted`] without access to surrogate data; [`StrategyError::Surrogate`] when they cannot be made.
     pub fn surrogate(&mut self, previous: &ModelState, expert: &Expert) -> Result<Tensor<4>, StrategyError> {
         let count = self.surrogate_samples()?;
-        Ok(self.draw(count, self.surrogate_seed, previous, expert)?)
+        self.draw(count, self.surrogate_seed, previous, expert)
     }
 
     /// Fresh surrogate data, `[count, channels, height, width]`; `step` numbers the draw within this consolidation.
@@ -126,8 +126,7 @@ impl<'a> Context<'a> {
         previous: &ModelState,
         expert: &Expert,
     ) -> Result<Tensor<4>, StrategyError> {
-        self.surrogate_samples()?;
-        Ok(self.draw(count, self.seed.at("fresh surrogate", step), previous, expert)?)
+        self.draw(count, self.seed.at("fresh surrogate", step), previous, expert)
     }
 
     fn draw(
@@ -136,14 +135,10 @@ impl<'a> Context<'a> {
         seed: Seed,
         previous: &ModelState,
         expert: &Expert,
-    ) -> Result<Tensor<4>, SurrogateError> {
+    ) -> Result<Tensor<4>, StrategyError> {
         let request = SurrogateRequest { input: previous.input, compute: &self.compute, seed, previous, expert };
-        match &mut self.surrogate {
-            Some(surrogate) => surrogate.draw(count, &request),
-            None => {
-                Ok(Tensor::empty([0, request.input.channels, request.input.height, request.input.width], &self.compute))
-            }
-        }
+        let missing = StrategyError::NotGranted { wanted: DataAccess::Surrogate };
+        Ok(self.surrogate.as_mut().ok_or(missing)?.draw(count, &request)?)
     }
 
     /// The training samples of the device whose expert is being consolidated.

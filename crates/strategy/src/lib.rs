@@ -16,6 +16,7 @@ mod error;
 mod start;
 mod strategy;
 mod surrogate;
+mod task_vector;
 
 pub use access::DataAccess;
 pub use alluvium_model::{Expert, ModelState};
@@ -27,4 +28,5 @@ pub use serde;
 pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyConfig, StrategyState};
 pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest};
+pub use task_vector::{RelativeTo, TaskVectors, add_scaled, difference, is_statistic, parameters};
 pub use typetag;

@@ -10,18 +10,33 @@ pub fn take_head(model: &mut ModelState, expert: &Expert) {
     model.set_head(head.clone(), expert.model.head_weights(head));
 }
 
+/// Averages a head that both have: `model`'s is weighted by `weight`, the expert's by 1 − `weight`. A model without the
+/// expert's head stays as it is.
+///
+/// # Errors
+/// When the heads differ in shape; the message names the tensor.
+pub(crate) fn average_head(model: &mut ModelState, expert: &Expert, weight: f32) -> Result<(), StrategyError> {
+    if let Some(head) = model.head(&expert.head().name).cloned() {
+        let theirs = expert.model.head_weights(expert.head());
+        let both = model.head_weights(&head).combine(&theirs, mean(weight))?;
+        model.set_head(head, both);
+    }
+    Ok(())
+}
+
 /// The mean of two models' backbones, the first one's weighted by `weight`, the second one's by 1 − `weight`, in the
 /// first one's heads. A head that both models have is averaged likewise.
 ///
 /// # Errors
 /// When the backbones differ; the message names the tensor.
 pub fn average_backbones(first: &ModelState, second: &Expert, weight: f32) -> Result<ModelState, StrategyError> {
-    let mean = |a: f32, b: f32| weight * a + (1.0 - weight) * b;
-    let backbone = first.backbone_weights().combine(&second.model.backbone_weights(), mean)?;
+    let backbone = first.backbone_weights().combine(&second.model.backbone_weights(), mean(weight))?;
     let mut averaged = first.with_backbone_weights(backbone);
-    if let Some(head) = first.head(&second.head().name) {
-        let both = first.head_weights(head).combine(&second.model.head_weights(second.head()), mean)?;
-        averaged.set_head(head.clone(), both);
-    }
+    average_head(&mut averaged, second, weight)?;
     Ok(averaged)
+}
+
+/// The mean of two numbers, the first one weighted by `weight`, the second one by 1 − `weight`.
+pub(crate) fn mean(weight: f32) -> impl Fn(f32, f32) -> f32 {
+    move |first, second| weight * first + (1.0 - weight) * second
 }

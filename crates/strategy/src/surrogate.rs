@@ -1,6 +1,7 @@
 //! Surrogate data: unlabelled inputs that belong to no device.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 
 use alluvium_model::{Expert, InputShape, ModelState, Seed};
 use burn::tensor::{Device, Tensor};
@@ -15,6 +16,11 @@ pub trait SurrogateConfig: Debug + Send + Sync {
     /// # Errors
     /// [`SurrogateError`] when a file cannot be read.
     fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError>;
+
+    /// The files that the data are made of. What was computed from them is found again only while they are the same.
+    fn files(&self) -> Vec<PathBuf> {
+        vec![]
+    }
 }
 
 /// What surrogate data are wanted for. Most sources look at the shape and the seed only.
@@ -38,6 +44,9 @@ pub trait Surrogate: Debug + Send {
     fn samples(&self) -> usize;
 
     /// Draws `count` inputs, `[count, channels, height, width]`, in −1…1 as all inputs.
+    ///
+    /// They follow from the request alone, not from earlier draws: a run that goes on after it was stopped makes only
+    /// the draws that are left. What is kept between draws may only spare time.
     ///
     /// # Errors
     /// [`SurrogateError`] when they cannot be made.

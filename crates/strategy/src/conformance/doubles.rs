@@ -31,7 +31,7 @@ impl BackboneConfig for TinyConfig {
 }
 
 const LATENT: usize = 4;
-const INPUT: [usize; 3] = [1, 2, 3];
+pub(super) const INPUT: [usize; 3] = [1, 2, 3];
 
 #[derive(Module, Debug)]
 struct Tiny {
@@ -49,7 +49,7 @@ impl Backbone for Tiny {
 }
 
 /// Two classes for a head named by a letter: `a` has 0 and 1, `b` has 2 and 3, and so on.
-fn head(name: &str) -> HeadSpec {
+pub(super) fn head(name: &str) -> HeadSpec {
     let first = 2 * usize::from(name.bytes().next().unwrap_or(b'a') - b'a');
     HeadSpec { name: name.to_owned(), classes: vec![first, first + 1] }
 }

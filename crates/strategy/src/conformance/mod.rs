@@ -10,7 +10,9 @@
 //! ```
 
 mod doubles;
+mod fixture;
 mod suite;
 
 pub use doubles::{RandomInputs, TinyConfig, central, consolidate, context, expert, samples};
+pub use fixture::{assert_close, check_fixture};
 pub use suite::{check, check_config};

@@ -82,6 +82,10 @@ describe!(
 
 #[typetag::serde(name = "single-image")]
 impl SurrogateConfig for SingleImageConfig {
+    fn files(&self) -> Vec<PathBuf> {
+        self.image.iter().cloned().collect()
+    }
+
     fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let [least, most] = self.scale;
         if least > most {

@@ -1,0 +1,87 @@
+//! Logs: warnings and progress by `tracing`, to stderr.
+
+use std::fmt::{self, Debug};
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+use indicatif::MultiProgress;
+use tracing::field::Field;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+
+use crate::arguments::LogFormat;
+
+/// The bars of the process; lines that are logged appear above them.
+pub(crate) fn bars() -> &'static MultiProgress {
+    static BARS: OnceLock<MultiProgress> = OnceLock::new();
+    BARS.get_or_init(MultiProgress::new)
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// By bars.
+    Bars,
+    /// By a logged line a stage.
+    Lines,
+    /// Not at all.
+    Nothing,
+}
+
+static SHOWN: OnceLock<Shown> = OnceLock::new();
+
+/// How progress is shown in this process.
+pub(crate) fn shown() -> Shown {
+    SHOWN.get().copied().unwrap_or(Shown::Nothing)
+}
+
+/// Starts logging; the first call counts.
+pub(crate) fn start(quiet: bool, format: LogFormat) {
+    let shown = match (quiet, format) {
+        (true, _) => Shown::Nothing,
+        (false, LogFormat::Text) if crate::on_a_terminal() => Shown::Bars,
+        _ => Shown::Lines,
+    };
+    let _ = SHOWN.set(shown);
+    let level = if shown == Shown::Lines { LevelFilter::INFO } else { LevelFilter::WARN };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(AboveBars)
+        .with_target(false)
+        .with_ansi(crate::on_a_terminal());
+    // A second subscriber (a binary that brings its own) is no error.
+    let _ = match format {
+        LogFormat::Json => tracing::subscriber::set_global_default(subscriber.json().flatten_event(true).finish()),
+        // The fields say what the message says already.
+        LogFormat::Text => tracing::subscriber::set_global_default(
+            subscriber.without_time().compact().fmt_fields(debug_fn(message_only)).finish(),
+        ),
+    };
+}
+
+fn message_only(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    if field.name() == "message" { write!(writer, "{value:?}") } else { Ok(()) }
+}
+
+/// Writes to stderr, above the bars. A stderr that has gone away or is full costs the line and nothing else.
+struct AboveBars;
+
+impl<'a> MakeWriter<'a> for AboveBars {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        AboveBars
+    }
+}
+
+impl Write for AboveBars {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = bars().suspend(|| io::stderr().write_all(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

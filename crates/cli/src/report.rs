@@ -1,0 +1,70 @@
+//! `alluvium report`: what a person wants to look at.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use alluvium_experiment::{StoredRun, read_run};
+use alluvium_report::{Run, render, tensorboard, write_page};
+use anyhow::Context;
+
+use crate::arguments::ReportOptions;
+use crate::{Refused, print};
+
+pub(crate) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut runs = vec![];
+    for dir in &options.dirs {
+        let stored = read_run(dir)?;
+        runs.extend(stored.into_iter().map(|stored| named(stored, dir, options.dirs.len() > 1)));
+    }
+    check_baseline(options.baseline.as_deref(), &runs)?;
+    if let Some(format) = options.format {
+        let tables = runs.iter().map(|run| render(&run.results, baseline(options, run), format.into()));
+        return print(out, &tables.collect::<Result<Vec<_>, _>>()?.join("\n"));
+    }
+    let folder = match (&options.out, options.dirs.as_slice()) {
+        (Some(out), _) => out.clone(),
+        (None, [dir]) => dir.clone(),
+        (None, _) => PathBuf::from("."),
+    };
+    let mut files = write_page(&folder, &runs, options.baseline.as_deref()).context("the report cannot be written")?;
+    if options.tensorboard {
+        for run in &runs {
+            let own =
+                if runs.len() > 1 { folder.join("tensorboard").join(&run.name) } else { folder.join("tensorboard") };
+            files.extend(tensorboard(&own, &run.results).context("the event files cannot be written")?);
+        }
+    }
+    let page = folder.join("report.html");
+    let others = files.len() - 1;
+    print(out, &format!("Written: {} and {others} files beside it\n", page.display()))?;
+    if options.open {
+        open::that(&page).with_context(|| format!("{} was written, but no browser could be opened", page.display()))?;
+    }
+    Ok(())
+}
+
+/// A stored run under a name that tells it from the others of the page.
+fn named(stored: StoredRun, dir: &Path, many: bool) -> Run {
+    let own = stored.results.name.clone();
+    let mut name = if many { format!("{own} ({})", dir.display()) } else { own };
+    if !stored.label.is_empty() {
+        name = format!("{name} · {}", stored.label);
+    }
+    Run { name, results: stored.results, pictures: BTreeMap::from_iter(stored.pictures) }
+}
+
+fn check_baseline(baseline: Option<&str>, runs: &[Run]) -> Result<(), Refused> {
+    let Some(baseline) = baseline else { return Ok(()) };
+    let mut rows: Vec<_> = runs.iter().flat_map(|run| &run.results.rows).map(|row| row.name.as_str()).collect();
+    if rows.contains(&baseline) {
+        return Ok(());
+    }
+    rows.dedup();
+    Err(Refused(format!("--baseline \"{baseline}\" is no row's name; accepted: {}", rows.join(" or "))))
+}
+
+/// The chosen baseline, for a run that has such a row.
+fn baseline<'a>(options: &'a ReportOptions, run: &Run) -> Option<&'a str> {
+    options.baseline.as_deref().filter(|name| run.results.rows.iter().any(|row| row.name == *name))
+}

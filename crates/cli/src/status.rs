@@ -1,0 +1,60 @@
+//! `alluvium status`: how far a run is, from another terminal or afterwards.
+
+use std::io::Write;
+use std::path::Path;
+
+use alluvium_experiment::{RunState, RunStatus, VariantStatus};
+
+use crate::duration::duration;
+use crate::print;
+use crate::progress::{label, outlook};
+
+pub(crate) fn status(dir: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+    let status = RunStatus::read(dir)?;
+    for damage in &status.damages {
+        tracing::warn!("{damage}: it was left out");
+    }
+    let worked = duration(status.seconds);
+    let mut text = match status.state {
+        RunState::Running { process } => {
+            let process = process.map_or(String::new(), |process| format!(" (process {process})"));
+            format!("running{process} for {worked}\n")
+        }
+        RunState::Finished { failures: 0 } => format!("finished after {worked}, {} ago\n", duration(status.silent)),
+        RunState::Finished { failures } => {
+            format!("finished after {worked}, {} ago; {failures} cells failed\n", duration(status.silent))
+        }
+        RunState::Stopped => format!(
+            "stopped after {worked}, {} ago; the command that began it goes on from there\n",
+            duration(status.silent)
+        ),
+    };
+    for variant in &status.variants {
+        text.push_str(&lines(variant, status.state));
+    }
+    print(out, &text)
+}
+
+fn lines(variant: &VariantStatus, state: RunState) -> String {
+    let (done, all) = variant.pace.stages();
+    let title = if variant.label.is_empty() { String::new() } else { format!("{}: ", variant.label) };
+    if all == 0 {
+        return format!("{title}not begun\n");
+    }
+    let outlook = match state {
+        RunState::Running { .. } if done < all => format!(" · {}", outlook(&variant.pace)),
+        _ => String::new(),
+    };
+    let mut text = format!("{title}{done}/{all} stages{outlook}\n");
+    let widest = variant.pace.cells().map(|(row, ..)| row.chars().count()).max().unwrap_or(0);
+    for (row, seed, done, all) in variant.pace.cells() {
+        let underway = variant.underway.iter().filter(|one| one.row == row && one.seed == seed);
+        let verb = if matches!(state, RunState::Running { .. }) { "for" } else { "cut off after" };
+        let underway = underway.map(|one| {
+            let label = label(&one.row, one.seed, one.device, one.devices, one.stage);
+            format!("  {label}, {verb} {}", duration(one.seconds))
+        });
+        text.push_str(&format!("  {row:widest$}  seed {seed}  {done:>3}/{all}{}\n", underway.collect::<String>()));
+    }
+    text
+}

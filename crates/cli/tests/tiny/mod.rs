@@ -1,0 +1,100 @@
+//! A comparison that takes seconds, and the binary that runs it.
+
+#![allow(dead_code)] // Each test file uses its own part.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// The comparison.
+pub const TINY: &str = r#"
+name = "tiny"
+protocol = { kind = "dcl" }
+seeds = [0, 1]
+baseline = "naive"
+
+[backend]
+kind = "flex"
+
+[stream]
+kind = "split-glyphs"
+tasks = 3
+classes_per_task = 2
+train_samples_per_class = 20
+
+[backbone]
+kind = "mlp"
+layers = [16, 8]
+
+[device]
+epochs = 1
+batch_size = 16
+learning_rate = 0.05
+
+[surrogate]
+kind = "noise"
+samples = 64
+
+[[strategies]]
+kind = "naive"
+
+[[strategies]]
+kind = "pld"
+steps = 5
+batch_size = 16
+"#;
+
+/// The binary, ready to be started in a folder.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alluvium"));
+    command.current_dir(folder).args(arguments).env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// What the binary does with these arguments.
+pub fn alluvium(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().expect("the binary runs")
+}
+
+/// As [`alluvium`], for arguments that must be accepted: what it prints to stdout.
+#[track_caller]
+pub fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    let output = alluvium(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A folder with the comparison in `tiny.toml`.
+pub fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("tiny.toml"), TINY).unwrap();
+    folder
+}
+
+/// `summary.csv` without the lines that measure time and memory.
+#[track_caller]
+pub fn numbers(file: &Path) -> String {
+    let summary = fs::read_to_string(file).unwrap();
+    let measured = |line: &&str| line.contains(",seconds,") || line.contains(",peak_memory_bytes,");
+    summary.lines().filter(|line| !measured(line)).map(|line| format!("{line}\n")).collect()
+}
+
+/// Every file below a folder, sorted.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = vec![];
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(files_below(&path)),
+            false => files.push(path),
+        }
+    }
+    files.sort();
+    files
+}

@@ -1,0 +1,109 @@
+//! A device that was adapted: what was measured, what it sends, and its latents, at hand or stored.
+
+use std::sync::Arc;
+
+use alluvium_model::{Digest, Expert, Values, Weights};
+use burn::tensor::{Device as Compute, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::ExperimentError;
+use crate::stages::{Interruption, Stage, Stages};
+
+pub(crate) const EXPERT: &str = "expert.safetensors";
+pub(crate) const LATENTS: &str = "latents.safetensors";
+
+/// What was measured while a device adapted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AdaptationRecord {
+    /// The expert's accuracy on its own task.
+    pub(crate) accuracy: f64,
+    /// How long it took to adapt, in seconds.
+    pub(crate) seconds: f64,
+    /// The size of what the device sends.
+    pub(crate) bytes: u64,
+    /// The digest of what the device sends, manifest and all.
+    pub(crate) digest: Digest,
+}
+
+/// A device that was adapted.
+pub(crate) struct Adapted {
+    pub(crate) record: AdaptationRecord,
+    latents: Latents,
+    key: Digest,
+    expert: Option<Arc<Expert>>,
+}
+
+/// An expert's latents on its own task's test samples.
+pub(crate) struct Latents {
+    key: Digest,
+    at_hand: Option<Tensor<2>>,
+}
+
+impl Adapted {
+    pub(crate) fn new(stage: Stage<AdaptationRecord, (Arc<Expert>, Tensor<2>)>) -> Self {
+        let (expert, latents) = stage.at_hand.unzip();
+        let latents = Latents { key: stage.key.clone(), at_hand: latents };
+        Adapted { record: stage.record, latents, key: stage.key, expert }
+    }
+
+    /// Its latents, which later evaluations need: they outlive the expert.
+    pub(crate) fn take_latents(&mut self) -> Latents {
+        Latents { key: self.latents.key.clone(), at_hand: self.latents.at_hand.take() }
+    }
+
+    /// What the device sends.
+    pub(crate) fn expert(&self, stages: &Stages<'_>) -> Result<Arc<Expert>, Interruption> {
+        match &self.expert {
+            Some(expert) => Ok(expert.clone()),
+            None => stages.file(&self.key, EXPERT, |bytes| {
+                Expert::from_bytes(bytes).map(Arc::new).map_err(|error| error.to_string())
+            }),
+        }
+    }
+}
+
+impl Latents {
+    /// The stage that they come from.
+    pub(crate) fn key(&self) -> &Digest {
+        &self.key
+    }
+
+    /// `[samples, latent size]`.
+    pub(crate) fn get(&mut self, stages: &Stages<'_>, compute: &Compute) -> Result<&Tensor<2>, Interruption> {
+        let latents = match self.at_hand.take() {
+            Some(latents) => latents,
+            None => stages.file(&self.key, LATENTS, |bytes| latents_from_bytes(bytes, compute))?,
+        };
+        Ok(self.at_hand.insert(latents))
+    }
+}
+
+pub(crate) fn latents_to_bytes(latents: &Tensor<2>) -> Result<Vec<u8>, ExperimentError> {
+    let shape = latents.dims().to_vec();
+    let values = latents.to_data().convert::<f32>().try_into_vec::<f32>();
+    let values = values.map_err(|error| ExperimentError::Record(format!("latents: {error:?}")))?;
+    let weights: Weights = [("latents".to_owned(), Values::new(shape, values))].into_iter().collect();
+    Ok(weights.to_safetensors(Default::default())?)
+}
+
+fn latents_from_bytes(bytes: &[u8], compute: &Compute) -> Result<Tensor<2>, String> {
+    let (weights, _) = Weights::from_safetensors(bytes).map_err(|error| error.to_string())?;
+    let latents = weights.get("latents").filter(|latents| latents.shape.len() == 2);
+    let latents = latents.ok_or("holds no latents")?;
+    Ok(Tensor::from_data(TensorData::new(latents.values.clone(), latents.shape.clone()), compute))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latents_are_stored_bit_for_bit() {
+        let device = Compute::flex();
+        let latents = Tensor::<2>::from_floats([[0.1, -2.5e-30, 3.0], [f32::MIN_POSITIVE, 0.0, 1e30]], &device);
+        let back = latents_from_bytes(&latents_to_bytes(&latents).unwrap(), &device).unwrap();
+        assert_eq!(back.dims(), [2, 3]);
+        assert_eq!(back.into_data(), latents.into_data());
+        assert!(latents_from_bytes(b"nothing", &device).is_err());
+    }
+}

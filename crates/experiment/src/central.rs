@@ -1,0 +1,59 @@
+//! A central model as it goes along the stream: its digest and size always, its weights at hand or stored.
+
+use std::sync::Arc;
+
+use alluvium_model::{Digest, ModelState};
+use serde_json::json;
+
+use crate::ExperimentError;
+use crate::stages::{Interruption, Stages};
+
+pub(crate) const CENTRAL: &str = "central.safetensors";
+
+/// A central model. Cells that are run again to go on from where they stopped never look at the weights of the models
+/// on the way there.
+#[derive(Clone)]
+pub(crate) struct Central {
+    /// The digest of architecture, heads and weights.
+    pub(crate) digest: Digest,
+    /// The size of what a device takes.
+    pub(crate) bytes: u64,
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    AtHand(Arc<ModelState>),
+    /// In the stage of that key.
+    Stored(Digest),
+}
+
+impl Central {
+    /// The model before the first device.
+    pub(crate) fn initial(model: ModelState) -> Result<Self, ExperimentError> {
+        let bytes = model.to_bytes()?.len() as u64;
+        Ok(Central { digest: identity(&model)?, bytes, source: Source::AtHand(Arc::new(model)) })
+    }
+
+    /// The model that a stage left, at hand if the stage was computed just now.
+    pub(crate) fn of_stage(key: Digest, digest: Digest, bytes: u64, model: Option<Arc<ModelState>>) -> Self {
+        Central { digest, bytes, source: model.map_or(Source::Stored(key), Source::AtHand) }
+    }
+
+    /// The model with its weights.
+    pub(crate) fn load(&self, stages: &Stages<'_>) -> Result<Arc<ModelState>, Interruption> {
+        match &self.source {
+            Source::AtHand(model) => Ok(model.clone()),
+            Source::Stored(key) => stages.file(key, CENTRAL, |bytes| {
+                ModelState::from_bytes(bytes).map(Arc::new).map_err(|error| error.to_string())
+            }),
+        }
+    }
+}
+
+/// The digest of a whole model: architecture, heads and weights.
+pub(crate) fn identity(model: &ModelState) -> Result<Digest, ExperimentError> {
+    let backbone = serde_json::to_value(&model.backbone).map_err(|error| ExperimentError::Record(error.to_string()))?;
+    let parts = json!([backbone, model.input, model.heads, model.digest()]);
+    Ok(Digest::of(parts.to_string().as_bytes()))
+}

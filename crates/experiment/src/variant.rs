@@ -1,0 +1,172 @@
+//! Reading a configuration file: the variants that it stands for.
+
+use std::fs;
+use std::path::Path;
+
+use alluvium_model::Digest;
+use serde_json::json;
+
+use crate::document::{Document, Place, line_and_column};
+use crate::expansion::Expansion;
+use crate::problems::{Finding, Found, in_file};
+use crate::rules::Rules;
+use crate::shape::Schemas;
+use crate::sweep::Pick;
+use crate::tables::Tables;
+use crate::{ConfigError, ConfigProblem, Experiment};
+
+/// The most characters of a folder's name.
+const LONGEST_FOLDER: usize = 100;
+
+/// The digits of a digest that keep shortened folder names apart.
+const DIGEST_DIGITS: usize = 12;
+
+/// One of the comparisons that a configuration file stands for: a value is chosen from every list of values outside
+/// the strategies' tables. A file without such lists has one variant.
+#[derive(Debug)]
+pub struct Variant {
+    /// What was chosen: `device.epochs=1, stream.tasks=5`. Empty where nothing is swept outside the strategies.
+    pub label: String,
+    /// The same as keys and values, in the order of the file.
+    pub settings: Vec<(String, String)>,
+    /// How many devices the stream has.
+    pub devices: usize,
+    /// The comparison.
+    pub experiment: Experiment,
+}
+
+impl Variant {
+    fn new(picks: &[Pick], devices: usize, experiment: Experiment) -> Self {
+        let settings: Vec<_> = picks.iter().map(|pick| (pick.path.join("."), pick.shown.clone())).collect();
+        let label: Vec<_> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        Variant { label: label.join(", "), settings, devices, experiment }
+    }
+
+    /// The label as a folder's name: ASCII letters, digits and `.-_=,`, at most 100 of them; empty where the label is.
+    ///
+    /// Two variants of a file never have the same: where the name does not hold the whole label, or where a file system
+    /// that does not tell `A` from `a` could mix it up with another, it ends in a part of the label's digest.
+    pub fn folder(&self) -> String {
+        folder(&self.label)
+    }
+}
+
+fn folder(label: &str) -> String {
+    let joined = label.replace(", ", ",");
+    let safe = |c: char| if c.is_ascii_alphanumeric() || ".-_=,".contains(c) { c } else { '-' };
+    let name: String = joined.chars().map(safe).collect();
+    let says_all = name == joined && !name.contains(|c: char| c.is_ascii_uppercase());
+    if says_all && name.len() <= LONGEST_FOLDER {
+        return name;
+    }
+    let digest = Digest::of(label.as_bytes());
+    let kept = &name[..name.len().min(LONGEST_FOLDER - DIGEST_DIGITS - 1)];
+    format!("{kept}-{}", &digest.as_str()[..DIGEST_DIGITS])
+}
+
+/// Reads a configuration file; `backend` stands in for its `[backend]` table as a kind with default options, `seeds` for
+/// its seeds.
+///
+/// A list of values where one value is expected is a *sweep*. In a `[[strategies]]` table it gives one row for each
+/// combination, named `NAME (key = value, …)`; anywhere else it gives variants. A key that takes a list is swept by a list
+/// of lists, a table by a list of tables. `name`, `seeds` and `references` are not swept. The last list of the file
+/// changes fastest; there are at most 1 000 variants, 1 000 rows in each, and 10 000 rows in all.
+///
+/// Checks everything that can be checked without training: keys, types and ranges, kinds, names, data access, files of
+/// the stream and the surrogate, and that backbone and stream go together.
+///
+/// # Errors
+/// [`ConfigError`] with all problems of the first stage of checks that finds some in any variant, each once, at its place
+/// in the file.
+pub fn read_all(file: &Path, backend: Option<&str>, seeds: Option<Vec<u64>>) -> Result<Vec<Variant>, ConfigError> {
+    let failed = |problems| ConfigError { file: file.to_owned(), problems };
+    let mut document = open(file).map_err(|problem| failed(vec![problem]))?;
+    if let Some(kind) = backend {
+        document.replace("backend", json!({ "kind": kind }));
+    }
+    if let Some(seeds) = seeds {
+        document.replace("seeds", seeds.into());
+    }
+    variants(&document).map_err(failed)
+}
+
+fn open(file: &Path) -> Result<Document, ConfigProblem> {
+    let problem = |place, message| ConfigProblem { place, table: String::new(), message };
+    let bytes = fs::read(file).map_err(|error| {
+        problem(None, format!("cannot be read ({error}); accepted: a TOML file, such as `alluvium init` writes"))
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let right = error.utf8_error().valid_up_to();
+        let place = line_and_column(&String::from_utf8_lossy(&error.as_bytes()[..right]), right);
+        problem(Some(place), "is not text in UTF-8; accepted: a TOML file, such as `alluvium init` writes".to_owned())
+    })?;
+    Document::parse(&text).map_err(|(message, place): (String, Option<Place>)| {
+        problem(place, format!("is not TOML: {message}; accepted: a table such as `alluvium init` writes"))
+    })
+}
+
+/// All variants, checked stage by stage: what is wrong with one variant must not hide what is wrong with another.
+fn variants(document: &Document) -> Result<Vec<Variant>, Vec<ConfigProblem>> {
+    let schemas = Schemas::linked();
+    let expansion = Expansion::of(document.root(), &schemas)
+        .map_err(|findings| findings.iter().map(|finding| finding.in_file(document)).collect::<Vec<_>>())?;
+    let all = 0..expansion.variants.len();
+    let mut found = vec![];
+    let report = |found: Vec<Found>| match found.is_empty() {
+        true => Ok(()),
+        false => Err(in_file(document, &expansion, found)),
+    };
+    let of = |variant: usize| move |finding: Finding| Found { variant, finding };
+
+    let mut tables = Tables::new();
+    for variant in all.clone() {
+        found.extend(tables.check(&expansion.root(variant)).into_iter().map(of(variant)));
+    }
+    report(std::mem::take(&mut found))?;
+
+    let mut experiments = vec![];
+    for variant in all.clone() {
+        match tables.read(expansion.root(variant)) {
+            Ok(experiment) => experiments.push(experiment),
+            Err(findings) => found.extend(findings.into_iter().map(of(variant))),
+        }
+    }
+    report(std::mem::take(&mut found))?;
+
+    let mut rules = Rules::default();
+    let mut devices = vec![];
+    for (variant, experiment) in experiments.iter().enumerate() {
+        let verdict = rules.judge(experiment);
+        devices.push(verdict.devices);
+        found.extend(verdict.findings.into_iter().map(of(variant)));
+    }
+    report(found)?;
+
+    let picks = expansion.variants.iter().map(|variant| variant.picks.as_slice());
+    let variants = picks.zip(devices).zip(experiments);
+    Ok(variants.map(|((picks, devices), experiment)| Variant::new(picks, devices, experiment)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_label_is_its_own_folder() {
+        assert_eq!(folder(""), "");
+        assert_eq!(folder("device.epochs=1, stream.tasks=5"), "device.epochs=1,stream.tasks=5");
+    }
+
+    #[test]
+    fn folders_of_different_labels_differ_and_are_safe() {
+        let long = |end: char| format!("surrogate.image={}{end}", "photo/".repeat(40));
+        let labels = ["a=x/y", "a=x:y", "a=X", "a=x", "a=ü", "a=é", &long('1'), &long('2'), "a=x-y"];
+        let folders: Vec<_> = labels.iter().map(|label| folder(label)).collect();
+        for (number, folder) in folders.iter().enumerate() {
+            assert!(folder.len() <= LONGEST_FOLDER, "{folder}");
+            assert!(folder.chars().all(|c| c.is_ascii_alphanumeric() || ".-_=,".contains(c)), "{folder}");
+            let before = folders[..number].iter().map(|other| other.to_lowercase());
+            assert!(!before.into_iter().any(|other| other == folder.to_lowercase()), "{folder} is not the only one");
+        }
+    }
+}

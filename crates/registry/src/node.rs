@@ -1,0 +1,151 @@
+//! A way through a JSON Schema: from a table to its keys, from a list to its items.
+
+use serde_json::{Map, Value};
+
+/// A part of a JSON Schema, together with the schema that holds its definitions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SchemaNode<'a> {
+    root: &'a Value,
+    schema: &'a Value,
+}
+
+impl<'a> SchemaNode<'a> {
+    /// The schema as a whole.
+    pub fn root(root: &'a Value) -> Self {
+        SchemaNode { root, schema: root }.resolved()
+    }
+
+    /// The schema of one key of a table; `None` where the schema does not know the key.
+    pub fn property(self, key: &str) -> Option<Self> {
+        let own = self.schema.get("properties").and_then(|properties| properties.get(key));
+        match own {
+            Some(schema) => Some(self.at(schema)),
+            None => self.alternatives().find_map(|alternative| alternative.property(key)),
+        }
+    }
+
+    /// The keys of a table in the order of their declaration, with what the schema says of each before a `$ref` is
+    /// followed: a doc comment of the field stands there.
+    pub fn properties(self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        self.schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::iter)
+    }
+
+    /// The schema of the items of a list.
+    pub fn items(self) -> Option<Self> {
+        match self.schema.get("items") {
+            Some(schema) => Some(self.at(schema)),
+            None => self.alternatives().find_map(SchemaNode::items),
+        }
+    }
+
+    /// The schema of the value that the keys (and numbers, in lists) lead to.
+    pub fn descend(self, path: &[String]) -> Option<Self> {
+        path.iter().try_fold(self, |node, key| match node.property(key) {
+            None if key.parse::<usize>().is_ok() => node.items(),
+            found => found,
+        })
+    }
+
+    /// Whether a list is a value of this schema, whatever its items.
+    pub fn takes_list(self) -> bool {
+        self.takes("array", Value::is_array)
+    }
+
+    /// Whether a whole number is a value of this schema, but `2.0` is not: serde tells them apart, JSON Schema does not.
+    pub(crate) fn takes_only_integers(self) -> bool {
+        self.takes("integer", Value::is_i64) && !self.takes("number", Value::is_number)
+    }
+
+    /// Whether values of a type, by its name and as a test, are values of this schema.
+    fn takes(self, name: &str, is: fn(&Value) -> bool) -> bool {
+        if let Some(types) = self.schema.get("type") {
+            return types == name || types.as_array().is_some_and(|types| types.iter().any(|one| one == name));
+        }
+        if let Some(value) = self.schema.get("const") {
+            return is(value);
+        }
+        if let Some(values) = self.schema.get("enum").and_then(Value::as_array) {
+            return values.iter().any(is);
+        }
+        let mut alternatives = self.alternatives().peekable();
+        // A schema that says nothing takes everything.
+        alternatives.peek().is_none() || alternatives.any(|alternative| alternative.takes(name, is))
+    }
+
+    /// Whether a key of this table must be given.
+    pub(crate) fn requires(self, key: &str) -> bool {
+        let required = self.schema.get("required").and_then(Value::as_array);
+        required.is_some_and(|keys| keys.iter().any(|other| other.as_str() == Some(key)))
+    }
+
+    /// The schemas of which a value must fit one (or all).
+    pub(crate) fn alternatives(self) -> impl Iterator<Item = Self> {
+        let lists = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(move |key| self.schema.get(key)?.as_array());
+        lists.flatten().map(move |schema| self.at(schema))
+    }
+
+    /// This part of the schema, any `$ref` to it followed.
+    pub fn schema(self) -> &'a Value {
+        self.schema
+    }
+
+    /// A keyword of this schema.
+    pub(crate) fn keyword(self, name: &str) -> Option<&'a Value> {
+        self.schema.get(name)
+    }
+
+    /// Another schema under the same definitions, its `$ref` followed.
+    pub fn at(self, schema: &'a Value) -> Self {
+        SchemaNode { schema, ..self }.resolved()
+    }
+
+    /// Follows a `$ref` into the definitions.
+    fn resolved(self) -> Self {
+        let reference = self.schema.get("$ref").and_then(Value::as_str);
+        let found = reference.and_then(|reference| self.root.pointer(reference.trim_start_matches('#')));
+        SchemaNode { schema: found.unwrap_or(self.schema), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema() -> Value {
+        json!({
+            "properties": {
+                "plain": {"type": "integer"},
+                "maybe": {"anyOf": [{"$ref": "#/$defs/Inner"}, {"type": "null"}]},
+                "list": {"type": ["array", "null"], "items": {"$ref": "#/$defs/Inner"}},
+                "choice": {"oneOf": [{"const": "a"}, {"const": "b"}]},
+                "anything": true,
+            },
+            "$defs": {"Inner": {"type": "object", "properties": {"depth": {"enum": [1, 2]}}}},
+        })
+    }
+
+    #[test]
+    fn references_and_alternatives_are_followed() {
+        let schema = schema();
+        let depth = |path: &[&str]| {
+            let path: Vec<_> = path.iter().map(|key| (*key).to_owned()).collect();
+            SchemaNode::root(&schema).descend(&path).and_then(|node| node.keyword("enum").cloned())
+        };
+        assert_eq!(depth(&["maybe", "depth"]), Some(json!([1, 2])));
+        assert_eq!(depth(&["list", "7", "depth"]), Some(json!([1, 2])));
+        assert_eq!(depth(&["maybe", "width"]), None);
+        assert_eq!(depth(&["plain", "depth"]), None);
+    }
+
+    #[test]
+    fn only_lists_and_what_says_nothing_take_a_list() {
+        let schema = schema();
+        let takes = |key: &str| SchemaNode::root(&schema).property(key).unwrap().takes_list();
+        let expected = [("plain", false), ("maybe", false), ("list", true), ("choice", false), ("anything", true)];
+        for (key, expected) in expected {
+            assert_eq!(takes(key), expected, "{key}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The figures of a run, each with the data that it shows.
+
+mod axis;
+mod canvas;
+mod curve;
+mod heat_map;
+mod legend;
+mod lines;
+mod matrix;
+mod palette;
+mod plan;
+
+use alluvium_results::Results;
+
+use crate::error::ReportError;
+
+pub(crate) use curve::{Along, Shown};
+pub(crate) use plan::draw;
+
+/// A figure that stands by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// What its files are called, without the ending: small letters and hyphens.
+    pub name: String,
+    /// What it shows, in a few words.
+    pub title: String,
+    /// What a reader must know to read it.
+    pub caption: String,
+    /// The picture: an SVG document on white.
+    pub svg: String,
+    /// The numbers in the picture: CSV with a heading line, one line for each point or cell.
+    pub csv: String,
+}
+
+/// What became of a figure.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    /// It could be drawn.
+    Drawn(Figure),
+    /// There was nothing to draw.
+    Missing {
+        /// What it would have shown.
+        title: String,
+        /// Why there is nothing.
+        reason: String,
+    },
+}
+
+/// Every figure that there is data for.
+///
+/// - `accuracy-task-aware` and `accuracy-task-agnostic`: average accuracy on the tasks so far along the stream
+/// - `matrix-task-aware` and `matrix-task-agnostic`: the accuracy matrices as heat maps
+/// - `bytes-task-aware`, `bytes-task-agnostic`, `time-task-aware`, `time-task-agnostic`: accuracy against what it
+///   cost so far
+/// - `latent-similarity`: linear CKA of centre and experts along the stream
+pub fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
+    Ok(draw(results)?.into_iter().filter_map(Outcome::into_figure).collect())
+}
+
+impl Outcome {
+    /// The figure, if there is one.
+    pub(crate) fn into_figure(self) -> Option<Figure> {
+        match self {
+            Self::Drawn(figure) => Some(figure),
+            Self::Missing { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

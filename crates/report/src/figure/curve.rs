@@ -1,0 +1,165 @@
+//! Curves: one for each strategy, a point for each device of the stream, each point over seeds.
+
+use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results};
+
+/// What a curve goes along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Along {
+    /// The devices of the stream.
+    Devices,
+    /// The bytes moved so far, up and down.
+    Bytes,
+    /// The time spent so far, by devices and centre.
+    Seconds,
+}
+
+/// What a curve shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The mean accuracy on the tasks so far, each sample judged by the head of its own task.
+    TaskAware,
+    /// The same, each sample judged over all heads.
+    TaskAgnostic,
+    /// The similarity of the centre's and the experts' latents.
+    LatentSimilarity,
+}
+
+/// One strategy along the stream.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Curve {
+    /// The strategy's name.
+    pub(crate) name: String,
+    /// Its place among all rows, which decides its look: the same in every figure.
+    pub(crate) place: usize,
+    /// A point for each device, in their order.
+    pub(crate) points: Vec<Point>,
+}
+
+/// One strategy after one device.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Point {
+    /// Which device, from 1.
+    pub(crate) device: usize,
+    /// How far along the point is; the mean over seeds.
+    pub(crate) x: f64,
+    /// What was measured, over seeds.
+    pub(crate) y: Estimate,
+}
+
+/// A curve for each row that has what is to be shown.
+pub(crate) fn curves(results: &Results, along: Along, shown: Shown) -> Vec<Curve> {
+    let mut curves = Vec::new();
+    for (place, row) in results.rows.iter().enumerate() {
+        let measured: Vec<_> = row.cells.iter().map(|cell| (along.positions(cell), shown.values(cell))).collect();
+        let devices = measured.iter().map(|(positions, values)| positions.len().min(values.len())).max();
+        let points: Vec<_> = (0..devices.unwrap_or(0)).filter_map(|index| point(&measured, index)).collect();
+        if !points.is_empty() {
+            curves.push(Curve { name: row.name.clone(), place, points });
+        }
+    }
+    curves
+}
+
+/// The point after the device at this index, over those seeds that have both numbers.
+fn point(measured: &[(Vec<f64>, Vec<f64>)], index: usize) -> Option<Point> {
+    let (mut along, mut shown) = (Vec::new(), Vec::new());
+    for (positions, values) in measured {
+        if let (Some(position), Some(value)) = (positions.get(index), values.get(index)) {
+            along.push(*position);
+            shown.push(*value);
+        }
+    }
+    let x = Estimate::from_samples(&along)?.mean;
+    Some(Point { device: index + 1, x, y: Estimate::from_samples(&shown)? })
+}
+
+impl Along {
+    /// How far along the cell is after each device; empty where that was not measured.
+    pub(crate) fn positions(self, cell: &Cell) -> Vec<f64> {
+        match self {
+            Self::Devices => (1..=devices(cell)).map(|device| device as f64).collect(),
+            Self::Bytes => cumulative(cell.bytes_up.iter().zip(&cell.bytes_down).map(|(up, down)| (up + down) as f64)),
+            Self::Seconds => {
+                let each = cell.device_seconds.iter().zip(&cell.consolidation_seconds);
+                cumulative(each.map(|(device, consolidation)| device + consolidation))
+            }
+        }
+    }
+}
+
+impl Shown {
+    /// The number after each device; empty where that was not measured.
+    pub(crate) fn values(self, cell: &Cell) -> Vec<f64> {
+        match (self, &cell.accuracy) {
+            (Self::TaskAware, Accuracy::Stream { task_aware, .. }) => so_far(task_aware),
+            (Self::TaskAgnostic, Accuracy::Stream { task_agnostic, .. }) => so_far(task_agnostic),
+            (Self::LatentSimilarity, _) => cell.latent_similarity_over_stream.clone(),
+            // What has no stream has no place along it.
+            (_, Accuracy::Final { .. }) => Vec::new(),
+        }
+    }
+}
+
+/// How many devices the cell's stream has.
+fn devices(cell: &Cell) -> usize {
+    match &cell.accuracy {
+        Accuracy::Stream { task_aware, .. } => task_aware.tasks(),
+        Accuracy::Final { .. } => 0,
+    }
+}
+
+/// The mean accuracy on the tasks so far, after each device.
+fn so_far(matrix: &AccuracyMatrix) -> Vec<f64> {
+    matrix.rows().iter().filter_map(|row| Some(Estimate::from_samples(row)?.mean)).collect()
+}
+
+fn cumulative(each: impl Iterator<Item = f64>) -> Vec<f64> {
+    each.scan(0.0, |sum, value| {
+        *sum += value;
+        Some(*sum)
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    // Worked out by hand in `example.rs`.
+
+    #[test]
+    fn references_have_no_curve() {
+        let curves = curves(&example::results(), Along::Devices, Shown::TaskAware);
+        let names: Vec<_> = curves.iter().map(|curve| curve.name.as_str()).collect();
+        assert_eq!(names, ["naive", "pld"]);
+    }
+
+    #[test]
+    fn accuracy_is_over_the_tasks_so_far_and_over_seeds() {
+        let curves = curves(&example::results(), Along::Devices, Shown::TaskAware);
+        let [first, second] = curves[1].points.as_slice() else { panic!("two devices") };
+        assert_eq!((first.device, first.x, first.y.mean), (1, 1.0, 1.0));
+        assert_eq!((second.device, second.x, second.y.n), (2, 2.0, 3));
+        assert!((second.y.mean - 0.7).abs() < 1e-12);
+        assert!((second.y.half_width().expect("three seeds") - 0.248_414).abs() < 1e-6);
+    }
+
+    #[test]
+    fn bytes_add_up_over_both_directions() {
+        let curves = curves(&example::results(), Along::Bytes, Shown::TaskAgnostic);
+        let x: Vec<_> = curves[0].points.iter().map(|point| point.x).collect();
+        assert_eq!(x, [2000.0, 5000.0]);
+    }
+
+    #[test]
+    fn time_needs_both_its_parts() {
+        let mut results = example::results();
+        results.rows[0].cells[0].device_seconds = vec![1.0, 2.0];
+        assert!(curves(&results, Along::Seconds, Shown::TaskAware).is_empty());
+        results.rows[0].cells[0].consolidation_seconds = vec![0.5, 0.25];
+        let curves = curves(&results, Along::Seconds, Shown::TaskAware);
+        let points: Vec<_> = curves[0].points.iter().map(|point| (point.x, point.y.n)).collect();
+        assert_eq!(points, [(1.5, 1), (3.75, 1)], "over the one seed that has it");
+    }
+}

@@ -1,0 +1,121 @@
+//! The colours, markers and dashes of the figures.
+//!
+//! Okabe and Ito's colours (jfly.uni-koeln.de/color, 2008) can be told apart by the colour-blind. Black is left out
+//! because the axes have it and yellow because it is too faint on white; a grey takes their place. Markers and dashes
+//! say the same again for a print in grey. The page's style sheet gives each of these colours another value on dark
+//! ground, so every figure has to keep to them.
+
+use plotters::element::{Circle, Polygon};
+use plotters::style::{Color, RGBColor};
+
+use super::canvas::{Drawn, Sheet, px};
+
+/// The ground of a figure.
+pub(crate) const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
+
+/// Axes and text.
+pub(crate) const INK: RGBColor = RGBColor(0x1A, 0x1A, 0x1A);
+
+/// Grid lines.
+pub(crate) const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
+
+/// What tells strategies apart first: blue, vermilion, bluish green, reddish purple, sky blue, orange, grey.
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0x00, 0x72, 0xB2),
+    RGBColor(0xD5, 0x5E, 0x00),
+    RGBColor(0x00, 0x9E, 0x73),
+    RGBColor(0xCC, 0x79, 0xA7),
+    RGBColor(0x56, 0xB4, 0xE9),
+    RGBColor(0xE6, 0x9F, 0x00),
+    RGBColor(0x6E, 0x6E, 0x6E),
+];
+
+const MARKERS: [Marker; 5] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Arrow];
+
+const DASHES: [Option<Dash>; 3] = [None, Some(Dash { length: 7, gap: 3 }), Some(Dash { length: 2, gap: 3 })];
+
+/// What a point looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marker {
+    Circle,
+    Square,
+    Triangle,
+    Diamond,
+    /// A triangle that points down.
+    Arrow,
+}
+
+/// A broken line, in the figure's pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dash {
+    pub(crate) length: i32,
+    pub(crate) gap: i32,
+}
+
+/// What all that belongs to one strategy looks like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Look {
+    pub(crate) colour: RGBColor,
+    pub(crate) marker: Marker,
+    pub(crate) dash: Option<Dash>,
+}
+
+impl Look {
+    /// The look of the strategy at this place; no two of the first 105 are alike, since the numbers of colours,
+    /// markers and dashes have no common divisor.
+    pub(crate) fn of(place: usize) -> Self {
+        Self {
+            colour: COLOURS[place % COLOURS.len()],
+            marker: MARKERS[place % MARKERS.len()],
+            dash: DASHES[place % DASHES.len()],
+        }
+    }
+
+    /// Draws the marker around this place of the sheet.
+    pub(crate) fn draw_mark(&self, sheet: &Sheet<'_>, (x, y): (i32, i32)) -> Drawn {
+        let style = self.colour.filled();
+        match self.marker.corners() {
+            None => sheet.draw(&Circle::new((x, y), px::<u32>(3.2), style)),
+            Some(corners) => {
+                let corners: Vec<_> =
+                    corners.iter().map(|(right, down)| (x + px::<i32>(*right), y + px::<i32>(*down))).collect();
+                sheet.draw(&Polygon::new(corners, style))
+            }
+        }
+    }
+}
+
+impl Marker {
+    /// The corners around the point; `None` for what has none.
+    fn corners(self) -> Option<&'static [(f64, f64)]> {
+        match self {
+            Self::Circle => None,
+            Self::Square => Some(&[(-3.0, -3.0), (3.0, -3.0), (3.0, 3.0), (-3.0, 3.0)]),
+            Self::Triangle => Some(&[(0.0, -4.0), (4.0, 3.0), (-4.0, 3.0)]),
+            Self::Diamond => Some(&[(0.0, -4.5), (4.5, 0.0), (0.0, 4.5), (-4.5, 0.0)]),
+            Self::Arrow => Some(&[(0.0, 4.0), (4.0, -3.0), (-4.0, -3.0)]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_strategies_look_different() {
+        for a in 0..105 {
+            assert!((0..a).all(|b| Look::of(a) != Look::of(b)), "{a}");
+        }
+    }
+
+    #[test]
+    fn the_style_sheet_knows_every_colour() {
+        let css = include_str!("../../templates/figure.css");
+        for RGBColor(r, g, b) in COLOURS.into_iter().chain([PAPER, INK, GRID]) {
+            let colour = format!("#{r:02X}{g:02X}{b:02X}");
+            assert!(css.contains(&format!("[fill=\"{colour}\"]")), "{colour}");
+            assert!(css.contains(&format!("[stroke=\"{colour}\"]")) || colour == "#FFFFFF", "{colour}");
+        }
+    }
+}

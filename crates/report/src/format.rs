@@ -1,0 +1,73 @@
+//! The comparison as text, in the formats that papers, issues and programs want.
+
+use alluvium_results::Results;
+
+use crate::baseline;
+use crate::csv::summary_csv;
+use crate::error::ReportError;
+use crate::table::Table;
+
+/// What a comparison can be written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// The comparison table for a paper: `table` environments in the style of `booktabs`.
+    Latex,
+    /// The comparison table for an issue or a README, with a legend.
+    Markdown,
+    /// One line for each row and metric, as [`summary_csv`] gives it.
+    Csv,
+    /// The results as they are, as [`Results::to_json`] gives them.
+    Json,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 4] = [Self::Latex, Self::Markdown, Self::Csv, Self::Json];
+
+    /// The format's name: `latex`, `markdown`, `csv` or `json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Latex => "latex",
+            Self::Markdown => "markdown",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// The comparison in this format; `baseline` replaces the row that the results themselves are compared with, and has to
+/// be the name of a row.
+pub fn render(results: &Results, baseline: Option<&str>, format: Format) -> Result<String, ReportError> {
+    let results = baseline::compare(results, baseline)?;
+    match format {
+        Format::Latex => Ok(Table::new(&results).to_latex()),
+        Format::Markdown => Ok(Table::new(&results).to_markdown()),
+        Format::Csv => summary_csv(&results),
+        Format::Json => Ok(results.to_json()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn every_format_is_the_one_that_it_says() {
+        let results = example::results();
+        let text = |format| render(&results, None, format).expect("valid results");
+        assert_eq!(text(Format::Latex), example::LATEX);
+        assert_eq!(text(Format::Markdown), example::MARKDOWN);
+        assert_eq!(text(Format::Csv), example::SUMMARY);
+        assert_eq!(Results::from_json(&text(Format::Json)).expect("reads back"), results);
+    }
+
+    #[test]
+    fn another_baseline_changes_the_differences() {
+        let results = example::results();
+        // 50 − 70 ± 24.8 and 70 − 70.
+        let text = render(&results, Some("pld"), Format::Markdown).expect("a row");
+        assert!(text.contains("-20.0 ± 24.8"), "{text}");
+        assert!(render(&results, Some("nobody"), Format::Csv).is_err());
+    }
+}

@@ -1,0 +1,258 @@
+//! What the page says of one run.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use alluvium_results::{PictureLabel, Results, RowRole, TaskLabel};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::value::Value;
+use serde::Serialize;
+
+use super::comparison::{self, ComparisonPart};
+use super::templates::{self, Section};
+use crate::error::ReportError;
+use crate::figure::{Figure, Outcome};
+use crate::label::one_line;
+use crate::table::Table;
+
+/// A figure may be shown so much smaller than it was drawn before it scrolls instead: its text has to stay legible.
+const LEAST_SCALE: f64 = 0.75;
+
+/// How many times its size a figure may be shown.
+const MOST_SCALE: f64 = 1.3;
+
+/// A figure wider than this, in pixels, gets a line of the page to itself.
+const WIDE: f64 = 700.0;
+
+/// How many page pixels a picture's pixel becomes.
+const PICTURE_SCALE: u32 = 3;
+
+/// Where in the page a run stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Which run, from 0.
+    pub(crate) index: usize,
+    /// How many runs there are.
+    pub(crate) runs: usize,
+    /// The run's name: its folder.
+    pub(crate) name: &'a str,
+}
+
+/// What the template needs to know.
+#[derive(Debug, Serialize)]
+struct Context {
+    id: String,
+    heading: String,
+    several: bool,
+    first: bool,
+    /// The elements that headings of parts and below are: a level deeper where each run has a heading.
+    part_tag: &'static str,
+    sub_tag: &'static str,
+    facts: Vec<Fact>,
+    parts: Vec<ComparisonPart>,
+    notes: Vec<String>,
+    figures: Vec<ShownFigure>,
+    pictures: Vec<Picture>,
+    machine: Vec<Group>,
+    tasks: Vec<Task>,
+    rows: Vec<Settings>,
+    config: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Fact {
+    name: String,
+    value: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Group {
+    title: &'static str,
+    facts: Vec<Fact>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct ShownFigure {
+    title: String,
+    /// Why it is not there; `None` if it is.
+    missing: Option<String>,
+    name: String,
+    caption: String,
+    wide: bool,
+    least_width: u32,
+    most_width: u32,
+    svg: Value,
+    svg_uri: Value,
+    csv_uri: Value,
+}
+
+#[derive(Debug, Serialize)]
+struct Picture {
+    title: String,
+    file: String,
+    /// The picture itself; `None` if its file was not found.
+    uri: Option<Value>,
+    /// How wide it is shown, in pixels; `None` if the file does not say how wide it is.
+    width: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct Task {
+    name: String,
+    classes: String,
+    train_samples: usize,
+    test_samples: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Settings {
+    name: String,
+    kind: String,
+    settings: String,
+}
+
+/// The run's part of the page.
+pub(crate) fn section(
+    place: Place<'_>,
+    results: &Results,
+    figures: &[Outcome],
+    pictures: &BTreeMap<String, Vec<u8>>,
+) -> Result<Section, ReportError> {
+    let table = Table::new(results);
+    let id = format!("run-{}", place.index + 1);
+    let heading = heading(place, results);
+    let (part_tag, sub_tag) = if place.runs > 1 { ("h3", "h4") } else { ("h2", "h3") };
+    let context = Context {
+        id: id.clone(),
+        heading: heading.clone(),
+        several: place.runs > 1,
+        first: place.index == 0,
+        part_tag,
+        sub_tag,
+        facts: facts(place, results),
+        parts: comparison::parts(&table),
+        notes: comparison::notes(&table),
+        figures: figures.iter().map(|outcome| shown_figure(outcome, place)).collect(),
+        pictures: results.pictures.iter().map(|label| picture(label, pictures)).collect(),
+        machine: machine(results),
+        tasks: results.tasks.iter().map(task).collect(),
+        rows: results
+            .rows
+            .iter()
+            .map(|row| Settings {
+                name: one_line(&row.name),
+                kind: one_line(&row.kind),
+                settings: pretty(&row.settings),
+            })
+            .collect(),
+        config: pretty(&results.config),
+    };
+    Ok(Section { id, heading, html: templates::run(context)? })
+}
+
+/// The comparison's name; beside others also the run's, by which two runs of one comparison are told apart, unless that
+/// has it in front already.
+fn heading(place: Place<'_>, results: &Results) -> String {
+    let (title, run) = (one_line(&results.name), one_line(place.name));
+    match place.runs {
+        1 => title,
+        _ if run.starts_with(&title) => run,
+        _ => format!("{title} ({run})"),
+    }
+}
+
+fn facts(place: Place<'_>, results: &Results) -> Vec<Fact> {
+    let seeds: Vec<String> = results.seeds.iter().map(u64::to_string).collect();
+    let rows = |role| results.rows.iter().filter(|row| row.role == role).count().to_string();
+    let facts = [
+        ("run", one_line(place.name)),
+        ("protocol", one_line(&results.protocol)),
+        ("tasks", results.tasks.len().to_string()),
+        ("strategies", rows(RowRole::Strategy)),
+        ("references", rows(RowRole::Reference)),
+        ("seeds", seeds.join(", ")),
+        ("baseline", results.baseline.as_deref().map_or("none".to_owned(), one_line)),
+    ];
+    facts.into_iter().map(|(name, value)| Fact { name: name.to_owned(), value }).collect()
+}
+
+fn shown_figure(outcome: &Outcome, place: Place<'_>) -> ShownFigure {
+    match outcome {
+        Outcome::Missing { title, reason } => {
+            ShownFigure { title: title.clone(), missing: Some(reason.clone()), ..ShownFigure::default() }
+        }
+        Outcome::Drawn(figure) => {
+            let width = width(figure);
+            ShownFigure {
+                title: figure.title.clone(),
+                missing: None,
+                // The files of several runs end up in one folder of downloads.
+                name: if place.runs > 1 {
+                    format!("run-{}-{}", place.index + 1, figure.name)
+                } else {
+                    figure.name.clone()
+                },
+                caption: figure.caption.clone(),
+                wide: width > WIDE,
+                least_width: (width * LEAST_SCALE) as u32,
+                most_width: (width * MOST_SCALE) as u32,
+                svg: templates::safe(figure.svg.clone()),
+                svg_uri: data_uri("image/svg+xml", figure.svg.as_bytes()),
+                csv_uri: data_uri("text/csv", figure.csv.as_bytes()),
+            }
+        }
+    }
+}
+
+/// How many pixels wide the figure was drawn.
+fn width(figure: &Figure) -> f64 {
+    let width = figure.svg.split_once(" width=\"").and_then(|(_, rest)| rest.split_once('"')?.0.parse().ok());
+    width.unwrap_or(WIDE)
+}
+
+fn picture(label: &PictureLabel, pictures: &BTreeMap<String, Vec<u8>>) -> Picture {
+    let bytes = pictures.get(&label.file);
+    Picture {
+        title: one_line(&label.title),
+        file: one_line(&label.file),
+        uri: bytes.map(|bytes| data_uri("image/png", bytes)),
+        width: bytes.and_then(|bytes| picture_width(bytes)).map(|width| width.saturating_mul(PICTURE_SCALE)),
+    }
+}
+
+/// How many pixels wide the PNG is; `None` if it is none that can be read.
+fn picture_width(png: &[u8]) -> Option<u32> {
+    let reader = image::ImageReader::with_format(Cursor::new(png), image::ImageFormat::Png);
+    Some(reader.into_dimensions().ok()?.0)
+}
+
+/// The bytes within the page. Base64 has no character that HTML would read otherwise.
+fn data_uri(kind: &str, bytes: &[u8]) -> Value {
+    templates::safe(format!("data:{kind};base64,{}", STANDARD.encode(bytes)))
+}
+
+fn machine(results: &Results) -> Vec<Group> {
+    let facts = |facts: &BTreeMap<String, String>| {
+        facts.iter().map(|(name, value)| Fact { name: one_line(name), value: one_line(value) }).collect()
+    };
+    let groups = [
+        Group { title: "Environment", facts: facts(&results.environment) },
+        Group { title: "Versions", facts: facts(&results.versions) },
+    ];
+    groups.into_iter().filter(|group| !group.facts.is_empty()).collect()
+}
+
+fn task(label: &TaskLabel) -> Task {
+    Task {
+        name: one_line(&label.name),
+        classes: one_line(&label.classes.join(", ")),
+        train_samples: label.train_samples,
+        test_samples: label.test_samples,
+    }
+}
+
+/// JSON as people write it.
+fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}")
+}

@@ -1,0 +1,180 @@
+//! What the page says, whatever the results are. `tests/page.rs` looks at it in a browser.
+
+use alluvium_results::{PictureLabel, Row, SampleSheet};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::*;
+use crate::example;
+
+fn run(name: &str) -> Run {
+    Run { name: name.to_owned(), results: example::results(), pictures: BTreeMap::new() }
+}
+
+fn one(run: Run) -> String {
+    page(&[run], None).expect("a page")
+}
+
+/// The contents of every data URI of this kind.
+fn embedded(html: &str, kind: &str) -> Vec<String> {
+    let start = format!("data:{kind};base64,");
+    let uris = html.split(&start).skip(1);
+    uris.map(|rest| {
+        let base64 = rest.split('"').next().expect("an end");
+        String::from_utf8(STANDARD.decode(base64).expect("base64")).expect("text")
+    })
+    .collect()
+}
+
+#[test]
+fn numbers_carry_interval_star_and_p_value() {
+    // Worked out by hand in `example.rs`.
+    let html = one(run("r"));
+    let cell = "<span class=\"best\">70.0</span><span class=\"half\"> ± 24.8</span></td>";
+    assert!(html.contains(cell), "{html}");
+    let cell = "title=\"p = 0.074, paired t-test over 3 seeds\">+20.0<span class=\"half\"> ± 24.8</span>\
+        <span class=\"star\"></span></td>";
+    assert!(html.contains(cell), "{html}");
+    let cell = "title=\"p &lt; 0.001, paired t-test over 3 seeds\">+25.0<span class=\"half\"> ± 0.0</span>\
+        <span class=\"star\">*</span></td>";
+    assert!(html.contains(cell), "{html}");
+}
+
+#[test]
+fn every_figure_is_there_with_its_files() {
+    let html = one(run("r"));
+    let figures = figure::figures(&example::results()).expect("draws");
+    for figure in &figures {
+        assert!(html.contains(&figure.svg), "{}", figure.name);
+        assert!(html.contains(&format!("download=\"{}.csv\"", figure.name)), "{}", figure.name);
+    }
+    let svg: Vec<String> = figures.iter().map(|figure| figure.svg.clone()).collect();
+    assert_eq!(embedded(&html, "image/svg+xml"), svg);
+    let csv: Vec<String> = figures.into_iter().map(|figure| figure.csv).collect();
+    assert_eq!(embedded(&html, "text/csv"), csv);
+    assert!(html.contains("No row measured the latent similarity"), "{html}");
+}
+
+#[test]
+fn the_page_names_configuration_environment_and_tasks() {
+    let html = one(run("r"));
+    for text in ["&quot;protocol&quot;: &quot;dcl&quot;", "0.22.1", "flex", "2-3", "current task"] {
+        assert!(html.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn what_users_named_is_text() {
+    let script = "<script>alert('&')</script>";
+    let mut run = run(script);
+    let results = &mut run.results;
+    results.name = script.into();
+    results.protocol = script.into();
+    results.config = serde_json::json!({ script: script });
+    results.versions.insert(script.into(), script.into());
+    results.environment.insert(script.into(), script.into());
+    results.tasks[0].name = script.into();
+    results.tasks[0].classes[0] = script.into();
+    results.rows[1].name = script.into();
+    results.rows[1].kind = script.into();
+    results.rows[1].data_access = script.into();
+    results.rows[1].settings = serde_json::json!(script);
+    results.baseline = Some(script.into());
+    results.pictures = vec![PictureLabel { file: script.into(), title: format!("\" {script}") }];
+    let html = page(&[run.clone(), run], None).expect("a page");
+    assert_eq!(html.matches("<script").count(), 1, "the page's own");
+    for svg in embedded(&html, "image/svg+xml") {
+        assert!(!svg.contains("<script"), "{svg}");
+    }
+}
+
+#[test]
+fn the_same_runs_give_the_same_bytes() {
+    assert_eq!(one(run("r")), one(run("r")));
+}
+
+#[test]
+fn another_baseline_changes_the_differences_and_an_unknown_one_is_refused() {
+    // 50 − 90: naive less joint.
+    let html = page(&[run("r")], Some("joint")).expect("a page");
+    assert!(html.contains("-40.0"), "{html}");
+    assert!(html.contains("<dt>baseline</dt><dd>joint</dd>"), "{html}");
+    let message = page(&[run("r")], Some("nobody")).expect_err("unknown").to_string();
+    assert!(message.contains("`naive`, `pld`"), "{message}");
+}
+
+#[test]
+fn a_run_without_the_baseline_keeps_its_own() {
+    let mut other = run("other");
+    other.results.rows.remove(1);
+    let html = page(&[run("r"), other], Some("pld")).expect("a page");
+    assert!(html.contains("<dt>baseline</dt><dd>pld</dd>"), "{html}");
+    assert!(html.contains("<dt>baseline</dt><dd>naive</dd>"), "{html}");
+}
+
+#[test]
+fn several_runs_have_contents_and_anchors_of_their_own() {
+    let html = page(&[run("first"), run("second")], None).expect("a page");
+    assert!(html.contains("<a href=\"#run-2\">two glyphs (second)</a>"), "{html}");
+    let ids: Vec<&str> = html.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let unique: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(ids.len(), unique.len(), "{ids:?}");
+}
+
+#[test]
+fn a_run_that_is_called_after_its_comparison_is_named_once() {
+    let html = page(&[run("two glyphs (a/b)"), run("two glyphs")], None).expect("a page");
+    assert!(html.contains("<a href=\"#run-1\">two glyphs (a&#x2f;b)</a>"), "{html}");
+    assert!(html.contains("<a href=\"#run-2\">two glyphs</a>"), "{html}");
+}
+
+#[test]
+fn a_picture_is_shown_and_a_missing_one_is_said_to_be() {
+    let mut run = run("r");
+    let label = |file: &str| PictureLabel { file: file.into(), title: format!("title of {file}") };
+    run.results.pictures = vec![label("a.png"), label("b.png")];
+    let sheet =
+        SampleSheet { title: "a".into(), channels: 1, height: 2, width: 5, samples: vec![vec![0; 10], vec![9; 10]] };
+    run.pictures.insert("a.png".into(), crate::contact_sheet(&sheet).expect("makes"));
+    let html = one(run);
+    // Two samples of 5 and a gap of 1, three times as wide.
+    assert!(html.contains("alt=\"title of a.png\" width=\"33\">"), "{html}");
+    assert!(html.contains("The file b.png was not found"), "{html}");
+}
+
+#[test]
+fn odd_results_make_a_page() {
+    let mut one_seed = run("one seed");
+    one_seed.results.seeds.truncate(1);
+    one_seed.results.rows.iter_mut().for_each(|row| row.cells.truncate(1));
+
+    let mut empty_rows = run("empty rows");
+    empty_rows.results.rows.iter_mut().for_each(|row| row.cells.clear());
+
+    let mut no_rows = run("no rows");
+    no_rows.results.rows.clear();
+    no_rows.results.baseline = None;
+    no_rows.results.tasks.clear();
+
+    let mut references = run("references");
+    references.results.rows.drain(..2);
+    references.results.baseline = None;
+
+    let mut unfinished = run("unfinished");
+    unfinished.results.rows[1].cells.pop();
+    unfinished.results.rows.push(Row { name: "later".into(), cells: vec![], ..unfinished.results.rows[1].clone() });
+
+    let html = page(&[one_seed, empty_rows, no_rows, references, unfinished], None).expect("a page");
+    for text in ["One seed, so no intervals", "No row has a result yet", "pld (2 of 3 seeds)", "later (0 of 3 seeds)"] {
+        assert!(html.contains(text), "{text}");
+    }
+    assert!(page(&[], None).is_ok());
+}
+
+#[test]
+fn contradictions_are_refused_with_the_run_that_has_them() {
+    let mut run = run("broken");
+    run.results.baseline = Some("nobody".into());
+    let message = page(&[run], None).expect_err("invalid").to_string();
+    assert!(message.contains("`broken`") && message.contains("`nobody`"), "{message}");
+}

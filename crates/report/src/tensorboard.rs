@@ -1,0 +1,164 @@
+//! TensorBoard's event files: what a row measured along the stream, one file for each seed.
+//!
+//! The format is that of `tensorboard/compat/proto/event.proto` and of TFRecord files: each event is a protocol
+//! buffer between its length and checksums.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use alluvium_results::{Accuracy, Cell, Estimate, Results};
+use prost::Message;
+
+use crate::figure::{Along, Shown};
+use crate::label::{file_stems, one_line};
+
+/// The name of an event file; TensorBoard looks for `tfevents` in it. In a name that it writes itself the number is the
+/// time and the end is the host.
+const FILE: &str = "events.out.tfevents.0.alluvium";
+
+/// The first event of every file says which version of the format follows.
+const VERSION: &str = "brain.Event:2";
+
+/// `tensorflow.Event`, as far as it is used here.
+#[derive(Clone, PartialEq, Message)]
+struct Event {
+    /// Seconds since 1970, as TensorBoard sees it.
+    #[prost(double, tag = "1")]
+    wall_time: f64,
+    #[prost(int64, tag = "2")]
+    step: i64,
+    #[prost(string, optional, tag = "3")]
+    file_version: Option<String>,
+    #[prost(message, optional, tag = "5")]
+    summary: Option<Summary>,
+}
+
+/// `tensorflow.Summary`.
+#[derive(Clone, PartialEq, Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Value>,
+}
+
+/// `tensorflow.Summary.Value` of a scalar.
+#[derive(Clone, PartialEq, Message)]
+struct Value {
+    #[prost(string, tag = "1")]
+    tag: String,
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
+}
+
+/// The event files of these results, each with its path below the folder of all: `ROW/seed-S/events.out.…`, which
+/// TensorBoard shows as the run `ROW/seed-S`. A cell without any number has none.
+pub(crate) fn event_files(results: &Results) -> Vec<(PathBuf, Vec<u8>)> {
+    let tasks = task_tags(results);
+    let mut files = Vec::new();
+    let stems = file_stems(results.rows.iter().map(|row| row.name.as_str()));
+    for (row, stem) in results.rows.iter().zip(stems) {
+        for cell in &row.cells {
+            let events = events(cell, &tasks);
+            if !events.is_empty() {
+                let path = PathBuf::from(&stem).join(format!("seed-{}", cell.seed)).join(FILE);
+                files.push((path, event_file(&events)));
+            }
+        }
+    }
+    files
+}
+
+/// The names of the tasks, no two alike: two series of one tag would be drawn as one.
+fn task_tags(results: &Results) -> Vec<String> {
+    let names: Vec<String> = results.tasks.iter().map(|task| one_line(&task.name)).collect();
+    let is_repeated = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
+    let tag = |(index, name): (usize, &String)| match is_repeated(name) {
+        true => format!("{name} ({})", index + 1),
+        false => name.clone(),
+    };
+    names.iter().enumerate().map(tag).collect()
+}
+
+/// What the cell measured after each device, by the device's number from 1.
+fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
+    let mut events: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
+    let mut put = |device: usize, tag: String, value: f64| {
+        // TensorBoard's scalars are single precision.
+        let value = Value { tag, simple_value: Some(value as f32) };
+        events.entry(device as i64).or_default().push(value);
+    };
+    let mut put_all = |tag: &str, values: &[f64]| {
+        for (index, value) in values.iter().enumerate() {
+            put(index + 1, tag.to_owned(), *value);
+        }
+    };
+
+    put_all("accuracy/task_aware", &Shown::TaskAware.values(cell));
+    put_all("accuracy/task_agnostic", &Shown::TaskAgnostic.values(cell));
+    put_all("expert_accuracy", &cell.expert_accuracy);
+    put_all("latent_similarity", &Shown::LatentSimilarity.values(cell));
+    put_all("bytes", &Along::Bytes.positions(cell));
+    put_all("seconds", &Along::Seconds.positions(cell));
+
+    let tag = |index: usize| match tasks.get(index) {
+        Some(name) => format!("task_aware/{name}"),
+        None => format!("task_aware/{}", index + 1),
+    };
+    match &cell.accuracy {
+        Accuracy::Stream { task_aware, .. } => {
+            for (device, row) in task_aware.rows().iter().enumerate() {
+                for (index, accuracy) in row.iter().enumerate() {
+                    put(device + 1, tag(index), *accuracy);
+                }
+            }
+        }
+        // What has no stream was measured once, when all tasks were there.
+        Accuracy::Final { task_aware, task_agnostic } => {
+            let last = task_aware.len();
+            for (kind, accuracies) in [("aware", Some(task_aware)), ("agnostic", task_agnostic.as_ref())] {
+                if let Some(estimate) = accuracies.and_then(|accuracies| Estimate::from_samples(accuracies)) {
+                    put(last, format!("accuracy/task_{kind}"), estimate.mean);
+                }
+            }
+            for (index, accuracy) in task_aware.iter().enumerate() {
+                put(last, tag(index), *accuracy);
+            }
+        }
+    }
+    events
+}
+
+/// The bytes of an event file with these events.
+fn event_file(events: &BTreeMap<i64, Vec<Value>>) -> Vec<u8> {
+    let version = Event { file_version: Some(VERSION.to_owned()), ..Event::default() };
+    let steps = events.iter().map(|(&step, values)| Event {
+        // The same results are to give the same bytes, so the time is no time of day: the device's number, in seconds,
+        // which keeps TensorBoard's "relative" and "wall" views in the right order.
+        wall_time: step as f64,
+        step,
+        file_version: None,
+        summary: Some(Summary { value: values.clone() }),
+    });
+
+    let mut bytes = Vec::new();
+    for event in [version].into_iter().chain(steps) {
+        push_record(&mut bytes, &event.encode_to_vec());
+    }
+    bytes
+}
+
+/// A record of a TFRecord file: the length, its checksum, the data, its checksum; all little-endian.
+fn push_record(bytes: &mut Vec<u8>, data: &[u8]) {
+    let length = (data.len() as u64).to_le_bytes();
+    bytes.extend(length);
+    bytes.extend(masked_crc(&length).to_le_bytes());
+    bytes.extend(data);
+    bytes.extend(masked_crc(data).to_le_bytes());
+}
+
+/// CRC-32C, turned and shifted as TFRecord has it: the checksum of data that holds checksums is weak otherwise.
+fn masked_crc(data: &[u8]) -> u32 {
+    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+#[cfg(test)]
+mod tests;

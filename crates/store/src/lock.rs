@@ -1,0 +1,127 @@
+//! A lock on a folder: one process at a time, and gone with its process.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// A lock that is held until it is dropped or its process ends, however it ends.
+///
+/// It is the operating system's lock on an open file, so a lock that a killed process left is no lock: the file alone
+/// means nothing. The file names the process, for messages.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    left_by: Option<u32>,
+}
+
+/// Why a lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process holds it.
+    #[error("{}: {} works there; accepted: wait until it is done, or another folder", path.display(), process(*holder))]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+        /// The process that holds it, where the file says so.
+        holder: Option<u32>,
+    },
+    /// The operating system does not let us.
+    #[error("{}: cannot be locked ({source})", path.display())]
+    Refused {
+        /// The lock file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+fn process(holder: Option<u32>) -> String {
+    holder.map_or("another process".to_owned(), |holder| format!("process {holder}"))
+}
+
+impl Lock {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] at once when another process has it: this function does not wait.
+    pub fn take(path: &Path) -> Result<Self, LockError> {
+        let refused = |source| LockError::Refused { path: path.to_owned(), source };
+        let mut file = open(path).map_err(refused)?;
+        let before = holder(&mut file);
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held { path: path.to_owned(), holder: before }),
+            Err(TryLockError::Error(source)) => return Err(refused(source)),
+        }
+        // A name that cannot be written (a full disk) costs a message its process number, and nothing else.
+        let _ = name(&mut file, &std::process::id().to_string());
+        Ok(Lock { file, left_by: before })
+    }
+
+    /// The process that had the lock before and ended without giving it back: it was killed.
+    pub fn left_by(&self) -> Option<u32> {
+        self.left_by
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The file stays: whoever removed it could remove one that a third process just locked.
+        let _ = name(&mut self.file, "");
+    }
+}
+
+/// The process that works under this lock now; `None` when nobody does. `Some(None)` when its number is not known.
+pub fn is_locked(path: &Path) -> Option<Option<u32>> {
+    let mut file = OpenOptions::new().read(true).open(path).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(holder(&mut file)),
+        _ => None,
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).ok()?;
+    text.trim().parse().ok()
+}
+
+fn name(file: &mut File, process: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(process.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_refused_and_told_who_holds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let lock = Lock::take(&path).unwrap();
+        assert_eq!(is_locked(&path), Some(Some(std::process::id())));
+        let message = Lock::take(&path).unwrap_err().to_string();
+        assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
+        drop(lock);
+        assert_eq!(is_locked(&path), None);
+        assert_eq!(Lock::take(&path).unwrap().left_by(), None);
+    }
+
+    #[test]
+    fn a_lock_file_without_a_lock_is_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        // What a killed process leaves.
+        std::fs::write(&path, "4000000").unwrap();
+        assert_eq!(is_locked(&path), None);
+        assert_eq!(Lock::take(&path).unwrap().left_by(), Some(4_000_000));
+        std::fs::write(&path, [0xff, 0xfe]).unwrap();
+        assert_eq!(Lock::take(&path).unwrap().left_by(), None);
+    }
+}

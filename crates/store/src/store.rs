@@ -1,0 +1,341 @@
+//! A store: folders by key, found again by key, within a bound.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crate::file::{TEMPORARY, remove_leftovers, sync_folder, writing};
+use crate::folder::{Folder, SUMS};
+use crate::{Damage, StoreError};
+
+/// The file that every entry has and that eviction spares longest: what was measured, and nothing large.
+pub const RECORD: &str = "record.json";
+
+/// Temporary folders of a store that others may share are left alone until they are this old.
+const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// Entries by key, on disk, within a bound.
+///
+/// An entry is a folder of files with a list of their digests; it appears whole, by a rename. Several processes may share
+/// a store: who computes the same entry twice writes the same bytes.
+///
+/// **Eviction.** When the files are larger than the bound together, the entries that were not used for the longest time
+/// lose everything but their [`RECORD`], until a tenth of the bound is free; if records alone are larger than that, whole
+/// entries go, in the same order.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    bound: u64,
+    used: Mutex<u64>,
+    written: AtomicUsize,
+}
+
+/// An entry of a store.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    folder: Folder,
+}
+
+/// How much a store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Entries.
+    pub entries: usize,
+    /// Bytes of all their files.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Opens the store in this folder, which is made if it is not there. `bound` is in bytes. `alone` says that no other
+    /// process can be using it, so that everything unfinished in it is a leftover.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be made or read.
+    pub fn open(root: impl Into<PathBuf>, bound: u64, alone: bool) -> Result<Self, StoreError> {
+        let root = root.into();
+        fs::create_dir_all(&root).map_err(StoreError::write(&root))?;
+        let age = if alone { Duration::ZERO } else { LEFTOVER_AGE };
+        remove_leftovers(&root, age).map_err(StoreError::read(&root))?;
+        let store = Store { root, bound, used: Mutex::new(0), written: AtomicUsize::new(0) };
+        store.set_used(store.usage()?.bytes);
+        Ok(store)
+    }
+
+    /// The entry of that key, if it is there. Being found counts as being used.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`] when the operating system does not let us look.
+    pub fn find(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        let folder = Folder::at(self.root.join(key));
+        let sums = folder.path().join(SUMS);
+        match File::options().append(true).open(&sums) {
+            Ok(file) => {
+                // Without the time of use, eviction is less fair and nothing else.
+                let _ = file.set_modified(SystemTime::now());
+                Ok(Some(Entry { folder }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // A store that others fill may be read-only for us.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Some(Entry { folder })),
+            Err(error) => Err(StoreError::read(&sums)(error)),
+        }
+    }
+
+    /// Keeps an entry: its [`RECORD`] and further files. It replaces the entry of that key.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`]; nothing of the entry is then there.
+    pub fn put(&self, key: &str, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
+        let _writing = writing();
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let unfinished = self.root.join(format!("{TEMPORARY}{}-{number}", std::process::id()));
+        let place = self.root.join(key);
+        let written = Self::write_whole(&unfinished, files).and_then(|()| self.move_to(&unfinished, &place));
+        if written.is_err() {
+            // A disk that is full must not stay full of what is of no use.
+            let _ = fs::remove_dir_all(&unfinished);
+        }
+        written?;
+        let bytes = files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
+        if self.add_used(bytes) > self.bound {
+            self.evict(key)?;
+        }
+        Ok(())
+    }
+
+    fn write_whole(unfinished: &Path, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
+        fs::create_dir(unfinished).map_err(StoreError::write(unfinished))?;
+        let mut sums = crate::sums::Sums::default();
+        for (name, bytes) in files {
+            write_through(&unfinished.join(name), bytes)?;
+            sums.0.insert((*name).to_owned(), crate::sums::digest(bytes));
+        }
+        write_through(&unfinished.join(SUMS), sums.to_text().as_bytes())?;
+        sync_folder(unfinished).map_err(StoreError::write(unfinished))
+    }
+
+    fn move_to(&self, unfinished: &Path, place: &Path) -> Result<(), StoreError> {
+        if place.exists() {
+            let _ = fs::remove_dir_all(place);
+        }
+        match fs::rename(unfinished, place) {
+            // Another process put the same entry there in between.
+            Err(_) if place.join(SUMS).exists() => {
+                let _ = fs::remove_dir_all(unfinished);
+            }
+            moved => moved.map_err(StoreError::write(place))?,
+        }
+        sync_folder(&self.root).map_err(StoreError::write(&self.root))
+    }
+
+    /// Removes an entry: it was damaged.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn discard(&self, key: &str) -> Result<(), StoreError> {
+        let place = self.root.join(key);
+        match fs::remove_dir_all(&place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::write(&place)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How much the store holds.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn usage(&self) -> Result<Usage, StoreError> {
+        let entries = self.entries()?;
+        Ok(Usage { entries: entries.len(), bytes: entries.iter().map(|entry| entry.bytes).sum() })
+    }
+
+    /// Makes room; the entry `newest` stays whole.
+    fn evict(&self, newest: &str) -> Result<(), StoreError> {
+        let goal = self.bound - self.bound / 10;
+        let mut entries = self.entries()?;
+        entries.sort_by_key(|entry| entry.used);
+        let mut bytes = entries.iter().map(|entry| entry.bytes).sum::<u64>();
+        entries.retain(|entry| !entry.path.ends_with(newest));
+        for step in [trim, remove] {
+            for entry in &mut entries {
+                if bytes <= goal {
+                    break;
+                }
+                let left = step(entry).map_err(StoreError::write(&entry.path))?;
+                bytes -= entry.bytes - left;
+                entry.bytes = left;
+            }
+        }
+        self.set_used(self.usage()?.bytes);
+        Ok(())
+    }
+
+    fn entries(&self) -> Result<Vec<Stored>, StoreError> {
+        let mut entries = vec![];
+        for entry in fs::read_dir(&self.root).map_err(StoreError::read(&self.root))? {
+            let path = entry.map_err(StoreError::read(&self.root))?.path();
+            // Another process may be removing it at the same time.
+            let Ok(used) = fs::metadata(path.join(SUMS)).and_then(|data| data.modified()) else { continue };
+            let files = fs::read_dir(&path).into_iter().flatten().flatten();
+            let bytes = files.filter_map(|file| file.metadata().ok()).map(|data| data.len()).sum();
+            entries.push(Stored { path, used, bytes });
+        }
+        Ok(entries)
+    }
+
+    fn set_used(&self, bytes: u64) {
+        *self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = bytes;
+    }
+
+    fn add_used(&self, bytes: u64) -> u64 {
+        let mut used = self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *used += bytes;
+        *used
+    }
+}
+
+impl Entry {
+    /// One of its files, as it was written.
+    ///
+    /// # Errors
+    /// As [`Folder::read`]. A file that was evicted is missing.
+    pub fn read(&self, name: &str) -> Result<Result<Vec<u8>, Damage>, StoreError> {
+        self.folder.read(name)
+    }
+
+    /// Checks every file that is there; those that were evicted are no damage.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`] when the operating system does not let us look.
+    pub fn damage(&self) -> Result<Option<Damage>, StoreError> {
+        let changed = self.folder.damages()?.into_iter().find(|damage| damage.path.exists());
+        if changed.is_some() {
+            return Ok(changed);
+        }
+        // A name in the list that was changed would otherwise pass for a file that was evicted.
+        let path = self.folder.path();
+        for file in fs::read_dir(path).map_err(StoreError::read(path))? {
+            let file = file.map_err(StoreError::read(path))?;
+            let name = file.file_name();
+            let listed = name.to_str().map_or(Ok(false), |name| self.folder.lists(name))?;
+            if !listed && name != SUMS {
+                return Ok(Some(Damage { path: file.path(), reason: "is not listed in SHA256SUMS".to_owned() }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// An entry as eviction sees it.
+struct Stored {
+    path: PathBuf,
+    used: SystemTime,
+    bytes: u64,
+}
+
+/// Removes everything but the record; gives the bytes that are left.
+fn trim(entry: &Stored) -> io::Result<u64> {
+    let mut left = 0;
+    for file in fs::read_dir(&entry.path)? {
+        let file = file?;
+        let name = file.file_name();
+        match name == RECORD || name == SUMS {
+            true => left += file.metadata()?.len(),
+            false => fs::remove_file(file.path())?,
+        }
+    }
+    Ok(left)
+}
+
+/// Removes the entry.
+fn remove(entry: &Stored) -> io::Result<u64> {
+    fs::remove_dir_all(&entry.path)?;
+    Ok(0)
+}
+
+/// Writes a new file through to the disk.
+fn write_through(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let write = || {
+        let mut file = File::create_new(path)?;
+        io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()
+    };
+    write().map_err(StoreError::write(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(bound: u64) -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), bound, true).unwrap();
+        (dir, store)
+    }
+
+    /// Sets the time of use, which is too coarse on some file systems to tell two puts apart.
+    fn used_at(dir: &tempfile::TempDir, key: &str, seconds: u64) {
+        let file = File::options().append(true).open(dir.path().join(key).join(SUMS)).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+    }
+
+    #[test]
+    fn what_was_put_is_found_by_its_key() {
+        let (_dir, store) = store(u64::MAX);
+        assert!(store.find("a").unwrap().is_none());
+        store.put("a", &[(RECORD, b"{}"), ("model", b"weights")]).unwrap();
+        let entry = store.find("a").unwrap().unwrap();
+        assert_eq!(entry.read("model").unwrap().unwrap(), b"weights");
+        store.put("a", &[(RECORD, b"[]")]).unwrap();
+        assert_eq!(store.find("a").unwrap().unwrap().read(RECORD).unwrap().unwrap(), b"[]");
+        store.discard("a").unwrap();
+        assert!(store.find("a").unwrap().is_none());
+    }
+
+    #[test]
+    fn the_longest_unused_entries_lose_their_files_first_and_their_records_last() {
+        // Each entry: 1000 bytes of model, 2 of record, and a list of 64 + 2 + 11 + 1 and 64 + 2 + 5 + 1 = 150 bytes.
+        let (dir, store) = store(3000);
+        let model = [7; 1000];
+        for (time, key) in ["a", "b"].into_iter().enumerate() {
+            store.put(key, &[(RECORD, b"{}"), ("model", &model)]).unwrap();
+            used_at(&dir, key, time as u64);
+        }
+        store.find("a").unwrap(); // Now "b" is the one that was not used for longest.
+        store.put("c", &[(RECORD, b"{}"), ("model", &model)]).unwrap();
+        let read = |key: &str, name: &str| store.find(key).unwrap().unwrap().read(name).unwrap().is_ok();
+        assert!(read("a", "model") && !read("b", "model") && read("c", "model"));
+        assert!(read("b", RECORD), "a record outlives its files");
+        assert_eq!(store.usage().unwrap(), Usage { entries: 3, bytes: 1152 + 152 + 1152 });
+        assert_eq!(store.find("b").unwrap().unwrap().damage().unwrap(), None, "what was evicted is not damaged");
+        fs::write(dir.path().join("a").join("model"), "changed").unwrap();
+        assert!(store.find("a").unwrap().unwrap().damage().unwrap().is_some());
+        fs::write(dir.path().join("a").join("model"), model).unwrap();
+        let sums = dir.path().join("a").join(SUMS);
+        fs::write(&sums, fs::read_to_string(&sums).unwrap().replace("model", "nodel")).unwrap();
+        assert!(store.find("a").unwrap().unwrap().damage().unwrap().is_some());
+    }
+
+    #[test]
+    fn records_alone_are_bounded_too() {
+        let (dir, store) = store(200);
+        for (time, key) in ["a", "b"].into_iter().enumerate() {
+            store.put(key, &[(RECORD, &[b' '; 150])]).unwrap();
+            used_at(&dir, key, time as u64);
+        }
+        assert!(store.find("a").unwrap().is_none() && store.find("b").unwrap().is_some());
+    }
+
+    #[test]
+    fn leftovers_of_a_killed_process_go() {
+        let (dir, store) = store(u64::MAX);
+        store.put("a", &[(RECORD, b"{}")]).unwrap();
+        fs::create_dir(dir.path().join(".tmp-1-1")).unwrap();
+        let store = Store::open(dir.path(), u64::MAX, true).unwrap();
+        assert!(!dir.path().join(".tmp-1-1").exists());
+        assert_eq!(store.usage().unwrap().entries, 1);
+    }
+}

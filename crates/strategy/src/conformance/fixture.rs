@@ -1,0 +1,170 @@
+//! Consolidations that were worked out elsewhere: a fixture names devices and the central model after each of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alluvium_model::{Expert, Manifest, ModelState, Seed, Values, Weights};
+use burn::tensor::Device;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::doubles::{INPUT, TinyConfig, head};
+use crate::{Context, StrategyConfig};
+
+/// How far a weight may be from the fixture's: this, or this share of it where it is larger than 1.
+const TOLERANCE: f64 = 1e-5;
+
+/// What a generator writes; `fixture.py` beside this file is the other side of the format.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fixture {
+    /// The script that wrote it.
+    generator: String,
+    /// The cell's seed.
+    seed: u64,
+    /// The weights of the central model that the first device meets.
+    initial: BTreeMap<String, Tensor>,
+    experts: Vec<Sender>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tensor {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+/// One device's expert: its head's name, and all its weights.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sender {
+    head: String,
+    weights: BTreeMap<String, Tensor>,
+}
+
+/// One set of options, and the central model after each device.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    options: Value,
+    centres: Vec<BTreeMap<String, Tensor>>,
+}
+
+/// Checks a strategy that needs no data against a fixture: the JSON text that a generator wrote from the paper's
+/// equations. Between devices the strategy is built anew and takes up its own state.
+///
+/// # Panics
+/// With a message that names options, device and tensor; that is what makes the test fail.
+pub fn check_fixture(json: &str) {
+    let fixture: Fixture = serde_json::from_str(json).unwrap_or_else(|error| panic!("not a fixture: {error}"));
+    let experts: Vec<_> = fixture.experts.iter().map(expert).collect();
+    assert!(experts.len() >= 3 && !fixture.cases.is_empty(), "{}: too little to compare", fixture.generator);
+    for case in &fixture.cases {
+        let build = || -> Box<dyn StrategyConfig> {
+            serde_json::from_value(case.options.clone()).unwrap_or_else(|error| panic!("{}: {error}", case.options))
+        };
+        assert_eq!(case.centres.len(), experts.len(), "{}: one central model a device", case.options);
+        let mut state = Default::default();
+        let mut central = model(&[], &fixture.initial);
+        for (device, (expert, expected)) in experts.iter().zip(&case.centres).enumerate() {
+            let mut strategy = build().build().expect("the strategy can be built");
+            if device > 0 {
+                strategy.restore(state).expect("its own state can be restored");
+            }
+            let mut context = Context::new(&Device::flex(), Seed::new(fixture.seed), device);
+            central = strategy.consolidate(&central, expert, &mut context).expect("the strategy consolidates");
+            state = strategy.state();
+            let place = format!("{} after device {device}", case.options);
+            assert_close(&central.weights, &weights(expected), &place);
+        }
+    }
+}
+
+fn weights(tensors: &BTreeMap<String, Tensor>) -> Weights {
+    tensors.iter().map(|(name, t)| (name.clone(), Values::new(t.shape.clone(), t.values.clone()))).collect()
+}
+
+fn model(heads: &[&str], tensors: &BTreeMap<String, Tensor>) -> ModelState {
+    let heads = heads.iter().map(|name| head(name)).collect();
+    ModelState { backbone: Arc::new(TinyConfig {}), input: INPUT.into(), heads, weights: weights(tensors) }
+}
+
+fn expert(device: &Sender) -> Expert {
+    let model = model(&[&device.head], &device.weights);
+    let digest = model.digest();
+    let (task_name, parent) = (device.head.clone(), digest.clone());
+    let manifest = Manifest { task: 0, task_name, samples: 10, steps: 5, parent, digest };
+    Expert::new(model, manifest).expect("the manifest was made from the model")
+}
+
+/// Compares weights with what they should be, to within 10⁻⁵, or this share of a number larger than 1. `place` begins the
+/// message.
+///
+/// # Panics
+/// When a tensor is missing, has another shape or holds another number; the message names it.
+pub fn assert_close(found: &Weights, expected: &Weights, place: &str) {
+    let compare = |name: &str, found: &Values, expected: &Values| {
+        for (index, (found, expected)) in found.values.iter().zip(&expected.values).enumerate() {
+            let (found, expected) = (f64::from(*found), f64::from(*expected));
+            let near = (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
+            assert!(near, "{place}: `{name}`[{index}] is {found}, expected {expected}");
+        }
+        found.values.clone()
+    };
+    found.combine_named(expected, compare).unwrap_or_else(|error| panic!("{place}: {error}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DataAccess, Strategy, StrategyError};
+    use serde::Serialize;
+    use serde_json::json;
+
+    /// Gives each expert back.
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Newest {}
+
+    #[typetag::serde(name = "fixture-test")]
+    impl StrategyConfig for Newest {
+        fn data_access(&self) -> DataAccess {
+            DataAccess::None
+        }
+
+        fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+            Ok(Box::new(Newest {}))
+        }
+    }
+
+    impl Strategy for Newest {
+        fn consolidate(
+            &mut self,
+            _previous: &ModelState,
+            expert: &Expert,
+            _context: &mut Context<'_>,
+        ) -> Result<ModelState, StrategyError> {
+            Ok(expert.model.clone())
+        }
+    }
+
+    /// Three devices; the central model after the last one should be `last`.
+    fn fixture(last: f32) -> String {
+        let weights = |value: f32| json!({ "backbone.w": { "shape": [2], "values": [0.5, value] } });
+        let experts = [1.0, 2.0, 3.0].map(|value| json!({ "head": "a", "weights": weights(value) }));
+        let centres = [weights(1.0), weights(2.0), weights(last)];
+        let case = json!({ "options": { "kind": "fixture-test" }, "centres": centres });
+        json!({ "generator": "", "seed": 0, "initial": weights(0.0), "experts": experts, "cases": [case] }).to_string()
+    }
+
+    #[test]
+    fn numbers_within_the_tolerance_pass() {
+        check_fixture(&fixture(3.00002));
+    }
+
+    #[test]
+    #[should_panic(expected = "after device 2: `backbone.w`[1] is 3, expected 3.5")]
+    fn another_number_is_named() {
+        check_fixture(&fixture(3.5));
+    }
+}

@@ -1,0 +1,277 @@
+//! Task vectors: what an expert changed, as a difference of weights, and what strategies that merge them keep.
+//!
+//! A task vector is τ = θ_expert − θ_reference (Ilharco et al., "Editing models with task arithmetic", arXiv 2212.04089),
+//! here over the parameters of the backbone. The paper counts it from the pre-trained model that all fine-tuned models
+//! start from. A device of a stream starts from the previous central model instead, hence [`RelativeTo`].
+//!
+//! *Parameters* are the backbone's tensors without the running statistics of a normalisation. Those are no directions to
+//! add up: a sum, a rescaled or a trimmed difference of variances can be negative. They are averaged over the experts.
+
+use std::collections::BTreeMap;
+
+use alluvium_model::{Expert, ModelState, Weights};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::start::{average_head, mean};
+use crate::{StrategyError, StrategyState, take_head};
+
+/// The weights that a task vector is counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum RelativeTo {
+    /// θ₀, the central model that the first device met: the base model of the papers. A later expert's task vector then
+    /// also holds what the centre had learned before.
+    Initial,
+    /// The previous central model, which the device started from: the task vector is what this device alone changed.
+    Previous,
+}
+
+/// What strategies that merge task vectors keep between devices: θ₀, how many experts came, and how many had each head.
+///
+/// Its state is one copy of the backbone's parameters, however many devices come.
+#[derive(Debug, Clone, Default)]
+pub struct TaskVectors {
+    base: Weights,
+    experts: u32,
+    heads: BTreeMap<String, u32>,
+}
+
+const BASE: &str = "base";
+const EXPERTS: &str = "experts";
+const HEADS: &str = "heads";
+
+impl TaskVectors {
+    /// Takes up one more expert and gives its task vector. The first call takes `previous` as θ₀.
+    ///
+    /// # Errors
+    /// When the expert's weights are not finite or the backbones differ; the message names the tensor.
+    pub fn receive(
+        &mut self,
+        relative_to: RelativeTo,
+        previous: &ModelState,
+        expert: &Expert,
+    ) -> Result<Weights, StrategyError> {
+        expert.model.weights.check_finite()?;
+        let before = parameters(previous);
+        let base = if self.experts == 0 { &before } else { &self.base };
+        let reference = match relative_to {
+            RelativeTo::Initial => base,
+            RelativeTo::Previous => &before,
+        };
+        let vector = difference(&parameters(&expert.model), reference)?;
+        if self.experts == 0 {
+            self.base = before;
+        }
+        self.experts += 1;
+        Ok(vector)
+    }
+
+    /// θ₀: the parameters of the central model that the first device met.
+    pub fn base(&self) -> &Weights {
+        &self.base
+    }
+
+    /// How many experts were received.
+    pub fn experts(&self) -> u32 {
+        self.experts
+    }
+
+    /// The new central model: `previous` with these parameters, and with the expert's head.
+    ///
+    /// The running statistics of a normalisation become their mean over all experts so far, and a head that comes back
+    /// the mean over the experts that had it.
+    ///
+    /// # Errors
+    /// When the models do not fit together; the message names the tensor.
+    pub fn central(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        parameters: Weights,
+    ) -> Result<ModelState, StrategyError> {
+        let before = self.experts.saturating_sub(1) as f32;
+        let average = mean(before / (before + 1.0));
+        let weights =
+            previous.backbone_weights().combine_named(&expert.model.backbone_weights(), |name, old, new| {
+                match parameters.get(name) {
+                    Some(merged) => merged.values.clone(),
+                    None => old.values.iter().zip(&new.values).map(|(old, new)| average(*old, *new)).collect(),
+                }
+            })?;
+        let mut central = previous.with_backbone_weights(weights);
+        let name = &expert.head().name;
+        let had = if central.head(name).is_some() {
+            let had = self.heads.get(name).copied().unwrap_or(1);
+            average_head(&mut central, expert, had as f32 / (had as f32 + 1.0))?;
+            had
+        } else {
+            take_head(&mut central, expert);
+            0
+        };
+        self.heads.insert(name.clone(), had + 1);
+        Ok(central)
+    }
+
+    /// What must be stored. A strategy adds its own values and weights under other names than `base`.
+    pub fn state(&self) -> StrategyState {
+        let mut weights = Weights::new();
+        weights.extend_below(BASE, self.base.clone());
+        let heads = serde_json::to_value(&self.heads).unwrap_or_default();
+        let values = [(EXPERTS.to_owned(), self.experts.into()), (HEADS.to_owned(), heads)].into();
+        StrategyState { values, weights }
+    }
+
+    /// Takes up what [`state`](Self::state) gave.
+    ///
+    /// # Errors
+    /// [`StrategyError::State`], which says what is missing.
+    pub fn restore(state: &StrategyState) -> Result<Self, StrategyError> {
+        let experts = state.values.get(EXPERTS).and_then(|value| value.as_u64()?.try_into().ok());
+        let experts = experts.ok_or_else(|| StrategyError::State(format!("`{EXPERTS}` is not a count")))?;
+        let heads = state.values.get(HEADS).and_then(|value| serde_json::from_value(value.clone()).ok());
+        let heads = heads.ok_or_else(|| StrategyError::State(format!("`{HEADS}` is not a table of counts")))?;
+        let base = state.weights.below(BASE);
+        if experts > 0 && base.is_empty() {
+            return Err(StrategyError::State(format!("the weights `{BASE}` are missing")));
+        }
+        Ok(TaskVectors { base, experts, heads })
+    }
+}
+
+/// Whether a tensor of this name is a running statistic of a normalisation and no parameter: burn's batch normalisation
+/// calls them `running_mean` and `running_var`.
+pub fn is_statistic(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|last| last.starts_with("running_"))
+}
+
+/// A model's parameters: its backbone's tensors without running statistics.
+pub fn parameters(model: &ModelState) -> Weights {
+    let backbone = model.backbone_weights();
+    let kept = backbone.iter().filter(|(name, _)| !is_statistic(name));
+    kept.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect()
+}
+
+/// `weights` − `reference`.
+///
+/// # Errors
+/// When the tensors differ in name or shape; the message names the tensor.
+pub fn difference(weights: &Weights, reference: &Weights) -> Result<Weights, StrategyError> {
+    Ok(weights.combine(reference, |own, other| own - other)?)
+}
+
+/// `weights` + `scaling` · `vector`.
+///
+/// # Errors
+/// When the tensors differ in name or shape; the message names the tensor.
+pub fn add_scaled(weights: &Weights, scaling: f64, vector: &Weights) -> Result<Weights, StrategyError> {
+    Ok(weights.combine(vector, |own, change| (f64::from(own) + scaling * f64::from(change)) as f32)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_model::{HeadSpec, Manifest, Values};
+
+    use super::*;
+
+    /// A model of one weight, one running variance and one head of one weight.
+    fn model(weight: f32, variance: f32, head: Option<f32>) -> ModelState {
+        let one = |value| Values::new(vec![1], vec![value]);
+        let mut model = empty();
+        model.weights.insert("backbone.norm.gamma", one(weight));
+        model.weights.insert("backbone.norm.running_var", one(variance));
+        if let Some(value) = head {
+            let weights = [("weight".to_owned(), one(value))].into_iter().collect();
+            model.set_head(HeadSpec { name: "a".to_owned(), classes: vec![0] }, weights);
+        }
+        model
+    }
+
+    fn empty() -> ModelState {
+        #[derive(Debug, Serialize, Deserialize)]
+        struct Nothing;
+
+        #[typetag::serde(name = "task-vector-test")]
+        impl alluvium_model::BackboneConfig for Nothing {
+            fn build(
+                &self,
+                _input: alluvium_model::InputShape,
+                _compute: &burn::tensor::Device,
+            ) -> Result<alluvium_model::BoxedBackbone, alluvium_model::ModelError> {
+                unreachable!("only its weights are looked at")
+            }
+        }
+        ModelState {
+            backbone: std::sync::Arc::new(Nothing),
+            input: [1, 1, 1].into(),
+            heads: vec![],
+            weights: Weights::new(),
+        }
+    }
+
+    fn expert(weight: f32, variance: f32, head: f32) -> Expert {
+        let model = model(weight, variance, Some(head));
+        let digest = model.digest();
+        let manifest =
+            Manifest { task: 0, task_name: "a".to_owned(), samples: 1, steps: 1, parent: digest.clone(), digest };
+        Expert::new(model, manifest).unwrap()
+    }
+
+    fn gamma(weights: &Weights) -> f32 {
+        weights.get("norm.gamma").unwrap().values[0]
+    }
+
+    #[test]
+    fn task_vectors_are_counted_from_the_initial_or_the_previous_model() {
+        for (relative_to, expected) in [(RelativeTo::Initial, 4.0), (RelativeTo::Previous, 1.0)] {
+            let mut vectors = TaskVectors::default();
+            let first = vectors.receive(relative_to, &model(1.0, 1.0, None), &expert(3.0, 1.0, 0.0)).unwrap();
+            assert_eq!((gamma(&first), first.len()), (2.0, 1), "3 − 1, and no statistic");
+            let second = vectors.receive(relative_to, &model(4.0, 1.0, None), &expert(5.0, 1.0, 0.0)).unwrap();
+            assert_eq!(gamma(&second), expected, "5 − 1 or 5 − 4");
+            assert_eq!((gamma(vectors.base()), vectors.experts()), (1.0, 2));
+        }
+    }
+
+    #[test]
+    fn statistics_and_a_returning_head_are_averaged_over_the_experts() {
+        let mut vectors = TaskVectors::default();
+        let mut central = model(0.0, 1.0, None);
+        for expert in [expert(0.0, 2.0, 1.0), expert(0.0, 4.0, 2.0), expert(0.0, 9.0, 6.0)] {
+            vectors.receive(RelativeTo::Initial, &central, &expert).unwrap();
+            vectors = TaskVectors::restore(&vectors.state()).unwrap();
+            let merged = add_scaled(vectors.base(), 1.0, &parameters(&model(7.0, 0.0, None))).unwrap();
+            central = vectors.central(&central, &expert, merged).unwrap();
+        }
+        // Variances (2 + 4 + 9) / 3 = 5, not counting the initial 1; the head (1 + 2 + 6) / 3 = 3; the weight 0 + 1·7.
+        let value = |name: &str| central.weights.get(name).unwrap().values[0];
+        assert!((value("backbone.norm.running_var") - 5.0).abs() < 1e-5);
+        assert!((value("heads.a.weight") - 3.0).abs() < 1e-5);
+        assert_eq!(value("backbone.norm.gamma"), 7.0);
+        assert_eq!(central.heads.len(), 1);
+    }
+
+    #[test]
+    fn a_state_that_lacks_something_is_refused() {
+        let mut vectors = TaskVectors::default();
+        vectors.receive(RelativeTo::Initial, &model(1.0, 1.0, None), &expert(3.0, 1.0, 0.0)).unwrap();
+        for lost in [EXPERTS, HEADS, BASE] {
+            let mut state = vectors.state();
+            state.values.remove(lost);
+            if lost == BASE {
+                state.weights = Weights::new();
+            }
+            let error = TaskVectors::restore(&state).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{lost}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn weights_that_are_not_finite_are_refused() {
+        let error = TaskVectors::default()
+            .receive(RelativeTo::Initial, &model(1.0, 1.0, None), &expert(f32::NAN, 1.0, 0.0))
+            .unwrap_err();
+        assert!(error.to_string().contains("norm.gamma"), "{error}");
+    }
+}
