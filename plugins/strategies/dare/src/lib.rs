@@ -1,0 +1,172 @@
+//! The `dare` strategy: drops most of what an expert changed, rescales the rest, and merges that.
+
+use alluvium_model::{Seed, Values, Weights};
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{
+    Context, DataAccess, Expert, ModelState, RelativeTo, Strategy, StrategyConfig, StrategyError, StrategyState,
+    TaskVectors, add_scaled, difference, parameters,
+};
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How the task vectors are merged after values were dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Merge {
+    /// Their mean: θ = θ₀ + λ/t · Σ τ̂.
+    Average,
+    /// Their sum, as in task arithmetic: θ = θ₀ + λ · Σ τ̂.
+    Sum,
+}
+
+/// DARE: drops a part of each expert's change at random and rescales the rest before merging; each task keeps its head.
+///
+/// So the changes of several experts meet less often. Of the task vector τ = θ_expert − θ₀, each value is dropped with
+/// the probability p: m ~ Bernoulli(p), and τ̂ = (1 − m) ⊙ τ / (1 − p), whose expectation is τ. Then θ = θ₀ + λ/t · Σ_i
+/// τ̂_i over the t devices so far (`average`) or θ₀ + λ · Σ_i τ̂_i (`sum`). θ₀ is the central model that the first
+/// device met. At p = 0 and otherwise default options the backbone is that of `weight-averaging`.
+///
+/// Between devices it keeps θ₀ (one copy of the backbone) and counts of experts: mean and sum follow from the previous
+/// central model. The draws come from the consolidation's seed, one generator a tensor. Running statistics of a
+/// normalisation are averaged over the experts, and so is a head that comes back over those that had it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DareConfig {
+    /// p, the probability that a value of a task vector is dropped; 0: none is. The paper drops 90 % and more of language
+    /// models' changes, which are tiny. Dropping adds noise of p/(1 − p) times a change's square; at the default of a half
+    /// it is as large as the change itself.
+    #[schemars(range(min = 0.0, max = 0.999))]
+    pub drop_rate: f64,
+    /// How the task vectors are merged after values were dropped.
+    pub merge: Merge,
+    /// λ, the weight of the merged task vectors.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub scaling: f64,
+    /// What a task vector is counted from. `initial`, the default, is the paper's, and suits the mean. A sum over many
+    /// devices wants `previous`, so that each device's change counts once.
+    pub relative_to: RelativeTo,
+}
+
+impl Default for DareConfig {
+    fn default() -> Self {
+        DareConfig { drop_rate: 0.5, merge: Merge::Average, scaling: 1.0, relative_to: RelativeTo::Initial }
+    }
+}
+
+describe!(
+    Family::Strategy,
+    "dare",
+    DareConfig,
+    paper: "Yu et al., \"Language models are super Mario: absorbing abilities from homologous models as a free lunch\", \
+            ICML 2024, arXiv 2311.03099; here sequential"
+);
+
+#[typetag::serde(name = "dare")]
+impl StrategyConfig for DareConfig {
+    fn data_access(&self) -> DataAccess {
+        DataAccess::None
+    }
+
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        Ok(Box::new(Dare { config: self.clone(), vectors: TaskVectors::default() }))
+    }
+}
+
+#[derive(Debug)]
+struct Dare {
+    config: DareConfig,
+    vectors: TaskVectors,
+}
+
+impl Strategy for Dare {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let vector = self.vectors.receive(self.config.relative_to, previous, expert)?;
+        let vector = drop_values(&vector, self.config.drop_rate, context.seed().of("drop"));
+        let count = f64::from(self.vectors.experts());
+        // The earlier vectors' mean or sum is what the previous central model is away from θ₀.
+        let (keep, weight) = match self.config.merge {
+            Merge::Average => ((count - 1.0) / count, self.config.scaling / count),
+            Merge::Sum => (1.0, self.config.scaling),
+        };
+        let earlier = difference(&parameters(previous), self.vectors.base())?;
+        let merged = add_scaled(&add_scaled(self.vectors.base(), keep, &earlier)?, weight, &vector)?;
+        self.vectors.central(previous, expert, merged)
+    }
+
+    fn state(&self) -> StrategyState {
+        self.vectors.state()
+    }
+
+    fn restore(&mut self, state: StrategyState) -> Result<(), StrategyError> {
+        self.vectors = TaskVectors::restore(&state)?;
+        Ok(())
+    }
+}
+
+/// Drops each value with the probability `rate` and divides the others by 1 − `rate`. Each tensor has a generator of its
+/// own, from which its values draw in their order.
+fn drop_values(vector: &Weights, rate: f64, seed: Seed) -> Weights {
+    let dropped = vector.iter().map(|(name, tensor)| {
+        let mut random = seed.of(name).random();
+        let draw = |value: &f32| match random.random_bool(rate) {
+            true => 0.0,
+            false => (f64::from(*value) / (1.0 - rate)) as f32,
+        };
+        (name.to_owned(), Values::new(tensor.shape.clone(), tensor.values.iter().map(draw).collect()))
+    });
+    dropped.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alluvium_strategy::conformance;
+
+    #[test]
+    fn conforms() {
+        conformance::check("dare");
+        let summed = DareConfig { merge: Merge::Sum, relative_to: RelativeTo::Previous, ..Default::default() };
+        conformance::check_config(&summed);
+    }
+
+    /// The numbers are those of tests/fixtures/generate.py, written from the paper's equations, with SHA-256 and ChaCha8
+    /// of its own for the draws.
+    #[test]
+    fn the_central_models_are_those_of_the_paper_s_equations() {
+        conformance::check_fixture(include_str!("../tests/fixtures/devices.json"));
+    }
+
+    #[test]
+    fn as_many_values_are_dropped_as_the_rate_says_and_the_mean_stays() {
+        let ones: Weights = [("a".to_owned(), Values::new(vec![100, 100], vec![1.0; 10_000]))].into_iter().collect();
+        let dropped = drop_values(&ones, 0.75, Seed::new(3));
+        let values = &dropped.get("a").unwrap().values;
+        assert!(values.iter().all(|value| *value == 0.0 || *value == 4.0), "1 / (1 − 0.75) = 4");
+        // 2500 of 10 000 stay; the standard deviation is √(10 000 · 0.75 · 0.25) = 43, and 200 are more than four of them.
+        let kept = values.iter().filter(|value| **value > 0.0).count();
+        assert!(kept.abs_diff(2500) < 200, "{kept}");
+        assert_ne!(dropped, drop_values(&ones, 0.75, Seed::new(4)));
+        assert_eq!(drop_values(&ones, 0.0, Seed::new(3)), ones);
+    }
+
+    #[test]
+    fn without_dropping_the_experts_are_averaged() {
+        let mut strategy = DareConfig { drop_rate: 0.0, ..Default::default() }.build().unwrap();
+        let experts = [conformance::expert("a", 1), conformance::expert("b", 2), conformance::expert("c", 3)];
+        let mut central = conformance::central(&[], 9);
+        for expert in &experts {
+            central = strategy.consolidate(&central, expert, &mut conformance::context()).unwrap();
+        }
+        let [a, b, c] = experts.each_ref().map(|expert| expert.model.backbone_weights());
+        let sum = a.combine(&b, |a, b| a + b).and_then(|sum| sum.combine(&c, |a, b| a + b)).unwrap();
+        let mean = sum.combine(&sum, |sum, _| sum / 3.0).unwrap();
+        conformance::assert_close(&central.backbone_weights(), &mean, "the mean");
+    }
+}

@@ -1,0 +1,124 @@
+//! The `magmax` strategy: of all experts, each weight takes the largest change.
+
+use alluvium_model::Weights;
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{
+    Context, DataAccess, Expert, ModelState, RelativeTo, Strategy, StrategyConfig, StrategyError, StrategyState,
+    TaskVectors, add_scaled,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// MagMax: each weight takes the change of largest magnitude that any expert made to it; each task keeps its head.
+///
+/// θ = θ₀ + λ·τ, where τ^p = τ_k^p with k = argmax_i |τ_i^p| for each weight p, over the task vectors τ_i = θ_expert − θ₀
+/// of all devices so far; between equals, the later one. θ₀ is the central model that the first device met. In the paper
+/// each expert is fine-tuned from the one before; here it starts from the previous central model.
+///
+/// The largest change so far is all that later devices need: between devices it keeps that and θ₀, two copies of the
+/// backbone, however many devices come. Running statistics of a normalisation are averaged over the experts, and so is a
+/// head that comes back over those that had it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MagMaxConfig {
+    /// λ, the weight of the merged task vector. The default is that of the authors' code.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub scaling: f64,
+    /// What a task vector is counted from. `initial`, the default, is the paper's. With `previous`, only what a device
+    /// changed itself competes with what others changed.
+    pub relative_to: RelativeTo,
+}
+
+impl Default for MagMaxConfig {
+    fn default() -> Self {
+        MagMaxConfig { scaling: 0.5, relative_to: RelativeTo::Initial }
+    }
+}
+
+describe!(
+    Family::Strategy,
+    "magmax",
+    MagMaxConfig,
+    paper: "Marczak et al., \"MagMax: leveraging model merging for seamless continual learning\", ECCV 2024, \
+            arXiv 2407.06322"
+);
+
+#[typetag::serde(name = "magmax")]
+impl StrategyConfig for MagMaxConfig {
+    fn data_access(&self) -> DataAccess {
+        DataAccess::None
+    }
+
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        Ok(Box::new(MagMax { config: self.clone(), vectors: TaskVectors::default(), strongest: Weights::new() }))
+    }
+}
+
+#[derive(Debug)]
+struct MagMax {
+    config: MagMaxConfig,
+    vectors: TaskVectors,
+    /// The change of largest magnitude so far; no tensors before the first expert.
+    strongest: Weights,
+}
+
+const STRONGEST: &str = "strongest";
+
+impl Strategy for MagMax {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        _context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let vector = self.vectors.receive(self.config.relative_to, previous, expert)?;
+        self.strongest = if self.vectors.experts() == 1 {
+            vector
+        } else {
+            self.strongest.combine(&vector, |old, new| if new.abs() >= old.abs() { new } else { old })?
+        };
+        let merged = add_scaled(self.vectors.base(), self.config.scaling, &self.strongest)?;
+        self.vectors.central(previous, expert, merged)
+    }
+
+    fn state(&self) -> StrategyState {
+        let mut state = self.vectors.state();
+        state.weights.extend_below(STRONGEST, self.strongest.clone());
+        state
+    }
+
+    fn restore(&mut self, state: StrategyState) -> Result<(), StrategyError> {
+        self.vectors = TaskVectors::restore(&state)?;
+        self.strongest = state.weights.below(STRONGEST);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alluvium_strategy::conformance;
+
+    #[test]
+    fn conforms() {
+        conformance::check("magmax");
+        conformance::check_config(&MagMaxConfig { relative_to: RelativeTo::Previous, ..Default::default() });
+    }
+
+    /// The numbers are those of tests/fixtures/generate.py, written from the paper's equations.
+    #[test]
+    fn the_central_models_are_those_of_the_paper_s_equations() {
+        conformance::check_fixture(include_str!("../tests/fixtures/devices.json"));
+    }
+
+    #[test]
+    fn a_weaker_change_leaves_the_stronger_one() {
+        let mut strategy = MagMaxConfig { scaling: 1.0, ..Default::default() }.build().unwrap();
+        let (initial, strong) = (conformance::central(&[], 1), conformance::expert("a", 2));
+        let first = strategy.consolidate(&initial, &strong, &mut conformance::context()).unwrap();
+        // An expert that changed nothing since the initial weights changes nothing in the centre's backbone.
+        let second = strategy.consolidate(&first, &conformance::expert("b", 1), &mut conformance::context()).unwrap();
+        assert_eq!(second.backbone_weights(), first.backbone_weights());
+        assert_eq!(second.heads.len(), 2);
+    }
+}

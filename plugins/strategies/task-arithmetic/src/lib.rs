@@ -1,0 +1,111 @@
+//! The `task-arithmetic` strategy: what the experts changed, added up.
+
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{
+    Context, DataAccess, Expert, ModelState, RelativeTo, Strategy, StrategyConfig, StrategyError, StrategyState,
+    TaskVectors, add_scaled, parameters,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Task arithmetic: the initial weights plus a scaled sum of what each expert changed; each task keeps its head.
+///
+/// θ = θ₀ + λ·Σ_t τ_t with the task vectors τ_t = θ_expert − θ_reference; device by device, θ_t = θ_{t−1} + λ·τ_t. In
+/// the paper all experts are fine-tuned from one pre-trained model θ₀, and τ_t = θ_expert − θ₀. Here θ₀ is the central
+/// model that the first device met, and later devices start from the previous central model: `relative_to` says which
+/// of the two τ_t is counted from. With λ = 1 and `relative_to = "previous"` the weights are the newest expert's, as in
+/// `naive`.
+///
+/// Between devices it keeps θ₀ (one copy of the backbone) and counts of experts. Running statistics of a normalisation
+/// are averaged over the experts, and so is a head that comes back over those that had it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskArithmeticConfig {
+    /// λ, the weight of each task vector. The paper chooses it on held-out data, mostly between 0.3 and 0.5.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub scaling: f64,
+    /// What a task vector is counted from. `previous` is the default: each device's change then counts once. An expert's
+    /// distance from the `initial` weights, the paper's form, also holds what the centre had learned before, so that a
+    /// sum over many devices grows like (1 + λ)^t.
+    pub relative_to: RelativeTo,
+}
+
+impl Default for TaskArithmeticConfig {
+    fn default() -> Self {
+        TaskArithmeticConfig { scaling: 0.4, relative_to: RelativeTo::Previous }
+    }
+}
+
+describe!(
+    Family::Strategy,
+    "task-arithmetic",
+    TaskArithmeticConfig,
+    paper: "Ilharco et al., \"Editing models with task arithmetic\", ICLR 2023, arXiv 2212.04089; here sequential"
+);
+
+#[typetag::serde(name = "task-arithmetic")]
+impl StrategyConfig for TaskArithmeticConfig {
+    fn data_access(&self) -> DataAccess {
+        DataAccess::None
+    }
+
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        Ok(Box::new(TaskArithmetic { config: self.clone(), vectors: TaskVectors::default() }))
+    }
+}
+
+#[derive(Debug)]
+struct TaskArithmetic {
+    config: TaskArithmeticConfig,
+    vectors: TaskVectors,
+}
+
+impl Strategy for TaskArithmetic {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        _context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let vector = self.vectors.receive(self.config.relative_to, previous, expert)?;
+        let sum = add_scaled(&parameters(previous), self.config.scaling, &vector)?;
+        self.vectors.central(previous, expert, sum)
+    }
+
+    fn state(&self) -> StrategyState {
+        self.vectors.state()
+    }
+
+    fn restore(&mut self, state: StrategyState) -> Result<(), StrategyError> {
+        self.vectors = TaskVectors::restore(&state)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alluvium_strategy::conformance;
+
+    #[test]
+    fn conforms() {
+        conformance::check("task-arithmetic");
+        conformance::check_config(&TaskArithmeticConfig { relative_to: RelativeTo::Initial, ..Default::default() });
+    }
+
+    /// The numbers are those of tests/fixtures/generate.py, written from the paper's equations.
+    #[test]
+    fn the_central_models_are_those_of_the_paper_s_equations() {
+        conformance::check_fixture(include_str!("../tests/fixtures/devices.json"));
+    }
+
+    #[test]
+    fn one_device_at_scaling_1_gives_its_expert() {
+        let (previous, expert) = (conformance::central(&[], 1), conformance::expert("a", 2));
+        for relative_to in [RelativeTo::Initial, RelativeTo::Previous] {
+            let config = TaskArithmeticConfig { scaling: 1.0, relative_to };
+            let central = conformance::consolidate(&config, &previous, &expert);
+            conformance::assert_close(&central.weights, &expert.model.weights, "the expert");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The `ties` strategy: task vectors are trimmed, elect a sign for each weight, and those that agree are averaged.
+
+mod sums;
+
+use alluvium_model::Weights;
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{
+    Context, DataAccess, Expert, ModelState, RelativeTo, Strategy, StrategyConfig, StrategyError, StrategyState,
+    TaskVectors, add_scaled,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use sums::SignedSums;
+
+/// TIES-merging: trims each expert's change to its largest values, elects a sign for each weight, and averages the
+/// changes of that sign; each task keeps its head.
+///
+/// Of the task vector τ_t = θ_expert − θ₀, trim keeps the `density` of largest magnitude, over the backbone as a whole,
+/// and sets the rest to 0 (values as large as the smallest one kept stay, too). Elect: γ^p = sgn(Σ_t τ_t^p) for each
+/// weight p. Disjoint merge: τ^p = the mean of the trimmed τ_t^p over the devices where their sign is γ^p, and 0 where
+/// γ^p is. Then θ = θ₀ + λ·τ. θ₀ is the central model that the first device met.
+///
+/// No task vector has to be kept: for each weight, the sums and counts of the positive and of the negative values say what
+/// the election and the mean need. With θ₀ these are five copies of the backbone, however many devices come. Running
+/// statistics of a normalisation are averaged over the experts, and so is a head that comes back over those that had it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TiesConfig {
+    /// The share of a task vector's values that trimming keeps, at least one of them. The paper keeps the top 20 %.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub density: f64,
+    /// λ, the weight of the merged task vector. The paper takes 1 where there are no held-out data to choose it on.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub scaling: f64,
+    /// What a task vector is counted from. `initial`, the default, is the paper's, and suits a mean: every expert holds
+    /// what the centre knew when its device began. With `previous`, a mean over t devices leaves 1/t of each one's change.
+    pub relative_to: RelativeTo,
+}
+
+impl Default for TiesConfig {
+    fn default() -> Self {
+        TiesConfig { density: 0.2, scaling: 1.0, relative_to: RelativeTo::Initial }
+    }
+}
+
+describe!(
+    Family::Strategy,
+    "ties",
+    TiesConfig,
+    paper: "Yadav et al., \"TIES-merging: resolving interference when merging models\", NeurIPS 2023, arXiv 2306.01708, \
+            Algorithm 1; here sequential"
+);
+
+#[typetag::serde(name = "ties")]
+impl StrategyConfig for TiesConfig {
+    fn data_access(&self) -> DataAccess {
+        DataAccess::None
+    }
+
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        let (vectors, sums) = (TaskVectors::default(), SignedSums::default());
+        Ok(Box::new(Ties { config: self.clone(), vectors, sums }))
+    }
+}
+
+#[derive(Debug)]
+struct Ties {
+    config: TiesConfig,
+    vectors: TaskVectors,
+    /// What all trimmed task vectors so far come to.
+    sums: SignedSums,
+}
+
+impl Strategy for Ties {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        _context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let vector = self.vectors.receive(self.config.relative_to, previous, expert)?;
+        self.sums.add(&trim(&vector, self.config.density)?)?;
+        let merged = add_scaled(self.vectors.base(), self.config.scaling, &self.sums.merged()?)?;
+        self.vectors.central(previous, expert, merged)
+    }
+
+    fn state(&self) -> StrategyState {
+        let mut state = self.vectors.state();
+        self.sums.store(&mut state.weights);
+        state
+    }
+
+    fn restore(&mut self, state: StrategyState) -> Result<(), StrategyError> {
+        self.vectors = TaskVectors::restore(&state)?;
+        self.sums = SignedSums::stored(&state.weights);
+        Ok(())
+    }
+}
+
+/// The values of largest magnitude, this share of all of them; the others become 0.
+fn trim(vector: &Weights, density: f64) -> Result<Weights, StrategyError> {
+    let mut sizes: Vec<f32> = vector.iter().flat_map(|(_, tensor)| tensor.values.iter().map(|v| v.abs())).collect();
+    let kept = ((density * sizes.len() as f64).round() as usize).clamp(1, sizes.len().max(1));
+    let place = sizes.len().saturating_sub(kept);
+    if place == 0 {
+        return Ok(vector.clone());
+    }
+    let (_, smallest, _) = sizes.select_nth_unstable_by(place, f32::total_cmp);
+    let smallest = *smallest;
+    Ok(vector.combine(vector, |value, _| if value.abs() >= smallest { value } else { 0.0 })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alluvium_model::Values;
+    use alluvium_strategy::{conformance, difference, parameters};
+
+    #[test]
+    fn conforms() {
+        conformance::check("ties");
+        let relative_to = RelativeTo::Previous;
+        conformance::check_config(&TiesConfig { density: 1.0, relative_to, ..Default::default() });
+    }
+
+    /// The numbers are those of tests/fixtures/generate.py, written from Algorithm 1 of the paper.
+    #[test]
+    fn the_central_models_are_those_of_the_paper_s_algorithm() {
+        conformance::check_fixture(include_str!("../tests/fixtures/devices.json"));
+    }
+
+    #[test]
+    fn trimming_keeps_the_largest_values_of_all_tensors_together() {
+        let tensor = |values: &[f32]| Values::new(vec![values.len()], values.to_vec());
+        let vector = [("a".to_owned(), tensor(&[1.0, -5.0])), ("b".to_owned(), tensor(&[3.0, -0.5, 2.0]))];
+        let vector: Weights = vector.into_iter().collect();
+        // 0.4 of 5 values are 2: −5 and 3, one in each tensor.
+        let trimmed = trim(&vector, 0.4).unwrap();
+        assert_eq!(trimmed.get("a").unwrap().values, [0.0, -5.0]);
+        assert_eq!(trimmed.get("b").unwrap().values, [3.0, 0.0, 0.0]);
+        assert_eq!(trim(&vector, 1.0).unwrap(), vector);
+        assert_eq!(trim(&vector, 0.0).unwrap().get("b").unwrap().values, [0.0; 3], "one value stays: the −5");
+    }
+
+    #[test]
+    fn without_trimming_agreeing_experts_give_their_mean() {
+        // Both experts lie on the same side of the initial weights: at θ₀ + δ and θ₀ + 3δ. The mean is θ₀ + 2δ.
+        let (initial, far) = (conformance::central(&[], 1), conformance::expert("a", 2));
+        let delta = difference(&parameters(&far.model), &parameters(&initial)).unwrap();
+        let at = |scale: f64| {
+            let backbone = add_scaled(&parameters(&initial), scale, &delta).unwrap();
+            Expert { model: far.model.with_backbone_weights(backbone), manifest: far.manifest.clone() }
+        };
+        let mut strategy = TiesConfig { density: 1.0, ..Default::default() }.build().unwrap();
+        let first = strategy.consolidate(&initial, &at(1.0), &mut conformance::context()).unwrap();
+        let second = strategy.consolidate(&first, &at(3.0), &mut conformance::context()).unwrap();
+        conformance::assert_close(&parameters(&second), &parameters(&at(2.0).model), "the mean");
+    }
+}
