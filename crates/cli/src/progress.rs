@@ -58,7 +58,7 @@ pub(crate) fn outlook(pace: &Pace) -> String {
         let about = if left.timed { "about" } else { "at a guess" };
         format!("{about} {} left", duration(left.seconds))
     });
-    let speed = pace.speed().map(|speed| format!("{speed:.1} stages a minute and job"));
+    let speed = pace.speed().map(|speed| format!("{speed:.1} stages/min per job"));
     match (left, speed) {
         (Some(left), Some(speed)) => format!("{left} · {speed}"),
         (None, Some(speed)) => format!("time left not known yet · {speed}"),
@@ -112,13 +112,10 @@ impl Observer for Watch {
         pace.ends(work.row, work.seed, work.device, work.stage, ending);
         self.total.set_position(pace.stages().0 as u64);
         self.total.set_message(outlook(&pace));
-        let of_row =
-            |(row, seed, done, all): (&str, u64, usize, usize)| row == work.row && seed == work.seed && done == all;
-        if pace.cells().any(of_row) {
-            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(bar) = cells.remove(&(work.row.to_owned(), work.seed)) {
-                bar.finish_and_clear();
-            }
+        // The next stage of the cell brings a bar of its own.
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = cells.remove(&(work.row.to_owned(), work.seed)) {
+            bar.finish_and_clear();
         }
     }
 }

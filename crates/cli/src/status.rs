@@ -49,10 +49,12 @@ fn lines(variant: &VariantStatus, state: RunState) -> String {
     let widest = variant.pace.cells().map(|(row, ..)| row.chars().count()).max().unwrap_or(0);
     for (row, seed, done, all) in variant.pace.cells() {
         let underway = variant.underway.iter().filter(|one| one.row == row && one.seed == seed);
-        let verb = if matches!(state, RunState::Running { .. }) { "for" } else { "cut off after" };
         let underway = underway.map(|one| {
             let label = label(&one.row, one.seed, one.device, one.devices, one.stage);
-            format!("  {label}, {verb} {}", duration(one.seconds))
+            match state {
+                RunState::Running { .. } => format!("  {label}, for {}", duration(one.seconds)),
+                _ => format!("  {label}, cut off"),
+            }
         });
         text.push_str(&format!("  {row:widest$}  seed {seed}  {done:>3}/{all}{}\n", underway.collect::<String>()));
     }

@@ -82,6 +82,9 @@ fn the_same_command_goes_on_where_a_kill_stopped_it() {
 
     let status = succeeds(folder.path(), &["status", "out"]);
     assert!(status.starts_with("stopped after ") && status.contains("pld"), "{status}");
+    let report = alluvium(folder.path(), &["report", "out"]);
+    assert_eq!(report.status.code(), Some(2));
+    assert!(text(&report.stderr).contains("has no results yet"), "{}", text(&report.stderr));
     let output = alluvium(folder.path(), &arguments);
     let (printed, warned) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{warned}");

@@ -79,6 +79,15 @@ pub enum DirectoryError {
         /// The directory.
         path: PathBuf,
     },
+    /// The run is not over.
+    #[error(
+        "{}: has no results yet; accepted: a run that `alluvium compare` has finished (`alluvium status` says how far it is)",
+        path.display()
+    )]
+    Unfinished {
+        /// The folder that will have them.
+        path: PathBuf,
+    },
     /// The operating system does not let us.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -118,7 +127,7 @@ impl RunDirectory {
     /// When another process works there, when it holds the run of another configuration, or when the operating system
     /// does not let us.
     pub fn open(path: &Path, variants: &[Variant], options: &DirectoryOptions) -> Result<Self, DirectoryError> {
-        fs::create_dir_all(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
+        fs::create_dir_all(path).map_err(|cause| StoreError::Write { path: path.to_owned(), cause })?;
         let lock = Lock::take(&path.join(LOCK))?;
         let mut notes = vec![];
         if let Some(process) = lock.left_by() {
@@ -164,7 +173,7 @@ impl RunDirectory {
     ) -> Result<(Vec<PathBuf>, Vec<Damage>), StoreError> {
         let folder = Folder::at(self.path.join(variant.folder()));
         fs::create_dir_all(folder.path())
-            .map_err(|source| StoreError::Write { path: folder.path().to_owned(), source })?;
+            .map_err(|cause| StoreError::Write { path: folder.path().to_owned(), cause })?;
         let damages = folder.damages()?;
         let named: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         folder.write(&named)?;
@@ -209,6 +218,9 @@ pub fn read_run(path: &Path) -> Result<Vec<StoredRun>, DirectoryError> {
 
 fn read_variant(path: PathBuf, label: String) -> Result<StoredRun, DirectoryError> {
     let folder = Folder::at(&path);
+    if !folder.lists(RESULTS)? && !path.join(RESULTS).exists() {
+        return Err(DirectoryError::Unfinished { path });
+    }
     let bytes = folder.read(RESULTS)?.map_err(DirectoryError::Damaged)?;
     let broken = |reason: String| DirectoryError::Damaged(Damage { path: path.join(RESULTS), reason });
     let text = String::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
@@ -267,7 +279,7 @@ fn clear(folder: &Folder, cache: &Path) -> Result<(), DirectoryError> {
     }
     folder.clear()?;
     if cache.exists() {
-        fs::remove_dir_all(cache).map_err(|source| StoreError::Write { path: cache.to_owned(), source })?;
+        fs::remove_dir_all(cache).map_err(|cause| StoreError::Write { path: cache.to_owned(), cause })?;
     }
     Ok(())
 }

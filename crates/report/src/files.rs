@@ -58,7 +58,7 @@ pub fn tensorboard(dir: &Path, results: &Results) -> Result<Vec<PathBuf>, Report
 /// Writes files into this folder, each by its path in there.
 fn write_all(dir: &Path, files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Result<Vec<PathBuf>, ReportError> {
     let make = |folder: &Path| {
-        fs::create_dir_all(folder).map_err(|source| StoreError::Write { path: folder.to_owned(), source })
+        fs::create_dir_all(folder).map_err(|cause| StoreError::Write { path: folder.to_owned(), cause })
     };
     make(dir)?;
     let mut written = Vec::new();

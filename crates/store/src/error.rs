@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be read.
-    #[error("{}: cannot be read ({source})", path.display())]
+    #[error("{}: cannot be read ({cause})", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// It cannot be written.
-    #[error("{}: cannot be written ({source}){}", path.display(), advice(source))]
+    #[error("{}: cannot be written ({cause}){}", path.display(), advice(cause))]
     Write {
         /// The file or folder.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -42,14 +42,23 @@ fn no_room(error: &io::Error) -> bool {
 impl StoreError {
     /// Whether a disk, or what the user may have of it, is full.
     pub fn is_no_room(&self) -> bool {
-        matches!(self, StoreError::Write { source, .. } if no_room(source))
+        matches!(self, StoreError::Write { cause, .. } if no_room(cause))
+    }
+
+    /// The same error for a file that is going to be below `to`, not `from`.
+    pub(crate) fn within(self, from: &Path, to: &Path) -> Self {
+        let moved = |path: PathBuf| path.strip_prefix(from).map(|name| to.join(name)).unwrap_or(path);
+        match self {
+            StoreError::Read { path, cause } => StoreError::Read { path: moved(path), cause },
+            StoreError::Write { path, cause } => StoreError::Write { path: moved(path), cause },
+        }
     }
 
     pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| StoreError::Read { path: path.to_owned(), source }
+        move |cause| StoreError::Read { path: path.to_owned(), cause }
     }
 
     pub(crate) fn write(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| StoreError::Write { path: path.to_owned(), source }
+        move |cause| StoreError::Write { path: path.to_owned(), cause }
     }
 }

@@ -26,12 +26,12 @@ pub enum LockError {
         holder: Option<u32>,
     },
     /// The operating system does not let us.
-    #[error("{}: cannot be locked ({source})", path.display())]
+    #[error("{}: cannot be locked ({cause})", path.display())]
     Refused {
         /// The lock file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -45,13 +45,13 @@ impl Lock {
     /// # Errors
     /// [`LockError::Held`] at once when another process has it: this function does not wait.
     pub fn take(path: &Path) -> Result<Self, LockError> {
-        let refused = |source| LockError::Refused { path: path.to_owned(), source };
+        let refused = |cause| LockError::Refused { path: path.to_owned(), cause };
         let mut file = open(path).map_err(refused)?;
         let before = holder(&mut file);
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Held { path: path.to_owned(), holder: before }),
-            Err(TryLockError::Error(source)) => return Err(refused(source)),
+            Err(TryLockError::Error(cause)) => return Err(refused(cause)),
         }
         // A name that cannot be written (a full disk) costs a message its process number, and nothing else.
         let _ = name(&mut file, &std::process::id().to_string());

@@ -98,7 +98,8 @@ impl Store {
             // A disk that is full must not stay full of what is of no use.
             let _ = fs::remove_dir_all(&unfinished);
         }
-        written?;
+        // Users know the entry by its place, not by where it was being written.
+        written.map_err(|error| error.within(&unfinished, &place))?;
         let bytes = files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
         if self.add_used(bytes) > self.bound {
             self.evict(key)?;
