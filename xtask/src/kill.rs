@@ -54,13 +54,14 @@ pub fn run(args: &KillArgs) -> Result<()> {
     };
     println!("undisturbed: {} s", duration.as_secs());
 
-    // Moments that add up to the undisturbed time on average, so that every kill meets a run that is not over.
     let mut random = ChaCha8Rng::seed_from_u64(args.seed);
-    let longest = 2.0 * duration.as_secs_f64() / f64::from(args.kills);
     let out = folder.path().join("killed");
+    let all_stages = stages(&undisturbed);
     let (started, mut killed) = (Instant::now(), 0);
     for number in 1..=args.kills {
-        let wait = random.random_range(0.0..longest);
+        // What is left, shared among the kills that are left: so each of them meets a run that is not over.
+        let left = duration.as_secs_f64() * (1.0 - stages(&out) / all_stages).max(0.0);
+        let wait = random.random_range(0.0..=2.0 * left / f64::from(args.kills - number + 2));
         let mut child = compare(&out)?;
         sleep(Duration::from_secs_f64(wait));
         child.kill()?;
@@ -93,6 +94,12 @@ fn numbers(out: &Path) -> Result<String> {
     let text = fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
     let measured = |line: &&str| line.contains(",seconds,") || line.contains(",peak_memory_bytes,");
     Ok(text.lines().filter(|line| !measured(line)).map(|line| format!("{line}\n")).collect())
+}
+
+/// How many stages a run directory holds.
+fn stages(out: &Path) -> f64 {
+    let entries = fs::read_dir(out.join("cache")).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.path().join("SHA256SUMS").exists()).count() as f64
 }
 
 /// How long a run that is over took: from the first file that it wrote to the last.

@@ -90,7 +90,7 @@ pub(crate) struct CompareOptions {
     /// stopped. Default: results/NAME.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Forget what the run directory holds, and start over.
+    /// Forget what the run directory holds, and start over. A --cache elsewhere stays.
     #[arg(long)]
     pub(crate) fresh: bool,
     /// Where models and measurements of single stages are kept to be found again; several runs may share it. Default:

@@ -25,9 +25,6 @@ impl Watch {
         let total = bars().add(ProgressBar::new(0));
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} stages · {elapsed} · {msg}");
         total.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        if shown() == Shown::Bars {
-            total.enable_steady_tick(Duration::from_secs(1));
-        }
         Watch { total, cells: Mutex::default(), pace: Mutex::default() }
     }
 
@@ -76,8 +73,12 @@ impl Observer for Watch {
         let mut pace = self.pace();
         *pace = Pace::default();
         pace.planned(cells, jobs);
+        // The variant before has finished the bar.
+        self.total.reset();
         self.total.set_length(pace.stages().1 as u64);
-        self.total.set_position(0);
+        if shown() == Shown::Bars {
+            self.total.enable_steady_tick(Duration::from_secs(1));
+        }
     }
 
     fn begins(&self, work: Work<'_>) {
