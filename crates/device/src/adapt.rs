@@ -1,10 +1,10 @@
 //! The device and its two contacts with the centre.
 
 use alluvium_model::{Expert, HeadSpec, Manifest, Model, ModelError, ModelState, Progress, Seed};
-use alluvium_stream::{Samples, Task};
+use alluvium_stream::{Lesson, Samples, Task};
 use burn::tensor::Device as Compute;
 
-use crate::{DeviceSettings, Lesson, train};
+use crate::{DeviceSettings, train};
 
 /// A device that cannot adapt the model.
 #[derive(Debug, Clone, thiserror::Error)]

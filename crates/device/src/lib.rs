@@ -12,5 +12,6 @@ mod settings;
 mod training;
 
 pub use adapt::{Device, DeviceError, InProcessDevice};
+pub use alluvium_stream::Lesson;
 pub use settings::DeviceSettings;
-pub use training::{Lesson, train};
+pub use training::train;

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 
 use alluvium_model::{Expert, InputShape, ModelState, Seed};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::SurrogateError;
 
@@ -36,6 +36,20 @@ pub struct SurrogateRequest<'a> {
     pub previous: &'a ModelState,
     /// The expert that is being consolidated.
     pub expert: &'a Expert,
+}
+
+impl SurrogateRequest<'_> {
+    /// Inputs of the shape that is wanted, where they are wanted, from their values: one input after the other.
+    pub fn inputs(&self, values: Vec<f32>) -> Tensor<4> {
+        let InputShape { channels, height, width } = self.input;
+        let count = values.len() / self.input.values().max(1);
+        Tensor::from_data(TensorData::new(values, [count, channels, height, width]), self.compute)
+    }
+
+    /// [`inputs`](Self::inputs) from bytes: 0…255 become −1…1.
+    pub fn inputs_of_bytes(&self, bytes: &[u8]) -> Tensor<4> {
+        self.inputs(bytes.iter().map(|byte| f32::from(*byte) / 127.5 - 1.0).collect())
+    }
 }
 
 /// A source of surrogate data.

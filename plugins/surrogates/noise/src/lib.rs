@@ -3,7 +3,7 @@
 use alluvium_model::{InputShape, Random, Seed};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -72,9 +72,7 @@ impl Surrogate for Noise {
     }
 
     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
-        let InputShape { channels, height, width } = request.input;
-        let values = self.values(count, request.input, request.seed);
-        Ok(Tensor::from_data(TensorData::new(values, [count, channels, height, width]), request.compute))
+        Ok(request.inputs(self.values(count, request.input, request.seed)))
     }
 }
 

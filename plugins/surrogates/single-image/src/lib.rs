@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use alluvium_model::{InputShape, Seed};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -155,9 +155,7 @@ impl Surrogate for SingleImage {
     }
 
     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
-        let InputShape { channels, height, width } = request.input;
-        let values = self.values(count, request.input, request.seed);
-        Ok(Tensor::from_data(TensorData::new(values, [count, channels, height, width]), request.compute))
+        Ok(request.inputs(self.values(count, request.input, request.seed)))
     }
 }
 

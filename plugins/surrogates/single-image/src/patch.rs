@@ -1,6 +1,7 @@
 //! One patch: where it lies in the photo and how its colours change.
 
 use alluvium_model::{InputShape, Random};
+use alluvium_strategy::luminance;
 use rand::RngExt;
 
 use crate::SingleImageConfig;
@@ -56,8 +57,6 @@ impl Patch {
         if input.channels == 3 {
             (0..3).for_each(|channel| plane(&|colour| colour[channel]));
         } else {
-            // ITU-R BT.601
-            let luminance = |[red, green, blue]: &[f32; 3]| 0.299 * red + 0.587 * green + 0.114 * blue;
             (0..input.channels).for_each(|_| plane(&luminance));
         }
     }

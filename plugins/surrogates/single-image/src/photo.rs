@@ -1,19 +1,10 @@
-//! The photo: read with limits, kept at several sizes.
+//! The photo, kept at several sizes.
 
-use std::fs::File;
-use std::io::{Cursor, Read};
 use std::path::Path;
 
-use alluvium_strategy::SurrogateError;
+use alluvium_strategy::{SurrogateError, decode_picture, read_picture};
+use image::RgbImage;
 use image::imageops::{FilterType, resize};
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
-
-/// The largest file that is read, in bytes.
-const LARGEST_FILE: u64 = 256 << 20;
-/// The largest photo that is decoded, in pixels: a small file may claim to hold any number of them.
-const LARGEST_PHOTO: u64 = 50_000_000;
-/// What the error messages say of a right file.
-const ACCEPTED: &str = "a photo in PNG or JPEG of at least 2×2 and at most 50 million pixels";
 
 /// A photo at full size and at each half of it, down to a few pixels.
 ///
@@ -35,14 +26,7 @@ impl Photo {
     /// # Errors
     /// [`SurrogateError::File`] when it cannot be read or is no photo.
     pub fn open(path: &Path) -> Result<Self, SurrogateError> {
-        let wrong = |cause: String| wrong(&path.display().to_string(), cause);
-        let mut bytes = vec![];
-        let read = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
-        read.map_err(|error| wrong(error.to_string()))?;
-        if bytes.len() as u64 > LARGEST_FILE {
-            return Err(wrong(format!("is larger than {} MiB", LARGEST_FILE >> 20)));
-        }
-        Self::decode(&bytes).map_err(wrong)
+        Ok(Self::new(read_picture(path)?))
     }
 
     /// Reads a file that is built in.
@@ -50,18 +34,7 @@ impl Photo {
     /// # Errors
     /// [`SurrogateError::File`] when the binary was built from a damaged file.
     pub fn embedded(name: &str, bytes: &[u8]) -> Result<Self, SurrogateError> {
-        Self::decode(bytes).map_err(|cause| wrong(name, cause))
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let failed = |error: image::ImageError| format!("cannot be decoded ({error})");
-        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
-        let decoder = reader.into_decoder().map_err(failed)?;
-        let (width, height) = decoder.dimensions();
-        if width < 2 || height < 2 || u64::from(width) * u64::from(height) > LARGEST_PHOTO {
-            return Err(format!("is {width}×{height} pixels"));
-        }
-        Ok(Self::new(DynamicImage::from_decoder(decoder).map_err(failed)?.into_rgb8()))
+        Ok(Self::new(decode_picture(name, bytes)?))
     }
 
     /// A photo of at least one pixel.
@@ -113,12 +86,10 @@ fn neighbours(position: f32, count: u32) -> (usize, usize, f32) {
     (low as usize, (low + 1).min(last) as usize, position - low as f32)
 }
 
-fn wrong(path: &str, cause: String) -> SurrogateError {
-    SurrogateError::File { path: path.to_owned(), cause, accepted: ACCEPTED.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use image::{ImageFormat, Rgb};
 
     use super::*;
@@ -141,7 +112,8 @@ mod tests {
     #[test]
     fn png_and_jpeg_are_read_whatever_the_name_says() {
         for format in [ImageFormat::Png, ImageFormat::Jpeg] {
-            let photo = Photo::decode(&encoded(&RgbImage::from_pixel(9, 5, Rgb([200, 100, 50])), format)).unwrap();
+            let photo =
+                Photo::embedded("photo", &encoded(&RgbImage::from_pixel(9, 5, Rgb([200, 100, 50])), format)).unwrap();
             assert_eq!(photo.size(0), [9.0, 5.0]);
             let [red, green, blue] = photo.at(0, [4.0, 2.0]);
             assert!((red - 200.0).abs() < 4.0 && (green - 100.0).abs() < 4.0 && (blue - 50.0).abs() < 4.0);

@@ -1,0 +1,154 @@
+//! Model inversion: inputs that are optimised until a frozen model says of them what it should.
+
+use alluvium_model::{Model, ModelState, Random};
+use burn::optim::{AdamConfig, Optimizer};
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Tensor, TensorData};
+use rand::RngExt;
+
+use crate::{SurrogateError, SurrogateRequest};
+
+/// What is added to the logits of heads that are not asked: their probability becomes 0.
+const NOT_ASKED: f32 = -1e4;
+
+/// What a model should say of one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wish {
+    /// The place of the head that is asked among the model's heads.
+    pub head: usize,
+    /// The probability of each of the head's classes.
+    pub probabilities: Vec<f32>,
+}
+
+/// How inputs are optimised: Adam (Kingma & Ba, ICLR 2015) on the cross-entropy between what a model should say and what
+/// it says, plus priors of natural images.
+///
+/// Each input is tanh of what is optimised, so it stays within −1…1. An input's loss is its own, and is added to that of
+/// the others: Adam scales each value by itself, so inputs do not depend on what shares their batch, rounding aside.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Inversion {
+    /// How many steps each input takes.
+    pub steps: usize,
+    /// The learning rate of Adam.
+    pub learning_rate: f64,
+    /// How many inputs take their steps at once.
+    pub batch_size: usize,
+    /// What logits are divided by before the softmax.
+    pub temperature: f64,
+    /// The weight of [`total_variation`].
+    pub total_variation: f64,
+    /// The weight of the mean square of an input's values.
+    pub l2: f64,
+}
+
+impl Inversion {
+    /// Inverts the models of a request: every other input, the first one included, is the expert's, the rest are those
+    /// of the previous central model; all are the expert's while that one has no head. `wish` says for each input what
+    /// the model should say of it.
+    ///
+    /// Weights are frozen, and so are running statistics. Each input has a generator of its own, for its wish and for
+    /// the noise that it starts from.
+    ///
+    /// # Errors
+    /// When a model cannot be run, or inputs are no numbers any more.
+    pub fn draw(
+        &self,
+        count: usize,
+        request: &SurrogateRequest<'_>,
+        wish: impl Fn(&ModelState, &mut Random) -> Wish,
+    ) -> Result<Tensor<4>, SurrogateError> {
+        let mut teachers = vec![&request.expert.model, request.previous];
+        teachers.retain(|state| !state.heads.is_empty());
+        let size = request.input.values();
+        let mut values = vec![0.0; count * size];
+        for (turn, state) in teachers.iter().enumerate() {
+            // Without autodiff: burn takes such weights for constants, also where the inputs learn.
+            let mut model = Model::load(state, request.compute)?;
+            model.freeze_training_behaviour();
+            let places: Vec<_> = (turn..count).step_by(teachers.len()).collect();
+            for batch in places.chunks(self.batch_size.max(1)) {
+                let (mut wishes, mut noise) = (vec![], vec![]);
+                for place in batch {
+                    let mut random = request.seed.at("inverted input", *place).random();
+                    wishes.push(wish(state, &mut random));
+                    noise.extend((0..size).map(|_| 2.0 * random.random::<f32>() - 1.0));
+                }
+                let found = self.optimise(&model, request.inputs(noise), &wishes)?;
+                for (place, input) in batch.iter().zip(found.chunks(size)) {
+                    values[place * size..][..size].copy_from_slice(input);
+                }
+            }
+        }
+        Ok(request.inputs(values))
+    }
+
+    /// The inputs that `start`, in what tanh is taken of, becomes.
+    fn optimise(&self, model: &Model, start: Tensor<4>, wishes: &[Wish]) -> Result<Vec<f32>, SurrogateError> {
+        let (targets, mask) = wanted(model, wishes, &start);
+        let adam = AdamConfig::new().with_epsilon(1e-8).build();
+        let (mut free, mut state) = (start, None);
+        for _ in 0..self.steps {
+            let leaf = free.clone().autodiff().require_grad();
+            let inputs = leaf.clone().tanh();
+            let logits = model.logits(model.latents(inputs.clone()));
+            let likelihoods = log_softmax(logits.div_scalar(self.temperature) + mask.clone(), 1);
+            let mut loss = (likelihoods * targets.clone()).sum().neg();
+            let variation = (self.total_variation > 0.0).then(|| total_variation(inputs.clone())).flatten();
+            if let Some(variation) = variation {
+                loss = loss + variation.mul_scalar(self.total_variation);
+            }
+            if self.l2 > 0.0 {
+                let [count, ..] = inputs.dims();
+                loss = loss + inputs.square().mean().mul_scalar(self.l2 * count as f64);
+            }
+            let mut gradients = loss.backward();
+            let Some(gradient) = leaf.grad_remove(&mut gradients) else { break };
+            (free, state) = adam.step(self.learning_rate, free, gradient, state);
+        }
+        let found = free.tanh().into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
+        if found.iter().all(|value| value.is_finite()) {
+            return Ok(found);
+        }
+        Err(SurrogateError::Option {
+            option: "learning_rate",
+            problem: format!("= {} makes inputs that are no numbers", self.learning_rate),
+            accepted: "a smaller one, or models whose outputs are finite".to_owned(),
+        })
+    }
+}
+
+/// The targets of all units, and what is added to their logits, both `[wishes, units of all heads]`.
+fn wanted(model: &Model, wishes: &[Wish], like: &Tensor<4>) -> (Tensor<2>, Tensor<2>) {
+    let sizes: Vec<_> = model.heads().iter().map(|head| head.spec.classes.len()).collect();
+    let (mut targets, mut mask) = (vec![], vec![]);
+    for wish in wishes {
+        for (place, size) in sizes.iter().enumerate() {
+            let asked = place == wish.head;
+            let probability = |class: usize| wish.probabilities.get(class).filter(|_| asked).copied();
+            targets.extend((0..*size).map(|class| probability(class).unwrap_or_default()));
+            mask.extend(std::iter::repeat_n(if asked { 0.0 } else { NOT_ASKED }, *size));
+        }
+    }
+    let shape = [wishes.len(), sizes.iter().sum()];
+    let constant = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, shape), &like.device()).autodiff();
+    (constant(targets), constant(mask))
+}
+
+/// The total variation of each input, summed over the inputs: the mean distance of a value to its right neighbour, plus
+/// that to its lower neighbour (Rudin, Osher & Fatemi, 1992, in its anisotropic form). `None` for a single pixel.
+///
+/// Yin et al. take norms over the whole batch, in four directions: their weight means something else for every size of
+/// image and batch, this one does not.
+pub fn total_variation(inputs: Tensor<4>) -> Option<Tensor<1>> {
+    let [count, _, height, width] = inputs.dims();
+    let distance = |along: usize, length: usize| {
+        let after = inputs.clone().narrow(along, 1, length - 1);
+        let distance = (after - inputs.clone().narrow(along, 0, length - 1)).abs();
+        distance.mean().mul_scalar(count as f64)
+    };
+    let sides = [(3, width), (2, height)].into_iter().filter(|(_, length)| *length > 1);
+    sides.map(|(along, length)| distance(along, length)).reduce(|across, down| across + down)
+}
+
+#[cfg(test)]
+mod tests;

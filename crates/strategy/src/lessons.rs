@@ -1,0 +1,194 @@
+//! Lessons: what strategies that learn from a task's own samples have in common, their options and their loop.
+
+use alluvium_model::{Expert, Model, ModelState, Optimiser, Schedule, SgdSettings};
+use alluvium_stream::{Batch, Batches, Lesson};
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::{Int, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Context, StrategyError, TaskData, take_head};
+
+/// What the head of a new task starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum NewHead {
+    /// The expert's head.
+    Expert,
+    /// Initial weights.
+    Fresh,
+}
+
+/// How a strategy learns from a task's samples: options to flatten into those of the strategy.
+///
+/// They are those of the `[device]` table, but for the limit on the gradients, which is that of `pld`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct LessonSettings {
+    /// How often the centre goes through the current task's training samples.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub epochs: usize,
+    /// Samples of the current task a gradient step.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub batch_size: usize,
+    /// The learning rate of stochastic gradient descent.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub learning_rate: f64,
+    /// The momentum; 0 for none.
+    #[schemars(range(min = 0.0, max = 0.9999))]
+    pub momentum: f64,
+    /// The L2 penalty on the weights; 0 for none.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub weight_decay: f64,
+    /// How the learning rate changes over the steps.
+    pub schedule: Schedule,
+    /// The largest norm of a step's gradients; larger ones are scaled down to it. 0: no limit.
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub gradient_clip: f64,
+    /// What the head of a new task starts from. `expert` spares the backbone the gradients of a head that knows nothing
+    /// yet; with `fresh`, nothing is taken from any expert but the first.
+    pub new_head: NewHead,
+}
+
+impl Default for LessonSettings {
+    fn default() -> Self {
+        LessonSettings {
+            epochs: 5,
+            batch_size: 32,
+            learning_rate: 0.01,
+            momentum: 0.9,
+            weight_decay: 0.0,
+            schedule: Schedule::Constant,
+            gradient_clip: 5.0,
+            new_head: NewHead::Expert,
+        }
+    }
+}
+
+impl LessonSettings {
+    /// The settings of the gradient step.
+    pub fn sgd(&self) -> SgdSettings {
+        SgdSettings {
+            learning_rate: self.learning_rate,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            gradient_clip: (self.gradient_clip > 0.0).then_some(self.gradient_clip),
+            schedule: self.schedule,
+        }
+    }
+
+    /// How many gradient steps so many samples are.
+    pub fn steps(&self, samples: usize) -> usize {
+        self.epochs * samples.div_ceil(self.batch_size)
+    }
+
+    /// The model before the first step: the previous central model, with a head for the expert's task if it has none.
+    ///
+    /// # Errors
+    /// When the backbone cannot be built.
+    pub fn start(
+        &self,
+        previous: &ModelState,
+        expert: &Expert,
+        context: &Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let mut start = previous.clone();
+        match self.new_head {
+            _ if previous.head(&expert.head().name).is_some() => {}
+            NewHead::Expert => take_head(&mut start, expert),
+            NewHead::Fresh => {
+                let latent_size = start.backbone.build(start.input, context.compute())?.latent_size();
+                start.grow_head(expert.head(), latent_size, context.seed());
+            }
+        }
+        Ok(start)
+    }
+
+    /// Calls `learn` with every batch of a task's samples, on the autodiff device; it says how many samples went through
+    /// the new model, or `None` when it took no step.
+    pub fn for_each_batch(
+        &self,
+        data: TaskData<'_>,
+        context: &mut Context<'_>,
+        mut learn: impl FnMut(&Batch) -> Option<usize>,
+    ) {
+        let steps = self.steps(data.samples.len());
+        let lessons = [Lesson { head: data.head, samples: data.samples }];
+        let random = context.seed().of("batches").random();
+        let learning = context.compute().clone().autodiff();
+        let batches = Batches::new(&lessons, self.batch_size, random, &learning);
+        for (step, batch) in batches.take(steps).enumerate() {
+            if let Some(samples) = learn(&batch) {
+                context.step_taken(samples, step + 1, steps);
+            }
+        }
+    }
+
+    /// Learns a task's samples from `start` on, and gives the new central model. `loss` gives the loss, `[1]`, of a model
+    /// on a batch, and how many samples went through the model for it.
+    ///
+    /// # Errors
+    /// When the model cannot be run, or [`StrategyError::Diverged`].
+    pub fn learn(
+        &self,
+        start: &ModelState,
+        data: TaskData<'_>,
+        context: &mut Context<'_>,
+        mut loss: impl FnMut(&Model, &Batch) -> Option<(Tensor<1>, usize)>,
+    ) -> Result<ModelState, StrategyError> {
+        let mut model = Model::load(start, &context.compute().clone().autodiff())?;
+        let mut optimiser = Optimiser::new(self.sgd(), self.steps(data.samples.len()));
+        self.for_each_batch(data, context, |batch| {
+            let (loss, samples) = loss(&model, batch)?;
+            optimiser.step(loss, &mut model);
+            Some(samples)
+        });
+        let central = model.state();
+        central.weights.check_finite().map_err(StrategyError::Diverged)?;
+        Ok(central)
+    }
+}
+
+/// The mean cross-entropy of logits, `[batch, units]`, and each sample's own unit; `[1]`.
+pub fn cross_entropy(logits: Tensor<2>, units: Tensor<1, Int>) -> Tensor<1> {
+    CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, units)
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use super::*;
+    use crate::conformance::{central, context, expert, samples};
+
+    #[test]
+    fn a_new_head_is_taken_over_or_grown_and_a_known_one_stays() {
+        let (previous, expert) = (central(&["a"], 1), expert("b", 2));
+        let start = |new_head, previous: &ModelState| {
+            let settings = LessonSettings { new_head, ..Default::default() };
+            settings.start(previous, &expert, &context()).unwrap()
+        };
+        let taken = start(NewHead::Expert, &previous);
+        assert_eq!(taken.head_weights(expert.head()), expert.model.head_weights(expert.head()));
+        let grown = start(NewHead::Fresh, &previous);
+        assert_ne!(grown.head_weights(expert.head()), expert.model.head_weights(expert.head()));
+        assert_eq!(grown.backbone_weights(), previous.backbone_weights());
+
+        let known = central(&["a", "b"], 3);
+        assert_eq!(start(NewHead::Expert, &known).weights, known.weights);
+    }
+
+    #[test]
+    fn steps_and_samples_are_counted() {
+        let (start, own) = (central(&["a"], 1), samples("a"));
+        let settings = LessonSettings { epochs: 3, batch_size: 4, ..Default::default() };
+        let mut context = context();
+        let data = TaskData { head: &start.heads[0], samples: &own };
+        let central = settings.learn(&start, data, &mut context, |model, batch| {
+            let logits = model.head("a")?.linear.forward(model.latents(batch.inputs.clone()));
+            Some((cross_entropy(logits, batch.units.clone()), batch.samples()))
+        });
+        assert_ne!(central.unwrap().weights, start.weights);
+        // Ten samples are three batches.
+        assert_eq!((context.effort().steps, context.effort().samples), (9, 30));
+    }
+}

@@ -1,0 +1,210 @@
+//! The diagonal of the Fisher information: how much each weight matters for what the model says of a task.
+
+use alluvium_model::{ModelError, ModelState, Seed, Values, Weights};
+use alluvium_strategy::TaskData;
+use burn::optim::{LearningRate, ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource};
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Tensor};
+use rand::RngExt;
+use rand::seq::index::sample;
+
+use crate::FisherLabels;
+use crate::network::Network;
+
+/// F of every weight of a model: the mean, over at most `most` samples, of the squared gradient of log p(y|x) through the
+/// task's own head. Weights that p(y|x) does not depend on (other heads, running statistics) have F = 0.
+///
+/// The gradient is that of each sample alone: a batch's would be squared after the sum over its samples.
+///
+/// # Errors
+/// When the model cannot be run.
+pub(crate) fn fisher(
+    model: &ModelState,
+    data: TaskData<'_>,
+    labels: FisherLabels,
+    most: usize,
+    seed: Seed,
+    compute: &Device,
+) -> Result<Weights, ModelError> {
+    let own = model.with_heads(|head| head.name == data.head.name);
+    let mut network = Network::load(&own, true, &compute.clone().autodiff())?;
+    let mut squares = network.optimisers(|_| ModuleOptimizer::from(Squares));
+    let mut random = seed.random();
+    let count = data.samples.len().min(most);
+    let places = sample(&mut random, data.samples.len(), count);
+    for (number, place) in places.into_iter().enumerate() {
+        let alone = data.samples.select([place]);
+        let Some(logits) = network.logits(&data.head.name, alone.inputs(&compute.clone().autodiff())) else { break };
+        let log = log_softmax(logits, 1);
+        let unit = match labels {
+            FisherLabels::Empirical => {
+                data.head.classes.iter().position(|class| *class == alone.labels()[0]).unwrap_or_default()
+            }
+            FisherLabels::True => drawn(&log, random.random()),
+        };
+        // The sums are written into the weights with the last sample, and read from there by name.
+        let rate = if number + 1 == count { (count as f64).recip() } else { 0.0 };
+        network.step(log.slice([0..1, unit..unit + 1]).sum(), None, rate, &mut squares);
+    }
+    let read = network.weights();
+    let of = |(name, before): (&str, &Values)| {
+        // A tensor without gradients was not written.
+        let written = read.get(name).filter(|read| *read != before).cloned();
+        let zero = || Values::new(before.shape.clone(), vec![0.0; before.values.len()]);
+        (name.to_owned(), written.unwrap_or_else(zero))
+    };
+    Ok(model.weights.iter().map(of).collect())
+}
+
+/// The unit that a number from [0, 1) falls on, given the logarithms of the units' probabilities, `[1, units]`.
+fn drawn(log: &Tensor<2>, mut at: f32) -> usize {
+    let logs = log.clone().into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
+    let passed = logs.iter().take_while(|log| {
+        at -= log.exp();
+        at >= 0.0
+    });
+    passed.count().min(logs.len().saturating_sub(1))
+}
+
+/// No descent: sums up squared gradients. A step at rate 0 leaves the weights alone, one at another rate replaces them by
+/// the sums times the rate. That is how gradients of a backbone whose type is not known can be read by name.
+#[derive(Clone)]
+struct Squares;
+
+impl Optimizer for Squares {
+    type State<const D: usize> = Sum<D>;
+
+    fn step<const D: usize>(
+        &self,
+        rate: LearningRate,
+        tensor: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<Sum<D>>,
+    ) -> (Tensor<D>, Option<Sum<D>>) {
+        let square = gradient.clone().mul(gradient);
+        let sum = match state {
+            Some(before) => before.sum + square,
+            None => square,
+        };
+        let tensor = if rate == 0.0 { tensor } else { sum.clone().mul_scalar(rate) };
+        (tensor, Some(Sum { sum }))
+    }
+
+    fn to_device<const D: usize>(state: Sum<D>, device: &Device) -> Sum<D> {
+        Sum { sum: state.sum.to_device(device) }
+    }
+}
+
+/// The squared gradients of one tensor so far.
+#[derive(Clone)]
+struct Sum<const D: usize> {
+    sum: Tensor<D>,
+}
+
+/// An optimiser's state can be recorded; this one never is. burn's derive works within burn only.
+impl<const D: usize> RecordState for Sum<D> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        out.push_tensor(prefix, "sum", self.sum.to_data());
+    }
+
+    fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
+        Some(Sum { sum: Tensor::from_data(source.take_tensor(prefix, "sum")?, device) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_model::Model;
+    use alluvium_strategy::conformance::{central, samples};
+
+    use super::*;
+
+    /// A model whose latents are always (1, 2, 3, 0) and whose head `a` says 3/4 and 1/4 of everything.
+    fn known() -> ModelState {
+        let mut model = central(&["a", "b"], 1);
+        let values = [
+            ("backbone.layer.weight", vec![0.0; 24], vec![6, 4]),
+            ("backbone.layer.bias", vec![1.0, 2.0, 3.0, 0.0], vec![4]),
+            ("heads.a.weight", vec![0.0; 8], vec![4, 2]),
+            ("heads.a.bias", vec![3.0f32.ln(), 0.0], vec![2]),
+        ];
+        for (name, values, shape) in values {
+            model.weights.insert(name, Values::new(shape, values));
+        }
+        model
+    }
+
+    fn of(model: &ModelState, labels: FisherLabels, most: usize) -> Weights {
+        let own = samples("a");
+        let data = TaskData { head: &model.heads[0], samples: &own };
+        fisher(model, data, labels, most, Seed::new(5), &Device::flex()).unwrap()
+    }
+
+    fn assert_near(found: &Weights, name: &str, expected: &[f64], tolerance: f64) {
+        let found = &found.get(name).unwrap().values;
+        assert_eq!(found.len(), expected.len());
+        let near = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs() <= tolerance;
+        assert!(found.iter().zip(expected).all(near), "{name}: {found:?}, expected {expected:?}");
+    }
+
+    #[test]
+    fn softmax_regression_has_a_closed_form() {
+        // Softmax regression on h: ∂ log p_y / ∂W_ij = h_i·(1[y = j] − p_j), and the same with h = 1 for the bias.
+        // p = (3/4, 1/4). Five samples of class 0 have 1[y = j] − p_j = (1/4, −1/4), five of class 1 have (−3/4, 3/4):
+        // F_bias = ½·1/16 + ½·9/16 = 5/16 for both units, and F_W_ij = h_i²·5/16 with h² = (1, 4, 9, 0).
+        let found = of(&known(), FisherLabels::Empirical, 100);
+        assert_near(&found, "heads.a.bias", &[0.3125; 2], 1e-6);
+        assert_near(&found, "heads.a.weight", &[0.3125, 0.3125, 1.25, 1.25, 2.8125, 2.8125, 0.0, 0.0], 1e-5);
+        // The head's weights are zero, so nothing depends on the backbone; and nothing on the other head.
+        assert_near(&found, "backbone.layer.bias", &[0.0; 4], 0.0);
+        assert_near(&found, "heads.b.weight", &[0.0; 8], 0.0);
+    }
+
+    #[test]
+    fn labels_from_the_model_give_the_fisher_information_proper() {
+        // E_y∼p (1[y = j] − p_j)² = p_j(1 − p_j) = 3/16 for both units, where the labels' own share gave 5/16. Of ten draws,
+        // k fall on unit 0: F = (k·1/16 + (10 − k)·9/16) / 10, which is 3/16 on average with a deviation of 0.07.
+        let found = of(&known(), FisherLabels::True, 100);
+        let bias = &found.get("heads.a.bias").unwrap().values;
+        let k = (f64::from(bias[0]) * 160.0 - 90.0) / -8.0;
+        assert!((k - k.round()).abs() < 1e-3 && (2.0..=10.0).contains(&k), "{k}");
+        assert!((bias[0] - bias[1]).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_number_falls_on_the_unit_whose_share_it_is_in() {
+        let log = Tensor::<2>::from_floats([[0.5f32.ln(), 0.25f32.ln(), 0.25f32.ln()]], &Device::flex());
+        let units = [0.0, 0.49, 0.51, 0.74, 0.76, 0.999_999].map(|at| drawn(&log, at));
+        assert_eq!(units, [0, 0, 1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn the_backbones_agree_with_finite_differences() {
+        let model = central(&["a"], 4);
+        let found = of(&model, FisherLabels::Empirical, 100);
+        let log_likelihoods = |model: &ModelState| {
+            let model = Model::load(model, &Device::flex()).unwrap();
+            let logits = model.logits(model.latents(samples("a").inputs(&Device::flex())));
+            let logs = log_softmax(logits, 1).into_data().try_into_vec::<f32>().unwrap();
+            let units = samples("a").labels().to_vec();
+            logs.chunks(2).zip(units).map(|(pair, unit)| f64::from(pair[unit])).collect::<Vec<_>>()
+        };
+        // Small enough that no sample crosses the kink of the rectifier.
+        let step = 1e-3;
+        let bias = model.weights.get("backbone.layer.bias").unwrap().clone();
+        for place in 0..4 {
+            let moved = |by: f32| {
+                let mut moved = model.clone();
+                let mut values = bias.clone();
+                values.values[place] += by;
+                moved.weights.insert("backbone.layer.bias", values);
+                log_likelihoods(&moved)
+            };
+            let (up, down) = (moved(step), moved(-step));
+            let squares = up.iter().zip(&down).map(|(up, down)| ((up - down) / (2.0 * f64::from(step))).powi(2));
+            let expected = squares.sum::<f64>() / 10.0;
+            let found = f64::from(found.get("backbone.layer.bias").unwrap().values[place]);
+            assert!((found - expected).abs() < 0.02 * expected + 1e-5, "bias {place}: {found}, expected {expected}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The running strategy, and what it keeps of each weight.
+
+use alluvium_model::{Expert, ModelState, Values, Weights};
+use alluvium_strategy::{Context, Strategy, StrategyError, StrategyState, TaskData, cross_entropy};
+use burn::module::ParamGroup;
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::momentum::MomentumConfig;
+use burn::optim::{ModuleOptimizer, Sgd, SgdConfig};
+use burn::tensor::{Device, Tensor};
+
+use crate::anchored::Anchored;
+use crate::fisher::fisher;
+use crate::network::Network;
+use crate::{EwcConfig, Penalties};
+
+/// Elastic weight consolidation.
+#[derive(Debug)]
+pub(crate) struct Ewc {
+    config: EwcConfig,
+    penalty: Penalty,
+}
+
+/// Σ F (θ − θ*)², but for a constant: F and θ* of each weight.
+#[derive(Debug, Default)]
+struct Penalty {
+    fisher: Weights,
+    anchors: Weights,
+}
+
+const FISHER: &str = "fisher";
+const ANCHORS: &str = "anchors";
+
+impl Ewc {
+    pub(crate) fn new(config: EwcConfig) -> Self {
+        Ewc { config, penalty: Penalty::default() }
+    }
+
+    /// Learns the current task from `start` on.
+    fn learn(
+        &self,
+        start: &ModelState,
+        data: TaskData<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let lessons = &self.config.lessons;
+        let settings = lessons.sgd();
+        let compute = context.compute().clone();
+        let mut network = Network::load(start, false, &compute.clone().autodiff())?;
+        let mut optimisers = network.optimisers(|part| self.optimiser(part, &compute));
+        let (mut step, steps) = (0, lessons.steps(data.samples.len()));
+        lessons.for_each_batch(data, context, |batch| {
+            let logits = network.logits(&data.head.name, batch.inputs.clone())?;
+            let rate = settings.learning_rate * settings.schedule.factor(step, steps);
+            let loss = cross_entropy(logits, batch.units.clone());
+            network.step(loss, settings.gradient_clip, rate, &mut optimisers);
+            step += 1;
+            Some(batch.samples())
+        });
+        let central = ModelState { weights: network.weights(), ..start.clone() };
+        central.weights.check_finite().map_err(StrategyError::Diverged)?;
+        Ok(central)
+    }
+
+    /// The optimiser of a part of the model: each tensor that mattered before is pulled towards its anchors.
+    fn optimiser(&self, part: &str, compute: &Device) -> ModuleOptimizer {
+        let sgd = self.sgd();
+        let stiffness = self.config.penalty_weight / (1.0 - self.config.lessons.momentum);
+        let anchors = self.penalty.anchors.below(part);
+        let flat = |tensor: &Values| Tensor::<1>::from_floats(tensor.values.as_slice(), compute);
+        let pulled = self.penalty.fisher.below(part);
+        let pulled = pulled.iter().filter_map(|(name, fisher)| Some((name, fisher, anchors.get(name)?)));
+        pulled.fold(ModuleOptimizer::from(sgd.clone()), |optimiser, (name, fisher, anchor)| {
+            let stiffness = flat(fisher).mul_scalar(stiffness);
+            let anchored = Anchored { sgd: sgd.clone(), stiffness, anchor: flat(anchor) };
+            optimiser.with_group(ParamGroup::from_path(name), anchored, None)
+        })
+    }
+
+    /// Gradient descent with the lessons' settings, as `Optimiser` sets it up.
+    fn sgd(&self) -> Sgd {
+        let settings = self.config.lessons.sgd();
+        let momentum = MomentumConfig::new().with_momentum(settings.momentum).with_dampening(0.0);
+        let decay = WeightDecayConfig::new(settings.weight_decay as f32);
+        SgdConfig::new()
+            .with_momentum((settings.momentum > 0.0).then_some(momentum))
+            .with_weight_decay((settings.weight_decay > 0.0).then_some(decay))
+            .build()
+    }
+}
+
+impl Penalty {
+    /// Adds a task: its F, and the weights that were right for it.
+    fn add(
+        &mut self,
+        fisher: &Weights,
+        weights: &Weights,
+        penalties: Penalties,
+        decay: f64,
+    ) -> Result<(), StrategyError> {
+        let mut kept = Penalty::default();
+        fisher.combine_named(weights, |name, fisher, weights| {
+            let zero = vec![0.0; fisher.values.len()];
+            let before =
+                |weights: &Weights| weights.get(name).map_or_else(|| zero.clone(), |tensor| tensor.values.clone());
+            let (old_fisher, old_anchors) = (before(&self.fisher), before(&self.anchors));
+            let old = old_fisher.into_iter().zip(old_anchors);
+            let new = fisher.values.iter().copied().zip(weights.values.iter().copied());
+            let (fishers, anchors) = old.zip(new).map(|(old, new)| together(old, new, penalties, decay)).unzip();
+            kept.fisher.insert(name, Values::new(fisher.shape.clone(), fishers));
+            kept.anchors.insert(name, Values::new(fisher.shape.clone(), anchors));
+            vec![0.0; fisher.values.len()]
+        })?;
+        *self = kept;
+        Ok(())
+    }
+}
+
+/// F and θ* of one weight, of what was before and a new task.
+///
+/// Separate: F₁(θ − a₁)² + F₂(θ − a₂)² is (F₁ + F₂)(θ − a)² and a constant, where a is the mean of both by their F.
+fn together(old: (f32, f32), new: (f32, f32), penalties: Penalties, decay: f64) -> (f32, f32) {
+    let [old_fisher, old_anchor, new_fisher, new_anchor] = [old.0, old.1, new.0, new.1].map(f64::from);
+    let (fisher, anchor) = match penalties {
+        Penalties::Online => (decay * old_fisher + new_fisher, new_anchor),
+        Penalties::Separate => {
+            let sum = old_fisher + new_fisher;
+            let mean = (old_fisher * old_anchor + new_fisher * new_anchor) / sum;
+            (sum, if sum > 0.0 { mean } else { new_anchor })
+        }
+    };
+    (fisher as f32, anchor as f32)
+}
+
+impl Strategy for Ewc {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let data = context.current_task()?;
+        let central = if previous.heads.is_empty() {
+            expert.model.clone()
+        } else {
+            let start = self.config.lessons.start(previous, expert, context)?;
+            self.learn(&start, data, context)?
+        };
+        let EwcConfig { fisher_labels, fisher_samples, penalties, decay, .. } = &self.config;
+        let seed = context.seed().of("fisher");
+        let matters = fisher(&central, data, *fisher_labels, *fisher_samples, seed, context.compute())?;
+        matters.check_finite().map_err(StrategyError::Diverged)?;
+        self.penalty.add(&matters, &central.weights, *penalties, *decay)?;
+        Ok(central)
+    }
+
+    fn state(&self) -> StrategyState {
+        let mut weights = Weights::new();
+        weights.extend_below(FISHER, self.penalty.fisher.clone());
+        weights.extend_below(ANCHORS, self.penalty.anchors.clone());
+        StrategyState { weights, ..Default::default() }
+    }
+
+    fn restore(&mut self, state: StrategyState) -> Result<(), StrategyError> {
+        let [fisher, anchors] = [FISHER, ANCHORS].map(|part| state.weights.below(part));
+        if fisher.len() + anchors.len() < state.weights.len() {
+            let reason = format!("it holds weights that are neither `{FISHER}` nor `{ANCHORS}`");
+            return Err(StrategyError::State(reason));
+        }
+        fisher.combine(&anchors, |_, anchor| anchor).map_err(|error| StrategyError::State(error.to_string()))?;
+        self.penalty = Penalty { fisher, anchors };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(value: f32) -> Weights {
+        [("backbone.w".to_owned(), Values::new(vec![1], vec![value]))].into_iter().collect()
+    }
+
+    fn after(penalties: Penalties) -> (f32, f32) {
+        let mut penalty = Penalty::default();
+        penalty.add(&one(3.0), &one(1.0), penalties, 0.5).unwrap();
+        penalty.add(&one(1.0), &one(5.0), penalties, 0.5).unwrap();
+        let value = |weights: &Weights| weights.get("backbone.w").unwrap().values[0];
+        (value(&penalty.fisher), value(&penalty.anchors))
+    }
+
+    #[test]
+    fn separate_penalties_are_one_around_the_mean() {
+        // 3(θ − 1)² + (θ − 5)² = 4θ² − 16θ + 28 = 4(θ − 2)² + 12
+        assert_eq!(after(Penalties::Separate), (4.0, 2.0));
+    }
+
+    #[test]
+    fn online_the_old_one_decays_and_the_newest_weights_are_the_anchor() {
+        // 0.5·3 + 1 = 2.5
+        assert_eq!(after(Penalties::Online), (2.5, 5.0));
+    }
+
+    #[test]
+    fn a_weight_that_never_mattered_is_anchored_anywhere() {
+        assert_eq!(together((0.0, 1.0), (0.0, 5.0), Penalties::Separate, 1.0), (0.0, 5.0));
+    }
+}

@@ -1,0 +1,101 @@
+//! The strategy against the conformance tests; that it holds what mattered, and takes up what it kept.
+
+use alluvium_model::{Seed, Values, Weights};
+use alluvium_strategy::conformance::{central, check, check_config, expert, samples};
+use alluvium_strategy::{
+    Context, DataAccess, LessonSettings, ModelState, NewHead, Strategy, StrategyConfig, StrategyState, TaskData,
+};
+use alluvium_strategy_ewc::{EwcConfig, FisherLabels, Penalties};
+use burn::tensor::Device;
+
+#[test]
+fn the_defaults_conform() {
+    check("ewc");
+}
+
+#[test]
+fn other_options_conform() {
+    check_config(&EwcConfig { penalties: Penalties::Online, fisher_labels: FisherLabels::True, ..Default::default() });
+    let lessons = LessonSettings { new_head: NewHead::Fresh, weight_decay: 0.01, momentum: 0.0, ..Default::default() };
+    check_config(&EwcConfig { penalty_weight: 1e12, fisher_samples: 3, lessons, ..Default::default() });
+}
+
+#[test]
+fn it_needs_the_current_task_and_no_more() {
+    assert_eq!(EwcConfig::default().data_access(), DataAccess::CurrentTask);
+}
+
+/// Consolidates the expert of device `device`.
+fn next(strategy: &mut dyn Strategy, previous: &ModelState, head: &str, device: usize) -> ModelState {
+    let (expert, own) = (expert(head, 1 + device as u64), samples(head));
+    let task = TaskData { head: expert.head(), samples: &own };
+    let mut context = Context::new(&Device::flex(), Seed::new(3), device).with_tasks(vec![task]);
+    strategy.consolidate(previous, &expert, &mut context).unwrap()
+}
+
+/// The squared distance of two backbones.
+fn moved(from: &ModelState, to: &ModelState) -> f32 {
+    let squares = from.backbone_weights().combine(&to.backbone_weights(), |a, b| (a - b) * (a - b)).unwrap();
+    squares.iter().flat_map(|(_, tensor)| tensor.values.clone()).sum()
+}
+
+#[test]
+fn the_larger_the_penalty_the_less_what_mattered_moves() {
+    let distance = |penalty_weight, penalties| {
+        let lessons = LessonSettings { epochs: 20, ..Default::default() };
+        let config = EwcConfig { penalty_weight, penalties, lessons, ..Default::default() };
+        let mut strategy = config.build().unwrap();
+        let first = next(strategy.as_mut(), &central(&[], 0), "a", 0);
+        let second = next(strategy.as_mut(), &first, "b", 1);
+        // Weighed by F: what did not matter may move.
+        let fisher = strategy_fisher(&config);
+        let squares = first.backbone_weights().combine(&second.backbone_weights(), |a, b| (a - b) * (a - b)).unwrap();
+        let weighed = squares.combine(&fisher, |square, fisher| square * fisher).unwrap();
+        assert!(moved(&first, &second) > 0.0);
+        weighed.iter().flat_map(|(_, tensor)| tensor.values.clone()).sum::<f32>()
+    };
+    for penalties in [Penalties::Separate, Penalties::Online] {
+        let [none, some, strong] = [0.0, 1000.0, 1e8].map(|weight| distance(weight, penalties));
+        assert!(some < 0.5 * none && strong < 1e-3 * none, "{none}, {some}, {strong}");
+    }
+}
+
+/// F of the backbone after the first device.
+fn strategy_fisher(config: &EwcConfig) -> Weights {
+    let mut strategy = config.build().unwrap();
+    next(strategy.as_mut(), &central(&[], 0), "a", 0);
+    strategy.state().weights.below("fisher").below("backbone")
+}
+
+#[test]
+fn a_restored_strategy_goes_on_as_the_one_that_was_stored() {
+    let config = EwcConfig::default();
+    let mut strategy = config.build().unwrap();
+    let first = next(strategy.as_mut(), &central(&[], 0), "a", 0);
+    let state = strategy.state();
+    // Two numbers for each weight.
+    assert_eq!(state.weights.values(), 2 * first.weights.values());
+    let stored = state.weights.to_safetensors(Default::default()).unwrap();
+
+    let mut restored = config.build().unwrap();
+    let weights = Weights::from_safetensors(&stored).unwrap().0;
+    restored.restore(StrategyState { weights, values: state.values.clone() }).unwrap();
+    assert_eq!(restored.state(), state);
+    let after = next(strategy.as_mut(), &first, "b", 1);
+    assert_eq!(next(restored.as_mut(), &first, "b", 1).weights, after.weights);
+    assert_eq!(restored.state(), strategy.state());
+
+    // It matters what was restored.
+    let mut empty = config.build().unwrap();
+    assert_ne!(next(empty.as_mut(), &first, "b", 1).weights, after.weights);
+}
+
+#[test]
+fn a_state_of_another_strategy_is_refused() {
+    let mut strategy = EwcConfig::default().build().unwrap();
+    for name in ["base.w", "fisher.w"] {
+        let weights: Weights = [(name.to_owned(), Values::new(vec![1], vec![1.0]))].into_iter().collect();
+        let error = strategy.restore(StrategyState { weights, ..Default::default() }).unwrap_err().to_string();
+        assert!(error.contains("cannot be restored"), "{error}");
+    }
+}

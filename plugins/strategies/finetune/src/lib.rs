@@ -1,0 +1,66 @@
+//! The `finetune` strategy: the central model learns the current task's samples and nothing else.
+
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{
+    Context, DataAccess, Expert, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError, cross_entropy,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Fine-tuning at the centre: the previous central model learns the current task's samples through that task's head,
+/// and nothing keeps it from forgetting: the lower bound of centralised class-incremental learning.
+///
+/// It needs the device's samples, so no protocol that keeps them private grants it; `naive` is its counterpart that takes
+/// the expert instead. The heads of other tasks stay as they were, and the backbone moves away under them. The first
+/// expert is taken as it is: it is the initial model, which learned the same samples.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FinetuneConfig {
+    /// How the centre learns.
+    #[serde(flatten)]
+    pub lessons: LessonSettings,
+}
+
+describe!(
+    Family::Strategy,
+    "finetune",
+    FinetuneConfig,
+    paper: "The lower bound of Masana et al., \"Class-incremental learning: survey and performance evaluation on image \
+            classification\", arXiv 2010.15277"
+);
+
+#[typetag::serde(name = "finetune")]
+impl StrategyConfig for FinetuneConfig {
+    fn data_access(&self) -> DataAccess {
+        DataAccess::CurrentTask
+    }
+
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        Ok(Box::new(Finetune { config: self.clone() }))
+    }
+}
+
+#[derive(Debug)]
+struct Finetune {
+    config: FinetuneConfig,
+}
+
+impl Strategy for Finetune {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let data = context.current_task()?;
+        if previous.heads.is_empty() {
+            return Ok(expert.model.clone());
+        }
+        let lessons = &self.config.lessons;
+        let start = lessons.start(previous, expert, context)?;
+        lessons.learn(&start, data, context, |model, batch| {
+            let logits = model.head(&data.head.name)?.linear.forward(model.latents(batch.inputs.clone()));
+            Some((cross_entropy(logits, batch.units.clone()), batch.samples()))
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! The strategy against the conformance tests, and against what it is there to show: that it forgets.
+
+use alluvium_model::{Model, Seed};
+use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
+use alluvium_strategy::{
+    Context, DataAccess, LessonSettings, ModelState, NewHead, Samples, StrategyConfig, TaskData, cross_entropy,
+};
+use alluvium_strategy_finetune::FinetuneConfig;
+use burn::tensor::{Device, Tensor};
+
+fn config(lessons: LessonSettings) -> FinetuneConfig {
+    FinetuneConfig { lessons }
+}
+
+#[test]
+fn the_defaults_conform() {
+    check("finetune");
+}
+
+#[test]
+fn other_options_conform() {
+    check_config(&config(LessonSettings { new_head: NewHead::Fresh, gradient_clip: 0.0, ..Default::default() }));
+    check_config(&config(LessonSettings { momentum: 0.0, weight_decay: 0.01, batch_size: 3, ..Default::default() }));
+}
+
+#[test]
+fn it_needs_the_current_task_and_no_more() {
+    assert_eq!(FinetuneConfig::default().data_access(), DataAccess::CurrentTask);
+}
+
+#[test]
+fn the_backbone_moves_away_under_the_old_heads() {
+    let (previous, expert) = (central(&["a"], 1), expert("b", 2));
+    let learned = consolidate(&FinetuneConfig::default(), &previous, &expert);
+    assert_ne!(learned.backbone_weights(), previous.backbone_weights());
+    let old = &previous.heads[0];
+    assert_eq!(learned.head_weights(old), previous.head_weights(old));
+    assert_ne!(learned.head_weights(expert.head()), expert.model.head_weights(expert.head()));
+}
+
+#[test]
+fn without_a_learning_rate_nothing_moves() {
+    let (previous, expert) = (central(&["a"], 1), expert("b", 2));
+    let still = config(LessonSettings { learning_rate: 0.0, ..Default::default() });
+    assert_eq!(consolidate(&still, &previous, &expert).backbone_weights(), previous.backbone_weights());
+}
+
+/// The samples of task `a` from another domain: negatives.
+fn negatives() -> Samples {
+    let own = samples("a");
+    let mut other = Samples::new(own.input());
+    for (place, label) in own.labels().iter().enumerate() {
+        let negative: Vec<u8> = own.image(place).iter().map(|value| 255 - value).collect();
+        other.push(&negative, *label);
+    }
+    other
+}
+
+/// The model after it learned these samples for a long time.
+fn learned(previous: &ModelState, own: &Samples) -> ModelState {
+    let expert = expert("a", 2);
+    let task = TaskData { head: expert.head(), samples: own };
+    let mut context = Context::new(&Device::flex(), Seed::new(1), 1).with_tasks(vec![task]);
+    let lessons = LessonSettings { epochs: 100, learning_rate: 0.1, ..Default::default() };
+    config(lessons).build().unwrap().consolidate(previous, &expert, &mut context).unwrap()
+}
+
+/// The cross-entropy on the samples of task `a`.
+fn loss_on_the_old_domain(model: &ModelState) -> f32 {
+    let (model, own) = (Model::load(model, &Device::flex()).unwrap(), samples("a"));
+    let logits = model.head("a").unwrap().linear.forward(model.latents(own.inputs(&Device::flex())));
+    let units: Vec<i32> = own.labels().iter().map(|label| *label as i32).collect();
+    cross_entropy(logits, Tensor::from_data(units.as_slice(), &Device::flex())).into_scalar::<f32>()
+}
+
+#[test]
+fn what_is_not_learned_any_more_is_forgotten() {
+    let first = learned(&central(&["a"], 1), &samples("a"));
+    let second = learned(&first, &negatives());
+    let [before, after] = [&first, &second].map(loss_on_the_old_domain);
+    assert!(before < 0.05, "the first domain was not learned: {before}");
+    assert!(after > 100.0 * before, "from {before} to {after}");
+}

@@ -1,0 +1,47 @@
+//! The strategy against the conformance tests, and against fine-tuning: distillation holds the old heads' answers.
+
+use alluvium_model::Model;
+use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
+use alluvium_strategy::{DataAccess, LessonSettings, ModelState, NewHead, StrategyConfig};
+use alluvium_strategy_lwf::LwfConfig;
+use burn::tensor::Device;
+use burn::tensor::activation::softmax;
+
+fn fresh() -> LessonSettings {
+    LessonSettings { new_head: NewHead::Fresh, ..Default::default() }
+}
+
+#[test]
+fn the_defaults_conform() {
+    check("lwf");
+}
+
+#[test]
+fn other_options_conform() {
+    check_config(&LwfConfig { old_weight: 0.0, ..Default::default() });
+    check_config(&LwfConfig { temperature: 1.0, lessons: fresh(), ..Default::default() });
+}
+
+#[test]
+fn it_needs_the_current_task_and_no_more() {
+    assert_eq!(LwfConfig::default().data_access(), DataAccess::CurrentTask);
+}
+
+/// What the head `a` says of the samples of task `b`.
+fn answers(model: &ModelState) -> Vec<f32> {
+    let model = Model::load(model, &Device::flex()).unwrap();
+    let latents = model.latents(samples("b").inputs(&Device::flex()));
+    softmax(model.head("a").unwrap().linear.forward(latents), 1).into_data().try_into_vec().unwrap()
+}
+
+#[test]
+fn the_more_distillation_weighs_the_less_the_old_answers_move() {
+    let (previous, expert) = (central(&["a"], 1), expert("b", 2));
+    let moved = |old_weight| {
+        let config = LwfConfig { old_weight, lessons: LessonSettings { epochs: 40, ..fresh() }, ..Default::default() };
+        let now = answers(&consolidate(&config, &previous, &expert));
+        now.iter().zip(answers(&previous)).map(|(now, before)| (now - before).abs()).sum::<f32>()
+    };
+    let [alone, held] = [0.0, 10.0].map(moved);
+    assert!(alone > 0.01 && held < 0.5 * alone, "{alone} without distillation, {held} with it");
+}

@@ -1,0 +1,130 @@
+//! The samples that are replayed, on the compute device.
+
+use alluvium_model::Random;
+use alluvium_strategy::{Samples, TaskData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::reservoir::Reservoir;
+
+/// The kept samples of earlier tasks.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    compute: Device,
+    /// All images; `None` when no sample is kept.
+    inputs: Option<Tensor<4>>,
+    /// For each sample, the place of its head among `heads`, and its output unit there.
+    targets: Vec<(usize, i32)>,
+    heads: Vec<String>,
+}
+
+/// Some replayed samples.
+pub(crate) struct Replayed {
+    /// Their images, the samples of one head next to each other; `None` when there is none.
+    pub(crate) inputs: Option<Tensor<4>>,
+    /// The heads, in the images' order.
+    pub(crate) groups: Vec<Group>,
+}
+
+/// The replayed samples of one head.
+pub(crate) struct Group {
+    pub(crate) head: String,
+    /// Each sample's output unit within the head.
+    pub(crate) units: Tensor<1, Int>,
+}
+
+impl Group {
+    pub(crate) fn samples(&self) -> usize {
+        self.units.dims()[0]
+    }
+}
+
+impl Buffer {
+    /// Offers all samples of the tasks, one after another, to a reservoir of this size.
+    pub(crate) fn fill(tasks: &[TaskData<'_>], capacity: usize, random: &mut Random, compute: &Device) -> Self {
+        let mut reservoir = Reservoir::new(capacity);
+        for (task, data) in tasks.iter().enumerate() {
+            (0..data.samples.len()).for_each(|place| reservoir.offer((task, place), random));
+        }
+        let mut kept: Option<Samples> = None;
+        let (mut heads, mut targets) = (vec![], vec![]);
+        for (task, place) in reservoir.into_kept() {
+            let TaskData { head, samples } = tasks[task];
+            let label = samples.labels()[place];
+            kept.get_or_insert_with(|| Samples::new(samples.input())).push(samples.image(place), label);
+            let unit = head.classes.iter().position(|class| *class == label).unwrap_or_default();
+            let number = heads.iter().position(|own| *own == head.name).unwrap_or_else(|| {
+                heads.push(head.name.clone());
+                heads.len() - 1
+            });
+            targets.push((number, unit as i32));
+        }
+        Buffer { compute: compute.clone(), inputs: kept.map(|kept| kept.inputs(compute)), targets, heads }
+    }
+
+    /// How many samples are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// The samples at these places.
+    pub(crate) fn batch(&self, mut places: Vec<usize>) -> Replayed {
+        places.sort_unstable_by_key(|place| (self.targets[*place].0, *place));
+        let groups = places.chunk_by(|a, b| self.targets[*a].0 == self.targets[*b].0).map(|group| Group {
+            head: self.heads[self.targets[group[0]].0].clone(),
+            units: self.integers(group.iter().map(|place| self.targets[*place].1).collect()),
+        });
+        let groups = groups.collect();
+        let places = self.integers(places.into_iter().map(|place| place as i32).collect());
+        Replayed { inputs: self.inputs.as_ref().map(|inputs| inputs.clone().select(0, places)), groups }
+    }
+
+    fn integers(&self, values: Vec<i32>) -> Tensor<1, Int> {
+        let count = values.len();
+        Tensor::from_data(TensorData::new(values, [count]), &self.compute)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_model::{HeadSpec, Seed};
+
+    use super::*;
+
+    /// Samples of one pixel; a sample's shade is its class, times ten.
+    fn samples(classes: &[usize]) -> Samples {
+        let mut samples = Samples::new([1, 1, 1].into());
+        classes.iter().for_each(|class| samples.push(&[10 * *class as u8], *class));
+        samples
+    }
+
+    fn head(name: &str, classes: &[usize]) -> HeadSpec {
+        HeadSpec { name: name.to_owned(), classes: classes.to_vec() }
+    }
+
+    #[test]
+    fn a_batch_has_each_sample_under_the_head_of_its_own_task() {
+        let heads = [head("a", &[4, 3]), head("b", &[7])];
+        let samples = [samples(&[3, 4, 4]), samples(&[7, 7])];
+        let tasks = [0, 1].map(|task| TaskData { head: &heads[task], samples: &samples[task] });
+        let buffer = Buffer::fill(&tasks, 10, &mut Seed::new(1).random(), &Device::flex());
+        assert_eq!(buffer.len(), 5);
+
+        let batch = buffer.batch(vec![4, 1, 0]);
+        let shades = batch.inputs.unwrap().into_data().try_into_vec::<f32>().unwrap();
+        let shades: Vec<_> = shades.iter().map(|shade| ((shade + 1.0) * 127.5).round() as usize).collect();
+        assert_eq!(shades, [30, 40, 70]);
+        let groups = batch
+            .groups
+            .into_iter()
+            .map(|group| (group.head, group.units.into_data().convert::<i32>().try_into_vec::<i32>().unwrap()));
+        assert_eq!(groups.collect::<Vec<_>>(), [("a".to_owned(), vec![1, 0]), ("b".to_owned(), vec![0])]);
+    }
+
+    #[test]
+    fn no_more_are_kept_than_there_is_room_for() {
+        let (head, samples) = (head("a", &[1]), samples(&[1; 20]));
+        let task = TaskData { head: &head, samples: &samples };
+        assert_eq!(Buffer::fill(&[task, task], 6, &mut Seed::new(1).random(), &Device::flex()).len(), 6);
+        assert_eq!(Buffer::fill(&[], 6, &mut Seed::new(1).random(), &Device::flex()).len(), 0);
+    }
+}

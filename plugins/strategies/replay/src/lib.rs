@@ -1,0 +1,135 @@
+//! The `replay` strategy: experience replay with a reservoir of all devices' samples.
+//!
+//! This file is the strategy, `reservoir` decides which samples are kept, and `buffer` holds them during a consolidation.
+
+mod buffer;
+mod reservoir;
+
+use alluvium_model::Seed;
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{
+    Context, DataAccess, Expert, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError, StrategyState,
+    cross_entropy,
+};
+use burn::tensor::Tensor;
+use rand::Rng;
+use rand::seq::index::sample;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use buffer::Buffer;
+
+/// Experience replay: the central model learns the current task's samples together with samples of earlier tasks, kept
+/// in a buffer of bounded size.
+///
+/// Every step takes a batch of the current task and one from the buffer; its loss is the mean cross-entropy of both, each
+/// sample through the head of its own task. The buffer is a reservoir (Vitter, "Random sampling with a reservoir", ACM
+/// TOMS 1985, algorithm R): at any time, each sample of the earlier tasks is in it with the same probability.
+///
+/// A step needs the current task and the buffer alone. But a buffer keeps devices' samples at the centre, which no
+/// protocol that keeps them private grants: hence the data access `all-tasks`. It is not stored, either: the draws of the
+/// reservoir follow from a number that is, so the buffer is filled again from the tasks' samples. The first expert is
+/// taken as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ReplayConfig {
+    /// How many samples of earlier tasks the buffer holds at the most.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub buffer_samples: usize,
+    /// Samples of the buffer a gradient step, beside the current task's.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub replay_batch_size: usize,
+    /// How the centre learns.
+    #[serde(flatten)]
+    pub lessons: LessonSettings,
+}
+
+impl Default for ReplayConfig {
+    fn default() -> Self {
+        ReplayConfig { buffer_samples: 500, replay_batch_size: 32, lessons: LessonSettings::default() }
+    }
+}
+
+describe!(
+    Family::Strategy,
+    "replay",
+    ReplayConfig,
+    paper: "Chaudhry et al., \"On tiny episodic memories in continual learning\", arXiv 1902.10486 (ER with a reservoir)"
+);
+
+#[typetag::serde(name = "replay")]
+impl StrategyConfig for ReplayConfig {
+    fn data_access(&self) -> DataAccess {
+        DataAccess::AllTasks
+    }
+
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        Ok(Box::new(Replay { config: self.clone(), reservoir: None }))
+    }
+}
+
+#[derive(Debug)]
+struct Replay {
+    config: ReplayConfig,
+    /// The seed of the reservoir's draws, drawn when the first device comes. The seed of a consolidation would not do:
+    /// it is another one each time, and the buffer would be another one, too.
+    reservoir: Option<u64>,
+}
+
+const RESERVOIR: &str = "reservoir";
+
+impl Strategy for Replay {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let tasks = context.all_tasks()?.to_vec();
+        let data = context.current_task()?;
+        let drawn = || context.seed().of(RESERVOIR).random().next_u64();
+        let seed = Seed::new(*self.reservoir.get_or_insert_with(drawn));
+        if previous.heads.is_empty() {
+            return Ok(expert.model.clone());
+        }
+        let ReplayConfig { buffer_samples, replay_batch_size, lessons } = &self.config;
+        let earlier = &tasks[..tasks.len() - 1];
+        let learning = context.compute().clone().autodiff();
+        let buffer = Buffer::fill(earlier, *buffer_samples, &mut seed.random(), &learning);
+        let mut random = context.seed().of("replayed").random();
+
+        let start = lessons.start(previous, expert, context)?;
+        lessons.learn(&start, data, context, |model, batch| {
+            let own = batch.samples();
+            let amount = buffer.len().min(*replay_batch_size);
+            let replayed = buffer.batch(sample(&mut random, buffer.len(), amount).into_vec());
+            let inputs = std::iter::once(batch.inputs.clone()).chain(replayed.inputs);
+            let latents = model.latents(Tensor::cat(inputs.collect(), 0));
+            let rows = |range| latents.clone().slice([range]);
+            let logits = |head: &str, latents| Some(model.head(head)?.linear.forward(latents));
+
+            let current = cross_entropy(logits(&data.head.name, rows(0..own))?, batch.units.clone());
+            let mut sum = current.mul_scalar(own as f64);
+            let mut samples = own;
+            for group in replayed.groups {
+                let count = group.samples();
+                let given = logits(&group.head, rows(samples..samples + count))?;
+                sum = sum + cross_entropy(given, group.units).mul_scalar(count as f64);
+                samples += count;
+            }
+            Some((sum.div_scalar(samples as f64), samples))
+        })
+    }
+
+    fn state(&self) -> StrategyState {
+        let values = self.reservoir.map(|seed| (RESERVOIR.to_owned(), seed.into()));
+        StrategyState { values: values.into_iter().collect(), ..Default::default() }
+    }
+
+    fn restore(&mut self, state: StrategyState) -> Result<(), StrategyError> {
+        let broken = || StrategyError::State(format!("`{RESERVOIR}` is not a seed"));
+        let seed = state.values.get(RESERVOIR).map(|value| value.as_u64().ok_or_else(broken));
+        self.reservoir = seed.transpose()?;
+        Ok(())
+    }
+}

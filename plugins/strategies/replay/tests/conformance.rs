@@ -1,0 +1,61 @@
+//! The strategy against the conformance tests, and what it keeps between devices.
+
+use alluvium_model::Seed;
+use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
+use alluvium_strategy::{Context, DataAccess, LessonSettings, NewHead, StrategyConfig, StrategyState, TaskData};
+use alluvium_strategy_replay::ReplayConfig;
+use burn::tensor::Device;
+
+#[test]
+fn the_defaults_conform() {
+    check("replay");
+}
+
+#[test]
+fn other_options_conform() {
+    let lessons = LessonSettings { new_head: NewHead::Fresh, ..Default::default() };
+    check_config(&ReplayConfig { buffer_samples: 3, replay_batch_size: 2, lessons });
+    check_config(&ReplayConfig { buffer_samples: 1, ..Default::default() });
+}
+
+#[test]
+fn keeping_samples_at_the_centre_is_access_to_all_tasks() {
+    assert_eq!(ReplayConfig::default().data_access(), DataAccess::AllTasks);
+}
+
+#[test]
+fn old_heads_go_on_learning_from_the_buffer() {
+    let (heads, samples) = ([central(&["a"], 1).heads, central(&["b"], 1).heads], [samples("a"), samples("b")]);
+    let tasks = [0, 1].map(|task| TaskData { head: &heads[task][0], samples: &samples[task] });
+    let (previous, expert) = (central(&["a"], 1), expert("b", 2));
+    let mut context = Context::new(&Device::flex(), Seed::new(1), 1).with_tasks(tasks.to_vec());
+    let config = ReplayConfig { replay_batch_size: 6, ..Default::default() };
+    let learned = config.build().unwrap().consolidate(&previous, &expert, &mut context).unwrap();
+    let old = &previous.heads[0];
+    assert_ne!(learned.head_weights(old), previous.head_weights(old));
+    // Five epochs of one batch: all ten samples of the current task and six of the buffer's.
+    assert_eq!((context.effort().steps, context.effort().samples), (5, 5 * 16));
+}
+
+#[test]
+fn what_is_stored_is_one_number_and_no_sample() {
+    let config = ReplayConfig::default();
+    let mut strategy = config.build().unwrap();
+    assert_eq!(strategy.state(), StrategyState::default());
+    let own = samples("a");
+    let first = expert("a", 1);
+    let task = TaskData { head: first.head(), samples: &own };
+    let mut context = Context::new(&Device::flex(), Seed::new(1), 0).with_tasks(vec![task]);
+    strategy.consolidate(&central(&[], 0), &first, &mut context).unwrap();
+    let state = strategy.state();
+    assert!(state.weights.is_empty() && state.values.len() == 1 && state.values["reservoir"].is_u64());
+
+    let broken = StrategyState { values: [("reservoir".to_owned(), "x".into())].into(), ..Default::default() };
+    assert!(strategy.restore(broken).unwrap_err().to_string().contains("reservoir"));
+}
+
+#[test]
+fn the_first_expert_is_taken_as_it_is() {
+    let first = expert("a", 1);
+    assert_eq!(consolidate(&ReplayConfig::default(), &central(&[], 0), &first).weights, first.model.weights);
+}

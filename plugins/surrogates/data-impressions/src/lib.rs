@@ -1,0 +1,252 @@
+//! The `data-impressions` surrogate: inputs that a model says likely things of.
+
+use alluvium_model::{ModelState, Random, Values};
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{Inversion, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish};
+use burn::tensor::Tensor;
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use rand_distr::{Distribution, Gamma};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The smallest concentration: that of a class least alike, which the paper's normalisation makes 0, where there is no
+/// Dirichlet distribution.
+const LEAST: f64 = 1e-3;
+
+/// Data impressions: noise that is optimised until what a model says of it is one of the softmax vectors that its last
+/// layer makes likely.
+///
+/// Every other input is made for the expert, the rest for the previous central model. Each is given a class by chance,
+/// evenly over all heads, and probabilities from a Dirichlet distribution over that head's classes, whose concentration
+/// is the class's similarity to each of them, times one of `concentrations`. The similarity is the cosine between the
+/// weights of two classes, scaled so that the classes of a head go from 0 (10⁻³ here) to 1. The input is optimised by
+/// Adam towards a small cross-entropy between those probabilities and the model's own at `temperature`. With two classes
+/// a head, the other one is always the least alike, and the probabilities are all but certain.
+///
+/// An input is tanh of what is optimised, so it stays within −1…1; the paper does not bound it. Inputs are made anew for
+/// each consolidation: `samples` × `steps` passes forward and back. A strategy that asks for fresh inputs at each of its
+/// steps pays `steps` passes for each of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataImpressionsConfig {
+    /// How many inputs the fixed set has.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub samples: usize,
+    /// How many steps each input takes.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub steps: usize,
+    /// The learning rate of Adam.
+    #[schemars(range(min = 0.000_001, max = 10.0))]
+    pub learning_rate: f64,
+    /// How many inputs take their steps at once. It changes time and memory, and results only by rounding.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub batch_size: usize,
+    /// What the model's logits are divided by before the softmax, τ in the paper.
+    #[schemars(range(min = 0.01, max = 1000.0))]
+    pub temperature: f64,
+    /// The factors of the concentration, β in the paper; each is used for as many inputs as another, by chance. Smaller
+    /// ones give probabilities that are surer of one class.
+    #[schemars(length(min = 1, max = 100), inner(range(min = 0.001, max = 1000.0)))]
+    pub concentrations: Vec<f64>,
+}
+
+impl Default for DataImpressionsConfig {
+    fn default() -> Self {
+        DataImpressionsConfig {
+            samples: 500,
+            steps: 200,
+            learning_rate: 0.05,
+            batch_size: 100,
+            temperature: 20.0,
+            concentrations: vec![1.0, 0.1],
+        }
+    }
+}
+
+describe!(
+    Family::Surrogate,
+    "data-impressions",
+    DataImpressionsConfig,
+    paper: "Nayak et al., \"Zero-shot knowledge distillation in deep networks\", ICML 2019, arXiv 1905.08114"
+);
+
+#[typetag::serde(name = "data-impressions")]
+impl SurrogateConfig for DataImpressionsConfig {
+    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+        if self.concentrations.is_empty() {
+            return Err(SurrogateError::Option {
+                option: "concentrations",
+                problem: "is empty".to_owned(),
+                accepted: "at least one factor".to_owned(),
+            });
+        }
+        let inversion = Inversion {
+            steps: self.steps,
+            learning_rate: self.learning_rate,
+            batch_size: self.batch_size,
+            temperature: self.temperature,
+            total_variation: 0.0,
+            l2: 0.0,
+        };
+        let concentrations = self.concentrations.clone();
+        Ok(Box::new(DataImpressions { samples: self.samples, inversion, concentrations }))
+    }
+}
+
+/// The source of impressions. It keeps nothing: another consolidation has other models.
+#[derive(Debug)]
+struct DataImpressions {
+    samples: usize,
+    inversion: Inversion,
+    concentrations: Vec<f64>,
+}
+
+impl Surrogate for DataImpressions {
+    fn samples(&self) -> usize {
+        self.samples
+    }
+
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+        self.inversion.draw(count, request, |model, random| likely(model, &self.concentrations, random))
+    }
+}
+
+/// Probabilities that a model's head makes likely for one of its classes.
+fn likely(model: &ModelState, factors: &[f64], random: &mut Random) -> Wish {
+    let heads = model.heads.iter().enumerate();
+    let units: Vec<_> =
+        heads.flat_map(|(head, spec)| (0..spec.classes.len()).map(move |class| (head, class))).collect();
+    let (head, class) = units[random.random_range(0..units.len())];
+    let factor = factors.choose(random).copied().unwrap_or(1.0);
+    let weights = model.head_weights(&model.heads[head]);
+    let classes = model.heads[head].classes.len();
+    let alike = weights.get("weight").map_or_else(|| vec![1.0; classes], |weight| similarities(weight, class));
+    let concentrations: Vec<_> = alike.iter().map(|alike| factor * alike.max(LEAST)).collect();
+    Wish { head, probabilities: dirichlet(&concentrations, class, random) }
+}
+
+/// The cosine between the weights of a class and those of each class of its head, scaled to 0…1; all 1 where they are all
+/// the same. `weight` is `[latent, classes]`.
+fn similarities(weight: &Values, class: usize) -> Vec<f64> {
+    let classes = weight.shape[1];
+    let product = |one: usize, other: usize| {
+        let pairs = weight.values.chunks(classes).map(|row| f64::from(row[one]) * f64::from(row[other]));
+        pairs.sum::<f64>()
+    };
+    let cosine = |other: usize| product(class, other) / (product(class, class) * product(other, other)).sqrt();
+    let cosines: Vec<_> = (0..classes).map(|other| if other == class { 1.0 } else { cosine(other) }).collect();
+    let least = cosines.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = cosines.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let scaled = |cosine: &f64| if most > least { (cosine - least) / (most - least) } else { 1.0 };
+    // A class without weights is like no other.
+    cosines.iter().map(|cosine| if cosine.is_finite() { scaled(cosine) } else { 0.0 }).collect()
+}
+
+/// A draw from a Dirichlet distribution: gamma variates divided by their sum (Devroye 1986, chapter XI, theorem 4.1).
+/// Concentrations so small that all variates vanish have all their weight on `class`.
+fn dirichlet(concentrations: &[f64], class: usize, random: &mut Random) -> Vec<f32> {
+    let mut variate = |shape: &f64| Gamma::new(*shape, 1.0).map_or(0.0, |gamma| gamma.sample(random));
+    let variates: Vec<f64> = concentrations.iter().map(&mut variate).collect();
+    let sum = variates.iter().sum::<f64>();
+    let share = |(place, variate): (usize, &f64)| match sum > 0.0 && sum.is_finite() {
+        true => (variate / sum) as f32,
+        false => f32::from(u8::from(place == class)),
+    };
+    variates.iter().enumerate().map(share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_model::{Model, Seed};
+    use alluvium_strategy::conformance::{central, expert};
+    use burn::tensor::Device;
+    use burn::tensor::activation::softmax;
+
+    use super::*;
+
+    fn config() -> DataImpressionsConfig {
+        DataImpressionsConfig { samples: 10, steps: 80, learning_rate: 0.1, temperature: 0.1, ..Default::default() }
+    }
+
+    fn draw(source: &mut dyn Surrogate, count: usize, seed: u64, heads: &[&str]) -> Tensor<4> {
+        let (previous, expert, compute) = (central(heads, 3), expert("c", 2), Device::flex());
+        let (input, seed) = (previous.input, Seed::new(seed));
+        let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
+        source.draw(count, &request).unwrap()
+    }
+
+    fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+        tensor.into_data().try_into_vec::<f32>().unwrap()
+    }
+
+    #[test]
+    fn similarities_are_the_ones_worked_out_by_hand() {
+        // The classes' weights are (3, 4), (4, 3) and (−3, −4): cosines to the first are 1, 24/25 and −1, scaled
+        // 1, 1.96/2 = 0.98 and 0. To the second: 24/25, 1, −24/25, scaled 1.92/1.96, 1 and 0.
+        let weight = Values::new(vec![2, 3], vec![3.0, 4.0, -3.0, 4.0, 3.0, -4.0]);
+        for (class, expected) in [(0, [1.0, 0.98, 0.0]), (1, [1.92 / 1.96, 1.0, 0.0])] {
+            let found = similarities(&weight, class);
+            assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-9), "{found:?}");
+        }
+        assert_eq!(similarities(&Values::new(vec![2, 1], vec![1.0, 2.0]), 0), [1.0]);
+        assert_eq!(similarities(&Values::new(vec![1, 2], vec![0.0, 1.0]), 1), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn probabilities_have_the_mean_of_their_dirichlet_distribution() {
+        let mut random = Seed::new(0).random();
+        let concentrations = [2.0, 1.0, 0.5, 0.5];
+        let mut sums = [0.0; 4];
+        for _ in 0..4000 {
+            let drawn = dirichlet(&concentrations, 0, &mut random);
+            assert!((drawn.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+            sums.iter_mut().zip(&drawn).for_each(|(sum, one)| *sum += f64::from(*one));
+        }
+        // The mean is the share of the concentration; the first one's standard deviation is √(0.25/5) = 0.22, so that
+        // the mean of 4000 is within 0.0035 of it.
+        for (sum, expected) in sums.iter().zip([0.5, 0.25, 0.125, 0.125]) {
+            assert!((sum / 4000.0 - expected).abs() < 0.015, "{sums:?}");
+        }
+        assert_eq!(dirichlet(&[0.0, 0.0, 0.0], 1, &mut random), [0.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn the_expert_says_what_it_should() {
+        // Without heads of the previous model all inputs are the expert's.
+        let distance = |steps| {
+            let source = DataImpressionsConfig { steps, ..config() }.build();
+            let inputs = draw(source.unwrap().as_mut(), 10, 0, &[]);
+            let state = expert("c", 2).model;
+            let model = Model::load(&state, &Device::flex()).unwrap();
+            let said = values(softmax(model.logits(model.latents(inputs)).div_scalar(0.1), 1));
+            let wished = (0..10).flat_map(|place| {
+                let mut random = Seed::new(0).at("inverted input", place).random();
+                likely(&state, &[1.0, 0.1], &mut random).probabilities
+            });
+            said.iter().zip(wished).map(|(said, wished)| (said - wished).abs()).sum::<f32>() / 20.0
+        };
+        let (noise, found) = (distance(1), distance(80));
+        assert!(found < 0.5 * noise, "from {noise} to {found}");
+    }
+
+    #[test]
+    fn draws_follow_from_the_request_alone() {
+        let config = DataImpressionsConfig { steps: 10, ..config() };
+        let mut source = config.build().unwrap();
+        assert_eq!(source.samples(), 10);
+        let inputs = draw(source.as_mut(), 10, 1, &["a", "b"]);
+        assert_eq!(inputs.dims(), [10, 1, 2, 3]);
+        let first = values(inputs);
+        assert!(first.iter().all(|value| (-1.0..=1.0).contains(value)));
+        assert_ne!(values(draw(source.as_mut(), 10, 2, &["a", "b"])), first);
+        assert_eq!(values(draw(source.as_mut(), 10, 1, &["a", "b"])), first);
+        assert_eq!(values(draw(config.build().unwrap().as_mut(), 10, 1, &["a", "b"])), first);
+    }
+
+    #[test]
+    fn no_factor_is_refused() {
+        let config = DataImpressionsConfig { concentrations: vec![], ..config() };
+        assert!(config.build().unwrap_err().to_string().contains("`concentrations` is empty"));
+    }
+}

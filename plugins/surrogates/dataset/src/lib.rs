@@ -1,0 +1,155 @@
+//! The `dataset` surrogate: the inputs of another task stream, without their labels.
+
+use std::path::{Path, PathBuf};
+
+use alluvium_model::InputShape;
+use alluvium_strategy::registry::{Family, check_table, describe, described, find};
+use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fit_picture};
+use alluvium_stream::{Seed, StreamConfig};
+use burn::tensor::Tensor;
+use image::{Rgb, RgbImage};
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The training inputs of another task stream, of all its tasks and without their labels, drawn with replacement.
+///
+/// Inputs of the right shape are taken as they are. Of others, the largest part around the middle that has the right
+/// proportions is resized by a triangle filter; grey becomes three equal channels, and colour becomes its luminance. Take
+/// a stream whose data are nobody's own: with the experiment's own stream, the centre would see what belongs to devices.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatasetConfig {
+    /// The stream: a table `[surrogate.stream]` with the `kind` and the options of any `[stream]`. It must be given. What
+    /// is computed from it is kept while its options stay the same, and the files that it names or that lie in a folder
+    /// that it names; a stream that reads other files must not change them.
+    pub stream: Option<Map<String, Value>>,
+    /// The seed under which the stream is built. It is not the experiment's, so all seeds of an experiment draw from the
+    /// same inputs.
+    pub stream_seed: u64,
+    /// How many inputs the fixed set has; one may be there more than once.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub samples: usize,
+}
+
+impl Default for DatasetConfig {
+    fn default() -> Self {
+        DatasetConfig { stream: None, stream_seed: 0, samples: 4000 }
+    }
+}
+
+describe!(Family::Surrogate, "dataset", DatasetConfig, paper: "");
+
+#[typetag::serde(name = "dataset")]
+impl SurrogateConfig for DatasetConfig {
+    fn files(&self) -> Vec<PathBuf> {
+        let named = self.stream.iter().flat_map(Map::values).filter_map(Value::as_str).map(Path::new);
+        let mut files: Vec<_> = named.flat_map(files_at).collect();
+        files.sort();
+        files
+    }
+
+    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+        let failed = |error| wrong(format!("cannot be built: {error}"), "a stream whose data can be read".to_owned());
+        let stream = self.stream()?.build(Seed::new(self.stream_seed).of("surrogate stream")).map_err(failed)?;
+        let (input, mut pixels) = (stream.input(), vec![]);
+        for index in 0..stream.tasks() {
+            let task = stream.task(index).map_err(failed)?;
+            (0..task.train.len()).for_each(|place| pixels.extend_from_slice(task.train.image(place)));
+        }
+        if pixels.is_empty() {
+            return Err(wrong("has no training inputs".to_owned(), "a stream of at least one task".to_owned()));
+        }
+        Ok(Box::new(Dataset { samples: self.samples, input, pixels }))
+    }
+}
+
+impl DatasetConfig {
+    /// The stream's configuration, checked as a `[stream]` table is.
+    fn stream(&self) -> Result<Box<dyn StreamConfig>, SurrogateError> {
+        let mut options = self.stream.clone().unwrap_or_default();
+        let table = Value::Object(options.clone());
+        let kinds = || {
+            let kinds: Vec<_> = described(Family::Stream).iter().map(|one| one.kind).collect();
+            format!("a table [surrogate.stream] with one of the kinds {}", kinds.join(", "))
+        };
+        let Some(Value::String(kind)) = options.remove("kind") else {
+            return Err(wrong("names no `kind`".to_owned(), kinds()));
+        };
+        let unknown = |_| wrong(format!("names the unknown kind \"{kind}\""), kinds());
+        let description = find(Family::Stream, &kind).map_err(unknown)?;
+        let problems = check_table(&description.options_schema(), &Value::Object(options));
+        if let Some(first) = problems.into_iter().next() {
+            let path = first.path.iter().map(|key| format!(".{key}")).collect::<String>();
+            return Err(wrong(format!("is wrong: `stream{path}` {}", first.message), first.accepted));
+        }
+        let options = || format!("the options of `alluvium show {kind}`");
+        serde_json::from_value(table).map_err(|error| wrong(format!("is wrong: {error}"), options()))
+    }
+}
+
+/// A file, or the files in a folder.
+fn files_at(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect()
+}
+
+fn wrong(problem: String, accepted: String) -> SurrogateError {
+    SurrogateError::Option { option: "stream", problem, accepted }
+}
+
+/// The source of inputs.
+struct Dataset {
+    samples: usize,
+    input: InputShape,
+    pixels: Vec<u8>,
+}
+
+impl std::fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Dataset({} of {})", self.pixels.len() / self.input.values(), self.input)
+    }
+}
+
+impl Surrogate for Dataset {
+    fn samples(&self) -> usize {
+        self.samples
+    }
+
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+        let (own, wanted) = (self.input, request.input);
+        let convertible = [own, wanted].iter().all(|shape| [1, 3].contains(&shape.channels));
+        if own != wanted && !convertible {
+            let accepted = format!("inputs of {wanted}, or one or three channels on both sides");
+            return Err(wrong(format!("has inputs of {own}, but the model takes {wanted}"), accepted));
+        }
+        let mut random = request.seed.random();
+        let mut bytes = Vec::with_capacity(count * wanted.values());
+        let size = own.values();
+        for _ in 0..count {
+            let place = random.random_range(0..self.pixels.len() / size);
+            let image = &self.pixels[place * size..][..size];
+            match own == wanted {
+                true => bytes.extend_from_slice(image),
+                false => bytes.extend(fit_picture(&picture(image, own), wanted)),
+            }
+        }
+        Ok(request.inputs_of_bytes(&bytes))
+    }
+}
+
+/// An image of one or three channels, `[channels, height, width]`, in colour.
+fn picture(image: &[u8], shape: InputShape) -> RgbImage {
+    let plane = shape.height * shape.width;
+    RgbImage::from_fn(shape.width as u32, shape.height as u32, |x, y| {
+        let place = y as usize * shape.width + x as usize;
+        Rgb(std::array::from_fn(|channel| image[channel % shape.channels * plane + place]))
+    })
+}
+
+#[cfg(test)]
+mod tests;

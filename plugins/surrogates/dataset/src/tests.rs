@@ -1,0 +1,151 @@
+//! Tests of the surrogate on a stream of flat images, whose shade says which one it is.
+
+use alluvium_model::HeadSpec;
+use alluvium_strategy::conformance::{central, expert};
+use alluvium_stream::{Samples, StreamError, Task, TaskStream, Tasks};
+use burn::tensor::Device;
+use serde_json::json;
+
+use super::*;
+
+/// A test double: two tasks of three images each, whose shades are 10 to 12 and 20 to 22, or more by the seed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct ShadesConfig {
+    /// The number of channels.
+    #[schemars(range(min = 1, max = 9))]
+    channels: usize,
+    /// A path that is not read.
+    folder: PathBuf,
+}
+
+impl Default for ShadesConfig {
+    fn default() -> Self {
+        ShadesConfig { channels: 1, folder: "/no/such/folder".into() }
+    }
+}
+
+describe!(Family::Stream, "conformance-shades", ShadesConfig, paper: "");
+
+#[typetag::serde(name = "conformance-shades")]
+impl StreamConfig for ShadesConfig {
+    fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
+        let more = 100 * u8::from(seed != Seed::new(0).of("surrogate stream"));
+        let input = InputShape::from([self.channels, 2, 3]);
+        let tasks = (0..2).map(|index| {
+            let mut train = Samples::new(input);
+            let shade = |place: usize| more + (10 * (index + 1) + place) as u8;
+            (0..3).for_each(|place| train.push(&vec![shade(place); input.values()], index));
+            let mut test = Samples::new(input);
+            test.push(&vec![255; input.values()], index);
+            let head = HeadSpec { name: format!("task-{index}"), classes: vec![index] };
+            Task { index, name: index.to_string(), head, train, test }
+        });
+        Ok(Box::new(Tasks::new(input, vec!["a".to_owned(), "b".to_owned()], tasks.collect())?))
+    }
+}
+
+fn config(stream: Value) -> DatasetConfig {
+    DatasetConfig { stream: stream.as_object().cloned(), samples: 40, ..Default::default() }
+}
+
+fn shades(channels: usize) -> DatasetConfig {
+    config(json!({"kind": "conformance-shades", "channels": channels}))
+}
+
+/// The bytes of some inputs.
+fn draw(source: &mut dyn Surrogate, count: usize, input: [usize; 3], seed: u64) -> Result<Vec<u8>, SurrogateError> {
+    let (previous, expert, compute) = (central(&[], 0), expert("a", 1), Device::flex());
+    let (seed, input) = (Seed::new(seed), input.into());
+    let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
+    let inputs = source.draw(count, &request)?;
+    assert_eq!(inputs.dims(), [count, request.input.channels, request.input.height, request.input.width]);
+    let values = inputs.into_data().try_into_vec::<f32>().unwrap();
+    assert!(values.iter().all(|value| (-1.0..=1.0).contains(value)));
+    Ok(values.iter().map(|value| ((value + 1.0) * 127.5).round() as u8).collect())
+}
+
+#[test]
+fn inputs_are_the_training_inputs_of_all_tasks() {
+    let mut source = shades(1).build().unwrap();
+    assert_eq!(source.samples(), 40);
+    // As they are; larger; in colour and smaller. A flat image stays flat whatever is done to it.
+    for input in [[1, 2, 3], [1, 5, 9], [3, 1, 2]] {
+        let size = input.iter().product::<usize>();
+        let bytes = draw(source.as_mut(), 100, input, 0).unwrap();
+        assert!(bytes.chunks(size).all(|image| image.iter().all(|byte| *byte == image[0])));
+        let mut drawn: Vec<_> = bytes.chunks(size).map(|image| image[0]).collect();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn, [10, 11, 12, 20, 21, 22], "{input:?}");
+    }
+}
+
+#[test]
+fn colour_becomes_its_luminance() {
+    let pixels = [[0; 6], [51; 6], [255; 6]].concat();
+    let mut source = Dataset { samples: 1, input: [3, 2, 3].into(), pixels };
+    // 0.587·51 + 0.114·255 = 59.007
+    assert_eq!(draw(&mut source, 1, [1, 2, 3], 0).unwrap(), [59; 6]);
+}
+
+#[test]
+fn the_seed_decides_and_nothing_else() {
+    let mut source = shades(1).build().unwrap();
+    let first = draw(source.as_mut(), 40, [1, 2, 3], 1).unwrap();
+    assert_ne!(draw(source.as_mut(), 40, [1, 2, 3], 2).unwrap(), first);
+    assert_eq!(draw(source.as_mut(), 40, [1, 2, 3], 1).unwrap(), first);
+    assert_eq!(draw(shades(1).build().unwrap().as_mut(), 7, [1, 2, 3], 1).unwrap(), first[..42]);
+    // The stream has a seed of its own.
+    let mut other = DatasetConfig { stream_seed: 5, ..shades(1) }.build().unwrap();
+    assert!(draw(other.as_mut(), 40, [1, 2, 3], 1).unwrap().iter().all(|byte| *byte >= 110));
+}
+
+#[test]
+fn other_numbers_of_channels_are_refused_unless_they_agree() {
+    let mut source = shades(2).build().unwrap();
+    assert!(draw(source.as_mut(), 3, [2, 2, 3], 0).is_ok());
+    let error = draw(source.as_mut(), 3, [1, 2, 3], 0).unwrap_err().to_string();
+    assert!(error.contains("`stream` has inputs of 2×2×3, but the model takes 1×2×3"), "{error}");
+}
+
+#[test]
+fn a_wrong_stream_says_what_is_accepted() {
+    let error = |config: DatasetConfig| config.build().unwrap_err().to_string();
+    let cases = [
+        (DatasetConfig::default(), "`stream` names no `kind`; accepted: a table [surrogate.stream]"),
+        (config(json!({"kind": 3})), "names no `kind`"),
+        (
+            config(json!({"kind": "none"})),
+            "unknown kind \"none\"; accepted: a table [surrogate.stream] with one of the",
+        ),
+        (shades(0), "`stream.channels` = 0 is out of range; accepted: an integer at least 1 and at most 9"),
+        (config(json!({"kind": "conformance-shades", "shade": 1})), "`stream.shade` is not a key of this table"),
+    ];
+    for (config, expected) in cases {
+        let error = error(config);
+        assert!(error.contains(expected), "{error}");
+    }
+    assert!(error(DatasetConfig::default()).contains("conformance-shades"));
+}
+
+#[test]
+fn the_files_are_those_that_the_stream_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.gz");
+    std::fs::write(&file, "data").unwrap();
+    for path in [folder.path(), &file] {
+        let config = config(json!({"kind": "conformance-shades", "folder": path}));
+        assert_eq!(config.files(), std::slice::from_ref(&file));
+    }
+    assert!(shades(1).files().is_empty());
+}
+
+#[test]
+fn a_configuration_is_read_and_written() {
+    let table = json!({"kind": "dataset", "stream": {"kind": "conformance-shades", "channels": 3}, "samples": 5});
+    let read: Box<dyn SurrogateConfig> = serde_json::from_value(table).unwrap();
+    let written = serde_json::to_value(&read).unwrap();
+    assert_eq!(written["stream"], json!({"kind": "conformance-shades", "channels": 3}));
+    assert_eq!((&written["samples"], &written["stream_seed"]), (&json!(5), &json!(0)));
+}

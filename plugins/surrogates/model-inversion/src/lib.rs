@@ -1,0 +1,195 @@
+//! The `model-inversion` surrogate: inputs that the models are sure of.
+
+use alluvium_model::{ModelState, Random};
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{Inversion, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish};
+use burn::tensor::Tensor;
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Model inversion: noise that is optimised until a model is sure that it shows a class.
+///
+/// Every other input is made for the expert, the rest for the previous central model. Each is given a class by chance,
+/// evenly over the units of all heads of its model, and is optimised by Adam towards a small cross-entropy of that class
+/// within its head, a small total variation and small values: equations 2 and 3 of the paper. An input is tanh of what
+/// is optimised, so it stays within −1…1.
+///
+/// It differs from the paper's DeepInversion in this: a backbone does not give away what goes into its normalisations, so
+/// statistics of features are not matched (the paper's R_feature), and there is no competition with the student. Inputs
+/// are neither shifted nor mirrored between steps. Total variation and values count by the mean over an input.
+///
+/// Inputs are made anew for each consolidation: `samples` × `steps` passes forward and back. A strategy that asks for
+/// fresh inputs at each of its steps pays `steps` passes for each of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelInversionConfig {
+    /// How many inputs the fixed set has.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub samples: usize,
+    /// How many steps each input takes.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub steps: usize,
+    /// The learning rate of Adam.
+    #[schemars(range(min = 0.000_001, max = 10.0))]
+    pub learning_rate: f64,
+    /// How many inputs take their steps at once. It changes time and memory, and results only by rounding.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub batch_size: usize,
+    /// The weight of the total variation: the mean distance of a value to its right neighbour, plus that to its lower one.
+    #[schemars(range(min = 0.0, max = 1_000_000.0))]
+    pub total_variation: f64,
+    /// The weight of the mean square of an input's values.
+    #[schemars(range(min = 0.0, max = 1_000_000.0))]
+    pub l2: f64,
+}
+
+impl Default for ModelInversionConfig {
+    fn default() -> Self {
+        ModelInversionConfig {
+            samples: 500,
+            steps: 200,
+            learning_rate: 0.05,
+            batch_size: 100,
+            total_variation: 0.2,
+            l2: 0.01,
+        }
+    }
+}
+
+describe!(
+    Family::Surrogate,
+    "model-inversion",
+    ModelInversionConfig,
+    paper: "Yin et al., \"Dreaming to distill: data-free knowledge transfer via DeepInversion\", CVPR 2020, arXiv 1912.08795"
+);
+
+#[typetag::serde(name = "model-inversion")]
+impl SurrogateConfig for ModelInversionConfig {
+    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+        let inversion = Inversion {
+            steps: self.steps,
+            learning_rate: self.learning_rate,
+            batch_size: self.batch_size,
+            temperature: 1.0,
+            total_variation: self.total_variation,
+            l2: self.l2,
+        };
+        Ok(Box::new(ModelInversion { samples: self.samples, inversion }))
+    }
+}
+
+/// The source of inverted inputs. It keeps nothing: another consolidation has other models.
+#[derive(Debug)]
+struct ModelInversion {
+    samples: usize,
+    inversion: Inversion,
+}
+
+impl Surrogate for ModelInversion {
+    fn samples(&self) -> usize {
+        self.samples
+    }
+
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+        self.inversion.draw(count, request, one_class)
+    }
+}
+
+/// All probability on one class, drawn evenly over the units of all heads.
+fn one_class(model: &ModelState, random: &mut Random) -> Wish {
+    let sizes: Vec<_> = model.heads.iter().map(|head| head.classes.len()).collect();
+    let mut unit = random.random_range(0..sizes.iter().sum::<usize>());
+    let mut head = 0;
+    while unit >= sizes[head] {
+        unit -= sizes[head];
+        head += 1;
+    }
+    let probabilities = (0..sizes[head]).map(|class| f32::from(u8::from(class == unit))).collect();
+    Wish { head, probabilities }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use alluvium_model::{Model, Seed};
+    use alluvium_strategy::conformance::{central, expert};
+    use burn::tensor::Device;
+    use burn::tensor::activation::softmax;
+
+    use super::*;
+
+    /// The tiny model's logits are small: without priors and with many steps it becomes as sure as it can.
+    fn config(steps: usize) -> ModelInversionConfig {
+        ModelInversionConfig {
+            samples: 24,
+            steps,
+            learning_rate: 0.1,
+            total_variation: 0.0,
+            l2: 0.0,
+            ..Default::default()
+        }
+    }
+
+    fn draw(source: &mut dyn Surrogate, count: usize, seed: u64, heads: &[&str]) -> Tensor<4> {
+        let (previous, expert, compute) = (central(heads, 3), expert("c", 2), Device::flex());
+        let (input, seed) = (previous.input, Seed::new(seed));
+        let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
+        source.draw(count, &request).unwrap()
+    }
+
+    fn values(tensor: Tensor<4>) -> Vec<f32> {
+        tensor.into_data().try_into_vec::<f32>().unwrap()
+    }
+
+    #[test]
+    fn the_expert_is_far_surer_than_of_noise() {
+        // Without heads of the previous model all inputs are the expert's.
+        let confidence = |steps| {
+            let inputs = draw(config(steps).build().unwrap().as_mut(), 24, 0, &[]);
+            let model = Model::load(&expert("c", 2).model, &Device::flex()).unwrap();
+            let sure = softmax(model.logits(model.latents(inputs)), 1).into_data().try_into_vec::<f32>().unwrap();
+            let wished = (0..24).map(|place| {
+                let mut random = Seed::new(0).at("inverted input", place).random();
+                one_class(&expert("c", 2).model, &mut random).probabilities
+            });
+            let wished = wished.flatten().collect::<Vec<_>>();
+            assert!((wished.iter().sum::<f32>() - 24.0).abs() < 1e-6);
+            sure.iter().zip(&wished).map(|(sure, wished)| sure * wished).sum::<f32>() / 24.0
+        };
+        let (noise, inverted) = (confidence(1), confidence(100));
+        assert!(inverted > noise + 0.05, "from {noise} to {inverted}");
+    }
+
+    #[test]
+    fn draws_follow_from_the_request_alone() {
+        let config = ModelInversionConfig { total_variation: 0.2, l2: 0.01, ..config(10) };
+        let mut source = config.build().unwrap();
+        assert_eq!(source.samples(), 24);
+        let inputs = draw(source.as_mut(), 24, 1, &["a", "b"]);
+        assert_eq!(inputs.dims(), [24, 1, 2, 3]);
+        let first = values(inputs);
+        assert!(first.iter().all(|value| (-1.0..=1.0).contains(value)));
+        assert_ne!(values(draw(source.as_mut(), 24, 2, &["a", "b"])), first);
+        assert_ne!(values(draw(source.as_mut(), 24, 1, &["a"])), first, "another previous model");
+        assert_eq!(values(draw(source.as_mut(), 24, 1, &["a", "b"])), first);
+        assert_eq!(values(draw(config.build().unwrap().as_mut(), 24, 1, &["a", "b"])), first);
+    }
+
+    #[test]
+    fn classes_are_drawn_evenly_over_all_heads() {
+        let model = central(&["a", "b", "c"], 0);
+        let mut random = Seed::new(0).random();
+        let mut times = BTreeMap::<_, usize>::new();
+        for _ in 0..6000 {
+            let wish = one_class(&model, &mut random);
+            let class = wish.probabilities.iter().position(|one| *one == 1.0).unwrap();
+            assert_eq!(wish.probabilities.iter().sum::<f32>(), 1.0);
+            *times.entry((wish.head, class)).or_default() += 1;
+        }
+        // 1000 each; the standard deviation is √(6000·1/6·5/6) = 28.9.
+        assert_eq!(times.len(), 6);
+        assert!(times.values().all(|times| times.abs_diff(1000) < 120), "{times:?}");
+    }
+}
