@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alluvium_experiment::DEFAULT_CACHE_BYTES;
 use alluvium_registry::Family;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -99,7 +100,7 @@ pub(crate) struct CompareOptions {
     pub(crate) cache: Option<PathBuf>,
     /// How large the cache may become, in gigabytes. Beyond it, the models that were not used for the longest time go
     /// first, what was measured last.
-    #[arg(long, value_name = "GB", default_value_t = 20.0, value_parser = gigabytes)]
+    #[arg(long, value_name = "GB", default_value_t = DEFAULT_CACHE_BYTES as f64 / 1e9, value_parser = gigabytes)]
     pub(crate) cache_size: f64,
 }
 

@@ -11,6 +11,8 @@ use crate::{Damage, StoreError};
 /// The name of the list of digests.
 pub const SUMS: &str = "SHA256SUMS";
 
+const UNLISTED: &str = "is not listed in SHA256SUMS";
+
 /// A folder with a list of digests, `SHA256SUMS`. Files that the list does not name are none of its business.
 #[derive(Debug, Clone)]
 pub struct Folder {
@@ -52,23 +54,28 @@ impl Folder {
     /// [`StoreError::Read`] when the operating system does not let us. The inner error is [`Damage`]: the file is
     /// missing, or is not what the list says; so is a list that cannot be understood.
     pub fn read(&self, name: &str) -> Result<Result<Vec<u8>, Damage>, StoreError> {
-        let path = self.path.join(name);
-        let damage = |reason: &str| Ok(Err(Damage { path: path.clone(), reason: reason.to_owned() }));
         let sums = match self.sums()? {
             Ok(sums) => sums,
             Err(damage) => return Ok(Err(damage)),
         };
-        let Some(expected) = sums.0.get(name) else {
-            return damage("is not listed in SHA256SUMS");
-        };
+        match sums.0.get(name) {
+            Some(expected) => self.read_listed(name, expected),
+            None => Ok(Err(Damage { path: self.path.join(name), reason: UNLISTED.to_owned() })),
+        }
+    }
+
+    /// The bytes of a file that the list names with this digest.
+    fn read_listed(&self, name: &str, expected: &str) -> Result<Result<Vec<u8>, Damage>, StoreError> {
+        let path = self.path.join(name);
+        let damage = |path, reason: &str| Ok(Err(Damage { path, reason: reason.to_owned() }));
         let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return damage("is missing"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return damage(path, "is missing"),
             other => other.map_err(StoreError::read(&path))?,
         };
-        if digest(&bytes) != *expected {
-            return damage("is not what was written: its digest is another one than SHA256SUMS lists");
+        match digest(&bytes) == expected {
+            true => Ok(Ok(bytes)),
+            false => damage(path, "is not what was written: its digest is another one than SHA256SUMS lists"),
         }
-        Ok(Ok(bytes))
     }
 
     /// Writes some files, each at once, then the list. Whoever is killed in between leaves files that do not agree with
@@ -101,10 +108,30 @@ impl Folder {
             Err(damage) => return Ok(vec![damage]),
         };
         let mut damages = vec![];
-        for name in sums.0.keys() {
-            damages.extend(self.read(name)?.err());
+        for (name, expected) in &sums.0 {
+            damages.extend(self.read_listed(name, expected)?.err());
         }
         Ok(damages)
+    }
+
+    /// The first file that is there without being listed.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`] when the operating system does not let us look.
+    pub fn unlisted(&self) -> Result<Option<Damage>, StoreError> {
+        let sums = match self.sums()? {
+            Ok(sums) => sums,
+            Err(damage) => return Ok(Some(damage)),
+        };
+        for file in fs::read_dir(&self.path).map_err(StoreError::read(&self.path))? {
+            let file = file.map_err(StoreError::read(&self.path))?;
+            let name = file.file_name();
+            let listed = name.to_str().is_some_and(|name| sums.0.contains_key(name));
+            if !listed && name != SUMS {
+                return Ok(Some(Damage { path: file.path(), reason: UNLISTED.to_owned() }));
+            }
+        }
+        Ok(None)
     }
 
     /// Removes the files that the list names, and the list.

@@ -217,16 +217,7 @@ impl Entry {
             return Ok(changed);
         }
         // A name in the list that was changed would otherwise pass for a file that was evicted.
-        let path = self.folder.path();
-        for file in fs::read_dir(path).map_err(StoreError::read(path))? {
-            let file = file.map_err(StoreError::read(path))?;
-            let name = file.file_name();
-            let listed = name.to_str().map_or(Ok(false), |name| self.folder.lists(name))?;
-            if !listed && name != SUMS {
-                return Ok(Some(Damage { path: file.path(), reason: "is not listed in SHA256SUMS".to_owned() }));
-            }
-        }
-        Ok(None)
+        self.folder.unlisted()
     }
 }
 
