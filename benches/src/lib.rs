@@ -105,6 +105,7 @@ pub fn expert(central: &ModelState, compute: &Device) -> Expert {
         steps: 0,
         parent: central.digest(),
         digest: model.digest(),
+        statistics: Default::default(),
     };
     Expert::new(model, manifest).expect("an expert")
 }

@@ -1,10 +1,13 @@
 //! The device and its two contacts with the centre.
 
-use alluvium_model::{Expert, HeadSpec, Manifest, Model, ModelError, ModelState, Progress, Seed};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alluvium_model::{Expert, HeadSpec, Manifest, Model, ModelError, ModelState, Progress, Seed, Weights};
 use alluvium_stream::{Lesson, Samples, Task};
 use burn::tensor::Device as Compute;
 
-use crate::{DeviceSettings, train};
+use crate::{DeviceSettings, DeviceStatistic, train};
 
 /// A device that cannot adapt the model.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,6 +31,16 @@ pub enum DeviceError {
         /// The tensor that is not finite.
         cause: ModelError,
     },
+    /// What was to be sent along cannot be computed.
+    #[error("the device of task \"{task}\" cannot compute the statistic \"{statistic}\": {cause}")]
+    Statistic {
+        /// The device's task.
+        task: String,
+        /// The statistic's name.
+        statistic: String,
+        /// What is wrong.
+        cause: ModelError,
+    },
 }
 
 /// A participant of the stream, wherever it runs.
@@ -47,6 +60,7 @@ pub struct InProcessDevice {
     head: HeadSpec,
     samples: Samples,
     settings: DeviceSettings,
+    statistics: Vec<Arc<dyn DeviceStatistic>>,
     compute: Compute,
 }
 
@@ -59,8 +73,28 @@ impl InProcessDevice {
             head: task.head.clone(),
             samples: task.train.clone(),
             settings,
+            statistics: vec![],
             compute: compute.clone(),
         }
+    }
+
+    /// The device computes these of its samples, and sends them along.
+    pub fn with_statistics(mut self, statistics: Vec<Arc<dyn DeviceStatistic>>) -> Self {
+        self.statistics = statistics;
+        self
+    }
+
+    /// What it computes of its samples with the adapted model.
+    fn statistics(&self, adapted: &ModelState, seed: Seed) -> Result<BTreeMap<String, Weights>, DeviceError> {
+        let own = Lesson { head: &self.head, samples: &self.samples };
+        let compute = |statistic: &Arc<dyn DeviceStatistic>| {
+            let name = statistic.name();
+            let computed = statistic.compute(adapted, &own, &self.compute, seed.of("statistic").of(name));
+            let computed = computed.and_then(|weights| weights.check_finite().map(|()| weights));
+            let failed = |cause| DeviceError::Statistic { task: self.name.clone(), statistic: name.to_owned(), cause };
+            Ok((name.to_owned(), computed.map_err(failed)?))
+        };
+        self.statistics.iter().map(compute).collect()
     }
 }
 
@@ -87,8 +121,10 @@ impl Device for InProcessDevice {
             steps,
             parent: central.digest(),
             digest: adapted.digest(),
+            statistics: BTreeMap::new(),
         };
-        Expert::new(adapted, manifest).map_err(broken)
+        let statistics = self.statistics(&adapted, seed)?;
+        Ok(Expert::new(adapted, manifest).map_err(broken)?.with_statistics(statistics))
     }
 }
 
@@ -97,7 +133,7 @@ mod tests {
     use std::sync::Arc;
 
     use alluvium_backbone_mlp::MlpConfig;
-    use alluvium_model::Silent;
+    use alluvium_model::{Silent, Values};
 
     use super::*;
 
@@ -147,6 +183,44 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_expert() {
         assert_eq!(adapt(settings()).unwrap().manifest.digest, adapt(settings()).unwrap().manifest.digest);
+    }
+
+    /// How many samples there are of each class, as a tensor.
+    #[derive(Debug)]
+    struct Counts;
+
+    impl DeviceStatistic for Counts {
+        fn name(&self) -> &str {
+            "counts"
+        }
+
+        fn compute(
+            &self,
+            _adapted: &ModelState,
+            own: &Lesson<'_>,
+            _compute: &Compute,
+            _seed: Seed,
+        ) -> Result<Weights, ModelError> {
+            let count = |class| own.samples.labels().iter().filter(|label| *label == class).count() as f32;
+            let counts = Values::new(vec![own.head.classes.len()], own.head.classes.iter().map(count).collect());
+            Ok([("counts".to_owned(), counts)].into_iter().collect())
+        }
+    }
+
+    #[test]
+    fn what_a_device_computes_travels_with_the_expert() {
+        let compute = Compute::flex();
+        let device = InProcessDevice::new(&task(), settings(), &compute).with_statistics(vec![Arc::new(Counts)]);
+        let expert = device.adapt(&central(&compute), Seed::new(1), &Silent).unwrap();
+        let alone = adapt(settings()).unwrap();
+        assert_eq!(expert.manifest.digest, alone.manifest.digest, "the model is the same");
+        let (bytes, plain) = (expert.to_bytes().unwrap(), alone.to_bytes().unwrap());
+        assert!(bytes.len() >= plain.len() + 8, "two numbers of four bytes, and their name");
+        let back = Expert::from_bytes(&bytes).unwrap();
+        assert_eq!(back.statistic("counts").unwrap().get("counts").unwrap().values, [20.0, 20.0]);
+        assert_eq!((back.model.weights, back.manifest), (expert.model.weights, expert.manifest));
+        let error = alone.statistic("counts").unwrap_err().to_string();
+        assert!(error.contains("\"counts\"") && error.contains("bright"), "{error}");
     }
 
     #[test]

@@ -9,9 +9,11 @@
 
 mod adapt;
 mod settings;
+mod statistic;
 mod training;
 
 pub use adapt::{Device, DeviceError, InProcessDevice};
 pub use alluvium_stream::Lesson;
 pub use settings::DeviceSettings;
+pub use statistic::DeviceStatistic;
 pub use training::train;

@@ -6,7 +6,7 @@ use alluvium_strategy::StrategyError;
 use crate::centre::Centre;
 use crate::consolidation::{ConsolidationRecord, consolidate};
 use crate::run::Run;
-use crate::shared::Shared;
+use crate::shared::{Asked, Shared};
 use crate::stages::{Interruption, redo};
 use crate::{ExperimentError, StrategyRow};
 
@@ -33,12 +33,13 @@ fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, In
         shared.seed,
         Accuracy::Stream { task_aware: AccuracyMatrix::new(), task_agnostic: AccuracyMatrix::new() },
     );
+    let asked = Asked::by(row.config.as_ref())?;
     let mut latents = vec![];
     let mut similarities = vec![];
     for device in 0..shared.tasks.len() {
-        // First contact: the device takes the central model.
-        cell.bytes_down.push(centre.central().bytes);
-        let mut adapted = shared.adapt(run, &row.name, device, centre.central())?;
+        // First contact: the device takes what the centre hands out.
+        cell.bytes_down.push(centre.handed_out().bytes);
+        let mut adapted = shared.adapt(run, &row.name, device, centre.handed_out(), &asked)?;
         cell.device_seconds.push(adapted.record.seconds);
         cell.expert_accuracy.push(adapted.record.accuracy);
         latents.push(adapted.take_latents());
@@ -64,5 +65,6 @@ fn take_measurements(cell: &mut Cell, record: &ConsolidationRecord) {
     cell.consolidation_seconds.push(record.seconds);
     cell.consolidation_steps.push(record.steps);
     cell.consolidation_samples.push(record.samples);
+    cell.stored_bytes.push(record.stored_bytes);
     cell.peak_memory_bytes = cell.peak_memory_bytes.max(record.peak_memory_bytes);
 }

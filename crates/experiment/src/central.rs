@@ -9,9 +9,11 @@ use crate::ExperimentError;
 use crate::stages::{Interruption, Stages};
 
 pub(crate) const CENTRAL: &str = "central.safetensors";
+/// What the next device takes, where that is not the central model.
+pub(crate) const HANDED_OUT: &str = "handed-out.safetensors";
 
-/// A central model. Cells that are run again to go on from where they stopped never look at the weights of the models
-/// on the way there.
+/// A central model, or what the centre hands out in its place. Cells that are run again to go on from where they stopped
+/// never look at the weights of the models on the way there.
 #[derive(Clone)]
 pub(crate) struct Central {
     /// The digest of architecture, heads and weights.
@@ -24,8 +26,8 @@ pub(crate) struct Central {
 #[derive(Clone)]
 enum Source {
     AtHand(Arc<ModelState>),
-    /// In the stage of that key.
-    Stored(Digest),
+    /// In that file of the stage of that key.
+    Stored(Digest, &'static str),
 }
 
 impl Central {
@@ -35,16 +37,22 @@ impl Central {
         Ok(Central { digest: identity(&model)?, bytes, source: Source::AtHand(Arc::new(model)) })
     }
 
-    /// The model that a stage left, at hand if the stage was computed just now.
-    pub(crate) fn of_stage(key: Digest, digest: Digest, bytes: u64, model: Option<Arc<ModelState>>) -> Self {
-        Central { digest, bytes, source: model.map_or(Source::Stored(key), Source::AtHand) }
+    /// The model that a stage left in a file, at hand if the stage was computed just now.
+    pub(crate) fn of_stage(
+        key: Digest,
+        file: &'static str,
+        digest: Digest,
+        bytes: u64,
+        model: Option<Arc<ModelState>>,
+    ) -> Self {
+        Central { digest, bytes, source: model.map_or(Source::Stored(key, file), Source::AtHand) }
     }
 
     /// The model with its weights.
     pub(crate) fn load(&self, stages: &Stages<'_>) -> Result<Arc<ModelState>, Interruption> {
         match &self.source {
             Source::AtHand(model) => Ok(model.clone()),
-            Source::Stored(key) => stages.file(key, CENTRAL, |bytes| {
+            Source::Stored(key, file) => stages.file(key, file, |bytes| {
                 ModelState::from_bytes(bytes).map(Arc::new).map_err(|error| error.to_string())
             }),
         }

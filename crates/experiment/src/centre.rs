@@ -23,6 +23,8 @@ pub(crate) struct Centre<'a> {
     strategy: Box<dyn Strategy>,
     surrogate: Option<Box<dyn Surrogate>>,
     central: Central,
+    /// What the next device takes, where that is not the central model.
+    handed_out: Option<Central>,
     state: State,
     received: usize,
     compute: Compute,
@@ -39,6 +41,8 @@ struct State {
 /// What a consolidation leaves.
 pub(crate) struct Consolidated {
     pub(crate) model: Arc<ModelState>,
+    /// What the next device takes, where that is not the central model.
+    pub(crate) handed_out: Option<Arc<ModelState>>,
     pub(crate) state: StrategyState,
     pub(crate) effort: Effort,
 }
@@ -52,14 +56,20 @@ impl<'a> Centre<'a> {
         seed: Seed,
     ) -> Result<Self, StrategyError> {
         let strategy = row.config.build()?;
-        let surrogate = experiment.surrogate.as_ref().map(|surrogate| surrogate.build()).transpose()?;
+        let surrogate = experiment.surrogate_of(row).map(|surrogate| surrogate.build()).transpose()?;
         let state = State { digest: state_digest(&strategy.state()), stored: None };
-        Ok(Centre { row, strategy, surrogate, central: initial, state, received: 0, compute: compute.clone(), seed })
+        let (central, compute) = (initial, compute.clone());
+        Ok(Centre { row, strategy, surrogate, central, handed_out: None, state, received: 0, compute, seed })
     }
 
-    /// The central model: what a device takes at its first contact.
+    /// The central model.
     pub(crate) fn central(&self) -> &Central {
         &self.central
+    }
+
+    /// What a device takes at its first contact: the central model, unless the strategy hands out another one.
+    pub(crate) fn handed_out(&self) -> &Central {
+        self.handed_out.as_ref().unwrap_or(&self.central)
     }
 
     /// The digest of what the strategy keeps between devices.
@@ -115,7 +125,8 @@ impl<'a> Centre<'a> {
         }
         let model = self.strategy.consolidate(previous, expert, &mut context)?;
         let effort = context.effort();
-        Ok(Consolidated { model: model.into(), state: self.strategy.state(), effort })
+        let handed_out = self.strategy.handed_out(&model).map(Arc::new);
+        Ok(Consolidated { model: model.into(), handed_out, state: self.strategy.state(), effort })
     }
 
     /// Takes over the outcome of a consolidation. `stored` says where the strategy's state is stored, and whether it has
@@ -123,10 +134,12 @@ impl<'a> Centre<'a> {
     pub(crate) fn advance(
         &mut self,
         central: Central,
+        handed_out: Option<Central>,
         state: Digest,
         stored: Option<(Digest, BTreeMap<String, Value>, bool)>,
     ) {
         self.central = central;
+        self.handed_out = handed_out;
         self.state = State { digest: state, stored };
         self.received += 1;
     }

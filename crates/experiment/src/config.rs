@@ -1,7 +1,7 @@
 //! The tables of a configuration that no plugin owns.
 
 use alluvium_device::DeviceSettings;
-use alluvium_strategy::StrategyConfig;
+use alluvium_strategy::{StrategyConfig, SurrogateConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -56,7 +56,7 @@ pub struct RootTable {
     /// How every device adapts the model to its task.
     #[serde(default)]
     pub device: DeviceSettings,
-    /// The surrogate data of all strategies that need some.
+    /// The surrogate data of all strategies that need some, unless their own table names others under `surrogate`.
     #[serde(default)]
     pub surrogate: Option<Map<String, Value>>,
     /// The strategies that are compared; each table is a row, known by its `name` (default: its kind).
@@ -77,4 +77,6 @@ pub struct StrategyRow {
     pub kind: String,
     /// The strategy's options.
     pub config: Box<dyn StrategyConfig>,
+    /// The surrogate data of this row, where it does not take those of the experiment.
+    pub surrogate: Option<Box<dyn SurrogateConfig>>,
 }

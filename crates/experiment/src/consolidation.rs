@@ -6,18 +6,18 @@ use std::time::Instant;
 
 use alluvium_evaluate::{evaluate, linear_cka};
 use alluvium_model::{Digest, Model, ModelState};
-use alluvium_strategy::{DataAccess, StrategyError, TaskData};
+use alluvium_strategy::{DataAccess, StrategyError, StrategyState, TaskData};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::adapted::{Adapted, Latents};
-use crate::central::{CENTRAL, Central, identity};
+use crate::central::{CENTRAL, Central, HANDED_OUT, identity};
 use crate::centre::{Centre, STATE, state_digest};
 use crate::measure::peak_memory_bytes;
 use crate::observe::Steps;
 use crate::run::Run;
 use crate::shared::Shared;
-use crate::stages::{Computed, Interruption};
+use crate::stages::{Computed, Files, Interruption};
 use crate::{Ending, ExperimentError, Stage, StrategyRow, Work};
 
 /// What was measured during a consolidation, and what leads to the next one.
@@ -27,12 +27,17 @@ pub(crate) struct ConsolidationRecord {
     central: Digest,
     /// The size of the new central model.
     bytes: u64,
+    /// What the next device takes, in a file of its own; absent where it takes the central model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handed_out: Option<HandedOut>,
     /// The digest of the strategy's state.
     state: Digest,
     /// The strategy's state but for its weights.
     values: BTreeMap<String, Value>,
     /// Whether the state has weights, in a file of their own.
     has_weights: bool,
+    /// What the centre keeps: the size of the new central model and of the strategy's state.
+    pub(crate) stored_bytes: u64,
     pub(crate) steps: u64,
     pub(crate) samples: u64,
     /// How long the consolidation took, in seconds, without the evaluation.
@@ -44,6 +49,19 @@ pub(crate) struct ConsolidationRecord {
     pub(crate) latent_similarity: Vec<Option<f64>>,
     /// The most memory that the process had held when this was measured.
     pub(crate) peak_memory_bytes: Option<u64>,
+}
+
+/// A model that is handed out in the central model's place.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct HandedOut {
+    digest: Digest,
+    bytes: u64,
+}
+
+/// What a consolidation leaves at hand: the new central model, and what the next device takes in its place.
+struct AtHand {
+    central: Arc<ModelState>,
+    handed_out: Option<Arc<ModelState>>,
 }
 
 /// Consolidates one device's expert into the centre and judges the new central model on all tasks so far.
@@ -80,11 +98,21 @@ pub(crate) fn consolidate(
         for (score, expert) in scores.iter().zip(latents) {
             latent_similarity.push(linear_cka(&score.latents, expert.get(run.stages, &shared.compute)?));
         }
-        let bytes = consolidated.model.to_bytes()?;
+        let digest = identity(&consolidated.model)?;
+        let mut files = vec![(CENTRAL, consolidated.model.to_bytes()?)];
+        let bytes = size(&files);
         let state = consolidated.state;
+        if !state.weights.is_empty() {
+            files.push((STATE, state.weights.to_safetensors(Default::default())?));
+        }
+        // What is handed out follows from the model and the state, so it takes no room at the centre.
+        let stored_bytes = size(&files) + values_size(&state);
+        let handed_out = consolidated.handed_out.as_deref().map(|model| hand_out(model, &digest, &mut files));
         let record = ConsolidationRecord {
-            central: identity(&consolidated.model)?,
-            bytes: bytes.len() as u64,
+            central: digest,
+            bytes,
+            handed_out: handed_out.transpose()?.flatten(),
+            stored_bytes,
             state: state_digest(&state),
             values: state.values,
             has_weights: !state.weights.is_empty(),
@@ -96,11 +124,8 @@ pub(crate) fn consolidate(
             latent_similarity,
             peak_memory_bytes: peak_memory_bytes(),
         };
-        let mut files = vec![(CENTRAL, bytes)];
-        if record.has_weights {
-            files.push((STATE, state.weights.to_safetensors(Default::default())?));
-        }
-        Ok(Computed { record, files, at_hand: consolidated.model })
+        let at_hand = AtHand { central: consolidated.model, handed_out: consolidated.handed_out };
+        Ok(Computed { record, files, at_hand })
     })?;
     let found = stage.at_hand.is_none();
     run.observer.ends(work(Stage::Consolidating), Ending { seconds: stage.record.seconds, found });
@@ -109,13 +134,40 @@ pub(crate) fn consolidate(
 }
 
 /// Moves the centre on to what the stage left.
-fn advance(centre: &mut Centre<'_>, key: Digest, record: &ConsolidationRecord, model: Option<Arc<ModelState>>) {
-    let stored = match &model {
+fn advance(centre: &mut Centre<'_>, key: Digest, record: &ConsolidationRecord, at_hand: Option<AtHand>) {
+    let stored = match &at_hand {
         Some(_) => None,
         None => Some((key.clone(), record.values.clone(), record.has_weights)),
     };
-    let central = Central::of_stage(key, record.central.clone(), record.bytes, model);
-    centre.advance(central, record.state.clone(), stored);
+    let (model, handed_out) = at_hand.map_or((None, None), |models| (Some(models.central), models.handed_out));
+    let of_stage = |HandedOut { digest, bytes }| Central::of_stage(key.clone(), HANDED_OUT, digest, bytes, handed_out);
+    let handed_out = record.handed_out.clone().map(of_stage);
+    let central = Central::of_stage(key, CENTRAL, record.central.clone(), record.bytes, model);
+    centre.advance(central, handed_out, record.state.clone(), stored);
+}
+
+/// Adds the file of the model that is handed out, unless that is the central model.
+fn hand_out(model: &ModelState, central: &Digest, files: &mut Files) -> Result<Option<HandedOut>, ExperimentError> {
+    let digest = identity(model)?;
+    if digest == *central {
+        return Ok(None);
+    }
+    let bytes = model.to_bytes()?;
+    let taken = HandedOut { digest, bytes: bytes.len() as u64 };
+    files.push((HANDED_OUT, bytes));
+    Ok(Some(taken))
+}
+
+fn size(files: &[(&str, Vec<u8>)]) -> u64 {
+    files.iter().map(|(_, bytes)| bytes.len() as u64).sum()
+}
+
+/// The size of a strategy's state but for its weights, as the record holds it.
+fn values_size(state: &StrategyState) -> u64 {
+    match state.values.is_empty() {
+        true => 0,
+        false => serde_json::to_string(&state.values).map_or(0, |text| text.len() as u64),
+    }
 }
 
 /// Everything that the outcome depends on.
@@ -129,7 +181,7 @@ fn inputs(
 ) -> Result<Value, ExperimentError> {
     let device = latents.len() - 1;
     let strategy = serde_json::to_value(&row.config).map_err(|error| ExperimentError::Record(error.to_string()))?;
-    let surrogate = (row.config.data_access() >= DataAccess::Surrogate).then_some(&run.surrogate);
+    let surrogate = (row.config.data_access() >= DataAccess::Surrogate).then(|| run.surrogates.get(&row.name));
     // One digest for the tasks and one for the experts so far: keys stay small on long streams.
     let chain = |digests: &mut dyn Iterator<Item = &Digest>| {
         digests.fold(Digest::of(b""), |chain, next| Digest::of(format!("{chain}{next}").as_bytes()))

@@ -199,6 +199,18 @@ mod tests {
     }
 
     #[test]
+    fn a_row_may_sweep_over_surrogate_data() {
+        let surrogate = json!([{"kind": "noise"}, {"kind": "patches", "samples": [10, 100]}]);
+        let root = json!({"strategies": [{"kind": "pld", "surrogate": surrogate}]});
+        let expansion = expand(root).unwrap();
+        let many = |samples| format!("pld (surrogate = patches, surrogate.samples = {samples})");
+        assert_eq!(names(&expansion), ["pld (surrogate = noise)".to_owned(), many(10), many(100)]);
+        assert_eq!(expansion.rows[2].value["surrogate"], json!({"kind": "patches", "samples": 100}));
+        let (written, _) = expansion.in_file(0, &path("strategies.1.surrogate.samples"));
+        assert_eq!(written.join("."), "strategies.0.surrogate.1.samples.0");
+    }
+
+    #[test]
     fn values_are_found_in_the_file() {
         let strategies = json!([{"kind": "naive"}, {"kind": "pld", "steps": [1, 2]}]);
         let surrogate = json!([{"kind": "noise", "samples": [8, 16]}, {"kind": "patches"}]);

@@ -32,12 +32,19 @@ pub struct Experiment {
     pub backbone: Arc<dyn BackboneConfig>,
     /// How every device adapts the model.
     pub device: DeviceSettings,
-    /// The surrogate data.
+    /// The surrogate data of rows that name none of their own.
     pub surrogate: Option<Box<dyn SurrogateConfig>>,
     /// The strategies that are compared.
     pub strategies: Vec<StrategyRow>,
     /// The whole configuration with all defaults written out.
     pub written_out: Value,
+}
+
+impl Experiment {
+    /// The surrogate data of a row: its own, or those of the experiment.
+    pub(crate) fn surrogate_of<'a>(&'a self, row: &'a StrategyRow) -> Option<&'a dyn SurrogateConfig> {
+        row.surrogate.as_deref().or(self.surrogate.as_deref())
+    }
 }
 
 /// A backend under its kind.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use alluvium_model::{InputShape, Seed};
-use alluvium_strategy::DataAccess;
+use alluvium_strategy::{DataAccess, SurrogateConfig};
 use burn::tensor::Device;
 use serde_json::Value;
 
@@ -43,17 +43,19 @@ impl Rules {
     /// Builds every part once: its files are there, and the parts fit.
     fn parts(&mut self, experiment: &Experiment, verdict: &mut Verdict) {
         let written = &experiment.written_out;
-        let [backend, stream, backbone, surrogate] =
-            ["backend", "stream", "backbone", "surrogate"].map(|table| written[table].to_string());
+        let [backend, stream, backbone] = ["backend", "stream", "backbone"].map(|table| written[table].to_string());
         let open = || experiment.backend.config.open().map_err(|error| error.to_string());
         let compute = match self.backends.entry(backend.clone()).or_insert_with(open) {
             Ok(compute) => compute.clone(),
             Err(error) => return verdict.plugin_says(&["backend"], &written["backend"], error),
         };
         if let Some(config) = &experiment.surrogate {
-            let build = || config.build().map(|_| ()).map_err(|error| error.to_string());
-            if let Err(error) = self.surrogates.entry(surrogate).or_insert_with(build) {
-                verdict.plugin_says(&["surrogate"], &written["surrogate"], error);
+            self.surrogate(experiment, config.as_ref(), &["surrogate"], &written["surrogate"], verdict);
+        }
+        for (index, row) in experiment.strategies.iter().enumerate() {
+            if let Some(config) = &row.surrogate {
+                let (number, table) = (index.to_string(), &written["strategies"][index]["surrogate"]);
+                self.surrogate(experiment, config.as_ref(), &["strategies", &number, "surrogate"], table, verdict);
             }
         }
         let build = || {
@@ -68,6 +70,29 @@ impl Rules {
         let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
         if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
             verdict.plugin_says(&["backbone"], &written["backbone"], error);
+        }
+    }
+
+    /// Surrogate data can be made, and are not what the centre must not see.
+    fn surrogate(
+        &mut self,
+        experiment: &Experiment,
+        config: &dyn SurrogateConfig,
+        path: &[&str],
+        table: &Value,
+        verdict: &mut Verdict,
+    ) {
+        let own = &experiment.written_out["stream"]["kind"];
+        if config.stream_kind().is_some_and(|kind| kind == own) && experiment.protocol.grants < DataAccess::AllTasks {
+            let message = format!(
+                "the surrogate data are of the stream {own}, as are the devices' own data, which the centre must not \
+                 see; accepted: a stream of another kind, or a protocol with grants = \"all-tasks\""
+            );
+            verdict.wrong(path, message);
+        }
+        let build = || config.build().map(|_| ()).map_err(|error| error.to_string());
+        if let Err(error) = self.surrogates.entry(table.to_string()).or_insert_with(build) {
+            verdict.plugin_says(path, table, error);
         }
     }
 }
@@ -112,12 +137,19 @@ impl Verdict {
             if let Some(reason) = experiment.protocol.refuses(access) {
                 self.wrong(&path, format!("the strategy \"{kind}\" {reason}"));
             }
-            if access == DataAccess::Surrogate && experiment.surrogate.is_none() {
+            if access == DataAccess::Surrogate && experiment.surrogate_of(row).is_none() {
                 let message = format!(
                     "the strategy \"{kind}\" needs surrogate data, but there is no [surrogate] table; accepted: a \
                      [surrogate] table with a kind of `alluvium list surrogates`"
                 );
                 self.wrong(&path, message);
+            }
+            if access != DataAccess::Surrogate && row.surrogate.is_some() {
+                let message = format!(
+                    "`surrogate` is named, but the strategy \"{kind}\" uses no surrogate data (its data access is \
+                     {access}); accepted: no `surrogate` in this row"
+                );
+                self.wrong(&[&path[..], &["surrogate"]].concat(), message);
             }
             if !row.config.supports(scenario) {
                 self.wrong(&path, format!("the strategy \"{kind}\" does not work on a stream of {scenario}"));

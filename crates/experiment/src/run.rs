@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,10 +17,11 @@ use crate::directory::RunDirectory;
 use crate::observe::Both;
 use crate::program::program_digest;
 use crate::reference::{devices_alone, joint};
+use crate::shape::ROW_SURROGATE;
 use crate::shared::Shared;
 use crate::sheets::sheets;
 use crate::stages::{StageCounts, Stages};
-use crate::{Experiment, ExperimentError, Observer, PlannedCell, Reference};
+use crate::{Experiment, ExperimentError, Observer, PlannedCell, Reference, StrategyRow};
 
 /// How a run is carried out. Nothing in it changes the results.
 pub struct RunOptions<'a> {
@@ -59,8 +61,8 @@ pub(crate) struct Run<'a> {
     pub(crate) experiment: &'a Experiment,
     pub(crate) stages: &'a Stages<'a>,
     pub(crate) observer: &'a dyn Observer,
-    /// What the surrogate data follow from: their options, and the digests of their files.
-    pub(crate) surrogate: Value,
+    /// What each row's surrogate data follow from: their options, and the digests of their files.
+    pub(crate) surrogates: BTreeMap<String, Value>,
 }
 
 /// A piece of work that waits for no other one of its list.
@@ -102,7 +104,7 @@ impl Experiment {
         let observer = Both(&journal, options.observer);
         let compute = self.backend.config.open()?;
         let stages = Stages::new(options.directory.store(), self.common()?);
-        let run = Run { experiment: self, stages: &stages, observer: &observer, surrogate: self.surrogate_inputs()? };
+        let run = Run { experiment: self, stages: &stages, observer: &observer, surrogates: self.surrogate_inputs()? };
         let shared: Vec<_> =
             self.seeds.iter().map(|seed| Shared::new(self, *seed, &compute)).collect::<Result<_, _>>()?;
         let devices = shared.first().map_or(0, |shared| shared.tasks.len());
@@ -161,15 +163,25 @@ impl Experiment {
         Ok(json!({"program": program_digest(), "backend": backend}))
     }
 
-    fn surrogate_inputs(&self) -> Result<Value, ExperimentError> {
-        let Some(surrogate) = &self.surrogate else { return Ok(Value::Null) };
-        let options = serde_json::to_value(surrogate).map_err(|error| ExperimentError::Record(error.to_string()))?;
-        let mut digests = vec![];
-        for path in surrogate.files() {
-            let bytes = std::fs::read(&path).map_err(|cause| ExperimentError::SurrogateFile { path, cause })?;
-            digests.push(Digest::of(&bytes));
+    fn surrogate_inputs(&self) -> Result<BTreeMap<String, Value>, ExperimentError> {
+        let mut digests: BTreeMap<PathBuf, Digest> = BTreeMap::new();
+        let mut inputs = BTreeMap::new();
+        for row in &self.strategies {
+            let Some(surrogate) = self.surrogate_of(row) else { continue };
+            let options =
+                serde_json::to_value(surrogate).map_err(|error| ExperimentError::Record(error.to_string()))?;
+            let mut files = vec![];
+            for path in surrogate.files() {
+                if !digests.contains_key(&path) {
+                    let bytes = std::fs::read(&path)
+                        .map_err(|cause| ExperimentError::SurrogateFile { path: path.clone(), cause })?;
+                    digests.insert(path.clone(), Digest::of(&bytes));
+                }
+                files.extend(digests.get(&path).cloned());
+            }
+            inputs.insert(row.name.clone(), json!({"options": options, "files": files}));
         }
-        Ok(json!({"options": options, "files": digests}))
+        Ok(inputs)
     }
 
     fn plan(&self, devices: usize) -> Vec<PlannedCell> {
@@ -268,8 +280,8 @@ impl Experiment {
                 name: row.name.clone(),
                 kind: row.kind.clone(),
                 role: RowRole::Strategy,
-                data_access: row.config.data_access().to_string(),
-                settings: serde_json::to_value(&row.config).unwrap_or(Value::Null),
+                data_access: data_access(row),
+                settings: settings(row),
                 cells: strategies.remove(&place).unwrap_or_default(),
             })
             .collect();
@@ -323,6 +335,21 @@ impl Done {
             Done::Cell(_) => None,
         }
     }
+}
+
+/// The data that a row is allowed: what the strategy sees, and what devices compute of theirs for it.
+fn data_access(row: &StrategyRow) -> String {
+    let access = row.config.data_access().to_string();
+    row.config.statistics().iter().fold(access, |access, statistic| format!("{access} + {}", statistic.name()))
+}
+
+/// A row's options, and its surrogate data where they are its own.
+fn settings(row: &StrategyRow) -> Value {
+    let mut settings = serde_json::to_value(&row.config).unwrap_or(Value::Null);
+    if let Some(surrogate) = &row.surrogate {
+        settings[ROW_SURROGATE] = serde_json::to_value(surrogate).unwrap_or(Value::Null);
+    }
+    settings
 }
 
 /// The tasks of the first seed; under other seeds the classes may come in another order.

@@ -9,7 +9,7 @@ use alluvium_registry::{Description, Family, SchemaNode, described, schemars};
 use serde_json::{Map, Value, json};
 
 use crate::RootTable;
-use crate::shape::{NOT_SWEPT, PLUGIN_TABLES};
+use crate::shape::{NOT_SWEPT, PLUGIN_TABLES, ROW_SURROGATE};
 
 /// The name of the definition of a `[[strategies]]` table.
 const STRATEGY: &str = "strategy";
@@ -37,6 +37,10 @@ pub fn config_schema() -> Value {
     for table in tables {
         sweep_table(&mut root["properties"][table], &definitions);
     }
+    let mut row_surrogate = reference("surrogate");
+    row_surrogate["description"] = "The surrogate data of this row; default: those of the experiment.".into();
+    sweep_table(&mut row_surrogate, &definitions);
+    definitions.insert(format!("{STRATEGY}.{ROW_SURROGATE}"), row_surrogate);
     define_family(STRATEGY, Family::Strategy, &mut definitions);
     root["properties"]["strategies"]["items"] = reference(STRATEGY);
     // A rule that `RootTable` does not carry, because a check by the schema would not say which seed is the second one.
@@ -115,6 +119,9 @@ fn define_family(name: &str, family: Family, definitions: &mut Map<String, Value
         let name = format!("{name}.{}", description.kind);
         let mut table = kind_table(description, &kind);
         move_definitions(&mut table, &format!("{name}."), definitions);
+        if family == Family::Strategy {
+            table["properties"][ROW_SURROGATE] = reference(&format!("{STRATEGY}.{ROW_SURROGATE}"));
+        }
         definitions.insert(name, table);
     }
 }

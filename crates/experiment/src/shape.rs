@@ -13,6 +13,9 @@ pub(crate) const PLUGIN_TABLES: [(&str, Family); 4] = [
     ("surrogate", Family::Surrogate),
 ];
 
+/// The key of a `[[strategies]]` table that names the surrogate data of its row.
+pub(crate) const ROW_SURROGATE: &str = "surrogate";
+
 /// The keys at the top of a file that have one value for the whole file.
 pub(crate) const NOT_SWEPT: [&str; 4] = ["name", "seeds", "references", "strategies"];
 
@@ -72,6 +75,8 @@ pub(crate) enum Shape<'a> {
     Fixed,
     /// The table of a plugin, whose schema its kind names.
     Plugin(&'a Schemas, Family),
+    /// The keys of a strategy's table: the plugin's, and the surrogate data of the row, which no plugin owns.
+    Row(&'a Schemas, Vec<SchemaNode<'a>>),
     /// It has a schema; several where the kind is swept, one for each kind that knows the key.
     Options(Vec<SchemaNode<'a>>),
 }
@@ -85,7 +90,7 @@ impl<'a> Shape<'a> {
     /// Whether a list that stands here is a sweep: where no list is expected; or where one is, but not a list of lists.
     pub(crate) fn is_swept_by(&self, list: &[Value]) -> bool {
         match self {
-            Shape::Fixed => false,
+            Shape::Fixed | Shape::Row(..) => false,
             Shape::Plugin(..) => true,
             Shape::Options(nodes) if !nodes.iter().any(|node| node.takes_list()) => true,
             Shape::Options(nodes) => {
@@ -105,13 +110,20 @@ impl<'a> Shape<'a> {
             None => &[],
         };
         let named = |plugin: &&Plugin| plugin.family == *family && kinds.iter().any(|kind| *kind == *plugin.kind);
-        Shape::of(schemas.plugins.iter().filter(named).map(|plugin| SchemaNode::root(&plugin.schema)))
+        let nodes = schemas.plugins.iter().filter(named).map(|plugin| SchemaNode::root(&plugin.schema));
+        match family {
+            Family::Strategy => Shape::Row(schemas, nodes.collect()),
+            _ => Shape::of(nodes),
+        }
     }
 
     /// The shape of the value of one key.
     pub(crate) fn key(&self, key: &str) -> Self {
         match self {
-            Shape::Options(nodes) => Shape::of(nodes.iter().filter_map(|node| node.property(key))),
+            Shape::Row(schemas, _) if key == ROW_SURROGATE => Shape::Plugin(schemas, Family::Surrogate),
+            Shape::Row(_, nodes) | Shape::Options(nodes) => {
+                Shape::of(nodes.iter().filter_map(|node| node.property(key)))
+            }
             _ => Shape::Fixed,
         }
     }
@@ -127,7 +139,7 @@ impl<'a> Shape<'a> {
     /// What is accepted, in words.
     pub(crate) fn accepts(&self) -> String {
         match self {
-            Shape::Fixed => "any value".to_owned(),
+            Shape::Fixed | Shape::Row(..) => "any value".to_owned(),
             Shape::Plugin(_, family) => format!("a table with a `kind` of `alluvium list {}`", family.plural()),
             Shape::Options(nodes) => {
                 let mut words: Vec<_> = nodes.iter().map(|node| node.accepts()).collect();
@@ -173,6 +185,7 @@ pub(crate) mod tests {
         assert!(!swept("layers", json!([["latent"], "first"])), "neither");
         assert!(!swept("layers", json!([])));
         assert!(!swept("unknown", json!([1, 2])));
+        assert!(swept("surrogate", json!([{"kind": "noise"}, {"kind": "patches"}])), "a row's own surrogate data");
     }
 
     #[test]

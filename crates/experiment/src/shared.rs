@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use alluvium_device::{Device, InProcessDevice};
+use alluvium_device::{Device, DeviceStatistic, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Seed};
+use alluvium_strategy::StrategyConfig;
 use alluvium_stream::{Samples, Task};
 use burn::tensor::Device as Compute;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::adapted::{AdaptationRecord, Adapted, EXPERT, LATENTS, latents_to_bytes};
 use crate::central::{Central, identity};
@@ -16,6 +17,26 @@ use crate::observe::Steps;
 use crate::run::Run;
 use crate::stages::{Computed, Interruption, redo};
 use crate::{Ending, Experiment, ExperimentError, Stage, Work};
+
+/// The statistics that a strategy asks its devices for.
+#[derive(Default)]
+pub(crate) struct Asked {
+    statistics: Vec<Arc<dyn DeviceStatistic>>,
+    /// The options of the strategy, which they follow from; `null` where none are asked for, so that strategies that ask
+    /// for nothing have devices in common.
+    options: Value,
+}
+
+impl Asked {
+    pub(crate) fn by(config: &dyn StrategyConfig) -> Result<Self, ExperimentError> {
+        let statistics = config.statistics();
+        let options = match statistics.is_empty() {
+            true => Value::Null,
+            false => serde_json::to_value(config).map_err(|error| ExperimentError::Record(error.to_string()))?,
+        };
+        Ok(Asked { statistics, options })
+    }
+}
 
 /// The stream, the test sets and the initial weights under one seed.
 pub(crate) struct Shared {
@@ -50,6 +71,7 @@ impl Shared {
         row: &str,
         index: usize,
         central: &Central,
+        asked: &Asked,
     ) -> Result<Adapted, Interruption> {
         let work = Work { row, seed: self.seed, device: index + 1, devices: self.tasks.len(), stage: Stage::Adapting };
         let settings = &run.experiment.device;
@@ -58,6 +80,7 @@ impl Shared {
             "central": central.digest,
             "task": self.digests[index],
             "device": settings,
+            "statistics": asked.options,
             "seed": self.seed,
             "index": index,
         });
@@ -65,7 +88,8 @@ impl Shared {
             run.observer.begins(work);
             let central = central.load(run.stages)?;
             let started = Instant::now();
-            let device = InProcessDevice::new(&self.tasks[index], settings.clone(), &self.compute);
+            let device = InProcessDevice::new(&self.tasks[index], settings.clone(), &self.compute)
+                .with_statistics(asked.statistics.clone());
             let steps = Steps { observer: run.observer, work };
             let expert = device.adapt(&central, self.root.at("device", index), &steps);
             let expert = expert.map_err(|cause| ExperimentError::Device {
@@ -92,7 +116,7 @@ impl Shared {
 
     /// A device that starts from the initial weights, as if it were alone.
     pub(crate) fn adapt_alone(&self, run: &Run<'_>, row: &str, index: usize) -> Result<Adapted, ExperimentError> {
-        redo(|| self.adapt(run, row, index, &self.initial))
+        redo(|| self.adapt(run, row, index, &self.initial, &Asked::default()))
     }
 }
 

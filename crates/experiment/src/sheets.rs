@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use alluvium_model::InputShape;
 use alluvium_results::SampleSheet;
-use alluvium_strategy::SurrogateRequest;
+use alluvium_strategy::{SurrogateConfig, SurrogateRequest};
 use alluvium_stream::Samples;
 
 use crate::Experiment;
@@ -13,8 +13,9 @@ use crate::adapted::Adapted;
 use crate::shared::Shared;
 use crate::stages::Stages;
 
-/// Devices that are shown, and samples of each.
+/// Devices and sources of surrogate data that are shown, and samples of each.
 const DEVICES: usize = 12;
+const SURROGATES: usize = 16;
 const SAMPLES: usize = 16;
 
 /// Sheets of samples under the first seed. A sheet that cannot be made is left out: the run does not depend on it.
@@ -30,9 +31,16 @@ pub(crate) fn sheets(
         sheet(title, task.train.input(), pick(&task.train).map(|index| task.train.image(index).to_vec()).collect())
     });
     // A plugin that panics here has measured everything before.
-    let surrogate = || first.and_then(|first| surrogate(experiment, shared, first, stages));
-    let surrogate = catch_unwind(AssertUnwindSafe(surrogate)).ok().flatten();
-    surrogate.into_iter().chain(devices).collect()
+    let own = experiment.strategies.iter().filter_map(|row| {
+        let title = format!("Surrogate data of {}", row.name);
+        row.surrogate.as_deref().map(|surrogate| (title, surrogate))
+    });
+    let shown = experiment.surrogate.as_deref().map(|surrogate| ("Surrogate data".to_owned(), surrogate));
+    let sheet = |(title, surrogate): (String, &dyn SurrogateConfig)| {
+        let sheet = || first.and_then(|first| self::surrogate(title, surrogate, shared, first, stages));
+        catch_unwind(AssertUnwindSafe(sheet)).ok().flatten()
+    };
+    shown.into_iter().chain(own).take(SURROGATES).filter_map(sheet).chain(devices).collect()
 }
 
 /// Samples to show, the classes taking turns.
@@ -46,8 +54,14 @@ fn pick(samples: &Samples) -> impl Iterator<Item = usize> {
     (0..longest).flat_map(turn).take(SAMPLES)
 }
 
-fn surrogate(experiment: &Experiment, shared: &Shared, first: &Adapted, stages: &Stages<'_>) -> Option<SampleSheet> {
-    let mut surrogate = experiment.surrogate.as_ref()?.build().ok()?;
+fn surrogate(
+    title: String,
+    surrogate: &dyn SurrogateConfig,
+    shared: &Shared,
+    first: &Adapted,
+    stages: &Stages<'_>,
+) -> Option<SampleSheet> {
+    let mut surrogate = surrogate.build().ok()?;
     let previous = shared.initial.load(stages).ok()?;
     let expert = first.expert(stages).ok()?;
     let request = SurrogateRequest {
@@ -63,7 +77,7 @@ fn surrogate(experiment: &Experiment, shared: &Shared, first: &Adapted, stages: 
     let pixels = values.iter().map(|value| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8).collect::<Vec<_>>();
     let size = previous.input.channels * previous.input.height * previous.input.width;
     let samples = pixels.chunks_exact(size).map(<[u8]>::to_vec).collect();
-    Some(sheet("Surrogate data".to_owned(), previous.input, samples))
+    Some(sheet(title, previous.input, samples))
 }
 
 fn sheet(title: String, input: InputShape, samples: Vec<Vec<u8>>) -> SampleSheet {

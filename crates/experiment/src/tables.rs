@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::problems::Finding;
+use crate::shape::ROW_SURROGATE;
 use crate::{Backend, Experiment, RootTable, StrategyRow};
 
 /// Reads tables. Each schema is compiled once, however many tables are checked against it.
@@ -118,7 +119,7 @@ impl Plugins<'_> {
         }
     }
 
-    /// A row: the strategy, and the name that no plugin knows.
+    /// A row: the strategy, and what no plugin knows: the name, and the surrogate data of this row.
     fn row(&mut self, number: usize, table: &Map<String, Value>) -> Option<StrategyRow> {
         let number = number.to_string();
         let path = ["strategies", &number];
@@ -131,8 +132,17 @@ impl Plugins<'_> {
             }
             None => None,
         };
+        let at = [&path[..], &[ROW_SURROGATE]].concat();
+        let surrogate = match options.remove(ROW_SURROGATE) {
+            Some(Value::Object(table)) => Some(self.read::<dyn SurrogateConfig>(Family::Surrogate, &at, &table)?.1),
+            Some(_) => {
+                let message = "`surrogate` is no table; accepted: a table with a kind of `alluvium list surrogates`";
+                return self.wrong(&path, &[ROW_SURROGATE], message.to_owned());
+            }
+            None => None,
+        };
         let (kind, config) = self.read::<dyn StrategyConfig>(Family::Strategy, &path, &options)?;
-        Some(StrategyRow { name: name.unwrap_or_else(|| kind.clone()), kind, config })
+        Some(StrategyRow { name: name.unwrap_or_else(|| kind.clone()), kind, config, surrogate })
     }
 
     fn wrong<T>(&mut self, table: &[&str], inner: &[&str], message: String) -> Option<T> {
@@ -162,6 +172,9 @@ fn written_out(
     let rows = strategies.iter().map(|row| {
         let mut table = json(serde_json::to_value(&row.config));
         table["name"] = row.name.clone().into();
+        if let Some(surrogate) = &row.surrogate {
+            table[ROW_SURROGATE] = json(serde_json::to_value(surrogate));
+        }
         table
     });
     all["strategies"] = rows.collect();

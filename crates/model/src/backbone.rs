@@ -2,13 +2,14 @@
 
 use std::any::type_name;
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use burn::module::{Flag, Module, ModuleMapper, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Gradients, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelError, Parameters, SetParameters, Weights};
+use crate::{ModelError, NamedTensors, Parameters, SetParameters, Weights};
 
 /// The shape of one input: `[channels, height, width]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,6 +57,11 @@ pub trait BackboneConfig: Debug + Send + Sync {
     /// # Errors
     /// [`ModelError::Backbone`] when the options and the input shape do not go together.
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError>;
+
+    /// The backbones that this one is made of, where it is made of other backbones. Default: none.
+    fn members(&self) -> &[Arc<dyn BackboneConfig>] {
+        &[]
+    }
 }
 
 /// A backbone of a type that is not known.
@@ -102,11 +108,24 @@ pub trait Backbone: Module + Sync + 'static {
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
         vec![self.forward(inputs)]
     }
+
+    /// The latents, as [`forward`](Self::forward); on the way, `map` is shown every weight that acts as a linear map: its
+    /// name among the parameters, and the rows that it is multiplied with, `[rows, inputs]`.
+    ///
+    /// The weight of a fully connected layer is `[inputs, outputs]`, and has a row for each sample. The weight of a
+    /// convolution is `[outputs, channels, height, width]`, and has the rows that [`patches`](crate::patches) gives:
+    /// `inputs` = channels · height · width. One of more than one group is no linear map.
+    ///
+    /// Maps are shown one after another, so that only one layer's rows are held at a time. Default: none is shown.
+    fn forward_maps(&self, inputs: Tensor<4>, _map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        self.forward(inputs)
+    }
 }
 
 /// A backbone whose type is not known: burn's `Module` is not object-safe, this is.
 ///
-/// Implemented for every [`Backbone`]; nobody implements it by hand.
+/// Implemented for every [`Backbone`]. Nobody implements it by hand but a backbone made of other backbones, whose types it
+/// does not know either.
 pub trait DynBackbone: Debug + Send + Sync {
     /// See [`Backbone::forward`].
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2>;
@@ -116,6 +135,10 @@ pub trait DynBackbone: Debug + Send + Sync {
     fn layers(&self) -> Vec<(String, usize)>;
     /// See [`Backbone::forward_layers`].
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>>;
+    /// See [`Backbone::forward_maps`].
+    fn forward_maps(&self, inputs: Tensor<4>, _map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        self.forward(inputs)
+    }
     /// See [`Parameters::parameters`].
     fn parameters(&self) -> Weights;
     /// See [`SetParameters::with_parameters`].
@@ -131,6 +154,10 @@ pub trait DynBackbone: Debug + Send + Sync {
     fn squared_norm(&self, gradients: &GradientsParams) -> Option<Tensor<1>>;
     /// Multiplies this backbone's gradients by `factor`, `[1]`.
     fn scale(&self, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams;
+    /// This backbone's gradients by the names of its parameters, each flat.
+    fn named_gradients(&self, gradients: &Gradients) -> NamedTensors;
+    /// Replaces parameters by name; see [`Model::update`](crate::Model::update).
+    fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>);
     /// One step of the optimiser.
     fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams);
 }
@@ -152,6 +179,10 @@ impl<M: Backbone> DynBackbone for M {
         let outputs = Backbone::forward_layers(self, inputs);
         debug_assert_eq!(outputs.len(), Backbone::layers(self).len(), "layers of {}", type_name::<M>());
         outputs
+    }
+
+    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        Backbone::forward_maps(self, inputs, map)
     }
 
     fn parameters(&self) -> Weights {
@@ -177,6 +208,14 @@ impl<M: Backbone> DynBackbone for M {
 
     fn scale(&self, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams {
         crate::optimise::scale(self, gradients, factor)
+    }
+
+    fn named_gradients(&self, gradients: &Gradients) -> NamedTensors {
+        crate::gradients::named_gradients(self, gradients)
+    }
+
+    fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {
+        *self = crate::gradients::updated(self.clone(), update);
     }
 
     fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams) {

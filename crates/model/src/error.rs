@@ -56,3 +56,16 @@ pub enum ModelError {
         reason: String,
     },
 }
+
+impl ModelError {
+    /// The same problem of a part of a model: the tensor is named in full, behind `prefix` and a dot.
+    pub fn below(self, prefix: &str) -> Self {
+        let full = |name: String| format!("{prefix}.{name}");
+        match self {
+            ModelError::Missing { name, expected } => ModelError::Missing { name: full(name), expected },
+            ModelError::Shape { name, found, expected } => ModelError::Shape { name: full(name), found, expected },
+            ModelError::Unknown { name } => ModelError::Unknown { name: full(name) },
+            other => other,
+        }
+    }
+}

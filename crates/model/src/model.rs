@@ -41,7 +41,8 @@ impl Model {
         let latent_size = backbone.latent_size();
         let heads = state.heads.iter().map(|spec| {
             let linear = LinearConfig::new(latent_size, spec.classes.len()).init(compute);
-            let linear = linear.with_parameters(&state.head_weights(spec)).map_err(|error| in_head(spec, error))?;
+            let linear = linear.with_parameters(&state.head_weights(spec));
+            let linear = linear.map_err(|error| error.below(&spec.prefix()))?;
             Ok(Head { spec: spec.clone(), linear })
         });
         let heads = heads.collect::<Result<_, ModelError>>()?;
@@ -67,6 +68,17 @@ impl Model {
     /// The outputs of all distillable layers, the latents last; see [`Backbone`](crate::Backbone).
     pub fn layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
         self.backbone.forward_layers(inputs)
+    }
+
+    /// The latents; on the way, `map` is shown every weight that acts as a linear map, by its name in a [`ModelState`], and
+    /// the rows that it is multiplied with: the backbone's, see [`Backbone::forward_maps`](crate::Backbone::forward_maps),
+    /// then each head's, whose rows are the latents.
+    pub fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        let latents = self.backbone.forward_maps(inputs, &mut |name, rows| map(&format!("{BACKBONE}.{name}"), rows));
+        for head in &self.heads {
+            map(&format!("{}.weight", head.spec.prefix()), latents.clone());
+        }
+        latents
     }
 
     /// Name and size of each distillable layer.
@@ -106,16 +118,5 @@ impl Model {
     /// Stops everything that behaves differently in training (batch statistics, dropout); gradients stay.
     pub fn freeze_training_behaviour(&mut self) {
         self.backbone.freeze_training_behaviour();
-    }
-}
-
-/// Names a head's tensors in full.
-fn in_head(spec: &HeadSpec, error: ModelError) -> ModelError {
-    let full = |name: String| format!("{}.{name}", spec.prefix());
-    match error {
-        ModelError::Missing { name, expected } => ModelError::Missing { name: full(name), expected },
-        ModelError::Shape { name, found, expected } => ModelError::Shape { name: full(name), found, expected },
-        ModelError::Unknown { name } => ModelError::Unknown { name: full(name) },
-        other => other,
     }
 }

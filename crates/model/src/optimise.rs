@@ -77,6 +77,11 @@ impl Optimiser {
         Optimiser { settings, sgd: sgd.init(), step: 0, steps }
     }
 
+    /// The learning rate of the next step.
+    pub fn rate(&self) -> f64 {
+        self.settings.learning_rate * self.settings.schedule.factor(self.step, self.steps)
+    }
+
     /// One step down the gradient of `loss`, `[1]`.
     pub fn step(&mut self, loss: Tensor<1>, model: &mut Model) {
         self.step_with(loss, model, &mut Nothing);
@@ -103,7 +108,7 @@ impl Optimiser {
             }
         }
 
-        let rate = self.settings.learning_rate * self.settings.schedule.factor(self.step, self.steps);
+        let rate = self.rate();
         model.backbone.step(&mut self.sgd, rate, of_backbone);
         for (head, own) in model.heads.iter_mut().zip(of_heads) {
             head.linear = self.sgd.step(rate, head.linear.clone(), own);

@@ -83,6 +83,22 @@ impl Weights {
         self.0.insert(name.into(), tensor);
     }
 
+    /// Adds a tensor to the one of that name, value by value; takes it as it is where there is none.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] when the one of that name has another shape; nothing is added then.
+    pub fn accumulate(&mut self, name: &str, tensor: &Values) -> Result<(), ModelError> {
+        match self.0.get_mut(name) {
+            Some(sum) if sum.shape != tensor.shape => {
+                let (found, expected) = (tensor.shape.clone(), sum.shape.clone());
+                return Err(ModelError::Shape { name: name.to_owned(), found, expected });
+            }
+            Some(sum) => sum.values.iter_mut().zip(&tensor.values).for_each(|(sum, value)| *sum += value),
+            None => self.insert(name, tensor.clone()),
+        }
+        Ok(())
+    }
+
     /// Names and tensors, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Values)> {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
@@ -246,6 +262,17 @@ mod tests {
     fn combining_goes_value_by_value() {
         let sum = pair([1.0, 2.0]).combine(&pair([10.0, 20.0]), |a, b| a + b).unwrap();
         assert_eq!(sum, pair([11.0, 22.0]));
+    }
+
+    #[test]
+    fn sums_take_up_new_tensors_and_refuse_another_shape() {
+        let mut sums = pair([1.0, 2.0]);
+        sums.accumulate("a", &Values::new(vec![2], vec![10.0, 20.0])).unwrap();
+        sums.accumulate("b", &Values::new(vec![1], vec![5.0])).unwrap();
+        let error = sums.accumulate("a", &Values::new(vec![1, 2], vec![1.0; 2])).unwrap_err();
+        assert!(error.to_string().contains("`a`"), "{error}");
+        let values: Vec<_> = sums.iter().map(|(_, tensor)| tensor.values.clone()).collect();
+        assert_eq!(values, [vec![11.0, 22.0], vec![5.0]]);
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Column {
 }
 
 /// Every column of numbers, in the order of the table.
-pub(crate) const COLUMNS: [Column; 18] = [
+pub(crate) const COLUMNS: [Column; 19] = [
     accuracy("ACC\ntask-aware", Content::Estimate(Metric::AverageAccuracyTaskAware), 0),
     accuracy("Δ ACC\ntask-aware", Content::Difference(Metric::AverageAccuracyTaskAware), 2),
     accuracy("ACC\ntask-agnostic", Content::Estimate(Metric::AverageAccuracyTaskAgnostic), 1),
@@ -87,6 +87,7 @@ pub(crate) const COLUMNS: [Column; 18] = [
     cost("latent\nCKA", Metric::LatentSimilarity, None),
     cost("bytes\nup", Metric::BytesUp, None),
     cost("bytes\ndown", Metric::BytesDown, None),
+    cost("bytes\nstored", Metric::StoredBytes, None),
     cost("time", Metric::Seconds, Some(5)),
     cost("peak\nmemory", Metric::PeakMemoryBytes, None),
 ];

@@ -56,6 +56,7 @@ fn naive(seed: u64) -> Cell {
         alone_accuracy: vec![1.0, 0.75],
         bytes_down: vec![1000, 1000],
         bytes_up: vec![1000, 2000],
+        stored_bytes: vec![1000, 1000],
         seconds: seed as f64,
         ..Cell::new(seed, Accuracy::Stream { task_aware: matrix([0.25, 0.75]), task_agnostic: matrix([0.0, 0.5]) })
     }
@@ -79,6 +80,7 @@ fn pld(seed: u64) -> Cell {
         latent_similarity: vec![0.5, 1.0],
         bytes_down: vec![1000, 1000],
         bytes_up: vec![1000, 2000],
+        stored_bytes: vec![1000, 2500],
         consolidation_steps: vec![0, 100],
         consolidation_samples: vec![0, 6400],
         seconds: 9.0 + seed as f64,
@@ -118,6 +120,7 @@ naive,expert_accuracy,0.875000,0.875000,0.875000,3
 naive,forward_transfer,0.000000,0.000000,0.000000,3
 naive,bytes_down,1000,1000,1000,3
 naive,bytes_up,1500,1500,1500,3
+naive,stored_bytes,1000,1000,1000,3
 naive,seconds,2.000,-0.484,4.484,3
 pld,average_accuracy_task_aware,0.700000,0.451586,0.948414,3
 pld,average_accuracy_task_agnostic,0.500000,0.500000,0.500000,3
@@ -134,6 +137,7 @@ pld,forward_transfer,0.200000,0.200000,0.200000,3
 pld,latent_similarity,0.750000,0.750000,0.750000,3
 pld,bytes_down,1000,1000,1000,3
 pld,bytes_up,1500,1500,1500,3
+pld,stored_bytes,2500,2500,2500,3
 pld,consolidation_steps,50.000,50.000,50.000,3
 pld,consolidation_samples,3200.000,3200.000,3200.000,3
 pld,seconds,11.000,8.516,13.484,3

@@ -39,6 +39,9 @@ pub struct Cell {
     /// Bytes sent from each device to the centre, over all contacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bytes_up: Vec<u64>,
+    /// Bytes that the centre keeps after each consolidation: the central model, and the strategy's state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stored_bytes: Vec<u64>,
     /// Optimisation steps of each consolidation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consolidation_steps: Vec<u64>,
@@ -93,6 +96,7 @@ impl Cell {
             latent_similarity_over_stream: Vec::new(),
             bytes_down: Vec::new(),
             bytes_up: Vec::new(),
+            stored_bytes: Vec::new(),
             consolidation_steps: Vec::new(),
             consolidation_samples: Vec::new(),
             device_seconds: Vec::new(),
@@ -137,6 +141,7 @@ impl Cell {
         put(Metric::LatentSimilarity, mean(self.latent_similarity.iter().copied()));
         put(Metric::BytesDown, mean_count(&self.bytes_down));
         put(Metric::BytesUp, mean_count(&self.bytes_up));
+        put(Metric::StoredBytes, self.stored_bytes.last().map(|bytes| *bytes as f64));
         put(Metric::ConsolidationSteps, mean_count(&self.consolidation_steps));
         put(Metric::ConsolidationSamples, mean_count(&self.consolidation_samples));
         put(Metric::Seconds, Some(self.seconds));
@@ -175,6 +180,7 @@ mod tests {
             latent_similarity: vec![0.5, 1.0],
             bytes_down: vec![100, 200],
             bytes_up: vec![300, 301],
+            stored_bytes: vec![150, 250],
             consolidation_steps: vec![0, 50],
             consolidation_samples: vec![0, 800],
             seconds: 2.5,
@@ -208,6 +214,7 @@ mod tests {
             (Metric::LatentSimilarity, 0.75),
             (Metric::BytesDown, 150.0),
             (Metric::BytesUp, 300.5),
+            (Metric::StoredBytes, 250.0), // after the last device
             (Metric::ConsolidationSteps, 25.0),
             (Metric::ConsolidationSamples, 400.0),
             (Metric::Seconds, 2.5),

@@ -41,6 +41,8 @@ pub enum Metric {
     BytesDown,
     /// Bytes from a device to the centre, mean over devices.
     BytesUp,
+    /// Bytes that the centre keeps after the last device.
+    StoredBytes,
     /// Optimisation steps of one consolidation, mean over devices.
     ConsolidationSteps,
     /// Samples seen in one consolidation, mean over devices.
@@ -85,7 +87,7 @@ impl fmt::Display for Unit {
 
 impl Metric {
     /// Every metric, in the order of a summary.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AverageAccuracyTaskAware,
         Self::AverageAccuracyTaskAgnostic,
         Self::AverageIncrementalAccuracyTaskAware,
@@ -101,6 +103,7 @@ impl Metric {
         Self::LatentSimilarity,
         Self::BytesDown,
         Self::BytesUp,
+        Self::StoredBytes,
         Self::ConsolidationSteps,
         Self::ConsolidationSamples,
         Self::Seconds,
@@ -125,6 +128,7 @@ impl Metric {
             Self::LatentSimilarity => "latent_similarity",
             Self::BytesDown => "bytes_down",
             Self::BytesUp => "bytes_up",
+            Self::StoredBytes => "stored_bytes",
             Self::ConsolidationSteps => "consolidation_steps",
             Self::ConsolidationSamples => "consolidation_samples",
             Self::Seconds => "seconds",
@@ -187,6 +191,9 @@ impl Metric {
             }
             Self::BytesDown => "bytes sent from the centre to a device, mean over devices",
             Self::BytesUp => "bytes sent from a device to the centre, mean over devices",
+            Self::StoredBytes => {
+                "bytes that the centre keeps after the last device: its model and the strategy's state"
+            }
             Self::ConsolidationSteps => "optimisation steps of one consolidation, mean over devices",
             Self::ConsolidationSamples => "samples seen in one consolidation, mean over devices",
             Self::Seconds => "wall-clock time of the run",
@@ -197,7 +204,7 @@ impl Metric {
     /// What the metric is counted in.
     pub fn unit(self) -> Unit {
         match self {
-            Self::BytesDown | Self::BytesUp | Self::PeakMemoryBytes => Unit::Bytes,
+            Self::BytesDown | Self::BytesUp | Self::StoredBytes | Self::PeakMemoryBytes => Unit::Bytes,
             Self::ConsolidationSteps | Self::ConsolidationSamples => Unit::Count,
             Self::Seconds => Unit::Seconds,
             _ => Unit::Fraction,

@@ -137,6 +137,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Write`].
     pub fn discard(&self, key: &str) -> Result<(), StoreError> {
+        let _writing = writing();
         let place = self.root.join(key);
         match fs::remove_dir_all(&place) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::write(&place)(error)),
@@ -165,7 +166,11 @@ impl Store {
                 if bytes <= goal {
                     break;
                 }
-                let left = step(entry).map_err(StoreError::write(&entry.path))?;
+                let left = match step(entry) {
+                    // Another process made room here, or found damage.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+                    left => left.map_err(StoreError::write(&entry.path))?,
+                };
                 bytes -= entry.bytes - left;
                 entry.bytes = left;
             }

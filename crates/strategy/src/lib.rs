@@ -5,34 +5,44 @@
 //! plugin does the same with [`SurrogateConfig`] and [`Surrogate`]. The configuration declares which data the strategy
 //! needs; the context holds only what was declared *and* granted, so data that were not granted are not reachable.
 //!
-//! This crate holds those traits, what more than one surrogate plugin needs (model inversion; behind the feature
-//! `picture`, reading pictures), and, behind the feature `conformance`, the tests that every strategy must pass. It
-//! refuses to hold a concrete strategy, the order of a stream, evaluation and files.
+//! This crate holds those traits, what more than one plugin needs (task vectors, distillation from two teachers, lessons on
+//! a task's samples, the Fisher information, model inversion; behind the feature `picture`, reading pictures), and, behind
+//! the feature `conformance`, the tests that every strategy must pass. It refuses to hold a concrete strategy, the order of
+//! a stream, evaluation and files.
 
 mod access;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod context;
+mod distillation;
 mod error;
+mod fisher;
 mod inversion;
 mod lessons;
 #[cfg(feature = "picture")]
 mod picture;
+mod received;
 mod start;
 mod strategy;
 mod surrogate;
 mod task_vector;
 
 pub use access::DataAccess;
+pub use alluvium_device::DeviceStatistic;
 pub use alluvium_model::{Expert, ModelState};
 pub use alluvium_registry as registry;
-pub use alluvium_stream::{Batch, Samples, Scenario};
+pub use alluvium_stream::{Batch, Lesson, Samples, Scenario};
 pub use context::{Context, Effort, TaskData};
+pub use distillation::{
+    DistillationBatches, DistillationSettings, StudentStart, Targets, Teachers, centred, mean_squared_error,
+};
 pub use error::{StrategyError, SurrogateError};
+pub use fisher::{FisherLabels, fisher};
 pub use inversion::{Inversion, Wish, total_variation};
 pub use lessons::{LessonSettings, NewHead, cross_entropy};
 #[cfg(feature = "picture")]
 pub use picture::{check_picture, decode_picture, fit_picture, luminance, read_picture};
+pub use received::{Received, expert_parameters};
 pub use serde;
 pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyConfig, StrategyState};

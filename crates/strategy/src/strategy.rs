@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
+use alluvium_device::DeviceStatistic;
 use alluvium_model::{Expert, ModelState, Weights};
 use alluvium_stream::Scenario;
 
@@ -49,6 +51,12 @@ pub trait StrategyConfig: Debug + Send + Sync {
     /// before anything runs.
     fn data_access(&self) -> DataAccess;
 
+    /// What every device computes of its own samples and sends along with its expert; the strategy finds it under
+    /// [`Expert::statistic`]. Default: nothing.
+    fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {
+        vec![]
+    }
+
     /// Whether the strategy can work on a stream of this scenario.
     fn supports(&self, _scenario: Scenario) -> bool {
         true
@@ -85,6 +93,15 @@ pub trait Strategy: Debug + Send {
         expert: &Expert,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError>;
+
+    /// The model that the next device takes at its first contact. Default, `None`: the central model itself.
+    ///
+    /// For a centre that no device could adapt, such as an ensemble. It has the backbone that the first device's model has,
+    /// and follows from `central`, which is what the last consolidation gave, and from what [`state`](Self::state) keeps.
+    /// The first device takes the initial model, whatever the strategy.
+    fn handed_out(&self, _central: &ModelState) -> Option<ModelState> {
+        None
+    }
 
     /// What must be stored so that a run can go on after this device. Default: nothing.
     fn state(&self) -> StrategyState {

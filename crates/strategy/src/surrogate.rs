@@ -21,6 +21,12 @@ pub trait SurrogateConfig: Debug + Send + Sync {
     fn files(&self) -> Vec<PathBuf> {
         vec![]
     }
+
+    /// The kind of the task stream whose inputs these are, where they are a stream's. The experiment's own stream is
+    /// refused: the centre would see what belongs to devices.
+    fn stream_kind(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// What surrogate data are wanted for. Most sources look at the shape and the seed only.

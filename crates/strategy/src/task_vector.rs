@@ -7,14 +7,11 @@
 //! *Parameters* are the backbone's tensors without the running statistics of a normalisation. Those are no directions to
 //! add up: a sum, a rescaled or a trimmed difference of variances can be negative. They are averaged over the experts.
 
-use std::collections::BTreeMap;
-
-use alluvium_model::{Expert, ModelState, Weights};
+use alluvium_model::{BACKBONE, Expert, ModelState, Weights};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::start::{average_head, mean};
-use crate::{StrategyError, StrategyState, take_head};
+use crate::{Received, StrategyError, StrategyState};
 
 /// The weights that a task vector is counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,13 +31,10 @@ pub enum RelativeTo {
 #[derive(Debug, Clone, Default)]
 pub struct TaskVectors {
     base: Weights,
-    experts: u32,
-    heads: BTreeMap<String, u32>,
+    received: Received,
 }
 
 const BASE: &str = "base";
-const EXPERTS: &str = "experts";
-const HEADS: &str = "heads";
 
 impl TaskVectors {
     /// Takes up one more expert and gives its task vector. The first call takes `previous` as θ₀.
@@ -53,18 +47,18 @@ impl TaskVectors {
         previous: &ModelState,
         expert: &Expert,
     ) -> Result<Weights, StrategyError> {
-        expert.model.weights.check_finite()?;
+        let first = self.experts() == 0;
         let before = parameters(previous);
-        let base = if self.experts == 0 { &before } else { &self.base };
+        let base = if first { &before } else { &self.base };
         let reference = match relative_to {
             RelativeTo::Initial => base,
             RelativeTo::Previous => &before,
         };
         let vector = difference(&parameters(&expert.model), reference)?;
-        if self.experts == 0 {
+        self.received.receive(previous, expert)?;
+        if first {
             self.base = before;
         }
-        self.experts += 1;
         Ok(vector)
     }
 
@@ -75,7 +69,7 @@ impl TaskVectors {
 
     /// How many experts were received.
     pub fn experts(&self) -> u32 {
-        self.experts
+        self.received.experts()
     }
 
     /// The new central model: `previous` with these parameters, and with the expert's head.
@@ -86,41 +80,21 @@ impl TaskVectors {
     /// # Errors
     /// When the models do not fit together; the message names the tensor.
     pub fn central(
-        &mut self,
+        &self,
         previous: &ModelState,
         expert: &Expert,
         parameters: Weights,
     ) -> Result<ModelState, StrategyError> {
-        let before = self.experts.saturating_sub(1) as f32;
-        let average = mean(before / (before + 1.0));
-        let weights =
-            previous.backbone_weights().combine_named(&expert.model.backbone_weights(), |name, old, new| {
-                match parameters.get(name) {
-                    Some(merged) => merged.values.clone(),
-                    None => old.values.iter().zip(&new.values).map(|(old, new)| average(*old, *new)).collect(),
-                }
-            })?;
-        let mut central = previous.with_backbone_weights(weights);
-        let name = &expert.head().name;
-        let had = if central.head(name).is_some() {
-            let had = self.heads.get(name).copied().unwrap_or(1);
-            average_head(&mut central, expert, had as f32 / (had as f32 + 1.0))?;
-            had
-        } else {
-            take_head(&mut central, expert);
-            0
-        };
-        self.heads.insert(name.clone(), had + 1);
-        Ok(central)
+        let mut merged = Weights::new();
+        merged.extend_below(BACKBONE, parameters);
+        self.received.central(previous, expert, &merged)
     }
 
     /// What must be stored. A strategy adds its own values and weights under other names than `base`.
     pub fn state(&self) -> StrategyState {
-        let mut weights = Weights::new();
-        weights.extend_below(BASE, self.base.clone());
-        let heads = serde_json::to_value(&self.heads).unwrap_or_default();
-        let values = [(EXPERTS.to_owned(), self.experts.into()), (HEADS.to_owned(), heads)].into();
-        StrategyState { values, weights }
+        let mut state = self.received.state();
+        state.weights.extend_below(BASE, self.base.clone());
+        state
     }
 
     /// Takes up what [`state`](Self::state) gave.
@@ -128,15 +102,12 @@ impl TaskVectors {
     /// # Errors
     /// [`StrategyError::State`], which says what is missing.
     pub fn restore(state: &StrategyState) -> Result<Self, StrategyError> {
-        let experts = state.values.get(EXPERTS).and_then(|value| value.as_u64()?.try_into().ok());
-        let experts = experts.ok_or_else(|| StrategyError::State(format!("`{EXPERTS}` is not a count")))?;
-        let heads = state.values.get(HEADS).and_then(|value| serde_json::from_value(value.clone()).ok());
-        let heads = heads.ok_or_else(|| StrategyError::State(format!("`{HEADS}` is not a table of counts")))?;
+        let received = Received::restore(state)?;
         let base = state.weights.below(BASE);
-        if experts > 0 && base.is_empty() {
+        if received.experts() > 0 && base.is_empty() {
             return Err(StrategyError::State(format!("the weights `{BASE}` are missing")));
         }
-        Ok(TaskVectors { base, experts, heads })
+        Ok(TaskVectors { base, received })
     }
 }
 
@@ -213,8 +184,15 @@ mod tests {
     fn expert(weight: f32, variance: f32, head: f32) -> Expert {
         let model = model(weight, variance, Some(head));
         let digest = model.digest();
-        let manifest =
-            Manifest { task: 0, task_name: "a".to_owned(), samples: 1, steps: 1, parent: digest.clone(), digest };
+        let manifest = Manifest {
+            task: 0,
+            task_name: "a".to_owned(),
+            samples: 1,
+            steps: 1,
+            parent: digest.clone(),
+            digest,
+            statistics: Default::default(),
+        };
         Expert::new(model, manifest).unwrap()
     }
 
@@ -256,7 +234,7 @@ mod tests {
     fn a_state_that_lacks_something_is_refused() {
         let mut vectors = TaskVectors::default();
         vectors.receive(RelativeTo::Initial, &model(1.0, 1.0, None), &expert(3.0, 1.0, 0.0)).unwrap();
-        for lost in [EXPERTS, HEADS, BASE] {
+        for lost in ["experts", "heads", BASE] {
             let mut state = vectors.state();
             state.values.remove(lost);
             if lost == BASE {

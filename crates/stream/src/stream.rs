@@ -1,6 +1,7 @@
 //! The task stream and its tasks.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 
 use alluvium_model::{HeadSpec, InputShape, Seed};
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,11 @@ pub trait StreamConfig: Debug + Send + Sync {
     /// # Errors
     /// When the data cannot be read or an option does not go with them.
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError>;
+
+    /// The files that the data are read from.
+    fn files(&self) -> Vec<PathBuf> {
+        vec![]
+    }
 }
 
 /// A stream whose tasks are all in memory.

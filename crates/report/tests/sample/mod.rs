@@ -119,6 +119,7 @@ fn stream_cell(behaviour: &Behaviour, seed: u64, tasks: usize) -> Cell {
             .collect(),
         bytes_down: vec![447_000; tasks],
         bytes_up: vec![448_500; tasks],
+        stored_bytes: (1..=tasks as u64).map(|device| 447_000 + 1_000 * device).collect(),
         consolidation_steps: vec![400; tasks],
         consolidation_samples: vec![51_200; tasks],
         device_seconds: each(4.0, 2.0),

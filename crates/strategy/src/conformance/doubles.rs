@@ -6,7 +6,7 @@ use alluvium_model::registry::{Family, describe};
 use alluvium_model::{
     Backbone, BackboneConfig, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError, ModelState, Seed,
 };
-use alluvium_stream::Samples;
+use alluvium_stream::{Lesson, Samples};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
@@ -14,7 +14,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, DataAccess, StrategyConfig, Surrogate, SurrogateError, SurrogateRequest, TaskData};
+use crate::{
+    Context, DataAccess, DeviceStatistic, StrategyConfig, Surrogate, SurrogateError, SurrogateRequest, TaskData,
+};
 
 /// A test double of the conformance tests: one fully connected layer of four units.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +48,11 @@ impl Backbone for Tiny {
     fn latent_size(&self) -> usize {
         LATENT
     }
+
+    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        map("layer.weight", inputs.clone().flatten(1, 3));
+        self.forward(inputs)
+    }
 }
 
 /// Two classes for a head named by a letter: `a` has 0 and 1, `b` has 2 and 3, and so on.
@@ -74,6 +81,7 @@ pub fn expert(head: &str, seed: u64) -> Expert {
         steps: 5,
         parent: central(&[], seed).digest(),
         digest,
+        statistics: Default::default(),
     };
     Expert::new(model, manifest).expect("the manifest was made from the model")
 }
@@ -117,9 +125,21 @@ pub fn context() -> Context<'static> {
 /// When the strategy cannot be built or fails.
 pub fn consolidate(config: &dyn StrategyConfig, previous: &ModelState, expert: &Expert) -> ModelState {
     let mut strategy = config.build().expect("the strategy can be built");
+    let expert = &sent(config, expert);
     granted(config.data_access(), Seed::new(0), 1, expert, |context| {
         strategy.consolidate(previous, expert, context).expect("the strategy consolidates")
     })
+}
+
+/// The expert as its device sends it: with the statistics that the strategy asks for, of the samples of its head.
+pub(super) fn sent(config: &dyn StrategyConfig, expert: &Expert) -> Expert {
+    let own = samples(&expert.head().name);
+    let lesson = Lesson { head: expert.head(), samples: &own };
+    let compute = |statistic: Arc<dyn DeviceStatistic>| {
+        let computed = statistic.compute(&expert.model, &lesson, &Device::flex(), Seed::new(0));
+        (statistic.name().to_owned(), computed.expect("the device computes its statistics"))
+    };
+    expert.clone().with_statistics(config.statistics().into_iter().map(compute).collect())
 }
 
 /// Runs `run` with a context that grants what is declared and nothing else.

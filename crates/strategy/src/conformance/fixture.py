@@ -20,7 +20,7 @@ def is_statistic(name):
     return name.startswith(PREFIX + "norm.running_")
 
 
-def _exact(values):
+def exact(values):
     """Values of four decimals, as the 32-bit floats that the strategies are given."""
     return np.round(values, 4).astype(np.float32).astype(np.float64)
 
@@ -48,8 +48,8 @@ def devices():
         weights["backbone.norm.running_var"] = random.uniform(0.05, 0.6, 3)
         weights[f"heads.{head}.weight"] = random.normal(0, 0.5, (3, 2))
         weights[f"heads.{head}.bias"] = random.normal(0, 0.1, 2)
-        experts.append((head, {name: _exact(value) for name, value in weights.items()}))
-    return {name: _exact(value) for name, value in initial.items()}, experts
+        experts.append((head, {name: exact(value) for name, value in weights.items()}))
+    return {name: exact(value) for name, value in initial.items()}, experts
 
 
 def parameters(weights):
@@ -87,16 +87,27 @@ def _tensors(weights):
     }
 
 
-def write(script, cases):
-    """Writes `devices.json` beside the script: cases are (options, central models)."""
+def _sent(head, weights, statistics):
+    sent = {"head": head, "weights": _tensors(weights)}
+    if statistics:
+        sent["statistics"] = {name: _tensors(tensors) for name, tensors in statistics.items()}
+    return sent
+
+
+def write(script, cases, statistics=None):
+    """Writes `devices.json` beside the script: cases are (options, central models).
+
+    `statistics` has what each expert carries: tensors by name, by the statistic's name.
+    """
     script = Path(script).resolve()
     root = Path(__file__).resolve().parents[4]
     initial, experts = devices()
+    carried = statistics or [{}] * len(experts)
     fixture = {
         "generator": str(script.relative_to(root)),
         "seed": SEED,
         "initial": _tensors(initial),
-        "experts": [{"head": head, "weights": _tensors(weights)} for head, weights in experts],
+        "experts": [_sent(head, weights, carried) for (head, weights), carried in zip(experts, carried)],
         "cases": [{"options": options, "centres": [_tensors(made) for made in centre]} for options, centre in cases],
     }
     text = json.dumps(fixture, indent=1)

@@ -35,12 +35,14 @@ struct Tensor {
     values: Vec<f32>,
 }
 
-/// One device's expert: its head's name, and all its weights.
+/// One device's expert: its head's name, all its weights, and the statistics that it carries by their names.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sender {
     head: String,
     weights: BTreeMap<String, Tensor>,
+    #[serde(default)]
+    statistics: BTreeMap<String, BTreeMap<String, Tensor>>,
 }
 
 /// One set of options, and the central model after each device.
@@ -94,8 +96,10 @@ fn expert(device: &Sender) -> Expert {
     let model = model(&[&device.head], &device.weights);
     let digest = model.digest();
     let (task_name, parent) = (device.head.clone(), digest.clone());
-    let manifest = Manifest { task: 0, task_name, samples: 10, steps: 5, parent, digest };
-    Expert::new(model, manifest).expect("the manifest was made from the model")
+    let manifest =
+        Manifest { task: 0, task_name, samples: 10, steps: 5, parent, digest, statistics: Default::default() };
+    let expert = Expert::new(model, manifest).expect("the manifest was made from the model");
+    expert.with_statistics(device.statistics.iter().map(|(name, sent)| (name.clone(), weights(sent))).collect())
 }
 
 /// Compares weights with what they should be, to within 10⁻⁵, or this share of a number larger than 1. `place` begins the

@@ -1,10 +1,11 @@
 //! The suite: what is true of every strategy.
 
-use alluvium_model::{Expert, ModelState, Seed};
+use alluvium_model::{Expert, Model, ModelState, Seed};
 use alluvium_registry::{Family, check_table, find};
+use burn::tensor::Device;
 use serde_json::json;
 
-use super::doubles::{central, expert, granted};
+use super::doubles::{central, expert, granted, sent};
 use crate::{DataAccess, Strategy, StrategyConfig};
 
 /// Checks the strategy of a kind with its default options.
@@ -35,6 +36,7 @@ pub fn check_config(config: &dyn StrategyConfig) {
     resumes_from_its_state(config);
     needs_what_it_declares(config);
     takes_a_returning_head(config);
+    asks_for_what_it_uses(config);
 }
 
 /// The defaults, written out, are accepted by the plugin's own schema.
@@ -72,24 +74,46 @@ fn step(
     expert: &Expert,
     device: usize,
 ) -> ModelState {
+    let expert = &sent(config, expert);
     granted(config.data_access(), Seed::new(7), device, expert, |context| {
         strategy.consolidate(previous, expert, context).expect("the strategy consolidates")
     })
 }
 
-/// Consolidates a whole stream; gives the central model after each device.
-fn run(config: &dyn StrategyConfig) -> Vec<ModelState> {
+/// What a consolidation leaves: the central model, and what is handed out in its place.
+struct Left {
+    central: ModelState,
+    handed_out: Option<ModelState>,
+}
+
+impl Left {
+    /// What the next device takes.
+    fn taken(&self) -> &ModelState {
+        self.handed_out.as_ref().unwrap_or(&self.central)
+    }
+}
+
+/// Consolidates a whole stream; gives what is left after each device.
+fn run(config: &dyn StrategyConfig) -> Vec<Left> {
     let mut strategy = build(config);
     let mut previous = central(&[], 0);
     let consolidate = |(device, expert): (usize, &Expert)| {
         previous = step(config, strategy.as_mut(), &previous, expert, device);
-        previous.clone()
+        Left { handed_out: strategy.handed_out(&previous), central: previous.clone() }
     };
     stream().iter().enumerate().map(consolidate).collect()
 }
 
+/// A strategy that takes up another one's state.
+fn resumed(config: &dyn StrategyConfig, before: &dyn Strategy) -> Box<dyn Strategy> {
+    let mut resumed = build(config);
+    resumed.restore(before.state()).expect("its own state can be restored");
+    resumed
+}
+
 fn consolidates_a_stream(config: &dyn StrategyConfig) {
-    for (device, state) in run(config).iter().enumerate() {
+    for (device, left) in run(config).iter().enumerate() {
+        let state = &left.central;
         let names: Vec<_> = state.heads.iter().map(|head| head.name.as_str()).collect();
         let expected = &["a", "b", "c"][..=device];
         assert_eq!(names, expected, "the heads after device {device}: all old ones, then the expert's");
@@ -97,13 +121,22 @@ fn consolidates_a_stream(config: &dyn StrategyConfig) {
         let shapes = |state: &ModelState| -> Vec<_> {
             state.backbone_weights().iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect()
         };
-        assert_eq!(shapes(state), shapes(&central(&[], 0)), "the backbone keeps its tensors");
-        assert!(ModelState::from_bytes(&state.to_bytes().expect("written")).is_ok(), "the model can be stored");
+        let kind = |state: &ModelState| serde_json::to_value(&state.backbone).expect("a backbone can be written");
+        // What a device takes is what the first one took but for its values. Mostly that is the central model.
+        let (taken, first) = (left.taken(), central(&[], 0));
+        assert_eq!(kind(taken), kind(&first), "what a device takes keeps its backbone");
+        assert_eq!(shapes(taken), shapes(&first), "the backbone keeps its tensors");
+        taken.weights.check_finite().expect("the weights are numbers");
+        for model in [state, taken] {
+            let back = ModelState::from_bytes(&model.to_bytes().expect("written")).expect("the model can be stored");
+            assert!(Model::load(&back, &Device::flex()).is_ok(), "the model can run");
+        }
     }
 }
 
 fn repeats_itself(config: &dyn StrategyConfig) {
-    let digests = |states: Vec<ModelState>| states.iter().map(ModelState::digest).collect::<Vec<_>>();
+    let digests =
+        |all: Vec<Left>| all.iter().map(|left| [left.central.digest(), left.taken().digest()]).collect::<Vec<_>>();
     assert_eq!(digests(run(config)), digests(run(config)), "the same seed gives the same models");
 }
 
@@ -112,12 +145,14 @@ fn resumes_from_its_state(config: &dyn StrategyConfig) {
     let mut strategy = build(config);
     let mut previous = central(&[], 0);
     for (device, expert) in stream().iter().enumerate() {
-        let mut resumed = build(config);
-        resumed.restore(strategy.state()).expect("its own state can be restored");
-        strategy = resumed;
+        strategy = resumed(config, strategy.as_ref());
         previous = step(config, strategy.as_mut(), &previous, expert, device);
-        let same = previous.digest() == undisturbed[device].digest();
+        let same = previous.digest() == undisturbed[device].central.digest();
         assert!(same, "a strategy resumed from its state before device {device} gives another model");
+        let handed_out = resumed(config, strategy.as_ref()).handed_out(&previous);
+        let digest = |model: &Option<ModelState>| model.as_ref().map(ModelState::digest);
+        let same = digest(&handed_out) == digest(&undisturbed[device].handed_out);
+        assert!(same, "a strategy resumed from its state after device {device} hands out another model");
     }
 }
 
@@ -126,7 +161,7 @@ fn needs_what_it_declares(config: &dyn StrategyConfig) {
     if config.data_access() == DataAccess::None {
         return;
     }
-    let (previous, expert) = (central(&["a"], 1), expert("b", 2));
+    let (previous, expert) = (central(&["a"], 1), sent(config, &expert("b", 2)));
     let alone = granted(DataAccess::None, Seed::new(7), 1, &expert, |context| {
         build(config).consolidate(&previous, &expert, context)
     });
@@ -140,4 +175,17 @@ fn takes_a_returning_head(config: &dyn StrategyConfig) {
     let central = super::consolidate(config, &central(&["a", "b"], 1), &expert("a", 2));
     let names: Vec<_> = central.heads.iter().map(|head| head.name.as_str()).collect();
     assert_eq!(names, ["a", "b"], "a head that comes back is not added a second time");
+}
+
+/// A strategy that asks devices for statistics and succeeds without them costs every device bytes for nothing.
+fn asks_for_what_it_uses(config: &dyn StrategyConfig) {
+    if config.statistics().is_empty() {
+        return;
+    }
+    let (previous, expert) = (central(&["a"], 1), expert("b", 2));
+    let without = granted(config.data_access(), Seed::new(7), 1, &expert, |context| {
+        build(config).consolidate(&previous, &expert, context)
+    });
+    let error = without.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("carries no statistic"), "without the device's statistics the strategy says: {error:?}");
 }

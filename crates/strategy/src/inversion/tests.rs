@@ -58,7 +58,8 @@ fn model(backbone: &Arc<dyn BackboneConfig>, heads: &[&str], seed: u64) -> Model
 fn expert(model: ModelState) -> Expert {
     let digest = model.digest();
     let (task_name, parent) = ("a".to_owned(), digest.clone());
-    let manifest = Manifest { task: 0, task_name, samples: 1, steps: 1, parent, digest };
+    let manifest =
+        Manifest { task: 0, task_name, samples: 1, steps: 1, parent, digest, statistics: Default::default() };
     Expert::new(model, manifest).unwrap()
 }
 

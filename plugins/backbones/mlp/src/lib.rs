@@ -71,11 +71,19 @@ impl Backbone for Mlp {
         };
         self.layers.iter().map(forward).collect()
     }
+
+    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        self.layers.iter().enumerate().fold(inputs.flatten(1, 3), |x, (place, layer)| {
+            map(&format!("layers.{place}.weight"), x.clone());
+            relu(layer.forward(x))
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use alluvium_model::{Values, Weights};
+    use burn::tensor::TensorData;
 
     use super::*;
 
@@ -96,6 +104,30 @@ mod tests {
         mlp.set_parameters(&weights).unwrap();
         let latent = mlp.forward(Tensor::from_floats([[[[1.0, 2.0]]]], &compute));
         assert_eq!(latent.into_data().try_into_vec::<f32>().unwrap(), [2.5]);
+    }
+
+    #[test]
+    fn rows_times_weights_are_the_outputs_of_the_layers() {
+        let compute = Device::flex();
+        let mlp = MlpConfig { layers: vec![5, 4, 3] }.build([2, 3, 3].into(), &compute).unwrap();
+        let parameters = mlp.parameters();
+        let inputs = (Tensor::arange(0..6 * 18, &compute).float() * 0.37).sin().reshape([6, 2, 3, 3]);
+        let mut maps = vec![];
+        let latents = mlp.forward_maps(inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
+        let outputs = mlp.forward_layers(inputs);
+        assert_eq!(maps.len(), 3);
+        let host = |tensor: Tensor<2>| tensor.into_data().try_into_vec::<f32>().unwrap();
+        for (place, (name, rows)) in maps.into_iter().enumerate() {
+            assert_eq!(name, format!("layers.{place}.weight"));
+            let [weight, bias] = [name.clone(), name.replace("weight", "bias")].map(|name| {
+                parameters.get(&name).map(|tensor| TensorData::new(tensor.values.clone(), tensor.shape.clone()))
+            });
+            let [weight, bias] = [weight.unwrap(), bias.unwrap()];
+            let sums = rows.matmul(Tensor::<2>::from_data(weight, &compute));
+            let found = host(relu(sums + Tensor::<1>::from_data(bias, &compute).unsqueeze()));
+            assert!(found.iter().zip(host(outputs[place].clone())).all(|(a, b)| (a - b).abs() < 1e-5), "{name}");
+        }
+        assert_eq!(host(latents), host(outputs[2].clone()));
     }
 
     #[test]

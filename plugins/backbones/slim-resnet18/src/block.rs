@@ -1,5 +1,6 @@
 //! The basic block of a ResNet, and the convolution with batch normalisation that it is made of.
 
+use alluvium_model::patches;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
@@ -26,13 +27,26 @@ impl ConvNorm {
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.norm.forward(self.conv.forward(x))
+        self.norm.forward(self.convolved(x))
+    }
+
+    pub fn convolved(&self, x: Tensor<4>) -> Tensor<4> {
+        self.conv.forward(x)
+    }
+
+    /// The rows that make the convolution a linear map.
+    pub fn patches(&self, x: Tensor<4>) -> Tensor<2> {
+        let [_, _, size, _] = self.conv.weight.dims();
+        patches(x, [size; 2], self.conv.stride, [size / 2; 2])
     }
 
     pub fn outputs(&self) -> usize {
         self.conv.weight.dims()[0]
     }
 }
+
+/// Is shown convolutions: name, convolution, input.
+pub type Show<'a> = dyn FnMut(&str, &ConvNorm, &Tensor<4>) + 'a;
 
 /// Two 3×3 convolutions and a shortcut around them: relu(second(relu(first(x))) + shortcut(x)).
 #[derive(Module, Debug)]
@@ -54,9 +68,20 @@ impl Block {
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let inner = self.second.forward(relu(self.first.forward(x.clone())));
+        self.forward_shown(x, &mut |_, _, _| {})
+    }
+
+    /// As `forward`; every convolution is shown by its name in the block, with what goes into it.
+    pub fn forward_shown(&self, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
+        show("first", &self.first, &x);
+        let inner = relu(self.first.forward(x.clone()));
+        show("second", &self.second, &inner);
+        let inner = self.second.forward(inner);
         let shortcut = match &self.shortcut {
-            Some(shortcut) => shortcut.forward(x),
+            Some(shortcut) => {
+                show("shortcut", shortcut, &x);
+                shortcut.forward(x)
+            }
             None => x,
         };
         relu(inner + shortcut)

@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use block::{Block, ConvNorm};
+use block::{Block, ConvNorm, Show};
 
 /// A slim ResNet-18 for small images: a 3×3 convolution, then four stages of two basic blocks, the later three of which
 /// halve the image and double the channels; the latent is the last stage averaged over its pixels.
@@ -76,8 +76,7 @@ pub struct SlimResNet18 {
 
 impl Backbone for SlimResNet18 {
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.stem.forward(inputs));
-        pooled(self.stages.iter().flatten().fold(x, |x, block| block.forward(x)))
+        self.forward_shown(inputs, &mut |_, _, _| {})
     }
 
     fn latent_size(&self) -> usize {
@@ -99,6 +98,27 @@ impl Backbone for SlimResNet18 {
         };
         self.stages.iter().map(forward).collect()
     }
+
+    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        self.forward_shown(inputs, &mut |name, layer, x| map(&format!("{name}.conv.weight"), layer.patches(x.clone())))
+    }
+}
+
+impl SlimResNet18 {
+    /// The latents; every convolution is shown by its name, with what goes into it.
+    fn forward_shown(&self, inputs: Tensor<4>, show: &mut Show<'_>) -> Tensor<2> {
+        show("stem", &self.stem, &inputs);
+        let mut x = relu(self.stem.forward(inputs));
+        for (stage, blocks) in self.stages.iter().enumerate() {
+            for (place, block) in blocks.iter().enumerate() {
+                let mut show = |name: &str, layer: &ConvNorm, x: &Tensor<4>| {
+                    show(&format!("stages.{stage}.{place}.{name}"), layer, x);
+                };
+                x = block.forward_shown(x, &mut show);
+            }
+        }
+        pooled(x)
+    }
 }
 
 /// The mean over an image's pixels.
@@ -113,6 +133,8 @@ mod tests {
     use alluvium_model::{
         HeadSpec, Model, ModelState, Optimiser, Parameters, Schedule, Seed, SetParameters, SgdSettings, Values, Weights,
     };
+
+    use burn::tensor::TensorData;
 
     use super::*;
 
@@ -174,6 +196,34 @@ mod tests {
         let network = network(2, 3, &compute);
         let inputs = images([2, 3, 8, 8], &compute);
         assert_eq!(host(network.forward(inputs.clone())), host(network.forward_layers(inputs).pop().unwrap()));
+    }
+
+    #[test]
+    fn rows_times_kernels_are_the_convolutions() {
+        let compute = Device::flex();
+        let network = network(2, 3, &compute);
+        let inputs = images([2, 3, 8, 6], &compute);
+        let mut convolutions = vec![];
+        network.forward_shown(inputs.clone(), &mut |_, layer, x| convolutions.push((layer.clone(), x.clone())));
+        let mut maps = vec![];
+        let latents =
+            Backbone::forward_maps(&network, inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
+        assert_eq!(host(latents), host(network.forward(inputs)));
+        let parameters = network.parameters();
+        let kernels: Vec<_> =
+            parameters.iter().map(|(name, _)| name).filter(|name| name.ends_with("conv.weight")).collect();
+        let mut named: Vec<_> = maps.iter().map(|(name, _)| name.as_str()).collect();
+        named.sort_unstable();
+        assert_eq!(named, kernels, "every convolution, once");
+        for ((name, rows), (layer, x)) in maps.iter().zip(convolutions) {
+            let kernel = parameters.get(name).unwrap();
+            let kernel = TensorData::new(kernel.values.clone(), [kernel.shape[0], kernel.shape[1..].iter().product()]);
+            let found = rows.clone().matmul(Tensor::<2>::from_data(kernel, &compute).transpose());
+            // [batch, outputs, height, width] → one row a pixel.
+            let pixels = layer.convolved(x).permute([0, 2, 3, 1]).flatten::<2>(0, 2);
+            assert_eq!(found.dims(), pixels.dims(), "{name}");
+            assert!(host(found).iter().zip(host(pixels)).all(|(a, b)| (a - b).abs() < 1e-4), "{name}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The `small-cnn` backbone: three convolutions with group normalisation, for small images.
 
 use alluvium_model::registry::{Family, describe};
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, ModelError, patches};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d};
@@ -38,6 +38,9 @@ impl Default for SmallCnnConfig {
 describe!(Family::Backbone, "small-cnn", SmallCnnConfig, paper: "Wu & He, \"Group normalization\", ECCV 2018");
 
 const GROUPS: usize = 4;
+const KERNEL: [usize; 2] = [3, 3];
+/// Zeros around the image: they keep a stride of 1 from shrinking it.
+const PADDING: usize = 1;
 
 #[typetag::serde(name = "small-cnn")]
 impl BackboneConfig for SmallCnnConfig {
@@ -49,6 +52,13 @@ impl BackboneConfig for SmallCnnConfig {
         if input.values() == 0 || self.strides.contains(&0) || self.latent == 0 {
             return refuse(format!("inputs of {input}, `strides` and `latent` must all be at least 1"));
         }
+        Ok(Box::new(self.network(input, compute)))
+    }
+}
+
+impl SmallCnnConfig {
+    /// The network of options and inputs that were checked.
+    fn network(&self, input: InputShape, compute: &Device) -> SmallCnn {
         let mut blocks = vec![];
         let (mut channels, mut height, mut width) = (input.channels, input.height, input.width);
         for (place, stride) in self.strides.into_iter().enumerate() {
@@ -57,7 +67,7 @@ impl BackboneConfig for SmallCnnConfig {
             (channels, height, width) = (outputs, height.div_ceil(stride), width.div_ceil(stride));
         }
         let latent = LinearConfig::new(channels * height * width, self.latent).init(compute);
-        Ok(Box::new(SmallCnn { blocks, latent }))
+        SmallCnn { blocks, latent }
     }
 }
 
@@ -70,15 +80,19 @@ struct Block {
 
 impl Block {
     fn new(inputs: usize, outputs: usize, stride: usize, compute: &Device) -> Self {
-        let conv = Conv2dConfig::new([inputs, outputs], [3, 3])
+        let conv = Conv2dConfig::new([inputs, outputs], KERNEL)
             .with_stride([stride, stride])
-            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+            .with_padding(PaddingConfig2d::Explicit(PADDING, PADDING, PADDING, PADDING))
             .init(compute);
         Block { conv, norm: GroupNormConfig::new(GROUPS, outputs).init(compute) }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         relu(self.norm.forward(self.conv.forward(x)))
+    }
+
+    fn patches(&self, x: Tensor<4>) -> Tensor<2> {
+        patches(x, KERNEL, self.conv.stride, [PADDING; 2])
     }
 }
 
@@ -115,6 +129,16 @@ impl Backbone for SmallCnn {
         outputs.push(relu(self.latent.forward(x.flatten(1, 3))));
         outputs
     }
+
+    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        let x = self.blocks.iter().enumerate().fold(inputs, |x, (place, block)| {
+            map(&format!("blocks.{place}.conv.weight"), block.patches(x.clone()));
+            block.forward(x)
+        });
+        let x = x.flatten(1, 3);
+        map("latent.weight", x.clone());
+        relu(self.latent.forward(x))
+    }
 }
 
 #[cfg(test)]
@@ -134,6 +158,38 @@ mod tests {
         let sizes: Vec<_> = cnn.forward_layers(inputs).iter().map(|layer| layer.dims()[1]).collect();
         assert_eq!(sizes, [16, 32, 64, 128]);
         assert_eq!(cnn.layers().iter().map(|(_, size)| *size).collect::<Vec<_>>(), sizes);
+    }
+
+    #[test]
+    fn rows_times_weights_are_the_outputs_of_the_layers() {
+        let compute = Device::flex();
+        let config = SmallCnnConfig { width: 4, strides: [1, 2, 1], latent: 6 };
+        let cnn = config.network([2, 7, 5].into(), &compute);
+        let inputs = (Tensor::arange(0..3 * 70, &compute).float() * 0.37).sin().reshape([3, 2, 7, 5]);
+        let mut maps = vec![];
+        let latents = cnn.forward_maps(inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
+        let host = |tensor: Tensor<2>| tensor.into_data().try_into_vec::<f32>().unwrap();
+        let assert_close = |name: &str, found: Tensor<2>, expected: Tensor<2>| {
+            assert_eq!(found.dims(), expected.dims(), "{name}");
+            assert!(host(found).iter().zip(host(expected)).all(|(a, b)| (a - b).abs() < 1e-4), "{name}");
+        };
+        let (latent, kernels) = maps.split_last().unwrap();
+        let mut x = inputs.clone();
+        for (block, (name, rows)) in cnn.blocks.iter().zip(kernels) {
+            // [batch, outputs, height, width] → one row a pixel.
+            let pixels = block.conv.forward(x.clone()).permute([0, 2, 3, 1]).flatten::<2>(0, 2);
+            let kernels = block.conv.weight.val().flatten::<2>(1, 3).transpose();
+            let bias = block.conv.bias.as_ref().unwrap().val().unsqueeze::<2>();
+            assert_close(name, rows.clone().matmul(kernels) + bias, pixels);
+            x = block.forward(x);
+        }
+        assert_close(&latent.0, cnn.latent.forward(latent.1.clone()), cnn.latent.forward(x.flatten(1, 3)));
+        assert_eq!(host(latents), host(cnn.forward(inputs)));
+        let names: Vec<_> = maps.iter().map(|(name, _)| name.as_str()).collect();
+        let expected = ["blocks.0.conv.weight", "blocks.1.conv.weight", "blocks.2.conv.weight", "latent.weight"];
+        assert_eq!(names, expected);
+        let parameters = alluvium_model::DynBackbone::parameters(&cnn);
+        assert!(names.iter().all(|name| parameters.get(name).is_some()));
     }
 
     #[test]

@@ -1,57 +1,58 @@
-//! Stochastic gradient descent with a pull towards anchors.
+//! The pull towards anchors: the penalty's share of a gradient step.
 
-use burn::optim::{LearningRate, Optimizer, Sgd, SgdState};
+use std::collections::BTreeMap;
+
+use alluvium_model::{Model, Values, Weights};
 use burn::tensor::{Device, Tensor};
 
-/// Gradient descent on L + λ/2 Σ F (θ − θ*)² for one tensor: a step on L, then the penalty's proximal step,
+/// λ/2 Σ F (θ − θ*)² on a compute device, by the weights' names.
+pub(crate) struct Anchors(BTreeMap<String, (Tensor<1>, Tensor<1>)>);
+
+impl Anchors {
+    /// The penalty of F and θ*, both under the weights' names. `strength` is λ / (1 − momentum); see [`pulled`].
+    pub(crate) fn new(fisher: &Weights, anchors: &Weights, strength: f64, compute: &Device) -> Self {
+        let flat = |tensor: &Values| Tensor::<1>::from_floats(tensor.values.as_slice(), compute);
+        let pair = |(name, fisher): (&str, &Values)| {
+            let anchor = flat(anchors.get(name)?);
+            Some((name.to_owned(), (flat(fisher).mul_scalar(strength), anchor)))
+        };
+        Anchors(fisher.iter().filter_map(pair).collect())
+    }
+
+    /// Pulls every weight that mattered before towards its anchor, after a gradient step at the learning rate `rate`.
+    pub(crate) fn pull(&self, rate: f64, model: &mut Model) {
+        model.update(&mut |name, moved| {
+            let (stiffness, anchor) = self.0.get(name)?;
+            Some(pulled(moved, stiffness.clone(), anchor.clone(), rate))
+        });
+    }
+}
+
+/// Gradient descent on L + λ/2 Σ F (θ − θ*)² for one tensor: after the step on L, the penalty's proximal step,
 ///
 /// θ ← argmin_x ½(x − θ′)² + η·λ/2·F·(x − θ*)² = (θ′ + ηλF·θ*) / (1 + ηλF),
 ///
 /// where θ′ is where the step on L went, and η the rate at which a lasting gradient moves a weight: the learning rate
-/// divided by 1 − momentum. Where θ comes to rest, the gradient of L is −λF(θ − θ*), as in the sum of both.
-#[derive(Clone)]
-pub(crate) struct Anchored {
-    pub(crate) sgd: Sgd,
-    /// λF / (1 − momentum), flat.
-    pub(crate) stiffness: Tensor<1>,
-    /// θ*, flat.
-    pub(crate) anchor: Tensor<1>,
-}
-
-impl Optimizer for Anchored {
-    type State<const D: usize> = SgdState<D>;
-
-    fn step<const D: usize>(
-        &self,
-        rate: LearningRate,
-        tensor: Tensor<D>,
-        gradient: Tensor<D>,
-        state: Option<SgdState<D>>,
-    ) -> (Tensor<D>, Option<SgdState<D>>) {
-        let shape = tensor.dims();
-        let (moved, state) = self.sgd.step(rate, tensor, gradient, state);
-        let pull = self.stiffness.clone().mul_scalar(rate).reshape(shape);
-        let anchor = self.anchor.clone().reshape(shape);
-        // Moved by a share of the way, so that a pull of zero leaves the weight exactly where it is.
-        let share = pull.clone() / pull.add_scalar(1.0);
-        (moved.clone() + (anchor - moved) * share, state)
-    }
-
-    fn to_device<const D: usize>(state: SgdState<D>, device: &Device) -> SgdState<D> {
-        Sgd::to_device(state, device)
-    }
+/// divided by 1 − momentum. Where θ comes to rest, the gradient of L is −λF(θ − θ*), as in the sum of both. `stiffness` is
+/// λF / (1 − momentum). All tensors are flat.
+fn pulled(moved: Tensor<1>, stiffness: Tensor<1>, anchor: Tensor<1>, rate: f64) -> Tensor<1> {
+    let pull = stiffness.mul_scalar(rate);
+    // Moved by a share of the way, so that a pull of zero leaves the weight exactly where it is.
+    let share = pull.clone() / pull.add_scalar(1.0);
+    moved.clone() + (anchor - moved) * share
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::optim::SgdConfig;
-
     use super::*;
 
+    fn of(value: f32) -> Tensor<1> {
+        Tensor::from_floats([value], &Device::flex())
+    }
+
+    /// A step at the rate 0.1, and the pull.
     fn step(weight: f32, gradient: f32, stiffness: f32, anchor: f32) -> f32 {
-        let of = |value: f32| Tensor::<1>::from_floats([value], &Device::flex());
-        let anchored = Anchored { sgd: SgdConfig::new().build(), stiffness: of(stiffness), anchor: of(anchor) };
-        anchored.step(0.1, of(weight), of(gradient), None).0.into_scalar::<f32>()
+        pulled(of(weight - 0.1 * gradient), of(stiffness), of(anchor), 0.1).into_scalar::<f32>()
     }
 
     #[test]
@@ -82,15 +83,11 @@ mod tests {
     #[test]
     fn where_it_rests_the_gradient_and_the_pull_are_even_also_with_momentum() {
         // L has the gradient θ − 4, and the penalty 3·(θ − 1): 4θ = 7, θ = 1.75. η is 0.1/(1 − 0.9), hence 30 and not 3.
-        let momentum = burn::optim::momentum::MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
-        let of = |value: f32| Tensor::<1>::from_floats([value], &Device::flex());
-        let sgd = SgdConfig::new().with_momentum(Some(momentum)).build();
-        let anchored = Anchored { sgd, stiffness: of(30.0), anchor: of(1.0) };
-        let (mut weight, mut state) = (of(0.0), None);
+        let (mut weight, mut velocity) = (0.0, 0.0);
         for _ in 0..500 {
-            let gradient = weight.clone().sub_scalar(4.0);
-            (weight, state) = anchored.step(0.1, weight, gradient, state);
+            velocity = 0.9 * velocity + (weight - 4.0);
+            weight = pulled(of(weight - 0.1 * velocity), of(30.0), of(1.0), 0.1).into_scalar::<f32>();
         }
-        assert!((weight.into_scalar::<f32>() - 1.75).abs() < 1e-4);
+        assert!((weight - 1.75).abs() < 1e-4, "{weight}");
     }
 }

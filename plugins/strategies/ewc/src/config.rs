@@ -1,7 +1,7 @@
 //! The options of the strategy.
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, LessonSettings, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{DataAccess, FisherLabels, LessonSettings, Strategy, StrategyConfig, StrategyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,17 +16,6 @@ pub enum Penalties {
     Separate,
     /// One for all, around the newest weights; earlier tasks count less and less.
     Online,
-}
-
-/// Which labels the Fisher information is estimated with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
-pub enum FisherLabels {
-    /// The samples' own labels: the empirical Fisher information.
-    Empirical,
-    /// Labels drawn from what the model says: the Fisher information proper.
-    True,
 }
 
 /// Elastic weight consolidation: the central model learns the current task's samples, and each weight is held near its

@@ -1,16 +1,9 @@
 //! The running strategy, and what it keeps of each weight.
 
-use alluvium_model::{Expert, ModelState, Values, Weights};
-use alluvium_strategy::{Context, Strategy, StrategyError, StrategyState, TaskData, cross_entropy};
-use burn::module::ParamGroup;
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{ModuleOptimizer, Sgd, SgdConfig};
-use burn::tensor::{Device, Tensor};
+use alluvium_model::{Expert, Model, ModelState, Optimiser, Values, Weights};
+use alluvium_strategy::{Context, Lesson, Strategy, StrategyError, StrategyState, TaskData, cross_entropy, fisher};
 
-use crate::anchored::Anchored;
-use crate::fisher::fisher;
-use crate::network::Network;
+use crate::anchored::Anchors;
 use crate::{EwcConfig, Penalties};
 
 /// Elastic weight consolidation.
@@ -43,48 +36,22 @@ impl Ewc {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let lessons = &self.config.lessons;
-        let settings = lessons.sgd();
         let compute = context.compute().clone();
-        let mut network = Network::load(start, false, &compute.clone().autodiff())?;
-        let mut optimisers = network.optimisers(|part| self.optimiser(part, &compute));
-        let (mut step, steps) = (0, lessons.steps(data.samples.len()));
+        let mut model = Model::load(start, &compute.clone().autodiff())?;
+        let mut optimiser = Optimiser::new(lessons.sgd(), lessons.steps(data.samples.len()));
+        let strength = self.config.penalty_weight / (1.0 - lessons.momentum);
+        let anchors = Anchors::new(&self.penalty.fisher, &self.penalty.anchors, strength, &compute);
         lessons.for_each_batch(data, context, |batch| {
-            let logits = network.logits(&data.head.name, batch.inputs.clone())?;
-            let rate = settings.learning_rate * settings.schedule.factor(step, steps);
-            let loss = cross_entropy(logits, batch.units.clone());
-            network.step(loss, settings.gradient_clip, rate, &mut optimisers);
-            step += 1;
+            let head = &model.head(&data.head.name)?.linear;
+            let loss = cross_entropy(head.forward(model.latents(batch.inputs.clone())), batch.units.clone());
+            let rate = optimiser.rate();
+            optimiser.step(loss, &mut model);
+            anchors.pull(rate, &mut model);
             Some(batch.samples())
         });
-        let central = ModelState { weights: network.weights(), ..start.clone() };
+        let central = model.state();
         central.weights.check_finite().map_err(StrategyError::Diverged)?;
         Ok(central)
-    }
-
-    /// The optimiser of a part of the model: each tensor that mattered before is pulled towards its anchors.
-    fn optimiser(&self, part: &str, compute: &Device) -> ModuleOptimizer {
-        let sgd = self.sgd();
-        let stiffness = self.config.penalty_weight / (1.0 - self.config.lessons.momentum);
-        let anchors = self.penalty.anchors.below(part);
-        let flat = |tensor: &Values| Tensor::<1>::from_floats(tensor.values.as_slice(), compute);
-        let pulled = self.penalty.fisher.below(part);
-        let pulled = pulled.iter().filter_map(|(name, fisher)| Some((name, fisher, anchors.get(name)?)));
-        pulled.fold(ModuleOptimizer::from(sgd.clone()), |optimiser, (name, fisher, anchor)| {
-            let stiffness = flat(fisher).mul_scalar(stiffness);
-            let anchored = Anchored { sgd: sgd.clone(), stiffness, anchor: flat(anchor) };
-            optimiser.with_group(ParamGroup::from_path(name), anchored, None)
-        })
-    }
-
-    /// Gradient descent with the lessons' settings, as `Optimiser` sets it up.
-    fn sgd(&self) -> Sgd {
-        let settings = self.config.lessons.sgd();
-        let momentum = MomentumConfig::new().with_momentum(settings.momentum).with_dampening(0.0);
-        let decay = WeightDecayConfig::new(settings.weight_decay as f32);
-        SgdConfig::new()
-            .with_momentum((settings.momentum > 0.0).then_some(momentum))
-            .with_weight_decay((settings.weight_decay > 0.0).then_some(decay))
-            .build()
     }
 }
 
@@ -147,7 +114,8 @@ impl Strategy for Ewc {
         };
         let EwcConfig { fisher_labels, fisher_samples, penalties, decay, .. } = &self.config;
         let seed = context.seed().of("fisher");
-        let matters = fisher(&central, data, *fisher_labels, *fisher_samples, seed, context.compute())?;
+        let task = Lesson { head: data.head, samples: data.samples };
+        let matters = fisher(&central, &task, *fisher_labels, *fisher_samples, seed, context.compute())?;
         matters.check_finite().map_err(StrategyError::Diverged)?;
         self.penalty.add(&matters, &central.weights, *penalties, *decay)?;
         Ok(central)

@@ -3,9 +3,10 @@
 use alluvium_model::{Seed, Values, Weights};
 use alluvium_strategy::conformance::{central, check, check_config, expert, samples};
 use alluvium_strategy::{
-    Context, DataAccess, LessonSettings, ModelState, NewHead, Strategy, StrategyConfig, StrategyState, TaskData,
+    Context, DataAccess, FisherLabels, LessonSettings, ModelState, NewHead, Strategy, StrategyConfig, StrategyState,
+    TaskData,
 };
-use alluvium_strategy_ewc::{EwcConfig, FisherLabels, Penalties};
+use alluvium_strategy_ewc::{EwcConfig, Penalties};
 use burn::tensor::Device;
 
 #[test]

@@ -1,25 +1,11 @@
 //! The options of the strategy.
 
-use alluvium_model::{Schedule, SgdSettings};
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{DataAccess, DistillationSettings, Strategy, StrategyConfig, StrategyError, StudentStart};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::strategy::Pld;
-
-/// Which weights the student starts from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
-pub enum Start {
-    /// The previous central model.
-    Previous,
-    /// The expert's backbone.
-    Expert,
-    /// The mean of both backbones.
-    Average,
-}
 
 /// Which inputs the student is distilled on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +45,8 @@ pub enum LatentLoss {
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Projection {
+    /// None: the student's latent is compared as it is.
+    None,
     /// One linear layer.
     Linear,
     /// Two linear layers with a rectifier between them.
@@ -82,34 +70,18 @@ pub enum BatchNorm {
 /// L = `output_weight`·L_KD + `latent_weight`·L_PLD with L_KD = mse(z_S\[old\], N(z_P)) + mse(z_S\[new\], N(z_E)), where N
 /// subtracts a sample's mean over the teacher's units, and L_PLD = D(g_P(h_S), h_P) + D(g_E(h_S), h_E). A class that both
 /// teachers know is distilled from the mean of their logits. `latent_weight = 0` is double distillation alone, much as
-/// in Deep Model Consolidation (arXiv 1903.07864).
+/// in `deep-model-consolidation`, whose mean is over the units of both teachers at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct PldConfig {
-    /// Which weights the student starts from.
-    pub start: Start,
+    /// Which weights the student starts from. `initial` ones have no statistics yet: a backbone with batch normalisation
+    /// then wants `batch_norm = "batch"`.
+    pub start: StudentStart,
     /// Which inputs the student is distilled on; `current-task` needs a protocol that grants it.
     pub data: Data,
-    /// Gradient steps a consolidation.
-    #[schemars(range(min = 1, max = 10_000_000))]
-    pub steps: usize,
-    /// Inputs a gradient step.
-    #[schemars(range(min = 1, max = 65_536))]
-    pub batch_size: usize,
-    /// The learning rate of stochastic gradient descent, for the student and the projections.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub learning_rate: f64,
-    /// The momentum; 0 for none.
-    #[schemars(range(min = 0.0, max = 0.9999))]
-    pub momentum: f64,
-    /// The L2 penalty on the weights; 0 for none.
-    #[schemars(range(min = 0.0, max = 10.0))]
-    pub weight_decay: f64,
-    /// How the learning rate changes over the steps.
-    pub schedule: Schedule,
-    /// The largest norm of a step's gradients; larger ones are scaled down to it. 0: no limit.
-    #[schemars(range(min = 0.0, max = 1e6))]
-    pub gradient_clip: f64,
+    /// How the student and the projections learn.
+    #[serde(flatten)]
+    pub distillation: DistillationSettings,
     /// The weight of L_KD, the distillation in output space; 0: latent distillation only.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub output_weight: f64,
@@ -123,7 +95,7 @@ pub struct PldConfig {
     pub latent_weight: f64,
     /// The distance in latent space.
     pub latent_loss: LatentLoss,
-    /// The shape of the projections.
+    /// The shape of the projections. They learn beside the student, at the same learning rate.
     pub projection: Projection,
     /// The layers that are distilled in latent space, by the backbone's names; the last one is always called `latent`.
     #[schemars(length(min = 1, max = 1024))]
@@ -134,9 +106,6 @@ pub struct PldConfig {
     /// The weight of the expert as a teacher; 0: the previous central model alone teaches.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub expert_weight: f64,
-    /// Whether the teachers see a fixed set of inputs once, before the first step. Otherwise every step draws fresh
-    /// inputs and runs both teachers on them, which costs about as much again as the student's own step.
-    pub cache_teachers: bool,
     /// What batch normalisation does in the student. `frozen` is the default, because the statistics of surrogate data
     /// are not those of the devices' data.
     pub batch_norm: BatchNorm,
@@ -145,15 +114,9 @@ pub struct PldConfig {
 impl Default for PldConfig {
     fn default() -> Self {
         PldConfig {
-            start: Start::Expert,
+            start: StudentStart::Expert,
             data: Data::Surrogate,
-            steps: 400,
-            batch_size: 64,
-            learning_rate: 0.02,
-            momentum: 0.9,
-            weight_decay: 0.0,
-            schedule: Schedule::Constant,
-            gradient_clip: 5.0,
+            distillation: DistillationSettings::default(),
             output_weight: 1.0,
             output_loss: OutputLoss::Mse,
             temperature: 2.0,
@@ -163,20 +126,7 @@ impl Default for PldConfig {
             layers: vec!["latent".to_owned()],
             previous_weight: 1.0,
             expert_weight: 1.0,
-            cache_teachers: true,
             batch_norm: BatchNorm::Frozen,
-        }
-    }
-}
-
-impl PldConfig {
-    pub(crate) fn sgd(&self) -> SgdSettings {
-        SgdSettings {
-            learning_rate: self.learning_rate,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            gradient_clip: (self.gradient_clip > 0.0).then_some(self.gradient_clip),
-            schedule: self.schedule,
         }
     }
 }

@@ -9,6 +9,5 @@ mod config;
 mod loss;
 mod projections;
 mod strategy;
-mod targets;
 
-pub use config::{BatchNorm, Data, LatentLoss, OutputLoss, PldConfig, Projection, Start};
+pub use config::{BatchNorm, Data, LatentLoss, OutputLoss, PldConfig, Projection};

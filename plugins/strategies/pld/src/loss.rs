@@ -1,15 +1,11 @@
 //! The loss of data-agnostic consolidation, on tensors alone.
 
+use alluvium_model::HeadSpec;
+use alluvium_strategy::mean_squared_error;
 use burn::tensor::activation::{log_softmax, softmax};
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::{LatentLoss, OutputLoss};
-
-/// N(z) = z − mean over a sample's units: `[batch, units]` → the same shape.
-pub(crate) fn centred(logits: Tensor<2>) -> Tensor<2> {
-    let mean = logits.clone().mean_dim(1);
-    logits - mean
-}
 
 /// A teacher's units within the student's, and the teacher's weight.
 #[derive(Debug, Clone)]
@@ -18,6 +14,24 @@ pub(crate) struct Group {
     pub units: Tensor<1, Int>,
     /// The weight of the teacher.
     pub weight: f64,
+}
+
+/// The student's units that each teacher knows, with the teachers' weights.
+pub(crate) fn groups(
+    previous: &[HeadSpec],
+    expert: &HeadSpec,
+    student: &[HeadSpec],
+    weights: (f64, f64),
+    compute: &Device,
+) -> [Group; 2] {
+    let knows = |teacher: &[HeadSpec], weight| {
+        let names: Vec<_> = teacher.iter().map(|head| &head.name).collect();
+        let units = student.iter().flat_map(|head| head.classes.iter().map(|_| names.contains(&&head.name)));
+        let places: Vec<i32> = units.enumerate().filter(|(_, known)| *known).map(|(place, _)| place as i32).collect();
+        let count = places.len();
+        Group { units: Tensor::from_data(TensorData::new(places, [count]), compute), weight }
+    };
+    [knows(previous, weights.0), knows(std::slice::from_ref(expert), weights.1)]
 }
 
 /// L_KD: how far the student's logits are from the targets, `[1]`; both are `[batch, units]`.
@@ -50,11 +64,6 @@ pub(crate) fn latent_loss(projected: Tensor<2>, target: Tensor<2>, distance: Lat
     }
 }
 
-fn mean_squared_error(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
-    let difference = a - b;
-    difference.clone().mul(difference).mean()
-}
-
 /// τ²·KL(softmax(target/τ) ‖ softmax(student/τ)), the mean over the batch (Hinton et al., arXiv 1503.02531, section 2).
 fn kullback_leibler(student: Tensor<2>, target: Tensor<2>, temperature: f64) -> Tensor<1> {
     let batch = student.dims()[0] as f64;
@@ -73,8 +82,6 @@ fn one_minus_cosine(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
-
     use super::*;
 
     fn number(tensor: Tensor<1>) -> f32 {
@@ -83,12 +90,6 @@ mod tests {
 
     fn group(units: &[i32], weight: f64) -> Group {
         Group { units: Tensor::from_data(units, &Device::flex()), weight }
-    }
-
-    #[test]
-    fn centring_takes_the_mean_of_each_sample_away() {
-        let logits = Tensor::from_floats([[1.0, 3.0], [0.0, -4.0]], &Device::flex());
-        assert_eq!(centred(logits).into_data().try_into_vec::<f32>().unwrap(), [-1.0, 1.0, 2.0, -2.0]);
     }
 
     #[test]

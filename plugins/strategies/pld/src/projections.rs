@@ -20,6 +20,7 @@ impl Map {
     /// it to be; other layers start at random.
     fn new(size: usize, shape: Projection, random: &mut Random, compute: &Device) -> Result<Self, ModelError> {
         let initial = match shape {
+            Projection::None => vec![],
             Projection::Linear => vec![identity(size)],
             Projection::Mlp => vec![initial_linear(size, 2 * size, random), initial_linear(2 * size, size, random)],
         };
@@ -31,9 +32,8 @@ impl Map {
     }
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let last = self.layers.len() - 1;
         let layers = self.layers.iter().enumerate();
-        layers.fold(x, |x, (place, layer)| if place == last { layer.forward(x) } else { relu(layer.forward(x)) })
+        layers.fold(x, |x, (place, layer)| layer.forward(if place > 0 { relu(x) } else { x }))
     }
 }
 

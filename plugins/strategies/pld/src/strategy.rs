@@ -1,14 +1,12 @@
 //! The running strategy: the student's steps.
 
-use alluvium_model::{Expert, Model, ModelState, Optimiser};
-use alluvium_strategy::{Context, Strategy, StrategyError, average_backbones, take_head};
-use burn::tensor::{Int, Tensor, TensorData};
-use rand::seq::SliceRandom;
+use alluvium_model::{Expert, Model, ModelState};
+use alluvium_strategy::{Context, DistillationBatches, Strategy, StrategyError, Targets, Teachers};
+use burn::tensor::Tensor;
 
-use crate::loss::{Group, latent_loss, output_loss};
+use crate::loss::{Group, groups, latent_loss, output_loss};
 use crate::projections::Projections;
-use crate::targets::{Targets, Teachers, groups};
-use crate::{BatchNorm, Data, PldConfig, Start};
+use crate::{BatchNorm, Data, PldConfig};
 
 /// Data-agnostic consolidation. It keeps nothing between devices.
 #[derive(Debug)]
@@ -19,19 +17,6 @@ pub(crate) struct Pld {
 impl Pld {
     pub(crate) fn new(config: PldConfig) -> Self {
         Pld { config }
-    }
-
-    /// The student before its first step: all heads of the previous model, and the expert's.
-    fn student(&self, previous: &ModelState, expert: &Expert) -> Result<ModelState, StrategyError> {
-        let mut student = match self.config.start {
-            Start::Previous => previous.clone(),
-            Start::Expert => previous.with_backbone_weights(expert.model.backbone_weights()),
-            Start::Average => average_backbones(previous, expert, 0.5)?,
-        };
-        if student.head(&expert.head().name).is_none() {
-            take_head(&mut student, expert);
-        }
-        Ok(student)
     }
 
     /// The places of the chosen layers among the backbone's, with their sizes.
@@ -94,112 +79,41 @@ impl Strategy for Pld {
         if previous.heads.is_empty() {
             return Ok(expert.model.clone()); // The centre knows nothing yet that could be kept.
         }
-        let config = self.config.clone();
+        let config = &self.config;
         let compute = context.compute().clone();
         let learning = compute.clone().autodiff();
-        let seed = context.seed();
 
-        let start = self.student(previous, expert)?;
+        let start = config.start.state(previous, expert, context)?;
         let mut student = Model::load(&start, &learning)?;
         if config.batch_norm == BatchNorm::Frozen {
             student.freeze_training_behaviour();
         }
         let layers = self.layers(&student)?;
         let sizes: Vec<_> = layers.iter().map(|(_, size)| *size).collect();
-        let mut random = seed.of("projections").random();
+        let mut random = context.seed().of("projections").random();
         let mut projections = Projections::new(&sizes, config.projection, &mut random, &learning)?;
         let weights = (config.previous_weight, config.expert_weight);
         let groups = groups(&previous.heads, expert.head(), &start.heads, weights, &learning);
-        let (old, new) = (Model::load(previous, &compute)?, Model::load(&expert.model, &compute)?);
         let places = layers.iter().map(|(place, _)| *place).collect();
-        let teachers = Teachers::new(old, new, &start.heads, weights, places, &compute);
+        let teachers = Teachers::new(previous, expert, &student, weights, &compute)?.with_layers(places);
 
-        let mut source = Source::new(&config, context, previous, expert, &teachers)?;
-        let mut optimiser = Optimiser::new(config.sgd(), config.steps);
-        for step in 0..config.steps {
-            let (inputs, targets) = source.batch(step, context, previous, expert, &teachers)?;
-            let count = inputs.dims()[0];
-            let loss =
-                self.loss(&student, &projections, &layers, Tensor::from_inner(inputs), targets.autodiff(), &groups);
-            if let Some(loss) = loss {
+        let settings = &config.distillation;
+        let batches = match config.data {
+            Data::Surrogate => DistillationBatches::of_surrogate(settings, teachers, context)?,
+            Data::CurrentTask => {
+                let inputs = context.current_task()?.samples.inputs(&compute);
+                DistillationBatches::of_inputs(inputs, settings, teachers, context)
+            }
+        };
+        let mut optimiser = settings.optimiser();
+        settings.for_each_batch(batches, context, |inputs, targets| {
+            if let Some(loss) = self.loss(&student, &projections, &layers, inputs, targets, &groups) {
                 optimiser.step_with(loss, &mut student, &mut projections);
             }
-            context.step_taken(count, step + 1, config.steps);
-        }
+        })?;
 
         let central = student.state();
         central.weights.check_finite().map_err(StrategyError::Diverged)?;
         Ok(central)
-    }
-}
-
-/// Where the batches come from: a fixed set, or fresh surrogate data at every step.
-struct Source {
-    batch_size: usize,
-    fixed: Option<FixedSet>,
-}
-
-/// A fixed set of inputs: each step takes the next places of a shuffled order.
-struct FixedSet {
-    inputs: Tensor<4>,
-    /// What the teachers say of all inputs, where they were asked before the first step.
-    targets: Option<Targets>,
-    order: Vec<i32>,
-    random: alluvium_model::Random,
-}
-
-impl Source {
-    fn new(
-        config: &PldConfig,
-        context: &mut Context<'_>,
-        previous: &ModelState,
-        expert: &Expert,
-        teachers: &Teachers,
-    ) -> Result<Self, StrategyError> {
-        let batch_size = config.batch_size;
-        let inputs = match (config.data, config.cache_teachers) {
-            (Data::Surrogate, false) => return Ok(Source { batch_size, fixed: None }),
-            (Data::Surrogate, true) => context.surrogate(previous, expert)?,
-            (Data::CurrentTask, _) => context.current_task()?.samples.inputs(context.compute()),
-        };
-        let targets = config.cache_teachers.then(|| teachers.targets(inputs.clone()));
-        let random = context.seed().of("batches").random();
-        Ok(Source { batch_size, fixed: Some(FixedSet { inputs, targets, order: vec![], random }) })
-    }
-
-    /// The inputs of one step and what the teachers say of them, both without autodiff.
-    fn batch(
-        &mut self,
-        step: usize,
-        context: &mut Context<'_>,
-        previous: &ModelState,
-        expert: &Expert,
-        teachers: &Teachers,
-    ) -> Result<(Tensor<4>, Targets), StrategyError> {
-        if let Some(fixed) = &mut self.fixed {
-            return Ok(fixed.batch(self.batch_size, teachers));
-        }
-        let inputs = context.fresh_surrogate(self.batch_size, step, previous, expert)?;
-        let targets = teachers.targets(inputs.clone());
-        Ok((inputs, targets))
-    }
-}
-
-impl FixedSet {
-    fn batch(&mut self, batch_size: usize, teachers: &Teachers) -> (Tensor<4>, Targets) {
-        let all = self.inputs.dims()[0];
-        let count = batch_size.min(all);
-        if self.order.len() < count {
-            self.order = (0..all as i32).collect();
-            self.order.shuffle(&mut self.random);
-        }
-        let places = self.order.split_off(self.order.len() - count);
-        let places: Tensor<1, Int> = Tensor::from_data(TensorData::new(places, [count]), &self.inputs.device());
-        let inputs = self.inputs.clone().select(0, places.clone());
-        let targets = match &self.targets {
-            Some(known) => known.select(&places),
-            None => teachers.targets(inputs.clone()),
-        };
-        (inputs, targets)
     }
 }

@@ -1,12 +1,16 @@
 //! The strategy against the conformance tests, with its defaults and along each of its options.
 
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert};
-use alluvium_strategy::{DataAccess, StrategyConfig};
-use alluvium_strategy_pld::{BatchNorm, Data, LatentLoss, OutputLoss, PldConfig, Projection, Start};
+use alluvium_strategy::{DataAccess, DistillationSettings, StrategyConfig, StudentStart};
+use alluvium_strategy_pld::{BatchNorm, Data, LatentLoss, OutputLoss, PldConfig, Projection};
 
 /// Few steps: what is checked does not depend on how far the student gets.
+fn few_steps() -> DistillationSettings {
+    DistillationSettings { steps: 5, batch_size: 8, ..Default::default() }
+}
+
 fn short() -> PldConfig {
-    PldConfig { steps: 5, batch_size: 8, ..Default::default() }
+    PldConfig { distillation: few_steps(), ..Default::default() }
 }
 
 #[test]
@@ -16,18 +20,22 @@ fn the_defaults_conform() {
 
 #[test]
 fn every_option_conforms() {
+    let fresh = DistillationSettings { cache_teachers: false, ..few_steps() };
+    let unlimited = DistillationSettings { gradient_clip: 0.0, ..few_steps() };
     let options = [
-        PldConfig { start: Start::Previous, ..short() },
-        PldConfig { start: Start::Average, ..short() },
+        PldConfig { start: StudentStart::Previous, ..short() },
+        PldConfig { start: StudentStart::Average, ..short() },
+        PldConfig { start: StudentStart::Initial, ..short() },
         PldConfig { output_loss: OutputLoss::Kl, latent_loss: LatentLoss::Cosine, ..short() },
-        PldConfig { projection: Projection::Mlp, gradient_clip: 0.0, ..short() },
+        PldConfig { projection: Projection::Mlp, distillation: unlimited, ..short() },
+        PldConfig { projection: Projection::None, ..short() },
         PldConfig { latent_weight: 0.0, ..short() },
         PldConfig { output_weight: 0.0, ..short() },
         PldConfig { previous_weight: 0.0, ..short() },
         PldConfig { expert_weight: 0.0, ..short() },
-        PldConfig { cache_teachers: false, ..short() },
+        PldConfig { distillation: fresh.clone(), ..short() },
         PldConfig { data: Data::CurrentTask, ..short() },
-        PldConfig { data: Data::CurrentTask, cache_teachers: false, ..short() },
+        PldConfig { data: Data::CurrentTask, distillation: fresh, ..short() },
         PldConfig { batch_norm: BatchNorm::Batch, ..short() },
     ];
     options.iter().for_each(|config| check_config(config));
@@ -52,7 +60,7 @@ fn a_student_of_one_teacher_ends_near_it() {
     // With the expert's teaching switched off and a start at the previous model, there is nothing to learn: N(z_P) only
     // moves each sample's mean, which the heads' biases can take up, and the identity projection starts at zero loss.
     let (previous, expert) = (central(&["a", "b"], 1), expert("c", 2));
-    let config = PldConfig { start: Start::Previous, expert_weight: 0.0, output_weight: 0.0, ..short() };
+    let config = PldConfig { start: StudentStart::Previous, expert_weight: 0.0, output_weight: 0.0, ..short() };
     let central = consolidate(&config, &previous, &expert);
     let moved = central.backbone_weights().combine(&previous.backbone_weights(), |a, b| (a - b).abs()).unwrap();
     let most = moved.iter().flat_map(|(_, tensor)| tensor.values.clone()).fold(0.0, f32::max);

@@ -150,7 +150,9 @@ mod tests {
         let delta = difference(&parameters(&far.model), &parameters(&initial)).unwrap();
         let at = |scale: f64| {
             let backbone = add_scaled(&parameters(&initial), scale, &delta).unwrap();
-            Expert { model: far.model.with_backbone_weights(backbone), manifest: far.manifest.clone() }
+            let mut expert = far.clone();
+            expert.model = far.model.with_backbone_weights(backbone);
+            expert
         };
         let mut strategy = TiesConfig { density: 1.0, ..Default::default() }.build().unwrap();
         let first = strategy.consolidate(&initial, &at(1.0), &mut conformance::context()).unwrap();

@@ -20,14 +20,33 @@ pub fn read(directory: &Path) -> Result<DataSet, StreamError> {
     Ok(DataSet { class_names: CLASS_NAMES.map(str::to_owned).to_vec(), train, test })
 }
 
+/// The files of a directory that [`read`] reads; those that are missing are left out.
+pub fn paths(directory: &Path) -> Vec<PathBuf> {
+    let names = ["train", "t10k"].into_iter().flat_map(|part| [images_of(part), labels_of(part)]);
+    names.filter_map(|name| candidates(directory, &name).into_iter().find(|path| path.exists())).collect()
+}
+
+fn images_of(part: &str) -> String {
+    format!("{part}-images-idx3-ubyte")
+}
+
+fn labels_of(part: &str) -> String {
+    format!("{part}-labels-idx1-ubyte")
+}
+
+/// A file may or may not be gzipped, under its own name or with `.gz`.
+fn candidates(directory: &Path, name: &str) -> [PathBuf; 2] {
+    [directory.join(name), directory.join(format!("{name}.gz"))]
+}
+
 fn wrong(path: &Path, cause: String) -> StreamError {
     StreamError::File { path: path.to_owned(), cause, hint: String::new() }
 }
 
 /// Reads images and labels of one part, `train` or `t10k`.
 fn samples(directory: &Path, part: &str) -> Result<Samples, StreamError> {
-    let (images_path, images) = file(directory, &format!("{part}-images-idx3-ubyte"))?;
-    let (labels_path, labels) = file(directory, &format!("{part}-labels-idx1-ubyte"))?;
+    let (images_path, images) = file(directory, &images_of(part))?;
+    let (labels_path, labels) = file(directory, &labels_of(part))?;
     let [count, height, width] = images.shape[..] else {
         let cause = format!("has the shape {:?}; accepted: [images, height, width]", images.shape);
         return Err(wrong(&images_path, cause));
@@ -56,9 +75,9 @@ fn samples(directory: &Path, part: &str) -> Result<Samples, StreamError> {
     Ok(samples)
 }
 
-/// Reads a file that may or may not be gzipped, under its own name or with `.gz`.
+/// Reads one file.
 fn file(directory: &Path, name: &str) -> Result<(PathBuf, Idx), StreamError> {
-    let paths = [directory.join(name), directory.join(format!("{name}.gz"))];
+    let paths = candidates(directory, name);
     let Some(path) = paths.iter().find(|path| path.exists()) else {
         let [path, _] = paths;
         return Err(StreamError::File {

@@ -65,6 +65,10 @@ impl StreamConfig for SplitFashionMnistConfig {
         };
         Ok(Box::new(split.split(&files::read(&self.directory)?, seed)?))
     }
+
+    fn files(&self) -> Vec<PathBuf> {
+        files::paths(&self.directory)
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +92,7 @@ mod tests {
         files::tests::write_data(folder.path(), 2);
         let config = SplitFashionMnistConfig { directory: folder.path().to_owned(), ..Default::default() };
         assert_eq!(config.build(Seed::new(0)).unwrap().tasks(), 5);
+        assert_eq!(config.files().len(), 4);
         let error = SplitFashionMnistConfig { classes_per_task: 3, ..config.clone() }.build(Seed::new(0)).unwrap_err();
         assert!(error.to_string().contains("15 classes, but the data have 10"), "{error}");
         let order = Some(vec!["Bag".to_owned(), "Hat".to_owned()]);

@@ -1,6 +1,6 @@
 //! The `dataset` surrogate: the inputs of another task stream, without their labels.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use alluvium_model::InputShape;
 use alluvium_strategy::registry::{Family, check_table, describe, described, find};
@@ -16,14 +16,13 @@ use serde_json::{Map, Value};
 /// The training inputs of another task stream, of all its tasks and without their labels, drawn with replacement.
 ///
 /// Inputs of the right shape are taken as they are. Of others, the largest part around the middle that has the right
-/// proportions is resized by a triangle filter; grey becomes three equal channels, and colour becomes its luminance. Take
-/// a stream whose data are nobody's own: with the experiment's own stream, the centre would see what belongs to devices.
+/// proportions is resized by a triangle filter; grey becomes three equal channels, and colour becomes its luminance. The
+/// experiment's own stream is refused, unless the protocol grants all tasks' data: the centre would see what belongs to
+/// devices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatasetConfig {
-    /// The stream: a table `[surrogate.stream]` with the `kind` and the options of any `[stream]`. It must be given. What
-    /// is computed from it is kept while its options stay the same, and the files that it names or that lie in a folder
-    /// that it names; a stream that reads other files must not change them.
+    /// The stream: a table `[surrogate.stream]` with the `kind` and the options of any `[stream]`. It must be given.
     pub stream: Option<Map<String, Value>>,
     /// The seed under which the stream is built. It is not the experiment's, so all seeds of an experiment draw from the
     /// same inputs.
@@ -44,10 +43,11 @@ describe!(Family::Surrogate, "dataset", DatasetConfig, paper: "");
 #[typetag::serde(name = "dataset")]
 impl SurrogateConfig for DatasetConfig {
     fn files(&self) -> Vec<PathBuf> {
-        let named = self.stream.iter().flat_map(Map::values).filter_map(Value::as_str).map(Path::new);
-        let mut files: Vec<_> = named.flat_map(files_at).collect();
-        files.sort();
-        files
+        self.stream().map(|stream| stream.files()).unwrap_or_default()
+    }
+
+    fn stream_kind(&self) -> Option<&str> {
+        self.stream.as_ref()?.get("kind")?.as_str()
     }
 
     fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
@@ -87,15 +87,6 @@ impl DatasetConfig {
         let options = || format!("the options of `alluvium show {kind}`");
         serde_json::from_value(table).map_err(|error| wrong(format!("is wrong: {error}"), options()))
     }
-}
-
-/// A file, or the files in a folder.
-fn files_at(path: &Path) -> Vec<PathBuf> {
-    if path.is_file() {
-        return vec![path.to_owned()];
-    }
-    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect()
 }
 
 fn wrong(problem: String, accepted: String) -> SurrogateError {

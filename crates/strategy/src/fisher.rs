@@ -1,59 +1,73 @@
-//! The diagonal of the Fisher information: how much each weight matters for what the model says of a task.
+//! The diagonal of the Fisher information: how much each weight matters for what a model says of a task.
 
-use alluvium_model::{ModelError, ModelState, Seed, Values, Weights};
-use alluvium_strategy::TaskData;
-use burn::optim::{LearningRate, ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource};
+use alluvium_model::{Model, ModelError, ModelState, NamedTensors, Seed, Values, Weights};
+use alluvium_stream::Lesson;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor};
 use rand::RngExt;
 use rand::seq::index::sample;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::FisherLabels;
-use crate::network::Network;
+/// Which labels the Fisher information is estimated with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum FisherLabels {
+    /// The samples' own labels: the empirical Fisher information.
+    Empirical,
+    /// Labels drawn from what the model says: the Fisher information proper.
+    True,
+}
 
-/// F of every weight of a model: the mean, over at most `most` samples, of the squared gradient of log p(y|x) through the
-/// task's own head. Weights that p(y|x) does not depend on (other heads, running statistics) have F = 0.
+/// F of every weight of a model, under the weights' names: the mean, over at most `most` samples, of the squared gradient
+/// of log p(y|x) through the task's own head, with normalisation frozen (Kirkpatrick et al., arXiv 1612.00796, eq. 3).
+/// Weights that p(y|x) does not depend on (other heads, running statistics) have F = 0.
 ///
 /// The gradient is that of each sample alone: a batch's would be squared after the sum over its samples.
 ///
 /// # Errors
 /// When the model cannot be run.
-pub(crate) fn fisher(
+pub fn fisher(
     model: &ModelState,
-    data: TaskData<'_>,
+    task: &Lesson<'_>,
     labels: FisherLabels,
     most: usize,
     seed: Seed,
     compute: &Device,
 ) -> Result<Weights, ModelError> {
-    let own = model.with_heads(|head| head.name == data.head.name);
-    let mut network = Network::load(&own, true, &compute.clone().autodiff())?;
-    let mut squares = network.optimisers(|_| ModuleOptimizer::from(Squares));
+    let learning = compute.clone().autodiff();
+    let mut running = Model::load(&model.with_heads(|head| head.name == task.head.name), &learning)?;
+    running.freeze_training_behaviour();
     let mut random = seed.random();
-    let count = data.samples.len().min(most);
-    let places = sample(&mut random, data.samples.len(), count);
-    for (number, place) in places.into_iter().enumerate() {
-        let alone = data.samples.select([place]);
-        let Some(logits) = network.logits(&data.head.name, alone.inputs(&compute.clone().autodiff())) else { break };
-        let log = log_softmax(logits, 1);
+    let count = task.samples.len().min(most);
+    let mut sums = NamedTensors::new();
+    for place in sample(&mut random, task.samples.len(), count) {
+        let alone = task.samples.select([place]);
+        let Some(head) = running.head(&task.head.name) else { break };
+        let log = log_softmax(head.linear.forward(running.latents(alone.inputs(&learning))), 1);
         let unit = match labels {
             FisherLabels::Empirical => {
-                data.head.classes.iter().position(|class| *class == alone.labels()[0]).unwrap_or_default()
+                task.head.classes.iter().position(|class| *class == alone.labels()[0]).unwrap_or_default()
             }
             FisherLabels::True => drawn(&log, random.random()),
         };
-        // The sums are written into the weights with the last sample, and read from there by name.
-        let rate = if number + 1 == count { (count as f64).recip() } else { 0.0 };
-        network.step(log.slice([0..1, unit..unit + 1]).sum(), None, rate, &mut squares);
+        for (name, gradient) in running.gradients(log.slice([0..1, unit..unit + 1]).sum()) {
+            let square = gradient.clone().mul(gradient);
+            let sum = match sums.remove(&name) {
+                Some(sum) => sum + square,
+                None => square,
+            };
+            sums.insert(name, sum);
+        }
     }
-    let read = network.weights();
-    let of = |(name, before): (&str, &Values)| {
-        // A tensor without gradients was not written.
-        let written = read.get(name).filter(|read| *read != before).cloned();
-        let zero = || Values::new(before.shape.clone(), vec![0.0; before.values.len()]);
-        (name.to_owned(), written.unwrap_or_else(zero))
+    let mean = |(name, weight): (&str, &Values)| {
+        let mean = sums.get(name).map(|sum| sum.clone().div_scalar(count as f64).into_data().convert::<f32>());
+        let mean = mean.and_then(|mean| mean.try_into_vec::<f32>().ok());
+        let values = mean.unwrap_or_else(|| vec![0.0; weight.values.len()]);
+        (name.to_owned(), Values::new(weight.shape.clone(), values))
     };
-    Ok(model.weights.iter().map(of).collect())
+    Ok(model.weights.iter().map(mean).collect())
 }
 
 /// The unit that a number from [0, 1) falls on, given the logarithms of the units' probabilities, `[1, units]`.
@@ -66,58 +80,10 @@ fn drawn(log: &Tensor<2>, mut at: f32) -> usize {
     passed.count().min(logs.len().saturating_sub(1))
 }
 
-/// No descent: sums up squared gradients. A step at rate 0 leaves the weights alone, one at another rate replaces them by
-/// the sums times the rate. That is how gradients of a backbone whose type is not known can be read by name.
-#[derive(Clone)]
-struct Squares;
-
-impl Optimizer for Squares {
-    type State<const D: usize> = Sum<D>;
-
-    fn step<const D: usize>(
-        &self,
-        rate: LearningRate,
-        tensor: Tensor<D>,
-        gradient: Tensor<D>,
-        state: Option<Sum<D>>,
-    ) -> (Tensor<D>, Option<Sum<D>>) {
-        let square = gradient.clone().mul(gradient);
-        let sum = match state {
-            Some(before) => before.sum + square,
-            None => square,
-        };
-        let tensor = if rate == 0.0 { tensor } else { sum.clone().mul_scalar(rate) };
-        (tensor, Some(Sum { sum }))
-    }
-
-    fn to_device<const D: usize>(state: Sum<D>, device: &Device) -> Sum<D> {
-        Sum { sum: state.sum.to_device(device) }
-    }
-}
-
-/// The squared gradients of one tensor so far.
-#[derive(Clone)]
-struct Sum<const D: usize> {
-    sum: Tensor<D>,
-}
-
-/// An optimiser's state can be recorded; this one never is. burn's derive works within burn only.
-impl<const D: usize> RecordState for Sum<D> {
-    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
-        out.push_tensor(prefix, "sum", self.sum.to_data());
-    }
-
-    fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
-        Some(Sum { sum: Tensor::from_data(source.take_tensor(prefix, "sum")?, device) })
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "conformance"))]
 mod tests {
-    use alluvium_model::Model;
-    use alluvium_strategy::conformance::{central, samples};
-
     use super::*;
+    use crate::conformance::{central, samples};
 
     /// A model whose latents are always (1, 2, 3, 0) and whose head `a` says 3/4 and 1/4 of everything.
     fn known() -> ModelState {
@@ -136,8 +102,8 @@ mod tests {
 
     fn of(model: &ModelState, labels: FisherLabels, most: usize) -> Weights {
         let own = samples("a");
-        let data = TaskData { head: &model.heads[0], samples: &own };
-        fisher(model, data, labels, most, Seed::new(5), &Device::flex()).unwrap()
+        let lesson = Lesson { head: &model.heads[0], samples: &own };
+        fisher(model, &lesson, labels, most, Seed::new(5), &Device::flex()).unwrap()
     }
 
     fn assert_near(found: &Weights, name: &str, expected: &[f64], tolerance: f64) {

@@ -1,0 +1,93 @@
+//! Where the batches come from: a fixed set of inputs, or fresh surrogate data at every step.
+
+use alluvium_model::Random;
+use burn::tensor::{Int, Tensor, TensorData};
+use rand::seq::SliceRandom;
+
+use super::{DistillationSettings, Targets, Teachers};
+use crate::{Context, StrategyError};
+
+/// The inputs of each step, and what the teachers say of them.
+#[derive(Debug)]
+pub struct DistillationBatches<'a> {
+    teachers: Teachers<'a>,
+    batch_size: usize,
+    fixed: Option<FixedSet>,
+}
+
+/// A fixed set of inputs: each step takes the next places of a shuffled order.
+#[derive(Debug)]
+struct FixedSet {
+    inputs: Tensor<4>,
+    /// What the teachers say of all inputs, where they were asked before the first step.
+    targets: Option<Targets>,
+    order: Vec<i32>,
+    random: Random,
+}
+
+impl<'a> DistillationBatches<'a> {
+    /// Batches of surrogate data: of the fixed set with `cache_teachers`, otherwise fresh at every step.
+    ///
+    /// # Errors
+    /// [`StrategyError::NotGranted`] without access to surrogate data; [`StrategyError::Surrogate`] when they cannot be made.
+    pub fn of_surrogate(
+        settings: &DistillationSettings,
+        teachers: Teachers<'a>,
+        context: &mut Context<'_>,
+    ) -> Result<Self, StrategyError> {
+        if !settings.cache_teachers {
+            return Ok(DistillationBatches { teachers, batch_size: settings.batch_size, fixed: None });
+        }
+        let (previous, expert) = teachers.states;
+        let inputs = context.surrogate(previous, expert)?;
+        Ok(Self::of_inputs(inputs, settings, teachers, context))
+    }
+
+    /// Batches of these inputs without autodiff, `[inputs, channels, height, width]`. With `cache_teachers` the teachers
+    /// see them now, otherwise at every step.
+    pub fn of_inputs(
+        inputs: Tensor<4>,
+        settings: &DistillationSettings,
+        teachers: Teachers<'a>,
+        context: &Context<'_>,
+    ) -> Self {
+        let targets = settings.cache_teachers.then(|| teachers.targets(inputs.clone()));
+        let random = context.seed().of("batches").random();
+        let fixed = FixedSet { inputs, targets, order: vec![], random };
+        DistillationBatches { teachers, batch_size: settings.batch_size, fixed: Some(fixed) }
+    }
+
+    /// The inputs of one step and what the teachers say of them, both without autodiff.
+    pub(super) fn batch(
+        &mut self,
+        step: usize,
+        context: &mut Context<'_>,
+    ) -> Result<(Tensor<4>, Targets), StrategyError> {
+        if let Some(fixed) = &mut self.fixed {
+            return Ok(fixed.batch(self.batch_size, &self.teachers));
+        }
+        let (previous, expert) = self.teachers.states;
+        let inputs = context.fresh_surrogate(self.batch_size, step, previous, expert)?;
+        let targets = self.teachers.targets(inputs.clone());
+        Ok((inputs, targets))
+    }
+}
+
+impl FixedSet {
+    fn batch(&mut self, batch_size: usize, teachers: &Teachers<'_>) -> (Tensor<4>, Targets) {
+        let all = self.inputs.dims()[0];
+        let count = batch_size.min(all);
+        if self.order.len() < count {
+            self.order = (0..all as i32).collect();
+            self.order.shuffle(&mut self.random);
+        }
+        let places = self.order.split_off(self.order.len() - count);
+        let places: Tensor<1, Int> = Tensor::from_data(TensorData::new(places, [count]), &self.inputs.device());
+        let inputs = self.inputs.clone().select(0, places.clone());
+        let targets = match &self.targets {
+            Some(known) => known.select(&places),
+            None => teachers.targets(inputs.clone()),
+        };
+        (inputs, targets)
+    }
+}
