@@ -24,7 +24,9 @@ fn each_kind_serves_a_consolidation_and_repeats_itself() {
     fs::copy(photo, photos.join("coffee.png")).unwrap();
     for (place, table) in TABLES.into_iter().enumerate() {
         let config = TINY.replace("kind = \"noise\"\nsamples = 64", table).replace("seeds = [0, 1]", "seeds = [0]");
-        assert!(config.contains(table));
+        // The kind `dataset` takes the devices' own stream here, which the centre may see under no other protocol.
+        let config = config.replace("{ kind = \"dcl\" }", "{ kind = \"dcl\", grants = \"all-tasks\" }");
+        assert!(config.contains(table) && config.contains("all-tasks"));
         fs::write(folder.path().join("one.toml"), config).unwrap();
         let summary = |out: String| {
             succeeds(folder.path(), &["compare", "one.toml", "--out", &out]);
@@ -34,4 +36,19 @@ fn each_kind_serves_a_consolidation_and_repeats_itself() {
         assert!(once.contains("pld,average_accuracy_task_aware,"), "{table}: {once}");
         assert_eq!(once, again, "{table}");
     }
+}
+
+#[test]
+fn a_row_with_surrogate_data_of_its_own_gives_the_numbers_of_one_that_takes_the_experiments() {
+    let folder = folder();
+    let of_all = TINY.replace("seeds = [0, 1]", "seeds = [0]");
+    let own = "kind = \"pld\"\nsurrogate = { kind = \"noise\", samples = 64 }";
+    let of_row = of_all.replace("[surrogate]\nkind = \"noise\"\nsamples = 64\n", "").replace("kind = \"pld\"", own);
+    assert!(of_row.contains(own) && !of_row.contains("[surrogate]"));
+    let summary = |name: &str, config: &str| {
+        fs::write(folder.path().join(format!("{name}.toml")), config).unwrap();
+        succeeds(folder.path(), &["compare", &format!("{name}.toml"), "--out", name]);
+        numbers(&folder.path().join(name).join("summary.csv"))
+    };
+    assert_eq!(summary("all", &of_all), summary("row", &of_row));
 }

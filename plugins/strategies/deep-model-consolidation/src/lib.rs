@@ -1,0 +1,83 @@
+//! The `deep-model-consolidation` strategy: double distillation in output space, on surrogate data.
+
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{
+    Context, DataAccess, DistillationBatches, DistillationSettings, Expert, ModelState, Strategy, StrategyConfig,
+    StrategyError, StudentStart, Teachers, mean_squared_error,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Deep Model Consolidation: a student learns the logits of the previous central model and those of the expert at once, on
+/// surrogate data.
+///
+/// L = 1/(s+t) · Σ_j (z_j − z°_j)², the mean over a batch, with j over the s old and the t new units (eq. 3 of the paper).
+/// The target z°_j of an old unit is what the previous central model says less the sample's mean over the old units, that
+/// of a new unit what the expert says less the mean over the new units (eq. 4). All units count the same, so that the
+/// previous central model weighs the more, the more tasks came before; in `pld`, both teachers weigh the same.
+///
+/// A class that both teachers know is distilled from the mean of their logits; the paper's teachers have no class in
+/// common. Batch normalisation is frozen in the student, unless it starts from initial weights. The first expert is taken
+/// as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct DeepModelConsolidationConfig {
+    /// Which weights the student starts from. The paper trains a new model, `initial` (so it is read by its
+    /// re-implementation in FACIL, arXiv 2010.15277), for many epochs on a large set of auxiliary data. `expert` is the
+    /// default, as in `pld`, so that both can be compared after as many steps.
+    pub start: StudentStart,
+    /// How the student learns.
+    #[serde(flatten)]
+    pub distillation: DistillationSettings,
+}
+
+impl Default for DeepModelConsolidationConfig {
+    fn default() -> Self {
+        DeepModelConsolidationConfig { start: StudentStart::Expert, distillation: DistillationSettings::default() }
+    }
+}
+
+describe!(
+    Family::Strategy,
+    "deep-model-consolidation",
+    DeepModelConsolidationConfig,
+    paper: "Zhang et al., \"Class-incremental learning via deep model consolidation\", WACV 2020, arXiv 1903.07864"
+);
+
+#[typetag::serde(name = "deep-model-consolidation")]
+impl StrategyConfig for DeepModelConsolidationConfig {
+    fn data_access(&self) -> DataAccess {
+        DataAccess::Surrogate
+    }
+
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        Ok(Box::new(DeepModelConsolidation { config: self.clone() }))
+    }
+}
+
+/// It keeps nothing between devices.
+#[derive(Debug)]
+struct DeepModelConsolidation {
+    config: DeepModelConsolidationConfig,
+}
+
+impl Strategy for DeepModelConsolidation {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        if previous.heads.is_empty() {
+            return Ok(expert.model.clone()); // The centre knows nothing yet that could be kept.
+        }
+        let DeepModelConsolidationConfig { start, distillation } = &self.config;
+        let student = start.student(previous, expert, context)?;
+        let teachers = Teachers::new(previous, expert, &student, (1.0, 1.0), context.compute())?;
+        let batches = DistillationBatches::of_surrogate(distillation, teachers, context)?;
+        distillation.learn(student, batches, context, mean_squared_error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! The `fisher-merging` strategy: each weight is averaged over the experts by how much it matters to each of them.
+
+mod information;
+
+use std::sync::Arc;
+
+use alluvium_model::{BACKBONE, Values, Weights};
+use alluvium_strategy::registry::{Family, describe};
+use alluvium_strategy::{
+    Context, DataAccess, DeviceStatistic, Expert, FisherLabels, ModelState, Received, Strategy, StrategyConfig,
+    StrategyError, StrategyState, expert_parameters,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use information::{FISHER, Information};
+
+/// Fisher merging: each weight is averaged over all experts, weighted by its Fisher information; each task keeps its head.
+///
+/// θ_j = Σ_i λ_i F_ij θ_ij / Σ_i λ_i F_ij for each weight j, over all experts i so far, with λ_i = 1: the point that is most
+/// likely under all experts together, where each expert's weights are taken as normally distributed around its own with
+/// the precision F_i. F_i is the diagonal of the Fisher information, which the device estimates on its own samples with its
+/// adapted model, and sends along: one 32-bit number for each weight of backbone and head, which doubles what it sends.
+///
+/// As in the authors' code, each F_i is divided by its norm, so that experts count alike whatever the size of their
+/// gradients, and F_ij is at least a small floor. There, the floor comes before the norm, and for one of the models only;
+/// here it comes after it and for all, so that it means the same to all. Where F is below it for all experts, the result is
+/// their plain mean. One label is drawn for a sample, where the paper takes the mean over all labels.
+///
+/// A new head is taken over; one that comes back is merged in the same way. Running statistics of a normalisation are
+/// averaged over the experts. Between devices it keeps ΣF and ΣFθ, two numbers a weight, however many devices come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FisherMergingConfig {
+    /// Which labels the Fisher information is estimated with. `true`, the default, is the paper's.
+    pub fisher_labels: FisherLabels,
+    /// How many of its samples a device estimates the Fisher information on, at the most; each costs a gradient of its own.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub fisher_samples: usize,
+    /// Whether each expert's Fisher information is divided by its norm, the root mean square over the weights of the
+    /// backbone.
+    pub normalise: bool,
+    /// The least Fisher information of a weight. With `normalise`, 1 is the root mean square over a backbone.
+    #[schemars(range(min = 1e-30, max = 1.0))]
+    pub floor: f64,
+}
+
+impl Default for FisherMergingConfig {
+    fn default() -> Self {
+        FisherMergingConfig { fisher_labels: FisherLabels::True, fisher_samples: 500, normalise: true, floor: 1e-6 }
+    }
+}
+
+describe!(
+    Family::Strategy,
+    "fisher-merging",
+    FisherMergingConfig,
+    paper: "Matena & Raffel, \"Merging models with Fisher-weighted averaging\", NeurIPS 2022, arXiv 2111.09832"
+);
+
+#[typetag::serde(name = "fisher-merging")]
+impl StrategyConfig for FisherMergingConfig {
+    fn data_access(&self) -> DataAccess {
+        DataAccess::None
+    }
+
+    fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {
+        vec![Arc::new(Information { labels: self.fisher_labels, samples: self.fisher_samples })]
+    }
+
+    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        let config = self.clone();
+        Ok(Box::new(FisherMerging { config, received: Default::default(), sums: Sums::default() }))
+    }
+}
+
+#[derive(Debug)]
+struct FisherMerging {
+    config: FisherMergingConfig,
+    received: Received,
+    sums: Sums,
+}
+
+/// ΣF and ΣFθ of each weight over the experts that had it, by full names.
+#[derive(Debug, Default)]
+struct Sums {
+    fisher: Weights,
+    weighted: Weights,
+}
+
+const WEIGHTED: &str = "weighted";
+
+impl FisherMergingConfig {
+    /// F as it counts: of the same norm for every expert, and nowhere below the floor.
+    fn importance(&self, fisher: &Weights) -> Weights {
+        let norm = if self.normalise { root_mean_square(&fisher.below(BACKBONE)) } else { 1.0 };
+        // Where nothing matters to the expert there is nothing to scale.
+        let norm = if norm > 0.0 { norm } else { 1.0 };
+        let floored = |value: &f32| (f64::from(*value) / norm).max(self.floor) as f32;
+        let of = |tensor: &Values| Values::new(tensor.shape.clone(), tensor.values.iter().map(floored).collect());
+        fisher.iter().map(|(name, tensor)| (name.to_owned(), of(tensor))).collect()
+    }
+}
+
+fn root_mean_square(weights: &Weights) -> f64 {
+    let squares = weights.iter().flat_map(|(_, tensor)| &tensor.values).map(|value| f64::from(*value).powi(2));
+    (squares.sum::<f64>() / weights.values().max(1) as f64).sqrt()
+}
+
+impl Sums {
+    /// Adds an expert: the F of each of its weights, and the weights.
+    fn add(&mut self, fisher: &Weights, weights: &Weights) -> Result<(), StrategyError> {
+        let weighted = fisher.combine(weights, |fisher, weight| fisher * weight)?;
+        for (sums, own) in [(&mut self.fisher, fisher), (&mut self.weighted, &weighted)] {
+            own.iter().try_for_each(|(name, tensor)| sums.accumulate(name, tensor))?;
+        }
+        Ok(())
+    }
+
+    /// ΣFθ / ΣF.
+    fn merged(&self) -> Result<Weights, StrategyError> {
+        Ok(self.weighted.combine(&self.fisher, |weighted, fisher| weighted / fisher)?)
+    }
+}
+
+impl Strategy for FisherMerging {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        _context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let importance = self.config.importance(expert.statistic(FISHER)?);
+        self.received.receive(previous, expert)?;
+        self.sums.add(&importance, &expert_parameters(expert))?;
+        self.received.central(previous, expert, &self.sums.merged()?)
+    }
+
+    fn state(&self) -> StrategyState {
+        let mut state = self.received.state();
+        state.weights.extend_below(FISHER, self.sums.fisher.clone());
+        state.weights.extend_below(WEIGHTED, self.sums.weighted.clone());
+        state
+    }
+
+    fn restore(&mut self, state: StrategyState) -> Result<(), StrategyError> {
+        self.received = Received::restore(&state)?;
+        self.sums = Sums { fisher: state.weights.below(FISHER), weighted: state.weights.below(WEIGHTED) };
+        self.sums.merged().map_err(|error| StrategyError::State(error.to_string()))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

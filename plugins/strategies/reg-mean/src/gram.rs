@@ -1,0 +1,63 @@
+//! What a device computes and sends along: the Gram matrices of the inputs of its model's linear maps.
+
+use std::collections::BTreeMap;
+
+use alluvium_model::{Model, ModelError, ModelState, Seed, Values, Weights};
+use alluvium_strategy::{DeviceStatistic, Lesson};
+use alluvium_stream::Batches;
+use burn::tensor::{Device, Tensor};
+
+/// The name under which an expert carries them: G of each linear map, `[inputs, inputs]`, by the full name of its weight.
+pub(crate) const GRAM: &str = "gram";
+
+/// Samples a forward pass. A convolution's patches are as many rows for each of them as its output has pixels.
+const BATCH: usize = 32;
+
+/// G = XᵀX / rows of each linear map, over the rows X that at most so many samples make.
+#[derive(Debug)]
+pub(crate) struct Gram {
+    pub(crate) samples: usize,
+}
+
+/// XᵀX so far, and how many rows X has.
+type Sum = (Tensor<2>, usize);
+
+impl DeviceStatistic for Gram {
+    fn name(&self) -> &str {
+        GRAM
+    }
+
+    fn compute(
+        &self,
+        adapted: &ModelState,
+        own: &Lesson<'_>,
+        compute: &Device,
+        seed: Seed,
+    ) -> Result<Weights, ModelError> {
+        let model = Model::load(adapted, compute)?;
+        let mut sums = BTreeMap::<String, Sum>::new();
+        let mut left = self.samples.min(own.samples.len());
+        for batch in Batches::new(&[*own], BATCH, seed.random(), compute) {
+            let taken = batch.samples().min(left);
+            model.forward_maps(batch.inputs.narrow(0, 0, taken), &mut |name, rows| {
+                let [count, _] = rows.dims();
+                let square = rows.clone().transpose().matmul(rows);
+                let sum = match sums.remove(name) {
+                    Some((before, counted)) => (before + square, counted + count),
+                    None => (square, count),
+                };
+                sums.insert(name.to_owned(), sum);
+            });
+            left -= taken;
+            if left == 0 {
+                break;
+            }
+        }
+        Ok(sums.into_iter().map(|(name, (sum, rows))| (name, host(sum.div_scalar(rows as f32)))).collect())
+    }
+}
+
+fn host(tensor: Tensor<2>) -> Values {
+    let shape = tensor.dims().to_vec();
+    Values::new(shape, tensor.into_data().convert::<f32>().try_into_vec().unwrap_or_default())
+}

@@ -1,0 +1,76 @@
+//! The algebra: weights as matrices, Gram matrices, and the weight that solves them.
+
+use alluvium_model::{ModelError, Values};
+use nalgebra::{Cholesky, DMatrix};
+
+/// A weight as the linear map that it is, `[inputs, outputs]`: of a fully connected layer as it is, of a convolution
+/// `[outputs, channels, height, width]` as a map of its patches.
+///
+/// # Errors
+/// [`ModelError::Incompatible`], which names the weight, when it has another number of dimensions.
+pub(crate) fn as_map(name: &str, weight: &Values) -> Result<DMatrix<f64>, ModelError> {
+    let values = weight.values.iter().map(|value| f64::from(*value));
+    match *weight.shape.as_slice() {
+        [inputs, outputs] => Ok(DMatrix::from_row_iterator(inputs, outputs, values)),
+        // nalgebra keeps columns together, and a kernel is a column.
+        [outputs, channels, height, width] => Ok(DMatrix::from_iterator(channels * height * width, outputs, values)),
+        _ => {
+            let shape = &weight.shape;
+            let reason = format!(
+                "the weight `{name}` of shape {shape:?} is no linear map; accepted: [inputs, outputs] and [outputs, \
+                 channels, height, width]"
+            );
+            Err(ModelError::Incompatible { reason })
+        }
+    }
+}
+
+/// A linear map as a weight of that shape: the other way round.
+pub(crate) fn as_weight(map: &DMatrix<f64>, shape: &[usize]) -> Values {
+    match shape.len() {
+        2 => values(map),
+        _ => Values::new(shape.to_vec(), map.iter().map(|value| *value as f32).collect()),
+    }
+}
+
+/// A matrix as plain data.
+pub(crate) fn values(matrix: &DMatrix<f64>) -> Values {
+    let by_rows = matrix.transpose();
+    Values::new(vec![matrix.nrows(), matrix.ncols()], by_rows.iter().map(|value| *value as f32).collect())
+}
+
+/// What [`values`] made plain.
+pub(crate) fn matrix(values: &Values) -> DMatrix<f64> {
+    let columns = values.shape.last().copied().unwrap_or_default();
+    let rows = values.values.len() / columns.max(1);
+    DMatrix::from_row_iterator(rows, columns, values.values.iter().map(|value| f64::from(*value)))
+}
+
+/// G̃ = αG + (1 − α)·diag G.
+///
+/// # Errors
+/// [`ModelError::Shape`] unless G is `[inputs, inputs]`; the message names the weight.
+pub(crate) fn reduced(name: &str, gram: &Values, inputs: usize, alpha: f64) -> Result<DMatrix<f64>, ModelError> {
+    let expected = vec![inputs, inputs];
+    if gram.shape != expected {
+        let name = format!("{}.{name}", crate::GRAM);
+        return Err(ModelError::Shape { name, found: gram.shape.clone(), expected });
+    }
+    let gram = matrix(gram);
+    let diagonal = gram.diagonal();
+    let mut reduced = gram * alpha;
+    reduced.set_diagonal(&diagonal);
+    Ok(reduced)
+}
+
+/// (G + λI)⁻¹P, where λ is the share `ridge` of the mean of G's diagonal. `None` when G + λI has no Cholesky decomposition:
+/// then G is no sum of Gram matrices.
+pub(crate) fn solve(gram: DMatrix<f64>, product: &DMatrix<f64>, ridge: f64) -> Option<DMatrix<f64>> {
+    let size = gram.diagonal().mean();
+    if size == 0.0 {
+        // No input ever occurred.
+        return Some(product * 0.0);
+    }
+    let ridge = DMatrix::from_diagonal_element(gram.nrows(), gram.ncols(), ridge * size);
+    Some(Cholesky::new(gram + ridge)?.solve(product))
+}
