@@ -113,11 +113,18 @@ pub trait Backbone: Module + Sync + 'static {
     /// name among the parameters, and the rows that it is multiplied with, `[rows, inputs]`.
     ///
     /// The weight of a fully connected layer is `[inputs, outputs]`, and has a row for each sample. The weight of a
-    /// convolution is `[outputs, channels, height, width]`, and has the rows that [`patches`](crate::patches) gives:
+    /// convolution is `[outputs, channels, height, width]`, and has the rows that [`patches`](fn@crate::patches) gives:
     /// `inputs` = channels · height · width. One of more than one group is no linear map.
     ///
     /// Maps are shown one after another, so that only one layer's rows are held at a time. Default: none is shown.
     fn forward_maps(&self, inputs: Tensor<4>, _map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        self.forward(inputs)
+    }
+
+    /// The latents, as [`forward`](Self::forward); on the way, `norm` is shown what goes into every batch normalisation,
+    /// `[batch, channels, height, width]`, with the normalisation's name: its running statistics are the parameters
+    /// `NAME.running_mean` and `NAME.running_var`. Default: none is shown.
+    fn forward_normalised(&self, inputs: Tensor<4>, _norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.forward(inputs)
     }
 }
@@ -137,6 +144,10 @@ pub trait DynBackbone: Debug + Send + Sync {
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>>;
     /// See [`Backbone::forward_maps`].
     fn forward_maps(&self, inputs: Tensor<4>, _map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        self.forward(inputs)
+    }
+    /// See [`Backbone::forward_normalised`].
+    fn forward_normalised(&self, inputs: Tensor<4>, _norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.forward(inputs)
     }
     /// See [`Parameters::parameters`].
@@ -183,6 +194,10 @@ impl<M: Backbone> DynBackbone for M {
 
     fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
         Backbone::forward_maps(self, inputs, map)
+    }
+
+    fn forward_normalised(&self, inputs: Tensor<4>, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+        Backbone::forward_normalised(self, inputs, norm)
     }
 
     fn parameters(&self) -> Weights {

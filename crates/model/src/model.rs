@@ -81,6 +81,12 @@ impl Model {
         latents
     }
 
+    /// The latents, as [`latents`](Self::latents); on the way, `norm` is shown what goes into every batch normalisation of
+    /// the backbone; see [`Backbone::forward_normalised`](crate::Backbone::forward_normalised).
+    pub fn forward_normalised(&self, inputs: Tensor<4>, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+        self.backbone.forward_normalised(inputs, norm)
+    }
+
     /// Name and size of each distillable layer.
     pub fn layer_sizes(&self) -> Vec<(String, usize)> {
         self.backbone.layers()

@@ -1,6 +1,8 @@
 //! Model inversion: inputs that are optimised until a frozen model says of them what it should.
 
-use alluvium_model::{Model, ModelState, Random};
+use std::collections::BTreeMap;
+
+use alluvium_model::{Model, ModelState, Random, Values};
 use burn::optim::{AdamConfig, Optimizer};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, TensorData};
@@ -24,7 +26,8 @@ pub struct Wish {
 /// it says, plus priors of natural images.
 ///
 /// Each input is tanh of what is optimised, so it stays within −1…1. An input's loss is its own, and is added to that of
-/// the others: Adam scales each value by itself, so inputs do not depend on what shares their batch, rounding aside.
+/// the others: Adam scales each value by itself, so inputs do not depend on what shares their batch, rounding aside. Only
+/// the statistics of features are those of a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Inversion {
     /// How many steps each input takes.
@@ -39,6 +42,8 @@ pub struct Inversion {
     pub total_variation: f64,
     /// The weight of the mean square of an input's values.
     pub l2: f64,
+    /// The weight of the distance between a batch's statistics and the running ones, in every batch normalisation.
+    pub feature_statistics: f64,
 }
 
 impl Inversion {
@@ -85,12 +90,17 @@ impl Inversion {
     /// The inputs that `start`, in what tanh is taken of, becomes.
     fn optimise(&self, model: &Model, start: Tensor<4>, wishes: &[Wish]) -> Result<Vec<f32>, SurrogateError> {
         let (targets, mask) = wanted(model, wishes, &start);
+        let running = if self.feature_statistics > 0.0 { running_statistics(model, &start) } else { BTreeMap::new() };
         let adam = AdamConfig::new().with_epsilon(1e-8).build();
         let (mut free, mut state) = (start, None);
         for _ in 0..self.steps {
             let leaf = free.clone().autodiff().require_grad();
             let inputs = leaf.clone().tanh();
-            let logits = model.logits(model.latents(inputs.clone()));
+            let mut distances = vec![];
+            let latents = model.forward_normalised(inputs.clone(), &mut |name, x| {
+                distances.extend(running.get(name).map(|running| distance(x, running)));
+            });
+            let logits = model.logits(latents);
             let likelihoods = log_softmax(logits.div_scalar(self.temperature) + mask.clone(), 1);
             let mut loss = (likelihoods * targets.clone()).sum().neg();
             let variation = (self.total_variation > 0.0).then(|| total_variation(inputs.clone())).flatten();
@@ -99,7 +109,11 @@ impl Inversion {
             }
             if self.l2 > 0.0 {
                 let [count, ..] = inputs.dims();
-                loss = loss + inputs.square().mean().mul_scalar(self.l2 * count as f64);
+                loss = loss + inputs.clone().square().mean().mul_scalar(self.l2 * count as f64);
+            }
+            if let Some(distance) = distances.into_iter().reduce(|a, b| a + b) {
+                let [count, ..] = inputs.dims();
+                loss = loss + distance.mul_scalar(self.feature_statistics * count as f64);
             }
             let mut gradients = loss.backward();
             let Some(gradient) = leaf.grad_remove(&mut gradients) else { break };
@@ -115,6 +129,28 @@ impl Inversion {
             accepted: "a smaller one, or models whose outputs are finite".to_owned(),
         })
     }
+}
+
+/// The running mean and variance of each batch normalisation, by its name, both `[channels]` and constants where inputs learn.
+fn running_statistics(model: &Model, like: &Tensor<4>) -> BTreeMap<String, [Tensor<1>; 2]> {
+    let weights = model.state().backbone_weights();
+    let constant = |tensor: &Values| Tensor::<1>::from_floats(tensor.values.as_slice(), &like.device()).autodiff();
+    let pair = |(name, mean): (&str, &Values)| {
+        let norm = name.strip_suffix(".running_mean")?;
+        let variance = weights.get(&format!("{norm}.running_var"))?;
+        Some((norm.to_owned(), [constant(mean), constant(variance)]))
+    };
+    weights.iter().filter_map(pair).collect()
+}
+
+/// ‖μ(x) − μ‖₂ + ‖σ²(x) − σ²‖₂, the distance of a batch's statistics, over samples and pixels, from the running ones: a term
+/// of R_feature (Yin et al., arXiv 1912.08795, eq. 4). `x` is `[batch, channels, height, width]`.
+fn distance(x: Tensor<4>, [running_mean, running_variance]: &[Tensor<1>; 2]) -> Tensor<1> {
+    let mean = x.clone().mean_dims(&[0, 2, 3]);
+    let variance = (x - mean.clone()).square().mean_dims(&[0, 2, 3]);
+    // At a distance of 0 the root has no gradient.
+    let norm = |difference: Tensor<1>| difference.square().sum().add_scalar(1e-12).sqrt();
+    norm(mean.flatten(0, 3) - running_mean.clone()) + norm(variance.flatten(0, 3) - running_variance.clone())
 }
 
 /// The targets of all units, and what is added to their logits, both `[wishes, units of all heads]`.

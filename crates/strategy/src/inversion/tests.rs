@@ -6,7 +6,7 @@ use alluvium_backbone_mlp::MlpConfig;
 use alluvium_backbone_slim_resnet18::SlimResNet18Config;
 use alluvium_backbone_small_cnn::SmallCnnConfig;
 use alluvium_model::{
-    BackboneConfig, Expert, Head, HeadSpec, InputShape, Manifest, Optimiser, Schedule, Seed, SgdSettings, Values,
+    BackboneConfig, Expert, Head, HeadSpec, InputShape, Manifest, Optimiser, Schedule, Seed, SgdSettings,
 };
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
@@ -15,8 +15,15 @@ use super::*;
 
 const INPUT: [usize; 3] = [1, 8, 8];
 
-const SETTINGS: Inversion =
-    Inversion { steps: 60, learning_rate: 0.1, batch_size: 8, temperature: 1.0, total_variation: 0.0, l2: 0.0 };
+const SETTINGS: Inversion = Inversion {
+    steps: 60,
+    learning_rate: 0.1,
+    batch_size: 8,
+    temperature: 1.0,
+    total_variation: 0.0,
+    l2: 0.0,
+    feature_statistics: 0.0,
+};
 
 /// A model that has learnt, for each of its heads, to tell which third of an image is bright.
 fn model(backbone: &Arc<dyn BackboneConfig>, heads: &[&str], seed: u64) -> ModelState {
@@ -180,4 +187,34 @@ fn inputs_that_are_no_numbers_are_an_error() {
     let wish = |_: &ModelState, _: &mut Random| Wish { head: 0, probabilities: vec![1.0, 0.0, 0.0] };
     let error = SETTINGS.draw(2, &request, wish).unwrap_err().to_string();
     assert!(error.contains("`learning_rate` = 0.1"), "{error}");
+}
+
+#[test]
+fn the_distance_of_statistics_worked_out_by_hand() {
+    // One channel with the values 1, 3, 1, 3 in two samples of two pixels: mean 2, variance 1. From 5 and 0: 3 + 1.
+    let device = Device::flex();
+    let x = Tensor::<4>::from_floats([[[[1.0, 3.0]]], [[[1.0, 3.0]]]], &device);
+    let running = [5.0, 0.0].map(|value| Tensor::<1>::from_floats([value], &device));
+    assert!((distance(x, &running).into_scalar::<f32>() - 4.0).abs() < 1e-5);
+}
+
+#[test]
+fn inputs_come_nearer_to_the_running_statistics_where_these_count() {
+    let backbone: Arc<dyn BackboneConfig> = Arc::new(SlimResNet18Config { width: 4 });
+    let (previous, expert) = (model(&backbone, &[], 1), expert(model(&backbone, &["a"], 2)));
+    let gap = |feature_statistics| {
+        let settings = Inversion { steps: 20, feature_statistics, ..SETTINGS };
+        let inputs = draw(&settings, 8, 0, &previous, &expert);
+        let mut model = Model::load(&expert.model, &inputs.device()).unwrap();
+        model.freeze_training_behaviour();
+        let running = running_statistics(&model, &inputs);
+        let mut sum = 0.0;
+        model.forward_normalised(inputs, &mut |name, x| {
+            sum += distance(x.autodiff(), &running[name]).into_scalar::<f32>();
+        });
+        (sum, running.len())
+    };
+    let ((without, norms), (with, _)) = (gap(0.0), gap(10.0));
+    assert_eq!(norms, 20, "the stem, two a block, and three shortcuts");
+    assert!(with < 0.8 * without, "from {without} to {with}");
 }

@@ -26,12 +26,11 @@ impl ConvNorm {
         ConvNorm { conv, norm: BatchNormConfig::new(outputs).init(compute) }
     }
 
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.norm.forward(self.convolved(x))
-    }
-
-    pub fn convolved(&self, x: Tensor<4>) -> Tensor<4> {
-        self.conv.forward(x)
+    /// The layer is shown under that name, with what goes into the convolution and what comes out of it.
+    pub fn forward_shown(&self, name: &str, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
+        let convolved = self.conv.forward(x.clone());
+        show(name, self, &x, &convolved);
+        self.norm.forward(convolved)
     }
 
     /// The rows that make the convolution a linear map.
@@ -45,8 +44,8 @@ impl ConvNorm {
     }
 }
 
-/// Is shown convolutions: name, convolution, input.
-pub type Show<'a> = dyn FnMut(&str, &ConvNorm, &Tensor<4>) + 'a;
+/// Is shown layers: name, layer, what goes into the convolution, and what comes out of it into the normalisation.
+pub type Show<'a> = dyn FnMut(&str, &ConvNorm, &Tensor<4>, &Tensor<4>) + 'a;
 
 /// Two 3×3 convolutions and a shortcut around them: relu(second(relu(first(x))) + shortcut(x)).
 #[derive(Module, Debug)]
@@ -67,21 +66,12 @@ impl Block {
         }
     }
 
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.forward_shown(x, &mut |_, _, _| {})
-    }
-
-    /// As `forward`; every convolution is shown by its name in the block, with what goes into it.
+    /// Every layer is shown by its name in the block.
     pub fn forward_shown(&self, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
-        show("first", &self.first, &x);
-        let inner = relu(self.first.forward(x.clone()));
-        show("second", &self.second, &inner);
-        let inner = self.second.forward(inner);
+        let inner = relu(self.first.forward_shown("first", x.clone(), show));
+        let inner = self.second.forward_shown("second", inner, show);
         let shortcut = match &self.shortcut {
-            Some(shortcut) => {
-                show("shortcut", shortcut, &x);
-                shortcut.forward(x)
-            }
+            Some(shortcut) => shortcut.forward_shown("shortcut", x, show),
             None => x,
         };
         relu(inner + shortcut)
@@ -119,7 +109,8 @@ mod tests {
             Block::new(1, 1, 1, &compute),
             &[("first.conv.weight", &middle(-2.0)), ("second.conv.weight", &middle(5.0)), ("second.norm.beta", &[0.5])],
         );
-        let value = |x: f32| block.forward(Tensor::from_floats([[[[x]]]], &compute)).into_scalar::<f32>();
+        let input = |x: f32| Tensor::from_floats([[[[x]]]], &compute);
+        let value = |x: f32| block.forward_shown(input(x), &mut |_, _, _, _| {}).into_scalar::<f32>();
         // relu(5·relu(−2·3) + 0.5 + 3) = 3.5; relu(5·relu(−2·−1) + 0.5 − 1) = 9.5
         assert!((value(3.0) - 3.5).abs() < 1e-3, "{}", value(3.0));
         assert!((value(-1.0) - 9.5).abs() < 1e-3, "{}", value(-1.0));

@@ -76,7 +76,7 @@ pub struct SlimResNet18 {
 
 impl Backbone for SlimResNet18 {
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        self.forward_shown(inputs, &mut |_, _, _| {})
+        self.forward_shown(inputs, &mut |_, _, _, _| {})
     }
 
     fn latent_size(&self) -> usize {
@@ -91,28 +91,34 @@ impl Backbone for SlimResNet18 {
     }
 
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
-        let mut x = relu(self.stem.forward(inputs));
+        let unseen: &mut Show<'_> = &mut |_, _, _, _| {};
+        let mut x = relu(self.stem.forward_shown("stem", inputs, unseen));
         let forward = |stage: &Vec<Block>| {
-            x = stage.iter().fold(x.clone(), |x, block| block.forward(x));
+            x = stage.iter().fold(x.clone(), |x, block| block.forward_shown(x, unseen));
             pooled(x.clone())
         };
         self.stages.iter().map(forward).collect()
     }
 
     fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
-        self.forward_shown(inputs, &mut |name, layer, x| map(&format!("{name}.conv.weight"), layer.patches(x.clone())))
+        let show: &mut Show<'_> =
+            &mut |name, layer, x, _| map(&format!("{name}.conv.weight"), layer.patches(x.clone()));
+        self.forward_shown(inputs, show)
+    }
+
+    fn forward_normalised(&self, inputs: Tensor<4>, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+        self.forward_shown(inputs, &mut |name, _, _, convolved| norm(&format!("{name}.norm"), convolved.clone()))
     }
 }
 
 impl SlimResNet18 {
-    /// The latents; every convolution is shown by its name, with what goes into it.
+    /// The latents; every layer is shown by its name.
     fn forward_shown(&self, inputs: Tensor<4>, show: &mut Show<'_>) -> Tensor<2> {
-        show("stem", &self.stem, &inputs);
-        let mut x = relu(self.stem.forward(inputs));
+        let mut x = relu(self.stem.forward_shown("stem", inputs, show));
         for (stage, blocks) in self.stages.iter().enumerate() {
             for (place, block) in blocks.iter().enumerate() {
-                let mut show = |name: &str, layer: &ConvNorm, x: &Tensor<4>| {
-                    show(&format!("stages.{stage}.{place}.{name}"), layer, x);
+                let mut show = |name: &str, layer: &ConvNorm, x: &Tensor<4>, convolved: &Tensor<4>| {
+                    show(&format!("stages.{stage}.{place}.{name}"), layer, x, convolved);
                 };
                 x = block.forward_shown(x, &mut show);
             }
@@ -204,7 +210,7 @@ mod tests {
         let network = network(2, 3, &compute);
         let inputs = images([2, 3, 8, 6], &compute);
         let mut convolutions = vec![];
-        network.forward_shown(inputs.clone(), &mut |_, layer, x| convolutions.push((layer.clone(), x.clone())));
+        network.forward_shown(inputs.clone(), &mut |_, _, _, convolved| convolutions.push(convolved.clone()));
         let mut maps = vec![];
         let latents =
             Backbone::forward_maps(&network, inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
@@ -215,15 +221,32 @@ mod tests {
         let mut named: Vec<_> = maps.iter().map(|(name, _)| name.as_str()).collect();
         named.sort_unstable();
         assert_eq!(named, kernels, "every convolution, once");
-        for ((name, rows), (layer, x)) in maps.iter().zip(convolutions) {
+        for ((name, rows), convolved) in maps.iter().zip(convolutions) {
             let kernel = parameters.get(name).unwrap();
             let kernel = TensorData::new(kernel.values.clone(), [kernel.shape[0], kernel.shape[1..].iter().product()]);
             let found = rows.clone().matmul(Tensor::<2>::from_data(kernel, &compute).transpose());
             // [batch, outputs, height, width] → one row a pixel.
-            let pixels = layer.convolved(x).permute([0, 2, 3, 1]).flatten::<2>(0, 2);
+            let pixels = convolved.permute([0, 2, 3, 1]).flatten::<2>(0, 2);
             assert_eq!(found.dims(), pixels.dims(), "{name}");
             assert!(host(found).iter().zip(host(pixels)).all(|(a, b)| (a - b).abs() < 1e-4), "{name}");
         }
+    }
+
+    #[test]
+    fn every_normalisation_is_shown_once_under_the_name_of_its_statistics() {
+        let compute = Device::flex();
+        let network = network(2, 3, &compute);
+        let inputs = images([2, 3, 8, 6], &compute);
+        let mut shown = vec![];
+        let latents =
+            Backbone::forward_normalised(&network, inputs.clone(), &mut |name, x| shown.push((name.to_owned(), x)));
+        assert_eq!(host(latents), host(network.forward(inputs)));
+        let statistics = statistics(&network);
+        for (name, x) in &shown {
+            let mean = statistics.get(&format!("{name}.running_mean")).unwrap();
+            assert_eq!(mean.shape, [x.dims()[1]], "{name}");
+        }
+        assert_eq!(2 * shown.len(), statistics.len(), "a mean and a variance each");
     }
 
     #[test]

@@ -88,6 +88,7 @@ impl SurrogateConfig for DataImpressionsConfig {
             temperature: self.temperature,
             total_variation: 0.0,
             l2: 0.0,
+            feature_statistics: 0.0,
         };
         let concentrations = self.concentrations.clone();
         Ok(Box::new(DataImpressions { samples: self.samples, inversion, concentrations }))

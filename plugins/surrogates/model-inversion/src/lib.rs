@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 ///
 /// Every other input is made for the expert, the rest for the previous central model. Each is given a class by chance,
 /// evenly over the units of all heads of its model, and is optimised by Adam towards a small cross-entropy of that class
-/// within its head, a small total variation and small values: equations 2 and 3 of the paper. An input is tanh of what
-/// is optimised, so it stays within −1…1.
+/// within its head, a small total variation and small values: equations 2 and 3 of the paper. Where the backbone has batch
+/// normalisation, a batch's statistics in every layer are drawn towards the running ones (R_feature, equation 4); others
+/// have none to match. An input is tanh of what is optimised, so it stays within −1…1.
 ///
-/// It differs from the paper's DeepInversion in this: a backbone does not give away what goes into its normalisations, so
-/// statistics of features are not matched (the paper's R_feature), and there is no competition with the student. Inputs
-/// are neither shifted nor mirrored between steps. Total variation and values count by the mean over an input.
+/// It differs from the paper's DeepInversion in this: there is no competition with the student, and inputs are neither
+/// shifted nor mirrored between steps. Total variation and values count by the mean over an input.
 ///
 /// Inputs are made anew for each consolidation: `samples` × `steps` passes forward and back. A strategy that asks for
 /// fresh inputs at each of its steps pays `steps` passes for each of them.
@@ -33,7 +33,8 @@ pub struct ModelInversionConfig {
     /// The learning rate of Adam.
     #[schemars(range(min = 0.000_001, max = 10.0))]
     pub learning_rate: f64,
-    /// How many inputs take their steps at once. It changes time and memory, and results only by rounding.
+    /// How many inputs take their steps at once. It changes time and memory; results change only by rounding, unless the
+    /// statistics of features are matched, which are those of such a batch.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
     /// The weight of the total variation: the mean distance of a value to its right neighbour, plus that to its lower one.
@@ -42,6 +43,10 @@ pub struct ModelInversionConfig {
     /// The weight of the mean square of an input's values.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     pub l2: f64,
+    /// The weight of the distance between a batch's statistics and the running ones, summed over the backbone's batch
+    /// normalisations. Without effect on a backbone that has none.
+    #[schemars(range(min = 0.0, max = 1_000_000.0))]
+    pub feature_statistics: f64,
 }
 
 impl Default for ModelInversionConfig {
@@ -53,6 +58,7 @@ impl Default for ModelInversionConfig {
             batch_size: 100,
             total_variation: 0.2,
             l2: 0.01,
+            feature_statistics: 1.0,
         }
     }
 }
@@ -74,6 +80,7 @@ impl SurrogateConfig for ModelInversionConfig {
             temperature: 1.0,
             total_variation: self.total_variation,
             l2: self.l2,
+            feature_statistics: self.feature_statistics,
         };
         Ok(Box::new(ModelInversion { samples: self.samples, inversion }))
     }
