@@ -3,6 +3,7 @@
 mod ci;
 mod glyphs;
 mod kill;
+mod lines;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ enum Chore {
     Glyphs(glyphs::GlyphsArgs),
     /// Kill a comparison at random moments, continue it each time, and check that it ends with the same numbers.
     Kill(kill::KillArgs),
+    /// Count the lines of code of each plugin of a family.
+    Lines(lines::LinesArgs),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn run(chore: &Chore) -> Result<()> {
         Chore::Ci(args) => ci::run(args),
         Chore::Glyphs(args) => glyphs::run(args),
         Chore::Kill(args) => kill::run(args),
+        Chore::Lines(args) => lines::run(args),
     }
 }
 

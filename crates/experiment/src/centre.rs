@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_model::{Digest, Expert, ModelState, Progress, Seed, Weights};
-use alluvium_strategy::{Context, DataAccess, Effort, Strategy, StrategyError, StrategyState, Surrogate, TaskData};
+use alluvium_strategy::{Context, DataAccess, Effort, Lesson, Strategy, StrategyError, StrategyState, Surrogate};
 use burn::tensor::Device as Compute;
 use serde_json::Value;
 
@@ -82,7 +82,7 @@ impl<'a> Centre<'a> {
     pub(crate) fn receive(
         &mut self,
         expert: &Expert,
-        granted: Vec<TaskData<'_>>,
+        granted: Vec<Lesson<'_>>,
         stages: &Stages<'_>,
         progress: &dyn Progress,
     ) -> Result<Result<Consolidated, StrategyError>, Interruption> {
@@ -112,7 +112,7 @@ impl<'a> Centre<'a> {
         &mut self,
         previous: &ModelState,
         expert: &Expert,
-        granted: Vec<TaskData<'_>>,
+        granted: Vec<Lesson<'_>>,
         progress: &dyn Progress,
     ) -> Result<Consolidated, StrategyError> {
         let access = self.row.config.data_access();

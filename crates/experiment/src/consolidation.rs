@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use alluvium_evaluate::{evaluate, linear_cka};
 use alluvium_model::{Digest, Model, ModelState};
-use alluvium_strategy::{DataAccess, StrategyError, StrategyState, TaskData};
+use alluvium_strategy::{DataAccess, Lesson, StrategyError, StrategyState};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -201,12 +201,12 @@ fn inputs(
 }
 
 /// The samples that a strategy of this data access is given; the protocol was asked before the run.
-fn granted(access: DataAccess, shared: &Shared, device: usize) -> Vec<TaskData<'_>> {
+fn granted(access: DataAccess, shared: &Shared, device: usize) -> Vec<Lesson<'_>> {
     let first = match access {
         DataAccess::None | DataAccess::Surrogate => return vec![],
         DataAccess::CurrentTask => device,
         DataAccess::AllTasks => 0,
     };
     let tasks = shared.tasks[first..=device].iter();
-    tasks.map(|task| TaskData { head: &task.head, samples: &task.train }).collect()
+    tasks.map(|task| Lesson { head: &task.head, samples: &task.train }).collect()
 }

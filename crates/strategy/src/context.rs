@@ -1,7 +1,7 @@
 //! What a strategy is given while it consolidates: nothing but what it declared and was granted.
 
-use alluvium_model::{Expert, HeadSpec, ModelState, Progress, Seed, Silent};
-use alluvium_stream::Samples;
+use alluvium_model::{Expert, ModelState, Progress, Seed, Silent};
+use alluvium_stream::Lesson;
 use burn::tensor::{Device, Tensor};
 
 use crate::{DataAccess, StrategyError, Surrogate, SurrogateRequest};
@@ -15,15 +15,6 @@ pub struct Effort {
     pub samples: u64,
 }
 
-/// One task's training samples, where the protocol grants them.
-#[derive(Debug, Clone, Copy)]
-pub struct TaskData<'a> {
-    /// The task's head and classes.
-    pub head: &'a HeadSpec,
-    /// Its training samples.
-    pub samples: &'a Samples,
-}
-
 /// What a strategy is given beside the two models.
 ///
 /// The fields are private and start empty: the runner adds what the strategy declared *and* the protocol grants.
@@ -34,7 +25,7 @@ pub struct Context<'a> {
     device: usize,
     surrogate: Option<&'a mut dyn Surrogate>,
     surrogate_seed: Seed,
-    tasks: Vec<TaskData<'a>>,
+    tasks: Vec<Lesson<'a>>,
     progress: &'a dyn Progress,
     effort: Effort,
 }
@@ -70,7 +61,7 @@ impl<'a> Context<'a> {
     }
 
     /// Grants the training samples of some tasks, the current one last.
-    pub fn with_tasks(mut self, tasks: Vec<TaskData<'a>>) -> Self {
+    pub fn with_tasks(mut self, tasks: Vec<Lesson<'a>>) -> Self {
         self.tasks = tasks;
         self
     }
@@ -145,7 +136,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`StrategyError::NotGranted`] without access to them.
-    pub fn current_task(&self) -> Result<TaskData<'a>, StrategyError> {
+    pub fn current_task(&self) -> Result<Lesson<'a>, StrategyError> {
         let missing = StrategyError::NotGranted { wanted: DataAccess::CurrentTask };
         self.tasks.last().copied().ok_or(missing)
     }
@@ -154,7 +145,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`StrategyError::NotGranted`] without access to them.
-    pub fn all_tasks(&self) -> Result<&[TaskData<'a>], StrategyError> {
+    pub fn all_tasks(&self) -> Result<&[Lesson<'a>], StrategyError> {
         if self.tasks.len() <= self.device {
             return Err(StrategyError::NotGranted { wanted: DataAccess::AllTasks });
         }

@@ -7,7 +7,7 @@ use burn::tensor::{Int, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, StrategyError, TaskData, take_head};
+use crate::{Context, StrategyError, take_head};
 
 /// What the head of a new task starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -109,12 +109,12 @@ impl LessonSettings {
     /// the new model, or `None` when it took no step.
     pub fn for_each_batch(
         &self,
-        data: TaskData<'_>,
+        data: Lesson<'_>,
         context: &mut Context<'_>,
         mut learn: impl FnMut(&Batch) -> Option<usize>,
     ) {
         let steps = self.steps(data.samples.len());
-        let lessons = [Lesson { head: data.head, samples: data.samples }];
+        let lessons = [data];
         let random = context.seed().of("batches").random();
         let learning = context.compute().clone().autodiff();
         let batches = Batches::new(&lessons, self.batch_size, random, &learning);
@@ -133,7 +133,7 @@ impl LessonSettings {
     pub fn learn(
         &self,
         start: &ModelState,
-        data: TaskData<'_>,
+        data: Lesson<'_>,
         context: &mut Context<'_>,
         mut loss: impl FnMut(&Model, &Batch) -> Option<(Tensor<1>, usize)>,
     ) -> Result<ModelState, StrategyError> {
@@ -182,7 +182,7 @@ mod tests {
         let (start, own) = (central(&["a"], 1), samples("a"));
         let settings = LessonSettings { epochs: 3, batch_size: 4, ..Default::default() };
         let mut context = context();
-        let data = TaskData { head: &start.heads[0], samples: &own };
+        let data = Lesson { head: &start.heads[0], samples: &own };
         let central = settings.learn(&start, data, &mut context, |model, batch| {
             let logits = model.head("a")?.linear.forward(model.latents(batch.inputs.clone()));
             Some((cross_entropy(logits, batch.units.clone()), batch.samples()))

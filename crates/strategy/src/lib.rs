@@ -32,7 +32,7 @@ pub use alluvium_device::DeviceStatistic;
 pub use alluvium_model::{Expert, ModelState};
 pub use alluvium_registry as registry;
 pub use alluvium_stream::{Batch, Lesson, Samples, Scenario};
-pub use context::{Context, Effort, TaskData};
+pub use context::{Context, Effort};
 pub use distillation::{
     DistillationBatches, DistillationSettings, StudentStart, Targets, Teachers, centred, mean_squared_error,
 };

@@ -14,9 +14,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Context, DataAccess, DeviceStatistic, StrategyConfig, Surrogate, SurrogateError, SurrogateRequest, TaskData,
-};
+use crate::{Context, DataAccess, DeviceStatistic, StrategyConfig, Surrogate, SurrogateError, SurrogateRequest};
 
 /// A test double of the conformance tests: one fully connected layer of four units.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -156,7 +154,7 @@ pub(super) fn granted<T>(
     if access >= DataAccess::Surrogate {
         context = context.with_surrogate(&mut surrogate);
     }
-    let task = TaskData { head: expert.head(), samples: &own };
+    let task = Lesson { head: expert.head(), samples: &own };
     context = match access {
         DataAccess::CurrentTask => context.with_tasks(vec![task]),
         DataAccess::AllTasks => context.with_tasks(vec![task; device + 1]),

@@ -1,7 +1,7 @@
 //! The running strategy, and what it keeps of each weight.
 
 use alluvium_model::{Expert, Model, ModelState, Optimiser, Values, Weights};
-use alluvium_strategy::{Context, Lesson, Strategy, StrategyError, StrategyState, TaskData, cross_entropy, fisher};
+use alluvium_strategy::{Context, Lesson, Strategy, StrategyError, StrategyState, cross_entropy, fisher};
 
 use crate::anchored::Anchors;
 use crate::{EwcConfig, Penalties};
@@ -32,7 +32,7 @@ impl Ewc {
     fn learn(
         &self,
         start: &ModelState,
-        data: TaskData<'_>,
+        data: Lesson<'_>,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let lessons = &self.config.lessons;
@@ -114,8 +114,7 @@ impl Strategy for Ewc {
         };
         let EwcConfig { fisher_labels, fisher_samples, penalties, decay, .. } = &self.config;
         let seed = context.seed().of("fisher");
-        let task = Lesson { head: data.head, samples: data.samples };
-        let matters = fisher(&central, &task, *fisher_labels, *fisher_samples, seed, context.compute())?;
+        let matters = fisher(&central, &data, *fisher_labels, *fisher_samples, seed, context.compute())?;
         matters.check_finite().map_err(StrategyError::Diverged)?;
         self.penalty.add(&matters, &central.weights, *penalties, *decay)?;
         Ok(central)

@@ -3,8 +3,8 @@
 use alluvium_model::{Seed, Values, Weights};
 use alluvium_strategy::conformance::{central, check, check_config, expert, samples};
 use alluvium_strategy::{
-    Context, DataAccess, FisherLabels, LessonSettings, ModelState, NewHead, Strategy, StrategyConfig, StrategyState,
-    TaskData,
+    Context, DataAccess, FisherLabels, Lesson, LessonSettings, ModelState, NewHead, Strategy, StrategyConfig,
+    StrategyState,
 };
 use alluvium_strategy_ewc::{EwcConfig, Penalties};
 use burn::tensor::Device;
@@ -29,7 +29,7 @@ fn it_needs_the_current_task_and_no_more() {
 /// Consolidates the expert of device `device`.
 fn next(strategy: &mut dyn Strategy, previous: &ModelState, head: &str, device: usize) -> ModelState {
     let (expert, own) = (expert(head, 1 + device as u64), samples(head));
-    let task = TaskData { head: expert.head(), samples: &own };
+    let task = Lesson { head: expert.head(), samples: &own };
     let mut context = Context::new(&Device::flex(), Seed::new(3), device).with_tasks(vec![task]);
     strategy.consolidate(previous, &expert, &mut context).unwrap()
 }

@@ -3,7 +3,7 @@
 use alluvium_model::{Model, Seed};
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
 use alluvium_strategy::{
-    Context, DataAccess, LessonSettings, ModelState, NewHead, Samples, StrategyConfig, TaskData, cross_entropy,
+    Context, DataAccess, Lesson, LessonSettings, ModelState, NewHead, Samples, StrategyConfig, cross_entropy,
 };
 use alluvium_strategy_finetune::FinetuneConfig;
 use burn::tensor::{Device, Tensor};
@@ -59,7 +59,7 @@ fn negatives() -> Samples {
 /// The model after it learned these samples for a long time.
 fn learned(previous: &ModelState, own: &Samples) -> ModelState {
     let expert = expert("a", 2);
-    let task = TaskData { head: expert.head(), samples: own };
+    let task = Lesson { head: expert.head(), samples: own };
     let mut context = Context::new(&Device::flex(), Seed::new(1), 1).with_tasks(vec![task]);
     let lessons = LessonSettings { epochs: 100, learning_rate: 0.1, ..Default::default() };
     config(lessons).build().unwrap().consolidate(previous, &expert, &mut context).unwrap()

@@ -7,7 +7,7 @@ mod loss;
 use alluvium_model::Model;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError, TaskData,
+    Context, DataAccess, Expert, Lesson, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError,
     cross_entropy,
 };
 use burn::tensor::Tensor;
@@ -77,7 +77,7 @@ impl Lwf {
     fn recorded(
         &self,
         previous: &ModelState,
-        data: TaskData<'_>,
+        data: Lesson<'_>,
         context: &Context<'_>,
     ) -> Result<Vec<Tensor<2>>, StrategyError> {
         let teacher = Model::load(previous, context.compute())?;

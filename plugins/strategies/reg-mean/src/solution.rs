@@ -46,11 +46,17 @@ pub(crate) fn matrix(values: &Values) -> DMatrix<f64> {
     DMatrix::from_row_iterator(rows, columns, values.values.iter().map(|value| f64::from(*value)))
 }
 
-/// G̃ = αG + (1 − α)·diag G.
+/// G̃ = αG + (1 − α)·diag G + λI, where λ is the share `ridge` of the mean of G's diagonal.
 ///
 /// # Errors
 /// [`ModelError::Shape`] unless G is `[inputs, inputs]`; the message names the weight.
-pub(crate) fn reduced(name: &str, gram: &Values, inputs: usize, alpha: f64) -> Result<DMatrix<f64>, ModelError> {
+pub(crate) fn regular(
+    name: &str,
+    gram: &Values,
+    inputs: usize,
+    alpha: f64,
+    ridge: f64,
+) -> Result<DMatrix<f64>, ModelError> {
     let expected = vec![inputs, inputs];
     if gram.shape != expected {
         let name = format!("{}.{name}", crate::GRAM);
@@ -58,19 +64,15 @@ pub(crate) fn reduced(name: &str, gram: &Values, inputs: usize, alpha: f64) -> R
     }
     let gram = matrix(gram);
     let diagonal = gram.diagonal();
-    let mut reduced = gram * alpha;
-    reduced.set_diagonal(&diagonal);
-    Ok(reduced)
+    let size = diagonal.mean();
+    // An expert whose layer is never on has no say where others' are, and keeps its weights where nobody's is.
+    let size = if size == 0.0 { f64::from(f32::MIN_POSITIVE) } else { size };
+    let mut regular = gram * alpha;
+    regular.set_diagonal(&diagonal.add_scalar(ridge * size));
+    Ok(regular)
 }
 
-/// (G + λI)⁻¹P, where λ is the share `ridge` of the mean of G's diagonal. `None` when G + λI has no Cholesky decomposition:
-/// then G is no sum of Gram matrices.
-pub(crate) fn solve(gram: DMatrix<f64>, product: &DMatrix<f64>, ridge: f64) -> Option<DMatrix<f64>> {
-    let size = gram.diagonal().mean();
-    if size == 0.0 {
-        // No input ever occurred.
-        return Some(product * 0.0);
-    }
-    let ridge = DMatrix::from_diagonal_element(gram.nrows(), gram.ncols(), ridge * size);
-    Some(Cholesky::new(gram + ridge)?.solve(product))
+/// G⁻¹P for a sum of Gram matrices G; `None` when it has no Cholesky decomposition, so that it is none.
+pub(crate) fn solve(gram: DMatrix<f64>, product: &DMatrix<f64>) -> Option<DMatrix<f64>> {
+    Some(Cholesky::new(gram)?.solve(product))
 }

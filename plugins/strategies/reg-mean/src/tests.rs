@@ -39,9 +39,14 @@ fn expert(head: &str, seed: u64, seen: &Values) -> Expert {
     conformance::expert(head, seed).with_statistics([(GRAM.to_owned(), grams)].into())
 }
 
+/// The paper's equation, with next to nothing on the diagonal.
+fn paper(off_diagonal: f64) -> RegMeanConfig {
+    RegMeanConfig { off_diagonal, ridge: 1e-6, ..Default::default() }
+}
+
 /// The layer's weight after these experts, `[6, 4]`.
-fn merged(off_diagonal: f64, experts: &[Expert]) -> Values {
-    let mut strategy = RegMeanConfig { off_diagonal, ridge: 1e-6, ..Default::default() }.build().unwrap();
+fn merged(config: RegMeanConfig, experts: &[Expert]) -> Values {
+    let mut strategy = config.build().unwrap();
     let mut central = conformance::central(&[], 0);
     for expert in experts {
         central = strategy.consolidate(&central, expert, &mut conformance::context()).unwrap();
@@ -66,7 +71,7 @@ fn equal_experts_are_kept() {
     for alpha in [0.0, 0.9, 1.0] {
         for seen in [[drawn(1), drawn(2), drawn(3)], [few(1.0), few(2.0), few(3.0)]] {
             let experts: Vec<_> = ["a", "b", "c"].iter().zip(&seen).map(|(head, seen)| expert(head, 1, seen)).collect();
-            assert_close(&merged(alpha, &experts), &weight(&experts[0].model), 1e-6);
+            assert_close(&merged(paper(alpha), &experts), &weight(&experts[0].model), 1e-6);
         }
     }
 }
@@ -75,18 +80,20 @@ fn equal_experts_are_kept() {
 fn each_input_s_weights_come_from_who_saw_it() {
     // Every row has one input only, so rows are orthogonal in their inputs: XᵀX / rows is G₁ = diag(3, 3, 0, 0, 0, 0) and
     // G₂ = diag(0, 1, 2, 0, 0, 0), and row j of W is Σ_i g_ij W_ij / Σ_i g_ij whatever α. Input 0 only the first has seen,
-    // input 2 only the second; of input 1, W is (3W₁ + 1W₂)/4; the others nobody has seen, and W is the mean.
+    // input 2 only the second; of input 1, W is (3W₁ + 1W₂)/4. The others nobody has seen: of them, G̃ is λ, the means of the
+    // diagonals are 6/6 and 3/6, and W is (2W₁ + 1W₂)/3.
     let (a, b) = (6f32.sqrt(), 3f32.sqrt());
     let z = 0.0;
     let first = expert("a", 1, &rows(&[[a, z, z, z, z, z], [z, a, z, z, z, z]]));
     let second = expert("b", 2, &rows(&[[z, z, b, z, z, z], [z, z, b, z, z, z], [z, b, z, z, z, z]]));
-    let shares = [1.0, 0.75, 0.0, 0.5, 0.5, 0.5];
+    let third = 2.0 / 3.0;
+    let shares = [1.0, 0.75, 0.0, third, third, third];
     for alpha in [0.0, 0.9, 1.0] {
         let [one, two] = [&first, &second].map(|expert| weight(&expert.model).values);
         let pairs = one.iter().zip(two).enumerate();
         let expected = pairs.map(|(place, (one, two))| shares[place / 4] * one + (1.0 - shares[place / 4]) * two);
         let expected = Values::new(vec![6, 4], expected.collect());
-        assert_close(&merged(alpha, &[first.clone(), second.clone()]), &expected, 1e-5);
+        assert_close(&merged(paper(alpha), &[first.clone(), second.clone()]), &expected, 1e-5);
     }
 }
 
@@ -98,7 +105,8 @@ fn inputs_that_only_occur_together_stay_near_the_mean() {
     let [first, second] = [expert("a", 1, &together), expert("b", 2, &together)];
     let mean =
         weight(&first.model).values.iter().zip(weight(&second.model).values).map(|(a, b)| (a + b) / 2.0).collect();
-    assert_close(&merged(1.0, &[first, second]), &Values::new(vec![6, 4], mean), 1e-4);
+    let config = RegMeanConfig { off_diagonal: 1.0, ..Default::default() };
+    assert_close(&merged(config, &[first, second]), &Values::new(vec![6, 4], mean), 1e-4);
 }
 
 #[test]
@@ -113,7 +121,7 @@ fn no_other_weights_keep_the_outputs_nearer() {
         };
         experts.iter().zip(&seen).map(of).sum()
     };
-    let best = merged(1.0, &experts);
+    let best = merged(paper(1.0), &experts);
     let least = error(&best);
     for place in 0..24 {
         for step in [-0.01, 0.01] {
@@ -123,7 +131,7 @@ fn no_other_weights_keep_the_outputs_nearer() {
         }
     }
     // With less than all of the entries off the diagonal it is another weight, and further off.
-    assert!(error(&merged(0.5, &experts)) > least);
+    assert!(error(&merged(paper(0.5), &experts)) > least);
 }
 
 #[test]
@@ -153,7 +161,7 @@ fn the_device_sends_the_mean_square_of_its_inputs() {
 
 #[test]
 fn a_head_that_comes_back_is_merged_like_any_map() {
-    // Only the second expert saw latents at all: G̃₁ = 0.
+    // Only the second expert saw latents at all: G₁ = 0.
     let head = "heads.a.weight";
     let [first, second] = [(1, 0.0), (2, 1.0)].map(|(seed, square)| {
         let expert = expert("a", seed, &drawn(1));
@@ -162,7 +170,7 @@ fn a_head_that_comes_back_is_merged_like_any_map() {
         grams.insert(head, Values::new(vec![4, 4], diagonal.collect()));
         expert.with_statistics([(GRAM.to_owned(), grams)].into())
     });
-    let mut strategy = RegMeanConfig { ridge: 1e-6, ..Default::default() }.build().unwrap();
+    let mut strategy = paper(0.9).build().unwrap();
     let initial = conformance::central(&[], 0);
     let before = strategy.consolidate(&initial, &first, &mut conformance::context()).unwrap();
     assert_eq!(before.weights, first.model.weights, "the first expert is taken as it is");

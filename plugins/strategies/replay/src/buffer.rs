@@ -1,7 +1,7 @@
 //! The samples that are replayed, on the compute device.
 
 use alluvium_model::Random;
-use alluvium_strategy::{Samples, TaskData};
+use alluvium_strategy::{Lesson, Samples};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::reservoir::Reservoir;
@@ -40,7 +40,7 @@ impl Group {
 
 impl Buffer {
     /// Offers all samples of the tasks, one after another, to a reservoir of this size.
-    pub(crate) fn fill(tasks: &[TaskData<'_>], capacity: usize, random: &mut Random, compute: &Device) -> Self {
+    pub(crate) fn fill(tasks: &[Lesson<'_>], capacity: usize, random: &mut Random, compute: &Device) -> Self {
         let mut reservoir = Reservoir::new(capacity);
         for (task, data) in tasks.iter().enumerate() {
             (0..data.samples.len()).for_each(|place| reservoir.offer((task, place), random));
@@ -48,7 +48,7 @@ impl Buffer {
         let mut kept: Option<Samples> = None;
         let (mut heads, mut targets) = (vec![], vec![]);
         for (task, place) in reservoir.into_kept() {
-            let TaskData { head, samples } = tasks[task];
+            let Lesson { head, samples } = tasks[task];
             let label = samples.labels()[place];
             kept.get_or_insert_with(|| Samples::new(samples.input())).push(samples.image(place), label);
             let unit = head.classes.iter().position(|class| *class == label).unwrap_or_default();
@@ -105,7 +105,7 @@ mod tests {
     fn a_batch_has_each_sample_under_the_head_of_its_own_task() {
         let heads = [head("a", &[4, 3]), head("b", &[7])];
         let samples = [samples(&[3, 4, 4]), samples(&[7, 7])];
-        let tasks = [0, 1].map(|task| TaskData { head: &heads[task], samples: &samples[task] });
+        let tasks = [0, 1].map(|task| Lesson { head: &heads[task], samples: &samples[task] });
         let buffer = Buffer::fill(&tasks, 10, &mut Seed::new(1).random(), &Device::flex());
         assert_eq!(buffer.len(), 5);
 
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn no_more_are_kept_than_there_is_room_for() {
         let (head, samples) = (head("a", &[1]), samples(&[1; 20]));
-        let task = TaskData { head: &head, samples: &samples };
+        let task = Lesson { head: &head, samples: &samples };
         assert_eq!(Buffer::fill(&[task, task], 6, &mut Seed::new(1).random(), &Device::flex()).len(), 6);
         assert_eq!(Buffer::fill(&[], 6, &mut Seed::new(1).random(), &Device::flex()).len(), 0);
     }

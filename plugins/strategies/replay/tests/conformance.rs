@@ -2,7 +2,7 @@
 
 use alluvium_model::Seed;
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
-use alluvium_strategy::{Context, DataAccess, LessonSettings, NewHead, StrategyConfig, StrategyState, TaskData};
+use alluvium_strategy::{Context, DataAccess, Lesson, LessonSettings, NewHead, StrategyConfig, StrategyState};
 use alluvium_strategy_replay::ReplayConfig;
 use burn::tensor::Device;
 
@@ -26,7 +26,7 @@ fn keeping_samples_at_the_centre_is_access_to_all_tasks() {
 #[test]
 fn old_heads_go_on_learning_from_the_buffer() {
     let (heads, samples) = ([central(&["a"], 1).heads, central(&["b"], 1).heads], [samples("a"), samples("b")]);
-    let tasks = [0, 1].map(|task| TaskData { head: &heads[task][0], samples: &samples[task] });
+    let tasks = [0, 1].map(|task| Lesson { head: &heads[task][0], samples: &samples[task] });
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
     let mut context = Context::new(&Device::flex(), Seed::new(1), 1).with_tasks(tasks.to_vec());
     let config = ReplayConfig { replay_batch_size: 6, ..Default::default() };
@@ -44,7 +44,7 @@ fn what_is_stored_is_one_number_and_no_sample() {
     assert_eq!(strategy.state(), StrategyState::default());
     let own = samples("a");
     let first = expert("a", 1);
-    let task = TaskData { head: first.head(), samples: &own };
+    let task = Lesson { head: first.head(), samples: &own };
     let mut context = Context::new(&Device::flex(), Seed::new(1), 0).with_tasks(vec![task]);
     strategy.consolidate(&central(&[], 0), &first, &mut context).unwrap();
     let state = strategy.state();
