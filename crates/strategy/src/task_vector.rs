@@ -23,6 +23,9 @@ pub enum RelativeTo {
     Initial,
     /// The previous central model, which the device started from: the task vector is what this device alone changed.
     Previous,
+    /// θ₀, which the centre hands out to every device in place of the central model: the papers' setting, in which all
+    /// experts are fine-tuned from one model. The task vector is what this device alone changed.
+    CommonStart,
 }
 
 /// What strategies that merge task vectors keep between devices: θ₀, how many experts came, and how many had each head.
@@ -51,7 +54,7 @@ impl TaskVectors {
         let before = parameters(previous);
         let base = if first { &before } else { &self.base };
         let reference = match relative_to {
-            RelativeTo::Initial => base,
+            RelativeTo::Initial | RelativeTo::CommonStart => base,
             RelativeTo::Previous => &before,
         };
         let vector = difference(&parameters(&expert.model), reference)?;
@@ -88,6 +91,16 @@ impl TaskVectors {
         let mut merged = Weights::new();
         merged.extend_below(BACKBONE, parameters);
         self.received.central(previous, expert, &merged)
+    }
+
+    /// What the next device takes, for [`Strategy::handed_out`](crate::Strategy::handed_out): θ₀ without heads where all
+    /// devices have a common start, and with the central model's running statistics. Otherwise the central model itself.
+    pub fn handed_out(&self, relative_to: RelativeTo, central: &ModelState) -> Option<ModelState> {
+        (relative_to == RelativeTo::CommonStart).then(|| {
+            let mut backbone = central.backbone_weights();
+            self.base.iter().for_each(|(name, values)| backbone.insert(name, values.clone()));
+            central.with_heads(|_| false).with_backbone_weights(backbone)
+        })
     }
 
     /// What must be stored. A strategy adds its own values and weights under other names than `base`.
@@ -202,13 +215,18 @@ mod tests {
 
     #[test]
     fn task_vectors_are_counted_from_the_initial_or_the_previous_model() {
-        for (relative_to, expected) in [(RelativeTo::Initial, 4.0), (RelativeTo::Previous, 1.0)] {
+        let cases = [(RelativeTo::Initial, 4.0), (RelativeTo::Previous, 1.0), (RelativeTo::CommonStart, 4.0)];
+        for (relative_to, expected) in cases {
             let mut vectors = TaskVectors::default();
             let first = vectors.receive(relative_to, &model(1.0, 1.0, None), &expert(3.0, 1.0, 0.0)).unwrap();
             assert_eq!((gamma(&first), first.len()), (2.0, 1), "3 − 1, and no statistic");
             let second = vectors.receive(relative_to, &model(4.0, 1.0, None), &expert(5.0, 1.0, 0.0)).unwrap();
             assert_eq!(gamma(&second), expected, "5 − 1 or 5 − 4");
             assert_eq!((gamma(vectors.base()), vectors.experts()), (1.0, 2));
+            let handed_out = vectors.handed_out(relative_to, &model(7.0, 3.0, Some(1.0)));
+            let taken = handed_out.map(|model| (gamma(&parameters(&model)), model.weights.len(), model.heads.len()));
+            let expected = (relative_to == RelativeTo::CommonStart).then_some((1.0, 2, 0));
+            assert_eq!(taken, expected, "θ₀ with the statistic, and no head");
         }
     }
 

@@ -100,6 +100,10 @@ impl Strategy for Dare {
         self.vectors.central(previous, expert, merged)
     }
 
+    fn handed_out(&self, central: &ModelState) -> Option<ModelState> {
+        self.vectors.handed_out(self.config.relative_to, central)
+    }
+
     fn state(&self) -> StrategyState {
         self.vectors.state()
     }
@@ -134,6 +138,7 @@ mod tests {
         conformance::check("dare");
         let summed = DareConfig { merge: Merge::Sum, relative_to: RelativeTo::Previous, ..Default::default() };
         conformance::check_config(&summed);
+        conformance::check_config(&DareConfig { relative_to: RelativeTo::CommonStart, ..Default::default() });
     }
 
     /// The numbers are those of tests/fixtures/generate.py, written from the paper's equations, with SHA-256 and ChaCha8

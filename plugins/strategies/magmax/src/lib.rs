@@ -81,6 +81,10 @@ impl Strategy for MagMax {
         self.vectors.central(previous, expert, merged)
     }
 
+    fn handed_out(&self, central: &ModelState) -> Option<ModelState> {
+        self.vectors.handed_out(self.config.relative_to, central)
+    }
+
     fn state(&self) -> StrategyState {
         let mut state = self.vectors.state();
         state.weights.extend_below(STRONGEST, self.strongest.clone());
@@ -102,7 +106,9 @@ mod tests {
     #[test]
     fn conforms() {
         conformance::check("magmax");
-        conformance::check_config(&MagMaxConfig { relative_to: RelativeTo::Previous, ..Default::default() });
+        for relative_to in [RelativeTo::Previous, RelativeTo::CommonStart] {
+            conformance::check_config(&MagMaxConfig { relative_to, ..Default::default() });
+        }
     }
 
     /// The numbers are those of tests/fixtures/generate.py, written from the paper's equations.

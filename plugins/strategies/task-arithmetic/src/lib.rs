@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// θ = θ₀ + λ·Σ_t τ_t with the task vectors τ_t = θ_expert − θ_reference; device by device, θ_t = θ_{t−1} + λ·τ_t. In
 /// the paper all experts are fine-tuned from one pre-trained model θ₀, and τ_t = θ_expert − θ₀. Here θ₀ is the central
 /// model that the first device met, and later devices start from the previous central model: `relative_to` says which
-/// of the two τ_t is counted from. With λ = 1 and `relative_to = "previous"` the weights are the newest expert's, as in
+/// of the two τ_t is counted from, or that devices have a common start. With λ = 1 and `relative_to = "previous"` the weights are the newest expert's, as in
 /// `naive`.
 ///
 /// Between devices it keeps θ₀ (one copy of the backbone) and counts of experts. Running statistics of a normalisation
@@ -72,6 +72,10 @@ impl Strategy for TaskArithmetic {
         self.vectors.central(previous, expert, sum)
     }
 
+    fn handed_out(&self, central: &ModelState) -> Option<ModelState> {
+        self.vectors.handed_out(self.config.relative_to, central)
+    }
+
     fn state(&self) -> StrategyState {
         self.vectors.state()
     }
@@ -90,7 +94,9 @@ mod tests {
     #[test]
     fn conforms() {
         conformance::check("task-arithmetic");
-        conformance::check_config(&TaskArithmeticConfig { relative_to: RelativeTo::Initial, ..Default::default() });
+        for relative_to in [RelativeTo::Initial, RelativeTo::CommonStart] {
+            conformance::check_config(&TaskArithmeticConfig { relative_to, ..Default::default() });
+        }
     }
 
     /// The numbers are those of tests/fixtures/generate.py, written from the paper's equations.

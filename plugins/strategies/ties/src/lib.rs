@@ -85,6 +85,10 @@ impl Strategy for Ties {
         self.vectors.central(previous, expert, merged)
     }
 
+    fn handed_out(&self, central: &ModelState) -> Option<ModelState> {
+        self.vectors.handed_out(self.config.relative_to, central)
+    }
+
     fn state(&self) -> StrategyState {
         let mut state = self.vectors.state();
         self.sums.store(&mut state.weights);
@@ -120,8 +124,9 @@ mod tests {
     #[test]
     fn conforms() {
         conformance::check("ties");
-        let relative_to = RelativeTo::Previous;
-        conformance::check_config(&TiesConfig { density: 1.0, relative_to, ..Default::default() });
+        for relative_to in [RelativeTo::Previous, RelativeTo::CommonStart] {
+            conformance::check_config(&TiesConfig { density: 1.0, relative_to, ..Default::default() });
+        }
     }
 
     /// The numbers are those of tests/fixtures/generate.py, written from Algorithm 1 of the paper.
