@@ -1,0 +1,78 @@
+//! Alluvium's side of `benches/side-by-side`: the seconds of one device epoch, one consolidation and one evaluation.
+//!
+//! `side-by-side THREADS [BACKBONE…]` prints CSV. Everything that is timed is what a comparison runs: the in-process
+//! device, the `pld` strategy with patches of one photo, and the shared evaluator.
+
+use std::error::Error;
+use std::time::Instant;
+
+use alluvium_benches::{central, compute, input, task};
+use alluvium_device::{Device as _, DeviceSettings, InProcessDevice};
+use alluvium_evaluate::{TestSet, evaluate};
+use alluvium_model::{Model, Seed, Silent};
+use alluvium_strategy::{Context, StrategyConfig, SurrogateConfig};
+use serde_json::{Value, json};
+
+/// How much of everything, by backbone: PyTorch's side reads the same file.
+const WORK: &str = include_str!("../../side-by-side/work.json");
+
+const BACKBONES: [&str; 3] = ["mlp", "small-cnn", "slim-resnet18"];
+
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut arguments = std::env::args().skip(1);
+    let threads = arguments.next().ok_or("usage: side-by-side THREADS [BACKBONE…]")?.parse()?;
+    let mut backbones: Vec<_> = arguments.collect();
+    if backbones.is_empty() {
+        backbones = BACKBONES.map(str::to_owned).to_vec();
+    }
+    let work: Value = serde_json::from_str(WORK)?;
+    println!("what,backbone,seconds");
+    // As a comparison does it: whatever runs, runs inside a pool of a set number of threads.
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()?
+        .install(|| backbones.iter().try_for_each(|backbone| measure(backbone, &work[backbone.as_str()])))
+}
+
+/// Times a device, then the consolidation of its expert, then the evaluation of the new central model.
+fn measure(backbone: &str, work: &Value) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let count = |name: &str| work[name].as_u64().map(|count| count as usize).ok_or(format!("{backbone}: no `{name}`"));
+    let repeats = count("repeats")?;
+    let compute = compute("flex").ok_or("the backend flex is not linked")?;
+    let previous = central(backbone, &compute);
+
+    let settings = DeviceSettings { epochs: 1, ..Default::default() };
+    let device = InProcessDevice::new(&task(input(backbone), count("samples")?), settings, &compute);
+    let (seconds, expert) = timed(repeats, || device.adapt(&previous, Seed::new(3), &Silent))?;
+    println!("device-epoch,{backbone},{seconds:.6}");
+
+    let table = json!({ "kind": "single-image", "patches": count("patches")? });
+    // One source for all runs: as in a comparison, its patches are drawn once.
+    let mut surrogate = serde_json::from_value::<Box<dyn SurrogateConfig>>(table)?.build()?;
+    let table = json!({ "kind": "pld", "steps": count("steps")? });
+    let strategy: Box<dyn StrategyConfig> = serde_json::from_value(table)?;
+    let (seconds, state) = timed(repeats, || {
+        let mut context = Context::new(&compute, Seed::new(4), 10).with_surrogate(surrogate.as_mut());
+        strategy.build()?.consolidate(&previous, &expert, &mut context)
+    })?;
+    println!("consolidation,{backbone},{seconds:.6}");
+
+    let model = Model::load(&state, &compute)?;
+    let tests = TestSet::new(&task(input(backbone), count("tests")?), &compute);
+    let (seconds, _) = timed(repeats, || Ok::<_, String>(evaluate(&model, &tests)))?;
+    println!("evaluation,{backbone},{seconds:.6}");
+    Ok(())
+}
+
+/// The median seconds, and what the last run gives. The first run is not timed: it fills caches.
+fn timed<T, E>(repeats: usize, mut run: impl FnMut() -> Result<T, E>) -> Result<(f64, T), E> {
+    let mut result = run()?;
+    let mut seconds = vec![];
+    for _ in 0..repeats {
+        let started = Instant::now();
+        result = run()?;
+        seconds.push(started.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    Ok((seconds.get(repeats / 2).copied().unwrap_or_default(), result))
+}
