@@ -23,6 +23,20 @@ impl<W: WithSimd> WithSimd for Portable<W> {
     }
 }
 
+/// The most vectors in a row of a tile of 8 or, with 16 registers, 4 rows: a third beside 4 rows would leave one register
+/// for everything else, and the compiler then keeps sums in memory.
+#[inline(always)]
+pub(crate) fn widest_row<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 { 3 } else { 2 }
+}
+
+/// `a · b + c`, in one step where the processor has it. Pulp's own fallback calls a function for each value.
+#[inline(always)]
+pub(crate) fn multiply_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+    let any: &dyn std::any::Any = &simd;
+    if any.is::<Scalar128b>() { simd.add_f32s(simd.mul_f32s(a, b), c) } else { simd.mul_add_e_f32s(a, b, c) }
+}
+
 /// `N` vectors from the front of `values`.
 #[inline(always)]
 pub(crate) fn load<S: Simd, const N: usize>(_: S, values: &[f32]) -> [S::f32s; N] {

@@ -5,7 +5,7 @@
 //! the planes themselves; where not, a panel's patches are gathered once, stay in the cache, and meet all rows there. A sum runs over all `k` in one go, in the order of `k`, whatever tile or
 //! panel a pixel falls in: that is what makes the result independent of threads and of how images are grouped.
 
-use crate::lanes::{copy, load, store};
+use crate::lanes::{copy, load, multiply_add, store, widest_row};
 use pulp::{Simd, WithSimd};
 
 /// The most rows of a tile.
@@ -130,7 +130,7 @@ impl Product<'_> {
         let vectors = pixels.div_ceil(S::F32_LANES);
         // Panels of nearly equal width: 4 vectors are 2 + 2 rather than 3 + 1, which would leave the last tile too
         // narrow to hide the latency of its additions.
-        let panels = vectors.div_ceil(WIDE);
+        let panels = vectors.div_ceil(widest_row::<S>());
         buffers.panel.resize(self.taps.len() * (PANEL + BLOCK), 0.0);
         for panel in 0..panels {
             let (first, last) = (vectors * panel / panels, vectors * (panel + 1) / panels);
@@ -343,7 +343,7 @@ fn tile<S: Simd, P: Patches<N>, const M: usize, const H: usize, const N: usize>(
         for row in 0..M {
             let weight = simd.splat_f32s(weights[row]);
             for column in 0..N {
-                sums[row][column] = simd.mul_add_e_f32s(weight, patch[column], sums[row][column]);
+                sums[row][column] = multiply_add(simd, weight, patch[column], sums[row][column]);
             }
         }
     }

@@ -7,7 +7,7 @@
 use super::Shape;
 use super::patches::{Layout, VECTOR};
 use super::transpose::columns;
-use crate::lanes::{load, store, widest};
+use crate::lanes::{load, multiply_add, store, widest, widest_row};
 use crate::share::{images_a_piece, share};
 use pulp::{Simd, WithSimd};
 
@@ -117,7 +117,7 @@ impl Band<'_> {
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) {
         let vectors = self.layout.run.div_ceil(S::F32_LANES);
-        let tiles = vectors.div_ceil(WIDE);
+        let tiles = vectors.div_ceil(widest_row::<S>());
         for run in 0..self.layout.runs {
             for tile in 0..tiles {
                 let (first, last) = (vectors * tile / tiles, vectors * (tile + 1) / tiles);
@@ -171,7 +171,7 @@ impl<const M: usize, const H: usize, const N: usize> WithSimd for Tile<'_, '_, M
                 for row in 0..M {
                     let gradient = simd.splat_f32s(gradients[row]);
                     for place in 0..N {
-                        tile[row][place] = simd.mul_add_e_f32s(gradient, patch[place], tile[row][place]);
+                        tile[row][place] = multiply_add(simd, gradient, patch[place], tile[row][place]);
                     }
                 }
             }

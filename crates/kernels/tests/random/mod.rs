@@ -17,6 +17,7 @@ impl Random {
     }
 
     /// A number below `end`.
+    #[allow(dead_code)] // Not every test that shares this file draws shapes.
     pub fn below(&mut self, end: usize) -> usize {
         (self.next() >> 33) as usize % end
     }
