@@ -1,5 +1,6 @@
 //! The basic block of a ResNet, and the convolution with batch normalisation that it is made of.
 
+use alluvium_layers::conv2d;
 use alluvium_model::patches;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -28,7 +29,7 @@ impl ConvNorm {
 
     /// The layer is shown under that name, with what goes into the convolution and what comes out of it.
     pub fn forward_shown(&self, name: &str, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
-        let convolved = self.conv.forward(x.clone());
+        let convolved = conv2d(&self.conv, x.clone());
         show(name, self, &x, &convolved);
         self.norm.forward(convolved)
     }

@@ -1,0 +1,108 @@
+//! The gradient by the input.
+//!
+//! Input pixel `y` (counted with its padding) is read at output row `u` by kernel row `y - stride · u`. So pixels of
+//! one residue `r = y mod stride` see the kernel rows `r, r + stride, …` and no others: each residue is a convolution
+//! of `dy` with a smaller kernel, at stride 1. For stride 1 there is one residue, and the kernel is the whole one.
+
+use super::Shape;
+use super::groups::Batch;
+use super::planes::Planes;
+use super::spread::Spread;
+use super::taps::{Product, Rows};
+use super::transpose::matrices;
+
+/// Writes the gradient by the input, given the gradient by the output `dy` and the weights `w`, to `dx`.
+pub fn input_gradient(shape: &Shape, dy: &[f32], w: &[f32], dx: &mut [f32], threads: usize) {
+    shape.check(Some(dx), Some(w), Some(dy));
+    let axes = [0, 1].map(|axis| Axis::new(shape, axis));
+    let grid = [shape.rows(), shape.columns()];
+    let lead = axes.each_ref().map(|axis| axis.lead);
+    let trail = axes.each_ref().map(|axis| axis.trail);
+    let planes = Planes::new(shape.outputs, grid, [lead, trail], [1; 2], [1; 2]);
+    let area = shape.kernel[0] * shape.kernel[1];
+
+    // `[output, kernel row, kernel column, input]`.
+    let last = matrices(w, shape.inputs, area);
+    let pairs: Vec<[&Residue; 2]> =
+        axes[0].residues.iter().flat_map(|y| axes[1].residues.iter().map(move |x| [y, x])).collect();
+    let sides: Vec<(Vec<usize>, Rows)> = pairs
+        .iter()
+        .map(|[y, x]| {
+            let mut offsets = Vec::new();
+            let mut weights = Vec::with_capacity(w.len());
+            for channel in 0..shape.outputs {
+                for tap_y in &y.taps {
+                    for tap_x in &x.taps {
+                        offsets.push(planes.tap(channel, [tap_y.row, tap_x.row]));
+                        let tap = channel * area + tap_y.kernel * shape.kernel[1] + tap_x.kernel;
+                        weights.extend_from_slice(&last[tap * shape.inputs..(tap + 1) * shape.inputs]);
+                    }
+                }
+            }
+            (offsets, Rows::new(&weights, shape.inputs, None))
+        })
+        .collect();
+    let products = pairs
+        .iter()
+        .zip(&sides)
+        .map(|([y, x], (offsets, rows))| Product {
+            rows,
+            taps: offsets,
+            grid: [y.count, x.count],
+            pitch: planes.size[1],
+            planes: planes.length(),
+        })
+        .collect();
+    let spread = (shape.stride != [1, 1]).then(|| {
+        let [rows, columns] = axes.each_ref().map(|axis| axis.residues.iter().map(|r| [r.first, r.count]).collect());
+        Spread { image: [shape.height, shape.width], stride: shape.stride, rows, columns }
+    });
+    Batch { planes, products, spread, image: shape.input_image() }.run(dy, dx, threads);
+}
+
+/// How the pixels of one axis are gathered from `dy`.
+struct Axis {
+    residues: Vec<Residue>,
+    /// Zeros before and after `dy`.
+    lead: usize,
+    trail: usize,
+}
+
+/// The input pixels of one residue along an axis.
+struct Residue {
+    /// The first such pixel.
+    first: usize,
+    /// How many there are.
+    count: usize,
+    taps: Vec<Tap>,
+}
+
+/// A kernel row, and the row of the padded `dy` that it meets at the residue's first pixel.
+struct Tap {
+    kernel: usize,
+    row: usize,
+}
+
+impl Axis {
+    fn new(shape: &Shape, axis: usize) -> Axis {
+        let (size, places) = if axis == 0 { (shape.height, shape.rows()) } else { (shape.width, shape.columns()) };
+        let (stride, kernel, padding) = (shape.stride[axis], shape.kernel[axis], shape.padding[axis]);
+        // The first kernel row of every residue reaches back the furthest with its last tap.
+        let lead = (kernel - 1) / stride;
+        let furthest = (size - 1 + padding) / stride;
+        let trail = (furthest + 1).saturating_sub(places);
+        let residues = (0..stride)
+            .map(|residue| {
+                // The first pixel whose place, counted with its padding, has this residue.
+                let first = (residue + stride - padding % stride) % stride;
+                let start = (first + padding) / stride;
+                let count = size.saturating_sub(first).div_ceil(stride);
+                let taps = (residue..kernel).step_by(stride).enumerate();
+                let taps = taps.map(|(back, kernel)| Tap { kernel, row: lead + start - back }).collect();
+                Residue { first, count, taps }
+            })
+            .filter(|residue| residue.count > 0)
+            .collect();
+        Axis { residues, lead, trail }
+    }
+}

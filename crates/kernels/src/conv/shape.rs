@@ -1,0 +1,79 @@
+//! The sizes of a convolution.
+
+/// The sizes of a convolution with symmetric zero padding; no groups, no dilation. Pairs are `[vertical, horizontal]`.
+///
+/// Input `[batch, inputs, height, width]`, weights `[outputs, inputs, kernel[0], kernel[1]]`, output
+/// `[batch, outputs, rows, columns]`, where [`Shape::rows`] and [`Shape::columns`] follow from the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// The number of images.
+    pub batch: usize,
+    /// The channels of an input image.
+    pub inputs: usize,
+    /// The rows of an input image.
+    pub height: usize,
+    /// The columns of an input image.
+    pub width: usize,
+    /// The channels of an output image.
+    pub outputs: usize,
+    /// The size of the kernel.
+    pub kernel: [usize; 2],
+    /// The step from one output pixel to the next, in input pixels.
+    pub stride: [usize; 2],
+    /// The zeros added on each side.
+    pub padding: [usize; 2],
+}
+
+impl Shape {
+    /// The rows of an output image.
+    pub fn rows(&self) -> usize {
+        places(self.height, self.kernel[0], self.stride[0], self.padding[0])
+    }
+
+    /// The columns of an output image.
+    pub fn columns(&self) -> usize {
+        places(self.width, self.kernel[1], self.stride[1], self.padding[1])
+    }
+
+    /// The values of one input image.
+    pub fn input_image(&self) -> usize {
+        self.inputs * self.height * self.width
+    }
+
+    /// The values of one output image.
+    pub fn output_image(&self) -> usize {
+        self.outputs * self.rows() * self.columns()
+    }
+
+    /// The values of all weights.
+    pub fn weights(&self) -> usize {
+        self.outputs * self.inputs * self.kernel[0] * self.kernel[1]
+    }
+
+    /// The floating-point operations of each of the three products, counting a multiplication and an addition as two.
+    pub fn operations(&self) -> f64 {
+        2.0 * (self.batch * self.weights() * self.rows() * self.columns()) as f64
+    }
+
+    /// Panics unless the slices have the lengths of this shape.
+    pub(super) fn check(&self, x: Option<&[f32]>, w: Option<&[f32]>, y: Option<&[f32]>) {
+        let named = [
+            ("input", x, self.batch * self.input_image()),
+            ("weights", w, self.weights()),
+            ("output", y, self.batch * self.output_image()),
+        ];
+        for (name, values, expected) in named {
+            if let Some(values) = values {
+                assert_eq!(values.len(), expected, "convolution: the {name} disagrees with {self:?}");
+            }
+        }
+    }
+}
+
+/// How many places a kernel has along an axis.
+fn places(size: usize, kernel: usize, stride: usize, padding: usize) -> usize {
+    assert!(kernel > 0 && stride > 0, "convolution: kernel and stride must be at least 1");
+    let padded = size + 2 * padding;
+    assert!(padded >= kernel, "convolution: a kernel of {kernel} does not fit an image of {padded} with its padding");
+    (padded - kernel) / stride + 1
+}

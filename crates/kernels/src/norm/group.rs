@@ -1,0 +1,191 @@
+//! Group normalisation: mean and variance over some channels of one image.
+
+use super::plane::Map;
+use super::sums::{squares, total};
+use super::{Affine, Shape};
+use crate::lanes::widest;
+use crate::share::{images_a_piece, share};
+use pulp::{Simd, WithSimd};
+
+/// The mean and 1 / √(variance + ε) of each group of each image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statistics {
+    /// The means, `[batch, groups]`.
+    pub mean: Vec<f32>,
+    /// 1 / √(variance + ε), `[batch, groups]`.
+    pub inverse: Vec<f32>,
+}
+
+/// What does not depend on the data.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The number of groups; it divides the channels.
+    pub groups: usize,
+    /// ε, added to the variance.
+    pub epsilon: f32,
+    /// Whether a rectifier follows, max(y, 0).
+    pub rectified: bool,
+}
+
+/// The gradients by the parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gradients {
+    /// By the scales.
+    pub scale: Vec<f32>,
+    /// By the shifts.
+    pub shift: Vec<f32>,
+}
+
+/// Writes the normalised `x` to `out`, and returns what [`backward`] needs.
+pub fn forward(
+    shape: &Shape,
+    options: &Options,
+    x: &[f32],
+    affine: Affine<'_>,
+    out: &mut [f32],
+    threads: usize,
+) -> Statistics {
+    check(shape, options);
+    shape.check(&[x, out], &[affine.scale, affine.shift]);
+    let Options { groups, .. } = *options;
+    let mut statistics = Statistics { mean: vec![0.0; shape.batch * groups], inverse: vec![0.0; shape.batch * groups] };
+    let images = images_a_piece(shape.batch, threads);
+    let pieces = x
+        .chunks(images * shape.image())
+        .zip(out.chunks_mut(images * shape.image()))
+        .zip(statistics.mean.chunks_mut(images * groups).zip(statistics.inverse.chunks_mut(images * groups)))
+        .collect();
+    share(threads, pieces, |pieces: Vec<_>| {
+        for ((x, out), (mean, inverse)) in pieces {
+            widest(Forward { shape, options, affine, x, out, mean, inverse });
+        }
+    });
+    statistics
+}
+
+/// Writes the gradient by `x` to `dx`, and returns those by the parameters.
+#[allow(clippy::too_many_arguments)]
+pub fn backward(
+    shape: &Shape,
+    options: &Options,
+    x: &[f32],
+    affine: Affine<'_>,
+    statistics: &Statistics,
+    dy: &[f32],
+    dx: &mut [f32],
+    threads: usize,
+) -> Gradients {
+    check(shape, options);
+    shape.check(&[x, dy, dx], &[affine.scale, affine.shift]);
+    let Shape { batch, channels, .. } = *shape;
+    // One row an image: they are added up afterwards, in the order of the images.
+    let mut by_image = vec![[0.0; 2]; batch * channels];
+    let images = images_a_piece(batch, threads);
+    let statistics =
+        statistics.mean.chunks(images * options.groups).zip(statistics.inverse.chunks(images * options.groups));
+    let pieces = x
+        .chunks(images * shape.image())
+        .zip(dy.chunks(images * shape.image()))
+        .zip(dx.chunks_mut(images * shape.image()))
+        .zip(statistics)
+        .zip(by_image.chunks_mut(images * channels))
+        .collect();
+    share(threads, pieces, |pieces: Vec<_>| {
+        for ((((x, dy), dx), (mean, inverse)), sums) in pieces {
+            widest(Backward { shape, options, affine, x, dy, dx, mean, inverse, sums });
+        }
+    });
+    let mut gradients = Gradients { scale: vec![0.0; channels], shift: vec![0.0; channels] };
+    for sums in by_image.chunks_exact(channels) {
+        for (channel, [plain, scaled]) in sums.iter().enumerate() {
+            gradients.shift[channel] += plain;
+            gradients.scale[channel] += scaled;
+        }
+    }
+    gradients
+}
+
+fn check(shape: &Shape, options: &Options) {
+    let divides = options.groups > 0 && shape.channels.is_multiple_of(options.groups);
+    assert!(divides, "group normalisation: {} groups do not divide {} channels", options.groups, shape.channels);
+}
+
+struct Forward<'a> {
+    shape: &'a Shape,
+    options: &'a Options,
+    affine: Affine<'a>,
+    x: &'a [f32],
+    out: &'a mut [f32],
+    mean: &'a mut [f32],
+    inverse: &'a mut [f32],
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Forward { shape, options, affine, x, out, mean, inverse } = self;
+        let channels = shape.channels / options.groups;
+        let length = channels * shape.pixels;
+        for (place, (x, out)) in x.chunks_exact(length).zip(out.chunks_exact_mut(length)).enumerate() {
+            let average = total(x) / length as f32;
+            let variance = squares(x, average) / length as f32;
+            let deviation = 1.0 / (variance + options.epsilon).sqrt();
+            (mean[place], inverse[place]) = (average, deviation);
+            let first = place % options.groups * channels;
+            let planes = x.chunks_exact(shape.pixels).zip(out.chunks_exact_mut(shape.pixels));
+            for (channel, (x, out)) in (first..).zip(planes) {
+                let (scale, shift) = (affine.scale[channel], affine.shift[channel]);
+                Map::new(average, deviation, scale, shift, options.rectified).apply(x, out);
+            }
+        }
+    }
+}
+
+struct Backward<'a> {
+    shape: &'a Shape,
+    options: &'a Options,
+    affine: Affine<'a>,
+    x: &'a [f32],
+    dy: &'a [f32],
+    dx: &'a mut [f32],
+    mean: &'a [f32],
+    inverse: &'a [f32],
+    sums: &'a mut [[f32; 2]],
+}
+
+impl WithSimd for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Backward { shape, options, affine, x, dy, dx, mean, inverse, sums } = self;
+        let pixels = shape.pixels;
+        let channels = shape.channels / options.groups;
+        let length = channels * pixels;
+        let groups = x.chunks_exact(length).zip(dy.chunks_exact(length)).zip(dx.chunks_exact_mut(length));
+        for (place, ((x, dy), dx)) in groups.enumerate() {
+            let (mean, inverse) = (mean[place], inverse[place]);
+            let first = place % options.groups * channels;
+            let sums = &mut sums[place * channels..(place + 1) * channels];
+            let map = |channel: usize| {
+                let (scale, shift) = (affine.scale[first + channel], affine.shift[first + channel]);
+                Map::new(mean, inverse, scale, shift, options.rectified)
+            };
+            // Means over the group of γ · g and of γ · g · x̂.
+            let (mut plain, mut scaled) = (0.0, 0.0);
+            for (channel, (x, dy)) in x.chunks_exact(pixels).zip(dy.chunks_exact(pixels)).enumerate() {
+                sums[channel] = map(channel).gradient_sums(x, dy, mean, inverse);
+                plain += affine.scale[first + channel] * sums[channel][0];
+                scaled += affine.scale[first + channel] * sums[channel][1];
+            }
+            let p = -inverse * inverse * scaled / length as f32;
+            let q = -inverse * plain / length as f32;
+            let planes = x.chunks_exact(pixels).zip(dy.chunks_exact(pixels)).zip(dx.chunks_exact_mut(pixels));
+            for (channel, ((x, dy), dx)) in planes.enumerate() {
+                map(channel).gradient(x, dy, mean, [p, q], dx);
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Shares pieces of work between threads.
+//!
+//! The pieces are cut by the caller, by shape alone; the number of threads only decides who works on which. That is
+//! what keeps results the same for any number of threads.
+
+/// Calls `work` on every piece, in order on one thread, or in contiguous runs on up to `threads` of rayon's.
+///
+/// `work` gets all pieces of a run at once, so that it can keep its buffers between them.
+pub(crate) fn share<P: Send>(threads: usize, pieces: Vec<P>, work: impl Fn(Vec<P>) + Sync) {
+    let threads = threads.clamp(1, pieces.len().max(1));
+    if threads == 1 {
+        return work(pieces);
+    }
+    let total = pieces.len();
+    let mut rest = pieces.into_iter();
+    rayon::scope(|scope| {
+        for thread in 0..threads {
+            let length = total * (thread + 1) / threads - total * thread / threads;
+            let run: Vec<P> = rest.by_ref().take(length).collect();
+            let work = &work;
+            scope.spawn(move |_| work(run));
+        }
+    });
+}
+
+/// The number of images from `images` that a piece should hold so that at most `pieces` pieces come out.
+pub(crate) fn images_a_piece(images: usize, pieces: usize) -> usize {
+    images.div_ceil(pieces).max(1)
+}

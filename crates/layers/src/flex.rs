@@ -1,0 +1,73 @@
+//! Tensors of the backend `flex`, with and without autodiff, as slices and back.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::{DType, Tensor, TensorData};
+use burn_flex::FlexTensor;
+
+/// A tensor on an autodiff device of `flex`.
+pub(crate) type Learning = FloatTensor<Autodiff<Flex>>;
+
+/// The operands of an operation.
+pub(crate) enum Operands<const N: usize> {
+    /// Without autodiff.
+    Plain([FlexTensor; N]),
+    /// With autodiff.
+    Learning([Learning; N]),
+}
+
+/// An operand whose rank no longer matters.
+pub(crate) enum Operand {
+    Plain(FlexTensor),
+    Learning(Learning),
+}
+
+/// The tensor where it lives on `flex` and has 32-bit numbers.
+pub(crate) fn operand<const D: usize>(tensor: &Tensor<D>) -> Option<Operand> {
+    if tensor.dtype() != DType::F32 {
+        return None;
+    }
+    match tensor.device().is_autodiff() {
+        true => tensor.clone().try_into_primitive::<Autodiff<Flex>>().ok().map(Operand::Learning),
+        false => tensor.clone().try_into_primitive::<Flex>().ok().map(Operand::Plain),
+    }
+}
+
+/// Operands that an operation can take together: where one is on an autodiff device, all are.
+pub(crate) fn together<const N: usize>(operands: [Operand; N]) -> Operands<N> {
+    let plain = operands.iter().all(|operand| matches!(operand, Operand::Plain(_)));
+    if plain {
+        return Operands::Plain(operands.map(|operand| match operand {
+            Operand::Plain(tensor) => tensor,
+            Operand::Learning(tensor) => tensor.into_primitive(),
+        }));
+    }
+    Operands::Learning(operands.map(|operand| match operand {
+        Operand::Plain(tensor) => constant(tensor),
+        Operand::Learning(tensor) => tensor,
+    }))
+}
+
+/// A constant of the autodiff graph.
+fn constant(tensor: FlexTensor) -> Learning {
+    use burn::backend::AutodiffBackend;
+    Autodiff::<Flex>::from_inner(tensor)
+}
+
+/// The same values in one piece.
+pub(crate) fn contiguous(tensor: &FlexTensor) -> FlexTensor {
+    match tensor.as_slice::<f32>() {
+        Some(_) => tensor.clone(),
+        None => tensor.to_contiguous(),
+    }
+}
+
+/// The values of a contiguous tensor.
+pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().expect("made contiguous, and of 32-bit numbers, when the operation was chosen")
+}
+
+/// A tensor of these values.
+pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
