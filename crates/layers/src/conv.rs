@@ -12,7 +12,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, Operands, contiguous, operand, tensor, together, values};
+use crate::flex::{Learning, Operands, THREADS, contiguous, operand, tensor, together, values};
 
 /// What `layer.forward(x)` gives: `[batch, inputs, height, width]` → `[batch, outputs, rows, columns]`.
 ///
@@ -59,9 +59,6 @@ fn forward(shape: &Shape, x: &FlexTensor, weight: &FlexTensor, bias: Option<&Fle
     conv::forward(shape, values(&x), values(&weight), bias.as_ref().map(values), &mut out, THREADS);
     tensor(out, [shape.batch, shape.outputs, shape.rows(), shape.columns()])
 }
-
-/// Cells run side by side, each on one thread.
-const THREADS: usize = 1;
 
 /// The convolution as a node of the autodiff graph.
 #[derive(Debug)]

@@ -49,7 +49,7 @@ pub(crate) fn together<const N: usize>(operands: [Operand; N]) -> Operands<N> {
 }
 
 /// A constant of the autodiff graph.
-fn constant(tensor: FlexTensor) -> Learning {
+pub(crate) fn constant(tensor: FlexTensor) -> Learning {
     use burn::backend::AutodiffBackend;
     Autodiff::<Flex>::from_inner(tensor)
 }
@@ -71,3 +71,6 @@ pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
 pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
+
+/// Cells run side by side, each on one thread.
+pub(crate) const THREADS: usize = 1;

@@ -1,16 +1,18 @@
 //! Layers of convolutional networks that run on native kernels where the backend is `flex`.
 //!
 //! burn's `flex` has no kernel of its own for a convolution's weight gradient, and puts a normalisation together from about
-//! ten primitives. [`conv2d`] and [`group_norm`] take burn's own modules and do the same with `alluvium-kernels`, forward
-//! and backward, as one node of the autodiff graph each; on any other backend, and for shapes that the kernels do not know,
+//! ten primitives. [`conv2d`], [`group_norm_relu`], [`batch_norm`] and [`batch_norm_relu`] take burn's own modules and do the
+//! same with `alluvium-kernels`, forward and backward, as one node of the autodiff graph each; on any other backend, and for shapes that the kernels do not know,
 //! they call the module. The numbers agree up to rounding.
 //!
 //! This crate holds no module and no parameter: a backbone keeps burn's modules, and its stored weights know nothing of it.
 //! It is to be removed on the day burn has such kernels.
 
+mod batch_norm;
 mod conv;
 mod flex;
-mod norm;
+mod group_norm;
 
+pub use batch_norm::{batch_norm, batch_norm_relu};
 pub use conv::conv2d;
-pub use norm::group_norm;
+pub use group_norm::group_norm_relu;

@@ -1,6 +1,6 @@
 //! The basic block of a ResNet, and the convolution with batch normalisation that it is made of.
 
-use alluvium_layers::conv2d;
+use alluvium_layers::{batch_norm, batch_norm_relu, conv2d};
 use alluvium_model::patches;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -29,9 +29,18 @@ impl ConvNorm {
 
     /// The layer is shown under that name, with what goes into the convolution and what comes out of it.
     pub fn forward_shown(&self, name: &str, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
+        batch_norm(&self.norm, self.convolve(name, x, show))
+    }
+
+    /// The same with the rectifier after it.
+    pub fn forward_rectified(&self, name: &str, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
+        batch_norm_relu(&self.norm, self.convolve(name, x, show))
+    }
+
+    fn convolve(&self, name: &str, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
         let convolved = conv2d(&self.conv, x.clone());
         show(name, self, &x, &convolved);
-        self.norm.forward(convolved)
+        convolved
     }
 
     /// The rows that make the convolution a linear map.
@@ -69,7 +78,7 @@ impl Block {
 
     /// Every layer is shown by its name in the block.
     pub fn forward_shown(&self, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
-        let inner = relu(self.first.forward_shown("first", x.clone(), show));
+        let inner = self.first.forward_rectified("first", x.clone(), show);
         let inner = self.second.forward_shown("second", inner, show);
         let shortcut = match &self.shortcut {
             Some(shortcut) => shortcut.forward_shown("shortcut", x, show),

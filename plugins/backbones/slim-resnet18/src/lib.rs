@@ -5,7 +5,6 @@ mod block;
 use alluvium_model::registry::{Family, describe};
 use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, ModelError};
 use burn::module::Module;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -92,7 +91,7 @@ impl Backbone for SlimResNet18 {
 
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
         let unseen: &mut Show<'_> = &mut |_, _, _, _| {};
-        let mut x = relu(self.stem.forward_shown("stem", inputs, unseen));
+        let mut x = self.stem.forward_rectified("stem", inputs, unseen);
         let forward = |stage: &Vec<Block>| {
             x = stage.iter().fold(x.clone(), |x, block| block.forward_shown(x, unseen));
             pooled(x.clone())
@@ -114,7 +113,7 @@ impl Backbone for SlimResNet18 {
 impl SlimResNet18 {
     /// The latents; every layer is shown by its name.
     fn forward_shown(&self, inputs: Tensor<4>, show: &mut Show<'_>) -> Tensor<2> {
-        let mut x = relu(self.stem.forward_shown("stem", inputs, show));
+        let mut x = self.stem.forward_rectified("stem", inputs, show);
         for (stage, blocks) in self.stages.iter().enumerate() {
             for (place, block) in blocks.iter().enumerate() {
                 let mut show = |name: &str, layer: &ConvNorm, x: &Tensor<4>, convolved: &Tensor<4>| {

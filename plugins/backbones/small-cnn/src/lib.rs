@@ -1,6 +1,6 @@
 //! The `small-cnn` backbone: three convolutions with group normalisation, for small images.
 
-use alluvium_layers::{conv2d, group_norm};
+use alluvium_layers::{conv2d, group_norm_relu};
 use alluvium_model::registry::{Family, describe};
 use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, ModelError, patches};
 use burn::module::Module;
@@ -89,7 +89,7 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        group_norm(&self.norm, conv2d(&self.conv, x))
+        group_norm_relu(&self.norm, conv2d(&self.conv, x))
     }
 
     fn patches(&self, x: Tensor<4>) -> Tensor<2> {

@@ -1,4 +1,4 @@
-//! Group normalisation.
+//! Group normalisation with the rectifier after it.
 
 use alluvium_kernels::norm::group::{self, Options, Statistics};
 use alluvium_kernels::norm::{Affine, Shape};
@@ -12,10 +12,10 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, Operands, contiguous, operand, tensor, together, values};
+use crate::flex::{Learning, Operands, THREADS, contiguous, operand, tensor, together, values};
 
 /// What `relu(layer.forward(x))` gives, for `[batch, channels, height, width]`.
-pub fn group_norm(layer: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
+pub fn group_norm_relu(layer: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
     native(layer, &x).unwrap_or_else(|| relu(layer.forward(x)))
 }
 
@@ -35,9 +35,6 @@ fn native(layer: &GroupNorm, x: &Tensor<4>) -> Option<Tensor<4>> {
         }
     })
 }
-
-/// Cells run side by side, each on one thread.
-const THREADS: usize = 1;
 
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
