@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, Operands, THREADS, constant, contiguous, operand, tensor, together, values};
+use crate::flex::{Learning, Operands, constant, contiguous, operand, tensor, threads, together, values};
 
 /// What `layer.forward(x)` gives, for `[batch, channels, height, width]`; the running statistics move as they do there.
 pub fn batch_norm(layer: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
@@ -93,7 +93,7 @@ impl Sizes {
         let [x, scale, shift] = [x, scale, shift].map(contiguous);
         let affine = Affine { scale: values(&scale), shift: values(&shift) };
         let mut out = vec![0.0; self.dims.iter().product()];
-        batch::infer(&self.shape, &self.options, values(&x), affine, statistics, &mut out, THREADS);
+        batch::infer(&self.shape, &self.options, values(&x), affine, statistics, &mut out, threads());
         tensor(out, self.dims)
     }
 
@@ -101,7 +101,7 @@ impl Sizes {
         let [values_of_x, gains, shifts] = [&x, &scale, &shift].map(|operand| contiguous(operand.primitive()));
         let affine = Affine { scale: values(&gains), shift: values(&shifts) };
         let mut out = vec![0.0; self.dims.iter().product()];
-        let statistics = batch::forward(&self.shape, &self.options, values(&values_of_x), affine, &mut out, THREADS);
+        let statistics = batch::forward(&self.shape, &self.options, values(&values_of_x), affine, &mut out, threads());
         let out = tensor(out, self.dims);
         let nodes = [x.node(), scale.node(), shift.node()];
         let out = match Normalisation.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
@@ -126,7 +126,7 @@ impl Backward<Flex, 3> for Normalisation {
         let Sizes { shape, options, dims } = sizes;
         let mut dx = vec![0.0; dims.iter().product()];
         let by_parameters =
-            batch::backward(&shape, &options, values(&x), affine, &statistics, values(&dy), &mut dx, THREADS);
+            batch::backward(&shape, &options, values(&x), affine, &statistics, values(&dy), &mut dx, threads());
         let channels = [shape.channels];
         let all = [tensor(dx, dims), tensor(by_parameters.scale, channels), tensor(by_parameters.shift, channels)];
         for (parent, gradient) in ops.parents.into_iter().zip(all) {

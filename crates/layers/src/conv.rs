@@ -12,7 +12,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, Operands, THREADS, contiguous, operand, tensor, together, values};
+use crate::flex::{Learning, Operands, contiguous, operand, tensor, threads, together, values};
 
 /// What `layer.forward(x)` gives: `[batch, inputs, height, width]` → `[batch, outputs, rows, columns]`.
 ///
@@ -56,7 +56,7 @@ fn forward(shape: &Shape, x: &FlexTensor, weight: &FlexTensor, bias: Option<&Fle
     let [x, weight] = [x, weight].map(contiguous);
     let bias = bias.map(contiguous);
     let mut out = vec![0.0; shape.batch * shape.output_image()];
-    conv::forward(shape, values(&x), values(&weight), bias.as_ref().map(values), &mut out, THREADS);
+    conv::forward(shape, values(&x), values(&weight), bias.as_ref().map(values), &mut out, threads());
     tensor(out, [shape.batch, shape.outputs, shape.rows(), shape.columns()])
 }
 
@@ -80,14 +80,14 @@ impl State {
         if let Some(node) = x {
             let weight = contiguous(&self.weight);
             let mut dx = vec![0.0; shape.batch * shape.input_image()];
-            conv::input_gradient(shape, dy, values(&weight), &mut dx, THREADS);
+            conv::input_gradient(shape, dy, values(&weight), &mut dx, threads());
             let dx = tensor(dx, [shape.batch, shape.inputs, shape.height, shape.width]);
             gradients.register::<Flex>(node, dx);
         }
         if let Some(node) = weight {
             let x = contiguous(&self.x);
             let mut dw = vec![0.0; shape.weights()];
-            conv::weight_gradient(shape, values(&x), dy, &mut dw, THREADS);
+            conv::weight_gradient(shape, values(&x), dy, &mut dw, threads());
             let [rows, columns] = shape.kernel;
             gradients.register::<Flex>(node, tensor(dw, [shape.outputs, shape.inputs, rows, columns]));
         }

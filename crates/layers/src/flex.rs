@@ -72,5 +72,7 @@ pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Fle
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
-/// Cells run side by side, each on one thread.
-pub(crate) const THREADS: usize = 1;
+/// How many threads a kernel may use: those of the pool in which the caller runs. The result is the same for any number.
+pub(crate) fn threads() -> usize {
+    rayon::current_num_threads()
+}

@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, Operands, THREADS, contiguous, operand, tensor, together, values};
+use crate::flex::{Learning, Operands, contiguous, operand, tensor, threads, together, values};
 
 /// What `relu(layer.forward(x))` gives, for `[batch, channels, height, width]`.
 pub fn group_norm_relu(layer: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
@@ -62,7 +62,7 @@ impl Sizes {
         let [x, scale, shift] = [x, scale, shift].map(contiguous);
         let affine = Affine { scale: values(&scale), shift: values(&shift) };
         let mut out = vec![0.0; self.dims.iter().product()];
-        let statistics = group::forward(&self.shape, &self.options, values(&x), affine, &mut out, THREADS);
+        let statistics = group::forward(&self.shape, &self.options, values(&x), affine, &mut out, threads());
         (tensor(out, self.dims), statistics)
     }
 
@@ -93,7 +93,7 @@ impl Backward<Flex, 3> for Normalisation {
         let mut dx = vec![0.0; sizes.dims.iter().product()];
         let Sizes { shape, options, dims } = sizes;
         let by_parameters =
-            group::backward(&shape, &options, values(&x), affine, &statistics, values(&dy), &mut dx, THREADS);
+            group::backward(&shape, &options, values(&x), affine, &statistics, values(&dy), &mut dx, threads());
         let channels = [shape.channels];
         let all = [tensor(dx, dims), tensor(by_parameters.scale, channels), tensor(by_parameters.shift, channels)];
         for (parent, gradient) in ops.parents.into_iter().zip(all) {
