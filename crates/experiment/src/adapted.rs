@@ -1,4 +1,4 @@
-//! A device that was adapted: what was measured, what it sends, and its latents, at hand or stored.
+//! A device that was adapted: what was measured, what it sends, and its latents.
 
 use std::sync::Arc;
 
@@ -28,27 +28,34 @@ pub(crate) struct AdaptationRecord {
 /// A device that was adapted.
 pub(crate) struct Adapted {
     pub(crate) record: AdaptationRecord,
-    latents: Latents,
     key: Digest,
     expert: Option<Arc<Expert>>,
 }
 
-/// An expert's latents on its own task's test samples.
+/// An expert's latents on its own task's test samples. They are read when they are asked for: a long stream has too many
+/// to keep.
 pub(crate) struct Latents {
     key: Digest,
-    at_hand: Option<Tensor<2>>,
 }
 
 impl Adapted {
-    pub(crate) fn new(stage: Stage<AdaptationRecord, (Arc<Expert>, Tensor<2>)>) -> Self {
-        let (expert, latents) = stage.at_hand.unzip();
-        let latents = Latents { key: stage.key.clone(), at_hand: latents };
-        Adapted { record: stage.record, latents, key: stage.key, expert }
+    pub(crate) fn new(stage: Stage<AdaptationRecord, Arc<Expert>>) -> Self {
+        Adapted { record: stage.record, key: stage.key, expert: stage.at_hand }
+    }
+
+    /// The same without what it sends at hand.
+    pub(crate) fn put_away(self) -> Self {
+        Adapted { expert: None, ..self }
+    }
+
+    /// The stage that it comes from.
+    pub(crate) fn key(&self) -> &Digest {
+        &self.key
     }
 
     /// Its latents, which later evaluations need: they outlive the expert.
-    pub(crate) fn take_latents(&mut self) -> Latents {
-        Latents { key: self.latents.key.clone(), at_hand: self.latents.at_hand.take() }
+    pub(crate) fn latents(&self) -> Latents {
+        Latents { key: self.key.clone() }
     }
 
     /// What the device sends.
@@ -63,18 +70,9 @@ impl Adapted {
 }
 
 impl Latents {
-    /// The stage that they come from.
-    pub(crate) fn key(&self) -> &Digest {
-        &self.key
-    }
-
     /// `[samples, latent size]`.
-    pub(crate) fn get(&mut self, stages: &Stages<'_>, compute: &Compute) -> Result<&Tensor<2>, Interruption> {
-        let latents = match self.at_hand.take() {
-            Some(latents) => latents,
-            None => stages.file(&self.key, LATENTS, |bytes| latents_from_bytes(bytes, compute))?,
-        };
-        Ok(self.at_hand.insert(latents))
+    pub(crate) fn get(&self, stages: &Stages<'_>, compute: &Compute) -> Result<Tensor<2>, Interruption> {
+        stages.file(&self.key, LATENTS, |bytes| latents_from_bytes(bytes, compute))
     }
 }
 

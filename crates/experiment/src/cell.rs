@@ -4,7 +4,7 @@ use alluvium_results::{Accuracy, AccuracyMatrix, Cell};
 use alluvium_strategy::StrategyError;
 
 use crate::centre::Centre;
-use crate::consolidation::{ConsolidationRecord, consolidate};
+use crate::consolidation::{ConsolidationRecord, Met, consolidate};
 use crate::run::Run;
 use crate::shared::{Asked, Shared};
 use crate::stages::{Interruption, redo};
@@ -34,23 +34,25 @@ fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, In
         Accuracy::Stream { task_aware: AccuracyMatrix::new(), task_agnostic: AccuracyMatrix::new() },
     );
     let asked = Asked::by(row.config.as_ref())?;
-    let mut latents = vec![];
+    let mut met = Met::nobody();
     let mut similarities = vec![];
     for device in 0..shared.tasks.len() {
         // First contact: the device takes what the centre hands out.
         cell.bytes_down.push(centre.handed_out().bytes);
-        let mut adapted = shared.adapt(run, &row.name, device, centre.handed_out(), &asked)?;
+        let adapted = shared.adapt(run, &row.name, device, centre.handed_out(), &asked)?;
         cell.device_seconds.push(adapted.record.seconds);
         cell.expert_accuracy.push(adapted.record.accuracy);
-        latents.push(adapted.take_latents());
+        met.meet(shared, &adapted);
 
         // Second contact: the device sends its expert.
         cell.bytes_up.push(adapted.record.bytes);
-        let record = consolidate(run, row, shared, &mut centre, &adapted, &mut latents)?;
-        task_aware.push_row(record.task_aware.clone())?;
-        task_agnostic.push_row(record.task_agnostic.clone())?;
-        similarities.push(record.latent_similarity.iter().copied().collect::<Option<Vec<_>>>());
+        let record = consolidate(run, row, shared, &mut centre, &adapted, &met)?;
         take_measurements(&mut cell, &record);
+        if !record.latent_similarity.is_empty() {
+            similarities.push(record.latent_similarity.into_iter().collect::<Option<Vec<_>>>());
+        }
+        task_aware.push(record.task_aware)?;
+        task_agnostic.push(record.task_agnostic)?;
     }
     cell.seconds = cell.device_seconds.iter().chain(&cell.consolidation_seconds).sum();
     cell.accuracy = Accuracy::Stream { task_aware, task_agnostic };

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Protocol;
+use crate::{Evaluation, Protocol};
 
 /// A row of the table that no strategy stands behind, for comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,7 +44,8 @@ pub struct RootTable {
     /// The row to which paired differences are taken. Absent: no differences.
     #[serde(default)]
     pub baseline: Option<String>,
-    /// Rows without a strategy: `devices-alone` and `joint`, the upper bound. An empty list spares their time.
+    /// Rows without a strategy: `devices-alone`, without which there is no forward transfer, and `joint`, the upper bound. An
+    /// empty list spares their time.
     #[serde(default = "all_references")]
     pub references: Vec<Reference>,
     /// Where tensors live and run.
@@ -56,6 +57,9 @@ pub struct RootTable {
     /// How every device adapts the model to its task.
     #[serde(default)]
     pub device: DeviceSettings,
+    /// When the central model is judged.
+    #[serde(default)]
+    pub evaluation: Evaluation,
     /// The surrogate data of all strategies that need some, unless their own table names others under `surrogate`.
     #[serde(default)]
     pub surrogate: Option<Map<String, Value>>,

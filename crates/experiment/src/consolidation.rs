@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use alluvium_evaluate::{evaluate, linear_cka};
 use alluvium_model::{Digest, Model, ModelState};
+use alluvium_results::MatrixRow;
 use alluvium_strategy::{DataAccess, Lesson, StrategyError, StrategyState};
+use alluvium_stream::Task;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -42,10 +44,11 @@ pub(crate) struct ConsolidationRecord {
     pub(crate) samples: u64,
     /// How long the consolidation took, in seconds, without the evaluation.
     pub(crate) seconds: f64,
-    /// The accuracy on each task so far.
-    pub(crate) task_aware: Vec<f64>,
-    pub(crate) task_agnostic: Vec<f64>,
-    /// The similarity with each expert's latents so far; `null` where it is undefined.
+    /// The accuracy on each task so far, or on the device's own.
+    pub(crate) task_aware: MatrixRow,
+    pub(crate) task_agnostic: MatrixRow,
+    /// The similarity with each expert's latents so far, `null` where it is undefined; empty where not all tasks were
+    /// judged.
     pub(crate) latent_similarity: Vec<Option<f64>>,
     /// The most memory that the process had held when this was measured.
     pub(crate) peak_memory_bytes: Option<u64>,
@@ -64,16 +67,38 @@ struct AtHand {
     handed_out: Option<Arc<ModelState>>,
 }
 
-/// Consolidates one device's expert into the centre and judges the new central model on all tasks so far.
+/// The devices whose experts the centre has met.
+pub(crate) struct Met {
+    /// Each expert's latents.
+    latents: Vec<Latents>,
+    /// One digest for all their tasks and experts: keys stay small on long streams.
+    chain: Digest,
+}
+
+impl Met {
+    pub(crate) fn nobody() -> Self {
+        Met { latents: vec![], chain: Digest::of(b"") }
+    }
+
+    /// The centre meets the next device of the stream.
+    pub(crate) fn meet(&mut self, shared: &Shared, adapted: &Adapted) {
+        let task = &shared.tasks[self.latents.len()].digest;
+        self.chain = Digest::of(format!("{}{task}{}", self.chain, adapted.key()).as_bytes());
+        self.latents.push(adapted.latents());
+    }
+}
+
+/// Consolidates one device's expert, the last that was met, into the centre and judges the new central model: on all tasks
+/// so far, or, where the schedule spares them, on the device's own.
 pub(crate) fn consolidate(
     run: &Run<'_>,
     row: &StrategyRow,
     shared: &Shared,
     centre: &mut Centre<'_>,
     adapted: &Adapted,
-    latents: &mut [Latents],
+    met: &Met,
 ) -> Result<ConsolidationRecord, Interruption> {
-    let device = latents.len() - 1;
+    let device = met.latents.len() - 1;
     let work =
         |stage| Work { row: &row.name, seed: shared.seed, device: device + 1, devices: shared.tasks.len(), stage };
     let failed = |cause: StrategyError| ExperimentError::Strategy {
@@ -82,10 +107,12 @@ pub(crate) fn consolidate(
         device: device + 1,
         cause: Box::new(cause),
     };
-    let stage = run.stages.stage(inputs(run, row, shared, centre, adapted, latents)?, || {
+    let all = run.experiment.evaluation.judges_all(device, shared.tasks.len());
+    let stage = run.stages.stage(inputs(run, row, shared, centre, adapted, met, all)?, || {
         run.observer.begins(work(Stage::Consolidating));
         let expert = adapted.expert(run.stages)?;
-        let granted = granted(row.config.data_access(), shared, device);
+        let granted = granted(row.config.data_access(), shared, device)?;
+        let granted = granted.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
         let started = Instant::now();
         let steps = Steps { observer: run.observer, work: work(Stage::Consolidating) };
         let consolidated = centre.receive(&expert, granted, run.stages, &steps)?.map_err(failed)?;
@@ -93,11 +120,7 @@ pub(crate) fn consolidate(
 
         run.observer.begins(work(Stage::Evaluating));
         let central = Model::load(&consolidated.model, &shared.compute)?;
-        let scores: Vec<_> = shared.tests[..=device].iter().map(|test| evaluate(&central, test)).collect();
-        let mut latent_similarity = vec![];
-        for (score, expert) in scores.iter().zip(latents) {
-            latent_similarity.push(linear_cka(&score.latents, expert.get(run.stages, &shared.compute)?));
-        }
+        let judged = judge(run, shared, &central, met, all)?;
         let digest = identity(&consolidated.model)?;
         let mut files = vec![(CENTRAL, consolidated.model.to_bytes()?)];
         let bytes = size(&files);
@@ -119,9 +142,9 @@ pub(crate) fn consolidate(
             steps: consolidated.effort.steps,
             samples: consolidated.effort.samples,
             seconds,
-            task_aware: scores.iter().map(|score| score.task_aware).collect(),
-            task_agnostic: scores.iter().map(|score| score.task_agnostic).collect(),
-            latent_similarity,
+            task_aware: judged.task_aware,
+            task_agnostic: judged.task_agnostic,
+            latent_similarity: judged.latent_similarity,
             peak_memory_bytes: peak_memory_bytes(),
         };
         let at_hand = AtHand { central: consolidated.model, handed_out: consolidated.handed_out };
@@ -131,6 +154,32 @@ pub(crate) fn consolidate(
     run.observer.ends(work(Stage::Consolidating), Ending { seconds: stage.record.seconds, found });
     advance(centre, stage.key, &stage.record, stage.at_hand);
     Ok(stage.record)
+}
+
+/// How good a central model is.
+struct Judged {
+    task_aware: MatrixRow,
+    task_agnostic: MatrixRow,
+    latent_similarity: Vec<Option<f64>>,
+}
+
+/// Judges a central model on all tasks so far, or on the last one only.
+fn judge(run: &Run<'_>, shared: &Shared, central: &Model, met: &Met, all: bool) -> Result<Judged, Interruption> {
+    let last = met.latents.len() - 1;
+    if !all {
+        let scores = evaluate(central, &shared.test(last)?);
+        let [task_aware, task_agnostic] = [scores.task_aware, scores.task_agnostic].map(MatrixRow::Own);
+        return Ok(Judged { task_aware, task_agnostic, latent_similarity: vec![] });
+    }
+    let (mut task_aware, mut task_agnostic, mut latent_similarity) = (vec![], vec![], vec![]);
+    for (task, latents) in met.latents.iter().enumerate() {
+        let scores = evaluate(central, &shared.test(task)?);
+        task_aware.push(scores.task_aware);
+        task_agnostic.push(scores.task_agnostic);
+        latent_similarity.push(linear_cka(&scores.latents, &latents.get(run.stages, &shared.compute)?));
+    }
+    let [task_aware, task_agnostic] = [task_aware, task_agnostic].map(MatrixRow::All);
+    Ok(Judged { task_aware, task_agnostic, latent_similarity })
 }
 
 /// Moves the centre on to what the stage left.
@@ -177,15 +226,11 @@ fn inputs(
     shared: &Shared,
     centre: &Centre<'_>,
     adapted: &Adapted,
-    latents: &[Latents],
+    met: &Met,
+    all: bool,
 ) -> Result<Value, ExperimentError> {
-    let device = latents.len() - 1;
     let strategy = serde_json::to_value(&row.config).map_err(|error| ExperimentError::Record(error.to_string()))?;
     let surrogate = (row.config.data_access() >= DataAccess::Surrogate).then(|| run.surrogates.get(&row.name));
-    // One digest for the tasks and one for the experts so far: keys stay small on long streams.
-    let chain = |digests: &mut dyn Iterator<Item = &Digest>| {
-        digests.fold(Digest::of(b""), |chain, next| Digest::of(format!("{chain}{next}").as_bytes()))
-    };
     Ok(json!({
         "what": "consolidation",
         "central": centre.central().digest,
@@ -193,20 +238,19 @@ fn inputs(
         "expert": adapted.record.digest,
         "strategy": strategy,
         "surrogate": surrogate,
-        "tasks": chain(&mut shared.digests[..=device].iter()),
-        "experts": chain(&mut latents.iter().map(Latents::key)),
+        "met": met.chain,
+        "judged": if all { "all" } else { "own" },
         "seed": shared.seed,
-        "index": device,
+        "index": met.latents.len() - 1,
     }))
 }
 
-/// The samples that a strategy of this data access is given; the protocol was asked before the run.
-fn granted(access: DataAccess, shared: &Shared, device: usize) -> Vec<Lesson<'_>> {
+/// The tasks whose samples a strategy of this data access is given; the protocol was asked before the run.
+fn granted(access: DataAccess, shared: &Shared, device: usize) -> Result<Vec<Task>, ExperimentError> {
     let first = match access {
-        DataAccess::None | DataAccess::Surrogate => return vec![],
+        DataAccess::None | DataAccess::Surrogate => return Ok(vec![]),
         DataAccess::CurrentTask => device,
         DataAccess::AllTasks => 0,
     };
-    let tasks = shared.tasks[first..=device].iter();
-    tasks.map(|task| Lesson { head: &task.head, samples: &task.train }).collect()
+    (first..=device).map(|index| shared.task(index)).collect()
 }

@@ -9,7 +9,7 @@ use alluvium_strategy::SurrogateConfig;
 use alluvium_stream::StreamConfig;
 use serde_json::Value;
 
-use crate::{Protocol, Reference, StrategyRow};
+use crate::{Evaluation, Protocol, Reference, StrategyRow};
 
 /// An experiment that was read and checked.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Experiment {
     pub backbone: Arc<dyn BackboneConfig>,
     /// How every device adapts the model.
     pub device: DeviceSettings,
+    /// When the central model is judged.
+    pub evaluation: Evaluation,
     /// The surrogate data of rows that name none of their own.
     pub surrogate: Option<Box<dyn SurrogateConfig>>,
     /// The strategies that are compared.

@@ -56,7 +56,7 @@ fn joint_stage(run: &Run<'_>, shared: &Shared) -> Result<JointRecord, Interrupti
     let inputs = json!({
         "what": "joint training",
         "central": shared.initial.digest,
-        "tasks": shared.digests,
+        "tasks": shared.tasks.iter().map(|task| &task.digest).collect::<Vec<_>>(),
         "device": settings,
         "seed": shared.seed,
     });
@@ -66,18 +66,19 @@ fn joint_stage(run: &Run<'_>, shared: &Shared) -> Result<JointRecord, Interrupti
         let learning = shared.compute.clone().autodiff();
         let mut state = shared.initial.load(run.stages)?.as_ref().clone();
         let latent_size = state.backbone.build(state.input, &shared.compute)?.latent_size();
-        for task in &shared.tasks {
+        let tasks = (0..devices).map(|index| shared.task(index)).collect::<Result<Vec<_>, _>>()?;
+        for task in &tasks {
             state.grow_head(&task.head, latent_size, shared.root);
         }
         let mut model = Model::load(&state, &learning)?;
-        let lessons: Vec<_> =
-            shared.tasks.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
+        let lessons: Vec<_> = tasks.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
         let seed = shared.root.of("joint training");
         train(&mut model, &lessons, settings, &learning, seed, &Steps { observer: run.observer, work });
         let seconds = started.elapsed().as_secs_f64();
 
         let trained = Model::load(&model.state(), &shared.compute)?;
-        let scores: Vec<_> = shared.tests.iter().map(|test| evaluate(&trained, test)).collect();
+        let judge = |index| Ok(evaluate(&trained, &shared.test(index)?));
+        let scores = (0..devices).map(judge).collect::<Result<Vec<_>, ExperimentError>>()?;
         let record = JointRecord {
             task_aware: scores.iter().map(|score| score.task_aware).collect(),
             task_agnostic: scores.iter().map(|score| score.task_agnostic).collect(),

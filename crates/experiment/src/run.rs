@@ -18,7 +18,7 @@ use crate::observe::Both;
 use crate::program::program_digest;
 use crate::reference::{devices_alone, joint};
 use crate::shape::ROW_SURROGATE;
-use crate::shared::Shared;
+use crate::shared::{Shared, TaskNote};
 use crate::sheets::sheets;
 use crate::stages::{StageCounts, Stages};
 use crate::{Experiment, ExperimentError, Observer, PlannedCell, Reference, StrategyRow};
@@ -124,7 +124,9 @@ impl Experiment {
         if self.references.contains(&Reference::Joint) {
             jobs.extend(seeds.clone().map(|seed| Job::Joint { seed }));
         }
-        jobs.extend(seeds.clone().flat_map(|seed| (1..devices).map(move |device| Job::Alone { device, seed })));
+        if self.references.contains(&Reference::DevicesAlone) {
+            jobs.extend(seeds.clone().flat_map(|seed| (1..devices).map(move |device| Job::Alone { device, seed })));
+        }
         let mut done = self.work(&jobs, &shared, &run, options.jobs)?;
         if let Some(place) = done.iter().position(|done| matches!(done, Err(ExperimentError::Store(_)))) {
             return Err(done.swap_remove(place).err().unwrap_or(ExperimentError::Stopped));
@@ -144,7 +146,7 @@ impl Experiment {
                 _ => {}
             }
         }
-        // Where a device alone failed, its seed has no such row, and no forward transfer.
+        // Where a device alone failed, or none was asked for, its seed has no such row, and no forward transfer.
         let whole: BTreeMap<u64, Vec<Adapted>> =
             shared.iter().map(|shared| shared.seed).zip(alone).filter(|(_, alone)| alone.len() == devices).collect();
         for cell in strategies.values_mut().flatten() {
@@ -194,7 +196,9 @@ impl Experiment {
         let mut plan = vec![];
         for seed in &self.seeds {
             plan.extend(self.strategies.iter().map(|row| cell(&row.name, seed, devices, devices)));
-            plan.push(cell(Reference::DevicesAlone.name(), seed, devices, 0));
+            // The first device is alone whether it is referred to or not.
+            let alone = if self.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
+            plan.push(cell(Reference::DevicesAlone.name(), seed, alone, 0));
             if self.references.contains(&Reference::Joint) {
                 plan.push(cell(Reference::Joint.name(), seed, 1, 0));
             }
@@ -249,7 +253,7 @@ impl Experiment {
             Job::Joint { seed } => Ok(Done::Cell(Box::new(joint(run, &shared[seed])?))),
             Job::Alone { device, seed } => {
                 let adapted = shared[seed].adapt_alone(run, Reference::DevicesAlone.name(), device)?;
-                Ok(Done::Alone(Box::new(adapted)))
+                Ok(Done::Alone(Box::new(adapted.put_away())))
             }
         };
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| {
@@ -355,11 +359,11 @@ fn settings(row: &StrategyRow) -> Value {
 /// The tasks of the first seed; under other seeds the classes may come in another order.
 fn task_labels(shared: &Shared) -> Vec<TaskLabel> {
     let name = |class: &usize| shared.class_names.get(*class).cloned().unwrap_or_default();
-    let label = |task: &alluvium_stream::Task| TaskLabel {
+    let label = |task: &TaskNote| TaskLabel {
         name: task.name.clone(),
         classes: task.head.classes.iter().map(name).collect(),
-        train_samples: task.train.len(),
-        test_samples: task.test.len(),
+        train_samples: task.train_samples,
+        test_samples: task.test_samples,
     };
     shared.tasks.iter().map(label).collect()
 }

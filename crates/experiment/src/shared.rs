@@ -7,7 +7,7 @@ use alluvium_device::{Device, DeviceStatistic, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Seed};
 use alluvium_strategy::StrategyConfig;
-use alluvium_stream::{Samples, Task};
+use alluvium_stream::{Samples, Task, TaskStream};
 use burn::tensor::Device as Compute;
 use serde_json::{Value, json};
 
@@ -42,26 +42,63 @@ impl Asked {
 pub(crate) struct Shared {
     pub(crate) seed: u64,
     pub(crate) root: Seed,
-    pub(crate) tasks: Vec<Task>,
-    /// The digest of each task with its samples.
-    pub(crate) digests: Vec<Digest>,
-    pub(crate) tests: Vec<TestSet>,
+    /// What is known of each task without its samples.
+    pub(crate) tasks: Vec<TaskNote>,
+    stream: Box<dyn TaskStream>,
+    /// All test sets, where they are small enough to stay on the compute device.
+    tests: Option<Vec<TestSet>>,
     pub(crate) initial: Central,
     pub(crate) class_names: Vec<String>,
     pub(crate) compute: Compute,
 }
 
+/// A task without its samples.
+pub(crate) struct TaskNote {
+    pub(crate) name: String,
+    pub(crate) head: HeadSpec,
+    pub(crate) train_samples: usize,
+    pub(crate) test_samples: usize,
+    /// The digest of the task with its samples.
+    pub(crate) digest: Digest,
+}
+
+/// Test sets that take no more bytes than this stay on the compute device; larger ones are brought there each time.
+const MOST_TEST_BYTES: usize = 256 << 20;
+
 impl Shared {
     pub(crate) fn new(experiment: &Experiment, seed: u64, compute: &Compute) -> Result<Self, ExperimentError> {
         let root = Seed::new(seed);
         let stream = experiment.stream.build(root)?;
-        let tasks = (0..stream.tasks()).map(|index| stream.task(index)).collect::<Result<Vec<_>, _>>()?;
-        let digests = tasks.iter().map(digest).collect();
-        let tests = tasks.iter().map(|task| TestSet::new(task, compute)).collect();
+        let mut tasks = vec![];
+        let mut tests = Some(vec![]);
+        let mut test_bytes = 0;
+        // One task at a time: a stream need not have room for all samples at once.
+        for index in 0..stream.tasks() {
+            let task = stream.task(index)?;
+            test_bytes += task.test.len() * task.test.input().values() * size_of::<f32>();
+            match &mut tests {
+                Some(kept) if test_bytes <= MOST_TEST_BYTES => kept.push(TestSet::new(&task, compute)),
+                _ => tests = None,
+            }
+            tasks.push(TaskNote::of(&task));
+        }
         let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
         let initial = Central::initial(initial)?;
         let class_names = stream.class_names().to_vec();
-        Ok(Shared { seed, root, tasks, digests, tests, initial, class_names, compute: compute.clone() })
+        Ok(Shared { seed, root, tasks, stream, tests, initial, class_names, compute: compute.clone() })
+    }
+
+    /// A task with its samples.
+    pub(crate) fn task(&self, index: usize) -> Result<Task, ExperimentError> {
+        Ok(self.stream.task(index)?)
+    }
+
+    /// The test samples of a task.
+    pub(crate) fn test(&self, index: usize) -> Result<TestSet, ExperimentError> {
+        match self.tests.as_ref().and_then(|tests| tests.get(index)) {
+            Some(test) => Ok(test.clone()),
+            None => Ok(TestSet::new(&self.task(index)?, &self.compute)),
+        }
     }
 
     /// A device takes a central model, adapts it, and is judged on its own task.
@@ -78,7 +115,7 @@ impl Shared {
         let inputs = json!({
             "what": "adaptation",
             "central": central.digest,
-            "task": self.digests[index],
+            "task": self.tasks[index].digest,
             "device": settings,
             "statistics": asked.options,
             "seed": self.seed,
@@ -87,9 +124,10 @@ impl Shared {
         let compute = || {
             run.observer.begins(work);
             let central = central.load(run.stages)?;
+            let task = self.task(index)?;
             let started = Instant::now();
-            let device = InProcessDevice::new(&self.tasks[index], settings.clone(), &self.compute)
-                .with_statistics(asked.statistics.clone());
+            let device =
+                InProcessDevice::new(&task, settings.clone(), &self.compute).with_statistics(asked.statistics.clone());
             let steps = Steps { observer: run.observer, work };
             let expert = device.adapt(&central, self.root.at("device", index), &steps);
             let expert = expert.map_err(|cause| ExperimentError::Device {
@@ -98,7 +136,7 @@ impl Shared {
                 cause: Box::new(cause),
             })?;
             let seconds = started.elapsed().as_secs_f64();
-            let scores = evaluate(&Model::load(&expert.model, &self.compute)?, &self.tests[index]);
+            let scores = evaluate(&Model::load(&expert.model, &self.compute)?, &self.test(index)?);
             let bytes = expert.to_bytes()?;
             let record = AdaptationRecord {
                 accuracy: scores.task_aware,
@@ -107,7 +145,7 @@ impl Shared {
                 digest: expert_digest(&expert)?,
             };
             let files = vec![(EXPERT, bytes), (LATENTS, latents_to_bytes(&scores.latents)?)];
-            Ok(Computed { record, files, at_hand: (Arc::new(expert), scores.latents) })
+            Ok(Computed { record, files, at_hand: Arc::new(expert) })
         };
         let stage = run.stages.stage(inputs, compute)?;
         run.observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
@@ -124,6 +162,18 @@ impl Shared {
 fn expert_digest(expert: &Expert) -> Result<Digest, ExperimentError> {
     let parts = json!([identity(&expert.model)?, expert.manifest]);
     Ok(Digest::of(parts.to_string().as_bytes()))
+}
+
+impl TaskNote {
+    fn of(task: &Task) -> Self {
+        TaskNote {
+            name: task.name.clone(),
+            head: task.head.clone(),
+            train_samples: task.train.len(),
+            test_samples: task.test.len(),
+            digest: digest(task),
+        }
+    }
 }
 
 /// The digest of a task: its head, its name and all its samples.

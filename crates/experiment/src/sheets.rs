@@ -26,7 +26,8 @@ pub(crate) fn sheets(
     stages: &Stages<'_>,
 ) -> Vec<SampleSheet> {
     let Some(shared) = shared.first() else { return vec![] };
-    let devices = shared.tasks.iter().take(DEVICES).map(|task| {
+    let tasks = (0..shared.tasks.len()).take(DEVICES).filter_map(|index| shared.task(index).ok());
+    let devices = tasks.map(|task| {
         let title = format!("Device {}: {}", task.index + 1, task.name);
         sheet(title, task.train.input(), pick(&task.train).map(|index| task.train.image(index).to_vec()).collect())
     });

@@ -66,6 +66,7 @@ impl Tables {
             stream,
             backbone: backbone.into(),
             device: root.device,
+            evaluation: root.evaluation,
             surrogate,
             strategies,
             written_out,

@@ -86,18 +86,21 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
         let value = Value { tag, simple_value: Some(value as f32) };
         events.entry(device as i64).or_default().push(value);
     };
-    let mut put_all = |tag: &str, values: &[f64]| {
+    let mut put_all = |tag: &str, values: &[Option<f64>]| {
         for (index, value) in values.iter().enumerate() {
-            put(index + 1, tag.to_owned(), *value);
+            if let Some(value) = value {
+                put(index + 1, tag.to_owned(), *value);
+            }
         }
     };
+    let each = |values: &[f64]| values.iter().copied().map(Some).collect::<Vec<_>>();
 
     put_all("accuracy/task_aware", &Shown::TaskAware.values(cell));
     put_all("accuracy/task_agnostic", &Shown::TaskAgnostic.values(cell));
-    put_all("expert_accuracy", &cell.expert_accuracy);
+    put_all("expert_accuracy", &each(&cell.expert_accuracy));
     put_all("latent_similarity", &Shown::LatentSimilarity.values(cell));
-    put_all("bytes", &Along::Bytes.positions(cell));
-    put_all("seconds", &Along::Seconds.positions(cell));
+    put_all("bytes", &each(&Along::Bytes.positions(cell)));
+    put_all("seconds", &each(&Along::Seconds.positions(cell)));
 
     let tag = |index: usize| match tasks.get(index) {
         Some(name) => format!("task_aware/{name}"),
@@ -105,9 +108,11 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
     };
     match &cell.accuracy {
         Accuracy::Stream { task_aware, .. } => {
-            for (device, row) in task_aware.rows().iter().enumerate() {
-                for (index, accuracy) in row.iter().enumerate() {
-                    put(device + 1, tag(index), *accuracy);
+            for device in 0..task_aware.tasks() {
+                for task in 0..=device {
+                    if let Some(accuracy) = task_aware.at(device, task) {
+                        put(device + 1, tag(task), accuracy);
+                    }
                 }
             }
         }

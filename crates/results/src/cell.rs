@@ -29,8 +29,8 @@ pub struct Cell {
     /// NaN.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub latent_similarity: Vec<f64>,
-    /// The same similarity along the stream: after device t, the mean over the tasks so far. Empty where it is
-    /// undefined for some task.
+    /// The same similarity along the stream: the mean over the tasks so far, one number for each device after which all of
+    /// them were judged. Empty where it is undefined for some task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub latent_similarity_over_stream: Vec<f64>,
     /// Bytes sent from the centre to each device, over all contacts.

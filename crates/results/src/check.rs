@@ -165,7 +165,6 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         ("expert_accuracy", measured(&cell.expert_accuracy)),
         ("alone_accuracy", measured(&cell.alone_accuracy)),
         ("latent_similarity", measured(&cell.latent_similarity)),
-        ("latent_similarity_over_stream", measured(&cell.latent_similarity_over_stream)),
         ("device_seconds", measured(&cell.device_seconds)),
         ("consolidation_seconds", measured(&cell.consolidation_seconds)),
     ];
@@ -174,7 +173,17 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
             return Err(InvalidResults::Length { row: row.to_owned(), seed: cell.seed, field, found, tasks });
         }
     }
-    Ok(())
+    let whole = match &cell.accuracy {
+        Accuracy::Stream { task_aware, .. } => task_aware.whole_rows().count(),
+        Accuracy::Final { .. } => tasks,
+    };
+    match measured(&cell.latent_similarity_over_stream).filter(|found| *found != whole) {
+        None => Ok(()),
+        Some(found) => {
+            let (row, field) = (row.to_owned(), "latent_similarity_over_stream");
+            Err(InvalidResults::Length { row, seed: cell.seed, field, found, tasks: whole })
+        }
+    }
 }
 
 #[cfg(test)]

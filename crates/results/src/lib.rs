@@ -33,7 +33,7 @@ mod summary;
 
 pub use cell::{Accuracy, Cell};
 pub use check::InvalidResults;
-pub use matrix::{AccuracyMatrix, MatrixError};
+pub use matrix::{AccuracyMatrix, MatrixError, MatrixRow};
 pub use metric::{Metric, Unit};
 pub use results::{FORMAT, PictureLabel, Results, ResultsError, Row, RowRole, TaskLabel};
 pub use sheet::SampleSheet;

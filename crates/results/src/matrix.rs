@@ -8,11 +8,22 @@ use crate::mean::mean;
 /// R\[t\]\[i\]: the accuracy, in \[0, 1\], of the central model on task `i` after device `t` was consolidated.
 ///
 /// Tasks and devices count from 0 here (from 1 in the formulas of papers). The matrix is lower triangular:
-/// row `t` holds the tasks `0..=t`, those that the centre has met. As JSON it is an array of such rows.
+/// row `t` holds the tasks `0..=t`, those that the centre has met, or only its own task `t`, where the evaluation schedule
+/// spared the others. As JSON it is an array of such rows; one number in place of a row is the accuracy on its own task.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Vec<f64>>", into = "Vec<Vec<f64>>")]
+#[serde(try_from = "Vec<MatrixRow>", into = "Vec<MatrixRow>")]
 pub struct AccuracyMatrix {
-    rows: Vec<Vec<f64>>,
+    rows: Vec<MatrixRow>,
+}
+
+/// What was measured after one device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum MatrixRow {
+    /// The accuracy on the task of this very device, and on no other.
+    Own(f64),
+    /// The accuracies on all tasks so far.
+    All(Vec<f64>),
 }
 
 /// Why a row is not the next row of an accuracy matrix.
@@ -49,25 +60,26 @@ impl AccuracyMatrix {
 
     /// A matrix of these rows, row `t` with the `t + 1` accuracies after device `t`.
     pub fn from_rows(rows: Vec<Vec<f64>>) -> Result<Self, MatrixError> {
-        let mut matrix = Self::new();
-        for row in rows {
-            matrix.push_row(row)?;
-        }
-        Ok(matrix)
+        rows.into_iter().map(MatrixRow::All).collect::<Vec<_>>().try_into()
     }
 
-    /// Adds the accuracies on the tasks `0..=t`, measured after the next device, `t`, was consolidated.
-    pub fn push_row(&mut self, accuracies: Vec<f64>) -> Result<(), MatrixError> {
+    /// Adds what was measured after the next device, `t`, was consolidated: the accuracies on the tasks `0..=t`, or on task
+    /// `t` alone.
+    pub fn push(&mut self, measured: MatrixRow) -> Result<(), MatrixError> {
         let row = self.rows.len();
-        if accuracies.len() != row + 1 {
+        let (first, accuracies) = match &measured {
+            MatrixRow::Own(accuracy) => (row, std::slice::from_ref(accuracy)),
+            MatrixRow::All(accuracies) => (0, accuracies.as_slice()),
+        };
+        if first + accuracies.len() != row + 1 {
             return Err(MatrixError::RowLength { row, found: accuracies.len() });
         }
-        for (task, &value) in accuracies.iter().enumerate() {
+        for (place, &value) in accuracies.iter().enumerate() {
             if !(0.0..=1.0).contains(&value) {
-                return Err(MatrixError::OutOfRange { row, task, value });
+                return Err(MatrixError::OutOfRange { row, task: first + place, value });
             }
         }
-        self.rows.push(accuracies);
+        self.rows.push(measured);
         Ok(())
     }
 
@@ -76,19 +88,33 @@ impl AccuracyMatrix {
         self.rows.len()
     }
 
-    /// The rows in the order of the stream, row `t` of length `t + 1`.
-    pub fn rows(&self) -> &[Vec<f64>] {
+    /// What was measured after each device, in the order of the stream.
+    pub fn rows(&self) -> &[MatrixRow] {
         &self.rows
+    }
+
+    /// The rows `t` in which all tasks so far were judged, each with its accuracies.
+    pub fn whole_rows(&self) -> impl Iterator<Item = (usize, &[f64])> {
+        self.rows.iter().enumerate().filter_map(|(t, row)| match row {
+            MatrixRow::Own(_) => None,
+            MatrixRow::All(accuracies) => Some((t, accuracies.as_slice())),
+        })
     }
 
     /// The accuracy on task `i` after device `t`; `None` where nothing was measured.
     pub fn at(&self, t: usize, i: usize) -> Option<f64> {
-        self.rows.get(t)?.get(i).copied()
+        match self.rows.get(t)? {
+            MatrixRow::Own(accuracy) => (t == i).then_some(*accuracy),
+            MatrixRow::All(accuracies) => accuracies.get(i).copied(),
+        }
     }
 
-    /// The accuracies after the last device: the last row; empty for an empty matrix.
+    /// The accuracies after the last device: the last row; empty where not all tasks were judged then.
     pub fn last_row(&self) -> &[f64] {
-        self.rows.last().map_or(&[], Vec::as_slice)
+        match self.rows.last() {
+            Some(MatrixRow::All(accuracies)) => accuracies,
+            _ => &[],
+        }
     }
 
     /// ACC = mean_i R\[T, i\] (Lopez-Paz & Ranzato, "Gradient episodic memory", 2017), in \[0, 1\].
@@ -99,11 +125,11 @@ impl AccuracyMatrix {
     }
 
     /// mean_t mean_{i ≤ t} R\[t, i\] (Rebuffi et al., "iCaRL", 2017), in \[0, 1\]: the average accuracy at
-    /// every step of the stream, averaged.
+    /// every step of the stream, averaged. Under an evaluation schedule, over the steps at which all tasks were judged.
     ///
     /// `None` for an empty matrix.
     pub fn average_incremental_accuracy(&self) -> Option<f64> {
-        mean(self.rows.iter().filter_map(|row| mean(row.iter().copied())))
+        mean(self.whole_rows().filter_map(|(_, row)| mean(row.iter().copied())))
     }
 
     /// BWT = mean_{i < T} (R\[T, i\] − R\[i, i\]) (Lopez-Paz & Ranzato 2017), in \[−1, 1\]; below 0 where later
@@ -111,20 +137,22 @@ impl AccuracyMatrix {
     ///
     /// The last task is left out: nothing came after it. `None` for fewer than two tasks.
     pub fn backward_transfer(&self) -> Option<f64> {
-        mean(self.earlier_tasks().map(|(i, last)| last - self.rows[i][i]))
+        mean(self.earlier_tasks().filter_map(|(i, last)| Some(last - self.at(i, i)?)))
     }
 
     /// F = mean_{i < T} (max_{t < T} R\[t, i\] − R\[T, i\]) (Chaudhry et al., "Riemannian walk for incremental
-    /// learning", 2018), in \[−1, 1\]; below 0 where the last device improved on the best so far.
+    /// learning", 2018), in \[−1, 1\]; below 0 where the last device improved on the best so far. Under an evaluation
+    /// schedule, the best of what was measured.
     ///
     /// The last task is left out, as in [`backward_transfer`](Self::backward_transfer). `None` for fewer
     /// than two tasks.
     pub fn forgetting(&self) -> Option<f64> {
         let before_last = self.rows.len().saturating_sub(1);
-        mean(self.earlier_tasks().map(|(i, last)| {
-            let best = (i..before_last).map(|t| self.rows[t][i]).fold(f64::NEG_INFINITY, f64::max);
-            best - last
-        }))
+        let mut best: Vec<_> = (0..before_last).filter_map(|i| self.at(i, i)).collect();
+        for (_, row) in self.whole_rows().filter(|(t, _)| *t < before_last) {
+            best.iter_mut().zip(row).for_each(|(best, accuracy)| *best = best.max(*accuracy));
+        }
+        mean(self.earlier_tasks().zip(best).map(|((_, last), best)| best - last))
     }
 
     /// mean_t (e\[t\] − R\[t, t\]), in \[−1, 1\]: what the centre fails to take over from each expert at the very
@@ -136,7 +164,7 @@ impl AccuracyMatrix {
         if own.len() != self.tasks() {
             return None;
         }
-        mean(self.rows.iter().zip(own).enumerate().map(|(t, (row, e))| e - row[t]))
+        mean(own.iter().enumerate().filter_map(|(t, e)| Some(e - self.at(t, t)?)))
     }
 
     /// Every task but the last, with the final accuracy on it.
@@ -146,15 +174,19 @@ impl AccuracyMatrix {
     }
 }
 
-impl TryFrom<Vec<Vec<f64>>> for AccuracyMatrix {
+impl TryFrom<Vec<MatrixRow>> for AccuracyMatrix {
     type Error = MatrixError;
 
-    fn try_from(rows: Vec<Vec<f64>>) -> Result<Self, MatrixError> {
-        Self::from_rows(rows)
+    fn try_from(rows: Vec<MatrixRow>) -> Result<Self, MatrixError> {
+        let mut matrix = Self::new();
+        for row in rows {
+            matrix.push(row)?;
+        }
+        Ok(matrix)
     }
 }
 
-impl From<AccuracyMatrix> for Vec<Vec<f64>> {
+impl From<AccuracyMatrix> for Vec<MatrixRow> {
     fn from(matrix: AccuracyMatrix) -> Self {
         matrix.rows
     }
@@ -236,6 +268,23 @@ mod tests {
     }
 
     #[test]
+    fn a_schedule_that_spares_rows_keeps_what_the_diagonal_tells() {
+        let mut matrix = three_tasks();
+        matrix.rows[1] = MatrixRow::Own(0.8);
+        assert_close(matrix.average_accuracy(), 0.6);
+        // (0.9 + 0.6) / 2: the second step was not measured.
+        assert_close(matrix.average_incremental_accuracy(), 0.75);
+        assert_close(matrix.backward_transfer(), -0.2);
+        // ((0.9 − 0.6) + (0.8 − 0.7)) / 2: that task 0 was at 0.95 once is not known.
+        assert_close(matrix.forgetting(), 0.2);
+        assert_close(matrix.consolidation_gap(&[0.9, 0.9, 0.7]), 0.1);
+        assert_eq!((matrix.at(1, 1), matrix.at(1, 0)), (Some(0.8), None));
+        let json = serde_json::to_string(&matrix).expect("serialises");
+        assert_eq!(json, "[[0.9],0.8,[0.6,0.7,0.5]]");
+        assert_eq!(serde_json::from_str::<AccuracyMatrix>(&json).expect("parses"), matrix);
+    }
+
+    #[test]
     fn only_the_lower_triangle_is_there() {
         assert_eq!(three_tasks().at(1, 1), Some(0.8));
         assert_eq!(three_tasks().at(1, 2), None);
@@ -245,7 +294,7 @@ mod tests {
     #[test]
     fn a_row_of_the_wrong_length_is_refused_and_not_added() {
         let mut matrix = three_tasks();
-        let error = matrix.push_row(vec![0.1]).expect_err("too short");
+        let error = matrix.push(MatrixRow::All(vec![0.1])).expect_err("too short");
         assert_eq!(error, MatrixError::RowLength { row: 3, found: 1 });
         assert!(error.to_string().contains("must hold 4 accuracies"), "{error}");
         assert_eq!(matrix, three_tasks());
@@ -254,7 +303,9 @@ mod tests {
     #[test]
     fn what_is_no_accuracy_is_refused() {
         for value in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
-            assert!(AccuracyMatrix::new().push_row(vec![value]).is_err(), "{value}");
+            for row in [MatrixRow::All(vec![value]), MatrixRow::Own(value)] {
+                assert!(AccuracyMatrix::new().push(row).is_err(), "{value}");
+            }
         }
     }
 

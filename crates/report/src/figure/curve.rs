@@ -1,4 +1,4 @@
-//! Curves: one for each strategy, a point for each device of the stream, each point over seeds.
+//! Curves: one for each strategy, a point for each evaluation along the stream, each point over seeds.
 
 use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results};
 
@@ -31,7 +31,7 @@ pub(crate) struct Curve {
     pub(crate) name: String,
     /// Its place among all rows, which decides its look: the same in every figure.
     pub(crate) place: usize,
-    /// A point for each device, in their order.
+    /// A point for each device after which all tasks so far were judged, in their order.
     pub(crate) points: Vec<Point>,
 }
 
@@ -61,10 +61,10 @@ pub(crate) fn curves(results: &Results, along: Along, shown: Shown) -> Vec<Curve
 }
 
 /// The point after the device at this index, over those seeds that have both numbers.
-fn point(measured: &[(Vec<f64>, Vec<f64>)], index: usize) -> Option<Point> {
+fn point(measured: &[(Vec<f64>, Vec<Option<f64>>)], index: usize) -> Option<Point> {
     let (mut along, mut shown) = (Vec::new(), Vec::new());
     for (positions, values) in measured {
-        if let (Some(position), Some(value)) = (positions.get(index), values.get(index)) {
+        if let (Some(position), Some(Some(value))) = (positions.get(index), values.get(index)) {
             along.push(*position);
             shown.push(*value);
         }
@@ -88,15 +88,21 @@ impl Along {
 }
 
 impl Shown {
-    /// The number after each device; empty where that was not measured.
-    pub(crate) fn values(self, cell: &Cell) -> Vec<f64> {
-        match (self, &cell.accuracy) {
-            (Self::TaskAware, Accuracy::Stream { task_aware, .. }) => so_far(task_aware),
-            (Self::TaskAgnostic, Accuracy::Stream { task_agnostic, .. }) => so_far(task_agnostic),
-            (Self::LatentSimilarity, _) => cell.latent_similarity_over_stream.clone(),
-            // What has no stream has no place along it.
-            (_, Accuracy::Final { .. }) => Vec::new(),
+    /// The number after each device; `None` after those after which not all tasks were judged, and empty where nothing was
+    /// measured.
+    pub(crate) fn values(self, cell: &Cell) -> Vec<Option<f64>> {
+        // What has no stream has no place along it.
+        let Accuracy::Stream { task_aware, task_agnostic } = &cell.accuracy else { return Vec::new() };
+        let measured: Vec<_> = match self {
+            Self::TaskAware => so_far(task_aware),
+            Self::TaskAgnostic => so_far(task_agnostic),
+            Self::LatentSimilarity => cell.latent_similarity_over_stream.clone(),
+        };
+        let mut values = vec![None; task_aware.tasks()];
+        for ((device, _), value) in task_aware.whole_rows().zip(measured) {
+            values[device] = Some(value);
         }
+        values
     }
 }
 
@@ -108,9 +114,9 @@ fn devices(cell: &Cell) -> usize {
     }
 }
 
-/// The mean accuracy on the tasks so far, after each device.
+/// The mean accuracy on the tasks so far, each time that all of them were judged.
 fn so_far(matrix: &AccuracyMatrix) -> Vec<f64> {
-    matrix.rows().iter().filter_map(|row| Some(Estimate::from_samples(row)?.mean)).collect()
+    matrix.whole_rows().filter_map(|(_, row)| Some(Estimate::from_samples(row)?.mean)).collect()
 }
 
 fn cumulative(each: impl Iterator<Item = f64>) -> Vec<f64> {

@@ -1,0 +1,42 @@
+//! The evaluation schedule: when the central model is judged on all tasks.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The `[evaluation]` table: when the central model is judged.
+///
+/// Judging all tasks after every device takes a time that grows with the square of the number of devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Evaluation {
+    /// The central model is judged on all tasks so far after every so many devices, and after the last one; after the others,
+    /// on the task of the device itself. 1: after every device.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub every: usize,
+}
+
+impl Default for Evaluation {
+    fn default() -> Self {
+        Evaluation { every: 1 }
+    }
+}
+
+impl Evaluation {
+    /// Whether all tasks so far are judged after the device of this index (from 0), of so many.
+    pub(crate) fn judges_all(self, device: usize, devices: usize) -> bool {
+        (device + 1).is_multiple_of(self.every.max(1)) || device + 1 == devices
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_tasks_are_judged_at_multiples_and_at_the_end() {
+        let judged = |every| (0..7).filter(|device| Evaluation { every }.judges_all(*device, 7)).collect::<Vec<_>>();
+        assert_eq!(judged(1), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(judged(3), [2, 5, 6]);
+        assert_eq!(judged(100), [6]);
+    }
+}
