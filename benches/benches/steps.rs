@@ -1,4 +1,7 @@
 //! One device epoch, one consolidation and one evaluation, per strategy × backbone × backend.
+//!
+//! Without more words on `flex` alone, the backend that a comparison runs on unless told otherwise; the environment
+//! variable `ALLUVIUM_BENCH_BACKENDS` names others, with commas, or `all`.
 
 use std::time::Duration;
 
@@ -23,9 +26,16 @@ fn samples(backbone: &str, backend: &str) -> usize {
     }
 }
 
-/// Every backbone on every backend that this machine has.
+/// The backends that are measured, of those that this machine has.
+fn backends() -> Vec<(&'static str, Device)> {
+    let named = std::env::var("ALLUVIUM_BENCH_BACKENDS").unwrap_or_else(|_| "flex".to_owned());
+    let wanted = |kind: &&str| named == "all" || named.split(',').any(|name| name.trim() == *kind);
+    kinds(Family::Backend).into_iter().filter(wanted).filter_map(|kind| Some((kind, compute(kind)?))).collect()
+}
+
+/// Every backbone on every backend that is measured.
 fn pairs() -> Vec<(&'static str, &'static str, Device)> {
-    let backends: Vec<_> = kinds(Family::Backend).into_iter().filter_map(|kind| Some((kind, compute(kind)?))).collect();
+    let backends = backends();
     let backbones = kinds(Family::Backbone).into_iter();
     backbones
         .flat_map(|backbone| backends.iter().map(move |(kind, compute)| (backbone, *kind, compute.clone())))

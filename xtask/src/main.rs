@@ -1,5 +1,6 @@
 //! The chores of this repository: `cargo xtask <chore>`.
 
+mod bench_backends;
 mod ci;
 mod glyphs;
 mod kill;
@@ -15,6 +16,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "xtask", about = "Chores of the Alluvium repository")]
 enum Chore {
+    /// Measure the steps of a comparison on every backend that this machine has, and print one table.
+    BenchBackends(bench_backends::BenchBackendsArgs),
     /// Run every check of the repository, the cheapest first.
     Ci(ci::CiArgs),
     /// Rebuild the Split Glyphs data set from the installed fonts.
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
 
 fn run(chore: &Chore) -> Result<()> {
     match chore {
+        Chore::BenchBackends(args) => bench_backends::run(args),
         Chore::Ci(args) => ci::run(args),
         Chore::Glyphs(args) => glyphs::run(args),
         Chore::Kill(args) => kill::run(args),

@@ -1,0 +1,99 @@
+//! The kernels under the convolutional backbones, each alone, on one thread: what a slower step would be traced to.
+
+use std::time::Duration;
+
+use alluvium_kernels::conv::{self, Shape};
+use alluvium_kernels::norm::{self, Affine, batch, group};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+/// Images of a mini-batch.
+const BATCH: usize = 32;
+
+/// A layer of each kind that the backbones have: inputs, side of the image, outputs, side of the kernel, stride.
+const LAYERS: [[usize; 5]; 6] = [
+    [1, 28, 16, 3, 2],
+    [16, 14, 32, 3, 2],
+    [32, 7, 64, 3, 1],
+    [20, 32, 20, 3, 1],
+    [40, 16, 80, 1, 2],
+    [160, 4, 160, 3, 1],
+];
+
+fn shape([inputs, side, outputs, kernel, stride]: [usize; 5]) -> Shape {
+    Shape {
+        batch: BATCH,
+        inputs,
+        height: side,
+        width: side,
+        outputs,
+        kernel: [kernel; 2],
+        stride: [stride; 2],
+        padding: [kernel / 2; 2],
+    }
+}
+
+/// Numbers that are neither zero nor alike.
+fn values(count: usize) -> Vec<f32> {
+    (0..count).map(|place| (place as f32 * 0.37).sin()).collect()
+}
+
+fn convolution(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("convolution");
+    for layer in LAYERS {
+        let [inputs, side, outputs, kernel, stride] = layer;
+        let shape = shape(layer);
+        let (x, w) = (values(BATCH * shape.input_image()), values(shape.weights()));
+        let dy = values(BATCH * shape.output_image());
+        let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
+        let name = format!("{inputs}-to-{outputs}-of-{side}-kernel-{kernel}-stride-{stride}");
+        // An element is a floating-point operation.
+        group.throughput(Throughput::Elements(shape.operations() as u64));
+        group.bench_function(format!("{name}/forward"), |bencher| {
+            bencher.iter(|| conv::forward(&shape, &x, &w, None, &mut y, 1));
+        });
+        group.bench_function(format!("{name}/by-input"), |bencher| {
+            bencher.iter(|| conv::input_gradient(&shape, &dy, &w, &mut dx, 1));
+        });
+        group.bench_function(format!("{name}/by-weight"), |bencher| {
+            bencher.iter(|| conv::weight_gradient(&shape, &x, &dy, &mut dw, 1));
+        });
+    }
+}
+
+fn normalisation(criterion: &mut Criterion) {
+    let mut bench = criterion.benchmark_group("normalisation");
+    let shape = norm::Shape { batch: BATCH, channels: 32, pixels: 14 * 14 };
+    let (x, dy) = (values(BATCH * 32 * 14 * 14), values(BATCH * 32 * 14 * 14));
+    let (scale, shift) = (values(32), values(32));
+    let affine = Affine { scale: &scale, shift: &shift };
+    let (mut y, mut dx) = (x.clone(), x.clone());
+    bench.throughput(Throughput::Elements(x.len() as u64));
+
+    let options = group::Options { groups: 4, epsilon: 1e-5, rectified: true };
+    let statistics = group::forward(&shape, &options, &x, affine, &mut y, 1);
+    bench.bench_function("group/forward", |bencher| {
+        bencher.iter(|| group::forward(&shape, &options, &x, affine, &mut y, 1));
+    });
+    bench.bench_function("group/backward", |bencher| {
+        bencher.iter(|| group::backward(&shape, &options, &x, affine, &statistics, &dy, &mut dx, 1));
+    });
+
+    let options = batch::Options { epsilon: 1e-5, rectified: true };
+    let statistics = batch::forward(&shape, &options, &x, affine, &mut y, 1);
+    bench.bench_function("batch/forward", |bencher| {
+        bencher.iter(|| batch::forward(&shape, &options, &x, affine, &mut y, 1));
+    });
+    bench.bench_function("batch/backward", |bencher| {
+        bencher.iter(|| batch::backward(&shape, &options, &x, affine, &statistics, &dy, &mut dx, 1));
+    });
+}
+
+criterion_group! {
+    name = kernels;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    targets = convolution, normalisation
+}
+criterion_main!(kernels);
