@@ -7,7 +7,9 @@ use alluvium_model::{Expert, HeadSpec, Manifest, Model, ModelError, ModelState, 
 use alluvium_stream::{Lesson, Samples, Task};
 use burn::tensor::Device as Compute;
 
-use crate::{DeviceSettings, DeviceStatistic, train};
+use crate::proximal::Proximal;
+use crate::training::train_near;
+use crate::{DeviceSettings, DeviceStatistic};
 
 /// A device that cannot adapt the model.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -22,8 +24,8 @@ pub enum DeviceError {
     },
     /// Training diverged.
     #[error(
-        "the device of task \"{task}\": training diverged ({cause}); a smaller `learning_rate` or a `gradient_clip` \
-         under [device] would help"
+        "the device of task \"{task}\": training diverged ({cause}); a smaller `learning_rate`, a `gradient_clip`, or a \
+         smaller `proximal` if there is one, under [device] would help"
     )]
     Diverged {
         /// The device's task.
@@ -103,13 +105,15 @@ impl Device for InProcessDevice {
         let broken = |cause| DeviceError::Model { task: self.name.clone(), cause };
         // Self-centred: the heads of other tasks stay behind. A head that this task shares is taken over.
         let mut own = central.with_heads(|head| head.name == self.head.name);
+        let proximal = (self.settings.proximal > 0.0)
+            .then(|| Proximal::new(self.settings.proximal, self.settings.momentum, &own.weights, &self.compute));
         let learning = self.compute.clone().autodiff();
         let latent_size = own.backbone.build(own.input, &learning).map_err(broken)?.latent_size();
         own.grow_head(&self.head, latent_size, seed);
         let mut model = Model::load(&own, &learning).map_err(broken)?;
 
         let lesson = Lesson { head: &self.head, samples: &self.samples };
-        let steps = train(&mut model, &[lesson], &self.settings, &learning, seed, progress);
+        let steps = train_near(proximal, &mut model, &[lesson], &self.settings, &learning, seed, progress);
 
         let adapted = model.state();
         let diverged = |cause| DeviceError::Diverged { task: self.name.clone(), cause };
@@ -231,6 +235,38 @@ mod tests {
         let last = bytes.len() - 2;
         bytes[last] ^= 1;
         assert!(Expert::from_bytes(&bytes).unwrap_err().to_string().contains("digest"));
+    }
+
+    #[test]
+    fn a_large_proximal_term_keeps_what_came_from_the_centre_and_leaves_a_new_head_free() {
+        let compute = Compute::flex();
+        let knows_the_head = {
+            let mut central = central(&compute);
+            central.grow_head(&task().head, 8, Seed::new(2));
+            central
+        };
+        // How far backbone and head went from the central model's, or the head's first values.
+        let moved = |central: &ModelState, proximal| {
+            let settings = DeviceSettings { learning_rate: 0.01, momentum: 0.0, proximal, ..settings() };
+            let device = InProcessDevice::new(&task(), settings, &compute);
+            let adapted = device.adapt(central, Seed::new(1), &Silent).unwrap().model;
+            let mut start = central.clone();
+            start.grow_head(&task().head, 8, Seed::new(1));
+            let distance = |one: Weights, other: Weights| {
+                let squares = one.combine(&other, |one, other| (one - other).powi(2)).unwrap();
+                squares.iter().flat_map(|(_, tensor)| tensor.values.clone()).sum::<f32>().sqrt()
+            };
+            let head = &task().head;
+            (
+                distance(adapted.backbone_weights(), start.backbone_weights()),
+                distance(adapted.head_weights(head), start.head_weights(head)),
+            )
+        };
+        // Fifty steps. With μ = 100 each takes back what the one before it went, as μ times the learning rate is 1.
+        let (free, held) = (moved(&knows_the_head, 0.0), moved(&knows_the_head, 100.0));
+        assert!(held.0 < 0.1 * free.0 && held.1 < 0.1 * free.1, "{held:?}, without the term {free:?}");
+        let new_head = moved(&central(&compute), 100.0);
+        assert!(new_head.0 < 0.1 * free.0 && new_head.1 > 0.3 * free.1, "{new_head:?}");
     }
 
     #[test]

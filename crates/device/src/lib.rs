@@ -8,6 +8,7 @@
 //! a device knows its own task and no other.
 
 mod adapt;
+mod proximal;
 mod settings;
 mod statistic;
 mod training;

@@ -28,6 +28,12 @@ pub struct DeviceSettings {
     /// The largest norm of a step's gradients; larger ones are scaled down to it. Absent: no limit.
     #[schemars(range(min = 1e-6, max = 1e6))]
     pub gradient_clip: Option<f64>,
+    /// μ, how strongly the device's weights are held near those that it took: μ/2 times their squared distance is added to
+    /// its loss (FedProx, Li et al., arXiv 1812.06127, eq. 2), over the backbone and a head that came from the centre, and not
+    /// over a head that is new. Steps are stable as long as μ times the learning rate is below 2(1 + momentum).
+    /// `gradient_clip` limits the gradients without this term. 0: none.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub proximal: f64,
     /// The fraction of its steps that the device really takes: a device that is called away early.
     #[schemars(range(min = 0.0001, max = 1.0))]
     pub budget: f64,
@@ -43,6 +49,7 @@ impl Default for DeviceSettings {
             weight_decay: 0.0,
             schedule: Schedule::Constant,
             gradient_clip: None,
+            proximal: 0.0,
             budget: 1.0,
         }
     }

@@ -6,6 +6,7 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::Device as Compute;
 
 use crate::DeviceSettings;
+use crate::proximal::Proximal;
 
 /// Trains a model on lessons, each through its own head; returns how many steps were taken.
 ///
@@ -13,7 +14,22 @@ use crate::DeviceSettings;
 /// from one lesson, and lessons take turns in random order.
 ///
 /// The model must be on an autodiff `compute`. Samples are shuffled by the seed before every epoch.
+///
+/// [`DeviceSettings::proximal`] is about what a device took from the centre, and has no meaning here.
 pub fn train(
+    model: &mut Model,
+    lessons: &[Lesson<'_>],
+    settings: &DeviceSettings,
+    compute: &Compute,
+    seed: Seed,
+    progress: &dyn Progress,
+) -> usize {
+    train_near(None, model, lessons, settings, compute, seed, progress)
+}
+
+/// Trains as [`train`], near the weights that the term says, if there is one.
+pub(crate) fn train_near(
+    mut proximal: Option<Proximal>,
     model: &mut Model,
     lessons: &[Lesson<'_>],
     settings: &DeviceSettings,
@@ -32,7 +48,11 @@ pub fn train(
         let logits = model.head(head).map(|head| head.linear.forward(latents));
         let Some(logits) = logits else { continue };
         let loss = cross_entropy.forward(logits, batch.units);
+        let rate = optimiser.rate();
         optimiser.step(loss, model);
+        if let Some(proximal) = &mut proximal {
+            proximal.pull(rate, model);
+        }
         progress.step(step + 1, steps);
     }
     steps

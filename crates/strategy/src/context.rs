@@ -21,8 +21,11 @@ pub struct Effort {
 /// Everything else does not exist here.
 pub struct Context<'a> {
     compute: Device,
-    seed: Seed,
-    device: usize,
+    /// The cell's seed.
+    cell: Seed,
+    /// How many consolidations came before this one, or before the round.
+    before: usize,
+    turn: Turn,
     surrogate: Option<&'a mut dyn Surrogate>,
     surrogate_seed: Seed,
     tasks: Vec<Lesson<'a>>,
@@ -30,22 +33,35 @@ pub struct Context<'a> {
     effort: Effort,
 }
 
+/// The place of an expert in its round; a consolidation outside of a round is a round of one.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    place: usize,
+    experts: usize,
+}
+
+impl Turn {
+    const ONLY: Turn = Turn { place: 0, experts: 1 };
+}
+
 impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context")
-            .field("device", &self.device)
+            .field("device", &self.device())
             .field("tasks", &self.tasks.len())
             .finish_non_exhaustive()
     }
 }
 
 impl<'a> Context<'a> {
-    /// A context that grants no data. `seed` is the cell's, `device` the number of consolidations before this one.
+    /// A context that grants no data. `seed` is the cell's, `device` the number of consolidations before this one; for a
+    /// round, of experts consolidated before the round.
     pub fn new(compute: &Device, seed: Seed, device: usize) -> Self {
         Context {
             compute: compute.clone(),
-            seed: seed.at("consolidation", device),
-            device,
+            cell: seed,
+            before: device,
+            turn: Turn::ONLY,
             surrogate: None,
             surrogate_seed: seed.of("surrogate"),
             tasks: vec![],
@@ -60,7 +76,8 @@ impl<'a> Context<'a> {
         self
     }
 
-    /// Grants the training samples of some tasks, the current one last.
+    /// Grants the training samples of some tasks, the current one last; for a round, those of its experts last, in their
+    /// order.
     pub fn with_tasks(mut self, tasks: Vec<Lesson<'a>>) -> Self {
         self.tasks = tasks;
         self
@@ -77,14 +94,30 @@ impl<'a> Context<'a> {
         &self.compute
     }
 
-    /// The seed of this consolidation: draw from its parts.
-    pub fn seed(&self) -> Seed {
-        self.seed
+    /// Makes this the context of one expert of a round, by its place from 0 among so many experts: what a strategy calls
+    /// that takes the experts of a round one after another. [`device`](Self::device), [`seed`](Self::seed) and the tasks are
+    /// then those of a consolidation of this expert alone, after the experts before it. The work goes on being counted
+    /// together.
+    ///
+    /// A place beyond the round counts as its last one.
+    pub fn turn_to(&mut self, place: usize, experts: usize) {
+        let experts = experts.max(1);
+        self.turn = Turn { place: place.min(experts - 1), experts };
     }
 
-    /// How many devices were consolidated before this one.
+    /// Ends what [`turn_to`](Self::turn_to) began: the context is that of the whole round again.
+    pub fn end_turns(&mut self) {
+        self.turn = Turn::ONLY;
+    }
+
+    /// The seed of this consolidation: draw from its parts.
+    pub fn seed(&self) -> Seed {
+        self.cell.at("consolidation", self.device())
+    }
+
+    /// How many devices were consolidated before this one; for a whole round, before its first one.
     pub fn device(&self) -> usize {
-        self.device
+        self.before + self.turn.place
     }
 
     /// How many samples the fixed set of surrogate data has.
@@ -117,7 +150,7 @@ impl<'a> Context<'a> {
         previous: &ModelState,
         expert: &Expert,
     ) -> Result<Tensor<4>, StrategyError> {
-        self.draw(count, self.seed.at("fresh surrogate", step), previous, expert)
+        self.draw(count, self.seed().at("fresh surrogate", step), previous, expert)
     }
 
     fn draw(
@@ -138,7 +171,7 @@ impl<'a> Context<'a> {
     /// [`StrategyError::NotGranted`] without access to them.
     pub fn current_task(&self) -> Result<Lesson<'a>, StrategyError> {
         let missing = StrategyError::NotGranted { wanted: DataAccess::CurrentTask };
-        self.tasks.last().copied().ok_or(missing)
+        self.tasks_so_far().last().copied().ok_or(missing)
     }
 
     /// The training samples of all devices so far, the current one last.
@@ -146,10 +179,17 @@ impl<'a> Context<'a> {
     /// # Errors
     /// [`StrategyError::NotGranted`] without access to them.
     pub fn all_tasks(&self) -> Result<&[Lesson<'a>], StrategyError> {
-        if self.tasks.len() <= self.device {
+        let tasks = self.tasks_so_far();
+        if tasks.len() <= self.device() {
             return Err(StrategyError::NotGranted { wanted: DataAccess::AllTasks });
         }
-        Ok(&self.tasks)
+        Ok(tasks)
+    }
+
+    /// The tasks that were granted, without those of experts that come later in the round.
+    fn tasks_so_far(&self) -> &[Lesson<'a>] {
+        let later = self.turn.experts - 1 - self.turn.place;
+        &self.tasks[..self.tasks.len().saturating_sub(later)]
     }
 
     /// Says that a step was taken on so many samples, `done` of `steps`.
@@ -162,5 +202,35 @@ impl<'a> Context<'a> {
     /// The work so far.
     pub fn effort(&self) -> Effort {
         self.effort
+    }
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use super::*;
+    use crate::conformance::{expert, samples};
+
+    #[test]
+    fn in_a_round_every_expert_has_the_context_of_a_consolidation_of_its_own() {
+        let seed = Seed::new(3);
+        let samples = samples("a");
+        let heads = ["a", "b", "c", "d"].map(|name| expert(name, 1).head().clone());
+        let tasks: Vec<_> = heads.iter().map(|head| Lesson { head, samples: &samples }).collect();
+        // One consolidation came before the round of the other three.
+        let mut round = Context::new(&Device::flex(), seed, 1).with_tasks(tasks.clone());
+        for place in 0..3 {
+            round.turn_to(place, 3);
+            let alone = Context::new(&Device::flex(), seed, 1 + place).with_tasks(tasks[..place + 2].to_vec());
+            assert_eq!((round.device(), round.seed()), (alone.device(), alone.seed()));
+            assert_eq!(round.current_task().unwrap().head, &heads[place + 1]);
+            assert_eq!(round.all_tasks().unwrap().len(), place + 2);
+        }
+        round.end_turns();
+        assert_eq!((round.device(), round.all_tasks().unwrap().len()), (1, 4));
+        // Only the round's own tasks, as access to the current task grants.
+        let mut own = Context::new(&Device::flex(), seed, 7).with_tasks(tasks[1..].to_vec());
+        own.turn_to(0, 3);
+        assert_eq!(own.current_task().unwrap().head, &heads[1]);
+        assert!(own.all_tasks().is_err());
     }
 }

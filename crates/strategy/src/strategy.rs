@@ -94,6 +94,34 @@ pub trait Strategy: Debug + Send {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError>;
 
+    /// Consolidates the experts of one round: previous central model + experts → new central model.
+    ///
+    /// What a federated protocol calls once a round, with every expert that came back, in the order of the devices; all of
+    /// them began from the same handed-out model. [`Manifest::samples`](alluvium_model::Manifest::samples) says how many
+    /// samples each device has, the usual weight of a mean.
+    ///
+    /// Default: the experts are consolidated one after another, and `context` is for each what it would be in a protocol
+    /// that consolidates them so: [`Context::device`] counts on from one expert to the next, with seeds and granted tasks
+    /// that follow. A strategy that overrides it is given the context of the whole round, see [`Context::turn_to`]. Either
+    /// way, a round of one is the same as [`consolidate`](Self::consolidate), and a round of none changes nothing.
+    ///
+    /// # Errors
+    /// As [`consolidate`](Self::consolidate); the round is then lost as a whole.
+    fn consolidate_round(
+        &mut self,
+        previous: &ModelState,
+        experts: &[&Expert],
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let mut central = previous.clone();
+        for (place, expert) in experts.iter().enumerate() {
+            context.turn_to(place, experts.len());
+            central = self.consolidate(&central, expert, context)?;
+        }
+        context.end_turns();
+        Ok(central)
+    }
+
     /// The model that the next device takes at its first contact. Default, `None`: the central model itself.
     ///
     /// For a centre that no device could adapt, such as an ensemble. It has the backbone that the first device's model has,

@@ -26,7 +26,7 @@ pub enum StreamError {
         accepted: String,
     },
     /// A task without samples.
-    #[error("the task \"{task}\" has no {part} samples; every task needs some of each of its classes")]
+    #[error("the task \"{task}\" has no {part} samples; every task needs some")]
     EmptyTask {
         /// The task's name.
         task: String,

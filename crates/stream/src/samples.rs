@@ -70,6 +70,12 @@ impl Samples {
         selected
     }
 
+    /// The same images with other labels: `label` gives the new one for a place and its old one.
+    pub fn relabelled(mut self, label: impl Fn(usize, usize) -> usize) -> Samples {
+        self.labels.iter_mut().enumerate().for_each(|(place, own)| *own = label(place, *own));
+        self
+    }
+
     /// Adds all samples of `other`.
     ///
     /// # Panics

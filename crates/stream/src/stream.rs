@@ -16,6 +16,8 @@ pub enum Scenario {
     ClassShift,
     /// All tasks have the same classes, and one head; their inputs come from different domains.
     DomainShift,
+    /// All tasks have the same classes, and one head; how often each class occurs differs.
+    LabelSkew,
 }
 
 impl std::fmt::Display for Scenario {
@@ -23,6 +25,7 @@ impl std::fmt::Display for Scenario {
         f.write_str(match self {
             Scenario::ClassShift => "class-shift",
             Scenario::DomainShift => "domain-shift",
+            Scenario::LabelSkew => "label-skew",
         })
     }
 }
@@ -77,6 +80,11 @@ pub trait StreamConfig: Debug + Send + Sync {
     /// The files that the data are read from.
     fn files(&self) -> Vec<PathBuf> {
         vec![]
+    }
+
+    /// The kinds of streams whose data this stream holds: its own, or those that it is put together from.
+    fn kinds(&self) -> Vec<String> {
+        vec![self.typetag_name().to_owned()]
     }
 }
 

@@ -148,17 +148,30 @@ pub(super) fn granted<T>(
     expert: &Expert,
     run: impl FnOnce(&mut Context<'_>) -> T,
 ) -> T {
-    let own = samples(&expert.head().name);
+    granted_round(access, seed, device, &[expert], run)
+}
+
+/// Runs `run` with a context for a round of experts, that grants what is declared and nothing else.
+pub(super) fn granted_round<T>(
+    access: DataAccess,
+    seed: Seed,
+    device: usize,
+    experts: &[&Expert],
+    run: impl FnOnce(&mut Context<'_>) -> T,
+) -> T {
+    let own: Vec<_> = experts.iter().map(|expert| samples(&expert.head().name)).collect();
     let mut surrogate = RandomInputs;
     let mut context = Context::new(&Device::flex(), seed, device);
     if access >= DataAccess::Surrogate {
         context = context.with_surrogate(&mut surrogate);
     }
-    let task = Lesson { head: expert.head(), samples: &own };
-    context = match access {
-        DataAccess::CurrentTask => context.with_tasks(vec![task]),
-        DataAccess::AllTasks => context.with_tasks(vec![task; device + 1]),
-        DataAccess::None | DataAccess::Surrogate => context,
+    let tasks = experts.iter().zip(&own).map(|(expert, samples)| Lesson { head: expert.head(), samples });
+    let before = match access {
+        DataAccess::None | DataAccess::Surrogate => return run(&mut context),
+        DataAccess::CurrentTask => 0,
+        DataAccess::AllTasks => device,
     };
+    let first = tasks.clone().next();
+    context = context.with_tasks(first.into_iter().cycle().take(before).chain(tasks).collect());
     run(&mut context)
 }

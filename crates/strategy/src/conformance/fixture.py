@@ -87,17 +87,25 @@ def _tensors(weights):
     }
 
 
-def _sent(head, weights, statistics):
+def _sent(head, weights, statistics, samples):
     sent = {"head": head, "weights": _tensors(weights)}
+    if samples is not None:
+        sent["samples"] = samples
     if statistics:
         sent["statistics"] = {name: _tensors(tensors) for name, tensors in statistics.items()}
     return sent
 
 
-def write(script, cases, statistics=None):
-    """Writes `devices.json` beside the script: cases are (options, central models).
+def _case(options, centre, rounds=None):
+    case = {"options": options, "centres": [_tensors(made) for made in centre]}
+    return case if rounds is None else {**case, "rounds": rounds}
 
-    `statistics` has what each expert carries: tensors by name, by the statistic's name.
+
+def write(script, cases, statistics=None, samples=None):
+    """Writes `devices.json` beside the script: cases are (options, central models), or (options, central models, rounds).
+
+    With rounds, numbers of experts, the central models are those after each round. `statistics` has what each expert
+    carries: tensors by name, by the statistic's name; `samples` how many samples each device has.
     """
     script = Path(script).resolve()
     root = Path(__file__).resolve().parents[4]
@@ -107,8 +115,11 @@ def write(script, cases, statistics=None):
         "generator": str(script.relative_to(root)),
         "seed": SEED,
         "initial": _tensors(initial),
-        "experts": [_sent(head, weights, carried) for (head, weights), carried in zip(experts, carried)],
-        "cases": [{"options": options, "centres": [_tensors(made) for made in centre]} for options, centre in cases],
+        "experts": [
+            _sent(head, weights, carried, count)
+            for (head, weights), carried, count in zip(experts, carried, samples or [None] * len(experts))
+        ],
+        "cases": [_case(*case) for case in cases],
     }
     text = json.dumps(fixture, indent=1)
     one_tensor_a_line = re.sub(r'\{\s*"shape"[^{}]*\}', lambda found: " ".join(found.group().split()), text)

@@ -35,22 +35,32 @@ struct Tensor {
     values: Vec<f32>,
 }
 
-/// One device's expert: its head's name, all its weights, and the statistics that it carries by their names.
+/// One device's expert: its head's name, how many samples the device has, all its weights, and the statistics that it
+/// carries by their names.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sender {
     head: String,
+    #[serde(default = "ten")]
+    samples: usize,
     weights: BTreeMap<String, Tensor>,
     #[serde(default)]
     statistics: BTreeMap<String, BTreeMap<String, Tensor>>,
 }
 
-/// One set of options, and the central model after each device.
+/// One set of options, and the central model after each device; or after each round, where `rounds` says how many experts
+/// each has.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     options: Value,
+    #[serde(default)]
+    rounds: Option<Vec<usize>>,
     centres: Vec<BTreeMap<String, Tensor>>,
+}
+
+fn ten() -> usize {
+    10
 }
 
 /// Checks a strategy that needs no data against a fixture: the JSON text that a generator wrote from the paper's
@@ -66,18 +76,27 @@ pub fn check_fixture(json: &str) {
         let build = || -> Box<dyn StrategyConfig> {
             serde_json::from_value(case.options.clone()).unwrap_or_else(|error| panic!("{}: {error}", case.options))
         };
-        assert_eq!(case.centres.len(), experts.len(), "{}: one central model a device", case.options);
+        let rounds = case.rounds.clone().unwrap_or_else(|| vec![1; experts.len()]);
+        assert_eq!(case.centres.len(), rounds.len(), "{}: one central model a device, or a round", case.options);
+        assert_eq!(rounds.iter().sum::<usize>(), experts.len(), "{}: every expert has its round", case.options);
         let mut state = Default::default();
         let mut central = model(&[], &fixture.initial);
-        for (device, (expert, expected)) in experts.iter().zip(&case.centres).enumerate() {
+        let mut device = 0;
+        for (size, expected) in rounds.into_iter().zip(&case.centres) {
             let mut strategy = build().build().expect("the strategy can be built");
             if device > 0 {
                 strategy.restore(state).expect("its own state can be restored");
             }
             let mut context = Context::new(&Device::flex(), Seed::new(fixture.seed), device);
-            central = strategy.consolidate(&central, expert, &mut context).expect("the strategy consolidates");
+            let of_round: Vec<_> = experts[device..device + size].iter().collect();
+            let consolidated = match case.rounds {
+                None => strategy.consolidate(&central, of_round[0], &mut context),
+                Some(_) => strategy.consolidate_round(&central, &of_round, &mut context),
+            };
+            central = consolidated.expect("the strategy consolidates");
             state = strategy.state();
-            let place = format!("{} after device {device}", case.options);
+            device += size;
+            let place = format!("{} after device {}", case.options, device - 1);
             assert_close(&central.weights, &weights(expected), &place);
         }
     }
@@ -96,8 +115,15 @@ fn expert(device: &Sender) -> Expert {
     let model = model(&[&device.head], &device.weights);
     let digest = model.digest();
     let (task_name, parent) = (device.head.clone(), digest.clone());
-    let manifest =
-        Manifest { task: 0, task_name, samples: 10, steps: 5, parent, digest, statistics: Default::default() };
+    let manifest = Manifest {
+        task: 0,
+        task_name,
+        samples: device.samples,
+        steps: 5,
+        parent,
+        digest,
+        statistics: Default::default(),
+    };
     let expert = Expert::new(model, manifest).expect("the manifest was made from the model");
     expert.with_statistics(device.statistics.iter().map(|(name, sent)| (name.clone(), weights(sent))).collect())
 }

@@ -5,7 +5,7 @@ use alluvium_registry::{Family, check_table, find};
 use burn::tensor::Device;
 use serde_json::json;
 
-use super::doubles::{central, expert, granted, sent};
+use super::doubles::{central, expert, granted, granted_round, sent};
 use crate::{DataAccess, Strategy, StrategyConfig};
 
 /// Checks the strategy of a kind with its default options.
@@ -36,6 +36,7 @@ pub fn check_config(config: &dyn StrategyConfig) {
     resumes_from_its_state(config);
     needs_what_it_declares(config);
     takes_a_returning_head(config);
+    consolidates_a_round(config);
     asks_for_what_it_uses(config);
 }
 
@@ -175,6 +176,34 @@ fn takes_a_returning_head(config: &dyn StrategyConfig) {
     let central = super::consolidate(config, &central(&["a", "b"], 1), &expert("a", 2));
     let names: Vec<_> = central.heads.iter().map(|head| head.name.as_str()).collect();
     assert_eq!(names, ["a", "b"], "a head that comes back is not added a second time");
+}
+
+/// What a federated protocol calls: the experts of a round at once. A round of one is a consolidation.
+fn consolidates_a_round(config: &dyn StrategyConfig) {
+    let round = |experts: &[&Expert]| {
+        let experts: Vec<_> = experts.iter().map(|expert| sent(config, expert)).collect();
+        let experts: Vec<_> = experts.iter().collect();
+        granted_round(config.data_access(), Seed::new(7), 0, &experts, |context| {
+            let mut strategy = build(config);
+            let central = strategy.consolidate_round(&central(&[], 0), &experts, context);
+            let central = central.expect("the strategy consolidates a round");
+            assert_eq!(context.device(), 0, "after a round the context is that of the round");
+            (central, strategy.state())
+        })
+    };
+    let stream = stream();
+    let (central, _) = round(&stream.each_ref());
+    let mut names: Vec<_> = central.heads.iter().map(|head| head.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["a", "b", "c"], "after a round, the heads of all its experts");
+    central.weights.check_finite().expect("the weights are numbers");
+    assert_eq!(round(&stream.each_ref()).0.digest(), central.digest(), "the same round gives the same model");
+
+    let mut strategy = build(config);
+    let alone = step(config, strategy.as_mut(), &super::central(&[], 0), &stream[0], 0);
+    let (central, state) = round(&[&stream[0]]);
+    assert_eq!(central.digest(), alone.digest(), "a round of one is a consolidation");
+    assert_eq!(state, strategy.state(), "a round of one leaves the state that a consolidation leaves");
 }
 
 /// A strategy that asks devices for statistics and succeeds without them costs every device bytes for nothing.

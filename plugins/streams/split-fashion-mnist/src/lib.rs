@@ -5,33 +5,56 @@ mod files;
 use std::path::PathBuf;
 
 use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{ClassSplit, Seed, StreamConfig, StreamError, TaskStream};
+use alluvium_stream::{Scenario, Seed, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Fashion-MNIST, split by class: 60 000 training and 10 000 test images of clothes, 28×28, grey, in ten classes.
+/// How the tasks differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Shift {
+    /// Each device has classes of its own.
+    Class,
+    /// All devices have the same classes, and differ in how often each occurs.
+    LabelSkew,
+}
+
+/// Fashion-MNIST, split over devices: 60 000 training and 10 000 test images of clothes, 28×28, grey, in ten classes.
 ///
 /// The classes are T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag and Ankle boot. Debian's
 /// package `dataset-fashion-mnist` provides the files; any other data set of up to ten classes in the files and format
 /// of MNIST is read as well, under these names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+///
+/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
+/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
+/// 1905.12022; `concentration`), and the test samples in equal parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct SplitFashionMnistConfig {
     /// The directory of the four files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
     /// and `t10k-labels-idx1-ubyte`, plain or with `.gz`.
     pub directory: PathBuf,
     /// How many tasks, and so devices.
-    #[schemars(range(min = 1, max = 10))]
+    #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
-    /// How many classes each task has; `tasks` × `classes_per_task` may be 10 at most.
+    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be 10 at most.
     #[schemars(range(min = 1, max = 10))]
     pub classes_per_task: usize,
-    /// The names of the classes in the order in which they are dealt to tasks. Absent: shuffled by the seed.
+    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
+    /// in how often each class occurs.
+    pub shift: Shift,
+    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
+    /// `classes_per_task` of them. Absent: shuffled by the seed.
     #[schemars(length(min = 1, max = 10))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class, drawn by the seed. Absent: all 6 000.
+    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
+    /// tasks. Absent: all 6 000.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
+    /// What else there is to a split.
+    #[serde(flatten)]
+    pub split: SplitSettings,
 }
 
 impl Default for SplitFashionMnistConfig {
@@ -40,8 +63,10 @@ impl Default for SplitFashionMnistConfig {
             directory: "/usr/share/datasets/fashion-mnist".into(),
             tasks: 5,
             classes_per_task: 2,
+            shift: Shift::Class,
             class_order: None,
             train_samples_per_class: None,
+            split: SplitSettings::default(),
         }
     }
 }
@@ -56,14 +81,27 @@ describe!(
 
 #[typetag::serde(name = "split-fashion-mnist")]
 impl StreamConfig for SplitFashionMnistConfig {
+    fn scenario(&self) -> Scenario {
+        match self.shift {
+            Shift::Class => Scenario::ClassShift,
+            Shift::LabelSkew => Scenario::LabelSkew,
+        }
+    }
+
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
-        let split = ClassSplit {
+        let split = Split {
             tasks: self.tasks,
             classes_per_task: self.classes_per_task,
             class_order: self.class_order.clone(),
             train_samples_per_class: self.train_samples_per_class,
+            settings: self.split.clone(),
         };
-        Ok(Box::new(split.split(&files::read(&self.directory)?, seed)?))
+        let data = files::read(&self.directory)?;
+        let tasks = match self.shift {
+            Shift::Class => split.by_class(&data, seed)?,
+            Shift::LabelSkew => split.by_label(&data, seed)?,
+        };
+        Ok(Box::new(tasks))
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -73,7 +111,45 @@ impl StreamConfig for SplitFashionMnistConfig {
 
 #[cfg(test)]
 mod tests {
+    use alluvium_model::Digest;
+
     use super::*;
+
+    /// The digest of all that a stream's tasks hold.
+    fn digest(config: &SplitFashionMnistConfig, seed: u64) -> String {
+        let stream = config.build(Seed::new(seed)).unwrap();
+        let mut bytes = vec![];
+        for task in (0..stream.tasks()).map(|index| stream.task(index).unwrap()) {
+            bytes.extend(format!("{} {} {:?}", task.index, task.name, task.head).bytes());
+            for part in [&task.train, &task.test] {
+                for (place, label) in part.labels().iter().enumerate() {
+                    bytes.extend(label.to_le_bytes());
+                    bytes.extend(part.image(place));
+                }
+            }
+        }
+        Digest::of(&bytes).as_str()[..16].to_owned()
+    }
+
+    /// The digests are those of the splits as they were before there was anything to set but these options.
+    #[test]
+    fn streams_of_the_first_options_are_what_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        files::tests::write_data(folder.path(), 20);
+        let default = || SplitFashionMnistConfig { directory: folder.path().to_owned(), ..Default::default() };
+        let order = Some(["Bag", "Coat", "Shirt"].map(str::to_owned).to_vec());
+        let cases = [
+            (default(), 0, "da789e99c309c0e1"),
+            (SplitFashionMnistConfig { train_samples_per_class: Some(7), ..default() }, 5, "4be86512b5808fbd"),
+            (
+                SplitFashionMnistConfig { tasks: 3, classes_per_task: 1, class_order: order, ..default() },
+                1,
+                "2b5dcbdc37d4351d",
+            ),
+        ];
+        let found: Vec<_> = cases.iter().map(|(config, seed, _)| digest(config, *seed)).collect();
+        assert_eq!(found, cases.each_ref().map(|(_, _, expected)| *expected));
+    }
 
     #[test]
     #[ignore = "needs Debian's package dataset-fashion-mnist"]
@@ -84,6 +160,25 @@ mod tests {
             let task = stream.task(index).unwrap();
             assert_eq!((task.train.len(), task.test.len()), (12_000, 2_000));
         }
+    }
+
+    #[test]
+    fn label_skew_deals_the_same_classes_to_more_devices_than_there_are_classes() {
+        let folder = tempfile::tempdir().unwrap();
+        files::tests::write_data(folder.path(), 20);
+        let mut config = SplitFashionMnistConfig {
+            directory: folder.path().to_owned(),
+            tasks: 15,
+            classes_per_task: 3,
+            shift: Shift::LabelSkew,
+            ..Default::default()
+        };
+        config.split.concentration = Some(0.2);
+        let stream = config.build(Seed::new(0)).unwrap();
+        let tasks: Vec<_> = (0..stream.tasks()).map(|index| stream.task(index).unwrap()).collect();
+        assert_eq!((tasks.len(), config.scenario()), (15, Scenario::LabelSkew));
+        assert_eq!(tasks.iter().map(|task| task.train.len()).sum::<usize>(), 60);
+        assert!(tasks.iter().all(|task| task.test.len() == 4 && task.head == tasks[0].head));
     }
 
     #[test]

@@ -1,36 +1,19 @@
-//! Domain shift: the same classes for every device, each device with font families of its own.
+//! Font families as domains: which font goes with which, and which are for testing.
 
-use alluvium_stream::{DataSet, DomainSplit, Seed, StreamError, Tasks};
+use alluvium_stream::{DataSet, Domains, StreamError, Tasks};
 
-use crate::SplitGlyphsConfig;
 use crate::glyphs::{Font, Glyphs};
 
-/// Splits the glyphs by family, whatever part they have under class shift.
-pub fn split(config: &SplitGlyphsConfig, glyphs: &Glyphs, seed: Seed) -> Result<Tasks, StreamError> {
+/// Splits the glyphs by family, whatever part they have under class shift: `split` is given the data and the domain of each
+/// sample.
+pub fn split(
+    glyphs: &Glyphs,
+    split: impl FnOnce(&DataSet, Domains<'_>) -> Result<Tasks, StreamError>,
+) -> Result<Tasks, StreamError> {
     let Dealt { domains, is_test } = deal(&glyphs.fonts);
-    let (data, [train, test]) = glyphs.data(|font| is_test[font]);
-    // The order of classes is that of class shift, cut after the first task.
-    let classes = config.class_split(1).split(&data, seed)?.tasks.remove(0).head.classes;
-    let of = |fonts: Vec<usize>| fonts.into_iter().map(|font| domains[font]).collect::<Vec<_>>();
-    let split = DomainSplit { tasks: config.tasks, classes };
-    let mut tasks = split.split(&data, &of(train), &of(test), seed)?;
-    if config.train_samples_per_class.is_some() {
-        limit(config, &data, &mut tasks, seed)?;
-    }
-    Ok(tasks)
-}
-
-/// Cuts every device's training samples, each by a seed of its own.
-fn limit(config: &SplitGlyphsConfig, data: &DataSet, tasks: &mut Tasks, seed: Seed) -> Result<(), StreamError> {
-    for task in &mut tasks.tasks {
-        // A split into one task of the same classes: all that it does is to cut.
-        let names = task.head.classes.iter().map(|class| data.class_names[*class].clone());
-        let mut split = config.class_split(1);
-        split.class_order = Some(names.collect());
-        let own = DataSet { class_names: data.class_names.clone(), train: task.train.clone(), test: task.test.clone() };
-        task.train = split.split(&own, seed.at("samples of domain", task.index))?.tasks.remove(0).train;
-    }
-    Ok(())
+    let (data, fonts) = glyphs.data(|font| is_test[font]);
+    let [train, test] = fonts.map(|fonts| fonts.into_iter().map(|font| domains[font]).collect::<Vec<_>>());
+    split(&data, Domains { train: &train, test: &test })
 }
 
 /// What each font is for.
@@ -66,11 +49,11 @@ fn deal(fonts: &[Font]) -> Dealt {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use alluvium_stream::{Task, TaskStream};
+    use alluvium_stream::{Seed, StreamConfig, Task};
 
     use super::*;
-    use crate::Shift;
     use crate::glyphs::Part;
+    use crate::{Shift, SplitGlyphsConfig};
 
     fn fonts(families: &[&str]) -> Vec<Font> {
         let font = |(index, family): (usize, &&str)| Font {
@@ -95,7 +78,8 @@ mod tests {
     }
 
     fn tasks(config: &SplitGlyphsConfig, seed: u64) -> Vec<Task> {
-        split(config, &Glyphs::embedded().unwrap(), Seed::new(seed)).unwrap().tasks
+        let stream = config.build(Seed::new(seed)).unwrap();
+        (0..stream.tasks()).map(|index| stream.task(index).unwrap()).collect()
     }
 
     #[test]
@@ -155,11 +139,23 @@ mod tests {
     #[test]
     fn more_devices_than_families_are_refused() {
         let many = SplitGlyphsConfig { tasks: 1000, ..config() };
-        let error = split(&many, &Glyphs::embedded().unwrap(), Seed::new(0)).unwrap_err().to_string();
+        let error = many.build(Seed::new(0)).unwrap_err().to_string();
         assert!(error.contains("`tasks` = 1000"), "{error}");
         // One task is a stream all the same.
-        let one =
-            split(&SplitGlyphsConfig { tasks: 1, ..config() }, &Glyphs::embedded().unwrap(), Seed::new(0)).unwrap();
-        assert_eq!(one.tasks(), 1);
+        assert_eq!(tasks(&SplitGlyphsConfig { tasks: 1, ..config() }, 0).len(), 1);
+    }
+
+    #[test]
+    fn classes_and_families_differ_at_once() {
+        let both = SplitGlyphsConfig { shift: Shift::ClassAndDomain, ..config() };
+        let (tasks, domain) = (tasks(&both, 1), tasks(&config(), 1));
+        let classes: BTreeSet<_> = tasks.iter().flat_map(|task| &task.head.classes).collect();
+        assert_eq!((tasks.len(), classes.len()), (10, 60));
+        for (task, domain) in tasks.iter().zip(&domain) {
+            // The families are those of the domain shift of the same seed, with six other classes.
+            assert_eq!((task.train.len(), task.test.len()), (domain.train.len(), domain.test.len()));
+            let classes: BTreeSet<_> = task.test.labels().iter().collect();
+            assert_eq!(classes, task.head.classes.iter().collect());
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! The `split-glyphs` stream: letters and digits from many fonts, split over devices by class or by font family.
+//! The `split-glyphs` stream: letters and digits from many fonts, split over devices by class, by font family, or unevenly.
 
 mod domain;
 mod glyphs;
 
 use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{ClassSplit, Scenario, Seed, StreamConfig, StreamError, TaskStream};
+use alluvium_stream::{Scenario, Seed, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,10 @@ pub enum Shift {
     Class,
     /// All devices have the same classes, each in font families of its own.
     Domain,
+    /// Each device has classes of its own, in font families of its own.
+    ClassAndDomain,
+    /// All devices have the same classes, and differ in how often each occurs.
+    LabelSkew,
 }
 
 /// Split Glyphs: A–Z, a–z and 0–9 from hundreds of permissively licensed fonts, 28×28, grey, in 62 classes.
@@ -26,27 +30,34 @@ pub enum Shift {
 /// It is built into the binary and needs no file. Under class shift, each task has classes of its own, and is tested on
 /// fonts of families that no device trained on. Under domain shift, all tasks have the same classes, and each task has
 /// font families of its own; the last font of every family of two or more is for testing, and a family of one font goes
-/// with another family. The fonts, where they come from and their licences are listed in
-/// `plugins/streams/split-glyphs/data/fonts.csv`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+/// with another family. Both shifts can come at once. Under label skew, all tasks have the same classes and one head, the
+/// training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv 1905.12022;
+/// `concentration`), and the test samples, of families that no device trained on, in equal parts. The fonts, where they come
+/// from and their licences are listed in `plugins/streams/split-glyphs/data/fonts.csv`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct SplitGlyphsConfig {
     /// How many tasks, and so devices.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
-    /// How many classes each task has. Under class shift, `tasks` × `classes_per_task` may be 62 at most.
+    /// How many classes each task has. Where tasks have classes of their own, `tasks` × `classes_per_task` may be 62 at most.
     #[schemars(range(min = 1, max = 62))]
     pub classes_per_task: usize,
     /// How the tasks differ: by `class`, each with a head of its own, or by `domain`, all with the same classes and head
-    /// and each with font families of its own.
+    /// and each with font families of its own; `class-and-domain` is both, with a head for each task; with `label-skew`, all
+    /// have the same classes and head, and differ in how often each class occurs.
     pub shift: Shift,
-    /// The classes, each a character, in the order in which they are dealt to tasks; under domain shift all tasks have
-    /// the first `classes_per_task` of them. Absent: shuffled by the seed.
+    /// The classes, each a character, in the order in which they are dealt to tasks; under domain shift and label skew all
+    /// tasks have the first `classes_per_task` of them. Absent: shuffled by the seed.
     #[schemars(length(min = 1, max = 62))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class of a task, drawn by the seed. Absent: all.
+    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
+    /// tasks. Absent: all.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
+    /// What else there is to a split.
+    #[serde(flatten)]
+    pub split: SplitSettings,
 }
 
 impl Default for SplitGlyphsConfig {
@@ -57,6 +68,7 @@ impl Default for SplitGlyphsConfig {
             shift: Shift::Class,
             class_order: None,
             train_samples_per_class: None,
+            split: SplitSettings::default(),
         }
     }
 }
@@ -67,32 +79,37 @@ describe!(Family::Stream, "split-glyphs", SplitGlyphsConfig, paper: "");
 impl StreamConfig for SplitGlyphsConfig {
     fn scenario(&self) -> Scenario {
         match self.shift {
-            Shift::Class => Scenario::ClassShift,
+            Shift::Class | Shift::ClassAndDomain => Scenario::ClassShift,
             Shift::Domain => Scenario::DomainShift,
+            Shift::LabelSkew => Scenario::LabelSkew,
         }
     }
 
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
         let glyphs = Glyphs::embedded()?;
+        let by_part = || glyphs.data(|font| glyphs.fonts[font].split == Part::Test).0;
+        let split = self.split();
         let tasks = match self.shift {
-            Shift::Class => {
-                let (data, _) = glyphs.data(|font| glyphs.fonts[font].split == Part::Test);
-                self.class_split(self.tasks).split(&data, seed)?
+            Shift::Class => split.by_class(&by_part(), seed)?,
+            Shift::LabelSkew => split.by_label(&by_part(), seed)?,
+            Shift::Domain => domain::split(&glyphs, |data, domains| split.by_domain(data, domains, seed))?,
+            Shift::ClassAndDomain => {
+                domain::split(&glyphs, |data, domains| split.by_class_and_domain(data, domains, seed))?
             }
-            Shift::Domain => domain::split(self, &glyphs, seed)?,
         };
         Ok(Box::new(tasks))
     }
 }
 
 impl SplitGlyphsConfig {
-    /// These options for a number of tasks.
-    fn class_split(&self, tasks: usize) -> ClassSplit {
-        ClassSplit {
-            tasks,
+    /// These options as a split of any data set.
+    fn split(&self) -> Split {
+        Split {
+            tasks: self.tasks,
             classes_per_task: self.classes_per_task,
             class_order: self.class_order.clone(),
             train_samples_per_class: self.train_samples_per_class,
+            settings: self.split.clone(),
         }
     }
 }
@@ -101,6 +118,7 @@ impl SplitGlyphsConfig {
 mod tests {
     use std::collections::BTreeSet;
 
+    use alluvium_model::Digest;
     use alluvium_stream::Task;
 
     use super::*;
@@ -153,10 +171,82 @@ mod tests {
         }
     }
 
+    /// The digest of all that a stream's tasks hold.
+    fn digest(config: &SplitGlyphsConfig, seed: u64) -> String {
+        let mut bytes = vec![];
+        for task in tasks(config, seed) {
+            bytes.extend(format!("{} {} {:?}", task.index, task.name, task.head).bytes());
+            for part in [&task.train, &task.test] {
+                for (place, label) in part.labels().iter().enumerate() {
+                    bytes.extend(label.to_le_bytes());
+                    bytes.extend(part.image(place));
+                }
+            }
+        }
+        Digest::of(&bytes).as_str()[..16].to_owned()
+    }
+
+    /// The digests are those of the splits as they were before there was anything to set but these options.
+    #[test]
+    fn streams_of_the_first_options_are_what_they_were() {
+        let default = SplitGlyphsConfig::default;
+        let domain = || SplitGlyphsConfig { shift: Shift::Domain, ..default() };
+        let order = Some(["e", "Q", "7", "x"].map(str::to_owned).to_vec());
+        let few = Some(4);
+        let cases = [
+            (default(), 0, "3e111102ef5fa08c"),
+            (SplitGlyphsConfig { train_samples_per_class: few, ..default() }, 5, "692a25d6563428a6"),
+            (
+                SplitGlyphsConfig { tasks: 2, classes_per_task: 2, class_order: order.clone(), ..default() },
+                1,
+                "fb20c35e6322b2b7",
+            ),
+            (domain(), 0, "4beb3aae974e8572"),
+            (SplitGlyphsConfig { train_samples_per_class: few, ..domain() }, 5, "8c068cbfb0aacbfd"),
+            (
+                SplitGlyphsConfig { tasks: 3, classes_per_task: 2, class_order: order, ..domain() },
+                1,
+                "a45999e97a0bba7e",
+            ),
+        ];
+        let found: Vec<_> = cases.iter().map(|(config, seed, _)| digest(config, *seed)).collect();
+        assert_eq!(found, cases.each_ref().map(|(_, _, expected)| *expected));
+    }
+
     #[test]
     fn the_shift_is_the_scenario() {
-        let config = SplitGlyphsConfig { shift: Shift::Domain, ..Default::default() };
-        assert_eq!(config.scenario(), Scenario::DomainShift);
+        let scenario = |shift| SplitGlyphsConfig { shift, ..Default::default() }.scenario();
         assert_eq!(SplitGlyphsConfig::default().scenario(), Scenario::ClassShift);
+        assert_eq!(scenario(Shift::Domain), Scenario::DomainShift);
+        assert_eq!(scenario(Shift::ClassAndDomain), Scenario::ClassShift);
+        assert_eq!(scenario(Shift::LabelSkew), Scenario::LabelSkew);
+    }
+
+    #[test]
+    fn label_skew_deals_every_sample_of_the_classes_once() {
+        let mut config =
+            SplitGlyphsConfig { shift: Shift::LabelSkew, train_samples_per_class: Some(100), ..Default::default() };
+        let glyphs = Glyphs::embedded().unwrap();
+        let tests = glyphs.fonts.iter().filter(|font| font.split == Part::Test).count();
+        for concentration in [None, Some(0.1)] {
+            config.split.concentration = concentration;
+            let tasks = tasks(&config, 2);
+            assert!(tasks.iter().all(|task| task.head == tasks[0].head && task.head.classes.len() == 6));
+            let count = |size: fn(&Task) -> usize| tasks.iter().map(size).sum::<usize>();
+            assert_eq!(count(|task| task.train.len()), 600, "100 of each class, over all devices");
+            assert_eq!(count(|task| task.test.len()), 6 * tests);
+        }
+    }
+
+    #[test]
+    fn the_options_of_every_split_are_keys_of_the_table() {
+        let table = serde_json::json!({
+            "kind": "split-glyphs", "shift": "label-skew", "concentration": 0.5, "rounds": 2, "label_noise": 0.1,
+            "noisy_devices": [3], "size_ratio": 0.5, "tasks": 4, "classes_per_task": 3,
+        });
+        let read: Box<dyn StreamConfig> = serde_json::from_value(table.clone()).unwrap();
+        let written = serde_json::to_value(&read).unwrap();
+        table.as_object().unwrap().iter().for_each(|(key, value)| assert_eq!(&written[key], value, "{key}"));
+        assert_eq!((read.build(Seed::new(0)).unwrap().tasks(), &written["shared_classes"]), (8, &0.into()));
     }
 }

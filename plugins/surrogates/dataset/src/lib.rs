@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use alluvium_model::InputShape;
-use alluvium_strategy::registry::{Family, check_table, describe, described, find};
+use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fit_picture};
-use alluvium_stream::{Seed, StreamConfig};
+use alluvium_stream::{NestedError, Seed, StreamConfig, nested_stream};
 use burn::tensor::Tensor;
 use image::{Rgb, RgbImage};
 use rand::RngExt;
@@ -68,24 +68,18 @@ impl SurrogateConfig for DatasetConfig {
 impl DatasetConfig {
     /// The stream's configuration, checked as a `[stream]` table is.
     fn stream(&self) -> Result<Box<dyn StreamConfig>, SurrogateError> {
-        let mut options = self.stream.clone().unwrap_or_default();
-        let table = Value::Object(options.clone());
-        let kinds = || {
-            let kinds: Vec<_> = described(Family::Stream).iter().map(|one| one.kind).collect();
-            format!("a table [surrogate.stream] with one of the kinds {}", kinds.join(", "))
-        };
-        let Some(Value::String(kind)) = options.remove("kind") else {
-            return Err(wrong("names no `kind`".to_owned(), kinds()));
-        };
-        let unknown = |_| wrong(format!("names the unknown kind \"{kind}\""), kinds());
-        let description = find(Family::Stream, &kind).map_err(unknown)?;
-        let problems = check_table(&description.options_schema(), &Value::Object(options));
-        if let Some(first) = problems.into_iter().next() {
-            let path = first.path.iter().map(|key| format!(".{key}")).collect::<String>();
-            return Err(wrong(format!("is wrong: `stream{path}` {}", first.message), first.accepted));
-        }
-        let options = || format!("the options of `alluvium show {kind}`");
-        serde_json::from_value(table).map_err(|error| wrong(format!("is wrong: {error}"), options()))
+        let table = self.stream.clone().unwrap_or_default();
+        nested_stream(&table).map_err(|error| match error {
+            NestedError::Kind { named, kinds } => {
+                wrong(format!("names {named}"), format!("a table [surrogate.stream] with one of the kinds {kinds}"))
+            }
+            NestedError::Option { path, problem, accepted } => {
+                wrong(format!("is wrong: `stream.{}` {problem}", path.join(".")), accepted)
+            }
+            NestedError::Table { kind, cause } => {
+                wrong(format!("is wrong: {cause}"), format!("the options of `alluvium show {kind}`"))
+            }
+        })
     }
 }
 

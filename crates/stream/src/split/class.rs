@@ -1,0 +1,107 @@
+//! Class shift: each device has classes of its own, and may share some with the device before it.
+
+use alluvium_model::{HeadSpec, Seed};
+use rand::seq::SliceRandom;
+
+use super::{Share, Split, deal, places};
+use crate::{DataSet, StreamError, Tasks};
+
+impl Split {
+    /// Class shift: each task has classes and a head of its own.
+    ///
+    /// # Errors
+    /// When there are not enough classes, an option is out of range or has no meaning here, or a task is left empty.
+    pub fn by_class(&self, data: &DataSet, seed: Seed) -> Result<Tasks, StreamError> {
+        self.settings.check(true, false)?;
+        let classes = self.classes(&data.class_names, self.tasks, seed)?;
+        let train = self.train_of_classes(data, &classes, seed);
+        let shares = classes.iter().zip(train).enumerate().map(|(index, (classes, train))| Share {
+            name: task_name(data, classes),
+            head: own_head(index, classes),
+            train,
+            test: places(&data.test, classes),
+            seed: seed.at("samples of task", index),
+        });
+        self.finish(data, shares.collect(), self.train_samples_per_class, seed)
+    }
+
+    /// The classes of each of so many tasks: its own, then those that it shares with the task before it.
+    pub(super) fn classes(&self, names: &[String], tasks: usize, seed: Seed) -> Result<Vec<Vec<usize>>, StreamError> {
+        let order = self.order(names, tasks, seed)?;
+        let shared = self.settings.shared_classes;
+        if shared > self.classes_per_task {
+            return Err(StreamError::Option {
+                option: "shared_classes",
+                problem: format!("= {shared}, but a device has {} classes of its own", self.classes_per_task),
+                accepted: format!("0 to {}", self.classes_per_task),
+            });
+        }
+        let own: Vec<_> = order.chunks(self.classes_per_task).take(tasks).collect();
+        let before = |index: usize| match index {
+            0 => &[],
+            _ => &own[index - 1][self.classes_per_task - shared..],
+        };
+        Ok(own.iter().enumerate().map(|(index, own)| [own, before(index)].concat()).collect())
+    }
+
+    /// The training samples of each task: all of its classes, dealt between the tasks that learn the same class.
+    fn train_of_classes(&self, data: &DataSet, tasks: &[Vec<usize>], seed: Seed) -> Vec<Vec<usize>> {
+        if self.settings.shared_classes == 0 {
+            return tasks.iter().map(|classes| places(&data.train, classes)).collect();
+        }
+        let mut train = vec![vec![]; tasks.len()];
+        for class in 0..data.class_names.len() {
+            let learners: Vec<_> = (0..tasks.len()).filter(|task| tasks[*task].contains(&class)).collect();
+            let own = places(&data.train, &[class]);
+            let parts = deal::in_turn(data.train.labels(), own, learners.len().max(1), seed.at("shared class", class));
+            learners.into_iter().zip(parts).for_each(|(task, part)| train[task].extend(part));
+        }
+        train.iter_mut().for_each(|places| places.sort_unstable());
+        train
+    }
+
+    /// The order in which classes are dealt; at least as many as so many tasks need.
+    fn order(&self, names: &[String], tasks: usize, seed: Seed) -> Result<Vec<usize>, StreamError> {
+        let needed = tasks.saturating_mul(self.classes_per_task);
+        if tasks == 0 || self.classes_per_task == 0 || needed > names.len() {
+            return Err(StreamError::Option {
+                option: "classes_per_task",
+                problem: format!("× `tasks` = {needed} classes, but the data have {}", names.len()),
+                accepted: format!("1 to {} classes in all", names.len()),
+            });
+        }
+        let Some(given) = &self.class_order else {
+            let mut order: Vec<_> = (0..names.len()).collect();
+            order.shuffle(&mut seed.of("class order").random());
+            return Ok(order);
+        };
+        let wrong = |problem| StreamError::Option {
+            option: "class_order",
+            problem,
+            accepted: format!("at least {needed} of the classes {}, each once", names.join(", ")),
+        };
+        let mut order = vec![];
+        for name in given {
+            let class = names.iter().position(|other| other == name);
+            let class = class.ok_or_else(|| wrong(format!("names the unknown class \"{name}\"")))?;
+            if order.contains(&class) {
+                return Err(wrong(format!("names the class \"{name}\" twice")));
+            }
+            order.push(class);
+        }
+        if order.len() < needed {
+            return Err(wrong(format!("names {} classes, but {needed} are needed", order.len())));
+        }
+        Ok(order)
+    }
+}
+
+/// A name for people: the names of the classes.
+pub(super) fn task_name(data: &DataSet, classes: &[usize]) -> String {
+    classes.iter().map(|class| data.class_names[*class].as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// The head of a task that shares it with no other.
+pub(super) fn own_head(index: usize, classes: &[usize]) -> HeadSpec {
+    HeadSpec { name: format!("task-{}", index + 1), classes: classes.to_vec() }
+}

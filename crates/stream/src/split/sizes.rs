@@ -1,0 +1,77 @@
+//! How many of its training samples a device keeps.
+
+use std::collections::BTreeMap;
+
+use alluvium_model::Seed;
+use rand::seq::SliceRandom;
+
+/// The part of its samples that each device keeps, in the order of the devices: 1, …, `ratio`, each smaller than the one
+/// before by the same factor, in an order that the seed decides.
+pub(super) fn fractions(devices: usize, ratio: f64, seed: Seed) -> Vec<f64> {
+    let last = devices.saturating_sub(1).max(1) as f64;
+    let mut fractions: Vec<_> = (0..devices).map(|place| ratio.powf(place as f64 / last)).collect();
+    fractions.shuffle(&mut seed.of("device sizes").random());
+    fractions
+}
+
+/// At most `most` samples of each class among those at some places, drawn by the seed, in ascending order.
+pub(super) fn limited(labels: &[usize], places: Vec<usize>, most: Option<usize>, seed: Seed) -> Vec<usize> {
+    match most {
+        Some(most) => cut(labels, places, |_| most, seed),
+        None => places,
+    }
+}
+
+/// The same part of each class among the samples at some places, rounded and one sample at least, drawn by the seed.
+pub(super) fn fraction_of(labels: &[usize], places: Vec<usize>, fraction: f64, seed: Seed) -> Vec<usize> {
+    if fraction == 1.0 {
+        return places;
+    }
+    let mut counts = BTreeMap::<usize, usize>::new();
+    places.iter().for_each(|place| *counts.entry(labels[*place]).or_default() += 1);
+    let kept = |class| ((counts.get(&class).copied().unwrap_or_default() as f64 * fraction).round() as usize).max(1);
+    cut(labels, places, kept, seed)
+}
+
+/// The first samples of each class in a random order, as many as `most` says for the class.
+fn cut(labels: &[usize], mut places: Vec<usize>, most: impl Fn(usize) -> usize, seed: Seed) -> Vec<usize> {
+    places.shuffle(&mut seed.random());
+    let mut taken = BTreeMap::<usize, usize>::new();
+    places.retain(|place| {
+        let class = labels[*place];
+        let count = taken.entry(class).or_default();
+        *count += 1;
+        *count <= most(class)
+    });
+    places.sort_unstable();
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_fall_geometrically_from_all_to_the_ratio() {
+        let mut found = fractions(4, 0.125, Seed::new(0));
+        assert!((1..20).any(|seed| fractions(4, 0.125, Seed::new(seed)) != found), "the seed decides which is which");
+        found.sort_by(|one, other| other.total_cmp(one));
+        // 0.125^(1/3) = 0.5
+        for (found, expected) in found.iter().zip([1.0, 0.5, 0.25, 0.125]) {
+            assert!((found - expected).abs() < 1e-12, "{found}");
+        }
+        assert_eq!(fractions(3, 1.0, Seed::new(0)), [1.0; 3]);
+        assert_eq!(fractions(1, 0.5, Seed::new(0)), [1.0]);
+    }
+
+    #[test]
+    fn of_each_class_the_same_part_is_kept() {
+        // Ten samples of class 0, five of class 1, one of class 2.
+        let labels: Vec<_> = [vec![0; 10], vec![1; 5], vec![2; 1]].concat();
+        let kept = fraction_of(&labels, (0..16).collect(), 0.3, Seed::new(2));
+        let count = |class| kept.iter().filter(|place| labels[**place] == class).count();
+        // 0.3·10 = 3; 0.3·5 = 1.5, rounded 2; 0.3·1 = 0.3, but one at least.
+        assert_eq!([0, 1, 2].map(count), [3, 2, 1]);
+        assert!(kept.is_sorted());
+    }
+}

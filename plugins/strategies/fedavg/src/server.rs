@@ -1,0 +1,80 @@
+//! The centre's step towards the mean of a round.
+
+use alluvium_model::{ModelError, Values, Weights};
+use alluvium_strategy::is_statistic;
+
+/// Steps with momentum: v ← βv + Δ, w ← w − ηv, where Δ is how far w is from the mean.
+#[derive(Debug)]
+pub(crate) struct Server {
+    momentum: f64,
+    rate: f64,
+    /// v, by full names; empty without momentum, as it is Δ then.
+    velocity: Weights,
+}
+
+impl Server {
+    pub(crate) fn new(momentum: f64, rate: f64) -> Self {
+        Server { momentum, rate, velocity: Weights::new() }
+    }
+
+    /// What must be kept from one round to the next.
+    pub(crate) fn velocity(&self) -> &Weights {
+        &self.velocity
+    }
+
+    /// Takes up what [`velocity`](Self::velocity) gave.
+    ///
+    /// # Errors
+    /// Says that there is a velocity where there is no momentum.
+    pub(crate) fn restore(&mut self, velocity: Weights) -> Result<(), String> {
+        if self.momentum == 0.0 && !velocity.is_empty() {
+            return Err("it holds a momentum, but `server_momentum` is 0".to_owned());
+        }
+        self.velocity = velocity;
+        Ok(())
+    }
+
+    /// The new weights: those of before, each gone towards its mean. What has no mean stays as it is, what is new is the
+    /// mean, and running statistics become the mean.
+    ///
+    /// # Errors
+    /// When a mean or a velocity has another shape than the weights; the message names the tensor. Nothing is changed then.
+    pub(crate) fn step(&mut self, weights: &Weights, means: &Weights) -> Result<Weights, ModelError> {
+        let mut new = weights.clone();
+        let mut velocity = self.velocity.clone();
+        for (name, mean) in means.iter() {
+            let Some(own) = weights.get(name).filter(|_| !is_statistic(name)) else {
+                new.insert(name, mean.clone());
+                continue;
+            };
+            same_shape(name, own, mean)?;
+            let before = match self.velocity.get(name) {
+                Some(before) => {
+                    same_shape(name, own, before)?;
+                    before.values.clone()
+                }
+                None => vec![0.0; own.values.len()],
+            };
+            let step = |((own, mean), before): ((&f32, &f32), &f32)| {
+                let moved = self.momentum * f64::from(*before) + (f64::from(*own) - f64::from(*mean));
+                (moved as f32, (f64::from(*own) - self.rate * moved) as f32)
+            };
+            let (moved, after) = own.values.iter().zip(&mean.values).zip(&before).map(step).unzip();
+            new.insert(name, Values::new(own.shape.clone(), after));
+            if self.momentum > 0.0 {
+                velocity.insert(name, Values::new(own.shape.clone(), moved));
+            }
+        }
+        new.check_finite()?;
+        self.velocity = velocity;
+        Ok(new)
+    }
+}
+
+fn same_shape(name: &str, own: &Values, other: &Values) -> Result<(), ModelError> {
+    if own.shape == other.shape {
+        return Ok(());
+    }
+    let (found, expected) = (other.shape.clone(), own.shape.clone());
+    Err(ModelError::Shape { name: name.to_owned(), found, expected })
+}

@@ -1,0 +1,104 @@
+//! The `mixed` stream: the tasks of several other streams, one after another or in turn.
+//!
+//! `names` holds how classes are called, `order` in which order the tasks come, `stream` the running stream.
+
+mod names;
+mod order;
+mod stream;
+
+use std::path::PathBuf;
+
+use alluvium_stream::registry::{Family, describe};
+use alluvium_stream::{NestedError, Seed, StreamConfig, StreamError, TaskStream, nested_stream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use order::Order;
+use stream::Mixed;
+
+/// The tasks of several other streams: a stream of unlike data.
+///
+/// All must have inputs of one shape. Each keeps its classes and its heads: classes of different streams are different ones,
+/// also where they have the same name, which then stands behind the stream's kind. It counts as class shift, whatever the
+/// streams are by themselves. Streams that hold the same samples, such as two of one kind, give them to more than one device.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MixedConfig {
+    /// The streams: tables `[[stream.streams]]`, each with the `kind` and the options of any `[stream]`. At least one must be
+    /// given.
+    #[schemars(length(max = 100))]
+    pub streams: Vec<Map<String, Value>>,
+    /// The order in which the tasks of the streams come: `in-turn`, one of each stream and then the next of each, until all
+    /// have come; `one-after-another`, all of the first stream, then all of the second; `shuffled` by the seed.
+    pub order: Order,
+}
+
+describe!(Family::Stream, "mixed", MixedConfig, paper: "");
+
+#[typetag::serde(name = "mixed")]
+impl StreamConfig for MixedConfig {
+    fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
+        let build = |(number, config): (usize, Box<dyn StreamConfig>)| {
+            let place = format!("number {} ({}) cannot be built", number + 1, config.typetag_name());
+            let built = config.build(seed.at("stream", number)).map_err(|error| match error {
+                StreamError::Option { option, problem, accepted } => {
+                    wrong(format!("{place}: `{option}` {problem}"), accepted)
+                }
+                other => wrong(format!("{place}: {other}"), "streams that can be built by themselves".to_owned()),
+            })?;
+            Ok((config.typetag_name(), built))
+        };
+        let parts = self.parts()?.into_iter().enumerate().map(build).collect::<Result<Vec<_>, StreamError>>()?;
+        Ok(Box::new(Mixed::new(parts, self.order, seed.of("order"))?))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<_> = self.parts().iter().flatten().flat_map(|part| part.files()).collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        let mut kinds: Vec<_> = self.parts().iter().flatten().flat_map(|part| part.kinds()).collect();
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    }
+}
+
+impl MixedConfig {
+    /// The configurations of the streams, each checked as a `[stream]` table is.
+    fn parts(&self) -> Result<Vec<Box<dyn StreamConfig>>, StreamError> {
+        if self.streams.is_empty() {
+            let accepted = "at least one table [[stream.streams]] with the `kind` of a stream".to_owned();
+            return Err(wrong("names no stream".to_owned(), accepted));
+        }
+        let read = |(place, table): (usize, &Map<String, Value>)| {
+            let number = place + 1;
+            nested_stream(table).map_err(|error| match error {
+                NestedError::Kind { named, kinds } => {
+                    wrong(format!("number {number} names {named}"), format!("one of the kinds {kinds}"))
+                }
+                NestedError::Option { path, problem, accepted } => {
+                    let kind = table.get("kind").and_then(Value::as_str).unwrap_or_default();
+                    wrong(format!("number {number} ({kind}) is wrong: `{}` {problem}", path.join(".")), accepted)
+                }
+                NestedError::Table { kind, cause } => {
+                    let accepted = format!("the options of `alluvium show {kind}`");
+                    wrong(format!("number {number} ({kind}) is wrong: {cause}"), accepted)
+                }
+            })
+        };
+        self.streams.iter().enumerate().map(read).collect()
+    }
+}
+
+/// What is wrong with the key `streams`.
+fn wrong(problem: String, accepted: String) -> StreamError {
+    StreamError::Option { option: "streams", problem, accepted }
+}
+
+#[cfg(test)]
+mod tests;

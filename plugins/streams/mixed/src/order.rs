@@ -1,0 +1,53 @@
+//! The order in which the tasks of several streams come.
+
+use alluvium_stream::Seed;
+use rand::seq::SliceRandom;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The order in which the tasks of several streams come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Order {
+    /// One of each stream, then the next of each; a stream that has no more is passed over.
+    #[default]
+    InTurn,
+    /// All of the first stream, then all of the second.
+    OneAfterAnother,
+    /// In an order that the seed decides.
+    Shuffled,
+}
+
+impl Order {
+    /// Stream and place within it of each task; `counts` says how many tasks each stream has.
+    pub(crate) fn tasks(self, counts: &[usize], seed: Seed) -> Vec<(usize, usize)> {
+        let streams = counts.iter().enumerate();
+        let mut tasks: Vec<_> =
+            streams.flat_map(|(stream, count)| (0..*count).map(move |place| (stream, place))).collect();
+        match self {
+            Order::InTurn => tasks.sort_by_key(|(stream, place)| (*place, *stream)),
+            Order::OneAfterAnother => {}
+            Order::Shuffled => tasks.shuffle(&mut seed.random()),
+        }
+        tasks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_comes_once_in_the_order_that_was_asked_for() {
+        let tasks = |order: Order, seed| order.tasks(&[1, 3, 2], Seed::new(seed));
+        assert_eq!(tasks(Order::InTurn, 0), [(0, 0), (1, 0), (2, 0), (1, 1), (2, 1), (1, 2)]);
+        let after = [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1)];
+        assert_eq!(tasks(Order::OneAfterAnother, 0), after);
+        let mut shuffled = tasks(Order::Shuffled, 0);
+        assert_eq!(shuffled, tasks(Order::Shuffled, 0));
+        assert!((1..20).any(|seed| tasks(Order::Shuffled, seed) != shuffled));
+        shuffled.sort_unstable();
+        assert_eq!(shuffled, after);
+    }
+}

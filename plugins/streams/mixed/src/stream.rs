@@ -1,0 +1,83 @@
+//! The running stream: it passes on the tasks of its parts, with classes and heads that are different in each part.
+
+use alluvium_model::{HeadSpec, InputShape, Seed};
+use alluvium_stream::{StreamError, Task, TaskStream};
+
+use crate::names::class_names;
+use crate::{Order, wrong};
+
+/// The tasks of several streams.
+#[derive(Debug)]
+pub(crate) struct Mixed {
+    input: InputShape,
+    class_names: Vec<String>,
+    parts: Vec<Part>,
+    /// The part of each task, and its place within the part.
+    order: Vec<(usize, usize)>,
+}
+
+/// One of the streams.
+#[derive(Debug)]
+struct Part {
+    stream: Box<dyn TaskStream>,
+    /// The class of the whole that its own class 0 is.
+    first_class: usize,
+}
+
+impl Mixed {
+    /// The stream of some streams with their kinds.
+    ///
+    /// # Errors
+    /// When there is no stream, or their inputs differ in shape.
+    pub(crate) fn new(
+        streams: Vec<(&'static str, Box<dyn TaskStream>)>,
+        order: Order,
+        seed: Seed,
+    ) -> Result<Self, StreamError> {
+        let shapes: Vec<_> = streams.iter().map(|(kind, stream)| format!("{kind} {}", stream.input())).collect();
+        let accepted = || "streams whose inputs have one shape".to_owned();
+        let Some(input) = streams.first().map(|(_, stream)| stream.input()) else {
+            return Err(wrong("names no stream".to_owned(), accepted()));
+        };
+        if streams.iter().any(|(_, stream)| stream.input() != input) {
+            return Err(wrong(format!("have inputs of different shapes ({})", shapes.join(", ")), accepted()));
+        }
+        let named: Vec<_> = streams.iter().map(|(kind, stream)| (*kind, stream.class_names())).collect();
+        let class_names = class_names(&named);
+        let counts: Vec<_> = streams.iter().map(|(_, stream)| stream.tasks()).collect();
+        let mut next = 0;
+        let parts = streams.into_iter().map(|(_, stream)| {
+            let first_class = next;
+            next += stream.class_names().len();
+            Part { stream, first_class }
+        });
+        Ok(Mixed { input, class_names, parts: parts.collect(), order: order.tasks(&counts, seed) })
+    }
+}
+
+impl TaskStream for Mixed {
+    fn input(&self) -> InputShape {
+        self.input
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    fn tasks(&self) -> usize {
+        self.order.len()
+    }
+
+    fn task(&self, index: usize) -> Result<Task, StreamError> {
+        let missing = StreamError::NoSuchTask { index, tasks: self.order.len() };
+        let (part, place) = *self.order.get(index).ok_or(missing)?;
+        let Part { stream, first_class } = &self.parts[part];
+        let Task { name, head, train, test, .. } = stream.task(place)?;
+        let head = HeadSpec {
+            name: format!("stream-{}-{}", part + 1, head.name),
+            classes: head.classes.iter().map(|class| first_class + class).collect(),
+        };
+        let [train, test] = [train, test].map(|samples| samples.relabelled(|_, label| first_class + label));
+        Ok(Task { index, name, head, train, test })
+    }
+}
