@@ -53,6 +53,15 @@ pub(crate) fn store<S: Simd, const N: usize>(_: S, vectors: &[S::f32s; N], value
     }
 }
 
+/// The values of a line of the cache.
+pub(crate) const LINE: usize = 16;
+
+/// The values from the first boundary between lines on: no vector then crosses one. At most [`LINE`] values are lost.
+pub(crate) fn aligned(values: &mut [f32]) -> &mut [f32] {
+    let start = values.as_ptr().align_offset(LINE * size_of::<f32>());
+    &mut values[start.min(LINE)..]
+}
+
 /// Copies `source` to the front of `target`.
 ///
 /// Short rows are two moves, which overlap in the middle: a copy of unknown length is a call, which costs more than the

@@ -108,6 +108,77 @@ fn agrees_with_loops_on_random_shapes() {
     }
 }
 
+/// Small images of many batch sizes: those that fill groups of 16, some more, some less.
+fn small_shapes(random: &mut Random) -> Vec<Shape> {
+    let mut shapes = Vec::new();
+    for batch in [1, 5, 12, 16, 17, 29, 48, 49] {
+        for size in [1, 3, 5] {
+            for stride in [1, 2, 3] {
+                for padding in [0, 1, 2] {
+                    shapes.push(Shape {
+                        batch,
+                        inputs: 1 + random.below(11),
+                        height: 5 + random.below(5),
+                        width: 5 + random.below(5),
+                        outputs: 1 + random.below(22),
+                        kernel: [size, 1 + random.below(size)],
+                        stride: [stride, 1 + random.below(stride)],
+                        padding: [padding, random.below(padding + 1)],
+                    });
+                }
+            }
+        }
+    }
+    shapes
+}
+
+#[test]
+fn agrees_with_loops_on_small_images() {
+    let mut random = Random::new(12);
+    for shape in small_shapes(&mut random) {
+        check(&shape, &mut random);
+    }
+    // An image that is smaller than its padding, and one of a single value.
+    for size in [(3, 2, 5, 5, 1), (1, 1, 1, 1, 1)] {
+        check(&layer(size, 33), &mut random);
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits_on_small_images() {
+    let mut random = Random::new(13);
+    for shape in small_shapes(&mut random) {
+        let case = case(&shape, &mut random);
+        let one = all(&shape, &case, 1).map(bits);
+        for threads in [2, 3, 7] {
+            assert!(one == all(&shape, &case, threads).map(bits), "{shape:?} on {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn an_image_does_not_depend_on_its_neighbours() {
+    let mut random = Random::new(14);
+    let layers = LAYERS.map(|size| layer(size, 18));
+    for shape in small_shapes(&mut random).into_iter().chain(layers) {
+        let whole = case(&shape, &mut random);
+        let [y, dx, ..] = all(&shape, &whole, 1);
+        let single = Shape { batch: 1, ..shape };
+        let images = whole.x.chunks_exact(shape.input_image()).zip(whole.dy.chunks_exact(shape.output_image()));
+        let results = y.chunks_exact(shape.output_image()).zip(dx.chunks_exact(shape.input_image()));
+        for (image, ((x, dy), (y, dx))) in images.zip(results).enumerate() {
+            let case = Case { x: x.into(), dy: dy.into(), w: whole.w.clone(), b: whole.b.clone() };
+            let [single_y, single_dx, ..] = all(&single, &case, 1);
+            assert!(bits(single_y) == bits(y.into()), "output {image} of {shape:?}");
+            assert!(bits(single_dx) == bits(dx.into()), "gradient by input {image} of {shape:?}");
+        }
+    }
+}
+
+fn bits(values: Vec<f32>) -> Vec<u32> {
+    values.into_iter().map(f32::to_bits).collect()
+}
+
 /// (inputs, size, outputs, kernel, stride) of the layers that the shipped backbones have.
 const LAYERS: [(usize, usize, usize, usize, usize); 18] = [
     (1, 28, 16, 3, 1),

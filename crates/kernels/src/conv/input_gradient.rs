@@ -2,44 +2,63 @@
 //!
 //! Input pixel `y` (counted with its padding) is read at output row `u` by kernel row `y - stride · u`. So pixels of
 //! one residue `r = y mod stride` see the kernel rows `r, r + stride, …` and no others: each residue is a convolution
-//! of `dy` with a smaller kernel, at stride 1. For stride 1 there is one residue, and the kernel is the whole one.
+//! of `dy` with a smaller kernel, at stride 1. For stride 1 there is one residue, and the kernel is the whole one. (With
+//! images side by side, in `abreast`, no residues are needed: each pixel has its own list of taps.)
 
 use super::Shape;
+use super::abreast::{self, Abreast};
 use super::groups::Batch;
 use super::planes::Planes;
+use super::rows::Rows;
 use super::spread::Spread;
-use super::taps::{Product, Rows};
+use super::stencil::Stencil;
+use super::taps::Product;
 use super::transpose::matrices;
 
 /// Writes the gradient by the input, given the gradient by the output `dy` and the weights `w`, to `dx`.
 pub fn input_gradient(shape: &Shape, dy: &[f32], w: &[f32], dx: &mut [f32], threads: usize) {
     shape.check(Some(dx), Some(w), Some(dy));
+    let area = shape.kernel[0] * shape.kernel[1];
+    // `[output, kernel row, kernel column, input]`.
+    let last = matrices(w, shape.inputs, area);
+
+    let abreast = abreast::images(shape, shape.output_image());
+    let (dy, dy_rest) = dy.split_at(abreast * shape.output_image());
+    let (dx, dx_rest) = dx.split_at_mut(abreast * shape.input_image());
+    if abreast < shape.batch {
+        by_taps(shape, dy_rest, &last, dx_rest, threads);
+    }
+    if abreast > 0 {
+        let order: Vec<usize> =
+            (0..area * shape.outputs).map(|k| k % shape.outputs * area + k / shape.outputs).collect();
+        let rows = Rows::new(&last, &order, shape.inputs, None);
+        Abreast { rows, stencil: Stencil::of_input(shape), channels: shape.outputs }.run(dy, dx, threads);
+    }
+}
+
+/// The gradient by the images `dx`, with the weights `[output, kernel row, kernel column, input]`.
+fn by_taps(shape: &Shape, dy: &[f32], w: &[f32], dx: &mut [f32], threads: usize) {
+    let area = shape.kernel[0] * shape.kernel[1];
     let axes = [0, 1].map(|axis| Axis::new(shape, axis));
     let grid = [shape.rows(), shape.columns()];
     let lead = axes.each_ref().map(|axis| axis.lead);
     let trail = axes.each_ref().map(|axis| axis.trail);
     let planes = Planes::new(shape.outputs, grid, [lead, trail], [1; 2], [1; 2]);
-    let area = shape.kernel[0] * shape.kernel[1];
-
-    // `[output, kernel row, kernel column, input]`.
-    let last = matrices(w, shape.inputs, area);
     let pairs: Vec<[&Residue; 2]> =
         axes[0].residues.iter().flat_map(|y| axes[1].residues.iter().map(move |x| [y, x])).collect();
     let sides: Vec<(Vec<usize>, Rows)> = pairs
         .iter()
         .map(|[y, x]| {
-            let mut offsets = Vec::new();
-            let mut weights = Vec::with_capacity(w.len());
-            for channel in 0..shape.outputs {
-                for tap_y in &y.taps {
-                    for tap_x in &x.taps {
+            let (mut offsets, mut order) = (Vec::new(), Vec::new());
+            for tap_y in &y.taps {
+                for tap_x in &x.taps {
+                    for channel in 0..shape.outputs {
                         offsets.push(planes.tap(channel, [tap_y.row, tap_x.row]));
-                        let tap = channel * area + tap_y.kernel * shape.kernel[1] + tap_x.kernel;
-                        weights.extend_from_slice(&last[tap * shape.inputs..(tap + 1) * shape.inputs]);
+                        order.push(channel * area + tap_y.kernel * shape.kernel[1] + tap_x.kernel);
                     }
                 }
             }
-            (offsets, Rows::new(&weights, shape.inputs, None))
+            (offsets, Rows::new(w, &order, shape.inputs, None))
         })
         .collect();
     let products = pairs

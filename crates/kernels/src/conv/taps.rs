@@ -2,16 +2,14 @@
 //!
 //! `m` counts output channels, `k` kernel taps (of all input channels) and `p` output pixels of several images. The
 //! pixels are cut into panels as wide as the registers of one tile. Where rows of an image are whole vectors, tiles read
-//! the planes themselves; where not, a panel's patches are gathered once, stay in the cache, and meet all rows there. A sum runs over all `k` in one go, in the order of `k`, whatever tile or
-//! panel a pixel falls in: that is what makes the result independent of threads and of how images are grouped.
+//! the planes themselves; where not, a panel's patches are gathered once, stay in the cache, and meet all rows there.
+//! A sum runs over all `k` in one go, in the order of `k`, whatever tile or panel a pixel falls in: that is what makes
+//! the result independent of threads and of how images are grouped.
 
+use super::rows::{Band, LOW, Rows, TALL};
 use crate::lanes::{copy, load, multiply_add, store, widest_row};
 use pulp::{Simd, WithSimd};
 
-/// The most rows of a tile.
-const TALL: usize = 8;
-/// The rows of a tile when fewer are left, or registers are few.
-const LOW: usize = 4;
 /// The most vectors of a tile's row.
 const WIDE: usize = 3;
 /// The most values of a tile's row: three vectors of AVX-512.
@@ -21,53 +19,6 @@ const PANEL: usize = 48;
 /// moves where an exact length would be a call.
 pub(super) const SLACK: usize = BLOCK;
 const BLOCK: usize = 16;
-
-/// The left side of the product, `[m, k]`, cut into bands of [`TALL`] or [`LOW`] rows with the rows of a band
-/// interleaved: `[k, row]`.
-#[derive(Debug)]
-pub(super) struct Rows {
-    bands: Vec<Band>,
-    values: Vec<f32>,
-    count: usize,
-    taps: usize,
-}
-
-#[derive(Debug)]
-struct Band {
-    first: usize,
-    /// The rows that exist; the rest of the band are zeros.
-    rows: usize,
-    start: usize,
-    tall: bool,
-    bias: [f32; TALL],
-}
-
-impl Rows {
-    /// `count` rows, from the dense matrix `[tap, row]`.
-    pub fn new(weights: &[f32], count: usize, bias: Option<&[f32]>) -> Rows {
-        let taps = weights.len() / count;
-        let mut bands = Vec::new();
-        let mut values = vec![0.0; count.next_multiple_of(TALL) * taps];
-        let (mut first, mut start) = (0, 0);
-        while first < count {
-            let tall = count - first > LOW;
-            let height = if tall { TALL } else { LOW };
-            let rows = height.min(count - first);
-            let mut band = Band { first, rows, start, tall, bias: [0.0; TALL] };
-            if let Some(bias) = bias {
-                band.bias[..rows].copy_from_slice(&bias[first..first + rows]);
-            }
-            let targets = values[start..start + height * taps].chunks_exact_mut(height);
-            for (target, weights) in targets.zip(weights.chunks_exact(count)) {
-                copy(&weights[first..first + rows], target);
-            }
-            bands.push(band);
-            first += rows;
-            start += height * taps;
-        }
-        Rows { bands, values, count, taps }
-    }
-}
 
 /// The product over a group of images; the result is dense, `[image, row, pixel]`.
 #[derive(Debug)]
@@ -300,7 +251,7 @@ impl<P: Patches<N>, const M: usize, const N: usize> WithSimd for Tiles<'_, P, M,
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Bands { product, band, patches, writes, out } = self.0;
-        let weights = &product.rows.values[band.start..band.start + M * product.rows.taps];
+        let weights = product.rows.band(band);
         let tile = tile::<S, P, M, M, N>(simd, weights, 0, band, patches);
         write(simd, &tile, product.pixels(), band.first, band.rows, writes, out);
     }
@@ -315,7 +266,7 @@ impl<P: Patches<N>, const N: usize> WithSimd for Halves<'_, P, N> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Bands { product, band, patches, writes, out } = self.0;
-        let weights = &product.rows.values[band.start..band.start + TALL * product.rows.taps];
+        let weights = product.rows.band(band);
         for half in [0, LOW] {
             let tile = tile::<S, P, LOW, TALL, N>(simd, weights, half, band, patches);
             let rows = band.rows.saturating_sub(half).min(LOW);
