@@ -30,6 +30,7 @@ def alternate(rounds, name, *both):
             disturbance.append(machine.busy_cores())
             given[side] = both[side]()
         pairs.append((given[0], given[1]))
+        print(f"  {given[0]} beside {given[1]}", file=sys.stderr, flush=True)
     return pairs
 
 

@@ -1,0 +1,84 @@
+//! One comparison in a process of its own, watched.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::Outcome;
+
+/// What was measured of one comparison.
+pub struct Measured {
+    /// The seconds of each consolidation.
+    pub consolidations: Vec<f64>,
+    /// The seconds of the whole process.
+    pub seconds: f64,
+    /// The most memory of the process, in MB.
+    pub peak: f64,
+    /// Its memory in MB, as often as it was looked at, at even distances.
+    memory: Vec<f64>,
+}
+
+impl Measured {
+    /// The memory when this part of the time had passed.
+    pub fn at(&self, part: f64) -> f64 {
+        let place = (self.memory.len() as f64 * part) as usize;
+        self.memory.get(place).copied().unwrap_or(f64::NAN)
+    }
+
+    /// The memory along the stream, as if every device took the same time.
+    pub fn along(&self) -> Vec<(f64, f64)> {
+        let devices = self.consolidations.len() as f64;
+        let looks = self.memory.len().max(1) as f64;
+        self.memory.iter().enumerate().map(|(place, memory)| (place as f64 / looks * devices, *memory)).collect()
+    }
+}
+
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Runs a comparison of one row under one seed, one cell at a time.
+pub fn run(configuration: &Value) -> Outcome<Measured> {
+    let folder = tempfile::tempdir()?;
+    let (file, out) = (folder.path().join("scale.toml"), folder.path().join("out"));
+    fs::write(&file, toml::to_string(configuration)?)?;
+    let alluvium = std::env::current_exe()?.with_file_name("alluvium");
+    let started = Instant::now();
+    let mut process = Command::new(&alluvium)
+        .args(["compare", "--quiet", "--jobs", "1", "--out"])
+        .arg(&out)
+        .arg(&file)
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("{} cannot be run: {error}; build it: cargo build --release", alluvium.display()))?;
+    let (mut memory, mut peak) = (vec![], 0.0_f64);
+    let status = loop {
+        if let Some(status) = process.try_wait()? {
+            break status;
+        }
+        if let Some([now, most]) = memory_of(process.id()) {
+            memory.push(now);
+            peak = peak.max(most);
+        }
+        sleep(LOOK);
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    if !status.success() {
+        return Err(format!("alluvium ended with {status}").into());
+    }
+    let results: Value = serde_json::from_str(&fs::read_to_string(out.join("results.json"))?)?;
+    let list = &results["rows"][0]["cells"][0]["consolidation_seconds"];
+    let consolidations = serde_json::from_value(list.clone())?;
+    Ok(Measured { consolidations, seconds, peak, memory })
+}
+
+/// The memory that a process holds, and the most that it has held, in MB; where the platform tells.
+fn memory_of(process: u32) -> Option<[f64; 2]> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kilobytes = |key: &str| -> Option<f64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+        line.trim().trim_end_matches(" kB").parse().ok()
+    };
+    Some([kilobytes("VmRSS:")? * 1.024e-3, kilobytes("VmHWM:")? * 1.024e-3])
+}
