@@ -1,14 +1,18 @@
 //! One cell of the comparison: one strategy under one seed, over the whole stream.
 
-use alluvium_results::{Accuracy, AccuracyMatrix, Cell};
+use std::collections::BTreeMap;
+
+use alluvium_results::{Accuracy, AccuracyMatrix, Cell, MatrixRow, RoundAccuracy};
 use alluvium_strategy::StrategyError;
 
+use crate::adapted::Adapted;
 use crate::centre::Centre;
-use crate::consolidation::{ConsolidationRecord, Met, consolidate};
+use crate::consolidation::{ConsolidationRecord, Judged, Met, consolidate};
+use crate::protocol::{Boundary, Crossing, Event, schedule};
 use crate::run::Run;
-use crate::shared::{Asked, Shared};
+use crate::shared::{Asked, Shared, Statistics, Visit};
 use crate::stages::{Interruption, redo};
-use crate::{ExperimentError, StrategyRow};
+use crate::{ExperimentError, ProtocolKind, StrategyRow};
 
 /// Runs the stream of devices against one strategy.
 ///
@@ -19,54 +23,159 @@ pub(crate) fn run_cell(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Res
 }
 
 fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, Interruption> {
+    let devices = shared.tasks.len();
+    let breach = |breach| ExperimentError::Protocol { row: row.name.clone(), seed: shared.seed, breach };
+    let mut centre = centre(run, row, shared)?;
+    let mut boundary = Boundary::new(row.protocol.clauses(devices), devices);
+    let statistics = Statistics::asked_by(row.config.as_ref())?;
+    let asked = Asked { settings: &row.device, statistics: &statistics };
+    let mut measured = Measured::new(row.protocol.kind, shared);
+    let mut visits = vec![0; devices];
+    let mut under_way = BTreeMap::new();
+    let mut met = Met::nobody();
+    let events = schedule(&row.protocol, devices, shared.root);
+    let rounds = events.iter().filter(|event| matches!(event, Event::TakeIn(_))).count();
+    let mut round = 0;
+    for event in events {
+        match event {
+            Event::HandOut { device, returns } => {
+                if row.protocol.crosses() {
+                    boundary.hand_out(device, centre.handed_out().bytes).map_err(breach)?;
+                }
+                // What happens at the centre from now on does not reach the device.
+                if returns {
+                    let visit = Visit { device, number: visits[device] };
+                    let adapted = shared.adapt(run, &row.name, visit, centre.handed_out(), asked)?;
+                    visits[device] += 1;
+                    under_way.insert(device, adapted);
+                }
+            }
+            Event::TakeIn(together) => {
+                let experts: Vec<Adapted> =
+                    together.iter().filter_map(|device| under_way.remove(device)).collect();
+                let crossing = |(device, expert): (&usize, &Adapted)| Crossing {
+                    device: *device,
+                    bytes: expert.record.bytes,
+                    statistics: !statistics.is_empty(),
+                };
+                if row.protocol.crosses() {
+                    let crossings: Vec<_> = together.iter().zip(&experts).map(crossing).collect();
+                    boundary.take_in(&crossings).map_err(breach)?;
+                }
+                for (device, expert) in together.iter().zip(&experts) {
+                    met.meet(shared, *device, expert);
+                    measured.expert(expert);
+                }
+                round += 1;
+                let judged = judged(run, row, round, rounds);
+                let record = consolidate(run, row, shared, &mut centre, &experts, &met, judged)?;
+                measured.consolidation(record, judged, round, centre.received(), &boundary)?;
+            }
+        }
+    }
+    Ok(measured.cell(&boundary, &met))
+}
+
+fn centre<'a>(run: &Run<'_>, row: &'a StrategyRow, shared: &Shared) -> Result<Centre<'a>, ExperimentError> {
     let failed = |cause: StrategyError| ExperimentError::Strategy {
         row: row.name.clone(),
         seed: shared.seed,
         device: 1,
         cause: Box::new(cause),
     };
-    let initial = shared.initial.clone();
-    let centre = Centre::new(run.experiment, row, initial, &shared.compute, shared.root);
-    let mut centre = centre.map_err(failed)?;
-    let (mut task_aware, mut task_agnostic) = (AccuracyMatrix::new(), AccuracyMatrix::new());
-    let mut cell = Cell::new(
-        shared.seed,
-        Accuracy::Stream { task_aware: AccuracyMatrix::new(), task_agnostic: AccuracyMatrix::new() },
-    );
-    let asked = Asked::by(row.config.as_ref())?;
-    let mut met = Met::nobody();
-    let mut similarities = vec![];
-    for device in 0..shared.tasks.len() {
-        // First contact: the device takes what the centre hands out.
-        cell.bytes_down.push(centre.handed_out().bytes);
-        let adapted = shared.adapt(run, &row.name, device, centre.handed_out(), &asked)?;
-        cell.device_seconds.push(adapted.record.seconds);
-        cell.expert_accuracy.push(adapted.record.accuracy);
-        met.meet(shared, &adapted);
-
-        // Second contact: the device sends its expert.
-        cell.bytes_up.push(adapted.record.bytes);
-        let record = consolidate(run, row, shared, &mut centre, &adapted, &met)?;
-        take_measurements(&mut cell, &record);
-        if !record.latent_similarity.is_empty() {
-            similarities.push(record.latent_similarity.into_iter().collect::<Option<Vec<_>>>());
-        }
-        task_aware.push(record.task_aware)?;
-        task_agnostic.push(record.task_agnostic)?;
-    }
-    cell.seconds = cell.device_seconds.iter().chain(&cell.consolidation_seconds).sum();
-    cell.accuracy = Accuracy::Stream { task_aware, task_agnostic };
-    // Undefined for one task (latents that do not vary), undefined for the row.
-    cell.latent_similarity = similarities.last().cloned().flatten().unwrap_or_default();
-    let mean = |row: &Option<Vec<f64>>| row.as_ref().map(|row| row.iter().sum::<f64>() / row.len() as f64);
-    cell.latent_similarity_over_stream = similarities.iter().map(mean).collect::<Option<_>>().unwrap_or_default();
-    Ok(cell)
+    Centre::new(run.experiment, row, shared.initial.clone(), &shared.compute, shared.root).map_err(failed)
 }
 
-fn take_measurements(cell: &mut Cell, record: &ConsolidationRecord) {
-    cell.consolidation_seconds.push(record.seconds);
-    cell.consolidation_steps.push(record.steps);
-    cell.consolidation_samples.push(record.samples);
-    cell.stored_bytes.push(record.stored_bytes);
-    cell.peak_memory_bytes = cell.peak_memory_bytes.max(record.peak_memory_bytes);
+/// What the central model is judged on after a round, of so many.
+fn judged(run: &Run<'_>, row: &StrategyRow, round: usize, rounds: usize) -> Judged {
+    let whole = run.experiment.evaluation.judges_all(round - 1, rounds);
+    match (row.protocol.kind, whole) {
+        (ProtocolKind::Federated, true) => Judged::Stream,
+        (ProtocolKind::Federated, false) => Judged::Nothing,
+        (ProtocolKind::Dcl | ProtocolKind::Centralised, true) => Judged::SoFar,
+        (ProtocolKind::Dcl | ProtocolKind::Centralised, false) => Judged::Last,
+    }
+}
+
+/// What a cell has measured so far.
+struct Measured {
+    cell: Cell,
+    similarities: Vec<Option<Vec<f64>>>,
+}
+
+impl Measured {
+    fn new(protocol: ProtocolKind, shared: &Shared) -> Self {
+        let accuracy = match protocol {
+            ProtocolKind::Federated => Accuracy::Rounds(vec![]),
+            ProtocolKind::Dcl | ProtocolKind::Centralised => {
+                Accuracy::Stream { task_aware: AccuracyMatrix::new(), task_agnostic: AccuracyMatrix::new() }
+            }
+        };
+        Measured { cell: Cell::new(shared.seed, accuracy), similarities: vec![] }
+    }
+
+    /// An expert came back.
+    fn expert(&mut self, adapted: &Adapted) {
+        self.cell.device_seconds.push(adapted.record.seconds);
+        self.cell.expert_accuracy.push(adapted.record.accuracy);
+    }
+
+    /// A consolidation is done, after which the centre has taken in so many experts.
+    fn consolidation(
+        &mut self,
+        record: ConsolidationRecord,
+        judged: Judged,
+        round: usize,
+        experts: usize,
+        boundary: &Boundary,
+    ) -> Result<(), ExperimentError> {
+        let cell = &mut self.cell;
+        cell.moved_bytes.push(boundary.moved());
+        cell.consolidation_seconds.push(record.seconds);
+        cell.consolidation_steps.push(record.steps);
+        cell.consolidation_samples.push(record.samples);
+        cell.stored_bytes.push(record.stored_bytes);
+        cell.peak_memory_bytes = cell.peak_memory_bytes.max(record.peak_memory_bytes);
+        if judged == Judged::SoFar {
+            self.similarities.push(record.latent_similarity.into_iter().collect());
+        }
+        let ConsolidationRecord { task_aware: aware, task_agnostic: agnostic, .. } = record;
+        match &mut cell.accuracy {
+            Accuracy::Stream { task_aware, task_agnostic } => {
+                task_aware.push(matrix_row(aware, judged))?;
+                task_agnostic.push(matrix_row(agnostic, judged))?;
+            }
+            Accuracy::Rounds(rounds) if judged == Judged::Stream => {
+                rounds.push(RoundAccuracy { round, experts, task_aware: aware, task_agnostic: agnostic });
+            }
+            Accuracy::Rounds(_) | Accuracy::Final { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn cell(self, boundary: &Boundary, met: &Met) -> Cell {
+        let Measured { mut cell, similarities } = self;
+        cell.seconds = cell.device_seconds.iter().chain(&cell.consolidation_seconds).sum();
+        cell.contacts = boundary.contacts();
+        cell.bytes_down = boundary.down();
+        cell.bytes_up = boundary.up();
+        let arrivals: Vec<_> = met.tasks().collect();
+        let in_order = arrivals.len() == cell.contacts.len() && arrivals.is_sorted();
+        if matches!(cell.accuracy, Accuracy::Stream { .. }) && !in_order {
+            cell.arrivals = arrivals;
+        }
+        // Undefined for one task (latents that do not vary), undefined for the row.
+        cell.latent_similarity = similarities.last().cloned().flatten().unwrap_or_default();
+        let mean = |row: &Option<Vec<f64>>| row.as_ref().map(|row| row.iter().sum::<f64>() / row.len() as f64);
+        cell.latent_similarity_over_stream = similarities.iter().map(mean).collect::<Option<_>>().unwrap_or_default();
+        cell
+    }
+}
+
+/// A row of the accuracy matrix.
+fn matrix_row(accuracies: Vec<f64>, judged: Judged) -> MatrixRow {
+    match (judged, accuracies.as_slice()) {
+        (Judged::Last, [own]) => MatrixRow::Own(*own),
+        _ => MatrixRow::All(accuracies),
+    }
 }

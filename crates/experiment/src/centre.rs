@@ -77,11 +77,15 @@ impl<'a> Centre<'a> {
         &self.state.digest
     }
 
-    /// Consolidates what a device sends at its second contact. What it gives is not taken over before
-    /// [`advance`](Self::advance).
+    /// How many experts were consolidated.
+    pub(crate) fn received(&self) -> usize {
+        self.received
+    }
+
+    /// Consolidates what devices send together. What it gives is not taken over before [`advance`](Self::advance).
     pub(crate) fn receive(
         &mut self,
-        expert: &Expert,
+        experts: &[&Expert],
         granted: Vec<Lesson<'_>>,
         stages: &Stages<'_>,
         progress: &dyn Progress,
@@ -105,13 +109,13 @@ impl<'a> Centre<'a> {
             }
             self.state.stored = None;
         }
-        Ok(self.consolidate(&previous, expert, granted, progress))
+        Ok(self.consolidate(&previous, experts, granted, progress))
     }
 
     fn consolidate(
         &mut self,
         previous: &ModelState,
-        expert: &Expert,
+        experts: &[&Expert],
         granted: Vec<Lesson<'_>>,
         progress: &dyn Progress,
     ) -> Result<Consolidated, StrategyError> {
@@ -123,16 +127,17 @@ impl<'a> Centre<'a> {
         if access >= DataAccess::CurrentTask {
             context = context.with_tasks(granted);
         }
-        let model = self.strategy.consolidate(previous, expert, &mut context)?;
+        let model = self.strategy.consolidate_round(previous, experts, &mut context)?;
         let effort = context.effort();
         let handed_out = self.strategy.handed_out(&model).map(Arc::new);
         Ok(Consolidated { model: model.into(), handed_out, state: self.strategy.state(), effort })
     }
 
-    /// Takes over the outcome of a consolidation. `stored` says where the strategy's state is stored, and whether it has
+    /// Takes over the outcome of a consolidation of so many experts. `stored` says where the strategy's state is stored, and whether it has
     /// weights, unless the strategy that runs here is in that state.
     pub(crate) fn advance(
         &mut self,
+        experts: usize,
         central: Central,
         handed_out: Option<Central>,
         state: Digest,
@@ -141,7 +146,7 @@ impl<'a> Centre<'a> {
         self.central = central;
         self.handed_out = handed_out;
         self.state = State { digest: state, stored };
-        self.received += 1;
+        self.received += experts;
     }
 }
 

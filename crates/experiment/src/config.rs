@@ -83,4 +83,8 @@ pub struct StrategyRow {
     pub config: Box<dyn StrategyConfig>,
     /// The surrogate data of this row, where it does not take those of the experiment.
     pub surrogate: Option<Box<dyn SurrogateConfig>>,
+    /// How devices and the centre work together in this row.
+    pub protocol: Protocol,
+    /// How devices adapt the model in this row.
+    pub device: DeviceSettings,
 }

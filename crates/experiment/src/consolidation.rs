@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use alluvium_evaluate::{evaluate, linear_cka};
 use alluvium_model::{Digest, Model, ModelState};
-use alluvium_results::MatrixRow;
 use alluvium_strategy::{DataAccess, Lesson, StrategyError, StrategyState};
 use alluvium_stream::Task;
 use serde::{Deserialize, Serialize};
@@ -44,11 +43,10 @@ pub(crate) struct ConsolidationRecord {
     pub(crate) samples: u64,
     /// How long the consolidation took, in seconds, without the evaluation.
     pub(crate) seconds: f64,
-    /// The accuracy on each task so far, or on the device's own.
-    pub(crate) task_aware: MatrixRow,
-    pub(crate) task_agnostic: MatrixRow,
-    /// The similarity with each expert's latents so far, `null` where it is undefined; empty where not all tasks were
-    /// judged.
+    /// The accuracy on each task that was judged.
+    pub(crate) task_aware: Vec<f64>,
+    pub(crate) task_agnostic: Vec<f64>,
+    /// The similarity with each expert's latents so far, `null` where it is undefined; empty where it was not measured.
     pub(crate) latent_similarity: Vec<Option<f64>>,
     /// The most memory that the process had held when this was measured.
     pub(crate) peak_memory_bytes: Option<u64>,
@@ -67,38 +65,57 @@ struct AtHand {
     handed_out: Option<Arc<ModelState>>,
 }
 
-/// The devices whose experts the centre has met.
+/// The experts that the centre has met.
 pub(crate) struct Met {
-    /// Each expert's latents.
-    latents: Vec<Latents>,
+    /// The task and the latents of each, in the order in which they came.
+    experts: Vec<(usize, Latents)>,
     /// One digest for all their tasks and experts: keys stay small on long streams.
     chain: Digest,
 }
 
 impl Met {
     pub(crate) fn nobody() -> Self {
-        Met { latents: vec![], chain: Digest::of(b"") }
+        Met { experts: vec![], chain: Digest::of(b"") }
     }
 
-    /// The centre meets the next device of the stream.
-    pub(crate) fn meet(&mut self, shared: &Shared, adapted: &Adapted) {
-        let task = &shared.tasks[self.latents.len()].digest;
+    /// The centre meets the expert of a device.
+    pub(crate) fn meet(&mut self, shared: &Shared, device: usize, adapted: &Adapted) {
+        let task = &shared.tasks[device].digest;
         self.chain = Digest::of(format!("{}{task}{}", self.chain, adapted.key()).as_bytes());
-        self.latents.push(adapted.latents());
+        self.experts.push((device, adapted.latents()));
+    }
+
+    /// The task of each expert.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = usize> {
+        self.experts.iter().map(|(task, _)| *task)
     }
 }
 
-/// Consolidates one device's expert, the last that was met, into the centre and judges the new central model: on all tasks
-/// so far, or, where the schedule spares them, on the device's own.
+/// What the new central model is judged on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Judged {
+    /// The task of the expert that came last.
+    Last,
+    /// The task of each expert so far, and how similar the latents are to the expert's.
+    SoFar,
+    /// All tasks of the stream.
+    Stream,
+    /// Nothing.
+    Nothing,
+}
+
+/// Consolidates the experts that came together, the last that were met, into the centre and judges the new central model.
 pub(crate) fn consolidate(
     run: &Run<'_>,
     row: &StrategyRow,
     shared: &Shared,
     centre: &mut Centre<'_>,
-    adapted: &Adapted,
+    together: &[Adapted],
     met: &Met,
+    judged: Judged,
 ) -> Result<ConsolidationRecord, Interruption> {
-    let device = met.latents.len() - 1;
+    let device = met.tasks().last().unwrap_or(0);
     let work =
         |stage| Work { row: &row.name, seed: shared.seed, device: device + 1, devices: shared.tasks.len(), stage };
     let failed = |cause: StrategyError| ExperimentError::Strategy {
@@ -107,20 +124,20 @@ pub(crate) fn consolidate(
         device: device + 1,
         cause: Box::new(cause),
     };
-    let all = run.experiment.evaluation.judges_all(device, shared.tasks.len());
-    let stage = run.stages.stage(inputs(run, row, shared, centre, adapted, met, all)?, || {
+    let stage = run.stages.stage(inputs(run, row, shared, centre, together, met, judged)?, || {
         run.observer.begins(work(Stage::Consolidating));
-        let expert = adapted.expert(run.stages)?;
-        let granted = granted(row.config.data_access(), shared, device)?;
+        let experts = together.iter().map(|one| one.expert(run.stages)).collect::<Result<Vec<_>, _>>()?;
+        let experts: Vec<_> = experts.iter().map(AsRef::as_ref).collect();
+        let granted = granted(row.config.data_access(), shared, met, together.len())?;
         let granted = granted.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
         let started = Instant::now();
         let steps = Steps { observer: run.observer, work: work(Stage::Consolidating) };
-        let consolidated = centre.receive(&expert, granted, run.stages, &steps)?.map_err(failed)?;
+        let consolidated = centre.receive(&experts, granted, run.stages, &steps)?.map_err(failed)?;
         let seconds = started.elapsed().as_secs_f64();
 
         run.observer.begins(work(Stage::Evaluating));
         let central = Model::load(&consolidated.model, &shared.compute)?;
-        let judged = judge(run, shared, &central, met, all)?;
+        let scores = judge(run, shared, &central, met, judged)?;
         let digest = identity(&consolidated.model)?;
         let mut files = vec![(CENTRAL, consolidated.model.to_bytes()?)];
         let bytes = size(&files);
@@ -142,9 +159,9 @@ pub(crate) fn consolidate(
             steps: consolidated.effort.steps,
             samples: consolidated.effort.samples,
             seconds,
-            task_aware: judged.task_aware,
-            task_agnostic: judged.task_agnostic,
-            latent_similarity: judged.latent_similarity,
+            task_aware: scores.task_aware,
+            task_agnostic: scores.task_agnostic,
+            latent_similarity: scores.latent_similarity,
             peak_memory_bytes: peak_memory_bytes(),
         };
         let at_hand = AtHand { central: consolidated.model, handed_out: consolidated.handed_out };
@@ -152,38 +169,50 @@ pub(crate) fn consolidate(
     })?;
     let found = stage.at_hand.is_none();
     run.observer.ends(work(Stage::Consolidating), Ending { seconds: stage.record.seconds, found });
-    advance(centre, stage.key, &stage.record, stage.at_hand);
+    advance(centre, together.len(), stage.key, &stage.record, stage.at_hand);
     Ok(stage.record)
 }
 
-/// How good a central model is.
-struct Judged {
-    task_aware: MatrixRow,
-    task_agnostic: MatrixRow,
+/// How good a central model is, task by task.
+#[derive(Default)]
+struct Scores {
+    task_aware: Vec<f64>,
+    task_agnostic: Vec<f64>,
     latent_similarity: Vec<Option<f64>>,
 }
 
-/// Judges a central model on all tasks so far, or on the last one only.
-fn judge(run: &Run<'_>, shared: &Shared, central: &Model, met: &Met, all: bool) -> Result<Judged, Interruption> {
-    let last = met.latents.len() - 1;
-    if !all {
-        let scores = evaluate(central, &shared.test(last)?);
-        let [task_aware, task_agnostic] = [scores.task_aware, scores.task_agnostic].map(MatrixRow::Own);
-        return Ok(Judged { task_aware, task_agnostic, latent_similarity: vec![] });
+/// Judges a central model.
+fn judge(run: &Run<'_>, shared: &Shared, central: &Model, met: &Met, judged: Judged) -> Result<Scores, Interruption> {
+    let mut scores = Scores::default();
+    let mut judge = |task| -> Result<_, ExperimentError> {
+        let found = evaluate(central, &shared.test(task)?);
+        scores.task_aware.push(found.task_aware);
+        scores.task_agnostic.push(found.task_agnostic);
+        Ok(found.latents)
+    };
+    match judged {
+        Judged::Nothing => {}
+        Judged::Last => met.tasks().last().map(judge).transpose().map(drop)?,
+        Judged::Stream => (0..shared.tasks.len()).try_for_each(|task| judge(task).map(drop))?,
+        Judged::SoFar => {
+            let mut similarity = vec![];
+            for (task, latents) in &met.experts {
+                similarity.push(linear_cka(&judge(*task)?, &latents.get(run.stages, &shared.compute)?));
+            }
+            scores.latent_similarity = similarity;
+        }
     }
-    let (mut task_aware, mut task_agnostic, mut latent_similarity) = (vec![], vec![], vec![]);
-    for (task, latents) in met.latents.iter().enumerate() {
-        let scores = evaluate(central, &shared.test(task)?);
-        task_aware.push(scores.task_aware);
-        task_agnostic.push(scores.task_agnostic);
-        latent_similarity.push(linear_cka(&scores.latents, &latents.get(run.stages, &shared.compute)?));
-    }
-    let [task_aware, task_agnostic] = [task_aware, task_agnostic].map(MatrixRow::All);
-    Ok(Judged { task_aware, task_agnostic, latent_similarity })
+    Ok(scores)
 }
 
 /// Moves the centre on to what the stage left.
-fn advance(centre: &mut Centre<'_>, key: Digest, record: &ConsolidationRecord, at_hand: Option<AtHand>) {
+fn advance(
+    centre: &mut Centre<'_>,
+    experts: usize,
+    key: Digest,
+    record: &ConsolidationRecord,
+    at_hand: Option<AtHand>,
+) {
     let stored = match &at_hand {
         Some(_) => None,
         None => Some((key.clone(), record.values.clone(), record.has_weights)),
@@ -192,7 +221,7 @@ fn advance(centre: &mut Centre<'_>, key: Digest, record: &ConsolidationRecord, a
     let of_stage = |HandedOut { digest, bytes }| Central::of_stage(key.clone(), HANDED_OUT, digest, bytes, handed_out);
     let handed_out = record.handed_out.clone().map(of_stage);
     let central = Central::of_stage(key, CENTRAL, record.central.clone(), record.bytes, model);
-    centre.advance(central, handed_out, record.state.clone(), stored);
+    centre.advance(experts, central, handed_out, record.state.clone(), stored);
 }
 
 /// Adds the file of the model that is handed out, unless that is the central model.
@@ -225,32 +254,39 @@ fn inputs(
     row: &StrategyRow,
     shared: &Shared,
     centre: &Centre<'_>,
-    adapted: &Adapted,
+    together: &[Adapted],
     met: &Met,
-    all: bool,
+    judged: Judged,
 ) -> Result<Value, ExperimentError> {
     let strategy = serde_json::to_value(&row.config).map_err(|error| ExperimentError::Record(error.to_string()))?;
     let surrogate = (row.config.data_access() >= DataAccess::Surrogate).then(|| run.surrogates.get(&row.name));
+    let experts: Vec<_> = together.iter().map(|adapted| &adapted.record.digest).collect();
     Ok(json!({
         "what": "consolidation",
         "central": centre.central().digest,
         "state": centre.state(),
-        "expert": adapted.record.digest,
+        "experts": experts,
         "strategy": strategy,
         "surrogate": surrogate,
         "met": met.chain,
-        "judged": if all { "all" } else { "own" },
+        "judged": judged,
         "seed": shared.seed,
-        "index": met.latents.len() - 1,
+        "index": centre.received(),
     }))
 }
 
-/// The tasks whose samples a strategy of this data access is given; the protocol was asked before the run.
-fn granted(access: DataAccess, shared: &Shared, device: usize) -> Result<Vec<Task>, ExperimentError> {
+/// The tasks whose samples a strategy of this data access is given, those of the last `together` experts last; the protocol
+/// was asked before the run.
+fn granted(
+    access: DataAccess,
+    shared: &Shared,
+    met: &Met,
+    together: usize,
+) -> Result<Vec<Task>, ExperimentError> {
     let first = match access {
         DataAccess::None | DataAccess::Surrogate => return Ok(vec![]),
-        DataAccess::CurrentTask => device,
+        DataAccess::CurrentTask => met.experts.len() - together,
         DataAccess::AllTasks => 0,
     };
-    (first..=device).map(|index| shared.task(index)).collect()
+    met.tasks().skip(first).map(|task| shared.task(task)).collect()
 }

@@ -11,6 +11,8 @@ use alluvium_store::StoreError;
 use alluvium_strategy::StrategyError;
 use alluvium_stream::StreamError;
 
+use crate::Breach;
+
 /// One thing that is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigProblem {
@@ -90,6 +92,16 @@ pub enum ExperimentError {
     /// A model cannot be built or run.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// Something would have broken the protocol.
+    #[error("{row}, seed {seed}: {breach}")]
+    Protocol {
+        /// The row's name.
+        row: String,
+        /// The seed.
+        seed: u64,
+        /// Which clause, and what would have broken it.
+        breach: Breach,
+    },
     /// The accuracies do not form a matrix.
     #[error(transparent)]
     Matrix(#[from] MatrixError),

@@ -48,7 +48,7 @@ pub use evaluation::Evaluation;
 pub use experiment::{Backend, Experiment};
 pub use observe::{Ending, Observer, PlannedCell, Stage, Unobserved, Work};
 pub use pace::{Left, Pace};
-pub use protocol::{Protocol, ProtocolKind};
+pub use protocol::{Arrival, Breach, Clauses, Protocol, ProtocolKind};
 pub use run::{Outcome, RunOptions};
 pub use schema::config_schema;
 pub use stages::StageCounts;

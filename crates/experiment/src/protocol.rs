@@ -1,8 +1,17 @@
 //! The protocol: who may meet whom, how often, and who may see which data.
 
+mod boundary;
+mod clauses;
+mod schedule;
+
 use alluvium_strategy::DataAccess;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use boundary::{Boundary, Crossing};
+pub use boundary::Breach;
+pub use clauses::Clauses;
+pub(crate) use schedule::{Event, schedule};
 
 /// How devices and the centre work together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -12,6 +21,11 @@ pub enum ProtocolKind {
     /// Distributed continual learning (Carta et al., arXiv 2303.15888): tasks differ between devices, two contacts a
     /// device, the centre consolidates the experts one after another.
     Dcl,
+    /// Federated learning (McMahan et al., arXiv 1602.05629): in each round some devices take the central model, train it
+    /// and send it back, and the centre aggregates what came back.
+    Federated,
+    /// Centralised continual learning: one learner sees the data of one task after another. Nothing is sent.
+    Centralised,
 }
 
 impl ProtocolKind {
@@ -19,37 +33,130 @@ impl ProtocolKind {
     pub fn name(self) -> &'static str {
         match self {
             ProtocolKind::Dcl => "dcl",
+            ProtocolKind::Federated => "federated",
+            ProtocolKind::Centralised => "centralised",
         }
     }
 }
 
-/// The `protocol` key: how devices and the centre work together, and which data a strategy is granted.
+/// In which order devices meet the centre.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Arrival {
+    /// In the order of the stream.
+    InOrder,
+    /// The last device of the stream first.
+    Reversed,
+    /// Shuffled by the seed.
+    Shuffled,
+}
+
+/// The `protocol` key: how devices and the centre work together, and which data a strategy is granted. A strategy's table
+/// may name a protocol of its own, so that one table holds rows of different protocols.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Protocol {
     /// How devices and the centre work together.
     pub kind: ProtocolKind,
-    /// The data that strategies may see while they consolidate. `surrogate` is what the scenario is about; `current-task`
-    /// lifts the privacy of the devices, for comparison with centralised methods.
-    #[serde(default = "surrogate")]
-    pub grants: DataAccess,
-}
-
-fn surrogate() -> DataAccess {
-    DataAccess::Surrogate
+    /// The data that strategies may see while they consolidate; default: `surrogate`, under `centralised`
+    /// `current-task`. `surrogate` is what distributed continual learning is about; more lifts the privacy of the devices, for
+    /// comparison with centralised methods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<DataAccess>,
+    /// Whether devices may send statistics of their samples along with their model; default: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<bool>,
+    /// `dcl`: how many devices are under way at a time; default: 1. With more, a device starts from a centre that has not yet
+    /// consolidated the devices under way before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub concurrency: Option<usize>,
+    /// `dcl`: the order in which devices meet the centre; default: `in-order`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<Arrival>,
+    /// `dcl`: the part of the devices, drawn by the seed, that take the model and never send theirs; default: 0. At least one
+    /// device returns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub never_return: Option<f64>,
+    /// `federated`: how many rounds there are; default: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub rounds: Option<usize>,
+    /// `federated`: the part of the devices, drawn anew by the seed, that take part in a round (C in the paper); default: 1.
+    /// At least one device takes part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub client_fraction: Option<f64>,
 }
 
 impl Protocol {
+    /// The protocol of this kind with its defaults.
+    pub fn of(kind: ProtocolKind) -> Self {
+        let open = Protocol {
+            kind,
+            grants: None,
+            statistics: None,
+            concurrency: None,
+            arrival: None,
+            never_return: None,
+            rounds: None,
+            client_fraction: None,
+        };
+        open.with_defaults()
+    }
+
+    /// The same with the defaults of its kind written out.
+    pub fn with_defaults(self) -> Self {
+        let (dcl, federated) = (self.kind == ProtocolKind::Dcl, self.kind == ProtocolKind::Federated);
+        Protocol {
+            kind: self.kind,
+            grants: Some(self.grants()),
+            statistics: Some(self.statistics.unwrap_or(true)),
+            concurrency: self.concurrency.or(dcl.then_some(1)),
+            arrival: self.arrival.or(dcl.then_some(Arrival::InOrder)),
+            never_return: self.never_return.or(dcl.then_some(0.0)),
+            rounds: self.rounds.or(federated.then_some(10)),
+            client_fraction: self.client_fraction.or(federated.then_some(1.0)),
+        }
+    }
+
+    /// The data that strategies may see.
+    pub fn grants(&self) -> DataAccess {
+        self.grants.unwrap_or(match self.kind {
+            ProtocolKind::Dcl | ProtocolKind::Federated => DataAccess::Surrogate,
+            ProtocolKind::Centralised => DataAccess::CurrentTask,
+        })
+    }
+
+    /// Whether models cross between devices and centre; if not, there is one learner.
+    pub(crate) fn crosses(&self) -> bool {
+        self.kind != ProtocolKind::Centralised
+    }
+
+    /// The keys that are given, but mean nothing under a protocol of this kind, each with the kind that knows it.
+    pub(crate) fn foreign_keys(&self) -> Vec<(&'static str, &'static str)> {
+        use ProtocolKind::{Dcl, Federated};
+        let keys = [
+            ("concurrency", self.concurrency.is_some(), Dcl),
+            ("arrival", self.arrival.is_some(), Dcl),
+            ("never_return", self.never_return.is_some(), Dcl),
+            ("rounds", self.rounds.is_some(), Federated),
+            ("client_fraction", self.client_fraction.is_some(), Federated),
+        ];
+        let foreign = keys.into_iter().filter(|(_, given, kind)| *given && *kind != self.kind);
+        foreign.map(|(key, _, kind)| (key, kind.name())).collect()
+    }
+
     /// Why a strategy with this data access cannot run under the protocol; `None` when it can.
     pub fn refuses(&self, access: DataAccess) -> Option<String> {
-        (access > self.grants).then(|| {
+        let (name, grants) = (self.kind.name(), self.grants());
+        (access > grants).then(|| {
             format!(
-                "asks for {access} data, but the protocol \"{}\" grants {} data only; accepted: a strategy that needs no \
-                 more than {} data, or protocol = {{ kind = \"{}\", grants = \"{access}\" }}, which the results will say",
-                self.kind.name(),
-                self.grants,
-                self.grants,
-                self.kind.name(),
+                "asks for {access} data, but the protocol \"{name}\" grants {grants} data only; accepted: a strategy that \
+                 needs no more than {grants} data, or protocol = {{ kind = \"{name}\", grants = \"{access}\" }}, which the \
+                 results will say"
             )
         })
     }
@@ -68,5 +175,31 @@ mod tests {
             let reason = protocol.refuses(access).unwrap();
             assert!(reason.contains(&access.to_string()) && reason.contains("grants surrogate"), "{reason}");
         }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_kind() {
+        let written = |kind| serde_json::to_value(Protocol::of(kind)).unwrap();
+        assert_eq!(
+            written(ProtocolKind::Dcl),
+            serde_json::json!({"kind": "dcl", "grants": "surrogate", "statistics": true, "concurrency": 1,
+                "arrival": "in-order", "never_return": 0.0})
+        );
+        assert_eq!(
+            written(ProtocolKind::Federated),
+            serde_json::json!({"kind": "federated", "grants": "surrogate", "statistics": true, "rounds": 10,
+                "client_fraction": 1.0})
+        );
+        assert_eq!(
+            written(ProtocolKind::Centralised),
+            serde_json::json!({"kind": "centralised", "grants": "current-task", "statistics": true})
+        );
+    }
+
+    #[test]
+    fn keys_of_another_kind_are_found() {
+        let protocol = Protocol { rounds: Some(3), arrival: Some(Arrival::Shuffled), ..Protocol::of(ProtocolKind::Dcl) };
+        assert_eq!(protocol.foreign_keys(), [("rounds", "federated")]);
+        assert!(Protocol::of(ProtocolKind::Federated).foreign_keys().is_empty());
     }
 }

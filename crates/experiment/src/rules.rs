@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use crate::problems::Finding;
-use crate::{Experiment, Reference};
+use crate::{Experiment, Protocol, Reference};
 
 /// As many names as a message lists.
 const NAMES_SHOWN: usize = 12;
@@ -50,12 +50,16 @@ impl Rules {
             Err(error) => return verdict.plugin_says(&["backend"], &written["backend"], error),
         };
         if let Some(config) = &experiment.surrogate {
-            self.surrogate(experiment, config.as_ref(), &["surrogate"], &written["surrogate"], verdict);
+            // What a row may see may differ from what the experiment grants: the strictest row that uses them counts.
+            let users = experiment.strategies.iter().filter(|row| row.surrogate.is_none()).map(|row| &row.protocol);
+            let strictest = users.min_by_key(|protocol| protocol.grants()).unwrap_or(&experiment.protocol);
+            self.surrogate(experiment, config.as_ref(), strictest, &["surrogate"], &written["surrogate"], verdict);
         }
         for (index, row) in experiment.strategies.iter().enumerate() {
             if let Some(config) = &row.surrogate {
                 let (number, table) = (index.to_string(), &written["strategies"][index]["surrogate"]);
-                self.surrogate(experiment, config.as_ref(), &["strategies", &number, "surrogate"], table, verdict);
+                let path = ["strategies", number.as_str(), "surrogate"];
+                self.surrogate(experiment, config.as_ref(), &row.protocol, &path, table, verdict);
             }
         }
         let build = || {
@@ -78,14 +82,17 @@ impl Rules {
         &mut self,
         experiment: &Experiment,
         config: &dyn SurrogateConfig,
+        protocol: &Protocol,
         path: &[&str],
         table: &Value,
         verdict: &mut Verdict,
     ) {
-        let own = &experiment.written_out["stream"]["kind"];
-        if config.stream_kind().is_some_and(|kind| kind == own) && experiment.protocol.grants < DataAccess::AllTasks {
+        let own = experiment.stream.kinds();
+        if let Some(kind) = config.stream_kinds().into_iter().find(|kind| own.contains(kind))
+            && protocol.grants() < DataAccess::AllTasks
+        {
             let message = format!(
-                "the surrogate data are of the stream {own}, as are the devices' own data, which the centre must not \
+                "the surrogate data are of the stream \"{kind}\", as are the devices' own data, which the centre must not \
                  see; accepted: a stream of another kind, or a protocol with grants = \"all-tasks\""
             );
             verdict.wrong(path, message);
@@ -134,8 +141,18 @@ impl Verdict {
             let number = index.to_string();
             let path = ["strategies", number.as_str()];
             let access = row.config.data_access();
-            if let Some(reason) = experiment.protocol.refuses(access) {
+            if let Some(reason) = row.protocol.refuses(access) {
                 self.wrong(&path, format!("the strategy \"{kind}\" {reason}"));
+            }
+            let statistics = row.config.statistics();
+            if let Some(statistic) = statistics.first().filter(|_| row.protocol.statistics == Some(false)) {
+                let message = format!(
+                    "the strategy \"{kind}\" asks devices for the statistic \"{}\" of their samples, but the protocol \
+                     \"{}\" has statistics = false; accepted: a strategy that asks for none, or statistics = true",
+                    statistic.name(),
+                    row.protocol.kind.name(),
+                );
+                self.wrong(&path, message);
             }
             if access == DataAccess::Surrogate && experiment.surrogate_of(row).is_none() {
                 let message = format!(

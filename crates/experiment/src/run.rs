@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use alluvium_model::Digest;
-use alluvium_results::{Cell, FORMAT, Results, Row, RowRole, SampleSheet, TaskLabel};
+use alluvium_model::{Digest, Seed};
+use alluvium_results::{Accuracy, Cell, FORMAT, Results, Row, RowRole, SampleSheet, TaskLabel};
 use alluvium_strategy::DataAccess;
 use serde_json::{Value, json};
 
@@ -17,7 +17,8 @@ use crate::directory::RunDirectory;
 use crate::observe::Both;
 use crate::program::program_digest;
 use crate::reference::{devices_alone, joint};
-use crate::shape::ROW_SURROGATE;
+use crate::protocol::{Event, schedule};
+use crate::shape::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
 use crate::shared::{Shared, TaskNote};
 use crate::sheets::sheets;
 use crate::stages::{StageCounts, Stages};
@@ -150,8 +151,13 @@ impl Experiment {
         let whole: BTreeMap<u64, Vec<Adapted>> =
             shared.iter().map(|shared| shared.seed).zip(alone).filter(|(_, alone)| alone.len() == devices).collect();
         for cell in strategies.values_mut().flatten() {
-            let alone = whole.get(&cell.seed).into_iter().flatten();
-            cell.alone_accuracy = alone.map(|device| device.record.accuracy).collect();
+            let Some(alone) = whole.get(&cell.seed) else { continue };
+            // Where devices come back in rounds, there is no one device to compare with.
+            if let Accuracy::Stream { task_aware, .. } = &cell.accuracy {
+                let all = (0..task_aware.tasks()).collect();
+                let tasks = if cell.arrivals.is_empty() { &all } else { &cell.arrivals };
+                cell.alone_accuracy = tasks.iter().map(|task| alone[*task].record.accuracy).collect();
+            }
         }
         let alone = whole.iter().map(|(seed, alone)| devices_alone(*seed, alone)).collect();
         let results = self.results(&shared, strategies, joints, alone);
@@ -187,6 +193,12 @@ impl Experiment {
     }
 
     fn plan(&self, devices: usize) -> Vec<PlannedCell> {
+        let of_row = |row: &StrategyRow, seed: &u64| {
+            let events = schedule(&row.protocol, devices, Seed::new(*seed));
+            let adaptations = events.iter().filter(|event| matches!(event, Event::HandOut { returns: true, .. })).count();
+            let consolidations = events.iter().filter(|event| matches!(event, Event::TakeIn(_))).count();
+            (adaptations, consolidations)
+        };
         let cell = |row: &str, seed: &u64, adaptations, consolidations| PlannedCell {
             row: row.to_owned(),
             seed: *seed,
@@ -195,7 +207,10 @@ impl Experiment {
         };
         let mut plan = vec![];
         for seed in &self.seeds {
-            plan.extend(self.strategies.iter().map(|row| cell(&row.name, seed, devices, devices)));
+            plan.extend(self.strategies.iter().map(|row| {
+                let (adaptations, consolidations) = of_row(row, seed);
+                cell(&row.name, seed, adaptations, consolidations)
+            }));
             // The first device is alone whether it is referred to or not.
             let alone = if self.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
             plan.push(cell(Reference::DevicesAlone.name(), seed, alone, 0));
@@ -284,6 +299,7 @@ impl Experiment {
                 name: row.name.clone(),
                 kind: row.kind.clone(),
                 role: RowRole::Strategy,
+                protocol: row.protocol.clauses(shared.first().map_or(0, |shared| shared.tasks.len())).to_string(),
                 data_access: data_access(row),
                 settings: settings(row),
                 cells: strategies.remove(&place).unwrap_or_default(),
@@ -293,6 +309,7 @@ impl Experiment {
             name: reference.name().to_owned(),
             kind: reference.name().to_owned(),
             role: RowRole::Reference,
+            protocol: String::new(),
             data_access: access.to_string(),
             settings: Value::Null,
             cells,
@@ -307,7 +324,7 @@ impl Experiment {
             format: FORMAT,
             name: self.name.clone(),
             config: self.written_out.clone(),
-            protocol: format!("{} (grants: {})", self.protocol.kind.name(), self.protocol.grants),
+            protocol: format!("{} (grants: {})", self.protocol.kind.name(), self.protocol.grants()),
             seeds: self.seeds.clone(),
             baseline: self.baseline.clone(),
             versions: [("alluvium", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")]
@@ -347,12 +364,14 @@ fn data_access(row: &StrategyRow) -> String {
     row.config.statistics().iter().fold(access, |access, statistic| format!("{access} + {}", statistic.name()))
 }
 
-/// A row's options, and its surrogate data where they are its own.
+/// A row's options, its protocol and devices, and its surrogate data where they are its own.
 fn settings(row: &StrategyRow) -> Value {
     let mut settings = serde_json::to_value(&row.config).unwrap_or(Value::Null);
     if let Some(surrogate) = &row.surrogate {
         settings[ROW_SURROGATE] = serde_json::to_value(surrogate).unwrap_or(Value::Null);
     }
+    settings[ROW_PROTOCOL] = serde_json::to_value(row.protocol).unwrap_or(Value::Null);
+    settings[ROW_DEVICE] = serde_json::to_value(&row.device).unwrap_or(Value::Null);
     settings
 }
 

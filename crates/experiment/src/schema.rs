@@ -9,7 +9,7 @@ use alluvium_registry::{Description, Family, SchemaNode, described, schemars};
 use serde_json::{Map, Value, json};
 
 use crate::RootTable;
-use crate::shape::{NOT_SWEPT, PLUGIN_TABLES, ROW_SURROGATE};
+use crate::shape::{NOT_SWEPT, PLUGIN_TABLES, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
 
 /// The name of the definition of a `[[strategies]]` table.
 const STRATEGY: &str = "strategy";
@@ -42,6 +42,15 @@ pub fn config_schema() -> Value {
     row_surrogate["description"] = "The surrogate data of this row; default: those of the experiment.".into();
     sweep_table(&mut row_surrogate, &definitions);
     definitions.insert(format!("{STRATEGY}.{ROW_SURROGATE}"), row_surrogate);
+    let descriptions = [
+        (ROW_PROTOCOL, "The protocol of this row; default: that of the experiment."),
+        (ROW_DEVICE, "The settings of this row's devices that differ from those of the experiment."),
+    ];
+    for (key, description) in descriptions {
+        let mut table = root["properties"][key].clone();
+        table["description"] = description.into();
+        definitions.insert(format!("{STRATEGY}.{key}"), table);
+    }
     define_family(STRATEGY, Family::Strategy, &mut definitions);
     root["properties"]["strategies"]["items"] = reference(STRATEGY);
     // A rule that `RootTable` does not carry, because a check by the schema would not say which seed is the second one.
@@ -121,7 +130,9 @@ fn define_family(name: &str, family: Family, definitions: &mut Map<String, Value
         let mut table = kind_table(description, &kind);
         move_definitions(&mut table, &format!("{name}."), definitions);
         if family == Family::Strategy {
-            table["properties"][ROW_SURROGATE] = reference(&format!("{STRATEGY}.{ROW_SURROGATE}"));
+            for key in [ROW_SURROGATE, ROW_PROTOCOL, ROW_DEVICE] {
+                table["properties"][key] = reference(&format!("{STRATEGY}.{key}"));
+            }
         }
         definitions.insert(name, table);
     }

@@ -13,8 +13,11 @@ pub(crate) const PLUGIN_TABLES: [(&str, Family); 4] = [
     ("surrogate", Family::Surrogate),
 ];
 
-/// The key of a `[[strategies]]` table that names the surrogate data of its row.
+/// The keys of a `[[strategies]]` table that stand in for the tables of the same names, for its row alone: its own surrogate
+/// data; its own protocol; the settings of its devices that differ.
 pub(crate) const ROW_SURROGATE: &str = "surrogate";
+pub(crate) const ROW_PROTOCOL: &str = "protocol";
+pub(crate) const ROW_DEVICE: &str = "device";
 
 /// The keys at the top of a file that have one value for the whole file.
 pub(crate) const NOT_SWEPT: [&str; 4] = ["name", "seeds", "references", "strategies"];
@@ -75,7 +78,7 @@ pub(crate) enum Shape<'a> {
     Fixed,
     /// The table of a plugin, whose schema its kind names.
     Plugin(&'a Schemas, Family),
-    /// The keys of a strategy's table: the plugin's, and the surrogate data of the row, which no plugin owns.
+    /// The keys of a strategy's table: the plugin's, and those of the row, which no plugin owns.
     Row(&'a Schemas, Vec<SchemaNode<'a>>),
     /// It has a schema; several where the kind is swept, one for each kind that knows the key.
     Options(Vec<SchemaNode<'a>>),
@@ -121,6 +124,7 @@ impl<'a> Shape<'a> {
     pub(crate) fn key(&self, key: &str) -> Self {
         match self {
             Shape::Row(schemas, _) if key == ROW_SURROGATE => Shape::Plugin(schemas, Family::Surrogate),
+            Shape::Row(schemas, _) if key == ROW_PROTOCOL || key == ROW_DEVICE => schemas.top(key),
             Shape::Row(_, nodes) | Shape::Options(nodes) => {
                 Shape::of(nodes.iter().filter_map(|node| node.property(key)))
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use alluvium_device::{Device, DeviceStatistic, InProcessDevice};
+use alluvium_device::{Device, DeviceSettings, DeviceStatistic, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Seed};
 use alluvium_strategy::StrategyConfig;
@@ -18,23 +18,57 @@ use crate::run::Run;
 use crate::stages::{Computed, Interruption, redo};
 use crate::{Ending, Experiment, ExperimentError, Stage, Work};
 
+/// What is asked of a device.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// How it adapts.
+    pub(crate) settings: &'a DeviceSettings,
+    /// What it computes of its samples.
+    pub(crate) statistics: &'a Statistics,
+}
+
+/// A device that takes the model, for the n-th time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visit {
+    /// The device's place in the stream.
+    pub(crate) device: usize,
+    /// How often it took the model before.
+    pub(crate) number: usize,
+}
+
+impl Visit {
+    /// What is random for the device: something else at each visit.
+    fn seed(self, root: Seed) -> Seed {
+        let first = root.at("device", self.device);
+        match self.number {
+            0 => first,
+            number => first.at("visit", number),
+        }
+    }
+}
+
 /// The statistics that a strategy asks its devices for.
 #[derive(Default)]
-pub(crate) struct Asked {
-    statistics: Vec<Arc<dyn DeviceStatistic>>,
+pub(crate) struct Statistics {
+    asked: Vec<Arc<dyn DeviceStatistic>>,
     /// The options of the strategy, which they follow from; `null` where none are asked for, so that strategies that ask
     /// for nothing have devices in common.
     options: Value,
 }
 
-impl Asked {
-    pub(crate) fn by(config: &dyn StrategyConfig) -> Result<Self, ExperimentError> {
+impl Statistics {
+    pub(crate) fn asked_by(config: &dyn StrategyConfig) -> Result<Self, ExperimentError> {
         let statistics = config.statistics();
         let options = match statistics.is_empty() {
             true => Value::Null,
             false => serde_json::to_value(config).map_err(|error| ExperimentError::Record(error.to_string()))?,
         };
-        Ok(Asked { statistics, options })
+        Ok(Statistics { asked: statistics, options })
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.asked.is_empty()
     }
 }
 
@@ -106,20 +140,22 @@ impl Shared {
         &self,
         run: &Run<'_>,
         row: &str,
-        index: usize,
+        visit: Visit,
         central: &Central,
-        asked: &Asked,
+        lesson: Asked<'_>,
     ) -> Result<Adapted, Interruption> {
+        let Visit { device: index, number } = visit;
         let work = Work { row, seed: self.seed, device: index + 1, devices: self.tasks.len(), stage: Stage::Adapting };
-        let settings = &run.experiment.device;
+        let Asked { settings, statistics } = lesson;
         let inputs = json!({
             "what": "adaptation",
             "central": central.digest,
             "task": self.tasks[index].digest,
             "device": settings,
-            "statistics": asked.options,
+            "statistics": statistics.options,
             "seed": self.seed,
             "index": index,
+            "visit": number,
         });
         let compute = || {
             run.observer.begins(work);
@@ -127,9 +163,9 @@ impl Shared {
             let task = self.task(index)?;
             let started = Instant::now();
             let device =
-                InProcessDevice::new(&task, settings.clone(), &self.compute).with_statistics(asked.statistics.clone());
+                InProcessDevice::new(&task, settings.clone(), &self.compute).with_statistics(statistics.asked.clone());
             let steps = Steps { observer: run.observer, work };
-            let expert = device.adapt(&central, self.root.at("device", index), &steps);
+            let expert = device.adapt(&central, visit.seed(self.root), &steps);
             let expert = expert.map_err(|cause| ExperimentError::Device {
                 row: row.to_owned(),
                 seed: self.seed,
@@ -154,7 +190,10 @@ impl Shared {
 
     /// A device that starts from the initial weights, as if it were alone.
     pub(crate) fn adapt_alone(&self, run: &Run<'_>, row: &str, index: usize) -> Result<Adapted, ExperimentError> {
-        redo(|| self.adapt(run, row, index, &self.initial, &Asked::default()))
+        // A penalty for leaving the central model means nothing where there is no centre.
+        let settings = DeviceSettings { proximal: 0.0, ..run.experiment.device.clone() };
+        let asked = Asked { settings: &settings, statistics: &Statistics::default() };
+        redo(|| self.adapt(run, row, Visit { device: index, number: 0 }, &self.initial, asked))
     }
 }
 

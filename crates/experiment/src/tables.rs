@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use alluvium_backend::BackendConfig;
+use alluvium_device::DeviceSettings;
 use alluvium_model::BackboneConfig;
 use alluvium_registry::{Checker, Family, described, find, schemars};
 use alluvium_strategy::{StrategyConfig, SurrogateConfig};
@@ -11,20 +12,26 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::problems::Finding;
-use crate::shape::ROW_SURROGATE;
-use crate::{Backend, Experiment, RootTable, StrategyRow};
+use crate::shape::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
+use crate::{Backend, Experiment, Protocol, RootTable, StrategyRow};
 
 /// Reads tables. Each schema is compiled once, however many tables are checked against it.
 #[derive(Debug)]
 pub(crate) struct Tables {
     root: Checker,
+    protocol: Checker,
+    device: Checker,
     plugins: BTreeMap<(Family, &'static str), Checker>,
 }
 
 impl Tables {
     pub(crate) fn new() -> Self {
-        let root = Checker::new(schemars::schema_for!(RootTable).to_value());
-        Tables { root, plugins: BTreeMap::new() }
+        Tables {
+            root: Checker::new(schemars::schema_for!(RootTable).to_value()),
+            protocol: Checker::new(schemars::schema_for!(Protocol).to_value()),
+            device: Checker::new(schemars::schema_for!(DeviceSettings).to_value()),
+            plugins: BTreeMap::new(),
+        }
     }
 
     /// Checks what no plugin owns.
@@ -35,9 +42,11 @@ impl Tables {
 
     /// Reads a variant whose root was checked: the plugins' tables.
     pub(crate) fn read(&mut self, root: Value) -> Result<Experiment, Vec<Finding>> {
-        let root: RootTable = serde_json::from_value(root)
+        let mut root: RootTable = serde_json::from_value(root)
             .map_err(|error| vec![Finding::of_file(&[], format!("cannot be read ({error})"))])?;
         let mut plugins = Plugins { tables: self, findings: vec![] };
+        plugins.foreign_keys(&["protocol"], &root.protocol);
+        root.protocol = root.protocol.with_defaults();
         let backend = plugins.read::<dyn BackendConfig>(Family::Backend, &["backend"], &root.backend);
         let stream = plugins.read::<dyn StreamConfig>(Family::Stream, &["stream"], &root.stream);
         let backbone = plugins.read::<dyn BackboneConfig>(Family::Backbone, &["backbone"], &root.backbone);
@@ -45,7 +54,7 @@ impl Tables {
         let surrogate =
             surrogate.and_then(|table| plugins.read::<dyn SurrogateConfig>(Family::Surrogate, &["surrogate"], table));
         let rows = root.strategies.iter().enumerate();
-        let strategies: Vec<_> = rows.filter_map(|(number, table)| plugins.row(number, table)).collect();
+        let strategies: Vec<_> = rows.filter_map(|(number, table)| plugins.row(number, table, &root)).collect();
 
         let findings = plugins.findings;
         let (Some((kind, backend)), Some((_, stream)), Some((_, backbone))) = (backend, stream, backbone) else {
@@ -120,8 +129,9 @@ impl Plugins<'_> {
         }
     }
 
-    /// A row: the strategy, and what no plugin knows: the name, and the surrogate data of this row.
-    fn row(&mut self, number: usize, table: &Map<String, Value>) -> Option<StrategyRow> {
+    /// A row: the strategy, and what no plugin knows: the name, and the surrogate data, the protocol and the devices of this
+    /// row.
+    fn row(&mut self, number: usize, table: &Map<String, Value>, root: &RootTable) -> Option<StrategyRow> {
         let number = number.to_string();
         let path = ["strategies", &number];
         let mut options = table.clone();
@@ -142,8 +152,65 @@ impl Plugins<'_> {
             }
             None => None,
         };
+        let protocol = match options.remove(ROW_PROTOCOL) {
+            Some(table) => {
+                let own: Protocol = self.own(&path, ROW_PROTOCOL, table, &Map::new())?;
+                self.foreign_keys(&[&path[..], &[ROW_PROTOCOL]].concat(), &own);
+                own.with_defaults()
+            }
+            None => root.protocol,
+        };
+        let device = match options.remove(ROW_DEVICE) {
+            Some(table) => {
+                let defaults = serde_json::to_value(&root.device).unwrap_or_default();
+                let defaults = defaults.as_object().cloned().unwrap_or_default();
+                self.own(&path, ROW_DEVICE, table, &defaults)?
+            }
+            None => root.device.clone(),
+        };
         let (kind, config) = self.read::<dyn StrategyConfig>(Family::Strategy, &path, &options)?;
-        Some(StrategyRow { name: name.unwrap_or_else(|| kind.clone()), kind, config, surrogate })
+        Some(StrategyRow { name: name.unwrap_or_else(|| kind.clone()), kind, config, surrogate, protocol, device })
+    }
+
+    /// A table of a row that no plugin owns; keys that it lacks are taken from `defaults`.
+    fn own<T: DeserializeOwned>(
+        &mut self,
+        path: &[&str],
+        key: &str,
+        table: Value,
+        defaults: &Map<String, Value>,
+    ) -> Option<T> {
+        let at = [path, &[key]].concat();
+        let Value::Object(given) = &table else {
+            let message = format!("`{key}` is no table; accepted: a table with the keys of `[{key}]`");
+            return self.wrong(path, &[key], message);
+        };
+        let mut all = defaults.clone();
+        all.extend(given.clone());
+        let checker = if key == ROW_PROTOCOL { &self.tables.protocol } else { &self.tables.device };
+        let problems = checker.check(&table);
+        if !problems.is_empty() {
+            for problem in problems {
+                let inner: Vec<_> = problem.path.iter().map(String::as_str).collect();
+                self.wrong::<()>(&at, &inner, problem.to_string());
+            }
+            return None;
+        }
+        match serde_json::from_value(Value::Object(all)) {
+            Ok(own) => Some(own),
+            Err(error) => self.wrong(&at, &[], format!("cannot be read ({error})")),
+        }
+    }
+
+    /// Keys of a protocol that mean nothing under its kind.
+    fn foreign_keys(&mut self, path: &[&str], protocol: &Protocol) {
+        for (key, kind) in protocol.foreign_keys() {
+            let message = format!(
+                "`{key}` is a key of the protocol \"{kind}\", not of \"{}\"; accepted: kind = \"{kind}\", or no `{key}`",
+                protocol.kind.name()
+            );
+            self.wrong::<()>(path, &[key], message);
+        }
     }
 
     fn wrong<T>(&mut self, table: &[&str], inner: &[&str], message: String) -> Option<T> {
@@ -175,6 +242,12 @@ fn written_out(
         table["name"] = row.name.clone().into();
         if let Some(surrogate) = &row.surrogate {
             table[ROW_SURROGATE] = json(serde_json::to_value(surrogate));
+        }
+        if row.protocol != root.protocol {
+            table[ROW_PROTOCOL] = json(serde_json::to_value(row.protocol));
+        }
+        if row.device != root.device {
+            table[ROW_DEVICE] = json(serde_json::to_value(&row.device));
         }
         table
     });

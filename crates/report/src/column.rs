@@ -70,7 +70,7 @@ impl Column {
 }
 
 /// Every column of numbers, in the order of the table.
-pub(crate) const COLUMNS: [Column; 19] = [
+pub(crate) const COLUMNS: [Column; 20] = [
     accuracy("ACC\ntask-aware", Content::Estimate(Metric::AverageAccuracyTaskAware), 0),
     accuracy("Δ ACC\ntask-aware", Content::Difference(Metric::AverageAccuracyTaskAware), 2),
     accuracy("ACC\ntask-agnostic", Content::Estimate(Metric::AverageAccuracyTaskAgnostic), 1),
@@ -85,6 +85,7 @@ pub(crate) const COLUMNS: [Column; 19] = [
     stream("gap\ntask-agnostic", Metric::ConsolidationGapTaskAgnostic, None),
     cost("forward\ntransfer", Metric::ForwardTransfer, Some(6)),
     cost("latent\nCKA", Metric::LatentSimilarity, None),
+    cost("contacts", Metric::Contacts, None),
     cost("bytes\nup", Metric::BytesUp, None),
     cost("bytes\ndown", Metric::BytesDown, None),
     cost("bytes\nstored", Metric::StoredBytes, None),

@@ -40,6 +40,7 @@ fn row(name: &str, role: RowRole, data_access: &str, cell: fn(u64) -> Cell) -> R
         name: name.into(),
         kind: name.into(),
         role,
+        protocol: String::new(),
         data_access: data_access.into(),
         settings: serde_json::json!({}),
         cells: vec![cell(1), cell(2), cell(3)],
@@ -56,6 +57,8 @@ fn naive(seed: u64) -> Cell {
         alone_accuracy: vec![1.0, 0.75],
         bytes_down: vec![1000, 1000],
         bytes_up: vec![1000, 2000],
+        contacts: vec![2, 2],
+        moved_bytes: vec![2000, 5000],
         stored_bytes: vec![1000, 1000],
         seconds: seed as f64,
         ..Cell::new(seed, Accuracy::Stream { task_aware: matrix([0.25, 0.75]), task_agnostic: matrix([0.0, 0.5]) })
@@ -80,6 +83,8 @@ fn pld(seed: u64) -> Cell {
         latent_similarity: vec![0.5, 1.0],
         bytes_down: vec![1000, 1000],
         bytes_up: vec![1000, 2000],
+        contacts: vec![2, 2],
+        moved_bytes: vec![2000, 5000],
         stored_bytes: vec![1000, 2500],
         consolidation_steps: vec![0, 100],
         consolidation_samples: vec![0, 6400],
@@ -118,6 +123,7 @@ naive,consolidation_gap_task_aware,0.000000,0.000000,0.000000,3
 naive,consolidation_gap_task_agnostic,0.125000,0.125000,0.125000,3
 naive,expert_accuracy,0.875000,0.875000,0.875000,3
 naive,forward_transfer,0.000000,0.000000,0.000000,3
+naive,contacts,2.000,2.000,2.000,3
 naive,bytes_down,1000,1000,1000,3
 naive,bytes_up,1500,1500,1500,3
 naive,stored_bytes,1000,1000,1000,3
@@ -135,6 +141,7 @@ pld,consolidation_gap_task_agnostic,0.100000,0.100000,0.100000,3
 pld,expert_accuracy,0.975000,0.975000,0.975000,3
 pld,forward_transfer,0.200000,0.200000,0.200000,3
 pld,latent_similarity,0.750000,0.750000,0.750000,3
+pld,contacts,2.000,2.000,2.000,3
 pld,bytes_down,1000,1000,1000,3
 pld,bytes_up,1500,1500,1500,3
 pld,stored_bytes,2500,2500,2500,3

@@ -28,6 +28,8 @@ impl Scale {
     pub(crate) const PERCENT: Self = Self { factor: 100.0, decimals: 1, unit: None };
     /// Fractions that nobody reads as percent: similarities.
     pub(crate) const FRACTION: Self = Self { factor: 1.0, decimals: 3, unit: None };
+    /// Numbers of things.
+    pub(crate) const COUNT: Self = Self { factor: 1.0, decimals: 1, unit: None };
     /// Seconds.
     pub(crate) const SECONDS: Self = Self { factor: 1.0, decimals: 1, unit: Some("s") };
 

@@ -148,9 +148,20 @@ impl Line {
             role: row.role,
             name,
             is_baseline: results.baseline.as_ref() == Some(&row.name),
-            data_access: one_line(&row.data_access),
+            data_access: one_line(&data_access(row, results)),
             entries: Vec::new(),
         }
+    }
+}
+
+/// What a row may see, and under which protocol where the rows differ in it.
+fn data_access(row: &Row, results: &Results) -> String {
+    let kind = |row: &Row| row.protocol.split(' ').next().unwrap_or_default().to_owned();
+    let mut kinds = results.rows.iter().map(kind).filter(|kind| !kind.is_empty());
+    let first = kinds.next();
+    match (kind(row), kinds.any(|kind| Some(kind) != first)) {
+        (kind, true) if !kind.is_empty() => format!("{kind}: {}", row.data_access),
+        _ => row.data_access.clone(),
     }
 }
 
@@ -180,7 +191,7 @@ impl Number {
         let mean = self.estimate.mean;
         // Counted numbers are mostly the same under every seed, and "± 0" would only fill the table. A
         // measured one that happens not to vary keeps it.
-        let is_exact = metric(content).unit() == Unit::Bytes;
+        let is_exact = matches!(metric(content).unit(), Unit::Bytes | Unit::Count);
         let half_width = self.estimate.half_width().filter(|half| !is_exact || *half > 0.0);
         Entry {
             mean: match content {
@@ -234,7 +245,8 @@ fn scale(content: Content, largest: f64) -> Scale {
         metric => match metric.unit() {
             Unit::Fraction => Scale::PERCENT,
             Unit::Bytes => Scale::bytes(largest),
-            Unit::Seconds | Unit::Count => Scale::SECONDS,
+            Unit::Seconds => Scale::SECONDS,
+            Unit::Count => Scale::COUNT,
         },
     }
 }

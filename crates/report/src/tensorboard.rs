@@ -116,6 +116,13 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
                 }
             }
         }
+        Accuracy::Rounds(rounds) => {
+            for round in rounds {
+                for (index, accuracy) in round.task_aware.iter().enumerate() {
+                    put(round.round, tag(index), *accuracy);
+                }
+            }
+        }
         // What has no stream was measured once, when all tasks were there.
         Accuracy::Final { task_aware, task_agnostic } => {
             let last = task_aware.len();

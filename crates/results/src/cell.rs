@@ -33,10 +33,20 @@ pub struct Cell {
     /// them were judged. Empty where it is undefined for some task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub latent_similarity_over_stream: Vec<f64>,
-    /// Bytes sent from the centre to each device, over all contacts.
+    /// The task of each column of the accuracy matrix, where devices did not come back in the order of the stream or not all of
+    /// them came back; empty otherwise. Lists by task are in the order of this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arrivals: Vec<usize>,
+    /// How often each device of the stream met the centre: each model that it took or sent is a contact.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<u64>,
+    /// The bytes that had moved in either direction, over all devices, when each consolidation or round was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved_bytes: Vec<u64>,
+    /// Bytes sent from the centre to each device of the stream, over all contacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bytes_down: Vec<u64>,
-    /// Bytes sent from each device to the centre, over all contacts.
+    /// Bytes sent from each device of the stream to the centre, over all contacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bytes_up: Vec<u64>,
     /// Bytes that the centre keeps after each consolidation: the central model, and the strategy's state.
@@ -73,6 +83,8 @@ pub enum Accuracy {
         /// Each test sample judged over all heads.
         task_agnostic: AccuracyMatrix,
     },
+    /// One central model, judged on all tasks of the stream after some rounds: what a federated strategy has.
+    Rounds(Vec<RoundAccuracy>),
     /// One accuracy for each task and no history: what a reference row has.
     Final {
         /// Each test sample judged by the head of its own task.
@@ -82,6 +94,19 @@ pub enum Accuracy {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task_agnostic: Option<Vec<f64>>,
     },
+}
+
+/// How well the central model did after a round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoundAccuracy {
+    /// Which round, from 1.
+    pub round: usize,
+    /// How many experts the centre had taken in by then.
+    pub experts: usize,
+    /// The accuracy on each task of the stream, each test sample judged by the head of its own task.
+    pub task_aware: Vec<f64>,
+    /// The same, each test sample judged over all heads.
+    pub task_agnostic: Vec<f64>,
 }
 
 impl Cell {
@@ -94,6 +119,9 @@ impl Cell {
             alone_accuracy: Vec::new(),
             latent_similarity: Vec::new(),
             latent_similarity_over_stream: Vec::new(),
+            arrivals: Vec::new(),
+            contacts: Vec::new(),
+            moved_bytes: Vec::new(),
             bytes_down: Vec::new(),
             bytes_up: Vec::new(),
             stored_bytes: Vec::new(),
@@ -130,6 +158,14 @@ impl Cell {
                 put(Metric::ConsolidationGapTaskAware, aware.consolidation_gap(&self.expert_accuracy));
                 put(Metric::ConsolidationGapTaskAgnostic, agnostic.consolidation_gap(&self.expert_accuracy));
             }
+            Accuracy::Rounds(rounds) => {
+                let aware = || rounds.iter().filter_map(|round| mean(round.task_aware.iter().copied()));
+                let agnostic = || rounds.iter().filter_map(|round| mean(round.task_agnostic.iter().copied()));
+                put(Metric::AverageAccuracyTaskAware, aware().next_back());
+                put(Metric::AverageAccuracyTaskAgnostic, agnostic().next_back());
+                put(Metric::AverageIncrementalAccuracyTaskAware, mean(aware()));
+                put(Metric::AverageIncrementalAccuracyTaskAgnostic, mean(agnostic()));
+            }
             Accuracy::Final { task_aware, task_agnostic } => {
                 put(Metric::AverageAccuracyTaskAware, mean(task_aware.iter().copied()));
                 put(Metric::AverageAccuracyTaskAgnostic, mean(task_agnostic.iter().flatten().copied()));
@@ -139,6 +175,7 @@ impl Cell {
         put(Metric::ExpertAccuracy, mean(self.expert_accuracy.iter().copied()));
         put(Metric::ForwardTransfer, self.forward_transfer());
         put(Metric::LatentSimilarity, mean(self.latent_similarity.iter().copied()));
+        put(Metric::Contacts, mean_count(&self.contacts));
         put(Metric::BytesDown, mean_count(&self.bytes_down));
         put(Metric::BytesUp, mean_count(&self.bytes_up));
         put(Metric::StoredBytes, self.stored_bytes.last().map(|bytes| *bytes as f64));
@@ -178,6 +215,7 @@ mod tests {
             expert_accuracy: vec![0.75, 1.0],
             alone_accuracy: vec![0.5, 0.875],
             latent_similarity: vec![0.5, 1.0],
+            contacts: vec![2, 2],
             bytes_down: vec![100, 200],
             bytes_up: vec![300, 301],
             stored_bytes: vec![150, 250],
@@ -212,6 +250,7 @@ mod tests {
             (Metric::ExpertAccuracy, 0.875),
             (Metric::ForwardTransfer, 0.125), // 1 − 0.875; the first device is left out
             (Metric::LatentSimilarity, 0.75),
+            (Metric::Contacts, 2.0),
             (Metric::BytesDown, 150.0),
             (Metric::BytesUp, 300.5),
             (Metric::StoredBytes, 250.0), // after the last device
@@ -228,6 +267,27 @@ mod tests {
         let devices_alone = Cell::new(7, Accuracy::Final { task_aware: vec![0.5, 1.0], task_agnostic: None });
         let expected = [(Metric::AverageAccuracyTaskAware, 0.75), (Metric::Seconds, 0.0)];
         assert_eq!(devices_alone.metrics(), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn rounds_end_with_the_last_one() {
+        let round = |round, task_aware: &[f64], task_agnostic: &[f64]| RoundAccuracy {
+            round,
+            experts: 2 * round,
+            task_aware: task_aware.to_vec(),
+            task_agnostic: task_agnostic.to_vec(),
+        };
+        let rounds = vec![round(1, &[0.25, 0.75], &[0.0, 0.5]), round(2, &[0.5, 1.0], &[0.5, 0.5])];
+        let cell = Cell { contacts: vec![4, 2], ..Cell::new(7, Accuracy::Rounds(rounds)) };
+        let expected = [
+            (Metric::AverageAccuracyTaskAware, 0.75),
+            (Metric::AverageAccuracyTaskAgnostic, 0.5),
+            (Metric::AverageIncrementalAccuracyTaskAware, 0.625), // (0.5 + 0.75) / 2
+            (Metric::AverageIncrementalAccuracyTaskAgnostic, 0.375), // (0.25 + 0.5) / 2
+            (Metric::Contacts, 3.0),
+            (Metric::Seconds, 0.0),
+        ];
+        assert_eq!(cell.metrics(), BTreeMap::from(expected));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use crate::cell::{Accuracy, Cell};
+use crate::cell::{Accuracy, Cell, RoundAccuracy};
 use crate::results::Results;
 
 /// How results contradict themselves.
@@ -96,14 +96,22 @@ impl Results {
 /// Every number is in its range. A NaN in particular has no JSON form: it would be written as `null` and
 /// never read back. (Accuracy matrices check themselves.)
 fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
-    let (aware, agnostic): (&[f64], &[f64]) = match &cell.accuracy {
-        Accuracy::Stream { .. } => (&[], &[]),
-        Accuracy::Final { task_aware, task_agnostic } => (task_aware, task_agnostic.as_deref().unwrap_or_default()),
+    let of_rounds = |part: fn(&RoundAccuracy) -> &Vec<f64>, rounds: &[RoundAccuracy]| -> Vec<f64> {
+        rounds.iter().flat_map(part).copied().collect()
+    };
+    let (aware, agnostic): (Vec<f64>, Vec<f64>) = match &cell.accuracy {
+        Accuracy::Stream { .. } => (vec![], vec![]),
+        Accuracy::Rounds(rounds) => {
+            (of_rounds(|round| &round.task_aware, rounds), of_rounds(|round| &round.task_agnostic, rounds))
+        }
+        Accuracy::Final { task_aware, task_agnostic } => {
+            (task_aware.clone(), task_agnostic.clone().unwrap_or_default())
+        }
     };
 
     let lists: [(&'static str, &[f64], Range); 9] = [
-        ("task_aware", aware, Range::Accuracy),
-        ("task_agnostic", agnostic, Range::Accuracy),
+        ("task_aware", &aware, Range::Accuracy),
+        ("task_agnostic", &agnostic, Range::Accuracy),
         ("expert_accuracy", &cell.expert_accuracy, Range::Accuracy),
         ("alone_accuracy", &cell.alone_accuracy, Range::Accuracy),
         ("latent_similarity", &cell.latent_similarity, Range::Finite),
@@ -158,6 +166,8 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     let (tasks, agnostic) = match &cell.accuracy {
         Accuracy::Stream { task_aware, task_agnostic } => (task_aware.tasks(), Some(task_agnostic.tasks())),
         Accuracy::Final { task_aware, task_agnostic } => (task_aware.len(), task_agnostic.as_ref().map(Vec::len)),
+        // Its other lists are by expert, and pair with nothing.
+        Accuracy::Rounds(rounds) => return check_rounds(row, cell, rounds),
     };
     let measured = |list: &[f64]| (!list.is_empty()).then_some(list.len());
     let lengths = [
@@ -175,13 +185,27 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     }
     let whole = match &cell.accuracy {
         Accuracy::Stream { task_aware, .. } => task_aware.whole_rows().count(),
-        Accuracy::Final { .. } => tasks,
+        Accuracy::Final { .. } | Accuracy::Rounds(_) => tasks,
     };
     match measured(&cell.latent_similarity_over_stream).filter(|found| *found != whole) {
         None => Ok(()),
         Some(found) => {
             let (row, field) = (row.to_owned(), "latent_similarity_over_stream");
             Err(InvalidResults::Length { row, seed: cell.seed, field, found, tasks: whole })
+        }
+    }
+}
+
+/// Every round was judged on the same tasks, both ways.
+fn check_rounds(row: &str, cell: &Cell, rounds: &[RoundAccuracy]) -> Result<(), InvalidResults> {
+    let tasks = rounds.first().map_or(0, |round| round.task_aware.len());
+    let lengths = rounds
+        .iter()
+        .flat_map(|round| [("task_aware", round.task_aware.len()), ("task_agnostic", round.task_agnostic.len())]);
+    match lengths.into_iter().find(|(_, found)| *found != tasks) {
+        None => Ok(()),
+        Some((field, found)) => {
+            Err(InvalidResults::Length { row: row.to_owned(), seed: cell.seed, field, found, tasks })
         }
     }
 }

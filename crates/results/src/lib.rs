@@ -31,7 +31,7 @@ mod sheet;
 mod statistics;
 mod summary;
 
-pub use cell::{Accuracy, Cell};
+pub use cell::{Accuracy, Cell, RoundAccuracy};
 pub use check::InvalidResults;
 pub use matrix::{AccuracyMatrix, MatrixError, MatrixRow};
 pub use metric::{Metric, Unit};

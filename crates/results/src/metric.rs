@@ -37,6 +37,8 @@ pub enum Metric {
     ForwardTransfer,
     /// mean_t of linear CKA (Kornblith et al. 2019) between the final centre's and expert t's latents.
     LatentSimilarity,
+    /// Contacts of a device with the centre, mean over devices: each model that it takes or sends is one.
+    Contacts,
     /// Bytes from the centre to a device, mean over devices.
     BytesDown,
     /// Bytes from a device to the centre, mean over devices.
@@ -87,7 +89,7 @@ impl fmt::Display for Unit {
 
 impl Metric {
     /// Every metric, in the order of a summary.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::AverageAccuracyTaskAware,
         Self::AverageAccuracyTaskAgnostic,
         Self::AverageIncrementalAccuracyTaskAware,
@@ -101,6 +103,7 @@ impl Metric {
         Self::ExpertAccuracy,
         Self::ForwardTransfer,
         Self::LatentSimilarity,
+        Self::Contacts,
         Self::BytesDown,
         Self::BytesUp,
         Self::StoredBytes,
@@ -126,6 +129,7 @@ impl Metric {
             Self::ExpertAccuracy => "expert_accuracy",
             Self::ForwardTransfer => "forward_transfer",
             Self::LatentSimilarity => "latent_similarity",
+            Self::Contacts => "contacts",
             Self::BytesDown => "bytes_down",
             Self::BytesUp => "bytes_up",
             Self::StoredBytes => "stored_bytes",
@@ -189,6 +193,7 @@ impl Metric {
                 "linear CKA (Kornblith et al. 2019) of the centre's and each expert's latents on that \
                  expert's test set, mean over tasks"
             }
+            Self::Contacts => "contacts of a device with the centre, mean over devices",
             Self::BytesDown => "bytes sent from the centre to a device, mean over devices",
             Self::BytesUp => "bytes sent from a device to the centre, mean over devices",
             Self::StoredBytes => {
@@ -205,7 +210,7 @@ impl Metric {
     pub fn unit(self) -> Unit {
         match self {
             Self::BytesDown | Self::BytesUp | Self::StoredBytes | Self::PeakMemoryBytes => Unit::Bytes,
-            Self::ConsolidationSteps | Self::ConsolidationSamples => Unit::Count,
+            Self::Contacts | Self::ConsolidationSteps | Self::ConsolidationSamples => Unit::Count,
             Self::Seconds => Unit::Seconds,
             _ => Unit::Fraction,
         }

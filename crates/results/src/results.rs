@@ -72,6 +72,9 @@ pub struct Row {
     pub kind: String,
     /// Whether it competes or is there for orientation.
     pub role: RowRole,
+    /// The protocol that it ran under, with what it permits; empty where none holds for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub protocol: String,
     /// What data it needs while consolidating: `none`, `surrogate`, `current task`, `all tasks`.
     pub data_access: String,
     /// Its settings as they were run, defaults filled in.
@@ -175,6 +178,7 @@ pub(crate) mod tests {
             name: name.into(),
             kind: name.into(),
             role,
+            protocol: String::new(),
             data_access: "none".into(),
             settings: serde_json::json!({}),
             cells,

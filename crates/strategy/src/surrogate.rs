@@ -22,10 +22,10 @@ pub trait SurrogateConfig: Debug + Send + Sync {
         vec![]
     }
 
-    /// The kind of the task stream whose inputs these are, where they are a stream's. The experiment's own stream is
+    /// The kinds of the task streams whose inputs these are, where they are a stream's. The experiment's own stream is
     /// refused: the centre would see what belongs to devices.
-    fn stream_kind(&self) -> Option<&str> {
-        None
+    fn stream_kinds(&self) -> Vec<String> {
+        vec![]
     }
 }
 

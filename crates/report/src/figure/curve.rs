@@ -1,6 +1,6 @@
 //! Curves: one for each strategy, a point for each evaluation along the stream, each point over seeds.
 
-use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results};
+use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results, RoundAccuracy};
 
 /// What a curve goes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,8 +77,8 @@ impl Along {
     /// How far along the cell is after each device; empty where that was not measured.
     pub(crate) fn positions(self, cell: &Cell) -> Vec<f64> {
         match self {
-            Self::Devices => (1..=devices(cell)).map(|device| device as f64).collect(),
-            Self::Bytes => cumulative(cell.bytes_up.iter().zip(&cell.bytes_down).map(|(up, down)| (up + down) as f64)),
+            Self::Devices => experts(cell),
+            Self::Bytes => cell.moved_bytes.iter().map(|bytes| *bytes as f64).collect(),
             Self::Seconds => {
                 let each = cell.device_seconds.iter().zip(&cell.consolidation_seconds);
                 cumulative(each.map(|(device, consolidation)| device + consolidation))
@@ -91,8 +91,12 @@ impl Shown {
     /// The number after each device; `None` after those after which not all tasks were judged, and empty where nothing was
     /// measured.
     pub(crate) fn values(self, cell: &Cell) -> Vec<Option<f64>> {
-        // What has no stream has no place along it.
-        let Accuracy::Stream { task_aware, task_agnostic } = &cell.accuracy else { return Vec::new() };
+        let (task_aware, task_agnostic) = match &cell.accuracy {
+            Accuracy::Stream { task_aware, task_agnostic } => (task_aware, task_agnostic),
+            Accuracy::Rounds(rounds) => return self.after_rounds(rounds),
+            // What has no stream has no place along it.
+            Accuracy::Final { .. } => return Vec::new(),
+        };
         let measured: Vec<_> = match self {
             Self::TaskAware => so_far(task_aware),
             Self::TaskAgnostic => so_far(task_agnostic),
@@ -104,13 +108,31 @@ impl Shown {
         }
         values
     }
+
+    fn after_rounds(self, rounds: &[RoundAccuracy]) -> Vec<Option<f64>> {
+        let mut values = vec![None; rounds.last().map_or(0, |last| last.round)];
+        for round in rounds {
+            let accuracies = match self {
+                Self::TaskAware => &round.task_aware,
+                Self::TaskAgnostic => &round.task_agnostic,
+                Self::LatentSimilarity => continue,
+            };
+            values[round.round - 1] = Estimate::from_samples(accuracies).map(|estimate| estimate.mean);
+        }
+        values
+    }
 }
 
-/// How many devices the cell's stream has.
-fn devices(cell: &Cell) -> usize {
+/// How many experts the centre had taken in after each consolidation or round.
+fn experts(cell: &Cell) -> Vec<f64> {
     match &cell.accuracy {
-        Accuracy::Stream { task_aware, .. } => task_aware.tasks(),
-        Accuracy::Final { .. } => 0,
+        Accuracy::Stream { task_aware, .. } => (1..=task_aware.tasks()).map(|device| device as f64).collect(),
+        Accuracy::Rounds(rounds) => {
+            let mut experts = vec![f64::NAN; rounds.last().map_or(0, |last| last.round)];
+            rounds.iter().for_each(|round| experts[round.round - 1] = round.experts as f64);
+            experts
+        }
+        Accuracy::Final { .. } => Vec::new(),
     }
 }
 

@@ -141,6 +141,7 @@ fn long_cell(seed: u64, devices: usize) -> Cell {
     Cell {
         bytes_up: vec![1; devices],
         bytes_down: vec![1; devices],
+        moved_bytes: (1..=devices as u64).map(|device| 2 * device).collect(),
         ..Cell::new(seed, Accuracy::Stream { task_aware: matrix.clone(), task_agnostic: matrix })
     }
 }

@@ -46,8 +46,8 @@ impl SurrogateConfig for DatasetConfig {
         self.stream().map(|stream| stream.files()).unwrap_or_default()
     }
 
-    fn stream_kind(&self) -> Option<&str> {
-        self.stream.as_ref()?.get("kind")?.as_str()
+    fn stream_kinds(&self) -> Vec<String> {
+        self.stream().map(|stream| stream.kinds()).unwrap_or_default()
     }
 
     fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {

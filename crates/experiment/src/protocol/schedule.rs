@@ -1,0 +1,149 @@
+//! The schedule: which device takes the model, and which experts come back, in what order.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use alluvium_model::Seed;
+use rand::seq::SliceRandom;
+
+use super::Arrival;
+use crate::{Protocol, ProtocolKind};
+
+/// What happens next between the centre and the devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A device takes the model.
+    HandOut {
+        device: usize,
+        /// Whether it will send its own.
+        returns: bool,
+    },
+    /// These devices send their experts, which the centre takes in together.
+    TakeIn(Vec<usize>),
+}
+
+/// All events of a protocol on a stream of so many devices. Whatever is random follows the seed.
+pub(crate) fn schedule(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
+    match protocol.kind {
+        ProtocolKind::Dcl => one_after_another(protocol, devices, seed),
+        ProtocolKind::Federated => in_rounds(protocol, devices, seed),
+        ProtocolKind::Centralised => {
+            (0..devices).flat_map(|device| [Event::HandOut { device, returns: true }, Event::TakeIn(vec![device])]).collect()
+        }
+    }
+}
+
+/// Devices come back one by one; up to `concurrency` of them are under way at a time.
+fn one_after_another(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
+    let mut order: Vec<_> = (0..devices).collect();
+    match protocol.arrival.unwrap_or(Arrival::InOrder) {
+        Arrival::InOrder => {}
+        Arrival::Reversed => order.reverse(),
+        Arrival::Shuffled => order.shuffle(&mut seed.of("arrival").random()),
+    }
+    let lost = lost(protocol.never_return.unwrap_or(0.0), devices, seed);
+    let concurrency = protocol.concurrency.unwrap_or(1).max(1);
+    let mut events = vec![];
+    let mut under_way = VecDeque::new();
+    for device in order {
+        if under_way.len() == concurrency {
+            events.extend(under_way.pop_front().map(|first| Event::TakeIn(vec![first])));
+        }
+        let returns = !lost.contains(&device);
+        events.push(Event::HandOut { device, returns });
+        if returns {
+            under_way.push_back(device);
+        }
+    }
+    events.extend(under_way.into_iter().map(|device| Event::TakeIn(vec![device])));
+    events
+}
+
+/// The devices that never return: this part of them, but not all.
+fn lost(part: f64, devices: usize, seed: Seed) -> BTreeSet<usize> {
+    let count = ((part * devices as f64).round() as usize).min(devices.saturating_sub(1));
+    let mut all: Vec<_> = (0..devices).collect();
+    all.shuffle(&mut seed.of("never return").random());
+    all.into_iter().take(count).collect()
+}
+
+/// In each round, some devices take the model, and all of them send theirs.
+fn in_rounds(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
+    let part = protocol.client_fraction.unwrap_or(1.0);
+    // max(C · K, 1), as in the paper's algorithm 1.
+    let clients = ((part * devices as f64).round() as usize).clamp(1, devices.max(1));
+    let mut events = vec![];
+    for round in 0..protocol.rounds.unwrap_or(1) {
+        let mut all: Vec<_> = (0..devices).collect();
+        all.shuffle(&mut seed.at("clients of round", round).random());
+        let mut chosen: Vec<_> = all.into_iter().take(clients).collect();
+        chosen.sort_unstable();
+        events.extend(chosen.iter().map(|device| Event::HandOut { device: *device, returns: true }));
+        events.push(Event::TakeIn(chosen));
+    }
+    events
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(protocol: Protocol, devices: usize) -> Vec<Event> {
+        schedule(&protocol, devices, Seed::new(1))
+    }
+
+    fn out(device: usize) -> Event {
+        Event::HandOut { device, returns: true }
+    }
+
+    fn back(device: usize) -> Event {
+        Event::TakeIn(vec![device])
+    }
+
+    fn dcl() -> Protocol {
+        Protocol::of(ProtocolKind::Dcl)
+    }
+
+    #[test]
+    fn one_device_at_a_time_meets_the_newest_centre() {
+        assert_eq!(events(dcl(), 2), [out(0), back(0), out(1), back(1)]);
+        let reversed = Protocol { arrival: Some(Arrival::Reversed), ..dcl() };
+        assert_eq!(events(reversed, 2), [out(1), back(1), out(0), back(0)]);
+    }
+
+    #[test]
+    fn devices_under_way_start_from_an_older_centre() {
+        let two = Protocol { concurrency: Some(2), ..dcl() };
+        assert_eq!(events(two, 3), [out(0), out(1), back(0), out(2), back(1), back(2)]);
+        let all = Protocol { concurrency: Some(9), ..dcl() };
+        assert_eq!(events(all, 2), [out(0), out(1), back(0), back(1)]);
+    }
+
+    #[test]
+    fn lost_devices_take_and_never_send() {
+        let lossy = events(Protocol { never_return: Some(0.3), ..dcl() }, 10);
+        let taken = lossy.iter().filter(|event| matches!(event, Event::HandOut { .. })).count();
+        let lost = lossy.iter().filter(|event| matches!(event, Event::HandOut { returns: false, .. })).count();
+        let back: Vec<_> = lossy.iter().filter(|event| matches!(event, Event::TakeIn(_))).collect();
+        assert_eq!((taken, lost, back.len()), (10, 3, 7));
+        let nobody = events(Protocol { never_return: Some(1.0), ..dcl() }, 3);
+        assert_eq!(nobody.iter().filter(|event| matches!(event, Event::TakeIn(_))).count(), 1, "one returns");
+    }
+
+    #[test]
+    fn rounds_choose_devices_anew() {
+        let protocol =
+            Protocol { rounds: Some(20), client_fraction: Some(0.5), ..Protocol::of(ProtocolKind::Federated) };
+        let events = events(protocol, 4);
+        let rounds: Vec<_> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::TakeIn(devices) => Some(devices.clone()),
+                Event::HandOut { .. } => None,
+            })
+            .collect();
+        assert_eq!(rounds.len(), 20);
+        assert!(rounds.iter().all(|devices| devices.len() == 2 && devices[0] < devices[1]));
+        assert!(rounds.iter().any(|devices| *devices != rounds[0]));
+        assert_eq!(events.len(), 20 * 3);
+    }
+}
