@@ -51,8 +51,7 @@ fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, In
                 }
             }
             Event::TakeIn(together) => {
-                let experts: Vec<Adapted> =
-                    together.iter().filter_map(|device| under_way.remove(device)).collect();
+                let experts: Vec<Adapted> = together.iter().filter_map(|device| under_way.remove(device)).collect();
                 let crossing = |(device, expert): (&usize, &Adapted)| Crossing {
                     device: *device,
                     bytes: expert.record.bytes,

@@ -277,12 +277,7 @@ fn inputs(
 
 /// The tasks whose samples a strategy of this data access is given, those of the last `together` experts last; the protocol
 /// was asked before the run.
-fn granted(
-    access: DataAccess,
-    shared: &Shared,
-    met: &Met,
-    together: usize,
-) -> Result<Vec<Task>, ExperimentError> {
+fn granted(access: DataAccess, shared: &Shared, met: &Met, together: usize) -> Result<Vec<Task>, ExperimentError> {
     let first = match access {
         DataAccess::None | DataAccess::Surrogate => return Ok(vec![]),
         DataAccess::CurrentTask => met.experts.len() - together,

@@ -8,8 +8,8 @@ use alluvium_strategy::DataAccess;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use boundary::{Boundary, Crossing};
 pub use boundary::Breach;
+pub(crate) use boundary::{Boundary, Crossing};
 pub use clauses::Clauses;
 pub(crate) use schedule::{Event, schedule};
 
@@ -29,6 +29,9 @@ pub enum ProtocolKind {
 }
 
 impl ProtocolKind {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 3] = [Self::Dcl, Self::Federated, Self::Centralised];
+
     /// The kind as it is written in a configuration.
     pub fn name(self) -> &'static str {
         match self {
@@ -38,6 +41,15 @@ impl ProtocolKind {
         }
     }
 }
+
+/// The keys that only one kind of protocol knows.
+pub(crate) const KEYS_OF_ONE_KIND: [(&str, ProtocolKind); 5] = [
+    ("concurrency", ProtocolKind::Dcl),
+    ("arrival", ProtocolKind::Dcl),
+    ("never_return", ProtocolKind::Dcl),
+    ("rounds", ProtocolKind::Federated),
+    ("client_fraction", ProtocolKind::Federated),
+];
 
 /// In which order devices meet the centre.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -137,16 +149,15 @@ impl Protocol {
 
     /// The keys that are given, but mean nothing under a protocol of this kind, each with the kind that knows it.
     pub(crate) fn foreign_keys(&self) -> Vec<(&'static str, &'static str)> {
-        use ProtocolKind::{Dcl, Federated};
-        let keys = [
-            ("concurrency", self.concurrency.is_some(), Dcl),
-            ("arrival", self.arrival.is_some(), Dcl),
-            ("never_return", self.never_return.is_some(), Dcl),
-            ("rounds", self.rounds.is_some(), Federated),
-            ("client_fraction", self.client_fraction.is_some(), Federated),
+        let given = [
+            self.concurrency.is_some(),
+            self.arrival.is_some(),
+            self.never_return.is_some(),
+            self.rounds.is_some(),
+            self.client_fraction.is_some(),
         ];
-        let foreign = keys.into_iter().filter(|(_, given, kind)| *given && *kind != self.kind);
-        foreign.map(|(key, _, kind)| (key, kind.name())).collect()
+        let foreign = KEYS_OF_ONE_KIND.iter().zip(given).filter(|((_, kind), given)| *given && *kind != self.kind);
+        foreign.map(|((key, kind), _)| (*key, kind.name())).collect()
     }
 
     /// Why a strategy with this data access cannot run under the protocol; `None` when it can.
@@ -198,7 +209,8 @@ mod tests {
 
     #[test]
     fn keys_of_another_kind_are_found() {
-        let protocol = Protocol { rounds: Some(3), arrival: Some(Arrival::Shuffled), ..Protocol::of(ProtocolKind::Dcl) };
+        let protocol =
+            Protocol { rounds: Some(3), arrival: Some(Arrival::Shuffled), ..Protocol::of(ProtocolKind::Dcl) };
         assert_eq!(protocol.foreign_keys(), [("rounds", "federated")]);
         assert!(Protocol::of(ProtocolKind::Federated).foreign_keys().is_empty());
     }

@@ -16,8 +16,8 @@ use crate::cell::run_cell;
 use crate::directory::RunDirectory;
 use crate::observe::Both;
 use crate::program::program_digest;
-use crate::reference::{devices_alone, joint};
 use crate::protocol::{Event, schedule};
+use crate::reference::{devices_alone, joint};
 use crate::shape::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
 use crate::shared::{Shared, TaskNote};
 use crate::sheets::sheets;
@@ -195,7 +195,8 @@ impl Experiment {
     fn plan(&self, devices: usize) -> Vec<PlannedCell> {
         let of_row = |row: &StrategyRow, seed: &u64| {
             let events = schedule(&row.protocol, devices, Seed::new(*seed));
-            let adaptations = events.iter().filter(|event| matches!(event, Event::HandOut { returns: true, .. })).count();
+            let adaptations =
+                events.iter().filter(|event| matches!(event, Event::HandOut { returns: true, .. })).count();
             let consolidations = events.iter().filter(|event| matches!(event, Event::TakeIn(_))).count();
             (adaptations, consolidations)
         };

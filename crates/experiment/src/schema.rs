@@ -8,8 +8,9 @@
 use alluvium_registry::{Description, Family, SchemaNode, described, schemars};
 use serde_json::{Map, Value, json};
 
-use crate::RootTable;
+use crate::protocol::KEYS_OF_ONE_KIND;
 use crate::shape::{NOT_SWEPT, PLUGIN_TABLES, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
+use crate::{ProtocolKind, RootTable};
 
 /// The name of the definition of a `[[strategies]]` table.
 const STRATEGY: &str = "strategy";
@@ -29,6 +30,7 @@ pub fn config_schema() -> Value {
     allow_sweeps(&mut root, &[&NOT_SWEPT[..], &tables].concat());
     let mut definitions = Map::new();
     move_definitions(&mut root, "", &mut definitions);
+    definitions["Protocol"]["allOf"] = ProtocolKind::ALL.into_iter().map(refuse_foreign_keys).collect();
     for (table, family) in PLUGIN_TABLES {
         define_family(table, family, &mut definitions);
         let description = root["properties"][table]["description"].take();
@@ -64,6 +66,16 @@ pub fn config_schema() -> Value {
     extend(&mut schema, root);
     schema["$defs"] = Value::Object(definitions);
     schema
+}
+
+/// A protocol of this kind has none of the keys that only another kind knows.
+fn refuse_foreign_keys(kind: ProtocolKind) -> Value {
+    let foreign = KEYS_OF_ONE_KIND.iter().filter(|(_, of)| *of != kind);
+    let nothing = foreign.map(|(key, _)| ((*key).to_owned(), json!({ "not": {} }))).collect::<Map<_, _>>();
+    json!({
+        "if": { "type": "object", "required": ["kind"], "properties": { "kind": { "const": kind.name() } } },
+        "then": { "properties": nothing },
+    })
 }
 
 fn reference(definition: &str) -> Value {

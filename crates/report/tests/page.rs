@@ -26,8 +26,8 @@ fn a_usual_run_can_be_read_and_sorted() {
     let verdict = browser::open(&browser, &html);
     assert_good(&verdict);
     assert_eq!((verdict.width, verdict.figures, verdict.tables, verdict.images), (1280, 9, 3, 2));
-    // Each column of the three parts, both ways: strategy and data, and 4 + 8 + 7 numbers.
-    assert_eq!(verdict.sorted, 2 * (3 * 2 + 19));
+    // Each column of the three parts, both ways: strategy and data, and 4 + 8 + 8 numbers.
+    assert_eq!(verdict.sorted, 2 * (3 * 2 + 20));
 
     let verdict = browser::open_on_phone(&browser, &html);
     assert_good(&verdict);

@@ -25,7 +25,9 @@ fn main() -> Outcome<()> {
     }
     let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("pictures");
     std::fs::create_dir_all(&pictures)?;
-    println!("| grows | size | strategy | s a consolidation: first tenth | last tenth | s in all | memory at a tenth, MB | peak, MB |");
+    println!(
+        "| grows | size | strategy | s a consolidation: first tenth | last tenth | s in all | memory at a tenth, MB | peak, MB |"
+    );
     println!("|---|---:|---|---:|---:|---:|---:|---:|");
     if wanted("devices") {
         devices(&pictures)?;
@@ -106,7 +108,8 @@ fn parameters(pictures: &Path) -> Outcome<()> {
     for strategy in strategies() {
         let (mut times, mut peaks) = (vec![], vec![]);
         for width in [250_usize, 500, 1000, 2000, 4000] {
-            let stream = json!({"kind": "split-glyphs", "tasks": 10, "classes_per_task": 6, "train_samples_per_class": 20});
+            let stream =
+                json!({"kind": "split-glyphs", "tasks": 10, "classes_per_task": 6, "train_samples_per_class": 20});
             let measured = run(&comparison(stream, json!({"kind": "mlp", "layers": [width, width]}), &strategy))?;
             let parameters = 784 * width + width * width + 2 * width;
             print("parameters", parameters, &strategy, &measured);

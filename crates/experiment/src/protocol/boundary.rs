@@ -7,7 +7,9 @@ use super::Clauses;
 
 /// What would break the protocol. The cell is stopped before it does.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the protocol \"{protocol}\" permits {permitted}, but {wanted}; accepted: a protocol that permits it, or a run that keeps to this one")]
+#[error(
+    "the protocol \"{protocol}\" permits {permitted}, but {wanted}; accepted: a protocol that permits it, or a run that keeps to this one"
+)]
 pub struct Breach {
     /// The protocol.
     pub protocol: &'static str,

@@ -26,9 +26,9 @@ pub(crate) fn schedule(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<E
     match protocol.kind {
         ProtocolKind::Dcl => one_after_another(protocol, devices, seed),
         ProtocolKind::Federated => in_rounds(protocol, devices, seed),
-        ProtocolKind::Centralised => {
-            (0..devices).flat_map(|device| [Event::HandOut { device, returns: true }, Event::TakeIn(vec![device])]).collect()
-        }
+        ProtocolKind::Centralised => (0..devices)
+            .flat_map(|device| [Event::HandOut { device, returns: true }, Event::TakeIn(vec![device])])
+            .collect(),
     }
 }
 
