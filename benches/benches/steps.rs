@@ -3,7 +3,7 @@
 //! Without more words on `flex` alone, the backend that a comparison runs on unless told otherwise; the environment
 //! variable `ALLUVIUM_BENCH_BACKENDS` names others, with commas, or `all`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alluvium_benches::{STEPS, central, compute, expert, input, kinds, strategy, task};
 use alluvium_device::{Device as _, DeviceSettings, InProcessDevice};
@@ -72,16 +72,27 @@ impl Surrogate for Zeros {
     }
 }
 
+/// A consolidation that takes longer is not measured: criterion wants ten of each.
+const MOST: Duration = Duration::from_secs(1);
+
 fn consolidation(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("consolidation");
     group.sampling_mode(SamplingMode::Flat);
     for (backbone, backend, compute) in pairs() {
         let count = samples(backbone, backend);
         let previous = central(backbone, &compute);
-        let expert = expert(&previous, &compute);
+        let plain = expert(&previous, &compute);
         let task = task(input(backbone), count);
         for description in described(Family::Strategy) {
             let config = strategy(description);
+            let expert = match config.statistics() {
+                none if none.is_empty() => plain.clone(),
+                statistics => {
+                    let settings = DeviceSettings { epochs: 1, ..Default::default() };
+                    let device = InProcessDevice::new(&task, settings, &compute).with_statistics(statistics);
+                    device.adapt(&previous, Seed::new(3), &Silent).expect("the device adapts")
+                }
+            };
             let mut run = || {
                 let mut surrogate = Zeros(count);
                 let mut context = Context::new(&compute, Seed::new(4), 10);
@@ -95,8 +106,14 @@ fn consolidation(criterion: &mut Criterion) {
                 strategy.consolidate(&previous, &expert, &mut context).expect("it consolidates");
                 context.effort()
             };
+            let started = Instant::now();
+            let effort = run();
+            if started.elapsed() > MOST {
+                eprintln!("{} on {backbone} takes {:.1?}: left out", description.kind, started.elapsed());
+                continue;
+            }
             // Strategies without gradient steps are counted in consolidations.
-            group.throughput(Throughput::Elements(run().samples.max(1)));
+            group.throughput(Throughput::Elements(effort.samples.max(1)));
             let id = BenchmarkId::new(format!("{}/{backbone}", description.kind), backend);
             group.bench_function(id, |bencher| bencher.iter(&mut run));
         }

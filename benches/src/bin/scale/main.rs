@@ -26,7 +26,7 @@ fn main() -> Outcome<()> {
     let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("pictures");
     std::fs::create_dir_all(&pictures)?;
     println!(
-        "| grows | size | strategy | s a consolidation: first tenth | last tenth | s in all | memory at a tenth, MB | peak, MB |"
+        "| grows | size | strategy | ms a consolidation: first tenth | last tenth | s in all | memory at a tenth, MB | peak, MB |"
     );
     println!("|---|---:|---|---:|---:|---:|---:|---:|");
     if wanted("devices") {
@@ -44,6 +44,10 @@ fn main() -> Outcome<()> {
 /// The strategies that are measured: one that takes no gradient step, and the method itself, with few.
 fn strategies() -> [Value; 2] {
     [json!({"kind": "weight-averaging"}), json!({"kind": "pld", "steps": 10, "batch_size": 32})]
+}
+
+fn kind(strategy: &Value) -> String {
+    strategy["kind"].as_str().unwrap_or_default().to_owned()
 }
 
 /// A comparison of one row; all devices take one short lesson.
@@ -73,7 +77,7 @@ fn devices(pictures: &Path) -> Outcome<()> {
             let measured = run(&comparison(stream, backbone.clone(), &strategy))?;
             print("devices", tasks, &strategy, &measured);
             if tasks == 1000 {
-                let name = strategy["kind"].to_string();
+                let name = kind(&strategy);
                 seconds.push(Curve { name: name.clone(), points: smooth(&measured.consolidations) });
                 memory.push(Curve { name, points: measured.along() });
             }
@@ -96,7 +100,7 @@ fn classes(pictures: &Path) -> Outcome<()> {
             print("classes", 10 * classes, &strategy, &measured);
             points.push((10.0 * classes as f64, median(&measured.consolidations[1..])));
         }
-        curves.push(Curve { name: strategy["kind"].to_string(), points });
+        curves.push(Curve { name: kind(&strategy), points });
     }
     let axes = Axes { title: "Time of a consolidation by classes", x: "classes", y: "seconds", logarithmic: true };
     draw(&pictures.join("classes-time.svg"), &axes, &curves)
@@ -116,7 +120,7 @@ fn parameters(pictures: &Path) -> Outcome<()> {
             times.push((parameters as f64 * 1e-6, median(&measured.consolidations[1..])));
             peaks.push((parameters as f64 * 1e-6, measured.peak));
         }
-        let name = strategy["kind"].to_string();
+        let name = kind(&strategy);
         seconds.push(Curve { name: name.clone(), points: times });
         memory.push(Curve { name, points: peaks });
     }
@@ -133,8 +137,10 @@ fn print(grows: &str, size: usize, strategy: &Value, measured: &Measured) {
     let tenth = (all.len() / 10).max(1);
     let (first, last) = (median(&all[1..=tenth.max(1)]), median(&all[all.len() - tenth..]));
     println!(
-        "| {grows} | {size} | `{}` | {first:.4} | {last:.4} | {:.1} | {:.0} | {:.0} |",
-        strategy["kind"].as_str().unwrap_or_default(),
+        "| {grows} | {size} | `{}` | {:.3} | {:.3} | {:.1} | {:.0} | {:.0} |",
+        kind(strategy),
+        1e3 * first,
+        1e3 * last,
         measured.seconds,
         measured.at(0.1),
         measured.peak,
