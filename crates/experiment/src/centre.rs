@@ -133,8 +133,8 @@ impl<'a> Centre<'a> {
         Ok(Consolidated { model: model.into(), handed_out, state: self.strategy.state(), effort })
     }
 
-    /// Takes over the outcome of a consolidation of so many experts. `stored` says where the strategy's state is stored, and whether it has
-    /// weights, unless the strategy that runs here is in that state.
+    /// Takes over the outcome of a consolidation of so many experts. `stored` says where the strategy's state is stored, and
+    /// whether it has weights, unless the strategy that runs here is in that state.
     pub(crate) fn advance(
         &mut self,
         experts: usize,

@@ -89,6 +89,11 @@ impl Met {
     pub(crate) fn tasks(&self) -> impl Iterator<Item = usize> {
         self.experts.iter().map(|(task, _)| *task)
     }
+
+    /// The task of the expert that came last.
+    fn last_task(&self) -> Option<usize> {
+        self.experts.last().map(|(task, _)| *task)
+    }
 }
 
 /// What the new central model is judged on.
@@ -115,7 +120,7 @@ pub(crate) fn consolidate(
     met: &Met,
     judged: Judged,
 ) -> Result<ConsolidationRecord, Interruption> {
-    let device = met.tasks().last().unwrap_or(0);
+    let device = met.last_task().unwrap_or(0);
     let work =
         |stage| Work { row: &row.name, seed: shared.seed, device: device + 1, devices: shared.tasks.len(), stage };
     let failed = |cause: StrategyError| ExperimentError::Strategy {
@@ -192,7 +197,7 @@ fn judge(run: &Run<'_>, shared: &Shared, central: &Model, met: &Met, judged: Jud
     };
     match judged {
         Judged::Nothing => {}
-        Judged::Last => met.tasks().last().map(judge).transpose().map(drop)?,
+        Judged::Last => met.last_task().map(judge).transpose().map(drop)?,
         Judged::Stream => (0..shared.tasks.len()).try_for_each(|task| judge(task).map(drop))?,
         Judged::SoFar => {
             let mut similarity = vec![];
@@ -283,5 +288,5 @@ fn granted(access: DataAccess, shared: &Shared, met: &Met, together: usize) -> R
         DataAccess::CurrentTask => met.experts.len() - together,
         DataAccess::AllTasks => 0,
     };
-    met.tasks().skip(first).map(|task| shared.task(task)).collect()
+    met.experts[first..].iter().map(|(task, _)| shared.task(*task)).collect()
 }

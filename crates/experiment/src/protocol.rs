@@ -125,13 +125,37 @@ impl Protocol {
         Protocol {
             kind: self.kind,
             grants: Some(self.grants()),
-            statistics: Some(self.statistics.unwrap_or(true)),
-            concurrency: self.concurrency.or(dcl.then_some(1)),
-            arrival: self.arrival.or(dcl.then_some(Arrival::InOrder)),
-            never_return: self.never_return.or(dcl.then_some(0.0)),
-            rounds: self.rounds.or(federated.then_some(10)),
-            client_fraction: self.client_fraction.or(federated.then_some(1.0)),
+            statistics: Some(self.statistics()),
+            concurrency: self.concurrency.or(dcl.then_some(self.concurrency())),
+            arrival: self.arrival.or(dcl.then_some(self.arrival())),
+            never_return: self.never_return.or(dcl.then_some(self.never_return())),
+            rounds: self.rounds.or(federated.then_some(self.rounds())),
+            client_fraction: self.client_fraction.or(federated.then_some(self.client_fraction())),
         }
+    }
+
+    pub(crate) fn statistics(&self) -> bool {
+        self.statistics.unwrap_or(true)
+    }
+
+    fn concurrency(&self) -> usize {
+        self.concurrency.unwrap_or(1)
+    }
+
+    fn arrival(&self) -> Arrival {
+        self.arrival.unwrap_or(Arrival::InOrder)
+    }
+
+    fn never_return(&self) -> f64 {
+        self.never_return.unwrap_or(0.0)
+    }
+
+    fn rounds(&self) -> usize {
+        self.rounds.unwrap_or(10)
+    }
+
+    fn client_fraction(&self) -> f64 {
+        self.client_fraction.unwrap_or(1.0)
     }
 
     /// The data that strategies may see.

@@ -145,7 +145,7 @@ impl Verdict {
                 self.wrong(&path, format!("the strategy \"{kind}\" {reason}"));
             }
             let statistics = row.config.statistics();
-            if let Some(statistic) = statistics.first().filter(|_| row.protocol.statistics == Some(false)) {
+            if let Some(statistic) = statistics.first().filter(|_| !row.protocol.statistics()) {
                 let message = format!(
                     "the strategy \"{kind}\" asks devices for the statistic \"{}\" of their samples, but the protocol \
                      \"{}\" has statistics = false; accepted: a strategy that asks for none, or statistics = true",

@@ -135,7 +135,7 @@ fn print(grows: &str, size: usize, strategy: &Value, measured: &Measured) {
     let all = &measured.consolidations;
     // The first consolidation takes over the first expert as it is.
     let tenth = (all.len() / 10).max(1);
-    let (first, last) = (median(&all[1..=tenth.max(1)]), median(&all[all.len() - tenth..]));
+    let (first, last) = (median(&all[1..=tenth]), median(&all[all.len() - tenth..]));
     println!(
         "| {grows} | {size} | `{}` | {:.3} | {:.3} | {:.1} | {:.0} | {:.0} |",
         kind(strategy),

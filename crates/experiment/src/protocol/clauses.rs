@@ -26,7 +26,7 @@ pub struct Clauses {
 impl Protocol {
     /// What the protocol permits on a stream of so many devices.
     pub fn clauses(&self, devices: usize) -> Clauses {
-        let rounds = self.rounds.unwrap_or(1);
+        let rounds = self.rounds();
         let (contacts_per_device, rounds, experts_at_a_time) = match self.kind {
             ProtocolKind::Dcl => (2, devices, 1),
             ProtocolKind::Federated => (2 * rounds, rounds, devices),
@@ -38,7 +38,7 @@ impl Protocol {
             rounds,
             experts_at_a_time,
             data_access: self.grants(),
-            statistics: self.statistics.unwrap_or(true),
+            statistics: self.statistics(),
         }
     }
 }

@@ -35,13 +35,13 @@ pub(crate) fn schedule(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<E
 /// Devices come back one by one; up to `concurrency` of them are under way at a time.
 fn one_after_another(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
     let mut order: Vec<_> = (0..devices).collect();
-    match protocol.arrival.unwrap_or(Arrival::InOrder) {
+    match protocol.arrival() {
         Arrival::InOrder => {}
         Arrival::Reversed => order.reverse(),
         Arrival::Shuffled => order.shuffle(&mut seed.of("arrival").random()),
     }
-    let lost = lost(protocol.never_return.unwrap_or(0.0), devices, seed);
-    let concurrency = protocol.concurrency.unwrap_or(1).max(1);
+    let lost = lost(protocol.never_return(), devices, seed);
+    let concurrency = protocol.concurrency().max(1);
     let mut events = vec![];
     let mut under_way = VecDeque::new();
     for device in order {
@@ -68,11 +68,10 @@ fn lost(part: f64, devices: usize, seed: Seed) -> BTreeSet<usize> {
 
 /// In each round, some devices take the model, and all of them send theirs.
 fn in_rounds(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
-    let part = protocol.client_fraction.unwrap_or(1.0);
     // max(C · K, 1), as in the paper's algorithm 1.
-    let clients = ((part * devices as f64).round() as usize).clamp(1, devices.max(1));
+    let clients = ((protocol.client_fraction() * devices as f64).round() as usize).clamp(1, devices.max(1));
     let mut events = vec![];
-    for round in 0..protocol.rounds.unwrap_or(1) {
+    for round in 0..protocol.rounds() {
         let mut all: Vec<_> = (0..devices).collect();
         all.shuffle(&mut seed.at("clients of round", round).random());
         let mut chosen: Vec<_> = all.into_iter().take(clients).collect();
