@@ -1,0 +1,17 @@
+//! Any bytes as an index: no panic, and no name that leaves a folder.
+
+#![no_main]
+
+use std::path::{Component, Path};
+
+use alluvium_checkpoint::ShardIndex;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(index) = ShardIndex::from_bytes(bytes) else { return };
+    for (tensor, file) in index.iter() {
+        let parts: Vec<_> = Path::new(file).components().collect();
+        assert!(matches!(parts[..], [Component::Normal(_)]), "{file:?}");
+        assert_eq!(index.file_of(tensor), Some(file));
+    }
+});

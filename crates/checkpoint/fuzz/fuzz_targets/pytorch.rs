@@ -1,0 +1,24 @@
+//! Any bytes as a pickle in an archive, or as the archive itself: no panic.
+
+#![no_main]
+
+use std::io::Cursor;
+
+use alluvium_checkpoint::Checkpoint;
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../tests/by_hand/mod.rs"]
+mod by_hand;
+
+fuzz_target!(|bytes: &[u8]| {
+    // A check sum over what was changed would be wrong nearly always: the pickle goes into an archive made here.
+    let archive = match bytes.starts_with(b"PK") {
+        true => bytes.to_vec(),
+        false => by_hand::zip(&[("a/data.pkl", bytes), ("a/data/0", &[0; 16]), ("a/data/1", &[1; 8])]),
+    };
+    let Ok(checkpoint) = Checkpoint::from_reader(Cursor::new(archive)) else { return };
+    for info in checkpoint.tensors() {
+        let _ = checkpoint.read_finite(&info.name);
+    }
+    let _ = checkpoint.digest();
+});

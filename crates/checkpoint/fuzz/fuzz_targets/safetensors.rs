@@ -1,0 +1,20 @@
+//! Any bytes as a safetensors file: no panic, and nothing is accepted that the reference implementation refuses.
+
+#![no_main]
+
+use std::io::Cursor;
+
+use alluvium_checkpoint::Checkpoint;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(checkpoint) = Checkpoint::from_reader(Cursor::new(bytes.to_vec())) else { return };
+    for info in checkpoint.tensors() {
+        let _ = checkpoint.read_finite(&info.name);
+    }
+    let _ = checkpoint.digest();
+    if !bytes.starts_with(b"PK") {
+        let reference = safetensors::SafeTensors::deserialize(bytes).expect("the reference implementation accepts it");
+        assert_eq!(reference.len(), checkpoint.tensors().count());
+    }
+});

@@ -1,0 +1,219 @@
+//! A model file that is open: what is in it, and its tensors, one at a time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::decode::decode;
+use crate::digest::Digest;
+use crate::error::Place;
+use crate::header::LONGEST_HEADER;
+use crate::index::ShardIndex;
+use crate::opened::{Bytes, Opened, exactly, length};
+use crate::recognise::{Kind, kind};
+use crate::shown::listed;
+use crate::{CheckpointError, Tensor, TensorInfo, flat, folder, pytorch, shards};
+
+/// A model file, or several that make up one model. Opening it reads and checks what it says of its tensors; their values
+/// are read one tensor at a time.
+pub struct Checkpoint {
+    place: Place,
+    parts: Vec<Part>,
+    /// By name: the part, and the place in its list.
+    tensors: BTreeMap<String, (usize, usize)>,
+    metadata: BTreeMap<String, String>,
+}
+
+/// One file of the model.
+struct Part {
+    place: Place,
+    infos: Vec<TensorInfo>,
+    bytes: Mutex<Box<dyn Bytes>>,
+}
+
+impl Checkpoint {
+    /// Opens a safetensors file, an index of several, a file by `torch.save`, or a folder with exactly one of these.
+    /// Which it is, is seen from its content; the name does not matter.
+    ///
+    /// # Errors
+    /// When it cannot be read, is none of these, or does not hold what it claims; the message names the tensor where
+    /// there is one to name.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+        let mut place = Place::new(path.as_ref());
+        let data = |place: &Place| fs::metadata(place.path()).map_err(|cause| place.read(cause));
+        if data(&place)?.is_dir() {
+            place = Place::new(folder::choose(&place)?);
+        }
+        // Opening a pipe would wait for ever.
+        if !data(&place)?.is_file() {
+            return Err(place.broken("is neither a file nor a folder"));
+        }
+        let mut reader = BufReader::new(File::open(place.path()).map_err(|cause| place.read(cause))?);
+        match kind(&mut reader).map_err(|cause| place.read(cause))? {
+            Kind::Index => {
+                let index = read_index(&place, &mut reader)?;
+                let shards = shards::open(&place, &index)?;
+                Ok(Checkpoint::of(place, shards))
+            }
+            kind => Self::open_one(place, reader, kind),
+        }
+    }
+
+    /// Opens a safetensors file or a file by `torch.save` that is not in the file system; messages call it `(memory)`.
+    ///
+    /// # Errors
+    /// As for [`open`](Checkpoint::open).
+    pub fn from_reader(mut reader: impl Read + Seek + Send + 'static) -> Result<Self, CheckpointError> {
+        let place = Place::new("(memory)");
+        let kind = kind(&mut reader).map_err(|cause| place.read(cause))?;
+        Self::open_one(place, reader, kind)
+    }
+
+    fn open_one(place: Place, reader: impl Read + Seek + Send + 'static, kind: Kind) -> Result<Self, CheckpointError> {
+        let opened = match kind {
+            Kind::Safetensors => flat::open(&place, reader)?,
+            Kind::Archive => pytorch::open(&place, reader)?,
+            Kind::Index => return Err(place.broken("is an index; open it by its path, for it names other files")),
+            Kind::Pickle | Kind::Empty | Kind::Unknown => return Err(kind.refused(&place)),
+        };
+        let path = place.path().to_owned();
+        Ok(Checkpoint::of(place, vec![(path, opened)]))
+    }
+
+    fn of(place: Place, files: Vec<(PathBuf, Opened)>) -> Self {
+        let (mut parts, mut tensors, mut metadata) = (vec![], BTreeMap::new(), BTreeMap::new());
+        for (path, opened) in files {
+            for (key, value) in opened.metadata {
+                metadata.entry(key).or_insert(value);
+            }
+            for (index, info) in opened.tensors.iter().enumerate() {
+                tensors.insert(info.name.clone(), (parts.len(), index));
+            }
+            parts.push(Part { place: Place::new(path), infos: opened.tensors, bytes: Mutex::new(opened.bytes) });
+        }
+        Checkpoint { place, parts, tensors, metadata }
+    }
+
+    /// All tensors, sorted by name.
+    pub fn tensors(&self) -> impl Iterator<Item = &TensorInfo> {
+        self.tensors.values().map(|(part, index)| &self.parts[*part].infos[*index])
+    }
+
+    /// The tensor of that name.
+    pub fn tensor(&self, name: &str) -> Option<&TensorInfo> {
+        self.tensors.get(name).map(|(part, index)| &self.parts[*part].infos[*index])
+    }
+
+    /// Reads one tensor.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Tensor`] when there is none of that name, or its bytes cannot be read.
+    pub fn read(&self, name: &str) -> Result<Tensor, CheckpointError> {
+        let (part, info) = self.find(name)?;
+        let values = decode(info.dtype, &self.bytes_of(name)?).map_err(|reason| part.place.tensor(name, reason))?;
+        Ok(Tensor { dtype: info.dtype, shape: info.shape.clone(), values })
+    }
+
+    /// Reads one tensor whose values must all be finite. An F64 that is too large for `f32` is not.
+    ///
+    /// # Errors
+    /// As for [`read`](Checkpoint::read), and [`CheckpointError::NotFinite`] with the index of the first NaN or infinity.
+    pub fn read_finite(&self, name: &str) -> Result<Tensor, CheckpointError> {
+        let tensor = self.read(name)?;
+        tensor.check_finite(&self.find(name)?.0.place, name)?;
+        Ok(tensor)
+    }
+
+    /// What the file says of itself: `__metadata__` of a safetensors file, of several the first that has a key; nothing
+    /// for a file by `torch.save`.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// The SHA-256 digest of names, types, shapes and bytes in the order of names, as 64 hexadecimal digits. It is the
+    /// same for the same tensors in another order, in several files, or in a file of another kind.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Tensor`] when a tensor cannot be read.
+    pub fn digest(&self) -> Result<String, CheckpointError> {
+        let mut digest = Digest::new();
+        for info in self.tensors() {
+            digest.tensor(info, &self.bytes_of(&info.name)?);
+        }
+        Ok(digest.finish())
+    }
+
+    /// How many bytes all tensors take.
+    pub fn bytes(&self) -> u64 {
+        self.tensors().fold(0, |sum, info| sum.saturating_add(info.bytes()))
+    }
+
+    /// How many floats all tensors hold, running statistics of normalisations included, counters and other integers not.
+    pub fn parameters(&self) -> u64 {
+        let floats = self.tensors().filter(|info| info.dtype.is_float());
+        floats.fold(0, |sum, info| sum.saturating_add(info.elements() as u64))
+    }
+
+    /// The files that hold the tensors, and the index if there is one.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<_> = self.parts.iter().map(|part| part.place.path().to_owned()).collect();
+        files.push(self.place.path().to_owned());
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    fn find(&self, name: &str) -> Result<(&Part, &TensorInfo), CheckpointError> {
+        let Some((part, index)) = self.tensors.get(name) else {
+            let all = listed(self.tensors.keys().map(String::as_str));
+            return Err(self.place.tensor(name, format!("is not there; there are: {all}")));
+        };
+        Ok((&self.parts[*part], &self.parts[*part].infos[*index]))
+    }
+
+    fn bytes_of(&self, name: &str) -> Result<Vec<u8>, CheckpointError> {
+        let (part, _) = self.find(name)?;
+        let index = self.tensors[name].1;
+        part.bytes.lock().unwrap_or_else(PoisonError::into_inner).fetch(index)
+    }
+}
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.place.path();
+        f.debug_struct("Checkpoint")
+            .field("place", &place)
+            .field("tensors", &self.tensors.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn read_index(place: &Place, reader: &mut (impl Read + Seek)) -> Result<ShardIndex, CheckpointError> {
+    let length = length(reader).map_err(|cause| place.read(cause))?;
+    if length > LONGEST_HEADER {
+        return Err(place.broken(format!("has {length} bytes; accepted for an index: at most {LONGEST_HEADER}")));
+    }
+    ShardIndex::parse(place, &exactly(reader, length).map_err(|cause| place.read(cause))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn threads_may_share_a_checkpoint() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Checkpoint>();
+    }
+
+    #[test]
+    fn an_index_needs_its_folder() {
+        let error = Checkpoint::from_reader(Cursor::new(b"{ \"weight_map\": {} }")).unwrap_err().to_string();
+        assert_eq!(error, "(memory): is an index; open it by its path, for it names other files");
+    }
+}

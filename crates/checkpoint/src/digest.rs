@@ -1,0 +1,38 @@
+//! The digest of a model: the same for the same tensors, in whatever kind of file they are.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::TensorInfo;
+
+/// What tells these digests from those of anything else.
+const DOMAIN: &[u8] = b"alluvium-checkpoint-1\n";
+
+/// A digest that is being made: all tensors, in the order of their names.
+pub(crate) struct Digest(Sha256);
+
+impl Digest {
+    pub(crate) fn new() -> Self {
+        Digest(Sha256::new_with_prefix(DOMAIN))
+    }
+
+    /// One tensor and its little-endian bytes. Each part goes behind its length: two models cannot run into one another.
+    pub(crate) fn tensor(&mut self, info: &TensorInfo, bytes: &[u8]) {
+        self.part(info.name.as_bytes());
+        self.part(info.dtype.name().as_bytes());
+        self.0.update((info.shape.len() as u64).to_le_bytes());
+        for size in &info.shape {
+            self.0.update((*size as u64).to_le_bytes());
+        }
+        self.part(bytes);
+    }
+
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    /// 64 hexadecimal digits.
+    pub(crate) fn finish(self) -> String {
+        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

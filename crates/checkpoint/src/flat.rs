@@ -1,0 +1,51 @@
+//! A safetensors file: a header, then the bytes of all tensors, one after another.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use crate::CheckpointError;
+use crate::error::Place;
+use crate::header::{self, Header, LONGEST_HEADER};
+use crate::opened::{Bytes, Opened, exactly, length};
+
+/// The bytes before the header: its length.
+pub(crate) const PREFIX: u64 = 8;
+
+struct Flat<R> {
+    place: Place,
+    reader: R,
+    /// Each tensor's name and bytes, counted from the beginning of the file.
+    spans: Vec<(String, Range<u64>)>,
+}
+
+/// Reads the header of a safetensors file.
+pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, mut reader: R) -> Result<Opened, CheckpointError> {
+    let file = length(&mut reader).map_err(|cause| place.read(cause))?;
+    let Some(behind) = file.checked_sub(PREFIX) else {
+        return Err(place.broken(format!("has {file} bytes; a safetensors file has at least {PREFIX}")));
+    };
+    let mut prefix = [0; PREFIX as usize];
+    reader.read_exact(&mut prefix).map_err(|cause| place.read(cause))?;
+    let header = u64::from_le_bytes(prefix);
+    if header > behind {
+        return Err(place.broken(format!("its header claims {header} bytes; the file has {behind} bytes for it")));
+    }
+    if header > LONGEST_HEADER {
+        return Err(place.broken(format!("its header claims {header} bytes; accepted: at most {LONGEST_HEADER}")));
+    }
+    let json = exactly(&mut reader, header).map_err(|cause| place.read(cause))?;
+    let Header { tensors, metadata } = header::parse(place, &json, behind - header)?;
+    let data = PREFIX + header;
+    let spans = tensors.iter().map(|(info, bytes)| (info.name.clone(), data + bytes.start..data + bytes.end)).collect();
+    let bytes = Box::new(Flat { place: place.clone(), reader, spans });
+    Ok(Opened { tensors: tensors.into_iter().map(|(info, _)| info).collect(), metadata, bytes })
+}
+
+impl<R: Read + Seek + Send> Bytes for Flat<R> {
+    fn fetch(&mut self, index: usize) -> Result<Vec<u8>, CheckpointError> {
+        let (name, span) = &self.spans[index];
+        let read = self.reader.seek(SeekFrom::Start(span.start));
+        let read = read.and_then(|_| exactly(&mut self.reader, span.end - span.start));
+        read.map_err(|cause| self.place.tensor(name, format!("cannot be read ({cause})")))
+    }
+}

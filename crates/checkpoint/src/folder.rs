@@ -1,0 +1,84 @@
+//! Which file of a folder is the model.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+
+use crate::CheckpointError;
+use crate::error::Place;
+use crate::recognise::{Kind, kind};
+use crate::shown::listed;
+
+const INDEX: &str = ".index.json";
+
+/// The one index or, without any, the one file with weights. What else there is, such as a configuration, is left alone.
+pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {
+    let files = files(place)?;
+    let indices: Vec<_> = files.iter().filter(|(name, kind)| *kind == Kind::Index && name.ends_with(INDEX)).collect();
+    let weights: Vec<_> =
+        files.iter().filter(|(_, kind)| matches!(kind, Kind::Safetensors | Kind::Archive | Kind::Pickle)).collect();
+    let chosen = match (&indices[..], &weights[..]) {
+        ([(index, _)], _) => index,
+        ([], [(file, _)]) => file,
+        ([], []) => {
+            let reason = "holds no model file; accepted: a safetensors file, several with their `….index.json`, or what \
+                          `torch.save` writes";
+            return Err(place.broken(reason));
+        }
+        ([], several) | (several, _) => {
+            let names = listed(several.iter().map(|(name, _)| name.as_str()));
+            return Err(place.broken(format!("holds more than one model; give the path of one of them: {names}")));
+        }
+    };
+    Ok(place.path().join(chosen))
+}
+
+/// The plain files, by name, with their kinds; hidden ones are nobody's model.
+fn files(place: &Place) -> Result<Vec<(String, Kind)>, CheckpointError> {
+    let mut files = vec![];
+    for entry in fs::read_dir(place.path()).map_err(|cause| place.read(cause))? {
+        let path = entry.map_err(|cause| place.read(cause))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
+        if fs::metadata(&path).is_ok_and(|data| data.is_file()) {
+            let kind = File::open(&path).and_then(|mut file| kind(&mut file));
+            files.push((name.to_owned(), kind.map_err(|cause| Place::new(&path).read(cause))?));
+        }
+    }
+    files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(files: &[(&str, &[u8])]) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let path = choose(&Place::new(folder.path())).map_err(|error| error.to_string())?;
+        Ok(path.file_name().unwrap().to_str().unwrap().to_owned())
+    }
+
+    const FLAT: &[u8] = b"\x02\0\0\0\0\0\0\0{}";
+
+    #[test]
+    fn one_model_is_found_among_other_files() {
+        let files = [("config.json", &b"{}"[..]), ("README.md", b"# hello"), (".hidden", FLAT), ("model.bin", FLAT)];
+        assert_eq!(chosen(&files).unwrap(), "model.bin");
+    }
+
+    #[test]
+    fn an_index_goes_before_its_files() {
+        let files = [("a.safetensors", FLAT), ("b.safetensors", FLAT), ("model.safetensors.index.json", b"{}")];
+        assert_eq!(chosen(&files).unwrap(), "model.safetensors.index.json");
+    }
+
+    #[test]
+    fn several_models_are_listed() {
+        let error = chosen(&[("a.pt", b"PK\x03\x04"), ("b.safetensors", FLAT)]).unwrap_err();
+        assert!(error.contains("`a.pt`, `b.safetensors`"), "{error}");
+    }
+}

@@ -1,0 +1,235 @@
+//! The table itself: read from TOML, checked, and applied to the names of a model.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::names::mapping::{Mapped, Mapping};
+use crate::names::pattern::Pattern;
+use crate::names::template::Template;
+use crate::names::{NamesError, shipped};
+use crate::shown::shown;
+
+/// The longest table that is read.
+const LONGEST: u64 = 1_000_000;
+const MOST_RULES: usize = 10_000;
+
+/// A table from a foreign model's names to ours. In TOML:
+///
+/// ```toml
+/// # Tensors that we have no use for; a star stands for any characters.
+/// ignored = ["*.num_batches_tracked"]
+/// # Of the names on the right, those whose rows are our columns.
+/// transposed = ["head.weight"]
+///
+/// [names]
+/// "fc.weight" = "head.weight"
+/// # Any numbers; on the right, something may be added to them.
+/// "layer{stage}.{block}.conv1.weight" = "stages.{stage-1}.{block}.first.conv.weight"
+/// ```
+///
+/// A rule may be read from right to left as well, so that a model can be written under the names it came with.
+#[derive(Debug, Clone)]
+pub struct NameMap {
+    rules: Vec<Rule>,
+    ignored: Vec<Pattern>,
+}
+
+#[derive(Debug, Clone)]
+struct Rule {
+    foreign: Template,
+    ours: Template,
+    transposed: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default)]
+    ignored: Vec<String>,
+    #[serde(default)]
+    transposed: Vec<String>,
+    names: BTreeMap<String, String>,
+}
+
+impl NameMap {
+    /// Reads a table from TOML.
+    ///
+    /// # Errors
+    /// [`NamesError::Table`] when it is no such table, or one of its rules cannot be read from right to left.
+    pub fn parse(toml: &str) -> Result<Self, NamesError> {
+        if toml.len() as u64 > LONGEST {
+            return Err(NamesError::table(format!("has {} bytes; accepted: at most {LONGEST}", toml.len())));
+        }
+        let written: Written = toml::from_str(toml)
+            .map_err(|error| NamesError::table(format!("cannot be read: {}", error.to_string().trim_end())))?;
+        if written.names.len() > MOST_RULES {
+            return Err(NamesError::table(format!(
+                "has {} rules; accepted: at most {MOST_RULES}",
+                written.names.len()
+            )));
+        }
+        let mut rules = vec![];
+        for (foreign, ours) in &written.names {
+            rules.push(Rule::parse(foreign, ours, &written.transposed).map_err(NamesError::table)?);
+        }
+        // A typing error here would leave a square matrix as it is, and nobody would see it.
+        let lost = written.transposed.iter().find(|text| !rules.iter().any(|rule| rule.ours.text() == *text));
+        if let Some(lost) = lost {
+            let reason = format!("lists {} under `transposed`, which is not the right side of a rule", shown(lost));
+            return Err(NamesError::table(reason));
+        }
+        Ok(NameMap { rules, ignored: written.ignored.iter().map(|text| Pattern::new(text)).collect() })
+    }
+
+    /// Reads a table from a file.
+    ///
+    /// # Errors
+    /// [`NamesError::Read`] when the file cannot be read, and as for [`parse`](NameMap::parse).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, NamesError> {
+        let path = path.as_ref();
+        let mut toml = String::new();
+        let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut toml));
+        read.map_err(|cause| NamesError::Read { file: path.to_owned(), cause })?;
+        Self::parse(&toml)
+    }
+
+    /// A table that is built in; [`SHIPPED`](NameMap::SHIPPED) lists them.
+    ///
+    /// # Errors
+    /// [`NamesError::Unknown`], which names those there are.
+    pub fn shipped(kind: &str) -> Result<Self, NamesError> {
+        Self::parse(shipped::toml(kind)?)
+    }
+
+    /// The kinds of tables that are built in.
+    pub const SHIPPED: [&'static str; 2] = shipped::KINDS;
+
+    /// Gives each of a model's tensors its name, or leaves it out where the table says so.
+    ///
+    /// # Errors
+    /// When the table says nothing or two things of a tensor, or gives two tensors one name.
+    pub fn apply<'a>(&self, foreign: impl IntoIterator<Item = &'a str>) -> Result<Mapping, NamesError> {
+        let (mut mapping, mut unmapped) = (Mapping::default(), vec![]);
+        for name in foreign {
+            match self.rule_of(name)? {
+                Some((ours, transposed)) => mapping.insert(ours, Mapped { foreign: name.to_owned(), transposed })?,
+                None if self.ignored.iter().any(|pattern| pattern.matches(name)) => mapping.ignore(name),
+                None => unmapped.push(name.to_owned()),
+            }
+        }
+        match unmapped.is_empty() {
+            true => Ok(mapping),
+            false => Err(NamesError::Unmapped { names: unmapped }),
+        }
+    }
+
+    /// Our name, and whether the tensor is transposed.
+    fn rule_of(&self, name: &str) -> Result<Option<(String, bool)>, NamesError> {
+        let ours = |rule: &Rule| rule.ours.fill(&rule.foreign.read(name)?);
+        let mut found = self.rules.iter().filter_map(|rule| Some((rule, ours(rule)?)));
+        let Some((rule, ours)) = found.next() else { return Ok(None) };
+        let other = found.next().map(|(other, _)| other.foreign.text());
+        let ignored = || self.ignored.iter().find(|pattern| pattern.matches(name)).map(Pattern::text);
+        match other.or_else(ignored) {
+            None => Ok(Some((ours, rule.transposed))),
+            Some(second) => {
+                let (first, second) = (rule.foreign.text().to_owned(), second.to_owned());
+                Err(NamesError::Ambiguous { name: name.to_owned(), first, second })
+            }
+        }
+    }
+}
+
+impl Rule {
+    fn parse(foreign: &str, ours: &str, transposed: &[String]) -> Result<Self, String> {
+        let rule = Rule {
+            foreign: Template::parse(foreign)?,
+            ours: Template::parse(ours)?,
+            transposed: transposed.iter().any(|text| text == ours),
+        };
+        if rule.foreign.adds() {
+            return Err(format!("has the name {}; on the left nothing is added to a number", shown(foreign)));
+        }
+        if rule.foreign.numbers() != rule.ours.numbers() {
+            return Err(format!("has {} = {}; the same numbers must be on both sides", shown(foreign), shown(ours)));
+        }
+        Ok(rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = r#"
+        ignored = ["*.count"]
+        transposed = ["head.weight"]
+        [names]
+        "fc.weight" = "head.weight"
+        "layer{n}.weight" = "stages.{n-1}.weight"
+        "first.weight" = "stages.0.weight"
+    "#;
+
+    #[test]
+    fn names_go_both_ways() {
+        let mapping = NameMap::parse(TABLE).unwrap().apply(["layer2.weight", "fc.weight", "bn.count"]).unwrap();
+        assert_eq!(mapping.foreign("stages.1.weight"), Some("layer2.weight"));
+        assert_eq!(mapping.ours("fc.weight"), Some("head.weight"));
+        assert_eq!(
+            mapping.iter().collect::<Vec<_>>(),
+            [("head.weight", "fc.weight"), ("stages.1.weight", "layer2.weight")]
+        );
+        assert_eq!(mapping.ignored(), ["bn.count"]);
+    }
+
+    #[test]
+    fn every_tensor_has_one_place() {
+        let map = NameMap::parse(TABLE).unwrap();
+        let cases: [(&[&str], &str); 4] = [
+            (&["fc.weight", "fc.bias", "x"], "says nothing of 2 tensors: `fc.bias`, `x`"),
+            (
+                &["layer1.weight", "first.weight"],
+                "`layer1.weight` and `first.weight` would both be called `stages.0.weight`",
+            ),
+            (&["fc.weight", "fc.weight"], "would both be called `head.weight`"),
+            // Stage -1 is none.
+            (&["layer0.weight"], "says nothing of 1 tensors: `layer0.weight`"),
+        ];
+        for (names, expected) in cases {
+            let error = map.apply(names.iter().copied()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_rules_for_a_tensor_are_refused() {
+        let two = NameMap::parse("[names]\n\"a.{n}\" = \"b.{n}\"\n\"a.1\" = \"c\"").unwrap();
+        let error = two.apply(["a.1"]).unwrap_err().to_string();
+        assert_eq!(error, "the table of names says two things of the tensor `a.1`: `a.1` and `a.{n}`");
+        let ignored = NameMap::parse("ignored = [\"a*\"]\n[names]\n\"a.1\" = \"c\"").unwrap();
+        let error = ignored.apply(["a.1"]).unwrap_err().to_string();
+        assert!(error.contains("`a.1` and `a*`"), "{error}");
+    }
+
+    #[test]
+    fn a_table_that_cannot_go_both_ways_is_refused() {
+        let cases = [
+            ("[names]\n\"a{n}\" = \"b\"", "same numbers"),
+            ("[names]\n\"a\" = \"b{n}\"", "same numbers"),
+            ("[names]\n\"a{n-1}\" = \"b{n}\"", "on the left"),
+            ("[names]\n\"a{\" = \"b\"", "no `}`"),
+            ("transposed = [\"heads\"]\n[names]\n\"a\" = \"head\"", "`heads` under `transposed`"),
+            ("renamed = []\n[names]", "unknown field `renamed`"),
+            ("[names]\n\"a\" = \"b\"\n\"a\" = \"c\"", "duplicate"),
+            ("", "missing field `names`"),
+        ];
+        for (toml, expected) in cases {
+            let error = NameMap::parse(toml).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Names with numbers in them: `layer{stage}.{block}.conv1.weight` stands for a name with any numbers at these places.
+//!
+//! A template reads a name in one way only: a number is written without leading zeros, and beside a place for one there is
+//! neither another place nor a digit.
+
+use std::fmt::Write as _;
+
+use crate::shown::shown;
+
+/// More digits than any honest model has layers; they fit an `i64` whatever is added.
+const MOST_DIGITS: usize = 9;
+
+/// A name with places for numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template {
+    text: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    /// A number by its name, and what is added to it here.
+    Number(String, i64),
+}
+
+impl Template {
+    /// Reads a template; the error says what is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let wrong = |what: &str| Err(format!("has the name {}, in which {what}", shown(text)));
+        let (mut parts, mut rest) = (vec![], text);
+        while !rest.is_empty() {
+            let (before, after) = rest.split_once('{').map_or((rest, None), |(before, after)| (before, Some(after)));
+            if before.contains('}') {
+                return wrong("a `}` has no `{`");
+            }
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            let Some(after) = after else { break };
+            let Some((place, behind)) = after.split_once('}') else { return wrong("a `{` has no `}`") };
+            let Some(number) = number(place) else {
+                return wrong("a place for a number is not written as `{name}`, `{name-1}` or `{name+1}`");
+            };
+            parts.push(number);
+            rest = behind;
+        }
+        let template = Template { text: text.to_owned(), parts };
+        match template {
+            _ if text.is_empty() => wrong("there is nothing"),
+            _ if !template.is_clear() => wrong("a place for a number touches another or a digit"),
+            _ if template.has_twice() => wrong("a number has two places"),
+            _ => Ok(template),
+        }
+    }
+
+    /// As it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The names of its numbers, sorted.
+    pub(crate) fn numbers(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.places().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Whether something is added to a number.
+    pub(crate) fn adds(&self) -> bool {
+        self.places().any(|(_, added)| added != 0)
+    }
+
+    /// The numbers of a name, if it is one of these.
+    pub(crate) fn read<'a>(&'a self, name: &str) -> Option<Vec<(&'a str, i64)>> {
+        let (mut numbers, mut rest) = (vec![], name);
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => rest = rest.strip_prefix(text.as_str())?,
+                Part::Number(name, added) => {
+                    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+                    let (written, behind) = rest.split_at(digits);
+                    if digits > MOST_DIGITS || (digits > 1 && written.starts_with('0')) {
+                        return None;
+                    }
+                    numbers.push((name.as_str(), written.parse::<i64>().ok()? - added));
+                    rest = behind;
+                }
+            }
+        }
+        rest.is_empty().then_some(numbers)
+    }
+
+    /// The name with these numbers, unless one would be negative.
+    pub(crate) fn fill(&self, numbers: &[(&str, i64)]) -> Option<String> {
+        let mut name = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => name.push_str(text),
+                Part::Number(wanted, added) => {
+                    let (_, number) = numbers.iter().find(|(given, _)| given == wanted)?;
+                    let number = number.checked_add(*added).filter(|number| *number >= 0)?;
+                    let _ = write!(name, "{number}");
+                }
+            }
+        }
+        Some(name)
+    }
+
+    fn places(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Number(name, added) => Some((name.as_str(), *added)),
+            Part::Text(_) => None,
+        })
+    }
+
+    fn is_clear(&self) -> bool {
+        self.parts.windows(2).all(|pair| match pair {
+            [Part::Number(..), Part::Number(..)] => false,
+            [Part::Text(text), Part::Number(..)] => !text.ends_with(|c: char| c.is_ascii_digit()),
+            [Part::Number(..), Part::Text(text)] => !text.starts_with(|c: char| c.is_ascii_digit()),
+            _ => true,
+        })
+    }
+
+    fn has_twice(&self) -> bool {
+        self.numbers().windows(2).any(|pair| pair[0] == pair[1])
+    }
+}
+
+/// What stands between braces: a name of lower-case letters, and perhaps a sign and up to four digits.
+fn number(place: &str) -> Option<Part> {
+    let end = place.find(['+', '-']).unwrap_or(place.len());
+    let (name, added) = place.split_at(end);
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+        return None;
+    }
+    let digits = added.get(1..).unwrap_or_default();
+    if added.is_empty() {
+        return Some(Part::Number(name.to_owned(), 0));
+    }
+    if digits.is_empty() || digits.len() > 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(Part::Number(name.to_owned(), added.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_out_of_a_name_and_put_into_another() {
+        let foreign = Template::parse("layer{stage}.{block}.conv1.weight").unwrap();
+        let ours = Template::parse("stages.{stage-1}.{block}.first.conv.weight").unwrap();
+        let numbers = foreign.read("layer3.12.conv1.weight").unwrap();
+        assert_eq!(numbers, [("stage", 3), ("block", 12)]);
+        assert_eq!(ours.fill(&numbers).unwrap(), "stages.2.12.first.conv.weight");
+        assert_eq!(ours.read("stages.2.12.first.conv.weight").unwrap(), numbers);
+        assert_eq!(ours.fill(&[("stage", 0), ("block", 0)]), None, "stage -1");
+        for other in [
+            "layer3.12.conv1.weights",
+            "layer.1.conv1.weight",
+            "layer03.1.conv1.weight",
+            "layer1234567890.1.conv1.weight",
+        ] {
+            assert_eq!(foreign.read(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        let cases = [
+            ("", "nothing"),
+            ("a{", "no `}`"),
+            ("a}", "no `{`"),
+            ("a{}", "not written as"),
+            ("a{A}", "not written as"),
+            ("a{b*2}", "not written as"),
+            ("a{b+}", "not written as"),
+            ("a{b-12345}", "not written as"),
+            ("a{b}{c}", "touches"),
+            ("a1{b}", "touches"),
+            ("a{b}1", "touches"),
+            ("a{b}.{b}", "two places"),
+        ];
+        for (text, expected) in cases {
+            let error = Template::parse(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

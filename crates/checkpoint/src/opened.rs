@@ -1,0 +1,35 @@
+//! What every kind of model file comes down to: a list of tensors, and somebody who fetches the bytes of one.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use crate::{CheckpointError, TensorInfo};
+
+/// One file, opened and checked, with no values read.
+pub(crate) struct Opened {
+    pub tensors: Vec<TensorInfo>,
+    pub metadata: BTreeMap<String, String>,
+    pub bytes: Box<dyn Bytes>,
+}
+
+/// Fetches bytes of tensors.
+pub(crate) trait Bytes: Send {
+    /// The little-endian bytes of the tensor at that place of [`Opened::tensors`], row-major: as many as its shape and
+    /// type need.
+    fn fetch(&mut self, index: usize) -> Result<Vec<u8>, CheckpointError>;
+}
+
+/// The length of what is read; leaves the reader at its beginning.
+pub(crate) fn length(reader: &mut impl Seek) -> io::Result<u64> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    reader.seek(SeekFrom::Start(0))?;
+    Ok(length)
+}
+
+/// So many bytes, where the length was checked against that of the file.
+pub(crate) fn exactly(reader: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    let mut bytes = vec![0; length];
+    reader.read_exact(&mut bytes)?;
+    Ok(bytes)
+}

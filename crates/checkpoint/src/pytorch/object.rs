@@ -1,0 +1,65 @@
+//! What a pickle is made of. Objects name one another by number, so that sharing one costs nothing and none is ever
+//! followed further than it is looked at.
+
+use crate::pytorch::globals::Global;
+
+/// The number of an object.
+pub(crate) type Id = u32;
+
+/// One object of a pickle.
+#[derive(Debug)]
+pub(crate) enum Object {
+    None,
+    Bool,
+    Int(i64),
+    Text(String),
+    Tuple(Vec<Id>),
+    /// Keys and values.
+    Dict(Vec<(Id, Id)>),
+    Global(Global),
+    Storage(Storage),
+    Tensor(TensorObject),
+    /// Something that weights are not made of, with what Python calls it. Its content is forgotten.
+    Other(&'static str),
+}
+
+impl Object {
+    /// What it is, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Object::None => "None",
+            Object::Bool => "a bool",
+            Object::Int(_) => "an int",
+            Object::Text(_) => "a str",
+            Object::Tuple(_) => "a tuple",
+            Object::Dict(_) => "a dict",
+            Object::Global(_) => "a class or function",
+            Object::Storage(_) => "a storage",
+            Object::Tensor(_) => "a tensor",
+            Object::Other(kind) => kind,
+        }
+    }
+}
+
+/// Values in an entry of the archive.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Storage {
+    /// A [`Global::Storage`].
+    pub class: Id,
+    /// The entry's name, a text.
+    pub key: Id,
+    /// How many values it has.
+    pub length: i64,
+}
+
+/// A view of a storage, with nothing checked but that the parts are what they should be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TensorObject {
+    pub storage: Storage,
+    /// The first value.
+    pub offset: i64,
+    /// A tuple.
+    pub sizes: Id,
+    /// A tuple.
+    pub strides: Id,
+}

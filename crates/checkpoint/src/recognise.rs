@@ -1,0 +1,81 @@
+//! Which kind of model file it is, by what it begins with: names lie.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use crate::CheckpointError;
+use crate::error::Place;
+
+/// A kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Safetensors,
+    /// JSON that may be the index of several safetensors files.
+    Index,
+    /// A zip archive, as `torch.save` writes it.
+    Archive,
+    /// A pickle without an archive around it, as `torch.save` wrote it before version 1.6.
+    Pickle,
+    Empty,
+    Unknown,
+}
+
+/// The kind of what is read; leaves the reader at its beginning.
+pub(crate) fn kind(reader: &mut (impl Read + Seek)) -> io::Result<Kind> {
+    let mut start = vec![];
+    reader.seek(SeekFrom::Start(0))?;
+    reader.by_ref().take(9).read_to_end(&mut start)?;
+    reader.seek(SeekFrom::Start(0))?;
+    Ok(match start[..] {
+        [] => Kind::Empty,
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Kind::Archive,
+        // A header of less than 2^40 bytes. It goes first: its length may look like any other beginning.
+        [_, _, _, _, _, 0, 0, 0, b'{'] => Kind::Safetensors,
+        [b'{', ..] => Kind::Index,
+        [0x80, 2..=5, ..] => Kind::Pickle,
+        [_, _, _, _, _, _, _, _, b'{'] => Kind::Safetensors,
+        _ => Kind::Unknown,
+    })
+}
+
+impl Kind {
+    /// What is said of a file that holds no weights that are accepted.
+    pub(crate) fn refused(self, place: &Place) -> CheckpointError {
+        const ACCEPTED: &str = "accepted: a safetensors file, the index of several, or what `torch.save` writes";
+        place.broken(match self {
+            Kind::Empty => format!("is empty; {ACCEPTED}"),
+            Kind::Pickle => "is a bare pickle, as `torch.save` wrote it before version 1.6; nothing was executed. \
+                             Where you trust it, save it again: \
+                             `torch.save(torch.load(old, weights_only=True), new)`"
+                .to_owned(),
+            _ => format!("is no model file that is known here; {ACCEPTED}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart_by_how_they_begin() {
+        let cases: [(&[u8], Kind); 11] = [
+            (b"", Kind::Empty),
+            (b"PK\x03\x04....", Kind::Archive),
+            (b"PK\x05\x06....", Kind::Archive),
+            (b"{ \"weight_map\": {}}", Kind::Index),
+            (b"\x02\0\0\0\0\0\0\0{}", Kind::Safetensors),
+            // Headers of 640 and 123 bytes: their lengths begin like a pickle and like JSON.
+            (b"\x80\x02\0\0\0\0\0\0{}", Kind::Safetensors),
+            (b"{\0\0\0\0\0\0\0{}", Kind::Safetensors),
+            (b"\0\0\0\0\0\0\0\x10{}", Kind::Safetensors),
+            (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9", Kind::Pickle),
+            (b"# a readme", Kind::Unknown),
+            (b"\x80", Kind::Unknown),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(kind(&mut Cursor::new(bytes)).unwrap(), expected, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The files that an index names: all of them, in the index's own folder, with exactly the tensors that it lists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use crate::error::Place;
+use crate::index::ShardIndex;
+use crate::opened::Opened;
+use crate::recognise::{Kind, kind};
+use crate::shown::shown;
+use crate::{CheckpointError, flat};
+
+/// Every file stays open, and a process may have about a thousand.
+const MOST_FILES: usize = 512;
+
+/// Opens the files of an index, each with its path.
+pub(crate) fn open(place: &Place, index: &ShardIndex) -> Result<Vec<(PathBuf, Opened)>, CheckpointError> {
+    let folder = place.path().parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fs::canonicalize(folder).map_err(|cause| place.read(cause))?;
+    // The first tensor of each file stands for it in messages.
+    let mut files: BTreeMap<&str, &str> = BTreeMap::new();
+    for (tensor, file) in index.iter() {
+        files.entry(file).or_insert(tensor);
+    }
+    if files.len() > MOST_FILES {
+        return Err(place.broken(format!("names {} files; accepted: at most {MOST_FILES}", files.len())));
+    }
+    let mut opened = vec![];
+    for (file, tensor) in files {
+        let path = within(place, &folder, file, tensor)?;
+        let shard = open_one(&Place::new(&path))?;
+        opened.push((file, path, shard));
+    }
+    check_same_tensors(place, index, &opened)?;
+    Ok(opened.into_iter().map(|(_, path, shard)| (path, shard)).collect())
+}
+
+/// The path of a file, where no link leads out of the folder.
+fn within(place: &Place, folder: &Path, file: &str, tensor: &str) -> Result<PathBuf, CheckpointError> {
+    let path = fs::canonicalize(folder.join(file)).map_err(|cause| {
+        place.tensor(tensor, format!("is said to be in the file {}, which cannot be opened ({cause})", shown(file)))
+    })?;
+    if path.parent() != Some(folder) {
+        let reason = format!(
+            "is said to be in the file {}, a link that leads out of the folder; accepted: files in the folder of the \
+             index (`cp -L` makes files of links)",
+            shown(file)
+        );
+        return Err(place.tensor(tensor, reason));
+    }
+    Ok(path)
+}
+
+fn open_one(place: &Place) -> Result<Opened, CheckpointError> {
+    // Opening a pipe would wait for ever.
+    if !fs::metadata(place.path()).map_err(|cause| place.read(cause))?.is_file() {
+        return Err(place.broken("is no file"));
+    }
+    let mut reader = BufReader::new(File::open(place.path()).map_err(|cause| place.read(cause))?);
+    match kind(&mut reader).map_err(|cause| place.read(cause))? {
+        Kind::Safetensors => flat::open(place, reader),
+        Kind::Empty => Err(Kind::Empty.refused(place)),
+        _ => Err(place.broken("is no safetensors file, and an index may name only such")),
+    }
+}
+
+fn check_same_tensors(
+    place: &Place,
+    index: &ShardIndex,
+    opened: &[(&str, PathBuf, Opened)],
+) -> Result<(), CheckpointError> {
+    let mut found = BTreeSet::new();
+    for (file, path, shard) in opened {
+        let shard_place = Place::new(path);
+        for info in &shard.tensors {
+            if !found.insert(info.name.as_str()) {
+                return Err(shard_place.tensor(&info.name, "is in another file of the same model, too"));
+            }
+            match index.file_of(&info.name) {
+                None => return Err(shard_place.tensor(&info.name, "is not listed in the index of the model")),
+                Some(other) if other != *file => {
+                    let reason = format!("is here, but the index says it is in the file {}", shown(other));
+                    return Err(shard_place.tensor(&info.name, reason));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    match index.iter().find(|(tensor, _)| !found.contains(tensor)) {
+        Some((tensor, file)) => {
+            Err(place.tensor(tensor, format!("is said to be in the file {}, and is not there", shown(file))))
+        }
+        None => Ok(()),
+    }
+}

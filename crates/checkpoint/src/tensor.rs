@@ -1,0 +1,152 @@
+//! A tensor outside of its file: what it is called, its shape, its values.
+
+use crate::{CheckpointError, Dtype, error::Place};
+
+/// What a file says of a tensor before any of its values is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Its name in the file.
+    pub name: String,
+    /// The type of its values in the file.
+    pub dtype: Dtype,
+    /// The size of each dimension; empty for a single value.
+    pub shape: Vec<usize>,
+}
+
+impl TensorInfo {
+    /// How many values it has: the product of its shape, `usize::MAX` where that overflows (never so for a tensor of a
+    /// [`Checkpoint`](crate::Checkpoint)).
+    pub fn elements(&self) -> usize {
+        elements(&self.shape).unwrap_or(usize::MAX)
+    }
+
+    /// How many bytes its values take in the file.
+    pub fn bytes(&self) -> u64 {
+        (self.elements() as u64).saturating_mul(self.dtype.bytes() as u64)
+    }
+}
+
+/// Multiplied as the reference implementation does it, from the left: `[0, 2^60, 2^60]` is 0, `[2^60, 2^60, 0]` overflows.
+pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size))
+}
+
+/// A tensor's values, row-major. Floats of every width become `f32`, integers and truth values `i64`; so the values of a
+/// U8 take eight times the bytes that they have in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Of F64 (rounded), F32, F16, BF16.
+    Floats(Vec<f32>),
+    /// Of I64, I32, I16, I8, U8 and BOOL (0 or 1).
+    Integers(Vec<i64>),
+}
+
+impl Values {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Floats(values) => values.len(),
+            Values::Integers(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A tensor that was read: its values, and the type that they had in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// The type in the file.
+    pub dtype: Dtype,
+    /// The size of each dimension.
+    pub shape: Vec<usize>,
+    /// The values, last dimension fastest; as many as the shape's product.
+    pub values: Values,
+}
+
+impl Tensor {
+    /// The floats, if they are floats.
+    pub fn floats(&self) -> Option<&[f32]> {
+        match &self.values {
+            Values::Floats(values) => Some(values),
+            Values::Integers(_) => None,
+        }
+    }
+
+    /// The integers, if they are integers.
+    pub fn integers(&self) -> Option<&[i64]> {
+        match &self.values {
+            Values::Integers(values) => Some(values),
+            Values::Floats(_) => None,
+        }
+    }
+
+    /// The first value that is NaN or an infinity, with its index.
+    pub fn first_not_finite(&self) -> Option<(usize, f32)> {
+        let values = self.floats().unwrap_or_default();
+        values.iter().copied().enumerate().find(|(_, value)| !value.is_finite())
+    }
+
+    /// Rows become columns. `None` unless there are two dimensions, and as many values as they say.
+    pub fn transposed(&self) -> Option<Tensor> {
+        let [rows, columns] = self.shape[..] else { return None };
+        if rows.checked_mul(columns) != Some(self.values.len()) {
+            return None;
+        }
+        let values = match &self.values {
+            Values::Floats(values) => Values::Floats(columns_first(values, rows, columns)),
+            Values::Integers(values) => Values::Integers(columns_first(values, rows, columns)),
+        };
+        Some(Tensor { dtype: self.dtype, shape: vec![columns, rows], values })
+    }
+
+    pub(crate) fn check_finite(&self, place: &Place, name: &str) -> Result<(), CheckpointError> {
+        match self.first_not_finite() {
+            None => Ok(()),
+            Some((index, value)) => {
+                let (file, name) = (place.path().to_owned(), name.to_owned());
+                Err(CheckpointError::NotFinite { file, name, index, value })
+            }
+        }
+    }
+}
+
+fn columns_first<T: Copy>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
+    (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transposing_turns_rows_into_columns() {
+        let values = Values::Integers(vec![1, 2, 3, 4, 5, 6]);
+        let tensor = Tensor { dtype: Dtype::I8, shape: vec![2, 3], values };
+        let turned = tensor.transposed().unwrap();
+        // 1 2 3      1 4
+        // 4 5 6  →   2 5
+        //            3 6
+        assert_eq!((turned.shape.clone(), turned.integers().unwrap()), (vec![3, 2], &[1, 4, 2, 5, 3, 6][..]));
+        assert_eq!(turned.transposed().unwrap(), tensor);
+    }
+
+    #[test]
+    fn only_two_dimensions_are_transposed() {
+        let tensor = |shape: Vec<usize>| Tensor { dtype: Dtype::F32, shape, values: Values::Floats(vec![0.0; 4]) };
+        assert!(tensor(vec![4]).transposed().is_none());
+        assert!(tensor(vec![2, 2, 1]).transposed().is_none());
+        assert!(tensor(vec![3, 2]).transposed().is_none(), "six values are not there");
+    }
+
+    #[test]
+    fn products_do_not_overflow() {
+        assert_eq!(elements(&[]), Some(1));
+        assert_eq!(elements(&[1 << 60, 1 << 60]), None);
+        let info = TensorInfo { name: "a".to_owned(), dtype: Dtype::F64, shape: vec![1 << 60, 2] };
+        assert_eq!(info.bytes(), u64::MAX);
+    }
+}

@@ -1,0 +1,9 @@
+//! Writing safetensors: one file or several with an index, tensor by tensor, all of it or nothing.
+
+mod header;
+mod plan;
+mod staged;
+mod writer;
+
+pub use plan::{Order, WriteOptions};
+pub use writer::Writer;

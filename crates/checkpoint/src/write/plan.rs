@@ -1,0 +1,199 @@
+//! Which files will be written, and which tensors go into which.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::Place;
+use crate::header::METADATA;
+use crate::tensor::elements;
+use crate::{CheckpointError, TensorInfo};
+
+/// How a model is written.
+#[derive(Debug, Clone, Default)]
+pub struct WriteOptions {
+    /// What the file says of itself. Libraries by Hugging Face want `format` = `pt`.
+    pub metadata: BTreeMap<String, String>,
+    /// The order of the tensors.
+    pub order: Order,
+    /// Where all tensors together have more bytes than this, they go into several files with an index. A tensor is never
+    /// cut, so a file may be longer.
+    pub shard_bytes: Option<u64>,
+    /// Files that must not be written over, such as [`Checkpoint::files`](crate::Checkpoint::files) of what is read.
+    pub inputs: Vec<PathBuf>,
+}
+
+/// The order in which tensors are given to a writer, and lie in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// As they were declared.
+    #[default]
+    Given,
+    /// Sorted by name.
+    ByName,
+}
+
+/// The files to be.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Each with its tensors.
+    pub files: Vec<(PathBuf, Vec<TensorInfo>)>,
+    /// The index and its JSON, where there are several files.
+    pub index: Option<(PathBuf, Vec<u8>)>,
+}
+
+#[derive(Serialize)]
+struct Index<'a> {
+    metadata: Total,
+    weight_map: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct Total {
+    total_size: u64,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        path: &Path,
+        mut tensors: Vec<TensorInfo>,
+        options: &WriteOptions,
+    ) -> Result<Self, CheckpointError> {
+        let place = Place::new(path);
+        let total = check(&place, &tensors)?;
+        if options.order == Order::ByName {
+            tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        let plan = match options.shard_bytes.filter(|limit| total > *limit) {
+            None => Plan { files: vec![(path.to_owned(), tensors)], index: None },
+            Some(limit) => Plan::in_several(&place, split(tensors, limit), total)?,
+        };
+        plan.check_inputs(&options.inputs)?;
+        Ok(plan)
+    }
+
+    /// Named as Hugging Face names them: `model-00001-of-00002.safetensors`, `model.safetensors.index.json`.
+    fn in_several(place: &Place, shards: Vec<Vec<TensorInfo>>, total: u64) -> Result<Self, CheckpointError> {
+        let path = place.path();
+        let (Some(name), Some(stem)) =
+            (path.file_name().and_then(|name| name.to_str()), path.file_stem().and_then(|stem| stem.to_str()))
+        else {
+            return Err(place.broken("has a name that is no text; files with numbers cannot be named after it"));
+        };
+        let count = shards.len();
+        let shard = |number: usize| format!("{stem}-{number:05}-of-{count:05}.safetensors");
+        let names: Vec<_> = (1..=count).map(shard).collect();
+        let listed = shards
+            .iter()
+            .zip(&names)
+            .flat_map(|(tensors, file)| tensors.iter().map(|info| (info.name.as_str(), file.as_str())));
+        let index = Index { metadata: Total { total_size: total }, weight_map: listed.collect() };
+        let mut json = serde_json::to_vec_pretty(&index).map_err(|error| place.broken(error.to_string()))?;
+        json.push(b'\n');
+        let index = Some((path.with_file_name(format!("{name}.index.json")), json));
+        let files = names.iter().zip(shards).map(|(name, tensors)| (path.with_file_name(name), tensors)).collect();
+        Ok(Plan { files, index })
+    }
+
+    /// A model that is still being read must not be replaced.
+    fn check_inputs(&self, inputs: &[PathBuf]) -> Result<(), CheckpointError> {
+        let inputs: HashSet<_> = inputs.iter().filter_map(|input| fs::canonicalize(input).ok()).collect();
+        let index = self.index.iter().map(|(path, _)| path);
+        for path in self.files.iter().map(|(path, _)| path).chain(index) {
+            if fs::canonicalize(path).is_ok_and(|path| inputs.contains(&path)) {
+                return Err(Place::new(path).broken("is being read, and is not written over; give another name"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes all tensors have.
+fn check(place: &Place, tensors: &[TensorInfo]) -> Result<u64, CheckpointError> {
+    let (mut names, mut total) = (HashSet::new(), 0_u64);
+    for info in tensors {
+        if info.name == METADATA {
+            return Err(place.tensor(&info.name, "has a name that safetensors keeps for itself"));
+        }
+        if !names.insert(info.name.as_str()) {
+            return Err(place.tensor(&info.name, "was declared twice"));
+        }
+        let bytes = elements(&info.shape).and_then(|count| count.checked_mul(info.dtype.bytes()));
+        total = bytes.and_then(|bytes| total.checked_add(bytes as u64)).ok_or_else(|| {
+            place.tensor(&info.name, format!("has the shape {:?}, which is more than a file can hold", info.shape))
+        })?;
+    }
+    Ok(total)
+}
+
+/// As many tensors into each file as the limit lets in, and at least one.
+fn split(tensors: Vec<TensorInfo>, limit: u64) -> Vec<Vec<TensorInfo>> {
+    let (mut shards, mut filled) = (vec![], 0);
+    for info in tensors {
+        let bytes = info.bytes();
+        match shards.last_mut() {
+            Some(shard) if filled + bytes <= limit => {
+                filled += bytes;
+                Vec::push(shard, info);
+            }
+            _ => {
+                filled = bytes;
+                shards.push(vec![info]);
+            }
+        }
+    }
+    shards
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Dtype;
+
+    fn tensors(sizes: &[(&str, usize)]) -> Vec<TensorInfo> {
+        let info = |(name, size): &(&str, usize)| TensorInfo {
+            name: (*name).to_owned(),
+            dtype: Dtype::U8,
+            shape: vec![*size],
+        };
+        sizes.iter().map(info).collect()
+    }
+
+    #[test]
+    fn files_are_filled_up_to_the_limit() {
+        let options = WriteOptions { shard_bytes: Some(10), ..WriteOptions::default() };
+        let all = tensors(&[("a", 6), ("b", 4), ("c", 1), ("d", 30), ("e", 2)]);
+        let plan = Plan::new(Path::new("out/model.safetensors"), all, &options).unwrap();
+        let files: Vec<_> = plan.files.iter().map(|(path, all)| (path.to_str().unwrap(), all.len())).collect();
+        assert_eq!(
+            files,
+            [
+                ("out/model-00001-of-00004.safetensors", 2),
+                ("out/model-00002-of-00004.safetensors", 1),
+                ("out/model-00003-of-00004.safetensors", 1),
+                ("out/model-00004-of-00004.safetensors", 1),
+            ]
+        );
+        let (path, json) = plan.index.unwrap();
+        assert_eq!(path, Path::new("out/model.safetensors.index.json"));
+        let start =
+            "{\n  \"metadata\": {\n    \"total_size\": 43\n  },\n  \"weight_map\": {\n    \"a\": \"model-00001-of";
+        assert!(json.starts_with(start.as_bytes()), "{}", String::from_utf8_lossy(&json));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_before_anything_is() {
+        let huge = TensorInfo { name: "a".to_owned(), dtype: Dtype::F32, shape: vec![1 << 62] };
+        let cases = [
+            (tensors(&[("a", 1), ("a", 1)]), "`a` was declared twice"),
+            (tensors(&[("__metadata__", 1)]), "keeps for itself"),
+            (vec![huge], "more than a file can hold"),
+        ];
+        for (all, expected) in cases {
+            let error = Plan::new(Path::new("m"), all, &WriteOptions::default()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Takes the tensors of a model, one after another, and writes them.
+
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::{iter, mem, vec};
+
+use tempfile::NamedTempFile;
+
+use crate::encode::encode;
+use crate::error::Place;
+use crate::shown::shown;
+use crate::write::header;
+use crate::write::plan::{Plan, WriteOptions};
+use crate::write::staged::{beside, publish};
+use crate::{CheckpointError, TensorInfo, Values};
+
+/// How many values are turned into bytes at a time.
+const PIECE: usize = 65_536;
+
+/// Writes a model as safetensors, holding one tensor at a time. Nothing is seen under the file's name before
+/// [`finish`](Writer::finish), and nothing is left where a writer is dropped without it.
+///
+/// ```
+/// use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("model.safetensors");
+/// let weight = TensorInfo { name: "weight".to_owned(), dtype: Dtype::F16, shape: vec![2] };
+/// let mut writer = Writer::create(&path, vec![weight], &WriteOptions::default())?;
+/// writer.write("weight", &Values::Floats(vec![0.5, -2.0]))?;
+/// writer.finish()?;
+/// assert_eq!(Checkpoint::open(&path)?.read("weight")?.floats(), Some(&[0.5, -2.0][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Writer {
+    /// The file that tensors go into now, and what it still lacks.
+    file: BufWriter<NamedTempFile>,
+    path: PathBuf,
+    lacks: iter::Peekable<vec::IntoIter<TensorInfo>>,
+    /// The files after it.
+    later: vec::IntoIter<(PathBuf, Vec<TensorInfo>)>,
+    whole: Vec<(NamedTempFile, PathBuf)>,
+    index: Option<(PathBuf, Vec<u8>)>,
+    options: WriteOptions,
+    /// Half a tensor may have been written.
+    failed: bool,
+}
+
+impl Writer {
+    /// Begins a model of these tensors, each with a name, a type and a shape. Where they go into several files, `path`
+    /// says how these are called.
+    ///
+    /// # Errors
+    /// When two tensors have one name or one is too large, when a file would be written over that is in
+    /// [`inputs`](WriteOptions::inputs), and when the folder cannot be written.
+    pub fn create(
+        path: impl AsRef<Path>,
+        tensors: Vec<TensorInfo>,
+        options: &WriteOptions,
+    ) -> Result<Self, CheckpointError> {
+        let plan = Plan::new(path.as_ref(), tensors, options)?;
+        let mut later = plan.files.into_iter();
+        let Some((path, tensors)) = later.next() else {
+            return Err(Place::new(path.as_ref()).broken("would have no file"));
+        };
+        let file = begin(&path, &tensors, options)?;
+        let (lacks, whole, options) = (tensors.into_iter().peekable(), vec![], options.clone());
+        let mut writer = Writer { file, path, lacks, later, whole, index: plan.index, options, failed: false };
+        writer.go_on()?;
+        Ok(writer)
+    }
+
+    /// The tensor that is to be written next.
+    pub fn peek(&mut self) -> Option<&TensorInfo> {
+        self.lacks.peek()
+    }
+
+    /// Writes the next tensor. Floats are rounded to the declared type, to nearest, ties to even.
+    ///
+    /// # Errors
+    /// When another tensor is next, when there are more or fewer values than were declared, when one does not fit the
+    /// declared type, and when the file cannot be written. After the latter two the model cannot be finished.
+    pub fn write(&mut self, name: &str, values: &Values) -> Result<(), CheckpointError> {
+        let place = Place::new(&self.path);
+        self.check_whole(&place)?;
+        let Some(next) = self.lacks.peek() else {
+            return Err(place.tensor(name, "was not declared, or was written already; all tensors are there"));
+        };
+        if next.name != name {
+            return Err(place.tensor(name, format!("was given, where {} is next", shown(&next.name))));
+        }
+        if next.elements() != values.len() {
+            let reason = format!("was declared with the shape {:?}, and has {} values", next.shape, values.len());
+            return Err(place.tensor(name, reason));
+        }
+        let dtype = next.dtype;
+        self.failed = true;
+        let mut from = 0;
+        while from < values.len() {
+            let to = values.len().min(from + PIECE);
+            let bytes = encode(dtype, values, from..to).map_err(|reason| place.tensor(name, reason))?;
+            self.file.write_all(&bytes).map_err(|cause| place.write(cause))?;
+            from = to;
+        }
+        self.lacks.next();
+        self.go_on()?;
+        self.failed = false;
+        Ok(())
+    }
+
+    /// Writes everything through to the disk and gives the files their names. Returns these, the index last.
+    ///
+    /// # Errors
+    /// When a tensor was not written, or a file cannot be; no file is there then that was not before. Of several files that
+    /// were, some may have been replaced already.
+    pub fn finish(mut self) -> Result<Vec<PathBuf>, CheckpointError> {
+        let place = Place::new(&self.path);
+        self.check_whole(&place)?;
+        if let Some(next) = self.lacks.peek() {
+            return Err(place.tensor(&next.name, "was declared, and not written"));
+        }
+        self.whole.push((written_through(self.file, &place)?, self.path));
+        if let Some((path, json)) = self.index {
+            let place = Place::new(&path);
+            let mut file = BufWriter::new(beside(&path).map_err(|cause| place.write(cause))?);
+            file.write_all(&json).map_err(|cause| place.write(cause))?;
+            self.whole.push((written_through(file, &place)?, path));
+        }
+        publish(self.whole)
+    }
+
+    /// Begins the next file where this one lacks nothing.
+    fn go_on(&mut self) -> Result<(), CheckpointError> {
+        while self.lacks.peek().is_none() {
+            let Some((path, tensors)) = self.later.next() else { return Ok(()) };
+            let file = mem::replace(&mut self.file, begin(&path, &tensors, &self.options)?);
+            let path = mem::replace(&mut self.path, path);
+            self.whole.push((written_through(file, &Place::new(&path))?, path));
+            self.lacks = tensors.into_iter().peekable();
+        }
+        Ok(())
+    }
+
+    fn check_whole(&self, place: &Place) -> Result<(), CheckpointError> {
+        match self.failed {
+            true => Err(place.broken("was not written, for one of its tensors could not be")),
+            false => Ok(()),
+        }
+    }
+}
+
+fn begin(
+    path: &Path,
+    tensors: &[TensorInfo],
+    options: &WriteOptions,
+) -> Result<BufWriter<NamedTempFile>, CheckpointError> {
+    let place = Place::new(path);
+    let header = header::bytes(&place, tensors, &options.metadata)?;
+    let mut file = BufWriter::new(beside(path).map_err(|cause| place.write(cause))?);
+    file.write_all(&header).map_err(|cause| place.write(cause))?;
+    Ok(file)
+}
+
+fn written_through(file: BufWriter<NamedTempFile>, place: &Place) -> Result<NamedTempFile, CheckpointError> {
+    let file = file.into_inner().map_err(|error| place.write(error.into_error()))?;
+    file.as_file().sync_all().map_err(|cause| place.write(cause))?;
+    Ok(file)
+}
