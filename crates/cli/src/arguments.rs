@@ -117,6 +117,10 @@ pub(crate) struct ReportOptions {
     /// The row that the others are compared with, instead of the configuration's.
     #[arg(long, value_name = "ROW")]
     pub(crate) baseline: Option<String>,
+    /// Leave these devices, counted from 1, out of the accuracies: what they did to the others. The centre consolidated them
+    /// all the same.
+    #[arg(long, value_name = "DEVICES", value_delimiter = ',')]
+    pub(crate) without_devices: Vec<std::num::NonZeroUsize>,
     /// The folder for report.html and figures/. Default: the run directory, or the current folder where there are
     /// several.
     #[arg(long, value_name = "DIR")]

@@ -67,9 +67,8 @@ fn aligned(lines: &[Vec<String>]) -> String {
 /// How much there is to do. A device can turn out to be shared between rows or variants, or to be done already.
 fn totals(variants: &[Variant], rows: usize, seeds: usize) -> String {
     let cells = counted(variants.len() * rows * seeds, "cell");
-    // Each device alone; and in each row all but the first one, which meets the initial weights there, too.
-    let of_variant = |variant: &Variant| seeds * (variant.devices + rows * variant.devices.saturating_sub(1));
-    let devices = counted(variants.iter().map(of_variant).sum(), "device");
+    let adaptations = variants.iter().map(|variant| variant.experiment.most_adaptations(variant.devices));
+    let devices = counted(adaptations.sum(), "device");
     let mut factors = vec![counted(rows, "row"), counted(seeds, "seed")];
     if variants.len() > 1 {
         factors.insert(0, counted(variants.len(), "variant"));

@@ -18,6 +18,7 @@ pub(crate) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Re
         runs.extend(stored.into_iter().map(|stored| named(stored, dir, options.dirs.len() > 1)));
     }
     check_baseline(options.baseline.as_deref(), &runs)?;
+    leave_out(options, &mut runs)?;
     if let Some(format) = options.format {
         let tables = runs.iter().map(|run| render(&run.results, baseline(options, run), format.into()));
         return print(out, &tables.collect::<Result<Vec<_>, _>>()?.join("\n"));
@@ -52,6 +53,28 @@ fn named(stored: StoredRun, dir: &Path, many: bool) -> Run {
         name = format!("{name} · {}", stored.label);
     }
     Run { name, results: stored.results, pictures: BTreeMap::from_iter(stored.pictures) }
+}
+
+/// Leaves devices out of the accuracies of all runs.
+fn leave_out(options: &ReportOptions, runs: &mut [Run]) -> Result<(), Refused> {
+    if options.without_devices.is_empty() {
+        return Ok(());
+    }
+    let devices = options.without_devices.iter().map(|device| device.get() - 1).collect();
+    let numbers: Vec<_> = options.without_devices.iter().map(ToString::to_string).collect();
+    let numbers = numbers.join(",");
+    for run in runs {
+        let all = run.results.tasks.len();
+        let refused = || {
+            let name = &run.name;
+            Refused(format!(
+                "--without-devices {numbers}: \"{name}\" has the devices 1 to {all}; accepted: some of them"
+            ))
+        };
+        run.results = run.results.without_devices(&devices).ok_or_else(refused)?;
+        run.results.name.push_str(&format!(", without device {numbers}"));
+    }
+    Ok(())
 }
 
 fn check_baseline(baseline: Option<&str>, runs: &[Run]) -> Result<(), Refused> {

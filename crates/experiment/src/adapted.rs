@@ -28,6 +28,8 @@ pub(crate) struct AdaptationRecord {
 /// A device that was adapted.
 pub(crate) struct Adapted {
     pub(crate) record: AdaptationRecord,
+    /// Its accuracy after each part of its budget that was asked for.
+    pub(crate) early: Vec<f64>,
     key: Digest,
     expert: Option<Arc<Expert>>,
 }
@@ -40,7 +42,7 @@ pub(crate) struct Latents {
 
 impl Adapted {
     pub(crate) fn new(stage: Stage<AdaptationRecord, Arc<Expert>>) -> Self {
-        Adapted { record: stage.record, key: stage.key, expert: stage.at_hand }
+        Adapted { record: stage.record, early: vec![], key: stage.key, expert: stage.at_hand }
     }
 
     /// The same without what it sends at hand.

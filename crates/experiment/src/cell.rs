@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_results::{Accuracy, AccuracyMatrix, Cell, MatrixRow, RoundAccuracy};
+use alluvium_results::{Accuracy, AccuracyMatrix, Cell, EarlyAccuracy, MatrixRow, RoundAccuracy};
 use alluvium_strategy::StrategyError;
 
 use crate::adapted::Adapted;
@@ -27,9 +27,11 @@ fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, In
     let breach = |breach| ExperimentError::Protocol { row: row.name.clone(), seed: shared.seed, breach };
     let mut centre = centre(run, row, shared)?;
     let mut boundary = Boundary::new(row.protocol.clauses(devices), devices);
+    boundary.show(row.config.data_access()).map_err(breach)?;
     let statistics = Statistics::asked_by(row.config.as_ref())?;
-    let asked = Asked { settings: &row.device, statistics: &statistics };
-    let mut measured = Measured::new(row.protocol.kind, shared);
+    let budgets = budgets(run, row.protocol.kind);
+    let asked = Asked { settings: &row.device, statistics: &statistics, budgets };
+    let mut measured = Measured::new(row.protocol.kind, budgets, shared);
     let mut visits = vec![0; devices];
     let mut under_way = BTreeMap::new();
     let mut met = Met::nobody();
@@ -85,6 +87,15 @@ fn centre<'a>(run: &Run<'_>, row: &'a StrategyRow, shared: &Shared) -> Result<Ce
     Centre::new(run.experiment, row, shared.initial.clone(), &shared.compute, shared.root).map_err(failed)
 }
 
+/// The parts of their budget after which devices are judged as well. In rounds a device comes back and goes on: no part of its
+/// budget is the first.
+fn budgets<'a>(run: &Run<'a>, protocol: ProtocolKind) -> &'a [f64] {
+    match protocol {
+        ProtocolKind::Federated => &[],
+        ProtocolKind::Dcl | ProtocolKind::Centralised => &run.experiment.evaluation.budgets,
+    }
+}
+
 /// What the central model is judged on after a round, of so many.
 fn judged(run: &Run<'_>, row: &StrategyRow, round: usize, rounds: usize) -> Judged {
     let whole = run.experiment.evaluation.judges_all(round - 1, rounds);
@@ -103,20 +114,25 @@ struct Measured {
 }
 
 impl Measured {
-    fn new(protocol: ProtocolKind, shared: &Shared) -> Self {
+    fn new(protocol: ProtocolKind, budgets: &[f64], shared: &Shared) -> Self {
         let accuracy = match protocol {
             ProtocolKind::Federated => Accuracy::Rounds(vec![]),
             ProtocolKind::Dcl | ProtocolKind::Centralised => {
                 Accuracy::Stream { task_aware: AccuracyMatrix::new(), task_agnostic: AccuracyMatrix::new() }
             }
         };
-        Measured { cell: Cell::new(shared.seed, accuracy), similarities: vec![] }
+        let early = |budget: &f64| EarlyAccuracy { budget: *budget, accuracy: vec![], alone: vec![] };
+        let early_accuracy = budgets.iter().map(early).collect();
+        let cell = Cell { early_accuracy, ..Cell::new(shared.seed, accuracy) };
+        Measured { cell, similarities: vec![] }
     }
 
     /// An expert came back.
     fn expert(&mut self, adapted: &Adapted) {
         self.cell.device_seconds.push(adapted.record.seconds);
         self.cell.expert_accuracy.push(adapted.record.accuracy);
+        let early = self.cell.early_accuracy.iter_mut().zip(&adapted.early);
+        early.for_each(|(early, accuracy)| early.accuracy.push(*accuracy));
     }
 
     /// A consolidation is done, after which the centre has taken in so many experts.

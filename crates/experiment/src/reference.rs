@@ -5,7 +5,7 @@ use std::time::Instant;
 use alluvium_device::{Lesson, train};
 use alluvium_evaluate::evaluate;
 use alluvium_model::Model;
-use alluvium_results::{Accuracy, Cell};
+use alluvium_results::{Accuracy, Cell, EarlyAccuracy};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -18,10 +18,16 @@ use crate::stages::{Computed, Interruption, redo};
 use crate::{Ending, ExperimentError, Reference, Stage, Work};
 
 /// Each device alone: adapted from the initial weights, judged on its own task.
-pub(crate) fn devices_alone(seed: u64, alone: &[Adapted]) -> Cell {
+pub(crate) fn devices_alone(seed: u64, alone: &[Adapted], budgets: &[f64]) -> Cell {
     let accuracy: Vec<_> = alone.iter().map(|device| device.record.accuracy).collect();
     let mut cell = Cell::new(seed, Accuracy::Final { task_aware: accuracy.clone(), task_agnostic: None });
     cell.expert_accuracy = accuracy;
+    let early = |(place, budget): (usize, &f64)| EarlyAccuracy {
+        budget: *budget,
+        accuracy: alone.iter().map(|device| device.early[place]).collect(),
+        alone: vec![],
+    };
+    cell.early_accuracy = budgets.iter().enumerate().map(early).collect();
     cell.device_seconds = alone.iter().map(|device| device.record.seconds).collect();
     cell.seconds = cell.device_seconds.iter().sum();
     cell

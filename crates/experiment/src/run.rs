@@ -157,9 +157,12 @@ impl Experiment {
                 let all = (0..task_aware.tasks()).collect();
                 let tasks = if cell.arrivals.is_empty() { &all } else { &cell.arrivals };
                 cell.alone_accuracy = tasks.iter().map(|task| alone[*task].record.accuracy).collect();
+                for (place, early) in cell.early_accuracy.iter_mut().enumerate() {
+                    early.alone = tasks.iter().map(|task| alone[*task].early[place]).collect();
+                }
             }
         }
-        let alone = whole.iter().map(|(seed, alone)| devices_alone(*seed, alone)).collect();
+        let alone = whole.iter().map(|(seed, alone)| devices_alone(*seed, alone, &self.evaluation.budgets)).collect();
         let results = self.results(&shared, strategies, joints, alone);
         Ok(Outcome { results, failures, stages: stages.counts(), repairs: stages.repairs(), sheets })
     }
@@ -190,6 +193,22 @@ impl Experiment {
             inputs.insert(row.name.clone(), json!({"options": options, "files": files}));
         }
         Ok(inputs)
+    }
+
+    /// How many adaptations there are at most on a stream of so many devices; one that rows have in common may turn out to be
+    /// done once. Early ones, by devices that are called away, do not count.
+    pub fn most_adaptations(&self, devices: usize) -> usize {
+        let alone = if self.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
+        let of_row = |row: &StrategyRow, seed: u64| {
+            let events = schedule(&row.protocol, devices, Seed::new(seed));
+            let all = events.iter().filter(|event| matches!(event, Event::HandOut { returns: true, .. })).count();
+            // The first device meets the initial weights here, too, as it does alone.
+            let begins_alike = matches!(events.first(), Some(Event::HandOut { device: 0, returns: true }));
+            let is_shared = begins_alike && row.device == self.device && row.config.statistics().is_empty();
+            all - usize::from(is_shared)
+        };
+        let of_seed = |seed: &u64| alone + self.strategies.iter().map(|row| of_row(row, *seed)).sum::<usize>();
+        self.seeds.iter().map(of_seed).sum()
     }
 
     fn plan(&self, devices: usize) -> Vec<PlannedCell> {

@@ -16,7 +16,7 @@ use crate::central::{Central, identity};
 use crate::observe::Steps;
 use crate::run::Run;
 use crate::stages::{Computed, Interruption, redo};
-use crate::{Ending, Experiment, ExperimentError, Stage, Work};
+use crate::{Ending, Experiment, ExperimentError, Observer, Stage, Unobserved, Work};
 
 /// What is asked of a device.
 #[derive(Clone, Copy)]
@@ -25,6 +25,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) settings: &'a DeviceSettings,
     /// What it computes of its samples.
     pub(crate) statistics: &'a Statistics,
+    /// The parts of its budget after which it is judged as well.
+    pub(crate) budgets: &'a [f64],
 }
 
 /// A device that takes the model, for the n-th time.
@@ -135,18 +137,39 @@ impl Shared {
         }
     }
 
-    /// A device takes a central model, adapts it, and is judged on its own task.
+    /// A device takes a central model, adapts it, and is judged on its own task; also after the parts of its budget that are
+    /// asked for, each time by a device that is called away then.
     pub(crate) fn adapt(
         &self,
         run: &Run<'_>,
         row: &str,
         visit: Visit,
         central: &Central,
-        lesson: Asked<'_>,
+        asked: Asked<'_>,
+    ) -> Result<Adapted, Interruption> {
+        let mut adapted = self.adapt_once(run, run.observer, row, visit, central, asked)?;
+        for part in asked.budgets {
+            let settings = DeviceSettings { budget: asked.settings.budget * part, ..asked.settings.clone() };
+            let called_away = Asked { settings: &settings, statistics: &Statistics::default(), budgets: &[] };
+            // Unobserved: the plan knows one adaptation of each device.
+            let early = self.adapt_once(run, &Unobserved, row, visit, central, called_away)?;
+            adapted.early.push(early.record.accuracy);
+        }
+        Ok(adapted)
+    }
+
+    fn adapt_once(
+        &self,
+        run: &Run<'_>,
+        observer: &dyn Observer,
+        row: &str,
+        visit: Visit,
+        central: &Central,
+        asked: Asked<'_>,
     ) -> Result<Adapted, Interruption> {
         let Visit { device: index, number } = visit;
         let work = Work { row, seed: self.seed, device: index + 1, devices: self.tasks.len(), stage: Stage::Adapting };
-        let Asked { settings, statistics } = lesson;
+        let Asked { settings, statistics, .. } = asked;
         let inputs = json!({
             "what": "adaptation",
             "central": central.digest,
@@ -158,13 +181,13 @@ impl Shared {
             "visit": number,
         });
         let compute = || {
-            run.observer.begins(work);
+            observer.begins(work);
             let central = central.load(run.stages)?;
             let task = self.task(index)?;
             let started = Instant::now();
             let device =
                 InProcessDevice::new(&task, settings.clone(), &self.compute).with_statistics(statistics.asked.clone());
-            let steps = Steps { observer: run.observer, work };
+            let steps = Steps { observer, work };
             let expert = device.adapt(&central, visit.seed(self.root), &steps);
             let expert = expert.map_err(|cause| ExperimentError::Device {
                 row: row.to_owned(),
@@ -184,7 +207,7 @@ impl Shared {
             Ok(Computed { record, files, at_hand: Arc::new(expert) })
         };
         let stage = run.stages.stage(inputs, compute)?;
-        run.observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
+        observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
         Ok(Adapted::new(stage))
     }
 
@@ -192,7 +215,8 @@ impl Shared {
     pub(crate) fn adapt_alone(&self, run: &Run<'_>, row: &str, index: usize) -> Result<Adapted, ExperimentError> {
         // A penalty for leaving the central model means nothing where there is no centre.
         let settings = DeviceSettings { proximal: 0.0, ..run.experiment.device.clone() };
-        let asked = Asked { settings: &settings, statistics: &Statistics::default() };
+        let budgets = &run.experiment.evaluation.budgets;
+        let asked = Asked { settings: &settings, statistics: &Statistics::default(), budgets };
         redo(|| self.adapt(run, row, Visit { device: index, number: 0 }, &self.initial, asked))
     }
 }

@@ -1,12 +1,14 @@
 //! The columns of the comparison table: what stands in each, where it is shown, and what it means.
 
-use alluvium_results::Metric;
+use std::borrow::Cow;
+
+use alluvium_results::{Metric, Results};
 
 /// One column of numbers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Column {
     /// Its heading; `\n` is a line break where the medium has them.
-    pub(crate) heading: &'static str,
+    pub(crate) heading: Cow<'static, str>,
     /// The part of the table that it belongs to.
     pub(crate) part: Part,
     /// What its numbers are.
@@ -22,28 +24,54 @@ pub(crate) enum Part {
     Accuracy,
     /// How it got there.
     Stream,
+    /// How good devices are after a part of their budget.
+    Budget,
     /// What the devices gain, and what it costs.
     Cost,
 }
 
 /// What the numbers of a column are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Content {
     /// A metric over seeds.
     Estimate(Metric),
     /// A metric less the baseline's, paired by seed.
     Difference(Metric),
+    /// The accuracy of devices on their own tasks after this part of their budget, over seeds.
+    Early(f64),
+    /// What devices gained by starting from the centre, after this part of their budget, over seeds.
+    EarlyTransfer(f64),
+}
+
+impl Content {
+    /// The metric, where the number is one, or differs from one only in the budget.
+    pub(crate) fn metric(self) -> Metric {
+        match self {
+            Self::Estimate(metric) | Self::Difference(metric) => metric,
+            Self::Early(_) => Metric::ExpertAccuracy,
+            Self::EarlyTransfer(_) => Metric::ForwardTransfer,
+        }
+    }
+
+    /// The name that the very same number has in files.
+    pub(crate) fn name_in_files(self) -> Option<&'static str> {
+        match self {
+            Self::Estimate(metric) => Some(metric.name()),
+            Self::Difference(_) | Self::Early(_) | Self::EarlyTransfer(_) => None,
+        }
+    }
 }
 
 impl Part {
     /// Every part, in order.
-    pub(crate) const ALL: [Self; 3] = [Self::Accuracy, Self::Stream, Self::Cost];
+    pub(crate) const ALL: [Self; 4] = [Self::Accuracy, Self::Stream, Self::Budget, Self::Cost];
 
     /// The part's heading.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Accuracy => "Accuracy at the end of the stream (%)",
             Self::Stream => "Along the stream (%)",
+            Self::Budget => "Devices after a part of their budget (%)",
             Self::Cost => "Transfer and cost",
         }
     }
@@ -54,14 +82,24 @@ impl Column {
     pub(crate) fn meaning(&self) -> String {
         match self.content {
             Content::Estimate(metric) => {
-                let percent = if self.part == Part::Cost && metric == Metric::ForwardTransfer { "; in %" } else { "" };
+                let in_percent =
+                    if self.part == Part::Cost && metric == Metric::ForwardTransfer { "; in %" } else { "" };
                 let direction = match metric.higher_is_better() {
                     Some(true) => "; higher is better",
                     Some(false) => "; lower is better",
                     None => "",
                 };
-                format!("{}{percent}{direction}", metric.description())
+                format!("{}{in_percent}{direction}", metric.description())
             }
+            Content::Early(budget) => format!(
+                "accuracy of each device on its own task after {} of its budget, mean over tasks; higher is better",
+                percent(budget)
+            ),
+            Content::EarlyTransfer(budget) => format!(
+                "the same less that of the same device started from the initial weights, after {} of its budget, mean over \
+                 all devices but the first; higher is better",
+                percent(budget)
+            ),
             Content::Difference(_) => "the ACC to its left less the baseline's, paired by seed; \
                 * marks p below 0.05 in a two-sided paired t-test, not corrected for the number of comparisons"
                 .to_owned(),
@@ -69,8 +107,37 @@ impl Column {
     }
 }
 
-/// Every column of numbers, in the order of the table.
-pub(crate) const COLUMNS: [Column; 20] = [
+/// Every column that these results may have numbers for, in the order of the table.
+pub(crate) fn columns(results: &Results) -> Vec<Column> {
+    let mut columns = COLUMNS.to_vec();
+    let place = columns.iter().position(|column| column.part == Part::Cost).unwrap_or(columns.len());
+    columns.splice(place..place, budget_columns(&results.budgets()));
+    columns
+}
+
+/// The devices after each part of their budget, and after the whole of it.
+fn budget_columns(budgets: &[f64]) -> Vec<Column> {
+    let column =
+        |heading: String, content| Column { heading: heading.into(), part: Part::Budget, content, terminal_rank: None };
+    let devices =
+        budgets.iter().map(|budget| column(format!("devices\nat {}", percent(*budget)), Content::Early(*budget)));
+    let whole = (!budgets.is_empty())
+        .then(|| column("devices\nat 100 %".to_owned(), Content::Estimate(Metric::ExpertAccuracy)));
+    let transfer = budgets
+        .iter()
+        .map(|budget| column(format!("forward transfer\nat {}", percent(*budget)), Content::EarlyTransfer(*budget)));
+    devices.chain(whole).chain(transfer).collect()
+}
+
+/// A share of the budget in percent, with as many digits as it has.
+pub(crate) fn percent(budget: f64) -> String {
+    // Through a decimal number: 0.07 · 100 is not 7 in binary.
+    let text = format!("{:.4}", budget * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// The columns that there are whatever was measured, in the order of the table.
+const COLUMNS: [Column; 20] = [
     accuracy("ACC\ntask-aware", Content::Estimate(Metric::AverageAccuracyTaskAware), 0),
     accuracy("Δ ACC\ntask-aware", Content::Difference(Metric::AverageAccuracyTaskAware), 2),
     accuracy("ACC\ntask-agnostic", Content::Estimate(Metric::AverageAccuracyTaskAgnostic), 1),
@@ -94,13 +161,39 @@ pub(crate) const COLUMNS: [Column; 20] = [
 ];
 
 const fn accuracy(heading: &'static str, content: Content, terminal_rank: u8) -> Column {
-    Column { heading, part: Part::Accuracy, content, terminal_rank: Some(terminal_rank) }
+    Column { heading: Cow::Borrowed(heading), part: Part::Accuracy, content, terminal_rank: Some(terminal_rank) }
 }
 
 const fn stream(heading: &'static str, metric: Metric, terminal_rank: Option<u8>) -> Column {
-    Column { heading, part: Part::Stream, content: Content::Estimate(metric), terminal_rank }
+    Column { heading: Cow::Borrowed(heading), part: Part::Stream, content: Content::Estimate(metric), terminal_rank }
 }
 
 const fn cost(heading: &'static str, metric: Metric, terminal_rank: Option<u8>) -> Column {
-    Column { heading, part: Part::Cost, content: Content::Estimate(metric), terminal_rank }
+    Column { heading: Cow::Borrowed(heading), part: Part::Cost, content: Content::Estimate(metric), terminal_rank }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn budgets_have_columns_between_the_stream_and_the_cost() {
+        let mut results = example::results();
+        assert!(columns(&results).iter().all(|column| column.part != Part::Budget));
+        let early = |budget| alluvium_results::EarlyAccuracy { budget, accuracy: vec![0.5, 0.5], alone: vec![] };
+        results.rows[0].cells[0].early_accuracy = vec![early(0.07), early(0.001)];
+        let columns = columns(&results);
+        let shown: Vec<_> = columns.iter().filter(|column| column.part == Part::Budget).collect();
+        let headings: Vec<_> = shown.iter().map(|column| column.heading.replace('\n', " ")).collect();
+        let expected = [
+            "devices at 0.1 %",
+            "devices at 7 %",
+            "devices at 100 %",
+            "forward transfer at 0.1 %",
+            "forward transfer at 7 %",
+        ];
+        assert_eq!(headings, expected);
+        assert!(columns.is_sorted_by_key(|column| Part::ALL.iter().position(|part| *part == column.part)));
+    }
 }

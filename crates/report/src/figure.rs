@@ -1,6 +1,7 @@
 //! The figures of a run, each with the data that it shows.
 
 mod axis;
+mod budget;
 mod canvas;
 mod curve;
 mod heat_map;
@@ -53,6 +54,7 @@ pub(crate) enum Outcome {
 /// - `bytes-task-aware`, `bytes-task-agnostic`, `time-task-aware`, `time-task-agnostic`: accuracy against what it
 ///   cost so far
 /// - `latent-similarity`: linear CKA of centre and experts along the stream
+/// - `budget`: the devices' own accuracy against the part of their budget that they have spent
 pub fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
     Ok(draw(results)?.into_iter().filter_map(Outcome::into_figure).collect())
 }

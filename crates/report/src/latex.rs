@@ -91,6 +91,7 @@ impl Table {
         let part = match part {
             Part::Accuracy => "accuracy",
             Part::Stream => "stream",
+            Part::Budget => "budget",
             Part::Cost => "cost",
         };
         format!("tab:{stem}-{part}")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::column::{Content, Part};
+use crate::column::Part;
 use crate::table::{Entry, Line, Table};
 
 /// What stands where there is no number.
@@ -67,10 +67,8 @@ impl Table {
             let name = in_one_line(&heading.text);
             let meaning = escape(&heading.column.meaning());
             // The name in full, by which the same number is found in summary.csv.
-            let in_files = match heading.column.content {
-                Content::Estimate(metric) => format!(" (`{metric}`)"),
-                Content::Difference(_) => String::new(),
-            };
+            let in_files =
+                heading.column.content.name_in_files().map(|name| format!(" (`{name}`)")).unwrap_or_default();
             text.push_str(&format!("- **{name}**{in_files}: {meaning}\n"));
         }
     }

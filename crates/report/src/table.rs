@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_results::{Estimate, Metric, Results, Row, RowRole, Unit};
+use alluvium_results::{EarlyAccuracy, Estimate, Metric, Results, Row, RowRole, Unit};
 
-use crate::column::{COLUMNS, Column, Content};
+use crate::column::{Column, Content, columns};
 use crate::label::one_line;
 use crate::number::Scale;
 
@@ -80,7 +80,7 @@ impl Table {
             lines: results.rows.iter().map(|row| Line::new(row, results)).collect(),
             run: Facts::new(results),
         };
-        for column in COLUMNS {
+        for column in columns(results) {
             table.add(column, results);
         }
         table
@@ -108,7 +108,7 @@ impl Table {
         }
         let text = match scale.unit {
             Some(unit) => format!("{} ({unit})", column.heading),
-            None => column.heading.to_owned(),
+            None => column.heading.to_string(),
         };
         self.columns.push(Heading { column, text });
         self.mark_best(self.columns.len() - 1);
@@ -119,7 +119,7 @@ impl Table {
     /// What looks the same counts as the same: a reader could not see why one of two equal numbers is bold.
     /// Where all strategies are the same, or where neither direction is better, none is.
     fn mark_best(&mut self, index: usize) {
-        let Some(higher) = metric(self.columns[index].column.content).higher_is_better() else { return };
+        let Some(higher) = self.columns[index].column.content.metric().higher_is_better() else { return };
         let entries = || self.strategies().filter_map(|line| line.entries[index].as_ref());
         let better = |a: &Entry, b: &Entry| if higher { a.value > b.value } else { a.value < b.value };
         let Some(best) = entries().reduce(|best, entry| if better(entry, best) { entry } else { best }) else {
@@ -191,11 +191,11 @@ impl Number {
         let mean = self.estimate.mean;
         // Counted numbers are mostly the same under every seed, and "± 0" would only fill the table. A
         // measured one that happens not to vary keeps it.
-        let is_exact = matches!(metric(content).unit(), Unit::Bytes | Unit::Count);
+        let is_exact = matches!(content.metric().unit(), Unit::Bytes | Unit::Count);
         let half_width = self.estimate.half_width().filter(|half| !is_exact || *half > 0.0);
         Entry {
             mean: match content {
-                Content::Estimate(_) => scale.show(mean),
+                Content::Estimate(_) | Content::Early(_) | Content::EarlyTransfer(_) => scale.show(mean),
                 Content::Difference(_) => scale.show_signed(mean),
             },
             half_width: half_width.map(|half| scale.show(half)),
@@ -210,12 +210,14 @@ impl Number {
 
 /// The numbers of a column, one for each row of the results.
 fn numbers(content: Content, results: &Results) -> Vec<Option<Number>> {
+    let estimated = |estimate: &dyn Fn(&Row) -> Option<Estimate>| {
+        let number = |row| Some(Number { estimate: estimate(row)?, significant: false, p_value: None });
+        results.rows.iter().map(number).collect()
+    };
     match content {
-        Content::Estimate(metric) => results
-            .rows
-            .iter()
-            .map(|row| Some(Number { estimate: row.estimate(metric)?, significant: false, p_value: None }))
-            .collect(),
+        Content::Estimate(metric) => estimated(&|row| row.estimate(metric)),
+        Content::Early(budget) => estimated(&|row| row.early(budget, EarlyAccuracy::mean)),
+        Content::EarlyTransfer(budget) => estimated(&|row| row.early(budget, EarlyAccuracy::forward_transfer)),
         Content::Difference(metric) => {
             let differences: BTreeMap<_, _> = results.difference_to_baseline(metric).into_iter().collect();
             let number = |row: &Row| {
@@ -232,15 +234,9 @@ fn numbers(content: Content, results: &Results) -> Vec<Option<Number>> {
     }
 }
 
-fn metric(content: Content) -> Metric {
-    match content {
-        Content::Estimate(metric) | Content::Difference(metric) => metric,
-    }
-}
-
 /// The scale for a column with numbers up to `largest`.
 fn scale(content: Content, largest: f64) -> Scale {
-    match metric(content) {
+    match content.metric() {
         Metric::LatentSimilarity => Scale::FRACTION,
         metric => match metric.unit() {
             Unit::Fraction => Scale::PERCENT,

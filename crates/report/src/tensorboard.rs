@@ -108,6 +108,7 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
     };
     match &cell.accuracy {
         Accuracy::Stream { task_aware, .. } => {
+            let tag = |column: usize| tag(cell.arrivals.get(column).copied().unwrap_or(column));
             for device in 0..task_aware.tasks() {
                 for task in 0..=device {
                     if let Some(accuracy) = task_aware.at(device, task) {

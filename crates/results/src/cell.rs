@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::early::{EarlyAccuracy, forward_transfer};
 use crate::matrix::AccuracyMatrix;
 use crate::mean::mean;
 use crate::metric::Metric;
@@ -24,6 +25,9 @@ pub struct Cell {
     /// The accuracy of the same devices, same data and budget, started from the initial weights.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alone_accuracy: Vec<f64>,
+    /// How well the devices did after a part of their budget, one entry for each part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub early_accuracy: Vec<EarlyAccuracy>,
     /// Linear CKA of the final centre's and expert t's latents on the test set of task t, in \[0, 1\].
     /// Where it is undefined for a task (a latent that is constant), leave the whole list empty: JSON has no
     /// NaN.
@@ -117,6 +121,7 @@ impl Cell {
             accuracy,
             expert_accuracy: Vec::new(),
             alone_accuracy: Vec::new(),
+            early_accuracy: Vec::new(),
             latent_similarity: Vec::new(),
             latent_similarity_over_stream: Vec::new(),
             arrivals: Vec::new(),
@@ -173,7 +178,7 @@ impl Cell {
         }
 
         put(Metric::ExpertAccuracy, mean(self.expert_accuracy.iter().copied()));
-        put(Metric::ForwardTransfer, self.forward_transfer());
+        put(Metric::ForwardTransfer, forward_transfer(&self.expert_accuracy, &self.alone_accuracy));
         put(Metric::LatentSimilarity, mean(self.latent_similarity.iter().copied()));
         put(Metric::Contacts, mean_count(&self.contacts));
         put(Metric::BytesDown, mean_count(&self.bytes_down));
@@ -184,19 +189,6 @@ impl Cell {
         put(Metric::Seconds, Some(self.seconds));
         put(Metric::PeakMemoryBytes, self.peak_memory_bytes.map(|bytes| bytes as f64));
         metrics
-    }
-
-    /// mean over the devices after the first of (accuracy started from the centre − started from the
-    /// initial weights).
-    ///
-    /// The first device is left out: the centre *is* the initial weights then, so its difference is 0 by
-    /// construction and would only dilute the others.
-    fn forward_transfer(&self) -> Option<f64> {
-        if self.expert_accuracy.len() != self.alone_accuracy.len() {
-            return None;
-        }
-        let pairs = self.expert_accuracy.iter().zip(&self.alone_accuracy);
-        mean(pairs.skip(1).map(|(from_centre, alone)| from_centre - alone))
     }
 }
 

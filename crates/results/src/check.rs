@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::cell::{Accuracy, Cell, RoundAccuracy};
+use crate::early::EarlyAccuracy;
 use crate::results::Results;
 
 /// How results contradict themselves.
@@ -109,11 +110,17 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         }
     };
 
-    let lists: [(&'static str, &[f64], Range); 9] = [
+    let early = |part: fn(&EarlyAccuracy) -> Vec<f64>| cell.early_accuracy.iter().flat_map(part).collect::<Vec<f64>>();
+    let (early_accuracy, budgets) =
+        (early(|early| [early.accuracy.as_slice(), &early.alone].concat()), early(|early| vec![early.budget]));
+
+    let lists: [(&'static str, &[f64], Range); 11] = [
         ("task_aware", &aware, Range::Accuracy),
         ("task_agnostic", &agnostic, Range::Accuracy),
         ("expert_accuracy", &cell.expert_accuracy, Range::Accuracy),
         ("alone_accuracy", &cell.alone_accuracy, Range::Accuracy),
+        ("early_accuracy", &early_accuracy, Range::Accuracy),
+        ("early_accuracy: budget", &budgets, Range::Share),
         ("latent_similarity", &cell.latent_similarity, Range::Finite),
         ("latent_similarity_over_stream", &cell.latent_similarity_over_stream, Range::Finite),
         ("device_seconds", &cell.device_seconds, Range::Duration),
@@ -138,6 +145,7 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
 #[derive(Clone, Copy)]
 enum Range {
     Accuracy,
+    Share,
     /// CKA is a ratio of floating point sums, and may leave \[0, 1\] by rounding.
     Finite,
     Duration,
@@ -146,7 +154,7 @@ enum Range {
 impl Range {
     fn contains(self, value: f64) -> bool {
         match self {
-            Self::Accuracy => (0.0..=1.0).contains(&value),
+            Self::Accuracy | Self::Share => (0.0..=1.0).contains(&value),
             Self::Finite => value.is_finite(),
             Self::Duration => value.is_finite() && value >= 0.0,
         }
@@ -155,6 +163,7 @@ impl Range {
     fn name(self) -> &'static str {
         match self {
             Self::Accuracy => "an accuracy in [0, 1]",
+            Self::Share => "a share of the whole, in [0, 1]",
             Self::Finite => "a finite number",
             Self::Duration => "a duration of 0 or more",
         }
@@ -178,7 +187,9 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         ("device_seconds", measured(&cell.device_seconds)),
         ("consolidation_seconds", measured(&cell.consolidation_seconds)),
     ];
-    for (field, found) in lengths {
+    let early = cell.early_accuracy.iter().flat_map(|early| [&early.accuracy, &early.alone]);
+    let early = early.map(|accuracies| ("early_accuracy", measured(accuracies)));
+    for (field, found) in lengths.into_iter().chain(early) {
         if let Some(found) = found.filter(|found| *found != tasks) {
             return Err(InvalidResults::Length { row: row.to_owned(), seed: cell.seed, field, found, tasks });
         }
@@ -212,6 +223,7 @@ fn check_rounds(row: &str, cell: &Cell, rounds: &[RoundAccuracy]) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
+    use crate::early::EarlyAccuracy;
     use crate::results::tests::{cell, row, small};
     use crate::results::{Results, RowRole};
 
@@ -249,6 +261,16 @@ mod tests {
         assert_refused(
             |results| results.rows[0].cells[0].expert_accuracy = vec![0.5],
             "row `a`, seed 1: expert_accuracy holds 1 values for 2 tasks",
+        );
+        let early =
+            |budget, accuracy: &[f64]| vec![EarlyAccuracy { budget, accuracy: accuracy.to_vec(), alone: vec![] }];
+        assert_refused(
+            |results| results.rows[0].cells[0].early_accuracy = early(0.1, &[0.5; 3]),
+            "row `a`, seed 1: early_accuracy holds 3 values for 2 tasks",
+        );
+        assert_refused(
+            |results| results.rows[0].cells[0].early_accuracy = early(f64::NAN, &[0.5; 2]),
+            "row `a`, seed 1: early_accuracy: budget holds NaN, which is not a share of the whole, in [0, 1]",
         );
     }
 }

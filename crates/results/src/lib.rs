@@ -23,6 +23,7 @@
 
 mod cell;
 mod check;
+mod early;
 mod matrix;
 mod mean;
 mod metric;
@@ -30,9 +31,11 @@ mod results;
 mod sheet;
 mod statistics;
 mod summary;
+mod without;
 
 pub use cell::{Accuracy, Cell, RoundAccuracy};
 pub use check::InvalidResults;
+pub use early::EarlyAccuracy;
 pub use matrix::{AccuracyMatrix, MatrixError, MatrixRow};
 pub use metric::{Metric, Unit};
 pub use results::{FORMAT, PictureLabel, Results, ResultsError, Row, RowRole, TaskLabel};

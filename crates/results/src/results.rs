@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::cell::Cell;
+use crate::cell::{Accuracy, Cell};
 use crate::check::InvalidResults;
 use crate::metric::Metric;
 use crate::statistics::Estimate;
@@ -156,6 +156,12 @@ impl Row {
         self.cells.iter().filter_map(|cell| Some((cell.seed, *cell.metrics().get(&metric)?))).collect()
     }
 
+    /// Whether the n-th column of every cell's accuracies is the n-th task of the stream: all devices came, and in its order.
+    pub fn follows_the_stream(&self) -> bool {
+        let in_order = |cell: &Cell| cell.arrivals.is_empty() && !matches!(cell.accuracy, Accuracy::Rounds(_));
+        self.cells.iter().all(in_order)
+    }
+
     /// The metric over the seeds; `None` if it can be computed for none.
     pub fn estimate(&self, metric: Metric) -> Option<Estimate> {
         let values: Vec<f64> = self.values(metric).into_values().collect();
@@ -166,7 +172,6 @@ impl Row {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::cell::Accuracy;
 
     /// One reference cell with this accuracy on both of two tasks.
     pub(crate) fn cell(seed: u64, accuracy: f64) -> Cell {
@@ -234,6 +239,16 @@ pub(crate) mod tests {
     fn what_is_not_json_is_refused_with_its_place() {
         let message = Results::from_json("{").expect_err("not JSON").to_string();
         assert!(message.contains("line 1"), "{message}");
+    }
+
+    #[test]
+    fn a_row_whose_devices_came_in_another_order_does_not_follow_the_stream() {
+        let mut results = small();
+        assert!(results.rows[0].follows_the_stream());
+        results.rows[0].cells[1].arrivals = vec![1, 0];
+        assert!(!results.rows[0].follows_the_stream());
+        results.rows[1].cells[0].accuracy = Accuracy::Rounds(vec![]);
+        assert!(!results.rows[1].follows_the_stream());
     }
 
     #[test]

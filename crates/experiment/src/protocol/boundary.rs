@@ -1,6 +1,7 @@
 //! The boundary between the centre and the devices: every model that crosses it is counted here, and held against the
 //! clauses of the protocol.
 
+use alluvium_strategy::DataAccess;
 use thiserror::Error;
 
 use super::Clauses;
@@ -56,6 +57,18 @@ impl Boundary {
         Boundary { clauses, devices: vec![Crossings::default(); devices], rounds: 0, moved: 0 }
     }
 
+    /// The centre is to see data of this kind.
+    pub(crate) fn show(&self, data: DataAccess) -> Result<(), Breach> {
+        let permitted = self.clauses.data_access;
+        match data > permitted {
+            true => {
+                Err(self
+                    .breach(format!("{permitted} data at the centre"), format!("the strategy would see {data} data")))
+            }
+            false => Ok(()),
+        }
+    }
+
     /// A device takes a model of so many bytes.
     pub(crate) fn hand_out(&mut self, device: usize, bytes: u64) -> Result<(), Breach> {
         self.contact(device)?;
@@ -72,7 +85,8 @@ impl Boundary {
             return Err(self.breach(format!("{rounds} rounds"), format!("this would be round {}", rounds + 1)));
         }
         if experts.len() > experts_at_a_time {
-            let permitted = format!("{experts_at_a_time} expert at a time");
+            let plural = if experts_at_a_time == 1 { "" } else { "s" };
+            let permitted = format!("{experts_at_a_time} expert{plural} at a time");
             return Err(self.breach(permitted, format!("{} would come together", experts.len())));
         }
         for expert in experts {
@@ -168,6 +182,9 @@ mod tests {
         says(dcl.hand_out(0, 1), &["2 contacts a device", "contact 3 of device 1"]);
         dcl.clauses.statistics = false;
         says(dcl.take_in(&[Crossing { statistics: true, ..expert(1) }]), &["models only", "device 2"]);
+
+        dcl.show(DataAccess::Surrogate).unwrap();
+        says(dcl.show(DataAccess::CurrentTask), &["surrogate data at the centre", "would see current-task data"]);
 
         let mut federated = boundary(ProtocolKind::Federated);
         for _ in 0..2 {

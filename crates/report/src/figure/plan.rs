@@ -3,10 +3,10 @@
 use alluvium_results::{Results, Unit};
 
 use super::curve::{Along, Curve, Shown, curves};
-use super::heat_map;
 use super::lines::{LineChart, Quantity, is_complete};
 use super::matrix::{Blocks, matrices};
 use super::{Figure, Outcome};
+use super::{budget, heat_map};
 use crate::csv;
 use crate::error::ReportError;
 use crate::label::one_line;
@@ -16,7 +16,7 @@ use crate::number::{Scale, for_file};
 pub(crate) fn draw(results: &Results) -> Result<Vec<Outcome>, ReportError> {
     let lines = |along, shown| draw_lines(results, along, shown);
     let matrix = |shown| draw_matrices(results, shown);
-    Ok(vec![
+    let mut outcomes = vec![
         lines(Along::Devices, Shown::TaskAware)?,
         lines(Along::Devices, Shown::TaskAgnostic)?,
         matrix(Shown::TaskAware)?,
@@ -26,7 +26,9 @@ pub(crate) fn draw(results: &Results) -> Result<Vec<Outcome>, ReportError> {
         lines(Along::Seconds, Shown::TaskAware)?,
         lines(Along::Seconds, Shown::TaskAgnostic)?,
         lines(Along::Devices, Shown::LatentSimilarity)?,
-    ])
+    ];
+    outcomes.extend(budget::draw(results)?);
+    Ok(outcomes)
 }
 
 fn draw_lines(results: &Results, along: Along, shown: Shown) -> Result<Outcome, ReportError> {
@@ -193,7 +195,7 @@ fn up(shown: Shown) -> Quantity {
     Quantity { title: title.to_owned(), factor, counts: false }
 }
 
-/// One line for each strategy and device. The amount so far is there where the figure goes along it.
+/// One line for each strategy and device; the task is there where devices came in the order of the stream. The amount so far is there where the figure goes along it.
 fn lines_csv(results: &Results, along: Along, shown: Shown, curves: &[Curve]) -> Result<String, ReportError> {
     let (amount, unit) = match along {
         Along::Devices => (None, Unit::Count),
@@ -208,7 +210,8 @@ fn lines_csv(results: &Results, along: Along, shown: Shown, curves: &[Curve]) ->
     let mut lines = Vec::new();
     for curve in curves {
         for point in &curve.points {
-            let task = results.tasks.get(point.device - 1).map(|task| one_line(&task.name));
+            let row = results.rows.get(curve.place).filter(|row| row.follows_the_stream());
+            let task = row.and_then(|_| results.tasks.get(point.device - 1)).map(|task| one_line(&task.name));
             let mut line = vec![curve.name.clone(), point.device.to_string(), task.unwrap_or_default()];
             line.extend(amount.map(|_| for_file(point.x, unit)));
             line.push(number(point.y.mean));

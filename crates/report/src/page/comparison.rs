@@ -107,10 +107,7 @@ fn column_head(heading: &Heading) -> ColumnHead {
         lines: heading.text.lines().map(str::to_owned).collect(),
         name: heading.text.replace('\n', " "),
         meaning: heading.column.meaning(),
-        metric: match heading.column.content {
-            Content::Estimate(metric) => Some(metric.name()),
-            Content::Difference(_) => None,
-        },
+        metric: heading.column.content.name_in_files(),
     }
 }
 

@@ -34,6 +34,10 @@ impl Server {
         Ok(())
     }
 
+    fn goes_all_the_way(&self) -> bool {
+        self.momentum == 0.0 && self.rate == 1.0
+    }
+
     /// The new weights: those of before, each gone towards its mean. What has no mean stays as it is, what is new is the
     /// mean, and running statistics become the mean.
     ///
@@ -43,7 +47,8 @@ impl Server {
         let mut new = weights.clone();
         let mut velocity = self.velocity.clone();
         for (name, mean) in means.iter() {
-            let Some(own) = weights.get(name).filter(|_| !is_statistic(name)) else {
+            // The paper's step ends at the mean itself, and not at what rounding makes of w − (w − mean).
+            let Some(own) = weights.get(name).filter(|_| !is_statistic(name) && !self.goes_all_the_way()) else {
                 new.insert(name, mean.clone());
                 continue;
             };
