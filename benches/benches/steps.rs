@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use alluvium_benches::{STEPS, central, compute, expert, input, kinds, strategy, task};
+use alluvium_benches::{STEPS, backbones, central, compute, expert, input, kinds, strategy, task};
 use alluvium_device::{Device as _, DeviceSettings, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Model, Seed, Silent};
@@ -36,8 +36,8 @@ fn backends() -> Vec<(&'static str, Device)> {
 /// Every backbone on every backend that is measured.
 fn pairs() -> Vec<(&'static str, &'static str, Device)> {
     let backends = backends();
-    let backbones = kinds(Family::Backbone).into_iter();
-    backbones
+    backbones()
+        .into_iter()
         .flat_map(|backbone| backends.iter().map(move |(kind, compute)| (backbone, *kind, compute.clone())))
         .collect()
 }

@@ -4,8 +4,9 @@
 //! line for each.
 
 use alluvium_backbone_mlp as _;
-use alluvium_backbone_slim_resnet18 as _;
+use alluvium_backbone_resnet as _;
 use alluvium_backbone_small_cnn as _;
+use alluvium_backbone_vit_tiny as _;
 use alluvium_backend_cuda as _;
 use alluvium_backend_flex as _;
 use alluvium_backend_ndarray as _;

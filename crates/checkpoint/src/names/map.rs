@@ -106,7 +106,7 @@ impl NameMap {
     }
 
     /// The kinds of tables that are built in.
-    pub const SHIPPED: [&'static str; 2] = shipped::KINDS;
+    pub const SHIPPED: [&'static str; 3] = shipped::KINDS;
 
     /// Gives each of a model's tensors its name, or leaves it out where the table says so.
     ///

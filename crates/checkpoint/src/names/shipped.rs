@@ -2,12 +2,13 @@
 
 use crate::names::NamesError;
 
-pub(crate) const KINDS: [&str; 2] = ["timm-resnet", "torchvision-resnet"];
+pub(crate) const KINDS: [&str; 3] = ["timm-resnet", "timm-vit", "torchvision-resnet"];
 
 /// The text of the table of that kind.
 pub(crate) fn toml(kind: &str) -> Result<&'static str, NamesError> {
     match kind {
         "timm-resnet" => Ok(include_str!("timm-resnet.toml")),
+        "timm-vit" => Ok(include_str!("timm-vit.toml")),
         "torchvision-resnet" => Ok(include_str!("torchvision-resnet.toml")),
         _ => Err(NamesError::Unknown { kind: kind.to_owned(), known: KINDS.to_vec() }),
     }
@@ -50,7 +51,7 @@ mod tests {
             (state_dict([3, 4, 6, 3], 2, false), 218, 182),
             (state_dict([3, 4, 6, 3], 3, true), 320, 267),
         ];
-        for kind in NameMap::SHIPPED {
+        for kind in ["timm-resnet", "torchvision-resnet"] {
             for (names, all, mapped) in &cases {
                 assert_eq!(names.len(), *all);
                 let mapping = NameMap::shipped(kind).unwrap().apply(names.iter().map(String::as_str)).unwrap();
@@ -77,6 +78,43 @@ mod tests {
         for (foreign, ours) in pairs {
             assert_eq!(mapping.ours(foreign), Some(ours));
             assert_eq!(mapping.foreign(ours), Some(foreign));
+        }
+    }
+
+    /// The names of timm's `vit_tiny_patch16_224().state_dict()`.
+    fn transformer() -> Vec<String> {
+        let mut names: Vec<_> = ["cls_token", "pos_embed"].map(str::to_owned).into();
+        let mut layers: Vec<_> = ["patch_embed.proj", "norm", "head"].map(str::to_owned).into();
+        for block in 0..12 {
+            let of_block = ["norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"];
+            layers.extend(of_block.map(|layer| format!("blocks.{block}.{layer}")));
+        }
+        names.extend(layers.iter().flat_map(|layer| ["weight", "bias"].map(|part| format!("{layer}.{part}"))));
+        names
+    }
+
+    #[test]
+    fn the_table_covers_the_vision_transformer() {
+        // 2 + 2·3 + 12·12; the fixtures of the backbone `vit-tiny` hold timm's own list.
+        let names = transformer();
+        assert_eq!(names.len(), 152);
+        let mapping = NameMap::shipped("timm-vit").unwrap().apply(names.iter().map(String::as_str)).unwrap();
+        assert_eq!((mapping.iter().count(), mapping.ignored().len()), (152, 0));
+        let pairs = [
+            ("cls_token", "class_token"),
+            ("blocks.11.attn.qkv.weight", "blocks.11.attention.qkv.weight"),
+            ("blocks.0.norm2.bias", "blocks.0.mlp_norm.beta"),
+            ("norm.weight", "norm.gamma"),
+        ];
+        for (foreign, ours) in pairs {
+            assert_eq!((mapping.ours(foreign), mapping.foreign(ours)), (Some(ours), Some(foreign)));
+        }
+    }
+
+    #[test]
+    fn every_table_that_is_listed_can_be_read() {
+        for kind in NameMap::SHIPPED {
+            assert!(NameMap::shipped(kind).is_ok(), "{kind}");
         }
     }
 

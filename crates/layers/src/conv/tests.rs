@@ -29,6 +29,10 @@ fn outputs_and_gradients_are_those_of_flex() {
         ([3, 5], 3, 1, 1, false, [6, 6]),
         ([4, 6], 1, 2, 0, false, [7, 7]),
         ([2, 3], 3, 1, 0, true, [5, 9]),
+        // The stem of a ResNet, also on an image that is smaller than its kernel, and the patches of a transformer.
+        ([3, 8], 7, 2, 3, false, [17, 12]),
+        ([3, 8], 7, 2, 3, false, [2, 1]),
+        ([3, 6], 4, 4, 0, true, [8, 12]),
     ] {
         let layer = Conv2dConfig::new(channels, [kernel, kernel])
             .with_stride([stride, stride])

@@ -83,7 +83,7 @@ fn initial(previous: &ModelState, expert: &Expert, context: &Context<'_>) -> Res
 mod tests {
     use std::sync::Arc;
 
-    use alluvium_backbone_slim_resnet18::SlimResNet18Config;
+    use alluvium_backbone_resnet::SlimResNet18Config;
     use alluvium_model::Seed;
     use burn::tensor::Tensor;
 

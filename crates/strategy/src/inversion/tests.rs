@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alluvium_backbone_mlp::MlpConfig;
-use alluvium_backbone_slim_resnet18::SlimResNet18Config;
+use alluvium_backbone_resnet::SlimResNet18Config;
 use alluvium_backbone_small_cnn::SmallCnnConfig;
 use alluvium_model::{
     BackboneConfig, Expert, Head, HeadSpec, InputShape, Manifest, Optimiser, Schedule, Seed, SgdSettings,

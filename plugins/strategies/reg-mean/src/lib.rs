@@ -29,7 +29,7 @@ use solution::{as_map, as_weight, matrix, regular, solve, values};
 /// diagonal multiplied by α (section 3.3). Fully connected layers are linear maps of their inputs, convolutions of their
 /// patches; the paper merges fully connected layers only. All other parameters, and running statistics of a normalisation,
 /// become their mean over the experts. A new head is taken over; one that comes back is merged like any linear map. Needs a
-/// backbone that shows its linear maps: `mlp`, `small-cnn` and `slim-resnet18` do.
+/// backbone that shows its linear maps: all that ship do.
 ///
 /// As in the authors' code, and unlike eq. 2, G_i is divided by the number of its rows: experts count alike, however many
 /// samples they have, and the numbers are of the size of squared inputs.

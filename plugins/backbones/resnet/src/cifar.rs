@@ -1,0 +1,60 @@
+//! The `resnet32` backbone: the ResNet of CIFAR, which class-incremental learning is often measured with.
+
+use alluvium_model::registry::{Family, describe};
+use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use burn::tensor::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::block::{Form, Shortcut};
+use crate::layout::{Layout, Stem};
+
+/// ResNet-32 for small images: a 3×3 convolution, then three stages of five basic blocks with 16, 32 and 64 channels; the
+/// latent is the last stage averaged over its pixels, 64 numbers.
+///
+/// This is n = 5 of section 4.2 of the paper, which has 6n + 2 layers with the classifier. Around the two blocks that halve
+/// the image the paper has no weights: the option `shortcut` is `identity`. Code bases differ: PyCIL has that one, FACIL and
+/// Avalanche's `resnet32` have `convolution`. iCaRL's network, which puts half of the new channels of zeros before the
+/// others and leaves out the last rectifier, is neither. Under `convolution` the tensors are called and shaped as in FACIL,
+/// whose names are those of torchvision. Any input size will do. Each convolution is followed by batch normalisation, so
+/// that a consolidation on surrogate data should freeze the running statistics.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResNet32Config {
+    /// What goes around the blocks that halve the image and double the channels: the input itself (463 504 weights in the
+    /// network for three channels), or a 1×1 convolution (466 256).
+    pub shortcut: Shortcut,
+}
+
+impl Default for ResNet32Config {
+    fn default() -> Self {
+        ResNet32Config { shortcut: Shortcut::Identity }
+    }
+}
+
+describe!(
+    Family::Backbone,
+    "resnet32",
+    ResNet32Config,
+    paper: "He et al., \"Deep residual learning for image recognition\", CVPR 2016, section 4.2"
+);
+
+#[typetag::serde(name = "resnet32")]
+impl BackboneConfig for ResNet32Config {
+    fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
+        Ok(Box::new(self.layout().network(input, compute)?))
+    }
+}
+
+impl ResNet32Config {
+    pub(crate) fn layout(&self) -> Layout {
+        Layout {
+            kind: "resnet32",
+            stem: Stem::Small,
+            width: 16,
+            blocks: &[5, 5, 5],
+            form: Form::Basic,
+            shortcut: self.shortcut,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The `slim-resnet18` backbone: the narrow ResNet-18 that continual learning is usually measured with.
+
+use alluvium_model::registry::{Family, describe};
+use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use burn::tensor::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::block::{Form, Shortcut};
+use crate::layout::{Layout, Stem};
+
+/// A slim ResNet-18 for small images: a 3×3 convolution, then four stages of two basic blocks, the later three of which
+/// halve the image and double the channels; the latent is the last stage averaged over its pixels.
+///
+/// Convolutions have no bias, and each is followed by batch normalisation. There is no max-pooling, and any input size
+/// will do. Running statistics are averaged and sent like weights: a consolidation on surrogate data should freeze them.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SlimResNet18Config {
+    /// The channels of the first stage; the others have two, four and eight times as many. 64 is the full ResNet-18.
+    #[schemars(range(min = 1, max = 1024))]
+    pub width: usize,
+}
+
+impl Default for SlimResNet18Config {
+    fn default() -> Self {
+        SlimResNet18Config { width: 20 }
+    }
+}
+
+describe!(
+    Family::Backbone,
+    "slim-resnet18",
+    SlimResNet18Config,
+    paper: "He et al., \"Deep residual learning for image recognition\", CVPR 2016; slim as in Lopez-Paz & Ranzato, \
+            \"Gradient episodic memory for continual learning\", NeurIPS 2017"
+);
+
+#[typetag::serde(name = "slim-resnet18")]
+impl BackboneConfig for SlimResNet18Config {
+    fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
+        let layout = self.layout();
+        if layout.width == 0 {
+            let reason = "`width` = 0; it must be at least 1".to_owned();
+            return Err(ModelError::Backbone { kind: layout.kind.to_owned(), reason });
+        }
+        Ok(Box::new(layout.network(input, compute)?))
+    }
+}
+
+impl SlimResNet18Config {
+    pub(crate) fn layout(&self) -> Layout {
+        Layout {
+            kind: "slim-resnet18",
+            stem: Stem::Small,
+            width: self.width,
+            blocks: &[2, 2, 2, 2],
+            form: Form::Basic,
+            shortcut: Shortcut::Convolution,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_width_is_refused() {
+        let error = SlimResNet18Config { width: 0 }.build([3, 32, 32].into(), &Device::flex()).unwrap_err();
+        assert!(error.to_string().contains("`width` = 0"), "{error}");
+    }
+}

@@ -1,0 +1,103 @@
+//! The `vit-tiny` backbone: the smallest vision transformer of DeiT and timm.
+//!
+//! The names of its tensors are those on the right of the table `timm-vit` of `alluvium-checkpoint`.
+
+mod block;
+mod network;
+
+use alluvium_model::registry::{Family, describe};
+use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use burn::tensor::Device;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use network::{Sizes, VisionTransformer};
+
+/// A small vision transformer: the image is cut into square patches, each becomes a token, and blocks of self-attention and
+/// a perceptron pass over them; the latent is the class token after the last normalisation.
+///
+/// With `patch_size` 16 on 3×224×224 it is timm's `vit_tiny_patch16_224` without the classifier: 5 524 416 weights.
+/// Normalisation comes before attention and perceptron (ε = 10⁻⁶), the perceptron has four times as many units as a token
+/// and GELU in its exact form, positions are learned, and there is no dropout. Layer normalisation has no running
+/// statistics, so nothing in the network depends on whether it sees a device's data or surrogate data. The layers that may
+/// be distilled are the class token after each block. Initial weights are drawn as for every backbone, and not from timm's
+/// narrower normal distribution.
+///
+/// Time and memory grow with the square of the number of patches. Such networks want more data or more steps than
+/// convolutional ones before they generalise.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VitTinyConfig {
+    /// The side of a patch, in pixels. Height and width of the inputs must be multiples of it, and there may be at most
+    /// 4096 patches. The default suits images of 28 to 64 pixels; 16 is usual for 224.
+    #[schemars(range(min = 1, max = 256))]
+    pub patch_size: usize,
+    /// How many blocks there are.
+    #[schemars(range(min = 1, max = 64))]
+    pub depth: usize,
+    /// The size of a token, and of the latent; a multiple of `heads`.
+    #[schemars(range(min = 1, max = 4096))]
+    pub width: usize,
+    /// The heads of each attention.
+    #[schemars(range(min = 1, max = 64))]
+    pub heads: usize,
+}
+
+impl Default for VitTinyConfig {
+    fn default() -> Self {
+        VitTinyConfig { patch_size: 4, depth: 12, width: 192, heads: 3 }
+    }
+}
+
+describe!(
+    Family::Backbone,
+    "vit-tiny",
+    VitTinyConfig,
+    paper: "Dosovitskiy et al., \"An image is worth 16x16 words\", ICLR 2021, arXiv 2010.11929; tiny as in Touvron et al., \
+            \"Training data-efficient image transformers\", ICML 2021, arXiv 2012.12877"
+);
+
+/// The most patches of an image. The scores of one head's attention then have 64 MiB a sample.
+const MOST_PATCHES: usize = 4096;
+
+#[typetag::serde(name = "vit-tiny")]
+impl BackboneConfig for VitTinyConfig {
+    fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
+        let sizes = self.sizes(input);
+        let sizes = sizes.map_err(|reason| ModelError::Backbone { kind: "vit-tiny".to_owned(), reason })?;
+        Ok(Box::new(VisionTransformer::new(&sizes, compute)))
+    }
+}
+
+impl VitTinyConfig {
+    /// The sizes of the network, or why there is none.
+    fn sizes(&self, input: InputShape) -> Result<Sizes, String> {
+        let VitTinyConfig { patch_size, depth, width, heads } = *self;
+        if [patch_size, depth, width, heads].contains(&0) {
+            return Err("`patch_size`, `depth`, `width` and `heads` must all be at least 1".to_owned());
+        }
+        if !width.is_multiple_of(heads) {
+            return Err(format!("`width` = {width} is not a multiple of `heads` = {heads}"));
+        }
+        let [rows, columns] = [input.height, input.width].map(|side| side / patch_size);
+        let whole = [input.height, input.width].iter().all(|side| side.is_multiple_of(patch_size));
+        if !whole || rows == 0 || columns == 0 || input.channels == 0 {
+            return Err(format!(
+                "inputs of {input} cannot be cut into patches of `patch_size` = {patch_size}; accepted: at least one \
+                 channel, and a height and a width that are multiples of it"
+            ));
+        }
+        match rows.checked_mul(columns) {
+            Some(patches) if patches <= MOST_PATCHES => {
+                Ok(Sizes { channels: input.channels, patches, patch_size, depth, width, heads })
+            }
+            _ => Err(format!(
+                "inputs of {input} have {rows} by {columns} patches of `patch_size` = {patch_size}; accepted: at most \
+                 {MOST_PATCHES} patches"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
