@@ -140,6 +140,7 @@ mod tests {
     use alluvium_model::{Silent, Values};
 
     use super::*;
+    use crate::Augmentation;
 
     /// Two classes that differ in which of two pixels is bright.
     fn task() -> Task {
@@ -187,6 +188,17 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_expert() {
         assert_eq!(adapt(settings()).unwrap().manifest.digest, adapt(settings()).unwrap().manifest.digest);
+    }
+
+    #[test]
+    fn augmentation_changes_what_is_learned_and_follows_from_the_seed() {
+        let augmented = || {
+            let augmentation = Augmentation { flip: true, brightness: 0.2, ..Default::default() };
+            adapt(DeviceSettings { augmentation, ..settings() }).unwrap().manifest
+        };
+        assert_eq!(augmented().digest, augmented().digest);
+        assert_ne!(augmented().digest, adapt(settings()).unwrap().manifest.digest);
+        assert_eq!((augmented().samples, augmented().steps), (40, 50));
     }
 
     /// How many samples there are of each class, as a tensor.

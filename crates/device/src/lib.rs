@@ -14,7 +14,7 @@ mod statistic;
 mod training;
 
 pub use adapt::{Device, DeviceError, InProcessDevice};
-pub use alluvium_stream::Lesson;
+pub use alluvium_stream::{Augmentation, Lesson};
 pub use settings::DeviceSettings;
 pub use statistic::DeviceStatistic;
 pub use training::train;

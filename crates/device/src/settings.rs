@@ -1,6 +1,7 @@
 //! How a device trains.
 
 use alluvium_model::{Schedule, SgdSettings};
+use alluvium_stream::Augmentation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,8 @@ pub struct DeviceSettings {
     /// The fraction of its steps that the device really takes: a device that is called away early.
     #[schemars(range(min = 0.0001, max = 1.0))]
     pub budget: f64,
+    /// Random changes to the images that the device learns from, new ones for every image in every epoch.
+    pub augmentation: Augmentation,
 }
 
 impl Default for DeviceSettings {
@@ -51,6 +54,7 @@ impl Default for DeviceSettings {
             gradient_clip: None,
             proximal: 0.0,
             budget: 1.0,
+            augmentation: Augmentation::default(),
         }
     }
 }

@@ -13,7 +13,9 @@ use crate::proximal::Proximal;
 /// A device has one lesson. Joint training, the upper bound, has one for each task of the stream: every batch comes
 /// from one lesson, and lessons take turns in random order.
 ///
-/// The model must be on an autodiff `compute`. Samples are shuffled by the seed before every epoch.
+/// The model must be on an autodiff `compute`. Samples are shuffled by the seed before every epoch, and augmented as the settings
+/// say. A thread of its own, one besides those that compute, makes the batches where they are augmented or take more room
+/// than 256 MiB: [`Batches`] says how far ahead.
 ///
 /// [`DeviceSettings::proximal`] is about what a device took from the centre, and has no meaning here.
 pub fn train(
@@ -37,7 +39,9 @@ pub(crate) fn train_near(
     seed: Seed,
     progress: &dyn Progress,
 ) -> usize {
-    let mut batches = Batches::new(lessons, settings.batch_size, seed.of("shuffle").random(), compute);
+    let (augmentation, order) = (settings.augmentation, seed.of("shuffle").random());
+    let augmented = seed.of("augmentation");
+    let mut batches = Batches::augmented(augmentation, augmented, lessons, settings.batch_size, order, compute);
     let steps = settings.steps(batches.per_epoch() * settings.batch_size);
     let cross_entropy = CrossEntropyLossConfig::new().init(compute);
     let mut optimiser = Optimiser::new(settings.sgd(), steps);

@@ -1,19 +1,15 @@
 //! Batch normalisation, with or without the rectifier after it.
 
 use alluvium_kernels::norm::batch::{self, Options, Statistics};
-use alluvium_kernels::norm::{Affine, Shape};
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use alluvium_kernels::norm::{Affine, Gradients, Shape};
 use burn::backend::{Autodiff, Flex};
 use burn::module::RunningState;
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, Operands, constant, contiguous, operand, tensor, threads, together, values};
+use crate::flex::{Operands, constant, operand, tensor, threads, together};
+use crate::normalisation::{Kernel, Normalisation};
 
 /// What `layer.forward(x)` gives, for `[batch, channels, height, width]`; the running statistics move as they do there.
 pub fn batch_norm(layer: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
@@ -28,23 +24,21 @@ pub fn batch_norm_relu(layer: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
 /// Normalisation by the batch's own statistics where the layer learns, by the running ones where nothing does. A frozen
 /// layer in a network that learns is left to burn: it is rare.
 fn native(layer: &BatchNorm, x: &Tensor<4>, rectified: bool) -> Option<Tensor<4>> {
-    let [batch, channels, height, width] = x.dims();
-    let shape = Shape { batch, channels, pixels: height * width };
     let options = Options { epsilon: layer.epsilon as f32, rectified };
-    let sizes = Sizes { shape, options, dims: x.dims() };
-    if batch * height * width == 0 {
-        return None;
-    }
+    let normalisation = Normalisation::of(options, x)?;
     let operands = together([operand(x)?, operand(&layer.gamma.val())?, operand(&layer.beta.val())?]);
     match operands {
-        Operands::Plain([x, scale, shift]) => {
+        Operands::Plain(operands) => {
             let [mean, variance] = [&layer.running_mean, &layer.running_var].map(running);
             let statistics = Statistics { mean: mean?, variance: variance? };
-            Some(Tensor::from_primitive::<Flex>(sizes.infer(&x, &scale, &shift, &statistics)))
+            let shape = normalisation.shape();
+            let (out, ()) = normalisation.apply(operands.each_ref(), |x, affine, out| {
+                batch::infer(shape, &options, x, affine, &statistics, out, threads());
+            });
+            Some(Tensor::from_primitive::<Flex>(out))
         }
         Operands::Learning(operands) if layer.training.is_enabled() => {
-            let (out, statistics) = sizes.recorded(operands);
-            let Statistics { mean, variance } = statistics;
+            let (out, Statistics { mean, variance }) = normalisation.recorded(operands);
             follow(&layer.running_mean, mean, layer.momentum);
             follow(&layer.running_var, variance, layer.momentum);
             Some(Tensor::from_primitive::<Autodiff<Flex>>(out))
@@ -67,73 +61,23 @@ fn follow(state: &RunningState<Tensor<1>>, of_batch: Vec<f32>, momentum: f64) {
     state.update((before.mul_scalar(1.0 - momentum) + of_batch.mul_scalar(momentum)).detach());
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Sizes {
-    shape: Shape,
-    options: Options,
-    dims: [usize; 4],
-}
+impl Kernel for Options {
+    type Statistics = Statistics;
 
-/// What the backward pass needs.
-#[derive(Debug, Clone)]
-struct State {
-    sizes: Sizes,
-    x: FlexTensor,
-    scale: FlexTensor,
-    shift: FlexTensor,
-    statistics: Statistics,
-}
-
-/// Normalisation, and rectifier where one follows, as one node of the autodiff graph.
-#[derive(Debug)]
-struct Normalisation;
-
-impl Sizes {
-    fn infer(&self, x: &FlexTensor, scale: &FlexTensor, shift: &FlexTensor, statistics: &Statistics) -> FlexTensor {
-        let [x, scale, shift] = [x, scale, shift].map(contiguous);
-        let affine = Affine { scale: values(&scale), shift: values(&shift) };
-        let mut out = vec![0.0; self.dims.iter().product()];
-        batch::infer(&self.shape, &self.options, values(&x), affine, statistics, &mut out, threads());
-        tensor(out, self.dims)
+    fn forward(&self, shape: &Shape, x: &[f32], affine: Affine<'_>, out: &mut [f32]) -> Statistics {
+        batch::forward(shape, self, x, affine, out, threads())
     }
 
-    fn recorded(self, [x, scale, shift]: [Learning; 3]) -> (Learning, Statistics) {
-        let [values_of_x, gains, shifts] = [&x, &scale, &shift].map(|operand| contiguous(operand.primitive()));
-        let affine = Affine { scale: values(&gains), shift: values(&shifts) };
-        let mut out = vec![0.0; self.dims.iter().product()];
-        let statistics = batch::forward(&self.shape, &self.options, values(&values_of_x), affine, &mut out, threads());
-        let out = tensor(out, self.dims);
-        let nodes = [x.node(), scale.node(), shift.node()];
-        let out = match Normalisation.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                let [x, scale, shift] = [x, scale, shift].map(Learning::into_primitive);
-                prepared.finish(State { sizes: self, x, scale, shift, statistics: statistics.clone() }, out)
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(out),
-        };
-        (out, statistics)
-    }
-}
-
-impl Backward<Flex, 3> for Normalisation {
-    type State = State;
-
-    fn backward(self, ops: Ops<State, 3>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let dy = contiguous(&gradients.consume::<Flex>(&ops.node));
-        let State { sizes, x, scale, shift, statistics } = ops.state;
-        let [x, scale, shift] = [&x, &scale, &shift].map(contiguous);
-        let affine = Affine { scale: values(&scale), shift: values(&shift) };
-        let Sizes { shape, options, dims } = sizes;
-        let mut dx = vec![0.0; dims.iter().product()];
-        let by_parameters =
-            batch::backward(&shape, &options, values(&x), affine, &statistics, values(&dy), &mut dx, threads());
-        let channels = [shape.channels];
-        let all = [tensor(dx, dims), tensor(by_parameters.scale, channels), tensor(by_parameters.shift, channels)];
-        for (parent, gradient) in ops.parents.into_iter().zip(all) {
-            if let Some(node) = parent {
-                gradients.register::<Flex>(node.id, gradient);
-            }
-        }
+    fn backward(
+        &self,
+        shape: &Shape,
+        x: &[f32],
+        affine: Affine<'_>,
+        statistics: &Statistics,
+        dy: &[f32],
+        dx: &mut [f32],
+    ) -> Gradients {
+        batch::backward(shape, self, x, affine, statistics, dy, dx, threads())
     }
 }
 

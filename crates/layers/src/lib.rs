@@ -12,6 +12,7 @@ mod batch_norm;
 mod conv;
 mod flex;
 mod group_norm;
+mod normalisation;
 
 pub use batch_norm::{batch_norm, batch_norm_relu};
 pub use conv::conv2d;

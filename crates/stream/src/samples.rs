@@ -1,15 +1,16 @@
 //! Labelled images.
 
 use std::fmt;
+use std::sync::Arc;
 
 use alluvium_model::InputShape;
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Labelled images of one shape, a byte a value.
+/// Labelled images of one shape, a byte a value. Clones share the images.
 #[derive(Clone)]
 pub struct Samples {
     input: InputShape,
-    pixels: Vec<u8>,
+    pixels: Arc<Vec<u8>>,
     labels: Vec<usize>,
 }
 
@@ -22,7 +23,7 @@ impl fmt::Debug for Samples {
 impl Samples {
     /// No samples yet.
     pub fn new(input: InputShape) -> Self {
-        Samples { input, pixels: vec![], labels: vec![] }
+        Samples { input, pixels: Arc::default(), labels: vec![] }
     }
 
     /// The shape of one image.
@@ -57,7 +58,7 @@ impl Samples {
     /// When the image does not have the samples' shape: that is a defect of the reader.
     pub fn push(&mut self, image: &[u8], label: usize) {
         assert_eq!(image.len(), self.input.values(), "values of an image of shape {}", self.input);
-        self.pixels.extend_from_slice(image);
+        Arc::make_mut(&mut self.pixels).extend_from_slice(image);
         self.labels.push(label);
     }
 
@@ -82,16 +83,21 @@ impl Samples {
     /// When they have another shape.
     pub fn extend(&mut self, other: &Samples) {
         assert_eq!(self.input, other.input, "samples of one shape");
-        self.pixels.extend_from_slice(&other.pixels);
+        Arc::make_mut(&mut self.pixels).extend_from_slice(&other.pixels);
         self.labels.extend_from_slice(&other.labels);
     }
 
     /// All images on a compute device, `[samples, channels, height, width]`; bytes 0…255 become −1…1.
     pub fn inputs(&self, compute: &Device) -> Tensor<4> {
-        let values: Vec<f32> = self.pixels.iter().map(|byte| f32::from(*byte) / 127.5 - 1.0).collect();
+        let values: Vec<f32> = self.pixels.iter().map(|byte| centred(f32::from(*byte))).collect();
         let shape = [self.len(), self.input.channels, self.input.height, self.input.width];
         Tensor::from_data(TensorData::new(values, shape), compute)
     }
+}
+
+/// A value from 0 to 255 as a network takes it: −1 to 1.
+pub(crate) fn centred(value: f32) -> f32 {
+    value / 127.5 - 1.0
 }
 
 #[cfg(test)]

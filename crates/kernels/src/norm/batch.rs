@@ -2,7 +2,7 @@
 
 use super::plane::Map;
 use super::sums::{squares, total};
-use super::{Affine, Shape};
+use super::{Affine, Gradients, Shape};
 use crate::lanes::widest;
 use crate::share::share;
 use pulp::{Simd, WithSimd};
@@ -23,15 +23,6 @@ pub struct Options {
     pub epsilon: f32,
     /// Whether a rectifier follows, max(y, 0).
     pub rectified: bool,
-}
-
-/// The gradients by the parameters.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Gradients {
-    /// By the scales.
-    pub scale: Vec<f32>,
-    /// By the shifts.
-    pub shift: Vec<f32>,
 }
 
 /// Writes `x`, normalised by its own statistics, to `out`, and returns those: [`backward`] needs them, and so do

@@ -2,7 +2,7 @@
 
 use super::plane::Map;
 use super::sums::{squares, total};
-use super::{Affine, Shape};
+use super::{Affine, Gradients, Shape};
 use crate::lanes::widest;
 use crate::share::{images_a_piece, share};
 use pulp::{Simd, WithSimd};
@@ -25,15 +25,6 @@ pub struct Options {
     pub epsilon: f32,
     /// Whether a rectifier follows, max(y, 0).
     pub rectified: bool,
-}
-
-/// The gradients by the parameters.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Gradients {
-    /// By the scales.
-    pub scale: Vec<f32>,
-    /// By the shifts.
-    pub shift: Vec<f32>,
 }
 
 /// Writes the normalised `x` to `out`, and returns what [`backward`] needs.

@@ -45,3 +45,12 @@ pub struct Affine<'a> {
     /// The shifts, β.
     pub shift: &'a [f32],
 }
+
+/// The gradients by the learned parameters, one of each a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gradients {
+    /// By the scales.
+    pub scale: Vec<f32>,
+    /// By the shifts.
+    pub shift: Vec<f32>,
+}

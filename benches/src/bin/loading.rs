@@ -1,0 +1,80 @@
+//! What augmentation costs: the seconds of a device epoch of 2 000 images of 3×32×32 with its images brought to the compute
+//! device as a whole, and with their batches made one by one, augmented more and more.
+//!
+//! `loading [ROUNDS]` prints Markdown: medians over the rounds, in which all settings take turns. The model computes on one
+//! thread, as in a cell of a comparison; batches are made on another one.
+
+use std::error::Error;
+use std::time::Instant;
+
+use alluvium_benches::{backbone, compute, task};
+use alluvium_device::{Augmentation, Device as _, DeviceSettings, InProcessDevice};
+use alluvium_model::{ModelState, Seed, Silent};
+use alluvium_stream::{Batches, Lesson, Task};
+use burn::tensor::Device;
+
+const BACKBONES: [&str; 2] = ["small-cnn", "slim-resnet18"];
+const INPUT: [usize; 3] = [3, 32, 32];
+const SAMPLES: usize = 2000;
+
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let rounds: usize = std::env::args().nth(1).map_or(Ok(3), |rounds| rounds.parse())?;
+    rayon::ThreadPoolBuilder::new().num_threads(1).build()?.install(|| measure(rounds.max(1)))
+}
+
+/// What is measured, from nothing to everything.
+fn settings() -> [(&'static str, Augmentation); 5] {
+    let off = Augmentation::default();
+    let crop = Augmentation { crop_padding: 4, flip: true, ..off };
+    let colour = Augmentation { brightness: 0.4, contrast: 0.4, erasing: 0.5, ..crop };
+    [
+        ("none, as a whole", off),
+        // As good as never.
+        ("none, one by one", Augmentation { erasing: 1e-12, ..off }),
+        ("crop and flip", crop),
+        ("and colour, erasing", colour),
+        ("and rotation", Augmentation { rotation: 15.0, ..colour }),
+    ]
+}
+
+fn measure(rounds: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let compute = compute("flex").ok_or("the backend flex is not linked")?;
+    let task = task(INPUT.into(), SAMPLES);
+    let central = |kind| ModelState::initial(backbone(kind), INPUT.into(), Seed::new(1), &compute);
+    let models = BACKBONES.map(central).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut seconds = vec![vec![vec![]; 1 + models.len()]; settings().len()];
+    for _ in 0..rounds {
+        for ((_, augmentation), seconds) in settings().into_iter().zip(&mut seconds) {
+            let started = Instant::now();
+            batches_alone(&task, augmentation, &compute);
+            seconds[0].push(started.elapsed().as_secs_f64());
+            for (model, seconds) in models.iter().zip(&mut seconds[1..]) {
+                let settings = DeviceSettings { epochs: 1, augmentation, ..Default::default() };
+                let device = InProcessDevice::new(&task, settings, &compute);
+                let started = Instant::now();
+                device.adapt(model, Seed::new(3), &Silent)?;
+                seconds.push(started.elapsed().as_secs_f64());
+            }
+        }
+    }
+    println!("| augmentation | batches alone, s | {} |", BACKBONES.map(|kind| format!("{kind}, s")).join(" | "));
+    println!("|---|---:|---:|---:|");
+    for ((name, _), seconds) in settings().iter().zip(seconds) {
+        let medians = seconds.into_iter().map(|seconds| format!("{:.3}", median(seconds)));
+        println!("| {name} | {} |", medians.collect::<Vec<_>>().join(" | "));
+    }
+    Ok(())
+}
+
+/// Makes the batches of an epoch, and computes nothing.
+fn batches_alone(task: &Task, augmentation: Augmentation, compute: &Device) {
+    let lessons = [Lesson { head: &task.head, samples: &task.train }];
+    let order = Seed::new(4).random();
+    let mut batches = Batches::augmented(augmentation, Seed::new(5), &lessons, 32, order, compute);
+    (0..batches.per_epoch()).for_each(|_| _ = batches.next());
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}

@@ -1,0 +1,175 @@
+//! Work done ahead of who needs it, on a thread of its own.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+
+/// Items that a thread makes, in order, before they are asked for, but not more than `room` before.
+///
+/// At any time at most `room` items wait and one more is being made, so memory is bounded whoever is slower. A panic of the
+/// thread goes on in whoever asks for the next item. When this is dropped the thread is told to stop, and waited for.
+#[derive(Debug)]
+pub(crate) struct Ahead<T> {
+    ready: Option<Receiver<T>>,
+    stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<T: Send + 'static> Ahead<T> {
+    /// Starts the thread. `make` gives one item after another, and `None` after the last one. When the flag that it is given
+    /// becomes true nobody wants the item any more: it may be given up, with `None`.
+    ///
+    /// # Panics
+    /// When the system has no thread to give.
+    pub(crate) fn start(room: usize, mut make: impl FnMut(&AtomicBool) -> Option<T> + Send + 'static) -> Self {
+        let (sender, ready) = sync_channel(room);
+        let stopped = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stopped);
+        let thread = std::thread::spawn(move || {
+            while let Some(item) = make(&told) {
+                // Waits while there is no room; fails once nobody waits for items.
+                if sender.send(item).is_err() {
+                    return;
+                }
+            }
+        });
+        Ahead { ready: Some(ready), stopped, thread: Some(thread) }
+    }
+}
+
+impl<T> Iterator for Ahead<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        if let Ok(item) = self.ready.as_ref()?.recv() {
+            return Some(item);
+        }
+        // The thread has ended: after its last item, or by a panic.
+        self.ready = None;
+        match self.thread.take()?.join() {
+            Ok(()) => None,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+impl<T> Drop for Ahead<T> {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        self.ready = None;
+        if let Some(thread) = self.thread.take() {
+            // Its panic, if it had one, is of no more interest than its items.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::AtomicUsize;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Waits until something is so; says whether it became so within ten seconds.
+    fn comes(so: impl Fn() -> bool) -> bool {
+        let started = Instant::now();
+        while !so() {
+            if started.elapsed() > Duration::from_secs(10) {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+
+    /// An item that is counted while it lives.
+    struct Counted {
+        number: usize,
+        alive: Arc<AtomicUsize>,
+    }
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.alive.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Items without end, and how many are alive.
+    fn counted(room: usize) -> (Ahead<Counted>, Arc<AtomicUsize>) {
+        let alive = Arc::new(AtomicUsize::new(0));
+        let (own, mut number) = (Arc::clone(&alive), 0);
+        let make = move |_: &AtomicBool| {
+            own.fetch_add(1, Ordering::SeqCst);
+            number += 1;
+            Some(Counted { number, alive: Arc::clone(&own) })
+        };
+        (Ahead::start(room, make), alive)
+    }
+
+    #[test]
+    fn items_come_in_order_and_end_where_they_end() {
+        let mut numbers = 0..100;
+        let ahead = Ahead::start(3, move |_| numbers.next());
+        assert!(ahead.eq(0..100));
+        let mut none = Ahead::start(1, |_| None::<()>);
+        assert!(none.next().is_none() && none.next().is_none());
+    }
+
+    #[test]
+    fn no_more_items_live_than_there_is_room_for() {
+        let (mut ahead, alive) = counted(2);
+        // Two wait, and a third has been made and waits for room.
+        assert!(comes(|| alive.load(Ordering::SeqCst) == 3));
+        for number in 1..20 {
+            let item = ahead.next().unwrap();
+            assert_eq!(item.number, number);
+            // This one, and as many as before.
+            assert!(comes(|| alive.load(Ordering::SeqCst) == 4));
+            std::thread::sleep(Duration::from_millis(1));
+            assert_eq!(alive.load(Ordering::SeqCst), 4);
+        }
+    }
+
+    #[test]
+    fn dropping_it_ends_the_thread_while_it_waits_for_room() {
+        let (ahead, alive) = counted(2);
+        assert!(comes(|| alive.load(Ordering::SeqCst) == 3));
+        let started = Instant::now();
+        drop(ahead);
+        assert!(started.elapsed() < Duration::from_secs(1));
+        assert_eq!(alive.load(Ordering::SeqCst), 0, "the thread has ended, and its items with it");
+    }
+
+    #[test]
+    fn dropping_it_ends_the_thread_in_the_middle_of_an_item() {
+        let begun = Arc::new(AtomicBool::new(false));
+        let own = Arc::clone(&begun);
+        let ahead = Ahead::start(2, move |stopped| -> Option<()> {
+            own.store(true, Ordering::SeqCst);
+            // Longer than any test, were it not for the flag.
+            assert!(comes(|| stopped.load(Ordering::Relaxed)));
+            None
+        });
+        assert!(comes(|| begun.load(Ordering::SeqCst)));
+        let started = Instant::now();
+        drop(ahead);
+        assert!(started.elapsed() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_panic_of_the_thread_goes_on_in_who_asks() {
+        let mut numbers = 0..3;
+        let mut ahead = Ahead::start(1, move |_| match numbers.next() {
+            Some(number) => Some(number),
+            None => panic!("no more of them"),
+        });
+        assert_eq!([ahead.next(), ahead.next(), ahead.next()], [Some(0), Some(1), Some(2)]);
+        let panic = catch_unwind(AssertUnwindSafe(|| ahead.next())).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"no more of them"));
+        assert!(ahead.next().is_none());
+    }
+}

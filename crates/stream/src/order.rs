@@ -1,0 +1,102 @@
+//! The order of mini-batches: which samples come together, and when.
+
+use alluvium_model::Random;
+use rand::seq::SliceRandom;
+
+/// Which samples one batch holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Draw {
+    /// How often all samples came before.
+    pub(crate) epoch: usize,
+    /// The number of the lesson.
+    pub(crate) lesson: usize,
+    /// The samples' places within the lesson.
+    pub(crate) places: Vec<usize>,
+}
+
+/// Draws without end: every sample of every lesson once an epoch, and a new order for every epoch. It ends at once when no
+/// lesson has samples.
+#[derive(Debug)]
+pub(crate) struct Order {
+    sizes: Vec<usize>,
+    batch_size: usize,
+    random: Random,
+    epochs: usize,
+    waiting: Vec<(usize, Vec<usize>)>,
+}
+
+impl Order {
+    /// Batches of at most `batch_size` samples of lessons with so many samples each.
+    pub(crate) fn new(sizes: Vec<usize>, batch_size: usize, random: Random) -> Self {
+        Order { sizes, batch_size, random, epochs: 0, waiting: vec![] }
+    }
+
+    /// How many batches an epoch has.
+    pub(crate) fn per_epoch(&self) -> usize {
+        self.sizes.iter().map(|size| size.div_ceil(self.batch_size)).sum()
+    }
+
+    /// One epoch: every sample of every lesson once, in batches of one lesson each, in random order.
+    fn shuffled(&mut self) -> Vec<(usize, Vec<usize>)> {
+        let mut batches = vec![];
+        for (lesson, size) in self.sizes.iter().enumerate() {
+            let mut places: Vec<_> = (0..*size).collect();
+            places.shuffle(&mut self.random);
+            batches.extend(places.chunks(self.batch_size).map(|batch| (lesson, batch.to_vec())));
+        }
+        batches.shuffle(&mut self.random);
+        batches
+    }
+}
+
+impl Iterator for Order {
+    type Item = Draw;
+
+    fn next(&mut self) -> Option<Draw> {
+        if self.waiting.is_empty() {
+            self.waiting = self.shuffled();
+            self.epochs += 1;
+        }
+        let (lesson, places) = self.waiting.pop()?;
+        Some(Draw { epoch: self.epochs - 1, lesson, places })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_model::Seed;
+
+    use super::*;
+
+    #[test]
+    fn an_epoch_has_every_sample_once_and_the_next_one_another_order() {
+        let mut order = Order::new(vec![5, 4], 2, Seed::new(1).random());
+        assert_eq!(order.per_epoch(), 5); // 3 + 2
+        let epochs = [0, 1].map(|epoch| {
+            let draws: Vec<_> = order.by_ref().take(5).collect();
+            assert!(draws.iter().all(|draw| draw.epoch == epoch && draw.places.len() <= 2));
+            let mut seen: Vec<_> =
+                draws.iter().flat_map(|draw| draw.places.iter().map(|place| (draw.lesson, *place))).collect();
+            seen.sort_unstable();
+            let all = (0..5).map(|place| (0, place)).chain((0..4).map(|place| (1, place)));
+            assert_eq!(seen, all.collect::<Vec<_>>());
+            draws.into_iter().map(|draw| (draw.lesson, draw.places)).collect::<Vec<_>>()
+        });
+        assert_ne!(epochs[0], epochs[1]);
+    }
+
+    #[test]
+    fn the_order_under_a_seed_stays() {
+        // As it was when the first results were published: another order would give them other numbers.
+        let order = Order::new(vec![5, 4], 2, Seed::new(1).random());
+        let draws: Vec<_> = order.take(7).map(|draw| (draw.lesson, draw.places)).collect();
+        let expected: [(usize, &[usize]); 0] = [];
+        assert_eq!(draws, expected.map(|(lesson, places)| (lesson, places.to_vec())));
+    }
+
+    #[test]
+    fn without_samples_there_is_none() {
+        assert_eq!(Order::new(vec![], 2, Seed::new(1).random()).next(), None);
+        assert_eq!(Order::new(vec![0], 2, Seed::new(1).random()).next(), None);
+    }
+}
