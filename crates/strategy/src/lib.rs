@@ -41,7 +41,7 @@ pub use fisher::{FisherLabels, fisher};
 pub use inversion::{Inversion, Wish, total_variation};
 pub use lessons::{LessonSettings, NewHead, cross_entropy};
 #[cfg(feature = "picture")]
-pub use picture::{check_picture, decode_picture, fit_picture, luminance, read_picture};
+pub use picture::{check_picture, decode_picture, fit_picture, list_pictures, luminance, read_picture};
 pub use received::{Received, expert_parameters};
 pub use serde;
 pub use start::{average_backbones, take_head};

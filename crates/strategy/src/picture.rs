@@ -1,19 +1,14 @@
 //! Pictures that surrogate data are made of: read with limits, and brought to the shape of the inputs.
 
-use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use alluvium_model::InputShape;
-use image::imageops::{FilterType, crop_imm, resize};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
+use alluvium_stream::picture;
+use image::RgbImage;
 
 use crate::SurrogateError;
 
-/// The largest file that is read, in bytes.
-const LARGEST_FILE: u64 = 256 << 20;
-/// The largest picture that is decoded, in pixels: a small file may claim to hold any number of them.
-const LARGEST_PICTURE: u64 = 50_000_000;
+pub use alluvium_stream::picture::{fit as fit_picture, luminance};
+
 /// What the error messages say of a right file.
 const ACCEPTED: &str = "a picture in PNG or JPEG of at least 2×2 and at most 50 million pixels, and at most 256 MiB";
 
@@ -22,11 +17,7 @@ const ACCEPTED: &str = "a picture in PNG or JPEG of at least 2×2 and at most 50
 /// # Errors
 /// [`SurrogateError::File`] when it cannot be read, is no picture or is too large.
 pub fn read_picture(path: &Path) -> Result<RgbImage, SurrogateError> {
-    let wrong = |cause: String| wrong(&path.display().to_string(), cause);
-    let mut bytes = vec![];
-    let read = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
-    read.map_err(|error| wrong(error.to_string()))?;
-    check_length(bytes.len() as u64).and_then(|()| decode(&bytes)).map_err(wrong)
+    picture::read(path).map_err(|cause| wrong(&path.display().to_string(), cause))
 }
 
 /// Reads a picture from bytes; `name` is what an error calls them.
@@ -34,7 +25,7 @@ pub fn read_picture(path: &Path) -> Result<RgbImage, SurrogateError> {
 /// # Errors
 /// As [`read_picture`].
 pub fn decode_picture(name: &str, bytes: &[u8]) -> Result<RgbImage, SurrogateError> {
-    decode(bytes).map_err(|cause| wrong(name, cause))
+    picture::decode(bytes).map_err(|cause| wrong(name, cause))
 }
 
 /// Checks a file's length and its header, and not its pixels: that is quick.
@@ -42,102 +33,21 @@ pub fn decode_picture(name: &str, bytes: &[u8]) -> Result<RgbImage, SurrogateErr
 /// # Errors
 /// As [`read_picture`], where length and header show it.
 pub fn check_picture(path: &Path) -> Result<(), SurrogateError> {
-    let check = || {
-        let file = File::open(path).map_err(|error| error.to_string())?;
-        check_length(file.metadata().map_err(|error| error.to_string())?.len())?;
-        let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
-        check_size(reader.into_dimensions().map_err(undecodable)?)
-    };
-    check().map_err(|cause: String| wrong(&path.display().to_string(), cause))
+    picture::dimensions(path).map(|_| ()).map_err(|cause| wrong(&path.display().to_string(), cause))
 }
 
-/// A picture as one input, `[channels, height, width]`, 0 to 255: the largest part around its middle that has the
-/// input's proportions, resized by a triangle filter. Three channels are red, green and blue; any other number of them
-/// are all the luminance.
-pub fn fit_picture(picture: &RgbImage, input: InputShape) -> Vec<u8> {
-    let (width, height) = picture.dimensions();
-    let (columns, rows) = (input.width as u64, input.height as u64);
-    // A side that is rounded to the nearest pixel: the product of two sides divided by the third.
-    let side = |one: u32, other: u64, by: u64| ((2 * u64::from(one) * other + by) / (2 * by)).max(1) as u32;
-    let (across, down) = if u64::from(width) * rows >= u64::from(height) * columns {
-        (side(height, columns, rows).min(width), height)
-    } else {
-        (width, side(width, rows, columns).min(height))
-    };
-    let mut part = crop_imm(picture, (width - across) / 2, (height - down) / 2, across, down).to_image();
-    if (u64::from(across), u64::from(down)) != (columns, rows) {
-        part = resize(&part, input.width as u32, input.height as u32, FilterType::Triangle);
-    }
-    let plane = |channel: usize| {
-        let value = move |colour: &image::Rgb<u8>| match input.channels {
-            3 => colour.0[channel],
-            _ => luminance(&colour.0.map(f32::from)).round() as u8,
-        };
-        part.pixels().map(value).collect::<Vec<_>>()
-    };
-    (0..input.channels).flat_map(plane).collect()
-}
-
-/// The luminance of red, green and blue (ITU-R BT.601).
-pub fn luminance([red, green, blue]: &[f32; 3]) -> f32 {
-    0.299 * red + 0.587 * green + 0.114 * blue
-}
-
-fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
-    let decoder = reader.into_decoder().map_err(undecodable)?;
-    check_size(decoder.dimensions())?;
-    Ok(DynamicImage::from_decoder(decoder).map_err(undecodable)?.into_rgb8())
-}
-
-fn check_length(bytes: u64) -> Result<(), String> {
-    let most = || format!("is larger than {} MiB", LARGEST_FILE >> 20);
-    (bytes <= LARGEST_FILE).then_some(()).ok_or_else(most)
-}
-
-fn check_size((width, height): (u32, u32)) -> Result<(), String> {
-    let fits = width >= 2 && height >= 2 && u64::from(width) * u64::from(height) <= LARGEST_PICTURE;
-    fits.then_some(()).ok_or_else(|| format!("is {width}×{height} pixels"))
-}
-
-fn undecodable(error: ImageError) -> String {
-    format!("cannot be decoded ({error})")
+/// The paths of all pictures of a folder and of the folders below, sorted: see [`picture::list`].
+///
+/// # Errors
+/// [`SurrogateError::File`] for a folder that cannot be read.
+pub fn list_pictures(folder: &Path) -> Result<Vec<PathBuf>, SurrogateError> {
+    picture::list(folder).map_err(|(folder, error)| SurrogateError::File {
+        path: folder.display().to_string(),
+        cause: error.to_string(),
+        accepted: "a folder that can be read".to_owned(),
+    })
 }
 
 fn wrong(path: &str, cause: String) -> SurrogateError {
     SurrogateError::File { path: path.to_owned(), cause, accepted: ACCEPTED.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use image::Rgb;
-
-    use super::*;
-
-    #[test]
-    fn a_picture_of_the_right_shape_stays_as_it_is() {
-        let picture = RgbImage::from_fn(3, 2, |x, y| Rgb([x as u8, 10 + y as u8, 200]));
-        let fitted = fit_picture(&picture, [3, 2, 3].into());
-        assert_eq!(fitted, [0, 1, 2, 0, 1, 2, 10, 10, 10, 11, 11, 11, 200, 200, 200, 200, 200, 200]);
-        // 0.299·100 + 0.587·50 + 0.114·10 = 60.39
-        let grey = fit_picture(&RgbImage::from_pixel(2, 2, Rgb([100, 50, 10])), [1, 2, 2].into());
-        assert_eq!(grey, [60; 4]);
-    }
-
-    #[test]
-    fn half_the_size_is_the_triangle_filters() {
-        // A pixel of half the size lies over the middle between two; with the filter two pixels wide either way, those
-        // two weigh 3/4 and the next ones 1/4. The left one of [70, 0, 140, 0] is (3·70 + 3·0 + 140)/7 = 50, the right
-        // one (0 + 3·140 + 3·0)/7 = 60.
-        let picture = RgbImage::from_fn(4, 2, |x, _| Rgb([[70, 0, 140, 0][x as usize]; 3]));
-        assert_eq!(fit_picture(&picture, [1, 1, 2].into()), [50, 60]);
-    }
-
-    #[test]
-    fn what_is_too_wide_or_too_high_is_cut_off_evenly() {
-        let wide = RgbImage::from_fn(6, 2, |x, _| Rgb([x as u8; 3]));
-        assert_eq!(fit_picture(&wide, [1, 2, 2].into()), [2, 3, 2, 3]);
-        let high = RgbImage::from_fn(2, 6, |_, y| Rgb([y as u8; 3]));
-        assert_eq!(fit_picture(&high, [1, 2, 2].into()), [2, 2, 3, 3]);
-    }
 }

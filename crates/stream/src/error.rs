@@ -1,6 +1,6 @@
 //! What can be wrong with a stream.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A stream that cannot be built. Messages name the file or the option, and what is accepted.
 #[derive(Debug, thiserror::Error)]
@@ -41,4 +41,19 @@ pub enum StreamError {
         /// How many there are.
         tasks: usize,
     },
+}
+
+impl StreamError {
+    /// A file with what is wrong with it; nothing more would help.
+    pub fn file(path: &Path, cause: impl Into<String>) -> Self {
+        StreamError::File { path: path.to_owned(), cause: cause.into(), hint: String::new() }
+    }
+
+    /// The same error, and what would help, which follows the cause: `; NAME offers it`. Only a file's error has room for it.
+    pub fn with_hint(self, what_helps: &str) -> Self {
+        match self {
+            StreamError::File { path, cause, hint } => StreamError::File { path, cause, hint: hint + what_helps },
+            other => other,
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! fastest (Y. LeCun, C. Cortes, C. Burges, "The MNIST database", file format section). TYPE 8 is an unsigned byte, the
 //! only one that these data sets use. Files may be gzipped.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -39,14 +40,7 @@ pub fn read(path: &Path) -> Result<Idx, StreamError> {
 /// # Errors
 /// What is wrong with them, in words.
 pub fn parse(bytes: &[u8]) -> Result<Idx, String> {
-    let mut unpacked = vec![];
-    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
-        let read = GzDecoder::new(bytes).take(LARGEST).read_to_end(&mut unpacked);
-        read.map_err(|error| format!("the gzip stream is damaged or cut short ({error})"))?;
-        &unpacked
-    } else {
-        bytes
-    };
+    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) { Cow::Owned(unpack(bytes)?) } else { Cow::Borrowed(bytes) };
     let header = bytes.get(..4).ok_or("shorter than an IDX header")?;
     let &[0, 0, 8, dimensions] = header else {
         return Err(format!(
@@ -58,11 +52,26 @@ pub fn parse(bytes: &[u8]) -> Result<Idx, String> {
     let shape: Vec<_> =
         sizes.chunks_exact(4).map(|size| u32::from_be_bytes([size[0], size[1], size[2], size[3]]) as usize).collect();
     let count = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
-    let values = &bytes[start..];
-    if count != Some(values.len()) {
-        return Err(format!("states the shape {shape:?}, but holds {} values", values.len()));
+    let held = bytes.len() - start;
+    if count != Some(held) {
+        return Err(format!("states the shape {shape:?}, but holds {held} values"));
     }
-    Ok(Idx { shape, values: values.to_vec() })
+    let values = match bytes {
+        // In place: some of these files are large.
+        Cow::Owned(mut unpacked) => {
+            unpacked.drain(..start);
+            unpacked
+        }
+        Cow::Borrowed(bytes) => bytes[start..].to_vec(),
+    };
+    Ok(Idx { shape, values })
+}
+
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut unpacked = vec![];
+    let read = GzDecoder::new(bytes).take(LARGEST).read_to_end(&mut unpacked);
+    read.map_err(|error| format!("the gzip stream is damaged or cut short ({error})"))?;
+    Ok(unpacked)
 }
 
 #[cfg(test)]

@@ -1,23 +1,27 @@
 //! Task streams: the ordered tasks, one a device.
 //!
 //! A stream plugin implements [`StreamConfig`] on the struct that `[stream]` is read into and builds a [`TaskStream`].
-//! A plugin that splits one labelled data set reads it into a [`DataSet`] and lets [`Split`] do the rest.
+//! A plugin that splits one labelled data set gives it as a [`DataSet`] and lets [`Split`] do the rest. What a data set is
+//! to a split are [`Images`]: labels, and images that are read when a task needs them. [`Samples`] are images in memory.
 //!
-//! This crate holds samples, their augmentation and their mini-batches, tasks and the ways to split a data set, and the reader
-//! of the IDX format, which more than one data set uses. It refuses to hold a concrete data set, training, and anything that
-//! knows the centre.
+//! This crate holds samples, their augmentation and their mini-batches, tasks and the ways to split a data set, and the
+//! readers of the IDX format and, behind the feature `picture`, of pictures, which more than one data set uses. It refuses to
+//! hold a concrete data set, training, and anything that knows the centre.
 
 mod ahead;
 mod augmentation;
 mod batches;
 mod dataset;
 mod error;
+mod file;
 pub mod idx;
+mod images;
 mod nested;
 mod order;
-#[cfg(test)]
-mod old_order;
+#[cfg(feature = "picture")]
+pub mod picture;
 mod samples;
+mod shift;
 mod split;
 mod stream;
 
@@ -27,9 +31,12 @@ pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, Lesson};
 pub use dataset::DataSet;
 pub use error::StreamError;
+pub use file::{read_file, read_text};
+pub use images::{Images, read_each};
 pub use nested::{NestedError, nested_stream};
 pub use samples::Samples;
 pub use serde;
-pub use split::{Domains, Split, SplitSettings};
+pub use shift::Shift;
+pub use split::{Domains, Split, SplitSettings, SplitTasks};
 pub use stream::{Scenario, StreamConfig, Task, TaskStream, Tasks};
 pub use typetag;

@@ -26,6 +26,11 @@ impl Samples {
         Samples { input, pixels: Arc::default(), labels: vec![] }
     }
 
+    /// Images that lie one after another, with their labels.
+    pub(crate) fn of_pixels(input: InputShape, pixels: Vec<u8>, labels: Vec<usize>) -> Self {
+        Samples { input, pixels, labels }
+    }
+
     /// The shape of one image.
     pub fn input(&self) -> InputShape {
         self.input

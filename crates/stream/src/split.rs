@@ -3,6 +3,8 @@
 //! A split has two halves. The first says which samples a task has, by the shift between tasks: `class`, `domain` (and both
 //! at once) and `label_skew`. The second is the same for all: `rounds` in which devices come back, `sizes`, and
 //! `label_noise`. Nothing here puts a training sample on two devices.
+//!
+//! All of it works on labels. Images are read by [`SplitTasks`], a task at a time.
 
 mod class;
 mod deal;
@@ -12,13 +14,17 @@ mod label_skew;
 mod rounds;
 mod settings;
 mod sizes;
+mod tasks;
 
 use alluvium_model::{HeadSpec, Seed};
 
-use crate::{DataSet, Samples, StreamError, Task, Tasks};
+use crate::{DataSet, StreamError};
 
 pub use domain::Domains;
 pub use settings::SplitSettings;
+pub use tasks::SplitTasks;
+
+use tasks::Deal;
 
 /// How one labelled data set is split over devices.
 ///
@@ -61,30 +67,31 @@ impl Split {
         shares: Vec<Share>,
         limit: Option<usize>,
         seed: Seed,
-    ) -> Result<Tasks, StreamError> {
+    ) -> Result<SplitTasks, StreamError> {
         let labels = data.train.labels();
         let shares = rounds::repeat(shares, self.settings.rounds, labels);
         let fractions = sizes::fractions(shares.len(), self.settings.size_ratio, seed);
         self.settings.check_noise(&shares)?;
-        let tasks = shares.into_iter().zip(fractions).enumerate().map(|(index, (share, fraction))| {
+        let deals = shares.into_iter().zip(fractions).enumerate().map(|(index, (share, fraction))| {
             let train = sizes::limited(labels, share.train, limit, share.seed);
-            let train = data.train.select(sizes::fraction_of(labels, train, fraction, share.seed.of("size")));
+            let train = sizes::fraction_of(labels, train, fraction, share.seed.of("size"));
+            let right = train.iter().map(|place| labels[*place]).collect();
             let noise = self.settings.noise_of(index);
-            Task {
-                index,
+            Deal {
                 name: share.name,
-                train: label_noise::mislabelled(train, &share.head.classes, noise, share.seed.of("label noise")),
-                test: data.test.select(share.test),
+                train_labels: label_noise::mislabelled(right, &share.head.classes, noise, share.seed.of("label noise")),
+                train,
+                test: share.test,
                 head: share.head,
             }
         });
-        Tasks::new(data.input(), data.class_names.clone(), tasks.collect())
+        SplitTasks::new(data.clone(), deals.collect())
     }
 }
 
-/// The places of all samples of some classes.
-fn places(samples: &Samples, classes: &[usize]) -> Vec<usize> {
-    (0..samples.len()).filter(|place| classes.contains(&samples.labels()[*place])).collect()
+/// The places of all samples of some classes; `labels` are those of all samples.
+fn places(labels: &[usize], classes: &[usize]) -> Vec<usize> {
+    (0..labels.len()).filter(|place| classes.contains(&labels[*place])).collect()
 }
 
 #[cfg(test)]

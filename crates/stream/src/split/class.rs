@@ -4,14 +4,14 @@ use alluvium_model::{HeadSpec, Seed};
 use rand::seq::SliceRandom;
 
 use super::{Share, Split, deal, places};
-use crate::{DataSet, StreamError, Tasks};
+use crate::{DataSet, SplitTasks, StreamError};
 
 impl Split {
     /// Class shift: each task has classes and a head of its own.
     ///
     /// # Errors
     /// When there are not enough classes, an option is out of range or has no meaning here, or a task is left empty.
-    pub fn by_class(&self, data: &DataSet, seed: Seed) -> Result<Tasks, StreamError> {
+    pub fn by_class(&self, data: &DataSet, seed: Seed) -> Result<SplitTasks, StreamError> {
         self.settings.check(true, false)?;
         let classes = self.classes(&data.class_names, self.tasks, seed)?;
         let train = self.train_of_classes(data, &classes, seed);
@@ -19,7 +19,7 @@ impl Split {
             name: task_name(data, classes),
             head: own_head(index, classes),
             train,
-            test: places(&data.test, classes),
+            test: places(data.test.labels(), classes),
             seed: seed.at("samples of task", index),
         });
         self.finish(data, shares.collect(), self.train_samples_per_class, seed)
@@ -28,45 +28,63 @@ impl Split {
     /// The classes of each of so many tasks: its own, then those that it shares with the task before it.
     pub(super) fn classes(&self, names: &[String], tasks: usize, seed: Seed) -> Result<Vec<Vec<usize>>, StreamError> {
         let order = self.order(names, tasks, seed)?;
+        let own = self.own_classes(&order, tasks);
+        let least = own.iter().map(|classes| classes.len()).min().unwrap_or_default();
         let shared = self.settings.shared_classes;
-        if shared > self.classes_per_task {
+        if shared > least {
             return Err(StreamError::Option {
                 option: "shared_classes",
-                problem: format!("= {shared}, but a device has {} classes of its own", self.classes_per_task),
-                accepted: format!("0 to {}", self.classes_per_task),
+                problem: format!("= {shared}, but a device has {least} classes of its own"),
+                accepted: format!("0 to {least}"),
             });
         }
-        let own: Vec<_> = order.chunks(self.classes_per_task).take(tasks).collect();
         let before = |index: usize| match index {
             0 => &[],
-            _ => &own[index - 1][self.classes_per_task - shared..],
+            _ => &own[index - 1][own[index - 1].len() - shared..],
         };
         Ok(own.iter().enumerate().map(|(index, own)| [own, before(index)].concat()).collect())
     }
 
     /// The training samples of each task: all of its classes, dealt between the tasks that learn the same class.
     fn train_of_classes(&self, data: &DataSet, tasks: &[Vec<usize>], seed: Seed) -> Vec<Vec<usize>> {
+        let labels = data.train.labels();
         if self.settings.shared_classes == 0 {
-            return tasks.iter().map(|classes| places(&data.train, classes)).collect();
+            return tasks.iter().map(|classes| places(labels, classes)).collect();
         }
         let mut train = vec![vec![]; tasks.len()];
         for class in 0..data.class_names.len() {
             let learners: Vec<_> = (0..tasks.len()).filter(|task| tasks[*task].contains(&class)).collect();
-            let own = places(&data.train, &[class]);
-            let parts = deal::in_turn(data.train.labels(), own, learners.len().max(1), seed.at("shared class", class));
+            let own = places(labels, &[class]);
+            let parts = deal::in_turn(labels, own, learners.len().max(1), seed.at("shared class", class));
             learners.into_iter().zip(parts).for_each(|(task, part)| train[task].extend(part));
         }
         train.iter_mut().for_each(|places| places.sort_unstable());
         train
     }
 
+    /// How many classes the first task has.
+    fn first_classes(&self) -> usize {
+        self.settings.first_classes.unwrap_or(self.classes_per_task)
+    }
+
+    /// The classes of the order that each of so many tasks has for its own; the order is long enough.
+    fn own_classes<'a>(&self, order: &'a [usize], tasks: usize) -> Vec<&'a [usize]> {
+        let (first, others) = order.split_at(self.first_classes());
+        [first].into_iter().chain(others.chunks(self.classes_per_task)).take(tasks).collect()
+    }
+
     /// The order in which classes are dealt; at least as many as so many tasks need.
     fn order(&self, names: &[String], tasks: usize, seed: Seed) -> Result<Vec<usize>, StreamError> {
-        let needed = tasks.saturating_mul(self.classes_per_task);
-        if tasks == 0 || self.classes_per_task == 0 || needed > names.len() {
+        let others = tasks.saturating_sub(1).saturating_mul(self.classes_per_task);
+        let needed = others.saturating_add(if tasks == 0 { 0 } else { self.first_classes() });
+        if tasks == 0 || self.classes_per_task == 0 || self.first_classes() == 0 || needed > names.len() {
+            let (option, sum) = match self.settings.first_classes {
+                None => ("classes_per_task", format!("× `tasks` = {needed}")),
+                Some(first) => ("first_classes", format!("= {first} and {others} of the other tasks are {needed}")),
+            };
             return Err(StreamError::Option {
-                option: "classes_per_task",
-                problem: format!("× `tasks` = {needed} classes, but the data have {}", names.len()),
+                option,
+                problem: format!("{sum} classes, but the data have {}", names.len()),
                 accepted: format!("1 to {} classes in all", names.len()),
             });
         }

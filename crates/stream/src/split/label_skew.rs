@@ -7,7 +7,7 @@ use rand_distr::{Distribution, Gamma};
 
 use super::domain::shared_head;
 use super::{Share, Split, deal, places, sizes};
-use crate::{DataSet, StreamError, Tasks};
+use crate::{DataSet, SplitTasks, StreamError};
 
 impl Split {
     /// Label skew: all devices learn the first `classes_per_task` classes of the order through one head.
@@ -26,13 +26,13 @@ impl Split {
     ///
     /// # Errors
     /// When there are not enough classes, fewer samples than tasks, or an option is out of range or has no meaning here.
-    pub fn by_label(&self, data: &DataSet, seed: Seed) -> Result<Tasks, StreamError> {
+    pub fn by_label(&self, data: &DataSet, seed: Seed) -> Result<SplitTasks, StreamError> {
         self.settings.check(false, true)?;
         let classes = self.common_classes(&data.class_names, seed)?;
         let labels = data.train.labels();
-        let train = places(&data.train, &classes);
+        let train = places(labels, &classes);
         let train = sizes::limited(labels, train, self.train_samples_per_class, seed.of("samples of classes"));
-        let test = places(&data.test, &classes);
+        let test = places(data.test.labels(), &classes);
         let least = self.settings.rounds;
         let most = (train.len() / least).min(test.len());
         if self.tasks == 0 || self.tasks > most {

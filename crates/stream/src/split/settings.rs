@@ -10,6 +10,10 @@ use crate::StreamError;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SplitSettings {
+    /// How many classes the first device has, where that is another number than `classes_per_task`: many for a start, then a
+    /// few at a time. Only where devices have classes of their own. Absent: `classes_per_task`.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub first_classes: Option<usize>,
     /// Each device after the first also learns so many classes of the device before it: the last ones of that device's own.
     /// The training samples of a class that two devices learn are dealt between them in equal parts; each has a head with
     /// all of its classes, and is tested on all of them. From 0 to `classes_per_task`, and only where devices have classes
@@ -43,6 +47,7 @@ pub struct SplitSettings {
 impl Default for SplitSettings {
     fn default() -> Self {
         SplitSettings {
+            first_classes: None,
             shared_classes: 0,
             rounds: 1,
             size_ratio: 1.0,
@@ -78,6 +83,14 @@ impl SplitSettings {
                 return wrong("concentration", format!("= {concentration}"), "a number above 0");
             }
             _ => {}
+        }
+        if let (Some(first), false) = (self.first_classes, own_classes) {
+            let problem = format!("= {first}, but all devices have the same classes");
+            return wrong(
+                "first_classes",
+                problem,
+                "no such key, or a `shift` in which devices have classes of their own",
+            );
         }
         if self.shared_classes > 0 && !own_classes {
             let problem = format!("= {}, but all devices have the same classes", self.shared_classes);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::TaskStream;
+use crate::{Images, Samples, Task, TaskStream};
 
 /// Data of some classes, with so many training and test samples of each. The two pixels of an image are its number.
 fn data(classes: usize, train: usize, test: usize) -> DataSet {
@@ -14,7 +14,17 @@ fn data(classes: usize, train: usize, test: usize) -> DataSet {
         samples
     };
     let name = |class: usize| char::from(b'a' + class as u8).to_string();
-    DataSet { class_names: (0..classes).map(name).collect(), train: part(train), test: part(test) }
+    DataSet::new((0..classes).map(name).collect(), part(train), part(test))
+}
+
+/// All samples of a part of a data set.
+fn all(images: &dyn Images) -> Samples {
+    images.read(&(0..images.labels().len()).collect::<Vec<_>>()).unwrap()
+}
+
+/// All tasks of a stream, with their samples.
+fn read(stream: &SplitTasks) -> Vec<Task> {
+    (0..stream.tasks()).map(|index| stream.task(index).unwrap()).collect()
 }
 
 /// The number of each sample.
@@ -42,8 +52,8 @@ fn names(names: &[&str]) -> Option<Vec<String>> {
 /// Splits by one of the four shifts; the domain of a sample is its number modulo 7, but for the class.
 fn tasks(shift: usize, split: &Split, data: &DataSet, seed: u64) -> Result<Vec<Task>, StreamError> {
     let classes = data.class_names.len();
-    let of = |samples: &Samples| numbers(samples).iter().map(|number| number / classes % 7).collect::<Vec<_>>();
-    let (train, test) = (of(&data.train), of(&data.test));
+    let of = |images: &dyn Images| numbers(&all(images)).iter().map(|number| number / classes % 7).collect::<Vec<_>>();
+    let (train, test) = (of(&*data.train), of(&*data.test));
     let (domains, seed) = (Domains { train: &train, test: &test }, Seed::new(seed));
     let tasks = match shift {
         0 => split.by_class(data, seed),
@@ -51,7 +61,7 @@ fn tasks(shift: usize, split: &Split, data: &DataSet, seed: u64) -> Result<Vec<T
         2 => split.by_class_and_domain(data, domains, seed),
         _ => split.by_label(data, seed),
     };
-    Ok(tasks?.tasks)
+    Ok(read(&tasks?))
 }
 
 /// Splits of all shifts with every combination of some options.
@@ -120,10 +130,11 @@ fn the_seed_decides_and_nothing_else() {
 #[test]
 fn every_class_goes_to_one_task() {
     let stream = split(2, 2).by_class(&data(4, 5, 1), Seed::new(3)).unwrap();
-    let mut classes: Vec<_> = stream.tasks.iter().flat_map(|task| task.head.classes.clone()).collect();
+    let tasks = read(&stream);
+    let mut classes: Vec<_> = tasks.iter().flat_map(|task| task.head.classes.clone()).collect();
     classes.sort_unstable();
     assert_eq!(classes, [0, 1, 2, 3]);
-    for task in &stream.tasks {
+    for task in &tasks {
         assert_eq!((task.train.len(), task.test.len()), (10, 2));
         assert!(task.train.labels().iter().all(|label| task.head.classes.contains(label)));
     }
@@ -181,12 +192,54 @@ fn devices_that_come_back_share_the_samples_of_their_task() {
 #[test]
 fn domains_stay_whole() {
     let data = data(4, 5, 1);
-    let train: Vec<_> = (0..data.train.len()).map(|place| place / 4).collect();
+    let train: Vec<_> = (0..data.train.labels().len()).map(|place| place / 4).collect();
     let test = [0, 1, 2, 3];
     let stream = split(2, 4).by_domain(&data, Domains { train: &train, test: &test }, Seed::new(0)).unwrap();
     assert_eq!(stream.tasks(), 2);
     // Four of the five domains have test samples, two go to each device: 2 domains × 4 classes.
-    assert!(stream.tasks.iter().all(|task| task.train.len() == 8 && task.head.name == "shared"));
+    assert!(read(&stream).iter().all(|task| task.train.len() == 8 && task.head.name == "shared"));
+}
+
+#[test]
+fn test_samples_of_no_devices_domain_are_dealt_in_equal_parts() {
+    let data = data(4, 6, 5);
+    // Three domains: the samples 0 to 7, 8 to 15 and 16 to 23.
+    let domains: Vec<_> = (0..24).map(|place| place / 8).collect();
+    let split = split(3, 4);
+    let given = read(&split.by_training_domain(&data, &domains, Some(&[2, 0, 1]), Seed::new(0)).unwrap());
+    let trained: Vec<_> = given.iter().map(|task| numbers(&task.train)).collect();
+    assert_eq!(trained, [(16..24).collect::<Vec<_>>(), (0..8).collect(), (8..16).collect()]);
+    // 20 test samples, five of a class: 7, 7 and 6, one or two of each class.
+    let tests: Vec<_> = given.iter().map(|task| numbers(&task.test)).collect();
+    assert_eq!(tests.iter().map(Vec::len).collect::<Vec<_>>(), [7, 7, 6]);
+    assert_eq!(tests.concat().into_iter().collect::<BTreeSet<_>>(), (0..20).collect());
+    assert!(counts_of_tests(&given).concat().iter().all(|count| [1, 2].contains(count)));
+    let first =
+        |seed| numbers(&read(&split.by_training_domain(&data, &domains, None, Seed::new(seed)).unwrap())[0].train);
+    assert!((1..20).any(|seed| first(seed) != first(0)), "without an order the seed decides");
+    let error = Split { tasks: 4, ..split }.by_training_domain(&data, &domains, None, Seed::new(0)).unwrap_err();
+    assert!(error.to_string().contains("`tasks` = 4, but the data have 3 domains; accepted: 1 to 3"), "{error}");
+}
+
+/// How many test samples each device has of each of four classes.
+fn counts_of_tests(tasks: &[Task]) -> Vec<Vec<usize>> {
+    let count = |task: &Task, class| task.test.labels().iter().filter(|label| **label == class).count();
+    tasks.iter().map(|task| (0..4).map(|class| count(task, class)).collect()).collect()
+}
+
+#[test]
+fn the_first_device_may_have_another_number_of_classes() {
+    let data = data(9, 4, 2);
+    let order = names(&["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
+    let split = with(Split { class_order: order, ..split(3, 2) }, |settings| settings.first_classes = Some(4));
+    let classes = |split: &Split| -> Vec<_> {
+        tasks(0, split, &data, 0).unwrap().into_iter().map(|task| task.head.classes).collect()
+    };
+    assert_eq!(classes(&split), [vec![0, 1, 2, 3], vec![4, 5], vec![6, 7]]);
+    let shared = with(split.clone(), |settings| settings.shared_classes = 2);
+    assert_eq!(classes(&shared), [vec![0, 1, 2, 3], vec![4, 5, 2, 3], vec![6, 7, 4, 5]]);
+    let few = with(split, |settings| settings.first_classes = Some(1));
+    assert_eq!(classes(&few), [vec![0], vec![1, 2], vec![3, 4]]);
 }
 
 #[test]
@@ -288,6 +341,11 @@ fn what_does_not_go_together_is_refused() {
     refused(0, Split { class_order: names(&["d", "d"]), ..split(2, 1) }, &["\"d\" twice"]);
     refused(3, split(5, 4), &["`tasks` = 5", "20 training and 4 test samples", "1 to 4"]);
     refused(3, with(split(4, 4), |s| s.rounds = 6), &["`tasks` = 4", "in each of 6 rounds", "1 to 3"]);
+    let set_first = |first, shift| with(split(3, 1), |s| (s.first_classes, s.shared_classes) = (Some(first), shift));
+    refused(0, set_first(3, 0), &["`first_classes` = 3 and 2 of the other tasks are 5 classes, but the data have 4"]);
+    refused(0, set_first(0, 0), &["`first_classes` = 0"]);
+    refused(3, set_first(2, 0), &["`first_classes` = 2, but all devices have the same classes"]);
+    refused(0, set_first(2, 2), &["`shared_classes` = 2, but a device has 1 classes of its own"]);
     refused(1, split(2, 4), &["`tasks` = 2, but the data have 1 domains with test samples"]);
     let set = |change: fn(&mut SplitSettings)| with(split(2, 2), change);
     refused(0, set(|s| s.shared_classes = 3), &["`shared_classes` = 3", "2 classes of its own", "0 to 2"]);
@@ -301,7 +359,7 @@ fn what_does_not_go_together_is_refused() {
     refused(0, with(split(2, 1), |s| s.label_noise = 0.5), &["`label_noise` = 0.5", "tasks of one class"]);
     refused(0, set(|s| s.rounds = 11), &["no training samples"]);
     let mut without_test = data.clone();
-    without_test.test = Samples::new([1, 1, 2].into());
+    without_test.test = std::sync::Arc::new(Samples::new([1, 1, 2].into()));
     let error = split(2, 2).by_class(&without_test, Seed::new(0)).unwrap_err().to_string();
     assert!(error.contains("no test samples"), "{error}");
 }

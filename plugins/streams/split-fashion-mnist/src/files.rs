@@ -17,7 +17,7 @@ pub fn read(directory: &Path) -> Result<DataSet, StreamError> {
         let cause = format!("holds images of {}, but the training images are {}", test.input(), train.input());
         return Err(wrong(&directory.join("t10k-images-idx3-ubyte"), cause));
     }
-    Ok(DataSet { class_names: CLASS_NAMES.map(str::to_owned).to_vec(), train, test })
+    Ok(DataSet::new(CLASS_NAMES.map(str::to_owned).to_vec(), train, test))
 }
 
 /// The files of a directory that [`read`] reads; those that are missing are left out.
@@ -140,8 +140,8 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 2);
         let data = read(folder.path()).unwrap();
-        assert_eq!((data.train.len(), data.test.len(), data.input()), (20, 20, [1, 2, 3].into()));
-        assert_eq!(data.train.image(1), [6, 7, 8, 9, 10, 11]);
+        assert_eq!((data.train.labels().len(), data.test.labels().len(), data.input()), (20, 20, [1, 2, 3].into()));
+        assert_eq!(data.train.read(&[1]).unwrap().image(0), [6, 7, 8, 9, 10, 11]);
         assert_eq!(data.test.labels()[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
         assert_eq!(data.class_names[9], "Ankle boot");
     }
@@ -185,6 +185,6 @@ pub(crate) mod tests {
     fn no_images_at_all_leave_tasks_empty() {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 0);
-        assert!(read(folder.path()).unwrap().train.is_empty());
+        assert!(read(folder.path()).unwrap().train.labels().is_empty());
     }
 }

@@ -5,20 +5,9 @@ mod files;
 use std::path::PathBuf;
 
 use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{Scenario, Seed, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
+use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// How the tasks differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
-pub enum Shift {
-    /// Each device has classes of its own.
-    Class,
-    /// All devices have the same classes, and differ in how often each occurs.
-    LabelSkew,
-}
 
 /// Fashion-MNIST, split over devices: 60 000 training and 10 000 test images of clothes, 28×28, grey, in ten classes.
 ///
@@ -82,10 +71,7 @@ describe!(
 #[typetag::serde(name = "split-fashion-mnist")]
 impl StreamConfig for SplitFashionMnistConfig {
     fn scenario(&self) -> Scenario {
-        match self.shift {
-            Shift::Class => Scenario::ClassShift,
-            Shift::LabelSkew => Scenario::LabelSkew,
-        }
+        self.shift.scenario()
     }
 
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
@@ -97,11 +83,7 @@ impl StreamConfig for SplitFashionMnistConfig {
             settings: self.split.clone(),
         };
         let data = files::read(&self.directory)?;
-        let tasks = match self.shift {
-            Shift::Class => split.by_class(&data, seed)?,
-            Shift::LabelSkew => split.by_label(&data, seed)?,
-        };
-        Ok(Box::new(tasks))
+        Ok(Box::new(self.shift.tasks(&split, &data, seed)?))
     }
 
     fn files(&self) -> Vec<PathBuf> {

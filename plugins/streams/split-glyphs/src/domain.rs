@@ -1,6 +1,6 @@
 //! Font families as domains: which font goes with which, and which are for testing.
 
-use alluvium_stream::{DataSet, Domains, StreamError, Tasks};
+use alluvium_stream::{DataSet, Domains, SplitTasks, StreamError};
 
 use crate::glyphs::{Font, Glyphs};
 
@@ -8,8 +8,8 @@ use crate::glyphs::{Font, Glyphs};
 /// sample.
 pub fn split(
     glyphs: &Glyphs,
-    split: impl FnOnce(&DataSet, Domains<'_>) -> Result<Tasks, StreamError>,
-) -> Result<Tasks, StreamError> {
+    split: impl FnOnce(&DataSet, Domains<'_>) -> Result<SplitTasks, StreamError>,
+) -> Result<SplitTasks, StreamError> {
     let Dealt { domains, is_test } = deal(&glyphs.fonts);
     let (data, fonts) = glyphs.data(|font| is_test[font]);
     let [train, test] = fonts.map(|fonts| fonts.into_iter().map(|font| domains[font]).collect::<Vec<_>>());
@@ -93,8 +93,10 @@ mod tests {
         let class = classes[0];
         let (all, [places, _]) = glyphs.data(|_| false);
         let mut drawn = BTreeMap::<&[u8], Vec<&Font>>::new();
-        for place in (0..all.train.len()).filter(|place| all.train.labels()[*place] == class) {
-            drawn.entry(all.train.image(place)).or_default().push(&glyphs.fonts[places[place]]);
+        let of_class: Vec<_> = (0..places.len()).filter(|place| all.train.labels()[*place] == class).collect();
+        let images = all.train.read(&of_class).unwrap();
+        for (at, place) in of_class.into_iter().enumerate() {
+            drawn.entry(images.image(at)).or_default().push(&glyphs.fonts[places[place]]);
         }
         let mut devices = BTreeMap::<&str, BTreeSet<usize>>::new();
         let mut samples = 0;

@@ -90,7 +90,7 @@ impl Glyphs {
             places[part].push(font);
         }
         let [train, test] = parts;
-        (DataSet { class_names, train, test }, places)
+        (DataSet::new(class_names, train, test), places)
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
             [0, 25, 26, 51, 52, 61].map(|class| data.class_names[class].as_str()),
             ["A", "Z", "a", "z", "0", "9"]
         );
-        assert_eq!(data.train.len() + data.test.len(), glyphs.fonts.len() * 62);
+        assert_eq!(data.train.labels().len() + data.test.labels().len(), glyphs.fonts.len() * 62);
     }
 
     #[test]

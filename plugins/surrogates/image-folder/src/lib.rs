@@ -5,13 +5,13 @@ mod pictures;
 use std::path::PathBuf;
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
+use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, list_pictures};
 use burn::tensor::Tensor;
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use pictures::{Pictures, list};
+use pictures::Pictures;
 
 /// The pictures of a folder, drawn with replacement.
 ///
@@ -44,7 +44,7 @@ describe!(Family::Surrogate, "image-folder", ImageFolderConfig, paper: "");
 impl SurrogateConfig for ImageFolderConfig {
     fn files(&self) -> Vec<PathBuf> {
         // A folder that cannot be read is what `build` says.
-        list(&self.folder).unwrap_or_default()
+        list_pictures(&self.folder).unwrap_or_default()
     }
 
     fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {

@@ -1,17 +1,13 @@
 //! The pictures: found, read when they are drawn first, and kept as long as there is room.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use alluvium_model::InputShape;
-use alluvium_strategy::{SurrogateError, check_picture, fit_picture, read_picture};
+use alluvium_strategy::{SurrogateError, check_picture, fit_picture, list_pictures, read_picture};
 
 /// How many bytes of pictures are kept, in the shape of the inputs.
 const ROOM: usize = 256 << 20;
-/// How the names of pictures end.
-const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 /// What the error messages say of a right folder.
 const ACCEPTED: &str =
     "a folder that can be read, with at least one .png, .jpg or .jpeg file in it or in a folder below";
@@ -39,7 +35,7 @@ impl Pictures {
     /// # Errors
     /// [`SurrogateError::File`] when there is none, or one is no picture or too large.
     pub fn open(folder: &Path) -> Result<Self, SurrogateError> {
-        let paths = list(folder)?;
+        let paths = list_pictures(folder)?;
         if paths.is_empty() {
             return Err(wrong(folder, "holds no picture".to_owned()));
         }
@@ -73,38 +69,6 @@ impl Pictures {
         }
         Ok(())
     }
-}
-
-/// The paths of all pictures of a folder and of the folders below, sorted.
-///
-/// # Errors
-/// [`SurrogateError::File`] for a folder that cannot be read.
-pub fn list(folder: &Path) -> Result<Vec<PathBuf>, SurrogateError> {
-    let mut found = vec![];
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let failed = |error: io::Error| wrong(&folder, error.to_string());
-        for entry in fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let path = entry.path();
-            if entry.file_name().to_string_lossy().starts_with('.') {
-                continue;
-            }
-            // The type of a link is not what it leads to: a link to a folder above would have no end.
-            match entry.file_type().map_err(failed)?.is_dir() {
-                true => folders.push(path),
-                false if is_picture(&path) => found.push(path),
-                false => {}
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
 fn wrong(folder: &Path, cause: String) -> SurrogateError {

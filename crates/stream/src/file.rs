@@ -1,0 +1,50 @@
+//! Files of a data set, read whole but not beyond a limit.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::StreamError;
+
+/// The bytes of a file that has at most so many.
+///
+/// # Errors
+/// [`StreamError::File`] when it cannot be read or is larger.
+pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, StreamError> {
+    let mut bytes = vec![];
+    let read = File::open(path).and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes));
+    read.map_err(|error| StreamError::file(path, error.to_string()))?;
+    match bytes.len() as u64 > most {
+        true => Err(StreamError::file(path, format!("is larger than {most} bytes, the most that is accepted here"))),
+        false => Ok(bytes),
+    }
+}
+
+/// The text of a file that has at most so many bytes.
+///
+/// # Errors
+/// [`StreamError::File`] when it cannot be read, is larger or is not UTF-8.
+pub fn read_text(path: &Path, most: u64) -> Result<String, StreamError> {
+    let text = String::from_utf8(read_file(path, most)?);
+    text.map_err(|error| StreamError::file(path, format!("is no text in UTF-8 ({})", error.utf8_error())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_the_limit_and_not_beyond() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("five");
+        fs::write(&path, "five!").unwrap();
+        assert_eq!(read_text(&path, 5).unwrap(), "five!");
+        let error = read_file(&path, 4).unwrap_err().to_string();
+        assert!(error.contains("five: is larger than 4 bytes"), "{error}");
+        fs::write(&path, [0xff]).unwrap();
+        assert!(read_text(&path, 5).unwrap_err().to_string().contains("no text in UTF-8"));
+        assert!(read_file(&folder.path().join("none"), 5).unwrap_err().to_string().contains("none: "));
+    }
+}

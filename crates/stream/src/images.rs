@@ -1,0 +1,119 @@
+//! Labelled images wherever they lie: in memory, in files, in a table.
+
+use std::fmt::Debug;
+
+use alluvium_model::InputShape;
+use rayon::prelude::*;
+
+use crate::{Samples, StreamError};
+
+/// One part of a data set, training or test: what a split needs to know of it, and how its images are read.
+///
+/// A split looks at labels alone. Images are read when a task is asked for, and only those of the task: a data set may be
+/// larger than the memory.
+pub trait Images: Debug + Send + Sync {
+    /// The shape that all images have.
+    fn input(&self) -> InputShape;
+
+    /// The class of each image, as a number within the data set; as many as there are images.
+    fn labels(&self) -> &[usize];
+
+    /// The images at some places, in that order, with their labels. Every place is below the number of labels.
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when one of them cannot be read; the first one of the order, if there are several.
+    fn read(&self, places: &[usize]) -> Result<Samples, StreamError>;
+}
+
+impl Images for Samples {
+    fn input(&self) -> InputShape {
+        Samples::input(self)
+    }
+
+    fn labels(&self) -> &[usize] {
+        Samples::labels(self)
+    }
+
+    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
+        Ok(self.select(places.iter().copied()))
+    }
+}
+
+/// Reads the images at some places one by one, several at a time: what [`Images::read`] does where every image can be read
+/// by itself. `decode` writes the image at a place, `[channels, height, width]`; what comes out does not depend on the
+/// number of threads.
+///
+/// # Errors
+/// The error of the first place, in the order of the places, that cannot be read.
+pub fn read_each(
+    images: &impl Images,
+    places: &[usize],
+    decode: impl Fn(usize, &mut [u8]) -> Result<(), StreamError> + Sync,
+) -> Result<Samples, StreamError> {
+    let input = images.input();
+    let mut pixels = vec![0; places.len() * input.values()];
+    let decoded = pixels.par_chunks_mut(input.values().max(1)).zip(places);
+    match decoded.find_map_first(|(image, place)| decode(*place, image).err()) {
+        Some(error) => Err(error),
+        None => Ok(Samples::of_pixels(input, pixels, places.iter().map(|place| images.labels()[*place]).collect())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Images of two pixels that are made when they are read; those of the broken places cannot be.
+    #[derive(Debug)]
+    struct Made {
+        labels: Vec<usize>,
+        broken: Vec<usize>,
+    }
+
+    impl Images for Made {
+        fn input(&self) -> InputShape {
+            [1, 1, 2].into()
+        }
+
+        fn labels(&self) -> &[usize] {
+            &self.labels
+        }
+
+        fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
+            read_each(self, places, |place, image| {
+                if self.broken.contains(&place) {
+                    return Err(StreamError::file(Path::new(&format!("{place}.png")), "is broken"));
+                }
+                image.copy_from_slice(&[place as u8, 7]);
+                Ok(())
+            })
+        }
+    }
+
+    #[test]
+    fn images_come_in_the_order_that_was_asked_for_on_any_number_of_threads() {
+        let made = Made { labels: (0..100).map(|place| place % 3).collect(), broken: vec![] };
+        let places: Vec<_> = (0..100).rev().collect();
+        for threads in [1, 4] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let samples = pool.install(|| made.read(&places)).unwrap();
+            assert_eq!(samples.len(), 100);
+            assert!((0..100).all(|at| samples.image(at) == [99 - at as u8, 7]));
+            assert!((0..100).all(|at| samples.labels()[at] == (99 - at) % 3));
+        }
+        assert!(made.read(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_first_image_of_the_order_that_cannot_be_read_is_named() {
+        let made = Made { labels: vec![0; 100], broken: vec![20, 40, 60] };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+        let places: Vec<_> = (0..100).rev().collect();
+        for _ in 0..20 {
+            let error = pool.install(|| made.read(&places)).unwrap_err().to_string();
+            assert_eq!(error, "60.png: is broken");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Pictures: PNG and JPEG, read with limits, and brought to the shape of the inputs.
+//!
+//! Behind the feature `picture`. What is wrong with a picture is said in words, without the name of its file: the caller
+//! knows it.
+
+mod files;
+mod list;
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
+use std::path::Path;
+
+use alluvium_model::InputShape;
+use image::imageops::{FilterType, crop_imm, resize};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
+
+pub use files::{PictureFiles, Size, shape_of};
+pub use list::list;
+
+/// The largest file that is read, in bytes.
+const LARGEST_FILE: u64 = 256 << 20;
+/// The largest picture that is decoded, in pixels: a small file may claim to hold any number of them.
+const LARGEST_PICTURE: u64 = 50_000_000;
+
+/// Reads a picture from a file. Grey becomes red, green and blue of equal value.
+///
+/// # Errors
+/// What is wrong, when it cannot be read, is no picture in PNG or JPEG, or has more than 256 MiB, more than 50 million
+/// pixels or fewer than 2×2.
+pub fn read(path: &Path) -> Result<RgbImage, String> {
+    let mut bytes = vec![];
+    let read = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
+    read.map_err(|error| error.to_string())?;
+    check_length(bytes.len() as u64)?;
+    decode(&bytes)
+}
+
+/// Reads a picture from its bytes, as [`read`] does from a file.
+///
+/// # Errors
+/// As [`read`].
+pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
+    let decoder = reader.into_decoder().map_err(undecodable)?;
+    check_size(decoder.dimensions())?;
+    Ok(DynamicImage::from_decoder(decoder).map_err(undecodable)?.into_rgb8())
+}
+
+/// The width and height of a picture, from its header: that is quick.
+///
+/// # Errors
+/// As [`read`], where length and header show it.
+pub fn dimensions(path: &Path) -> Result<(u32, u32), String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    check_length(file.metadata().map_err(|error| error.to_string())?.len())?;
+    let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
+    let size = reader.into_dimensions().map_err(undecodable)?;
+    check_size(size)?;
+    Ok(size)
+}
+
+/// A picture as one input, `[channels, height, width]`, 0 to 255: the largest part around its middle that has the
+/// input's proportions, resized by a triangle filter. Three channels are red, green and blue; any other number of them
+/// are all the luminance.
+pub fn fit(picture: &RgbImage, input: InputShape) -> Vec<u8> {
+    let (width, height) = picture.dimensions();
+    let (columns, rows) = (input.width as u64, input.height as u64);
+    // A side that is rounded to the nearest pixel: the product of two sides divided by the third.
+    let side = |one: u32, other: u64, by: u64| ((2 * u64::from(one) * other + by) / (2 * by)).max(1) as u32;
+    let (across, down) = if u64::from(width) * rows >= u64::from(height) * columns {
+        (side(height, columns, rows).min(width), height)
+    } else {
+        (width, side(width, rows, columns).min(height))
+    };
+    let mut part = crop_imm(picture, (width - across) / 2, (height - down) / 2, across, down).to_image();
+    if (u64::from(across), u64::from(down)) != (columns, rows) {
+        part = resize(&part, input.width as u32, input.height as u32, FilterType::Triangle);
+    }
+    let plane = |channel: usize| {
+        let value = move |colour: &image::Rgb<u8>| match input.channels {
+            3 => colour.0[channel],
+            _ => luminance(&colour.0.map(f32::from)).round() as u8,
+        };
+        part.pixels().map(value).collect::<Vec<_>>()
+    };
+    (0..input.channels).flat_map(plane).collect()
+}
+
+/// The luminance of red, green and blue (ITU-R BT.601).
+pub fn luminance([red, green, blue]: &[f32; 3]) -> f32 {
+    0.299 * red + 0.587 * green + 0.114 * blue
+}
+
+fn check_length(bytes: u64) -> Result<(), String> {
+    let most = || format!("is larger than {} MiB", LARGEST_FILE >> 20);
+    (bytes <= LARGEST_FILE).then_some(()).ok_or_else(most)
+}
+
+fn check_size((width, height): (u32, u32)) -> Result<(), String> {
+    let fits = width >= 2 && height >= 2 && u64::from(width) * u64::from(height) <= LARGEST_PICTURE;
+    fits.then_some(()).ok_or_else(|| format!("is {width}×{height} pixels"))
+}
+
+fn undecodable(error: ImageError) -> String {
+    format!("cannot be decoded ({error})")
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+
+    #[test]
+    fn a_picture_of_the_right_shape_stays_as_it_is() {
+        let picture = RgbImage::from_fn(3, 2, |x, y| Rgb([x as u8, 10 + y as u8, 200]));
+        let fitted = fit(&picture, [3, 2, 3].into());
+        assert_eq!(fitted, [0, 1, 2, 0, 1, 2, 10, 10, 10, 11, 11, 11, 200, 200, 200, 200, 200, 200]);
+        // 0.299·100 + 0.587·50 + 0.114·10 = 60.39
+        let grey = fit(&RgbImage::from_pixel(2, 2, Rgb([100, 50, 10])), [1, 2, 2].into());
+        assert_eq!(grey, [60; 4]);
+    }
+
+    #[test]
+    fn half_the_size_is_the_triangle_filters() {
+        // A pixel of half the size lies over the middle between two; with the filter two pixels wide either way, those
+        // two weigh 3/4 and the next ones 1/4. The left one of [70, 0, 140, 0] is (3·70 + 3·0 + 140)/7 = 50, the right
+        // one (0 + 3·140 + 3·0)/7 = 60.
+        let picture = RgbImage::from_fn(4, 2, |x, _| Rgb([[70, 0, 140, 0][x as usize]; 3]));
+        assert_eq!(fit(&picture, [1, 1, 2].into()), [50, 60]);
+    }
+
+    #[test]
+    fn what_is_too_wide_or_too_high_is_cut_off_evenly() {
+        let wide = RgbImage::from_fn(6, 2, |x, _| Rgb([x as u8; 3]));
+        assert_eq!(fit(&wide, [1, 2, 2].into()), [2, 3, 2, 3]);
+        let high = RgbImage::from_fn(2, 6, |_, y| Rgb([y as u8; 3]));
+        assert_eq!(fit(&high, [1, 2, 2].into()), [2, 2, 3, 3]);
+    }
+}

@@ -1,0 +1,40 @@
+//! The pictures of a folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How the names of pictures end.
+const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
+
+/// The paths of all files in a folder and in the folders below whose names end in `.png`, `.jpg` or `.jpeg`, in whatever
+/// case, sorted. Names that begin with a dot and links to folders are passed over.
+///
+/// # Errors
+/// The folder that cannot be read, and why.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+    let mut found = vec![];
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let failed = |error: io::Error| (folder.clone(), error);
+        for entry in folder.read_dir().map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let path = entry.path();
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            // The type of a link is not what it leads to: a link to a folder above would have no end.
+            match entry.file_type().map_err(failed)?.is_dir() {
+                true => folders.push(path),
+                false if is_picture(&path) => found.push(path),
+                false => {}
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+}

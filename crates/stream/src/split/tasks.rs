@@ -1,0 +1,68 @@
+//! The tasks of a split, as a stream.
+
+use alluvium_model::{HeadSpec, InputShape};
+
+use crate::{DataSet, StreamError, Task, TaskStream};
+
+/// The tasks of a split. The samples of a task are read from the data set when the task is asked for.
+#[derive(Debug, Clone)]
+pub struct SplitTasks {
+    data: DataSet,
+    deals: Vec<Deal>,
+}
+
+/// A task without its samples.
+#[derive(Debug, Clone)]
+pub(super) struct Deal {
+    pub(super) name: String,
+    pub(super) head: HeadSpec,
+    /// Places among the training samples, ascending.
+    pub(super) train: Vec<usize>,
+    /// The labels that the samples at these places have here: some may be wrong.
+    pub(super) train_labels: Vec<usize>,
+    /// Places among the test samples, ascending.
+    pub(super) test: Vec<usize>,
+}
+
+impl SplitTasks {
+    /// The stream of these tasks of a data set.
+    ///
+    /// # Errors
+    /// [`StreamError::EmptyTask`] when a task has no training or no test samples.
+    pub(super) fn new(data: DataSet, deals: Vec<Deal>) -> Result<Self, StreamError> {
+        for deal in &deals {
+            for (part, places) in [("training", &deal.train), ("test", &deal.test)] {
+                if places.is_empty() {
+                    return Err(StreamError::EmptyTask { task: deal.name.clone(), part });
+                }
+            }
+        }
+        Ok(SplitTasks { data, deals })
+    }
+}
+
+impl TaskStream for SplitTasks {
+    fn input(&self) -> InputShape {
+        self.data.input()
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.data.class_names
+    }
+
+    fn tasks(&self) -> usize {
+        self.deals.len()
+    }
+
+    fn task(&self, index: usize) -> Result<Task, StreamError> {
+        let missing = StreamError::NoSuchTask { index, tasks: self.deals.len() };
+        let Deal { name, head, train, train_labels, test } = self.deals.get(index).ok_or(missing)?;
+        Ok(Task {
+            index,
+            name: name.clone(),
+            head: head.clone(),
+            train: self.data.train.read(train)?.relabelled(|place, _| train_labels[place]),
+            test: self.data.test.read(test)?,
+        })
+    }
+}

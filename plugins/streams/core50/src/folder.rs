@@ -1,0 +1,58 @@
+//! The folder of the sessions.
+
+use std::path::{Path, PathBuf};
+
+use alluvium_stream::StreamError;
+use alluvium_stream::picture::list;
+
+use crate::frame::{Frame, OBJECTS, SESSIONS};
+
+/// The names of the folder in the archives.
+const NAMES: [&str; 2] = ["core50_128x128", "core50_32x32"];
+
+const HINT: &str = "; https://vlomonaco.github.io/core50/ offers CORe50: unpack the cropped images (core50_128x128.zip), and \
+                    let `directory` name the folder with the sessions s1 to s11";
+
+/// The folder of the sessions `s1` to `s11`.
+#[derive(Debug)]
+pub struct Folder {
+    /// Where it is.
+    pub sessions: PathBuf,
+}
+
+impl Folder {
+    /// The folder itself, or the one in it that has the archive's name.
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when neither has a session.
+    pub fn find(directory: &Path) -> Result<Self, StreamError> {
+        let inner = NAMES.map(|name| directory.join(name));
+        let mut candidates = [directory.to_owned()].into_iter().chain(inner);
+        match candidates.find(|folder| folder.join("s1").is_dir()) {
+            Some(sessions) => Ok(Folder { sessions }),
+            None => Err(StreamError::file(directory, "holds no folder s1").with_hint(HINT)),
+        }
+    }
+
+    /// All frames, session after session and object after object.
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when a folder is missing or holds something else.
+    pub fn frames(&self) -> Result<Vec<Frame>, StreamError> {
+        let mut frames = vec![];
+        for (session, object) in (1..=SESSIONS).flat_map(|session| (1..=OBJECTS).map(move |object| (session, object))) {
+            let folder = self.sessions.join(format!("s{session}")).join(format!("o{object}"));
+            let pictures = list(&folder).map_err(|(folder, error)| {
+                let hint = if folder.exists() { "" } else { HINT };
+                StreamError::file(&folder, error.to_string()).with_hint(hint)
+            })?;
+            frames.extend(pictures.into_iter().map(|path| Frame { session, object, path }));
+        }
+        Ok(frames)
+    }
+
+    /// That there is no frame for training.
+    pub fn holds_none(&self) -> StreamError {
+        StreamError::file(&self.sessions, "holds no picture of a training session").with_hint(HINT)
+    }
+}

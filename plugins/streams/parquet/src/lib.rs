@@ -1,0 +1,161 @@
+//! The `parquet` stream: images in Parquet files, as the Hugging Face hub stores them.
+//!
+//! `parts` finds the files of a part, `columns` the columns of images and labels, `table` reads them, `names` what the classes
+//! are called; `hub` fetches the files, behind the feature `hub`.
+
+mod columns;
+#[cfg(feature = "hub")]
+mod hub;
+mod names;
+mod parts;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use alluvium_stream::registry::{Family, describe};
+use alluvium_stream::{DataSet, Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use columns::Wanted;
+use table::Table;
+
+/// Any image data set in Parquet files, split over devices: a row for each image, with its PNG or JPEG and its label.
+///
+/// That is how the Hugging Face hub stores images: a column with the fields `bytes` and `path`, or one of bytes, and a column
+/// of whole numbers. Files are `train-00000-of-00001.parquet` and the like, or `train/0000.parquet`, in whatever folder below
+/// `directory`. Classes are called as the files' own description says, if they have one; otherwise by their numbers. Pictures
+/// are read and decoded when a task needs them. Pages may be uncompressed or compressed by Snappy.
+///
+/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
+/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
+/// 1905.12022; `concentration`), and the test samples in equal parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ParquetConfig {
+    /// The folder of the files; not used with `repository`.
+    pub directory: PathBuf,
+    /// A data set of the Hugging Face hub, such as `uoft-cs/cifar100`, whose files are fetched where they are not in the hub's
+    /// cache on this machine. Needs a build with the feature `hub`. Absent: `directory` has the files.
+    pub repository: Option<String>,
+    /// The revision of the repository: a branch, a tag or a commit.
+    pub revision: String,
+    /// The name of the training part: that of its files, or of their folder.
+    pub train_part: String,
+    /// The name of the test part, such as `test`, `valid` or `validation`.
+    pub test_part: String,
+    /// The column of the images. Absent: the only one that has the field `bytes`, or else the only one of bytes.
+    pub image_column: Option<String>,
+    /// The column of the labels. Absent: `label`, or else the only one of whole numbers.
+    pub label_column: Option<String>,
+    /// The height and width that pictures are resized to, in pixels: of each, the largest square around its middle, by a
+    /// triangle filter. Absent: they stay as they are; all must have the same size, at most 1024 a side.
+    #[schemars(range(min = 1, max = 1024))]
+    pub size: Option<usize>,
+    /// Whether inputs are in colour, three channels; otherwise they are the luminance, one channel.
+    pub colour: bool,
+    /// How many tasks, and so devices.
+    #[schemars(range(min = 1, max = 1000))]
+    pub tasks: usize,
+    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be the number of classes at most.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub classes_per_task: usize,
+    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
+    /// in how often each class occurs.
+    pub shift: Shift,
+    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
+    /// `classes_per_task` of them. Absent: shuffled by the seed.
+    #[schemars(length(min = 1, max = 100_000))]
+    pub class_order: Option<Vec<String>>,
+    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
+    /// tasks. Absent: all.
+    #[schemars(range(min = 1))]
+    pub train_samples_per_class: Option<usize>,
+    /// What else there is to a split.
+    #[serde(flatten)]
+    pub split: SplitSettings,
+}
+
+impl Default for ParquetConfig {
+    fn default() -> Self {
+        ParquetConfig {
+            directory: "parquet".into(),
+            repository: None,
+            revision: "main".to_owned(),
+            train_part: "train".to_owned(),
+            test_part: "test".to_owned(),
+            image_column: None,
+            label_column: None,
+            size: None,
+            colour: true,
+            tasks: 5,
+            classes_per_task: 2,
+            shift: Shift::Class,
+            class_order: None,
+            train_samples_per_class: None,
+            split: SplitSettings::default(),
+        }
+    }
+}
+
+describe!(Family::Stream, "parquet", ParquetConfig, paper: "");
+
+#[typetag::serde(name = "parquet")]
+impl StreamConfig for ParquetConfig {
+    fn scenario(&self) -> Scenario {
+        self.shift.scenario()
+    }
+
+    fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
+        let split = Split {
+            tasks: self.tasks,
+            classes_per_task: self.classes_per_task,
+            class_order: self.class_order.clone(),
+            train_samples_per_class: self.train_samples_per_class,
+            settings: self.split.clone(),
+        };
+        Ok(Box::new(self.shift.tasks(&split, &self.data()?, seed)?))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        // Files that cannot be found are what `build` says.
+        let paths = |part| self.paths(part).unwrap_or_default();
+        [&self.train_part, &self.test_part].into_iter().flat_map(paths).collect()
+    }
+}
+
+impl ParquetConfig {
+    fn data(&self) -> Result<DataSet, StreamError> {
+        let wanted = Wanted { image: self.image_column.as_deref(), label: self.label_column.as_deref() };
+        let open = |part| Table::open(&self.paths(part)?, wanted);
+        let (train, test) = (open(&self.train_part)?, open(&self.test_part)?);
+        let names = train.class_names(&test)?;
+        let shape = train.shape(self.size, if self.colour { 3 } else { 1 })?;
+        Ok(DataSet::new(names, train.into_pictures(shape), test.into_pictures(shape)))
+    }
+
+    /// The files of a part.
+    fn paths(&self, part: &str) -> Result<Vec<PathBuf>, StreamError> {
+        match &self.repository {
+            None => parts::find(&self.directory, part),
+            Some(repository) => self.fetch(repository, part),
+        }
+    }
+
+    #[cfg(feature = "hub")]
+    fn fetch(&self, repository: &str, part: &str) -> Result<Vec<PathBuf>, StreamError> {
+        hub::fetch(repository, &self.revision, part)
+    }
+
+    #[cfg(not(feature = "hub"))]
+    fn fetch(&self, repository: &str, _: &str) -> Result<Vec<PathBuf>, StreamError> {
+        Err(StreamError::Option {
+            option: "repository",
+            problem: format!("= \"{repository}\", but this build cannot fetch from the Hugging Face hub"),
+            accepted: "`directory`, with the files of the repository; or a build with the feature `hub`".to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

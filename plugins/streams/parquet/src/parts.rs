@@ -1,0 +1,111 @@
+//! Which files a part of a data set has.
+//!
+//! The hub's files are called `data/train-00000-of-00002.parquet`, or by an older rule with a digest behind the last number,
+//! and those that the hub converts itself `default/train/0000.parquet` (documentation of the library `datasets`, "Structure your
+//! repository", and of the dataset viewer, "List Parquet files").
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use alluvium_stream::StreamError;
+
+/// The files of a part in a folder and in the folders below, sorted.
+///
+/// # Errors
+/// [`StreamError::File`] when there is none, or they are in several folders.
+pub fn find(directory: &Path, part: &str) -> Result<Vec<PathBuf>, StreamError> {
+    let mut names = vec![];
+    collect(directory, "", &mut names)?;
+    let own = of_part(&names, part).map_err(|cause| StreamError::file(directory, cause))?;
+    Ok(own.into_iter().map(|name| directory.join(name)).collect())
+}
+
+/// Those of some files, named by their paths with `/`, that are of a part; sorted.
+///
+/// # Errors
+/// What is wrong, in words, when there is none, or they are in several folders.
+pub fn of_part<'a>(names: &'a [String], part: &str) -> Result<Vec<&'a str>, String> {
+    let mut own: Vec<_> = names.iter().map(String::as_str).filter(|name| is_of_part(name, part)).collect();
+    own.sort_unstable();
+    let folders: BTreeSet<_> = own.iter().map(|name| name.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
+    match folders.len() {
+        0 => Err(format!(
+            "holds no Parquet file of the part \"{part}\", such as {part}-00000-of-00001.parquet or {part}/0000.parquet; \
+             it has {}",
+            listed(names)
+        )),
+        1 => Ok(own),
+        _ => {
+            let folders: Vec<_> = folders.into_iter().collect();
+            Err(format!("holds files of the part \"{part}\" in several folders: {}", folders.join(", ")))
+        }
+    }
+}
+
+fn is_of_part(name: &str, part: &str) -> bool {
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let Some(stem) = file.strip_suffix(".parquet") else { return false };
+    let rest = stem.strip_prefix(part);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) || folder.rsplit('/').next() == Some(part)
+}
+
+/// The first of some files, for an error message.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 5;
+    let mut names: Vec<_> = names.iter().filter(|name| name.ends_with(".parquet")).map(String::as_str).collect();
+    names.sort_unstable();
+    match names.len() {
+        0 => "none at all".to_owned(),
+        count if count > MOST => format!("{} and {} more", names[..MOST].join(", "), count - MOST),
+        _ => names.join(", "),
+    }
+}
+
+/// Adds the paths of all files below a folder, from where the search began.
+fn collect(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), StreamError> {
+    let failed = |error: std::io::Error| StreamError::file(folder, error.to_string());
+    for entry in folder.read_dir().map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+        // A link to a folder is passed over: one to a folder above would have no end.
+        match entry.file_type().map_err(failed)?.is_dir() {
+            true => collect(&entry.path(), &path, names)?,
+            false => names.push(path),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_to_name_files_are_known() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let hub = names(&[
+            "README.md",
+            "data/test-00000-of-00001.parquet",
+            "data/train-00001-of-00002-a1b2.parquet",
+            "data/train-00000-of-00002-c3d4.parquet",
+            "data/training.parquet",
+        ]);
+        let train = ["data/train-00000-of-00002-c3d4.parquet", "data/train-00001-of-00002-a1b2.parquet"];
+        assert_eq!(of_part(&hub, "train").unwrap(), train);
+        let converted =
+            names(&["default/train/0000.parquet", "default/partial-train/0000.parquet", "default/test/0000.parquet"]);
+        assert_eq!(of_part(&converted, "train").unwrap(), ["default/train/0000.parquet"]);
+        assert_eq!(of_part(&names(&["train.parquet"]), "train").unwrap(), ["train.parquet"]);
+        let error = of_part(&hub, "valid").unwrap_err();
+        assert!(
+            error.contains("no Parquet file of the part \"valid\"") && error.contains("training.parquet"),
+            "{error}"
+        );
+        let error = of_part(&names(&["a/train.parquet", "b/train.parquet"]), "train").unwrap_err();
+        assert!(error.contains("in several folders: a, b"), "{error}");
+    }
+}

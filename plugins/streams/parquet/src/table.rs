@@ -1,0 +1,258 @@
+//! The rows of a part's files: all labels at once, pictures when they are asked for.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use alluvium_stream::picture::{decode, fit};
+use alluvium_stream::{Images, InputShape, Samples, StreamError, read_each};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArray, DataType};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use rayon::prelude::*;
+
+use crate::columns::{self, Columns, Wanted};
+use crate::names;
+
+/// As many classes as there may be: a label may be any number.
+const MOST_CLASSES: usize = 100_000;
+/// The longest side of images that are taken as they are.
+const LONGEST_SIDE: u32 = 1024;
+/// How many rows are read at a time.
+const ROWS_AT_A_TIME: usize = 1024;
+
+/// The files of a part, and their labels.
+#[derive(Debug)]
+pub struct Table {
+    files: Vec<PathBuf>,
+    columns: Vec<Columns>,
+    groups: Vec<Group>,
+    labels: Vec<usize>,
+    class_names: Option<Vec<String>>,
+}
+
+/// A row group.
+#[derive(Debug)]
+struct Group {
+    /// The number of its file, and its own within it.
+    file: usize,
+    number: usize,
+    /// The number of its first row among all rows.
+    first: usize,
+    rows: usize,
+}
+
+/// How pictures become inputs.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    input: InputShape,
+    /// Whether they must have the inputs' size.
+    exact: bool,
+}
+
+impl Table {
+    /// Opens the files and reads their labels.
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when one cannot be read, or has not the columns.
+    pub fn open(files: &[PathBuf], wanted: Wanted<'_>) -> Result<Self, StreamError> {
+        let mut table =
+            Table { files: files.to_vec(), columns: vec![], groups: vec![], labels: vec![], class_names: None };
+        for (number, path) in files.iter().enumerate() {
+            table.add(number, path, wanted).map_err(|cause| StreamError::file(path, cause))?;
+        }
+        Ok(table)
+    }
+
+    fn add(&mut self, file: usize, path: &Path, wanted: Wanted<'_>) -> Result<(), String> {
+        let reader = reader(path)?;
+        let metadata = reader.metadata();
+        let columns = columns::find(metadata.file_metadata().schema_descr(), wanted)?;
+        if file == 0 {
+            self.class_names = names::of_column(metadata.file_metadata(), &columns.label_name);
+        }
+        for number in 0..metadata.num_row_groups() {
+            let first = self.labels.len();
+            let column = reader.get_row_group(number).and_then(|group| group.get_column_reader(columns.label));
+            let (labels, name) = (&mut self.labels, &columns.label_name);
+            match column.map_err(damaged)? {
+                ColumnReader::Int32ColumnReader(column) => add_labels(column, |label| i64::from(*label), name, labels),
+                ColumnReader::Int64ColumnReader(column) => add_labels(column, |label| *label, name, labels),
+                _ => Err(format!("the column {name} is not of whole numbers")),
+            }?;
+            let rows = self.labels.len() - first;
+            if i64::try_from(rows) != Ok(metadata.row_group(number).num_rows()) {
+                let stated = metadata.row_group(number).num_rows();
+                return Err(format!("row group {number} states {stated} rows, but has {rows} labels"));
+            }
+            self.groups.push(Group { file, number, first, rows });
+        }
+        self.columns.push(columns);
+        Ok(())
+    }
+
+    /// The names of the classes of this part and of another one: those that the files give, otherwise numbers.
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when a label is beyond the names.
+    pub fn class_names(&self, other: &Table) -> Result<Vec<String>, StreamError> {
+        let most = self.labels.iter().chain(&other.labels).max().map_or(0, |label| label + 1);
+        match self.class_names.as_ref().or(other.class_names.as_ref()) {
+            None => Ok((0..most).map(|label| label.to_string()).collect()),
+            Some(names) if names.len() >= most => Ok(names.clone()),
+            Some(names) => {
+                let cause = format!("names {} classes, but there is the label {}", names.len(), most - 1);
+                Err(StreamError::file(self.files.first().map_or(Path::new(""), PathBuf::as_path), cause))
+            }
+        }
+    }
+
+    /// The shape of the inputs: of so many pixels a side, or that of the first picture.
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when the first picture has to be looked at and cannot be, or is too large.
+    pub fn shape(&self, size: Option<usize>, channels: usize) -> Result<Shape, StreamError> {
+        if let Some(size) = size {
+            return Ok(Shape { input: [channels, size, size].into(), exact: false });
+        }
+        let Some(bytes) = (!self.labels.is_empty()).then(|| self.bytes(&[0])).transpose()? else {
+            let path = self.files.first().map_or(Path::new(""), PathBuf::as_path);
+            return Err(StreamError::file(path, "has no rows"));
+        };
+        let picture = decode(bytes[&0].data()).map_err(|cause| self.wrong(0, &cause))?;
+        let (width, height) = picture.dimensions();
+        if width.max(height) > LONGEST_SIDE {
+            let cause = format!(
+                "is {width}×{height} pixels (width × height); accepted as it is: at most {LONGEST_SIDE} a side"
+            );
+            return Err(self.wrong(0, &cause).with_hint("; the option `size` resizes all pictures"));
+        }
+        Ok(Shape { input: InputShape { channels, height: height as usize, width: width as usize }, exact: true })
+    }
+
+    /// The part as images of a shape.
+    pub fn into_pictures(self, shape: Shape) -> Pictures {
+        Pictures { table: self, shape }
+    }
+
+    /// The bytes of the pictures in some rows.
+    fn bytes(&self, rows: &[usize]) -> Result<HashMap<usize, ByteArray>, StreamError> {
+        let mut rows = rows.to_vec();
+        rows.sort_unstable();
+        rows.dedup();
+        let of_group = |group: &Group| {
+            let from = rows.partition_point(|row| *row < group.first);
+            let to = rows.partition_point(|row| *row < group.first + group.rows);
+            (group, &rows[from..to])
+        };
+        let groups: Vec<_> = self.groups.iter().map(of_group).filter(|(_, rows)| !rows.is_empty()).collect();
+        let read: Vec<_> = groups.par_iter().map(|(group, rows)| self.bytes_of_group(group, rows)).collect();
+        let mut bytes = HashMap::new();
+        for read in read {
+            bytes.extend(read?);
+        }
+        Ok(bytes)
+    }
+
+    fn bytes_of_group(&self, group: &Group, rows: &[usize]) -> Result<Vec<(usize, ByteArray)>, StreamError> {
+        let path = &self.files[group.file];
+        let wrong = |cause: String| StreamError::file(path, cause);
+        let reader = reader(path).map_err(wrong)?;
+        let image = self.columns[group.file].image;
+        let column = reader.get_row_group(group.number).and_then(|group| group.get_column_reader(image));
+        let ColumnReader::ByteArrayColumnReader(mut column) = column.map_err(damaged).map_err(wrong)? else {
+            return Err(wrong("the column of images is not of bytes".to_owned()));
+        };
+        let (mut at, mut bytes) = (group.first, vec![]);
+        for row in rows {
+            column.skip_records(row - at).map_err(damaged).map_err(wrong)?;
+            let mut value = vec![];
+            let mut levels = vec![];
+            column.read_records(1, Some(&mut levels), None, &mut value).map_err(damaged).map_err(wrong)?;
+            at = row + 1;
+            let value = value.pop().ok_or_else(|| self.wrong(*row, "is not in the file: it has no bytes"))?;
+            bytes.push((*row, value));
+        }
+        Ok(bytes)
+    }
+
+    /// A row with what is wrong with its picture.
+    fn wrong(&self, row: usize, cause: &str) -> StreamError {
+        let group = self.groups.partition_point(|group| group.first + group.rows <= row);
+        let Some(group) = self.groups.get(group) else { return StreamError::file(Path::new(""), cause) };
+        let first = self.groups.iter().find(|other| other.file == group.file).map_or(0, |other| other.first);
+        StreamError::file(&self.files[group.file], format!("the picture in row {} {cause}", row - first))
+    }
+}
+
+/// A part of the data set: pictures are read and decoded when a task needs them.
+#[derive(Debug)]
+pub struct Pictures {
+    table: Table,
+    shape: Shape,
+}
+
+impl Images for Pictures {
+    fn input(&self) -> InputShape {
+        self.shape.input
+    }
+
+    fn labels(&self) -> &[usize] {
+        &self.table.labels
+    }
+
+    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
+        let bytes = self.table.bytes(places)?;
+        let Shape { input, exact } = self.shape;
+        read_each(self, places, |place, image| {
+            let wrong = |cause: String| self.table.wrong(place, &cause);
+            let picture = decode(bytes[&place].data()).map_err(wrong)?;
+            let (width, height) = picture.dimensions();
+            if exact && (width as usize, height as usize) != (input.width, input.height) {
+                let (columns, rows) = (input.width, input.height);
+                return Err(wrong(format!("is {width}×{height} pixels (width × height); accepted: {columns}×{rows}")));
+            }
+            image.copy_from_slice(&fit(&picture, input));
+            Ok(())
+        })
+    }
+}
+
+fn reader(path: &Path) -> Result<SerializedFileReader<File>, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    SerializedFileReader::new(file).map_err(damaged)
+}
+
+fn damaged(error: ParquetError) -> String {
+    format!("is damaged, or no Parquet file that can be read ({error})")
+}
+
+/// Adds all labels of a row group.
+fn add_labels<T: DataType>(
+    mut column: ColumnReaderImpl<T>,
+    number: impl Fn(&T::T) -> i64,
+    name: &str,
+    labels: &mut Vec<usize>,
+) -> Result<(), String> {
+    let (mut values, mut levels) = (vec![], vec![]);
+    loop {
+        values.clear();
+        levels.clear();
+        let (rows, found, _) =
+            column.read_records(ROWS_AT_A_TIME, Some(&mut levels), None, &mut values).map_err(damaged)?;
+        if rows == 0 {
+            return Ok(());
+        }
+        if found != rows {
+            return Err(format!("the column {name} has rows without a label"));
+        }
+        for value in &values {
+            let label = usize::try_from(number(value)).ok().filter(|label| *label < MOST_CLASSES);
+            let label = label.ok_or_else(|| {
+                format!("the column {name} has the label {}; accepted: 0 to {}", number(value), MOST_CLASSES - 1)
+            })?;
+            labels.push(label);
+        }
+    }
+}

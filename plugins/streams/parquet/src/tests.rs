@@ -1,0 +1,193 @@
+//! Tests on files of the hub's layout, written with the writer of the crate that reads them; and on one that pyarrow wrote.
+
+use std::fs;
+use std::io::Cursor;
+use std::sync::Arc;
+
+use alluvium_stream::Task;
+use image::{ImageFormat, Rgb, RgbImage};
+use parquet::basic::Compression;
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+
+use super::*;
+
+/// As `datasets` writes a column of images and a column of labels.
+const SCHEMA: &str = "message schema {
+    optional group img { optional binary bytes; optional binary path (UTF8); }
+    optional int64 fine_label;
+}";
+
+fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
+    let mut bytes = Cursor::new(vec![]);
+    RgbImage::from_pixel(side, side, Rgb(colour)).write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+/// A row: a picture, or none, and a label, or none.
+type Row = (Option<Vec<u8>>, Option<i64>);
+
+/// Writes a file with row groups of so many rows.
+fn write(path: &Path, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>) {
+    let description = names.map(|names| {
+        let features =
+            serde_json::json!({"img": {"_type": "Image"}, "fine_label": {"names": names, "_type": "ClassLabel"}});
+        let description = serde_json::json!({"info": {"features": features}}).to_string();
+        vec![KeyValue::new("huggingface".to_owned(), description)]
+    });
+    let properties =
+        WriterProperties::builder().set_compression(Compression::SNAPPY).set_key_value_metadata(description).build();
+    let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let file = fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
+    for rows in rows.chunks(rows_of_group) {
+        let mut group = writer.next_row_group().unwrap();
+        let bytes: Vec<_> = rows.iter().filter_map(|(bytes, _)| bytes.clone()).map(ByteArray::from).collect();
+        // Both levels are there, or the picture's fields are empty.
+        let levels: Vec<_> = rows.iter().map(|(bytes, _)| if bytes.is_some() { 2 } else { 1 }).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&bytes, Some(&levels), None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&[], Some(&vec![1; rows.len()]), None).unwrap();
+        column.close().unwrap();
+        let labels: Vec<_> = rows.iter().filter_map(|(_, label)| *label).collect();
+        let levels: Vec<_> = rows.iter().map(|(_, label)| i16::from(label.is_some())).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&labels, Some(&levels), None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+    }
+    writer.close().unwrap();
+}
+
+/// So many rows from a number on: the label is the number modulo 4, the colour says both.
+fn rows(numbers: std::ops::Range<usize>) -> Vec<Row> {
+    let row = |number: usize| (Some(png(4, [number as u8, (number % 4) as u8, 9])), Some(number as i64 % 4));
+    numbers.map(row).collect()
+}
+
+/// Ten training rows in two files, of two and one row groups, and four test rows.
+fn write_data(folder: &Path, names: Option<&[&str]>) {
+    write(&folder.join("data/train-00000-of-00002.parquet"), &rows(0..7), 4, names);
+    write(&folder.join("data/train-00001-of-00002.parquet"), &rows(7..10), 4, names);
+    write(&folder.join("data/test-00000-of-00001.parquet"), &rows(100..104), 4, names);
+}
+
+fn config(folder: &Path) -> ParquetConfig {
+    ParquetConfig { directory: folder.to_owned(), tasks: 2, ..Default::default() }
+}
+
+fn tasks(config: &ParquetConfig) -> Vec<Task> {
+    let stream = config.build(Seed::new(0)).unwrap();
+    (0..stream.tasks()).map(|index| stream.task(index).unwrap()).collect()
+}
+
+fn error(config: &ParquetConfig) -> String {
+    match config.build(Seed::new(0)) {
+        Err(error) => error.to_string(),
+        Ok(stream) => (0..stream.tasks()).find_map(|index| stream.task(index).err()).unwrap().to_string(),
+    }
+}
+
+const NAMES: [&str; 4] = ["apple", "baby", "bear", "bed"];
+
+#[test]
+fn every_row_is_a_sample_of_its_class_from_whatever_file_and_group() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path(), Some(&NAMES));
+    let config = config(folder.path());
+    assert_eq!(config.build(Seed::new(0)).unwrap().class_names(), NAMES);
+    let tasks = tasks(&config);
+    let mut seen = vec![];
+    for task in &tasks {
+        assert_eq!((task.train.input(), task.test.len()), ([3, 4, 4].into(), 2));
+        for (place, label) in task.train.labels().iter().enumerate() {
+            let image = task.train.image(place);
+            assert_eq!((image[0] as usize % 4, image[16] as usize, image[32]), (*label, *label, 9));
+            seen.push(image[0]);
+        }
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    assert_eq!(config.files().len(), 3);
+    let small = self::tasks(&ParquetConfig { size: Some(2), colour: false, ..config });
+    assert_eq!(small[0].train.input(), [1, 2, 2].into());
+}
+
+#[test]
+fn without_a_description_classes_are_called_by_their_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path(), None);
+    assert_eq!(config(folder.path()).build(Seed::new(0)).unwrap().class_names(), ["0", "1", "2", "3"]);
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    assert!(error(&config).contains("holds no Parquet file of the part \"train\""));
+    assert!(config.files().is_empty());
+    write_data(folder.path(), Some(&NAMES));
+    assert!(error(&ParquetConfig { test_part: "valid".to_owned(), ..config.clone() }).contains("part \"valid\""));
+    let column = |column: &str| Some(column.to_owned());
+    let none = error(&ParquetConfig { label_column: column("label"), ..config.clone() });
+    assert!(
+        none.contains("no column label that is a column of labels") && none.contains("img.bytes, img.path"),
+        "{none}"
+    );
+    assert!(
+        error(&ParquetConfig { image_column: column("fine_label"), ..config.clone() }).contains("no column fine_label")
+    );
+    let both = ParquetConfig { image_column: column("img"), label_column: column("fine_label"), ..config.clone() };
+    assert_eq!(tasks(&both).len(), 2);
+
+    let test = folder.path().join("data/test-00000-of-00001.parquet");
+    let with = |row: Row, names: &[&str]| {
+        let mut rows = rows(100..104);
+        rows[2] = row;
+        write(&test, &rows, 3, Some(names));
+        let error = error(&config);
+        assert!(error.contains("data/t"), "{error}");
+        error
+    };
+    assert!(with((None, Some(2)), &NAMES).contains("the picture in row 2 is not in the file"));
+    assert!(with((Some(b"text".to_vec()), Some(2)), &NAMES).contains("the picture in row 2 cannot be decoded"));
+    assert!(with((Some(png(5, [0; 3])), Some(2)), &NAMES).contains("the picture in row 2 is 5×5 pixels"));
+    assert!(with((Some(png(4, [0; 3])), None), &NAMES).contains("has rows without a label"));
+    assert!(with((Some(png(4, [0; 3])), Some(-1)), &NAMES).contains("has the label -1; accepted: 0 to"));
+    assert!(with((Some(png(4, [0; 3])), Some(4)), &NAMES).contains("names 4 classes, but there is the label 4"));
+}
+
+#[test]
+fn damaged_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path(), Some(&NAMES));
+    let config = config(folder.path());
+    let path = folder.path().join("data/test-00000-of-00001.parquet");
+    let whole = fs::read(&path).unwrap();
+    for length in (0..whole.len()).step_by(97) {
+        fs::write(&path, &whole[..length]).unwrap();
+        let error = error(&config);
+        assert!(error.contains("damaged, or no Parquet file"), "cut at {length}: {error}");
+    }
+}
+
+#[cfg(not(feature = "hub"))]
+#[test]
+fn a_repository_needs_a_build_that_can_fetch() {
+    let config = ParquetConfig { repository: Some("uoft-cs/cifar100".to_owned()), ..Default::default() };
+    let error = error(&config);
+    assert!(error.contains("`repository` = \"uoft-cs/cifar100\"") && error.contains("the feature `hub`"), "{error}");
+}
+
+#[test]
+fn the_options_are_keys_of_the_table() {
+    let table = serde_json::json!({"kind": "parquet", "shift": "label-skew", "train_part": "training", "size": 32});
+    let read: Box<dyn StreamConfig> = serde_json::from_value(table).unwrap();
+    assert_eq!(read.scenario(), Scenario::LabelSkew);
+}

@@ -1,0 +1,142 @@
+//! The two versions in which each data set is offered, and which of them a folder holds.
+
+use std::path::{Path, PathBuf};
+
+use alluvium_stream::{DataSet, Samples, StreamError};
+
+use crate::{INPUT, binary, python};
+
+/// A data set with the files of both versions.
+#[derive(Debug, Clone, Copy)]
+pub struct Archive {
+    /// What people call it.
+    pub name: &'static str,
+    /// The binary version.
+    pub binary: Files,
+    /// The Python version.
+    pub python: Files,
+    /// Which label is the class.
+    pub labelling: Labelling,
+}
+
+/// The files of one version.
+#[derive(Debug, Clone, Copy)]
+pub struct Files {
+    /// The folder that they are in when the archive is unpacked.
+    pub folder: &'static str,
+    /// Those of the training samples, in order.
+    pub train: &'static [&'static str],
+    /// That of the test samples.
+    pub test: &'static str,
+    /// That of the classes' names.
+    pub names: &'static str,
+}
+
+/// Which of an image's labels is its class, in either version.
+#[derive(Debug, Clone, Copy)]
+pub struct Labelling {
+    /// How many classes there are.
+    pub classes: usize,
+    /// How many bytes of labels a record of the binary version begins with.
+    pub label_bytes: usize,
+    /// Which of them is the class, from 0.
+    pub label_byte: usize,
+    /// The key of the labels in the Python version.
+    pub labels_key: &'static str,
+    /// The key of the classes' names in the Python version.
+    pub names_key: &'static str,
+}
+
+/// A version that a folder holds.
+enum Version {
+    Binary,
+    Python,
+}
+
+impl Archive {
+    /// Reads the data set from a folder that holds one of the versions; the binary one where it holds both.
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when neither is there, or a file is missing or wrong.
+    pub fn read(&self, directory: &Path) -> Result<DataSet, StreamError> {
+        let Some((version, folder)) = self.find(directory) else {
+            let cause = format!(
+                "holds neither {} (the binary version of {}) nor {} (the Python version)",
+                self.binary.train[0], self.name, self.python.train[0]
+            );
+            return Err(StreamError::file(directory, cause).with_hint(&self.hint()));
+        };
+        let (files, labelling) = (self.files(&version), &self.labelling);
+        let part = |names: &[&str]| -> Result<Samples, StreamError> {
+            let mut samples = Samples::new(INPUT.into());
+            for path in names.iter().map(|name| folder.join(name)) {
+                match version {
+                    Version::Binary => binary::read(&path, labelling, &mut samples)?,
+                    Version::Python => python::read(&path, labelling, &mut samples)?,
+                }
+            }
+            Ok(samples)
+        };
+        let names_path = folder.join(files.names);
+        let read = || -> Result<_, StreamError> {
+            let names = match version {
+                Version::Binary => binary::names(&names_path)?,
+                Version::Python => python::names(&names_path, labelling.names_key)?,
+            };
+            Ok((names, part(files.train)?, part(&[files.test])?))
+        };
+        let (names, train, test) = read().map_err(|error| self.hinted(error))?;
+        if names.len() != labelling.classes {
+            let cause = format!("names {} classes; {} has {}", names.len(), self.name, labelling.classes);
+            return Err(StreamError::file(&names_path, cause));
+        }
+        Ok(DataSet::new(names, train, test))
+    }
+
+    /// The files that [`read`](Self::read) reads; those that are missing are left out.
+    pub fn paths(&self, directory: &Path) -> Vec<PathBuf> {
+        let Some((version, folder)) = self.find(directory) else { return vec![] };
+        let Files { train, test, names, .. } = self.files(&version);
+        let paths = train.iter().chain([test, names]).map(|name| folder.join(name));
+        paths.filter(|path| path.exists()).collect()
+    }
+
+    fn files(&self, version: &Version) -> &Files {
+        match version {
+            Version::Binary => &self.binary,
+            Version::Python => &self.python,
+        }
+    }
+
+    /// The version that the folder, or one of the archives' folders in it, holds.
+    fn find(&self, directory: &Path) -> Option<(Version, PathBuf)> {
+        let inner = [self.binary.folder, self.python.folder].map(|name| directory.join(name));
+        let folders = [directory.to_owned()].into_iter().chain(inner);
+        let holds = |folder: &Path, files: &Files| folder.join(files.train[0]).is_file();
+        let mut found = folders.flat_map(|folder| {
+            let binary = holds(&folder, &self.binary).then(|| (Version::Binary, folder.clone()));
+            let python = holds(&folder, &self.python).then(|| (Version::Python, folder));
+            [binary, python]
+        });
+        found.find_map(|found| found)
+    }
+
+    /// An error, with where to get the file if it is not there.
+    fn hinted(&self, error: StreamError) -> StreamError {
+        match &error {
+            StreamError::File { path, .. } if !path.exists() => error.with_hint(&self.hint()),
+            _ => error,
+        }
+    }
+
+    fn hint(&self) -> String {
+        format!(
+            "; https://www.cs.toronto.edu/~kriz/cifar.html offers {}: unpack the binary or the Python version, and let \
+             `directory` name the folder {} or {}",
+            self.name, self.binary.folder, self.python.folder
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

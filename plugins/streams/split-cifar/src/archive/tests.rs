@@ -1,0 +1,211 @@
+//! Tests on miniatures of both versions of both archives, written byte by byte as the page of the data sets says.
+
+use std::fs;
+
+use alluvium_stream::{Images, Scenario, Seed, StreamConfig};
+use serde_json::json;
+
+use super::*;
+use crate::cifar100::Labels;
+use crate::pickle::tests as pickled;
+use crate::{IMAGE_BYTES, cifar10};
+
+const CIFAR_10: Archive = cifar10::ARCHIVE;
+
+/// The pixels of an image: each byte follows from the image's number and the byte's place.
+fn pixels(number: usize) -> Vec<u8> {
+    (0..IMAGE_BYTES).map(|place| (number * 7 + place) as u8).collect()
+}
+
+/// The numbers of the images in a file, and for each its labels: for CIFAR-10 one, for CIFAR-100 coarse and fine.
+type Part = (std::ops::Range<usize>, fn(usize) -> Vec<u8>);
+
+fn one_label(number: usize) -> Vec<u8> {
+    vec![(number % 10) as u8]
+}
+
+fn two_labels(number: usize) -> Vec<u8> {
+    vec![(number % 100 / 5) as u8, (number % 100) as u8]
+}
+
+fn binary_file((numbers, labels): Part) -> Vec<u8> {
+    numbers.flat_map(|number| [labels(number), pixels(number)].concat()).collect()
+}
+
+fn python_file((numbers, labels): Part) -> Vec<u8> {
+    let labels: Vec<_> = numbers.clone().map(labels).collect();
+    let of = |place: usize| pickled::numbers(&labels.iter().map(|labels| labels[place]).collect::<Vec<_>>());
+    let data = pickled::array(numbers.len() as u16, &numbers.clone().flat_map(pixels).collect::<Vec<_>>());
+    let batch = pickled::text(b"training batch 1 of 5");
+    match labels[0].len() {
+        1 => pickled::dict(&[("batch_label", batch), ("labels", of(0)), ("data", data)]),
+        _ => pickled::dict(&[("data", data), ("coarse_labels", of(0)), ("fine_labels", of(1))]),
+    }
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("class_{number}")).collect()
+}
+
+/// Writes CIFAR-10 with four images in each training file, and ten test images.
+fn write_cifar_10(folder: &Path, binary: bool) {
+    let (files, file): (_, fn(Part) -> Vec<u8>) =
+        if binary { (CIFAR_10.binary, binary_file) } else { (CIFAR_10.python, python_file) };
+    for (number, name) in files.train.iter().enumerate() {
+        fs::write(folder.join(name), file((4 * number..4 * number + 4, one_label))).unwrap();
+    }
+    fs::write(folder.join(files.test), file((100..110, one_label))).unwrap();
+    let names = names(10);
+    let listed = names.iter().map(String::as_str).collect::<Vec<_>>();
+    let text = match binary {
+        true => (names.join("\n") + "\n\n").into_bytes(),
+        false => pickled::dict(&[("num_vis", vec![b'M', 0, 12]), ("label_names", pickled::texts(&listed))]),
+    };
+    fs::write(folder.join(files.names), text).unwrap();
+}
+
+/// Writes CIFAR-100 with 100 training and 100 test images.
+fn write_cifar_100(folder: &Path, binary: bool) {
+    let Archive { binary: plain, python, .. } = Labels::Fine.archive();
+    let (fine, coarse) = (names(100), (0..20).map(|number| format!("super_{number}")).collect::<Vec<_>>());
+    if binary {
+        fs::write(folder.join(plain.train[0]), binary_file((0..100, two_labels))).unwrap();
+        fs::write(folder.join(plain.test), binary_file((200..300, two_labels))).unwrap();
+        fs::write(folder.join("fine_label_names.txt"), fine.join("\n")).unwrap();
+        fs::write(folder.join("coarse_label_names.txt"), coarse.join("\n")).unwrap();
+        return;
+    }
+    let list = |names: &[String]| pickled::texts(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    fs::write(folder.join(python.train[0]), python_file((0..100, two_labels))).unwrap();
+    fs::write(folder.join(python.test), python_file((200..300, two_labels))).unwrap();
+    let meta = pickled::dict(&[("fine_label_names", list(&fine)), ("coarse_label_names", list(&coarse))]);
+    fs::write(folder.join(python.names), meta).unwrap();
+}
+
+fn all(images: &dyn Images) -> Samples {
+    images.read(&(0..images.labels().len()).collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn both_versions_of_cifar_10_are_read_file_after_file() {
+    for binary in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        write_cifar_10(folder.path(), binary);
+        let data = CIFAR_10.read(folder.path()).unwrap();
+        assert_eq!((data.class_names, data.train.input()), (names(10), [3, 32, 32].into()));
+        let (train, test) = (all(&*data.train), all(&*data.test));
+        assert_eq!((train.len(), test.len()), (20, 10));
+        assert!((0..20).all(|number| train.image(number) == pixels(number) && train.labels()[number] == number % 10));
+        assert!((0..10).all(|number| test.image(number) == pixels(100 + number) && test.labels()[number] == number));
+        assert_eq!(CIFAR_10.paths(folder.path()).len(), 7);
+    }
+}
+
+#[test]
+fn either_label_of_both_versions_of_cifar_100_is_read() {
+    for binary in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join(if binary { "cifar-100-binary" } else { "cifar-100-python" });
+        fs::create_dir(&inner).unwrap();
+        write_cifar_100(&inner, binary);
+        // The folder of the archive, or the one that it was unpacked in.
+        for folder in [folder.path(), &inner] {
+            let fine = Labels::Fine.archive().read(folder).unwrap();
+            let coarse = Labels::Coarse.archive().read(folder).unwrap();
+            assert_eq!((fine.class_names.len(), coarse.class_names[19].as_str()), (100, "super_19"));
+            assert_eq!((fine.train.labels()[37], coarse.train.labels()[37]), (37, 7));
+            assert_eq!(all(&*coarse.test).image(3), pixels(203));
+        }
+        assert_eq!(Labels::Fine.archive().paths(folder.path()).len(), 3);
+    }
+}
+
+#[test]
+fn a_missing_file_is_named_with_where_to_get_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = |archive: Archive| archive.read(folder.path()).unwrap_err().to_string();
+    let none = error(CIFAR_10);
+    assert!(none.contains("holds neither data_batch_1.bin") && none.contains("kriz/cifar.html"), "{none}");
+    assert!(CIFAR_10.paths(folder.path()).is_empty());
+    write_cifar_10(folder.path(), false);
+    fs::remove_file(folder.path().join("data_batch_4")).unwrap();
+    let one = error(CIFAR_10);
+    assert!(one.contains("data_batch_4: ") && one.contains("cifar-10-batches-py"), "{one}");
+    assert_eq!(CIFAR_10.paths(folder.path()).len(), 6);
+    assert!(error(Labels::Fine.archive()).contains("train.bin"));
+}
+
+/// The error after one file of a right archive was replaced; it names the file, and not where to get it.
+fn error_with(binary: bool, name: &str, bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    write_cifar_10(folder.path(), binary);
+    fs::write(folder.path().join(name), bytes).unwrap();
+    let error = CIFAR_10.read(folder.path()).unwrap_err().to_string();
+    assert!(error.contains(&*folder.path().join(name).to_string_lossy()) && !error.contains("kriz"), "{error}");
+    error
+}
+
+#[test]
+fn damaged_binary_files_are_refused() {
+    let whole = binary_file((0..4, one_label));
+    for length in [0, 1, 3072, whole.len() - 1] {
+        let error = error_with(true, "data_batch_3.bin", &whole[..length]);
+        assert!(error.contains("accepted: records of 3073 bytes each"), "{error}");
+    }
+    let mut wrong = whole.clone();
+    wrong[3073] = 10;
+    let error = error_with(true, "test_batch.bin", &wrong);
+    assert!(error.contains("label 10 of image number 1 is out of range; accepted: 0 to 9"), "{error}");
+    let error = error_with(true, "batches.meta.txt", b"cat\ndog\n");
+    assert!(error.contains("names 2 classes; CIFAR-10 has 10"), "{error}");
+    assert!(error_with(true, "batches.meta.txt", &[0xff, 0xfe]).contains("no text"));
+}
+
+#[test]
+fn damaged_pickles_are_refused() {
+    let part: Part = (0..4, one_label);
+    let whole = python_file(part);
+    let error = error_with(false, "data_batch_2", &whole[..whole.len() / 2]);
+    assert!(error.contains("ends in the middle of an instruction"), "{error}");
+    let pixels = pickled::array(4, &[0; 4 * IMAGE_BYTES]);
+    let case = |labels: &[u8]| pickled::dict(&[("data", pixels.clone()), ("labels", pickled::numbers(labels))]);
+    let error = error_with(false, "test_batch", &case(&[1, 2, 3]));
+    assert!(error.contains("`labels` has 3 labels, but `data` has 4 images"), "{error}");
+    let error = error_with(false, "test_batch", &case(&[1, 2, 3, 10]));
+    assert!(error.contains("`labels` has the label 10; accepted: 0 to 9"), "{error}");
+    let texts = pickled::dict(&[("data", pixels.clone()), ("labels", pickled::texts(&["a"; 4]))]);
+    assert!(error_with(false, "test_batch", &texts).contains("`labels` holds a text, not whole numbers"));
+    let list = pickled::dict(&[("data", pickled::numbers(&[1])), ("labels", pickled::numbers(&[1]))]);
+    assert!(error_with(false, "test_batch", &list).contains("`data` is no numpy array"));
+    let error = error_with(false, "batches.meta", &pickled::dict(&[("other", pickled::numbers(&[]))]));
+    assert!(error.contains("without the key `label_names`"), "{error}");
+}
+
+#[test]
+fn the_streams_are_splits_of_these_data() {
+    let folder = tempfile::tempdir().unwrap();
+    write_cifar_100(folder.path(), true);
+    let mut table = json!({
+        "kind": "split-cifar-100", "directory": folder.path(), "labels": "coarse", "tasks": 4, "classes_per_task": 5,
+        "train_samples_per_class": 3, "first_classes": 2,
+    });
+    let read = |table: &serde_json::Value| serde_json::from_value::<Box<dyn StreamConfig>>(table.clone()).unwrap();
+    let config = read(&table);
+    assert_eq!((config.scenario(), config.files().len()), (Scenario::ClassShift, 3));
+    let stream = config.build(Seed::new(0)).unwrap();
+    let sizes: Vec<_> = (0..4).map(|index| stream.task(index).unwrap()).map(|task| task.train.len()).collect();
+    assert_eq!(sizes, [6, 15, 15, 15], "three of each class");
+    table["shift"] = "label-skew".into();
+    table.as_object_mut().unwrap().remove("first_classes");
+    let config = read(&table);
+    let task = config.build(Seed::new(0)).unwrap().task(3).unwrap();
+    assert_eq!((config.scenario(), task.head.classes.len()), (Scenario::LabelSkew, 5));
+    write_cifar_10(folder.path(), true);
+    let ten = read(&json!({"kind": "split-cifar-10", "directory": folder.path(), "tasks": 6}));
+    let error = ten.build(Seed::new(0)).unwrap_err().to_string();
+    assert!(error.contains("12 classes, but the data have 10"), "{error}");
+    let ten = read(&json!({"kind": "split-cifar-10", "directory": folder.path()}));
+    // Two training images and one test image of each class, and two classes a device.
+    let task = ten.build(Seed::new(0)).unwrap().task(4).unwrap();
+    assert_eq!((task.train.len(), task.test.len(), ten.files().len()), (4, 2, 7));
+}

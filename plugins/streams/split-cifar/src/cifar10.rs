@@ -1,0 +1,108 @@
+//! The stream `split-cifar-10`.
+
+use std::path::PathBuf;
+
+use alluvium_stream::registry::{Family, describe};
+use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::archive::{Archive, Files, Labelling};
+
+/// CIFAR-10, split over devices: 50 000 training and 10 000 test images in colour, 32×32, in ten classes.
+///
+/// The files are those of <https://www.cs.toronto.edu/~kriz/cifar.html>, unpacked: the binary version
+/// (`cifar-10-batches-bin`) or the Python version (`cifar-10-batches-py`), which is read without executing anything. The
+/// classes are airplane, automobile, bird, cat, deer, dog, frog, horse, ship and truck.
+///
+/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
+/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
+/// 1905.12022; `concentration`), and the test samples in equal parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SplitCifar10Config {
+    /// The folder of the files, or one that holds it under the name that it has in the archive.
+    pub directory: PathBuf,
+    /// How many tasks, and so devices.
+    #[schemars(range(min = 1, max = 1000))]
+    pub tasks: usize,
+    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be 10 at most.
+    #[schemars(range(min = 1, max = 10))]
+    pub classes_per_task: usize,
+    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
+    /// in how often each class occurs.
+    pub shift: Shift,
+    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
+    /// `classes_per_task` of them. Absent: shuffled by the seed.
+    #[schemars(length(min = 1, max = 10))]
+    pub class_order: Option<Vec<String>>,
+    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
+    /// tasks. Absent: all 5 000.
+    #[schemars(range(min = 1))]
+    pub train_samples_per_class: Option<usize>,
+    /// What else there is to a split.
+    #[serde(flatten)]
+    pub split: SplitSettings,
+}
+
+impl Default for SplitCifar10Config {
+    fn default() -> Self {
+        SplitCifar10Config {
+            directory: "cifar-10-batches-bin".into(),
+            tasks: 5,
+            classes_per_task: 2,
+            shift: Shift::Class,
+            class_order: None,
+            train_samples_per_class: None,
+            split: SplitSettings::default(),
+        }
+    }
+}
+
+/// The files of both versions.
+pub(crate) const ARCHIVE: Archive = Archive {
+    name: "CIFAR-10",
+    binary: Files {
+        folder: "cifar-10-batches-bin",
+        train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
+        test: "test_batch.bin",
+        names: "batches.meta.txt",
+    },
+    python: Files {
+        folder: "cifar-10-batches-py",
+        train: &["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"],
+        test: "test_batch",
+        names: "batches.meta",
+    },
+    labelling: Labelling { classes: 10, label_bytes: 1, label_byte: 0, labels_key: "labels", names_key: "label_names" },
+};
+
+describe!(
+    Family::Stream,
+    "split-cifar-10",
+    SplitCifar10Config,
+    paper: "Krizhevsky, \"Learning multiple layers of features from tiny images\", 2009; split as in Zenke, Poole, \
+            Ganguli, \"Continual learning through synaptic intelligence\", ICML 2017"
+);
+
+#[typetag::serde(name = "split-cifar-10")]
+impl StreamConfig for SplitCifar10Config {
+    fn scenario(&self) -> Scenario {
+        self.shift.scenario()
+    }
+
+    fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
+        let split = Split {
+            tasks: self.tasks,
+            classes_per_task: self.classes_per_task,
+            class_order: self.class_order.clone(),
+            train_samples_per_class: self.train_samples_per_class,
+            settings: self.split.clone(),
+        };
+        Ok(Box::new(self.shift.tasks(&split, &ARCHIVE.read(&self.directory)?, seed)?))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        ARCHIVE.paths(&self.directory)
+    }
+}

@@ -1,0 +1,139 @@
+//! The stream `split-cifar-100`.
+
+use std::path::PathBuf;
+
+use alluvium_stream::registry::{Family, describe};
+use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::archive::{Archive, Files, Labelling};
+
+/// Which of an image's two labels is its class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Labels {
+    /// The fine label: 100 classes.
+    Fine,
+    /// The coarse label: 20 superclasses of five classes each.
+    Coarse,
+}
+
+/// CIFAR-100, split over devices: 50 000 training and 10 000 test images in colour, 32×32, in 100 classes.
+///
+/// The files are those of <https://www.cs.toronto.edu/~kriz/cifar.html>, unpacked: the binary version
+/// (`cifar-100-binary`) or the Python version (`cifar-100-python`), which is read without executing anything. The classes
+/// are called as in those files: apple, aquarium_fish, baby, …
+///
+/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
+/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
+/// 1905.12022; `concentration`), and the test samples in equal parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SplitCifar100Config {
+    /// The folder of the files, or one that holds it under the name that it has in the archive.
+    pub directory: PathBuf,
+    /// Which label is the class: `fine`, 100 classes, or `coarse`, 20 superclasses.
+    pub labels: Labels,
+    /// How many tasks, and so devices.
+    #[schemars(range(min = 1, max = 1000))]
+    pub tasks: usize,
+    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be 100 at most, or 20 with coarse
+    /// labels.
+    #[schemars(range(min = 1, max = 100))]
+    pub classes_per_task: usize,
+    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
+    /// in how often each class occurs.
+    pub shift: Shift,
+    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
+    /// `classes_per_task` of them. Absent: shuffled by the seed.
+    #[schemars(length(min = 1, max = 100))]
+    pub class_order: Option<Vec<String>>,
+    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
+    /// tasks. Absent: all, 500 of a fine class and 2 500 of a coarse one.
+    #[schemars(range(min = 1))]
+    pub train_samples_per_class: Option<usize>,
+    /// What else there is to a split.
+    #[serde(flatten)]
+    pub split: SplitSettings,
+}
+
+impl Default for SplitCifar100Config {
+    fn default() -> Self {
+        SplitCifar100Config {
+            directory: "cifar-100-binary".into(),
+            labels: Labels::Fine,
+            tasks: 10,
+            classes_per_task: 10,
+            shift: Shift::Class,
+            class_order: None,
+            train_samples_per_class: None,
+            split: SplitSettings::default(),
+        }
+    }
+}
+
+impl Labels {
+    /// The files of both versions, with these labels as classes.
+    pub(crate) const fn archive(self) -> Archive {
+        let (names, labelling) = match self {
+            Labels::Fine => (
+                "fine_label_names.txt",
+                Labelling {
+                    classes: 100,
+                    label_bytes: 2,
+                    label_byte: 1,
+                    labels_key: "fine_labels",
+                    names_key: "fine_label_names",
+                },
+            ),
+            Labels::Coarse => (
+                "coarse_label_names.txt",
+                Labelling {
+                    classes: 20,
+                    label_bytes: 2,
+                    label_byte: 0,
+                    labels_key: "coarse_labels",
+                    names_key: "coarse_label_names",
+                },
+            ),
+        };
+        Archive {
+            name: "CIFAR-100",
+            binary: Files { folder: "cifar-100-binary", train: &["train.bin"], test: "test.bin", names },
+            python: Files { folder: "cifar-100-python", train: &["train"], test: "test", names: "meta" },
+            labelling,
+        }
+    }
+}
+
+describe!(
+    Family::Stream,
+    "split-cifar-100",
+    SplitCifar100Config,
+    paper: "Krizhevsky, \"Learning multiple layers of features from tiny images\", 2009; split as in Rebuffi et al., \
+            \"iCaRL: incremental classifier and representation learning\", CVPR 2017"
+);
+
+#[typetag::serde(name = "split-cifar-100")]
+impl StreamConfig for SplitCifar100Config {
+    fn scenario(&self) -> Scenario {
+        self.shift.scenario()
+    }
+
+    fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
+        let split = Split {
+            tasks: self.tasks,
+            classes_per_task: self.classes_per_task,
+            class_order: self.class_order.clone(),
+            train_samples_per_class: self.train_samples_per_class,
+            settings: self.split.clone(),
+        };
+        Ok(Box::new(self.shift.tasks(&split, &self.labels.archive().read(&self.directory)?, seed)?))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.labels.archive().paths(&self.directory)
+    }
+}

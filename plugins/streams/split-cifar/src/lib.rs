@@ -1,0 +1,18 @@
+//! The streams `split-cifar-10` and `split-cifar-100`: CIFAR-10 and CIFAR-100 in their original files, split over devices.
+//!
+//! `cifar10` and `cifar100` hold the options of each, `archive` finds the version of the files that is there, `binary` and
+//! `python` read one each, and `pickle` is what the Python version is written in.
+
+mod archive;
+mod binary;
+mod cifar10;
+mod cifar100;
+mod pickle;
+mod python;
+
+pub use cifar10::SplitCifar10Config;
+pub use cifar100::{Labels, SplitCifar100Config};
+
+/// The shape of every image (channels, height, width), and how many bytes it has.
+const INPUT: [usize; 3] = [3, 32, 32];
+const IMAGE_BYTES: usize = 3 * 32 * 32;

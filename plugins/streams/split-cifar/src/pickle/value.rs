@@ -1,0 +1,105 @@
+//! What a pickle is made of.
+
+use std::borrow::Cow;
+
+/// The number of a value within its pickle.
+pub type Id = u32;
+
+/// All values of a pickle. They refer to each other by number, so a pickle may even hold itself.
+#[derive(Debug)]
+pub struct Pickle<'a> {
+    pub(super) values: Vec<Value<'a>>,
+    /// The value that the pickle stands for.
+    pub(super) root: Id,
+}
+
+/// A value; texts and bytes stay in the file.
+#[derive(Debug)]
+pub enum Value<'a> {
+    None,
+    Bool(bool),
+    Int(i64),
+    /// A text or bytes: Python 2 does not tell them apart.
+    Text(&'a [u8]),
+    Tuple(Vec<Id>),
+    List(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    /// A function of numpy.
+    Function(Function),
+    /// The type of an array's items: unsigned bytes, the only one that images have.
+    Bytes,
+    /// A numpy array of unsigned bytes.
+    Array(Array<'a>),
+}
+
+/// The functions that may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    Reconstruct,
+    NdArray,
+    DType,
+}
+
+/// A numpy array of unsigned bytes.
+#[derive(Debug, Default)]
+pub struct Array<'a> {
+    /// The size of each dimension.
+    pub shape: Vec<usize>,
+    /// Whether the first dimension is the fastest, and not the last.
+    pub fortran: bool,
+    /// The items; as many as the shape says.
+    pub items: &'a [u8],
+}
+
+impl<'a> Array<'a> {
+    /// A row of an array of two dimensions.
+    pub fn row(&self, number: usize) -> Cow<'a, [u8]> {
+        let [rows, columns] = self.shape[..] else { return Cow::Borrowed(&[]) };
+        match self.fortran {
+            true => (0..columns).map(|column| self.items[column * rows + number]).collect(),
+            false => Cow::Borrowed(&self.items[number * columns..(number + 1) * columns]),
+        }
+    }
+}
+
+impl<'a> Pickle<'a> {
+    /// The value under a key of the dict that the pickle stands for; the last one, where there are several.
+    pub fn entry(&self, key: &str) -> Result<&Value<'a>, String> {
+        let Value::Dict(entries) = self.get(self.root) else {
+            return Err(format!("is a pickle of {}, not of a dict", self.get(self.root).kind()));
+        };
+        let of_key = |(own, _): &&(Id, Id)| matches!(self.get(*own), Value::Text(own) if *own == key.as_bytes());
+        let entry = entries.iter().rev().find(of_key);
+        entry.map(|(_, value)| self.get(*value)).ok_or_else(|| format!("is a pickle of a dict without the key `{key}`"))
+    }
+
+    /// The items of the list under a key.
+    pub fn list(&self, key: &str) -> Result<Vec<&Value<'a>>, String> {
+        match self.entry(key)? {
+            Value::List(items) => Ok(items.iter().map(|id| self.get(*id)).collect()),
+            other => Err(format!("`{key}` is {}, not a list", other.kind())),
+        }
+    }
+
+    fn get(&self, id: Id) -> &Value<'a> {
+        &self.values[id as usize]
+    }
+}
+
+impl Value<'_> {
+    /// What it is, for error messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::None => "None",
+            Value::Bool(_) => "a truth value",
+            Value::Int(_) => "a whole number",
+            Value::Text(_) => "a text",
+            Value::Tuple(_) => "a tuple",
+            Value::List(_) => "a list",
+            Value::Dict(_) => "a dict",
+            Value::Function(_) => "a function",
+            Value::Bytes => "a numpy type",
+            Value::Array(_) => "a numpy array",
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The Python version: pickled dicts.
+//!
+//! A file of samples is a dict with `data`, a numpy array of unsigned bytes of shape `[images, 3072]`, a row of which has the
+//! pixels in the order of the binary version, and a list of labels: `labels` in CIFAR-10, `fine_labels` and
+//! `coarse_labels` in CIFAR-100. Another file holds the names of the classes in lists, `label_names`, or `fine_label_names`
+//! and `coarse_label_names` (<https://www.cs.toronto.edu/~kriz/cifar.html>, "Python / Matlab versions").
+
+use std::path::Path;
+
+use alluvium_stream::{Samples, StreamError, read_file};
+
+use crate::IMAGE_BYTES;
+use crate::archive::Labelling;
+use crate::pickle::{Pickle, Value, run};
+
+/// The largest file: the largest one that is offered has 155 MB.
+const LARGEST: u64 = 1 << 30;
+
+/// Adds the samples of a file.
+pub fn read(path: &Path, labelling: &Labelling, samples: &mut Samples) -> Result<(), StreamError> {
+    let bytes = read_file(path, LARGEST)?;
+    add(&bytes, labelling, samples).map_err(|cause| StreamError::file(path, cause))
+}
+
+fn add(bytes: &[u8], labelling: &Labelling, samples: &mut Samples) -> Result<(), String> {
+    let pickle = run(bytes)?;
+    let Value::Array(array) = pickle.entry("data")? else {
+        return Err("`data` is no numpy array of unsigned bytes".to_owned());
+    };
+    let [images, IMAGE_BYTES] = array.shape[..] else {
+        return Err(format!("`data` has the shape {:?}; accepted: [images, {IMAGE_BYTES}]", array.shape));
+    };
+    let labels = labels(&pickle, labelling)?;
+    if labels.len() != images {
+        return Err(format!("`{}` has {} labels, but `data` has {images} images", labelling.labels_key, labels.len()));
+    }
+    for (number, label) in labels.into_iter().enumerate() {
+        samples.push(&array.row(number), label);
+    }
+    Ok(())
+}
+
+fn labels(pickle: &Pickle<'_>, labelling: &Labelling) -> Result<Vec<usize>, String> {
+    let key = labelling.labels_key;
+    let label = |value: &Value<'_>| match value {
+        Value::Int(label) if (0..labelling.classes as i64).contains(label) => Ok(*label as usize),
+        Value::Int(label) => Err(format!("`{key}` has the label {label}; accepted: 0 to {}", labelling.classes - 1)),
+        other => Err(format!("`{key}` holds {}, not whole numbers", other.kind())),
+    };
+    pickle.list(key)?.into_iter().map(label).collect()
+}
+
+/// The names of the classes, by their key.
+pub fn names(path: &Path, key: &str) -> Result<Vec<String>, StreamError> {
+    let bytes = read_file(path, LARGEST)?;
+    let names = || -> Result<_, String> {
+        let pickle = run(&bytes)?;
+        let name = |value: &Value<'_>| match value {
+            Value::Text(name) => Ok(String::from_utf8_lossy(name).into_owned()),
+            other => Err(format!("`{key}` holds {}, not names", other.kind())),
+        };
+        pickle.list(key)?.into_iter().map(name).collect()
+    };
+    names().map_err(|cause| StreamError::file(path, cause))
+}

@@ -1,0 +1,129 @@
+//! The files of Tiny-ImageNet-200.
+//!
+//! As in the archive: `wnids.txt` lists the WordNet numbers of the classes, a line each; `words.txt` has the words of each
+//! number of WordNet behind a tab, separated by commas; `train/WNID/images/*.JPEG` are the training images of a class;
+//! `val/val_annotations.txt` has a line for each image in `val/images`, separated by tabs: the file, the class, and the
+//! four sides of a box. Every image is a JPEG of 64×64 pixels; some are grey (Le & Yang, "Tiny ImageNet visual
+//! recognition challenge", CS 231N, 2015, and the archive's own files).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use alluvium_stream::picture::{PictureFiles, Size, list};
+use alluvium_stream::{DataSet, StreamError, read_text};
+
+const INPUT: [usize; 3] = [3, 64, 64];
+/// The largest text that is read: `words.txt` has 2.6 MB.
+const LARGEST_TEXT: u64 = 64 << 20;
+
+const HINT: &str = "; http://cs231n.stanford.edu/tiny-imagenet-200.zip offers Tiny-ImageNet-200: unpack it, and let \
+                    `directory` name the folder tiny-imagenet-200";
+
+/// The data set, before any picture is read.
+#[derive(Debug)]
+pub struct Found {
+    texts: [PathBuf; 3],
+    class_names: Vec<String>,
+    train: PictureFiles,
+    test: PictureFiles,
+}
+
+impl Found {
+    /// The data set.
+    pub fn data(self) -> DataSet {
+        DataSet::new(self.class_names, self.train, self.test)
+    }
+
+    /// All files.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.texts.iter().chain(self.train.files()).chain(self.test.files()).cloned().collect()
+    }
+}
+
+/// Finds the files.
+///
+/// # Errors
+/// [`StreamError::File`] when a text or a class's folder is missing or wrong. A picture is looked at when it is read.
+pub fn find(directory: &Path) -> Result<Found, StreamError> {
+    let texts = ["wnids.txt", "words.txt", "val/val_annotations.txt"].map(|name| directory.join(name));
+    let [ids_path, words_path, annotations_path] = &texts;
+    let ids = ids(ids_path)?;
+    let class_names = class_names(&ids, &text(words_path)?);
+    let train = train(directory, &ids)?;
+    let test = test(annotations_path, &directory.join("val/images"), &ids)?;
+    let pictures = |found| PictureFiles::new(INPUT.into(), Size::Exact, found);
+    Ok(Found { class_names, train: pictures(train), test: pictures(test), texts })
+}
+
+/// A text, with where to get it if it is not there.
+fn text(path: &Path) -> Result<String, StreamError> {
+    let hint = if path.exists() { "" } else { HINT };
+    read_text(path, LARGEST_TEXT).map_err(|error| error.with_hint(hint))
+}
+
+/// The WordNet numbers of the classes, in the order of their labels.
+fn ids(path: &Path) -> Result<Vec<String>, StreamError> {
+    let text = text(path)?;
+    let ids: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    // They become parts of paths.
+    let stranger = ids.iter().find(|id| !id.chars().all(|letter| letter.is_ascii_alphanumeric()));
+    if let Some(stranger) = stranger {
+        let cause = format!("has the line {stranger:?}; accepted: a WordNet number such as n01443537 in each");
+        return Err(StreamError::file(path, cause));
+    }
+    match ids.is_empty() {
+        true => Err(StreamError::file(path, "names no class")),
+        false => Ok(ids),
+    }
+}
+
+/// The name of each class: the first of its words, and its number where that is missing or not its own.
+fn class_names(ids: &[String], words: &str) -> Vec<String> {
+    let entry = |line: &'_ str| {
+        let (id, words) = line.split_once('\t')?;
+        Some((id.trim().to_owned(), words.split(',').next().unwrap_or_default().trim().to_owned()))
+    };
+    let words: HashMap<_, _> = words.lines().filter_map(entry).filter(|(_, first)| !first.is_empty()).collect();
+    let mut counts = HashMap::<_, usize>::new();
+    ids.iter().filter_map(|id| words.get(id)).for_each(|first| *counts.entry(first).or_default() += 1);
+    let name = |id: &String| match words.get(id) {
+        Some(first) if counts.get(first) == Some(&1) => first.clone(),
+        Some(first) => format!("{first} ({id})"),
+        None => id.clone(),
+    };
+    ids.iter().map(name).collect()
+}
+
+/// The training pictures, class after class.
+fn train(directory: &Path, ids: &[String]) -> Result<Vec<(PathBuf, usize)>, StreamError> {
+    let mut pictures = vec![];
+    for (label, id) in ids.iter().enumerate() {
+        let folder = directory.join("train").join(id).join("images");
+        let found = list(&folder).map_err(|(folder, error)| {
+            StreamError::file(&folder, error.to_string()).with_hint(if folder.exists() { "" } else { HINT })
+        })?;
+        pictures.extend(found.into_iter().map(|path| (path, label)));
+    }
+    Ok(pictures)
+}
+
+/// The validation pictures, in the order of their annotations.
+fn test(annotations: &Path, images: &Path, ids: &[String]) -> Result<Vec<(PathBuf, usize)>, StreamError> {
+    let labels: HashMap<_, _> = ids.iter().enumerate().map(|(label, id)| (id.as_str(), label)).collect();
+    let text = text(annotations)?;
+    let picture = |(number, line): (usize, &str)| {
+        let wrong = |cause: &str| {
+            let cause =
+                format!("line {} {cause}; accepted: a file's name, a tab, and a class of wnids.txt", number + 1);
+            StreamError::file(annotations, cause)
+        };
+        let mut parts = line.split('\t');
+        let (Some(file), Some(id)) = (parts.next(), parts.next()) else { return Err(wrong("has no tab")) };
+        if file.is_empty() || file.contains(['/', '\\']) || file.starts_with('.') {
+            return Err(wrong("names no file of val/images"));
+        }
+        let label = labels.get(id.trim()).ok_or_else(|| wrong(&format!("has the unknown class {:?}", id.trim())))?;
+        Ok((images.join(file), *label))
+    };
+    text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(picture).collect()
+}

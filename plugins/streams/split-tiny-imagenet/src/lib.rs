@@ -1,0 +1,95 @@
+//! The `split-tiny-imagenet` stream: Tiny-ImageNet-200 in its original files, its classes split over devices.
+
+mod files;
+
+use std::path::PathBuf;
+
+use alluvium_stream::registry::{Family, describe};
+use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Tiny-ImageNet-200, split over devices: 100 000 training and 10 000 test images in colour, 64×64, in 200 classes.
+///
+/// The files are those of <http://cs231n.stanford.edu/tiny-imagenet-200.zip>, unpacked. The validation images are the test
+/// samples, for those of the folder `test` have no labels. Pictures are decoded when a task needs them. A class is called
+/// by the first of its words in `words.txt`, such as `goldfish`, and by its WordNet number, too, where two classes would
+/// have one name.
+///
+/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
+/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
+/// 1905.12022; `concentration`), and the test samples in equal parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SplitTinyImagenetConfig {
+    /// The folder that holds `wnids.txt`, `words.txt`, `train` and `val`.
+    pub directory: PathBuf,
+    /// How many tasks, and so devices.
+    #[schemars(range(min = 1, max = 1000))]
+    pub tasks: usize,
+    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be 200 at most.
+    #[schemars(range(min = 1, max = 200))]
+    pub classes_per_task: usize,
+    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
+    /// in how often each class occurs.
+    pub shift: Shift,
+    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
+    /// `classes_per_task` of them. Absent: shuffled by the seed.
+    #[schemars(length(min = 1, max = 200))]
+    pub class_order: Option<Vec<String>>,
+    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
+    /// tasks. Absent: all 500.
+    #[schemars(range(min = 1))]
+    pub train_samples_per_class: Option<usize>,
+    /// What else there is to a split.
+    #[serde(flatten)]
+    pub split: SplitSettings,
+}
+
+impl Default for SplitTinyImagenetConfig {
+    fn default() -> Self {
+        SplitTinyImagenetConfig {
+            directory: "tiny-imagenet-200".into(),
+            tasks: 10,
+            classes_per_task: 20,
+            shift: Shift::Class,
+            class_order: None,
+            train_samples_per_class: None,
+            split: SplitSettings::default(),
+        }
+    }
+}
+
+describe!(
+    Family::Stream,
+    "split-tiny-imagenet",
+    SplitTinyImagenetConfig,
+    paper: "Le & Yang, \"Tiny ImageNet visual recognition challenge\", 2015; split as in De Lange et al., \"A continual \
+            learning survey\", arXiv 1909.08383"
+);
+
+#[typetag::serde(name = "split-tiny-imagenet")]
+impl StreamConfig for SplitTinyImagenetConfig {
+    fn scenario(&self) -> Scenario {
+        self.shift.scenario()
+    }
+
+    fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
+        let split = Split {
+            tasks: self.tasks,
+            classes_per_task: self.classes_per_task,
+            class_order: self.class_order.clone(),
+            train_samples_per_class: self.train_samples_per_class,
+            settings: self.split.clone(),
+        };
+        Ok(Box::new(self.shift.tasks(&split, &files::find(&self.directory)?.data(), seed)?))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        // Files that cannot be found are what `build` says.
+        files::find(&self.directory).map(|found| found.paths()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

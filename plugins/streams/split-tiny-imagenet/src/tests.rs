@@ -1,0 +1,140 @@
+//! Tests on a miniature of the archive, written as its own files are.
+
+use std::fs;
+use std::path::Path;
+
+use alluvium_stream::Task;
+use image::codecs::jpeg::JpegEncoder;
+use image::{GrayImage, Luma, Rgb, RgbImage};
+
+use super::*;
+
+/// Four classes; the first two have a first word in common.
+const IDS: [&str; 4] = ["n02012849", "n03126707", "n01443537", "n09999999"];
+const WORDS: &str = "n00001740\tentity\nn01443537\tgoldfish, Carassius auratus\nn02012849\tcrane\nn03126707\tcrane\n";
+
+/// The grey of all pixels of a picture.
+fn shade(label: usize, number: usize) -> u8 {
+    (40 * label + 10 * number) as u8
+}
+
+fn write_jpeg(path: &Path, shade: u8, grey: bool) {
+    let mut bytes = vec![];
+    let encoder = JpegEncoder::new_with_quality(&mut bytes, 100);
+    match grey {
+        true => GrayImage::from_pixel(64, 64, Luma([shade])).write_with_encoder(encoder).unwrap(),
+        false => RgbImage::from_pixel(64, 64, Rgb([shade; 3])).write_with_encoder(encoder).unwrap(),
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+/// Writes three training images and one validation image of each class; one in each class is grey.
+fn write_data(folder: &Path) {
+    fs::write(folder.join("wnids.txt"), IDS.join("\n") + "\n").unwrap();
+    fs::write(folder.join("words.txt"), WORDS).unwrap();
+    fs::create_dir_all(folder.join("val/images")).unwrap();
+    let mut annotations = String::new();
+    for (label, id) in IDS.iter().enumerate() {
+        let class = folder.join("train").join(id);
+        fs::create_dir_all(class.join("images")).unwrap();
+        fs::write(class.join(format!("{id}_boxes.txt")), "").unwrap();
+        for number in 0..3 {
+            write_jpeg(&class.join(format!("images/{id}_{number}.JPEG")), shade(label, number), number == 1);
+        }
+        // The validation images come in another order than the classes.
+        let number = IDS.len() - 1 - label;
+        write_jpeg(&folder.join(format!("val/images/val_{number}.JPEG")), shade(label, 3), false);
+        annotations.insert_str(0, &format!("val_{number}.JPEG\t{id}\t0\t32\t44\t62\n"));
+    }
+    fs::write(folder.join("val/val_annotations.txt"), annotations).unwrap();
+}
+
+fn config(folder: &Path) -> SplitTinyImagenetConfig {
+    SplitTinyImagenetConfig { directory: folder.to_owned(), tasks: 2, classes_per_task: 2, ..Default::default() }
+}
+
+fn tasks(config: &SplitTinyImagenetConfig) -> Vec<Task> {
+    let stream = config.build(Seed::new(0)).unwrap();
+    (0..stream.tasks()).map(|index| stream.task(index).unwrap()).collect()
+}
+
+#[test]
+fn every_picture_is_a_sample_of_its_class_also_where_it_is_grey() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path());
+    let tasks = tasks(&config(folder.path()));
+    for task in &tasks {
+        assert_eq!((task.train.input(), task.train.len(), task.test.len()), ([3, 64, 64].into(), 6, 2));
+        for (samples, numbers) in [(&task.train, 0..3), (&task.test, 3..4)] {
+            for (place, label) in samples.labels().iter().enumerate() {
+                let number = numbers.start + place % numbers.len();
+                let image = samples.image(place);
+                // JPEG keeps an even grey to within a step or two.
+                let near = |value: &u8| value.abs_diff(shade(*label, number)) <= 2;
+                assert!(image.len() == 3 * 64 * 64 && image.iter().all(near), "{label}, {number}: {}", image[0]);
+            }
+        }
+    }
+    let stream = config(folder.path()).build(Seed::new(0)).unwrap();
+    assert_eq!(stream.class_names(), ["crane (n02012849)", "crane (n03126707)", "goldfish", "n09999999"]);
+    assert_eq!(config(folder.path()).files().len(), 3 + 12 + 4);
+}
+
+#[test]
+fn a_missing_file_is_named_with_where_to_get_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = || config(folder.path()).build(Seed::new(0)).unwrap_err().to_string();
+    assert!(error().contains("wnids.txt") && error().contains("tiny-imagenet-200.zip"), "{}", error());
+    write_data(folder.path());
+    fs::remove_dir_all(folder.path().join("train/n01443537")).unwrap();
+    assert!(error().contains("n01443537") && error().contains("tiny-imagenet-200.zip"), "{}", error());
+    assert!(config(folder.path()).files().is_empty());
+}
+
+/// The error after one file of a right data set was replaced: of the stream, or of one of its tasks.
+fn error_with(name: &str, bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path());
+    fs::write(folder.path().join(name), bytes).unwrap();
+    let error = match config(folder.path()).build(Seed::new(0)) {
+        Err(error) => error,
+        Ok(stream) => (0..2).find_map(|index| stream.task(index).err()).expect("a task that cannot be read"),
+    };
+    let error = error.to_string();
+    assert!(error.contains(name) && !error.contains("tiny-imagenet-200.zip"), "{error}");
+    error
+}
+
+#[test]
+fn files_that_are_wrong_are_refused() {
+    assert!(error_with("wnids.txt", b"n01443537\n../../etc\n").contains("has the line \"../../etc\""));
+    assert!(error_with("wnids.txt", b"\n").contains("names no class"));
+    let annotations =
+        |line: &str| error_with("val/val_annotations.txt", format!("val_0.JPEG\tn01443537\n{line}").as_bytes());
+    assert!(annotations("val_1.JPEG n01443537").contains("line 2 has no tab"));
+    assert!(annotations("val_1.JPEG\tn00000001\t0").contains("line 2 has the unknown class \"n00000001\""));
+    assert!(annotations("../val_1.JPEG\tn01443537").contains("line 2 names no file of val/images"));
+    let picture = "train/n01443537/images/n01443537_2.JPEG";
+    assert!(error_with(picture, b"").contains("cannot be decoded"));
+    let mut small = vec![];
+    RgbImage::new(32, 64).write_with_encoder(JpegEncoder::new(&mut small)).unwrap();
+    assert!(error_with(picture, &small).contains("is 32×64 pixels (width × height); accepted: 64×64"));
+    assert!(error_with(picture, &small[..small.len() / 3]).contains("cannot be decoded"));
+}
+
+#[test]
+fn an_annotation_without_its_picture_is_found_when_the_task_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path());
+    fs::remove_file(folder.path().join("val/images/val_2.JPEG")).unwrap();
+    let stream = config(folder.path()).build(Seed::new(0)).unwrap();
+    let errors: Vec<_> = (0..2).filter_map(|index| stream.task(index).err()).collect();
+    assert!(errors.len() == 1 && errors[0].to_string().contains("val_2.JPEG: "), "{errors:?}");
+}
+
+#[test]
+fn the_options_are_keys_of_the_table() {
+    let table = serde_json::json!({"kind": "split-tiny-imagenet", "shift": "label-skew", "concentration": 0.5});
+    let read: Box<dyn StreamConfig> = serde_json::from_value(table).unwrap();
+    assert_eq!(read.scenario(), Scenario::LabelSkew);
+}
