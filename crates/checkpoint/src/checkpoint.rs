@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,7 +16,10 @@ use crate::index::ShardIndex;
 use crate::opened::{Bytes, Opened, exactly, length};
 use crate::recognise::{Kind, kind};
 use crate::shown::listed;
-use crate::{CheckpointError, Tensor, TensorInfo, flat, folder, pytorch, shards};
+use crate::{CheckpointError, Tensor, TensorInfo, Values, flat, folder, pytorch, shards};
+
+/// How many values are read at a time where all are gone through.
+const PIECE: usize = 1 << 20;
 
 /// A model file, or several that make up one model. Opening it reads and checks what it says of its tensors; their values
 /// are read one tensor at a time.
@@ -112,9 +116,35 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Tensor`] when there is none of that name, or its bytes cannot be read.
     pub fn read(&self, name: &str) -> Result<Tensor, CheckpointError> {
-        let (part, info) = self.find(name)?;
-        let values = decode(info.dtype, &self.bytes_of(name)?).map_err(|reason| part.place.tensor(name, reason))?;
+        let (_, info) = self.find(name)?;
+        let values = self.read_range(name, 0..info.elements())?;
         Ok(Tensor { dtype: info.dtype, shape: info.shape.clone(), values })
+    }
+
+    /// Reads some values of one tensor, counted row-major, and holds no more of it than these.
+    ///
+    /// But a tensor of a file by `torch.save` that is compressed, or is a view of its storage in another order, is held as
+    /// a whole until another such tensor is asked for.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Tensor`] when there is no tensor of that name, it has no such values, or they cannot be read.
+    pub fn read_range(&self, name: &str, values: Range<usize>) -> Result<Values, CheckpointError> {
+        let (part, info) = self.find(name)?;
+        let first = values.start;
+        let bytes = self.bytes_of(name, values)?;
+        decode(info.dtype, &bytes, first).map_err(|reason| part.place.tensor(name, reason))
+    }
+
+    /// As [`read_range`](Checkpoint::read_range), of values that must all be finite.
+    ///
+    /// # Errors
+    /// As for [`read_range`](Checkpoint::read_range), and [`CheckpointError::NotFinite`] with the index, in the whole tensor,
+    /// of the first NaN or infinity.
+    pub fn read_finite_range(&self, name: &str, values: Range<usize>) -> Result<Values, CheckpointError> {
+        let first = values.start;
+        let read = self.read_range(name, values)?;
+        read.check_finite(&self.find(name)?.0.place, name, first)?;
+        Ok(read)
     }
 
     /// Reads one tensor whose values must all be finite. An F64 that is too large for `f32` is not.
@@ -123,7 +153,7 @@ impl Checkpoint {
     /// As for [`read`](Checkpoint::read), and [`CheckpointError::NotFinite`] with the index of the first NaN or infinity.
     pub fn read_finite(&self, name: &str) -> Result<Tensor, CheckpointError> {
         let tensor = self.read(name)?;
-        tensor.check_finite(&self.find(name)?.0.place, name)?;
+        tensor.values.check_finite(&self.find(name)?.0.place, name, 0)?;
         Ok(tensor)
     }
 
@@ -134,14 +164,18 @@ impl Checkpoint {
     }
 
     /// The SHA-256 digest of names, types, shapes and bytes in the order of names, as 64 hexadecimal digits. It is the
-    /// same for the same tensors in another order, in several files, or in a file of another kind.
+    /// same for the same tensors in another order, in several files, or in a file of another kind. Tensors are read in pieces.
     ///
     /// # Errors
     /// [`CheckpointError::Tensor`] when a tensor cannot be read.
     pub fn digest(&self) -> Result<String, CheckpointError> {
         let mut digest = Digest::new();
         for info in self.tensors() {
-            digest.tensor(info, &self.bytes_of(&info.name)?);
+            digest.tensor(info);
+            let elements = info.elements();
+            for start in (0..elements).step_by(PIECE) {
+                digest.values(&self.bytes_of(&info.name, start..elements.min(start + PIECE))?);
+            }
         }
         Ok(digest.finish())
     }
@@ -174,10 +208,14 @@ impl Checkpoint {
         Ok((&self.parts[*part], &self.parts[*part].infos[*index]))
     }
 
-    fn bytes_of(&self, name: &str) -> Result<Vec<u8>, CheckpointError> {
-        let (part, _) = self.find(name)?;
+    fn bytes_of(&self, name: &str, values: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
+        let (part, info) = self.find(name)?;
+        if values.start > values.end || values.end > info.elements() {
+            let reason = format!("has {} values, and those of {values:?} were asked for", info.elements());
+            return Err(part.place.tensor(name, reason));
+        }
         let index = self.tensors[name].1;
-        part.bytes.lock().unwrap_or_else(PoisonError::into_inner).fetch(index)
+        part.bytes.lock().unwrap_or_else(PoisonError::into_inner).fetch(index, values)
     }
 }
 

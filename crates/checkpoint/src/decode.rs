@@ -4,8 +4,9 @@ use half::{bf16, f16};
 
 use crate::{Dtype, Values};
 
-/// Little-endian bytes of that type. An odd number of bytes at the end is left out: callers checked the length.
-pub(crate) fn decode(dtype: Dtype, bytes: &[u8]) -> Result<Values, String> {
+/// Little-endian bytes of that type; the first of them is the tensor's value at `first`. An odd number of bytes at the end is
+/// left out: callers checked the length.
+pub(crate) fn decode(dtype: Dtype, bytes: &[u8], first: usize) -> Result<Values, String> {
     Ok(match dtype {
         Dtype::F64 => Values::Floats(each(bytes, |eight| f64::from_le_bytes(eight) as f32)),
         Dtype::F32 => Values::Floats(each(bytes, f32::from_le_bytes)),
@@ -16,7 +17,7 @@ pub(crate) fn decode(dtype: Dtype, bytes: &[u8]) -> Result<Values, String> {
         Dtype::I16 => Values::Integers(each(bytes, |two| i16::from_le_bytes(two).into())),
         Dtype::I8 => Values::Integers(each(bytes, |one| i8::from_le_bytes(one).into())),
         Dtype::U8 => Values::Integers(each(bytes, |[one]| one.into())),
-        Dtype::Bool => Values::Integers(truths(bytes)?),
+        Dtype::Bool => Values::Integers(truths(bytes, first)?),
     })
 }
 
@@ -25,10 +26,13 @@ fn each<const WIDTH: usize, T>(bytes: &[u8], value: impl Fn([u8; WIDTH]) -> T) -
     chunks.iter().map(|chunk| value(*chunk)).collect()
 }
 
-fn truths(bytes: &[u8]) -> Result<Vec<i64>, String> {
+fn truths(bytes: &[u8], first: usize) -> Result<Vec<i64>, String> {
     match bytes.iter().position(|byte| *byte > 1) {
         None => Ok(bytes.iter().map(|byte| i64::from(*byte)).collect()),
-        Some(index) => Err(format!("holds the byte {} at index {index}; accepted for BOOL: 0 and 1", bytes[index])),
+        Some(index) => {
+            let (byte, index) = (bytes[index], first + index);
+            Err(format!("holds the byte {byte} at index {index}; accepted for BOOL: 0 and 1"))
+        }
     }
 }
 
@@ -47,7 +51,7 @@ mod tests {
             (Dtype::Bf16, &[0x49, 0x40], 3.140_625),
         ];
         for (dtype, bytes, value) in floats {
-            assert_eq!(decode(dtype, bytes), Ok(Values::Floats(vec![value])), "{dtype}");
+            assert_eq!(decode(dtype, bytes, 0), Ok(Values::Floats(vec![value])), "{dtype}");
         }
         let integers = [
             (Dtype::I64, &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff][..], vec![-2]),
@@ -58,13 +62,13 @@ mod tests {
             (Dtype::Bool, &[0, 1], vec![0, 1]),
         ];
         for (dtype, bytes, values) in integers {
-            assert_eq!(decode(dtype, bytes), Ok(Values::Integers(values)), "{dtype}");
+            assert_eq!(decode(dtype, bytes, 0), Ok(Values::Integers(values)), "{dtype}");
         }
     }
 
     #[test]
     fn a_truth_value_is_0_or_1() {
-        let error = decode(Dtype::Bool, &[1, 7]).unwrap_err();
-        assert!(error.contains("byte 7 at index 1"), "{error}");
+        let error = decode(Dtype::Bool, &[1, 7], 40).unwrap_err();
+        assert!(error.contains("byte 7 at index 41"), "{error}");
     }
 }

@@ -15,19 +15,22 @@ impl Digest {
         Digest(Sha256::new_with_prefix(DOMAIN))
     }
 
-    /// One tensor and its little-endian bytes. Each part goes behind its length: two models cannot run into one another.
-    pub(crate) fn tensor(&mut self, info: &TensorInfo, bytes: &[u8]) {
-        self.part(info.name.as_bytes());
-        self.part(info.dtype.name().as_bytes());
+    /// What is said of one tensor; its little-endian bytes follow as [`values`](Digest::values). Each part goes behind its
+    /// length: two models cannot run into one another.
+    pub(crate) fn tensor(&mut self, info: &TensorInfo) {
+        for text in [info.name.as_bytes(), info.dtype.name().as_bytes()] {
+            self.0.update((text.len() as u64).to_le_bytes());
+            self.0.update(text);
+        }
         self.0.update((info.shape.len() as u64).to_le_bytes());
         for size in &info.shape {
             self.0.update((*size as u64).to_le_bytes());
         }
-        self.part(bytes);
+        self.0.update(info.bytes().to_le_bytes());
     }
 
-    fn part(&mut self, bytes: &[u8]) {
-        self.0.update((bytes.len() as u64).to_le_bytes());
+    /// The next bytes of that tensor.
+    pub(crate) fn values(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 

@@ -3,10 +3,10 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use crate::CheckpointError;
 use crate::error::Place;
 use crate::header::{self, Header, LONGEST_HEADER};
 use crate::opened::{Bytes, Opened, exactly, length};
+use crate::{CheckpointError, TensorInfo};
 
 /// The bytes before the header: its length.
 pub(crate) const PREFIX: u64 = 8;
@@ -14,8 +14,8 @@ pub(crate) const PREFIX: u64 = 8;
 struct Flat<R> {
     place: Place,
     reader: R,
-    /// Each tensor's name and bytes, counted from the beginning of the file.
-    spans: Vec<(String, Range<u64>)>,
+    /// Each tensor, and where its bytes begin in the file.
+    tensors: Vec<(TensorInfo, u64)>,
 }
 
 /// Reads the header of a safetensors file.
@@ -36,16 +36,17 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, mut reader: R
     let json = exactly(&mut reader, header).map_err(|cause| place.read(cause))?;
     let Header { tensors, metadata } = header::parse(place, &json, behind - header)?;
     let data = PREFIX + header;
-    let spans = tensors.iter().map(|(info, bytes)| (info.name.clone(), data + bytes.start..data + bytes.end)).collect();
-    let bytes = Box::new(Flat { place: place.clone(), reader, spans });
+    let starts = tensors.iter().map(|(info, bytes)| (info.clone(), data + bytes.start)).collect();
+    let bytes = Box::new(Flat { place: place.clone(), reader, tensors: starts });
     Ok(Opened { tensors: tensors.into_iter().map(|(info, _)| info).collect(), metadata, bytes })
 }
 
 impl<R: Read + Seek + Send> Bytes for Flat<R> {
-    fn fetch(&mut self, index: usize) -> Result<Vec<u8>, CheckpointError> {
-        let (name, span) = &self.spans[index];
-        let read = self.reader.seek(SeekFrom::Start(span.start));
-        let read = read.and_then(|_| exactly(&mut self.reader, span.end - span.start));
-        read.map_err(|cause| self.place.tensor(name, format!("cannot be read ({cause})")))
+    fn fetch(&mut self, index: usize, values: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
+        let (info, start) = &self.tensors[index];
+        let width = info.dtype.bytes() as u64;
+        let read = self.reader.seek(SeekFrom::Start(start + values.start as u64 * width));
+        let read = read.and_then(|_| exactly(&mut self.reader, values.len() as u64 * width));
+        read.map_err(|cause| self.place.tensor(&info.name, format!("cannot be read ({cause})")))
     }
 }

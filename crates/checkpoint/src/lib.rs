@@ -1,7 +1,8 @@
 //! Model files that come from somebody else's machine: checkpoints read and written tensor by tensor.
 //!
-//! [`Checkpoint`] opens a safetensors file, several with an index, or what `torch.save` writes, and reads one tensor at a
-//! time. [`NameMap`] says which of a foreign model's tensors is which of ours, and back. [`Writer`] writes safetensors.
+//! [`Checkpoint`] opens a safetensors file, several with an index, or what `torch.save` writes, and reads one tensor, or a
+//! part of one, at a time. [`NameMap`] says which of a foreign model's tensors is which of ours, and back. [`Writer`] writes
+//! safetensors.
 //!
 //! Nothing in a file is believed: lengths are compared with the file before memory is taken for them, every tensor with
 //! the bytes that it claims, and an error says which tensor is wrong and what is accepted. Nothing in a file is executed:
@@ -48,5 +49,6 @@ pub use dtype::Dtype;
 pub use error::CheckpointError;
 pub use index::ShardIndex;
 pub use names::{Mapping, NameMap, NamesError};
+pub use shown::{listed, shown};
 pub use tensor::{Tensor, TensorInfo, Values};
 pub use write::{Order, WriteOptions, Writer};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use crate::{CheckpointError, TensorInfo};
 
@@ -14,9 +15,9 @@ pub(crate) struct Opened {
 
 /// Fetches bytes of tensors.
 pub(crate) trait Bytes: Send {
-    /// The little-endian bytes of the tensor at that place of [`Opened::tensors`], row-major: as many as its shape and
-    /// type need.
-    fn fetch(&mut self, index: usize) -> Result<Vec<u8>, CheckpointError>;
+    /// The little-endian bytes of some values of the tensor at that place of [`Opened::tensors`]. They are counted
+    /// row-major, and lie within the tensor.
+    fn fetch(&mut self, index: usize, values: Range<usize>) -> Result<Vec<u8>, CheckpointError>;
 }
 
 /// The length of what is read; leaves the reader at its beginning.

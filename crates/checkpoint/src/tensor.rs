@@ -54,6 +54,27 @@ impl Values {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The first that is NaN or an infinity, with its index.
+    pub fn first_not_finite(&self) -> Option<(usize, f32)> {
+        match self {
+            // Asked of all at once first: that is much faster, and nearly always all there is to ask.
+            Values::Floats(values) if values.iter().fold(true, |all, value| all & value.is_finite()) => None,
+            Values::Floats(values) => values.iter().copied().enumerate().find(|(_, value)| !value.is_finite()),
+            Values::Integers(_) => None,
+        }
+    }
+
+    /// `first` is the place in its tensor of the first of these.
+    pub(crate) fn check_finite(&self, place: &Place, name: &str, first: usize) -> Result<(), CheckpointError> {
+        match self.first_not_finite() {
+            None => Ok(()),
+            Some((index, value)) => {
+                let (file, name) = (place.path().to_owned(), name.to_owned());
+                Err(CheckpointError::NotFinite { file, name, index: first + index, value })
+            }
+        }
+    }
 }
 
 /// A tensor that was read: its values, and the type that they had in the file.
@@ -86,8 +107,7 @@ impl Tensor {
 
     /// The first value that is NaN or an infinity, with its index.
     pub fn first_not_finite(&self) -> Option<(usize, f32)> {
-        let values = self.floats().unwrap_or_default();
-        values.iter().copied().enumerate().find(|(_, value)| !value.is_finite())
+        self.values.first_not_finite()
     }
 
     /// Rows become columns. `None` unless there are two dimensions, and as many values as they say.
@@ -101,16 +121,6 @@ impl Tensor {
             Values::Integers(values) => Values::Integers(columns_first(values, rows, columns)),
         };
         Some(Tensor { dtype: self.dtype, shape: vec![columns, rows], values })
-    }
-
-    pub(crate) fn check_finite(&self, place: &Place, name: &str) -> Result<(), CheckpointError> {
-        match self.first_not_finite() {
-            None => Ok(()),
-            Some((index, value)) => {
-                let (file, name) = (place.path().to_owned(), name.to_owned());
-                Err(CheckpointError::NotFinite { file, name, index, value })
-            }
-        }
     }
 }
 

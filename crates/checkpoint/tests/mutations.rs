@@ -32,6 +32,9 @@ fn read(bytes: &[u8]) -> Result<usize, CheckpointError> {
         let read = checkpoint.read_finite(&info.name);
         let read = read.inspect_err(|error| assert!(!error.to_string().is_empty()));
         assert!(read.is_err() || read.is_ok_and(|tensor| tensor.values.len() == info.elements()));
+        let half = info.elements() / 2;
+        let piece = checkpoint.read_finite_range(&info.name, half / 2..half);
+        assert!(piece.is_err() || piece.is_ok_and(|values| values.len() == half - half / 2));
     }
     let _ = checkpoint.digest();
     Ok(checkpoint.tensors().count())

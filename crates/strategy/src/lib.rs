@@ -5,6 +5,8 @@
 //! plugin does the same with [`SurrogateConfig`] and [`Surrogate`]. The configuration declares which data the strategy
 //! needs; the context holds only what was declared *and* granted, so data that were not granted are not reachable.
 //!
+//! A strategy that can work on models in pieces says so with [`Piecewise`].
+//!
 //! This crate holds those traits, what more than one plugin needs (task vectors, distillation from two teachers, lessons on
 //! a task's samples, the Fisher information, model inversion; behind the feature `picture`, reading pictures), and, behind
 //! the feature `conformance`, the tests that every strategy must pass. It refuses to hold a concrete strategy, the order of
@@ -21,6 +23,8 @@ mod inversion;
 mod lessons;
 #[cfg(feature = "picture")]
 mod picture;
+mod piece;
+mod piecewise;
 mod received;
 mod start;
 mod strategy;
@@ -42,6 +46,8 @@ pub use inversion::{Inversion, Wish, total_variation};
 pub use lessons::{LessonSettings, NewHead, cross_entropy};
 #[cfg(feature = "picture")]
 pub use picture::{check_picture, decode_picture, fit_picture, list_pictures, luminance, read_picture};
+pub use piece::{Cut, Piece};
+pub use piecewise::{Grain, Piecewise, Sight, Survey, value_by_value};
 pub use received::{Received, expert_parameters};
 pub use serde;
 pub use start::{average_backbones, take_head};

@@ -8,7 +8,7 @@ use alluvium_device::DeviceStatistic;
 use alluvium_model::{Expert, ModelState, Weights};
 use alluvium_stream::Scenario;
 
-use crate::{Context, DataAccess, StrategyError};
+use crate::{Context, DataAccess, Piecewise, StrategyError};
 
 /// A `[[strategies]]` table: which strategy, and its options.
 ///
@@ -67,6 +67,13 @@ pub trait StrategyConfig: Debug + Send + Sync {
     /// # Errors
     /// [`StrategyError::Option`], which names the option.
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError>;
+
+    /// How the strategy consolidates models in pieces, so that checkpoints of any size can be merged. Default, `None`: it
+    /// cannot, and wants whole models. One that can needs no data and no statistics of devices, and gives the same numbers
+    /// either way.
+    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+        None
+    }
 }
 
 /// What a strategy keeps between devices, as plain data.

@@ -11,7 +11,7 @@ use alluvium_model::{BACKBONE, Expert, ModelState, Weights};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Received, StrategyError, StrategyState};
+use crate::{Received, Sight, StrategyError, StrategyState, Survey};
 
 /// The weights that a task vector is counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,29 @@ pub enum RelativeTo {
     /// θ₀, which the centre hands out to every device in place of the central model: the papers' setting, in which all
     /// experts are fine-tuned from one model. The task vector is what this device alone changed.
     CommonStart,
+}
+
+impl RelativeTo {
+    /// The survey that sees task vectors, for [`Piecewise::survey`](crate::Piecewise::survey): all of them at once, or, where
+    /// each is counted from its own central model, that of the expert at this place.
+    pub fn survey(self, place: usize) -> Survey {
+        match self {
+            RelativeTo::Initial | RelativeTo::CommonStart => Survey::Start,
+            RelativeTo::Previous => Survey::Expert(place),
+        }
+    }
+
+    /// The task vector that such a survey sees: what [`TaskVectors::receive`] gives for that expert.
+    ///
+    /// # Errors
+    /// When the backbones differ; the message names the tensor.
+    pub fn vector(self, sight: &Sight<'_>) -> Result<Weights, StrategyError> {
+        let reference = match self {
+            RelativeTo::Initial | RelativeTo::CommonStart => sight.start,
+            RelativeTo::Previous => sight.previous,
+        };
+        difference(&parameters(&sight.expert.model), &parameters(reference))
+    }
 }
 
 /// What strategies that merge task vectors keep between devices: θ₀, how many experts came, and how many had each head.

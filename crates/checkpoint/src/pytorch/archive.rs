@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
@@ -60,6 +61,8 @@ struct Archive<R> {
     views: Vec<(String, usize, View)>,
     /// The entries whose check sum was compared.
     intact: HashSet<usize>,
+    /// The last tensor that was asked for in pieces and can be read as a whole only, and its bytes.
+    held: Option<(usize, Vec<u8>)>,
 }
 
 /// An entry with values.
@@ -85,7 +88,7 @@ impl<R: Read + Seek> Archive<R> {
         }
         let root = root(place, &mut zip)?;
         let (entries, keys, views, intact) = (vec![], HashMap::new(), vec![], HashSet::new());
-        Ok(Archive { place: place.clone(), zip, length, root, entries, keys, views, intact })
+        Ok(Archive { place: place.clone(), zip, length, root, entries, keys, views, intact, held: None })
     }
 
     /// Where there is no such entry, the file was written before there were any for another byte order.
@@ -204,6 +207,33 @@ impl<R: Read + Seek> Archive<R> {
         }
     }
 
+    /// All bytes of a tensor.
+    fn whole(&mut self, index: usize) -> Result<Vec<u8>, CheckpointError> {
+        let (_, entry, view) = self.views[index].clone();
+        let width = self.entries[entry].dtype.bytes() as u64;
+        let bytes = self.bytes(index, view.start * width, view.length * width)?;
+        Ok(view.gather(bytes))
+    }
+
+    /// Some bytes of a tensor that is read as a whole: its values do not lie in their order, or they are compressed. Reading
+    /// it anew for each piece could take a small file hours, so the last such tensor is held.
+    fn piece_of_held(&mut self, index: usize, bytes: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
+        let held = match self.held.take() {
+            Some((held, all)) if held == index => all,
+            _ => self.whole(index)?,
+        };
+        let piece = held[bytes].to_vec();
+        self.held = Some((index, held));
+        Ok(piece)
+    }
+
+    /// Bytes of the entry that a tensor is in.
+    fn bytes(&mut self, index: usize, start: u64, length: u64) -> Result<Vec<u8>, CheckpointError> {
+        let entry = self.entries[self.views[index].1];
+        let bytes = self.part(entry, start, length);
+        bytes.map_err(|error| self.place.tensor(&self.views[index].0, format!("cannot be read ({error})")))
+    }
+
     /// A part of an entry, whose check sum was compared.
     fn part(&mut self, entry: Entry, start: u64, length: u64) -> Result<Vec<u8>, ZipError> {
         let whole = (start, length) == (0, entry.bytes);
@@ -229,13 +259,18 @@ impl<R: Read + Seek> Archive<R> {
 }
 
 impl<R: Read + Seek + Send> Bytes for Archive<R> {
-    fn fetch(&mut self, index: usize) -> Result<Vec<u8>, CheckpointError> {
-        let (name, entry, view) = self.views[index].clone();
-        let entry = self.entries[entry];
-        let width = entry.dtype.bytes() as u64;
-        let bytes = self.part(entry, view.start * width, view.length * width);
-        let bytes = bytes.map_err(|error| self.place.tensor(&name, format!("cannot be read ({error})")))?;
-        Ok(view.gather(bytes))
+    fn fetch(&mut self, index: usize, values: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
+        let (_, entry, view) = &self.views[index];
+        let entry = self.entries[*entry];
+        if values == (0..view.elements()) {
+            return self.whole(index);
+        }
+        let width = entry.dtype.bytes();
+        if entry.compressed || !view.is_row_major() {
+            return self.piece_of_held(index, values.start * width..values.end * width);
+        }
+        let start = view.start + values.start as u64;
+        self.bytes(index, start * width as u64, (values.len() * width) as u64)
     }
 }
 

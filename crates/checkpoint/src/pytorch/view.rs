@@ -58,13 +58,18 @@ impl View {
         &self.shape
     }
 
+    /// How many values the tensor has.
+    pub(crate) fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
     /// The tensor's bytes, row-major, out of the storage's from [`start`](View::start) on.
     pub(crate) fn gather(&self, storage: Vec<u8>) -> Vec<u8> {
         if self.is_row_major() {
             return storage;
         }
         let width = self.dtype.bytes();
-        let mut bytes = Vec::with_capacity(self.shape.iter().product::<usize>() * width);
+        let mut bytes = Vec::with_capacity(self.elements() * width);
         let (mut index, mut at) = (vec![0; self.shape.len()], 0);
         loop {
             bytes.extend_from_slice(&storage[at * width..(at + 1) * width]);
@@ -89,7 +94,7 @@ impl View {
     }
 
     /// Whether the values lie in the order in which they are wanted. The stride of a dimension of one size is never used.
-    fn is_row_major(&self) -> bool {
+    pub(crate) fn is_row_major(&self) -> bool {
         if self.length == 0 {
             return true;
         }

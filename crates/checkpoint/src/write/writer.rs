@@ -17,7 +17,7 @@ use crate::{CheckpointError, TensorInfo, Values};
 /// How many values are turned into bytes at a time.
 const PIECE: usize = 65_536;
 
-/// Writes a model as safetensors, holding one tensor at a time. Nothing is seen under the file's name before
+/// Writes a model as safetensors, holding one tensor or a part of one at a time. Nothing is seen under the file's name before
 /// [`finish`](Writer::finish), and nothing is left where a writer is dropped without it.
 ///
 /// ```
@@ -38,6 +38,8 @@ pub struct Writer {
     file: BufWriter<NamedTempFile>,
     path: PathBuf,
     lacks: iter::Peekable<vec::IntoIter<TensorInfo>>,
+    /// How many values of the next of these are written already.
+    written: usize,
     /// The files after it.
     later: vec::IntoIter<(PathBuf, Vec<TensorInfo>)>,
     whole: Vec<(NamedTempFile, PathBuf)>,
@@ -66,7 +68,8 @@ impl Writer {
         };
         let file = begin(&path, &tensors, options)?;
         let (lacks, whole, options) = (tensors.into_iter().peekable(), vec![], options.clone());
-        let mut writer = Writer { file, path, lacks, later, whole, index: plan.index, options, failed: false };
+        let mut writer =
+            Writer { file, path, lacks, written: 0, later, whole, index: plan.index, options, failed: false };
         writer.go_on()?;
         Ok(writer)
     }
@@ -82,6 +85,23 @@ impl Writer {
     /// When another tensor is next, when there are more or fewer values than were declared, when one does not fit the
     /// declared type, and when the file cannot be written. After the latter two the model cannot be finished.
     pub fn write(&mut self, name: &str, values: &Values) -> Result<(), CheckpointError> {
+        if let Some(next) = self.lacks.peek()
+            && next.name == name
+            && self.written + values.len() < next.elements()
+        {
+            let reason = format!("was declared with the shape {:?}, and has {} values", next.shape, values.len());
+            return Err(Place::new(&self.path).tensor(name, reason));
+        }
+        self.write_part(name, values)
+    }
+
+    /// Writes the next values of the next tensor, row-major. The one after it is next when all its values were given; of a
+    /// tensor without values, that is after a part without values.
+    ///
+    /// # Errors
+    /// As for [`write`](Writer::write), but that fewer values than were declared are no error before
+    /// [`finish`](Writer::finish).
+    pub fn write_part(&mut self, name: &str, values: &Values) -> Result<(), CheckpointError> {
         let place = Place::new(&self.path);
         self.check_whole(&place)?;
         let Some(next) = self.lacks.peek() else {
@@ -90,21 +110,24 @@ impl Writer {
         if next.name != name {
             return Err(place.tensor(name, format!("was given, where {} is next", shown(&next.name))));
         }
-        if next.elements() != values.len() {
-            let reason = format!("was declared with the shape {:?}, and has {} values", next.shape, values.len());
+        let (dtype, elements, before) = (next.dtype, next.elements(), self.written);
+        if elements - before < values.len() {
+            let given = before + values.len();
+            let reason = format!("was declared with the shape {:?}, and has {given} values", next.shape);
             return Err(place.tensor(name, reason));
         }
-        let dtype = next.dtype;
         self.failed = true;
-        let mut from = 0;
-        while from < values.len() {
+        for from in (0..values.len()).step_by(PIECE) {
             let to = values.len().min(from + PIECE);
-            let bytes = encode(dtype, values, from..to).map_err(|reason| place.tensor(name, reason))?;
+            let bytes = encode(dtype, values, from..to, before).map_err(|reason| place.tensor(name, reason))?;
             self.file.write_all(&bytes).map_err(|cause| place.write(cause))?;
-            from = to;
         }
-        self.lacks.next();
-        self.go_on()?;
+        self.written = before + values.len();
+        if self.written == elements {
+            self.written = 0;
+            self.lacks.next();
+            self.go_on()?;
+        }
         self.failed = false;
         Ok(())
     }
@@ -118,7 +141,11 @@ impl Writer {
         let place = Place::new(&self.path);
         self.check_whole(&place)?;
         if let Some(next) = self.lacks.peek() {
-            return Err(place.tensor(&next.name, "was declared, and not written"));
+            let reason = match self.written {
+                0 => "was declared, and not written".to_owned(),
+                some => format!("was declared with the shape {:?}, and has {some} values", next.shape),
+            };
+            return Err(place.tensor(&next.name, reason));
         }
         self.whole.push((written_through(self.file, &place)?, self.path));
         if let Some((path, json)) = self.index {

@@ -11,6 +11,7 @@
 
 mod doubles;
 mod fixture;
+mod pieces;
 mod suite;
 
 pub use doubles::{RandomInputs, TinyConfig, central, consolidate, context, expert, samples};

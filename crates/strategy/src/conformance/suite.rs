@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use serde_json::json;
 
 use super::doubles::{central, expert, granted, granted_round, sent};
+use super::pieces::is_the_same_in_pieces;
 use crate::{DataAccess, Strategy, StrategyConfig};
 
 /// Checks the strategy of a kind with its default options.
@@ -38,6 +39,7 @@ pub fn check_config(config: &dyn StrategyConfig) {
     takes_a_returning_head(config);
     consolidates_a_round(config);
     asks_for_what_it_uses(config);
+    is_the_same_in_pieces(config);
 }
 
 /// The defaults, written out, are accepted by the plugin's own schema.

@@ -3,8 +3,8 @@
 use alluvium_model::{Seed, Values, Weights};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, RelativeTo, Strategy, StrategyConfig, StrategyError, StrategyState,
-    TaskVectors, add_scaled, difference, parameters,
+    Context, DataAccess, Expert, ModelState, Piece, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
+    StrategyState, TaskVectors, add_scaled, difference, parameters,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -70,7 +70,22 @@ impl StrategyConfig for DareConfig {
     }
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Dare { config: self.clone(), vectors: TaskVectors::default() }))
+        Ok(Box::new(Dare { config: self.clone(), vectors: TaskVectors::default(), first: 0 }))
+    }
+
+    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+        Some(Box::new(InPieces(self.clone())))
+    }
+}
+
+/// A piece draws what its values draw in the whole tensor.
+#[derive(Debug)]
+struct InPieces(DareConfig);
+
+impl Piecewise for InPieces {
+    fn build(&self, piece: &Piece) -> Result<Box<dyn Strategy>, StrategyError> {
+        let (config, vectors) = (self.0.clone(), TaskVectors::default());
+        Ok(Box::new(Dare { config, vectors, first: piece.values.start }))
     }
 }
 
@@ -78,6 +93,8 @@ impl StrategyConfig for DareConfig {
 struct Dare {
     config: DareConfig,
     vectors: TaskVectors,
+    /// The place in its tensor of the first value; 0 but in pieces.
+    first: usize,
 }
 
 impl Strategy for Dare {
@@ -88,7 +105,7 @@ impl Strategy for Dare {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let vector = self.vectors.receive(self.config.relative_to, previous, expert)?;
-        let vector = drop_values(&vector, self.config.drop_rate, context.seed().of("drop"));
+        let vector = drop_values(&vector, self.first, self.config.drop_rate, context.seed().of("drop"));
         let count = f64::from(self.vectors.experts());
         // The earlier vectors' mean or sum is what the previous central model is away from θ₀.
         let (keep, weight) = match self.config.merge {
@@ -114,11 +131,15 @@ impl Strategy for Dare {
     }
 }
 
+/// How many words of 32 bits of its generator a value draws.
+const WORDS: u128 = 2;
+
 /// Drops each value with the probability `rate` and divides the others by 1 − `rate`. Each tensor has a generator of its
-/// own, from which its values draw in their order.
-fn drop_values(vector: &Weights, rate: f64, seed: Seed) -> Weights {
+/// own, from which its values draw in their order; the values given begin at the place `first`.
+fn drop_values(vector: &Weights, first: usize, rate: f64, seed: Seed) -> Weights {
     let dropped = vector.iter().map(|(name, tensor)| {
         let mut random = seed.of(name).random();
+        random.set_word_pos(WORDS * first as u128);
         let draw = |value: &f32| match random.random_bool(rate) {
             true => 0.0,
             false => (f64::from(*value) / (1.0 - rate)) as f32,
@@ -151,14 +172,14 @@ mod tests {
     #[test]
     fn as_many_values_are_dropped_as_the_rate_says_and_the_mean_stays() {
         let ones: Weights = [("a".to_owned(), Values::new(vec![100, 100], vec![1.0; 10_000]))].into_iter().collect();
-        let dropped = drop_values(&ones, 0.75, Seed::new(3));
+        let dropped = drop_values(&ones, 0, 0.75, Seed::new(3));
         let values = &dropped.get("a").unwrap().values;
         assert!(values.iter().all(|value| *value == 0.0 || *value == 4.0), "1 / (1 − 0.75) = 4");
         // 2500 of 10 000 stay; the standard deviation is √(10 000 · 0.75 · 0.25) = 43, and 200 are more than four of them.
         let kept = values.iter().filter(|value| **value > 0.0).count();
         assert!(kept.abs_diff(2500) < 200, "{kept}");
-        assert_ne!(dropped, drop_values(&ones, 0.75, Seed::new(4)));
-        assert_eq!(drop_values(&ones, 0.0, Seed::new(3)), ones);
+        assert_ne!(dropped, drop_values(&ones, 0, 0.75, Seed::new(4)));
+        assert_eq!(drop_values(&ones, 0, 0.0, Seed::new(3)), ones);
     }
 
     #[test]

@@ -7,7 +7,9 @@ mod server;
 
 use alluvium_model::{Expert, ModelState};
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Context, DataAccess, Strategy, StrategyConfig, StrategyError, StrategyState};
+use alluvium_strategy::{
+    Context, DataAccess, Piecewise, Strategy, StrategyConfig, StrategyError, StrategyState, value_by_value,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +75,10 @@ impl StrategyConfig for FedavgConfig {
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
         let server = Server::new(self.server_momentum, self.server_learning_rate);
         Ok(Box::new(Fedavg { weighting: self.weighting, server }))
+    }
+
+    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self))
     }
 }
 

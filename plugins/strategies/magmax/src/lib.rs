@@ -3,8 +3,8 @@
 use alluvium_model::Weights;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, RelativeTo, Strategy, StrategyConfig, StrategyError, StrategyState,
-    TaskVectors, add_scaled,
+    Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
+    StrategyState, TaskVectors, add_scaled, value_by_value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,10 @@ impl StrategyConfig for MagMaxConfig {
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(MagMax { config: self.clone(), vectors: TaskVectors::default(), strongest: Weights::new() }))
+    }
+
+    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self))
     }
 }
 

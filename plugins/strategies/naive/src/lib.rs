@@ -1,7 +1,10 @@
 //! The `naive` strategy: naive fine-tuning, the lower bound.
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, take_head};
+use alluvium_strategy::{
+    Context, DataAccess, Expert, ModelState, Piecewise, Strategy, StrategyConfig, StrategyError, take_head,
+    value_by_value,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +25,10 @@ impl StrategyConfig for NaiveConfig {
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Naive))
+    }
+
+    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self))
     }
 }
 

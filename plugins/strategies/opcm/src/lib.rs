@@ -1,16 +1,20 @@
 //! The `opcm` strategy: orthogonal-projection continual merging.
 
+mod length;
+mod pieces;
 mod projection;
 
-use alluvium_model::{Values, Weights};
+use alluvium_model::Weights;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, RelativeTo, Strategy, StrategyConfig, StrategyError, StrategyState,
-    TaskVectors, add_scaled, difference, parameters,
+    Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
+    StrategyState, TaskVectors, add_scaled, difference, parameters,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use length::{Lengths, squares};
+use pieces::InPieces;
 use projection::project;
 
 /// OPCM: each expert's change is projected away from the leading directions of what was merged before; each task keeps its
@@ -65,8 +69,11 @@ impl StrategyConfig for OpcmConfig {
     }
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        let vectors = TaskVectors::default();
-        Ok(Box::new(Opcm { protected_share: self.protected_share, vectors, scale: 1.0, lengths: 0.0 }))
+        Ok(Box::new(Opcm::new(self.protected_share, vec![])))
+    }
+
+    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+        Some(Box::new(InPieces::new(self.protected_share)))
     }
 }
 
@@ -74,30 +81,38 @@ impl StrategyConfig for OpcmConfig {
 struct Opcm {
     protected_share: f64,
     vectors: TaskVectors,
-    /// λ of the last consolidation. Of 32 bits, like the sum below: the text form of JSON keeps those exactly.
-    scale: f32,
-    /// The sum of the lengths of all task vectors so far.
-    lengths: f32,
+    lengths: Lengths,
+    /// λ of each consolidation of whole models; none but in pieces, which do not show it.
+    scales: Vec<f32>,
 }
 
 const SCALE: &str = "scale";
 const LENGTHS: &str = "lengths";
 
 impl Opcm {
-    /// λ_{t−1}·M_{t−1} + P(Δ_t).
-    fn add_projected(&self, merged: &Weights, vector: &Weights) -> Result<Weights, StrategyError> {
-        let mut failed = None;
-        let total = merged.combine_named(vector, |name, merged, vector| {
-            let projected = project(name, merged, vector, self.protected_share).unwrap_or_else(|error| {
-                failed.get_or_insert(error);
-                vector.values.clone()
-            });
-            merged.values.iter().zip(projected).map(|(merged, new)| self.scale * merged + new).collect()
-        })?;
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(total),
-        }
+    fn new(protected_share: f64, scales: Vec<f32>) -> Self {
+        Opcm { protected_share, vectors: TaskVectors::default(), lengths: Lengths::default(), scales }
+    }
+}
+
+/// scale·merged + P(vector): with λ_{t−1} and M_{t−1}, what λ_t divides.
+fn add_projected(
+    scale: f32,
+    merged: &Weights,
+    vector: &Weights,
+    protected_share: f64,
+) -> Result<Weights, StrategyError> {
+    let mut failed = None;
+    let total = merged.combine_named(vector, |name, merged, vector| {
+        let projected = project(name, merged, vector, protected_share).unwrap_or_else(|error| {
+            failed.get_or_insert(error);
+            vector.values.clone()
+        });
+        merged.values.iter().zip(projected).map(|(merged, new)| scale * merged + new).collect()
+    })?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(total),
     }
 }
 
@@ -106,27 +121,30 @@ impl Strategy for Opcm {
         &mut self,
         previous: &ModelState,
         expert: &Expert,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let vector = self.vectors.receive(RelativeTo::Initial, previous, expert)?;
-        self.lengths += length(&vector) as f32;
+        let of_vector = squares(&vector);
         let total = if self.vectors.experts() == 1 {
             vector
         } else {
-            self.add_projected(&difference(&parameters(previous), self.vectors.base())?, &vector)?
+            let merged = difference(&parameters(previous), self.vectors.base())?;
+            add_projected(self.lengths.scale, &merged, &vector, self.protected_share)?
         };
-        let mean = f64::from(self.lengths) / f64::from(self.vectors.experts());
-        // Where no expert changed anything there is no length to keep.
-        self.scale = if mean > 0.0 { (length(&total) / mean) as f32 } else { 1.0 };
-        let share = if self.scale > 0.0 { f64::from(self.scale).recip() } else { 0.0 };
+        match self.scales.get(context.device()) {
+            Some(scale) => self.lengths.scale = *scale,
+            None => self.lengths.receive(&of_vector, &squares(&total), self.vectors.experts()),
+        }
+        let scale = self.lengths.scale;
+        let share = if scale > 0.0 { f64::from(scale).recip() } else { 0.0 };
         let merged = add_scaled(self.vectors.base(), share, &total)?;
         self.vectors.central(previous, expert, merged)
     }
 
     fn state(&self) -> StrategyState {
         let mut state = self.vectors.state();
-        state.values.insert(SCALE.to_owned(), self.scale.into());
-        state.values.insert(LENGTHS.to_owned(), self.lengths.into());
+        state.values.insert(SCALE.to_owned(), self.lengths.scale.into());
+        state.values.insert(LENGTHS.to_owned(), self.lengths.sum.into());
         state
     }
 
@@ -135,22 +153,17 @@ impl Strategy for Opcm {
             let number = state.values.get(name).and_then(serde_json::Value::as_f64);
             number.ok_or_else(|| StrategyError::State(format!("`{name}` is not a number"))).map(|number| number as f32)
         };
-        (self.scale, self.lengths) = (number(SCALE)?, number(LENGTHS)?);
+        self.lengths = Lengths { scale: number(SCALE)?, sum: number(LENGTHS)? };
         self.vectors = TaskVectors::restore(&state)?;
         Ok(())
     }
-}
-
-/// ‖·‖ of all tensors together.
-fn length(vector: &Weights) -> f64 {
-    let squares = |tensor: &Values| tensor.values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
-    vector.iter().map(|(_, tensor)| squares(tensor)).sum::<f64>().sqrt()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use alluvium_strategy::conformance;
+    use length::length;
 
     #[test]
     fn conforms() {
@@ -173,7 +186,8 @@ mod tests {
         for (count, expert) in [("a", 1), ("b", 2), ("c", 3)].into_iter().enumerate() {
             let expert = conformance::expert(expert.0, expert.1);
             central = strategy.consolidate(&central, &expert, &mut conformance::context()).unwrap();
-            let distance = |model: &ModelState| length(&difference(&parameters(model), &parameters(&initial)).unwrap());
+            let change = |model: &ModelState| difference(&parameters(model), &parameters(&initial)).unwrap();
+            let distance = |model: &ModelState| length(&squares(&change(model)));
             lengths += distance(&expert.model);
             let mean = lengths / (count as f64 + 1.0);
             assert!((distance(&central) / mean - 1.0).abs() < 1e-5, "{} for {mean}", distance(&central));

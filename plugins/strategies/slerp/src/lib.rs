@@ -1,11 +1,19 @@
 //! The `slerp` strategy: the centre moves towards the expert along an arc.
 
+mod arc;
+mod pieces;
+
+use alluvium_model::BACKBONE;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, is_statistic, take_head,
+    Context, DataAccess, Expert, ModelState, Piecewise, Strategy, StrategyConfig, StrategyError, is_statistic,
+    take_head,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use arc::{Products, combine};
+use pieces::{Found, InPieces};
 
 /// Spherical linear interpolation: each tensor moves from the centre's towards the expert's along an arc; each task keeps
 /// its head.
@@ -46,13 +54,29 @@ impl StrategyConfig for SlerpConfig {
     }
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Slerp { expert_weight: self.expert_weight }))
+        Ok(Box::new(Slerp { expert_weight: self.expert_weight, found: vec![] }))
+    }
+
+    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+        Some(Box::new(InPieces::new(self.expert_weight)))
     }
 }
 
 #[derive(Debug)]
 struct Slerp {
     expert_weight: f64,
+    /// The angles of whole tensors at each expert; none but in pieces, which do not show them.
+    found: Vec<Found>,
+}
+
+impl Slerp {
+    /// The tensor of that full name, between the centre's and the expert's.
+    fn between(&self, context: &Context<'_>, tensor: &str, own: &[f32], other: &[f32]) -> Vec<f32> {
+        let found = self.found.get(context.device()).and_then(|found| found.get(tensor));
+        let products = found.copied().unwrap_or_else(|| Products::of(own, other));
+        let (own_weight, other_weight) = products.weights(self.expert_weight);
+        combine(own, other, own_weight, other_weight)
+    }
 }
 
 impl Strategy for Slerp {
@@ -60,7 +84,7 @@ impl Strategy for Slerp {
         &mut self,
         previous: &ModelState,
         expert: &Expert,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         if previous.heads.is_empty() {
             return Ok(expert.model.clone()); // The centre knows nothing yet that could be kept.
@@ -71,43 +95,22 @@ impl Strategy for Slerp {
                 if is_statistic(name) {
                     combine(&own.values, &other.values, 1.0 - t, t)
                 } else {
-                    interpolate(&own.values, &other.values, t)
+                    self.between(context, &format!("{BACKBONE}.{name}"), &own.values, &other.values)
                 }
             })?;
         let mut central = previous.with_backbone_weights(backbone);
         match previous.head(&expert.head().name) {
             Some(head) => {
                 let theirs = expert.model.head_weights(expert.head());
-                let both = previous
-                    .head_weights(head)
-                    .combine_named(&theirs, |_, own, other| interpolate(&own.values, &other.values, t))?;
+                let both = previous.head_weights(head).combine_named(&theirs, |name, own, other| {
+                    self.between(context, &format!("{}.{name}", head.prefix()), &own.values, &other.values)
+                })?;
                 central.set_head(head.clone(), both);
             }
             None => take_head(&mut central, expert),
         }
         Ok(central)
     }
-}
-
-/// From this |cos Ω| on two tensors are colinear: 1/sin Ω would amplify what is left of their difference.
-const NEARLY_COLINEAR: f64 = 0.9995;
-
-/// The point at t on the arc from `own` (t = 0) to `other` (t = 1).
-fn interpolate(own: &[f32], other: &[f32], t: f64) -> Vec<f32> {
-    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    let cosine = product(own, other) / (product(own, own) * product(other, other)).sqrt();
-    // Tensors of zeros have no angle: their cosine is NaN, and they are interpolated linearly, too.
-    if cosine.abs() <= NEARLY_COLINEAR {
-        let angle = cosine.acos();
-        combine(own, other, ((1.0 - t) * angle).sin() / angle.sin(), (t * angle).sin() / angle.sin())
-    } else {
-        combine(own, other, 1.0 - t, t)
-    }
-}
-
-fn combine(own: &[f32], other: &[f32], own_weight: f64, other_weight: f64) -> Vec<f32> {
-    let combine = |(own, other): (&f32, &f32)| own_weight * f64::from(*own) + other_weight * f64::from(*other);
-    own.iter().zip(other).map(|pair| combine(pair) as f32).collect()
 }
 
 #[cfg(test)]
@@ -134,19 +137,5 @@ mod tests {
             conformance::assert_close(&central.backbone_weights(), &end.backbone_weights(), "the end of the arc");
             assert_eq!(central.head_weights(&central.heads[0]), previous.head_weights(&previous.heads[0]));
         }
-    }
-
-    #[test]
-    fn the_middle_of_a_right_angle_lies_on_the_arc() {
-        // From (3, 0) to (0, 3): at t = 1/2 both have sin 45° / sin 90° · 3 = 2.12132, and the length is still 3.
-        let middle = interpolate(&[3.0, 0.0], &[0.0, 3.0], 0.5);
-        assert!(middle.iter().all(|value| (value - 2.12132).abs() < 1e-5), "{middle:?}");
-    }
-
-    #[test]
-    fn tensors_that_are_colinear_opposite_or_zero_are_interpolated_linearly() {
-        assert_eq!(interpolate(&[1.0, 2.0], &[3.0, 6.0], 0.25), [1.5, 3.0]);
-        assert_eq!(interpolate(&[1.0, 0.0], &[-1.0, 0.0], 0.25), [0.5, 0.0]);
-        assert_eq!(interpolate(&[0.0, 0.0], &[4.0, 8.0], 0.25), [1.0, 2.0]);
     }
 }

@@ -2,8 +2,8 @@
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, RelativeTo, Strategy, StrategyConfig, StrategyError, StrategyState,
-    TaskVectors, add_scaled, parameters,
+    Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
+    StrategyState, TaskVectors, add_scaled, parameters, value_by_value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,10 @@ impl StrategyConfig for TaskArithmeticConfig {
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(TaskArithmetic { config: self.clone(), vectors: TaskVectors::default() }))
+    }
+
+    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self))
     }
 }
 

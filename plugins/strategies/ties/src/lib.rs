@@ -1,16 +1,19 @@
 //! The `ties` strategy: task vectors are trimmed, elect a sign for each weight, and those that agree are averaged.
 
+mod pieces;
+mod selection;
 mod sums;
 
 use alluvium_model::Weights;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, RelativeTo, Strategy, StrategyConfig, StrategyError, StrategyState,
-    TaskVectors, add_scaled,
+    Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
+    StrategyState, TaskVectors, add_scaled,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use pieces::InPieces;
 use sums::SignedSums;
 
 /// TIES-merging: trims each expert's change to its largest values, elects a sign for each weight, and averages the
@@ -59,8 +62,11 @@ impl StrategyConfig for TiesConfig {
     }
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        let (vectors, sums) = (TaskVectors::default(), SignedSums::default());
-        Ok(Box::new(Ties { config: self.clone(), vectors, sums }))
+        Ok(Box::new(Ties::new(self.clone(), vec![])))
+    }
+
+    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+        Some(Box::new(InPieces::new(self.clone())))
     }
 }
 
@@ -70,6 +76,14 @@ struct Ties {
     vectors: TaskVectors,
     /// What all trimmed task vectors so far come to.
     sums: SignedSums,
+    /// The smallest magnitude that is kept, of each expert's whole task vector; none but in pieces, which do not show it.
+    smallest: Vec<f32>,
+}
+
+impl Ties {
+    fn new(config: TiesConfig, smallest: Vec<f32>) -> Self {
+        Ties { config, vectors: TaskVectors::default(), sums: SignedSums::default(), smallest }
+    }
 }
 
 impl Strategy for Ties {
@@ -77,10 +91,12 @@ impl Strategy for Ties {
         &mut self,
         previous: &ModelState,
         expert: &Expert,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let vector = self.vectors.receive(self.config.relative_to, previous, expert)?;
-        self.sums.add(&trim(&vector, self.config.density)?)?;
+        let known = self.smallest.get(context.device()).copied();
+        let smallest = known.unwrap_or_else(|| smallest_kept(&vector, self.config.density));
+        self.sums.add(&trim(&vector, smallest)?)?;
         let merged = add_scaled(self.vectors.base(), self.config.scaling, &self.sums.merged()?)?;
         self.vectors.central(previous, expert, merged)
     }
@@ -102,16 +118,23 @@ impl Strategy for Ties {
     }
 }
 
-/// The values of largest magnitude, this share of all of them; the others become 0.
-fn trim(vector: &Weights, density: f64) -> Result<Weights, StrategyError> {
+/// How many of so many values are trimmed where this share is kept.
+fn trimmed(count: usize, density: f64) -> usize {
+    let kept = ((density * count as f64).round() as usize).clamp(1, count.max(1));
+    count.saturating_sub(kept)
+}
+
+/// The smallest magnitude among the largest, this share of all values.
+fn smallest_kept(vector: &Weights, density: f64) -> f32 {
     let mut sizes: Vec<f32> = vector.iter().flat_map(|(_, tensor)| tensor.values.iter().map(|v| v.abs())).collect();
-    let kept = ((density * sizes.len() as f64).round() as usize).clamp(1, sizes.len().max(1));
-    let place = sizes.len().saturating_sub(kept);
-    if place == 0 {
-        return Ok(vector.clone());
+    match trimmed(sizes.len(), density) {
+        0 => 0.0,
+        place => *sizes.select_nth_unstable_by(place, f32::total_cmp).1,
     }
-    let (_, smallest, _) = sizes.select_nth_unstable_by(place, f32::total_cmp);
-    let smallest = *smallest;
+}
+
+/// The values from this magnitude on; the others become 0.
+fn trim(vector: &Weights, smallest: f32) -> Result<Weights, StrategyError> {
     Ok(vector.combine(vector, |value, _| if value.abs() >= smallest { value } else { 0.0 })?)
 }
 
@@ -141,11 +164,11 @@ mod tests {
         let vector = [("a".to_owned(), tensor(&[1.0, -5.0])), ("b".to_owned(), tensor(&[3.0, -0.5, 2.0]))];
         let vector: Weights = vector.into_iter().collect();
         // 0.4 of 5 values are 2: −5 and 3, one in each tensor.
-        let trimmed = trim(&vector, 0.4).unwrap();
-        assert_eq!(trimmed.get("a").unwrap().values, [0.0, -5.0]);
-        assert_eq!(trimmed.get("b").unwrap().values, [3.0, 0.0, 0.0]);
-        assert_eq!(trim(&vector, 1.0).unwrap(), vector);
-        assert_eq!(trim(&vector, 0.0).unwrap().get("b").unwrap().values, [0.0; 3], "one value stays: the −5");
+        let kept = |density| trim(&vector, smallest_kept(&vector, density)).unwrap();
+        assert_eq!(kept(0.4).get("a").unwrap().values, [0.0, -5.0]);
+        assert_eq!(kept(0.4).get("b").unwrap().values, [3.0, 0.0, 0.0]);
+        assert_eq!(kept(1.0), vector);
+        assert_eq!(kept(0.0).get("b").unwrap().values, [0.0; 3], "one value stays: the −5");
     }
 
     #[test]

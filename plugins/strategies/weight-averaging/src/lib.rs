@@ -2,8 +2,8 @@
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, StrategyState, average_backbones,
-    take_head,
+    Context, DataAccess, Expert, ModelState, Piecewise, Strategy, StrategyConfig, StrategyError, StrategyState,
+    average_backbones, take_head, value_by_value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,10 @@ impl StrategyConfig for WeightAveragingConfig {
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(WeightAveraging { experts: 0 }))
+    }
+
+    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self))
     }
 }
 

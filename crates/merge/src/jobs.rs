@@ -1,0 +1,95 @@
+//! The new model cut into pieces, and the work on them: some at a time on all cores, their results in order.
+
+use std::ops::Range;
+
+use alluvium_strategy::Grain;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+
+use crate::MergeError;
+use crate::layout::{Layout, Part, Target};
+
+/// How many values a piece has at most: half a megabyte, which stays in a core's cache from one step to the next.
+const PIECE: usize = 1 << 17;
+
+/// How many pieces are worked on at a time, at most, whatever the number of cores: each is held for every model.
+const MOST_AT_A_TIME: usize = 16;
+
+/// A piece of the new model.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    pub target: &'a Target,
+    pub part: &'a Part,
+    /// Which values of the part.
+    pub values: Range<usize>,
+    /// The place in the target of the part's first value.
+    pub before: usize,
+}
+
+/// All pieces, in the order in which they are written.
+#[derive(Debug)]
+pub(crate) struct Jobs<'a> {
+    layout: &'a Layout,
+    grain: Grain,
+}
+
+impl<'a> Jobs<'a> {
+    pub(crate) fn new(layout: &'a Layout, grain: Grain) -> Self {
+        Jobs { layout, grain }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Job<'a>> + use<'a> {
+        let grain = self.grain;
+        self.layout.tensors.iter().flat_map(move |target| {
+            let before = target.parts.iter().scan(0, |before, part| {
+                let own = *before;
+                *before += part.values();
+                Some(own)
+            });
+            // Of a tensor without values one part is written, without values.
+            let parts = if target.info.elements() == 0 { 1 } else { target.parts.len() };
+            target.parts.iter().zip(before).take(parts).flat_map(move |(part, before)| {
+                let (all, size) = (part.values(), size(part, grain));
+                let starts = (0..all.max(1)).step_by(size);
+                starts.map(move |start| Job { target, part, values: start..all.min(start + size), before })
+            })
+        })
+    }
+
+    /// How many pieces may be held at a time: of whole tensors, one.
+    fn at_a_time(&self) -> usize {
+        match self.grain {
+            Grain::Value => (2 * rayon::current_num_threads()).min(MOST_AT_A_TIME),
+            Grain::Tensor => 1,
+        }
+    }
+
+    /// Works on all pieces. Gives `take` the results, in the order of the pieces, while the next pieces are being worked on.
+    pub(crate) fn each<T: Send>(
+        &self,
+        work: impl Fn(&Job<'a>) -> Result<T, MergeError> + Sync,
+        mut take: impl FnMut(&Job<'a>, T) -> Result<(), MergeError> + Send,
+    ) -> Result<(), MergeError> {
+        let mut jobs = self.iter();
+        let mut done: Vec<(Result<T, MergeError>, Job<'a>)> = vec![];
+        loop {
+            let next: Vec<_> = jobs.by_ref().take(self.at_a_time()).collect();
+            if next.is_empty() && done.is_empty() {
+                return Ok(());
+            }
+            let (worked, taken): (Vec<_>, _) = rayon::join(
+                || next.into_par_iter().map(|job| (work(&job), job)).collect(),
+                || done.drain(..).try_for_each(|(result, job)| take(&job, result?)),
+            );
+            taken?;
+            done = worked;
+        }
+    }
+}
+
+fn size(part: &Part, grain: Grain) -> usize {
+    match grain {
+        Grain::Value => PIECE,
+        Grain::Tensor if part.only_source().is_some() => PIECE,
+        Grain::Tensor => part.values().max(1),
+    }
+}

@@ -1,0 +1,335 @@
+//! What the new model is made of: for each of its tensors, where the values come from in each model.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use alluvium_checkpoint::{Checkpoint, TensorInfo, Values};
+use alluvium_model::{BACKBONE, HeadSpec};
+
+use crate::heads::{self, Matched};
+use crate::{Classifier, MergeError, Model, Request};
+
+/// The new model.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// Its tensors, sorted by the names that they have in the previous model.
+    pub tensors: Vec<Target>,
+    /// Its heads by name, in the order of the classifier's rows.
+    pub heads: Vec<String>,
+    /// Tensors that are taken over, by name.
+    pub from_last_expert: Vec<String>,
+    pub from_previous: Vec<String>,
+}
+
+/// One tensor of the new model.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// As it is written.
+    pub info: TensorInfo,
+    /// Its values, in their order.
+    pub parts: Vec<Part>,
+}
+
+/// Consecutive values of a tensor that come from the same models.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// What the strategy takes them for: a tensor of this full name (`backbone.…`, `heads.…`) and shape.
+    pub tensor: String,
+    pub shape: Vec<usize>,
+    /// The head of the models that have these values, if they are rows of a classifier.
+    pub head: Option<HeadSpec>,
+    /// For each model, the previous one first: where its values are.
+    pub sources: Vec<Option<Source>>,
+}
+
+/// Where a model has the values of a part.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// The tensor's name in the model's file.
+    pub tensor: String,
+    /// The values, in their order.
+    pub spans: Vec<Span>,
+}
+
+/// Values that follow one another in a model's tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The place of the first one in the part.
+    pub at: usize,
+    /// The place of the first one in the model's tensor.
+    pub start: usize,
+    /// How many there are.
+    pub values: usize,
+}
+
+impl Source {
+    fn whole(info: &TensorInfo) -> Self {
+        Source { tensor: info.name.clone(), spans: vec![Span { at: 0, start: 0, values: info.elements() }] }
+    }
+
+    /// Reads some values of the part. They must be finite.
+    pub(crate) fn read(&self, checkpoint: &Checkpoint, values: &Range<usize>) -> Result<Values, MergeError> {
+        let within = self.spans.iter().filter(|span| span.at < values.end && values.start < span.at + span.values);
+        let mut read = within.map(|span| {
+            let from = values.start.max(span.at) - span.at + span.start;
+            let to = values.end.min(span.at + span.values) - span.at + span.start;
+            checkpoint.read_finite_range(&self.tensor, from..to)
+        });
+        let Some(first) = read.next() else { return Ok(checkpoint.read_finite_range(&self.tensor, 0..0)?) };
+        read.try_fold(first?, |all, next| Ok(joined(all, next?)))
+    }
+}
+
+/// Only rows of classifiers, which are floats, come in several spans.
+fn joined(mut all: Values, next: Values) -> Values {
+    if let (Values::Floats(all), Values::Floats(next)) = (&mut all, next) {
+        all.extend(next);
+    }
+    all
+}
+
+impl Part {
+    /// How many values it has.
+    pub(crate) fn values(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The model that alone has these values.
+    pub(crate) fn only_source(&self) -> Option<(usize, &Source)> {
+        let mut there = self.sources.iter().enumerate().filter_map(|(model, source)| Some((model, source.as_ref()?)));
+        there.next().filter(|_| there.next().is_none())
+    }
+
+    /// A tensor that is taken over from one model.
+    fn taken_over(info: &TensorInfo, model: usize, models: usize) -> Self {
+        let mut sources = vec![None; models];
+        sources[model] = Some(Source::whole(info));
+        Part { tensor: info.name.clone(), shape: info.shape.clone(), head: None, sources }
+    }
+}
+
+/// A model's tensors of the backbone, by the names that all models have in common.
+type Backbone<'a> = BTreeMap<&'a str, &'a TensorInfo>;
+
+impl Layout {
+    /// Compares all models and lays the new one out.
+    pub(crate) fn new(request: &Request<'_>) -> Result<Self, MergeError> {
+        let models: Vec<_> = std::iter::once(&request.previous).chain(&request.experts).collect();
+        check_alike(&models)?;
+        let backbones = models.iter().map(|model| backbone(model)).collect::<Result<Vec<_>, _>>()?;
+        check_no_others(&models, &backbones)?;
+        let (mut tensors, mut from_last_expert) = (vec![], vec![]);
+        for (name, own) in &backbones[0] {
+            let all = same_tensor(&models, &backbones, name, own)?;
+            let part = if own.dtype.is_float() {
+                let source = |info: &&TensorInfo| Some(Source::whole(info));
+                let (tensor, shape) = (format!("{BACKBONE}.{name}"), own.shape.clone());
+                Part { tensor, shape, head: None, sources: all.iter().map(source).collect() }
+            } else {
+                from_last_expert.push(own.name.clone());
+                Part::taken_over(all[all.len() - 1], all.len() - 1, all.len())
+            };
+            tensors.push(Target { info: (*own).clone(), parts: vec![part] });
+        }
+        let mut from_previous = vec![];
+        for info in left_out(models[0]) {
+            from_previous.push(info.name.clone());
+            tensors.push(Target { info: info.clone(), parts: vec![Part::taken_over(info, 0, models.len())] });
+        }
+        let heads = add_classifier(&models, &mut tensors)?;
+        for target in &mut tensors {
+            if let Some(dtype) = request.dtype.filter(|_| target.info.dtype.is_float()) {
+                target.info.dtype = dtype;
+            }
+        }
+        tensors.sort_by(|a, b| a.info.name.cmp(&b.info.name));
+        from_last_expert.sort();
+        Ok(Layout { tensors, heads, from_last_expert, from_previous })
+    }
+
+    /// How many values the new model has.
+    pub(crate) fn values(&self) -> u64 {
+        self.tensors.iter().map(|target| target.info.elements() as u64).sum()
+    }
+}
+
+/// Tables of names: all models have one, or none has.
+fn check_alike(models: &[&Model<'_>]) -> Result<(), MergeError> {
+    let previous = models[0];
+    for model in &models[1..] {
+        if model.mapping.is_some() != previous.mapping.is_some() {
+            let (own, other) = if model.mapping.is_some() { ("a", "none") } else { ("no", "one") };
+            let name = &previous.name;
+            let problem =
+                format!("has {own} table of names, and {name} has {other}; accepted: all models have one, or none has");
+            return Err(model.problem(problem));
+        }
+    }
+    Ok(())
+}
+
+/// The tensors that are neither the classifier's nor left out by the model's table.
+fn backbone<'a>(model: &Model<'a>) -> Result<Backbone<'a>, MergeError> {
+    let of_classifier = of_classifier(model);
+    let ignored = model.mapping.map(|mapping| mapping.ignored()).unwrap_or_default();
+    let ignored: BTreeSet<_> = ignored.iter().collect();
+    let mut tensors = Backbone::new();
+    for info in model.checkpoint.tensors().filter(|info| !of_classifier.contains(info.name.as_str())) {
+        match model.mapping {
+            None => {
+                tensors.insert(&info.name, info);
+            }
+            Some(mapping) => match mapping.ours(&info.name) {
+                Some(ours) => {
+                    tensors.insert(ours, info);
+                }
+                None if ignored.contains(&info.name) => {}
+                None => return Err(model.tensor(&info.name, "is not in the model's table of names")),
+            },
+        }
+    }
+    Ok(tensors)
+}
+
+/// The tensors that the table leaves out.
+fn left_out<'a>(model: &Model<'a>) -> Vec<&'a TensorInfo> {
+    let of_classifier = of_classifier(model);
+    let ignored = model.mapping.map(|mapping| mapping.ignored()).unwrap_or_default();
+    let others = ignored.iter().filter(|name| !of_classifier.contains(name.as_str()));
+    others.filter_map(|name| model.checkpoint.tensor(name)).collect()
+}
+
+fn of_classifier<'a>(model: &'a Model<'_>) -> BTreeSet<&'a str> {
+    let classifier = model.classifier.iter();
+    classifier.flat_map(|own| [Some(&own.weight), own.bias.as_ref()]).flatten().map(String::as_str).collect()
+}
+
+/// No expert has a tensor that the previous model lacks.
+fn check_no_others(models: &[&Model<'_>], backbones: &[Backbone<'_>]) -> Result<(), MergeError> {
+    for (model, backbone) in models.iter().zip(backbones) {
+        if let Some((_, info)) = backbone.iter().find(|(name, _)| !backbones[0].contains_key(*name)) {
+            return Err(model.tensor(&info.name, format!("is not in {}", models[0].name)));
+        }
+    }
+    Ok(())
+}
+
+/// That tensor in all models, where it is the same in all of them.
+fn same_tensor<'a>(
+    models: &[&Model<'_>],
+    backbones: &[Backbone<'a>],
+    name: &str,
+    own: &TensorInfo,
+) -> Result<Vec<&'a TensorInfo>, MergeError> {
+    let previous = models[0];
+    let transposed = |model: &Model<'_>| model.mapping.is_some_and(|mapping| mapping.is_transposed(name));
+    let mut all = vec![];
+    for (model, backbone) in models.iter().zip(backbones) {
+        let Some(info) = backbone.get(name) else {
+            return Err(model.tensor(&own.name, format!("is missing, and is in {}", previous.name)));
+        };
+        if transposed(model) != transposed(previous) {
+            let problem =
+                format!("is transposed by one of the tables of this model and of {}, not by both", previous.name);
+            return Err(model.tensor(&info.name, problem));
+        }
+        if info.shape != own.shape {
+            let problem = format!("has the shape {:?}, and in {} it has {:?}", info.shape, previous.name, own.shape);
+            return Err(model.tensor(&info.name, problem));
+        }
+        let same = if own.dtype.is_float() { info.dtype.is_float() } else { info.dtype == own.dtype };
+        if !same {
+            let accepted = if own.dtype.is_float() { "any floats".to_owned() } else { own.dtype.to_string() };
+            let (found, expected, name) = (info.dtype, own.dtype, &previous.name);
+            let problem = format!("has values of type {found}, and in {name} of {expected}; accepted: {accepted}");
+            return Err(model.tensor(&info.name, problem));
+        }
+        all.push(*info);
+    }
+    Ok(all)
+}
+
+/// Adds the tensors of the classifier, and gives the names of its heads.
+fn add_classifier(models: &[&Model<'_>], tensors: &mut Vec<Target>) -> Result<Vec<String>, MergeError> {
+    let heads = heads::matched(models)?;
+    let mut first: Option<(&Model<'_>, &Classifier, usize)> = None;
+    for model in models {
+        let Some(classifier) = &model.classifier else { continue };
+        let own = features(model, classifier)?;
+        let (other, known, expected) = *first.get_or_insert((*model, classifier, own));
+        if own != expected {
+            let problem = format!("has rows of {own} values, and in {} they have {expected}", other.name);
+            return Err(model.tensor(&classifier.weight, problem));
+        }
+        if classifier.bias.is_some() != known.bias.is_some() {
+            let (own, other_has) = if classifier.bias.is_some() { ("a", "none") } else { ("no", "one") };
+            let problem = format!("has {own} bias in its classifier, and {} has {other_has}", other.name);
+            return Err(model.problem(problem));
+        }
+    }
+    let Some((model, classifier, features)) = first else { return Ok(vec![]) };
+    tensors.push(rows(models, tensor(model, &classifier.weight)?, &heads, features, "weight"));
+    if let Some(bias) = &classifier.bias {
+        tensors.push(rows(models, tensor(model, bias)?, &heads, 1, "bias"));
+    }
+    Ok(heads.into_iter().map(|head| head.name).collect())
+}
+
+/// A tensor of the classifier, made of the rows of all heads, each of so many values; `what` it is in a head.
+fn rows(models: &[&Model<'_>], like: &TensorInfo, heads: &[Matched], length: usize, what: &str) -> Target {
+    let shape = |rows: usize| -> Vec<usize> { [&[rows], &like.shape[1..]].concat() };
+    let part = |(number, head): (usize, &Matched)| {
+        let spec = HeadSpec { name: format!("head-{number}"), classes: (0..head.classes).collect() };
+        let source = |(rows, model): (&Option<Vec<usize>>, &&Model<'_>)| {
+            let classifier = model.classifier.as_ref()?;
+            let tensor = if what == "bias" { classifier.bias.as_ref()? } else { &classifier.weight };
+            Some(Source { tensor: tensor.clone(), spans: heads::spans(rows.as_ref()?, length) })
+        };
+        let sources = head.rows.iter().zip(models).map(source).collect();
+        Part { tensor: format!("{}.{what}", spec.prefix()), shape: shape(head.classes), head: Some(spec), sources }
+    };
+    let classes = heads.iter().map(|head| head.classes).sum();
+    let info = TensorInfo { name: like.name.clone(), dtype: like.dtype, shape: shape(classes) };
+    Target { info, parts: heads.iter().enumerate().map(part).collect() }
+}
+
+/// A classifier is what it is said to be; gives the length of its rows.
+fn features(model: &Model<'_>, classifier: &Classifier) -> Result<usize, MergeError> {
+    let count: usize = classifier.heads.iter().map(|head| head.rows.len()).sum();
+    let weight = tensor(model, &classifier.weight)?;
+    let [rows, features] = weight.shape[..] else {
+        let problem = format!("has the shape {:?}; accepted for a classifier: [classes, features]", weight.shape);
+        return Err(model.tensor(&weight.name, problem));
+    };
+    let bias = classifier.bias.as_ref().map(|bias| tensor(model, bias)).transpose()?;
+    let wrong = bias.filter(|bias| bias.shape != [count]).or(Some(weight).filter(|_| rows != count));
+    match wrong {
+        None => Ok(features),
+        Some(info) => {
+            let problem =
+                format!("has the shape {:?}; accepted for heads of together {count} rows: as many", info.shape);
+            Err(model.tensor(&info.name, problem))
+        }
+    }
+}
+
+/// A tensor of floats.
+fn tensor<'a>(model: &Model<'a>, name: &str) -> Result<&'a TensorInfo, MergeError> {
+    let info = model.checkpoint.tensor(name).ok_or_else(|| model.tensor(name, "of the classifier is missing"))?;
+    match info.dtype.is_float() {
+        true => Ok(info),
+        false => {
+            Err(model.tensor(name, format!("has values of type {}; accepted for a classifier: floats", info.dtype)))
+        }
+    }
+}
+
+impl Model<'_> {
+    pub(crate) fn problem(&self, problem: String) -> MergeError {
+        MergeError::Model { model: self.name.clone(), problem }
+    }
+
+    fn tensor(&self, name: &str, problem: impl Into<String>) -> MergeError {
+        MergeError::Tensor { model: self.name.clone(), tensor: name.to_owned(), problem: problem.into() }
+    }
+}

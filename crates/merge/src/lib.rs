@@ -1,0 +1,39 @@
+//! Checkpoints of any size, consolidated piece by piece: none of them is ever whole in memory.
+//!
+//! [`merge`] takes a previous model and some experts, all of them open [`Checkpoint`](alluvium_checkpoint::Checkpoint)s,
+//! and a strategy that works in pieces ([`StrategyConfig::piecewise`](alluvium_strategy::StrategyConfig::piecewise)). It
+//! reads the same piece of every model, lets the strategy consolidate these as it consolidates whole models, and writes
+//! what comes out. The arithmetic is the strategy's alone.
+//!
+//! The models are one sequence: the first expert meets the previous model, each other one the centre that those before it
+//! left.
+//!
+//! This crate refuses to hold a concrete strategy, names of concrete models, and whole tensors, unless a strategy asks for
+//! them ([`Grain::Tensor`](alluvium_strategy::Grain::Tensor)).
+
+mod error;
+mod heads;
+mod jobs;
+mod layout;
+mod request;
+mod run;
+
+pub use error::MergeError;
+pub use request::{Classifier, Head, Merged, Model, Pass, Progress, Request};
+
+/// Consolidates the experts of a request into its previous model and writes the new central model.
+///
+/// Nothing is seen under the output's name before everything is written, and nothing is left there on an error.
+///
+/// # Errors
+/// [`MergeError`]: the strategy does not work in pieces, a tensor is missing, has another shape or another kind of values
+/// in one of the models, a value is NaN or infinite, a classifier is not what it is said to be, a file cannot be read or
+/// written. Every message names the tensor.
+pub fn merge(request: &Request<'_>) -> Result<Merged, MergeError> {
+    if request.experts.is_empty() {
+        return Err(MergeError::NoExperts);
+    }
+    request.strategy.build().map_err(MergeError::Options)?;
+    let strategy = request.strategy.piecewise().ok_or(MergeError::WholeModels)?;
+    run::run(request, strategy)
+}

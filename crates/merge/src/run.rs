@@ -1,0 +1,164 @@
+//! Goes through the models: the surveys that the strategy asks for, then the merge.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use alluvium_checkpoint::{Values, Writer};
+use alluvium_model::HeadSpec;
+use alluvium_strategy::{Cut, Piece, Piecewise, StrategyError, Survey};
+
+use crate::jobs::{Job, Jobs};
+use crate::layout::{Layout, Part};
+use crate::{MergeError, Merged, Pass, Progress, Request};
+
+/// Merges what was laid out.
+pub(crate) fn run(request: &Request<'_>, mut strategy: Box<dyn Piecewise>) -> Result<Merged, MergeError> {
+    let layout = Layout::new(request)?;
+    let mut options = request.options.clone();
+    let models = std::iter::once(&request.previous).chain(&request.experts);
+    options.inputs.extend(models.flat_map(|model| model.checkpoint.files()));
+    let declared = layout.tensors.iter().map(|target| target.info.clone()).collect();
+    // Before the surveys: what cannot be written is said before hours of reading.
+    let writer = Writer::create(request.output, declared, &options)?;
+    let jobs = Jobs::new(&layout, strategy.grain());
+    let mut surveys = 0;
+    while let Some(survey) = strategy.survey(sequence(request).len()) {
+        surveys += 1;
+        let told = Told::new(request, Pass::Survey(surveys), &layout);
+        take_survey(request, &jobs, survey, strategy.as_mut(), told)?;
+    }
+    let files = merge(request, &jobs, strategy.as_ref(), writer, Told::new(request, Pass::Merge, &layout))?;
+    let Layout { heads, from_last_expert, from_previous, .. } = layout;
+    Ok(Merged { files, heads, from_last_expert, from_previous, surveys })
+}
+
+fn take_survey(
+    request: &Request<'_>,
+    jobs: &Jobs<'_>,
+    survey: Survey,
+    strategy: &mut dyn Piecewise,
+    mut told: Told<'_>,
+) -> Result<(), MergeError> {
+    let experts = survey.experts(sequence(request).len());
+    let read = |job: &Job<'_>| match job.part.only_source() {
+        Some(_) => Ok(None),
+        None => cut(request, job, experts).map(Some),
+    };
+    let look = |job: &Job<'_>, cut: Option<Cut>| {
+        if let Some(cut) = cut {
+            let met = cut.met(survey, strategy, request.compute, request.seed).map_err(|cause| failed(job, cause))?;
+            survey.show(&cut, met.as_ref(), strategy).map_err(|cause| failed(job, cause))?;
+        }
+        told.done(job);
+        Ok(())
+    };
+    jobs.each(read, look)?;
+    strategy.surveyed();
+    Ok(())
+}
+
+fn merge(
+    request: &Request<'_>,
+    jobs: &Jobs<'_>,
+    strategy: &dyn Piecewise,
+    mut writer: Writer,
+    mut told: Told<'_>,
+) -> Result<Vec<PathBuf>, MergeError> {
+    let work = |job: &Job<'_>| match job.part.only_source() {
+        Some((model, _)) => Ok(taken_over(request, job, model)?.unwrap_or(Values::Floats(vec![]))),
+        None => consolidated(request, job, strategy),
+    };
+    let write = |job: &Job<'_>, values: Values| {
+        writer.write_part(&job.target.info.name, &values)?;
+        told.done(job);
+        Ok(())
+    };
+    jobs.each(work, write)?;
+    Ok(writer.finish()?)
+}
+
+/// The piece as one model has it.
+fn taken_over(request: &Request<'_>, job: &Job<'_>, model: usize) -> Result<Option<Values>, MergeError> {
+    let checkpoint = if model == 0 { request.previous.checkpoint } else { request.experts[model - 1].checkpoint };
+    job.part.sources[model].as_ref().map(|source| source.read(checkpoint, &job.values)).transpose()
+}
+
+/// The piece as the strategy makes it of all models.
+fn consolidated(request: &Request<'_>, job: &Job<'_>, strategy: &dyn Piecewise) -> Result<Values, MergeError> {
+    if job.values.is_empty() {
+        return Ok(Values::Floats(vec![]));
+    }
+    let cut = cut(request, job, sequence(request).len())?;
+    let merged = cut.consolidate(strategy, request.compute, request.seed).map_err(|cause| failed(job, cause))?;
+    let merged = merged.map(|merged| merged.values).unwrap_or_default();
+    let tensor = || job.target.info.name.clone();
+    if merged.len() != job.values.len() {
+        let problem = format!("comes back with {} values of {}", merged.len(), job.values.len());
+        return Err(MergeError::Tensor { model: "the strategy".to_owned(), tensor: tensor(), problem });
+    }
+    let values = Values::Floats(merged);
+    match values.first_not_finite() {
+        None => Ok(values),
+        Some((index, value)) => {
+            Err(MergeError::NotFinite { tensor: tensor(), index: job.before + job.values.start + index, value })
+        }
+    }
+}
+
+/// The models that the strategy meets as experts, by their places among all models, of which the previous one is the first.
+fn sequence(request: &Request<'_>) -> Range<usize> {
+    usize::from(!request.previous_counts)..request.experts.len() + 1
+}
+
+/// The piece of the previous model and of so many experts.
+fn cut(request: &Request<'_>, job: &Job<'_>, experts: usize) -> Result<Cut, MergeError> {
+    let part = job.part;
+    let piece = Piece { tensor: part.tensor.clone(), shape: part.shape.clone(), values: job.values.clone() };
+    let values = |model: usize| taken_over(request, job, model).map(|values| values.and_then(floats));
+    let own = values(0)?;
+    // What counts as the first expert brings its heads then: until then there are none.
+    let trained = request.previous.classifier.is_some() && !request.previous_counts;
+    let heads = if trained { vec![head(part, 0)] } else { vec![] };
+    let previous = piece.model(heads, own.clone().filter(|_| trained || part.head.is_none()));
+    let experts = sequence(request).take(experts).map(|model| match model {
+        0 => Ok(piece.expert(head(part, 0), request.previous.samples, own.clone())),
+        model => Ok(piece.expert(head(part, model), request.experts[model - 1].samples, values(model)?)),
+    });
+    let experts = experts.collect::<Result<Vec<_>, MergeError>>()?;
+    let rounds = if request.previous_counts { vec![1, request.experts.len()] } else { vec![request.experts.len()] };
+    Ok(Cut { previous, experts, rounds, piece })
+}
+
+/// The head that a model has in a part: its own, or one of none of these values, for no expert is without a head.
+fn head(part: &Part, model: usize) -> HeadSpec {
+    let own = part.head.as_ref().filter(|_| part.sources[model].is_some());
+    own.cloned().unwrap_or_else(|| HeadSpec { name: "other".to_owned(), classes: vec![] })
+}
+
+fn floats(values: Values) -> Option<Vec<f32>> {
+    match values {
+        Values::Floats(values) => Some(values),
+        Values::Integers(_) => None,
+    }
+}
+
+fn failed(job: &Job<'_>, cause: StrategyError) -> MergeError {
+    MergeError::Strategy { tensor: job.target.info.name.clone(), cause }
+}
+
+/// Who is told how far a pass is.
+struct Told<'a> {
+    progress: &'a (dyn Fn(Progress) + Sync),
+    now: Progress,
+}
+
+impl<'a> Told<'a> {
+    fn new(request: &Request<'a>, pass: Pass, layout: &Layout) -> Self {
+        Told { progress: request.progress, now: Progress { pass, done: 0, values: layout.values() } }
+    }
+
+    fn done(&mut self, job: &Job<'_>) {
+        self.now.done += job.values.len() as u64;
+        (self.progress)(self.now);
+    }
+}

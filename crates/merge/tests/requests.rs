@@ -1,0 +1,207 @@
+//! What may be merged: kinds of files, types, tables of names; and what is said of everything else.
+
+mod files;
+
+use std::fs;
+use std::path::Path;
+
+use alluvium_checkpoint::{Checkpoint, Dtype, NameMap, Values, WriteOptions};
+use alluvium_strategy_finetune::FinetuneConfig;
+use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
+use alluvium_strategy_weight_averaging::WeightAveragingConfig;
+use files::{Files, Named, checkpoint, floats, model};
+
+const MEAN: WeightAveragingConfig = WeightAveragingConfig {};
+
+fn pair(values: [f32; 2]) -> Vec<Named> {
+    vec![floats("a", &[2], &values), floats("b", &[1, 1], &values[..1])]
+}
+
+#[test]
+fn types_may_differ_and_the_result_has_those_of_the_previous_model() {
+    let with = |dtype, values: [f32; 2]| vec![("a", dtype, vec![2], Values::Floats(values.to_vec()))];
+    let files = Files::new(&[
+        with(Dtype::Bf16, [0.0, 0.0]),
+        with(Dtype::F32, [256.0, 1.0]),
+        with(Dtype::F64, [256.0, 2.0]),
+        with(Dtype::F16, [257.5, 3.0]),
+    ]);
+    files.merge(&MEAN).unwrap();
+    // The mean is 256.5; of bf16 the nearest are 256 and 258.
+    assert_eq!(files.merged().tensor("a").unwrap().dtype, Dtype::Bf16);
+    assert_eq!(files.values("a"), [256.0, 2.0]);
+    let wider = |request: &mut alluvium_merge::Request<'_>| request.dtype = Some(Dtype::F32);
+    files.merge_models(files.models(), &MEAN, wider).unwrap();
+    assert_eq!(files.merged().tensor("a").unwrap().dtype, Dtype::F32);
+    assert!((files.values("a")[0] - 256.5).abs() < 1e-4);
+}
+
+#[test]
+fn a_file_by_pytorch_and_several_with_an_index_are_merged() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../checkpoint/tests/fixtures/training.pt");
+    let previous = Checkpoint::open(fixture).unwrap();
+    let files = Files::new(&[]);
+    let tripled = previous.tensors().map(|info| {
+        let values = match previous.read(&info.name).unwrap().values {
+            Values::Floats(values) => Values::Floats(values.iter().map(|value| 3.0 * value).collect()),
+            Values::Integers(values) => Values::Integers(values.iter().map(|value| 3 * value).collect()),
+        };
+        (info.clone(), values)
+    });
+    let tripled: Vec<_> = tripled.collect();
+    let tensors: Vec<Named> = tripled
+        .iter()
+        .map(|(info, values)| (info.name.clone().leak() as &str, info.dtype, info.shape.clone(), values.clone()))
+        .collect();
+    let options = WriteOptions { shard_bytes: Some(10), ..WriteOptions::default() };
+    let sharded = checkpoint(&files.folder.path().join("sharded.safetensors"), &tensors, &options);
+    assert!(sharded.files().len() > 3);
+    let models = vec![model("previous", &previous), model("expert", &sharded)];
+    let counts = |request: &mut alluvium_merge::Request<'_>| {
+        request.previous_counts = true;
+        request.options.shard_bytes = Some(16);
+    };
+    let merged = files.merge_models(models, &MEAN, counts).unwrap();
+    assert!(merged.files.len() > 2, "{:?}", merged.files);
+    let out = Checkpoint::open(merged.files.last().unwrap()).unwrap();
+    for info in previous.tensors().filter(|info| info.dtype.is_float()) {
+        let (own, mean) = (previous.read(&info.name).unwrap(), out.read(&info.name).unwrap());
+        let doubled: Vec<_> = own.floats().unwrap().iter().map(|value| 2.0 * value).collect();
+        assert_eq!((mean.shape, mean.values), (info.shape.clone(), Values::Floats(doubled)), "{}", info.name);
+    }
+    assert_eq!(out.read("1.num_batches_tracked").unwrap().integers(), Some(&[3][..]), "1, tripled");
+}
+
+#[test]
+fn models_under_different_names_are_merged_by_their_tables() {
+    let own = vec![
+        floats("first.weight", &[2, 1], &[1.0, 3.0]),
+        ("first.count", Dtype::I64, vec![], Values::Integers(vec![5])),
+    ];
+    let other = vec![floats("layer1.w", &[2, 1], &[5.0, 9.0]), floats("layer1.unused", &[3], &[0.0; 3])];
+    let files = Files::new(&[own, other]);
+    let map = |toml: &str, checkpoint: &Checkpoint| {
+        NameMap::parse(toml).unwrap().apply(checkpoint.tensors().map(|info| info.name.as_str())).unwrap()
+    };
+    let tables = |transposed: &str| {
+        let own =
+            format!("ignored = [\"*.count\"]\ntransposed = {transposed}\n[names]\n\"first.weight\" = \"stem.weight\"");
+        [
+            map(&own, &files.checkpoints[0]),
+            map("ignored = [\"*.unused\"]\n[names]\n\"layer1.w\" = \"stem.weight\"", &files.checkpoints[1]),
+        ]
+    };
+    let tables_alike = tables("[]");
+    let mut models = files.models();
+    models.iter_mut().zip(&tables_alike).for_each(|(model, table)| model.mapping = Some(table));
+    let merged = files.merge_models(models.clone(), &MEAN, |request| request.previous_counts = true).unwrap();
+    assert_eq!(files.values("first.weight"), [3.0, 6.0]);
+    assert_eq!(merged.from_previous, ["first.count"]);
+    assert_eq!(files.merged().read("first.count").unwrap().integers(), Some(&[5][..]));
+    assert_eq!(files.merged().tensors().count(), 2);
+
+    models[1].mapping = None;
+    let error = files.error(models.clone(), &MEAN);
+    assert!(error.contains("model 1: has no table of names, and model 0 has one"), "{error}");
+    let one_turned = tables("[\"stem.weight\"]");
+    models.iter_mut().zip(&one_turned).for_each(|(model, table)| model.mapping = Some(table));
+    let error = files.error(models.clone(), &MEAN);
+    assert!(error.contains("`layer1.w` is transposed by one of the tables of this model and of model 0"), "{error}");
+    models[1].mapping = Some(&one_turned[0]);
+    let error = files.error(models, &MEAN);
+    assert!(error.contains("`layer1.unused` is not in the model's table of names"), "{error}");
+}
+
+#[test]
+fn tensors_that_differ_are_named() {
+    let integer = |name, values: &[i64]| (name, Dtype::I64, vec![values.len()], Values::Integers(values.to_vec()));
+    let cases = [
+        (vec![floats("a", &[2], &[1.0; 2])], "model 1: the tensor `b` is missing, and is in model 0"),
+        (
+            vec![floats("a", &[2], &[1.0; 2]), floats("b", &[1, 1], &[1.0]), floats("c", &[1], &[1.0])],
+            "model 1: the tensor `c` is not in model 0",
+        ),
+        (
+            vec![floats("a", &[1, 2], &[1.0; 2]), floats("b", &[1, 1], &[1.0])],
+            "model 1: the tensor `a` has the shape [1, 2], and in model 0 it has [2]",
+        ),
+        (
+            vec![integer("a", &[1, 2]), floats("b", &[1, 1], &[1.0])],
+            "model 1: the tensor `a` has values of type I64, and in model 0 of F32; accepted: any floats",
+        ),
+    ];
+    for (other, expected) in cases {
+        let files = Files::new(&[pair([1.0, 2.0]), other]);
+        let error = files.error(files.models(), &MEAN);
+        assert!(error.contains(expected), "{error}");
+    }
+    let files = Files::new(&[vec![integer("n", &[1])], vec![("n", Dtype::I8, vec![1], Values::Integers(vec![1]))]]);
+    let error = files.error(files.models(), &MEAN);
+    assert!(error.contains("`n` has values of type I8, and in model 0 of I64; accepted: I64"), "{error}");
+}
+
+#[test]
+fn values_that_are_no_numbers_are_named_and_nothing_is_written() {
+    for place in 0..3 {
+        let mut models = vec![pair([1.0, 2.0]), pair([3.0, 4.0]), pair([5.0, 6.0])];
+        models[place][0].3 = Values::Floats(vec![1.0, f32::NAN]);
+        let files = Files::new(&models);
+        let error = files.error(files.models(), &MEAN);
+        let file = format!("model-{place}.safetensors");
+        assert!(
+            error.contains(&file) && error.contains("`a` holds a value that is not finite (NaN at index 1)"),
+            "{error}"
+        );
+    }
+    // Its sum does not fit 32 bits.
+    let files = Files::new(&[pair([0.0, 1.0]), pair([3e38, 1.0]), pair([3e38, 1.0])]);
+    let sum = TaskArithmeticConfig { scaling: 1.0, relative_to: alluvium_strategy::RelativeTo::Initial };
+    let error = files.error(files.models(), &sum);
+    assert!(error.contains("`a`") && error.contains("not finite"), "{error}");
+}
+
+#[test]
+fn what_the_type_cannot_hold_is_named_and_nothing_is_written() {
+    let small = vec![("a", Dtype::F16, vec![2], Values::Floats(vec![0.0, 1.0]))];
+    let files = Files::new(&[small, vec![floats("a", &[2], &[1.0, 70_000.0])]]);
+    let error = files.error(files.models(), &MEAN);
+    assert!(error.contains("`a` has the value 70000 at index 1, which does not fit F16"), "{error}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named_before_anything_is_read() {
+    let files = Files::new(&[pair([1.0, 2.0]), pair([f32::NAN, 4.0])]);
+    let output = files.folder.path().join("nowhere/out.safetensors");
+    let elsewhere = |request: &mut alluvium_merge::Request<'_>| request.output = Path::new("/nowhere/out.safetensors");
+    let error = files.merge_models(files.models(), &MEAN, elsewhere).unwrap_err().to_string();
+    assert!(error.contains("out.safetensors: cannot be written"), "{error}");
+    assert!(!output.exists());
+}
+
+#[test]
+fn what_is_read_is_not_written_over() {
+    let files = Files::new(&[pair([1.0, 2.0]), pair([3.0, 4.0])]);
+    let input = files.folder.path().join("model-1.safetensors");
+    let before = fs::read(&input).unwrap();
+    fs::hard_link(&input, files.output()).unwrap();
+    // The same file under another name is replaced, not written into.
+    files.merge(&MEAN).unwrap();
+    assert_eq!(fs::read(&input).unwrap(), before);
+    fs::remove_file(files.output()).unwrap();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&input, files.output()).unwrap();
+        let error = files.error(files.models(), &MEAN);
+        assert!(error.contains("is being read, and is not written over"), "{error}");
+    }
+    assert_eq!(fs::read(&input).unwrap(), before);
+}
+
+#[test]
+fn strategies_that_want_whole_models_say_so() {
+    let files = Files::new(&[pair([1.0, 2.0]), pair([3.0, 4.0])]);
+    let error = files.error(files.models(), &FinetuneConfig::default());
+    assert!(error.contains("does not work in pieces"), "{error}");
+    let error = files.error(vec![files.models().remove(0)], &MEAN);
+    assert!(error.contains("at least one expert"), "{error}");
+}

@@ -1,0 +1,156 @@
+//! Whether a strategy that works in pieces gives the same numbers so.
+
+use std::collections::BTreeMap;
+
+use alluvium_model::{Expert, ModelState, Seed, Values};
+use burn::tensor::Device;
+
+use super::doubles::{central, expert};
+use crate::{Context, Cut, DataAccess, Grain, Piece, StrategyConfig};
+
+/// A strategy in pieces consolidates whole models' weights bit for bit.
+pub(super) fn is_the_same_in_pieces(config: &dyn StrategyConfig) {
+    let Some(strategy) = config.piecewise() else { return };
+    assert_eq!(config.data_access(), DataAccess::None, "a strategy that works in pieces has no data to work with");
+    assert!(config.statistics().is_empty(), "a strategy that works in pieces has no statistics to work with");
+    let sizes = match strategy.grain() {
+        Grain::Value => vec![1, 7, usize::MAX],
+        Grain::Tensor => vec![usize::MAX],
+    };
+    // The head `a` is new to the one centre and comes back to the other; it comes back once more with the third expert.
+    let experts = ["a", "b", "a"].into_iter().zip(1..).map(|(head, seed)| {
+        let mut expert = expert(head, seed);
+        add_statistic(&mut expert.model, seed);
+        expert
+    });
+    let experts: Vec<_> = experts.collect();
+    for heads in [&[][..], &["a", "c"]] {
+        let mut previous = central(heads, 9);
+        add_statistic(&mut previous, 9);
+        for (size, rounds) in sizes.iter().flat_map(|size| [(size, &[3][..]), (size, &[1, 2])]) {
+            let whole = whole(config, &previous, &experts, rounds);
+            let merged = in_pieces(config, cuts(&previous, &experts, rounds, *size));
+            for (name, tensor) in whole.weights.iter() {
+                let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                let merged = merged.get(name).unwrap_or_else(|| panic!("`{name}` is lost in pieces of {size}"));
+                let same = bits(merged) == bits(&tensor.values);
+                assert!(same, "`{name}` in pieces of {size} is {merged:?}, of the whole model {:?}", tensor.values);
+            }
+            assert_eq!(merged.len(), whole.weights.len(), "there are no other tensors in pieces of {size}");
+        }
+    }
+}
+
+fn seed() -> Seed {
+    Seed::new(7)
+}
+
+/// The whole models, consolidated in rounds of so many experts.
+fn whole(config: &dyn StrategyConfig, previous: &ModelState, experts: &[Expert], rounds: &[usize]) -> ModelState {
+    let mut strategy = config.build().expect("the strategy can be built");
+    let (mut central, mut before) = (previous.clone(), 0);
+    for size in rounds {
+        let round: Vec<_> = experts[before..before + size].iter().collect();
+        let mut context = Context::new(&Device::flex(), seed(), before);
+        central = strategy.consolidate_round(&central, &round, &mut context).expect("the strategy consolidates");
+        before += size;
+    }
+    central
+}
+
+/// What a normalisation would hold beside its parameters.
+fn add_statistic(model: &mut ModelState, seed: u64) {
+    let values = (1..=9).map(|n| n as f32 / (seed as f32 + 0.7)).collect();
+    model.weights.insert("backbone.norm.running_var", Values::new(vec![9], values));
+}
+
+/// The values of each tensor, consolidated in these pieces.
+fn in_pieces(config: &dyn StrategyConfig, cuts: Vec<Cut>) -> BTreeMap<String, Vec<f32>> {
+    let mut strategy = config.piecewise().expect("it gave one before");
+    let compute = Device::flex();
+    let experts = cuts[0].experts.len();
+    while let Some(survey) = strategy.survey(experts) {
+        for cut in &cuts {
+            let mut cut = cut.clone();
+            cut.experts.truncate(survey.experts(experts));
+            let met = cut.met(survey, strategy.as_ref(), &compute, seed());
+            let met = met.expect("the strategy consolidates a piece");
+            survey.show(&cut, met.as_ref(), strategy.as_mut()).expect("the strategy surveys a piece");
+        }
+        strategy.surveyed();
+    }
+    let mut merged = BTreeMap::<_, Vec<f32>>::new();
+    for cut in &cuts {
+        let values = cut.consolidate(strategy.as_ref(), &compute, seed()).expect("the strategy consolidates a piece");
+        let values = values.unwrap_or_else(|| panic!("the strategy loses the piece {:?}", cut.piece)).values;
+        merged.entry(cut.piece.tensor.clone()).or_default().extend(values);
+    }
+    merged
+}
+
+/// All pieces of all tensors, the last tensor first: their order is not promised.
+fn cuts(previous: &ModelState, experts: &[Expert], rounds: &[usize], size: usize) -> Vec<Cut> {
+    let models = experts.iter().map(|expert| &expert.model).chain([previous]);
+    let shapes = models.flat_map(|model| model.weights.iter().map(|(name, tensor)| (name, tensor.shape.clone())));
+    let shapes: BTreeMap<_, _> = shapes.collect();
+    let mut cuts = vec![];
+    for (name, shape) in shapes.into_iter().rev() {
+        let count = shape.iter().product();
+        for start in (0..count).step_by(size) {
+            let values = start..count.min(start.saturating_add(size));
+            let piece = Piece { tensor: name.to_owned(), shape: shape.clone(), values };
+            cuts.push(Cut::of(piece, previous, experts, rounds));
+        }
+    }
+    cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::{Piecewise, Strategy, StrategyError, value_by_value};
+
+    /// Divides the expert's weights by the largest of each tensor, which no piece alone knows.
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    struct Largest {}
+
+    #[typetag::serde(name = "pieces-test")]
+    impl StrategyConfig for Largest {
+        fn data_access(&self) -> DataAccess {
+            DataAccess::None
+        }
+
+        fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+            Ok(Box::new(Largest {}))
+        }
+
+        fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+            Some(value_by_value(self))
+        }
+    }
+
+    impl Strategy for Largest {
+        fn consolidate(
+            &mut self,
+            previous: &ModelState,
+            expert: &Expert,
+            _context: &mut Context<'_>,
+        ) -> Result<ModelState, StrategyError> {
+            let mut central = previous.clone();
+            for (name, tensor) in expert.model.weights.iter() {
+                let largest = tensor.values.iter().copied().fold(0.0, f32::max);
+                let values = tensor.values.iter().map(|value| value / largest).collect();
+                central.weights.insert(name, Values::new(tensor.shape.clone(), values));
+            }
+            Ok(central)
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "in pieces of 1 is")]
+    fn a_strategy_that_looks_beyond_its_piece_is_found_out() {
+        is_the_same_in_pieces(&Largest {});
+    }
+}

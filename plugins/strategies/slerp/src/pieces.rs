@@ -1,0 +1,55 @@
+//! Spherical interpolation in pieces: the angles of whole tensors are found beforehand, from sums of products.
+
+use std::collections::BTreeMap;
+
+use alluvium_strategy::{Piece, Piecewise, Sight, Strategy, StrategyError, Survey};
+
+use crate::Slerp;
+use crate::arc::Products;
+
+/// The products of each tensor, by its full name: the centre's and an expert's.
+pub(crate) type Found = BTreeMap<String, Products>;
+
+/// One survey for each expert: what the centre is before it depends on the angles of the expert before.
+#[derive(Debug)]
+pub(crate) struct InPieces {
+    expert_weight: f64,
+    /// Of the expert that is being surveyed.
+    sums: Found,
+    /// Of the experts that were.
+    found: Vec<Found>,
+}
+
+impl InPieces {
+    pub(crate) fn new(expert_weight: f64) -> Self {
+        InPieces { expert_weight, sums: Found::new(), found: vec![] }
+    }
+}
+
+impl Piecewise for InPieces {
+    fn survey(&self, experts: usize) -> Option<Survey> {
+        let next = self.found.len();
+        (next < experts).then_some(Survey::Expert(next))
+    }
+
+    fn observe(&mut self, sight: &Sight<'_>) -> Result<(), StrategyError> {
+        let tensor = &sight.piece.tensor;
+        let (own, other) = (sight.previous.weights.get(tensor), sight.expert.model.weights.get(tensor));
+        if let (Some(own), Some(other)) = (own, other) {
+            self.sums.entry(tensor.clone()).or_default().add(&own.values, &other.values);
+        }
+        Ok(())
+    }
+
+    fn surveyed(&mut self) {
+        self.found.push(std::mem::take(&mut self.sums));
+    }
+
+    fn build(&self, piece: &Piece) -> Result<Box<dyn Strategy>, StrategyError> {
+        let of_piece = |found: &Found| -> Found {
+            found.get(&piece.tensor).map(|products| (piece.tensor.clone(), *products)).into_iter().collect()
+        };
+        let found = self.found.iter().map(of_piece).collect();
+        Ok(Box::new(Slerp { expert_weight: self.expert_weight, found }))
+    }
+}

@@ -1,0 +1,53 @@
+//! TIES in pieces: where to trim is found beforehand, from counts of magnitudes.
+
+use std::collections::BTreeMap;
+
+use alluvium_strategy::{Piece, Piecewise, Sight, Strategy, StrategyError, Survey};
+
+use crate::selection::Selection;
+use crate::{Ties, TiesConfig};
+
+/// Two surveys find what trimming keeps: of all experts at once, or, of task vectors counted from the previous central model,
+/// of one expert after another.
+#[derive(Debug)]
+pub(crate) struct InPieces {
+    config: TiesConfig,
+    /// The experts that are being surveyed, by their places.
+    selecting: BTreeMap<usize, Selection>,
+    /// What the surveys found: the smallest magnitude that is kept, of each expert.
+    smallest: Vec<f32>,
+}
+
+impl InPieces {
+    pub(crate) fn new(config: TiesConfig) -> Self {
+        InPieces { config, selecting: BTreeMap::new(), smallest: vec![] }
+    }
+}
+
+impl Piecewise for InPieces {
+    fn survey(&self, experts: usize) -> Option<Survey> {
+        let next = self.smallest.len();
+        let trims = self.config.density < 1.0;
+        (trims && next < experts).then(|| self.config.relative_to.survey(next))
+    }
+
+    fn observe(&mut self, sight: &Sight<'_>) -> Result<(), StrategyError> {
+        let vector = self.config.relative_to.vector(sight)?;
+        let selection = self.selecting.entry(sight.place).or_default();
+        vector.iter().for_each(|(_, tensor)| selection.count(&tensor.values));
+        Ok(())
+    }
+
+    fn surveyed(&mut self) {
+        let density = self.config.density;
+        let found: Vec<_> = self.selecting.values_mut().map(|selection| selection.narrow(density)).collect();
+        if found.iter().all(Option::is_some) {
+            self.smallest.extend(found.into_iter().flatten());
+            self.selecting.clear();
+        }
+    }
+
+    fn build(&self, _piece: &Piece) -> Result<Box<dyn Strategy>, StrategyError> {
+        Ok(Box::new(Ties::new(self.config.clone(), self.smallest.clone())))
+    }
+}
