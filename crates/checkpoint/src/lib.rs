@@ -48,5 +48,6 @@ pub use dtype::Dtype;
 pub use error::CheckpointError;
 pub use index::ShardIndex;
 pub use names::{Mapping, NameMap, NamesError};
+pub use shown::{listed, shown};
 pub use tensor::{Tensor, TensorInfo, Values};
 pub use write::{Order, WriteOptions, Writer};

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 /// More characters than any honest tensor has in its name.
 const LONGEST: usize = 160;
 
-/// Control characters of a file must not reach a terminal, nor a name of megabytes a log.
-pub(crate) fn shown(text: &str) -> String {
+/// A name out of a file as it stands in a message: between backticks, with control characters escaped, and cut where it is
+/// very long. Control characters of a file must not reach a terminal, nor a name of megabytes a log.
+pub fn shown(text: &str) -> String {
     let mut shown = String::from("`");
     for character in text.chars().take(LONGEST) {
         match character {
@@ -23,8 +24,8 @@ pub(crate) fn shown(text: &str) -> String {
     shown
 }
 
-/// Some names out of many, in the order given.
-pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+/// Some names out of many, in the order given: the first 20 as [`shown`], and how many there are beside them.
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 20;
     let mut names = names.into_iter();
     let mut list: Vec<_> = names.by_ref().take(SHOWN).map(shown).collect();

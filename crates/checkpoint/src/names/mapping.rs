@@ -36,6 +36,11 @@ impl Mapping {
         self.by_ours.iter().map(|(ours, mapped)| (ours.as_str(), mapped.foreign.as_str()))
     }
 
+    /// Whether the model has one of our tensors with rows and columns exchanged; not so for a tensor that it does not have.
+    pub fn is_transposed(&self, ours: &str) -> bool {
+        self.by_ours.get(ours).is_some_and(|mapped| mapped.transposed)
+    }
+
     /// The model's tensors that were left out.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
