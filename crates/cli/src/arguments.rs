@@ -7,6 +7,8 @@ use alluvium_registry::Family;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::model_arguments::{ConsolidateOptions, EvaluateOptions, InspectOptions};
+
 /// A workbench for distributed continual learning: compare how a centre consolidates the models of self-centred devices.
 #[derive(Debug, Parser)]
 #[command(name = "alluvium", version, arg_required_else_help = true)]
@@ -46,6 +48,12 @@ pub(crate) enum Command {
         /// The run directory, as given to `compare --out`.
         dir: PathBuf,
     },
+    /// Consolidate model files, of PyTorch for one, into a new one.
+    Consolidate(ConsolidateOptions),
+    /// Say what a model file holds: architecture, classes, digest, provenance.
+    Inspect(InspectOptions),
+    /// Judge a model file on the test samples of a stream.
+    Evaluate(EvaluateOptions),
     /// List what is linked in: strategies, streams, backbones, surrogates, backends.
     List {
         /// Only one family.

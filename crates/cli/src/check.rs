@@ -53,7 +53,7 @@ fn table(variants: &[Variant]) -> String {
 }
 
 /// Lines of cells, each as wide as the widest of its column.
-fn aligned(lines: &[Vec<String>]) -> String {
+pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.first().map_or(0, Vec::len);
     let widest = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..columns).map(widest).collect();

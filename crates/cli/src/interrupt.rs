@@ -2,10 +2,11 @@
 
 use std::io::Write;
 use std::process::exit;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The exit code of a process that Ctrl-C ended, as shells have it.
-const INTERRUPTED: i32 = 130;
+pub(crate) const INTERRUPTED: i32 = 130;
 
 /// From now on the first Ctrl-C (or SIGTERM, SIGHUP) ends the process between two files, and says how to go on; a second
 /// one ends it at once. Neither loses anything: a file that is half written has no name yet.
@@ -30,6 +31,41 @@ pub(crate) fn watch() {
     };
     // A binary that has a handler of its own keeps it.
     let _ = ctrlc::try_set_handler(handler);
+}
+
+/// Whether a signal came, and whether a model file is being written.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+static WRITING: Mutex<bool> = Mutex::new(false);
+
+/// From now on Ctrl-C (or SIGTERM, SIGHUP) ends the process at once, unless a model file is being written: then whoever
+/// writes it sees [`stopped`], and takes back what it began. A second signal does not wait for that.
+pub(crate) fn watch_output() {
+    let handler = || {
+        let again = STOPPED.swap(true, Ordering::SeqCst);
+        let writing = is_writing();
+        if again || !*writing {
+            crate::logging::bars().suspend(|| {
+                let _ = writeln!(std::io::stderr(), "\nstopped; nothing was written");
+            });
+            exit(INTERRUPTED);
+        }
+    };
+    // A binary that has a handler of its own keeps it.
+    let _ = ctrlc::try_set_handler(handler);
+}
+
+/// A model file is being written from now on, or no longer.
+pub(crate) fn writing(now: bool) {
+    *is_writing() = now;
+}
+
+/// Whether what is being written should be taken back.
+pub(crate) fn stopped() -> bool {
+    STOPPED.load(Ordering::SeqCst)
+}
+
+fn is_writing() -> MutexGuard<'static, bool> {
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The command as it was typed, but for `--fresh`, which would start over.

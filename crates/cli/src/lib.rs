@@ -12,20 +12,27 @@
 mod arguments;
 mod check;
 mod compare;
+mod consolidate;
 mod describe;
 mod duration;
+mod evaluate;
+mod given;
 mod init;
+mod inspect;
 mod interrupt;
 mod logging;
+mod model_arguments;
 mod plugins;
 mod progress;
 mod report;
 mod schema;
 mod status;
+mod steps;
 
 use std::io::{self, IsTerminal, Write};
 
 use alluvium_experiment::{ConfigError, DirectoryError, ExperimentError};
+use alluvium_interchange::InterchangeError;
 use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
@@ -42,8 +49,8 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Runs the command line of the process and ends it: exit code 0 when all went well, 2 when the arguments or the
-/// configuration are wrong, 1 when a run failed.
+/// Runs the command line of the process and ends it: exit code 0 when all went well, 2 when the arguments, the
+/// configuration or a model file are wrong, 1 when a run failed, 130 when it was stopped.
 pub fn main() -> ! {
     let code = match run(Arguments::parse()) {
         Ok(()) => 0,
@@ -56,14 +63,20 @@ pub fn main() -> ! {
 }
 
 fn exit_code(error: &anyhow::Error) -> i32 {
+    if error.chain().any(|cause| matches!(cause.downcast_ref(), Some(InterchangeError::Stopped))) {
+        return interrupt::INTERRUPTED;
+    }
     let config = |cause: &(dyn std::error::Error + 'static)| {
+        let in_file = cause.downcast_ref().is_some_and(InterchangeError::is_refusal);
         let in_run = matches!(cause.downcast_ref(), Some(ExperimentError::Config(_)));
         let directory = !matches!(cause.downcast_ref(), None | Some(DirectoryError::Store(_)));
         in_run
+            || in_file
             || directory
             || cause.is::<ConfigError>()
             || cause.is::<Refused>()
             || cause.is::<alluvium_registry::UnknownKind>()
+            || cause.is::<alluvium_stream::StreamError>()
     };
     if error.chain().any(config) { 2 } else { 1 }
 }
@@ -76,6 +89,9 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Check { config } => check::check(&config, &mut out),
         Command::Report(options) => report::report(&options, &mut out),
         Command::Status { dir } => status::status(&dir, &mut out),
+        Command::Consolidate(options) => consolidate::consolidate(&options, &mut out),
+        Command::Inspect(options) => inspect::inspect(&options, &mut out),
+        Command::Evaluate(options) => evaluate::evaluate(&options, &mut out),
         Command::List { family } => describe::list(family.map(Into::into), &mut out),
         Command::Show { kind } => describe::show(&kind, &mut out),
         Command::Init { file, force } => init::init(&file, force, &mut out),

@@ -44,7 +44,7 @@ impl Tables {
     pub(crate) fn read(&mut self, root: Value) -> Result<Experiment, Vec<Finding>> {
         let mut root: RootTable = serde_json::from_value(root)
             .map_err(|error| vec![Finding::of_file(&[], format!("cannot be read ({error})"))])?;
-        let mut plugins = Plugins { tables: self, findings: vec![] };
+        let mut plugins = Plugins::new(self);
         plugins.foreign_keys(&["protocol"], &root.protocol);
         root.protocol = root.protocol.with_defaults();
         let backend = plugins.read::<dyn BackendConfig>(Family::Backend, &["backend"], &root.backend);
@@ -91,14 +91,28 @@ impl Tables {
 }
 
 /// Reads plugins' tables and collects what is wrong with them.
-struct Plugins<'a> {
+pub(crate) struct Plugins<'a> {
     tables: &'a mut Tables,
     findings: Vec<Finding>,
 }
 
-impl Plugins<'_> {
+impl<'a> Plugins<'a> {
+    pub(crate) fn new(tables: &'a mut Tables) -> Self {
+        Plugins { tables, findings: vec![] }
+    }
+
+    /// What is wrong with the tables that were read so far.
+    pub(crate) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
     /// A table's kind, and its options as the plugin's own type.
-    fn read<C: ?Sized>(&mut self, family: Family, path: &[&str], table: &Map<String, Value>) -> Option<(String, Box<C>)>
+    pub(crate) fn read<C: ?Sized>(
+        &mut self,
+        family: Family,
+        path: &[&str],
+        table: &Map<String, Value>,
+    ) -> Option<(String, Box<C>)>
     where
         Box<C>: DeserializeOwned,
     {

@@ -90,7 +90,8 @@ pub fn read_all(file: &Path, backend: Option<&str>, seeds: Option<Vec<u64>>) -> 
     variants(&document).map_err(failed)
 }
 
-fn open(file: &Path) -> Result<Document, ConfigProblem> {
+/// Reads a file as a document.
+pub(crate) fn open(file: &Path) -> Result<Document, ConfigProblem> {
     let problem = |place, message| ConfigProblem { place, table: String::new(), message };
     let bytes = fs::read(file).map_err(|error| {
         problem(None, format!("cannot be read ({error}); accepted: a TOML file, such as `alluvium init` writes"))

@@ -1,6 +1,7 @@
 //! The backbone φ: what a plugin author implements, and the erased form that the workbench handles.
 
 use std::any::type_name;
+use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
@@ -152,6 +153,10 @@ pub trait DynBackbone: Debug + Send + Sync {
     }
     /// See [`Parameters::parameters`].
     fn parameters(&self) -> Weights;
+    /// See [`Parameters::shapes`].
+    fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
+        self.parameters().iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect()
+    }
     /// See [`SetParameters::with_parameters`].
     ///
     /// # Errors
@@ -202,6 +207,10 @@ impl<M: Backbone> DynBackbone for M {
 
     fn parameters(&self) -> Weights {
         Parameters::parameters(self)
+    }
+
+    fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
+        Parameters::shapes(self)
     }
 
     fn set_parameters(&mut self, weights: &Weights) -> Result<(), ModelError> {

@@ -1,5 +1,7 @@
 //! Reading a burn module's parameters into named values, and writing them back.
 
+use std::collections::BTreeMap;
+
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
@@ -9,6 +11,10 @@ use crate::{ModelError, Values, Weights};
 pub trait Parameters {
     /// All floating-point parameters and running statistics on the host.
     fn parameters(&self) -> Weights;
+
+    /// The shapes of the same tensors, by name. A module that was built and not used yet draws no weights for it: it takes no
+    /// memory for them, however large they would be.
+    fn shapes(&self) -> BTreeMap<String, Vec<usize>>;
 }
 
 /// Writes parameters and running statistics of any module.
@@ -29,6 +35,12 @@ impl<M: Module> Parameters for M {
         // `valid` brings the running statistics up to date: burn keeps the newest of each thread beside them.
         self.valid().visit(&mut reader);
         reader.weights
+    }
+
+    fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
+        let mut measure = Measure::default();
+        self.visit(&mut measure);
+        measure.shapes
     }
 }
 
@@ -67,6 +79,26 @@ impl ModuleVisitor for Reader {
 
     fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
         self.weights.insert(self.path.join("."), host(parameter.val()));
+    }
+}
+
+#[derive(Default)]
+struct Measure {
+    path: Vec<String>,
+    shapes: BTreeMap<String, Vec<usize>>,
+}
+
+impl ModuleVisitor for Measure {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+        self.shapes.insert(self.path.join("."), parameter.lazy_shape().to_vec());
     }
 }
 

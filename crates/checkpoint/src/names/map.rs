@@ -127,6 +127,11 @@ impl NameMap {
         }
     }
 
+    /// What a model calls one of our tensors, by the first rule that says it; `None` where no rule does.
+    pub fn foreign(&self, ours: &str) -> Option<String> {
+        self.rules.iter().find_map(|rule| rule.foreign.fill(&rule.ours.read(ours)?))
+    }
+
     /// Our name, and whether the tensor is transposed.
     fn rule_of(&self, name: &str) -> Result<Option<(String, bool)>, NamesError> {
         let ours = |rule: &Rule| rule.ours.fill(&rule.foreign.read(name)?);
@@ -184,6 +189,14 @@ mod tests {
             [("head.weight", "fc.weight"), ("stages.1.weight", "layer2.weight")]
         );
         assert_eq!(mapping.ignored(), ["bn.count"]);
+    }
+
+    #[test]
+    fn a_tensor_that_no_model_has_yet_has_a_name_all_the_same() {
+        let map = NameMap::parse(TABLE).unwrap();
+        assert_eq!(map.foreign("head.weight").as_deref(), Some("fc.weight"));
+        assert_eq!(map.foreign("stages.4.weight").as_deref(), Some("layer5.weight"));
+        assert_eq!(map.foreign("stem.weight"), None);
     }
 
     #[test]

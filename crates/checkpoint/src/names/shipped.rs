@@ -78,6 +78,7 @@ mod tests {
         for (foreign, ours) in pairs {
             assert_eq!(mapping.ours(foreign), Some(ours));
             assert_eq!(mapping.foreign(ours), Some(foreign));
+            assert_eq!(mapping.is_transposed(ours), foreign == "fc.weight");
         }
     }
 

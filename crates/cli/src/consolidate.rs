@@ -1,0 +1,213 @@
+//! `alluvium consolidate`: experts into a previous model, from files to a file.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use alluvium_backend::BackendConfig;
+use alluvium_interchange::{Arrangement, Consolidation, Destination, ForeignModel, Placed, Plan, Reading, carry_out};
+use alluvium_registry::Family;
+use alluvium_strategy::StrategyConfig;
+
+use crate::given::{Said, part, surrogate};
+use crate::model_arguments::ConsolidateOptions;
+use crate::steps::Steps;
+use crate::{Refused, interrupt, print};
+
+/// As many names of classes as a line of the plan shows.
+const CLASSES_SHOWN: usize = 12;
+
+pub(crate) fn consolidate(options: &ConsolidateOptions, out: &mut dyn Write) -> anyhow::Result<()> {
+    check_destination(&options.out, options.overwrite)?;
+    let (_, backend) = part::<dyn BackendConfig>(Family::Backend, "--backend", &options.backend)?;
+    let (kind, strategy) = part::<dyn StrategyConfig>(Family::Strategy, "--strategy", &options.strategy)?;
+    let surrogate = options.surrogate.as_deref().map(surrogate).transpose()?;
+    let compute = backend.open()?;
+
+    let files: Vec<_> = [&options.previous].into_iter().chain(&options.expert).map(PathBuf::as_path).collect();
+    let said = Said::of(&options.models, &files)?;
+    let of_previous = Reading { backbone_only: options.backbone_only, ..said.of_file(&options.previous) };
+    let previous = ForeignModel::open(&options.previous, &of_previous, &compute)?;
+    let expert = |file: &PathBuf| {
+        let reading = Reading { fallback: previous.fallback(), ..said.of_file(file) };
+        ForeignModel::open(file, &reading, &compute)
+    };
+    let experts = options.expert.iter().map(expert).collect::<Result<Vec<_>, _>>()?;
+    let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
+    let arrangement = Arrangement::new(previous.heads(), &classes)
+        .map_err(|(place, problem)| Refused(format!("{}: {problem}", options.expert[place].display())))?;
+
+    let consolidation = Consolidation {
+        previous: &previous,
+        experts: &experts,
+        arrangement: &arrangement,
+        strategy: (&kind, strategy.as_ref()),
+        surrogate: surrogate.as_deref(),
+        seed: options.seed,
+    };
+    consolidation.check()?;
+    let plan = Plan::of(&consolidation);
+    let to = destination(options, &consolidation, &plan)?;
+    interrupt::watch_output();
+    print(out, &describe(&consolidation, &plan, &to))?;
+    if options.dry_run {
+        return print(out, "Nothing was written: this was a dry run.\n");
+    }
+    let steps = Steps::new(&kind);
+    let origin = (env!("CARGO_PKG_VERSION"), serde_json::to_value(&backend)?);
+    let written = carry_out(&consolidation, &to, origin, &compute, &steps);
+    steps.finish();
+    let written: Vec<_> = written?.iter().map(|file| file.display().to_string()).collect();
+    print(out, &format!("Written: {}\n", written.join(", ")))
+}
+
+/// The file to be can be made, and nothing is lost by it.
+fn check_destination(out: &Path, overwrite: bool) -> Result<(), Refused> {
+    let refused = |problem: &str, accepted: &str| {
+        Err(Refused(format!("--out {}: {problem}; accepted: {accepted}", out.display())))
+    };
+    if out.extension().is_none_or(|extension| extension != "safetensors") {
+        return refused("has another ending", "a file whose name ends in .safetensors");
+    }
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return refused("there is no such folder", "a file in a folder that is there");
+    }
+    match fs::symlink_metadata(out) {
+        Err(_) => Ok(()),
+        Ok(data) if data.is_symlink() => refused("is a symbolic link, which would be replaced", "a plain file"),
+        Ok(data) if !data.is_file() => refused("is there and is no file", "a new file"),
+        Ok(_) if !overwrite => refused("is there already", "a new file, or --overwrite"),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Where the model goes; not where one of the inputs is.
+fn destination(
+    options: &ConsolidateOptions,
+    consolidation: &Consolidation<'_>,
+    plan: &Plan<'_>,
+) -> Result<Destination, Refused> {
+    let models = [consolidation.previous].into_iter().chain(consolidation.experts);
+    let inputs: Vec<_> = models.flat_map(|model| model.checkpoint().files()).collect();
+    let same = |file: &PathBuf| match (fs::canonicalize(file), fs::canonicalize(&options.out)) {
+        (Ok(file), Ok(out)) => file == out,
+        _ => false,
+    };
+    if inputs.iter().any(same) {
+        let problem = "is one of the models that are consolidated; accepted: another file";
+        return Err(Refused(format!("--out {}: {problem}", options.out.display())));
+    }
+    let shard_bytes = options.shard_size.map(|size| (size * 1e9) as u64);
+    if shard_bytes.is_some_and(|most| plan.bytes() > most) {
+        let mut index = options.out.clone().into_os_string();
+        index.push(".index.json");
+        check_index(Path::new(&index), options.overwrite)?;
+    }
+    Ok(Destination { path: options.out.clone(), shard_bytes, inputs })
+}
+
+fn check_index(index: &Path, overwrite: bool) -> Result<(), Refused> {
+    match index.exists() && !overwrite {
+        false => Ok(()),
+        true => Err(Refused(format!("{}: is there already; accepted: another --out, or --overwrite", index.display()))),
+    }
+}
+
+/// What is going to be done.
+fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination) -> String {
+    let Consolidation { previous, experts, arrangement, strategy: (_, strategy), surrogate, seed } = *consolidation;
+    let mut lines = vec![];
+    let mut line = |key: &str, value: String| lines.push(format!("{key:10} {value}\n"));
+    let input = previous.input();
+    line("backbone", format!("{}, inputs of {input}, names of {}", previous.backbone_in_words(), previous.names()));
+    let mut assumed: Vec<_> = [previous].into_iter().chain(experts).flat_map(ForeignModel::assumed).collect();
+    assumed.dedup();
+    for assumed in assumed {
+        line("", assumed.clone());
+    }
+    let role = match previous.heads() {
+        [] => "no classes: what the experts started from".to_owned(),
+        heads => format!("{}, counts as a first expert", shown_classes(heads.iter().flat_map(|head| &head.classes))),
+    };
+    line("previous", format!("{}: {role}", previous.path().display()));
+    for (expert, placed) in experts.iter().zip(&arrangement.experts) {
+        let classes = expert.classes();
+        let (path, classes, head) = (expert.path().display(), shown_classes(&classes), place(arrangement, placed));
+        line("expert", format!("{path}: {classes}, {head}"));
+    }
+    line("strategy", serde_json::to_value(strategy).unwrap_or_default().to_string());
+    if let Some(surrogate) = surrogate {
+        line("surrogate", serde_json::to_value(surrogate).unwrap_or_default().to_string());
+    }
+    line("seed", seed.to_string());
+    let (tensors, megabytes) = (plan.tensors().len(), plan.bytes() as f64 / 1e6);
+    let (path, rows) = (to.path.display(), plan.rows());
+    line("out", format!("{path}: {tensors} tensors, {megabytes:.1} MB, a classifier of {rows} rows"));
+    lines.concat()
+}
+
+/// What becomes of an expert's rows.
+fn place(arrangement: &Arrangement, placed: &Placed) -> String {
+    let name = &arrangement.heads[placed.head].name;
+    match (placed.returns, placed.shared.as_slice()) {
+        (true, _) => format!("the same as {name}"),
+        (false, []) => format!("new as {name}"),
+        (false, shared) => {
+            let shared = shown_classes(shared);
+            format!("new as {name}, though other heads have {shared}, too: each of these gets one more row")
+        }
+    }
+}
+
+fn shown_classes<'a>(classes: impl IntoIterator<Item = &'a String>) -> String {
+    let classes: Vec<_> = classes.into_iter().map(String::as_str).collect();
+    let (all, more) = (classes.len(), classes.len().saturating_sub(CLASSES_SHOWN));
+    let names = classes[..all - more].join(", ");
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{all} class{} ({names}{more})", if all == 1 { "" } else { "es" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_is_a_new_file_in_a_folder_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("there.safetensors"), "").unwrap();
+        fs::create_dir(at("folder.safetensors")).unwrap();
+        let cases = [
+            ("new.pt", true, "ends in .safetensors"),
+            ("no/new.safetensors", true, "no such folder"),
+            ("there.safetensors", false, "--overwrite"),
+            ("folder.safetensors", true, "no file"),
+        ];
+        for (name, overwrite, expected) in cases {
+            let error = check_destination(&at(name), overwrite).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains(name), "{error}");
+        }
+        check_destination(&at("there.safetensors"), true).unwrap();
+        check_destination(&at("new.safetensors"), false).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_is_not_replaced_wherever_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, target) in [("dangling.safetensors", "nowhere"), ("to-folder.safetensors", ".")] {
+            let link = folder.path().join(name);
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            let error = check_destination(&link, true).unwrap_err().to_string();
+            assert!(error.contains("symbolic link"), "{error}");
+        }
+    }
+
+    #[test]
+    fn many_classes_are_not_all_shown() {
+        let classes: Vec<_> = (0..15).map(|number| number.to_string()).collect();
+        assert_eq!(shown_classes(&classes[..1]), "1 class (0)");
+        assert!(shown_classes(&classes).ends_with("10, 11 and 3 more)"), "{}", shown_classes(&classes));
+    }
+}

@@ -1,0 +1,22 @@
+//! `alluvium inspect`: what a model file holds.
+
+use std::io::Write;
+
+use alluvium_backend::BackendConfig;
+use alluvium_interchange::Inspection;
+use alluvium_registry::Family;
+
+use crate::given::{Said, part};
+use crate::model_arguments::InspectOptions;
+use crate::print;
+
+pub(crate) fn inspect(options: &InspectOptions, out: &mut dyn Write) -> anyhow::Result<()> {
+    let said = Said::of(&options.models, &[&options.file])?;
+    // Nothing is computed; a backbone is built to see of which shapes its tensors are.
+    let (_, backend) = part::<dyn BackendConfig>(Family::Backend, "--backend", "flex")?;
+    let inspection = Inspection::of(&options.file, &said.of_file(&options.file), &backend.open()?)?;
+    match options.json {
+        true => print(out, &format!("{}\n", serde_json::to_string_pretty(&inspection)?)),
+        false => print(out, &inspection.to_text()),
+    }
+}

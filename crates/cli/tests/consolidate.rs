@@ -1,0 +1,299 @@
+//! `alluvium consolidate`, `inspect` and `evaluate` as a user runs them, on files that somebody else's framework has written.
+
+mod perceptron;
+mod tiny;
+
+use std::fs;
+use std::path::Path;
+
+use alluvium_checkpoint::{Checkpoint, Values};
+use serde_json::Value;
+
+use perceptron::{SAID, floats, folder, write, write_with};
+use tiny::{alluvium, files_below, succeeds, text};
+
+const EXPERTS: [&str; 10] = [
+    "consolidate",
+    "--previous",
+    "base.safetensors",
+    "--expert",
+    "a.safetensors",
+    "--expert",
+    "b.safetensors",
+    "--classes",
+    "a.safetensors=A,B",
+    "--classes=b.safetensors=C,D,E",
+];
+
+/// The arguments of a consolidation of both experts; `more` says how and where to.
+fn both<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&EXPERTS[..], &SAID, more].concat()
+}
+
+fn json(printed: &str) -> Value {
+    serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+}
+
+#[test]
+fn two_experts_become_one_file_that_says_what_it_is() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let before = files_below(folder.path());
+    let how = ["--strategy", "weight-averaging", "--out", "merged.safetensors"];
+    let planned = succeeds(folder.path(), &both(&[&how[..], &["--dry-run"]].concat()));
+    assert_eq!(files_below(folder.path()), before, "a dry run writes nothing");
+    for part in
+        ["mlp (layers = [8]), inputs of 1×28×28", "2 classes (A, B), new as head-1", "5 tensors", "5 rows", "dry run"]
+    {
+        assert!(planned.contains(part), "`{part}` is not in:\n{planned}");
+    }
+
+    let printed = succeeds(folder.path(), &both(&how));
+    assert!(printed.ends_with("Written: merged.safetensors\n"), "{printed}");
+    let [a, b] = ["a.safetensors", "b.safetensors"].map(at);
+    let merged = at("merged.safetensors");
+    let pairs = floats(&a, "hidden.weight").into_iter().zip(floats(&b, "hidden.weight"));
+    for (value, (a, b)) in floats(&merged, "hidden.weight").into_iter().zip(pairs) {
+        assert!((value - (a + b) / 2.0).abs() < 1e-6);
+    }
+    assert_eq!(floats(&merged, "out.bias"), [floats(&a, "out.bias"), floats(&b, "out.bias")].concat());
+    let steps = Checkpoint::open(&merged).unwrap().read("steps").unwrap();
+    assert_eq!(steps.values, Values::Integers(vec![100]), "what the table leaves out is the previous model's");
+
+    let found = json(&succeeds(folder.path(), &["inspect", "merged.safetensors", "--names", "names.toml", "--json"]));
+    assert_eq!(found["model"]["kind"], "foreign");
+    assert_eq!(found["model"]["heads"][1]["classes"], serde_json::json!(["C", "D", "E"]));
+    assert_eq!(found["dtypes"], serde_json::json!({ "F32": 4, "I64": 1 }));
+    // 8·784 + 8 + 5·8 + 5
+    assert_eq!(found["parameters"], 6325);
+    assert_eq!(found["provenance"]["strategy"], serde_json::json!({ "kind": "weight-averaging" }));
+    assert_eq!(found["provenance"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(found["provenance"]["experts"][0]["digest"], Checkpoint::open(&a).unwrap().digest().unwrap());
+    let page = succeeds(folder.path(), &["inspect", "merged.safetensors", "--names", "names.toml"]);
+    for part in ["head-2", "C, D, E", "weight-averaging, seed 0, on flex", "expert b.safetensors"] {
+        assert!(page.contains(part), "`{part}` is not in:\n{page}");
+    }
+}
+
+#[test]
+fn every_strategy_without_data_and_pld_from_a_photo_give_a_file() {
+    let folder = folder();
+    let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/surrogates/single-image/data/coffee.png");
+    fs::copy(photo, folder.path().join("photo.png")).unwrap();
+    fs::write(
+        folder.path().join("pld.toml"),
+        "[[strategies]]\nkind = \"pld\"\nname = \"mine\"\nsteps = 3\nbatch_size = 8\n",
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("data.toml"),
+        "[surrogate]\nkind = \"single-image\"\nimage = \"photo.png\"\npatches = 20\n",
+    )
+    .unwrap();
+    let without = ["naive", "weight-averaging", "task-arithmetic", "ties", "dare", "magmax", "slerp", "opcm", "fedavg"];
+    let learned = [vec!["pld.toml", "--surrogate", "data.toml"], vec!["pld.toml", "--surrogate", "photo.png"]];
+    let jobs = without.iter().map(|kind| vec![*kind]).chain(learned);
+    for (number, job) in jobs.enumerate() {
+        let out = format!("out-{number}.safetensors");
+        succeeds(folder.path(), &both(&[&["--strategy"], &job[..], &["--out", &out]].concat()));
+        assert_eq!(floats(&folder.path().join(&out), "out.bias").len(), 5, "{job:?}");
+        let found = json(&succeeds(folder.path(), &["inspect", &out, "--names", "names.toml", "--json"]));
+        let surrogate = &found["provenance"]["surrogate"];
+        match job.len() {
+            1 => assert!(surrogate.is_null()),
+            _ => {
+                assert_eq!(surrogate["settings"]["image"], "photo.png");
+                assert_eq!(surrogate["files"][0][1].as_str().unwrap().len(), 64);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() {
+    let folder = folder();
+    // The hidden weight has 8·784·4 = 25 088 bytes.
+    let how = ["--strategy", "slerp", "--out", "parts.safetensors", "--shard-size", "0.00002"];
+    let printed = succeeds(folder.path(), &both(&how));
+    assert!(printed.contains("parts-00001-of-00002.safetensors, ") && printed.contains("parts.safetensors.index.json"));
+    let index = "parts.safetensors.index.json";
+    let found = json(&succeeds(folder.path(), &["inspect", index, "--names", "names.toml", "--json"]));
+    assert_eq!((&found["files"], &found["model"]["kind"]), (&3.into(), &"foreign".into()));
+    let again = alluvium(folder.path(), &both(&how));
+    assert!(again.status.code() == Some(2) && text(&again.stderr).contains("index.json: is there already"));
+
+    let on = ["consolidate", "--previous", index, "--expert", "a.safetensors", "--names", "names.toml"];
+    let how = ["--strategy", "naive", "--out", "next.safetensors", "--classes", "a.safetensors=B,A"];
+    let printed = succeeds(folder.path(), &[&on[..], &how].concat());
+    assert!(printed.contains("2 classes (B, A), the same as head-1"), "{printed}");
+}
+
+#[test]
+fn a_file_is_judged_on_a_stream_by_the_names_of_its_classes() {
+    let folder = folder();
+    // Whatever it is shown, the first of its rows has the largest bias: it always answers with its first class.
+    let first = |name: &str, values: Vec<f32>| match name {
+        "out.weight" => vec![0.0; values.len()],
+        "out.bias" => (0..values.len()).map(|row| -(row as f32)).collect(),
+        _ => values,
+    };
+    write_with(&folder.path().join("m.safetensors"), 1, 3, first);
+    let stream = r#"{ kind = "split-glyphs", tasks = 2, classes_per_task = 2, class_order = ["a", "b", "c", "d"] }"#;
+    let said = ["--names", "names.toml", "--backbone", "{ kind = \"mlp\", layers = [8] }"];
+    let evaluate = ["evaluate", "m.safetensors", "--stream", stream, "--classes", "m.safetensors=b,d,Q"];
+    let found = json(&succeeds(folder.path(), &[&evaluate[..], &said, &["--json"]].concat()));
+    let tasks = found["scores"]["tasks"].as_array().unwrap();
+    // Of a and b it knows b, of c and d it knows d; the test set has as many glyphs of each class.
+    let of = |task: &Value| ["known_classes", "task_aware", "task_agnostic"].map(|key| task[key].as_f64().unwrap());
+    assert_eq!(of(&tasks[0]), [1.0, 0.5, 0.5]);
+    assert_eq!(of(&tasks[1]), [1.0, 0.5, 0.0]);
+    assert_eq!(found["scores"]["accuracy"], 0.25);
+    assert_eq!(found["digest"].as_str().unwrap().len(), 64);
+
+    let table = "name = \"x\"\n[stream]\nkind = \"split-glyphs\"\ntasks = 2\nclasses_per_task = 2\n";
+    let order = "class_order = [\"a\", \"b\", \"c\", \"d\"]\n";
+    fs::write(folder.path().join("stream.toml"), [table, order].concat()).unwrap();
+    let evaluate = ["evaluate", "m.safetensors", "--stream", "stream.toml", "--classes", "m.safetensors=b,d,Q"];
+    let table = succeeds(folder.path(), &[&evaluate[..], &said].concat());
+    assert!(table.contains("1/2") && table.contains("50.00") && table.contains("25.00 %"), "{table}");
+
+    let evaluate = ["evaluate", "m.safetensors", "--stream", stream, "--classes", "m.safetensors=x,y,z z"];
+    let refused = alluvium(folder.path(), &[&evaluate[..], &said].concat());
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("knows no class of the stream"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn models_of_run_directories_can_be_inspected() {
+    let folder = tiny::folder();
+    succeeds(folder.path(), &["compare", "tiny.toml", "--seeds", "0", "--out", "out"]);
+    let files = files_below(&folder.path().join("out"));
+    let of = |name: &str| files.iter().find(|file| file.ends_with(name)).unwrap().to_str().unwrap().to_owned();
+    let (central, expert) = (of("central.safetensors"), of("expert.safetensors"));
+    let found = json(&succeeds(folder.path(), &["inspect", &central, "--json"]));
+    assert_eq!((&found["model"]["kind"], &found["model"]["backbone"]["kind"]), (&"run".into(), &"mlp".into()));
+    let page = succeeds(folder.path(), &["inspect", &expert]);
+    assert!(page.contains("an expert of a run directory") && page.contains("2 in 1 head"), "{page}");
+}
+
+#[test]
+fn what_is_not_known_is_inspected_all_the_same() {
+    let folder = folder();
+    let page = succeeds(folder.path(), &["inspect", "a.safetensors"]);
+    assert!(
+        page.contains("not known: a.safetensors: no built-in table of names") && page.contains("`hidden.bias`"),
+        "{page}"
+    );
+    fs::write(folder.path().join("text.safetensors"), "hello").unwrap();
+    let refused = alluvium(folder.path(), &["inspect", "text.safetensors"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+}
+
+/// What must be refused, in what it says, with exit code 2; nothing is written.
+#[track_caller]
+fn refused(folder: &Path, arguments: &[&str], says: &[&str]) {
+    let before = files_below(folder);
+    let output = alluvium(folder, arguments);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+    assert_eq!(files_below(folder), before, "{arguments:?} wrote something");
+    for part in says {
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_consolidated_is_refused_and_nothing_is_written() {
+    let folder = folder();
+    let path = folder.path();
+    let strategies: [(&str, &[&str]); 8] = [
+        ("weight-avg", &["--strategy", "unknown strategy kind \"weight-avg\"", "weight-averaging"]),
+        ("{ kind = \"ties\", density = 2.0 }", &["`density` = 2.0 is out of range"]),
+        ("{ kind = \"ties\"", &["--strategy", "is no table"]),
+        ("missing.toml", &["missing.toml", "cannot be read"]),
+        ("ewc", &["\"ewc\" needs samples of devices"]),
+        ("fisher-merging", &["asks devices for the statistic \"fisher", "no checkpoint holds"]),
+        ("pld", &["\"pld\" needs surrogate data", "--surrogate"]),
+        ("ensemble", &["\"ensemble\" makes a model that is no mlp"]),
+    ];
+    for (strategy, says) in strategies {
+        refused(path, &both(&["--strategy", strategy, "--out", "o.safetensors"]), says);
+    }
+    fs::write(path.join("two.toml"), "[[strategies]]\nkind = \"naive\"\n[[strategies]]\nkind = \"slerp\"\n").unwrap();
+    refused(path, &both(&["--strategy", "two.toml", "--out", "o.safetensors"]), &["two.toml: has 2 strategies"]);
+    fs::write(path.join("wrong.toml"), "kind = \"slerp\"\nexpert_weight = 3.0\n").unwrap();
+    refused(
+        path,
+        &both(&["--strategy", "wrong.toml", "--out", "o.safetensors"]),
+        &["wrong.toml:2:1", "`expert_weight`"],
+    );
+
+    let naive = |out: &'static str| both(&["--strategy", "naive", "--out", out]);
+    refused(path, &naive("o.pt"), &["ends in .safetensors"]);
+    refused(path, &naive("a.safetensors"), &["is there already", "--overwrite"]);
+    refused(path, &naive("no/o.safetensors"), &["no such folder"]);
+    refused(path, &[&naive("a.safetensors")[..], &["--overwrite"]].concat(), &["is one of the models"]);
+    refused(path, &[&naive("o.safetensors")[..], &["--surrogate", "noise"]].concat(), &["uses no surrogate data"]);
+    refused(path, &[&naive("o.safetensors")[..], &["--classes", "c.safetensors=a"]].concat(), &["names no file"]);
+    refused(path, &[&naive("o.safetensors")[..], &["--classes", "a.safetensors=X,Y"]].concat(), &["twice"]);
+    refused(path, &[&naive("o.safetensors")[..], &["--expert", "none.safetensors"]].concat(), &["none.safetensors"]);
+
+    let broken = |name: &str, values: Vec<f32>| match name {
+        "hidden.bias" => vec![f32::NAN; values.len()],
+        _ => values,
+    };
+    write_with(&path.join("c.safetensors"), 3, 2, broken);
+    let more = ["--expert", "c.safetensors"];
+    let says = ["c.safetensors: the tensor `hidden.bias` holds a value that is not finite"];
+    refused(path, &[&naive("o.safetensors")[..], &more].concat(), &says);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_where_models_are_read_and_not_where_one_is_written() {
+    use std::os::unix::fs::symlink;
+
+    let folder = folder();
+    let path = folder.path();
+    fs::create_dir(path.join("inner")).unwrap();
+    fs::rename(path.join("b.safetensors"), path.join("inner/b.safetensors")).unwrap();
+    symlink("inner", path.join("b.safetensors")).unwrap();
+    succeeds(path, &both(&["--strategy", "naive", "--out", "o.safetensors"]));
+    symlink("nowhere", path.join("dangling.safetensors")).unwrap();
+    symlink("o.safetensors", path.join("link.safetensors")).unwrap();
+    for out in ["dangling.safetensors", "link.safetensors"] {
+        refused(path, &both(&["--strategy", "naive", "--out", out, "--overwrite"]), &[out, "symbolic link"]);
+    }
+    let dangling = ["consolidate", "--previous", "dangling.safetensors", "--expert", "a.safetensors"];
+    let more = ["--strategy", "naive", "--out", "p.safetensors"];
+    refused(path, &[&dangling[..], &SAID, &more].concat(), &["dangling.safetensors", "cannot be read"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_nothing() {
+    use std::process::{Command, Stdio};
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    let folder = folder();
+    write(&folder.path().join("base.safetensors"), 0, 1);
+    let before = files_below(folder.path());
+    let strategy = "{ kind = \"pld\", steps = 1_000_000 }";
+    let more = ["--strategy", strategy, "--surrogate", "{ kind = \"noise\", samples = 64 }", "--out", "o.safetensors"];
+    let mut child =
+        tiny::command(folder.path(), &both(&more)).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The plan is printed before the work begins and signals are watched for.
+    let mut plan = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("o.safetensors: ") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut plan, &mut line).unwrap() > 0, "no plan was printed");
+    }
+    sleep(Duration::from_millis(500));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("nothing was written"), "{}", text(&output.stderr));
+    assert_eq!(files_below(folder.path()), before);
+}

@@ -1,0 +1,226 @@
+//! Which backbone a model's tensors are those of, by their names and shapes; and a backbone out of a table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alluvium_model::{BackboneConfig, InputShape};
+use alluvium_registry::{Family, check_table, described, find};
+use serde_json::{Map, Value, json};
+
+/// The longest side of an input that is believed, in pixels.
+const LONGEST_SIDE: usize = 4096;
+/// The most channels of an input that are believed.
+const MOST_CHANNELS: usize = 1024;
+
+/// The kernel of the first convolution of a ResNet for large pictures.
+const LARGE_STEM: usize = 7;
+
+/// The height and width that ResNets with such a stem are trained on, unless the file or the user says otherwise.
+const LARGE_SIDE: usize = 224;
+/// The same where the first kernel is smaller.
+const SMALL_SIDE: usize = 32;
+
+/// The shapes of a model's tensors by our names, each in our order of dimensions.
+pub(crate) type Shapes = BTreeMap<String, Vec<usize>>;
+
+/// The backbone whose tensors these look like.
+///
+/// # Errors
+/// What was seen, and what would be accepted.
+pub(crate) fn recognised(shapes: &Shapes) -> Result<Arc<dyn BackboneConfig>, String> {
+    backbone_of(&json!({ "kind": kind_of(shapes)? }))
+}
+
+/// The kind of a backbone whose tensors these can only be.
+fn kind_of(shapes: &Shapes) -> Result<&'static str, String> {
+    let seen = Seen::of(shapes).ok_or_else(|| {
+        format!("the architecture is not recognised from the tensors' names; accepted: --backbone with {}", kinds())
+    })?;
+    let perhaps = |table: &str| {
+        Err(format!(
+            "the tensors are those of a ResNet whose first kernel is 3×3, and weights do not say by how many pixels it moves, \
+             nor whether pooling follows it; accepted, where it moves by one and nothing is pooled: --backbone '{table}'"
+        ))
+    };
+    match (seen.blocks.as_slice(), seen.bottleneck, seen.kernel) {
+        ([2, 2, 2, 2], false, LARGE_STEM) => Ok("resnet18"),
+        ([3, 4, 6, 3], false, LARGE_STEM) => Ok("resnet34"),
+        ([3, 4, 6, 3], true, LARGE_STEM) => Ok("resnet50"),
+        ([2, 2, 2, 2], false, 3) => perhaps(&format!("{{ kind = \"slim-resnet18\", width = {} }}", seen.width)),
+        ([5, 5, 5], false, 3) => {
+            let shortcut = if seen.shortcut { "convolution" } else { "identity" };
+            perhaps(&format!("{{ kind = \"resnet32\", shortcut = \"{shortcut}\" }}"))
+        }
+        _ => {
+            let convolutions = if seen.bottleneck { "three" } else { "two" };
+            Err(format!(
+                "the tensors are those of a ResNet with {:?} blocks of {convolutions} convolutions in its stages and a first \
+                 kernel of {}×{}; recognised: with a first kernel of 7×7, [2, 2, 2, 2] and [3, 4, 6, 3] blocks of two \
+                 (resnet18, resnet34) and [3, 4, 6, 3] of three (resnet50); others: --backbone with {}",
+                seen.blocks,
+                seen.kernel,
+                seen.kernel,
+                kinds()
+            ))
+        }
+    }
+}
+
+/// What is seen of a ResNet in the shapes of its tensors.
+struct Seen {
+    /// How many blocks each stage has.
+    blocks: Vec<usize>,
+    /// Whether blocks have three convolutions.
+    bottleneck: bool,
+    /// Whether the first block of the second stage has a convolution around it.
+    shortcut: bool,
+    /// The side of the first kernel.
+    kernel: usize,
+    /// The channels behind the first convolution.
+    width: usize,
+}
+
+impl Seen {
+    fn of(shapes: &Shapes) -> Option<Self> {
+        let [width, _, kernel, _] = shapes.get("stem.conv.weight")?[..] else { return None };
+        let has = |stage: usize, block: usize, part: &str| {
+            shapes.contains_key(&format!("stages.{stage}.{block}.{part}.conv.weight"))
+        };
+        let count = |stage: usize| (0..shapes.len()).take_while(|block| has(stage, *block, "first")).count();
+        let blocks: Vec<_> = (0..shapes.len()).map(count).take_while(|blocks| *blocks > 0).collect();
+        let (bottleneck, shortcut) = (has(0, 0, "third"), has(1, 0, "shortcut"));
+        let seen = Seen { bottleneck, shortcut, blocks, kernel, width };
+        (!seen.blocks.is_empty()).then_some(seen)
+    }
+}
+
+/// Reads a table with a `kind` and options as a backbone, checked against the kind's schema.
+///
+/// # Errors
+/// What is wrong with it, and what is accepted.
+pub(crate) fn backbone_of(table: &Value) -> Result<Arc<dyn BackboneConfig>, String> {
+    let mut options: Map<String, Value> = table.as_object().cloned().unwrap_or_default();
+    let Some(Value::String(kind)) = options.remove("kind") else {
+        return Err(format!("the backbone has no `kind`; accepted: {}", kinds()));
+    };
+    let description = find(Family::Backbone, &kind).map_err(|error| error.to_string())?;
+    if let Some(problem) = check_table(&description.options_schema(), &Value::Object(options)).first() {
+        return Err(format!("the backbone \"{kind}\": {problem}"));
+    }
+    let config: Result<Box<dyn BackboneConfig>, _> = serde_json::from_value(table.clone());
+    config.map(Arc::from).map_err(|error| format!("the backbone \"{kind}\" cannot be read ({error})"))
+}
+
+/// A backbone as the table that it is read from, with all defaults.
+pub(crate) fn table_of(backbone: &dyn BackboneConfig) -> Value {
+    serde_json::to_value(backbone).unwrap_or_default()
+}
+
+/// A backbone for people: its kind, and its options where there are any.
+pub(crate) fn backbone_in_words(table: &Value) -> String {
+    let Some(table) = table.as_object() else { return "unknown".to_owned() };
+    let options = table.iter().filter(|(key, _)| *key != "kind").map(|(key, value)| format!("{key} = {value}"));
+    let (kind, options) = (table["kind"].as_str().unwrap_or_default(), options.collect::<Vec<_>>());
+    if options.is_empty() { kind.to_owned() } else { format!("{kind} ({})", options.join(", ")) }
+}
+
+/// The shape of inputs that a model without a word on it is taken to have: the channels that its first convolution takes, and
+/// the height and width that such models are mostly trained on.
+///
+/// # Errors
+/// What is accepted, where the tensors do not say how many channels there are.
+pub(crate) fn assumed_input(shapes: &Shapes) -> Result<InputShape, String> {
+    let stem = shapes.get("stem.conv.weight").map(Vec::as_slice);
+    let Some([_, channels, kernel, _]) = stem else {
+        return Err("nothing says of which shape the inputs are; accepted: --input, such as 1x28x28".to_owned());
+    };
+    let side = if *kernel >= LARGE_STEM { LARGE_SIDE } else { SMALL_SIDE };
+    Ok([*channels, side, side].into())
+}
+
+/// Checks that inputs of a shape can be dealt with.
+///
+/// # Errors
+/// What is accepted.
+pub(crate) fn check_input(input: InputShape) -> Result<(), String> {
+    let InputShape { channels, height, width } = input;
+    let sides = [height, width].iter().all(|side| (1..=LONGEST_SIDE).contains(side));
+    match sides && (1..=MOST_CHANNELS).contains(&channels) {
+        true => Ok(()),
+        false => Err(format!(
+            "inputs of {input} cannot be used; accepted: 1 to {MOST_CHANNELS} channels, height and width from 1 to \
+             {LONGEST_SIDE}"
+        )),
+    }
+}
+
+fn kinds() -> String {
+    let kinds: Vec<_> = described(Family::Backbone).iter().map(|one| one.kind).collect();
+    format!("one of the kinds {}, or a table with one", kinds.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_backbone_slim_resnet18 as _;
+
+    use super::*;
+
+    /// The tensors of a ResNet that are looked at.
+    fn resnet(blocks: &[usize], bottleneck: bool, kernel: usize) -> Shapes {
+        let mut shapes = Shapes::from([("stem.conv.weight".to_owned(), vec![64, 3, kernel, kernel])]);
+        for (stage, blocks) in blocks.iter().enumerate() {
+            for block in 0..*blocks {
+                let parts = if bottleneck { &["first", "second", "third"][..] } else { &["first", "second"] };
+                for part in parts {
+                    shapes.insert(format!("stages.{stage}.{block}.{part}.conv.weight"), vec![64, 64, 3, 3]);
+                }
+            }
+        }
+        shapes
+    }
+
+    #[test]
+    fn the_kinds_of_torchvision_are_recognised() {
+        let cases: [(&[usize], bool, &str); 3] =
+            [(&[2, 2, 2, 2], false, "resnet18"), (&[3, 4, 6, 3], false, "resnet34"), (&[3, 4, 6, 3], true, "resnet50")];
+        for (blocks, bottleneck, kind) in cases {
+            assert_eq!(kind_of(&resnet(blocks, bottleneck, 7)), Ok(kind));
+        }
+    }
+
+    #[test]
+    fn what_weights_do_not_say_is_asked_for() {
+        let refused = |shapes: Shapes| kind_of(&shapes).unwrap_err();
+        let error = refused(resnet(&[2, 2, 2, 2], false, 3));
+        assert!(error.contains("'{ kind = \"slim-resnet18\", width = 64 }'"), "{error}");
+        let error = refused(resnet(&[5, 5, 5], false, 3));
+        assert!(error.contains("shortcut = \"identity\""), "{error}");
+        let error = refused(resnet(&[3, 4, 23, 3], true, 7));
+        assert!(error.contains("[3, 4, 23, 3] blocks of three") && error.contains("resnet50"), "{error}");
+        let error = refused(Shapes::from([("layers.0.weight".to_owned(), vec![4, 4])]));
+        assert!(error.contains("--backbone") && error.contains("slim-resnet18"), "{error}");
+    }
+
+    #[test]
+    fn inputs_are_assumed_from_the_first_convolution() {
+        assert_eq!(assumed_input(&resnet(&[2], false, 7)), Ok([3, 224, 224].into()));
+        assert_eq!(assumed_input(&resnet(&[2], false, 3)), Ok([3, 32, 32].into()));
+        assert!(assumed_input(&Shapes::new()).unwrap_err().contains("--input"));
+        assert!(check_input([3, 0, 5].into()).is_err() && check_input([3, 5, 100_000].into()).is_err());
+        check_input([3, 224, 224].into()).unwrap();
+    }
+
+    #[test]
+    fn a_table_is_checked_before_it_is_believed() {
+        let read = backbone_of(&json!({ "kind": "slim-resnet18", "width": 2 })).unwrap();
+        assert_eq!(backbone_in_words(&table_of(read.as_ref())), "slim-resnet18 (width = 2)");
+        for (table, expected) in [
+            (json!({ "kind": "slim-resnet18", "width": 100_000_000 }), "`width` = 100000000 is out of range"),
+            (json!({ "kind": "ensemble", "members": [] }), "unknown backbone kind \"ensemble\""),
+            (json!([1]), "has no `kind`"),
+        ] {
+            let error = backbone_of(&table).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

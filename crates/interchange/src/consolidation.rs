@@ -1,0 +1,333 @@
+//! Experts into a previous model, by any strategy: the models go through memory whole.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use alluvium_model::{
+    Expert, HeadSpec, Manifest as ExpertManifest, ModelError, ModelState, Progress, Seed, Values, Weights,
+};
+use alluvium_strategy::{Context, DataAccess, Strategy, StrategyConfig, StrategyError, Surrogate, SurrogateConfig};
+use burn::tensor::Device;
+use serde_json::Value;
+
+use crate::foreign::HEAD;
+use crate::{Arrangement, ForeignModel, InterchangeError, Parent, Provenance, SurrogateNote};
+
+/// Surrogate data of one consolidation take at most so many bytes as inputs: what is more was hardly meant.
+const MOST_SURROGATE_BYTES: u64 = 8 << 30;
+
+/// The head of the previous model while it counts as the first expert.
+const PREVIOUS: &str = "previous";
+
+/// What is to be consolidated, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Consolidation<'a> {
+    /// The central model before. With heads, it counts as the first expert that the strategy has met; without any it is only
+    /// what task vectors are counted from, and what devices are taken to have started from.
+    pub previous: &'a ForeignModel,
+    /// The experts, in the order in which they are consolidated; the strategy is given them as one round.
+    pub experts: &'a [ForeignModel],
+    /// Their heads.
+    pub arrangement: &'a Arrangement,
+    /// The strategy, and its kind.
+    pub strategy: (&'a str, &'a dyn StrategyConfig),
+    /// Surrogate data, for a strategy that needs some.
+    pub surrogate: Option<&'a dyn SurrogateConfig>,
+    /// The seed of everything random.
+    pub seed: u64,
+}
+
+impl Consolidation<'_> {
+    /// Checks what can be checked before values are read: that the models have one architecture, that the strategy needs
+    /// nothing that checkpoints do not carry, that names of classes are not made up twice.
+    ///
+    /// # Errors
+    /// [`InterchangeError`], which says what does not go together and what is accepted.
+    pub fn check(&self) -> Result<(), InterchangeError> {
+        self.check_strategy()?;
+        if self.experts.is_empty() {
+            return Err(InterchangeError::Request("there is no expert; accepted: at least one".to_owned()));
+        }
+        for expert in self.experts {
+            self.check_expert(expert)?;
+        }
+        let mut numbered: BTreeMap<String, &ForeignModel> = BTreeMap::new();
+        for model in [self.previous].into_iter().chain(self.experts).filter(|model| model.is_numbered()) {
+            if let Some(other) = numbered.insert(model.stem(), model) {
+                let problem = format!(
+                    "nobody has named its classes, nor those of {}, and both would be called \"{}:0\" and so on; accepted: \
+                     --classes for one of them",
+                    other.path().display(),
+                    model.stem()
+                );
+                return Err(InterchangeError::file(model.path(), problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_strategy(&self) -> Result<(), InterchangeError> {
+        let (kind, config) = self.strategy;
+        let refused = |reason: String| Err(InterchangeError::Request(format!("the strategy \"{kind}\" {reason}")));
+        let access = config.data_access();
+        if access > DataAccess::Surrogate {
+            return refused(format!(
+                "needs samples of devices (its data access is {access}), which no checkpoint holds; accepted: a strategy \
+                 whose data access is none or surrogate"
+            ));
+        }
+        if let Some(statistic) = config.statistics().first() {
+            return refused(format!(
+                "asks devices for the statistic \"{}\" of their samples, which no checkpoint holds; accepted: a strategy that \
+                 asks for none",
+                statistic.name()
+            ));
+        }
+        match (access, self.surrogate) {
+            (DataAccess::Surrogate, None) => {
+                refused("needs surrogate data; accepted: --surrogate with a picture or a table".to_owned())
+            }
+            (DataAccess::None, Some(_)) => {
+                refused("uses no surrogate data, but some are given; accepted: no --surrogate".to_owned())
+            }
+            _ => {
+                config.build().map_err(|cause| InterchangeError::Strategy { file: kind.to_owned(), cause })?;
+                Ok(())
+            }
+        }
+    }
+
+    fn check_expert(&self, expert: &ForeignModel) -> Result<(), InterchangeError> {
+        let previous = self.previous;
+        let differs = |what: &str, own: String, other: String| {
+            let problem =
+                format!("has {what} {own}, but {} has {other}; accepted: the same", previous.path().display());
+            Err(InterchangeError::file(expert.path(), problem))
+        };
+        if expert.backbone_table() != previous.backbone_table() {
+            return differs("the backbone", expert.backbone_in_words(), previous.backbone_in_words());
+        }
+        if expert.input() != previous.input() {
+            return differs("inputs of", expert.input().to_string(), previous.input().to_string());
+        }
+        if expert.normalisation() != previous.normalisation() {
+            let words = |model: &ForeignModel| {
+                let normalisation = model.normalisation();
+                format!("{:?} and {:?}", normalisation.mean, normalisation.std)
+            };
+            return differs("inputs of the mean and standard deviation", words(expert), words(previous));
+        }
+        if expert.heads().is_empty() {
+            let problem = "has no classifier; accepted as an expert: a model with one";
+            return Err(InterchangeError::file(expert.path(), problem));
+        }
+        Ok(())
+    }
+
+    /// Consolidates. A panic in burn or in a plugin becomes an error.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check); when a weight is not finite (the message names the tensor), and when the strategy fails.
+    pub fn run(&self, compute: &Device, progress: &dyn Progress) -> Result<ModelState, InterchangeError> {
+        self.check()?;
+        let consolidated = catch_unwind(AssertUnwindSafe(|| self.consolidate(compute, progress)));
+        consolidated.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+    }
+
+    fn consolidate(&self, compute: &Device, progress: &dyn Progress) -> Result<ModelState, InterchangeError> {
+        let (kind, config) = self.strategy;
+        let failed = |file: &str| {
+            let file = file.to_owned();
+            move |cause| InterchangeError::Strategy { file, cause }
+        };
+        let mut strategy = config.build().map_err(failed(kind))?;
+        let mut surrogate = self.surrogate.map(|surrogate| surrogate.build()).transpose()?;
+        if let Some(surrogate) = &surrogate {
+            self.check_surrogate(surrogate.samples())?;
+        }
+        let mut central = self.initial()?;
+        let mut before = 0;
+        let heads = &self.arrangement.heads[..self.arrangement.previous];
+        if !heads.is_empty() {
+            let context = self.context(compute, progress, &mut surrogate, 0);
+            central = self.meet_previous(strategy.as_mut(), central, heads, context)?;
+            before = 1;
+        }
+        let experts = self.experts.iter().zip(&self.arrangement.experts).enumerate();
+        let experts = experts.map(|(place, (model, placed))| {
+            let head = &self.arrangement.heads[placed.head];
+            expert(model, head, &placed.rows, before + place)
+        });
+        let experts: Vec<Expert> = experts.collect::<Result<_, _>>()?;
+        let names: Vec<_> = self.experts.iter().map(|model| model.path().display().to_string()).collect();
+        let round: Vec<_> = experts.iter().collect();
+        let mut context = self.context(compute, progress, &mut surrogate, before);
+        let model = strategy.consolidate_round(&central, &round, &mut context);
+        let model = model.map_err(failed(&names.join(", ")))?;
+        self.check_result(&central, model)
+    }
+
+    /// What the strategy works in, after so many experts.
+    fn context<'c>(
+        &self,
+        compute: &Device,
+        progress: &'c dyn Progress,
+        surrogate: &'c mut Option<Box<dyn Surrogate>>,
+        before: usize,
+    ) -> Context<'c> {
+        let context = Context::new(compute, Seed::new(self.seed), before).with_progress(progress);
+        match surrogate {
+            Some(surrogate) => context.with_surrogate(surrogate.as_mut()),
+            None => context,
+        }
+    }
+
+    /// The previous model's backbone, without heads.
+    fn initial(&self) -> Result<ModelState, InterchangeError> {
+        let mut model = ModelState {
+            backbone: self.previous.backbone(),
+            input: self.previous.input(),
+            heads: vec![],
+            weights: Weights::new(),
+        };
+        model.weights.extend_below(alluvium_model::BACKBONE, self.previous.backbone_weights()?);
+        Ok(model)
+    }
+
+    /// The strategy meets the previous model as the first expert, of one head with all its rows; what comes out has its real
+    /// heads.
+    fn meet_previous(
+        &self,
+        strategy: &mut dyn Strategy,
+        initial: ModelState,
+        heads: &[HeadSpec],
+        mut context: Context<'_>,
+    ) -> Result<ModelState, InterchangeError> {
+        let classes: Vec<_> = heads.iter().flat_map(|head| head.classes.iter().copied()).collect();
+        let rows: Vec<_> = (0..classes.len()).collect();
+        let all = HeadSpec { name: PREVIOUS.to_owned(), classes };
+        let first = expert(self.previous, &all, &rows, 0)?;
+        let file = self.previous.path().display().to_string();
+        let central = strategy.consolidate_round(&initial, &[&first], &mut context);
+        let central = central.map_err(|cause| InterchangeError::Strategy { file, cause })?;
+        let mut central = self.check_result(&initial, central)?.with_heads(|_| false);
+        let (classifier, mut from) = (self.previous.classifier()?, 0);
+        for head in heads {
+            let rows: Vec<_> = (from..from + head.classes.len()).collect();
+            from += rows.len();
+            central.set_head(head.clone(), rows_of(&classifier, &rows));
+        }
+        Ok(central)
+    }
+
+    /// What comes out must be one model of the architecture that went in: only that can be written under the names it came with.
+    fn check_result(&self, before: &ModelState, after: ModelState) -> Result<ModelState, InterchangeError> {
+        let tensors = |model: &ModelState| {
+            let backbone = model.backbone_weights();
+            backbone.iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect::<Vec<_>>()
+        };
+        if tensors(before) != tensors(&after) {
+            return Err(InterchangeError::Request(format!(
+                "the strategy \"{}\" makes a model that is no {}, and cannot be written back as one; accepted: a strategy whose \
+                 central model has the experts' architecture",
+                self.strategy.0,
+                self.previous.backbone_in_words()
+            )));
+        }
+        after.weights.check_finite().map_err(|error| self.diverged(error))?;
+        Ok(after)
+    }
+
+    fn diverged(&self, error: ModelError) -> InterchangeError {
+        InterchangeError::Strategy { file: self.strategy.0.to_owned(), cause: StrategyError::Diverged(error) }
+    }
+
+    fn check_surrogate(&self, samples: usize) -> Result<(), InterchangeError> {
+        let input = self.previous.input();
+        let bytes = (samples as u64).saturating_mul((input.values() * size_of::<f32>()) as u64);
+        match bytes <= MOST_SURROGATE_BYTES {
+            true => Ok(()),
+            false => Err(InterchangeError::Request(format!(
+                "{samples} surrogate inputs of {input} take {:.1} GB; accepted: at most {:.1} GB: fewer of them, or smaller \
+                 ones by --input",
+                bytes as f64 / 1e9,
+                MOST_SURROGATE_BYTES as f64 / 1e9
+            ))),
+        }
+    }
+
+    /// Where the model comes from, once it is written: reads all models, for their digests.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn provenance(&self, version: &str, backend: Value) -> Result<Provenance, InterchangeError> {
+        let experts = self.experts.iter().map(ForeignModel::as_parent).collect::<Result<Vec<Parent>, _>>()?;
+        Ok(Provenance {
+            version: version.to_owned(),
+            strategy: serde_json::to_value(self.strategy.1).unwrap_or_default(),
+            surrogate: self.surrogate.map(SurrogateNote::of).transpose()?,
+            seed: self.seed,
+            backend,
+            previous: self.previous.as_parent()?,
+            experts,
+        })
+    }
+}
+
+/// What a panic said, as an error.
+fn panicked(panic: &(dyn Any + Send)) -> InterchangeError {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    InterchangeError::Panicked(text.to_owned())
+}
+
+/// A foreign model as an expert with that head, whose rows are these of its classifier.
+fn expert(model: &ForeignModel, head: &HeadSpec, rows: &[usize], place: usize) -> Result<Expert, InterchangeError> {
+    let mut state =
+        ModelState { backbone: model.backbone(), input: model.input(), heads: vec![], weights: Weights::new() };
+    state.weights.extend_below(alluvium_model::BACKBONE, model.backbone_weights()?);
+    state.set_head(head.clone(), rows_of(&model.classifier()?, rows));
+    let digest = state.digest();
+    let manifest = ExpertManifest {
+        task: place,
+        task_name: model.stem(),
+        // Nobody knows how many samples there were: all experts count alike.
+        samples: 1,
+        steps: 0,
+        parent: digest.clone(),
+        digest,
+        statistics: BTreeMap::new(),
+    };
+    Ok(Expert::new(state, manifest)?)
+}
+
+/// Some rows of a classifier as a head's weights, in that order. In our order of dimensions a row is a column.
+pub(crate) fn rows_of(classifier: &[Values; 2], rows: &[usize]) -> Weights {
+    let [weight, bias] = classifier;
+    let all = bias.values.len().max(1);
+    let chosen = weight.values.chunks(all).flat_map(|latent| rows.iter().map(|row| latent[*row])).collect();
+    let shape = vec![weight.values.len() / all, rows.len()];
+    let biases = rows.iter().map(|row| bias.values[*row]).collect();
+    let part = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    [(part(HEAD[0]), Values::new(shape, chosen)), (part(HEAD[1]), Values::new(vec![rows.len()], biases))]
+        .into_iter()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_taken_in_the_order_that_is_wanted() {
+        // Two latents, three classes: the weight [latent, classes] is
+        // 1 2 3
+        // 4 5 6
+        let classifier =
+            [Values::new(vec![2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), Values::new(vec![3], vec![7.0, 8.0, 9.0])];
+        let taken = rows_of(&classifier, &[2, 0]);
+        assert_eq!(taken.get("weight").unwrap(), &Values::new(vec![2, 2], vec![3.0, 1.0, 6.0, 4.0]));
+        assert_eq!(taken.get("bias").unwrap(), &Values::new(vec![2], vec![9.0, 7.0]));
+    }
+}

@@ -1,0 +1,390 @@
+//! A foreign model: a checkpoint whose tensors are those of a backbone of ours, and perhaps of a classifier.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alluvium_checkpoint::{Checkpoint, Mapping, Values};
+use alluvium_model::{BackboneConfig, InputShape, Values as OurValues, Weights};
+use burn::tensor::Device;
+use serde_json::Value;
+
+use crate::architecture::{Shapes, assumed_input, backbone_in_words, backbone_of, check_input, recognised, table_of};
+use crate::manifest::{Manifest, NamedHead, check_classes};
+use crate::provenance::{Parent, Provenance, file_name};
+use crate::{Fallback, InterchangeError, Names, Normalisation, Reading, naming};
+
+/// Our names of the classifier's tensors: the weight `[latent, classes]` and the bias `[classes]`.
+pub(crate) const HEAD: [&str; 2] = ["head.weight", "head.bias"];
+
+/// The key of the metadata of a model in a run directory.
+const RUN_MODEL: &str = "alluvium";
+
+/// A model file that was opened, and found to be what it is said to be. Its values are read when they are asked for.
+#[derive(Debug)]
+pub struct ForeignModel {
+    pub(crate) path: PathBuf,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) names: Names,
+    pub(crate) mapping: Mapping,
+    backbone: Arc<dyn BackboneConfig>,
+    table: Value,
+    input: InputShape,
+    normalisation: Normalisation,
+    heads: Vec<NamedHead>,
+    latent: usize,
+    backbone_only: bool,
+    numbered: bool,
+    provenance: Option<Provenance>,
+    assumed: Vec<String>,
+}
+
+impl ForeignModel {
+    /// Opens a model file, finds out what it holds, and checks that against its tensors. Reads no values.
+    ///
+    /// # Errors
+    /// When it cannot be read; when tensors are missing, have another shape or are too many; when the file contradicts itself
+    /// or what was said of it. A message names the tensor, in the file's own name, and says what is accepted.
+    pub fn open(path: &Path, reading: &Reading, compute: &Device) -> Result<Self, InterchangeError> {
+        let wrong = |problem: String| InterchangeError::file(path, problem);
+        let checkpoint = Checkpoint::open(path)?;
+        if checkpoint.metadata().contains_key(RUN_MODEL) {
+            let problem = "is a model of a run directory, whose classes have no names; accepted: a model that another \
+                           framework or `alluvium consolidate` has written";
+            return Err(wrong(problem.to_owned()));
+        }
+        let manifest = Manifest::read(checkpoint.metadata()).map_err(wrong)?;
+        let provenance = Provenance::read(checkpoint.metadata()).map_err(wrong)?;
+        let stated = manifest.as_ref();
+        let (names, mapping) = naming::choose(path, &checkpoint, reading, stated.and_then(|own| own.names.as_deref()))?;
+        let shapes = shapes(path, &checkpoint, &mapping)?;
+
+        let mut assumed = vec![];
+        let (backbone, table) = backbone(&shapes, reading, stated).map_err(wrong)?;
+        let input = match (reading.input, stated.map(|own| own.input)) {
+            (Some(said), Some(own)) if said != own => {
+                return Err(wrong(format!(
+                    "is of inputs of {own}, but {said} was given; accepted: {own}, or no --input"
+                )));
+            }
+            (Some(input), _) | (None, Some(input)) => input,
+            (None, None) => match reading.fallback.input {
+                Some(input) => input,
+                None => {
+                    let input = assumed_input(&shapes).map_err(wrong)?;
+                    assumed.push(format!("inputs of {input} are assumed, for nobody says; --input states others"));
+                    input
+                }
+            },
+        };
+        check_input(input).map_err(wrong)?;
+        let normalisation = match (&reading.normalisation, stated.map(|own| &own.normalisation)) {
+            (Some(said), Some(own)) if said != own => {
+                let problem = "was trained on inputs of another mean and standard deviation, as it says itself; accepted: \
+                               those, or no --mean and --std";
+                return Err(wrong(problem.to_owned()));
+            }
+            (Some(normalisation), _) | (None, Some(normalisation)) => normalisation.clone(),
+            (None, None) => {
+                let fallback = reading.fallback.normalisation.clone();
+                fallback.unwrap_or_else(|| Normalisation::ours(input.channels))
+            }
+        };
+        normalisation.check(input.channels).map_err(|error| wrong(error.to_string()))?;
+
+        let mut model = ForeignModel {
+            path: path.to_owned(),
+            checkpoint,
+            names,
+            mapping,
+            backbone,
+            table,
+            input,
+            normalisation,
+            heads: vec![],
+            latent: 0,
+            backbone_only: reading.backbone_only,
+            numbered: false,
+            provenance,
+            assumed,
+        };
+        model.latent = model.check_tensors(&shapes, compute)?;
+        let rows = model.check_classifier(&shapes)?;
+        (model.heads, model.numbered) = model.name_classes(rows, reading.classes.as_deref(), manifest)?;
+        Ok(model)
+    }
+
+    /// The backbone's tensors are there, and no others but the classifier's. Gives the size of a latent.
+    fn check_tensors(&self, shapes: &Shapes, compute: &Device) -> Result<usize, InterchangeError> {
+        let kind = self.backbone_in_words();
+        let built =
+            self.backbone.build(self.input, compute).map_err(|error| InterchangeError::file(&self.path, error))?;
+        // Shapes take no memory; what they are compared with bounds the memory of everything after.
+        let needed = built.shapes();
+        for (name, needed) in &needed {
+            match shapes.get(name) {
+                None => {
+                    let foreign = self.names.map().foreign(name);
+                    let problem = format!("is not there; {kind} needs it with the shape {needed:?}");
+                    let problem = match &foreign {
+                        Some(_) => problem,
+                        None => format!("(our name: the table of names {} has none for it) {problem}", self.names),
+                    };
+                    return Err(self.wrong_tensor(foreign.as_deref().unwrap_or(name), problem));
+                }
+                Some(found) if found != needed => return Err(self.wrong_shape(name, needed)),
+                Some(_) => {}
+            }
+        }
+        if let Some(name) = shapes.keys().find(|name| !needed.contains_key(*name) && !HEAD.contains(&name.as_str())) {
+            let foreign = self.mapping.foreign(name).unwrap_or(name);
+            return Err(self.wrong_tensor(foreign, format!("has no place in {kind} (we would call it `{name}`)")));
+        }
+        Ok(built.latent_size())
+    }
+
+    /// The classifier is whole, and its inputs are latents. Gives the number of its rows, if there is one.
+    fn check_classifier(&self, shapes: &Shapes) -> Result<Option<usize>, InterchangeError> {
+        let missing = |name: &str, other: &str| {
+            let foreign = self.names.map().foreign(name).unwrap_or_else(|| name.to_owned());
+            let other = self.mapping.foreign(other).unwrap_or(other);
+            Err(self.wrong_tensor(&foreign, format!("is not there, but `{other}` is; accepted: both, or neither")))
+        };
+        let [weight, bias] = HEAD.map(|name| shapes.get(name));
+        let (weight, bias) = match (weight, bias) {
+            (None, None) => return Ok(None),
+            (Some(weight), Some(bias)) => (weight, bias),
+            (Some(_), None) => return missing(HEAD[1], HEAD[0]),
+            (None, Some(_)) => return missing(HEAD[0], HEAD[1]),
+        };
+        match (weight.as_slice(), bias.as_slice()) {
+            ([latent, classes], _) if *latent != self.latent || *classes == 0 => {
+                Err(self.wrong_shape(HEAD[0], &[self.latent, (*classes).max(1)]))
+            }
+            ([_, classes], [own]) if classes == own => Ok(Some(*classes)),
+            ([_, classes], _) => Err(self.wrong_shape(HEAD[1], &[*classes])),
+            _ => Err(self.wrong_shape(HEAD[0], &[self.latent, 1])),
+        }
+    }
+
+    /// The heads with the names of their classes, and whether these are only numbered.
+    fn name_classes(
+        &self,
+        rows: Option<usize>,
+        given: Option<&[String]>,
+        manifest: Option<Manifest>,
+    ) -> Result<(Vec<NamedHead>, bool), InterchangeError> {
+        let wrong = |problem: String| Err(InterchangeError::file(&self.path, problem));
+        let stated = manifest.map(|manifest| manifest.heads).filter(|heads| !heads.is_empty());
+        let Some(rows) = rows else {
+            return match (given, stated) {
+                (None, None) => Ok((vec![], false)),
+                _ => wrong("has no classifier, but classes are named for it; accepted: no names".to_owned()),
+            };
+        };
+        let classifier = self.mapping.foreign(HEAD[0]).unwrap_or(HEAD[0]);
+        let fits = |named: usize, by: &str| match named == rows {
+            true => Ok(()),
+            false => Err(self.wrong_tensor(classifier, format!("has {rows} rows, but {by} names {named} classes"))),
+        };
+        let (heads, numbered) = match (stated, given) {
+            (Some(_), Some(_)) => return wrong("names its classes itself; accepted: no --classes for it".to_owned()),
+            (Some(heads), None) => {
+                fits(heads.iter().map(|head| head.classes.len()).sum(), "its own manifest")?;
+                (heads, false)
+            }
+            (None, Some(classes)) => {
+                if let Err(problem) = check_classes(classes) {
+                    return wrong(format!("{problem} (in --classes)"));
+                }
+                fits(classes.len(), "--classes")?;
+                (vec![NamedHead { name: "head-1".to_owned(), classes: classes.to_vec() }], false)
+            }
+            (None, None) => {
+                let stem = self.stem();
+                let classes = (0..rows).map(|row| format!("{stem}:{row}")).collect();
+                (vec![NamedHead { name: "head-1".to_owned(), classes }], true)
+            }
+        };
+        match self.backbone_only {
+            true => Ok((vec![], false)),
+            false => Ok((heads, numbered)),
+        }
+    }
+
+    fn wrong_tensor(&self, foreign: &str, problem: impl Into<String>) -> InterchangeError {
+        InterchangeError::tensor(&self.path, foreign, problem)
+    }
+
+    /// A tensor of another shape than `needed`, which is in our order of dimensions; the message is in the file's.
+    fn wrong_shape(&self, name: &str, needed: &[usize]) -> InterchangeError {
+        let foreign = self.mapping.foreign(name).unwrap_or(name);
+        let found = self.checkpoint.tensor(foreign).map(|info| info.shape.clone()).unwrap_or_default();
+        let mut needed = needed.to_vec();
+        if self.mapping.is_transposed(name) {
+            needed.reverse();
+        }
+        let kind = self.backbone_in_words();
+        let input = self.input;
+        self.wrong_tensor(foreign, format!("has the shape {found:?}; {kind} for inputs of {input} needs {needed:?}"))
+    }
+
+    /// The file or folder, as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its name without folders and without what follows the last dot.
+    pub fn stem(&self) -> String {
+        let name = file_name(&self.path);
+        Path::new(&name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned())
+    }
+
+    /// The checkpoint.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The table of names.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The backbone's table, with all options.
+    pub fn backbone_table(&self) -> &Value {
+        &self.table
+    }
+
+    /// The backbone for people: its kind and options.
+    pub fn backbone_in_words(&self) -> String {
+        backbone_in_words(&self.table)
+    }
+
+    /// The shape of one input.
+    pub fn input(&self) -> InputShape {
+        self.input
+    }
+
+    /// What the model wants its inputs to be.
+    pub fn normalisation(&self) -> &Normalisation {
+        &self.normalisation
+    }
+
+    /// The heads, in the order of the classifier's rows; none where there is no classifier or it is left behind.
+    pub fn heads(&self) -> &[NamedHead] {
+        &self.heads
+    }
+
+    /// The class of each row of the classifier, in their order.
+    pub fn classes(&self) -> Vec<String> {
+        self.heads.iter().flat_map(|head| head.classes.iter().cloned()).collect()
+    }
+
+    /// Whether nobody has named the classes, so that their names are that of the file and a number.
+    pub fn is_numbered(&self) -> bool {
+        self.numbered
+    }
+
+    /// Whether the classifier was left behind.
+    pub fn is_backbone_only(&self) -> bool {
+        self.backbone_only
+    }
+
+    /// How it was made, where it says so.
+    pub fn provenance(&self) -> Option<&Provenance> {
+        self.provenance.as_ref()
+    }
+
+    /// What nobody has said and was assumed, in sentences for people.
+    pub fn assumed(&self) -> &[String] {
+        &self.assumed
+    }
+
+    /// What another file is like that says nothing itself.
+    pub fn fallback(&self) -> Fallback {
+        Fallback {
+            backbone: Some(self.backbone.clone()),
+            input: Some(self.input),
+            normalisation: Some(self.normalisation.clone()),
+        }
+    }
+
+    /// The backbone, which takes our inputs, whatever the model wants its own to be.
+    pub(crate) fn backbone(&self) -> Arc<dyn BackboneConfig> {
+        self.normalisation.before(self.backbone.clone())
+    }
+
+    /// The size of a latent.
+    pub(crate) fn latent_size(&self) -> usize {
+        self.latent
+    }
+
+    /// As a parent of another model; reads all tensors, for their digest.
+    pub(crate) fn as_parent(&self) -> Result<Parent, InterchangeError> {
+        Ok(Parent {
+            file: file_name(&self.path),
+            digest: self.checkpoint.digest()?,
+            backbone_only: self.backbone_only,
+            provenance: self.provenance.clone().map(Box::new),
+            older_left_out: false,
+        })
+    }
+
+    /// The backbone's values by our names.
+    pub(crate) fn backbone_weights(&self) -> Result<Weights, InterchangeError> {
+        let names = self.mapping.iter().map(|(ours, _)| ours).filter(|ours| !HEAD.contains(ours));
+        names.map(|ours| Ok((ours.to_owned(), self.values(ours)?))).collect()
+    }
+
+    /// The classifier's weight `[latent, classes]` and bias `[classes]`; only where there are [`heads`](Self::heads).
+    pub(crate) fn classifier(&self) -> Result<[OurValues; 2], InterchangeError> {
+        Ok([self.values(HEAD[0])?, self.values(HEAD[1])?])
+    }
+
+    /// The values of a tensor by our name, in our order of dimensions.
+    fn values(&self, ours: &str) -> Result<OurValues, InterchangeError> {
+        let tensor = self.mapping.read(&self.checkpoint, ours).map_err(InterchangeError::names(&self.path))?;
+        match tensor.values {
+            Values::Floats(values) => Ok(OurValues::new(tensor.shape, values)),
+            Values::Integers(_) => {
+                let foreign = self.mapping.foreign(ours).unwrap_or(ours);
+                Err(self.wrong_tensor(foreign, format!("holds {}; accepted for weights: floats", tensor.dtype)))
+            }
+        }
+    }
+}
+
+/// The shapes of all tensors that have a name of ours; they are floats.
+fn shapes(path: &Path, checkpoint: &Checkpoint, mapping: &Mapping) -> Result<Shapes, InterchangeError> {
+    let shape = |(ours, foreign): (&str, &str)| {
+        let info = mapping.info(checkpoint, ours).map_err(InterchangeError::names(path))?;
+        if !info.dtype.is_float() {
+            let problem = format!("holds {}; accepted for weights: floats", info.dtype);
+            return Err(InterchangeError::tensor(path, foreign, problem));
+        }
+        Ok((ours.to_owned(), info.shape))
+    };
+    mapping.iter().map(shape).collect()
+}
+
+/// The backbone and its table: what was said, what the file says, or what its tensors look like.
+fn backbone(
+    shapes: &Shapes,
+    reading: &Reading,
+    manifest: Option<&Manifest>,
+) -> Result<(Arc<dyn BackboneConfig>, Value), String> {
+    let stated = manifest.map(|manifest| backbone_of(&manifest.backbone)).transpose()?;
+    let backbone = match (&reading.backbone, stated) {
+        (Some(said), Some(own)) if table_of(said.as_ref()) != table_of(own.as_ref()) => {
+            let [said, own] = [said, &own].map(|backbone| backbone_in_words(&table_of(backbone.as_ref())));
+            return Err(format!("is a {own}, as it says itself, but {said} was given; accepted: no --backbone"));
+        }
+        (Some(said), _) => said.clone(),
+        (None, Some(own)) => own,
+        (None, None) => match &reading.fallback.backbone {
+            Some(fallback) => fallback.clone(),
+            None => recognised(shapes)?,
+        },
+    };
+    let table = table_of(backbone.as_ref());
+    Ok((backbone, table))
+}

@@ -1,0 +1,248 @@
+//! What a model file holds, whoever wrote it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use alluvium_checkpoint::{Checkpoint, shown};
+use alluvium_model::InputShape;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::architecture::backbone_in_words;
+use crate::manifest::text_of;
+use crate::{ForeignModel, InterchangeError, NamedHead, Provenance, Reading};
+
+/// The keys of the metadata of a model in a run directory, and of an expert's manifest there.
+const RUN_MODEL: &str = "alluvium";
+const RUN_EXPERT: &str = "alluvium.manifest";
+
+/// How many tensors there are of each type of values, by the type's name.
+pub type Dtypes = BTreeMap<String, usize>;
+
+/// What a model file holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// The file or folder, as it was given.
+    pub file: String,
+    /// How many files the model is in, its index included.
+    pub files: usize,
+    /// How many tensors there are.
+    pub tensors: usize,
+    /// How many of each type.
+    pub dtypes: Dtypes,
+    /// How many floats all tensors hold, running statistics included.
+    pub parameters: u64,
+    /// How many bytes all tensors take.
+    pub bytes: u64,
+    /// The digest of the tensors.
+    pub digest: String,
+    /// What kind of model it is.
+    pub model: Kind,
+    /// How it was made, where it says so.
+    pub provenance: Option<Provenance>,
+}
+
+/// What kind of model a file holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Kind {
+    /// One that can be consolidated.
+    Foreign {
+        /// The backbone's table.
+        backbone: Value,
+        /// The shape of one input.
+        input: InputShape,
+        /// The table of names.
+        names: String,
+        /// The heads with their classes, in the order of the classifier's rows.
+        heads: Vec<NamedHead>,
+        /// Whether the classes have numbers in place of names.
+        numbered: bool,
+        /// What nobody has said and was assumed.
+        assumed: Vec<String>,
+    },
+    /// One of a run directory.
+    Run {
+        /// The backbone's table.
+        backbone: Value,
+        /// The shape of one input.
+        input: InputShape,
+        /// The heads with the numbers of their classes in the stream.
+        heads: Vec<RunHead>,
+        /// What a device says of its expert, where it is one.
+        expert: Option<Value>,
+    },
+    /// One that is not known here.
+    Unknown {
+        /// Why not, and what would be accepted.
+        reason: String,
+    },
+}
+
+/// A head of a model in a run directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunHead {
+    /// The head's name.
+    pub name: String,
+    /// The stream's class of each row.
+    pub classes: Vec<usize>,
+}
+
+/// What a model in a run directory says of itself.
+#[derive(Deserialize)]
+struct RunHeader {
+    backbone: Value,
+    input: InputShape,
+    heads: Vec<RunHead>,
+}
+
+impl Inspection {
+    /// Looks into a model file; reads all tensors once, for their digest.
+    ///
+    /// # Errors
+    /// When it cannot be read as a model file at all. A model that is not known here is no error.
+    pub fn of(path: &Path, reading: &Reading, compute: &Device) -> Result<Self, InterchangeError> {
+        let checkpoint = Checkpoint::open(path)?;
+        let mut dtypes = Dtypes::new();
+        for info in checkpoint.tensors() {
+            *dtypes.entry(info.dtype.name().to_owned()).or_default() += 1;
+        }
+        let wrong = |problem: String| InterchangeError::file(path, problem);
+        let (model, provenance) = match checkpoint.metadata().contains_key(RUN_MODEL) {
+            true => (run_model(&checkpoint).map_err(wrong)?, None),
+            false => match ForeignModel::open(path, reading, compute) {
+                Ok(model) => {
+                    let provenance = model.provenance().cloned();
+                    (Kind::of(&model), provenance)
+                }
+                Err(error) => (Kind::Unknown { reason: error.to_string() }, None),
+            },
+        };
+        Ok(Inspection {
+            file: path.display().to_string(),
+            files: checkpoint.files().len(),
+            tensors: checkpoint.tensors().count(),
+            dtypes,
+            parameters: checkpoint.parameters(),
+            bytes: checkpoint.bytes(),
+            digest: checkpoint.digest()?,
+            model,
+            provenance,
+        })
+    }
+
+    /// As text for people.
+    pub fn to_text(&self) -> String {
+        let types: Vec<_> = self.dtypes.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        let files = if self.files == 1 { String::new() } else { format!(" in {} files", self.files) };
+        let mut text = Text::default();
+        text.line("file", &format!("{} ({:.1} MB{files})", self.file, self.bytes as f64 / 1e6));
+        text.line("tensors", &format!("{}: {}", self.tensors, types.join(", ")));
+        text.line("parameters", &self.parameters.to_string());
+        text.line("digest", &self.digest);
+        self.model.describe(&mut text);
+        match &self.provenance {
+            Some(provenance) => describe_generation(provenance, 0, &mut text),
+            None => text.line("provenance", "it does not say"),
+        }
+        text.0
+    }
+}
+
+impl Kind {
+    fn of(model: &ForeignModel) -> Self {
+        Kind::Foreign {
+            backbone: model.backbone_table().clone(),
+            input: model.input(),
+            names: model.names().to_string(),
+            heads: model.heads().to_vec(),
+            numbered: model.is_numbered(),
+            assumed: model.assumed().to_vec(),
+        }
+    }
+
+    fn describe(&self, text: &mut Text) {
+        match self {
+            Kind::Unknown { reason } => text.line("architecture", &format!("not known: {reason}")),
+            Kind::Foreign { backbone, input, names, heads, numbered, assumed } => {
+                text.line("architecture", &format!("{}, inputs of {input}", backbone_in_words(backbone)));
+                assumed.iter().for_each(|assumed| text.line("", assumed));
+                text.line("names", names);
+                let rows: usize = heads.iter().map(|head| head.classes.len()).sum();
+                let note = if *numbered { ", which have numbers in place of names" } else { "" };
+                text.line("classes", &format!("{rows} in {}{note}", counted(heads.len(), "head")));
+                for head in heads {
+                    text.line(&format!("  {}", head.name), &head.classes.join(", "));
+                }
+            }
+            Kind::Run { backbone, input, heads, expert } => {
+                let what = if expert.is_some() { "an expert" } else { "a central model" };
+                text.line("architecture", &format!("{}, inputs of {input}", backbone_in_words(backbone)));
+                text.line("", &format!("{what} of a run directory; its classes have numbers, no names"));
+                let rows: usize = heads.iter().map(|head| head.classes.len()).sum();
+                text.line("classes", &format!("{rows} in {}", counted(heads.len(), "head")));
+                for head in heads {
+                    let classes: Vec<_> = head.classes.iter().map(usize::to_string).collect();
+                    text.line(&format!("  {}", shown(&head.name)), &classes.join(", "));
+                }
+                if let Some(task) = expert.as_ref().and_then(|manifest| manifest["task_name"].as_str()) {
+                    text.line("task", &shown(task));
+                }
+            }
+        }
+    }
+}
+
+fn run_model(checkpoint: &Checkpoint) -> Result<Kind, String> {
+    let metadata = checkpoint.metadata();
+    let header: Option<RunHeader> = text_of(metadata, RUN_MODEL)?;
+    let Some(RunHeader { backbone, input, heads }) = header else {
+        return Err(format!("the metadata lack the key `{RUN_MODEL}`"));
+    };
+    Ok(Kind::Run { backbone, input, heads, expert: text_of(metadata, RUN_EXPERT)? })
+}
+
+/// One consolidation, and below it, further to the right, those that led to it.
+fn describe_generation(provenance: &Provenance, depth: usize, text: &mut Text) {
+    let kind = provenance.strategy["kind"].as_str().unwrap_or_default();
+    let backend = provenance.backend["kind"].as_str().unwrap_or_default();
+    let made = format!("{kind}, seed {}, on {backend}, by Alluvium {}", provenance.seed, provenance.version);
+    let indent = "  ".repeat(depth);
+    text.line(if depth == 0 { "provenance" } else { "" }, &format!("{indent}{made}"));
+    text.line("", &format!("{indent}  settings {}", provenance.strategy));
+    if let Some(surrogate) = &provenance.surrogate {
+        text.line("", &format!("{indent}  surrogate {}", surrogate.settings));
+        for (file, digest) in &surrogate.files {
+            text.line("", &format!("{indent}    {file} {digest}"));
+        }
+    }
+    let previous = [("previous", &provenance.previous)];
+    for (role, parent) in previous.into_iter().chain(provenance.experts.iter().map(|expert| ("expert", expert))) {
+        let note = match (parent.backbone_only, parent.older_left_out) {
+            (true, _) => " (its backbone only)",
+            (false, true) => " (older generations are left out)",
+            (false, false) => "",
+        };
+        text.line("", &format!("{indent}  {role} {} {}{note}", parent.file, parent.digest));
+        if let Some(own) = &parent.provenance {
+            describe_generation(own, depth + 2, text);
+        }
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Lines of a key and a value. Values come out of files: what would move a terminal's cursor is taken out.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, key: &str, value: &str) {
+        let printable = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+        self.0.extend(format!("{key:13} {value}").trim_end().chars().map(printable));
+        self.0.push('\n');
+    }
+}

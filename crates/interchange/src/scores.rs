@@ -1,0 +1,185 @@
+//! How good a foreign model is on the tasks of a stream: its classes and the stream's are matched by their names.
+
+use std::collections::HashMap;
+
+use alluvium_checkpoint::listed;
+use alluvium_evaluate::{TestSet, evaluate};
+use alluvium_model::{BACKBONE, HeadSpec, Model, ModelState, Values, Weights};
+use alluvium_stream::{Task, TaskStream};
+use burn::tensor::Device;
+use serde::Serialize;
+
+use crate::consolidation::rows_of;
+use crate::{ForeignModel, InterchangeError};
+
+/// How good a model is on one task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TaskScore {
+    /// The task's number in the stream, from 1.
+    pub task: usize,
+    /// The task's name.
+    pub name: String,
+    /// How many test samples it has.
+    pub samples: usize,
+    /// How many classes it has.
+    pub classes: usize,
+    /// How many of them the model knows.
+    pub known_classes: usize,
+    /// The accuracy in `[0, 1]` where the task is known: only the model's rows for the task's classes compete. Absent where it
+    /// has none. Of a model with several heads, one of exactly these classes answers alone.
+    pub task_aware: Option<f64>,
+    /// The accuracy in `[0, 1]` where the task is unknown: all rows compete.
+    pub task_agnostic: f64,
+}
+
+/// How good a model is on all tasks of a stream.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Scores {
+    /// Task by task.
+    pub tasks: Vec<TaskScore>,
+    /// The mean of the tasks' task-aware accuracies; absent where the model knows nothing of some task.
+    pub task_aware: Option<f64>,
+    /// The mean of the tasks' task-agnostic accuracies.
+    pub task_agnostic: f64,
+    /// The part of all test samples that is classified rightly, all rows competing.
+    pub accuracy: f64,
+}
+
+/// Judges a model on the test samples of a stream.
+///
+/// # Errors
+/// When inputs have another shape, no class has the same name, or the model or the samples cannot be read.
+pub fn score(model: &ForeignModel, stream: &dyn TaskStream, compute: &Device) -> Result<Scores, InterchangeError> {
+    let wrong = |problem: String| Err(InterchangeError::file(model.path(), problem));
+    if model.input() != stream.input() {
+        let (own, others) = (model.input(), stream.input());
+        return wrong(format!("takes inputs of {own}, but the stream has images of {others}; accepted: the same"));
+    }
+    if model.heads().is_empty() {
+        return wrong("has no classifier; accepted: a model with one".to_owned());
+    }
+    let names = stream.class_names();
+    let places: HashMap<_, _> = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+    let classes = model.classes();
+    if !classes.iter().any(|class| places.contains_key(class.as_str())) {
+        let (own, others) = (classes.iter().map(String::as_str), names.iter().map(String::as_str));
+        return wrong(format!(
+            "knows no class of the stream; its classes: {}; the stream's: {}",
+            listed(own),
+            listed(others)
+        ));
+    }
+    let mut judged = Judged::new(model, &places, names.len())?;
+    let tasks = (0..stream.tasks()).map(|index| {
+        let task = stream.task(index)?;
+        let answering = judged.answering(&task)?;
+        let loaded = Model::load(&judged.state, compute)?;
+        Ok(judge(&loaded, task, answering, compute))
+    });
+    let tasks = tasks.collect::<Result<Vec<_>, InterchangeError>>()?;
+    Ok(Scores::of(tasks))
+}
+
+impl Scores {
+    fn of(tasks: Vec<TaskScore>) -> Self {
+        let count = tasks.len().max(1) as f64;
+        let aware: Option<Vec<f64>> = tasks.iter().map(|task| task.task_aware).collect();
+        let samples = tasks.iter().map(|task| task.samples).sum::<usize>().max(1) as f64;
+        Scores {
+            task_aware: aware.map(|all| all.iter().sum::<f64>() / count),
+            task_agnostic: tasks.iter().map(|task| task.task_agnostic).sum::<f64>() / count,
+            accuracy: tasks.iter().map(|task| task.task_agnostic * task.samples as f64).sum::<f64>() / samples,
+            tasks,
+        }
+    }
+}
+
+/// Who answers for a task where it is known.
+struct Answering {
+    /// The head, if the model knows any of the classes.
+    head: Option<HeadSpec>,
+    known: usize,
+}
+
+fn judge(model: &Model, task: Task, answering: Answering, compute: &Device) -> TaskScore {
+    let (number, name, classes) = (task.index + 1, task.name.clone(), task.head.classes.len());
+    let knows = answering.head.is_some();
+    let head = answering.head.unwrap_or_else(|| task.head.clone());
+    let test = TestSet::new(&Task { head, ..task }, compute);
+    let scores = evaluate(model, &test);
+    TaskScore {
+        task: number,
+        name,
+        samples: test.len(),
+        classes,
+        known_classes: answering.known,
+        task_aware: knows.then_some(scores.task_aware),
+        task_agnostic: scores.task_agnostic,
+    }
+}
+
+/// The model with the stream's numbers of classes; and, where no head has exactly a task's classes, a head of the rows that
+/// have them.
+struct Judged {
+    state: ModelState,
+    classifier: [Values; 2],
+    /// The class of each row.
+    rows: Vec<usize>,
+    own_heads: Vec<HeadSpec>,
+}
+
+impl Judged {
+    fn new(model: &ForeignModel, places: &HashMap<&str, usize>, classes: usize) -> Result<Self, InterchangeError> {
+        // A class that the stream does not have gets a number that no sample has.
+        let mut strangers = HashMap::new();
+        let mut number = |class: &String| match places.get(class.as_str()) {
+            Some(place) => *place,
+            None => {
+                let next = classes + strangers.len();
+                *strangers.entry(class.clone()).or_insert(next)
+            }
+        };
+        let heads: Vec<_> = model
+            .heads()
+            .iter()
+            .map(|head| HeadSpec {
+                name: format!("own-{}", head.name),
+                classes: head.classes.iter().map(&mut number).collect(),
+            })
+            .collect();
+        let rows = heads.iter().flat_map(|head| head.classes.iter().copied()).collect();
+        let (backbone, input) = (model.backbone(), model.input());
+        let mut state = ModelState { backbone, input, heads: vec![], weights: Weights::new() };
+        state.weights.extend_below(BACKBONE, model.backbone_weights()?);
+        let classifier = model.classifier()?;
+        let mut from = 0;
+        for head in &heads {
+            let own: Vec<_> = (from..from + head.classes.len()).collect();
+            from += own.len();
+            state.set_head(head.clone(), rows_of(&classifier, &own));
+        }
+        Ok(Judged { state, classifier, rows, own_heads: heads })
+    }
+
+    /// The head that answers for a task. A head of chosen rows takes the place of the last such head: rows that stand in
+    /// two heads change nothing where all heads compete, for they say the same.
+    fn answering(&mut self, task: &Task) -> Result<Answering, InterchangeError> {
+        let wanted = &task.head.classes;
+        let known = wanted.iter().filter(|class| self.rows.contains(class)).count();
+        let same = |head: &&HeadSpec| {
+            head.classes.len() == wanted.len() && wanted.iter().all(|class| head.classes.contains(class))
+        };
+        self.state = self.state.with_heads(|head| self.own_heads.contains(head));
+        if let Some(head) = self.own_heads.iter().find(same) {
+            return Ok(Answering { head: Some(head.clone()), known });
+        }
+        let rows: Vec<_> = (0..self.rows.len()).filter(|row| wanted.contains(&self.rows[*row])).collect();
+        if rows.is_empty() {
+            return Ok(Answering { head: None, known });
+        }
+        let classes = rows.iter().map(|row| self.rows[*row]).collect();
+        let head = HeadSpec { name: "chosen".to_owned(), classes };
+        self.state.set_head(head.clone(), rows_of(&self.classifier, &rows));
+        Ok(Answering { head: Some(head), known })
+    }
+}

@@ -1,0 +1,187 @@
+//! A consolidated model back into a file, under the names that the previous model came with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use alluvium_checkpoint::{Dtype, Order, Tensor, TensorInfo, Values, WriteOptions, Writer};
+use alluvium_model::{ModelState, Values as OurValues};
+
+use crate::foreign::HEAD;
+use crate::manifest::{MANIFEST, Manifest};
+use crate::provenance::{PROVENANCE, Provenance};
+use crate::watcher::Writing;
+use crate::{Arrangement, Consolidation, ForeignModel, InterchangeError, Watcher};
+
+/// Where a model goes.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// The file to be, or what the names of several begin with.
+    pub path: PathBuf,
+    /// Where all tensors together have more bytes than this, they go into several files with an index.
+    pub shard_bytes: Option<u64>,
+    /// Files that are never written over: those that the models are read from.
+    pub inputs: Vec<PathBuf>,
+}
+
+/// A consolidated model as a file: which tensors, in which types, and what the file says of itself.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    previous: &'a ForeignModel,
+    /// The model whose names the classifier has.
+    classifier: &'a ForeignModel,
+    arrangement: &'a Arrangement,
+    tensors: Vec<TensorInfo>,
+}
+
+impl<'a> Plan<'a> {
+    /// Plans the file of the model that a consolidation makes. The classifier's names and type are the previous model's or,
+    /// where that has none, those of the first expert; everything else is as in the previous model.
+    pub fn of(consolidation: &Consolidation<'a>) -> Self {
+        let Consolidation { previous, experts, arrangement, .. } = *consolidation;
+        let has_classifier = |model: &&ForeignModel| model.mapping.foreign(HEAD[0]).is_some();
+        let classifier = [previous].into_iter().chain(experts).find(has_classifier).unwrap_or(previous);
+        let mut plan = Plan { previous, classifier, arrangement, tensors: vec![] };
+        let is_head = |info: &&TensorInfo| !HEAD.iter().any(|head| previous.mapping.foreign(head) == Some(&info.name));
+        plan.tensors = previous.checkpoint.tensors().filter(is_head).cloned().collect();
+        plan.tensors.extend(plan.head_infos());
+        plan.tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        plan
+    }
+
+    /// The tensors of the file, sorted by name.
+    pub fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    /// How many bytes all of them take.
+    pub fn bytes(&self) -> u64 {
+        self.tensors.iter().fold(0, |sum, info| sum.saturating_add(info.bytes()))
+    }
+
+    /// How many rows the classifier has.
+    pub fn rows(&self) -> usize {
+        self.arrangement.heads.iter().map(|head| head.classes.len()).sum()
+    }
+
+    /// Writes the model. Nothing is seen under the file's name before everything is written, and nothing is left there where
+    /// it cannot be.
+    ///
+    /// # Errors
+    /// When a value does not fit its type (the message names the tensor), a file cannot be written, a file would be written
+    /// over that is an input, or the watcher wants it to stop.
+    pub(crate) fn write(
+        &self,
+        model: &ModelState,
+        provenance: &Provenance,
+        to: &Destination,
+        watcher: &dyn Watcher,
+    ) -> Result<Vec<PathBuf>, InterchangeError> {
+        let _writing = Writing::begin(watcher);
+        let mut writer = Writer::create(&to.path, self.tensors.clone(), &self.options(provenance, to))?;
+        let go_on = || if watcher.stopped() { Err(InterchangeError::Stopped) } else { Ok(()) };
+        while let Some(info) = writer.peek().cloned() {
+            go_on()?;
+            let values = self.values(model, &info, &to.path)?;
+            writer.write(&info.name, &values)?;
+        }
+        go_on()?;
+        Ok(writer.finish()?)
+    }
+
+    /// How the file is written, and what it says of itself.
+    fn options(&self, provenance: &Provenance, to: &Destination) -> WriteOptions {
+        let previous = self.previous;
+        let manifest = Manifest {
+            backbone: previous.backbone_table().clone(),
+            input: previous.input(),
+            normalisation: previous.normalisation().clone(),
+            names: previous.names().kind().map(str::to_owned),
+            heads: self.arrangement.named_heads(),
+        };
+        // Libraries by Hugging Face want to know whose tensors these are.
+        let format = ("format".to_owned(), "pt".to_owned());
+        let manifest = (MANIFEST.to_owned(), serde_json::to_string(&manifest).unwrap_or_default());
+        let metadata = BTreeMap::from([format, manifest, (PROVENANCE.to_owned(), provenance.to_text())]);
+        WriteOptions { metadata, order: Order::Given, shard_bytes: to.shard_bytes, inputs: to.inputs.clone() }
+    }
+
+    /// The classifier's tensors as they will be.
+    fn head_infos(&self) -> Vec<TensorInfo> {
+        let (rows, latent) = (self.rows(), self.previous.latent_size());
+        let info = |ours: &str, shape: Vec<usize>| {
+            let name = self.classifier.mapping.foreign(ours)?.to_owned();
+            let dtype = self.classifier.checkpoint.tensor(&name).map_or(Dtype::F32, |info| info.dtype);
+            let turned = self.classifier.mapping.is_transposed(ours);
+            let shape = if turned { shape.into_iter().rev().collect() } else { shape };
+            Some(TensorInfo { name, dtype, shape })
+        };
+        [info(HEAD[0], vec![latent, rows]), info(HEAD[1], vec![rows])].into_iter().flatten().collect()
+    }
+
+    fn values(&self, model: &ModelState, info: &TensorInfo, to: &Path) -> Result<Values, InterchangeError> {
+        let head = HEAD.iter().find(|ours| self.classifier.mapping.foreign(ours) == Some(&info.name));
+        let (source, ours, found) = match head {
+            Some(ours) => (self.classifier, *ours, Some(side_by_side(model, ours))),
+            None => match self.previous.mapping.ours(&info.name) {
+                Some(ours) => (self.previous, ours, model.weights.get(&format!("backbone.{ours}")).cloned()),
+                // What the table leaves out is as it was.
+                None => return Ok(self.previous.checkpoint.read(&info.name)?.values),
+            },
+        };
+        let found = found.ok_or_else(|| InterchangeError::tensor(to, &info.name, "was not consolidated"))?;
+        let tensor = Tensor { dtype: info.dtype, shape: found.shape, values: Values::Floats(found.values) };
+        let turned = source.mapping.turned(ours, tensor).map_err(InterchangeError::names(to))?;
+        match turned.shape == info.shape {
+            true => Ok(turned.values),
+            false => {
+                let problem = format!("would have the shape {:?}, not {:?}", turned.shape, info.shape);
+                Err(InterchangeError::tensor(to, &info.name, problem))
+            }
+        }
+    }
+}
+
+/// A tensor of all heads in one: weights `[latent, classes]` side by side, biases one after another.
+fn side_by_side(model: &ModelState, ours: &str) -> OurValues {
+    let part = ours.rsplit('.').next().unwrap_or(ours);
+    let heads = model.heads.iter().filter_map(|head| model.weights.get(&format!("{}.{part}", head.prefix())));
+    let heads: Vec<_> = heads.collect();
+    let columns = |head: &OurValues| head.shape.last().copied().unwrap_or(0);
+    let rows = heads.first().map_or(0, |head| head.values.len() / columns(head).max(1));
+    let all = heads.iter().map(|head| columns(head)).sum();
+    let row =
+        |row: usize| heads.iter().flat_map(move |head| &head.values[row * columns(head)..(row + 1) * columns(head)]);
+    let values = (0..rows).flat_map(row).copied().collect();
+    let shape = if part == "bias" { vec![all] } else { vec![rows, all] };
+    OurValues::new(shape, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alluvium_backbone_mlp::MlpConfig;
+    use alluvium_model::{HeadSpec, Weights};
+
+    use super::*;
+
+    #[test]
+    fn heads_stand_side_by_side() {
+        let backbone = Arc::new(MlpConfig { layers: vec![2] });
+        let mut model = ModelState { backbone, input: [1, 1, 1].into(), heads: vec![], weights: Weights::new() };
+        for (name, classes, weight, bias) in
+            [("a", 2, vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0]), ("b", 1, vec![7.0, 8.0], vec![9.0])]
+        {
+            let weights = [
+                ("weight".to_owned(), OurValues::new(vec![2, classes], weight)),
+                ("bias".to_owned(), OurValues::new(vec![classes], bias)),
+            ];
+            model
+                .set_head(HeadSpec { name: name.to_owned(), classes: vec![0; classes] }, weights.into_iter().collect());
+        }
+        // 1 2   7      1 2 7
+        // 3 4   8  →   3 4 8
+        assert_eq!(side_by_side(&model, HEAD[0]), OurValues::new(vec![2, 3], vec![1.0, 2.0, 7.0, 3.0, 4.0, 8.0]));
+        assert_eq!(side_by_side(&model, HEAD[1]), OurValues::new(vec![3], vec![5.0, 6.0, 9.0]));
+    }
+}

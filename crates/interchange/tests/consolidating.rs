@@ -1,0 +1,207 @@
+//! Files in, a file out: the numbers, the names, and what the file says of itself.
+
+mod files;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use alluvium_checkpoint::{Checkpoint, Dtype, Values};
+use alluvium_interchange::{MANIFEST, Manifest, PROVENANCE, Provenance, Reading};
+use alluvium_model::Digest;
+use alluvium_strategy_naive::NaiveConfig;
+use alluvium_strategy_pld::PldConfig;
+use alluvium_strategy_slerp::SlerpConfig;
+use alluvium_strategy_weight_averaging::WeightAveragingConfig;
+use alluvium_surrogate_noise::NoiseConfig;
+
+use files::{StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, slim, words};
+
+/// That every value of a tensor is what a function of both experts' values says.
+#[track_caller]
+fn assert_values(out: &StateDict, name: &str, of: [&StateDict; 2], expected: impl Fn(f64, f64) -> f64) {
+    let [a, b] = of.map(|tensors| floats(tensors, name));
+    for (place, value) in floats(out, name).iter().enumerate() {
+        let expected = expected(f64::from(a[place]), f64::from(b[place]));
+        assert!((f64::from(*value) - expected).abs() < 1e-6, "{name}[{place}] = {value}, not {expected}");
+    }
+}
+
+#[test]
+fn two_experts_of_a_base_average_to_their_mean_under_the_names_that_they_came_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (base, a, b) = (resnet(0, None), resnet(1, Some(3)), resnet(2, Some(2)));
+    let previous = open(&save(&at("base.safetensors"), &base), &slim()).unwrap();
+    let experts = [
+        named(&save(&at("a.safetensors"), &a), &slim(), "cat dog cow"),
+        named(&save(&at("b.safetensors"), &b), &slim(), "car bus"),
+    ];
+    let out = at("out.safetensors");
+    let files = consolidate(&previous, &experts, &WeightAveragingConfig {}, None, &out).unwrap();
+    assert_eq!(files, std::slice::from_ref(&out));
+
+    let written = load(&out);
+    let names = |tensors: &StateDict| tensors.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(names(&written), names(&a), "load_state_dict(strict=True) wants exactly these");
+    for (name, (info, values)) in &written {
+        match name.as_str() {
+            "fc.weight" => {
+                assert_eq!(info.shape, [5, files::CHANNELS[3]]);
+                assert_eq!(floats(&written, name), [floats(&a, name), floats(&b, name)].concat());
+            }
+            "fc.bias" => assert_eq!(floats(&written, name), [floats(&a, name), floats(&b, name)].concat()),
+            counter if counter.ends_with("num_batches_tracked") => assert_eq!(values, &Values::Integers(vec![10])),
+            _ => {
+                assert_eq!(info, &base[name].0);
+                assert_values(&written, name, [&a, &b], |a, b| (a + b) / 2.0);
+            }
+        }
+    }
+
+    // The file says what it is, so that nothing has to be said of it again.
+    let read = open(&out, &Reading::default()).unwrap();
+    assert_eq!(read.classes(), words("cat dog cow car bus"));
+    assert_eq!((read.heads().len(), read.input(), read.is_numbered()), (2, [1, 8, 8].into(), false));
+}
+
+#[test]
+fn a_previous_model_with_classes_counts_as_the_first_expert() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (resnet(1, Some(2)), resnet(2, Some(2)));
+    let previous = named(&save(&folder.path().join("a.safetensors"), &a), &slim(), "cat dog");
+    let experts = [named(&save(&folder.path().join("b.safetensors"), &b), &slim(), "car bus")];
+    let out = folder.path().join("out.safetensors");
+    consolidate(&previous, &experts, &WeightAveragingConfig {}, None, &out).unwrap();
+    let written = load(&out);
+    for name in ["conv1.weight", "layer4.1.bn2.running_var", "layer2.0.downsample.0.weight"] {
+        assert_values(&written, name, [&a, &b], |a, b| (a + b) / 2.0);
+    }
+    assert_eq!(floats(&written, "fc.bias"), [floats(&a, "fc.bias"), floats(&b, "fc.bias")].concat());
+
+    // With its classifier left behind, it is only where the experts began.
+    let backbone_only = Reading { backbone_only: true, ..slim() };
+    let previous = open(&folder.path().join("a.safetensors"), &backbone_only).unwrap();
+    consolidate(&previous, &experts, &WeightAveragingConfig {}, None, &out).unwrap();
+    let written = load(&out);
+    assert_eq!(written["conv1.weight"].1, b["conv1.weight"].1);
+    assert_eq!(written["fc.weight"].0.shape, [2, files::CHANNELS[3]]);
+}
+
+#[test]
+fn a_head_that_returns_is_one_head_whatever_the_order_of_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (perceptron(1, 2), perceptron(2, 2));
+    let reading = mlp(folder.path());
+    let previous = named(&save(&folder.path().join("a.safetensors"), &a), &reading, "cat dog");
+    let experts = [named(&save(&folder.path().join("b.safetensors"), &b), &reading, "dog cat")];
+    let out = folder.path().join("out.safetensors");
+    consolidate(&previous, &experts, &NaiveConfig {}, None, &out).unwrap();
+    let written = load(&out);
+    // `naive` takes the newest expert's head, whose second row is the first one's class. A row of `out.weight` has 4 values.
+    let weight = floats(&b, "out.weight");
+    assert_eq!(floats(&written, "out.weight"), [&weight[4..], &weight[..4]].concat());
+    assert_eq!(floats(&written, "out.bias"), [floats(&b, "out.bias")[1], floats(&b, "out.bias")[0]]);
+    assert_eq!(written["hidden.weight"].1, b["hidden.weight"].1, "transposed on the way in and on the way out");
+    assert_eq!(open(&out, &reading).unwrap().classes(), words("cat dog"));
+}
+
+#[test]
+fn types_are_those_of_the_previous_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut a = perceptron(1, 2);
+    for (info, _) in a.values_mut() {
+        info.dtype = Dtype::Bf16;
+    }
+    let b = perceptron(2, 2);
+    let reading = mlp(folder.path());
+    let previous = named(&save(&folder.path().join("a.safetensors"), &a), &reading, "cat dog");
+    let experts = [named(&save(&folder.path().join("b.safetensors"), &b), &reading, "car bus")];
+    let out = folder.path().join("out.safetensors");
+    consolidate(&previous, &experts, &SlerpConfig::default(), None, &out).unwrap();
+    assert!(load(&out).values().all(|(info, _)| info.dtype == Dtype::Bf16));
+}
+
+#[test]
+fn a_learned_strategy_consolidates_too_and_repeats_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let reading = mlp(folder.path());
+    let previous = named(&save(&folder.path().join("a.safetensors"), &perceptron(1, 2)), &reading, "cat dog");
+    let experts = [named(&save(&folder.path().join("b.safetensors"), &perceptron(2, 3)), &reading, "car bus van")];
+    let mut strategy = PldConfig::default();
+    strategy.distillation.steps = 3;
+    let noise: NoiseConfig = serde_json::from_str(r#"{ "samples": 16 }"#).unwrap();
+    let written = ["one", "two"].map(|name| {
+        let out = folder.path().join(format!("{name}.safetensors"));
+        consolidate(&previous, &experts, &strategy, Some(&noise), &out).unwrap();
+        (fs::read(&out).unwrap(), load(&out))
+    });
+    assert!(written[0].0 == written[1].0, "the same bytes");
+    let out = &written[0].1;
+    assert_eq!(out["out.weight"].0.shape, [5, 4]);
+    let expert = perceptron(2, 3);
+    assert_ne!(floats(out, "hidden.weight"), floats(&expert, "hidden.weight"), "the student starts there and learns");
+}
+
+#[test]
+fn the_file_says_where_it_comes_from_generation_by_generation() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("somewhere");
+    fs::create_dir(&inner).unwrap();
+    let reading = mlp(folder.path());
+    let paths = ["a", "b", "c"].map(|name| inner.join(format!("{name}.safetensors")));
+    for (seed, path) in paths.iter().enumerate() {
+        save(path, &perceptron(seed, 2));
+    }
+    let models = paths.each_ref().map(|path| open(path, &reading).unwrap());
+    let [a, b, c] = models;
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(format!("{name}.safetensors")));
+    consolidate(&a, &[b], &SlerpConfig { expert_weight: 0.25 }, None, &first).unwrap();
+    let middle = open(&first, &reading).unwrap();
+    consolidate(&middle, &[c], &NaiveConfig {}, None, &second).unwrap();
+
+    let metadata = Checkpoint::open(&second).unwrap().metadata().clone();
+    assert_eq!(metadata["format"], "pt");
+    let manifest: Manifest = serde_json::from_str(&metadata[MANIFEST]).unwrap();
+    let heads: Vec<_> = manifest.heads.iter().map(|head| (head.name.as_str(), head.classes.join(" "))).collect();
+    let expected = [("head-1", "a:0 a:1"), ("head-2", "b:0 b:1"), ("head-3", "c:0 c:1")];
+    assert_eq!(heads, expected.map(|(name, classes)| (name, classes.to_owned())));
+    assert_eq!((manifest.input, manifest.names), ([1, 2, 3].into(), None));
+    assert_eq!(manifest.backbone, serde_json::json!({ "kind": "mlp", "layers": [4] }));
+
+    let newest: Provenance = serde_json::from_str(&metadata[PROVENANCE]).unwrap();
+    let digest = |path| Checkpoint::open(path).unwrap().digest().unwrap();
+    assert_eq!((newest.version.as_str(), newest.seed, &newest.strategy["kind"]), ("1.2.3", 3, &"naive".into()));
+    assert_eq!((newest.previous.file.as_str(), &newest.previous.digest), ("first.safetensors", &digest(&first)));
+    assert_eq!((newest.experts[0].file.as_str(), &newest.experts[0].digest), ("c.safetensors", &digest(&paths[2])));
+    let older = newest.previous.provenance.unwrap();
+    assert_eq!(older.strategy, serde_json::json!({ "kind": "slerp", "expert_weight": 0.25 }));
+    assert_eq!((&older.previous.digest, &older.experts[0].digest), (&digest(&paths[0]), &digest(&paths[1])));
+    assert!(!metadata[PROVENANCE].contains("somewhere"), "folders are nobody's business");
+}
+
+#[test]
+fn surrogate_data_are_noted_with_their_files_digests() {
+    let folder = tempfile::tempdir().unwrap();
+    let photo = folder.path().join("photo.bin");
+    fs::write(&photo, b"a picture").unwrap();
+
+    #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    struct Photo {
+        image: std::path::PathBuf,
+    }
+
+    #[typetag::serde(name = "photo-for-a-test")]
+    impl alluvium_strategy::SurrogateConfig for Photo {
+        fn build(&self) -> Result<Box<dyn alluvium_strategy::Surrogate>, alluvium_strategy::SurrogateError> {
+            unreachable!("only its note is taken")
+        }
+
+        fn files(&self) -> Vec<std::path::PathBuf> {
+            vec![self.image.clone()]
+        }
+    }
+
+    let note = alluvium_interchange::SurrogateNote::of(&Photo { image: photo }).unwrap();
+    assert_eq!(note.settings, serde_json::json!({ "kind": "photo-for-a-test", "image": "photo.bin" }));
+    assert_eq!(note.files, [("photo.bin".to_owned(), Digest::of(b"a picture").as_str().to_owned())]);
+}
