@@ -161,7 +161,7 @@ fn kinds() -> String {
 
 #[cfg(test)]
 mod tests {
-    use alluvium_backbone_slim_resnet18 as _;
+    use alluvium_backbone_resnet as _;
 
     use super::*;
 

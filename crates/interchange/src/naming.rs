@@ -7,7 +7,7 @@ use alluvium_checkpoint::{Checkpoint, Mapping, NameMap, NamesError};
 use crate::{InterchangeError, Names, Reading};
 
 /// The order in which built-in tables are tried: where several fit, the first one's kind is the one that is named.
-const TRIED: [&str; 2] = ["torchvision-resnet", "timm-resnet"];
+const TRIED: [&str; 3] = ["torchvision-resnet", "timm-resnet", "timm-vit"];
 
 /// The table that was given, that the file names, or the first built-in one that fits; and what it makes of the file.
 pub(crate) fn choose(

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_backbone_mlp::MlpConfig;
-use alluvium_backbone_slim_resnet18::SlimResNet18Config;
+use alluvium_backbone_resnet::SlimResNet18Config;
 use alluvium_checkpoint::{Dtype, Values};
 use alluvium_interchange::{MANIFEST, Normalisation, PROVENANCE, Reading};
 use alluvium_strategy::StrategyConfig;

@@ -75,7 +75,7 @@ pub struct Batches {
 #[derive(Debug)]
 enum Source {
     /// All of them are on the compute device, a tensor for each lesson.
-    Uploaded(Vec<Tensor<4>>, Order),
+    Uploaded(Vec<Tensor<4>>, Box<Order>),
     /// They are made batch by batch.
     Made(Ahead<Made>),
 }
@@ -129,7 +129,7 @@ impl Batches {
         let per_epoch = order.per_epoch();
         let source = match augmenter {
             None if values * size_of::<f32>() <= most_bytes => {
-                Source::Uploaded(samples().map(|samples| samples.inputs(compute)).collect(), order)
+                Source::Uploaded(samples().map(|samples| samples.inputs(compute)).collect(), Box::new(order))
             }
             augmenter => Source::Made(made(samples().cloned().collect(), order, augmenter)),
         };

@@ -28,7 +28,7 @@ impl Samples {
 
     /// Images that lie one after another, with their labels.
     pub(crate) fn of_pixels(input: InputShape, pixels: Vec<u8>, labels: Vec<usize>) -> Self {
-        Samples { input, pixels, labels }
+        Samples { input, pixels: Arc::new(pixels), labels }
     }
 
     /// The shape of one image.

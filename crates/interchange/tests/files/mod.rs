@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alluvium_backbone_mlp::MlpConfig;
-use alluvium_backbone_slim_resnet18::SlimResNet18Config;
+use alluvium_backbone_resnet::SlimResNet18Config;
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
 use alluvium_interchange::{
     Arrangement, Consolidation, Destination, ForeignModel, InterchangeError, Names, Reading, Unwatched, carry_out,

@@ -10,7 +10,7 @@ mod names;
 mod parts;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use alluvium_stream::registry::{Family, describe};
 use alluvium_stream::{DataSet, Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
@@ -119,7 +119,7 @@ impl StreamConfig for ParquetConfig {
 
     fn files(&self) -> Vec<PathBuf> {
         // Files that cannot be found are what `build` says.
-        let paths = |part| self.paths(part).unwrap_or_default();
+        let paths = |part: &String| self.paths(part).unwrap_or_default();
         [&self.train_part, &self.test_part].into_iter().flat_map(paths).collect()
     }
 }

@@ -144,9 +144,10 @@ impl Table {
         let of_group = |group: &Group| {
             let from = rows.partition_point(|row| *row < group.first);
             let to = rows.partition_point(|row| *row < group.first + group.rows);
-            (group, &rows[from..to])
+            &rows[from..to]
         };
-        let groups: Vec<_> = self.groups.iter().map(of_group).filter(|(_, rows)| !rows.is_empty()).collect();
+        let groups = self.groups.iter().map(|group| (group, of_group(group)));
+        let groups: Vec<_> = groups.filter(|(_, rows)| !rows.is_empty()).collect();
         let read: Vec<_> = groups.par_iter().map(|(group, rows)| self.bytes_of_group(group, rows)).collect();
         let mut bytes = HashMap::new();
         for read in read {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Cursor;
+use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_stream::Task;

@@ -115,7 +115,7 @@ impl Archive {
         let holds = |folder: &Path, files: &Files| folder.join(files.train[0]).is_file();
         let mut found = folders.flat_map(|folder| {
             let binary = holds(&folder, &self.binary).then(|| (Version::Binary, folder.clone()));
-            let python = holds(&folder, &self.python).then(|| (Version::Python, folder));
+            let python = holds(&folder, &self.python).then_some((Version::Python, folder));
             [binary, python]
         });
         found.find_map(|found| found)

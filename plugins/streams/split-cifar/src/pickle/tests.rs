@@ -7,7 +7,7 @@ use super::*;
 pub fn text(text: &[u8]) -> Vec<u8> {
     match u8::try_from(text.len()) {
         Ok(length) => [&[b'U', length], text].concat(),
-        Err(_) => [&[b'T'], &(text.len() as u32).to_le_bytes()[..], text].concat(),
+        Err(_) => [b"T", &(text.len() as u32).to_le_bytes()[..], text].concat(),
     }
 }
 
