@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -36,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         output: Path::new(output),
         options: WriteOptions { metadata, ..WriteOptions::default() },
         dtype: None,
-        progress: &|_| {},
+        progress: &|_| ControlFlow::Continue(()),
     })?;
     let seconds = started.elapsed().as_secs_f64();
     println!("{}", json!({ "seconds": seconds, "peak_mb": peak_memory(), "surveys": merged.surveys }));

@@ -65,8 +65,9 @@ fn pieces_are_parts_of_the_whole_in_every_kind_of_file() {
     });
     let files = [open(mixed()), open(deflated), Checkpoint::open(&safetensors).unwrap()];
     let whole = open(mixed());
+    // Not that of the third file: its 64-bit floats went through 32 bits.
+    assert_eq!(files[1].digest().unwrap(), whole.digest().unwrap());
     for checkpoint in &files {
-        assert_eq!(checkpoint.digest().unwrap(), whole.digest().unwrap());
         let mut pieces = 0;
         for info in whole.tensors() {
             let values = whole.read(&info.name).unwrap().values;

@@ -112,8 +112,8 @@ fn every_strategy_without_data_and_pld_from_a_photo_give_a_file() {
 #[test]
 fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() {
     let folder = folder();
-    // The hidden weight has 8·784·4 = 25 088 bytes.
-    let how = ["--strategy", "slerp", "--out", "parts.safetensors", "--shard-size", "0.00002"];
+    // The hidden layer and the output's bias have (8·784 + 8 + 5)·4 = 25 140 bytes, the output's weight has 5·8·4 = 160.
+    let how = ["--strategy", "slerp", "--out", "parts.safetensors", "--shard-size", "0.0000252"];
     let printed = succeeds(folder.path(), &both(&how));
     assert!(printed.contains("parts-00001-of-00002.safetensors, ") && printed.contains("parts.safetensors.index.json"));
     let index = "parts.safetensors.index.json";
@@ -157,7 +157,7 @@ fn a_file_is_judged_on_a_stream_by_the_names_of_its_classes() {
     let table = succeeds(folder.path(), &[&evaluate[..], &said].concat());
     assert!(table.contains("1/2") && table.contains("50.00") && table.contains("25.00 %"), "{table}");
 
-    let evaluate = ["evaluate", "m.safetensors", "--stream", stream, "--classes", "m.safetensors=x,y,z z"];
+    let evaluate = ["evaluate", "m.safetensors", "--stream", stream, "--classes", "m.safetensors=xx,yy,z z"];
     let refused = alluvium(folder.path(), &[&evaluate[..], &said].concat());
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("knows no class of the stream"), "{}", text(&refused.stderr));

@@ -6,7 +6,6 @@ mod tiny;
 use std::fs;
 use std::path::Path;
 
-use alluvium_experiment::config_schema;
 use toml::{Table, Value};
 
 use tiny::{alluvium, numbers, succeeds, text};
@@ -16,12 +15,8 @@ use alluvium_cli as _;
 
 fn preset(name: &str) -> Table {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/paper").join(format!("{name}.toml"));
-    let mut preset: Table = fs::read_to_string(&path).unwrap().parse().unwrap();
+    let preset: Table = fs::read_to_string(&path).unwrap().parse().unwrap();
     assert_eq!(preset["name"].as_str(), Some(name), "a preset is called as its file is");
-    // A build without augmentation runs the presets without it.
-    if !config_schema().to_string().contains("crop_padding") {
-        preset["device"].as_table_mut().unwrap().remove("augmentation");
-    }
     preset
 }
 

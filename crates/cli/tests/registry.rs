@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 // Links the plugins of the shipped binary.
 use alluvium_cli as _;
 
-/// Kinds of what strategies make and store, and of what stands before a foreign model. They can be read again, but no
-/// configuration names them, so nothing describes them.
-const NOT_DESCRIBED: [(Family, &str); 2] = [(Family::Backbone, "ensemble"), (Family::Backbone, "normalised-inputs")];
+/// Kinds of what strategies make and store, of what stands before a foreign model, and of pieces of models. They can be read
+/// again, but no configuration names them, so nothing describes them.
+const NOT_DESCRIBED: [(Family, &str); 3] =
+    [(Family::Backbone, "ensemble"), (Family::Backbone, "normalised-inputs"), (Family::Backbone, "piece-of-a-model")];
 
 /// Reads a table as a family's configuration and writes it out again.
 fn read(family: Family, table: Value) -> Result<Value, serde_json::Error> {

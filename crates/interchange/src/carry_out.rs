@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use serde_json::Value;
 
-use crate::{Consolidation, Destination, InterchangeError, Plan, Watcher};
+use crate::{Consolidation, Destination, InterchangeError, Plan, Watcher, streamed};
 
 /// Consolidates, and writes what comes out. `version` and `backend` (a table) go into its provenance.
 ///
-/// The models go through memory whole, the experts all at once.
+/// Where the strategy works in pieces, they are consolidated and written one after another: memory does not grow with the
+/// models. It needs classifiers whose rows lie one after another, as PyTorch keeps them. Otherwise the models go through memory
+/// whole, the experts all at once. The numbers are the same either way.
 ///
 /// # Errors
 /// As [`Consolidation::check`] and [`Consolidation::run`], and when the file cannot be written; nothing is written then.
@@ -22,6 +24,10 @@ pub fn carry_out(
 ) -> Result<Vec<PathBuf>, InterchangeError> {
     consolidation.check()?;
     let provenance = consolidation.provenance(version, backend)?;
+    let plan = Plan::of(consolidation);
+    if streamed::is_possible(consolidation) {
+        return streamed::carry_out(consolidation, plan.options(&provenance, to), to, compute, watcher);
+    }
     let model = consolidation.run(compute, watcher)?;
-    Plan::of(consolidation).write(&model, &provenance, to, watcher)
+    plan.write(&model, &provenance, to, watcher)
 }

@@ -1,4 +1,4 @@
-//! Experts into a previous model, by any strategy: the models go through memory whole.
+//! Experts into a previous model, by any strategy: what is checked, and how whole models are consolidated in memory.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -276,7 +276,7 @@ impl Consolidation<'_> {
 }
 
 /// What a panic said, as an error.
-fn panicked(panic: &(dyn Any + Send)) -> InterchangeError {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> InterchangeError {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     InterchangeError::Panicked(text.to_owned())

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use alluvium_checkpoint::{CheckpointError, NamesError, shown};
+use alluvium_merge::MergeError;
 use alluvium_model::ModelError;
 use alluvium_strategy::{StrategyError, SurrogateError};
 use alluvium_stream::StreamError;
@@ -53,6 +54,9 @@ pub enum InterchangeError {
         /// Why.
         cause: StrategyError,
     },
+    /// Models cannot be consolidated in pieces; the message names the model and the tensor.
+    #[error(transparent)]
+    Merge(MergeError),
     /// The surrogate data cannot be made.
     #[error(transparent)]
     Surrogate(#[from] SurrogateError),
@@ -82,6 +86,7 @@ impl InterchangeError {
             | InterchangeError::Request(_)
             | InterchangeError::Surrogate(_)
             | InterchangeError::Stream(_) => true,
+            InterchangeError::Merge(error) => matches!(error, MergeError::Tensor { .. } | MergeError::Model { .. }),
             InterchangeError::Strategy { cause, .. } => matches!(cause, StrategyError::Option { .. }),
             InterchangeError::Model(_) | InterchangeError::Panicked(_) | InterchangeError::Stopped => false,
         }

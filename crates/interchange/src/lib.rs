@@ -32,6 +32,7 @@ mod normalisation;
 mod provenance;
 mod reading;
 mod scores;
+mod streamed;
 mod watcher;
 mod writing;
 

@@ -89,7 +89,7 @@ impl<'a> Plan<'a> {
     }
 
     /// How the file is written, and what it says of itself.
-    fn options(&self, provenance: &Provenance, to: &Destination) -> WriteOptions {
+    pub(crate) fn options(&self, provenance: &Provenance, to: &Destination) -> WriteOptions {
         let previous = self.previous;
         let manifest = Manifest {
             backbone: previous.backbone_table().clone(),

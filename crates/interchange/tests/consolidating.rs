@@ -6,13 +6,18 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use alluvium_checkpoint::{Checkpoint, Dtype, Values};
-use alluvium_interchange::{MANIFEST, Manifest, PROVENANCE, Provenance, Reading};
+use alluvium_interchange::{
+    Arrangement, Consolidation, ForeignModel, MANIFEST, Manifest, PROVENANCE, Provenance, Reading, Unwatched,
+};
 use alluvium_model::Digest;
+use alluvium_strategy::StrategyConfig;
 use alluvium_strategy_naive::NaiveConfig;
 use alluvium_strategy_pld::PldConfig;
 use alluvium_strategy_slerp::SlerpConfig;
+use alluvium_strategy_ties::TiesConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
 use alluvium_surrogate_noise::NoiseConfig;
+use burn::tensor::Device;
 
 use files::{StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, slim, words};
 
@@ -204,4 +209,50 @@ fn surrogate_data_are_noted_with_their_files_digests() {
     let note = alluvium_interchange::SurrogateNote::of(&Photo { image: photo }).unwrap();
     assert_eq!(note.settings, serde_json::json!({ "kind": "photo-for-a-test", "image": "photo.bin" }));
     assert_eq!(note.files, [("photo.bin".to_owned(), Digest::of(b"a picture").as_str().to_owned())]);
+}
+
+#[test]
+fn in_pieces_and_whole_models_come_to_the_same_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (base, a, b) = (resnet(0, Some(2)), resnet(1, Some(3)), resnet(2, Some(2)));
+    let previous = named(&save(&at("base.safetensors"), &base), &slim(), "cat dog");
+    // The second expert brings back the previous model's classes, in another order.
+    let experts = [
+        named(&save(&at("a.safetensors"), &a), &slim(), "cow sheep goat"),
+        named(&save(&at("b.safetensors"), &b), &slim(), "dog cat"),
+    ];
+    let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
+    let arrangement = Arrangement::new(previous.heads(), &classes).unwrap();
+    let strategies: [&dyn StrategyConfig; 4] =
+        [&WeightAveragingConfig {}, &SlerpConfig::default(), &TiesConfig::default(), &NaiveConfig {}];
+    for strategy in strategies {
+        let kind = strategy.typetag_name();
+        assert!(strategy.piecewise().is_some(), "{kind} goes in pieces");
+        let consolidation = Consolidation {
+            previous: &previous,
+            experts: &experts,
+            arrangement: &arrangement,
+            strategy: (kind, strategy),
+            surrogate: None,
+            seed: 3,
+        };
+        let whole = consolidation.run(&Device::flex(), &Unwatched).unwrap();
+        let out = at(&format!("{kind}.safetensors"));
+        consolidate(&previous, &experts, strategy, None, &out).unwrap();
+        let pieces = load(&out);
+        for (theirs, ours) in [
+            ("conv1.weight", "backbone.stem.conv.weight"),
+            ("layer4.1.bn2.running_var", "backbone.stages.3.1.second.norm.running_var"),
+        ] {
+            let expected = whole.weights.get(ours).unwrap_or_else(|| panic!("{ours} is not there"));
+            assert_eq!(floats(&pieces, theirs), expected.values, "{kind}: {theirs}");
+        }
+        let biases: Vec<f32> = whole
+            .heads
+            .iter()
+            .flat_map(|head| whole.weights.get(&format!("{}.bias", head.prefix())).unwrap().values.clone())
+            .collect();
+        assert_eq!(floats(&pieces, "fc.bias"), biases, "{kind}: heads");
+    }
 }

@@ -52,6 +52,9 @@ pub enum MergeError {
         /// The value.
         value: f32,
     },
+    /// Whoever is told how far it is wants it to stop.
+    #[error("stopped; nothing was written")]
+    Stopped,
     /// A file cannot be read or written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

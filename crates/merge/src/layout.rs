@@ -116,6 +116,10 @@ impl Layout {
     pub(crate) fn new(request: &Request<'_>) -> Result<Self, MergeError> {
         let models: Vec<_> = std::iter::once(&request.previous).chain(&request.experts).collect();
         check_alike(&models)?;
+        // First: a classifier's tensor of another name would be taken for one of the backbone's.
+        for model in &models {
+            model.classifier.as_ref().map(|classifier| features(model, classifier)).transpose()?;
+        }
         let backbones = models.iter().map(|model| backbone(model)).collect::<Result<Vec<_>, _>>()?;
         check_no_others(&models, &backbones)?;
         let (mut tensors, mut from_last_expert) = (vec![], vec![]);

@@ -1,6 +1,7 @@
 //! What is to be merged, and what came of it.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use alluvium_checkpoint::{Checkpoint, Dtype, Mapping, WriteOptions};
@@ -37,8 +38,9 @@ pub struct Request<'a> {
     pub options: WriteOptions,
     /// The type of all floats in the result; `None`: each tensor's as in `previous`.
     pub dtype: Option<Dtype>,
-    /// Is told how far it is after every piece, one call at a time.
-    pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// Is told how far it is after every piece, one call at a time. When it breaks, the merge stops with
+    /// [`MergeError::Stopped`](crate::MergeError), and nothing is written.
+    pub progress: &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync),
 }
 
 impl fmt::Debug for Request<'_> {

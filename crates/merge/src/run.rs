@@ -1,6 +1,6 @@
 //! Goes through the models: the surveys that the strategy asks for, then the merge.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 
 use alluvium_checkpoint::{Values, Writer};
@@ -49,8 +49,7 @@ fn take_survey(
             let met = cut.met(survey, strategy, request.compute, request.seed).map_err(|cause| failed(job, cause))?;
             survey.show(&cut, met.as_ref(), strategy).map_err(|cause| failed(job, cause))?;
         }
-        told.done(job);
-        Ok(())
+        told.done(job)
     };
     jobs.each(read, look)?;
     strategy.surveyed();
@@ -70,8 +69,7 @@ fn merge(
     };
     let write = |job: &Job<'_>, values: Values| {
         writer.write_part(&job.target.info.name, &values)?;
-        told.done(job);
-        Ok(())
+        told.done(job)
     };
     jobs.each(work, write)?;
     Ok(writer.finish()?)
@@ -148,7 +146,7 @@ fn failed(job: &Job<'_>, cause: StrategyError) -> MergeError {
 
 /// Who is told how far a pass is.
 struct Told<'a> {
-    progress: &'a (dyn Fn(Progress) + Sync),
+    progress: &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync),
     now: Progress,
 }
 
@@ -157,8 +155,11 @@ impl<'a> Told<'a> {
         Told { progress: request.progress, now: Progress { pass, done: 0, values: layout.values() } }
     }
 
-    fn done(&mut self, job: &Job<'_>) {
+    fn done(&mut self, job: &Job<'_>) -> Result<(), MergeError> {
         self.now.done += job.values.len() as u64;
-        (self.progress)(self.now);
+        match (self.progress)(self.now) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(MergeError::Stopped),
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 mod files;
 
+use std::ops::ControlFlow;
+
 use alluvium_checkpoint::{Checkpoint, Dtype, Values, WriteOptions};
 use alluvium_merge::Pass::{Merge, Survey};
 use alluvium_merge::{Request, merge};
@@ -126,7 +128,10 @@ fn every_strategy_gives_the_same_from_files() {
 fn pieces_are_told_in_their_order() {
     let files = Files::new(&[tensors(1), tensors(2)]);
     let told = std::sync::Mutex::new(vec![]);
-    let push = |progress| told.lock().unwrap().push(progress);
+    let push = |progress| {
+        told.lock().unwrap().push(progress);
+        ControlFlow::Continue(())
+    };
     let models = files.models();
     let output = files.output();
     let strategy = TiesConfig::default();
@@ -150,4 +155,20 @@ fn pieces_are_told_in_their_order() {
     assert!(told.iter().all(|told| told.values == 300_147), "{:?}", told[0]);
     assert!(ends.contains(&Survey(1)) && ends.contains(&Survey(2)) && ends.last() == Some(&Merge), "{ends:?}");
     assert!(told.windows(2).all(|pair| pair[0].pass != pair[1].pass || pair[0].done <= pair[1].done));
+}
+
+#[test]
+fn whoever_is_told_how_far_it_is_can_stop_it_and_nothing_is_left() {
+    fn stop(progress: alluvium_merge::Progress) -> ControlFlow<()> {
+        match progress.pass {
+            Merge => ControlFlow::Break(()),
+            Survey(_) => ControlFlow::Continue(()),
+        }
+    }
+    let files = Files::new(&[tensors(1), tensors(2)]);
+    let before = files.names();
+    let strategy = TiesConfig::default();
+    let stopped = files.merge_models(files.models(), &strategy, |request| request.progress = &stop);
+    assert!(matches!(stopped, Err(alluvium_merge::MergeError::Stopped)), "{stopped:?}");
+    assert_eq!(files.names(), before);
 }

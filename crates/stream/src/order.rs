@@ -90,7 +90,8 @@ mod tests {
         // As it was when the first results were published: another order would give them other numbers.
         let order = Order::new(vec![5, 4], 2, Seed::new(1).random());
         let draws: Vec<_> = order.take(7).map(|draw| (draw.lesson, draw.places)).collect();
-        let expected: [(usize, &[usize]); 0] = [];
+        let expected: [(usize, &[usize]); 7] =
+            [(0, &[0, 4]), (0, &[3, 2]), (1, &[2, 3]), (0, &[1]), (1, &[1, 0]), (0, &[2, 0]), (0, &[1, 3])];
         assert_eq!(draws, expected.map(|(lesson, places)| (lesson, places.to_vec())));
     }
 

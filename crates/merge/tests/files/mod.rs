@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, reason = "each test uses some of it")]
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
@@ -82,7 +83,7 @@ impl Files {
             output: &output,
             options: WriteOptions::default(),
             dtype: None,
-            progress: &|_| {},
+            progress: &|_| ControlFlow::Continue(()),
         };
         change(&mut request);
         merge(&request)

