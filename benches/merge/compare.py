@@ -1,6 +1,6 @@
 """Merges the same files with Alluvium and with mergekit, in turn; prints Markdown.
 
-usage: python compare.py FOLDER [--rounds 3] [--merge ../../target/release/merge] [--methods NAME…]
+usage: python compare.py FOLDER [--rounds 3] [--alluvium ../../target/release/alluvium] [--methods NAME…]
 
 FOLDER is one that `generate.py` filled. Peak memory is the most that the process held at once, with pages of mapped files;
 anonymous memory leaves those out, as it is looked at twenty times a second.
@@ -26,12 +26,12 @@ DENSITY = 0.2
 
 # Ours; mergekit's method, its parameters, and those of each model.
 METHODS = {
-    "weight-averaging": ({"kind": "weight-averaging"}, "linear", {}, {"weight": 0.5}),
+    "weight-averaging": ("weight-averaging", "linear", {}, {"weight": 0.5}),
     "task-arithmetic": (
-        {"kind": "task-arithmetic", "scaling": 0.4, "relative_to": "initial"},
+        '{ kind = "task-arithmetic", scaling = 0.4, relative_to = "initial" }',
         "task_arithmetic", {"normalize": False}, {"weight": 0.4},
     ),
-    "ties": ({"kind": "ties", "density": DENSITY}, "ties", {"normalize": True}, {"weight": 1.0, "density": DENSITY}),
+    "ties": (f'{{ kind = "ties", density = {DENSITY} }}', "ties", {"normalize": True}, {"weight": 1.0, "density": DENSITY}),
 }
 
 
@@ -57,12 +57,13 @@ def run(command, log):
     return seconds, usage.ru_maxrss * 1.024e-3, anonymous * 1.024e-3
 
 
-def ours(folder, method, merge, log):
-    strategy = json.dumps(METHODS[method][0])
+def ours(folder, method, alluvium, log):
     output = folder / "ours" / "model.safetensors"
     output.parent.mkdir(exist_ok=True)
-    inputs = [str(folder / name / "model.safetensors") for name in ["base", "one", "other"]]
-    return run([str(merge), strategy, str(output), *inputs], log)
+    base, one, other = (folder / name / "model.safetensors" for name in ["base", "one", "other"])
+    models = ["--previous", base, "--initial-only", "--expert", one, "--expert", other]
+    how = ["--tensorwise", "--strategy", METHODS[method][0], "--out", output, "--overwrite"]
+    return run([alluvium, "consolidate", *models, *how], log)
 
 
 def mergekit(folder, method, dtype, log):
@@ -104,7 +105,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--merge", type=pathlib.Path, default=HERE / "../../target/release/merge")
+    parser.add_argument("--alluvium", type=pathlib.Path, default=HERE / "../../target/release/alluvium")
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     options = parser.parse_args()
     folder = options.folder.resolve()
@@ -117,7 +118,7 @@ def main():
         rounds = []
         for number in range(options.rounds):
             with open(folder / "log.txt", "a") as log:
-                sides = [lambda: ours(folder, method, options.merge, log), lambda: mergekit(folder, method, dtype, log)]
+                sides = [lambda: ours(folder, method, options.alluvium, log), lambda: mergekit(folder, method, dtype, log)]
                 measured = {side: sides[side]() for side in ((0, 1) if number % 2 == 0 else (1, 0))}
             rounds.append((measured[0], measured[1]))
             print(f"{method}, round {number + 1}: {measured}", file=sys.stderr, flush=True)

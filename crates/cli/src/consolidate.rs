@@ -5,7 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use alluvium_backend::BackendConfig;
-use alluvium_interchange::{Arrangement, Consolidation, Destination, ForeignModel, Placed, Plan, Reading, carry_out};
+use alluvium_interchange::{
+    Arrangement, Consolidation, Destination, ForeignModel, Placed, Plan, Reading, Tensorwise, carry_out,
+};
 use alluvium_registry::Family;
 use alluvium_strategy::StrategyConfig;
 
@@ -17,16 +19,21 @@ use crate::{Refused, interrupt, print};
 /// As many names of classes as a line of the plan shows.
 const CLASSES_SHOWN: usize = 12;
 
+const DRY_RUN: &str = "Nothing was written: this was a dry run.\n";
+
 pub(crate) fn consolidate(options: &ConsolidateOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     check_destination(&options.out, options.overwrite)?;
     let (_, backend) = part::<dyn BackendConfig>(Family::Backend, "--backend", &options.backend)?;
     let (kind, strategy) = part::<dyn StrategyConfig>(Family::Strategy, "--strategy", &options.strategy)?;
     let surrogate = options.surrogate.as_deref().map(surrogate).transpose()?;
+    if options.tensorwise {
+        return tensorwise(options, (&kind, strategy.as_ref()), backend.as_ref(), out);
+    }
     let compute = backend.open()?;
 
     let files: Vec<_> = [&options.previous].into_iter().chain(&options.expert).map(PathBuf::as_path).collect();
     let said = Said::of(&options.models, &files)?;
-    let of_previous = Reading { backbone_only: options.backbone_only, ..said.of_file(&options.previous) };
+    let of_previous = Reading { backbone_only: options.initial_only, ..said.of_file(&options.previous) };
     let previous = ForeignModel::open(&options.previous, &of_previous, &compute)?;
     let expert = |file: &PathBuf| {
         let reading = Reading { fallback: previous.fallback(), ..said.of_file(file) };
@@ -47,18 +54,53 @@ pub(crate) fn consolidate(options: &ConsolidateOptions, out: &mut dyn Write) -> 
     };
     consolidation.check()?;
     let plan = Plan::of(&consolidation);
-    let to = destination(options, &consolidation, &plan)?;
+    let models = [&previous].into_iter().chain(&experts);
+    let to = destination(options, models.flat_map(|model| model.checkpoint().files()).collect(), plan.bytes())?;
     interrupt::watch_output();
     print(out, &describe(&consolidation, &plan, &to))?;
     if options.dry_run {
-        return print(out, "Nothing was written: this was a dry run.\n");
+        return print(out, DRY_RUN);
     }
     let steps = Steps::new(&kind);
     let origin = (env!("CARGO_PKG_VERSION"), serde_json::to_value(&backend)?);
     let written = carry_out(&consolidation, &to, origin, &compute, &steps);
     steps.finish();
-    let written: Vec<_> = written?.iter().map(|file| file.display().to_string()).collect();
-    print(out, &format!("Written: {}\n", written.join(", ")))
+    print_written(&written?, out)
+}
+
+/// Experts into a previous model of a network that is not known here.
+fn tensorwise(
+    options: &ConsolidateOptions,
+    strategy: (&str, &dyn StrategyConfig),
+    backend: &dyn BackendConfig,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let compute = backend.open()?;
+    let models = Tensorwise::open(&options.previous, options.initial_only, &options.expert)?;
+    let tensors = models.plan(strategy, &compute)?;
+    let bytes = tensors.iter().map(|tensor| tensor.bytes()).sum();
+    let to = destination(options, models.files(), bytes)?;
+    interrupt::watch_output();
+    let role = if options.initial_only { "what the experts started from" } else { "counts as a first expert" };
+    let mut lines = vec![("previous", format!("{}: {role}", options.previous.display()))];
+    lines.extend(options.expert.iter().map(|file| ("expert", file.display().to_string())));
+    lines.push(("strategy", serde_json::to_value(strategy.1)?.to_string()));
+    lines.push(("seed", options.seed.to_string()));
+    lines.push(("out", format!("{}: {} tensors, {:.1} MB", to.path.display(), tensors.len(), bytes as f64 / 1e6)));
+    print(out, &lines.iter().map(|(key, value)| line(key, value)).collect::<String>())?;
+    if options.dry_run {
+        return print(out, DRY_RUN);
+    }
+    let steps = Steps::new(strategy.0);
+    let origin = (env!("CARGO_PKG_VERSION"), serde_json::to_value(backend)?);
+    let written = models.carry_out(strategy, options.seed, &to, origin, &compute, &steps);
+    steps.finish();
+    print_written(&written?, out)
+}
+
+fn print_written(files: &[PathBuf], out: &mut dyn Write) -> anyhow::Result<()> {
+    let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    print(out, &format!("Written: {}\n", files.join(", ")))
 }
 
 /// The file to be can be made, and nothing is lost by it.
@@ -82,14 +124,8 @@ fn check_destination(out: &Path, overwrite: bool) -> Result<(), Refused> {
     }
 }
 
-/// Where the model goes; not where one of the inputs is.
-fn destination(
-    options: &ConsolidateOptions,
-    consolidation: &Consolidation<'_>,
-    plan: &Plan<'_>,
-) -> Result<Destination, Refused> {
-    let models = [consolidation.previous].into_iter().chain(consolidation.experts);
-    let inputs: Vec<_> = models.flat_map(|model| model.checkpoint().files()).collect();
+/// Where a model of so many bytes goes; not where one of the inputs is.
+fn destination(options: &ConsolidateOptions, inputs: Vec<PathBuf>, bytes: u64) -> Result<Destination, Refused> {
     let same = |file: &PathBuf| match (fs::canonicalize(file), fs::canonicalize(&options.out)) {
         (Ok(file), Ok(out)) => file == out,
         _ => false,
@@ -99,7 +135,7 @@ fn destination(
         return Err(Refused(format!("--out {}: {problem}", options.out.display())));
     }
     let shard_bytes = options.shard_size.map(|size| (size * 1e9) as u64);
-    if shard_bytes.is_some_and(|most| plan.bytes() > most) {
+    if shard_bytes.is_some_and(|most| bytes > most) {
         let mut index = options.out.clone().into_os_string();
         index.push(".index.json");
         check_index(Path::new(&index), options.overwrite)?;
@@ -118,7 +154,7 @@ fn check_index(index: &Path, overwrite: bool) -> Result<(), Refused> {
 fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination) -> String {
     let Consolidation { previous, experts, arrangement, strategy: (_, strategy), surrogate, seed } = *consolidation;
     let mut lines = vec![];
-    let mut line = |key: &str, value: String| lines.push(format!("{key:10} {value}\n"));
+    let mut line = |key: &str, value: String| lines.push(line(key, &value));
     let input = previous.input();
     line("backbone", format!("{}, inputs of {input}, names of {}", previous.backbone_in_words(), previous.names()));
     let mut assumed: Vec<_> = [previous].into_iter().chain(experts).flat_map(ForeignModel::assumed).collect();
@@ -145,6 +181,10 @@ fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination
     let (path, rows) = (to.path.display(), plan.rows());
     line("out", format!("{path}: {tensors} tensors, {megabytes:.1} MB, a classifier of {rows} rows"));
     lines.concat()
+}
+
+fn line(key: &str, value: &str) -> String {
+    format!("{key:10} {value}\n")
 }
 
 /// What becomes of an expert's rows.

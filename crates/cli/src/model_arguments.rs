@@ -45,9 +45,16 @@ pub(crate) struct ConsolidateOptions {
     /// these. With a classifier it counts as a first expert; without one it is what the experts started from.
     #[arg(long, value_name = "FILE")]
     pub(crate) previous: PathBuf,
-    /// Leave the classifier of --previous behind: it is only what the experts started from.
+    /// --previous is only what the experts started from, and no expert itself: its classifier is left behind.
     #[arg(long)]
-    pub(crate) backbone_only: bool,
+    pub(crate) initial_only: bool,
+    /// Whatever the network: consolidate tensors of equal names, with no backbone and no classes. For strategies that work in
+    /// pieces (averages, task vectors, TIES, …).
+    #[arg(
+        long,
+        conflicts_with_all = ["surrogate", "names", "backbone", "input", "mean", "std", "classes"]
+    )]
+    pub(crate) tensorwise: bool,
     /// An expert; give it again for each one, in the order in which they are consolidated.
     #[arg(long, value_name = "FILE", required = true)]
     pub(crate) expert: Vec<PathBuf>,

@@ -110,6 +110,50 @@ fn every_strategy_without_data_and_pld_from_a_photo_give_a_file() {
 }
 
 #[test]
+fn a_network_that_nobody_knows_is_consolidated_tensor_by_tensor() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    write(&at("c.safetensors"), 3, 3);
+    let files = ["consolidate", "--tensorwise", "--previous", "b.safetensors", "--expert", "c.safetensors"];
+    let consolidate = |more: &[&str]| succeeds(folder.path(), &[&files[..], more].concat());
+
+    let how = ["--strategy", "weight-averaging", "--out", "mean.safetensors"];
+    let before = files_below(folder.path());
+    let planned = consolidate(&[&how[..], &["--dry-run"]].concat());
+    assert_eq!(files_below(folder.path()), before, "a dry run writes nothing");
+    assert!(planned.contains("b.safetensors: counts as a first expert"), "{planned}");
+    assert!(planned.contains("mean.safetensors: 5 tensors"), "{planned}");
+    consolidate(&how);
+    for name in ["hidden.weight", "hidden.bias", "out.weight", "out.bias"] {
+        let pairs = floats(&at("b.safetensors"), name).into_iter().zip(floats(&at("c.safetensors"), name));
+        for (value, (b, c)) in floats(&at("mean.safetensors"), name).into_iter().zip(pairs) {
+            assert!((value - (b + c) / 2.0).abs() < 1e-6, "{name}");
+        }
+    }
+    let steps = Checkpoint::open(at("mean.safetensors")).unwrap().read("steps").unwrap();
+    assert_eq!(steps.values, Values::Integers(vec![103]), "integers are the last expert's");
+
+    // Of a mean over experts, what they started from is no part.
+    consolidate(&["--strategy", "weight-averaging", "--initial-only", "--out", "of-one.safetensors"]);
+    assert_eq!(floats(&at("of-one.safetensors"), "out.weight"), floats(&at("c.safetensors"), "out.weight"));
+    let found = json(&succeeds(folder.path(), &["inspect", "of-one.safetensors", "--json"]));
+    assert_eq!(found["provenance"]["previous"]["initial_only"], true);
+    assert_eq!(found["provenance"]["strategy"]["kind"], "weight-averaging");
+
+    for (more, expected) in [
+        (&["--strategy", "{ kind = \"pld\" }"][..], "needs the whole network"),
+        (&["--strategy", "naive", "--expert", "a.safetensors"], "`out.bias`"),
+        (&["--strategy", "naive", "--expert", "base.safetensors"], "`out.bias`"),
+        (&["--strategy", "naive", "--names", "names.toml"], "cannot be used with"),
+    ] {
+        let refused = alluvium(folder.path(), &[&files[..], more, &["--out", "no.safetensors"]].concat());
+        let said = text(&refused.stderr);
+        assert!(refused.status.code() == Some(2) && said.contains(expected), "{more:?}: {said}");
+        assert!(!at("no.safetensors").exists());
+    }
+}
+
+#[test]
 fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() {
     let folder = folder();
     // The hidden layer and the output's bias have (8·784 + 8 + 5)·4 = 25 140 bytes, the output's weight has 5·8·4 = 160.

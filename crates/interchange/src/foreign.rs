@@ -323,7 +323,7 @@ impl ForeignModel {
         Ok(Parent {
             file: file_name(&self.path),
             digest: self.checkpoint.digest()?,
-            backbone_only: self.backbone_only,
+            initial_only: self.heads.is_empty(),
             provenance: self.provenance.clone().map(Box::new),
             older_left_out: false,
         })

@@ -116,7 +116,10 @@ impl Inspection {
                     let provenance = model.provenance().cloned();
                     (Kind::of(&model), provenance)
                 }
-                Err(error) => (Kind::Unknown { reason: error.to_string() }, None),
+                Err(error) => {
+                    let provenance = Provenance::read(checkpoint.metadata()).map_err(wrong)?;
+                    (Kind::Unknown { reason: error.to_string() }, provenance)
+                }
             },
         };
         Ok(Inspection {
@@ -219,8 +222,8 @@ fn describe_generation(provenance: &Provenance, depth: usize, text: &mut Text) {
     }
     let previous = [("previous", &provenance.previous)];
     for (role, parent) in previous.into_iter().chain(provenance.experts.iter().map(|expert| ("expert", expert))) {
-        let note = match (parent.backbone_only, parent.older_left_out) {
-            (true, _) => " (its backbone only)",
+        let note = match (parent.initial_only, parent.older_left_out) {
+            (true, _) => " (what the experts started from)",
             (false, true) => " (older generations are left out)",
             (false, false) => "",
         };

@@ -3,7 +3,7 @@
 //! A [`ForeignModel`] is a model file whose tensors were found to be those of a backbone of ours, by a checked table of names,
 //! and perhaps of one classifier. A [`Consolidation`] folds experts into a previous model by any strategy that needs neither
 //! devices nor their samples, and a [`Plan`] writes what comes out under the names that the previous model came with, so that
-//! it loads where that one did. Classes are known by their names: an [`Arrangement`] says which models have a head in common,
+//! it loads where that one did. [`Tensorwise`] does so for networks that are not known here, where the strategy works in pieces. Classes are known by their names: an [`Arrangement`] says which models have a head in common,
 //! and [`score`] which classes of a stream a model knows. What a file says of itself is its [`Manifest`], where it comes from
 //! its [`Provenance`]; an [`Inspection`] shows both, and reads any model file.
 //!
@@ -33,6 +33,7 @@ mod provenance;
 mod reading;
 mod scores;
 mod streamed;
+mod tensorwise;
 mod watcher;
 mod writing;
 
@@ -47,5 +48,6 @@ pub use normalisation::Normalisation;
 pub use provenance::{PROVENANCE, Parent, Provenance, SurrogateNote};
 pub use reading::{Fallback, Names, Reading};
 pub use scores::{Scores, TaskScore, score};
+pub use tensorwise::Tensorwise;
 pub use watcher::{Unwatched, Watcher};
 pub use writing::{Destination, Plan};

@@ -48,9 +48,9 @@ pub struct Parent {
     pub file: String,
     /// The digest of its tensors.
     pub digest: String,
-    /// Whether its classifier was left behind.
+    /// Whether it was only what the experts started from, and counted as no expert.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub backbone_only: bool,
+    pub initial_only: bool,
     /// How it was made itself, where its file says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Box<Provenance>>,
@@ -148,13 +148,7 @@ mod tests {
 
     fn parent(file: &str, provenance: Option<Provenance>) -> Parent {
         let provenance = provenance.map(Box::new);
-        Parent {
-            file: file.to_owned(),
-            digest: "0".repeat(64),
-            backbone_only: false,
-            provenance,
-            older_left_out: false,
-        }
+        Parent { file: file.to_owned(), digest: "0".repeat(64), initial_only: false, provenance, older_left_out: false }
     }
 
     /// A model of so many generations, each from the one before and an expert.

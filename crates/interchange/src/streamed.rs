@@ -25,7 +25,7 @@ pub(crate) fn is_possible(consolidation: &Consolidation<'_>) -> bool {
     consolidation.strategy.1.piecewise().is_some() && models.all(fits)
 }
 
-/// Consolidates piece by piece, and writes each piece when it is made. A panic in a plugin becomes an error.
+/// Consolidates piece by piece, and writes each piece when it is made.
 pub(crate) fn carry_out(
     consolidation: &Consolidation<'_>,
     options: WriteOptions,
@@ -34,11 +34,7 @@ pub(crate) fn carry_out(
     watcher: &dyn Watcher,
 ) -> Result<Vec<PathBuf>, InterchangeError> {
     let Consolidation { previous, experts, arrangement, strategy: (kind, strategy), seed, .. } = *consolidation;
-    let progress = |now: Progress| {
-        // Pieces are too many to count them one by one.
-        watcher.step((now.done >> 20) as usize, (now.values >> 20) as usize);
-        if watcher.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
+    let progress = progress(watcher);
     let placed = experts.iter().zip(&arrangement.experts).map(|(expert, placed)| {
         let name = arrangement.heads[placed.head].name.clone();
         model(expert, vec![Head { name, rows: placed.rows.clone() }])
@@ -55,9 +51,26 @@ pub(crate) fn carry_out(
         dtype: None,
         progress: &progress,
     };
+    merged(kind, &request, watcher)
+}
+
+/// What tells a watcher how far a merge is, and asks it whether to go on.
+pub(crate) fn progress(watcher: &dyn Watcher) -> impl Fn(Progress) -> ControlFlow<()> + Sync {
+    move |now| {
+        // Pieces are too many to count them one by one.
+        watcher.step((now.done >> 20) as usize, (now.values >> 20) as usize);
+        if watcher.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Merges, and gives the files. A panic in a plugin becomes an error.
+pub(crate) fn merged(
+    kind: &str,
+    request: &Request<'_>,
+    watcher: &dyn Watcher,
+) -> Result<Vec<PathBuf>, InterchangeError> {
     let _writing = Writing::begin(watcher);
-    let merged = catch_unwind(AssertUnwindSafe(|| merge(&request)));
-    match merged {
+    match catch_unwind(AssertUnwindSafe(|| merge(request))) {
         Ok(merged) => Ok(merged.map_err(|error| said(kind, error))?.files),
         Err(panic) => Err(panicked(panic.as_ref())),
     }
@@ -92,7 +105,7 @@ fn own_heads(model: &ForeignModel) -> Vec<Head> {
 }
 
 /// What the merge says, as this crate says it.
-fn said(kind: &str, error: MergeError) -> InterchangeError {
+pub(crate) fn said(kind: &str, error: MergeError) -> InterchangeError {
     match error {
         MergeError::Checkpoint(error) => InterchangeError::Checkpoint(error),
         MergeError::Stopped => InterchangeError::Stopped,

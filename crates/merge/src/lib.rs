@@ -18,6 +18,11 @@ mod layout;
 mod request;
 mod run;
 
+use alluvium_checkpoint::TensorInfo;
+use alluvium_strategy::Piecewise;
+
+use layout::Layout;
+
 pub use error::MergeError;
 pub use request::{Classifier, Head, Merged, Model, Pass, Progress, Request};
 
@@ -30,10 +35,24 @@ pub use request::{Classifier, Head, Merged, Model, Pass, Progress, Request};
 /// in one of the models, a value is NaN or infinite, a classifier is not what it is said to be, a file cannot be read or
 /// written. Every message names the tensor.
 pub fn merge(request: &Request<'_>) -> Result<Merged, MergeError> {
+    let (layout, strategy) = planned(request)?;
+    run::run(request, layout, strategy)
+}
+
+/// What [`merge`] would write, as far as that can be told without reading values: all its tensors, sorted by name.
+///
+/// # Errors
+/// As [`merge`], but for what only values and the writing show.
+pub fn plan(request: &Request<'_>) -> Result<Vec<TensorInfo>, MergeError> {
+    let (layout, _) = planned(request)?;
+    Ok(layout.tensors.into_iter().map(|target| target.info).collect())
+}
+
+fn planned(request: &Request<'_>) -> Result<(Layout, Box<dyn Piecewise>), MergeError> {
     if request.experts.is_empty() {
         return Err(MergeError::NoExperts);
     }
     request.strategy.build().map_err(MergeError::Options)?;
     let strategy = request.strategy.piecewise().ok_or(MergeError::WholeModels)?;
-    run::run(request, strategy)
+    Ok((Layout::new(request)?, strategy))
 }

@@ -12,8 +12,11 @@ use crate::layout::{Layout, Part};
 use crate::{MergeError, Merged, Pass, Progress, Request};
 
 /// Merges what was laid out.
-pub(crate) fn run(request: &Request<'_>, mut strategy: Box<dyn Piecewise>) -> Result<Merged, MergeError> {
-    let layout = Layout::new(request)?;
+pub(crate) fn run(
+    request: &Request<'_>,
+    layout: Layout,
+    mut strategy: Box<dyn Piecewise>,
+) -> Result<Merged, MergeError> {
     let mut options = request.options.clone();
     let models = std::iter::once(&request.previous).chain(&request.experts);
     options.inputs.extend(models.flat_map(|model| model.checkpoint.files()));
