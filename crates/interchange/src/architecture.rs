@@ -20,6 +20,9 @@ const LARGE_SIDE: usize = 224;
 /// The same where the first kernel is smaller.
 const SMALL_SIDE: usize = 32;
 
+/// How many values of a token one head of attention mostly has.
+const USUAL_HEAD: usize = 64;
+
 /// The shapes of a model's tensors by our names, each in our order of dimensions.
 pub(crate) type Shapes = BTreeMap<String, Vec<usize>>;
 
@@ -33,6 +36,9 @@ pub(crate) fn recognised(shapes: &Shapes) -> Result<Arc<dyn BackboneConfig>, Str
 
 /// The kind of a backbone whose tensors these can only be.
 fn kind_of(shapes: &Shapes) -> Result<&'static str, String> {
+    if let Some(seen) = SeenTransformer::of(shapes) {
+        return Err(seen.in_doubt());
+    }
     let seen = Seen::of(shapes).ok_or_else(|| {
         format!("the architecture is not recognised from the tensors' names; accepted: --backbone with {}", kinds())
     })?;
@@ -94,6 +100,43 @@ impl Seen {
     }
 }
 
+/// What is seen of a vision transformer in the shapes of its tensors.
+struct SeenTransformer {
+    depth: usize,
+    /// The size of a token.
+    width: usize,
+    channels: usize,
+    /// The side of a patch, in pixels.
+    patch: usize,
+    /// The side of the input, where it is a square.
+    side: Option<usize>,
+}
+
+impl SeenTransformer {
+    fn of(shapes: &Shapes) -> Option<Self> {
+        let [width, channels, patch, _] = shapes.get("patches.weight")?[..] else { return None };
+        let [_, tokens, _] = shapes.get("positions")?[..] else { return None };
+        let is_block = |block: &usize| shapes.contains_key(&format!("blocks.{block}.attention.qkv.weight"));
+        let depth = (0..shapes.len()).take_while(is_block).count();
+        // One token is the class's.
+        let patches = tokens.saturating_sub(1);
+        let along = patches.isqrt();
+        let side = (along * along == patches).then(|| along.saturating_mul(patch));
+        (depth > 0).then_some(SeenTransformer { depth, width, channels, patch, side })
+    }
+
+    /// Attention's heads share one matrix: how many there are cannot be seen.
+    fn in_doubt(&self) -> String {
+        let SeenTransformer { depth, width, patch, .. } = self;
+        let heads = (width / USUAL_HEAD).max(1);
+        format!(
+            "the tensors are those of a vision transformer, and weights do not say how many heads its attention has; accepted, \
+             where each has {USUAL_HEAD} values, as is usual: --backbone '{{ kind = \"vit-tiny\", patch_size = {patch}, depth = \
+             {depth}, width = {width}, heads = {heads} }}'"
+        )
+    }
+}
+
 /// Reads a table with a `kind` and options as a backbone, checked against the kind's schema.
 ///
 /// # Errors
@@ -125,11 +168,14 @@ pub(crate) fn backbone_in_words(table: &Value) -> String {
 }
 
 /// The shape of inputs that a model without a word on it is taken to have: the channels that its first convolution takes, and
-/// the height and width that such models are mostly trained on.
+/// the height and width that such models are mostly trained on; of a vision transformer, as many as there are positions for.
 ///
 /// # Errors
 /// What is accepted, where the tensors do not say how many channels there are.
 pub(crate) fn assumed_input(shapes: &Shapes) -> Result<InputShape, String> {
+    if let Some(SeenTransformer { channels, side: Some(side), .. }) = SeenTransformer::of(shapes) {
+        return Ok([channels, side, side].into());
+    }
     let stem = shapes.get("stem.conv.weight").map(Vec::as_slice);
     let Some([_, channels, kernel, _]) = stem else {
         return Err("nothing says of which shape the inputs are; accepted: --input, such as 1x28x28".to_owned());
@@ -199,6 +245,20 @@ mod tests {
         assert!(error.contains("[3, 4, 23, 3] blocks of three") && error.contains("resnet50"), "{error}");
         let error = refused(Shapes::from([("layers.0.weight".to_owned(), vec![4, 4])]));
         assert!(error.contains("--backbone") && error.contains("slim-resnet18"), "{error}");
+    }
+
+    #[test]
+    fn of_a_vision_transformer_all_but_the_heads_is_seen() {
+        // vit_tiny_patch16_224: 14·14 patches and the class token.
+        let mut shapes = Shapes::from([
+            ("patches.weight".to_owned(), vec![192, 3, 16, 16]),
+            ("positions".to_owned(), vec![1, 197, 192]),
+        ]);
+        shapes.extend((0..12).map(|block| (format!("blocks.{block}.attention.qkv.weight"), vec![192, 576])));
+        let error = kind_of(&shapes).unwrap_err();
+        let table = "'{ kind = \"vit-tiny\", patch_size = 16, depth = 12, width = 192, heads = 3 }'";
+        assert!(error.contains(table), "{error}");
+        assert_eq!(assumed_input(&shapes), Ok([3, 224, 224].into()));
     }
 
     #[test]
