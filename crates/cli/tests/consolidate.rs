@@ -316,7 +316,7 @@ fn links_are_followed_where_models_are_read_and_not_where_one_is_written() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_leaves_nothing() {
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
     use std::thread::sleep;
     use std::time::Duration;
 
@@ -335,8 +335,7 @@ fn ctrl_c_leaves_nothing() {
         assert!(std::io::BufRead::read_line(&mut plan, &mut line).unwrap() > 0, "no plan was printed");
     }
     sleep(Duration::from_millis(500));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
+    let output = tiny::interrupt(child);
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("nothing was written"), "{}", text(&output.stderr));
     assert_eq!(files_below(folder.path()), before);

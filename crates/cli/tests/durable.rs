@@ -102,9 +102,7 @@ fn an_interrupted_run_says_how_to_go_on() {
     let out = folder.path().join("out");
     let child = start(folder.path(), &["compare", "longer.toml", "--out", "out", "--fresh"]);
     wait_until("a stage is stored", || stages(&out) >= 1);
-    let interrupt = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupt.success());
-    let output = child.wait_with_output().unwrap();
+    let output = tiny::interrupt(child);
     assert_eq!(output.status.code(), Some(130));
     let error = text(&output.stderr);
     assert!(error.contains("compare longer.toml --out out\n") && !error.contains("--fresh"), "{error}");

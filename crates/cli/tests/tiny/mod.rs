@@ -4,7 +4,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::thread::sleep;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -56,6 +58,23 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
 /// What the binary does with these arguments.
 pub fn alluvium(folder: &Path, arguments: &[&str]) -> Output {
     command(folder, arguments).output().expect("the binary runs")
+}
+
+/// What a process that was started with pipes says when it is told to stop, as by Ctrl-C. One that goes on is killed after a
+/// minute.
+#[cfg(unix)]
+#[track_caller]
+pub fn interrupt(mut child: Child) -> Output {
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    for _ in 0..1200 {
+        if child.try_wait().unwrap().is_some() {
+            return child.wait_with_output().unwrap();
+        }
+        sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    panic!("it goes on; do these tests run where interrupts are ignored, such as behind `nohup … &`?");
 }
 
 /// As [`alluvium`], for arguments that must be accepted: what it prints to stdout.
