@@ -3,7 +3,7 @@
 usage: python compare.py FOLDER [--rounds 3] [--alluvium ../../target/release/alluvium] [--methods NAME…]
 
 FOLDER is one that `generate.py` filled. Peak memory is the most that the process held at once, with pages of mapped files;
-anonymous memory leaves those out, as it is looked at twenty times a second.
+anonymous memory leaves those out. Both are looked at twenty times a second.
 """
 
 import argparse
@@ -40,21 +40,21 @@ def run(command, log):
     subprocess.run(["sync"])
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=log, stderr=log)
-    anonymous = 0
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            break
+    # Not what `wait4` tells: that begins with the memory of this process, of which the other is forked.
+    most = {"VmHWM": 0, "RssAnon": 0}
+    while process.poll() is None:
         try:
             lines = pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines()
-            anonymous = max([anonymous] + [int(line.split()[1]) for line in lines if line.startswith("RssAnon")])
-        except FileNotFoundError:
-            pass
+        except (FileNotFoundError, ProcessLookupError):
+            lines = []
+        for key, value in (line.split(":", 1) for line in lines):
+            if key in most:
+                most[key] = max(most[key], int(value.split()[0]))
         time.sleep(0.05)
     seconds = time.monotonic() - started
-    if status != 0:
-        sys.exit(f"{command[0]} ended with {status}; see {log.name}")
-    return seconds, usage.ru_maxrss * 1.024e-3, anonymous * 1.024e-3
+    if process.returncode != 0:
+        sys.exit(f"{command[0]} ended with {process.returncode}; see {log.name}")
+    return seconds, most["VmHWM"] * 1.024e-3, most["RssAnon"] * 1.024e-3
 
 
 def ours(folder, method, alluvium, log):
