@@ -1,6 +1,7 @@
 """Alluvium beside PyTorch: both sides do the same work in turn, on the same cores; prints Markdown.
 
 usage: python compare.py [steps] [quickstart] [--rounds 5] [--threads 1 2] [--cores 2] [--backbones NAME…]
+                         [--backend cuda] [--precision mixed]
 
 A ratio is Alluvium's seconds divided by PyTorch's in the same round: below 1, Alluvium is faster.
 """
@@ -34,23 +35,24 @@ def alternate(rounds, name, *both):
     return pairs
 
 
-def compare_steps(rounds, threads, backbones):
+def compare_steps(rounds, threads, backbones, place):
     heading(["what", "backbone", "threads", "Alluvium s", "PyTorch s", "ratio", "min–max"], numbers=5)
     for backbone in backbones:
         for count in threads:
             pairs = alternate(
                 rounds,
                 f"{backbone}, threads: {count}",
-                lambda: sides.alluvium_steps(count, backbone),
-                lambda: sides.pytorch_steps(count, backbone),
+                lambda: sides.alluvium_steps(count, backbone, place),
+                lambda: sides.pytorch_steps(count, backbone, place),
             )
             for what in pairs[0][0]:
                 seconds = [(ours[what], theirs[what]) for ours, theirs in pairs]
                 row([what, backbone, str(count), *speed(seconds)])
 
 
-def compare_quickstart(rounds):
-    pairs = alternate(rounds, "quickstart", sides.alluvium_quickstart, sides.pytorch_quickstart)
+def compare_quickstart(rounds, place):
+    both = (lambda: sides.alluvium_quickstart(place), lambda: sides.pytorch_quickstart(place))
+    pairs = alternate(rounds, "quickstart", *both)
     columns = ["Alluvium s", "PyTorch s", "ratio", "min–max", "Alluvium peak MB", "PyTorch peak MB"]
     heading(["what", "backbone", *columns], numbers=6)
     memory = [f"{max(run.peak_mb for run in side):.0f}" for side in zip(*pairs)]
@@ -79,18 +81,25 @@ if __name__ == "__main__":
     parser.add_argument("--threads", type=int, nargs="+", default=[1], help="of the steps")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--backbones", nargs="+", choices=BACKBONES, default=BACKBONES)
+    parser.add_argument("--backend", choices=["flex", "cuda"], default="flex")
+    parser.add_argument("--precision", choices=["full", "mixed"], default="full", help="with cuda")
     arguments = parser.parse_args()
+    if arguments.precision == "mixed" and arguments.backend != "cuda":
+        parser.error("--precision mixed goes with --backend cuda")
+    place = sides.Place(arguments.backend, arguments.precision)
     if unknown := set(arguments.what) - {"steps", "quickstart"}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; accepted: steps, quickstart")
     for line in machine.described(take_cores(arguments.cores)):
         print(f"- {line}")
+    if place.backend == "cuda":
+        print(f"- {machine.gpu()}; precision: {place.precision}")
     what = arguments.what or ["steps", "quickstart"]
     if "steps" in what:
         print()
-        compare_steps(arguments.rounds, arguments.threads, arguments.backbones)
+        compare_steps(arguments.rounds, arguments.threads, arguments.backbones, place)
     if "quickstart" in what:
         print()
-        compare_quickstart(arguments.rounds)
+        compare_quickstart(arguments.rounds, place)
     known = [cores for cores in disturbance if cores is not None]
     if known:
         print(f"\nOther programs kept at most {max(known):.2f} cores busy just before a run.")

@@ -22,13 +22,15 @@ def read():
     pixels = np.frombuffer(content, np.uint8, offset=20).reshape(shape)
     with open(DATA / "fonts.csv", newline="", encoding="utf-8") as file:
         is_test = [row["split"] == "test" for row in csv.DictReader(file)]
-    return torch.from_numpy(pixels / np.float32(127.5) - 1).unsqueeze(2), torch.tensor(is_test)
+    images = torch.from_numpy(pixels / np.float32(127.5) - 1).unsqueeze(2)
+    return images.to(torch.get_default_device()), torch.tensor(is_test)
 
 
 def tasks(glyphs, seed, count=10, classes_per_task=6):
     """The stream under one seed: every task has characters of its own."""
     images, is_test = glyphs
-    order = torch.randperm(images.shape[1], generator=torch.Generator().manual_seed(seed))
+    # On the processor wherever the rest is, so that a seed means the same stream.
+    order = torch.randperm(images.shape[1], generator=torch.Generator().manual_seed(seed), device="cpu")
 
     def task(number, classes):
         train, test = images[~is_test][:, classes], images[is_test][:, classes]

@@ -38,6 +38,13 @@ def rustc():
     return version.stdout.strip() or "rustc ?"
 
 
+def gpu():
+    """The name of the GPU, and its driver."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    return told.stdout.strip().replace(", ", ", driver ") or "GPU ?"
+
+
 def busy_cores(seconds=0.5):
     """How many cores are at work just now, where the system tells; nothing of ours may run meanwhile."""
 

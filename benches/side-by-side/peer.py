@@ -3,10 +3,12 @@
 usage: python peer.py steps [--threads N] [--backbones NAME…]    one device epoch, one consolidation, one evaluation
        python peer.py quickstart [--threads N] [--seeds N…]      the comparison of examples/quickstart.toml
 
-Prints CSV. Without --threads PyTorch chooses.
+Prints CSV. Without --threads PyTorch chooses. --device cuda computes on the first NVIDIA GPU, --precision mixed under autocast
+to bfloat16.
 """
 
 import argparse
+import contextlib
 import resource
 import statistics
 import sys
@@ -48,10 +50,17 @@ if __name__ == "__main__":
     parser.add_argument("--threads", type=int)
     parser.add_argument("--backbones", nargs="+", choices=list(BACKBONES), default=list(BACKBONES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=["full", "mixed"], default="full")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    if arguments.what == "steps":
-        print_steps(arguments.backbones)
-    else:
-        print_quickstart(arguments.seeds)
+    torch.set_default_device(arguments.device)
+    # As burn does in full precision: factors on tensor cores are rounded to TF32.
+    torch.set_float32_matmul_precision("high")
+    mixed = torch.autocast(arguments.device, torch.bfloat16)
+    with mixed if arguments.precision == "mixed" else contextlib.nullcontext():
+        if arguments.what == "steps":
+            print_steps(arguments.backbones)
+        else:
+            print_quickstart(arguments.seeds)

@@ -66,7 +66,8 @@ def run_seed(images, seed):
     """The task-aware average accuracy of every row under one seed."""
     torch.manual_seed(seed)
     random.seed(seed)
-    tasks, surrogate, initial = glyphs.tasks(images, seed), patches(4000, SHAPE, seed), BUILD()
+    tasks, initial = glyphs.tasks(images, seed), BUILD()
+    surrogate = patches(4000, SHAPE, seed).to(torch.get_default_device())
     from_initial = [device(initial, task) for task in tasks]
     strategies = {
         "naive": naive,

@@ -35,27 +35,44 @@ def run(command):
         return Run(output.read().decode(), seconds, used.ru_maxrss / unit)
 
 
-def alluvium_steps(threads, backbone):
-    return seconds_by_step(run([BINARIES / "side-by-side", threads, backbone]))
+class Place(namedtuple("Place", "backend precision")):
+    """Where both sides compute: a backend of Alluvium's, and its precision where it has a choice."""
+
+    @property
+    def table(self):
+        """Alluvium's `[backend]` table."""
+        mixed = {"precision": "mixed"} if self.precision == "mixed" else {}
+        return {"kind": self.backend, **mixed}
+
+    @property
+    def of_pytorch(self):
+        """PyTorch's flags."""
+        return ["--device", "cuda" if self.backend == "cuda" else "cpu", "--precision", self.precision]
 
 
-def pytorch_steps(threads, backbone):
-    return seconds_by_step(run([*peer("steps"), "--threads", threads, "--backbones", backbone]))
+def alluvium_steps(threads, backbone, place):
+    return seconds_by_step(run([BINARIES / "side-by-side", json.dumps(place.table), threads, backbone]))
 
 
-def alluvium_quickstart():
-    """As many cells side by side as there are cores, each with one thread: the defaults."""
+def pytorch_steps(threads, backbone, place):
+    return seconds_by_step(run([*peer("steps"), "--threads", threads, "--backbones", backbone, *place.of_pytorch]))
+
+
+def alluvium_quickstart(place):
+    """On a processor as many cells side by side as there are cores, each with one thread: the defaults."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "out"
-        done = run([BINARIES / "alluvium", "compare", "examples/quickstart.toml", "--fresh", "--quiet", "--out", out])
+        config, out = Path(folder) / "quickstart.toml", Path(folder) / "out"
+        table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in place.table.items())
+        config.write_text((ROOT / "examples/quickstart.toml").read_text().replace('kind = "flex"', table))
+        done = run([BINARIES / "alluvium", "compare", config, "--fresh", "--quiet", "--out", out])
         results = json.loads((out / "results.json").read_text())
     accuracies = {row["name"]: [average_accuracy(cell) for cell in row["cells"]] for row in results["rows"]}
     return Quickstart(done.seconds, done.peak_mb, accuracies)
 
 
-def pytorch_quickstart():
+def pytorch_quickstart(place):
     """One after another, with as many threads as PyTorch chooses: as a user's loop runs."""
-    done = run(peer("quickstart"))
+    done = run([*peer("quickstart"), *place.of_pytorch])
     accuracies = {}
     for row in csv.DictReader(done.output.splitlines()):
         if row["seed"].isdigit():

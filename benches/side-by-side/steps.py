@@ -16,12 +16,20 @@ from patches import patches
 WORK = json.loads((Path(__file__).parent / "work.json").read_text())
 
 
+def finish():
+    """Waits for what a GPU still has to do."""
+    if torch.get_default_device().type == "cuda":
+        torch.cuda.synchronize()
+
+
 def timed(repeats, run):
     """The median seconds, and what the last run gives. The first run is not timed: it fills caches."""
     result, seconds = run(), []
+    finish()
     for _ in range(repeats):
         started = time.perf_counter()
         result = run()
+        finish()
         seconds.append(time.perf_counter() - started)
     return statistics.median(seconds), result
 
@@ -44,7 +52,7 @@ def steps(backbone):
     seconds, expert = timed(repeats, lambda: adapt(central.backbone, latent_size, inputs, labels, 6, epochs=1))
     yield "device-epoch", seconds
 
-    surrogate = patches(work["patches"], shape, seed=0)
+    surrogate = patches(work["patches"], shape, seed=0).to(torch.get_default_device())
     seconds, student = timed(repeats, lambda: consolidate(central, expert, "new", surrogate, steps=work["steps"]))
     yield "consolidation", seconds
 

@@ -1,16 +1,19 @@
 //! Alluvium's side of `benches/side-by-side`: the seconds of one device epoch, one consolidation and one evaluation.
 //!
-//! `side-by-side THREADS [BACKBONE…]` prints CSV. Everything that is timed is what a comparison runs: the in-process
-//! device, the `pld` strategy with patches of one photo, and the shared evaluator.
+//! `side-by-side BACKEND THREADS [BACKBONE…]` prints CSV; the backend is a kind, or its table as JSON. Everything that is timed
+//! is what a comparison runs: the in-process device, the `pld` strategy with patches of one photo, and the shared evaluator.
+//! All three end with numbers on the host, so a GPU's work is done when the clock is read.
 
 use std::error::Error;
 use std::time::Instant;
 
-use alluvium_benches::{central, compute, input, task};
+use alluvium_backend::BackendConfig;
+use alluvium_benches::{central, input, task};
 use alluvium_device::{Device as _, DeviceSettings, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Model, Seed, Silent};
 use alluvium_strategy::{Context, StrategyConfig, SurrogateConfig};
+use burn::tensor::Device;
 use serde_json::{Value, json};
 
 /// How much of everything, by backbone: PyTorch's side reads the same file.
@@ -19,30 +22,33 @@ const WORK: &str = include_str!("../../side-by-side/work.json");
 const BACKBONES: [&str; 3] = ["mlp", "small-cnn", "slim-resnet18"];
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    const USAGE: &str = "usage: side-by-side BACKEND THREADS [BACKBONE…]";
     let mut arguments = std::env::args().skip(1);
-    let threads = arguments.next().ok_or("usage: side-by-side THREADS [BACKBONE…]")?.parse()?;
+    let backend = arguments.next().ok_or(USAGE)?;
+    let threads = arguments.next().ok_or(USAGE)?.parse()?;
     let mut backbones: Vec<_> = arguments.collect();
     if backbones.is_empty() {
         backbones = BACKBONES.map(str::to_owned).to_vec();
     }
     let work: Value = serde_json::from_str(WORK)?;
+    let table = serde_json::from_str(&backend).unwrap_or_else(|_| json!({ "kind": backend }));
+    let compute = serde_json::from_value::<Box<dyn BackendConfig>>(table)?.open()?;
     println!("what,backbone,seconds");
     // As a comparison does it: whatever runs, runs inside a pool of a set number of threads.
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()?
-        .install(|| backbones.iter().try_for_each(|backbone| measure(backbone, &work[backbone.as_str()])))
+        .install(|| backbones.iter().try_for_each(|backbone| measure(backbone, &work[backbone.as_str()], &compute)))
 }
 
 /// Times a device, then the consolidation of its expert, then the evaluation of the new central model.
-fn measure(backbone: &str, work: &Value) -> Result<(), Box<dyn Error + Send + Sync>> {
+fn measure(backbone: &str, work: &Value, compute: &Device) -> Result<(), Box<dyn Error + Send + Sync>> {
     let count = |name: &str| work[name].as_u64().map(|count| count as usize).ok_or(format!("{backbone}: no `{name}`"));
     let repeats = count("repeats")?;
-    let compute = compute("flex").ok_or("the backend flex is not linked")?;
-    let previous = central(backbone, &compute);
+    let previous = central(backbone, compute);
 
     let settings = DeviceSettings { epochs: 1, ..Default::default() };
-    let device = InProcessDevice::new(&task(input(backbone), count("samples")?), settings, &compute);
+    let device = InProcessDevice::new(&task(input(backbone), count("samples")?), settings, compute);
     let (seconds, expert) = timed(repeats, || device.adapt(&previous, Seed::new(3), &Silent))?;
     println!("device-epoch,{backbone},{seconds:.6}");
 
@@ -52,13 +58,13 @@ fn measure(backbone: &str, work: &Value) -> Result<(), Box<dyn Error + Send + Sy
     let table = json!({ "kind": "pld", "steps": count("steps")? });
     let strategy: Box<dyn StrategyConfig> = serde_json::from_value(table)?;
     let (seconds, state) = timed(repeats, || {
-        let mut context = Context::new(&compute, Seed::new(4), 10).with_surrogate(surrogate.as_mut());
+        let mut context = Context::new(compute, Seed::new(4), 10).with_surrogate(surrogate.as_mut());
         strategy.build()?.consolidate(&previous, &expert, &mut context)
     })?;
     println!("consolidation,{backbone},{seconds:.6}");
 
-    let model = Model::load(&state, &compute)?;
-    let tests = TestSet::new(&task(input(backbone), count("tests")?), &compute);
+    let model = Model::load(&state, compute)?;
+    let tests = TestSet::new(&task(input(backbone), count("tests")?), compute);
     let (seconds, _) = timed(repeats, || Ok::<_, String>(evaluate(&model, &tests)))?;
     println!("evaluation,{backbone},{seconds:.6}");
     Ok(())

@@ -3,14 +3,17 @@
 //! A backend plugin implements [`BackendConfig`] on the struct that `[backend]` is read into and hands out burn's
 //! compute device. In Alluvium a *device* is a participant of the stream, so burn's `Device` is called the *compute*.
 //!
-//! This crate holds the trait. It refuses to name a backend, and it never asks burn for its default device: that one
+//! This crate holds the trait, and what several backends offer a choice of. It refuses to name a backend, and it never asks burn for its default device: that one
 //! depends on the enabled features and on the environment, and a configuration must not.
+
+mod precision;
 
 use std::fmt::Debug;
 
 use burn::tensor::Device;
 
 pub use alluvium_registry as registry;
+pub use precision::Precision;
 pub use serde;
 pub use typetag;
 

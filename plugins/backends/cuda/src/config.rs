@@ -1,7 +1,7 @@
 //! The options, and the compute device that they open.
 
 use alluvium_backend::registry::{Family, describe};
-use alluvium_backend::{BackendConfig, BackendError};
+use alluvium_backend::{BackendConfig, BackendError, Precision};
 use burn::tensor::{Device, DeviceType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,8 @@ pub struct CudaConfig {
     /// The GPU, counted from 0 in the driver's order; the environment variable `CUDA_VISIBLE_DEVICES` changes that order.
     #[schemars(range(min = 0, max = 255))]
     pub device: usize,
+    /// The precision of matrix products and convolutions.
+    pub precision: Precision,
 }
 
 describe!(Family::Backend, "cuda", CudaConfig, paper: "https://crates.io/crates/burn-cuda");
@@ -22,15 +24,18 @@ impl BackendConfig for CudaConfig {
     fn open(&self) -> Result<Device, BackendError> {
         // burn opens a GPU at its first operation and panics where there is none; counting them first does not.
         let found = Device::enumerate(DeviceType::Cuda).len();
+        let wrong = |cause| BackendError { kind: "cuda".to_owned(), cause };
         if self.device < found {
-            return Ok(Device::cuda(self.device));
+            let mut device = Device::cuda(self.device);
+            self.precision.settle(&mut device).map_err(|cause| wrong(format!("GPU {}: {cause}", self.device)))?;
+            return Ok(device);
         }
         let cause = match found {
             0 => "no NVIDIA GPU was found, or its driver (libcuda) is not installed".to_owned(),
             1 => format!("`device` = {}, but there is one GPU; accepted: 0", self.device),
             _ => format!("`device` = {}, but there are {found} GPUs; accepted: 0 to {}", self.device, found - 1),
         };
-        Err(BackendError { kind: "cuda".to_owned(), cause })
+        Err(wrong(cause))
     }
 
     fn runs_on_host(&self) -> bool {
@@ -44,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_gpu_that_is_not_there_is_an_error() {
-        let error = CudaConfig { device: 255 }.open().unwrap_err().to_string();
+        let error = CudaConfig { device: 255, ..Default::default() }.open().unwrap_err().to_string();
         assert!(error.contains("\"cuda\"") && (error.contains("255") || error.contains("libcuda")), "{error}");
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use alluvium_backend::registry::{Family, describe};
-use alluvium_backend::{BackendConfig, BackendError};
+use alluvium_backend::{BackendConfig, BackendError, Precision};
 use burn::tensor::{Device, DeviceKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub struct WgpuConfig {
     /// The number of the adapter among those of its kind, from 0; `best` and `cpu` have one only.
     #[schemars(range(min = 0, max = 255))]
     pub device: usize,
+    /// The precision of matrix products and convolutions.
+    pub precision: Precision,
 }
 
 describe!(Family::Backend, "wgpu", WgpuConfig, paper: "https://crates.io/crates/burn-wgpu");
@@ -59,12 +61,17 @@ impl BackendConfig for WgpuConfig {
         };
         // The list is whole even if a thread panicked while it held the lock.
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, device)) = opened.iter().find(|(other, _)| *other == kind) {
-            return Ok(device.clone());
-        }
-        let device = Device::wgpu_options().device_kind(kind.clone()).init();
-        let device = device.map_err(|error| wrong(format!("{error}; is the GPU's driver installed?")))?;
-        opened.push((kind, device.clone()));
+        let known = opened.iter().find(|(other, _)| *other == kind).map(|(_, device)| device.clone());
+        let mut device = match known {
+            Some(device) => device,
+            None => {
+                let device = Device::wgpu_options().device_kind(kind.clone()).init();
+                let device = device.map_err(|error| wrong(format!("{error}; is the GPU's driver installed?")))?;
+                opened.push((kind, device.clone()));
+                device
+            }
+        };
+        self.precision.settle(&mut device).map_err(wrong)?;
         Ok(device)
     }
 
@@ -79,9 +86,11 @@ mod tests {
 
     #[test]
     fn an_adapter_that_is_not_there_is_an_error() {
-        let error = WgpuConfig { adapter: Adapter::Virtual, device: 255 }.open().unwrap_err().to_string();
+        let error =
+            WgpuConfig { adapter: Adapter::Virtual, device: 255, ..Default::default() }.open().unwrap_err().to_string();
         assert!(error.contains("\"wgpu\""), "{error}");
-        let error = WgpuConfig { adapter: Adapter::Best, device: 1 }.open().unwrap_err().to_string();
+        let error =
+            WgpuConfig { adapter: Adapter::Best, device: 1, ..Default::default() }.open().unwrap_err().to_string();
         assert!(error.contains("`device` = 1"), "{error}");
     }
 
