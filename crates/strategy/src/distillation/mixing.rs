@@ -1,47 +1,103 @@
 //! Whose units speak for which: how the targets of a student's units are made of the teachers' logits.
 
-use alluvium_model::HeadSpec;
+use std::collections::HashMap;
 
-/// How the targets mix the teachers' logits: for each teacher `[teacher's units][student's units]`.
+use alluvium_model::HeadSpec;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+/// What the target of one of the student's units is made of: units of both teachers side by side, the previous model's
+/// first, each with its weight. None where no teacher speaks for it.
+type Sources = Vec<(usize, f32)>;
+
+/// How the targets mix the teachers' logits.
 ///
 /// A unit's target comes from the teacher that knows its class: from the unit of the same head where there is one,
 /// otherwise from the mean of the teacher's units of that class. Where both know it, from both, by their weights.
-pub(super) fn mixing(
-    previous: &[HeadSpec],
-    expert: &[HeadSpec],
-    student: &[HeadSpec],
-    weights: (f64, f64),
-) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
-    let units = |heads: &[HeadSpec]| -> Vec<(String, usize)> {
-        heads.iter().flat_map(|head| head.classes.iter().map(|class| (head.name.clone(), *class))).collect()
-    };
-    let (previous, expert, student) = (units(previous), units(expert), units(student));
-    let mut of_previous = vec![vec![0.0; student.len()]; previous.len()];
-    let mut of_expert = vec![vec![0.0; student.len()]; expert.len()];
-    for (place, unit) in student.iter().enumerate() {
-        let (in_previous, in_expert) = (sources(&previous, unit), sources(&expert, unit));
-        let weight = |known: &[usize], weight: f64| if known.is_empty() { 0.0 } else { weight };
-        let (a, b) = (weight(&in_previous, weights.0), weight(&in_expert, weights.1));
-        if a + b == 0.0 {
-            continue; // Only a teacher that does not teach knows it.
-        }
-        for source in &in_previous {
-            of_previous[*source][place] = (a / (a + b) / in_previous.len() as f64) as f32;
-        }
-        for source in &in_expert {
-            of_expert[*source][place] = (b / (a + b) / in_expert.len() as f64) as f32;
-        }
-    }
-    (of_previous, of_expert)
+///
+/// Nearly always one unit speaks for each, so this is a list of places and not a matrix, which would grow with the square
+/// of the number of classes.
+#[derive(Debug)]
+pub(super) struct Mixing {
+    /// For the first source of each unit, for the second and so on: its place, `[units]`, and its weight, `[1, units]`, which
+    /// is 0 where a unit has fewer.
+    layers: Vec<(Tensor<1, Int>, Tensor<2>)>,
 }
 
-/// A teacher's units that speak for a student's unit.
-fn sources(teacher: &[(String, usize)], unit: &(String, usize)) -> Vec<usize> {
-    if let Some(same) = teacher.iter().position(|own| own == unit) {
-        return vec![same];
+impl Mixing {
+    /// How the targets of these heads of a student are made.
+    pub(super) fn new(
+        previous: &[HeadSpec],
+        expert: &[HeadSpec],
+        student: &[HeadSpec],
+        weights: (f64, f64),
+        compute: &Device,
+    ) -> Self {
+        let sources = sources(previous, expert, student, weights);
+        let (units, most) = (sources.len(), sources.iter().map(Vec::len).max().unwrap_or(0));
+        let layer = |number: usize| {
+            let of = |unit: &Sources| unit.get(number).copied().unwrap_or((0, 0.0));
+            let places = sources.iter().map(|unit| of(unit).0 as i32).collect();
+            let weights = sources.iter().map(|unit| of(unit).1).collect();
+            let places = Tensor::from_data(TensorData::new::<i32, _>(places, [units]), compute);
+            (places, Tensor::from_data(TensorData::new::<f32, _>(weights, [1, units]), compute))
+        };
+        // No layer at all would be no target at all.
+        Mixing { layers: (0..most.max(1)).map(layer).collect() }
     }
-    let places = teacher.iter().enumerate().filter(|(_, own)| own.1 == unit.1);
-    places.map(|(place, _)| place).collect()
+
+    /// The targets, `[batch, student's units]`, of the teachers' logits, `[batch, teacher's units]` each.
+    pub(super) fn targets(&self, previous: Tensor<2>, expert: Tensor<2>) -> Tensor<2> {
+        let both = Tensor::cat(vec![previous, expert], 1);
+        let layers = self.layers.iter();
+        let layers = layers.map(|(places, weights)| both.clone().select(1, places.clone()).mul(weights.clone()));
+        layers.reduce(|sum, layer| sum + layer).expect("made with a layer at least")
+    }
+}
+
+/// The sources of each of the student's units.
+fn sources(previous: &[HeadSpec], expert: &[HeadSpec], student: &[HeadSpec], weights: (f64, f64)) -> Vec<Sources> {
+    let (previous, expert) = (Units::of(previous), Units::of(expert));
+    let student = student.iter().flat_map(|head| head.classes.iter().map(|class| (head.name.as_str(), *class)));
+    let sources = student.map(|unit| {
+        let (in_previous, in_expert) = (previous.speaking_for(unit), expert.speaking_for(unit));
+        let weight = |known: &[usize], weight: f64| if known.is_empty() { 0.0 } else { weight };
+        let (a, b) = (weight(in_previous, weights.0), weight(in_expert, weights.1));
+        if a + b == 0.0 {
+            return vec![]; // Only a teacher that does not teach knows it.
+        }
+        let share = |of: f64, known: &[usize]| (of / (a + b) / known.len() as f64) as f32;
+        let of_previous = in_previous.iter().map(|place| (*place, share(a, in_previous)));
+        let of_expert = in_expert.iter().map(|place| (previous.count + place, share(b, in_expert)));
+        of_previous.chain(of_expert).filter(|(_, weight)| *weight > 0.0).collect()
+    });
+    sources.collect()
+}
+
+/// A teacher's units, to be found by head and class.
+struct Units<'a> {
+    count: usize,
+    of_head: HashMap<(&'a str, usize), Vec<usize>>,
+    of_class: HashMap<usize, Vec<usize>>,
+}
+
+impl<'a> Units<'a> {
+    fn of(heads: &'a [HeadSpec]) -> Self {
+        let mut units = Units { count: 0, of_head: HashMap::new(), of_class: HashMap::new() };
+        for head in heads {
+            for class in &head.classes {
+                units.of_head.entry((&head.name, *class)).or_insert_with(|| vec![units.count]);
+                units.of_class.entry(*class).or_default().push(units.count);
+                units.count += 1;
+            }
+        }
+        units
+    }
+
+    /// The places of the units that speak for a student's.
+    fn speaking_for<'b>(&'b self, (head, class): (&'b str, usize)) -> &'b [usize] {
+        let same = self.of_head.get(&(head, class));
+        same.or_else(|| self.of_class.get(&class)).map_or(&[], Vec::as_slice)
+    }
 }
 
 #[cfg(test)]
@@ -55,26 +111,44 @@ mod tests {
     #[test]
     fn separate_classes_come_from_their_own_teacher() {
         let (old, new) = ([head("a", &[0, 1])], [head("b", &[2])]);
-        let (of_previous, of_expert) = mixing(&old, &new, &[old[0].clone(), new[0].clone()], (1.0, 1.0));
-        assert_eq!(of_previous, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
-        assert_eq!(of_expert, [[0.0, 0.0, 1.0]]);
+        let found = sources(&old, &new, &[old[0].clone(), new[0].clone()], (1.0, 1.0));
+        assert_eq!(found, [[(0, 1.0)], [(1, 1.0)], [(2, 1.0)]]);
     }
 
     #[test]
     fn a_class_that_both_know_is_averaged() {
         // Class 1 is in both heads: its unit in head a and its unit in head b both take half of each teacher.
         let (old, new) = ([head("a", &[0, 1])], [head("b", &[1, 2])]);
-        let (of_previous, of_expert) = mixing(&old, &new, &[old[0].clone(), new[0].clone()], (1.0, 1.0));
-        assert_eq!(of_previous, [[1.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]]);
-        assert_eq!(of_expert, [[0.0, 0.5, 0.5, 0.0], [0.0, 0.0, 0.0, 1.0]]);
+        let found = sources(&old, &new, &[old[0].clone(), new[0].clone()], (1.0, 1.0));
+        let both = vec![(1, 0.5), (2, 0.5)];
+        assert_eq!(found, [vec![(0, 1.0)], both.clone(), both, vec![(3, 1.0)]]);
+    }
+
+    #[test]
+    fn several_units_of_a_class_speak_together() {
+        // The previous model knows class 5 in two heads, neither of them the student's.
+        let old = [head("a", &[5]), head("b", &[5, 6])];
+        let found = sources(&old, &[head("c", &[7])], &[head("c", &[5, 7])], (1.0, 1.0));
+        assert_eq!(found, [vec![(0, 0.5), (1, 0.5)], vec![(3, 1.0)]]);
     }
 
     #[test]
     fn a_head_that_both_have_is_averaged_by_the_teachers_weights() {
         let shared = [head("shared", &[0])];
-        let (of_previous, of_expert) = mixing(&shared, &shared, &shared, (3.0, 1.0));
-        assert_eq!((of_previous, of_expert), (vec![vec![0.75]], vec![vec![0.25]]));
-        let (of_previous, of_expert) = mixing(&shared, &shared, &shared, (0.0, 1.0));
-        assert_eq!((of_previous, of_expert), (vec![vec![0.0]], vec![vec![1.0]]));
+        assert_eq!(sources(&shared, &shared, &shared, (3.0, 1.0)), [[(0, 0.75), (1, 0.25)]]);
+        assert_eq!(sources(&shared, &shared, &shared, (0.0, 1.0)), [[(1, 1.0)]]);
+        assert_eq!(sources(&shared, &[head("other", &[1])], &shared, (0.0, 1.0)), [vec![]]);
+    }
+
+    #[test]
+    fn targets_are_the_weighted_sums_of_what_the_sources_say() {
+        let compute = Device::flex();
+        let (old, new) = ([head("a", &[0, 1])], [head("b", &[1, 2])]);
+        // Nobody speaks for class 9.
+        let student = [old[0].clone(), new[0].clone(), head("c", &[9])];
+        let mixing = Mixing::new(&old, &new, &student, (1.0, 1.0), &compute);
+        let logits = |values: [f32; 2]| Tensor::<2>::from_floats([values], &compute);
+        let targets = mixing.targets(logits([1.0, 2.0]), logits([4.0, 8.0]));
+        assert_eq!(targets.into_data().try_into_vec::<f32>().unwrap(), [1.0, 3.0, 3.0, 8.0, 0.0]);
     }
 }

@@ -1,10 +1,10 @@
 //! What the teachers say: targets for the student's logits, and the teachers' latents.
 
 use alluvium_model::{Expert, HeadSpec, Model, ModelError, ModelState};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::logits::centred;
-use super::mixing::mixing;
+use super::mixing::Mixing;
 
 /// Both teachers, frozen, and where their units lie among the student's.
 #[derive(Debug)]
@@ -13,10 +13,8 @@ pub struct Teachers<'a> {
     pub(super) states: (&'a ModelState, &'a Expert),
     previous: Model,
     expert: Model,
-    /// `[previous's units, student's units]`: what the previous model's logits add to each target.
-    from_previous: Tensor<2>,
-    /// `[expert's units, student's units]`: what the expert's logits add to each target.
-    from_expert: Tensor<2>,
+    /// What each target is made of.
+    mixing: Mixing,
     /// Whether each sample's mean over a teacher's units is subtracted from the teacher's logits.
     centred: bool,
     /// The places of the distilled layers among the backbone's.
@@ -54,17 +52,11 @@ impl<'a> Teachers<'a> {
         compute: &Device,
     ) -> Result<Self, ModelError> {
         let student: Vec<HeadSpec> = student.heads().iter().map(|head| head.spec.clone()).collect();
-        let (of_previous, of_expert) = mixing(&previous.heads, &expert.model.heads, &student, weights);
-        let tensor = |rows: Vec<Vec<f32>>| {
-            let shape = [rows.len(), rows.first().map_or(0, Vec::len)];
-            Tensor::from_data(TensorData::new(rows.concat(), shape), compute)
-        };
         Ok(Teachers {
             states: (previous, expert),
             previous: Model::load(previous, compute)?,
             expert: Model::load(&expert.model, compute)?,
-            from_previous: tensor(of_previous),
-            from_expert: tensor(of_expert),
+            mixing: Mixing::new(&previous.heads, &expert.model.heads, &student, weights, compute),
             centred: true,
             layers: vec![],
         })
@@ -101,8 +93,7 @@ impl<'a> Teachers<'a> {
             let logits = model.logits(layers[layers.len() - 1].clone());
             if self.centred { centred(logits) } else { logits }
         };
-        let targets = logits(&self.previous, &previous).matmul(self.from_previous.clone())
-            + logits(&self.expert, &expert).matmul(self.from_expert.clone());
+        let targets = self.mixing.targets(logits(&self.previous, &previous), logits(&self.expert, &expert));
         let chosen = |layers: &[Tensor<2>]| self.layers.iter().map(|place| layers[*place].clone()).collect();
         Targets { logits: targets, previous: chosen(&previous), expert: chosen(&expert) }
     }

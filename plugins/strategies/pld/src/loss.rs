@@ -1,5 +1,7 @@
 //! The loss of data-agnostic consolidation, on tensors alone.
 
+use std::collections::HashSet;
+
 use alluvium_model::HeadSpec;
 use alluvium_strategy::mean_squared_error;
 use burn::tensor::activation::{log_softmax, softmax};
@@ -25,8 +27,8 @@ pub(crate) fn groups(
     compute: &Device,
 ) -> [Group; 2] {
     let knows = |teacher: &[HeadSpec], weight| {
-        let names: Vec<_> = teacher.iter().map(|head| &head.name).collect();
-        let units = student.iter().flat_map(|head| head.classes.iter().map(|_| names.contains(&&head.name)));
+        let names: HashSet<_> = teacher.iter().map(|head| &head.name).collect();
+        let units = student.iter().flat_map(|head| std::iter::repeat_n(names.contains(&head.name), head.classes.len()));
         let places: Vec<i32> = units.enumerate().filter(|(_, known)| *known).map(|(place, _)| place as i32).collect();
         let count = places.len();
         Group { units: Tensor::from_data(TensorData::new(places, [count]), compute), weight }
