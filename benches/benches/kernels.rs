@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use alluvium_kernels::conv::{self, Shape};
 use alluvium_kernels::norm::{self, Affine, batch, group};
+use alluvium_kernels::sgd::{self, Step};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Images of a mini-batch.
@@ -88,12 +89,24 @@ fn normalisation(criterion: &mut Criterion) {
     });
 }
 
+fn gradient_step(criterion: &mut Criterion) {
+    let mut bench = criterion.benchmark_group("gradient-step");
+    // The first layer of `mlp`.
+    let weights = values(784 * 400);
+    let (mut velocity, mut gradients) = (weights.clone(), weights.clone());
+    let step = Step { rate: 1e-3, momentum: 0.9, decay: 0.0 };
+    bench.throughput(Throughput::Elements(weights.len() as u64));
+    bench.bench_function("momentum", |bencher| {
+        bencher.iter(|| sgd::momentum(&weights, &mut velocity, &mut gradients, step, 1));
+    });
+}
+
 criterion_group! {
     name = kernels;
     config = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = convolution, normalisation
+    targets = convolution, normalisation, gradient_step
 }
 criterion_main!(kernels);

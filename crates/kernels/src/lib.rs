@@ -1,5 +1,5 @@
-//! CPU kernels for training small convolutional networks: convolution, group and batch normalisation, ReLU,
-//! each with its gradients.
+//! CPU kernels for training small networks: convolution, group and batch normalisation, ReLU, each with its gradients,
+//! and the gradient step.
 //!
 //! All tensors are `f32` slices in contiguous NCHW order with explicit shapes; results go to slices that the
 //! caller owns. A slice whose length disagrees with the shape is a programmer's error and panics.
@@ -13,6 +13,7 @@
 pub mod conv;
 pub mod norm;
 pub mod relu;
+pub mod sgd;
 
 mod lanes;
 mod share;

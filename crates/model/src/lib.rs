@@ -19,6 +19,7 @@ mod parameters;
 mod patches;
 mod progress;
 mod seed;
+mod sgd;
 mod state;
 mod weights;
 

@@ -53,11 +53,11 @@ impl Model {
     pub fn state(&self) -> ModelState {
         let mut weights = Weights::new();
         weights.extend_below(BACKBONE, self.backbone.parameters());
-        let mut state = ModelState { backbone: self.config.clone(), input: self.input, heads: vec![], weights };
         for head in &self.heads {
-            state.set_head(head.spec.clone(), head.linear.parameters());
+            weights.extend_below(&head.spec.prefix(), head.linear.parameters());
         }
-        state
+        let heads = self.heads.iter().map(|head| head.spec.clone()).collect();
+        ModelState { backbone: self.config.clone(), input: self.input, heads, weights }
     }
 
     /// The latents h = φ(x): `[batch, channels, height, width]` → `[batch, latent size]`.

@@ -3,14 +3,13 @@
 use std::f64::consts::PI;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Model;
+use crate::sgd::Sgd;
 
 /// How the learning rate changes from the first step to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -70,11 +69,8 @@ impl std::fmt::Debug for Optimiser {
 impl Optimiser {
     /// An optimiser that will take `steps` steps.
     pub fn new(settings: SgdSettings, steps: usize) -> Self {
-        let momentum = MomentumConfig::new().with_momentum(settings.momentum).with_dampening(0.0);
-        let sgd = SgdConfig::new().with_momentum((settings.momentum > 0.0).then_some(momentum)).with_weight_decay(
-            (settings.weight_decay > 0.0).then(|| WeightDecayConfig::new(settings.weight_decay as f32)),
-        );
-        Optimiser { settings, sgd: sgd.init(), step: 0, steps }
+        let sgd = Sgd { momentum: settings.momentum as f32, decay: settings.weight_decay as f32 };
+        Optimiser { settings, sgd: sgd.into(), step: 0, steps }
     }
 
     /// The learning rate of the next step.

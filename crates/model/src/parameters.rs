@@ -127,7 +127,8 @@ impl ModuleMapper for Writer<'_> {
 
     fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.join(".");
-        let expected = parameter.val().dims().to_vec();
+        // Not `val`: a module that was just built would draw weights, only to have them replaced.
+        let expected = parameter.lazy_shape().to_vec();
         let Some(found) = self.weights.get(&name) else {
             self.error.get_or_insert(ModelError::Missing { name, expected });
             return parameter;
@@ -138,7 +139,7 @@ impl ModuleMapper for Writer<'_> {
         }
         self.written += 1;
         let data = TensorData::new(found.values.clone(), found.shape.clone());
-        let learns = parameter.is_require_grad();
-        parameter.map(|tensor| Tensor::from_data(data, &tensor.device()).set_require_grad(learns))
+        let (id, written) = (parameter.id, Tensor::from_data(data, &parameter.lazy_device()));
+        parameter.transform_for_load(written, id)
     }
 }

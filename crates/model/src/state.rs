@@ -84,12 +84,18 @@ impl ModelState {
 
     /// The same heads on another backbone's weights.
     pub fn with_backbone_weights(&self, weights: Weights) -> ModelState {
-        let mut state = ModelState { weights: Weights::new(), ..self.clone() };
+        let mut state = self.without_weights();
+        state.heads = self.heads.clone();
         state.weights.extend_below(BACKBONE, weights);
         for head in &self.heads {
             state.weights.extend_below(&head.prefix(), self.head_weights(head));
         }
         state
+    }
+
+    /// The same architecture, with neither weights nor heads.
+    fn without_weights(&self) -> ModelState {
+        ModelState { backbone: self.backbone.clone(), input: self.input, heads: vec![], weights: Weights::new() }
     }
 
     /// Adds a head with these weights, or replaces the weights of the head of that name.
@@ -111,7 +117,7 @@ impl ModelState {
 
     /// The same backbone with only some of the heads.
     pub fn with_heads(&self, keep: impl Fn(&HeadSpec) -> bool) -> ModelState {
-        let mut state = ModelState { heads: vec![], weights: Weights::new(), ..self.clone() };
+        let mut state = self.without_weights();
         state.weights.extend_below(BACKBONE, self.backbone_weights());
         for head in self.heads.iter().filter(|head| keep(head)) {
             state.set_head(head.clone(), self.head_weights(head));

@@ -122,9 +122,10 @@ impl Weights {
     /// The tensors whose name starts with `prefix` and a dot, under their remaining names.
     pub fn below(&self, prefix: &str) -> Weights {
         let dotted = format!("{prefix}.");
+        // Names are sorted, so these stand together: a model with many heads is not gone through for each of them.
         let below =
-            self.0.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(&dotted)?.to_owned(), tensor.clone())));
-        Weights(below.collect())
+            self.0.range(dotted.clone()..).map_while(|(name, tensor)| Some((name.strip_prefix(&dotted)?, tensor)));
+        Weights(below.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect())
     }
 
     /// Adds all tensors of `other`, each name behind `prefix` and a dot.

@@ -1,0 +1,190 @@
+//! The gradient step of one tensor.
+
+use alluvium_kernels::sgd::{Step, momentum, plain};
+use burn::backend::Flex;
+use burn::tensor::{DType, Tensor};
+use burn_flex::FlexTensor;
+
+use crate::flex::{tensor, threads};
+
+/// How far a step of stochastic gradient descent goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SgdStep {
+    /// The learning rate.
+    pub rate: f64,
+    /// The momentum; 0 for none.
+    pub momentum: f32,
+    /// The L2 penalty: this much of each weight is added to its gradient; 0 for none.
+    pub decay: f32,
+}
+
+/// The weights after a step, and the velocity after it, which is kept for the next one; without momentum there is none.
+///
+/// No tensor is on an autodiff device. With g = gradient + decay · w: v ← momentum · v + g, where the first v is g alone, and
+/// w ← w − rate · v. This is what burn's `Sgd` does without dampening, and on `flex` its numbers bit for bit, there in one pass.
+pub fn sgd_step<const D: usize>(
+    weights: Tensor<D>,
+    gradients: Tensor<D>,
+    velocity: Option<Tensor<D>>,
+    step: &SgdStep,
+) -> (Tensor<D>, Option<Tensor<D>>) {
+    let native = on_flex(&weights) && on_flex(&gradients) && velocity.as_ref().is_none_or(on_flex);
+    if native { fused(weights, gradients, velocity, step) } else { composed(weights, gradients, velocity, step) }
+}
+
+/// The step as operations of any backend.
+fn composed<const D: usize>(
+    weights: Tensor<D>,
+    mut gradients: Tensor<D>,
+    velocity: Option<Tensor<D>>,
+    step: &SgdStep,
+) -> (Tensor<D>, Option<Tensor<D>>) {
+    if step.decay > 0.0 {
+        gradients = weights.clone().mul_scalar(step.decay).add(gradients);
+    }
+    if step.momentum == 0.0 {
+        return (weights - gradients.mul_scalar(step.rate), None);
+    }
+    let velocity = match velocity {
+        Some(velocity) => velocity.mul_scalar(step.momentum).add(gradients),
+        None => gradients,
+    };
+    (weights - velocity.clone().mul_scalar(step.rate), Some(velocity))
+}
+
+/// The step in one pass. The buffer of the gradients becomes that of the new weights.
+fn fused<const D: usize>(
+    weights: Tensor<D>,
+    gradients: Tensor<D>,
+    velocity: Option<Tensor<D>>,
+    step: &SgdStep,
+) -> (Tensor<D>, Option<Tensor<D>>) {
+    let dims = weights.dims();
+    let of = Step { rate: step.rate as f32, momentum: step.momentum, decay: step.decay };
+    let (weights, mut gradients) = (Buffer::of(weights), Buffer::of(gradients));
+    if step.momentum == 0.0 {
+        plain(weights.values(), gradients.values_mut(), of, threads());
+        return (gradients.tensor(dims), None);
+    }
+    // −0 leaves whatever is added to it as it is, a zero's sign included.
+    let first = || Buffer::Own(vec![-0.0; dims.iter().product()]);
+    let mut velocity = velocity.map_or_else(first, Buffer::of);
+    momentum(weights.values(), velocity.values_mut(), gradients.values_mut(), of, threads());
+    (gradients.tensor(dims), Some(velocity.tensor(dims)))
+}
+
+/// Whether the tensor is one of `flex` without autodiff, of 32-bit numbers.
+fn on_flex<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.dtype() == DType::F32 && tensor.clone().try_into_primitive::<Flex>().is_ok()
+}
+
+/// Values in a row that may be written over: a tensor's where nobody shares them, else a copy.
+enum Buffer {
+    Tensor(FlexTensor),
+    Own(Vec<f32>),
+}
+
+impl Buffer {
+    /// # Panics
+    /// When the tensor is not [`on_flex`].
+    fn of<const D: usize>(tensor: Tensor<D>) -> Self {
+        let tensor = tensor.try_into_primitive::<Flex>().expect("asked by the caller whether it is on flex");
+        let whole = tensor.layout().contiguous_offsets() == Some((0, tensor.storage::<f32>().len()));
+        Buffer::Tensor(if whole { tensor } else { tensor.to_contiguous() })
+    }
+
+    fn values(&self) -> &[f32] {
+        match self {
+            Buffer::Tensor(tensor) => tensor.storage(),
+            Buffer::Own(values) => values,
+        }
+    }
+
+    fn values_mut(&mut self) -> &mut [f32] {
+        match self {
+            // Copies what is shared.
+            Buffer::Tensor(tensor) => tensor.storage_mut(),
+            Buffer::Own(values) => values,
+        }
+    }
+
+    fn tensor<const D: usize>(self, dims: [usize; D]) -> Tensor<D> {
+        Tensor::from_primitive::<Flex>(match self {
+            Buffer::Tensor(tensor) => tensor,
+            Buffer::Own(values) => tensor(values, dims),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::optim::decay::WeightDecayConfig;
+    use burn::optim::momentum::MomentumConfig;
+    use burn::optim::{Optimizer, SgdConfig};
+    use burn::tensor::{Device, Int};
+
+    use super::*;
+
+    fn values(shift: f32) -> Tensor<2> {
+        let values = Tensor::<1, Int>::arange(0..60, &Device::flex()).float();
+        (values * 0.37 + shift).sin().reshape([12, 5])
+    }
+
+    fn host(tensor: &Tensor<2>) -> Vec<f32> {
+        tensor.to_data().try_into_vec::<f32>().unwrap()
+    }
+
+    /// The settings with and without momentum and decay.
+    fn settings() -> [SgdStep; 4] {
+        [(0.0, 0.0), (0.9, 0.0), (0.0, 0.01), (0.9, 0.01)].map(|(momentum, decay)| SgdStep {
+            rate: 0.05,
+            momentum,
+            decay,
+        })
+    }
+
+    #[test]
+    fn the_numbers_are_those_of_burns_optimiser() {
+        for step in settings() {
+            let momentum = MomentumConfig::new().with_momentum(step.momentum.into()).with_dampening(0.0);
+            let config = SgdConfig::new()
+                .with_momentum((step.momentum > 0.0).then_some(momentum))
+                .with_weight_decay((step.decay > 0.0).then(|| WeightDecayConfig::new(step.decay)));
+            let burns = config.build();
+            let (mut expected, mut state) = (values(0.0), None);
+            let (mut found, mut velocity) = (values(0.0), None);
+            let (mut other, mut of_other) = (values(0.0), None);
+            for number in 1..20 {
+                let gradients = || values(number as f32);
+                (expected, state) = burns.step(step.rate, expected, gradients(), state);
+                (found, velocity) = fused(found, gradients(), velocity, &step);
+                (other, of_other) = composed(other, gradients(), of_other, &step);
+                assert_eq!(host(&found), host(&expected), "fused, step {number} of {step:?}");
+                assert_eq!(host(&other), host(&expected), "composed, step {number} of {step:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_others_hold_stays_as_it_was() {
+        for step in settings() {
+            let (weights, gradients, velocity) = (values(0.0), values(1.0), values(2.0));
+            let momentum = (step.momentum > 0.0).then(|| velocity.clone());
+            sgd_step(weights.clone(), gradients.clone(), momentum, &step);
+            assert_eq!([host(&weights), host(&gradients)], [host(&values(0.0)), host(&values(1.0))]);
+            assert_eq!(host(&velocity), host(&values(2.0)));
+        }
+    }
+
+    #[test]
+    fn values_that_do_not_lie_in_a_row_are_put_into_one() {
+        for step in settings() {
+            let turned = || values(1.0).transpose();
+            let part = || values(0.0).slice([0..5, 0..5]);
+            let of = |weights: Tensor<2>, gradients: Tensor<2>| host(&fused(weights, gradients, None, &step).0);
+            let row = |tensor: Tensor<2>| Tensor::<2>::from_data(tensor.into_data(), &Device::flex());
+            let gradients = || turned().slice([0..5, 2..7]);
+            assert_eq!(of(part(), gradients()), of(row(part()), row(gradients())), "{step:?}");
+        }
+    }
+}
