@@ -1,14 +1,13 @@
 //! Group normalisation with the rectifier after it.
 
-use alluvium_kernels::norm::group::{self, Options, Statistics};
-use alluvium_kernels::norm::{Affine, Gradients, Shape};
+use alluvium_kernels::norm::group::Options;
 use burn::backend::{Autodiff, Flex};
 use burn::nn::GroupNorm;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use crate::flex::{Operands, operand, threads, together};
-use crate::normalisation::{Kernel, Normalisation};
+use crate::flex::{Operands, operand, together};
+use crate::normalisation::Normalisation;
 
 /// What `relu(layer.forward(x))` gives, for `[batch, channels, height, width]`.
 pub fn group_norm_relu(layer: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
@@ -23,26 +22,6 @@ fn native(layer: &GroupNorm, x: &Tensor<4>) -> Option<Tensor<4>> {
         Operands::Plain(operands) => Tensor::from_primitive::<Flex>(normalisation.forward(operands.each_ref()).0),
         Operands::Learning(operands) => Tensor::from_primitive::<Autodiff<Flex>>(normalisation.recorded(operands).0),
     })
-}
-
-impl Kernel for Options {
-    type Statistics = Statistics;
-
-    fn forward(&self, shape: &Shape, x: &[f32], affine: Affine<'_>, out: &mut [f32]) -> Statistics {
-        group::forward(shape, self, x, affine, out, threads())
-    }
-
-    fn backward(
-        &self,
-        shape: &Shape,
-        x: &[f32],
-        affine: Affine<'_>,
-        statistics: &Statistics,
-        dy: &[f32],
-        dx: &mut [f32],
-    ) -> Gradients {
-        group::backward(shape, self, x, affine, statistics, dy, dx, threads())
-    }
 }
 
 #[cfg(test)]
