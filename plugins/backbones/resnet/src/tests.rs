@@ -268,7 +268,7 @@ fn steps_down_the_gradient_lower_the_loss() {
             learning_rate: 0.02,
             momentum: 0.0,
             weight_decay: 0.0,
-            gradient_clip: Some(1.0),
+            gradient_clip: 1.0,
             schedule: Schedule::Constant,
         };
         let mut optimiser = Optimiser::new(settings, 20);

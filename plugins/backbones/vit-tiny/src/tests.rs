@@ -133,7 +133,7 @@ fn steps_down_the_gradient_lower_the_loss() {
         learning_rate: 0.05,
         momentum: 0.9,
         weight_decay: 0.0,
-        gradient_clip: Some(5.0),
+        gradient_clip: 5.0,
         schedule: Schedule::Constant,
     };
     let mut optimiser = Optimiser::new(settings, 30);
