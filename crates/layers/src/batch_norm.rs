@@ -67,10 +67,7 @@ mod tests {
     use burn::tensor::{Device, Int};
 
     use super::*;
-
-    fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-        tensor.into_data().try_into_vec::<f32>().unwrap()
-    }
+    use crate::host::host;
 
     fn near(found: &[f32], expected: &[f32]) -> bool {
         found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 2e-4)

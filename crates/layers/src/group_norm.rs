@@ -30,10 +30,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-
-    fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-        tensor.into_data().try_into_vec::<f32>().unwrap()
-    }
+    use crate::host::host;
 
     #[test]
     fn outputs_and_gradients_are_those_of_flex() {

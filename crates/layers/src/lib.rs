@@ -12,6 +12,8 @@ mod batch_norm;
 mod conv;
 mod flex;
 mod group_norm;
+#[cfg(test)]
+mod host;
 mod normalisation;
 
 pub use batch_norm::{batch_norm, batch_norm_relu};
