@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alluvium_kernels::conv::{self, Shape};
-use alluvium_kernels::norm::{self, Affine, batch, group};
+use alluvium_kernels::norm::{self, Affine, Kernel, Operands, batch, group};
 use alluvium_kernels::sgd::{self, Step};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -66,26 +66,26 @@ fn normalisation(criterion: &mut Criterion) {
     let shape = norm::Shape { batch: BATCH, channels: 32, pixels: 14 * 14 };
     let (x, dy) = (values(BATCH * 32 * 14 * 14), values(BATCH * 32 * 14 * 14));
     let (scale, shift) = (values(32), values(32));
-    let affine = Affine { scale: &scale, shift: &shift };
+    let operands = Operands { x: &x, affine: Affine { scale: &scale, shift: &shift } };
     let (mut y, mut dx) = (x.clone(), x.clone());
     bench.throughput(Throughput::Elements(x.len() as u64));
 
     let options = group::Options { groups: 4, epsilon: 1e-5, rectified: true };
-    let statistics = group::forward(&shape, &options, &x, affine, &mut y, 1);
+    let statistics = options.forward(&shape, operands, &mut y, 1);
     bench.bench_function("group/forward", |bencher| {
-        bencher.iter(|| group::forward(&shape, &options, &x, affine, &mut y, 1));
+        bencher.iter(|| options.forward(&shape, operands, &mut y, 1));
     });
     bench.bench_function("group/backward", |bencher| {
-        bencher.iter(|| group::backward(&shape, &options, &x, affine, &statistics, &dy, &mut dx, 1));
+        bencher.iter(|| options.backward(&shape, operands, &statistics, &dy, &mut dx, 1));
     });
 
     let options = batch::Options { epsilon: 1e-5, rectified: true };
-    let statistics = batch::forward(&shape, &options, &x, affine, &mut y, 1);
+    let statistics = options.forward(&shape, operands, &mut y, 1);
     bench.bench_function("batch/forward", |bencher| {
-        bencher.iter(|| batch::forward(&shape, &options, &x, affine, &mut y, 1));
+        bencher.iter(|| options.forward(&shape, operands, &mut y, 1));
     });
     bench.bench_function("batch/backward", |bencher| {
-        bencher.iter(|| batch::backward(&shape, &options, &x, affine, &statistics, &dy, &mut dx, 1));
+        bencher.iter(|| options.backward(&shape, operands, &statistics, &dy, &mut dx, 1));
     });
 }
 

@@ -24,7 +24,7 @@ enum Chore {
     Glyphs(glyphs::GlyphsArgs),
     /// Kill a comparison at random moments, continue it each time, and check that it ends with the same numbers.
     Kill(kill::KillArgs),
-    /// Count the lines of code of each plugin of a family.
+    /// Count the lines of code of each strategy, and write them into the table of strategies.
     Lines(lines::LinesArgs),
 }
 

@@ -84,7 +84,7 @@ mod tests {
             learning_rate: 0.1,
             momentum,
             weight_decay: 0.0,
-            gradient_clip: None,
+            gradient_clip: 0.0,
             schedule: Schedule::Constant,
         };
         let mut optimiser = Optimiser::new(sgd, steps);

@@ -26,9 +26,9 @@ pub struct DeviceSettings {
     pub weight_decay: f64,
     /// How the learning rate changes over the device's steps.
     pub schedule: Schedule,
-    /// The largest norm of a step's gradients; larger ones are scaled down to it. Absent: no limit.
-    #[schemars(range(min = 1e-6, max = 1e6))]
-    pub gradient_clip: Option<f64>,
+    /// The largest norm of a step's gradients; larger ones are scaled down to it. 0: no limit.
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub gradient_clip: f64,
     /// μ, how strongly the device's weights are held near those that it took: μ/2 times their squared distance is added to
     /// its loss (FedProx, Li et al., arXiv 1812.06127, eq. 2), over the backbone and a head that came from the centre, and not
     /// over a head that is new. Steps are stable as long as μ times the learning rate is below 2(1 + momentum).
@@ -51,7 +51,7 @@ impl Default for DeviceSettings {
             momentum: 0.9,
             weight_decay: 0.0,
             schedule: Schedule::Constant,
-            gradient_clip: None,
+            gradient_clip: 0.0,
             proximal: 0.0,
             budget: 1.0,
             augmentation: Augmentation::default(),

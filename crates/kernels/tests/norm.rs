@@ -2,7 +2,7 @@
 
 mod random;
 
-use alluvium_kernels::norm::{Affine, Shape, batch, group};
+use alluvium_kernels::norm::{Affine, Kernel, Operands, Shape, batch, group};
 use alluvium_kernels::relu;
 use random::{Random, close};
 
@@ -89,23 +89,27 @@ impl Values {
         Values { x, dy, scale, shift }
     }
 
+    fn operands(&self) -> Operands<'_> {
+        Operands { x: &self.x, affine: Affine { scale: &self.scale, shift: &self.shift } }
+    }
+
     fn group(&self, shape: &Shape, groups: usize, rectified: bool, threads: usize) -> Results {
         let options = group::Options { groups, epsilon: EPSILON, rectified };
-        let affine = Affine { scale: &self.scale, shift: &self.shift };
+        let operands = self.operands();
         let [mut y, mut dx] = [vec![f32::NAN; self.x.len()], vec![f32::NAN; self.x.len()]];
-        let statistics = group::forward(shape, &options, &self.x, affine, &mut y, threads);
-        let gradients = group::backward(shape, &options, &self.x, affine, &statistics, &self.dy, &mut dx, threads);
+        let statistics = options.forward(shape, operands, &mut y, threads);
+        let gradients = options.backward(shape, operands, &statistics, &self.dy, &mut dx, threads);
         Results { y, dx, scale: gradients.scale, shift: gradients.shift }
     }
 
     fn batch(&self, shape: &Shape, rectified: bool, threads: usize) -> Results {
         let options = batch::Options { epsilon: EPSILON, rectified };
-        let affine = Affine { scale: &self.scale, shift: &self.shift };
+        let operands = self.operands();
         let [mut y, mut dx] = [vec![f32::NAN; self.x.len()], vec![f32::NAN; self.x.len()]];
-        let statistics = batch::forward(shape, &options, &self.x, affine, &mut y, threads);
-        let gradients = batch::backward(shape, &options, &self.x, affine, &statistics, &self.dy, &mut dx, threads);
+        let statistics = options.forward(shape, operands, &mut y, threads);
+        let gradients = options.backward(shape, operands, &statistics, &self.dy, &mut dx, threads);
         let mut again = vec![f32::NAN; self.x.len()];
-        batch::infer(shape, &options, &self.x, affine, &statistics, &mut again, threads);
+        options.infer(shape, operands, &statistics, &mut again, threads);
         assert!(again == y, "inference with the batch's own statistics");
         Results { y, dx, scale: gradients.scale, shift: gradients.shift }
     }

@@ -1,7 +1,6 @@
 //! Batch normalisation, with or without the rectifier after it.
 
-use alluvium_kernels::norm::batch::{self, Options, Statistics};
-use alluvium_kernels::norm::{Affine, Gradients, Shape};
+use alluvium_kernels::norm::batch::{Options, Statistics};
 use burn::backend::{Autodiff, Flex};
 use burn::module::RunningState;
 use burn::nn::BatchNorm;
@@ -9,7 +8,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use crate::flex::{Operands, constant, operand, tensor, threads, together};
-use crate::normalisation::{Kernel, Normalisation};
+use crate::normalisation::Normalisation;
 
 /// What `layer.forward(x)` gives, for `[batch, channels, height, width]`; the running statistics move as they do there.
 pub fn batch_norm(layer: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
@@ -32,8 +31,8 @@ fn native(layer: &BatchNorm, x: &Tensor<4>, rectified: bool) -> Option<Tensor<4>
             let [mean, variance] = [&layer.running_mean, &layer.running_var].map(running);
             let statistics = Statistics { mean: mean?, variance: variance? };
             let shape = normalisation.shape();
-            let (out, ()) = normalisation.apply(operands.each_ref(), |x, affine, out| {
-                batch::infer(shape, &options, x, affine, &statistics, out, threads());
+            let (out, ()) = normalisation.apply(operands.each_ref(), |operands, out| {
+                options.infer(shape, operands, &statistics, out, threads());
             });
             Some(Tensor::from_primitive::<Flex>(out))
         }
@@ -61,26 +60,6 @@ fn follow(state: &RunningState<Tensor<1>>, of_batch: Vec<f32>, momentum: f64) {
     state.update((before.mul_scalar(1.0 - momentum) + of_batch.mul_scalar(momentum)).detach());
 }
 
-impl Kernel for Options {
-    type Statistics = Statistics;
-
-    fn forward(&self, shape: &Shape, x: &[f32], affine: Affine<'_>, out: &mut [f32]) -> Statistics {
-        batch::forward(shape, self, x, affine, out, threads())
-    }
-
-    fn backward(
-        &self,
-        shape: &Shape,
-        x: &[f32],
-        affine: Affine<'_>,
-        statistics: &Statistics,
-        dy: &[f32],
-        dx: &mut [f32],
-    ) -> Gradients {
-        batch::backward(shape, self, x, affine, statistics, dy, dx, threads())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use burn::module::Module;
@@ -88,10 +67,7 @@ mod tests {
     use burn::tensor::{Device, Int};
 
     use super::*;
-
-    fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-        tensor.into_data().try_into_vec::<f32>().unwrap()
-    }
+    use crate::host::host;
 
     fn near(found: &[f32], expected: &[f32]) -> bool {
         found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 2e-4)

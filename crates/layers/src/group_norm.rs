@@ -1,14 +1,13 @@
 //! Group normalisation with the rectifier after it.
 
-use alluvium_kernels::norm::group::{self, Options, Statistics};
-use alluvium_kernels::norm::{Affine, Gradients, Shape};
+use alluvium_kernels::norm::group::Options;
 use burn::backend::{Autodiff, Flex};
 use burn::nn::GroupNorm;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use crate::flex::{Operands, operand, threads, together};
-use crate::normalisation::{Kernel, Normalisation};
+use crate::flex::{Operands, operand, together};
+use crate::normalisation::Normalisation;
 
 /// What `relu(layer.forward(x))` gives, for `[batch, channels, height, width]`.
 pub fn group_norm_relu(layer: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
@@ -25,36 +24,13 @@ fn native(layer: &GroupNorm, x: &Tensor<4>) -> Option<Tensor<4>> {
     })
 }
 
-impl Kernel for Options {
-    type Statistics = Statistics;
-
-    fn forward(&self, shape: &Shape, x: &[f32], affine: Affine<'_>, out: &mut [f32]) -> Statistics {
-        group::forward(shape, self, x, affine, out, threads())
-    }
-
-    fn backward(
-        &self,
-        shape: &Shape,
-        x: &[f32],
-        affine: Affine<'_>,
-        statistics: &Statistics,
-        dy: &[f32],
-        dx: &mut [f32],
-    ) -> Gradients {
-        group::backward(shape, self, x, affine, statistics, dy, dx, threads())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use burn::nn::GroupNormConfig;
     use burn::tensor::Device;
 
     use super::*;
-
-    fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-        tensor.into_data().try_into_vec::<f32>().unwrap()
-    }
+    use crate::host::host;
 
     #[test]
     fn outputs_and_gradients_are_those_of_flex() {

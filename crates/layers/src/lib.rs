@@ -13,6 +13,8 @@ mod batch_norm;
 mod conv;
 mod flex;
 mod group_norm;
+#[cfg(test)]
+mod host;
 mod normalisation;
 mod sgd;
 

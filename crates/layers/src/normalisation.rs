@@ -1,8 +1,6 @@
 //! What batch and group normalisation have in common: one node of the autodiff graph.
 
-use std::fmt::Debug;
-
-use alluvium_kernels::norm::{Affine, Gradients as ByParameters, Shape};
+use alluvium_kernels::norm::{Affine, Kernel, Operands, Shape};
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -11,27 +9,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, contiguous, tensor, values};
-
-/// A normalisation on slices, forward and backward: the options of one of the kernels.
-pub(crate) trait Kernel: Debug + Clone + Send + 'static {
-    /// What the backward pass needs of the forward pass.
-    type Statistics: Debug + Clone + Send + 'static;
-
-    /// Writes the normalised `x` to `out`.
-    fn forward(&self, shape: &Shape, x: &[f32], affine: Affine<'_>, out: &mut [f32]) -> Self::Statistics;
-
-    /// Writes the gradient by `x` to `dx`, and returns those by the parameters.
-    fn backward(
-        &self,
-        shape: &Shape,
-        x: &[f32],
-        affine: Affine<'_>,
-        statistics: &Self::Statistics,
-        dy: &[f32],
-        dx: &mut [f32],
-    ) -> ByParameters;
-}
+use crate::flex::{Learning, contiguous, tensor, threads, values};
 
 /// A normalisation of inputs of one size, and the rectifier where one follows.
 #[derive(Debug, Clone)]
@@ -67,18 +45,18 @@ impl<K: Kernel> Normalisation<K> {
     pub(crate) fn apply<R>(
         &self,
         operands: [&FlexTensor; 3],
-        work: impl FnOnce(&[f32], Affine<'_>, &mut [f32]) -> R,
+        work: impl FnOnce(Operands<'_>, &mut [f32]) -> R,
     ) -> (FlexTensor, R) {
         let [x, scale, shift] = operands.map(contiguous);
         let affine = Affine { scale: values(&scale), shift: values(&shift) };
         let mut out = vec![0.0; self.dims.iter().product()];
-        let beside = work(values(&x), affine, &mut out);
+        let beside = work(Operands { x: values(&x), affine }, &mut out);
         (tensor(out, self.dims), beside)
     }
 
     /// The normalised input, and the statistics, of input, scales and shifts.
     pub(crate) fn forward(&self, operands: [&FlexTensor; 3]) -> (FlexTensor, K::Statistics) {
-        self.apply(operands, |x, affine, out| self.kernel.forward(&self.shape, x, affine, out))
+        self.apply(operands, |operands, out| self.kernel.forward(&self.shape, operands, out, threads()))
     }
 
     /// The same as a node of the autodiff graph.
@@ -102,8 +80,8 @@ impl<K: Kernel> Backward<Flex, 3> for Normalisation<K> {
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let dy = contiguous(&gradients.consume::<Flex>(&ops.node));
         let State { operands, statistics } = ops.state;
-        let (dx, by_parameters) = self.apply(operands.each_ref(), |x, affine, dx| {
-            self.kernel.backward(&self.shape, x, affine, &statistics, values(&dy), dx)
+        let (dx, by_parameters) = self.apply(operands.each_ref(), |operands, dx| {
+            self.kernel.backward(&self.shape, operands, &statistics, values(&dy), dx, threads())
         });
         let channels = [self.shape.channels];
         let all = [dx, tensor(by_parameters.scale, channels), tensor(by_parameters.shift, channels)];

@@ -5,10 +5,12 @@
 //! it runs and it learns. Plugins bring backbones: they implement the typed [`Backbone`] on their burn module, a blanket
 //! implementation gives the erased [`DynBackbone`], and a [`BackboneConfig`] builds one by name.
 //!
-//! This crate holds models, their weights and the gradient step. It refuses to hold data, losses, tasks' samples,
-//! and every concrete backbone.
+//! This crate holds models, their weights and the gradient step, and, behind the feature `conformance`, the tests that
+//! every backbone must pass. It refuses to hold data, losses, tasks' samples, and every concrete backbone.
 
 mod backbone;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod expert;
 mod gradients;

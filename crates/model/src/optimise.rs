@@ -46,8 +46,8 @@ pub struct SgdSettings {
     pub momentum: f64,
     /// The L2 penalty added to every gradient; 0 for none.
     pub weight_decay: f64,
-    /// The largest norm of all gradients together; larger ones are scaled down to it.
-    pub gradient_clip: Option<f64>,
+    /// The largest norm of all gradients together; larger ones are scaled down to it. 0: no limit.
+    pub gradient_clip: f64,
     /// How the learning rate changes.
     pub schedule: Schedule,
 }
@@ -91,7 +91,8 @@ impl Optimiser {
             model.heads.iter().map(|head| GradientsParams::from_module(&mut gradients, &head.linear)).collect();
         let mut of_beside = GradientsParams::from_module(&mut gradients, beside);
 
-        if let Some(most) = self.settings.gradient_clip {
+        let most = self.settings.gradient_clip;
+        if most > 0.0 {
             let heads = model.heads.iter().zip(&of_heads).map(|(head, own)| squared_norm(&head.linear, own));
             let parts = heads.chain([model.backbone.squared_norm(&of_backbone), squared_norm(beside, &of_beside)]);
             if let Some(total) = parts.flatten().reduce(|a, b| a + b) {

@@ -103,7 +103,7 @@ impl ModuleVisitor for Measure {
 }
 
 /// A tensor's values on the host.
-fn host<const D: usize>(tensor: Tensor<D>) -> Values {
+pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Values {
     let shape = tensor.dims().to_vec();
     let values = tensor.into_data().convert::<f32>().try_into_vec::<f32>();
     Values::new(shape, values.expect("data converted to f32 holds f32"))

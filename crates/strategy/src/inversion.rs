@@ -1,5 +1,7 @@
 //! Model inversion: inputs that are optimised until a frozen model says of them what it should.
 
+mod settings;
+
 use std::collections::BTreeMap;
 
 use alluvium_model::{Model, ModelState, Random, Values};
@@ -9,6 +11,8 @@ use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 
 use crate::{SurrogateError, SurrogateRequest};
+
+pub use settings::InversionSettings;
 
 /// What is added to the logits of heads that are not asked: their probability becomes 0.
 const NOT_ASKED: f32 = -1e4;

@@ -22,7 +22,7 @@ pub enum NewHead {
 
 /// How a strategy learns from a task's samples: options to flatten into those of the strategy.
 ///
-/// They are those of the `[device]` table, but for the limit on the gradients, which is that of `pld`.
+/// They are those of the `[device]` table, but for the default limit on the gradients, which is that of `pld`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LessonSettings {
@@ -73,7 +73,7 @@ impl LessonSettings {
             learning_rate: self.learning_rate,
             momentum: self.momentum,
             weight_decay: self.weight_decay,
-            gradient_clip: (self.gradient_clip > 0.0).then_some(self.gradient_clip),
+            gradient_clip: self.gradient_clip,
             schedule: self.schedule,
         }
     }

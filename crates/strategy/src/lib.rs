@@ -9,8 +9,8 @@
 //!
 //! This crate holds those traits, what more than one plugin needs (task vectors, distillation from two teachers, lessons on
 //! a task's samples, the Fisher information, model inversion; behind the feature `picture`, reading pictures), and, behind
-//! the feature `conformance`, the tests that every strategy must pass. It refuses to hold a concrete strategy, the order of
-//! a stream, evaluation and files.
+//! the feature `conformance`, the tests that every strategy and all surrogate data must pass. It refuses to hold a concrete
+//! strategy, the order of a stream, evaluation and files.
 
 mod access;
 #[cfg(feature = "conformance")]
@@ -42,7 +42,7 @@ pub use distillation::{
 };
 pub use error::{StrategyError, SurrogateError};
 pub use fisher::{FisherLabels, fisher};
-pub use inversion::{Inversion, Wish, total_variation};
+pub use inversion::{Inversion, InversionSettings, Wish, total_variation};
 pub use lessons::{LessonSettings, NewHead, cross_entropy};
 #[cfg(feature = "picture")]
 pub use picture::{check_picture, decode_picture, fit_picture, list_pictures, luminance, read_picture};

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 
 use alluvium_model::{Expert, InputShape, ModelState, Seed};
+use alluvium_stream::input_value;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::SurrogateError;
@@ -54,7 +55,7 @@ impl SurrogateRequest<'_> {
 
     /// [`inputs`](Self::inputs) from bytes: 0…255 become −1…1.
     pub fn inputs_of_bytes(&self, bytes: &[u8]) -> Tensor<4> {
-        self.inputs(bytes.iter().map(|byte| f32::from(*byte) / 127.5 - 1.0).collect())
+        self.inputs(bytes.iter().map(|byte| input_value(f32::from(*byte))).collect())
     }
 }
 

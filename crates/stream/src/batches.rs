@@ -9,7 +9,7 @@ use crate::Samples;
 use crate::ahead::Ahead;
 use crate::augmentation::{Augmentation, Augmenter, Image};
 use crate::order::{Draw, Order};
-use crate::samples::centred;
+use crate::samples::input_value;
 
 /// One task's samples and the head that learns them.
 #[derive(Debug, Clone, Copy)]
@@ -184,7 +184,7 @@ fn made(lessons: Vec<Samples>, mut order: Order, augmenter: Option<Augmenter>) -
                 Some(augmenter) => augmenter.changed(image, draw.epoch, draw.lesson, *place),
                 None => image,
             };
-            values.extend(image.values.into_iter().map(centred));
+            values.extend(image.values.into_iter().map(input_value));
         }
         Some(Made { draw, values, input })
     })

@@ -34,7 +34,7 @@ pub use error::StreamError;
 pub use file::{read_file, read_text};
 pub use images::{Images, read_each};
 pub use nested::{NestedError, nested_stream};
-pub use samples::Samples;
+pub use samples::{Samples, input_value};
 pub use serde;
 pub use shift::Shift;
 pub use split::{Domains, Split, SplitSettings, SplitTasks};

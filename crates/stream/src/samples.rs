@@ -94,14 +94,14 @@ impl Samples {
 
     /// All images on a compute device, `[samples, channels, height, width]`; bytes 0…255 become −1…1.
     pub fn inputs(&self, compute: &Device) -> Tensor<4> {
-        let values: Vec<f32> = self.pixels.iter().map(|byte| centred(f32::from(*byte))).collect();
+        let values: Vec<f32> = self.pixels.iter().map(|byte| input_value(f32::from(*byte))).collect();
         let shape = [self.len(), self.input.channels, self.input.height, self.input.width];
         Tensor::from_data(TensorData::new(values, shape), compute)
     }
 }
 
-/// A value from 0 to 255 as a network takes it: −1 to 1.
-pub(crate) fn centred(value: f32) -> f32 {
+/// A pixel's value, from 0 to 255, as a network takes it: −1 to 1.
+pub fn input_value(value: f32) -> f32 {
     value / 127.5 - 1.0
 }
 

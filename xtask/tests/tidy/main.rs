@@ -4,6 +4,7 @@ mod architecture;
 mod lock;
 mod manifests;
 mod sources;
+mod strategies;
 mod third_party;
 mod workspace;
 

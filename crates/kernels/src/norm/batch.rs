@@ -2,7 +2,7 @@
 
 use super::plane::Map;
 use super::sums::{squares, total};
-use super::{Affine, Gradients, Shape};
+use super::{Affine, Gradients, Kernel, Operands, Shape};
 use crate::lanes::widest;
 use crate::share::share;
 use pulp::{Simd, WithSimd};
@@ -25,66 +25,65 @@ pub struct Options {
     pub rectified: bool,
 }
 
-/// Writes `x`, normalised by its own statistics, to `out`, and returns those: [`backward`] needs them, and so do
-/// running averages.
-pub fn forward(
-    shape: &Shape,
-    options: &Options,
-    x: &[f32],
-    affine: Affine<'_>,
-    out: &mut [f32],
-    threads: usize,
-) -> Statistics {
-    shape.check(&[x, out], &[affine.scale, affine.shift]);
-    let mut statistics = Statistics { mean: vec![0.0; shape.channels], variance: vec![0.0; shape.channels] };
-    let targets = statistics.mean.iter_mut().zip(&mut statistics.variance).collect();
-    over_channels(shape, out, targets, threads, |channel, out, (mean, variance)| {
-        let x = Planes { shape, values: x, channel };
-        (*mean, *variance) = widest(Moments { x });
-        let map = Channel::new(options, affine, channel, *mean, *variance).map;
-        widest(Apply { map, x, out });
-    });
-    statistics
+impl Kernel for Options {
+    type Statistics = Statistics;
+
+    /// Normalises by the input's own statistics, and returns those: the backward pass needs them, and so do running
+    /// averages.
+    fn forward(&self, shape: &Shape, operands: Operands<'_>, out: &mut [f32], threads: usize) -> Statistics {
+        let Operands { x, affine } = operands;
+        shape.check(&[x, out], &[affine.scale, affine.shift]);
+        let mut statistics = Statistics { mean: vec![0.0; shape.channels], variance: vec![0.0; shape.channels] };
+        let targets = statistics.mean.iter_mut().zip(&mut statistics.variance).collect();
+        over_channels(shape, out, targets, threads, |channel, out, (mean, variance)| {
+            let x = Planes { shape, values: x, channel };
+            (*mean, *variance) = widest(Moments { x });
+            let map = Channel::new(self, affine, channel, *mean, *variance).map;
+            widest(Apply { map, x, out });
+        });
+        statistics
+    }
+
+    /// `statistics` are the input's own.
+    fn backward(
+        &self,
+        shape: &Shape,
+        operands: Operands<'_>,
+        statistics: &Statistics,
+        dy: &[f32],
+        dx: &mut [f32],
+        threads: usize,
+    ) -> Gradients {
+        let Operands { x, affine } = operands;
+        shape.check(&[x, dy, dx], &[affine.scale, affine.shift, &statistics.mean, &statistics.variance]);
+        let mut gradients = Gradients { scale: vec![0.0; shape.channels], shift: vec![0.0; shape.channels] };
+        let targets = gradients.scale.iter_mut().zip(&mut gradients.shift).collect();
+        over_channels(shape, dx, targets, threads, |channel, dx, (scale, shift)| {
+            let [x, dy] = [x, dy].map(|values| Planes { shape, values, channel });
+            let channel = Channel::given(self, affine, statistics, channel);
+            [*shift, *scale] = widest(Backward { channel, x, dy, dx });
+        });
+        gradients
+    }
 }
 
-/// Writes `x`, normalised by given statistics, to `out`.
-pub fn infer(
-    shape: &Shape,
-    options: &Options,
-    x: &[f32],
-    affine: Affine<'_>,
-    statistics: &Statistics,
-    out: &mut [f32],
-    threads: usize,
-) {
-    shape.check(&[x, out], &[affine.scale, affine.shift, &statistics.mean, &statistics.variance]);
-    over_channels(shape, out, vec![(); shape.channels], threads, |channel, out, ()| {
-        let map = Channel::given(options, affine, statistics, channel).map;
-        widest(Apply { map, x: Planes { shape, values: x, channel }, out });
-    });
-}
-
-/// Writes the gradient by `x` to `dx`, and returns those by the parameters; `statistics` are the batch's own.
-#[allow(clippy::too_many_arguments)]
-pub fn backward(
-    shape: &Shape,
-    options: &Options,
-    x: &[f32],
-    affine: Affine<'_>,
-    statistics: &Statistics,
-    dy: &[f32],
-    dx: &mut [f32],
-    threads: usize,
-) -> Gradients {
-    shape.check(&[x, dy, dx], &[affine.scale, affine.shift, &statistics.mean, &statistics.variance]);
-    let mut gradients = Gradients { scale: vec![0.0; shape.channels], shift: vec![0.0; shape.channels] };
-    let targets = gradients.scale.iter_mut().zip(&mut gradients.shift).collect();
-    over_channels(shape, dx, targets, threads, |channel, dx, (scale, shift)| {
-        let [x, dy] = [x, dy].map(|values| Planes { shape, values, channel });
-        let channel = Channel::given(options, affine, statistics, channel);
-        [*shift, *scale] = widest(Backward { channel, x, dy, dx });
-    });
-    gradients
+impl Options {
+    /// Writes the input, normalised by given statistics, to `out`.
+    pub fn infer(
+        &self,
+        shape: &Shape,
+        operands: Operands<'_>,
+        statistics: &Statistics,
+        out: &mut [f32],
+        threads: usize,
+    ) {
+        let Operands { x, affine } = operands;
+        shape.check(&[x, out], &[affine.scale, affine.shift, &statistics.mean, &statistics.variance]);
+        over_channels(shape, out, vec![(); shape.channels], threads, |channel, out, ()| {
+            let map = Channel::given(self, affine, statistics, channel).map;
+            widest(Apply { map, x: Planes { shape, values: x, channel }, out });
+        });
+    }
 }
 
 /// A channel's map, and what it was made of.

@@ -2,7 +2,7 @@
 
 use super::plane::Map;
 use super::sums::{squares, total};
-use super::{Affine, Gradients, Shape};
+use super::{Affine, Gradients, Kernel, Operands, Shape};
 use crate::lanes::widest;
 use crate::share::{images_a_piece, share};
 use pulp::{Simd, WithSimd};
@@ -27,73 +27,69 @@ pub struct Options {
     pub rectified: bool,
 }
 
-/// Writes the normalised `x` to `out`, and returns what [`backward`] needs.
-pub fn forward(
-    shape: &Shape,
-    options: &Options,
-    x: &[f32],
-    affine: Affine<'_>,
-    out: &mut [f32],
-    threads: usize,
-) -> Statistics {
-    check(shape, options);
-    shape.check(&[x, out], &[affine.scale, affine.shift]);
-    let Options { groups, .. } = *options;
-    let mut statistics = Statistics { mean: vec![0.0; shape.batch * groups], inverse: vec![0.0; shape.batch * groups] };
-    let images = images_a_piece(shape.batch, threads);
-    let pieces = x
-        .chunks(images * shape.image())
-        .zip(out.chunks_mut(images * shape.image()))
-        .zip(statistics.mean.chunks_mut(images * groups).zip(statistics.inverse.chunks_mut(images * groups)))
-        .collect();
-    share(threads, pieces, |pieces: Vec<_>| {
-        for ((x, out), (mean, inverse)) in pieces {
-            widest(Forward { shape, options, affine, x, out, mean, inverse });
-        }
-    });
-    statistics
-}
+impl Kernel for Options {
+    type Statistics = Statistics;
 
-/// Writes the gradient by `x` to `dx`, and returns those by the parameters.
-#[allow(clippy::too_many_arguments)]
-pub fn backward(
-    shape: &Shape,
-    options: &Options,
-    x: &[f32],
-    affine: Affine<'_>,
-    statistics: &Statistics,
-    dy: &[f32],
-    dx: &mut [f32],
-    threads: usize,
-) -> Gradients {
-    check(shape, options);
-    shape.check(&[x, dy, dx], &[affine.scale, affine.shift]);
-    let Shape { batch, channels, .. } = *shape;
-    // One row an image: they are added up afterwards, in the order of the images.
-    let mut by_image = vec![[0.0; 2]; batch * channels];
-    let images = images_a_piece(batch, threads);
-    let statistics =
-        statistics.mean.chunks(images * options.groups).zip(statistics.inverse.chunks(images * options.groups));
-    let pieces = x
-        .chunks(images * shape.image())
-        .zip(dy.chunks(images * shape.image()))
-        .zip(dx.chunks_mut(images * shape.image()))
-        .zip(statistics)
-        .zip(by_image.chunks_mut(images * channels))
-        .collect();
-    share(threads, pieces, |pieces: Vec<_>| {
-        for ((((x, dy), dx), (mean, inverse)), sums) in pieces {
-            widest(Backward { shape, options, affine, x, dy, dx, mean, inverse, sums });
-        }
-    });
-    let mut gradients = Gradients { scale: vec![0.0; channels], shift: vec![0.0; channels] };
-    for sums in by_image.chunks_exact(channels) {
-        for (channel, [plain, scaled]) in sums.iter().enumerate() {
-            gradients.shift[channel] += plain;
-            gradients.scale[channel] += scaled;
-        }
+    fn forward(&self, shape: &Shape, operands: Operands<'_>, out: &mut [f32], threads: usize) -> Statistics {
+        let Operands { x, affine } = operands;
+        check(shape, self);
+        shape.check(&[x, out], &[affine.scale, affine.shift]);
+        let Options { groups, .. } = *self;
+        let mut statistics =
+            Statistics { mean: vec![0.0; shape.batch * groups], inverse: vec![0.0; shape.batch * groups] };
+        let images = images_a_piece(shape.batch, threads);
+        let pieces = x
+            .chunks(images * shape.image())
+            .zip(out.chunks_mut(images * shape.image()))
+            .zip(statistics.mean.chunks_mut(images * groups).zip(statistics.inverse.chunks_mut(images * groups)))
+            .collect();
+        share(threads, pieces, |pieces: Vec<_>| {
+            for ((x, out), (mean, inverse)) in pieces {
+                widest(Forward { shape, options: self, affine, x, out, mean, inverse });
+            }
+        });
+        statistics
     }
-    gradients
+
+    fn backward(
+        &self,
+        shape: &Shape,
+        operands: Operands<'_>,
+        statistics: &Statistics,
+        dy: &[f32],
+        dx: &mut [f32],
+        threads: usize,
+    ) -> Gradients {
+        let Operands { x, affine } = operands;
+        check(shape, self);
+        shape.check(&[x, dy, dx], &[affine.scale, affine.shift]);
+        let Shape { batch, channels, .. } = *shape;
+        // One row an image: they are added up afterwards, in the order of the images.
+        let mut by_image = vec![[0.0; 2]; batch * channels];
+        let images = images_a_piece(batch, threads);
+        let statistics =
+            statistics.mean.chunks(images * self.groups).zip(statistics.inverse.chunks(images * self.groups));
+        let pieces = x
+            .chunks(images * shape.image())
+            .zip(dy.chunks(images * shape.image()))
+            .zip(dx.chunks_mut(images * shape.image()))
+            .zip(statistics)
+            .zip(by_image.chunks_mut(images * channels))
+            .collect();
+        share(threads, pieces, |pieces: Vec<_>| {
+            for ((((x, dy), dx), (mean, inverse)), sums) in pieces {
+                widest(Backward { shape, options: self, affine, x, dy, dx, mean, inverse, sums });
+            }
+        });
+        let mut gradients = Gradients { scale: vec![0.0; channels], shift: vec![0.0; channels] };
+        for sums in by_image.chunks_exact(channels) {
+            for (channel, [plain, scaled]) in sums.iter().enumerate() {
+                gradients.shift[channel] += plain;
+                gradients.scale[channel] += scaled;
+            }
+        }
+        gradients
+    }
 }
 
 fn check(shape: &Shape, options: &Options) {

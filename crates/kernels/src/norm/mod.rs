@@ -3,11 +3,35 @@
 //! Both forms end in `y = a · x + b` with `a` and `b` constant over a plane (one channel of one image), optionally
 //! followed by a rectifier, whose mask the backward pass finds again from the same `a` and `b`.
 
+use std::fmt::Debug;
+
 pub mod batch;
 pub mod group;
 
 mod plane;
 pub(crate) mod sums;
+
+/// A normalisation, forward and backward: the options of [`batch`] or of [`group`].
+///
+/// `threads` is how many threads it may use; the results are the same for any number.
+pub trait Kernel: Debug + Clone + Send + 'static {
+    /// What the backward pass needs of the forward pass.
+    type Statistics: Debug + Clone + Send + 'static;
+
+    /// Writes the normalised input to `out`, and returns what [`backward`](Self::backward) needs.
+    fn forward(&self, shape: &Shape, operands: Operands<'_>, out: &mut [f32], threads: usize) -> Self::Statistics;
+
+    /// Writes the gradient by the input to `dx`, and returns those by the parameters; `dy` is the gradient by the output.
+    fn backward(
+        &self,
+        shape: &Shape,
+        operands: Operands<'_>,
+        statistics: &Self::Statistics,
+        dy: &[f32],
+        dx: &mut [f32],
+        threads: usize,
+    ) -> Gradients;
+}
 
 /// The sizes of a normalisation's input, `[batch, channels, pixels]`: rows and columns of an image count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +68,15 @@ pub struct Affine<'a> {
     pub scale: &'a [f32],
     /// The shifts, β.
     pub shift: &'a [f32],
+}
+
+/// What is normalised, and the learned parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Operands<'a> {
+    /// The input, as long as its [`Shape`] says.
+    pub x: &'a [f32],
+    /// Scales and shifts.
+    pub affine: Affine<'a>,
 }
 
 /// The gradients by the learned parameters, one of each a channel.

@@ -4,14 +4,11 @@ use burn::nn::conv::Conv2dConfig;
 use burn::tensor::Device;
 
 use super::*;
+use crate::host::host;
 
 fn wave(shape: [usize; 4], device: &Device) -> Tensor<4> {
     let count = shape.iter().product::<usize>() as i64;
     (Tensor::arange(0..count, device).float() * 0.37).sin().reshape(shape)
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec::<f32>().unwrap()
 }
 
 fn assert_near(found: &[f32], expected: &[f32], what: &str) {

@@ -1,4 +1,5 @@
-//! The tests that every strategy must pass, ours and a third party's, and the doubles that they need.
+//! The tests that every strategy and all surrogate data must pass, ours and a third party's, and the doubles that they
+//! need.
 //!
 //! A plugin enables the feature `conformance` under `[dev-dependencies]` and calls [`check`] with its kind:
 //!
@@ -8,12 +9,16 @@
 //!     alluvium_strategy::conformance::check("my-strategy");
 //! }
 //! ```
+//!
+//! Surrogate data call [`check_surrogate`] with options that need little work.
 
 mod doubles;
 mod fixture;
 mod pieces;
 mod suite;
+mod surrogates;
 
 pub use doubles::{RandomInputs, TinyConfig, central, consolidate, context, expert, samples};
 pub use fixture::{assert_close, check_fixture};
 pub use suite::{check, check_config};
+pub use surrogates::check_surrogate;

@@ -1,7 +1,8 @@
 //! The suite: what is true of every strategy.
 
+use alluvium_model::conformance::check_options;
 use alluvium_model::{Expert, Model, ModelState, Seed};
-use alluvium_registry::{Family, check_table, find};
+use alluvium_registry::Family;
 use burn::tensor::Device;
 use serde_json::json;
 
@@ -14,15 +15,9 @@ use crate::{DataAccess, Strategy, StrategyConfig};
 /// # Panics
 /// With a message that says what is not so; that is what makes the test fail.
 pub fn check(kind: &str) {
-    let description = find(Family::Strategy, kind).unwrap_or_else(|error| panic!("{error}: is `describe!` missing?"));
-    assert!(!description.summary().is_empty(), "the options' struct of \"{kind}\" has no doc comment");
-    for option in description.options() {
-        assert!(!option.meaning.is_empty(), "the option `{}` of \"{kind}\" has no doc comment", option.name);
-    }
-    let table = json!({ "kind": kind });
-    let config: Box<dyn StrategyConfig> = serde_json::from_value(table.clone())
+    let config: Box<dyn StrategyConfig> = serde_json::from_value(json!({ "kind": kind }))
         .unwrap_or_else(|error| panic!("kind = \"{kind}\" alone is not a configuration: {error}"));
-    options_fit_the_schema(kind, config.as_ref());
+    check_options(Family::Strategy, &config);
     check_config(config.as_ref());
 }
 
@@ -40,18 +35,6 @@ pub fn check_config(config: &dyn StrategyConfig) {
     consolidates_a_round(config);
     asks_for_what_it_uses(config);
     is_the_same_in_pieces(config);
-}
-
-/// The defaults, written out, are accepted by the plugin's own schema.
-fn options_fit_the_schema(kind: &str, config: &dyn StrategyConfig) {
-    let description = find(Family::Strategy, kind).expect("looked up before");
-    let mut table = serde_json::to_value(config).expect("a configuration can be written");
-    if let Some(table) = table.as_object_mut() {
-        table.remove("kind");
-        table.retain(|_, value| !value.is_null());
-    }
-    let problems = check_table(&(description.schema)().to_value(), &table);
-    assert!(problems.is_empty(), "the defaults of \"{kind}\" are outside of their own ranges: {problems:?}");
 }
 
 fn survives_serialisation(config: &dyn StrategyConfig) {

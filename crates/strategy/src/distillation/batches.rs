@@ -57,6 +57,11 @@ impl<'a> DistillationBatches<'a> {
         DistillationBatches { teachers, batch_size: settings.batch_size, fixed: Some(fixed) }
     }
 
+    /// The inputs that all steps choose from, without autodiff; `None` where every step draws fresh ones.
+    pub fn fixed_set(&self) -> Option<&Tensor<4>> {
+        self.fixed.as_ref().map(|fixed| &fixed.inputs)
+    }
+
     /// The inputs of one step and what the teachers say of them, both without autodiff.
     pub(super) fn batch(
         &mut self,

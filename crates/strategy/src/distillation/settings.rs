@@ -59,7 +59,7 @@ impl DistillationSettings {
             learning_rate: self.learning_rate,
             momentum: self.momentum,
             weight_decay: self.weight_decay,
-            gradient_clip: (self.gradient_clip > 0.0).then_some(self.gradient_clip),
+            gradient_clip: self.gradient_clip,
             schedule: self.schedule,
         };
         Optimiser::new(sgd, self.steps)

@@ -49,7 +49,7 @@ fn model(backbone: &Arc<dyn BackboneConfig>, heads: &[&str], seed: u64) -> Model
         learning_rate: 0.05,
         momentum: 0.9,
         weight_decay: 0.0,
-        gradient_clip: Some(1.0),
+        gradient_clip: 1.0,
         schedule: Schedule::Constant,
     };
     let mut optimiser = Optimiser::new(settings, 60);

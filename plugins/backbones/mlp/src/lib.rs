@@ -82,6 +82,7 @@ impl Backbone for Mlp {
 
 #[cfg(test)]
 mod tests {
+    use alluvium_model::conformance::{host, images};
     use alluvium_model::{Values, Weights};
     use burn::tensor::TensorData;
 
@@ -103,7 +104,7 @@ mod tests {
         .collect();
         mlp.set_parameters(&weights).unwrap();
         let latent = mlp.forward(Tensor::from_floats([[[[1.0, 2.0]]]], &compute));
-        assert_eq!(latent.into_data().try_into_vec::<f32>().unwrap(), [2.5]);
+        assert_eq!(host(latent), [2.5]);
     }
 
     #[test]
@@ -111,12 +112,11 @@ mod tests {
         let compute = Device::flex();
         let mlp = MlpConfig { layers: vec![5, 4, 3] }.build([2, 3, 3].into(), &compute).unwrap();
         let parameters = mlp.parameters();
-        let inputs = (Tensor::arange(0..6 * 18, &compute).float() * 0.37).sin().reshape([6, 2, 3, 3]);
+        let inputs = images([6, 2, 3, 3], &compute);
         let mut maps = vec![];
         let latents = mlp.forward_maps(inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
         let outputs = mlp.forward_layers(inputs);
         assert_eq!(maps.len(), 3);
-        let host = |tensor: Tensor<2>| tensor.into_data().try_into_vec::<f32>().unwrap();
         for (place, (name, rows)) in maps.into_iter().enumerate() {
             assert_eq!(name, format!("layers.{place}.weight"));
             let [weight, bias] = [name.clone(), name.replace("weight", "bias")].map(|name| {

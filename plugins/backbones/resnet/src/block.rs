@@ -120,6 +120,7 @@ impl Block {
 
 #[cfg(test)]
 mod tests {
+    use alluvium_model::conformance::host;
     use alluvium_model::{Parameters, SetParameters, Values, Weights};
 
     use super::*;
@@ -140,10 +141,6 @@ mod tests {
     }
 
     fn unseen(_: &str, _: &ConvNorm, _: &Tensor<4>, _: &Tensor<4>) {}
-
-    fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-        tensor.into_data().try_into_vec::<f32>().unwrap()
-    }
 
     /// On one pixel only the middle of a 3×3 kernel meets the input. Fresh running statistics (mean 0, variance 1) make
     /// the normalisation a division by √(1 + 1e-5), which 1e-3 forgives.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use alluvium_model::conformance::{check_kind, check_learning, check_network, host, images};
 use alluvium_model::{
-    Backbone, BackboneConfig, BoxedBackbone, DynBackbone, HeadSpec, Model, ModelState, Optimiser, Parameters, Schedule,
-    Seed, SetParameters, SgdSettings, Values, Weights, initial_weights,
+    Backbone, BackboneConfig, BoxedBackbone, Parameters, Schedule, Seed, SetParameters, SgdSettings, Values, Weights,
+    initial_weights,
 };
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -32,16 +33,6 @@ fn network(layout: &Layout, channels: usize, compute: &Device) -> ResNet {
     let built = layout.network([channels, 32, 32].into(), compute).unwrap();
     let weights = initial_weights(&Parameters::parameters(&built), &mut Seed::new(0).random());
     built.with_parameters(&weights).unwrap()
-}
-
-/// Images whose pixels all differ.
-fn images(shape: [usize; 4], compute: &Device) -> Tensor<4> {
-    let count = shape.iter().product::<usize>() as i64;
-    (Tensor::arange(0..count, compute).float() * 0.37).sin().reshape(shape)
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec::<f32>().unwrap()
 }
 
 fn statistics(network: &ResNet) -> Weights {
@@ -113,7 +104,7 @@ fn shapes_are_those_of_the_description_for_any_input_size() {
 }
 
 #[test]
-fn layers_are_the_stages_and_the_last_is_the_latent() {
+fn layers_are_the_stages() {
     let layers = |config: &dyn BackboneConfig| config.build([3, 32, 32].into(), &Device::flex()).unwrap().layers();
     let named = |layers: &[(&str, usize)]| layers.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
     let expected: Vec<_> = named(&[("stage-1", 20), ("stage-2", 40), ("stage-3", 80), ("latent", 160)]);
@@ -122,14 +113,6 @@ fn layers_are_the_stages_and_the_last_is_the_latent() {
     assert_eq!(layers(&ResNet32Config::default()), expected);
     let expected: Vec<_> = named(&[("stage-1", 256), ("stage-2", 512), ("stage-3", 1024), ("latent", 2048)]);
     assert_eq!(layers(&ResNet50Config {}), expected);
-
-    let compute = Device::flex();
-    for layout in layouts() {
-        let network = network(&layout, 1, &compute);
-        let inputs = images([3, 1, 16, 12], &compute);
-        let last = Backbone::forward_layers(&network, inputs.clone()).pop().unwrap();
-        assert_eq!(host(Backbone::forward(&network, inputs)), host(last), "{}", layout.kind);
-    }
 }
 
 #[test]
@@ -200,37 +183,15 @@ fn running_statistics_move_in_training_only() {
 }
 
 #[test]
-fn frozen_training_behaviour_keeps_the_statistics_uses_them_and_learns() {
-    let plain = Device::flex();
-    let learning = plain.clone().autodiff();
-    for layout in layouts() {
-        let mut frozen = network(&layout, 3, &learning);
-        let before = statistics(&frozen);
-        DynBackbone::freeze_training_behaviour(&mut frozen);
-        let latents = Backbone::forward(&frozen, images([4, 3, 32, 32], &learning));
-        assert_eq!(statistics(&frozen), before, "{}", layout.kind);
-        let expected = Backbone::forward(&network(&layout, 3, &plain), images([4, 3, 32, 32], &plain));
-        let near = host(latents.clone()).iter().zip(host(expected)).all(|(a, b)| (a - b).abs() < 1e-4);
-        assert!(near, "{}: the running statistics normalise", layout.kind);
-        let gradients = latents.square().sum().backward();
-        assert!(DynBackbone::named_gradients(&frozen, &gradients).contains_key("stem.conv.weight"), "{}", layout.kind);
+fn options_and_networks_conform() {
+    for kind in ["slim-resnet18", "resnet18", "resnet32", "resnet34", "resnet50"] {
+        check_kind(kind);
     }
-}
-
-#[test]
-fn every_weight_gets_a_gradient() {
-    let learning = Device::flex().autodiff();
     for layout in layouts() {
-        let network = network(&Layout { width: 4, ..layout }, 3, &learning);
-        let latents = Backbone::forward(&network, images([4, 3, 64, 64], &learning));
-        let gradients = (latents.clone() * latents.sin()).sum().backward();
-        let gradients = DynBackbone::named_gradients(&network, &gradients);
-        for (name, _) in Parameters::parameters(&network).iter().filter(|(name, _)| !name.contains("running")) {
-            let gradient = gradients.get(name).unwrap_or_else(|| panic!("{}: {name} has none", layout.kind));
-            let gradient = host(gradient.clone());
-            assert!(gradient.iter().all(|value| value.is_finite()), "{}: {name}", layout.kind);
-            assert!(gradient.iter().any(|value| *value != 0.0), "{}: {name}", layout.kind);
-        }
+        let layout = Layout { width: 4, ..layout };
+        let input = [3, 64, 64];
+        let build = |compute: &Device| -> BoxedBackbone { Box::new(layout.network(input.into(), compute).unwrap()) };
+        check_network(layout.kind, &build, input);
     }
 }
 
@@ -255,32 +216,17 @@ fn statistics_are_written_and_used() {
 
 #[test]
 fn steps_down_the_gradient_lower_the_loss() {
-    let learning = Device::flex().autodiff();
     let configs: [Arc<dyn BackboneConfig>; 2] =
         [Arc::new(SlimResNet18Config { width: 2 }), Arc::new(ResNet32Config::default())];
+    let settings = SgdSettings {
+        learning_rate: 0.02,
+        momentum: 0.0,
+        weight_decay: 0.0,
+        gradient_clip: 1.0,
+        schedule: Schedule::Constant,
+    };
     for config in configs {
-        let latent = config.build([1, 8, 8].into(), &learning).unwrap().latent_size();
-        let mut state = ModelState::initial(config, [1, 8, 8].into(), Seed::new(0), &learning).unwrap();
-        let head = HeadSpec { name: "a".to_owned(), classes: vec![0, 1] };
-        state.grow_head(&head, latent, Seed::new(0));
-        let mut model = Model::load(&state, &learning).unwrap();
-        let settings = SgdSettings {
-            learning_rate: 0.02,
-            momentum: 0.0,
-            weight_decay: 0.0,
-            gradient_clip: Some(1.0),
-            schedule: Schedule::Constant,
-        };
-        let mut optimiser = Optimiser::new(settings, 20);
-        let inputs = images([4, 1, 8, 8], &learning);
-        let targets = Tensor::<2>::from_floats([[1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]], &learning);
-        let mut losses = vec![];
-        for _ in 0..20 {
-            let loss = (model.logits(model.latents(inputs.clone())) - targets.clone()).square().mean();
-            losses.push(loss.clone().into_scalar::<f32>());
-            optimiser.step(loss, &mut model);
-        }
-        assert!(losses[19] < 0.5 * losses[0], "{losses:?}");
+        check_learning(config, [1, 8, 8], settings, 20);
     }
 }
 

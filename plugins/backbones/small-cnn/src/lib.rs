@@ -144,6 +144,8 @@ impl Backbone for SmallCnn {
 
 #[cfg(test)]
 mod tests {
+    use alluvium_model::conformance::{host, images};
+
     use super::*;
 
     #[test]
@@ -166,10 +168,9 @@ mod tests {
         let compute = Device::flex();
         let config = SmallCnnConfig { width: 4, strides: [1, 2, 1], latent: 6 };
         let cnn = config.network([2, 7, 5].into(), &compute);
-        let inputs = (Tensor::arange(0..3 * 70, &compute).float() * 0.37).sin().reshape([3, 2, 7, 5]);
+        let inputs = images([3, 2, 7, 5], &compute);
         let mut maps = vec![];
         let latents = cnn.forward_maps(inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
-        let host = |tensor: Tensor<2>| tensor.into_data().try_into_vec::<f32>().unwrap();
         let assert_close = |name: &str, found: Tensor<2>, expected: Tensor<2>| {
             assert_eq!(found.dims(), expected.dims(), "{name}");
             assert!(host(found).iter().zip(host(expected)).all(|(a, b)| (a - b).abs() < 1e-4), "{name}");

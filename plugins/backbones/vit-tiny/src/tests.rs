@@ -1,11 +1,8 @@
-//! Sizes, layers, linear maps, gradients and refusals. What the network computes is checked in `tests/pytorch.rs`.
+//! Sizes, layers, linear maps and refusals. What the network computes is checked in `tests/pytorch.rs`, that it learns in
+//! `tests/conformance.rs`.
 
-use std::sync::Arc;
-
-use alluvium_model::{
-    Backbone, DynBackbone, HeadSpec, Model, ModelState, Optimiser, Parameters, Schedule, Seed, SetParameters,
-    SgdSettings, initial_weights,
-};
+use alluvium_model::conformance::{host, images};
+use alluvium_model::{Backbone, Parameters, Seed, SetParameters, initial_weights};
 use burn::tensor::{Tensor, TensorData};
 
 use super::*;
@@ -16,16 +13,6 @@ fn network(config: &VitTinyConfig, input: [usize; 3], compute: &Device) -> Visio
     let built = VisionTransformer::new(&config.sizes(input.into()).unwrap(), compute);
     let weights = initial_weights(&Parameters::parameters(&built), &mut Seed::new(0).random());
     built.with_parameters(&weights).unwrap()
-}
-
-/// Images whose pixels all differ.
-fn images(shape: [usize; 4], compute: &Device) -> Tensor<4> {
-    let count = shape.iter().product::<usize>() as i64;
-    (Tensor::arange(0..count, compute).float() * 0.37).sin().reshape(shape)
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec::<f32>().unwrap()
 }
 
 #[test]
@@ -101,51 +88,6 @@ fn rows_times_weights_are_what_the_layers_add_up_to() {
     // What the perceptron's first layer gives, its second is shown behind GELU.
     let (_, hidden) = maps.iter().find(|(name, _)| name == "blocks.2.mlp.second.weight").unwrap();
     near(burn::tensor::activation::gelu(sums("blocks.2.mlp.first.weight", false)), hidden.clone());
-}
-
-#[test]
-fn every_weight_gets_a_gradient_frozen_or_not() {
-    let learning = Device::flex().autodiff();
-    let mut vit = network(&SMALL, [1, 8, 8], &learning);
-    let latents = |vit: &VisionTransformer| Backbone::forward(vit, images([4, 1, 8, 8], &learning));
-    let before = host(latents(&vit));
-    // There is nothing to freeze.
-    DynBackbone::freeze_training_behaviour(&mut vit);
-    let latents = latents(&vit);
-    assert_eq!(host(latents.clone()), before);
-    let gradients = (latents.clone() * latents.sin()).sum().backward();
-    let gradients = DynBackbone::named_gradients(&vit, &gradients);
-    for (name, _) in Parameters::parameters(&vit).iter() {
-        let gradient = host(gradients.get(name).unwrap_or_else(|| panic!("{name} has none")).clone());
-        assert!(gradient.iter().all(|value| value.is_finite()), "{name}");
-        assert!(gradient.iter().any(|value| *value != 0.0), "{name}");
-    }
-}
-
-#[test]
-fn steps_down_the_gradient_lower_the_loss() {
-    let learning = Device::flex().autodiff();
-    let mut state = ModelState::initial(Arc::new(SMALL), [1, 8, 8].into(), Seed::new(0), &learning).unwrap();
-    let head = HeadSpec { name: "a".to_owned(), classes: vec![0, 1] };
-    state.grow_head(&head, 12, Seed::new(0));
-    let mut model = Model::load(&state, &learning).unwrap();
-    let settings = SgdSettings {
-        learning_rate: 0.05,
-        momentum: 0.9,
-        weight_decay: 0.0,
-        gradient_clip: Some(5.0),
-        schedule: Schedule::Constant,
-    };
-    let mut optimiser = Optimiser::new(settings, 30);
-    let inputs = images([4, 1, 8, 8], &learning);
-    let targets = Tensor::<2>::from_floats([[1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]], &learning);
-    let mut losses = vec![];
-    for _ in 0..30 {
-        let loss = (model.logits(model.latents(inputs.clone())) - targets.clone()).square().mean();
-        losses.push(loss.clone().into_scalar::<f32>());
-        optimiser.step(loss, &mut model);
-    }
-    assert!(losses[29] < 0.2 * losses[0], "{losses:?}");
 }
 
 #[test]

@@ -151,7 +151,7 @@ mod tests {
             learning_rate: 0.1,
             momentum: 0.9,
             weight_decay: 0.0,
-            gradient_clip: Some(1.0),
+            gradient_clip: 1.0,
             schedule: Schedule::Constant,
         };
         Optimiser::new(settings, 1).step(loss(&model), &mut model);

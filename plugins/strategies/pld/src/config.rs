@@ -62,6 +62,11 @@ pub enum BatchNorm {
     Frozen,
     /// It normalises by the surrogate batch and moves the running statistics towards it.
     Batch,
+    /// As `frozen` while the student learns; then its running statistics become mean and variance over all inputs of the
+    /// fixed set under its final weights, layer after layer: AdaBN (Li et al., "Revisiting batch normalization for practical
+    /// domain adaptation", arXiv 1603.04779, Algorithm 1), as the last step of training like the update of Izmailov et al.,
+    /// arXiv 1803.05407, section 3. It costs a pass over the inputs for each batch normalisation of the backbone.
+    Recalibrated,
 }
 
 /// Data-agnostic consolidation: a student is distilled from the previous central model and the expert at once, in the
@@ -107,7 +112,8 @@ pub struct PldConfig {
     #[schemars(range(min = 0.0, max = 1e6))]
     pub expert_weight: f64,
     /// What batch normalisation does in the student. `frozen` is the default, because the statistics of surrogate data
-    /// are not those of the devices' data.
+    /// are not those of the devices' data. `recalibrated` needs them once, when the student has learned: of the fixed set of
+    /// surrogate data, or of the current task's samples, whatever `batch_size` is.
     pub batch_norm: BatchNorm,
 }
 

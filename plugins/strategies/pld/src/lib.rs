@@ -8,6 +8,7 @@
 mod config;
 mod loss;
 mod projections;
+mod recalibration;
 mod strategy;
 
 pub use config::{BatchNorm, Data, LatentLoss, OutputLoss, PldConfig, Projection};

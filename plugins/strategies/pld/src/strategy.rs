@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 
 use crate::loss::{Group, groups, latent_loss, output_loss};
 use crate::projections::Projections;
+use crate::recalibration::recalibrated;
 use crate::{BatchNorm, Data, PldConfig};
 
 /// Data-agnostic consolidation. It keeps nothing between devices.
@@ -85,7 +86,7 @@ impl Strategy for Pld {
 
         let start = config.start.state(previous, expert, context)?;
         let mut student = Model::load(&start, &learning)?;
-        if config.batch_norm == BatchNorm::Frozen {
+        if config.batch_norm != BatchNorm::Batch {
             student.freeze_training_behaviour();
         }
         let layers = self.layers(&student)?;
@@ -105,6 +106,7 @@ impl Strategy for Pld {
                 DistillationBatches::of_inputs(inputs, settings, teachers, context)
             }
         };
+        let fixed = batches.fixed_set().cloned();
         let mut optimiser = settings.optimiser();
         settings.for_each_batch(batches, context, |inputs, targets| {
             if let Some(loss) = self.loss(&student, &projections, &layers, inputs, targets, &groups) {
@@ -114,6 +116,13 @@ impl Strategy for Pld {
 
         let central = student.state();
         central.weights.check_finite().map_err(StrategyError::Diverged)?;
-        Ok(central)
+        if config.batch_norm != BatchNorm::Recalibrated {
+            return Ok(central);
+        }
+        let inputs = match fixed {
+            Some(inputs) => inputs,
+            None => context.surrogate(previous, expert)?, // Every step had fresh inputs.
+        };
+        Ok(recalibrated(central, &inputs)?)
     }
 }

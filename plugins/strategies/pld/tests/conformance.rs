@@ -37,6 +37,7 @@ fn every_option_conforms() {
         PldConfig { data: Data::CurrentTask, ..short() },
         PldConfig { data: Data::CurrentTask, distillation: fresh, ..short() },
         PldConfig { batch_norm: BatchNorm::Batch, ..short() },
+        PldConfig { batch_norm: BatchNorm::Recalibrated, ..short() },
     ];
     options.iter().for_each(|config| check_config(config));
 }

@@ -2,7 +2,9 @@
 
 use alluvium_model::{ModelState, Random, Values};
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Inversion, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish};
+use alluvium_strategy::{
+    Inversion, InversionSettings, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
+};
 use burn::tensor::Tensor;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
@@ -28,20 +30,11 @@ const LEAST: f64 = 1e-3;
 /// each consolidation: `samples` × `steps` passes forward and back. A strategy that asks for fresh inputs at each of its
 /// steps pays `steps` passes for each of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct DataImpressionsConfig {
-    /// How many inputs the fixed set has.
-    #[schemars(range(min = 1, max = 10_000_000))]
-    pub samples: usize,
-    /// How many steps each input takes.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub steps: usize,
-    /// The learning rate of Adam.
-    #[schemars(range(min = 0.000_001, max = 10.0))]
-    pub learning_rate: f64,
-    /// How many inputs take their steps at once. It changes time and memory, and results only by rounding.
-    #[schemars(range(min = 1, max = 65_536))]
-    pub batch_size: usize,
+    /// How many inputs are made, and how they are optimised.
+    #[serde(flatten)]
+    pub inversion: InversionSettings,
     /// What the model's logits are divided by before the softmax, τ in the paper.
     #[schemars(range(min = 0.01, max = 1000.0))]
     pub temperature: f64,
@@ -54,10 +47,7 @@ pub struct DataImpressionsConfig {
 impl Default for DataImpressionsConfig {
     fn default() -> Self {
         DataImpressionsConfig {
-            samples: 500,
-            steps: 200,
-            learning_rate: 0.05,
-            batch_size: 100,
+            inversion: InversionSettings::default(),
             temperature: 20.0,
             concentrations: vec![1.0, 0.1],
         }
@@ -81,17 +71,9 @@ impl SurrogateConfig for DataImpressionsConfig {
                 accepted: "at least one factor".to_owned(),
             });
         }
-        let inversion = Inversion {
-            steps: self.steps,
-            learning_rate: self.learning_rate,
-            batch_size: self.batch_size,
-            temperature: self.temperature,
-            total_variation: 0.0,
-            l2: 0.0,
-            feature_statistics: 0.0,
-        };
+        let inversion = Inversion { temperature: self.temperature, ..self.inversion.inversion() };
         let concentrations = self.concentrations.clone();
-        Ok(Box::new(DataImpressions { samples: self.samples, inversion, concentrations }))
+        Ok(Box::new(DataImpressions { samples: self.inversion.samples, inversion, concentrations }))
     }
 }
 
@@ -159,15 +141,17 @@ fn dirichlet(concentrations: &[f64], class: usize, random: &mut Random) -> Vec<f
 
 #[cfg(test)]
 mod tests {
+    use alluvium_model::conformance::host;
     use alluvium_model::{Model, Seed};
-    use alluvium_strategy::conformance::{central, expert};
+    use alluvium_strategy::conformance::{central, check_surrogate, expert};
     use burn::tensor::Device;
     use burn::tensor::activation::softmax;
 
     use super::*;
 
-    fn config() -> DataImpressionsConfig {
-        DataImpressionsConfig { samples: 10, steps: 80, learning_rate: 0.1, temperature: 0.1, ..Default::default() }
+    fn config(steps: usize) -> DataImpressionsConfig {
+        let inversion = InversionSettings { samples: 10, steps, learning_rate: 0.1, ..Default::default() };
+        DataImpressionsConfig { inversion, temperature: 0.1, ..Default::default() }
     }
 
     fn draw(source: &mut dyn Surrogate, count: usize, seed: u64, heads: &[&str]) -> Tensor<4> {
@@ -175,10 +159,6 @@ mod tests {
         let (input, seed) = (previous.input, Seed::new(seed));
         let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
         source.draw(count, &request).unwrap()
-    }
-
-    fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-        tensor.into_data().try_into_vec::<f32>().unwrap()
     }
 
     #[test]
@@ -216,11 +196,11 @@ mod tests {
     fn the_expert_says_what_it_should() {
         // Without heads of the previous model all inputs are the expert's.
         let distance = |steps| {
-            let source = DataImpressionsConfig { steps, ..config() }.build();
+            let source = config(steps).build();
             let inputs = draw(source.unwrap().as_mut(), 10, 0, &[]);
             let state = expert("c", 2).model;
             let model = Model::load(&state, &Device::flex()).unwrap();
-            let said = values(softmax(model.logits(model.latents(inputs)).div_scalar(0.1), 1));
+            let said = host(softmax(model.logits(model.latents(inputs)).div_scalar(0.1), 1));
             let wished = (0..10).flat_map(|place| {
                 let mut random = Seed::new(0).at("inverted input", place).random();
                 likely(&state, &[1.0, 0.1], &mut random).probabilities
@@ -232,22 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn draws_follow_from_the_request_alone() {
-        let config = DataImpressionsConfig { steps: 10, ..config() };
-        let mut source = config.build().unwrap();
-        assert_eq!(source.samples(), 10);
-        let inputs = draw(source.as_mut(), 10, 1, &["a", "b"]);
-        assert_eq!(inputs.dims(), [10, 1, 2, 3]);
-        let first = values(inputs);
-        assert!(first.iter().all(|value| (-1.0..=1.0).contains(value)));
-        assert_ne!(values(draw(source.as_mut(), 10, 2, &["a", "b"])), first);
-        assert_eq!(values(draw(source.as_mut(), 10, 1, &["a", "b"])), first);
-        assert_eq!(values(draw(config.build().unwrap().as_mut(), 10, 1, &["a", "b"])), first);
+    fn conforms() {
+        check_surrogate(&config(10));
     }
 
     #[test]
     fn no_factor_is_refused() {
-        let config = DataImpressionsConfig { concentrations: vec![], ..config() };
+        let config = DataImpressionsConfig { concentrations: vec![], ..config(10) };
         assert!(config.build().unwrap_err().to_string().contains("`concentrations` is empty"));
     }
 }

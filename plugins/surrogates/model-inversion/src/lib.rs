@@ -2,7 +2,9 @@
 
 use alluvium_model::{ModelState, Random};
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Inversion, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish};
+use alluvium_strategy::{
+    Inversion, InversionSettings, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
+};
 use burn::tensor::Tensor;
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -22,21 +24,11 @@ use serde::{Deserialize, Serialize};
 /// Inputs are made anew for each consolidation: `samples` × `steps` passes forward and back. A strategy that asks for
 /// fresh inputs at each of its steps pays `steps` passes for each of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct ModelInversionConfig {
-    /// How many inputs the fixed set has.
-    #[schemars(range(min = 1, max = 10_000_000))]
-    pub samples: usize,
-    /// How many steps each input takes.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub steps: usize,
-    /// The learning rate of Adam.
-    #[schemars(range(min = 0.000_001, max = 10.0))]
-    pub learning_rate: f64,
-    /// How many inputs take their steps at once. It changes time and memory; results change only by rounding, unless the
-    /// statistics of features are matched, which are those of such a batch.
-    #[schemars(range(min = 1, max = 65_536))]
-    pub batch_size: usize,
+    /// How many inputs are made, and how they are optimised.
+    #[serde(flatten)]
+    pub inversion: InversionSettings,
     /// The weight of the total variation: the mean distance of a value to its right neighbour, plus that to its lower one.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     pub total_variation: f64,
@@ -52,10 +44,7 @@ pub struct ModelInversionConfig {
 impl Default for ModelInversionConfig {
     fn default() -> Self {
         ModelInversionConfig {
-            samples: 500,
-            steps: 200,
-            learning_rate: 0.05,
-            batch_size: 100,
+            inversion: InversionSettings::default(),
             total_variation: 0.2,
             l2: 0.01,
             feature_statistics: 1.0,
@@ -74,15 +63,12 @@ describe!(
 impl SurrogateConfig for ModelInversionConfig {
     fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let inversion = Inversion {
-            steps: self.steps,
-            learning_rate: self.learning_rate,
-            batch_size: self.batch_size,
-            temperature: 1.0,
             total_variation: self.total_variation,
             l2: self.l2,
             feature_statistics: self.feature_statistics,
+            ..self.inversion.inversion()
         };
-        Ok(Box::new(ModelInversion { samples: self.samples, inversion }))
+        Ok(Box::new(ModelInversion { samples: self.inversion.samples, inversion }))
     }
 }
 
@@ -120,8 +106,9 @@ fn one_class(model: &ModelState, random: &mut Random) -> Wish {
 mod tests {
     use std::collections::BTreeMap;
 
+    use alluvium_model::conformance::host;
     use alluvium_model::{Model, Seed};
-    use alluvium_strategy::conformance::{central, expert};
+    use alluvium_strategy::conformance::{central, check_surrogate, expert};
     use burn::tensor::Device;
     use burn::tensor::activation::softmax;
 
@@ -129,14 +116,8 @@ mod tests {
 
     /// The tiny model's logits are small: without priors and with many steps it becomes as sure as it can.
     fn config(steps: usize) -> ModelInversionConfig {
-        ModelInversionConfig {
-            samples: 24,
-            steps,
-            learning_rate: 0.1,
-            total_variation: 0.0,
-            l2: 0.0,
-            ..Default::default()
-        }
+        let inversion = InversionSettings { samples: 24, steps, learning_rate: 0.1, ..Default::default() };
+        ModelInversionConfig { inversion, total_variation: 0.0, l2: 0.0, ..Default::default() }
     }
 
     fn draw(source: &mut dyn Surrogate, count: usize, seed: u64, heads: &[&str]) -> Tensor<4> {
@@ -146,17 +127,13 @@ mod tests {
         source.draw(count, &request).unwrap()
     }
 
-    fn values(tensor: Tensor<4>) -> Vec<f32> {
-        tensor.into_data().try_into_vec::<f32>().unwrap()
-    }
-
     #[test]
     fn the_expert_is_far_surer_than_of_noise() {
         // Without heads of the previous model all inputs are the expert's.
         let confidence = |steps| {
             let inputs = draw(config(steps).build().unwrap().as_mut(), 24, 0, &[]);
             let model = Model::load(&expert("c", 2).model, &Device::flex()).unwrap();
-            let sure = softmax(model.logits(model.latents(inputs)), 1).into_data().try_into_vec::<f32>().unwrap();
+            let sure = host(softmax(model.logits(model.latents(inputs)), 1));
             let wished = (0..24).map(|place| {
                 let mut random = Seed::new(0).at("inverted input", place).random();
                 one_class(&expert("c", 2).model, &mut random).probabilities
@@ -170,18 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn draws_follow_from_the_request_alone() {
-        let config = ModelInversionConfig { total_variation: 0.2, l2: 0.01, ..config(10) };
-        let mut source = config.build().unwrap();
-        assert_eq!(source.samples(), 24);
-        let inputs = draw(source.as_mut(), 24, 1, &["a", "b"]);
-        assert_eq!(inputs.dims(), [24, 1, 2, 3]);
-        let first = values(inputs);
-        assert!(first.iter().all(|value| (-1.0..=1.0).contains(value)));
-        assert_ne!(values(draw(source.as_mut(), 24, 2, &["a", "b"])), first);
-        assert_ne!(values(draw(source.as_mut(), 24, 1, &["a"])), first, "another previous model");
-        assert_eq!(values(draw(source.as_mut(), 24, 1, &["a", "b"])), first);
-        assert_eq!(values(draw(config.build().unwrap().as_mut(), 24, 1, &["a", "b"])), first);
+    fn conforms() {
+        check_surrogate(&ModelInversionConfig { total_variation: 0.2, l2: 0.01, ..config(10) });
+    }
+
+    #[test]
+    fn another_previous_model_has_other_inputs() {
+        let of = |heads: &[&str]| host(draw(config(10).build().unwrap().as_mut(), 24, 1, heads));
+        assert_ne!(of(&["a"]), of(&["a", "b"]));
     }
 
     #[test]

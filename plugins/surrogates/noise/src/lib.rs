@@ -85,6 +85,8 @@ fn normal(random: &mut Random) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use alluvium_strategy::conformance::check_surrogate;
+
     use super::*;
 
     fn values(distribution: Distribution, seed: u64) -> Vec<f32> {
@@ -113,10 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides() {
+    fn conforms() {
         for distribution in [Distribution::Uniform, Distribution::Normal] {
-            assert_eq!(values(distribution, 1), values(distribution, 1));
-            assert_ne!(values(distribution, 1), values(distribution, 2));
+            check_surrogate(&NoiseConfig { samples: 20, distribution });
         }
     }
 

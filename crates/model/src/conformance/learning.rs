@@ -1,0 +1,34 @@
+//! Whether a model of a backbone learns.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+
+use super::images;
+use crate::{BackboneConfig, HeadSpec, Model, ModelState, Optimiser, Seed, SgdSettings};
+
+/// Checks that so many steps down the gradient halve the squared error of a head of two classes on four images of a shape,
+/// `[channels, height, width]`.
+///
+/// # Panics
+/// When they do not, with the losses of all steps.
+pub fn check_learning(config: Arc<dyn BackboneConfig>, input: [usize; 3], settings: SgdSettings, steps: usize) {
+    let learning = Device::flex().autodiff();
+    let name = format!("{config:?}");
+    let mut state = ModelState::initial(config, input.into(), Seed::new(0), &learning).expect("it can be built");
+    let latent_size = Model::load(&state, &learning).expect("its own weights fit").latent_size();
+    state.grow_head(&HeadSpec { name: "a".to_owned(), classes: vec![0, 1] }, latent_size, Seed::new(0));
+    let mut model = Model::load(&state, &learning).expect("its own weights fit");
+
+    let mut optimiser = Optimiser::new(settings, steps);
+    let [channels, height, width] = input;
+    let inputs = images([4, channels, height, width], &learning);
+    let targets = Tensor::<2>::from_floats([[1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]], &learning);
+    let mut losses = vec![];
+    for _ in 0..steps {
+        let loss = (model.logits(model.latents(inputs.clone())) - targets.clone()).square().mean();
+        losses.push(loss.clone().into_scalar::<f32>());
+        optimiser.step(loss, &mut model);
+    }
+    assert!(losses[steps - 1] < 0.5 * losses[0], "{name}: {losses:?}");
+}

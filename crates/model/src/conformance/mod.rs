@@ -1,0 +1,41 @@
+//! The tests that every backbone must pass, ours and a third party's.
+//!
+//! A plugin enables the feature `conformance` under `[dev-dependencies]` and calls [`check_kind`] with its kind and
+//! [`check_config`] with options that build a small network:
+//!
+//! ```ignore
+//! #[test]
+//! fn conforms() {
+//!     alluvium_model::conformance::check_kind("my-backbone");
+//!     alluvium_model::conformance::check_config(&MyBackboneConfig { width: 8 }, [3, 16, 12]);
+//! }
+//! ```
+//!
+//! [`check_fixture`] compares a backbone with outputs that were worked out elsewhere, by PyTorch.
+
+mod fixture;
+mod learning;
+mod network;
+mod options;
+
+use burn::tensor::{Device, Tensor};
+
+pub use alluvium_checkpoint::NameMap;
+pub use fixture::{check_fixture, spread};
+pub use learning::check_learning;
+pub use network::{check_config, check_network};
+pub use options::{check_kind, check_options};
+
+/// Images whose pixels all differ, `[batch, channels, height, width]`, within −1…1.
+pub fn images(shape: [usize; 4], compute: &Device) -> Tensor<4> {
+    let count = shape.iter().product::<usize>() as i64;
+    (Tensor::arange(0..count, compute).float() * 0.37).sin().reshape(shape)
+}
+
+/// A tensor's values, flat.
+///
+/// # Panics
+/// When they are not of 32 bits.
+pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec::<f32>().expect("a tensor of 32-bit floats")
+}

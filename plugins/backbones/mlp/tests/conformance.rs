@@ -1,0 +1,30 @@
+//! The backbone against the conformance tests.
+
+use std::sync::Arc;
+
+use alluvium_backbone_mlp::MlpConfig;
+use alluvium_model::conformance::{check_config, check_kind, check_learning};
+use alluvium_model::{Schedule, SgdSettings};
+
+#[test]
+fn the_options_conform() {
+    check_kind("mlp");
+}
+
+#[test]
+fn networks_conform() {
+    check_config(&MlpConfig::default(), [1, 28, 28]);
+    check_config(&MlpConfig { layers: vec![20, 12, 16] }, [3, 6, 5]);
+}
+
+#[test]
+fn steps_down_the_gradient_lower_the_loss() {
+    let settings = SgdSettings {
+        learning_rate: 0.05,
+        momentum: 0.9,
+        weight_decay: 0.0,
+        gradient_clip: 5.0,
+        schedule: Schedule::Constant,
+    };
+    check_learning(Arc::new(MlpConfig::default()), [1, 8, 8], settings, 30);
+}

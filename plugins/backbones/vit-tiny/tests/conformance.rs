@@ -1,0 +1,34 @@
+//! The backbone against the conformance tests.
+
+use std::sync::Arc;
+
+use alluvium_backbone_vit_tiny::VitTinyConfig;
+use alluvium_model::conformance::{check_config, check_kind, check_learning};
+use alluvium_model::{Schedule, SgdSettings};
+
+#[test]
+fn the_options_conform() {
+    check_kind("vit-tiny");
+}
+
+/// A network that is quick.
+const SMALL: VitTinyConfig = VitTinyConfig { patch_size: 4, depth: 3, width: 12, heads: 2 };
+
+#[test]
+fn networks_conform() {
+    for input in [[1, 8, 8], [3, 8, 12]] {
+        check_config(&SMALL, input);
+    }
+}
+
+#[test]
+fn steps_down_the_gradient_lower_the_loss() {
+    let settings = SgdSettings {
+        learning_rate: 0.05,
+        momentum: 0.9,
+        weight_decay: 0.0,
+        gradient_clip: 5.0,
+        schedule: Schedule::Constant,
+    };
+    check_learning(Arc::new(SMALL), [1, 8, 8], settings, 30);
+}

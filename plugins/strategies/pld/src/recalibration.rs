@@ -1,0 +1,195 @@
+//! Running statistics that are estimated anew when the student has learned.
+
+use alluvium_model::{BACKBONE, Model, ModelError, ModelState, Values};
+use burn::tensor::Tensor;
+
+/// How many inputs go through the student at a time; what is estimated does not depend on it.
+const CHUNK: usize = 500;
+
+/// The model whose running statistics are mean and variance over all inputs, `[inputs, channels, height, width]`, without
+/// autodiff. Its parameters stay. A backbone without batch normalisation is left as it is.
+///
+/// Each batch normalisation has its turn, in the order in which the network runs them, and a pass over the inputs of its
+/// own: what goes into it depends on the statistics before it, which are the new ones by then. So the result is the same as
+/// if all inputs were one batch, which no memory would hold.
+///
+/// # Errors
+/// When the model cannot be run.
+pub(crate) fn recalibrated(mut state: ModelState, inputs: &Tensor<4>) -> Result<ModelState, ModelError> {
+    let chunks = inputs.clone().split(CHUNK, 0);
+    let mut names = vec![];
+    if let Some(first) = chunks.first() {
+        let one = first.clone().narrow(0, 0, 1);
+        let model = Model::load(&state, &inputs.device())?;
+        model.forward_normalised(one, &mut |name, _| names.push(name.to_owned()));
+    }
+    for name in names {
+        let model = Model::load(&state, &inputs.device())?;
+        let mut moments = Moments::default();
+        for chunk in &chunks {
+            model.forward_normalised(chunk.clone(), &mut |shown, x| {
+                if shown == name {
+                    moments.add(x);
+                }
+            });
+        }
+        for (statistic, values) in [("running_mean", moments.means()), ("running_var", moments.variances())] {
+            state.weights.insert(format!("{BACKBONE}.{name}.{statistic}"), Values::new(vec![values.len()], values));
+        }
+    }
+    Ok(state)
+}
+
+/// The moments of each channel over all that was added.
+#[derive(Debug, Default)]
+struct Moments {
+    /// How many values a channel has.
+    count: f64,
+    /// A channel's mean, and the sum of its values' squared distances from it.
+    channels: Vec<[f64; 2]>,
+}
+
+impl Moments {
+    /// Adds `[batch, channels, height, width]`, as Chan, Golub & LeVeque join two samples ("Algorithms for computing the
+    /// sample variance", The American Statistician 37, 1983).
+    fn add(&mut self, x: Tensor<4>) {
+        let [batch, channels, height, width] = x.dims();
+        let count = (batch * height * width) as f64;
+        let means = x.clone().mean_dims(&[0, 2, 3]);
+        let variances = host((x - means.clone()).square().mean_dims(&[0, 2, 3]));
+        self.channels.resize(channels, [0.0; 2]);
+        let all = self.count + count;
+        for ([mean, squares], (other, variance)) in self.channels.iter_mut().zip(host(means).into_iter().zip(variances))
+        {
+            let distance = other - *mean;
+            *squares += variance * count + distance * distance * self.count * count / all;
+            *mean += distance * count / all;
+        }
+        self.count = all;
+    }
+
+    fn means(&self) -> Vec<f32> {
+        self.channels.iter().map(|[mean, _]| *mean as f32).collect()
+    }
+
+    /// Divided by the number of values, as burn's layer has it.
+    fn variances(&self) -> Vec<f32> {
+        self.channels.iter().map(|[_, squares]| (squares / self.count) as f32).collect()
+    }
+}
+
+fn host(tensor: Tensor<4>) -> Vec<f64> {
+    let values = tensor.into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
+    values.into_iter().map(f64::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, Seed};
+    use alluvium_strategy::conformance::consolidate;
+    use alluvium_strategy::{DistillationSettings, is_statistic};
+    use burn::module::Module;
+    use burn::nn::{BatchNorm, BatchNormConfig};
+    use burn::tensor::{Device, TensorData};
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::{BatchNorm as Policy, PldConfig};
+
+    /// A test double: one batch normalisation after another, and nothing else.
+    #[derive(Debug, Serialize, Deserialize)]
+    struct NormsConfig {}
+
+    #[typetag::serde(name = "pld-test-norms")]
+    impl BackboneConfig for NormsConfig {
+        fn build(&self, _input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
+            let norm = || BatchNormConfig::new(1).init(compute);
+            Ok(Box::new(Norms { first: norm(), second: norm() }))
+        }
+    }
+
+    #[derive(Module, Debug)]
+    struct Norms {
+        first: BatchNorm,
+        second: BatchNorm,
+    }
+
+    impl Backbone for Norms {
+        fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+            self.forward_normalised(inputs, &mut |_, _| {})
+        }
+
+        fn latent_size(&self) -> usize {
+            2
+        }
+
+        fn forward_normalised(&self, inputs: Tensor<4>, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+            norm("first", inputs.clone());
+            let x = self.first.forward(inputs);
+            norm("second", x.clone());
+            self.second.forward(x).flatten(1, 3)
+        }
+    }
+
+    /// A model for inputs of one channel and two pixels.
+    fn model(seed: u64) -> ModelState {
+        ModelState::initial(Arc::new(NormsConfig {}), [1, 1, 2].into(), Seed::new(seed), &Device::flex()).unwrap()
+    }
+
+    #[test]
+    fn statistics_are_those_of_all_inputs_layer_after_layer() {
+        // The values 1, 3, 5 and 7 have the mean 4 and the variance (9 + 1 + 1 + 9)/4 = 5. Normalised by these, times 2 and
+        // plus 1, they have the mean 1 and the variance 4. (By the old mean 0 and variance 1 it were 9 and 20.)
+        let mut state = model(0);
+        let one = |value: f32| Values::new(vec![1], vec![value]);
+        state.weights.insert("backbone.first.gamma".to_owned(), one(2.0));
+        state.weights.insert("backbone.first.beta".to_owned(), one(1.0));
+        // Two inputs; and three chunks of inputs, the last one smaller, each with other statistics.
+        for times in [1, CHUNK + 7] {
+            let values = [[1.0, 3.0].repeat(times), [5.0, 7.0].repeat(times)].concat();
+            let inputs = Tensor::from_data(TensorData::new(values, [2 * times, 1, 1, 2]), &Device::flex());
+            let found = recalibrated(state.clone(), &inputs).unwrap();
+            let expected = [
+                ("first.running_mean", 4.0),
+                ("first.running_var", 5.0),
+                ("second.running_mean", 1.0),
+                ("second.running_var", 4.0),
+            ];
+            for (name, expected) in expected {
+                let value = found.backbone_weights().get(name).unwrap().values[0];
+                assert!((value - expected).abs() < 1e-4, "{times}: {name} is {value}, expected {expected}");
+            }
+            let kept = state.weights.iter().filter(|(name, _)| !is_statistic(name));
+            kept.for_each(|(name, tensor)| assert_eq!(found.weights.get(name), Some(tensor), "{name}"));
+        }
+    }
+
+    #[test]
+    fn a_recalibrated_student_is_a_frozen_one_with_other_statistics() {
+        let headed = |name: &str, classes: [usize; 2], seed: u64| {
+            let mut state = model(seed);
+            let head = HeadSpec { name: name.to_owned(), classes: classes.to_vec() };
+            state.grow_head(&head, 2, Seed::new(seed));
+            state
+        };
+        let (previous, of_expert) = (headed("a", [0, 1], 1), headed("b", [2, 3], 2));
+        let (parent, digest) = (previous.digest(), of_expert.digest());
+        let task_name = "b".to_owned();
+        let manifest =
+            Manifest { task: 1, task_name, samples: 4, steps: 1, parent, digest, statistics: Default::default() };
+        let expert = Expert::new(of_expert, manifest).unwrap();
+        for cache_teachers in [true, false] {
+            let distillation = DistillationSettings { steps: 5, batch_size: 8, cache_teachers, ..Default::default() };
+            let central = |batch_norm| {
+                let config = PldConfig { distillation: distillation.clone(), batch_norm, ..Default::default() };
+                consolidate(&config, &previous, &expert).weights
+            };
+            let (frozen, found) = (central(Policy::Frozen), central(Policy::Recalibrated));
+            for (name, tensor) in frozen.iter() {
+                assert_eq!(found.get(name) != Some(tensor), is_statistic(name), "{cache_teachers}: {name}");
+            }
+        }
+    }
+}
