@@ -74,6 +74,10 @@ pub struct Cell {
     /// The most memory that the run held at one time, in bytes, where the platform can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
+    /// The seconds of adaptation and consolidation, over all devices and without evaluation, that had been spent when each
+    /// consolidation or round was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elapsed_seconds: Vec<f64>,
 }
 
 /// The accuracies of a run: over the stream, or only at its end.
@@ -136,7 +140,24 @@ impl Cell {
             consolidation_seconds: Vec::new(),
             seconds: 0.0,
             peak_memory_bytes: None,
+            elapsed_seconds: Vec::new(),
         }
+    }
+
+    /// The seconds that had been spent when each consolidation or round was done; empty where that was not measured.
+    ///
+    /// Results that were written before [`elapsed_seconds`](Self::elapsed_seconds) was have them where one device came at a
+    /// time: each device's and each consolidation's seconds add up.
+    pub fn elapsed(&self) -> Vec<f64> {
+        if !self.elapsed_seconds.is_empty() || !matches!(self.accuracy, Accuracy::Stream { .. }) {
+            return self.elapsed_seconds.clone();
+        }
+        let each = self.device_seconds.iter().zip(&self.consolidation_seconds);
+        let add_up = |sum: &mut f64, (device, consolidation): (&f64, &f64)| {
+            *sum += device + consolidation;
+            Some(*sum)
+        };
+        each.scan(0.0, add_up).collect()
     }
 
     /// Every metric that can be computed from this cell; the others are absent.
@@ -280,6 +301,25 @@ mod tests {
             (Metric::Seconds, 0.0),
         ];
         assert_eq!(cell.metrics(), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn time_adds_up_where_one_device_came_at_a_time() {
+        let mut cell = stream_cell();
+        assert!(cell.elapsed().is_empty());
+        cell.device_seconds = vec![1.0, 2.0];
+        cell.consolidation_seconds = vec![0.5, 0.25];
+        assert_eq!(cell.elapsed(), [1.5, 3.75]);
+        cell.elapsed_seconds = vec![2.0, 4.0];
+        assert_eq!(cell.elapsed(), [2.0, 4.0], "what was measured goes before what was added up");
+        // Four devices in two rounds: which seconds are of which round is not known.
+        let rounds = Cell {
+            device_seconds: vec![1.0; 4],
+            consolidation_seconds: vec![0.5; 2],
+            ..Cell::new(7, Accuracy::Rounds(vec![]))
+        };
+        assert!(rounds.elapsed().is_empty());
+        assert_eq!(Cell { elapsed_seconds: vec![2.5, 5.0], ..rounds }.elapsed(), [2.5, 5.0]);
     }
 
     #[test]

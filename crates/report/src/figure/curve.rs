@@ -79,10 +79,7 @@ impl Along {
         match self {
             Self::Devices => experts(cell),
             Self::Bytes => cell.moved_bytes.iter().map(|bytes| *bytes as f64).collect(),
-            Self::Seconds => {
-                let each = cell.device_seconds.iter().zip(&cell.consolidation_seconds);
-                cumulative(each.map(|(device, consolidation)| device + consolidation))
-            }
+            Self::Seconds => cell.elapsed(),
         }
     }
 }
@@ -110,16 +107,12 @@ impl Shown {
     }
 
     fn after_rounds(self, rounds: &[RoundAccuracy]) -> Vec<Option<f64>> {
-        let mut values = vec![None; rounds.last().map_or(0, |last| last.round)];
-        for round in rounds {
-            let accuracies = match self {
-                Self::TaskAware => &round.task_aware,
-                Self::TaskAgnostic => &round.task_agnostic,
-                Self::LatentSimilarity => continue,
-            };
-            values[round.round - 1] = Estimate::from_samples(accuracies).map(|estimate| estimate.mean);
-        }
-        values
+        let accuracies = |round: &RoundAccuracy| match self {
+            Self::TaskAware => round.task_aware.clone(),
+            Self::TaskAgnostic => round.task_agnostic.clone(),
+            Self::LatentSimilarity => Vec::new(),
+        };
+        by_round(rounds, |round| Some(Estimate::from_samples(&accuracies(round))?.mean))
     }
 }
 
@@ -128,25 +121,26 @@ fn experts(cell: &Cell) -> Vec<f64> {
     match &cell.accuracy {
         Accuracy::Stream { task_aware, .. } => (1..=task_aware.tasks()).map(|device| device as f64).collect(),
         Accuracy::Rounds(rounds) => {
-            let mut experts = vec![f64::NAN; rounds.last().map_or(0, |last| last.round)];
-            rounds.iter().for_each(|round| experts[round.round - 1] = round.experts as f64);
-            experts
+            let experts = by_round(rounds, |round| Some(round.experts as f64));
+            experts.into_iter().map(|experts| experts.unwrap_or(f64::NAN)).collect()
         }
         Accuracy::Final { .. } => Vec::new(),
     }
 }
 
+/// A number of each round, `None` for those after which nothing was judged.
+fn by_round(rounds: &[RoundAccuracy], number: impl Fn(&RoundAccuracy) -> Option<f64>) -> Vec<Option<f64>> {
+    let mut numbers = Vec::new();
+    for round in rounds {
+        numbers.resize(round.round.max(numbers.len() + 1) - 1, None);
+        numbers.push(number(round));
+    }
+    numbers
+}
+
 /// The mean accuracy on the tasks so far, each time that all of them were judged.
 fn so_far(matrix: &AccuracyMatrix) -> Vec<f64> {
     matrix.whole_rows().filter_map(|(_, row)| Some(Estimate::from_samples(row)?.mean)).collect()
-}
-
-fn cumulative(each: impl Iterator<Item = f64>) -> Vec<f64> {
-    each.scan(0.0, |sum, value| {
-        *sum += value;
-        Some(*sum)
-    })
-    .collect()
 }
 
 #[cfg(test)]
@@ -189,5 +183,30 @@ mod tests {
         let curves = curves(&results, Along::Seconds, Shown::TaskAware);
         let points: Vec<_> = curves[0].points.iter().map(|point| (point.x, point.y.n)).collect();
         assert_eq!(points, [(1.5, 1), (3.75, 1)], "over the one seed that has it");
+    }
+
+    #[test]
+    fn rounds_lie_where_their_experts_bytes_and_seconds_were() {
+        let results = example::mixed();
+        let of_rounds = |along| {
+            let curves = curves(&results, along, Shown::TaskAware);
+            let curve = curves.iter().find(|curve| curve.name == "fedavg").expect("a curve");
+            curve.points.iter().map(|point| (point.device, point.x, point.y.mean)).collect::<Vec<_>>()
+        };
+        assert_eq!(of_rounds(Along::Devices), [(1, 2.0, 0.625), (2, 4.0, 0.875)]);
+        assert_eq!(of_rounds(Along::Bytes), [(1, 4000.0, 0.625), (2, 8000.0, 0.875)]);
+        assert_eq!(of_rounds(Along::Seconds), [(1, 2.5, 0.625), (2, 5.0, 0.875)]);
+    }
+
+    #[test]
+    fn a_round_after_which_nothing_was_judged_has_no_point() {
+        let mut results = example::mixed();
+        for cell in &mut results.rows[1].cells {
+            let Accuracy::Rounds(rounds) = &mut cell.accuracy else { panic!("rounds") };
+            rounds.remove(0);
+        }
+        let curves = curves(&results, Along::Seconds, Shown::TaskAware);
+        let points: Vec<_> = curves[1].points.iter().map(|point| (point.device, point.x)).collect();
+        assert_eq!((curves[1].name.as_str(), points), ("fedavg", vec![(2, 5.0)]));
     }
 }

@@ -58,7 +58,7 @@ fn every_figure_is_there_with_its_files() {
 #[test]
 fn the_page_names_configuration_environment_and_tasks() {
     let html = one(run("r"));
-    for text in ["&quot;protocol&quot;: &quot;dcl&quot;", "0.22.1", "flex", "2-3", "current task"] {
+    for text in ["&quot;protocol&quot;: &quot;dcl&quot;", "0.22.1", "flex", "2-3", "current-task"] {
         assert!(html.contains(text), "{text}");
     }
 }

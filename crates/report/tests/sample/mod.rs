@@ -84,12 +84,12 @@ fn rows(tasks: usize) -> Vec<Row> {
             row(behaviour.name, RowRole::Strategy, behaviour.data_access, &cell)
         })
         .collect();
-    rows.push(row("joint", RowRole::Reference, "all tasks", &|seed| {
+    rows.push(row("joint", RowRole::Reference, "all-tasks", &|seed| {
         let accuracies = |best: f64| (0..tasks).map(|task| best + wobble(seed, task, 0) / 5.0).collect();
         let accuracy = Accuracy::Final { task_aware: accuracies(0.95), task_agnostic: Some(accuracies(0.86)) };
         Cell { seconds: 60.0, ..Cell::new(seed, accuracy) }
     }));
-    rows.push(row("devices-alone", RowRole::Reference, "current task", &|seed| {
+    rows.push(row("devices-alone", RowRole::Reference, "current-task", &|seed| {
         let accuracies = (0..tasks).map(|task| 0.93 + wobble(seed, task, 1) / 5.0).collect();
         let accuracy = Accuracy::Final { task_aware: accuracies, task_agnostic: None };
         Cell { seconds: 41.0, ..Cell::new(seed, accuracy) }
