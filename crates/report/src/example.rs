@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_results::{Accuracy, AccuracyMatrix, Cell, FORMAT, Results, RoundAccuracy, Row, RowRole, TaskLabel};
+use alluvium_results::{
+    Accuracy, AccuracyMatrix, Cell, Clause, FORMAT, Results, RoundAccuracy, Row, RowRole, TaskLabel,
+};
 
 pub(crate) fn results() -> Results {
     let task = |name: &str, classes: [&str; 2]| TaskLabel {
@@ -25,6 +27,8 @@ pub(crate) fn results() -> Results {
         versions: BTreeMap::from([("alluvium".into(), "0.1.0".into()), ("burn".into(), "0.22.1".into())]),
         environment: BTreeMap::from([("backend".into(), "flex".into())]),
         tasks: vec![task("0-1", ["0", "1"]), task("2-3", ["2", "3"])],
+        tasks_vary: false,
+        left_out: vec![],
         pictures: vec![],
         rows: vec![
             row("naive", RowRole::Strategy, "none", naive),
@@ -41,13 +45,31 @@ pub(crate) fn mixed() -> Results {
         name: "three protocols".into(),
         baseline: None,
         rows: vec![
-            row("pld", RowRole::Strategy, "surrogate", timed_pld),
-            row("fedavg", RowRole::Strategy, "none", fedavg),
-            row("finetune", RowRole::Strategy, "current-task", finetune),
+            under(
+                "dcl",
+                &[("contacts a device", "2"), ("rounds", "2"), ("data that the centre sees", "surrogate")],
+                row("pld", RowRole::Strategy, "surrogate", timed_pld),
+            ),
+            under(
+                "federated",
+                &[("contacts a device", "4"), ("rounds", "2"), ("data that the centre sees", "surrogate")],
+                row("fedavg", RowRole::Strategy, "none", fedavg),
+            ),
+            under(
+                "centralised",
+                &[("contacts a device", "0"), ("data that the centre sees", "current-task")],
+                row("finetune", RowRole::Strategy, "current-task", finetune),
+            ),
             row("joint", RowRole::Reference, "all-tasks", joint),
         ],
         ..results()
     }
+}
+
+/// The row under this protocol.
+fn under(protocol: &str, clauses: &[(&str, &str)], row: Row) -> Row {
+    let clause = |(name, value): &(&str, &str)| Clause { name: (*name).into(), value: (*value).into() };
+    Row { protocol: protocol.into(), clauses: clauses.iter().map(clause).collect(), ..row }
 }
 
 fn row(name: &str, role: RowRole, data_access: &str, cell: fn(u64) -> Cell) -> Row {
@@ -56,6 +78,7 @@ fn row(name: &str, role: RowRole, data_access: &str, cell: fn(u64) -> Cell) -> R
         kind: name.into(),
         role,
         protocol: String::new(),
+        clauses: vec![],
         data_access: data_access.into(),
         settings: serde_json::json!({}),
         cells: vec![cell(1), cell(2), cell(3)],
@@ -191,6 +214,7 @@ naive,forward_transfer,0.000000,0.000000,0.000000,3
 naive,contacts,2.000,2.000,2.000,3
 naive,bytes_down,1000,1000,1000,3
 naive,bytes_up,1500,1500,1500,3
+naive,bytes_moved,5000,5000,5000,3
 naive,stored_bytes,1000,1000,1000,3
 naive,seconds,2.000,-0.484,4.484,3
 pld,average_accuracy_task_aware,0.700000,0.451586,0.948414,3
@@ -209,6 +233,7 @@ pld,latent_similarity,0.750000,0.750000,0.750000,3
 pld,contacts,2.000,2.000,2.000,3
 pld,bytes_down,1000,1000,1000,3
 pld,bytes_up,1500,1500,1500,3
+pld,bytes_moved,5000,5000,5000,3
 pld,stored_bytes,2500,2500,2500,3
 pld,consolidation_steps,50.000,50.000,50.000,3
 pld,consolidation_samples,3200.000,3200.000,3200.000,3
@@ -223,5 +248,9 @@ devices-alone,seconds,4.000,4.000,4.000,3
 pub(crate) const TERMINAL: &str = include_str!("../golden/terminal.txt");
 
 pub(crate) const MARKDOWN: &str = include_str!("../golden/table.md");
+
+pub(crate) const MIXED_TERMINAL: &str = include_str!("../golden/mixed-terminal.txt");
+
+pub(crate) const MIXED_MARKDOWN: &str = include_str!("../golden/mixed-table.md");
 
 pub(crate) const LATEX: &str = include_str!("../golden/table.tex");

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use alluvium_results::{EarlyAccuracy, Estimate, Metric, Results, Row, RowRole, Unit};
 
-use crate::column::{Column, Content, columns};
+use crate::allowed::{self, Allowed};
+use crate::column::{Column, Content, Words, columns};
 use crate::label::one_line;
 use crate::number::Scale;
 
@@ -15,10 +16,14 @@ use crate::number::Scale;
 pub struct Table {
     /// The comparison's name.
     pub(crate) title: String,
+    /// The columns of words, in front.
+    pub(crate) words: Vec<Words>,
     /// The columns of numbers that are there.
     pub(crate) columns: Vec<Heading>,
     /// The rows, in the order of the configuration.
     lines: Vec<Line>,
+    /// What each row was allowed.
+    pub(crate) allowed: Allowed,
     /// Where the numbers come from.
     pub(crate) run: Facts,
 }
@@ -37,6 +42,8 @@ pub(crate) struct Line {
     pub(crate) name: String,
     /// Whether the others are compared with it.
     pub(crate) is_baseline: bool,
+    /// The protocol that it ran under; empty where none holds for it.
+    pub(crate) protocol: String,
     pub(crate) data_access: String,
     /// One entry for each of the table's columns.
     pub(crate) entries: Vec<Option<Entry>>,
@@ -76,8 +83,10 @@ impl Table {
     pub fn new(results: &Results) -> Self {
         let mut table = Self {
             title: one_line(&results.name),
+            words: Words::columns(allowed::differs(results)),
             columns: Vec::new(),
             lines: results.rows.iter().map(|row| Line::new(row, results)).collect(),
+            allowed: Allowed::new(results),
             run: Facts::new(results),
         };
         for column in columns(results) {
@@ -148,27 +157,17 @@ impl Line {
             role: row.role,
             name,
             is_baseline: results.baseline.as_ref() == Some(&row.name),
-            data_access: one_line(&data_access(row, results)),
+            protocol: one_line(&row.protocol),
+            data_access: one_line(&row.data_access),
             entries: Vec::new(),
         }
-    }
-}
-
-/// What a row may see, and under which protocol where the rows differ in it.
-fn data_access(row: &Row, results: &Results) -> String {
-    let kind = |row: &Row| row.protocol.split(' ').next().unwrap_or_default().to_owned();
-    let mut kinds = results.rows.iter().map(kind).filter(|kind| !kind.is_empty());
-    let first = kinds.next();
-    match (kind(row), kinds.any(|kind| Some(kind) != first)) {
-        (kind, true) if !kind.is_empty() => format!("{kind}: {}", row.data_access),
-        _ => row.data_access.clone(),
     }
 }
 
 impl Facts {
     fn new(results: &Results) -> Self {
         Self {
-            protocol: one_line(&results.protocol),
+            protocol: allowed::protocols(results),
             seeds: results.seeds.clone(),
             baseline: results.baseline.as_deref().map(one_line),
             tasks: results.tasks.iter().map(|task| one_line(&task.name)).collect(),

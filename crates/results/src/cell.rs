@@ -204,12 +204,19 @@ impl Cell {
         put(Metric::Contacts, mean_count(&self.contacts));
         put(Metric::BytesDown, mean_count(&self.bytes_down));
         put(Metric::BytesUp, mean_count(&self.bytes_up));
+        put(Metric::BytesMoved, self.bytes_moved());
         put(Metric::StoredBytes, self.stored_bytes.last().map(|bytes| *bytes as f64));
         put(Metric::ConsolidationSteps, mean_count(&self.consolidation_steps));
         put(Metric::ConsolidationSamples, mean_count(&self.consolidation_samples));
         put(Metric::Seconds, Some(self.seconds));
         put(Metric::PeakMemoryBytes, self.peak_memory_bytes.map(|bytes| bytes as f64));
         metrics
+    }
+
+    /// The bytes that moved in either direction, over all devices; `None` where they were not counted.
+    fn bytes_moved(&self) -> Option<f64> {
+        let both = self.bytes_down.iter().chain(&self.bytes_up);
+        (!self.bytes_down.is_empty() && !self.bytes_up.is_empty()).then(|| both.sum::<u64>() as f64)
     }
 }
 
@@ -266,6 +273,7 @@ mod tests {
             (Metric::Contacts, 2.0),
             (Metric::BytesDown, 150.0),
             (Metric::BytesUp, 300.5),
+            (Metric::BytesMoved, 901.0),  // 100 + 200 + 300 + 301
             (Metric::StoredBytes, 250.0), // after the last device
             (Metric::ConsolidationSteps, 25.0),
             (Metric::ConsolidationSamples, 400.0),

@@ -38,7 +38,7 @@ pub use check::InvalidResults;
 pub use early::EarlyAccuracy;
 pub use matrix::{AccuracyMatrix, MatrixError, MatrixRow};
 pub use metric::{Metric, Unit};
-pub use results::{FORMAT, PictureLabel, Results, ResultsError, Row, RowRole, TaskLabel};
+pub use results::{Clause, FORMAT, PictureLabel, Results, ResultsError, Row, RowRole, TaskLabel};
 pub use sheet::SampleSheet;
 pub use statistics::{Estimate, PairedDifference};
 pub use summary::SummaryLine;

@@ -43,6 +43,8 @@ pub enum Metric {
     BytesDown,
     /// Bytes from a device to the centre, mean over devices.
     BytesUp,
+    /// Bytes in either direction, all devices together.
+    BytesMoved,
     /// Bytes that the centre keeps after the last device.
     StoredBytes,
     /// Optimisation steps of one consolidation, mean over devices.
@@ -89,7 +91,7 @@ impl fmt::Display for Unit {
 
 impl Metric {
     /// Every metric, in the order of a summary.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::AverageAccuracyTaskAware,
         Self::AverageAccuracyTaskAgnostic,
         Self::AverageIncrementalAccuracyTaskAware,
@@ -106,6 +108,7 @@ impl Metric {
         Self::Contacts,
         Self::BytesDown,
         Self::BytesUp,
+        Self::BytesMoved,
         Self::StoredBytes,
         Self::ConsolidationSteps,
         Self::ConsolidationSamples,
@@ -132,6 +135,7 @@ impl Metric {
             Self::Contacts => "contacts",
             Self::BytesDown => "bytes_down",
             Self::BytesUp => "bytes_up",
+            Self::BytesMoved => "bytes_moved",
             Self::StoredBytes => "stored_bytes",
             Self::ConsolidationSteps => "consolidation_steps",
             Self::ConsolidationSamples => "consolidation_samples",
@@ -196,6 +200,7 @@ impl Metric {
             Self::Contacts => "contacts of a device with the centre, mean over devices",
             Self::BytesDown => "bytes sent from the centre to a device, mean over devices",
             Self::BytesUp => "bytes sent from a device to the centre, mean over devices",
+            Self::BytesMoved => "bytes sent between the centre and all devices together, both directions",
             Self::StoredBytes => {
                 "bytes that the centre keeps after the last device: its model and the strategy's state"
             }
@@ -209,7 +214,9 @@ impl Metric {
     /// What the metric is counted in.
     pub fn unit(self) -> Unit {
         match self {
-            Self::BytesDown | Self::BytesUp | Self::StoredBytes | Self::PeakMemoryBytes => Unit::Bytes,
+            Self::BytesDown | Self::BytesUp | Self::BytesMoved | Self::StoredBytes | Self::PeakMemoryBytes => {
+                Unit::Bytes
+            }
             Self::Contacts | Self::ConsolidationSteps | Self::ConsolidationSamples => Unit::Count,
             Self::Seconds => Unit::Seconds,
             _ => Unit::Fraction,

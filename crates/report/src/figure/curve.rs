@@ -1,12 +1,12 @@
 //! Curves: one for each strategy, a point for each evaluation along the stream, each point over seeds.
 
-use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results, RoundAccuracy};
+use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results, RoundAccuracy, Row};
 
 /// What a curve goes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Along {
-    /// The devices of the stream.
-    Devices,
+    /// The experts that the centre has taken in; where devices come one at a time, the devices.
+    Experts,
     /// The bytes moved so far, up and down.
     Bytes,
     /// The time spent so far, by devices and centre.
@@ -24,6 +24,29 @@ pub(crate) enum Shown {
     LatentSimilarity,
 }
 
+/// What lies between two points of a curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Steps {
+    /// A device of the stream, in its order.
+    Devices,
+    /// A device that came back, whichever it was: not all of them came, or in another order under some seed.
+    Arrivals,
+    /// A round with several devices.
+    Rounds,
+}
+
+impl Steps {
+    /// What the row went by.
+    pub(crate) fn of(row: &Row) -> Self {
+        let in_rounds = row.cells.iter().any(|cell| matches!(cell.accuracy, Accuracy::Rounds(_)));
+        match (in_rounds, row.follows_the_stream()) {
+            (true, _) => Self::Rounds,
+            (false, true) => Self::Devices,
+            (false, false) => Self::Arrivals,
+        }
+    }
+}
+
 /// One strategy along the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Curve {
@@ -31,15 +54,17 @@ pub(crate) struct Curve {
     pub(crate) name: String,
     /// Its place among all rows, which decides its look: the same in every figure.
     pub(crate) place: usize,
-    /// A point for each device after which all tasks so far were judged, in their order.
+    /// What its points come after.
+    pub(crate) steps: Steps,
+    /// A point for each device or round after which all tasks so far were judged, in their order.
     pub(crate) points: Vec<Point>,
 }
 
-/// One strategy after one device.
+/// One strategy after one device or round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Point {
-    /// Which device, from 1.
-    pub(crate) device: usize,
+    /// Which device, arrival or round, from 1.
+    pub(crate) step: usize,
     /// How far along the point is; the mean over seeds.
     pub(crate) x: f64,
     /// What was measured, over seeds.
@@ -54,7 +79,7 @@ pub(crate) fn curves(results: &Results, along: Along, shown: Shown) -> Vec<Curve
         let devices = measured.iter().map(|(positions, values)| positions.len().min(values.len())).max();
         let points: Vec<_> = (0..devices.unwrap_or(0)).filter_map(|index| point(&measured, index)).collect();
         if !points.is_empty() {
-            curves.push(Curve { name: row.name.clone(), place, points });
+            curves.push(Curve { name: row.name.clone(), place, steps: Steps::of(row), points });
         }
     }
     curves
@@ -70,14 +95,14 @@ fn point(measured: &[(Vec<f64>, Vec<Option<f64>>)], index: usize) -> Option<Poin
         }
     }
     let x = Estimate::from_samples(&along)?.mean;
-    Some(Point { device: index + 1, x, y: Estimate::from_samples(&shown)? })
+    Some(Point { step: index + 1, x, y: Estimate::from_samples(&shown)? })
 }
 
 impl Along {
     /// How far along the cell is after each device; empty where that was not measured.
     pub(crate) fn positions(self, cell: &Cell) -> Vec<f64> {
         match self {
-            Self::Devices => experts(cell),
+            Self::Experts => experts(cell),
             Self::Bytes => cell.moved_bytes.iter().map(|bytes| *bytes as f64).collect(),
             Self::Seconds => cell.elapsed(),
         }
@@ -152,19 +177,27 @@ mod tests {
 
     #[test]
     fn references_have_no_curve() {
-        let curves = curves(&example::results(), Along::Devices, Shown::TaskAware);
+        let curves = curves(&example::results(), Along::Experts, Shown::TaskAware);
         let names: Vec<_> = curves.iter().map(|curve| curve.name.as_str()).collect();
         assert_eq!(names, ["naive", "pld"]);
     }
 
     #[test]
     fn accuracy_is_over_the_tasks_so_far_and_over_seeds() {
-        let curves = curves(&example::results(), Along::Devices, Shown::TaskAware);
+        let curves = curves(&example::results(), Along::Experts, Shown::TaskAware);
         let [first, second] = curves[1].points.as_slice() else { panic!("two devices") };
-        assert_eq!((first.device, first.x, first.y.mean), (1, 1.0, 1.0));
-        assert_eq!((second.device, second.x, second.y.n), (2, 2.0, 3));
+        assert_eq!((first.step, first.x, first.y.mean), (1, 1.0, 1.0));
+        assert_eq!((second.step, second.x, second.y.n), (2, 2.0, 3));
         assert!((second.y.mean - 0.7).abs() < 1e-12);
         assert!((second.y.half_width().expect("three seeds") - 0.248_414).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_row_goes_by_devices_by_arrivals_or_by_rounds() {
+        let mut results = example::mixed();
+        results.rows[0].cells[1].arrivals = vec![1, 0];
+        let steps: Vec<_> = results.rows.iter().map(Steps::of).collect();
+        assert_eq!(steps[..3], [Steps::Arrivals, Steps::Rounds, Steps::Devices]);
     }
 
     #[test]
@@ -191,9 +224,9 @@ mod tests {
         let of_rounds = |along| {
             let curves = curves(&results, along, Shown::TaskAware);
             let curve = curves.iter().find(|curve| curve.name == "fedavg").expect("a curve");
-            curve.points.iter().map(|point| (point.device, point.x, point.y.mean)).collect::<Vec<_>>()
+            curve.points.iter().map(|point| (point.step, point.x, point.y.mean)).collect::<Vec<_>>()
         };
-        assert_eq!(of_rounds(Along::Devices), [(1, 2.0, 0.625), (2, 4.0, 0.875)]);
+        assert_eq!(of_rounds(Along::Experts), [(1, 2.0, 0.625), (2, 4.0, 0.875)]);
         assert_eq!(of_rounds(Along::Bytes), [(1, 4000.0, 0.625), (2, 8000.0, 0.875)]);
         assert_eq!(of_rounds(Along::Seconds), [(1, 2.5, 0.625), (2, 5.0, 0.875)]);
     }
@@ -206,7 +239,7 @@ mod tests {
             rounds.remove(0);
         }
         let curves = curves(&results, Along::Seconds, Shown::TaskAware);
-        let points: Vec<_> = curves[1].points.iter().map(|point| (point.device, point.x)).collect();
+        let points: Vec<_> = curves[1].points.iter().map(|point| (point.step, point.x)).collect();
         assert_eq!((curves[1].name.as_str(), points), ("fedavg", vec![(2, 5.0)]));
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::comparison::{self, ComparisonPart};
 use super::templates::{self, Section};
+use crate::allowed::{self, Allowed};
 use crate::error::ReportError;
 use crate::figure::{Figure, Outcome};
 use crate::label::one_line;
@@ -52,6 +53,8 @@ struct Context {
     facts: Vec<Fact>,
     parts: Vec<ComparisonPart>,
     notes: Vec<String>,
+    allowed_title: &'static str,
+    allowed: Allowed,
     figures: Vec<ShownFigure>,
     pictures: Vec<Picture>,
     machine: Vec<Group>,
@@ -130,9 +133,11 @@ pub(crate) fn section(
         first: place.index == 0,
         part_tag,
         sub_tag,
-        facts: facts(place, results),
+        facts: facts(place, &table, results),
         parts: comparison::parts(&table),
         notes: comparison::notes(&table),
+        allowed_title: allowed::TITLE,
+        allowed: table.allowed.clone(),
         figures: figures.iter().map(|outcome| shown_figure(outcome, place)).collect(),
         pictures: results.pictures.iter().map(|label| picture(label, pictures)).collect(),
         machine: machine(results),
@@ -162,12 +167,12 @@ fn heading(place: Place<'_>, results: &Results) -> String {
     }
 }
 
-fn facts(place: Place<'_>, results: &Results) -> Vec<Fact> {
+fn facts(place: Place<'_>, table: &Table, results: &Results) -> Vec<Fact> {
     let seeds: Vec<String> = results.seeds.iter().map(u64::to_string).collect();
     let rows = |role| results.rows.iter().filter(|row| row.role == role).count().to_string();
     let facts = [
         ("run", one_line(place.name)),
-        ("protocol", one_line(&results.protocol)),
+        ("protocol", table.run.protocol.clone()),
         ("tasks", results.tasks.len().to_string()),
         ("strategies", rows(RowRole::Strategy)),
         ("references", rows(RowRole::Reference)),

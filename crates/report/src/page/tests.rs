@@ -1,6 +1,6 @@
 //! What the page says, whatever the results are. `tests/page.rs` looks at it in a browser.
 
-use alluvium_results::{PictureLabel, Row, SampleSheet};
+use alluvium_results::{Clause, PictureLabel, Row, SampleSheet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -64,6 +64,24 @@ fn the_page_names_configuration_environment_and_tasks() {
 }
 
 #[test]
+fn rows_of_different_protocols_say_what_each_was_allowed() {
+    let html = one(Run { results: example::mixed(), ..run("r") });
+    assert!(html.contains("<dt>protocol</dt><dd>dcl, federated, centralised</dd>"), "{html}");
+    let row = "<tr><th scope=\"row\">fedavg</th><td>federated</td><td>4</td><td>2</td><td>surrogate</td></tr>";
+    assert!(html.contains(row), "{html}");
+    let row = "<tr><th scope=\"row\">finetune</th><td>centralised</td><td>0</td><td class=\"absent\">–</td><td>current-task</td>";
+    assert!(html.contains(row), "{html}");
+    // The row of the accuracy table: protocol, data, ACC aware 87.5, ACC agnostic 62.5, 4 contacts, 8 kB.
+    let row = html.split("data-text=\"fedavg\"").nth(1).and_then(|rest| rest.split("</tr>").next()).expect("a row");
+    let numbers: Vec<&str> = row.split("data-value=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(row.contains("<td data-text=\"federated\">federated</td><td data-text=\"none\">none</td>"), "{row}");
+    assert_eq!(numbers, ["0.875", "0.625", "4", "8000"]);
+
+    let html = one(run("r"));
+    assert!(!html.contains("What each row was allowed"), "no row ran under a protocol");
+}
+
+#[test]
 fn what_users_named_is_text() {
     let script = "<script>alert('&')</script>";
     let mut run = run(script);
@@ -78,6 +96,8 @@ fn what_users_named_is_text() {
     results.rows[1].name = script.into();
     results.rows[1].kind = script.into();
     results.rows[1].data_access = script.into();
+    results.rows[1].protocol = script.into();
+    results.rows[1].clauses = vec![Clause { name: script.into(), value: script.into() }];
     results.rows[1].settings = serde_json::json!(script);
     results.baseline = Some(script.into());
     results.pictures = vec![PictureLabel { file: script.into(), title: format!("\" {script}") }];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alluvium_report::{Run, contact_sheet};
 use alluvium_results::{
-    Accuracy, AccuracyMatrix, Cell, FORMAT, PictureLabel, Results, Row, RowRole, SampleSheet, TaskLabel,
+    Accuracy, AccuracyMatrix, Cell, Clause, FORMAT, PictureLabel, Results, Row, RowRole, SampleSheet, TaskLabel,
 };
 
 /// How a strategy of the sample behaves.
@@ -48,6 +48,8 @@ pub fn run(name: &str, tasks: usize) -> Run {
             ("operating system".into(), "Linux 6.1, x86_64".into()),
         ]),
         tasks: (0..tasks).map(task).collect(),
+        tasks_vary: false,
+        left_out: vec![],
         pictures: vec![
             picture("pictures/surrogate.png", "Surrogate data: patches of one photo"),
             picture("pictures/device-1.png", "Device 1: task 0-1"),
@@ -72,7 +74,8 @@ fn rows(tasks: usize) -> Vec<Row> {
         name: name.into(),
         kind: name.split(' ').next().unwrap_or(name).into(),
         role,
-        protocol: String::new(),
+        protocol: "dcl".into(),
+        clauses: vec![Clause { name: "contacts a device".into(), value: "2".into() }],
         data_access: data_access.into(),
         settings: serde_json::json!({ "steps": 400, "learning_rate": 0.001 }),
         cells: (1..=3).map(cell).collect(),
