@@ -1,6 +1,6 @@
 //! `alluvium report`: what a person wants to look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,9 @@ use anyhow::Context;
 
 use crate::arguments::ReportOptions;
 use crate::{Refused, print};
+
+/// As many names as a message lists.
+const NAMES_SHOWN: usize = 12;
 
 pub(crate) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut runs = vec![];
@@ -79,12 +82,15 @@ fn leave_out(options: &ReportOptions, runs: &mut [Run]) -> Result<(), Refused> {
 
 fn check_baseline(baseline: Option<&str>, runs: &[Run]) -> Result<(), Refused> {
     let Some(baseline) = baseline else { return Ok(()) };
-    let mut rows: Vec<_> = runs.iter().flat_map(|run| &run.results.rows).map(|row| row.name.as_str()).collect();
-    if rows.contains(&baseline) {
+    let rows: BTreeSet<_> = runs.iter().flat_map(|run| &run.results.rows).map(|row| row.name.as_str()).collect();
+    if rows.contains(baseline) {
         return Ok(());
     }
-    rows.dedup();
-    Err(Refused(format!("--baseline \"{baseline}\" is no row's name; accepted: {}", rows.join(" or "))))
+    let mut accepted = rows.iter().take(NAMES_SHOWN).copied().collect::<Vec<_>>().join(" or ");
+    if rows.len() > NAMES_SHOWN {
+        accepted.push_str(&format!(" or {} others, which the tables list", rows.len() - NAMES_SHOWN));
+    }
+    Err(Refused(format!("--baseline \"{baseline}\" is no row's name; accepted: {accepted}")))
 }
 
 /// The chosen baseline, for a run that has such a row.

@@ -150,7 +150,9 @@ impl Experiment {
         // Where a device alone failed, or none was asked for, its seed has no such row, and no forward transfer.
         let whole: BTreeMap<u64, Vec<Adapted>> =
             shared.iter().map(|shared| shared.seed).zip(alone).filter(|(_, alone)| alone.len() == devices).collect();
-        for cell in strategies.values_mut().flatten() {
+        // One learner alone, under `centralised`, is no device that could gain by taking part.
+        let with_devices = strategies.iter_mut().filter(|(row, _)| self.strategies[**row].protocol.crosses());
+        for cell in with_devices.flat_map(|(_, cells)| cells) {
             let Some(alone) = whole.get(&cell.seed) else { continue };
             // Where devices come back in rounds, there is no one device to compare with.
             if let Accuracy::Stream { task_aware, .. } = &cell.accuracy {

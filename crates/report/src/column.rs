@@ -102,10 +102,11 @@ impl Content {
     }
 
     /// The name that the very same number has in files.
-    pub(crate) fn name_in_files(self) -> Option<&'static str> {
+    pub(crate) fn name_in_files(self) -> Option<String> {
         match self {
-            Self::Estimate(metric) => Some(metric.name()),
-            Self::Difference(_) | Self::Early(_) | Self::EarlyTransfer(_) => None,
+            Self::Estimate(_) => Some(self.metric().name_at(None)),
+            Self::Early(budget) | Self::EarlyTransfer(budget) => Some(self.metric().name_at(Some(budget))),
+            Self::Difference(_) => None,
         }
     }
 }

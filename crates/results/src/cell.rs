@@ -56,7 +56,7 @@ pub struct Cell {
     /// Bytes that the centre keeps after each consolidation: the central model, and the strategy's state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stored_bytes: Vec<u64>,
-    /// Optimisation steps of each consolidation.
+    /// Optimisation steps of each consolidation, or round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consolidation_steps: Vec<u64>,
     /// Samples (surrogate or other) seen in each consolidation.
@@ -68,10 +68,11 @@ pub struct Cell {
     /// Wall-clock time of each consolidation, in seconds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consolidation_seconds: Vec<f64>,
-    /// Wall-clock time of the cell, in seconds. What was found again instead of computed counts with the time that it
-    /// took when it was computed.
+    /// Seconds that devices took to adapt and the centre to consolidate, without evaluation. What was found again instead of
+    /// computed counts with the time that it took when it was computed.
     pub seconds: f64,
-    /// The most memory that the run held at one time, in bytes, where the platform can tell.
+    /// The most memory that the process had held when the cell was done, in bytes, where the platform can tell: with all
+    /// cells that ran in it, before or beside this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
     /// The seconds of adaptation and consolidation, over all devices and without evaluation, that had been spent when each

@@ -30,7 +30,7 @@ struct ColumnHead {
     name: String,
     meaning: String,
     /// The name in files; none for a difference.
-    metric: Option<&'static str>,
+    metric: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
