@@ -83,6 +83,9 @@ impl Table {
                 escape(baseline)
             ));
         }
+        for note in self.notes_on_tasks() {
+            caption.push_str(&format!(" {}", escape(&note)));
+        }
         caption.push_str(" Bold: best strategy.");
         caption
     }

@@ -78,6 +78,9 @@ impl Table {
         if self.run.seeds.len() > 1 {
             text.push_str("Numbers are mean ± half-width of the 95 % confidence interval over seeds (Student t).\n");
         }
+        for note in self.notes_on_tasks() {
+            text.push_str(&format!("{note}\n"));
+        }
         text.push_str(
             "Task-aware: the task of a test sample is known; task-agnostic: it is not, and all heads compete.\n\n",
         );
@@ -103,7 +106,7 @@ impl Table {
             ("protocol", run.protocol.clone()),
             ("baseline", run.baseline.clone().unwrap_or_else(|| "none".to_owned())),
             ("seeds", seeds.join(", ")),
-            ("tasks", format!("{} ({})", run.tasks.len(), run.tasks.join("; "))),
+            ("tasks", run.tasks.clone()),
         ];
         if !run.versions.is_empty() {
             facts.push(("versions", join(&run.versions, " ")));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_results::{EarlyAccuracy, Estimate, Metric, Results, Row, RowRole, Unit};
+use alluvium_results::{Cell, EarlyAccuracy, Estimate, Metric, Results, Row, RowRole, Unit};
 
 use crate::allowed::{self, Allowed};
 use crate::column::{Column, Content, Words, columns};
@@ -40,6 +40,8 @@ pub(crate) struct Heading {
 pub(crate) struct Line {
     role: RowRole,
     pub(crate) name: String,
+    /// Whether its accuracies are over fewer tasks than there are.
+    lacks_tasks: bool,
     /// Whether the others are compared with it.
     pub(crate) is_baseline: bool,
     /// The protocol that it ran under; empty where none holds for it.
@@ -73,7 +75,10 @@ pub(crate) struct Facts {
     pub(crate) protocol: String,
     pub(crate) seeds: Vec<u64>,
     pub(crate) baseline: Option<String>,
-    pub(crate) tasks: Vec<String>,
+    /// How many tasks there are, and what they are called where names hold under every seed.
+    pub(crate) tasks: String,
+    /// The numbers of the devices that are left out of the accuracies.
+    left_out: Vec<String>,
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) environment: BTreeMap<String, String>,
 }
@@ -103,6 +108,21 @@ impl Table {
     /// The rows for orientation, which stand below a rule.
     pub(crate) fn references(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(|line| line.role == RowRole::Reference)
+    }
+
+    /// What accuracies are means over, where that is not every task of the stream.
+    pub(crate) fn notes_on_tasks(&self) -> Vec<String> {
+        let mut notes = vec![];
+        let left_out = &self.run.left_out;
+        if !left_out.is_empty() {
+            let devices = if left_out.len() == 1 { "device" } else { "devices" };
+            let left_out = left_out.join(", ");
+            notes.push(format!("Accuracies: over the tasks without {devices} {left_out}; costs: of the whole run."));
+        }
+        if self.lines.iter().any(|line| line.lacks_tasks) {
+            notes.push("With fewer tasks: accuracies are over those of the devices that came back.".to_owned());
+        }
+        notes
     }
 
     /// Adds the column, unless no row has a number for it.
@@ -148,14 +168,16 @@ impl Table {
 
 impl Line {
     fn new(row: &Row, results: &Results) -> Self {
-        let (done, all) = (row.cells.len(), results.seeds.len());
         let mut name = one_line(&row.name);
-        if done < all {
-            name.push_str(&format!(" ({done} of {all} seeds)"));
+        let tasks = fewer_tasks(row, results);
+        let parts: Vec<_> = fewer_seeds(row, results).into_iter().chain(tasks.clone()).collect();
+        if !parts.is_empty() {
+            name.push_str(&format!(" ({})", parts.join(", ")));
         }
         Self {
             role: row.role,
             name,
+            lacks_tasks: tasks.is_some(),
             is_baseline: results.baseline.as_ref() == Some(&row.name),
             protocol: one_line(&row.protocol),
             data_access: one_line(&row.data_access),
@@ -164,15 +186,43 @@ impl Line {
     }
 }
 
+/// How many of the seeds a row has, unless it has them all.
+fn fewer_seeds(row: &Row, results: &Results) -> Option<String> {
+    let (done, all) = (row.cells.len(), results.seeds.len());
+    (done < all).then(|| format!("{done} of {all} seeds"))
+}
+
+/// How many of the tasks a row's accuracies are over, unless they are over all under every seed.
+fn fewer_tasks(row: &Row, results: &Results) -> Option<String> {
+    // A cell that was not judged yet is over none.
+    let tasks = || row.cells.iter().map(Cell::tasks).filter(|tasks| *tasks > 0);
+    let all = results.tasks.len();
+    let (least, most) = (tasks().min()?, tasks().max()?);
+    let some = if least == most { least.to_string() } else { format!("{least} to {most}") };
+    (least < all).then(|| format!("{some} of {all} tasks"))
+}
+
 impl Facts {
     fn new(results: &Results) -> Self {
         Self {
             protocol: allowed::protocols(results),
             seeds: results.seeds.clone(),
             baseline: results.baseline.as_deref().map(one_line),
-            tasks: results.tasks.iter().map(|task| one_line(&task.name)).collect(),
+            tasks: tasks(results),
+            left_out: results.left_out.iter().map(|device| (device + 1).to_string()).collect(),
             versions: results.versions.clone(),
             environment: results.environment.clone(),
+        }
+    }
+}
+
+fn tasks(results: &Results) -> String {
+    let count = results.tasks.len();
+    match results.tasks_vary {
+        true => format!("{count}, others under each seed"),
+        false => {
+            let names: Vec<_> = results.tasks.iter().map(|task| one_line(&task.name)).collect();
+            format!("{count} ({})", names.join("; "))
         }
     }
 }
@@ -248,6 +298,8 @@ fn scale(content: Content, largest: f64) -> Scale {
 
 #[cfg(test)]
 mod tests {
+    use alluvium_results::Accuracy;
+
     use super::*;
     use crate::example;
 
@@ -309,6 +361,37 @@ mod tests {
         results.rows[1].cells.pop();
         let table = Table::new(&results);
         assert_eq!(table.lines[1].name, "pld (2 of 3 seeds)");
+    }
+
+    #[test]
+    fn a_row_over_fewer_tasks_says_so() {
+        let mut results = example::results();
+        assert!(Table::new(&results).notes_on_tasks().is_empty());
+        // The second device never came back under the last seed.
+        let matrix = alluvium_results::AccuracyMatrix::from_rows(vec![vec![0.5]]).expect("valid");
+        let accuracy = Accuracy::Stream { task_aware: matrix.clone(), task_agnostic: matrix };
+        results.rows[1].cells[2] = Cell { arrivals: vec![0], ..Cell::new(3, accuracy) };
+        let table = Table::new(&results);
+        assert_eq!(table.lines[1].name, "pld (1 to 2 of 2 tasks)");
+        assert_eq!(table.lines[0].name, "naive");
+        results.rows[1].cells.drain(..2);
+        let table = Table::new(&results);
+        assert_eq!(table.lines[1].name, "pld (1 of 3 seeds, 1 of 2 tasks)");
+        assert_eq!(
+            table.notes_on_tasks(),
+            ["With fewer tasks: accuracies are over those of the devices that came back."]
+        );
+    }
+
+    #[test]
+    fn devices_that_are_left_out_are_named_wherever_the_table_is_shown() {
+        let others = example::results().without_devices(&std::collections::BTreeSet::from([1])).expect("one is left");
+        let table = Table::new(&others);
+        assert_eq!(table.lines[0].name, "naive", "all tasks that are left");
+        let note = "Accuracies: over the tasks without device 2; costs: of the whole run.";
+        assert!(table.to_terminal().contains(note), "{}", table.to_terminal());
+        assert!(table.to_markdown().contains(note), "{}", table.to_markdown());
+        assert!(table.to_latex().contains(note), "{}", table.to_latex());
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl Table {
         if let Some(baseline) = &self.run.baseline {
             notes.push(format!("Δ: less {baseline}, paired by seed; * p < 0.05, paired t-test, uncorrected."));
         }
+        notes.extend(self.notes_on_tasks());
         notes
     }
 }

@@ -145,6 +145,15 @@ impl Cell {
         }
     }
 
+    /// How many tasks the accuracies cover: fewer than the stream has where devices never came back.
+    pub fn tasks(&self) -> usize {
+        match &self.accuracy {
+            Accuracy::Stream { task_aware, .. } => task_aware.tasks(),
+            Accuracy::Rounds(rounds) => rounds.first().map_or(0, |round| round.task_aware.len()),
+            Accuracy::Final { task_aware, .. } => task_aware.len(),
+        }
+    }
+
     /// The seconds that had been spent when each consolidation or round was done; empty where that was not measured.
     ///
     /// Results that were written before [`elapsed_seconds`](Self::elapsed_seconds) was have them where one device came at a

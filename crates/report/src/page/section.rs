@@ -58,6 +58,8 @@ struct Context {
     figures: Vec<ShownFigure>,
     pictures: Vec<Picture>,
     machine: Vec<Group>,
+    /// What the list of tasks is called.
+    tasks_title: String,
     tasks: Vec<Task>,
     rows: Vec<Settings>,
     config: String,
@@ -102,6 +104,7 @@ struct Picture {
 
 #[derive(Debug, Serialize)]
 struct Task {
+    device: usize,
     name: String,
     classes: String,
     train_samples: usize,
@@ -141,7 +144,8 @@ pub(crate) fn section(
         figures: figures.iter().map(|outcome| shown_figure(outcome, place)).collect(),
         pictures: results.pictures.iter().map(|label| picture(label, pictures)).collect(),
         machine: machine(results),
-        tasks: results.tasks.iter().map(task).collect(),
+        tasks_title: tasks_title(results),
+        tasks: results.tasks.iter().enumerate().map(|(place, label)| task(results.device(place), label)).collect(),
         rows: results
             .rows
             .iter()
@@ -248,8 +252,17 @@ fn machine(results: &Results) -> Vec<Group> {
     groups.into_iter().filter(|group| !group.facts.is_empty()).collect()
 }
 
-fn task(label: &TaskLabel) -> Task {
+/// Where tasks are others under each seed, those that are listed are the first one's.
+fn tasks_title(results: &Results) -> String {
+    match results.seeds.first().filter(|_| results.tasks_vary) {
+        Some(seed) => format!("Tasks under seed {seed}; others under each seed"),
+        None => "Tasks".to_owned(),
+    }
+}
+
+fn task(device: usize, label: &TaskLabel) -> Task {
     Task {
+        device,
         name: one_line(&label.name),
         classes: one_line(&label.classes.join(", ")),
         train_samples: label.train_samples,

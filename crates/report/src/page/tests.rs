@@ -82,6 +82,14 @@ fn rows_of_different_protocols_say_what_each_was_allowed() {
 }
 
 #[test]
+fn tasks_that_hold_under_one_seed_alone_are_said_to() {
+    let mut varied = run("r");
+    varied.results.tasks_vary = true;
+    assert!(one(varied).contains("<summary>Tasks under seed 1; others under each seed</summary>"));
+    assert!(one(run("r")).contains("<summary>Tasks</summary>"));
+}
+
+#[test]
 fn what_users_named_is_text() {
     let script = "<script>alert('&')</script>";
     let mut run = run(script);
