@@ -15,13 +15,16 @@ use crate::{Refused, print};
 const NAMES_SHOWN: usize = 12;
 
 pub(crate) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut runs = vec![];
+    let (mut runs, mut also) = (vec![], vec![]);
     for dir in &options.dirs {
-        let stored = read_run(dir)?;
-        runs.extend(stored.into_iter().map(|stored| named(stored, dir, options.dirs.len() > 1)));
+        for stored in read_run(dir)? {
+            also.push([dir.display().to_string(), stored.label.clone()]);
+            runs.push(named(stored, dir, options.dirs.len() > 1));
+        }
     }
     check_baseline(options.baseline.as_deref(), &runs)?;
     leave_out(options, &mut runs)?;
+    compare_with_control(options, &also, &mut runs)?;
     if let Some(format) = options.format {
         let tables = runs.iter().map(|run| render(&run.results, baseline(options, run), format.into()));
         return print(out, &tables.collect::<Result<Vec<_>, _>>()?.join("\n"));
@@ -86,11 +89,44 @@ fn check_baseline(baseline: Option<&str>, runs: &[Run]) -> Result<(), Refused> {
     if rows.contains(baseline) {
         return Ok(());
     }
-    let mut accepted = rows.iter().take(NAMES_SHOWN).copied().collect::<Vec<_>>().join(" or ");
-    if rows.len() > NAMES_SHOWN {
-        accepted.push_str(&format!(" or {} others, which the tables list", rows.len() - NAMES_SHOWN));
-    }
+    let accepted = listed(rows);
     Err(Refused(format!("--baseline \"{baseline}\" is no row's name; accepted: {accepted}")))
+}
+
+/// The names, as many as a reader takes in.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut names: Vec<_> = names.into_iter().collect();
+    let more = names.len().saturating_sub(NAMES_SHOWN);
+    names.truncate(NAMES_SHOWN);
+    let mut accepted = names.join(" or ");
+    if more > 0 {
+        accepted.push_str(&format!(" or {more} others"));
+    }
+    accepted
+}
+
+/// Compares the rows of all runs but the control with those of the control. `also` has what each run may be called besides
+/// its name.
+fn compare_with_control(options: &ReportOptions, also: &[[String; 2]], runs: &mut [Run]) -> Result<(), Refused> {
+    let Some(wanted) = &options.control else { return Ok(()) };
+    let is_meant = |(run, also): &(&Run, &[String; 2])| run.name == *wanted || also.contains(wanted);
+    let meant: Vec<_> = runs.iter().zip(also).enumerate().filter(|(_, run)| is_meant(run)).map(|(at, _)| at).collect();
+    let [place] = meant[..] else {
+        let found = if meant.is_empty() { "no run's name" } else { "the name of several runs" };
+        let accepted = listed(runs.iter().map(|run| run.name.as_str()));
+        return Err(Refused(format!("--control \"{wanted}\" is {found}; accepted: {accepted}")));
+    };
+    let control = runs[place].results.clone();
+    let name = runs[place].name.clone();
+    for run in runs.iter_mut().enumerate().filter(|(at, _)| *at != place).map(|(_, run)| run) {
+        run.results = run.results.against(&name, &control).ok_or_else(|| {
+            let other = &run.name;
+            Refused(format!(
+                "--control \"{wanted}\": \"{other}\" has no row of the same name and seed; accepted: runs that share some"
+            ))
+        })?;
+    }
+    Ok(())
 }
 
 /// The chosen baseline, for a run that has such a row.

@@ -352,6 +352,7 @@ impl Experiment {
             protocol: self.protocol.kind.name().to_owned(),
             seeds: self.seeds.clone(),
             baseline: self.baseline.clone(),
+            control: None,
             versions: [("alluvium", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")]
                 .map(|(name, version)| (name.to_owned(), version.to_owned()))
                 .into(),

@@ -50,7 +50,7 @@ impl Words {
     pub(crate) fn meaning(self) -> Option<&'static str> {
         match self {
             Self::Strategy => None,
-            Self::Protocol => Some("how devices and the centre work together; below is what it permits"),
+            Self::Protocol => Some("how devices and the centre work together; what it permits is listed by row"),
             Self::Data => Some("what the strategy may look at while consolidating"),
         }
     }

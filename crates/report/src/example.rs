@@ -24,6 +24,7 @@ pub(crate) fn results() -> Results {
         protocol: "dcl".into(),
         seeds: vec![1, 2, 3],
         baseline: Some("naive".into()),
+        control: None,
         versions: BTreeMap::from([("alluvium".into(), "0.1.0".into()), ("burn".into(), "0.22.1".into())]),
         environment: BTreeMap::from([("backend".into(), "flex".into())]),
         tasks: vec![task("0-1", ["0", "1"]), task("2-3", ["2", "3"])],

@@ -74,6 +74,7 @@ pub(crate) struct Entry {
 pub(crate) struct Facts {
     pub(crate) protocol: String,
     pub(crate) seeds: Vec<u64>,
+    /// What rows are compared with.
     pub(crate) baseline: Option<String>,
     /// How many tasks there are, and what they are called where names hold under every seed.
     pub(crate) tasks: String,
@@ -207,12 +208,19 @@ impl Facts {
         Self {
             protocol: allowed::protocols(results),
             seeds: results.seeds.clone(),
-            baseline: results.baseline.as_deref().map(one_line),
+            baseline: baseline(results),
             tasks: tasks(results),
             left_out: results.left_out.iter().map(|device| (device + 1).to_string()).collect(),
             versions: results.versions.clone(),
             environment: results.environment.clone(),
         }
+    }
+}
+
+fn baseline(results: &Results) -> Option<String> {
+    match &results.control {
+        Some(control) => Some(format!("the same row of {}", one_line(&control.name))),
+        None => results.baseline.as_deref().map(one_line),
     }
 }
 
@@ -361,6 +369,20 @@ mod tests {
         results.rows[1].cells.pop();
         let table = Table::new(&results);
         assert_eq!(table.lines[1].name, "pld (2 of 3 seeds)");
+    }
+
+    #[test]
+    fn against_a_control_run_every_strategy_has_a_difference() {
+        let mut control = example::results();
+        // naive: 0.5 − 0.25; pld: 0.5, 0.5, 0.5 − 0.25 in task-agnostic ACC.
+        control.rows[1].cells.clone_from(&control.rows[0].cells);
+        let table = Table::new(&example::results().against("clean", &control).expect("the same rows"));
+        assert_eq!(shown(&table, 0, "Δ ACC task-agnostic"), number("0.0", "0.0", false));
+        assert_eq!(shown(&table, 1, "Δ ACC task-agnostic"), number("+25.0", "0.0", true));
+        assert!(table.lines.iter().all(|line| !line.is_baseline));
+        let note = "Δ: less the same row of clean, paired by seed";
+        assert!(table.to_terminal().contains(note), "{}", table.to_terminal());
+        assert!(table.to_markdown().contains("- **baseline**: the same row of clean\n"), "{}", table.to_markdown());
     }
 
     #[test]

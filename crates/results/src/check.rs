@@ -102,6 +102,12 @@ impl Results {
                 check_lengths(&row, cell)?;
             }
         }
+        for (row, cells) in self.control.iter().flat_map(|control| &control.rows) {
+            for cell in cells {
+                check_values(row, cell)?;
+                check_lengths(row, cell)?;
+            }
+        }
         match &self.baseline {
             Some(baseline) if !names.contains(baseline.as_str()) => {
                 Err(InvalidResults::UnknownBaseline(baseline.clone()))
@@ -219,8 +225,9 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
 /// Every round was judged on the same tasks, both ways; the other lists have a value for each expert, or for each round.
 fn check_rounds(row: &str, cell: &Cell, rounds: &[RoundAccuracy]) -> Result<(), InvalidResults> {
     let tasks = rounds.first().map_or(0, |round| round.task_aware.len());
-    let both = |round: &RoundAccuracy| [("task_aware", &round.task_aware), ("task_agnostic", &round.task_agnostic)];
-    let lengths = rounds.iter().flat_map(both).map(|(field, accuracies)| (field, Some(accuracies.len())));
+    let both =
+        rounds.iter().flat_map(|round| [("task_aware", &round.task_aware), ("task_agnostic", &round.task_agnostic)]);
+    let lengths = both.map(|(field, accuracies)| (field, Some(accuracies.len())));
     same_length(row, cell, lengths, tasks, "tasks")?;
 
     let (mut round, mut experts) = (0, 0);

@@ -23,6 +23,7 @@
 
 mod cell;
 mod check;
+mod control;
 mod early;
 mod matrix;
 mod mean;
@@ -35,6 +36,7 @@ mod without;
 
 pub use cell::{Accuracy, Cell, RoundAccuracy};
 pub use check::InvalidResults;
+pub use control::Control;
 pub use early::EarlyAccuracy;
 pub use matrix::{AccuracyMatrix, MatrixError, MatrixRow};
 pub use metric::{Metric, Unit};

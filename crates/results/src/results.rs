@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::cell::{Accuracy, Cell};
 use crate::check::InvalidResults;
+use crate::control::{Control, values};
 use crate::metric::Metric;
 use crate::statistics::Estimate;
 
@@ -30,6 +31,9 @@ pub struct Results {
     pub seeds: Vec<u64>,
     /// The name of the row that the others are compared with, if any.
     pub baseline: Option<String>,
+    /// The run that each row is compared with its own row of, in place of the baseline, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
     /// The version of each program and library that may change a number, by name.
     pub versions: BTreeMap<String, String>,
     /// Facts about the machine and backend, by name.
@@ -198,7 +202,7 @@ impl Results {
 impl Row {
     /// The metric's value under each seed; seeds for which it cannot be computed are absent.
     pub fn values(&self, metric: Metric) -> BTreeMap<u64, f64> {
-        self.cells.iter().filter_map(|cell| Some((cell.seed, *cell.metrics().get(&metric)?))).collect()
+        values(&self.cells, metric)
     }
 
     /// Whether the n-th column of every cell's accuracies is the n-th task of the stream: all devices came, and in its order.
@@ -245,6 +249,7 @@ pub(crate) mod tests {
             protocol: "dcl".into(),
             seeds: vec![1, 2],
             baseline: Some("a".into()),
+            control: None,
             versions: BTreeMap::from([("alluvium".into(), "0.1.0".into())]),
             environment: BTreeMap::new(),
             tasks: vec![TaskLabel {

@@ -59,10 +59,14 @@ impl Results {
         lines
     }
 
-    /// Each other row less the baseline, paired by seed, in the order of the rows.
+    /// Each other row less the baseline, paired by seed, in the order of the rows; against a control run each row less its
+    /// own there.
     ///
-    /// Empty without a baseline. A row is absent if it shares no seed with the baseline for this metric.
+    /// Empty without either. A row is absent if it shares no seed with what it is compared with for this metric.
     pub fn difference_to_baseline(&self, metric: Metric) -> Vec<(String, PairedDifference)> {
+        if let Some(control) = &self.control {
+            return self.difference_to_control(metric, control);
+        }
         let Some(baseline) = self.baseline.as_deref().and_then(|name| self.row(name)) else {
             return Vec::new();
         };

@@ -19,7 +19,8 @@ impl Results {
         others.tasks = kept(&self.tasks, |task| !devices.contains(&task));
         others.left_out.extend(devices.iter().map(|device| self.device(*device) - 1));
         others.left_out.sort_unstable();
-        for cell in others.rows.iter_mut().flat_map(|row| &mut row.cells) {
+        let of_control = others.control.iter_mut().flat_map(|control| control.rows.values_mut().flatten());
+        for cell in others.rows.iter_mut().flat_map(|row| &mut row.cells).chain(of_control) {
             *cell = without(cell, devices);
         }
         Some(others)

@@ -181,7 +181,7 @@ fn facts(place: Place<'_>, table: &Table, results: &Results) -> Vec<Fact> {
         ("strategies", rows(RowRole::Strategy)),
         ("references", rows(RowRole::Reference)),
         ("seeds", seeds.join(", ")),
-        ("baseline", results.baseline.as_deref().map_or("none".to_owned(), one_line)),
+        ("baseline", table.run.baseline.clone().unwrap_or_else(|| "none".to_owned())),
     ];
     facts.into_iter().map(|(name, value)| Fact { name: name.to_owned(), value }).collect()
 }

@@ -41,6 +41,7 @@ pub fn run(name: &str, tasks: usize) -> Run {
         protocol: "dcl".into(),
         seeds: vec![1, 2, 3],
         baseline: Some("naive".into()),
+        control: None,
         versions: BTreeMap::from([("alluvium".into(), "0.1.0".into()), ("burn".into(), "0.22.1".into())]),
         environment: BTreeMap::from([
             ("backend".into(), "flex".into()),
