@@ -47,6 +47,10 @@ pub struct Cell {
     /// The bytes that had moved in either direction, over all devices, when each consolidation or round was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved_bytes: Vec<u64>,
+    /// The seconds of adapting and consolidating that had gone by when each consolidation or round was done, as if devices worked
+    /// one after another; without evaluation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elapsed_seconds: Vec<f64>,
     /// Bytes sent from the centre to each device of the stream, over all contacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bytes_down: Vec<u64>,
@@ -75,10 +79,6 @@ pub struct Cell {
     /// cells that ran in it, before or beside this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
-    /// The seconds of adaptation and consolidation, over all devices and without evaluation, that had been spent when each
-    /// consolidation or round was done.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub elapsed_seconds: Vec<f64>,
 }
 
 /// The accuracies of a run: over the stream, or only at its end.
@@ -132,6 +132,7 @@ impl Cell {
             arrivals: Vec::new(),
             contacts: Vec::new(),
             moved_bytes: Vec::new(),
+            elapsed_seconds: Vec::new(),
             bytes_down: Vec::new(),
             bytes_up: Vec::new(),
             stored_bytes: Vec::new(),
@@ -141,7 +142,6 @@ impl Cell {
             consolidation_seconds: Vec::new(),
             seconds: 0.0,
             peak_memory_bytes: None,
-            elapsed_seconds: Vec::new(),
         }
     }
 

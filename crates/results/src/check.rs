@@ -148,8 +148,8 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         ("latent_similarity_over_stream", &cell.latent_similarity_over_stream, Range::Finite),
         ("device_seconds", &cell.device_seconds, Range::Duration),
         ("consolidation_seconds", &cell.consolidation_seconds, Range::Duration),
-        ("seconds", &[cell.seconds], Range::Duration),
         ("elapsed_seconds", &cell.elapsed_seconds, Range::Duration),
+        ("seconds", &[cell.seconds], Range::Duration),
     ];
     for (field, values, range) in lists {
         if let Some(&value) = values.iter().find(|value| !range.contains(**value)) {
@@ -162,7 +162,16 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
             });
         }
     }
-    Ok(())
+    match cell.elapsed_seconds.windows(2).find(|pair| pair[1] < pair[0]) {
+        None => Ok(()),
+        Some(pair) => Err(InvalidResults::OutOfRange {
+            row: row.to_owned(),
+            seed: cell.seed,
+            field: "elapsed_seconds",
+            value: pair[1],
+            range: "at least the value before it",
+        }),
+    }
 }
 
 /// What a number can be.
@@ -316,6 +325,14 @@ mod tests {
         assert_refused(
             |results| results.rows[0].cells[0].expert_accuracy = vec![0.5],
             "row `a`, seed 1: expert_accuracy holds 1 values for 2 tasks",
+        );
+        assert_refused(
+            |results| results.rows[0].cells[0].elapsed_seconds = vec![2.0, 1.5],
+            "row `a`, seed 1: elapsed_seconds holds 1.5, which is not at least the value before it",
+        );
+        assert_refused(
+            |results| results.rows[0].cells[0].elapsed_seconds = vec![2.0],
+            "row `a`, seed 1: elapsed_seconds holds 1 values for 2 tasks",
         );
         let early =
             |budget, accuracy: &[f64]| vec![EarlyAccuracy { budget, accuracy: accuracy.to_vec(), alone: vec![] }];
