@@ -375,7 +375,7 @@ mod tests {
     fn against_a_control_run_every_strategy_has_a_difference() {
         let mut control = example::results();
         // naive: 0.5 − 0.25; pld: 0.5, 0.5, 0.5 − 0.25 in task-agnostic ACC.
-        control.rows[1].cells.clone_from(&control.rows[0].cells);
+        control.rows[1].cells = control.rows[0].cells.clone();
         let table = Table::new(&example::results().against("clean", &control).expect("the same rows"));
         assert_eq!(shown(&table, 0, "Δ ACC task-agnostic"), number("0.0", "0.0", false));
         assert_eq!(shown(&table, 1, "Δ ACC task-agnostic"), number("+25.0", "0.0", true));
