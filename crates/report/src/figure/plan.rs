@@ -42,7 +42,7 @@ fn draw_lines(results: &Results, along: Along, shown: Shown) -> Result<Outcome, 
     let chart = LineChart { title: &title, curves: &curves, across: across(along, &curves), up: up(shown) };
     Ok(Outcome::Drawn(Figure {
         name: lines_name(along, shown),
-        caption: lines_caption(along, shown, &curves),
+        caption: with_left_out(lines_caption(along, shown, &curves), results),
         svg: chart.draw()?,
         csv: lines_csv(results, along, shown, &curves)?,
         title,
@@ -58,7 +58,7 @@ fn draw_matrices(results: &Results, shown: Shown) -> Result<Outcome, ReportError
     }
     Ok(Outcome::Drawn(Figure {
         name: format!("matrix-{}", shown.stem()),
-        caption: matrices_caption(&matrices),
+        caption: with_left_out(matrices_caption(&matrices), results),
         svg: heat_map::draw(&title, &matrices)?,
         csv: matrices_csv(&matrices)?,
         title,
@@ -164,6 +164,14 @@ fn lines_caption(along: Along, shown: Shown, curves: &[Curve]) -> String {
         );
     }
     sentences.join(" ")
+}
+
+/// The caption, with what a reader must know where devices are left out.
+fn with_left_out(caption: String, results: &Results) -> String {
+    match results.left_out.is_empty() {
+        true => caption,
+        false => format!("{caption} Devices that are left out are not counted along the axes."),
+    }
 }
 
 fn matrices_caption(matrices: &[Blocks]) -> String {

@@ -155,8 +155,9 @@ fn tasks_have_no_names_where_there_is_none_that_holds() {
 #[test]
 fn devices_keep_their_numbers_where_others_are_left_out() {
     let others = example::results().without_devices(&std::collections::BTreeSet::from([0])).expect("one is left");
-    let csv = figure(&others, "accuracy-task-aware").csv;
-    assert!(csv.contains("\nnaive,2,,2-3,1,"), "{csv}");
+    let figure = figure(&others, "accuracy-task-aware");
+    assert!(figure.csv.contains("\nnaive,2,,2-3,1,"), "{}", figure.csv);
+    assert!(figure.caption.contains("left out are not counted"), "{}", figure.caption);
 }
 
 #[test]
