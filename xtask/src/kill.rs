@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use alluvium_results::Metric;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use rand::{RngExt as _, SeedableRng};
@@ -92,7 +93,9 @@ fn compare(binary: &Path, config: &Path, out: &Path) -> Result<Child> {
 fn numbers(out: &Path) -> Result<String> {
     let file = out.join("summary.csv");
     let text = fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let measured = |line: &&str| line.contains(",seconds,") || line.contains(",peak_memory_bytes,");
+    // Behind the row's name, which may have commas of its own, five fields follow; the metric is the first of them.
+    let metric = |line: &str| line.rsplit(',').nth(4).and_then(Metric::from_name);
+    let measured = |line: &&str| metric(line).is_some_and(Metric::is_measurement);
     Ok(text.lines().filter(|line| !measured(line)).map(|line| format!("{line}\n")).collect())
 }
 

@@ -125,6 +125,10 @@ pub(crate) struct ReportOptions {
     /// The row that the others are compared with, instead of the configuration's.
     #[arg(long, value_name = "ROW")]
     pub(crate) baseline: Option<String>,
+    /// The run that is the control, as its report calls it, by its label or by its directory: each row of the others is
+    /// compared with the row of its name there, under the same seeds, in place of a baseline.
+    #[arg(long, value_name = "RUN", conflicts_with = "baseline")]
+    pub(crate) control: Option<String>,
     /// Leave these devices, counted from 1, out of the accuracies: what they did to the others. The centre consolidated them
     /// all the same.
     #[arg(long, value_name = "DEVICES", value_delimiter = ',')]

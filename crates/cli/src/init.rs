@@ -22,7 +22,7 @@ protocol = { kind = "dcl" }
 seeds = [0, 1, 2]
 # The row to which paired differences are taken.
 baseline = "weight-averaging"
-# Rows without a strategy: each device alone, and joint training, the upper bound.
+# Rows without a strategy, for comparison: each device alone, and joint training on all data.
 references = ["devices-alone", "joint"]
 
 # How every device adapts the model to its task.

@@ -1,6 +1,6 @@
 //! `alluvium report`: what a person wants to look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,20 @@ use anyhow::Context;
 use crate::arguments::ReportOptions;
 use crate::{Refused, print};
 
+/// As many names as a message lists.
+const NAMES_SHOWN: usize = 12;
+
 pub(crate) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut runs = vec![];
+    let (mut runs, mut also) = (vec![], vec![]);
     for dir in &options.dirs {
-        let stored = read_run(dir)?;
-        runs.extend(stored.into_iter().map(|stored| named(stored, dir, options.dirs.len() > 1)));
+        for stored in read_run(dir)? {
+            also.push([dir.display().to_string(), stored.label.clone()]);
+            runs.push(named(stored, dir, options.dirs.len() > 1));
+        }
     }
     check_baseline(options.baseline.as_deref(), &runs)?;
     leave_out(options, &mut runs)?;
+    compare_with_control(options, &also, &mut runs)?;
     if let Some(format) = options.format {
         let tables = runs.iter().map(|run| render(&run.results, baseline(options, run), format.into()));
         return print(out, &tables.collect::<Result<Vec<_>, _>>()?.join("\n"));
@@ -79,12 +85,48 @@ fn leave_out(options: &ReportOptions, runs: &mut [Run]) -> Result<(), Refused> {
 
 fn check_baseline(baseline: Option<&str>, runs: &[Run]) -> Result<(), Refused> {
     let Some(baseline) = baseline else { return Ok(()) };
-    let mut rows: Vec<_> = runs.iter().flat_map(|run| &run.results.rows).map(|row| row.name.as_str()).collect();
-    if rows.contains(&baseline) {
+    let rows: BTreeSet<_> = runs.iter().flat_map(|run| &run.results.rows).map(|row| row.name.as_str()).collect();
+    if rows.contains(baseline) {
         return Ok(());
     }
-    rows.dedup();
-    Err(Refused(format!("--baseline \"{baseline}\" is no row's name; accepted: {}", rows.join(" or "))))
+    let accepted = listed(rows);
+    Err(Refused(format!("--baseline \"{baseline}\" is no row's name; accepted: {accepted}")))
+}
+
+/// The names, as many as a reader takes in.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut names: Vec<_> = names.into_iter().collect();
+    let more = names.len().saturating_sub(NAMES_SHOWN);
+    names.truncate(NAMES_SHOWN);
+    let mut accepted = names.join(" or ");
+    if more > 0 {
+        accepted.push_str(&format!(" or {more} others"));
+    }
+    accepted
+}
+
+/// Compares the rows of all runs but the control with those of the control. `also` has what each run may be called besides
+/// its name.
+fn compare_with_control(options: &ReportOptions, also: &[[String; 2]], runs: &mut [Run]) -> Result<(), Refused> {
+    let Some(wanted) = &options.control else { return Ok(()) };
+    let is_meant = |(run, also): &(&Run, &[String; 2])| run.name == *wanted || also.contains(wanted);
+    let meant: Vec<_> = runs.iter().zip(also).enumerate().filter(|(_, run)| is_meant(run)).map(|(at, _)| at).collect();
+    let [place] = meant[..] else {
+        let found = if meant.is_empty() { "no run's name" } else { "the name of several runs" };
+        let accepted = listed(runs.iter().map(|run| run.name.as_str()));
+        return Err(Refused(format!("--control \"{wanted}\" is {found}; accepted: {accepted}")));
+    };
+    let control = runs[place].results.clone();
+    let name = runs[place].name.clone();
+    for run in runs.iter_mut().enumerate().filter(|(at, _)| *at != place).map(|(_, run)| run) {
+        run.results = run.results.against(&name, &control).ok_or_else(|| {
+            let other = &run.name;
+            Refused(format!(
+                "--control \"{wanted}\": \"{other}\" has no row of the same name and seed; accepted: runs that share some"
+            ))
+        })?;
+    }
+    Ok(())
 }
 
 /// The chosen baseline, for a run that has such a row.

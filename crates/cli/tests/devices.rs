@@ -37,7 +37,17 @@ fn early_devices_are_those_that_were_called_away() {
     // Nothing of them reaches the centre.
     assert_eq!(cell(&early, "pld")["accuracy"], cell(&whole, "pld")["accuracy"]);
     let summary = |name: &str| numbers(&folder.path().join(name).join("summary.csv"));
-    assert_eq!(summary("early"), summary("whole"));
+    let (parts, others): (Vec<_>, Vec<_>) =
+        summary("early").lines().map(str::to_owned).partition(|line| line.contains('@'));
+    assert_eq!(others, summary("whole").lines().collect::<Vec<_>>());
+    let part = parts.iter().find(|line| line.starts_with("devices-alone,expert_accuracy@0.5,")).expect("a line");
+    let rows = early["rows"].as_array().unwrap();
+    let seeds = rows.iter().find(|row| row["name"] == "devices-alone").unwrap()["cells"].as_array().unwrap();
+    let devices = seeds.iter().flat_map(|cell| cell["early_accuracy"][0]["accuracy"].as_array().unwrap());
+    // Three devices under each of two seeds.
+    let mean = devices.map(|one| one.as_f64().unwrap()).sum::<f64>() / 6.0;
+    let stated: f64 = part.split(',').nth(2).unwrap().parse().unwrap();
+    assert!((stated - mean).abs() < 1e-6, "{mean}: {part}");
 
     let table = succeeds(folder.path(), &["report", "early", "--format", "markdown"]);
     assert!(table.contains("## Devices after a part of their budget (%)"), "{table}");
@@ -63,5 +73,41 @@ fn a_report_leaves_devices_out_of_the_accuracies() {
         let refused = alluvium(folder.path(), &["report", "all", "--without-devices", devices, "--format", "csv"]);
         let error = text(&refused.stderr);
         assert!(refused.status.code() == Some(2) && error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn a_run_is_compared_with_a_control_run_row_by_row() {
+    let folder = folder();
+    let results = compare(folder.path(), "all", TINY);
+    let control = compare(folder.path(), "half", &TINY.replace("[device]", "[device]\nbudget = 0.5"));
+    let report = ["report", "all", "half"];
+    let table = succeeds(folder.path(), &[&report[..], &["--control", "half", "--format", "markdown"]].concat());
+    let (compared, own) = table.split_once("\n# tiny").expect("two tables");
+    assert!(compared.contains("- **baseline**: the same row of tiny (half)\n"), "{compared}");
+    assert!(own.contains("- **baseline**: naive\n"), "{own}");
+
+    // Seed by seed: the mean of the last row of the matrix, less that of the control.
+    let accuracy = |results: &Value, seed: usize| {
+        let rows = results["rows"].as_array().unwrap();
+        let cell = &rows.iter().find(|row| row["name"] == "naive").unwrap()["cells"][seed];
+        let last = cell["accuracy"]["stream"]["task_agnostic"][2].as_array().unwrap();
+        last.iter().map(|one| one.as_f64().unwrap()).sum::<f64>() / 3.0
+    };
+    let differences = [0, 1].map(|seed| accuracy(&results, seed) - accuracy(&control, seed));
+    let expected = (differences[0] + differences[1]) / 2.0 * 100.0;
+    let row = compared.lines().find(|line| line.starts_with("| naive ")).expect("a row");
+    // Strategy, data, ACC and its difference, task-aware and task-agnostic.
+    let shown: f64 = row.split('|').nth(6).unwrap().trim().split(' ').next().unwrap().parse().unwrap();
+    assert!((shown - expected).abs() < 0.051, "{expected}: {row}");
+
+    for (option, accepted) in [
+        (["--control", "nobody"], "no run's name; accepted: tiny (all) or tiny (half)"),
+        (["--baseline", "nobody"], "no row's name; accepted: devices-alone or joint or naive"),
+    ] {
+        let refused = alluvium(folder.path(), &[&report[..], &option].concat());
+        let error = text(&refused.stderr);
+        assert!(refused.status.code() == Some(2) && error.contains(accepted), "{error}");
+        assert_eq!(error.matches("tiny (all)").count() + error.matches("naive").count(), 1, "each name once: {error}");
     }
 }

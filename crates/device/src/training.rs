@@ -10,7 +10,7 @@ use crate::proximal::Proximal;
 
 /// Trains a model on lessons, each through its own head; returns how many steps were taken.
 ///
-/// A device has one lesson. Joint training, the upper bound, has one for each task of the stream: every batch comes
+/// A device has one lesson. Joint training has one for each task of the stream: every batch comes
 /// from one lesson, and lessons take turns in random order.
 ///
 /// The model must be on an autodiff `compute`. Samples are shuffled by the seed before every epoch, and augmented as the settings

@@ -15,7 +15,7 @@ use crate::{Evaluation, Protocol};
 pub enum Reference {
     /// Each device alone: adapted from the initial weights, judged on its own task.
     DevicesAlone,
-    /// Joint training of one model on all devices' data: the upper bound.
+    /// Joint training of one model on all devices' data, for comparison.
     Joint,
 }
 
@@ -44,7 +44,7 @@ pub struct RootTable {
     /// The row to which paired differences are taken. Absent: no differences.
     #[serde(default)]
     pub baseline: Option<String>,
-    /// Rows without a strategy: `devices-alone`, without which there is no forward transfer, and `joint`, the upper bound. An
+    /// Rows without a strategy: `devices-alone`, without which there is no forward transfer, and `joint`, for comparison. An
     /// empty list spares their time.
     #[serde(default = "all_references")]
     pub references: Vec<Reference>,

@@ -44,7 +44,7 @@ struct JointRecord {
 
 /// Joint training: one model learns all tasks at once, each through its own head, with the devices' settings.
 ///
-/// It sees every device's data as often as the device itself does: the upper bound that no protocol grants.
+/// It sees every device's data as often as the device itself does, which no protocol grants: for comparison.
 pub(crate) fn joint(run: &Run<'_>, shared: &Shared) -> Result<Cell, ExperimentError> {
     let record = redo(|| joint_stage(run, shared))?;
     let JointRecord { task_aware, task_agnostic, .. } = record;

@@ -150,7 +150,9 @@ impl Experiment {
         // Where a device alone failed, or none was asked for, its seed has no such row, and no forward transfer.
         let whole: BTreeMap<u64, Vec<Adapted>> =
             shared.iter().map(|shared| shared.seed).zip(alone).filter(|(_, alone)| alone.len() == devices).collect();
-        for cell in strategies.values_mut().flatten() {
+        // One learner alone, under `centralised`, is no device that could gain by taking part.
+        let with_devices = strategies.iter_mut().filter(|(row, _)| self.strategies[**row].protocol.crosses());
+        for cell in with_devices.flat_map(|(_, cells)| cells) {
             let Some(alone) = whole.get(&cell.seed) else { continue };
             // Where devices come back in rounds, there is no one device to compare with.
             if let Accuracy::Stream { task_aware, .. } = &cell.accuracy {
@@ -311,6 +313,7 @@ impl Experiment {
         joints: Vec<Cell>,
         alone: Vec<Cell>,
     ) -> Results {
+        let devices = shared.first().map_or(0, |shared| shared.tasks.len());
         let mut rows: Vec<_> = self
             .strategies
             .iter()
@@ -319,7 +322,8 @@ impl Experiment {
                 name: row.name.clone(),
                 kind: row.kind.clone(),
                 role: RowRole::Strategy,
-                protocol: row.protocol.clauses(shared.first().map_or(0, |shared| shared.tasks.len())).to_string(),
+                protocol: row.protocol.kind.name().to_owned(),
+                clauses: row.protocol.clauses(devices).list(),
                 data_access: data_access(row),
                 settings: settings(row),
                 cells: strategies.remove(&place).unwrap_or_default(),
@@ -330,6 +334,7 @@ impl Experiment {
             kind: reference.name().to_owned(),
             role: RowRole::Reference,
             protocol: String::new(),
+            clauses: vec![],
             data_access: access.to_string(),
             settings: Value::Null,
             cells,
@@ -344,14 +349,17 @@ impl Experiment {
             format: FORMAT,
             name: self.name.clone(),
             config: self.written_out.clone(),
-            protocol: format!("{} (grants: {})", self.protocol.kind.name(), self.protocol.grants()),
+            protocol: self.protocol.kind.name().to_owned(),
             seeds: self.seeds.clone(),
             baseline: self.baseline.clone(),
+            control: None,
             versions: [("alluvium", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")]
                 .map(|(name, version)| (name.to_owned(), version.to_owned()))
                 .into(),
             environment: self.environment(),
             tasks: shared.first().map(task_labels).unwrap_or_default(),
+            tasks_vary: tasks_vary(shared),
+            left_out: vec![],
             pictures: vec![],
             rows,
         }
@@ -393,6 +401,14 @@ fn settings(row: &StrategyRow) -> Value {
     settings[ROW_PROTOCOL] = serde_json::to_value(row.protocol).unwrap_or(Value::Null);
     settings[ROW_DEVICE] = serde_json::to_value(&row.device).unwrap_or(Value::Null);
     settings
+}
+
+/// Whether a task has another name or other classes under another seed.
+fn tasks_vary(shared: &[Shared]) -> bool {
+    let tasks = |shared: &Shared| -> Vec<_> {
+        shared.tasks.iter().map(|task| (task.name.clone(), task.head.classes.clone())).collect()
+    };
+    shared.windows(2).any(|pair| tasks(&pair[0]) != tasks(&pair[1]))
 }
 
 /// The tasks of the first seed; under other seeds the classes may come in another order.

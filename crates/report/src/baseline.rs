@@ -17,7 +17,7 @@ pub(crate) fn compare<'a>(results: &'a Results, baseline: Option<&str>) -> Resul
 pub(crate) fn compare_if_there<'a>(results: &'a Results, baseline: Option<&str>) -> Cow<'a, Results> {
     match baseline {
         Some(name) if results.row(name).is_some() && results.baseline.as_deref() != Some(name) => {
-            Cow::Owned(Results { baseline: Some(name.to_owned()), ..results.clone() })
+            Cow::Owned(Results { baseline: Some(name.to_owned()), control: None, ..results.clone() })
         }
         _ => Cow::Borrowed(results),
     }

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use alluvium_results::{Metric, Results};
 
+use crate::allowed;
+use crate::table::Line;
+
 /// One column of numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
@@ -15,6 +18,51 @@ pub(crate) struct Column {
     pub(crate) content: Content,
     /// The order in which columns are given room on a terminal; those without are never shown there.
     pub(crate) terminal_rank: Option<u8>,
+}
+
+/// A column of words, in front of the numbers of every part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// The row's name.
+    Strategy,
+    /// The protocol that it ran under.
+    Protocol,
+    /// The data that it uses.
+    Data,
+}
+
+impl Words {
+    /// The columns of words; a protocol that all rows have in common needs none.
+    pub(crate) fn columns(protocols_differ: bool) -> Vec<Self> {
+        let columns = [Self::Strategy, Self::Protocol, Self::Data];
+        columns.into_iter().filter(|column| protocols_differ || *column != Self::Protocol).collect()
+    }
+
+    pub(crate) fn heading(self) -> &'static str {
+        match self {
+            Self::Strategy => "strategy",
+            Self::Protocol => "protocol",
+            Self::Data => "data",
+        }
+    }
+
+    /// What the column means; `None` where its heading says it.
+    pub(crate) fn meaning(self) -> Option<&'static str> {
+        match self {
+            Self::Strategy => None,
+            Self::Protocol => Some("how devices and the centre work together; what it permits is listed by row"),
+            Self::Data => Some("what the strategy may look at while consolidating"),
+        }
+    }
+
+    /// What stands in it for this row.
+    pub(crate) fn of(self, line: &Line) -> &str {
+        match self {
+            Self::Strategy => &line.name,
+            Self::Protocol => &line.protocol,
+            Self::Data => &line.data_access,
+        }
+    }
 }
 
 /// The full table has too many columns for a page, so it comes in parts with the same rows.
@@ -54,10 +102,11 @@ impl Content {
     }
 
     /// The name that the very same number has in files.
-    pub(crate) fn name_in_files(self) -> Option<&'static str> {
+    pub(crate) fn name_in_files(self) -> Option<String> {
         match self {
-            Self::Estimate(metric) => Some(metric.name()),
-            Self::Difference(_) | Self::Early(_) | Self::EarlyTransfer(_) => None,
+            Self::Estimate(_) => Some(self.metric().name_at(None)),
+            Self::Early(budget) | Self::EarlyTransfer(budget) => Some(self.metric().name_at(Some(budget))),
+            Self::Difference(_) => None,
         }
     }
 }
@@ -110,6 +159,12 @@ impl Column {
 /// Every column that these results may have numbers for, in the order of the table.
 pub(crate) fn columns(results: &Results) -> Vec<Column> {
     let mut columns = COLUMNS.to_vec();
+    if allowed::differs(results) {
+        // What each row was allowed is read beside what it reached.
+        columns.retain(|column| column.content != Content::Estimate(Metric::Contacts));
+        let place = columns.iter().position(|column| column.part != Part::Accuracy).unwrap_or(columns.len());
+        columns.splice(place..place, ALLOWED);
+    }
     let place = columns.iter().position(|column| column.part == Part::Cost).unwrap_or(columns.len());
     columns.splice(place..place, budget_columns(&results.budgets()));
     columns
@@ -139,25 +194,31 @@ pub(crate) fn percent(budget: f64) -> String {
 /// The columns that there are whatever was measured, in the order of the table.
 const COLUMNS: [Column; 20] = [
     accuracy("ACC\ntask-aware", Content::Estimate(Metric::AverageAccuracyTaskAware), 0),
-    accuracy("Δ ACC\ntask-aware", Content::Difference(Metric::AverageAccuracyTaskAware), 2),
+    accuracy("Δ ACC\ntask-aware", Content::Difference(Metric::AverageAccuracyTaskAware), 4),
     accuracy("ACC\ntask-agnostic", Content::Estimate(Metric::AverageAccuracyTaskAgnostic), 1),
-    accuracy("Δ ACC\ntask-agnostic", Content::Difference(Metric::AverageAccuracyTaskAgnostic), 3),
+    accuracy("Δ ACC\ntask-agnostic", Content::Difference(Metric::AverageAccuracyTaskAgnostic), 5),
     stream("AIA\ntask-aware", Metric::AverageIncrementalAccuracyTaskAware, None),
     stream("AIA\ntask-agnostic", Metric::AverageIncrementalAccuracyTaskAgnostic, None),
     stream("BWT\ntask-aware", Metric::BackwardTransferTaskAware, None),
     stream("BWT\ntask-agnostic", Metric::BackwardTransferTaskAgnostic, None),
     stream("forgetting\ntask-aware", Metric::ForgettingTaskAware, None),
-    stream("forgetting\ntask-agnostic", Metric::ForgettingTaskAgnostic, Some(4)),
+    stream("forgetting\ntask-agnostic", Metric::ForgettingTaskAgnostic, Some(6)),
     stream("gap\ntask-aware", Metric::ConsolidationGapTaskAware, None),
     stream("gap\ntask-agnostic", Metric::ConsolidationGapTaskAgnostic, None),
-    cost("forward\ntransfer", Metric::ForwardTransfer, Some(6)),
+    cost("forward\ntransfer", Metric::ForwardTransfer, Some(8)),
     cost("latent\nCKA", Metric::LatentSimilarity, None),
     cost("contacts", Metric::Contacts, None),
     cost("bytes\nup", Metric::BytesUp, None),
     cost("bytes\ndown", Metric::BytesDown, None),
     cost("bytes\nstored", Metric::StoredBytes, None),
-    cost("time", Metric::Seconds, Some(5)),
+    cost("time", Metric::Seconds, Some(7)),
     cost("peak\nmemory", Metric::PeakMemoryBytes, None),
+];
+
+/// What stands beside the accuracies where rows ran under different protocols.
+const ALLOWED: [Column; 2] = [
+    accuracy("contacts\na device", Content::Estimate(Metric::Contacts), 2),
+    accuracy("bytes\nmoved", Content::Estimate(Metric::BytesMoved), 3),
 ];
 
 const fn accuracy(heading: &'static str, content: Content, terminal_rank: u8) -> Column {

@@ -9,7 +9,8 @@ use crate::number::for_file;
 const COLUMNS: [&str; 6] = ["strategy", "metric", "mean", "ci95_low", "ci95_high", "seeds"];
 
 /// The text of `summary.csv`: columns `strategy,metric,mean,ci95_low,ci95_high,seeds`, lines in the order of
-/// [`Results::summary`].
+/// [`Results::summary`]. `metric` is the metric's name, behind `@` with the part of the devices' budget where that was not
+/// the whole: `expert_accuracy@0.01`.
 ///
 /// Numbers are in the metric's unit: fractions with six decimals, bytes as whole numbers, seconds and counts
 /// with three decimals. The interval's cells are empty where there was one seed; `seeds` is how many seeds
@@ -19,8 +20,8 @@ pub fn summary_csv(results: &Results) -> Result<String, ReportError> {
         let number = |value| for_file(value, line.metric.unit());
         let estimate = line.estimate;
         vec![
-            line.strategy,
-            line.metric.name().to_owned(),
+            line.strategy.clone(),
+            line.name(),
             number(estimate.mean),
             estimate.ci95_low.map(number).unwrap_or_default(),
             estimate.ci95_high.map(number).unwrap_or_default(),
@@ -54,6 +55,46 @@ mod tests {
         // Worked out by hand in `example.rs`.
         let text = summary_csv(&example::results()).expect("valid results");
         assert_eq!(text, example::SUMMARY);
+    }
+
+    #[test]
+    fn the_golden_summary_of_three_protocols() {
+        let text = summary_csv(&example::mixed()).expect("valid results");
+        let of = |row: &str| text.lines().filter(|line| line.starts_with(row)).collect::<Vec<_>>();
+        // Worked out by hand in `example.rs`.
+        let expected = [
+            "fedavg,average_accuracy_task_aware,0.875000,0.875000,0.875000,3",
+            "fedavg,average_accuracy_task_agnostic,0.625000,0.625000,0.625000,3",
+            "fedavg,average_incremental_accuracy_task_aware,0.750000,0.750000,0.750000,3",
+            "fedavg,average_incremental_accuracy_task_agnostic,0.500000,0.500000,0.500000,3",
+            "fedavg,expert_accuracy,0.750000,0.750000,0.750000,3",
+            "fedavg,contacts,4.000,4.000,4.000,3",
+            "fedavg,bytes_down,2000,2000,2000,3",
+            "fedavg,bytes_up,2000,2000,2000,3",
+            "fedavg,bytes_moved,8000,8000,8000,3",
+            "fedavg,stored_bytes,1000,1000,1000,3",
+            "fedavg,consolidation_steps,0.000,0.000,0.000,3",
+            "fedavg,consolidation_samples,0.000,0.000,0.000,3",
+            "fedavg,seconds,5.000,5.000,5.000,3",
+        ];
+        assert_eq!(of("fedavg"), expected);
+        assert!(of("finetune,bytes_moved")[0].starts_with("finetune,bytes_moved,0,"));
+    }
+
+    #[test]
+    fn parts_of_the_budget_are_found_by_the_names_that_the_table_gives() {
+        let mut results = example::results();
+        for cell in &mut results.rows[0].cells {
+            let early =
+                alluvium_results::EarlyAccuracy { budget: 0.01, accuracy: vec![0.5, 0.25], alone: vec![0.5; 2] };
+            cell.early_accuracy = vec![early];
+        }
+        let text = summary_csv(&results).expect("valid results");
+        assert!(text.contains("\nnaive,expert_accuracy@0.01,0.375000,0.375000,0.375000,3\n"), "{text}");
+        assert!(text.contains("\nnaive,forward_transfer@0.01,-0.250000,"), "{text}");
+        let table = crate::table::Table::new(&results).to_markdown();
+        assert!(table.contains("- **devices at 1 %** (`expert_accuracy@0.01`): "), "{table}");
+        assert!(table.contains("- **forward transfer at 1 %** (`forward_transfer@0.01`): "), "{table}");
     }
 
     #[test]

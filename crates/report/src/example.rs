@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_results::{Accuracy, AccuracyMatrix, Cell, FORMAT, Results, Row, RowRole, TaskLabel};
+use alluvium_results::{
+    Accuracy, AccuracyMatrix, Cell, Clause, FORMAT, Results, RoundAccuracy, Row, RowRole, TaskLabel,
+};
 
 pub(crate) fn results() -> Results {
     let task = |name: &str, classes: [&str; 2]| TaskLabel {
@@ -22,17 +24,53 @@ pub(crate) fn results() -> Results {
         protocol: "dcl".into(),
         seeds: vec![1, 2, 3],
         baseline: Some("naive".into()),
+        control: None,
         versions: BTreeMap::from([("alluvium".into(), "0.1.0".into()), ("burn".into(), "0.22.1".into())]),
         environment: BTreeMap::from([("backend".into(), "flex".into())]),
         tasks: vec![task("0-1", ["0", "1"]), task("2-3", ["2", "3"])],
+        tasks_vary: false,
+        left_out: vec![],
         pictures: vec![],
         rows: vec![
             row("naive", RowRole::Strategy, "none", naive),
             row("pld", RowRole::Strategy, "surrogate", pld),
-            row("joint", RowRole::Reference, "all tasks", joint),
-            row("devices-alone", RowRole::Reference, "current task", devices_alone),
+            row("joint", RowRole::Reference, "all-tasks", joint),
+            row("devices-alone", RowRole::Reference, "current-task", devices_alone),
         ],
     }
+}
+
+/// The same tasks and seeds under three protocols.
+pub(crate) fn mixed() -> Results {
+    Results {
+        name: "three protocols".into(),
+        baseline: None,
+        rows: vec![
+            under(
+                "dcl",
+                &[("contacts a device", "2"), ("rounds", "2"), ("data that the centre sees", "surrogate")],
+                row("pld", RowRole::Strategy, "surrogate", timed_pld),
+            ),
+            under(
+                "federated",
+                &[("contacts a device", "4"), ("rounds", "2"), ("data that the centre sees", "surrogate")],
+                row("fedavg", RowRole::Strategy, "none", fedavg),
+            ),
+            under(
+                "centralised",
+                &[("contacts a device", "0"), ("data that the centre sees", "current-task")],
+                row("finetune", RowRole::Strategy, "current-task", finetune),
+            ),
+            row("joint", RowRole::Reference, "all-tasks", joint),
+        ],
+        ..results()
+    }
+}
+
+/// The row under this protocol.
+fn under(protocol: &str, clauses: &[(&str, &str)], row: Row) -> Row {
+    let clause = |(name, value): &(&str, &str)| Clause { name: (*name).into(), value: (*value).into() };
+    Row { protocol: protocol.into(), clauses: clauses.iter().map(clause).collect(), ..row }
 }
 
 fn row(name: &str, role: RowRole, data_access: &str, cell: fn(u64) -> Cell) -> Row {
@@ -41,6 +79,7 @@ fn row(name: &str, role: RowRole, data_access: &str, cell: fn(u64) -> Cell) -> R
         kind: name.into(),
         role,
         protocol: String::new(),
+        clauses: vec![],
         data_access: data_access.into(),
         settings: serde_json::json!({}),
         cells: vec![cell(1), cell(2), cell(3)],
@@ -93,6 +132,56 @@ fn pld(seed: u64) -> Cell {
     }
 }
 
+fn timed_pld(seed: u64) -> Cell {
+    Cell {
+        device_seconds: vec![1.0, 2.0],
+        consolidation_seconds: vec![0.0, 6.0],
+        elapsed_seconds: vec![1.0, 9.0],
+        ..pld(seed)
+    }
+}
+
+/// Two devices in two rounds, the same under every seed: 4 models of 1000 bytes cross in a round, and a device meets the
+/// centre twice in each. 2 · 1 s of devices and 0.5 s of the centre a round.
+///
+/// Task-aware: ACC = (0.75 + 1) / 2 = 0.875; AIA = (0.625 + 0.875) / 2. Task-agnostic: ACC = (0.5 + 0.75) / 2;
+/// AIA = (0.375 + 0.625) / 2.
+fn fedavg(seed: u64) -> Cell {
+    let rounds = vec![
+        RoundAccuracy { round: 1, experts: 2, task_aware: vec![0.5, 0.75], task_agnostic: vec![0.25, 0.5] },
+        RoundAccuracy { round: 2, experts: 4, task_aware: vec![0.75, 1.0], task_agnostic: vec![0.5, 0.75] },
+    ];
+    Cell {
+        expert_accuracy: vec![0.5, 0.75, 0.75, 1.0],
+        bytes_down: vec![2000, 2000],
+        bytes_up: vec![2000, 2000],
+        contacts: vec![4, 4],
+        moved_bytes: vec![4000, 8000],
+        stored_bytes: vec![1000, 1000],
+        consolidation_steps: vec![0, 0],
+        consolidation_samples: vec![0, 0],
+        device_seconds: vec![1.0; 4],
+        consolidation_seconds: vec![0.5; 2],
+        elapsed_seconds: vec![2.5, 5.0],
+        seconds: 5.0,
+        ..Cell::new(seed, Accuracy::Rounds(rounds))
+    }
+}
+
+/// One learner: nothing crosses.
+fn finetune(seed: u64) -> Cell {
+    Cell {
+        expert_accuracy: vec![1.0, 0.75],
+        bytes_down: vec![0, 0],
+        bytes_up: vec![0, 0],
+        contacts: vec![0, 0],
+        moved_bytes: vec![0, 0],
+        stored_bytes: vec![1000, 1000],
+        seconds: 3.0,
+        ..Cell::new(seed, Accuracy::Stream { task_aware: matrix([0.5, 0.75]), task_agnostic: matrix([0.25, 0.75]) })
+    }
+}
+
 fn joint(seed: u64) -> Cell {
     Cell {
         seconds: 5.0,
@@ -126,6 +215,7 @@ naive,forward_transfer,0.000000,0.000000,0.000000,3
 naive,contacts,2.000,2.000,2.000,3
 naive,bytes_down,1000,1000,1000,3
 naive,bytes_up,1500,1500,1500,3
+naive,bytes_moved,5000,5000,5000,3
 naive,stored_bytes,1000,1000,1000,3
 naive,seconds,2.000,-0.484,4.484,3
 pld,average_accuracy_task_aware,0.700000,0.451586,0.948414,3
@@ -144,6 +234,7 @@ pld,latent_similarity,0.750000,0.750000,0.750000,3
 pld,contacts,2.000,2.000,2.000,3
 pld,bytes_down,1000,1000,1000,3
 pld,bytes_up,1500,1500,1500,3
+pld,bytes_moved,5000,5000,5000,3
 pld,stored_bytes,2500,2500,2500,3
 pld,consolidation_steps,50.000,50.000,50.000,3
 pld,consolidation_samples,3200.000,3200.000,3200.000,3
@@ -158,5 +249,9 @@ devices-alone,seconds,4.000,4.000,4.000,3
 pub(crate) const TERMINAL: &str = include_str!("../golden/terminal.txt");
 
 pub(crate) const MARKDOWN: &str = include_str!("../golden/table.md");
+
+pub(crate) const MIXED_TERMINAL: &str = include_str!("../golden/mixed-terminal.txt");
+
+pub(crate) const MIXED_MARKDOWN: &str = include_str!("../golden/mixed-table.md");
 
 pub(crate) const LATEX: &str = include_str!("../golden/table.tex");

@@ -20,21 +20,6 @@ pub enum Format {
     Json,
 }
 
-impl Format {
-    /// Every format.
-    pub const ALL: [Self; 4] = [Self::Latex, Self::Markdown, Self::Csv, Self::Json];
-
-    /// The format's name: `latex`, `markdown`, `csv` or `json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Latex => "latex",
-            Self::Markdown => "markdown",
-            Self::Csv => "csv",
-            Self::Json => "json",
-        }
-    }
-}
-
 /// The comparison in this format; `baseline` replaces the row that the results themselves are compared with, and has to
 /// be the name of a row.
 pub fn render(results: &Results, baseline: Option<&str>, format: Format) -> Result<String, ReportError> {

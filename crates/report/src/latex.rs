@@ -32,10 +32,11 @@ impl Table {
             return;
         }
 
-        let mut heading = vec!["strategy".to_owned(), "data".to_owned()];
+        let mut heading: Vec<String> = self.words.iter().map(|words| words.heading().to_owned()).collect();
         heading.extend(shown.iter().map(|index| show_heading(&self.columns[*index])));
         let cells = |line: &Line| {
-            let mut cells = vec![escape(&line.name), escape(&line.data_access)];
+            let show_words = |text: &str| if text.is_empty() { ABSENT.to_owned() } else { escape(text) };
+            let mut cells: Vec<String> = self.words.iter().map(|words| show_words(words.of(line))).collect();
             cells.extend(shown.iter().map(|index| show(line.entries[*index].as_ref())));
             cells
         };
@@ -45,9 +46,10 @@ impl Table {
 
         text.push_str(&format!(
             "\n\\begin{{table}}\n  \\centering\n  \\caption{{{}}}\n  \\label{{{}}}\n\
-             \u{20} \\begin{{tabular}}{{ll{}}}\n    \\toprule\n",
+             \u{20} \\begin{{tabular}}{{{}{}}}\n    \\toprule\n",
             self.caption(part),
             self.anchor(part),
+            "l".repeat(self.words.len()),
             "r".repeat(shown.len()),
         ));
         push_row(text, &heading);
@@ -80,6 +82,9 @@ impl Table {
                 " $\\Delta$: less {}, paired by seed; $^{{*}}$ $p < 0.05$, paired $t$-test, uncorrected.",
                 escape(baseline)
             ));
+        }
+        for note in self.notes_on_tasks() {
+            caption.push_str(&format!(" {}", escape(&note)));
         }
         caption.push_str(" Bold: best strategy.");
         caption

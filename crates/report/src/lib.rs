@@ -13,6 +13,7 @@
 //! the module `files` touches the disk. What users named (rows, tasks, runs) is text wherever it ends up, and can
 //! neither break a table nor run as a script.
 
+mod allowed;
 mod baseline;
 mod column;
 mod csv;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::allowed::{self, AllowedRow};
 use crate::column::Part;
 use crate::table::{Entry, Line, Table};
 
@@ -16,6 +17,7 @@ impl Table {
         for part in Part::ALL {
             self.push_part(&mut text, part);
         }
+        self.push_allowed(&mut text);
         self.push_legend(&mut text);
         self.push_run(&mut text);
         text
@@ -29,10 +31,10 @@ impl Table {
             return;
         }
 
-        let mut heading = vec!["strategy".to_owned(), "data".to_owned()];
+        let mut heading: Vec<String> = self.words.iter().map(|words| words.heading().to_owned()).collect();
         heading.extend(shown.iter().map(|index| in_one_line(&self.columns[*index].text)));
         let cells = |line: &Line| {
-            let mut cells = vec![escape(&line.name), escape(&line.data_access)];
+            let mut cells: Vec<String> = self.words.iter().map(|words| or_absent(&escape(words.of(line)))).collect();
             cells.extend(shown.iter().map(|index| show(line.entries[*index].as_ref())));
             cells
         };
@@ -51,7 +53,24 @@ impl Table {
         }
 
         text.push_str(&format!("\n## {}\n\n", part.title()));
-        push_table(text, &heading, &rows);
+        push_table(text, &heading, &rows, self.words.len());
+    }
+
+    /// What each row was allowed, where protocols held.
+    fn push_allowed(&self, text: &mut String) {
+        if self.allowed.rows.is_empty() {
+            return;
+        }
+        let mut heading = vec!["strategy".to_owned(), "protocol".to_owned()];
+        heading.extend(self.allowed.clauses.iter().map(|name| escape(name)));
+        let cells = |row: &AllowedRow| {
+            let mut cells = vec![escape(&row.name), escape(&row.protocol)];
+            cells.extend(row.values.iter().map(|value| or_absent(&escape(value.as_deref().unwrap_or_default()))));
+            cells
+        };
+        let rows: Vec<_> = self.allowed.rows.iter().map(cells).collect();
+        text.push_str(&format!("\n## {}\n\n", allowed::TITLE));
+        push_table(text, &heading, &rows, heading.len());
     }
 
     fn push_legend(&self, text: &mut String) {
@@ -59,10 +78,17 @@ impl Table {
         if self.run.seeds.len() > 1 {
             text.push_str("Numbers are mean ± half-width of the 95 % confidence interval over seeds (Student t).\n");
         }
+        for note in self.notes_on_tasks() {
+            text.push_str(&format!("{note}\n"));
+        }
         text.push_str(
             "Task-aware: the task of a test sample is known; task-agnostic: it is not, and all heads compete.\n\n",
         );
-        text.push_str("- **data**: what the strategy may look at while consolidating\n");
+        for words in &self.words {
+            if let Some(meaning) = words.meaning() {
+                text.push_str(&format!("- **{}**: {meaning}\n", words.heading()));
+            }
+        }
         for heading in &self.columns {
             let name = in_one_line(&heading.text);
             let meaning = escape(&heading.column.meaning());
@@ -80,7 +106,7 @@ impl Table {
             ("protocol", run.protocol.clone()),
             ("baseline", run.baseline.clone().unwrap_or_else(|| "none".to_owned())),
             ("seeds", seeds.join(", ")),
-            ("tasks", format!("{} ({})", run.tasks.len(), run.tasks.join("; "))),
+            ("tasks", run.tasks.clone()),
         ];
         if !run.versions.is_empty() {
             facts.push(("versions", join(&run.versions, " ")));
@@ -95,15 +121,15 @@ impl Table {
     }
 }
 
-/// A Markdown table, padded so that its source is readable too; the first two columns are words.
-fn push_table(text: &mut String, heading: &[String], rows: &[Vec<String>]) {
+/// A Markdown table, padded so that its source is readable too; so many columns, in front, are words.
+fn push_table(text: &mut String, heading: &[String], rows: &[Vec<String>], words: usize) {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| &row[column]);
         let widest = cells.chain([&heading[column]]).map(|cell| cell.chars().count()).max();
         widest.unwrap_or(0).max("--:".len())
     };
     let widths: Vec<usize> = (0..heading.len()).map(width).collect();
-    let is_words = |column: usize| column < 2;
+    let is_words = |column: usize| column < words;
 
     let mut push_row = |cells: &[String]| {
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
@@ -144,6 +170,11 @@ fn show(entry: Option<&Entry>) -> String {
     text
 }
 
+/// Words, or what stands where there are none.
+fn or_absent(words: &str) -> String {
+    if words.is_empty() { ABSENT.to_owned() } else { words.to_owned() }
+}
+
 fn in_one_line(heading: &str) -> String {
     heading.replace('\n', " ")
 }
@@ -175,6 +206,12 @@ mod tests {
     fn the_golden_table() {
         let text = Table::new(&example::results()).to_markdown();
         assert_eq!(text, example::MARKDOWN, "\n{text}");
+    }
+
+    #[test]
+    fn the_golden_table_of_three_protocols() {
+        let text = Table::new(&example::mixed()).to_markdown();
+        assert_eq!(text, example::MIXED_MARKDOWN, "\n{text}");
     }
 
     #[test]

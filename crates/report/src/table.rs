@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_results::{EarlyAccuracy, Estimate, Metric, Results, Row, RowRole, Unit};
+use alluvium_results::{Cell, EarlyAccuracy, Estimate, Metric, Results, Row, RowRole, Unit};
 
-use crate::column::{Column, Content, columns};
+use crate::allowed::{self, Allowed};
+use crate::column::{Column, Content, Words, columns};
 use crate::label::one_line;
 use crate::number::Scale;
 
@@ -15,10 +16,14 @@ use crate::number::Scale;
 pub struct Table {
     /// The comparison's name.
     pub(crate) title: String,
+    /// The columns of words, in front.
+    pub(crate) words: Vec<Words>,
     /// The columns of numbers that are there.
     pub(crate) columns: Vec<Heading>,
     /// The rows, in the order of the configuration.
     lines: Vec<Line>,
+    /// What each row was allowed.
+    pub(crate) allowed: Allowed,
     /// Where the numbers come from.
     pub(crate) run: Facts,
 }
@@ -35,8 +40,12 @@ pub(crate) struct Heading {
 pub(crate) struct Line {
     role: RowRole,
     pub(crate) name: String,
+    /// Whether its accuracies are over fewer tasks than there are.
+    lacks_tasks: bool,
     /// Whether the others are compared with it.
     pub(crate) is_baseline: bool,
+    /// The protocol that it ran under; empty where none holds for it.
+    pub(crate) protocol: String,
     pub(crate) data_access: String,
     /// One entry for each of the table's columns.
     pub(crate) entries: Vec<Option<Entry>>,
@@ -65,8 +74,12 @@ pub(crate) struct Entry {
 pub(crate) struct Facts {
     pub(crate) protocol: String,
     pub(crate) seeds: Vec<u64>,
+    /// What rows are compared with.
     pub(crate) baseline: Option<String>,
-    pub(crate) tasks: Vec<String>,
+    /// How many tasks there are, and what they are called where names hold under every seed.
+    pub(crate) tasks: String,
+    /// The numbers of the devices that are left out of the accuracies.
+    left_out: Vec<String>,
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) environment: BTreeMap<String, String>,
 }
@@ -76,8 +89,10 @@ impl Table {
     pub fn new(results: &Results) -> Self {
         let mut table = Self {
             title: one_line(&results.name),
+            words: Words::columns(allowed::differs(results)),
             columns: Vec::new(),
             lines: results.rows.iter().map(|row| Line::new(row, results)).collect(),
+            allowed: Allowed::new(results),
             run: Facts::new(results),
         };
         for column in columns(results) {
@@ -94,6 +109,21 @@ impl Table {
     /// The rows for orientation, which stand below a rule.
     pub(crate) fn references(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(|line| line.role == RowRole::Reference)
+    }
+
+    /// What accuracies are means over, where that is not every task of the stream.
+    pub(crate) fn notes_on_tasks(&self) -> Vec<String> {
+        let mut notes = vec![];
+        let left_out = &self.run.left_out;
+        if !left_out.is_empty() {
+            let devices = if left_out.len() == 1 { "device" } else { "devices" };
+            let left_out = left_out.join(", ");
+            notes.push(format!("Accuracies: over the tasks without {devices} {left_out}; costs: of the whole run."));
+        }
+        if self.lines.iter().any(|line| line.lacks_tasks) {
+            notes.push("With fewer tasks: accuracies are over those of the devices that came back.".to_owned());
+        }
+        notes
     }
 
     /// Adds the column, unless no row has a number for it.
@@ -139,41 +169,68 @@ impl Table {
 
 impl Line {
     fn new(row: &Row, results: &Results) -> Self {
-        let (done, all) = (row.cells.len(), results.seeds.len());
         let mut name = one_line(&row.name);
-        if done < all {
-            name.push_str(&format!(" ({done} of {all} seeds)"));
+        let tasks = fewer_tasks(row, results);
+        let parts: Vec<_> = fewer_seeds(row, results).into_iter().chain(tasks.clone()).collect();
+        if !parts.is_empty() {
+            name.push_str(&format!(" ({})", parts.join(", ")));
         }
         Self {
             role: row.role,
             name,
+            lacks_tasks: tasks.is_some(),
             is_baseline: results.baseline.as_ref() == Some(&row.name),
-            data_access: one_line(&data_access(row, results)),
+            protocol: one_line(&row.protocol),
+            data_access: one_line(&row.data_access),
             entries: Vec::new(),
         }
     }
 }
 
-/// What a row may see, and under which protocol where the rows differ in it.
-fn data_access(row: &Row, results: &Results) -> String {
-    let kind = |row: &Row| row.protocol.split(' ').next().unwrap_or_default().to_owned();
-    let mut kinds = results.rows.iter().map(kind).filter(|kind| !kind.is_empty());
-    let first = kinds.next();
-    match (kind(row), kinds.any(|kind| Some(kind) != first)) {
-        (kind, true) if !kind.is_empty() => format!("{kind}: {}", row.data_access),
-        _ => row.data_access.clone(),
-    }
+/// How many of the seeds a row has, unless it has them all.
+fn fewer_seeds(row: &Row, results: &Results) -> Option<String> {
+    let (done, all) = (row.cells.len(), results.seeds.len());
+    (done < all).then(|| format!("{done} of {all} seeds"))
+}
+
+/// How many of the tasks a row's accuracies are over, unless they are over all under every seed.
+fn fewer_tasks(row: &Row, results: &Results) -> Option<String> {
+    // A cell that was not judged yet is over none.
+    let tasks = || row.cells.iter().map(Cell::tasks).filter(|tasks| *tasks > 0);
+    let all = results.tasks.len();
+    let (least, most) = (tasks().min()?, tasks().max()?);
+    let some = if least == most { least.to_string() } else { format!("{least} to {most}") };
+    (least < all).then(|| format!("{some} of {all} tasks"))
 }
 
 impl Facts {
     fn new(results: &Results) -> Self {
         Self {
-            protocol: one_line(&results.protocol),
+            protocol: allowed::protocols(results),
             seeds: results.seeds.clone(),
-            baseline: results.baseline.as_deref().map(one_line),
-            tasks: results.tasks.iter().map(|task| one_line(&task.name)).collect(),
+            baseline: baseline(results),
+            tasks: tasks(results),
+            left_out: results.left_out.iter().map(|device| (device + 1).to_string()).collect(),
             versions: results.versions.clone(),
             environment: results.environment.clone(),
+        }
+    }
+}
+
+fn baseline(results: &Results) -> Option<String> {
+    match &results.control {
+        Some(control) => Some(format!("the same row of {}", one_line(&control.name))),
+        None => results.baseline.as_deref().map(one_line),
+    }
+}
+
+fn tasks(results: &Results) -> String {
+    let count = results.tasks.len();
+    match results.tasks_vary {
+        true => format!("{count}, others under each seed"),
+        false => {
+            let names: Vec<_> = results.tasks.iter().map(|task| one_line(&task.name)).collect();
+            format!("{count} ({})", names.join("; "))
         }
     }
 }
@@ -249,6 +306,8 @@ fn scale(content: Content, largest: f64) -> Scale {
 
 #[cfg(test)]
 mod tests {
+    use alluvium_results::Accuracy;
+
     use super::*;
     use crate::example;
 
@@ -310,6 +369,51 @@ mod tests {
         results.rows[1].cells.pop();
         let table = Table::new(&results);
         assert_eq!(table.lines[1].name, "pld (2 of 3 seeds)");
+    }
+
+    #[test]
+    fn against_a_control_run_every_strategy_has_a_difference() {
+        let mut control = example::results();
+        // naive: 0.5 − 0.25; pld: 0.5, 0.5, 0.5 − 0.25 in task-agnostic ACC.
+        control.rows[1].cells = control.rows[0].cells.clone();
+        let table = Table::new(&example::results().against("clean", &control).expect("the same rows"));
+        assert_eq!(shown(&table, 0, "Δ ACC task-agnostic"), number("0.0", "0.0", false));
+        assert_eq!(shown(&table, 1, "Δ ACC task-agnostic"), number("+25.0", "0.0", true));
+        assert!(table.lines.iter().all(|line| !line.is_baseline));
+        let note = "Δ: less the same row of clean, paired by seed";
+        assert!(table.to_terminal().contains(note), "{}", table.to_terminal());
+        assert!(table.to_markdown().contains("- **baseline**: the same row of clean\n"), "{}", table.to_markdown());
+    }
+
+    #[test]
+    fn a_row_over_fewer_tasks_says_so() {
+        let mut results = example::results();
+        assert!(Table::new(&results).notes_on_tasks().is_empty());
+        // The second device never came back under the last seed.
+        let matrix = alluvium_results::AccuracyMatrix::from_rows(vec![vec![0.5]]).expect("valid");
+        let accuracy = Accuracy::Stream { task_aware: matrix.clone(), task_agnostic: matrix };
+        results.rows[1].cells[2] = Cell { arrivals: vec![0], ..Cell::new(3, accuracy) };
+        let table = Table::new(&results);
+        assert_eq!(table.lines[1].name, "pld (1 to 2 of 2 tasks)");
+        assert_eq!(table.lines[0].name, "naive");
+        results.rows[1].cells.drain(..2);
+        let table = Table::new(&results);
+        assert_eq!(table.lines[1].name, "pld (1 of 3 seeds, 1 of 2 tasks)");
+        assert_eq!(
+            table.notes_on_tasks(),
+            ["With fewer tasks: accuracies are over those of the devices that came back."]
+        );
+    }
+
+    #[test]
+    fn devices_that_are_left_out_are_named_wherever_the_table_is_shown() {
+        let others = example::results().without_devices(&std::collections::BTreeSet::from([1])).expect("one is left");
+        let table = Table::new(&others);
+        assert_eq!(table.lines[0].name, "naive", "all tasks that are left");
+        let note = "Accuracies: over the tasks without device 2; costs: of the whole run.";
+        assert!(table.to_terminal().contains(note), "{}", table.to_terminal());
+        assert!(table.to_markdown().contains(note), "{}", table.to_markdown());
+        assert!(table.to_latex().contains(note), "{}", table.to_latex());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use alluvium_results::{Accuracy, Cell, Estimate, Results};
+use alluvium_results::{Accuracy, Cell, Estimate, MatrixRow, Results};
 use prost::Message;
 
 use crate::figure::{Along, Shown};
@@ -67,9 +67,14 @@ pub(crate) fn event_files(results: &Results) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// The names of the tasks, no two alike: two series of one tag would be drawn as one.
+/// The names of the tasks, or their numbers where they have none under all seeds; no two alike: two series of one tag would
+/// be drawn as one.
 fn task_tags(results: &Results) -> Vec<String> {
-    let names: Vec<String> = results.tasks.iter().map(|task| one_line(&task.name)).collect();
+    let name = |place: usize| match results.task_name(place) {
+        Some(name) => one_line(name),
+        None => results.device(place).to_string(),
+    };
+    let names: Vec<String> = (0..results.tasks.len()).map(name).collect();
     let is_repeated = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
     let tag = |(index, name): (usize, &String)| match is_repeated(name) {
         true => format!("{name} ({})", index + 1),
@@ -78,7 +83,7 @@ fn task_tags(results: &Results) -> Vec<String> {
     names.iter().enumerate().map(tag).collect()
 }
 
-/// What the cell measured after each device, by the device's number from 1.
+/// What the cell measured after each device or round, by its number from 1.
 fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
     let mut events: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
     let mut put = |device: usize, tag: String, value: f64| {
@@ -97,7 +102,10 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
 
     put_all("accuracy/task_aware", &Shown::TaskAware.values(cell));
     put_all("accuracy/task_agnostic", &Shown::TaskAgnostic.values(cell));
-    put_all("expert_accuracy", &each(&cell.expert_accuracy));
+    // In rounds several experts come at a time, and none of them has a step of its own.
+    if !matches!(cell.accuracy, Accuracy::Rounds(_)) {
+        put_all("expert_accuracy", &each(&cell.expert_accuracy));
+    }
     put_all("latent_similarity", &Shown::LatentSimilarity.values(cell));
     put_all("bytes", &each(&Along::Bytes.positions(cell)));
     put_all("seconds", &each(&Along::Seconds.positions(cell)));
@@ -109,10 +117,14 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
     match &cell.accuracy {
         Accuracy::Stream { task_aware, .. } => {
             let tag = |column: usize| tag(cell.arrivals.get(column).copied().unwrap_or(column));
-            for device in 0..task_aware.tasks() {
-                for task in 0..=device {
-                    if let Some(accuracy) = task_aware.at(device, task) {
-                        put(device + 1, tag(task), accuracy);
+            for (device, row) in task_aware.rows().iter().enumerate() {
+                match row {
+                    MatrixRow::Own(accuracy) => put(device + 1, tag(device), *accuracy),
+                    MatrixRow::All(accuracies) => {
+                        accuracies
+                            .iter()
+                            .enumerate()
+                            .for_each(|(task, accuracy)| put(device + 1, tag(task), *accuracy));
                     }
                 }
             }

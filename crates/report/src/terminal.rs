@@ -3,13 +3,14 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
 
+use crate::column::Words;
 use crate::table::{Entry, Line, Table};
 
 /// How many columns of a terminal the table takes at most.
 pub const WIDTH: usize = 100;
 
-/// How many columns of a terminal a column of words may take.
-const WORDS_WIDTH: usize = 24;
+/// How many columns of a terminal the columns of words may take together.
+const WORDS_WIDTH: usize = 48;
 
 /// How many columns of a terminal stand empty between two columns of the table.
 const GAP: usize = 2;
@@ -23,9 +24,8 @@ impl Table {
     ///
     /// No colours and no cursor movement: it may as well go to a file.
     pub fn to_terminal(&self) -> String {
-        let names = self.lines().map(|line| line.name.clone()).collect();
-        let data = self.lines().map(|line| line.data_access.clone()).collect();
-        let mut columns = vec![TextColumn::of_words("strategy", names), TextColumn::of_words("data", data)];
+        let words = |words: &Words| TextColumn::of_words(*words, self.words.len(), self.lines());
+        let mut columns: Vec<_> = self.words.iter().map(words).collect();
         columns.extend(choose(self.number_columns(), &columns));
 
         let mut text = format!("{}\n\n", self.title);
@@ -69,6 +69,7 @@ impl Table {
         if let Some(baseline) = &self.run.baseline {
             notes.push(format!("Δ: less {baseline}, paired by seed; * p < 0.05, paired t-test, uncorrected."));
         }
+        notes.extend(self.notes_on_tasks());
         notes
     }
 }
@@ -84,13 +85,18 @@ struct TextColumn {
 }
 
 impl TextColumn {
-    /// A column of words, which are wrapped where they are long.
-    fn of_words(heading: &str, cells: Vec<String>) -> Self {
+    /// A column of words, one of so many, which are wrapped where they are long.
+    fn of_words<'a>(words: Words, columns: usize, lines: impl Iterator<Item = &'a Line>) -> Self {
+        let shown = |line: &'a Line| match words.of(line) {
+            "" => ABSENT.to_owned(),
+            text => text.to_owned(),
+        };
+        let cells: Vec<String> = lines.map(shown).collect();
         Self {
-            heading: heading.to_owned(),
+            heading: words.heading().to_owned(),
             rank: None,
             alignment: CellAlignment::Left,
-            width: widest(heading, &cells).min(WORDS_WIDTH),
+            width: widest(words.heading(), &cells).min(WORDS_WIDTH / columns),
             cells,
         }
     }
@@ -210,6 +216,12 @@ mod tests {
     fn the_golden_table() {
         let text = Table::new(&example::results()).to_terminal();
         assert_eq!(text, example::TERMINAL, "\n{text}");
+    }
+
+    #[test]
+    fn the_golden_table_of_three_protocols() {
+        let text = Table::new(&example::mixed()).to_terminal();
+        assert_eq!(text, example::MIXED_TERMINAL, "\n{text}");
     }
 
     #[test]

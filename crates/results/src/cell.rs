@@ -47,6 +47,10 @@ pub struct Cell {
     /// The bytes that had moved in either direction, over all devices, when each consolidation or round was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved_bytes: Vec<u64>,
+    /// The seconds of adapting and consolidating that had gone by when each consolidation or round was done, as if devices worked
+    /// one after another; without evaluation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elapsed_seconds: Vec<f64>,
     /// Bytes sent from the centre to each device of the stream, over all contacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bytes_down: Vec<u64>,
@@ -56,7 +60,7 @@ pub struct Cell {
     /// Bytes that the centre keeps after each consolidation: the central model, and the strategy's state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stored_bytes: Vec<u64>,
-    /// Optimisation steps of each consolidation.
+    /// Optimisation steps of each consolidation, or round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consolidation_steps: Vec<u64>,
     /// Samples (surrogate or other) seen in each consolidation.
@@ -68,10 +72,11 @@ pub struct Cell {
     /// Wall-clock time of each consolidation, in seconds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consolidation_seconds: Vec<f64>,
-    /// Wall-clock time of the cell, in seconds. What was found again instead of computed counts with the time that it
-    /// took when it was computed.
+    /// Seconds that devices took to adapt and the centre to consolidate, without evaluation. What was found again instead of
+    /// computed counts with the time that it took when it was computed.
     pub seconds: f64,
-    /// The most memory that the run held at one time, in bytes, where the platform can tell.
+    /// The most memory that the process had held when the cell was done, in bytes, where the platform can tell: with all
+    /// cells that ran in it, before or beside this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
 }
@@ -127,6 +132,7 @@ impl Cell {
             arrivals: Vec::new(),
             contacts: Vec::new(),
             moved_bytes: Vec::new(),
+            elapsed_seconds: Vec::new(),
             bytes_down: Vec::new(),
             bytes_up: Vec::new(),
             stored_bytes: Vec::new(),
@@ -137,6 +143,31 @@ impl Cell {
             seconds: 0.0,
             peak_memory_bytes: None,
         }
+    }
+
+    /// How many tasks the accuracies cover: fewer than the stream has where devices never came back.
+    pub fn tasks(&self) -> usize {
+        match &self.accuracy {
+            Accuracy::Stream { task_aware, .. } => task_aware.tasks(),
+            Accuracy::Rounds(rounds) => rounds.first().map_or(0, |round| round.task_aware.len()),
+            Accuracy::Final { task_aware, .. } => task_aware.len(),
+        }
+    }
+
+    /// The seconds that had been spent when each consolidation or round was done; empty where that was not measured.
+    ///
+    /// Results that were written before [`elapsed_seconds`](Self::elapsed_seconds) was have them where one device came at a
+    /// time: each device's and each consolidation's seconds add up.
+    pub fn elapsed(&self) -> Vec<f64> {
+        if !self.elapsed_seconds.is_empty() || !matches!(self.accuracy, Accuracy::Stream { .. }) {
+            return self.elapsed_seconds.clone();
+        }
+        let each = self.device_seconds.iter().zip(&self.consolidation_seconds);
+        let add_up = |sum: &mut f64, (device, consolidation): (&f64, &f64)| {
+            *sum += device + consolidation;
+            Some(*sum)
+        };
+        each.scan(0.0, add_up).collect()
     }
 
     /// Every metric that can be computed from this cell; the others are absent.
@@ -183,12 +214,19 @@ impl Cell {
         put(Metric::Contacts, mean_count(&self.contacts));
         put(Metric::BytesDown, mean_count(&self.bytes_down));
         put(Metric::BytesUp, mean_count(&self.bytes_up));
+        put(Metric::BytesMoved, self.bytes_moved());
         put(Metric::StoredBytes, self.stored_bytes.last().map(|bytes| *bytes as f64));
         put(Metric::ConsolidationSteps, mean_count(&self.consolidation_steps));
         put(Metric::ConsolidationSamples, mean_count(&self.consolidation_samples));
         put(Metric::Seconds, Some(self.seconds));
         put(Metric::PeakMemoryBytes, self.peak_memory_bytes.map(|bytes| bytes as f64));
         metrics
+    }
+
+    /// The bytes that moved in either direction, over all devices; `None` where they were not counted.
+    fn bytes_moved(&self) -> Option<f64> {
+        let both = self.bytes_down.iter().chain(&self.bytes_up);
+        (!self.bytes_down.is_empty() && !self.bytes_up.is_empty()).then(|| both.sum::<u64>() as f64)
     }
 }
 
@@ -245,6 +283,7 @@ mod tests {
             (Metric::Contacts, 2.0),
             (Metric::BytesDown, 150.0),
             (Metric::BytesUp, 300.5),
+            (Metric::BytesMoved, 901.0),  // 100 + 200 + 300 + 301
             (Metric::StoredBytes, 250.0), // after the last device
             (Metric::ConsolidationSteps, 25.0),
             (Metric::ConsolidationSamples, 400.0),
@@ -280,6 +319,25 @@ mod tests {
             (Metric::Seconds, 0.0),
         ];
         assert_eq!(cell.metrics(), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn time_adds_up_where_one_device_came_at_a_time() {
+        let mut cell = stream_cell();
+        assert!(cell.elapsed().is_empty());
+        cell.device_seconds = vec![1.0, 2.0];
+        cell.consolidation_seconds = vec![0.5, 0.25];
+        assert_eq!(cell.elapsed(), [1.5, 3.75]);
+        cell.elapsed_seconds = vec![2.0, 4.0];
+        assert_eq!(cell.elapsed(), [2.0, 4.0], "what was measured goes before what was added up");
+        // Four devices in two rounds: which seconds are of which round is not known.
+        let rounds = Cell {
+            device_seconds: vec![1.0; 4],
+            consolidation_seconds: vec![0.5; 2],
+            ..Cell::new(7, Accuracy::Rounds(vec![]))
+        };
+        assert!(rounds.elapsed().is_empty());
+        assert_eq!(Cell { elapsed_seconds: vec![2.5, 5.0], ..rounds }.elapsed(), [2.5, 5.0]);
     }
 
     #[test]

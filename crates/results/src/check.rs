@@ -47,8 +47,8 @@ pub enum InvalidResults {
         /// What it should be.
         range: &'static str,
     },
-    /// A list that goes task by task has another length than the stream.
-    #[error("row `{row}`, seed {seed}: {field} holds {found} values for {tasks} tasks")]
+    /// A list has another length than what it goes along.
+    #[error("row `{row}`, seed {seed}: {field} holds {found} values for {expected} {of}")]
     Length {
         /// The row's name.
         row: String,
@@ -58,8 +58,25 @@ pub enum InvalidResults {
         field: &'static str,
         /// How many values it holds.
         found: usize,
-        /// How many tasks the cell's task-aware accuracies cover.
-        tasks: usize,
+        /// How many it should hold.
+        expected: usize,
+        /// What it has a value for each of: tasks, experts or rounds.
+        of: &'static str,
+    },
+    /// The rounds of a row do not follow one another.
+    #[error(
+        "row `{row}`, seed {seed}: round {round} with {experts} experts does not follow from the one before it; rounds count \
+         from 1 and both numbers go up"
+    )]
+    RoundOrder {
+        /// The row's name.
+        row: String,
+        /// The cell's seed.
+        seed: u64,
+        /// The round.
+        round: usize,
+        /// How many experts the centre is said to have taken in by then.
+        experts: usize,
     },
 }
 
@@ -83,6 +100,12 @@ impl Results {
                 }
                 check_values(&row, cell)?;
                 check_lengths(&row, cell)?;
+            }
+        }
+        for (row, cells) in self.control.iter().flat_map(|control| &control.rows) {
+            for cell in cells {
+                check_values(row, cell)?;
+                check_lengths(row, cell)?;
             }
         }
         match &self.baseline {
@@ -114,7 +137,7 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     let (early_accuracy, budgets) =
         (early(|early| [early.accuracy.as_slice(), &early.alone].concat()), early(|early| vec![early.budget]));
 
-    let lists: [(&'static str, &[f64], Range); 11] = [
+    let lists: [(&'static str, &[f64], Range); 12] = [
         ("task_aware", &aware, Range::Accuracy),
         ("task_agnostic", &agnostic, Range::Accuracy),
         ("expert_accuracy", &cell.expert_accuracy, Range::Accuracy),
@@ -125,6 +148,7 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         ("latent_similarity_over_stream", &cell.latent_similarity_over_stream, Range::Finite),
         ("device_seconds", &cell.device_seconds, Range::Duration),
         ("consolidation_seconds", &cell.consolidation_seconds, Range::Duration),
+        ("elapsed_seconds", &cell.elapsed_seconds, Range::Duration),
         ("seconds", &[cell.seconds], Range::Duration),
     ];
     for (field, values, range) in lists {
@@ -138,7 +162,16 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
             });
         }
     }
-    Ok(())
+    match cell.elapsed_seconds.windows(2).find(|pair| pair[1] < pair[0]) {
+        None => Ok(()),
+        Some(pair) => Err(InvalidResults::OutOfRange {
+            row: row.to_owned(),
+            seed: cell.seed,
+            field: "elapsed_seconds",
+            value: pair[1],
+            range: "at least the value before it",
+        }),
+    }
 }
 
 /// What a number can be.
@@ -170,15 +203,13 @@ impl Range {
     }
 }
 
-/// The lists that formulas pair task by task have one value for each task, or none.
+/// The lists that formulas pair have one value for each task, expert or round, or none.
 fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     let (tasks, agnostic) = match &cell.accuracy {
         Accuracy::Stream { task_aware, task_agnostic } => (task_aware.tasks(), Some(task_agnostic.tasks())),
         Accuracy::Final { task_aware, task_agnostic } => (task_aware.len(), task_agnostic.as_ref().map(Vec::len)),
-        // Its other lists are by expert, and pair with nothing.
         Accuracy::Rounds(rounds) => return check_rounds(row, cell, rounds),
     };
-    let measured = |list: &[f64]| (!list.is_empty()).then_some(list.len());
     let lengths = [
         ("task_agnostic", agnostic),
         ("expert_accuracy", measured(&cell.expert_accuracy)),
@@ -186,43 +217,76 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         ("latent_similarity", measured(&cell.latent_similarity)),
         ("device_seconds", measured(&cell.device_seconds)),
         ("consolidation_seconds", measured(&cell.consolidation_seconds)),
+        ("elapsed_seconds", measured(&cell.elapsed_seconds)),
+        ("moved_bytes", measured(&cell.moved_bytes)),
     ];
     let early = cell.early_accuracy.iter().flat_map(|early| [&early.accuracy, &early.alone]);
     let early = early.map(|accuracies| ("early_accuracy", measured(accuracies)));
-    for (field, found) in lengths.into_iter().chain(early) {
-        if let Some(found) = found.filter(|found| *found != tasks) {
-            return Err(InvalidResults::Length { row: row.to_owned(), seed: cell.seed, field, found, tasks });
-        }
-    }
     let whole = match &cell.accuracy {
         Accuracy::Stream { task_aware, .. } => task_aware.whole_rows().count(),
         Accuracy::Final { .. } | Accuracy::Rounds(_) => tasks,
     };
-    match measured(&cell.latent_similarity_over_stream).filter(|found| *found != whole) {
-        None => Ok(()),
-        Some(found) => {
-            let (row, field) = (row.to_owned(), "latent_similarity_over_stream");
-            Err(InvalidResults::Length { row, seed: cell.seed, field, found, tasks: whole })
-        }
-    }
+    same_length(row, cell, lengths.into_iter().chain(early), tasks, "tasks")?;
+    let similarity = ("latent_similarity_over_stream", measured(&cell.latent_similarity_over_stream));
+    same_length(row, cell, [similarity], whole, "tasks")
 }
 
-/// Every round was judged on the same tasks, both ways.
+/// Every round was judged on the same tasks, both ways; the other lists have a value for each expert, or for each round.
 fn check_rounds(row: &str, cell: &Cell, rounds: &[RoundAccuracy]) -> Result<(), InvalidResults> {
     let tasks = rounds.first().map_or(0, |round| round.task_aware.len());
-    let lengths = rounds
-        .iter()
-        .flat_map(|round| [("task_aware", round.task_aware.len()), ("task_agnostic", round.task_agnostic.len())]);
-    match lengths.into_iter().find(|(_, found)| *found != tasks) {
-        None => Ok(()),
-        Some((field, found)) => {
-            Err(InvalidResults::Length { row: row.to_owned(), seed: cell.seed, field, found, tasks })
+    let both =
+        rounds.iter().flat_map(|round| [("task_aware", &round.task_aware), ("task_agnostic", &round.task_agnostic)]);
+    let lengths = both.map(|(field, accuracies)| (field, Some(accuracies.len())));
+    same_length(row, cell, lengths, tasks, "tasks")?;
+
+    let (mut round, mut experts) = (0, 0);
+    for next in rounds {
+        if next.round <= round || next.experts < experts {
+            let (row, seed) = (row.to_owned(), cell.seed);
+            return Err(InvalidResults::RoundOrder { row, seed, round: next.round, experts: next.experts });
+        }
+        (round, experts) = (next.round, next.experts);
+    }
+    // What came after the last round that was judged counts as well, so that a list is compared with another one.
+    let by_round = [
+        ("moved_bytes", measured(&cell.moved_bytes)),
+        ("stored_bytes", measured(&cell.stored_bytes)),
+        ("consolidation_steps", measured(&cell.consolidation_steps)),
+        ("consolidation_samples", measured(&cell.consolidation_samples)),
+        ("consolidation_seconds", measured(&cell.consolidation_seconds)),
+        ("elapsed_seconds", measured(&cell.elapsed_seconds)),
+    ];
+    let all = by_round.iter().find_map(|(_, found)| *found).unwrap_or(round);
+    same_length(row, cell, by_round, all.max(round), "rounds")?;
+    let by_expert =
+        [("device_seconds", measured(&cell.device_seconds)), ("expert_accuracy", measured(&cell.expert_accuracy))];
+    let all = by_expert.iter().find_map(|(_, found)| *found).unwrap_or(experts);
+    same_length(row, cell, by_expert, all.max(experts), "experts")
+}
+
+/// How long the list is; `None` for one that was not measured.
+fn measured<T>(list: &[T]) -> Option<usize> {
+    (!list.is_empty()).then_some(list.len())
+}
+
+fn same_length(
+    row: &str,
+    cell: &Cell,
+    lengths: impl IntoIterator<Item = (&'static str, Option<usize>)>,
+    expected: usize,
+    of: &'static str,
+) -> Result<(), InvalidResults> {
+    for (field, found) in lengths {
+        if let Some(found) = found.filter(|found| *found != expected) {
+            return Err(InvalidResults::Length { row: row.to_owned(), seed: cell.seed, field, found, expected, of });
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::cell::{Accuracy, Cell, RoundAccuracy};
     use crate::early::EarlyAccuracy;
     use crate::results::tests::{cell, row, small};
     use crate::results::{Results, RowRole};
@@ -262,6 +326,14 @@ mod tests {
             |results| results.rows[0].cells[0].expert_accuracy = vec![0.5],
             "row `a`, seed 1: expert_accuracy holds 1 values for 2 tasks",
         );
+        assert_refused(
+            |results| results.rows[0].cells[0].elapsed_seconds = vec![2.0, 1.5],
+            "row `a`, seed 1: elapsed_seconds holds 1.5, which is not at least the value before it",
+        );
+        assert_refused(
+            |results| results.rows[0].cells[0].elapsed_seconds = vec![2.0],
+            "row `a`, seed 1: elapsed_seconds holds 1 values for 2 tasks",
+        );
         let early =
             |budget, accuracy: &[f64]| vec![EarlyAccuracy { budget, accuracy: accuracy.to_vec(), alone: vec![] }];
         assert_refused(
@@ -272,5 +344,61 @@ mod tests {
             |results| results.rows[0].cells[0].early_accuracy = early(f64::NAN, &[0.5; 2]),
             "row `a`, seed 1: early_accuracy: budget holds NaN, which is not a share of the whole, in [0, 1]",
         );
+    }
+
+    /// Two rounds of two experts each, judged on three tasks.
+    fn federated() -> Cell {
+        let round =
+            |round| RoundAccuracy { round, experts: 2 * round, task_aware: vec![0.5; 3], task_agnostic: vec![0.25; 3] };
+        Cell {
+            expert_accuracy: vec![0.5; 4],
+            device_seconds: vec![1.0; 4],
+            consolidation_seconds: vec![0.5; 2],
+            elapsed_seconds: vec![2.5, 5.0],
+            moved_bytes: vec![40, 80],
+            ..Cell::new(1, Accuracy::Rounds(vec![round(1), round(2)]))
+        }
+    }
+
+    #[test]
+    fn the_lists_of_rounds_have_a_value_for_each_round_or_expert() {
+        let with = |change: fn(&mut Cell)| {
+            let mut cell = federated();
+            change(&mut cell);
+            let mut results = small();
+            results.rows[1].cells = vec![cell];
+            results
+        };
+        assert_eq!(with(|_| {}).check(), Ok(()));
+        let message = |change| with(change).check().expect_err("invalid").to_string();
+        assert_eq!(
+            message(|cell| cell.elapsed_seconds = vec![1.0; 4]),
+            "row `b`, seed 1: elapsed_seconds holds 4 values for 2 rounds"
+        );
+        assert_eq!(
+            message(|cell| cell.expert_accuracy = vec![0.5; 3]),
+            "row `b`, seed 1: expert_accuracy holds 3 values for 4 experts"
+        );
+        assert_eq!(
+            message(|cell| cell.elapsed_seconds = vec![f64::NAN; 2]),
+            "row `b`, seed 1: elapsed_seconds holds NaN, which is not a duration of 0 or more"
+        );
+        let rounds = |change: fn(&mut [RoundAccuracy])| {
+            let mut cell = federated();
+            if let Accuracy::Rounds(rounds) = &mut cell.accuracy {
+                change(rounds);
+            }
+            let mut results = small();
+            results.rows[1].cells = vec![cell];
+            results.check().expect_err("invalid").to_string()
+        };
+        assert_eq!(
+            rounds(|rounds| rounds[1].task_agnostic = vec![0.5]),
+            "row `b`, seed 1: task_agnostic holds 1 values for 3 tasks"
+        );
+        assert!(rounds(|rounds| rounds[0].round = 0).contains("rounds count from 1"));
+        assert!(rounds(|rounds| rounds[1].experts = 1).contains("round 2 with 1 experts"));
+        // The third round was never consolidated.
+        assert_eq!(rounds(|rounds| rounds[1].round = 3), "row `b`, seed 1: moved_bytes holds 2 values for 3 rounds");
     }
 }

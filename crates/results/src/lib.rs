@@ -23,6 +23,7 @@
 
 mod cell;
 mod check;
+mod control;
 mod early;
 mod matrix;
 mod mean;
@@ -35,10 +36,11 @@ mod without;
 
 pub use cell::{Accuracy, Cell, RoundAccuracy};
 pub use check::InvalidResults;
+pub use control::Control;
 pub use early::EarlyAccuracy;
 pub use matrix::{AccuracyMatrix, MatrixError, MatrixRow};
 pub use metric::{Metric, Unit};
-pub use results::{FORMAT, PictureLabel, Results, ResultsError, Row, RowRole, TaskLabel};
+pub use results::{Clause, FORMAT, PictureLabel, Results, ResultsError, Row, RowRole, TaskLabel};
 pub use sheet::SampleSheet;
 pub use statistics::{Estimate, PairedDifference};
 pub use summary::SummaryLine;

@@ -33,7 +33,7 @@ pub enum Metric {
     ConsolidationGapTaskAgnostic,
     /// mean_t e\[t\].
     ExpertAccuracy,
-    /// mean_{t ≥ 2} (e\[t\] − the accuracy of the same device started from the initial weights).
+    /// mean_{t ≥ 2} (e\[t\] − the accuracy of the same device started from the initial weights), where there are devices.
     ForwardTransfer,
     /// mean_t of linear CKA (Kornblith et al. 2019) between the final centre's and expert t's latents.
     LatentSimilarity,
@@ -43,15 +43,17 @@ pub enum Metric {
     BytesDown,
     /// Bytes from a device to the centre, mean over devices.
     BytesUp,
+    /// Bytes in either direction, all devices together.
+    BytesMoved,
     /// Bytes that the centre keeps after the last device.
     StoredBytes,
-    /// Optimisation steps of one consolidation, mean over devices.
+    /// Optimisation steps of one consolidation, mean over consolidations.
     ConsolidationSteps,
-    /// Samples seen in one consolidation, mean over devices.
+    /// Samples seen in one consolidation, mean over consolidations.
     ConsolidationSamples,
-    /// Wall-clock time of the run.
+    /// Time that devices took to adapt and the centre to consolidate, without evaluation.
     Seconds,
-    /// The most memory that the run held at one time.
+    /// The most memory that the process held until then, with all that ran in it.
     PeakMemoryBytes,
 }
 
@@ -63,33 +65,15 @@ pub enum Unit {
     Fraction,
     /// Bytes of 8 bits.
     Bytes,
-    /// Seconds of wall-clock time.
+    /// Seconds.
     Seconds,
     /// A number of things.
     Count,
 }
 
-impl Unit {
-    /// The unit's name: `fraction`, `bytes`, `seconds` or `count`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fraction => "fraction",
-            Self::Bytes => "bytes",
-            Self::Seconds => "seconds",
-            Self::Count => "count",
-        }
-    }
-}
-
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 impl Metric {
     /// Every metric, in the order of a summary.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::AverageAccuracyTaskAware,
         Self::AverageAccuracyTaskAgnostic,
         Self::AverageIncrementalAccuracyTaskAware,
@@ -106,6 +90,7 @@ impl Metric {
         Self::Contacts,
         Self::BytesDown,
         Self::BytesUp,
+        Self::BytesMoved,
         Self::StoredBytes,
         Self::ConsolidationSteps,
         Self::ConsolidationSamples,
@@ -132,12 +117,18 @@ impl Metric {
             Self::Contacts => "contacts",
             Self::BytesDown => "bytes_down",
             Self::BytesUp => "bytes_up",
+            Self::BytesMoved => "bytes_moved",
             Self::StoredBytes => "stored_bytes",
             Self::ConsolidationSteps => "consolidation_steps",
             Self::ConsolidationSamples => "consolidation_samples",
             Self::Seconds => "seconds",
             Self::PeakMemoryBytes => "peak_memory_bytes",
         }
+    }
+
+    /// The name in files after a part of the devices' budget, such as `expert_accuracy@0.01`; the metric's own for the whole.
+    pub fn name_at(self, budget: Option<f64>) -> String {
+        budget.map_or_else(|| self.name().to_owned(), |budget| format!("{self}@{budget}"))
     }
 
     /// The metric of this name; `None` if no metric has it.
@@ -196,20 +187,25 @@ impl Metric {
             Self::Contacts => "contacts of a device with the centre, mean over devices",
             Self::BytesDown => "bytes sent from the centre to a device, mean over devices",
             Self::BytesUp => "bytes sent from a device to the centre, mean over devices",
+            Self::BytesMoved => "bytes sent between the centre and all devices together, both directions",
             Self::StoredBytes => {
                 "bytes that the centre keeps after the last device: its model and the strategy's state"
             }
-            Self::ConsolidationSteps => "optimisation steps of one consolidation, mean over devices",
-            Self::ConsolidationSamples => "samples seen in one consolidation, mean over devices",
-            Self::Seconds => "wall-clock time of the run",
-            Self::PeakMemoryBytes => "the most memory that the run held at one time",
+            Self::ConsolidationSteps => "optimisation steps of one consolidation, mean over consolidations",
+            Self::ConsolidationSamples => "samples seen in one consolidation, mean over consolidations",
+            Self::Seconds => {
+                "time that devices took to adapt and the centre to consolidate, one after another, without evaluation"
+            }
+            Self::PeakMemoryBytes => "the most memory that the process held until then, whatever else ran in it",
         }
     }
 
     /// What the metric is counted in.
     pub fn unit(self) -> Unit {
         match self {
-            Self::BytesDown | Self::BytesUp | Self::StoredBytes | Self::PeakMemoryBytes => Unit::Bytes,
+            Self::BytesDown | Self::BytesUp | Self::BytesMoved | Self::StoredBytes | Self::PeakMemoryBytes => {
+                Unit::Bytes
+            }
             Self::Contacts | Self::ConsolidationSteps | Self::ConsolidationSamples => Unit::Count,
             Self::Seconds => Unit::Seconds,
             _ => Unit::Fraction,

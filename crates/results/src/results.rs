@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::cell::{Accuracy, Cell};
 use crate::check::InvalidResults;
+use crate::control::{Control, values};
 use crate::metric::Metric;
 use crate::statistics::Estimate;
 
@@ -22,18 +23,29 @@ pub struct Results {
     pub name: String,
     /// The configuration as it was run, defaults filled in.
     pub config: serde_json::Value,
-    /// The protocol: `dcl`, `federated`, `centralised`, …
+    /// The kind of the configuration's protocol, under which rows run that name none of their own: `dcl`, `federated`,
+    /// `centralised`.
+    #[serde(deserialize_with = "kind_alone")]
     pub protocol: String,
     /// The seeds that every row was to be run under.
     pub seeds: Vec<u64>,
     /// The name of the row that the others are compared with, if any.
     pub baseline: Option<String>,
+    /// The run that each row is compared with its own row of, in place of the baseline, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
     /// The version of each program and library that may change a number, by name.
     pub versions: BTreeMap<String, String>,
     /// Facts about the machine and backend, by name.
     pub environment: BTreeMap<String, String>,
-    /// The tasks, in the order of the stream.
+    /// The tasks, in the order of the stream, as they are under the first seed.
     pub tasks: Vec<TaskLabel>,
+    /// Whether a task may be another one under another seed, so that its name and classes do not hold for all of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tasks_vary: bool,
+    /// Devices, counted from 0, that [`without_devices`](Self::without_devices) left out: `tasks` are those of the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<usize>,
     /// Pictures of what the models saw: some samples of each device, and of the surrogate data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pictures: Vec<PictureLabel>,
@@ -72,15 +84,37 @@ pub struct Row {
     pub kind: String,
     /// Whether it competes or is there for orientation.
     pub role: RowRole,
-    /// The protocol that it ran under, with what it permits; empty where none holds for it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    /// The kind of the protocol that it ran under; empty where none holds for it.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "kind_alone")]
     pub protocol: String,
-    /// What data it needs while consolidating: `none`, `surrogate`, `current task`, `all tasks`.
+    /// What that protocol permits on this stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clauses: Vec<Clause>,
+    /// What data it needs while consolidating: `none`, `surrogate`, `current-task` or `all-tasks`, and behind ` + ` each
+    /// statistic that devices send along with their model.
     pub data_access: String,
     /// Its settings as they were run, defaults filled in.
     pub settings: serde_json::Value,
     /// What it measured, one cell for each seed that is done.
     pub cells: Vec<Cell>,
+}
+
+/// One thing that a protocol permits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clause {
+    /// What is permitted, such as `contacts a device`.
+    pub name: String,
+    /// How much of it, or which.
+    pub value: String,
+}
+
+/// Results that were written before rows had clauses have them in words behind the kind of the protocol.
+fn kind_alone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let mut protocol = String::deserialize(deserializer)?;
+    if let Some(end) = protocol.find(" (") {
+        protocol.truncate(end);
+    }
+    Ok(protocol)
 }
 
 /// Whether a row competes.
@@ -144,6 +178,21 @@ impl Results {
         Ok(text)
     }
 
+    /// The number, from 1, of the device whose task is at this place of `tasks`.
+    pub fn device(&self, place: usize) -> usize {
+        let mut number = place;
+        for left_out in &self.left_out {
+            number += usize::from(*left_out <= number);
+        }
+        number + 1
+    }
+
+    /// The name of the task at this place; `None` where there is none that holds under all seeds.
+    pub fn task_name(&self, place: usize) -> Option<&str> {
+        let label = self.tasks.get(place).filter(|_| !self.tasks_vary)?;
+        Some(&label.name)
+    }
+
     /// The row of this name.
     pub fn row(&self, name: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.name == name)
@@ -153,7 +202,7 @@ impl Results {
 impl Row {
     /// The metric's value under each seed; seeds for which it cannot be computed are absent.
     pub fn values(&self, metric: Metric) -> BTreeMap<u64, f64> {
-        self.cells.iter().filter_map(|cell| Some((cell.seed, *cell.metrics().get(&metric)?))).collect()
+        values(&self.cells, metric)
     }
 
     /// Whether the n-th column of every cell's accuracies is the n-th task of the stream: all devices came, and in its order.
@@ -184,6 +233,7 @@ pub(crate) mod tests {
             kind: name.into(),
             role,
             protocol: String::new(),
+            clauses: vec![],
             data_access: "none".into(),
             settings: serde_json::json!({}),
             cells,
@@ -199,6 +249,7 @@ pub(crate) mod tests {
             protocol: "dcl".into(),
             seeds: vec![1, 2],
             baseline: Some("a".into()),
+            control: None,
             versions: BTreeMap::from([("alluvium".into(), "0.1.0".into())]),
             environment: BTreeMap::new(),
             tasks: vec![TaskLabel {
@@ -207,6 +258,8 @@ pub(crate) mod tests {
                 train_samples: 10,
                 test_samples: 5,
             }],
+            tasks_vary: false,
+            left_out: vec![],
             pictures: vec![],
             rows: vec![
                 row("a", RowRole::Strategy, vec![cell(1, 0.5), cell(2, 0.75)]),
@@ -236,6 +289,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn protocols_in_words_are_read_by_their_kind() {
+        let mut results = small();
+        let clause = Clause { name: "contacts a device".into(), value: "2".into() };
+        (results.rows[0].protocol, results.rows[0].clauses) = ("dcl".into(), vec![clause]);
+        let json = results.to_json().expect("valid");
+        assert_eq!(Results::from_json(&json).expect("reads back"), results);
+
+        let old = json
+            .replace("\"protocol\": \"dcl\"", "\"protocol\": \"dcl (contacts a device: 2; the centre sees: none)\"");
+        assert_eq!(old.matches("dcl (contacts").count(), 3, "the configuration's, the file's and a row's");
+        let read = Results::from_json(&old).expect("reads");
+        assert_eq!((read.protocol.as_str(), read.rows[0].protocol.as_str()), ("dcl", "dcl"));
+    }
+
+    #[test]
     fn what_is_not_json_is_refused_with_its_place() {
         let message = Results::from_json("{").expect_err("not JSON").to_string();
         assert!(message.contains("line 1"), "{message}");
@@ -249,6 +317,14 @@ pub(crate) mod tests {
         assert!(!results.rows[0].follows_the_stream());
         results.rows[1].cells[0].accuracy = Accuracy::Rounds(vec![]);
         assert!(!results.rows[1].follows_the_stream());
+    }
+
+    #[test]
+    fn tasks_have_no_names_where_seeds_differ_in_them() {
+        let mut results = small();
+        assert_eq!((results.task_name(0), results.task_name(1)), (Some("digits 0-1"), None));
+        results.tasks_vary = true;
+        assert_eq!(results.task_name(0), None);
     }
 
     #[test]

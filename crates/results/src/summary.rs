@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::early::EarlyAccuracy;
 use crate::metric::Metric;
-use crate::results::Results;
+use crate::results::{Results, Row};
 use crate::statistics::{Estimate, PairedDifference};
 
 /// One metric of one row, over seeds.
@@ -13,29 +14,59 @@ pub struct SummaryLine {
     pub strategy: String,
     /// What was measured.
     pub metric: Metric,
+    /// The part of their budget after which devices were judged, where it is not the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<f64>,
     /// The mean over seeds and its interval, in the metric's unit.
     pub estimate: Estimate,
 }
 
+impl SummaryLine {
+    /// The name of the number in files: the metric's, with the part of the budget behind it, as in `expert_accuracy@0.01`.
+    pub fn name(&self) -> String {
+        self.metric.name_at(self.budget)
+    }
+}
+
+impl Row {
+    /// The metric after a part of the devices' budget, over the seeds; `None` for a metric that is none of the devices' own.
+    fn estimate_at(&self, metric: Metric, budget: f64) -> Option<Estimate> {
+        match metric {
+            Metric::ExpertAccuracy => self.early(budget, EarlyAccuracy::mean),
+            Metric::ForwardTransfer => self.early(budget, EarlyAccuracy::forward_transfer),
+            _ => None,
+        }
+    }
+}
+
 impl Results {
-    /// A line for every metric of every row, in the order of the rows, then of [`Metric::ALL`]. A metric
-    /// that a row lacks under every seed has no line.
+    /// A line for every metric of every row, in the order of the rows, then of [`Metric::ALL`]; before a metric of the
+    /// devices, a line for each part of their budget after which they were judged as well. A metric that a row lacks under
+    /// every seed has no line.
     pub fn summary(&self) -> Vec<SummaryLine> {
+        let budgets = self.budgets();
         let mut lines = Vec::new();
         for row in &self.rows {
             for metric in Metric::ALL {
-                if let Some(estimate) = row.estimate(metric) {
-                    lines.push(SummaryLine { strategy: row.name.clone(), metric, estimate });
+                let early = budgets.iter().map(|budget| (Some(*budget), row.estimate_at(metric, *budget)));
+                for (budget, estimate) in early.chain([(None, row.estimate(metric))]) {
+                    if let Some(estimate) = estimate {
+                        lines.push(SummaryLine { strategy: row.name.clone(), metric, budget, estimate });
+                    }
                 }
             }
         }
         lines
     }
 
-    /// Each other row less the baseline, paired by seed, in the order of the rows.
+    /// Each other row less the baseline, paired by seed, in the order of the rows; against a control run each row less its
+    /// own there.
     ///
-    /// Empty without a baseline. A row is absent if it shares no seed with the baseline for this metric.
+    /// Empty without either. A row is absent if it shares no seed with what it is compared with for this metric.
     pub fn difference_to_baseline(&self, metric: Metric) -> Vec<(String, PairedDifference)> {
+        if let Some(control) = &self.control {
+            return self.difference_to_control(metric, control);
+        }
         let Some(baseline) = self.baseline.as_deref().and_then(|name| self.row(name)) else {
             return Vec::new();
         };
@@ -53,6 +84,7 @@ impl Results {
 
 #[cfg(test)]
 mod tests {
+    use crate::early::EarlyAccuracy;
     use crate::metric::Metric;
     use crate::results::tests::small;
 
@@ -73,6 +105,32 @@ mod tests {
             ]
         );
         assert_eq!(summary[0].estimate.mean, 0.625);
+    }
+
+    #[test]
+    fn parts_of_the_budget_have_lines_of_their_own() {
+        let mut results = small();
+        let early = |budget, accuracy: [f64; 2], alone: [f64; 2]| EarlyAccuracy {
+            budget,
+            accuracy: accuracy.into(),
+            alone: alone.into(),
+        };
+        results.rows.truncate(1);
+        results.rows[0].cells.truncate(1);
+        let cell = &mut results.rows[0].cells[0];
+        cell.expert_accuracy = vec![1.0, 0.75];
+        cell.early_accuracy = vec![early(0.1, [0.5, 0.25], [0.5, 0.0]), early(0.01, [0.25, 0.25], [0.25, 0.5])];
+        let lines: Vec<_> = results.summary().iter().map(|line| (line.name(), line.estimate.mean)).collect();
+        let expected = [
+            ("average_accuracy_task_aware", 0.5),
+            ("expert_accuracy@0.01", 0.25),
+            ("expert_accuracy@0.1", 0.375), // (0.5 + 0.25) / 2
+            ("expert_accuracy", 0.875),
+            ("forward_transfer@0.01", -0.25), // the second device: 0.25 − 0.5
+            ("forward_transfer@0.1", 0.25),
+            ("seconds", 0.0),
+        ];
+        assert_eq!(lines, expected.map(|(name, mean)| (name.to_owned(), mean)));
     }
 
     #[test]

@@ -17,7 +17,10 @@ impl Results {
         }
         let mut others = self.clone();
         others.tasks = kept(&self.tasks, |task| !devices.contains(&task));
-        for cell in others.rows.iter_mut().flat_map(|row| &mut row.cells) {
+        others.left_out.extend(devices.iter().map(|device| self.device(*device) - 1));
+        others.left_out.sort_unstable();
+        let of_control = others.control.iter_mut().flat_map(|control| control.rows.values_mut().flatten());
+        for cell in others.rows.iter_mut().flat_map(|row| &mut row.cells).chain(of_control) {
             *cell = without(cell, devices);
         }
         Some(others)
@@ -48,8 +51,8 @@ fn without(cell: &Cell, devices: &BTreeSet<usize>) -> Cell {
                 round.task_aware = kept(&round.task_aware, of_task);
                 round.task_agnostic = kept(&round.task_agnostic, of_task);
             }
-            // Lists by expert say nothing of tasks, and stay.
-            return Cell { accuracy: Accuracy::Rounds(rounds), ..others };
+            // Which device an expert came from is not known, so that what is said of experts cannot be taken apart.
+            return Cell { accuracy: Accuracy::Rounds(rounds), expert_accuracy: vec![], ..others };
         }
     };
     let lists = [
@@ -66,6 +69,7 @@ fn without(cell: &Cell, devices: &BTreeSet<usize>) -> Cell {
     // Its values are means over the tasks so far, which cannot be taken apart.
     others.latent_similarity_over_stream.clear();
     others.moved_bytes = kept(&cell.moved_bytes, of_column);
+    others.elapsed_seconds = kept(&cell.elapsed(), of_column);
     let before = |task: &usize| devices.iter().filter(|device| *device < task).count();
     others.arrivals = cell.arrivals.iter().filter(|task| of_task(**task)).map(|task| task - before(task)).collect();
     others
@@ -85,6 +89,7 @@ fn part(matrix: &AccuracyMatrix, wanted: impl Fn(usize) -> bool + Copy) -> Accur
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cell::RoundAccuracy;
     use crate::metric::Metric;
     use crate::results::tests::small;
 
@@ -121,6 +126,36 @@ mod tests {
         assert_eq!(cell.arrivals, [1, 0]);
         let Accuracy::Stream { task_aware, .. } = &cell.accuracy else { panic!("a stream") };
         assert_eq!(task_aware.last_row(), [0.75, 0.5], "task 0 came second");
+    }
+
+    #[test]
+    fn rounds_are_judged_on_the_others_and_say_nothing_of_experts() {
+        let round = RoundAccuracy {
+            round: 1,
+            experts: 3,
+            task_aware: vec![1.0, 0.25, 0.5],
+            task_agnostic: vec![0.5, 0.0, 0.25],
+        };
+        let mut results = three();
+        results.rows[0].cells[0].accuracy = Accuracy::Rounds(vec![round]);
+        let others = results.without_devices(&BTreeSet::from([1])).expect("two are left");
+        let metrics = others.rows[0].cells[0].metrics();
+        assert_eq!(metrics[&Metric::AverageAccuracyTaskAware], 0.75); // (1 + 0.5) / 2
+        assert!(!metrics.contains_key(&Metric::ExpertAccuracy));
+    }
+
+    #[test]
+    fn devices_keep_their_numbers() {
+        let numbers =
+            |results: &Results| (0..results.tasks.len()).map(|place| results.device(place)).collect::<Vec<_>>();
+        let mut results = three();
+        results.tasks = vec![results.tasks[0].clone(); 5];
+        results.rows.clear();
+        assert_eq!(numbers(&results), [1, 2, 3, 4, 5]);
+        let others = results.without_devices(&BTreeSet::from([0, 3])).expect("three are left");
+        assert_eq!((others.left_out.as_slice(), numbers(&others)), ([0, 3].as_slice(), vec![2, 3, 5]));
+        let others = others.without_devices(&BTreeSet::from([1])).expect("two are left");
+        assert_eq!((others.left_out.as_slice(), numbers(&others)), ([0, 2, 3].as_slice(), vec![2, 5]));
     }
 
     #[test]

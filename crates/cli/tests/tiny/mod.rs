@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output};
 use std::thread::sleep;
 use std::time::Duration;
 
+use alluvium_results::Metric;
 use tempfile::TempDir;
 
 /// The comparison.
@@ -100,7 +101,8 @@ pub fn folder() -> TempDir {
 #[track_caller]
 pub fn numbers(file: &Path) -> String {
     let summary = fs::read_to_string(file).unwrap();
-    let measured = |line: &&str| line.contains(",seconds,") || line.contains(",peak_memory_bytes,");
+    let metric = |line: &str| line.rsplit(',').nth(4).and_then(Metric::from_name);
+    let measured = |line: &&str| metric(line).is_some_and(Metric::is_measurement);
     summary.lines().filter(|line| !measured(line)).map(|line| format!("{line}\n")).collect()
 }
 

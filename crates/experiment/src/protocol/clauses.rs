@@ -1,7 +1,6 @@
 //! What a protocol permits, as data.
 
-use std::fmt;
-
+use alluvium_results::Clause;
 use alluvium_strategy::DataAccess;
 
 use crate::{Protocol, ProtocolKind};
@@ -43,10 +42,34 @@ impl Protocol {
     }
 }
 
-impl fmt::Display for Clauses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Clauses { protocol, contacts_per_device, data_access, .. } = self;
-        write!(f, "{protocol} (contacts a device: {contacts_per_device}; the centre sees: {data_access}")?;
-        f.write_str(if self.statistics { ", statistics)" } else { ")" })
+impl Clauses {
+    /// The clauses as results state them; numbers are the most that is permitted.
+    pub fn list(&self) -> Vec<Clause> {
+        let Clauses { protocol: _, contacts_per_device, rounds, experts_at_a_time, data_access, statistics } = self;
+        let clauses = [
+            ("contacts a device", contacts_per_device.to_string()),
+            ("rounds", rounds.to_string()),
+            ("experts at a time", experts_at_a_time.to_string()),
+            ("data that the centre sees", data_access.to_string()),
+            ("statistics of samples", if *statistics { "yes" } else { "no" }.to_owned()),
+        ];
+        clauses.map(|(name, value)| Clause { name: name.to_owned(), value }).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_clause_is_listed() {
+        let listed = |protocol: Protocol| {
+            protocol.clauses(5).list().into_iter().map(|clause| clause.value).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(listed(Protocol::of(ProtocolKind::Dcl)), "2, 5, 1, surrogate, yes");
+        // Down and up in each of three rounds, all five devices together.
+        let federated = Protocol { rounds: Some(3), statistics: Some(false), ..Protocol::of(ProtocolKind::Federated) };
+        assert_eq!(listed(federated), "6, 3, 5, surrogate, no");
+        assert_eq!(listed(Protocol::of(ProtocolKind::Centralised)), "0, 5, 1, current-task, yes");
     }
 }

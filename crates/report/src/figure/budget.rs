@@ -2,7 +2,7 @@
 
 use alluvium_results::{EarlyAccuracy, Estimate, Metric, Results, Row, Unit};
 
-use super::curve::{Curve, Point};
+use super::curve::{Curve, Point, Steps};
 use super::lines::{LineChart, Quantity};
 use super::{Figure, Outcome};
 use crate::csv;
@@ -40,8 +40,8 @@ fn curves(results: &Results) -> Vec<Curve> {
         let early: Vec<(f64, Estimate)> = early.flatten().collect();
         let whole = row.estimate(Metric::ExpertAccuracy).filter(|_| !early.is_empty()).map(|whole| (1.0, whole));
         let points = early.into_iter().chain(whole).enumerate();
-        let points: Vec<_> = points.map(|(index, (x, y))| Point { device: index + 1, x, y }).collect();
-        Curve { name: row.name.clone(), place, points }
+        let points: Vec<_> = points.map(|(index, (x, y))| Point { step: index + 1, x, y }).collect();
+        Curve { name: row.name.clone(), place, steps: Steps::of(row), points }
     };
     results.rows.iter().enumerate().map(curve).filter(|curve| !curve.points.is_empty()).collect()
 }

@@ -1,12 +1,12 @@
 //! Curves: one for each strategy, a point for each evaluation along the stream, each point over seeds.
 
-use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results, RoundAccuracy};
+use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results, RoundAccuracy, Row};
 
 /// What a curve goes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Along {
-    /// The devices of the stream.
-    Devices,
+    /// The experts that the centre has taken in; where devices come one at a time, the devices.
+    Experts,
     /// The bytes moved so far, up and down.
     Bytes,
     /// The time spent so far, by devices and centre.
@@ -24,6 +24,29 @@ pub(crate) enum Shown {
     LatentSimilarity,
 }
 
+/// What lies between two points of a curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Steps {
+    /// A device of the stream, in its order.
+    Devices,
+    /// A device that came back, whichever it was: not all of them came, or in another order under some seed.
+    Arrivals,
+    /// A round with several devices.
+    Rounds,
+}
+
+impl Steps {
+    /// What the row went by.
+    pub(crate) fn of(row: &Row) -> Self {
+        let in_rounds = row.cells.iter().any(|cell| matches!(cell.accuracy, Accuracy::Rounds(_)));
+        match (in_rounds, row.follows_the_stream()) {
+            (true, _) => Self::Rounds,
+            (false, true) => Self::Devices,
+            (false, false) => Self::Arrivals,
+        }
+    }
+}
+
 /// One strategy along the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Curve {
@@ -31,15 +54,17 @@ pub(crate) struct Curve {
     pub(crate) name: String,
     /// Its place among all rows, which decides its look: the same in every figure.
     pub(crate) place: usize,
-    /// A point for each device after which all tasks so far were judged, in their order.
+    /// What its points come after.
+    pub(crate) steps: Steps,
+    /// A point for each device or round after which all tasks so far were judged, in their order.
     pub(crate) points: Vec<Point>,
 }
 
-/// One strategy after one device.
+/// One strategy after one device or round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Point {
-    /// Which device, from 1.
-    pub(crate) device: usize,
+    /// Which device, arrival or round, from 1.
+    pub(crate) step: usize,
     /// How far along the point is; the mean over seeds.
     pub(crate) x: f64,
     /// What was measured, over seeds.
@@ -54,7 +79,7 @@ pub(crate) fn curves(results: &Results, along: Along, shown: Shown) -> Vec<Curve
         let devices = measured.iter().map(|(positions, values)| positions.len().min(values.len())).max();
         let points: Vec<_> = (0..devices.unwrap_or(0)).filter_map(|index| point(&measured, index)).collect();
         if !points.is_empty() {
-            curves.push(Curve { name: row.name.clone(), place, points });
+            curves.push(Curve { name: row.name.clone(), place, steps: Steps::of(row), points });
         }
     }
     curves
@@ -70,19 +95,16 @@ fn point(measured: &[(Vec<f64>, Vec<Option<f64>>)], index: usize) -> Option<Poin
         }
     }
     let x = Estimate::from_samples(&along)?.mean;
-    Some(Point { device: index + 1, x, y: Estimate::from_samples(&shown)? })
+    Some(Point { step: index + 1, x, y: Estimate::from_samples(&shown)? })
 }
 
 impl Along {
     /// How far along the cell is after each device; empty where that was not measured.
     pub(crate) fn positions(self, cell: &Cell) -> Vec<f64> {
         match self {
-            Self::Devices => experts(cell),
+            Self::Experts => experts(cell),
             Self::Bytes => cell.moved_bytes.iter().map(|bytes| *bytes as f64).collect(),
-            Self::Seconds => {
-                let each = cell.device_seconds.iter().zip(&cell.consolidation_seconds);
-                cumulative(each.map(|(device, consolidation)| device + consolidation))
-            }
+            Self::Seconds => cell.elapsed(),
         }
     }
 }
@@ -110,16 +132,12 @@ impl Shown {
     }
 
     fn after_rounds(self, rounds: &[RoundAccuracy]) -> Vec<Option<f64>> {
-        let mut values = vec![None; rounds.last().map_or(0, |last| last.round)];
-        for round in rounds {
-            let accuracies = match self {
-                Self::TaskAware => &round.task_aware,
-                Self::TaskAgnostic => &round.task_agnostic,
-                Self::LatentSimilarity => continue,
-            };
-            values[round.round - 1] = Estimate::from_samples(accuracies).map(|estimate| estimate.mean);
-        }
-        values
+        let accuracies = |round: &RoundAccuracy| match self {
+            Self::TaskAware => round.task_aware.clone(),
+            Self::TaskAgnostic => round.task_agnostic.clone(),
+            Self::LatentSimilarity => Vec::new(),
+        };
+        by_round(rounds, |round| Some(Estimate::from_samples(&accuracies(round))?.mean))
     }
 }
 
@@ -128,25 +146,26 @@ fn experts(cell: &Cell) -> Vec<f64> {
     match &cell.accuracy {
         Accuracy::Stream { task_aware, .. } => (1..=task_aware.tasks()).map(|device| device as f64).collect(),
         Accuracy::Rounds(rounds) => {
-            let mut experts = vec![f64::NAN; rounds.last().map_or(0, |last| last.round)];
-            rounds.iter().for_each(|round| experts[round.round - 1] = round.experts as f64);
-            experts
+            let experts = by_round(rounds, |round| Some(round.experts as f64));
+            experts.into_iter().map(|experts| experts.unwrap_or(f64::NAN)).collect()
         }
         Accuracy::Final { .. } => Vec::new(),
     }
 }
 
+/// A number of each round, `None` for those after which nothing was judged.
+fn by_round(rounds: &[RoundAccuracy], number: impl Fn(&RoundAccuracy) -> Option<f64>) -> Vec<Option<f64>> {
+    let mut numbers = Vec::new();
+    for round in rounds {
+        numbers.resize(round.round.max(numbers.len() + 1) - 1, None);
+        numbers.push(number(round));
+    }
+    numbers
+}
+
 /// The mean accuracy on the tasks so far, each time that all of them were judged.
 fn so_far(matrix: &AccuracyMatrix) -> Vec<f64> {
     matrix.whole_rows().filter_map(|(_, row)| Some(Estimate::from_samples(row)?.mean)).collect()
-}
-
-fn cumulative(each: impl Iterator<Item = f64>) -> Vec<f64> {
-    each.scan(0.0, |sum, value| {
-        *sum += value;
-        Some(*sum)
-    })
-    .collect()
 }
 
 #[cfg(test)]
@@ -158,19 +177,27 @@ mod tests {
 
     #[test]
     fn references_have_no_curve() {
-        let curves = curves(&example::results(), Along::Devices, Shown::TaskAware);
+        let curves = curves(&example::results(), Along::Experts, Shown::TaskAware);
         let names: Vec<_> = curves.iter().map(|curve| curve.name.as_str()).collect();
         assert_eq!(names, ["naive", "pld"]);
     }
 
     #[test]
     fn accuracy_is_over_the_tasks_so_far_and_over_seeds() {
-        let curves = curves(&example::results(), Along::Devices, Shown::TaskAware);
+        let curves = curves(&example::results(), Along::Experts, Shown::TaskAware);
         let [first, second] = curves[1].points.as_slice() else { panic!("two devices") };
-        assert_eq!((first.device, first.x, first.y.mean), (1, 1.0, 1.0));
-        assert_eq!((second.device, second.x, second.y.n), (2, 2.0, 3));
+        assert_eq!((first.step, first.x, first.y.mean), (1, 1.0, 1.0));
+        assert_eq!((second.step, second.x, second.y.n), (2, 2.0, 3));
         assert!((second.y.mean - 0.7).abs() < 1e-12);
         assert!((second.y.half_width().expect("three seeds") - 0.248_414).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_row_goes_by_devices_by_arrivals_or_by_rounds() {
+        let mut results = example::mixed();
+        results.rows[0].cells[1].arrivals = vec![1, 0];
+        let steps: Vec<_> = results.rows.iter().map(Steps::of).collect();
+        assert_eq!(steps[..3], [Steps::Arrivals, Steps::Rounds, Steps::Devices]);
     }
 
     #[test]
@@ -189,5 +216,30 @@ mod tests {
         let curves = curves(&results, Along::Seconds, Shown::TaskAware);
         let points: Vec<_> = curves[0].points.iter().map(|point| (point.x, point.y.n)).collect();
         assert_eq!(points, [(1.5, 1), (3.75, 1)], "over the one seed that has it");
+    }
+
+    #[test]
+    fn rounds_lie_where_their_experts_bytes_and_seconds_were() {
+        let results = example::mixed();
+        let of_rounds = |along| {
+            let curves = curves(&results, along, Shown::TaskAware);
+            let curve = curves.iter().find(|curve| curve.name == "fedavg").expect("a curve");
+            curve.points.iter().map(|point| (point.step, point.x, point.y.mean)).collect::<Vec<_>>()
+        };
+        assert_eq!(of_rounds(Along::Experts), [(1, 2.0, 0.625), (2, 4.0, 0.875)]);
+        assert_eq!(of_rounds(Along::Bytes), [(1, 4000.0, 0.625), (2, 8000.0, 0.875)]);
+        assert_eq!(of_rounds(Along::Seconds), [(1, 2.5, 0.625), (2, 5.0, 0.875)]);
+    }
+
+    #[test]
+    fn a_round_after_which_nothing_was_judged_has_no_point() {
+        let mut results = example::mixed();
+        for cell in &mut results.rows[1].cells {
+            let Accuracy::Rounds(rounds) = &mut cell.accuracy else { panic!("rounds") };
+            rounds.remove(0);
+        }
+        let curves = curves(&results, Along::Seconds, Shown::TaskAware);
+        let points: Vec<_> = curves[1].points.iter().map(|point| (point.step, point.x)).collect();
+        assert_eq!((curves[1].name.as_str(), points), ("fedavg", vec![(2, 5.0)]));
     }
 }

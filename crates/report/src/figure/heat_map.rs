@@ -8,6 +8,7 @@ use plotters::style::{Color, RGBColor, ShapeStyle};
 
 use super::axis::{Axis, Ticks};
 use super::canvas::{self, Drawn, EDGE, Sheet, TEXT, place, px, text, text_width};
+use super::curve::Steps;
 use super::matrix::{Block, Blocks};
 use super::palette::INK;
 use crate::error::ReportError;
@@ -62,6 +63,10 @@ fn draw_panel(panel: &Sheet<'_>, matrix: &Blocks) -> Drawn {
     let ticks = Ticks::whole(matrix.devices, if matrix.devices <= MOST_NUMBERED { MOST_NUMBERED } else { 5 });
     let across = Axis::new(0.5..side + 0.5, ticks.clone());
     let down = Axis::new(side + 0.5..0.5, ticks);
+    let (across_title, down_title) = match matrix.steps {
+        Steps::Devices => ("task", "after device"),
+        Steps::Arrivals | Steps::Rounds => ("task, by arrival", "after arrival"),
+    };
     let mut chart = ChartBuilder::on(panel)
         .margin_left(px::<i32>(EDGE))
         .margin_top(px::<i32>(ABOVE))
@@ -77,8 +82,8 @@ fn draw_panel(panel: &Sheet<'_>, matrix: &Blocks) -> Drawn {
         .set_all_tick_mark_size(px::<i32>(3.0))
         .label_style(text(TEXT - 1.0, INK, HPos::Center, VPos::Center))
         .axis_desc_style(text(TEXT, INK, HPos::Center, VPos::Center))
-        .x_desc("task")
-        .y_desc("after device")
+        .x_desc(across_title)
+        .y_desc(down_title)
         .draw()?;
 
     for block in &matrix.blocks {
@@ -157,7 +162,7 @@ mod tests {
         let starts = || (1..=devices).step_by(side);
         let blocks = starts()
             .flat_map(|device| starts().filter(move |task| *task <= device).map(move |task| block(device, task)));
-        Blocks { name: "<a & b>".into(), devices, side, blocks: blocks.collect() }
+        Blocks { name: "<a & b>".into(), steps: Steps::Devices, devices, side, blocks: blocks.collect() }
     }
 
     #[test]
@@ -165,6 +170,15 @@ mod tests {
         let svg = draw("t", &[matrix(2, 1)]).expect("draws");
         assert_eq!(svg.matches(">\n50\n<").count(), 3 + 1, "three cells and the scale");
         assert!(svg.contains("&lt;a &amp; b&gt;"), "{svg}");
+    }
+
+    #[test]
+    fn axes_say_in_which_order_devices_count() {
+        let in_order = draw("t", &[matrix(2, 1)]).expect("draws");
+        assert!(in_order.contains("after device") && !in_order.contains("arrival"), "{in_order}");
+        let shuffled = Blocks { steps: Steps::Arrivals, ..matrix(2, 1) };
+        let shuffled = draw("t", &[shuffled]).expect("draws");
+        assert!(shuffled.contains("after arrival") && shuffled.contains("task, by arrival"), "{shuffled}");
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(crate) struct Quantity {
     pub(crate) title: String,
     /// What a value is multiplied by to be in that unit.
     pub(crate) factor: f64,
-    /// Whether it counts devices.
+    /// Whether it counts devices or experts.
     pub(crate) counts: bool,
 }
 
@@ -88,7 +88,7 @@ impl LineChart<'_> {
     fn draw_plot(&self, sheet: &Sheet<'_>) -> Drawn {
         let (across, up) = (self.range_across(), self.range_up());
         let ticks_across = match self.across.counts {
-            true => Ticks::whole(self.devices(), 12),
+            true => Ticks::whole(self.most(), 12),
             false => Ticks::round(across.start, across.end, 8),
         };
         let ticks_up = Ticks::round(up.start, up.end, 8);
@@ -177,14 +177,15 @@ impl LineChart<'_> {
         self.curves.iter().all(|curve| curve.points.len() <= MOST_MARKED)
     }
 
-    fn devices(&self) -> usize {
-        self.curves.iter().flat_map(|curve| &curve.points).map(|point| point.device).max().unwrap_or(1)
+    /// The last number on an axis that counts.
+    fn most(&self) -> usize {
+        self.curves.iter().flat_map(|curve| &curve.points).map(|point| point.x).fold(1.0, f64::max).round() as usize
     }
 
     /// Half a device is left free at both ends, so that no marker lies on the axis; amounts start at nothing.
     fn range_across(&self) -> Range<f64> {
         if self.across.counts {
-            return 0.5..self.devices() as f64 + 0.5;
+            return 0.5..self.most() as f64 + 0.5;
         }
         let points = self.curves.iter().flat_map(|curve| &curve.points);
         let largest = points.map(|point| point.x * self.across.factor).fold(0.0, f64::max);
@@ -220,11 +221,12 @@ mod tests {
     use alluvium_results::Estimate;
 
     use super::*;
+    use crate::figure::curve::Steps;
 
     fn curve(place: usize, devices: usize, samples: &[f64]) -> Curve {
         let y = Estimate::from_samples(samples).expect("samples");
-        let points = (1..=devices).map(|device| Point { device, x: device as f64, y }).collect();
-        Curve { name: format!("s{place}"), place, points }
+        let points = (1..=devices).map(|device| Point { step: device, x: device as f64, y }).collect();
+        Curve { name: format!("s{place}"), place, steps: Steps::Devices, points }
     }
 
     fn chart(curves: &[Curve]) -> LineChart<'_> {
@@ -250,7 +252,16 @@ mod tests {
         assert!(svg.len() < 500_000, "{}", svg.len());
         assert!(!is_complete(&curves));
         let kept = some_of(&curves[0].points);
-        assert_eq!((kept[0].device, kept.last().expect("some").device), (1, 1000));
+        assert_eq!((kept[0].step, kept.last().expect("some").step), (1, 1000));
+    }
+
+    #[test]
+    fn an_axis_that_counts_reaches_the_last_point() {
+        // Three rounds of ten devices each.
+        let y = Estimate::from_samples(&[0.5]).expect("a sample");
+        let points = (1..=3).map(|step| Point { step, x: 10.0 * step as f64, y }).collect();
+        let rounds = [Curve { name: "rounds".into(), place: 0, steps: Steps::Rounds, points }];
+        assert_eq!(chart(&rounds).range_across(), 0.5..30.5);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results, Row};
 
-use super::curve::Shown;
+use super::curve::{Shown, Steps};
 
 /// How many blocks a matrix has in each direction at most: more could not be told apart.
 const FINEST: usize = 60;
@@ -15,6 +15,8 @@ const MOST_BLOCKS: usize = 10_000;
 pub(crate) struct Blocks {
     /// The strategy's name.
     pub(crate) name: String,
+    /// Whether devices and tasks count in the order of the stream, or in that of their arrival.
+    pub(crate) steps: Steps,
     /// How many devices, and so tasks, there are.
     pub(crate) devices: usize,
     /// How many devices and tasks each block covers in each direction; the last ones may cover fewer.
@@ -46,7 +48,7 @@ pub(crate) fn matrices(results: &Results, shown: Shown) -> Vec<Blocks> {
     let coarse = |(row, devices): (&Row, usize)| {
         let side = devices.div_ceil(most);
         let seeds: Vec<_> = row.cells.iter().filter_map(|cell| matrix(cell, shown)).collect();
-        Blocks { name: row.name.clone(), devices, side, blocks: blocks(&seeds, devices, side) }
+        Blocks { name: row.name.clone(), steps: Steps::of(row), devices, side, blocks: blocks(&seeds, devices, side) }
     };
     rows.into_iter().map(coarse).collect()
 }

@@ -2,7 +2,7 @@
 
 use alluvium_results::{Results, Unit};
 
-use super::curve::{Along, Curve, Shown, curves};
+use super::curve::{Along, Curve, Shown, Steps, curves};
 use super::lines::{LineChart, Quantity, is_complete};
 use super::matrix::{Blocks, matrices};
 use super::{Figure, Outcome};
@@ -17,15 +17,15 @@ pub(crate) fn draw(results: &Results) -> Result<Vec<Outcome>, ReportError> {
     let lines = |along, shown| draw_lines(results, along, shown);
     let matrix = |shown| draw_matrices(results, shown);
     let mut outcomes = vec![
-        lines(Along::Devices, Shown::TaskAware)?,
-        lines(Along::Devices, Shown::TaskAgnostic)?,
+        lines(Along::Experts, Shown::TaskAware)?,
+        lines(Along::Experts, Shown::TaskAgnostic)?,
         matrix(Shown::TaskAware)?,
         matrix(Shown::TaskAgnostic)?,
         lines(Along::Bytes, Shown::TaskAware)?,
         lines(Along::Bytes, Shown::TaskAgnostic)?,
         lines(Along::Seconds, Shown::TaskAware)?,
         lines(Along::Seconds, Shown::TaskAgnostic)?,
-        lines(Along::Devices, Shown::LatentSimilarity)?,
+        lines(Along::Experts, Shown::LatentSimilarity)?,
     ];
     outcomes.extend(budget::draw(results)?);
     Ok(outcomes)
@@ -42,7 +42,7 @@ fn draw_lines(results: &Results, along: Along, shown: Shown) -> Result<Outcome, 
     let chart = LineChart { title: &title, curves: &curves, across: across(along, &curves), up: up(shown) };
     Ok(Outcome::Drawn(Figure {
         name: lines_name(along, shown),
-        caption: lines_caption(along, shown, &curves),
+        caption: with_left_out(lines_caption(along, shown, &curves), results),
         svg: chart.draw()?,
         csv: lines_csv(results, along, shown, &curves)?,
         title,
@@ -58,7 +58,7 @@ fn draw_matrices(results: &Results, shown: Shown) -> Result<Outcome, ReportError
     }
     Ok(Outcome::Drawn(Figure {
         name: format!("matrix-{}", shown.stem()),
-        caption: matrices_caption(&matrices),
+        caption: with_left_out(matrices_caption(&matrices), results),
         svg: heat_map::draw(&title, &matrices)?,
         csv: matrices_csv(&matrices)?,
         title,
@@ -92,8 +92,8 @@ impl Shown {
 
 fn lines_name(along: Along, shown: Shown) -> String {
     match (along, shown) {
-        (Along::Devices, Shown::LatentSimilarity) => shown.stem().to_owned(),
-        (Along::Devices, _) => format!("accuracy-{}", shown.stem()),
+        (Along::Experts, Shown::LatentSimilarity) => shown.stem().to_owned(),
+        (Along::Experts, _) => format!("accuracy-{}", shown.stem()),
         (Along::Bytes, _) => format!("bytes-{}", shown.stem()),
         (Along::Seconds, _) => format!("time-{}", shown.stem()),
     }
@@ -101,8 +101,8 @@ fn lines_name(along: Along, shown: Shown) -> String {
 
 fn lines_title(along: Along, shown: Shown) -> String {
     match (along, shown) {
-        (Along::Devices, Shown::LatentSimilarity) => "Latent similarity over the stream".to_owned(),
-        (Along::Devices, _) => format!("Accuracy over the stream, {}", shown.words()),
+        (Along::Experts, Shown::LatentSimilarity) => "Latent similarity over the stream".to_owned(),
+        (Along::Experts, _) => format!("Accuracy over the stream, {}", shown.words()),
         (Along::Bytes, _) => format!("Accuracy against bytes moved, {}", shown.words()),
         (Along::Seconds, _) => format!("Accuracy against time, {}", shown.words()),
     }
@@ -110,8 +110,8 @@ fn lines_title(along: Along, shown: Shown) -> String {
 
 fn missing(along: Along, shown: Shown) -> &'static str {
     match (along, shown) {
-        (Along::Devices, Shown::LatentSimilarity) => "No row measured the latent similarity after each device.",
-        (Along::Devices, _) => "No row was judged after each device.",
+        (Along::Experts, Shown::LatentSimilarity) => "No row measured the latent similarity after each device.",
+        (Along::Experts, _) => "No row was judged after each device.",
         (Along::Bytes, _) => "No row that was judged after each device also counted the bytes that it moved.",
         (Along::Seconds, _) => "No row that was judged after each device also timed its devices and consolidations.",
     }
@@ -129,27 +129,49 @@ fn lines_caption(along: Along, shown: Shown, curves: &[Curve]) -> String {
             "Linear CKA of the centre's and the experts' latents, mean over the tasks met so far, after each device."
         }
     };
-    let mut sentences = vec![what];
-    match along {
-        Along::Devices => {}
-        Along::Bytes => {
-            sentences.push("Each point is a device; bytes add up over all devices so far, both directions.")
-        }
-        Along::Seconds => sentences.push(
-            "Each point is a device; time adds up over the devices' training and the consolidations so far, mean over \
-             seeds.",
-        ),
+    let mut sentences = vec![what.to_owned()];
+    let goes_by = |steps| curves.iter().any(|curve| curve.steps == steps);
+    if goes_by(Steps::Arrivals) {
+        sentences.push(
+            "Where devices came back in another order than the stream's, or not all of them, a point is the n-th that came \
+             back."
+                .to_owned(),
+        );
     }
+    if goes_by(Steps::Rounds) {
+        sentences
+            .push("Rows that go in rounds were judged on all tasks of the stream, and a point is a round.".to_owned());
+    }
+    sentences.extend(match along {
+        Along::Experts if goes_by(Steps::Rounds) => Some("It lies where so many experts were taken in.".to_owned()),
+        Along::Experts => None,
+        Along::Bytes => Some("Bytes add up over all devices so far, both directions; mean over seeds.".to_owned()),
+        Along::Seconds => Some(
+            "Time adds up over the training of all devices, one after another, and the consolidations so far, without \
+             evaluation; mean over seeds."
+                .to_owned(),
+        ),
+    });
     let has_band = curves.iter().flat_map(|curve| &curve.points).any(|point| point.y.ci95_low.is_some());
     sentences.push(match has_band {
-        true => "Line: mean over seeds; band: 95 % confidence interval (Student t), cut off at the edge of the chart.",
-        false => "One seed, so no band.",
+        true => "Line: mean over seeds; band: 95 % confidence interval (Student t), cut off at the edge of the chart."
+            .to_owned(),
+        false => "One seed, so no band.".to_owned(),
     });
     if !is_complete(curves) {
-        sentences
-            .push("The stream is longer than the chart is wide: not every device is drawn; the data has them all.");
+        sentences.push(
+            "The stream is longer than the chart is wide: not every device is drawn; the data has them all.".to_owned(),
+        );
     }
     sentences.join(" ")
+}
+
+/// The caption, with what a reader must know where devices are left out.
+fn with_left_out(caption: String, results: &Results) -> String {
+    match results.left_out.is_empty() {
+        true => caption,
+        false => format!("{caption} Devices that are left out are not counted along the axes."),
+    }
 }
 
 fn matrices_caption(matrices: &[Blocks]) -> String {
@@ -164,13 +186,24 @@ fn matrices_caption(matrices: &[Blocks]) -> String {
              tasks."
         ));
     }
+    if matrices.iter().any(|matrix| matrix.steps == Steps::Arrivals) {
+        sentences.push(
+            "By arrival: devices did not come back in the order of the stream, or not all of them, so that the n-th device \
+             and its task may be others under each seed."
+                .to_owned(),
+        );
+    }
     sentences.join(" ")
 }
 
 fn across(along: Along, curves: &[Curve]) -> Quantity {
     let largest = curves.iter().flat_map(|curve| &curve.points).map(|point| point.x).fold(0.0, f64::max);
     match along {
-        Along::Devices => Quantity { title: "device".to_owned(), factor: 1.0, counts: true },
+        Along::Experts => {
+            let one_at_a_time = curves.iter().all(|curve| curve.steps == Steps::Devices);
+            let title = if one_at_a_time { "device" } else { "experts taken in" };
+            Quantity { title: title.to_owned(), factor: 1.0, counts: true }
+        }
         Along::Bytes => {
             let scale = Scale::bytes(largest);
             let unit = scale.unit.unwrap_or_default();
@@ -195,26 +228,35 @@ fn up(shown: Shown) -> Quantity {
     Quantity { title: title.to_owned(), factor, counts: false }
 }
 
-/// One line for each strategy and device; the task is there where devices came in the order of the stream. The amount so far is there where the figure goes along it.
+/// One line for each point. `device` and `task` are there where devices came in the order of the stream, `task` only if it
+/// is the same one under all seeds, `round` where devices came in rounds; then how far along the point is.
 fn lines_csv(results: &Results, along: Along, shown: Shown, curves: &[Curve]) -> Result<String, ReportError> {
-    let (amount, unit) = match along {
-        Along::Devices => (None, Unit::Count),
-        Along::Bytes => (Some("bytes"), Unit::Bytes),
-        Along::Seconds => (Some("seconds"), Unit::Seconds),
+    let amount = match along {
+        Along::Experts => "experts",
+        Along::Bytes => "bytes",
+        Along::Seconds => "seconds",
     };
-    let mut heading = vec!["strategy", "device", "task"];
-    heading.extend(amount);
-    heading.extend([shown.column(), "ci95_low", "ci95_high", "seeds"]);
+    let heading = ["strategy", "device", "round", "task", amount, shown.column(), "ci95_low", "ci95_high", "seeds"];
+    let far = |x: f64| match along {
+        Along::Experts => x.to_string(),
+        Along::Bytes => for_file(x, Unit::Bytes),
+        Along::Seconds => for_file(x, Unit::Seconds),
+    };
 
     let number = |value| for_file(value, Unit::Fraction);
     let mut lines = Vec::new();
     for curve in curves {
         for point in &curve.points {
-            let row = results.rows.get(curve.place).filter(|row| row.follows_the_stream());
-            let task = row.and_then(|_| results.tasks.get(point.device - 1)).map(|task| one_line(&task.name));
-            let mut line = vec![curve.name.clone(), point.device.to_string(), task.unwrap_or_default()];
-            line.extend(amount.map(|_| for_file(point.x, unit)));
-            line.push(number(point.y.mean));
+            let place = point.step - 1;
+            let [device, round, task] = match curve.steps {
+                Steps::Devices => {
+                    let task = results.task_name(place).map(one_line).unwrap_or_default();
+                    [results.device(place).to_string(), String::new(), task]
+                }
+                Steps::Arrivals => Default::default(),
+                Steps::Rounds => [String::new(), point.step.to_string(), String::new()],
+            };
+            let mut line = vec![curve.name.clone(), device, round, task, far(point.x), number(point.y.mean)];
             line.extend([point.y.ci95_low, point.y.ci95_high].map(|end| end.map(number).unwrap_or_default()));
             line.push(point.y.n.to_string());
             lines.push(line);
@@ -223,14 +265,16 @@ fn lines_csv(results: &Results, along: Along, shown: Shown, curves: &[Curve]) ->
     csv::table(&heading, lines)
 }
 
-/// One line for each strategy and cell.
+/// One line for each strategy and cell; `order` says whether devices and tasks count along the stream or by arrival.
 fn matrices_csv(matrices: &[Blocks]) -> Result<String, ReportError> {
-    let heading = ["strategy", "first_device", "last_device", "first_task", "last_task", "accuracy", "seeds"];
+    let heading = ["strategy", "order", "first_device", "last_device", "first_task", "last_task", "accuracy", "seeds"];
     let lines = matrices.iter().flat_map(|matrix| {
-        matrix.blocks.iter().map(|block| {
+        let order = if matrix.steps == Steps::Devices { "stream" } else { "arrival" };
+        matrix.blocks.iter().map(move |block| {
             let numbers = [block.devices.0, block.devices.1, block.tasks.0, block.tasks.1].map(|n| n.to_string());
             let accuracy = for_file(block.accuracy, Unit::Fraction);
-            [vec![matrix.name.clone()], numbers.to_vec(), vec![accuracy, block.seeds.to_string()]].concat()
+            [vec![matrix.name.clone(), order.to_owned()], numbers.to_vec(), vec![accuracy, block.seeds.to_string()]]
+                .concat()
         })
     });
     csv::table(&heading, lines)

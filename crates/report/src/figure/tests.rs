@@ -45,11 +45,11 @@ fn there_is_a_figure_for_what_was_measured_and_a_reason_for_what_was_not() {
 #[test]
 fn the_data_of_a_line_chart() {
     let expected = "\
-strategy,device,task,accuracy,ci95_low,ci95_high,seeds
-naive,1,0-1,1.000000,1.000000,1.000000,3
-naive,2,2-3,0.500000,0.500000,0.500000,3
-pld,1,0-1,1.000000,1.000000,1.000000,3
-pld,2,2-3,0.700000,0.451586,0.948414,3
+strategy,device,round,task,experts,accuracy,ci95_low,ci95_high,seeds
+naive,1,,0-1,1,1.000000,1.000000,1.000000,3
+naive,2,,2-3,2,0.500000,0.500000,0.500000,3
+pld,1,,0-1,1,1.000000,1.000000,1.000000,3
+pld,2,,2-3,2,0.700000,0.451586,0.948414,3
 ";
     assert_eq!(figure(&example::results(), "accuracy-task-aware").csv, expected);
 }
@@ -57,11 +57,11 @@ pld,2,2-3,0.700000,0.451586,0.948414,3
 #[test]
 fn the_data_of_a_chart_over_bytes() {
     let expected = "\
-strategy,device,task,bytes,accuracy,ci95_low,ci95_high,seeds
-naive,1,0-1,2000,1.000000,1.000000,1.000000,3
-naive,2,2-3,5000,0.250000,0.250000,0.250000,3
-pld,1,0-1,2000,1.000000,1.000000,1.000000,3
-pld,2,2-3,5000,0.500000,0.500000,0.500000,3
+strategy,device,round,task,bytes,accuracy,ci95_low,ci95_high,seeds
+naive,1,,0-1,2000,1.000000,1.000000,1.000000,3
+naive,2,,2-3,5000,0.250000,0.250000,0.250000,3
+pld,1,,0-1,2000,1.000000,1.000000,1.000000,3
+pld,2,,2-3,5000,0.500000,0.500000,0.500000,3
 ";
     assert_eq!(figure(&example::results(), "bytes-task-agnostic").csv, expected);
 }
@@ -69,13 +69,13 @@ pld,2,2-3,5000,0.500000,0.500000,0.500000,3
 #[test]
 fn the_data_of_a_heat_map() {
     let expected = "\
-strategy,first_device,last_device,first_task,last_task,accuracy,seeds
-naive,1,1,1,1,1.000000,3
-naive,2,2,1,1,0.250000,3
-naive,2,2,2,2,0.750000,3
-pld,1,1,1,1,1.000000,3
-pld,2,2,1,1,0.600000,3
-pld,2,2,2,2,0.800000,3
+strategy,order,first_device,last_device,first_task,last_task,accuracy,seeds
+naive,stream,1,1,1,1,1.000000,3
+naive,stream,2,2,1,1,0.250000,3
+naive,stream,2,2,2,2,0.750000,3
+pld,stream,1,1,1,1,1.000000,3
+pld,stream,2,2,1,1,0.600000,3
+pld,stream,2,2,2,2,0.800000,3
 ";
     assert_eq!(figure(&example::results(), "matrix-task-aware").csv, expected);
 }
@@ -89,17 +89,75 @@ fn time_and_similarity_are_drawn_where_they_were_measured() {
         cell.latent_similarity_over_stream = vec![1.0, 0.5];
     }
     let expected = "\
-strategy,device,task,seconds,accuracy,ci95_low,ci95_high,seeds
-pld,1,0-1,1.000,1.000000,1.000000,1.000000,3
-pld,2,2-3,7.000,0.500000,0.500000,0.500000,3
+strategy,device,round,task,seconds,accuracy,ci95_low,ci95_high,seeds
+pld,1,,0-1,1.000,1.000000,1.000000,1.000000,3
+pld,2,,2-3,7.000,0.500000,0.500000,0.500000,3
 ";
     assert_eq!(figure(&results, "time-task-agnostic").csv, expected);
     let expected = "\
-strategy,device,task,latent_similarity,ci95_low,ci95_high,seeds
-pld,1,0-1,1.000000,1.000000,1.000000,3
-pld,2,2-3,0.500000,0.500000,0.500000,3
+strategy,device,round,task,experts,latent_similarity,ci95_low,ci95_high,seeds
+pld,1,,0-1,1,1.000000,1.000000,1.000000,3
+pld,2,,2-3,2,0.500000,0.500000,0.500000,3
 ";
     assert_eq!(figure(&results, "latent-similarity").csv, expected);
+}
+
+#[test]
+fn rounds_are_called_rounds_and_lie_where_their_bytes_and_seconds_were() {
+    let results = example::mixed();
+    let expected = "\
+strategy,device,round,task,experts,accuracy,ci95_low,ci95_high,seeds
+pld,1,,0-1,1,1.000000,1.000000,1.000000,3
+pld,2,,2-3,2,0.700000,0.451586,0.948414,3
+fedavg,,1,,2,0.625000,0.625000,0.625000,3
+fedavg,,2,,4,0.875000,0.875000,0.875000,3
+finetune,1,,0-1,1,1.000000,1.000000,1.000000,3
+finetune,2,,2-3,2,0.625000,0.625000,0.625000,3
+";
+    let stream = figure(&results, "accuracy-task-aware");
+    assert_eq!(stream.csv, expected);
+    assert!(stream.caption.contains("a point is a round"), "{}", stream.caption);
+    assert!(stream.svg.contains("experts taken in"), "{}", stream.svg);
+
+    // The learner of `finetune` was not timed.
+    let expected = "\
+strategy,device,round,task,seconds,accuracy,ci95_low,ci95_high,seeds
+pld,1,,0-1,1.000,1.000000,1.000000,1.000000,3
+pld,2,,2-3,9.000,0.500000,0.500000,0.500000,3
+fedavg,,1,,2.500,0.375000,0.375000,0.375000,3
+fedavg,,2,,5.000,0.625000,0.625000,0.625000,3
+";
+    assert_eq!(figure(&results, "time-task-agnostic").csv, expected);
+    assert!(figure(&results, "bytes-task-aware").csv.contains("\nfedavg,,2,,8000,0.875000,"));
+    let matrix = figure(&results, "matrix-task-aware").csv;
+    assert!(!matrix.contains("fedavg"), "rounds have no matrix: {matrix}");
+}
+
+#[test]
+fn tasks_have_no_names_where_there_is_none_that_holds() {
+    let mut results = example::results();
+    results.tasks_vary = true;
+    let csv = figure(&results, "accuracy-task-aware").csv;
+    assert!(csv.contains("\nnaive,1,,,1,1.000000,"), "{csv}");
+
+    // One seed in another order: the n-th device is not one of the stream.
+    let mut results = example::results();
+    results.rows[1].cells[1].arrivals = vec![1, 0];
+    let stream = figure(&results, "accuracy-task-aware");
+    assert!(stream.csv.contains("\nnaive,2,,2-3,2,") && stream.csv.contains("\npld,,,,2,"), "{}", stream.csv);
+    assert!(stream.caption.contains("the n-th that came back"), "{}", stream.caption);
+    let matrix = figure(&results, "matrix-task-aware");
+    assert!(matrix.csv.contains("\nnaive,stream,2,2,1,1,"), "{}", matrix.csv);
+    assert!(matrix.csv.contains("\npld,arrival,2,2,1,1,"), "{}", matrix.csv);
+    assert!(matrix.caption.contains("By arrival"), "{}", matrix.caption);
+}
+
+#[test]
+fn devices_keep_their_numbers_where_others_are_left_out() {
+    let others = example::results().without_devices(&std::collections::BTreeSet::from([0])).expect("one is left");
+    let figure = figure(&others, "accuracy-task-aware");
+    assert!(figure.csv.contains("\nnaive,2,,2-3,1,"), "{}", figure.csv);
+    assert!(figure.caption.contains("left out are not counted"), "{}", figure.caption);
 }
 
 #[test]
@@ -110,7 +168,7 @@ fn one_seed_has_no_interval() {
         row.cells.truncate(1);
     }
     let figure = figure(&results, "accuracy-task-aware");
-    assert!(figure.csv.contains("\npld,2,2-3,0.600000,,,1\n"), "{}", figure.csv);
+    assert!(figure.csv.contains("\npld,2,,2-3,2,0.600000,,,1\n"), "{}", figure.csv);
     assert!(figure.caption.contains("One seed"), "{}", figure.caption);
 }
 

@@ -9,9 +9,17 @@ use crate::table::{Entry, Heading, Line, Table};
 #[derive(Debug, Serialize)]
 pub(crate) struct ComparisonPart {
     title: &'static str,
+    words: Vec<WordsHead>,
     columns: Vec<ColumnHead>,
     /// The strategies, and the references below them.
     bodies: Vec<Body>,
+}
+
+/// The heading of a column of words.
+#[derive(Debug, Serialize)]
+struct WordsHead {
+    name: &'static str,
+    meaning: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -22,7 +30,7 @@ struct ColumnHead {
     name: String,
     meaning: String,
     /// The name in files; none for a difference.
-    metric: Option<&'static str>,
+    metric: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -34,7 +42,8 @@ struct Body {
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
-    data: String,
+    /// What stands in the columns of words behind the name.
+    words: Vec<String>,
     baseline: bool,
     entries: Vec<Option<Number>>,
 }
@@ -64,6 +73,7 @@ pub(crate) fn notes(table: &Table) -> Vec<String> {
         1 => "One seed, so no intervals.".to_owned(),
         seeds => format!("Mean ± half-width of the 95 % confidence interval over {seeds} seeds (Student t)."),
     }];
+    notes.extend(table.notes_on_tasks());
     notes.push("Bold: the best strategy of a column; references do not compete.".to_owned());
     if let Some(baseline) = &table.run.baseline {
         notes.push(format!(
@@ -84,7 +94,7 @@ fn comparison_part(table: &Table, part: Part) -> Option<ComparisonPart> {
 
     let row = |line: &Line| Row {
         name: line.name.clone(),
-        data: line.data_access.clone(),
+        words: table.words.iter().skip(1).map(|words| words.of(line).to_owned()).collect(),
         baseline: line.is_baseline,
         entries: shown.iter().map(|index| number(line.entries[*index].as_ref()?, &table.columns[*index])).collect(),
     };
@@ -97,6 +107,7 @@ fn comparison_part(table: &Table, part: Part) -> Option<ComparisonPart> {
 
     Some(ComparisonPart {
         title: part.title(),
+        words: table.words.iter().map(|words| WordsHead { name: words.heading(), meaning: words.meaning() }).collect(),
         columns: columns.into_iter().map(column_head).collect(),
         bodies: bodies.map(|(references, rows)| Body { references, rows }).collect(),
     })

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::comparison::{self, ComparisonPart};
 use super::templates::{self, Section};
+use crate::allowed::{self, Allowed};
 use crate::error::ReportError;
 use crate::figure::{Figure, Outcome};
 use crate::label::one_line;
@@ -52,9 +53,13 @@ struct Context {
     facts: Vec<Fact>,
     parts: Vec<ComparisonPart>,
     notes: Vec<String>,
+    allowed_title: &'static str,
+    allowed: Allowed,
     figures: Vec<ShownFigure>,
     pictures: Vec<Picture>,
     machine: Vec<Group>,
+    /// What the list of tasks is called.
+    tasks_title: String,
     tasks: Vec<Task>,
     rows: Vec<Settings>,
     config: String,
@@ -99,6 +104,7 @@ struct Picture {
 
 #[derive(Debug, Serialize)]
 struct Task {
+    device: usize,
     name: String,
     classes: String,
     train_samples: usize,
@@ -130,13 +136,16 @@ pub(crate) fn section(
         first: place.index == 0,
         part_tag,
         sub_tag,
-        facts: facts(place, results),
+        facts: facts(place, &table, results),
         parts: comparison::parts(&table),
         notes: comparison::notes(&table),
+        allowed_title: allowed::TITLE,
+        allowed: table.allowed.clone(),
         figures: figures.iter().map(|outcome| shown_figure(outcome, place)).collect(),
         pictures: results.pictures.iter().map(|label| picture(label, pictures)).collect(),
         machine: machine(results),
-        tasks: results.tasks.iter().map(task).collect(),
+        tasks_title: tasks_title(results),
+        tasks: results.tasks.iter().enumerate().map(|(place, label)| task(results.device(place), label)).collect(),
         rows: results
             .rows
             .iter()
@@ -162,17 +171,17 @@ fn heading(place: Place<'_>, results: &Results) -> String {
     }
 }
 
-fn facts(place: Place<'_>, results: &Results) -> Vec<Fact> {
+fn facts(place: Place<'_>, table: &Table, results: &Results) -> Vec<Fact> {
     let seeds: Vec<String> = results.seeds.iter().map(u64::to_string).collect();
     let rows = |role| results.rows.iter().filter(|row| row.role == role).count().to_string();
     let facts = [
         ("run", one_line(place.name)),
-        ("protocol", one_line(&results.protocol)),
+        ("protocol", table.run.protocol.clone()),
         ("tasks", results.tasks.len().to_string()),
         ("strategies", rows(RowRole::Strategy)),
         ("references", rows(RowRole::Reference)),
         ("seeds", seeds.join(", ")),
-        ("baseline", results.baseline.as_deref().map_or("none".to_owned(), one_line)),
+        ("baseline", table.run.baseline.clone().unwrap_or_else(|| "none".to_owned())),
     ];
     facts.into_iter().map(|(name, value)| Fact { name: name.to_owned(), value }).collect()
 }
@@ -243,8 +252,17 @@ fn machine(results: &Results) -> Vec<Group> {
     groups.into_iter().filter(|group| !group.facts.is_empty()).collect()
 }
 
-fn task(label: &TaskLabel) -> Task {
+/// Where tasks are others under each seed, those that are listed are the first one's.
+fn tasks_title(results: &Results) -> String {
+    match results.seeds.first().filter(|_| results.tasks_vary) {
+        Some(seed) => format!("Tasks under seed {seed}; others under each seed"),
+        None => "Tasks".to_owned(),
+    }
+}
+
+fn task(device: usize, label: &TaskLabel) -> Task {
     Task {
+        device,
         name: one_line(&label.name),
         classes: one_line(&label.classes.join(", ")),
         train_samples: label.train_samples,

@@ -1,6 +1,6 @@
 //! What the page says, whatever the results are. `tests/page.rs` looks at it in a browser.
 
-use alluvium_results::{PictureLabel, Row, SampleSheet};
+use alluvium_results::{Clause, PictureLabel, Row, SampleSheet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -58,9 +58,35 @@ fn every_figure_is_there_with_its_files() {
 #[test]
 fn the_page_names_configuration_environment_and_tasks() {
     let html = one(run("r"));
-    for text in ["&quot;protocol&quot;: &quot;dcl&quot;", "0.22.1", "flex", "2-3", "current task"] {
+    for text in ["&quot;protocol&quot;: &quot;dcl&quot;", "0.22.1", "flex", "2-3", "current-task"] {
         assert!(html.contains(text), "{text}");
     }
+}
+
+#[test]
+fn rows_of_different_protocols_say_what_each_was_allowed() {
+    let html = one(Run { results: example::mixed(), ..run("r") });
+    assert!(html.contains("<dt>protocol</dt><dd>dcl, federated, centralised</dd>"), "{html}");
+    let row = "<tr><th scope=\"row\">fedavg</th><td>federated</td><td>4</td><td>2</td><td>surrogate</td></tr>";
+    assert!(html.contains(row), "{html}");
+    let row = "<tr><th scope=\"row\">finetune</th><td>centralised</td><td>0</td><td class=\"absent\">–</td><td>current-task</td>";
+    assert!(html.contains(row), "{html}");
+    // The row of the accuracy table: protocol, data, ACC aware 87.5, ACC agnostic 62.5, 4 contacts, 8 kB.
+    let row = html.split("data-text=\"fedavg\"").nth(1).and_then(|rest| rest.split("</tr>").next()).expect("a row");
+    let numbers: Vec<&str> = row.split("data-value=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(row.contains("<td data-text=\"federated\">federated</td><td data-text=\"none\">none</td>"), "{row}");
+    assert_eq!(numbers, ["0.875", "0.625", "4", "8000"]);
+
+    let html = one(run("r"));
+    assert!(!html.contains("What each row was allowed"), "no row ran under a protocol");
+}
+
+#[test]
+fn tasks_that_hold_under_one_seed_alone_are_said_to() {
+    let mut varied = run("r");
+    varied.results.tasks_vary = true;
+    assert!(one(varied).contains("<summary>Tasks under seed 1; others under each seed</summary>"));
+    assert!(one(run("r")).contains("<summary>Tasks</summary>"));
 }
 
 #[test]
@@ -78,6 +104,8 @@ fn what_users_named_is_text() {
     results.rows[1].name = script.into();
     results.rows[1].kind = script.into();
     results.rows[1].data_access = script.into();
+    results.rows[1].protocol = script.into();
+    results.rows[1].clauses = vec![Clause { name: script.into(), value: script.into() }];
     results.rows[1].settings = serde_json::json!(script);
     results.baseline = Some(script.into());
     results.pictures = vec![PictureLabel { file: script.into(), title: format!("\" {script}") }];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alluvium_report::{Run, contact_sheet};
 use alluvium_results::{
-    Accuracy, AccuracyMatrix, Cell, FORMAT, PictureLabel, Results, Row, RowRole, SampleSheet, TaskLabel,
+    Accuracy, AccuracyMatrix, Cell, Clause, FORMAT, PictureLabel, Results, Row, RowRole, SampleSheet, TaskLabel,
 };
 
 /// How a strategy of the sample behaves.
@@ -41,6 +41,7 @@ pub fn run(name: &str, tasks: usize) -> Run {
         protocol: "dcl".into(),
         seeds: vec![1, 2, 3],
         baseline: Some("naive".into()),
+        control: None,
         versions: BTreeMap::from([("alluvium".into(), "0.1.0".into()), ("burn".into(), "0.22.1".into())]),
         environment: BTreeMap::from([
             ("backend".into(), "flex".into()),
@@ -48,6 +49,8 @@ pub fn run(name: &str, tasks: usize) -> Run {
             ("operating system".into(), "Linux 6.1, x86_64".into()),
         ]),
         tasks: (0..tasks).map(task).collect(),
+        tasks_vary: false,
+        left_out: vec![],
         pictures: vec![
             picture("pictures/surrogate.png", "Surrogate data: patches of one photo"),
             picture("pictures/device-1.png", "Device 1: task 0-1"),
@@ -72,7 +75,8 @@ fn rows(tasks: usize) -> Vec<Row> {
         name: name.into(),
         kind: name.split(' ').next().unwrap_or(name).into(),
         role,
-        protocol: String::new(),
+        protocol: "dcl".into(),
+        clauses: vec![Clause { name: "contacts a device".into(), value: "2".into() }],
         data_access: data_access.into(),
         settings: serde_json::json!({ "steps": 400, "learning_rate": 0.001 }),
         cells: (1..=3).map(cell).collect(),
@@ -84,12 +88,12 @@ fn rows(tasks: usize) -> Vec<Row> {
             row(behaviour.name, RowRole::Strategy, behaviour.data_access, &cell)
         })
         .collect();
-    rows.push(row("joint", RowRole::Reference, "all tasks", &|seed| {
+    rows.push(row("joint", RowRole::Reference, "all-tasks", &|seed| {
         let accuracies = |best: f64| (0..tasks).map(|task| best + wobble(seed, task, 0) / 5.0).collect();
         let accuracy = Accuracy::Final { task_aware: accuracies(0.95), task_agnostic: Some(accuracies(0.86)) };
         Cell { seconds: 60.0, ..Cell::new(seed, accuracy) }
     }));
-    rows.push(row("devices-alone", RowRole::Reference, "current task", &|seed| {
+    rows.push(row("devices-alone", RowRole::Reference, "current-task", &|seed| {
         let accuracies = (0..tasks).map(|task| 0.93 + wobble(seed, task, 1) / 5.0).collect();
         let accuracy = Accuracy::Final { task_aware: accuracies, task_agnostic: None };
         Cell { seconds: 41.0, ..Cell::new(seed, accuracy) }

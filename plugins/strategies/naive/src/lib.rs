@@ -1,4 +1,4 @@
-//! The `naive` strategy: naive fine-tuning, the lower bound.
+//! The `naive` strategy: naive fine-tuning, for comparison.
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Naive fine-tuning: the expert's backbone replaces the centre's, old heads stay as they were.
 ///
-/// What a centre gets that only ever keeps the newest model. It forgets, and is the lower bound of every comparison.
+/// What a centre gets that only ever keeps the newest model. It forgets, and stands in a comparison to show how much.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NaiveConfig {}
