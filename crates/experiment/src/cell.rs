@@ -129,6 +129,7 @@ impl Measured {
 
     /// An expert came back.
     fn expert(&mut self, adapted: &Adapted) {
+        self.cell.seconds += adapted.record.seconds;
         self.cell.device_seconds.push(adapted.record.seconds);
         self.cell.expert_accuracy.push(adapted.record.accuracy);
         let early = self.cell.early_accuracy.iter_mut().zip(&adapted.early);
@@ -147,6 +148,8 @@ impl Measured {
         let cell = &mut self.cell;
         cell.moved_bytes.push(boundary.moved());
         cell.consolidation_seconds.push(record.seconds);
+        cell.seconds += record.seconds;
+        cell.elapsed_seconds.push(cell.seconds);
         cell.consolidation_steps.push(record.steps);
         cell.consolidation_samples.push(record.samples);
         cell.stored_bytes.push(record.stored_bytes);
@@ -170,7 +173,6 @@ impl Measured {
 
     fn cell(self, boundary: &Boundary, met: &Met) -> Cell {
         let Measured { mut cell, similarities } = self;
-        cell.seconds = cell.device_seconds.iter().chain(&cell.consolidation_seconds).sum();
         cell.contacts = boundary.contacts();
         cell.bytes_down = boundary.down();
         cell.bytes_up = boundary.up();

@@ -47,6 +47,10 @@ pub struct Cell {
     /// The bytes that had moved in either direction, over all devices, when each consolidation or round was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved_bytes: Vec<u64>,
+    /// The seconds of adapting and consolidating that had gone by when each consolidation or round was done, as if devices worked
+    /// one after another; without evaluation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elapsed_seconds: Vec<f64>,
     /// Bytes sent from the centre to each device of the stream, over all contacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bytes_down: Vec<u64>,
@@ -127,6 +131,7 @@ impl Cell {
             arrivals: Vec::new(),
             contacts: Vec::new(),
             moved_bytes: Vec::new(),
+            elapsed_seconds: Vec::new(),
             bytes_down: Vec::new(),
             bytes_up: Vec::new(),
             stored_bytes: Vec::new(),

@@ -114,7 +114,7 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     let (early_accuracy, budgets) =
         (early(|early| [early.accuracy.as_slice(), &early.alone].concat()), early(|early| vec![early.budget]));
 
-    let lists: [(&'static str, &[f64], Range); 11] = [
+    let lists: [(&'static str, &[f64], Range); 12] = [
         ("task_aware", &aware, Range::Accuracy),
         ("task_agnostic", &agnostic, Range::Accuracy),
         ("expert_accuracy", &cell.expert_accuracy, Range::Accuracy),
@@ -125,6 +125,7 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         ("latent_similarity_over_stream", &cell.latent_similarity_over_stream, Range::Finite),
         ("device_seconds", &cell.device_seconds, Range::Duration),
         ("consolidation_seconds", &cell.consolidation_seconds, Range::Duration),
+        ("elapsed_seconds", &cell.elapsed_seconds, Range::Duration),
         ("seconds", &[cell.seconds], Range::Duration),
     ];
     for (field, values, range) in lists {
@@ -138,7 +139,16 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
             });
         }
     }
-    Ok(())
+    match cell.elapsed_seconds.windows(2).find(|pair| pair[1] < pair[0]) {
+        None => Ok(()),
+        Some(pair) => Err(InvalidResults::OutOfRange {
+            row: row.to_owned(),
+            seed: cell.seed,
+            field: "elapsed_seconds",
+            value: pair[1],
+            range: "at least the value before it",
+        }),
+    }
 }
 
 /// What a number can be.
@@ -186,6 +196,7 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         ("latent_similarity", measured(&cell.latent_similarity)),
         ("device_seconds", measured(&cell.device_seconds)),
         ("consolidation_seconds", measured(&cell.consolidation_seconds)),
+        ("elapsed_seconds", measured(&cell.elapsed_seconds)),
     ];
     let early = cell.early_accuracy.iter().flat_map(|early| [&early.accuracy, &early.alone]);
     let early = early.map(|accuracies| ("early_accuracy", measured(accuracies)));
@@ -261,6 +272,14 @@ mod tests {
         assert_refused(
             |results| results.rows[0].cells[0].expert_accuracy = vec![0.5],
             "row `a`, seed 1: expert_accuracy holds 1 values for 2 tasks",
+        );
+        assert_refused(
+            |results| results.rows[0].cells[0].elapsed_seconds = vec![2.0, 1.5],
+            "row `a`, seed 1: elapsed_seconds holds 1.5, which is not at least the value before it",
+        );
+        assert_refused(
+            |results| results.rows[0].cells[0].elapsed_seconds = vec![2.0],
+            "row `a`, seed 1: elapsed_seconds holds 1 values for 2 tasks",
         );
         let early =
             |budget, accuracy: &[f64]| vec![EarlyAccuracy { budget, accuracy: accuracy.to_vec(), alone: vec![] }];

@@ -66,6 +66,7 @@ fn without(cell: &Cell, devices: &BTreeSet<usize>) -> Cell {
     // Its values are means over the tasks so far, which cannot be taken apart.
     others.latent_similarity_over_stream.clear();
     others.moved_bytes = kept(&cell.moved_bytes, of_column);
+    others.elapsed_seconds = kept(&cell.elapsed_seconds, of_column);
     let before = |task: &usize| devices.iter().filter(|device| *device < task).count();
     others.arrivals = cell.arrivals.iter().filter(|task| of_task(**task)).map(|task| task - before(task)).collect();
     others
