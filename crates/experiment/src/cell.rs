@@ -77,14 +77,14 @@ fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, In
     Ok(measured.cell(&boundary, &met))
 }
 
-fn centre<'a>(run: &Run<'_>, row: &'a StrategyRow, shared: &Shared) -> Result<Centre<'a>, ExperimentError> {
+fn centre<'a>(run: &Run<'_>, row: &'a StrategyRow, shared: &'a Shared) -> Result<Centre<'a>, ExperimentError> {
     let failed = |cause: StrategyError| ExperimentError::Strategy {
         row: row.name.clone(),
         seed: shared.seed,
         device: 1,
         cause: Box::new(cause),
     };
-    Centre::new(run.experiment, row, shared.initial.clone(), &shared.compute, shared.root).map_err(failed)
+    Centre::new(run.experiment, row, shared).map_err(failed)
 }
 
 /// The parts of their budget after which devices are judged as well. In rounds a device comes back and goes on: no part of its

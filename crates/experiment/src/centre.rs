@@ -9,6 +9,8 @@ use burn::tensor::Device as Compute;
 use serde_json::Value;
 
 use crate::central::Central;
+use crate::heads::SharedHeads;
+use crate::shared::Shared;
 use crate::stages::{Interruption, Stages};
 use crate::{Experiment, StrategyRow};
 
@@ -22,6 +24,8 @@ pub(crate) struct Centre<'a> {
     row: &'a StrategyRow,
     strategy: Box<dyn Strategy>,
     surrogate: Option<Box<dyn Surrogate>>,
+    /// The heads that every model has that is handed out, where devices are under way together and share some.
+    heads: Option<&'a SharedHeads>,
     central: Central,
     /// What the next device takes, where that is not the central model.
     handed_out: Option<Central>,
@@ -51,15 +55,16 @@ impl<'a> Centre<'a> {
     pub(crate) fn new(
         experiment: &Experiment,
         row: &'a StrategyRow,
-        initial: Central,
-        compute: &Compute,
-        seed: Seed,
+        shared: &'a Shared,
     ) -> Result<Self, StrategyError> {
         let strategy = row.config.build()?;
         let surrogate = experiment.surrogate_of(row).map(|surrogate| surrogate.build()).transpose()?;
         let state = State { digest: state_digest(&strategy.state()), stored: None };
-        let (central, compute) = (initial, compute.clone());
-        Ok(Centre { row, strategy, surrogate, central, handed_out: None, state, received: 0, compute, seed })
+        let heads = shared.heads.as_ref().filter(|_| row.protocol.devices_overlap());
+        let handed_out = heads.map(|heads| heads.initial.clone());
+        let (central, compute) = (shared.initial.clone(), shared.compute.clone());
+        let seed = shared.root;
+        Ok(Centre { row, strategy, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
     }
 
     /// The central model.
@@ -67,7 +72,8 @@ impl<'a> Centre<'a> {
         &self.central
     }
 
-    /// What a device takes at its first contact: the central model, unless the strategy hands out another one.
+    /// What a device takes at its first contact: the central model, unless the strategy hands out another one or the devices
+    /// must begin from heads that it lacks.
     pub(crate) fn handed_out(&self) -> &Central {
         self.handed_out.as_ref().unwrap_or(&self.central)
     }
@@ -75,6 +81,11 @@ impl<'a> Centre<'a> {
     /// The digest of what the strategy keeps between devices.
     pub(crate) fn state(&self) -> &Digest {
         &self.state.digest
+    }
+
+    /// The digest of the heads that it adds to what it hands out, if it adds any.
+    pub(crate) fn heads(&self) -> Option<&Digest> {
+        self.heads.map(|heads| &heads.digest)
     }
 
     /// How many experts were consolidated.
@@ -129,7 +140,9 @@ impl<'a> Centre<'a> {
         }
         let model = self.strategy.consolidate_round(previous, experts, &mut context)?;
         let effort = context.effort();
-        let handed_out = self.strategy.handed_out(&model).map(Arc::new);
+        let handed_out = self.strategy.handed_out(&model);
+        let with_heads = self.heads.and_then(|heads| heads.added_to(handed_out.as_ref().unwrap_or(&model)));
+        let handed_out = with_heads.or(handed_out).map(Arc::new);
         Ok(Consolidated { model: model.into(), handed_out, state: self.strategy.state(), effort })
     }
 

@@ -273,6 +273,7 @@ fn inputs(
         "experts": experts,
         "strategy": strategy,
         "surrogate": surrogate,
+        "heads": centre.heads(),
         "met": met.chain,
         "judged": judged,
         "seed": shared.seed,

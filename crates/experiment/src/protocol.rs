@@ -171,6 +171,11 @@ impl Protocol {
         self.kind != ProtocolKind::Centralised
     }
 
+    /// Whether devices are under way together, so that what they send back began from the same model.
+    pub(crate) fn devices_overlap(&self) -> bool {
+        self.kind == ProtocolKind::Federated || self.concurrency() > 1
+    }
+
     /// The keys that are given, but mean nothing under a protocol of this kind, each with the kind that knows it.
     pub(crate) fn foreign_keys(&self) -> Vec<(&'static str, &'static str)> {
         let given = [

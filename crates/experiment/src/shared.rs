@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::adapted::{AdaptationRecord, Adapted, EXPERT, LATENTS, latents_to_bytes};
 use crate::central::{Central, identity};
+use crate::heads::SharedHeads;
 use crate::observe::Steps;
 use crate::run::Run;
 use crate::stages::{Computed, Interruption, redo};
@@ -84,6 +85,8 @@ pub(crate) struct Shared {
     /// All test sets, where they are small enough to stay on the compute device.
     tests: Option<Vec<TestSet>>,
     pub(crate) initial: Central,
+    /// The heads that tasks share, if they share any.
+    pub(crate) heads: Option<SharedHeads>,
     pub(crate) class_names: Vec<String>,
     pub(crate) compute: Compute,
 }
@@ -119,9 +122,10 @@ impl Shared {
             tasks.push(TaskNote::of(&task));
         }
         let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
+        let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
         let initial = Central::initial(initial)?;
         let class_names = stream.class_names().to_vec();
-        Ok(Shared { seed, root, tasks, stream, tests, initial, class_names, compute: compute.clone() })
+        Ok(Shared { seed, root, tasks, stream, tests, initial, heads, class_names, compute: compute.clone() })
     }
 
     /// A task with its samples.

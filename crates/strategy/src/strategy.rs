@@ -133,7 +133,8 @@ pub trait Strategy: Debug + Send {
     ///
     /// For a centre that no device could adapt, such as an ensemble. It has the backbone that the first device's model has,
     /// and follows from `central`, which is what the last consolidation gave, and from what [`state`](Self::state) keeps.
-    /// The first device takes the initial model, whatever the strategy.
+    /// The first device takes the initial model, whatever the strategy. Where devices are under way together, heads that tasks
+    /// share and the model lacks are added to it, so that all devices begin from the same weights.
     fn handed_out(&self, _central: &ModelState) -> Option<ModelState> {
         None
     }
