@@ -121,8 +121,8 @@ pub(crate) fn consolidate(
     judged: Judged,
 ) -> Result<ConsolidationRecord, Interruption> {
     let device = met.last_task().unwrap_or(0);
-    let work =
-        |stage| Work { row: &row.name, seed: shared.seed, device: device + 1, devices: shared.tasks.len(), stage };
+    let (devices, before) = (shared.tasks.len(), centre.received());
+    let work = |stage| Work { row: &row.name, seed: shared.seed, device: device + 1, devices, stage, before };
     let failed = |cause: StrategyError| ExperimentError::Strategy {
         row: row.name.clone(),
         seed: shared.seed,

@@ -224,6 +224,7 @@ impl Experiment {
             seed: *seed,
             adaptations,
             consolidations,
+            devices,
         };
         let mut plan = vec![];
         for seed in &self.seeds {

@@ -172,7 +172,8 @@ impl Shared {
         asked: Asked<'_>,
     ) -> Result<Adapted, Interruption> {
         let Visit { device: index, number } = visit;
-        let work = Work { row, seed: self.seed, device: index + 1, devices: self.tasks.len(), stage: Stage::Adapting };
+        let (devices, stage) = (self.tasks.len(), Stage::Adapting);
+        let work = Work { row, seed: self.seed, device: index + 1, devices, stage, before: number };
         let Asked { settings, statistics, .. } = asked;
         let inputs = json!({
             "what": "adaptation",
