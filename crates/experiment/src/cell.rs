@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alluvium_results::{Accuracy, AccuracyMatrix, Cell, EarlyAccuracy, MatrixRow, RoundAccuracy};
-use alluvium_strategy::StrategyError;
+use alluvium_strategy::{DataAccess, StrategyError};
 
 use crate::adapted::Adapted;
 use crate::centre::Centre;
@@ -25,9 +25,9 @@ pub(crate) fn run_cell(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Res
 fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, Interruption> {
     let devices = shared.tasks.len();
     let breach = |breach| ExperimentError::Protocol { row: row.name.clone(), seed: shared.seed, breach };
-    let mut centre = centre(run, row, shared)?;
     let mut boundary = Boundary::new(row.protocol.clauses(devices), devices);
-    boundary.show(row.config.data_access()).map_err(breach)?;
+    let shown = boundary.show(row.data_access).map_err(breach)?;
+    let mut centre = centre(run, row, shared, shown)?;
     let statistics = Statistics::asked_by(row.config.as_ref())?;
     let budgets = budgets(run, row.protocol.kind);
     let asked = Asked { settings: &row.device, statistics: &statistics, budgets };
@@ -57,7 +57,7 @@ fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, In
                 let crossing = |(device, expert): (&usize, &Adapted)| Crossing {
                     device: *device,
                     bytes: expert.record.bytes,
-                    statistics: !statistics.is_empty(),
+                    statistics: !expert.record.statistics.is_empty(),
                 };
                 if row.protocol.crosses() {
                     let crossings: Vec<_> = together.iter().zip(&experts).map(crossing).collect();
@@ -77,14 +77,19 @@ fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, In
     Ok(measured.cell(&boundary, &met))
 }
 
-fn centre<'a>(run: &Run<'_>, row: &'a StrategyRow, shared: &'a Shared) -> Result<Centre<'a>, ExperimentError> {
+fn centre<'a>(
+    run: &Run<'_>,
+    row: &'a StrategyRow,
+    shared: &'a Shared,
+    shown: DataAccess,
+) -> Result<Centre<'a>, ExperimentError> {
     let failed = |cause: StrategyError| ExperimentError::Strategy {
         row: row.name.clone(),
         seed: shared.seed,
         device: 1,
         cause: Box::new(cause),
     };
-    Centre::new(run.experiment, row, shared).map_err(failed)
+    Centre::new(run.experiment, row, shared, shown).map_err(failed)
 }
 
 /// The parts of their budget after which devices are judged as well. In rounds a device comes back and goes on: no part of its

@@ -23,6 +23,8 @@ pub(crate) const STATE: &str = "state.safetensors";
 pub(crate) struct Centre<'a> {
     row: &'a StrategyRow,
     strategy: Box<dyn Strategy>,
+    /// The data that the strategy sees, as the boundary lets them through.
+    shown: DataAccess,
     surrogate: Option<Box<dyn Surrogate>>,
     /// The heads that every model has that is handed out, where devices are under way together and share some.
     heads: Option<&'a SharedHeads>,
@@ -56,6 +58,7 @@ impl<'a> Centre<'a> {
         experiment: &Experiment,
         row: &'a StrategyRow,
         shared: &'a Shared,
+        shown: DataAccess,
     ) -> Result<Self, StrategyError> {
         let strategy = row.config.build()?;
         let surrogate = experiment.surrogate_of(row).map(|surrogate| surrogate.build()).transpose()?;
@@ -64,7 +67,7 @@ impl<'a> Centre<'a> {
         let handed_out = heads.map(|heads| heads.initial.clone());
         let (central, compute) = (shared.initial.clone(), shared.compute.clone());
         let seed = shared.root;
-        Ok(Centre { row, strategy, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
+        Ok(Centre { row, strategy, shown, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
     }
 
     /// The central model.
@@ -76,6 +79,11 @@ impl<'a> Centre<'a> {
     /// must begin from heads that it lacks.
     pub(crate) fn handed_out(&self) -> &Central {
         self.handed_out.as_ref().unwrap_or(&self.central)
+    }
+
+    /// The data that the strategy sees.
+    pub(crate) fn shown(&self) -> DataAccess {
+        self.shown
     }
 
     /// The digest of what the strategy keeps between devices.
@@ -130,14 +138,11 @@ impl<'a> Centre<'a> {
         granted: Vec<Lesson<'_>>,
         progress: &dyn Progress,
     ) -> Result<Consolidated, StrategyError> {
-        let access = self.row.config.data_access();
         let mut context = Context::new(&self.compute, self.seed, self.received).with_progress(progress);
-        if let Some(surrogate) = self.surrogate.as_mut().filter(|_| access >= DataAccess::Surrogate) {
+        if let Some(surrogate) = &mut self.surrogate {
             context = context.with_surrogate(surrogate.as_mut());
         }
-        if access >= DataAccess::CurrentTask {
-            context = context.with_tasks(granted);
-        }
+        context = context.with_tasks(granted);
         let model = self.strategy.consolidate_round(previous, experts, &mut context)?;
         let effort = context.effort();
         let handed_out = self.strategy.handed_out(&model);

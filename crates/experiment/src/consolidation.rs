@@ -133,7 +133,7 @@ pub(crate) fn consolidate(
         run.observer.begins(work(Stage::Consolidating));
         let experts = together.iter().map(|one| one.expert(run.stages)).collect::<Result<Vec<_>, _>>()?;
         let experts: Vec<_> = experts.iter().map(AsRef::as_ref).collect();
-        let granted = granted(row.config.data_access(), shared, met, together.len())?;
+        let granted = granted(centre.shown(), shared, met, together.len())?;
         let granted = granted.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
         let started = Instant::now();
         let steps = Steps { observer: run.observer, work: work(Stage::Consolidating) };
@@ -264,7 +264,6 @@ fn inputs(
     judged: Judged,
 ) -> Result<Value, ExperimentError> {
     let strategy = serde_json::to_value(&row.config).map_err(|error| ExperimentError::Record(error.to_string()))?;
-    let surrogate = (row.config.data_access() >= DataAccess::Surrogate).then(|| run.surrogates.get(&row.name));
     let experts: Vec<_> = together.iter().map(|adapted| &adapted.record.digest).collect();
     Ok(json!({
         "what": "consolidation",
@@ -272,7 +271,7 @@ fn inputs(
         "state": centre.state(),
         "experts": experts,
         "strategy": strategy,
-        "surrogate": surrogate,
+        "surrogate": run.surrogates.get(&row.name),
         "heads": centre.heads(),
         "met": met.chain,
         "judged": judged,
@@ -281,10 +280,9 @@ fn inputs(
     }))
 }
 
-/// The tasks whose samples a strategy of this data access is given, those of the last `together` experts last; the protocol
-/// was asked before the run.
-fn granted(access: DataAccess, shared: &Shared, met: &Met, together: usize) -> Result<Vec<Task>, ExperimentError> {
-    let first = match access {
+/// The tasks whose samples a strategy is given that is shown data of this kind, those of the last `together` experts last.
+fn granted(shown: DataAccess, shared: &Shared, met: &Met, together: usize) -> Result<Vec<Task>, ExperimentError> {
+    let first = match shown {
         DataAccess::None | DataAccess::Surrogate => return Ok(vec![]),
         DataAccess::CurrentTask => met.experts.len() - together,
         DataAccess::AllTasks => 0,

@@ -62,7 +62,7 @@ pub(crate) struct Run<'a> {
     pub(crate) experiment: &'a Experiment,
     pub(crate) stages: &'a Stages<'a>,
     pub(crate) observer: &'a dyn Observer,
-    /// What each row's surrogate data follow from: their options, and the digests of their files.
+    /// What the surrogate data of each row that sees some follow from: their options, and the digests of their files.
     pub(crate) surrogates: BTreeMap<String, Value>,
 }
 
@@ -381,7 +381,7 @@ impl Done {
 
 /// The data that a row is allowed: what the strategy sees, and what devices compute of theirs for it.
 fn data_access(row: &StrategyRow) -> String {
-    let access = row.config.data_access().to_string();
+    let access = row.data_access.to_string();
     row.config.statistics().iter().fold(access, |access, statistic| format!("{access} + {}", statistic.name()))
 }
 

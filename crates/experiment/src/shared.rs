@@ -68,11 +68,6 @@ impl Statistics {
         };
         Ok(Statistics { asked: statistics, options })
     }
-
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.asked.is_empty()
-    }
 }
 
 /// The stream, the test sets and the initial weights under one seed.
@@ -207,6 +202,7 @@ impl Shared {
                 seconds,
                 bytes: bytes.len() as u64,
                 digest: expert_digest(&expert)?,
+                statistics: expert.manifest.statistics.keys().cloned().collect(),
             };
             let files = vec![(EXPERT, bytes), (LATENTS, latents_to_bytes(&scores.latents)?)];
             Ok(Computed { record, files, at_hand: Arc::new(expert) })

@@ -48,7 +48,7 @@ use crate::{Context, DataAccess, Piecewise, StrategyError};
 #[typetag::serde(tag = "kind")]
 pub trait StrategyConfig: Debug + Send + Sync {
     /// The data that the strategy needs while consolidating. A protocol that does not grant them refuses the strategy
-    /// before anything runs.
+    /// before anything runs. It is asked once, when the configuration is read; what it says later grants nothing.
     fn data_access(&self) -> DataAccess;
 
     /// What every device computes of its own samples and sends along with its expert; the strategy finds it under

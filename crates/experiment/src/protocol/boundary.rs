@@ -57,15 +57,15 @@ impl Boundary {
         Boundary { clauses, devices: vec![Crossings::default(); devices], rounds: 0, moved: 0 }
     }
 
-    /// The centre is to see data of this kind.
-    pub(crate) fn show(&self, data: DataAccess) -> Result<(), Breach> {
+    /// The centre is to see data of this kind; gives what it is shown.
+    pub(crate) fn show(&self, data: DataAccess) -> Result<DataAccess, Breach> {
         let permitted = self.clauses.data_access;
         match data > permitted {
             true => {
                 Err(self
                     .breach(format!("{permitted} data at the centre"), format!("the strategy would see {data} data")))
             }
-            false => Ok(()),
+            false => Ok(data),
         }
     }
 
@@ -184,7 +184,10 @@ mod tests {
         says(dcl.take_in(&[Crossing { statistics: true, ..expert(1) }]), &["models only", "device 2"]);
 
         dcl.show(DataAccess::Surrogate).unwrap();
-        says(dcl.show(DataAccess::CurrentTask), &["surrogate data at the centre", "would see current-task data"]);
+        says(
+            dcl.show(DataAccess::CurrentTask).map(drop),
+            &["surrogate data at the centre", "would see current-task data"],
+        );
 
         let mut federated = boundary(ProtocolKind::Federated);
         for _ in 0..2 {
