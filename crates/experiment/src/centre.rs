@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::central::Central;
 use crate::heads::SharedHeads;
+use crate::protocol::{Arrived, Shown};
 use crate::shared::Shared;
 use crate::stages::{Interruption, Stages};
 use crate::{Experiment, StrategyRow};
@@ -23,8 +24,7 @@ pub(crate) const STATE: &str = "state.safetensors";
 pub(crate) struct Centre<'a> {
     row: &'a StrategyRow,
     strategy: Box<dyn Strategy>,
-    /// The data that the strategy sees, as the boundary lets them through.
-    shown: DataAccess,
+    shown: Shown,
     surrogate: Option<Box<dyn Surrogate>>,
     /// The heads that every model has that is handed out, where devices are under way together and share some.
     heads: Option<&'a SharedHeads>,
@@ -58,7 +58,7 @@ impl<'a> Centre<'a> {
         experiment: &Experiment,
         row: &'a StrategyRow,
         shared: &'a Shared,
-        shown: DataAccess,
+        shown: Shown,
     ) -> Result<Self, StrategyError> {
         let strategy = row.config.build()?;
         let surrogate = experiment.surrogate_of(row).map(|surrogate| surrogate.build()).transpose()?;
@@ -83,7 +83,7 @@ impl<'a> Centre<'a> {
 
     /// The data that the strategy sees.
     pub(crate) fn shown(&self) -> DataAccess {
-        self.shown
+        self.shown.access()
     }
 
     /// The digest of what the strategy keeps between devices.
@@ -104,11 +104,13 @@ impl<'a> Centre<'a> {
     /// Consolidates what devices send together. What it gives is not taken over before [`advance`](Self::advance).
     pub(crate) fn receive(
         &mut self,
-        experts: &[&Expert],
+        arrived: &Arrived,
         granted: Vec<Lesson<'_>>,
         stages: &Stages<'_>,
         progress: &dyn Progress,
     ) -> Result<Result<Consolidated, StrategyError>, Interruption> {
+        let experts = arrived.experts().iter().map(|(_, expert)| expert.expert(stages));
+        let experts = experts.collect::<Result<Vec<_>, _>>()?;
         let previous = self.central.load(stages)?;
         if let Some((key, values, has_weights)) = &self.state.stored {
             let weights = match has_weights {
@@ -128,7 +130,8 @@ impl<'a> Centre<'a> {
             }
             self.state.stored = None;
         }
-        Ok(self.consolidate(&previous, experts, granted, progress))
+        let experts: Vec<_> = experts.iter().map(AsRef::as_ref).collect();
+        Ok(self.consolidate(&previous, &experts, granted, progress))
     }
 
     fn consolidate(

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use boundary::Breach;
-pub(crate) use boundary::{Boundary, Crossing};
+pub(crate) use boundary::{Arrived, Boundary, Shown, Taken};
 pub use clauses::Clauses;
 pub(crate) use schedule::{Event, schedule};
 
@@ -169,6 +169,11 @@ impl Protocol {
     /// Whether models cross between devices and centre; if not, there is one learner.
     pub(crate) fn crosses(&self) -> bool {
         self.kind != ProtocolKind::Centralised
+    }
+
+    /// How many of so many devices take part in a round: max(C · K, 1), as in the paper's algorithm 1.
+    fn clients(&self, devices: usize) -> usize {
+        ((self.client_fraction() * devices as f64).round() as usize).clamp(1, devices.max(1))
     }
 
     /// Whether devices are under way together, so that what they send back began from the same model.

@@ -202,9 +202,12 @@ impl Experiment {
         let of_row = |row: &StrategyRow, seed: u64| {
             let events = schedule(&row.protocol, devices, Seed::new(seed));
             let all = events.iter().filter(|event| matches!(event, Event::HandOut { returns: true, .. })).count();
-            // The first device meets the initial weights here, too, as it does alone.
-            let begins_alike = matches!(events.first(), Some(Event::HandOut { device: 0, returns: true }));
-            let is_shared = begins_alike && row.device == self.device && row.config.statistics().is_empty();
+            // The first device meets the initial weights here, too, as it does alone, where nothing would hold it near them; and
+            // where devices overlap, with heads of which it is not known here whether they share any.
+            let begins_alike = matches!(events.first(), Some(Event::HandOut { device: 0, returns: true }))
+                && !row.protocol.devices_overlap();
+            let is_alike = row.device == self.device && row.device.proximal == 0.0;
+            let is_shared = begins_alike && is_alike && row.config.statistics().is_empty();
             all - usize::from(is_shared)
         };
         let of_seed = |seed: &u64| alone + self.strategies.iter().map(|row| of_row(row, *seed)).sum::<usize>();

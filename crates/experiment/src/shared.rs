@@ -15,6 +15,7 @@ use crate::adapted::{AdaptationRecord, Adapted, EXPERT, LATENTS, latents_to_byte
 use crate::central::{Central, identity};
 use crate::heads::SharedHeads;
 use crate::observe::Steps;
+use crate::protocol::Taken;
 use crate::run::Run;
 use crate::stages::{Computed, Interruption, redo};
 use crate::{Ending, Experiment, ExperimentError, Observer, Stage, Unobserved, Work};
@@ -136,9 +137,20 @@ impl Shared {
         }
     }
 
-    /// A device takes a central model, adapts it, and is judged on its own task; also after the parts of its budget that are
-    /// asked for, each time by a device that is called away then.
+    /// A device adapts the model that it took.
     pub(crate) fn adapt(
+        &self,
+        run: &Run<'_>,
+        row: &str,
+        taken: &Taken,
+        asked: Asked<'_>,
+    ) -> Result<Adapted, Interruption> {
+        self.adapt_from(run, row, taken.visit(), taken.model(), asked)
+    }
+
+    /// A device adapts a model and is judged on its own task; also after the parts of its budget that are asked for, each time
+    /// by a device that is called away then.
+    fn adapt_from(
         &self,
         run: &Run<'_>,
         row: &str,
@@ -218,7 +230,7 @@ impl Shared {
         let settings = DeviceSettings { proximal: 0.0, ..run.experiment.device.clone() };
         let budgets = &run.experiment.evaluation.budgets;
         let asked = Asked { settings: &settings, statistics: &Statistics::default(), budgets };
-        redo(|| self.adapt(run, row, Visit { device: index, number: 0 }, &self.initial, asked))
+        redo(|| self.adapt_from(run, row, Visit { device: index, number: 0 }, &self.initial, asked))
     }
 }
 
