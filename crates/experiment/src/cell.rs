@@ -75,7 +75,9 @@ fn centre<'a>(
         device: 1,
         cause: Box::new(cause),
     };
-    Centre::new(run.experiment, row, shared, shown).map_err(failed)
+    let surrogate = run.experiment.surrogate_of(row);
+    let heads = shared.heads.as_ref().filter(|_| row.protocol.devices_overlap());
+    Centre::new(row, surrogate, shown, shared.initial.clone(), heads, &shared.compute, shared.root).map_err(failed)
 }
 
 /// The parts of their budget after which devices are judged as well. In rounds a device comes back and goes on: no part of its

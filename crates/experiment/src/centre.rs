@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_model::{Digest, Expert, ModelState, Progress, Seed, Weights};
-use alluvium_strategy::{Context, DataAccess, Effort, Lesson, Strategy, StrategyError, StrategyState, Surrogate};
+use alluvium_strategy::{
+    Context, DataAccess, Effort, Lesson, Strategy, StrategyError, StrategyState, Surrogate, SurrogateConfig,
+};
 use burn::tensor::Device as Compute;
 use serde_json::Value;
 
+use crate::StrategyRow;
 use crate::central::Central;
 use crate::heads::SharedHeads;
 use crate::protocol::{Arrived, Shown};
-use crate::shared::Shared;
 use crate::stages::{Interruption, Stages};
-use crate::{Experiment, StrategyRow};
 
 pub(crate) const STATE: &str = "state.safetensors";
 
@@ -54,19 +55,22 @@ pub(crate) struct Consolidated {
 }
 
 impl<'a> Centre<'a> {
+    /// A centre that has received nothing. It is given what it needs, and neither the stream nor the experiment, which
+    /// could build one.
     pub(crate) fn new(
-        experiment: &Experiment,
         row: &'a StrategyRow,
-        shared: &'a Shared,
+        surrogate: Option<&dyn SurrogateConfig>,
         shown: Shown,
+        initial: Central,
+        heads: Option<&'a SharedHeads>,
+        compute: &Compute,
+        seed: Seed,
     ) -> Result<Self, StrategyError> {
         let strategy = row.config.build()?;
-        let surrogate = experiment.surrogate_of(row).map(|surrogate| surrogate.build()).transpose()?;
+        let surrogate = surrogate.map(|surrogate| surrogate.build()).transpose()?;
         let state = State { digest: state_digest(&strategy.state()), stored: None };
-        let heads = shared.heads.as_ref().filter(|_| row.protocol.devices_overlap());
         let handed_out = heads.map(|heads| heads.initial.clone());
-        let (central, compute) = (shared.initial.clone(), shared.compute.clone());
-        let seed = shared.root;
+        let (central, compute) = (initial, compute.clone());
         Ok(Centre { row, strategy, shown, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
     }
 
