@@ -96,7 +96,7 @@ fn consolidation(criterion: &mut Criterion) {
             let mut run = || {
                 let mut surrogate = Zeros(count);
                 let mut context = Context::new(&compute, Seed::new(4), 10);
-                if config.data_access() >= DataAccess::Surrogate {
+                if config.data_access() == DataAccess::Surrogate {
                     context = context.with_surrogate(&mut surrogate);
                 }
                 if config.data_access() >= DataAccess::CurrentTask {

@@ -92,7 +92,8 @@ pub(crate) struct CompareOptions {
     /// The kind of a backend instead of the configuration's, with its default options.
     #[arg(long, value_name = "KIND")]
     pub(crate) backend: Option<String>,
-    /// Cells that run side by side; the results do not depend on it. Default: one a core.
+    /// Cells that run side by side; the results do not depend on it. Default: one a core, or 1 where the backend computes
+    /// elsewhere than on the processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     /// The run directory: everything that is done is kept there, and the same command goes on from there when it was

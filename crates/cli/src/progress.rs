@@ -82,7 +82,7 @@ impl Observer for Watch {
     }
 
     fn begins(&self, work: Work<'_>) {
-        let Work { row, seed, device, devices, stage } = work;
+        let Work { row, seed, device, devices, stage, .. } = work;
         let label = label(row, seed, device, devices, stage);
         match shown() {
             Shown::Bars => self.with_bar(work, |bar| {
@@ -110,7 +110,7 @@ impl Observer for Watch {
 
     fn ends(&self, work: Work<'_>, ending: Ending) {
         let mut pace = self.pace();
-        pace.ends(work.row, work.seed, work.device, work.stage, ending);
+        pace.ends(work.row, work.seed, work.device, work.before, work.stage, ending);
         self.total.set_position(pace.stages().0 as u64);
         self.total.set_message(outlook(&pace));
         // The next stage of the cell brings a bar of its own.

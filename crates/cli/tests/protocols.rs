@@ -1,23 +1,26 @@
 //! What crosses between devices and centre, over random streams and protocols: what the results state is what the centre
-//! itself saw come and go, and what it was not granted it never sees.
+//! itself saw come and go, and what it was not granted it never sees; what devices that are under way together begin from; and
+//! what one client in one round is.
 //!
 //! The observer on the centre's side is a strategy. It weighs every expert that it is given, and knows from the digest of an
 //! expert's parent which model its device had taken. It knows nothing of the boundary, which counts for the results.
 
 mod tiny;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use alluvium_cli as _;
-use alluvium_experiment::{DirectoryOptions, RunDirectory, RunOptions, Unobserved, read_all};
-use alluvium_model::{Digest, Expert, ModelState, Random, Seed};
+use alluvium_device::train;
+use alluvium_experiment::{DirectoryOptions, Experiment, RunDirectory, RunOptions, Unobserved, Variant, read_all};
+use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Random, Seed, Silent};
 use alluvium_registry::{Family, describe};
 use alluvium_report::summary_csv;
 use alluvium_results::{Cell, Metric, Results};
-use alluvium_strategy::{Context, DataAccess, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{Context, DataAccess, DeviceStatistic, Lesson, Strategy, StrategyConfig, StrategyError};
 use rand::RngExt as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +32,18 @@ use tempfile::TempDir;
 struct WitnessConfig {
     case: String,
     wants: DataAccess,
+    /// Whether devices compute a statistic for it.
+    #[serde(default)]
+    statistic: bool,
+    /// Whether it hands out the central model without its heads.
+    #[serde(default)]
+    hands_out: bool,
+    /// How often it says what it wants before it wants everything; absent: always.
+    #[serde(default)]
+    honest: Option<usize>,
+    /// How often it was asked.
+    #[serde(skip)]
+    asked: Arc<AtomicUsize>,
 }
 
 describe!(Family::Strategy, "witness", WitnessConfig, paper: "");
@@ -36,30 +51,46 @@ describe!(Family::Strategy, "witness", WitnessConfig, paper: "");
 #[typetag::serde(name = "witness")]
 impl StrategyConfig for WitnessConfig {
     fn data_access(&self) -> DataAccess {
-        self.wants
+        let before = self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.honest.is_some_and(|times| before >= times) { DataAccess::AllTasks } else { self.wants }
+    }
+
+    fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {
+        if !self.statistic {
+            return vec![];
+        }
+        let other: Box<dyn StrategyConfig> =
+            serde_json::from_value(serde_json::json!({"kind": "fisher-merging"})).unwrap();
+        other.statistics()
     }
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Witness { case: self.case.clone() }))
+        Ok(Box::new(Witness { case: self.case.clone(), hands_out: self.hands_out }))
     }
 }
 
 #[derive(Debug)]
 struct Witness {
     case: String,
+    hands_out: bool,
 }
 
 /// What a witness saw.
 #[derive(Debug, Default)]
 struct Seen {
-    /// The size of each central model, by the digest of its weights.
-    centres: BTreeMap<Digest, u64>,
+    /// The central models, the initial one first.
+    centres: Vec<ModelState>,
     /// Of each expert: its task, its size, and the digest of the model that its device took.
     experts: Vec<(usize, u64, Digest)>,
+    /// The digest of each expert's weights.
+    weights: BTreeSet<Digest>,
     /// How many experts came together, each time.
     rounds: Vec<usize>,
-    /// Consolidations in which samples of a device could be reached.
+    /// How many experts carried a statistic.
+    with_statistics: usize,
+    /// Consolidations in which samples of a device could be reached, and those with surrogate data.
     with_samples: usize,
+    with_surrogate: usize,
 }
 
 static SEEN: Mutex<BTreeMap<String, Seen>> = Mutex::new(BTreeMap::new());
@@ -86,42 +117,61 @@ impl Strategy for Witness {
     ) -> Result<ModelState, StrategyError> {
         let mut all = SEEN.lock().unwrap();
         let seen = all.entry(self.case.clone()).or_default();
-        seen.centres.insert(previous.digest(), size(previous));
+        seen.centres.push(previous.clone());
         seen.rounds.push(experts.len());
+        seen.with_surrogate += usize::from(context.surrogate_samples().is_ok());
         seen.with_samples += usize::from(context.current_task().is_ok() || context.all_tasks().is_ok());
         let mut central = previous.clone();
         for expert in experts {
             let bytes = expert.to_bytes().unwrap().len() as u64;
             seen.experts.push((expert.manifest.task, bytes, expert.manifest.parent.clone()));
+            seen.weights.insert(expert.model.digest());
+            seen.with_statistics += usize::from(!expert.manifest.statistics.is_empty());
             central = central.with_backbone_weights(expert.model.backbone_weights());
             central.set_head(expert.head().clone(), expert.model.head_weights(expert.head()));
         }
-        seen.centres.insert(central.digest(), size(&central));
+        seen.centres.push(central.clone());
         Ok(central)
     }
+
+    fn handed_out(&self, central: &ModelState) -> Option<ModelState> {
+        self.hands_out.then(|| without_heads(central))
+    }
+}
+
+fn without_heads(model: &ModelState) -> ModelState {
+    model.with_heads(|_| false)
 }
 
 /// A comparison of one row, of a random stream under a random protocol.
 struct Case {
     name: String,
-    devices: usize,
+    seed: u64,
     protocol: &'static str,
+    /// How many devices are under way at a time.
+    concurrency: usize,
+    latent: usize,
+    wants: &'static str,
+    statistic: bool,
+    hands_out: bool,
     text: String,
 }
 
 fn case(number: usize, random: &mut Random) -> Case {
-    let devices = random.random_range(1..=5);
+    let tasks = random.random_range(1..=4);
     let (classes, samples) = (random.random_range(2..=3), random.random_range(4..=12));
-    let stream = match random.random_range(0..3) {
+    let stream = match random.random_range(0..5) {
         0 => String::new(),
         1 => "shift = \"label-skew\"\nconcentration = 0.5\n".to_owned(),
-        _ => "shared_classes = 1\n".to_owned(),
+        2 => "shared_classes = 1\n".to_owned(),
+        3 => "rounds = 2\n".to_owned(),
+        _ => "size_ratio = 0.3\n".to_owned(),
     };
+    let concurrency = random.random_range(1..=3);
     let (protocol, options) = match number % 3 {
         0 => {
             let arrival = ["in-order", "reversed", "shuffled"][random.random_range(0..3)];
             let never_return = [0.0, 0.4, 1.0][random.random_range(0..3)];
-            let concurrency = random.random_range(1..=3);
             ("dcl", format!(", arrival = \"{arrival}\", never_return = {never_return}, concurrency = {concurrency}"))
         }
         1 => {
@@ -130,12 +180,32 @@ fn case(number: usize, random: &mut Random) -> Case {
         }
         _ => ("centralised", String::new()),
     };
-    let wants = if protocol == "centralised" { "current-task" } else { "none" };
-    let (name, seed) = (format!("case-{number}"), random.random_range(0..1000));
-    let text = format!(
+    let wants =
+        if protocol == "centralised" { "current-task" } else { ["none", "surrogate"][random.random_range(0..2)] };
+    let (statistic, hands_out) = (random.random_range(0..2) == 0, random.random_range(0..2) == 0);
+    let (name, seed, latent) = (format!("case-{number}"), random.random_range(0..1000), random.random_range(2..=9));
+    let stream =
+        format!("tasks = {tasks}\nclasses_per_task = {classes}\ntrain_samples_per_class = {samples}\n{stream}");
+    let witness = format!("wants = \"{wants}\"\nstatistic = {statistic}\nhands_out = {hands_out}\n");
+    let device = "epochs = 1";
+    let text = comparison(&name, seed, &format!("kind = \"{protocol}\"{options}"), &stream, latent, device, &witness);
+    Case { name, seed, protocol, concurrency, latent, wants, statistic, hands_out, text }
+}
+
+/// A comparison whose one row is a witness.
+fn comparison(
+    name: &str,
+    seed: u64,
+    protocol: &str,
+    stream: &str,
+    latent: usize,
+    device: &str,
+    witness: &str,
+) -> String {
+    format!(
         r#"
 name = "{name}"
-protocol = {{ kind = "{protocol}"{options} }}
+protocol = {{ {protocol} }}
 seeds = [{seed}]
 references = []
 
@@ -144,53 +214,95 @@ kind = "flex"
 
 [stream]
 kind = "split-glyphs"
-tasks = {devices}
-classes_per_task = {classes}
-train_samples_per_class = {samples}
 {stream}
+
 [backbone]
 kind = "mlp"
-layers = [{}]
+layers = [{latent}]
 
 [device]
-epochs = 1
+{device}
+
+[surrogate]
+kind = "noise"
+samples = 4
 
 [[strategies]]
 kind = "witness"
 case = "{name}"
-wants = "{wants}"
-"#,
-        random.random_range(2..=9)
-    );
-    Case { name, devices, protocol, text }
+{witness}"#
+    )
+}
+
+/// Reads the comparison.
+fn read(folder: &Path, name: &str, text: &str) -> Vec<Variant> {
+    let file = folder.join(format!("{name}.toml"));
+    fs::write(&file, text).unwrap();
+    read_all(&file, None, None).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// Runs the comparison.
-fn run(folder: &Path, name: &str, text: &str) -> Results {
-    let file = folder.join(format!("{name}.toml"));
-    fs::write(&file, text).unwrap();
-    let variants = read_all(&file, None, None).unwrap_or_else(|error| panic!("{error}\n{text}"));
+fn run(folder: &Path, name: &str, text: &str) -> (Experiment, Results) {
+    let mut variants = read(folder, name, text);
     let options = DirectoryOptions { fresh: true, cache: None, cache_bytes: u64::MAX };
     let directory = RunDirectory::open(&folder.join(name), &variants, &options).unwrap();
     let run = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
     let outcome = variants[0].experiment.run(&run).unwrap();
     assert!(outcome.failures.is_empty(), "{:?}\n{text}", outcome.failures);
-    outcome.results
+    (variants.remove(0).experiment, outcome.results)
+}
+
+/// The heads of a stream's tasks.
+fn heads(experiment: &Experiment, seed: u64) -> Vec<HeadSpec> {
+    let stream = experiment.stream.build(Seed::new(seed)).unwrap();
+    (0..stream.tasks()).map(|index| stream.task(index).unwrap().head).collect()
+}
+
+/// The size of each model that a device can have taken, by the digest of its weights: what the strategy hands out, and, where
+/// devices are under way together, with all heads that tasks share.
+fn models_to_take(case: &Case, heads: &[HeadSpec], seen: &Seen) -> BTreeMap<Digest, u64> {
+    let together = case.protocol == "federated" || case.protocol == "dcl" && case.concurrency > 1;
+    let is_shared = |head: &&HeadSpec| heads.iter().filter(|other| other.name == head.name).count() > 1;
+    let model = |central: &ModelState| {
+        let mut model = if case.hands_out { without_heads(central) } else { central.clone() };
+        for head in heads.iter().filter(is_shared).filter(|_| together) {
+            model.grow_head(head, case.latent, Seed::new(case.seed));
+        }
+        (model.digest(), size(&model))
+    };
+    seen.centres.iter().map(model).collect()
 }
 
 /// What each device took, sent and met, as the witness counts it. `None` for what a device took that never came back.
-fn counted(seen: &Seen, devices: usize) -> (Vec<Option<u64>>, Vec<u64>, Vec<u64>) {
+fn counted(experts: &[(usize, u64, u64)], devices: usize) -> (Vec<Option<u64>>, Vec<u64>, Vec<u64>) {
     let (mut down, mut up, mut contacts) = (vec![None; devices], vec![0; devices], vec![1; devices]);
-    for (task, bytes, parent) in &seen.experts {
-        let taken = seen.centres.get(parent).unwrap_or_else(|| panic!("a device took a model that was never central"));
+    for (task, taken, sent) in experts {
         if down[*task].is_none() {
             contacts[*task] = 0;
         }
         *down[*task].get_or_insert(0) += taken;
-        up[*task] += bytes;
+        up[*task] += sent;
         contacts[*task] += 2;
     }
     (down, up, contacts)
+}
+
+/// The bytes that had moved after each consolidation, by the experts that came: all that came had been taken, and so had those
+/// of devices that were under way.
+fn moved(case: &Case, experts: &[(usize, u64, u64)], rounds: &[usize]) -> Vec<u64> {
+    let mut came = 0;
+    let after = |together: &usize| {
+        came += together;
+        let under_way = if case.protocol == "dcl" { case.concurrency - 1 } else { 0 };
+        let taken = experts.iter().take(came + under_way).map(|(_, taken, _)| taken).sum::<u64>();
+        taken + experts[..came].iter().map(|(_, _, sent)| sent).sum::<u64>()
+    };
+    rounds.iter().map(after).collect()
+}
+
+/// The sums of all selections.
+fn sums(values: &[u64]) -> BTreeSet<u64> {
+    values.iter().fold(BTreeSet::from([0]), |sums, value| sums.iter().flat_map(|sum| [*sum, sum + value]).collect())
 }
 
 fn mean(values: &[u64]) -> f64 {
@@ -203,36 +315,43 @@ fn stated(summary: &str, metric: Metric) -> f64 {
     line.split(',').nth(2).unwrap().parse().unwrap()
 }
 
-fn agrees(case: &Case, cell: &Cell, summary: &str, seen: &Seen) {
-    let (down, up, contacts) = counted(seen, case.devices);
+fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Seen) {
+    let (devices, text) = (heads.len(), &case.text);
     if case.protocol == "centralised" {
-        assert_eq!((&cell.bytes_down, &cell.bytes_up), (&vec![0; case.devices], &vec![0; case.devices]));
-        assert_eq!(cell.contacts, vec![0; case.devices]);
+        assert_eq!((&cell.bytes_down, &cell.bytes_up), (&vec![0; devices], &vec![0; devices]));
+        assert_eq!((&cell.contacts, &cell.moved_bytes), (&vec![0; devices], &vec![0; devices]));
         return;
     }
-    assert_eq!(cell.bytes_up, up, "{}", case.text);
+    let models = models_to_take(case, heads, seen);
+    let taken = |parent| *models.get(parent).unwrap_or_else(|| panic!("a device took a model of its own\n{text}"));
+    let experts: Vec<_> = seen.experts.iter().map(|(task, sent, parent)| (*task, taken(parent), *sent)).collect();
+    let (down, up, contacts) = counted(&experts, devices);
+    assert_eq!(cell.bytes_up, up, "{text}");
+    let mut lost = vec![];
     for (device, taken) in down.iter().enumerate() {
         let stated = cell.bytes_down[device];
         match (taken, case.protocol) {
             (Some(taken), _) => {
-                assert_eq!((stated, cell.contacts[device]), (*taken, contacts[device]), "{}", case.text);
+                assert_eq!((stated, cell.contacts[device]), (*taken, contacts[device]), "{text}");
             }
-            // It took one of the central models, and that was all; a client that was never drawn did not even that.
+            // It took one of the models, and that was all; a client that was never drawn did not even that.
             (None, "dcl") => {
-                assert!(
-                    seen.centres.values().any(|bytes| *bytes == stated),
-                    "{stated}: {:?}\n{}",
-                    seen.centres,
-                    case.text
-                );
-                assert_eq!(cell.contacts[device], 1, "{}", case.text);
+                assert!(models.values().any(|bytes| *bytes == stated), "{stated}: {models:?}\n{text}");
+                assert_eq!(cell.contacts[device], 1, "{text}");
+                lost.push(stated);
             }
-            (None, _) => assert_eq!((stated, cell.contacts[device]), (0, 0), "{}", case.text),
+            (None, _) => assert_eq!((stated, cell.contacts[device]), (0, 0), "{text}"),
         }
     }
-    let moved: u64 = cell.bytes_down.iter().chain(&cell.bytes_up).sum();
-    let lost_after_the_last = *cell.moved_bytes.last().unwrap() <= moved;
-    assert!(lost_after_the_last && cell.moved_bytes.is_sorted(), "{:?} of {moved}", cell.moved_bytes);
+    let moved = moved(case, &experts, &seen.rounds);
+    assert_eq!(cell.moved_bytes.len(), moved.len(), "{text}");
+    let (lost, mut before) = (sums(&lost), 0);
+    for (stated, known) in cell.moved_bytes.iter().zip(&moved) {
+        // What is more was taken by devices that never returned.
+        let more = stated.checked_sub(*known).unwrap_or_else(|| panic!("{stated} of {known} bytes\n{text}"));
+        assert!(lost.contains(&more) && more >= before, "{more} of {lost:?} after {before}\n{text}");
+        before = more;
+    }
     for (metric, values) in
         [(Metric::BytesDown, &cell.bytes_down), (Metric::BytesUp, &cell.bytes_up), (Metric::Contacts, &cell.contacts)]
     {
@@ -245,16 +364,21 @@ fn agrees(case: &Case, cell: &Cell, summary: &str, seen: &Seen) {
 fn bytes_and_contacts_are_those_that_the_centre_saw() {
     let folder = TempDir::new().unwrap();
     let mut random = Seed::new(7).of("protocols").random();
-    let mut lost = 0;
-    for number in 0..24 {
+    // How many cases have devices that are lost, statistics, surrogate data, a model of their own to hand out, and heads that
+    // devices under way together share.
+    let mut met = [0; 5];
+    for number in 0..36 {
         let case = case(number, &mut random);
-        let results = run(folder.path(), &case.name, &case.text);
+        let (experiment, results) = run(folder.path(), &case.name, &case.text);
+        let heads = heads(&experiment, case.seed);
         let cell = &results.rows[0].cells[0];
         let summary = summary_csv(&results).unwrap();
         let all = SEEN.lock().unwrap();
         let seen = &all[&case.name];
-        agrees(&case, cell, &summary, seen);
-        lost += cell.contacts.iter().filter(|contacts| **contacts == 1).count();
+        agrees(&case, &heads, cell, &summary, seen);
+        let consolidations = seen.rounds.len();
+        assert_eq!(seen.with_statistics, if case.statistic { seen.experts.len() } else { 0 }, "{}", case.text);
+        assert_eq!(seen.with_surrogate, if case.wants == "surrogate" { consolidations } else { 0 }, "{}", case.text);
         match case.protocol {
             "dcl" => {
                 assert!(seen.rounds.iter().all(|experts| *experts == 1), "{}", case.text);
@@ -263,19 +387,66 @@ fn bytes_and_contacts_are_those_that_the_centre_saw() {
             }
             "federated" => assert_eq!(seen.with_samples, 0, "{}", case.text),
             // The counter does count: here samples are granted.
-            _ => assert_eq!(seen.with_samples, case.devices, "{}", case.text),
+            _ => assert_eq!(seen.with_samples, heads.len(), "{}", case.text),
+        }
+        if case.protocol != "centralised" {
+            let shares = heads[1..].iter().any(|head| *head == heads[0]) && case.protocol == "federated";
+            let has = [cell.contacts.contains(&1), case.statistic, case.wants == "surrogate", case.hands_out, shares];
+            met.iter_mut().zip(has).for_each(|(count, has)| *count += usize::from(has));
         }
     }
-    assert!(lost > 0, "no device was lost: the cases say nothing about those");
+    assert!(met.iter().all(|count| *count > 0), "the cases say nothing about some: {met:?}");
+}
+
+/// McMahan et al., arXiv 1602.05629, Algorithm 1: every client of a round begins from the same w. A device that takes steps of
+/// length 0 sends what it began from.
+#[test]
+fn devices_that_are_under_way_together_begin_from_one_model() {
+    let folder = TempDir::new().unwrap();
+    let stream = "tasks = 3\nclasses_per_task = 2\ntrain_samples_per_class = 9\nshift = \"label-skew\"";
+    for (name, protocol) in [
+        ("round", "kind = \"federated\", rounds = 1"),
+        ("overlap", "kind = \"dcl\", concurrency = 3"),
+        ("in turn", "kind = \"dcl\""),
+    ] {
+        let device = "epochs = 1\nlearning_rate = 0.0";
+        let text = comparison(name, 4, protocol, stream, 5, device, "wants = \"none\"\n");
+        let (_, results) = run(folder.path(), name, &text);
+        let all = SEEN.lock().unwrap();
+        let seen = &all[name];
+        assert_eq!((seen.experts.len(), seen.weights.len()), (3, 1), "{name}: the experts have the same weights");
+        let down = &results.rows[0].cells[0].bytes_down;
+        let (bare, with_head) = (size(&seen.centres[0]), size(seen.centres.last().unwrap()));
+        assert!(bare < with_head);
+        // One after another, the first device grows the head and the others take it from the centre.
+        let first = if name == "in turn" { bare } else { with_head };
+        assert_eq!(*down, [first, with_head, with_head], "{name}");
+    }
+}
+
+#[test]
+fn a_strategy_that_changes_its_mind_is_granted_what_it_said_at_first() {
+    let folder = TempDir::new().unwrap();
+    let stream = "tasks = 3\nclasses_per_task = 2\ntrain_samples_per_class = 5";
+    for honest in 1..=4 {
+        let name = format!("fickle-{honest}");
+        let witness = format!("wants = \"none\"\nhonest = {honest}\n");
+        let text = comparison(&name, 0, "kind = \"dcl\"", stream, 4, "epochs = 1", &witness);
+        let (_, results) = run(folder.path(), &name, &text);
+        let all = SEEN.lock().unwrap();
+        let seen = &all[&name];
+        assert_eq!((seen.rounds.len(), seen.with_samples, seen.with_surrogate), (3, 0, 0), "{name}");
+        assert_eq!(results.rows[0].data_access, "none", "{name}");
+    }
 }
 
 #[test]
 fn samples_that_are_asked_for_under_dcl_are_refused_before_anything_runs() {
     let folder = TempDir::new().unwrap();
-    let case = case(0, &mut Seed::new(1).random());
-    assert_eq!(case.protocol, "dcl");
+    let stream = "tasks = 2\nclasses_per_task = 2\ntrain_samples_per_class = 5";
     for wants in ["current-task", "all-tasks"] {
-        let text = case.text.replace("wants = \"none\"", &format!("wants = \"{wants}\""));
+        let witness = format!("wants = \"{wants}\"\n");
+        let text = comparison("greedy", 0, "kind = \"dcl\"", stream, 4, "epochs = 1", &witness);
         let file = folder.path().join("greedy.toml");
         fs::write(&file, text).unwrap();
         let error = read_all(&file, None, None).unwrap_err().to_string();
@@ -283,14 +454,13 @@ fn samples_that_are_asked_for_under_dcl_are_refused_before_anything_runs() {
     }
 }
 
-/// The digest of each row's last central model.
-fn central_models(out: &Path) -> BTreeMap<String, serde_json::Value> {
-    let entries = fs::read_dir(out.join("cache")).unwrap().map(|entry| entry.unwrap().path().join("record.json"));
-    let records = entries.filter_map(|file| fs::read_to_string(file).ok());
-    let records = records.map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap());
-    let consolidations = records.filter(|record| record["inputs"]["stage"]["what"] == "consolidation");
-    let kind = |record: &serde_json::Value| record["inputs"]["stage"]["strategy"]["kind"].as_str().unwrap().to_owned();
-    consolidations.map(|record| (kind(&record), record["record"]["central"].clone())).collect()
+/// The last central model of a run with one consolidation.
+fn central_model(out: &Path) -> ModelState {
+    let entries =
+        fs::read_dir(out.join("cache")).unwrap().map(|entry| entry.unwrap().path().join("central.safetensors"));
+    let centres: Vec<_> = entries.filter_map(|file| fs::read(file).ok()).collect();
+    assert_eq!(centres.len(), 1, "one consolidation");
+    ModelState::from_bytes(&centres[0]).unwrap()
 }
 
 /// McMahan et al., arXiv 1602.05629: with one client that holds all data, E local epochs and one round, federated averaging is
@@ -301,20 +471,29 @@ fn one_client_in_one_round_is_centralised_training_bit_for_bit() {
     let (tables, _) = tiny::TINY.split_once("[[strategies]]").unwrap();
     let tables = tables.replace("tasks = 3\nclasses_per_task = 2", "tasks = 1\nclasses_per_task = 6");
     let tables = tables.replace("seeds = [0, 1]\nbaseline = \"naive\"", "seeds = [3]");
-    let text = format!(
-        "{tables}
-[[strategies]]
-kind = \"fedavg\"
-protocol = {{ kind = \"federated\", rounds = 1 }}
+    let row = "kind = \"fedavg\"\nprotocol = { kind = \"federated\", rounds = 1, client_fraction = 1.0 }";
+    let text = format!("{tables}\n[[strategies]]\n{row}\n");
+    let (experiment, results) = run(folder.path(), "one", &text);
+    let averaged = central_model(&folder.path().join("one"));
+    assert_eq!(results.rows[0].cells[0].contacts, [2]);
 
-[[strategies]]
-kind = \"finetune\"
-protocol = {{ kind = \"centralised\" }}
-"
-    );
-    let results = run(folder.path(), "one", &text);
-    let centres = central_models(&folder.path().join("one"));
-    assert_eq!(centres.len(), 2, "{centres:?}");
-    assert_eq!(centres["fedavg"], centres["finetune"], "architecture, heads and every bit of the weights");
-    assert_eq!((results.rows[0].cells[0].contacts[0], results.rows[1].cells[0].contacts[0]), (2, 0));
+    // The same without protocol, device or strategy: a model learns all samples, on one thread as in a run.
+    let centralised = || {
+        let compute = experiment.backend.config.open().unwrap();
+        let (root, learning) = (Seed::new(3), compute.clone().autodiff());
+        let seed = root.at("device", 0);
+        let stream = experiment.stream.build(root).unwrap();
+        let task = stream.task(0).unwrap();
+        let mut start = ModelState::initial(experiment.backbone.clone(), stream.input(), root, &compute).unwrap();
+        start.grow_head(&task.head, 8, seed); // The last layer of the backbone has 8 units.
+        let mut model = Model::load(&start, &learning).unwrap();
+        let all = [Lesson { head: &task.head, samples: &task.train }];
+        let steps = train(&mut model, &all, &experiment.device, &learning, seed, &Silent);
+        (start, model.state(), steps)
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let (start, trained, steps) = pool.install(centralised);
+    assert_eq!(steps, 8, "120 samples in batches of 16");
+    assert_ne!(start.digest(), trained.digest());
+    assert_eq!((&averaged.heads, averaged.digest()), (&trained.heads, trained.digest()), "every bit of the weights");
 }

@@ -42,6 +42,17 @@ fn check_shows_one_comparison_in_two_lines() {
 }
 
 #[test]
+fn check_counts_every_visit_of_a_round_and_no_device_as_shared_that_is_not() {
+    let row = "kind = \"fedavg\"\nprotocol = { kind = \"federated\", rounds = 4, client_fraction = 0.67 }";
+    let federated = shown(&[("baseline = \"naive\"\n", ""), ("kind = \"naive\"", row)]);
+    // 2 seeds, each 3 devices alone, 4 rounds of 2 clients, and 2 devices of pld after the first one.
+    assert!(federated.contains("at most 26 devices to adapt"), "{federated}");
+    // A device alone is not held near a centre: 2 seeds, each 3 devices alone and 2 rows of 3.
+    let near = shown(&[("epochs = 1", "epochs = 1\nproximal = 0.1")]);
+    assert!(near.contains("at most 18 devices to adapt"), "{near}");
+}
+
+#[test]
 fn check_shows_variants_and_rows() {
     let sweeps =
         [("epochs = 1", "epochs = [1, 2]"), ("tasks = 3", "tasks = [3, 10]"), ("steps = 5", "steps = [5, 10]")];

@@ -23,6 +23,9 @@ pub(crate) struct AdaptationRecord {
     pub(crate) bytes: u64,
     /// The digest of what the device sends, manifest and all.
     pub(crate) digest: Digest,
+    /// The names of the statistics of its samples that go with its model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) statistics: Vec<String>,
 }
 
 /// A device that was adapted.

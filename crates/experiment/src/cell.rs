@@ -8,9 +8,9 @@ use alluvium_strategy::StrategyError;
 use crate::adapted::Adapted;
 use crate::centre::Centre;
 use crate::consolidation::{ConsolidationRecord, Judged, Met, consolidate};
-use crate::protocol::{Boundary, Crossing, Event, schedule};
+use crate::protocol::{Boundary, Event, Shown, schedule};
 use crate::run::Run;
-use crate::shared::{Asked, Shared, Statistics, Visit};
+use crate::shared::{Asked, Shared, Statistics};
 use crate::stages::{Interruption, redo};
 use crate::{ExperimentError, ProtocolKind, StrategyRow};
 
@@ -25,14 +25,13 @@ pub(crate) fn run_cell(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Res
 fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, Interruption> {
     let devices = shared.tasks.len();
     let breach = |breach| ExperimentError::Protocol { row: row.name.clone(), seed: shared.seed, breach };
-    let mut centre = centre(run, row, shared)?;
-    let mut boundary = Boundary::new(row.protocol.clauses(devices), devices);
-    boundary.show(row.config.data_access()).map_err(breach)?;
+    let mut boundary = Boundary::new(&row.protocol, devices);
+    let shown = boundary.show(row.data_access).map_err(breach)?;
+    let mut centre = centre(run, row, shared, shown)?;
     let statistics = Statistics::asked_by(row.config.as_ref())?;
     let budgets = budgets(run, row.protocol.kind);
     let asked = Asked { settings: &row.device, statistics: &statistics, budgets };
     let mut measured = Measured::new(row.protocol.kind, budgets, shared);
-    let mut visits = vec![0; devices];
     let mut under_way = BTreeMap::new();
     let mut met = Met::nobody();
     let events = schedule(&row.protocol, devices, shared.root);
@@ -41,35 +40,22 @@ fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, In
     for event in events {
         match event {
             Event::HandOut { device, returns } => {
-                if row.protocol.crosses() {
-                    boundary.hand_out(device, centre.handed_out().bytes).map_err(breach)?;
-                }
                 // What happens at the centre from now on does not reach the device.
+                let taken = boundary.hand_out(device, centre.handed_out()).map_err(breach)?;
                 if returns {
-                    let visit = Visit { device, number: visits[device] };
-                    let adapted = shared.adapt(run, &row.name, visit, centre.handed_out(), asked)?;
-                    visits[device] += 1;
-                    under_way.insert(device, adapted);
+                    under_way.insert(device, shared.adapt(run, &row.name, &taken, asked)?);
                 }
             }
             Event::TakeIn(together) => {
-                let experts: Vec<Adapted> = together.iter().filter_map(|device| under_way.remove(device)).collect();
-                let crossing = |(device, expert): (&usize, &Adapted)| Crossing {
-                    device: *device,
-                    bytes: expert.record.bytes,
-                    statistics: !statistics.is_empty(),
-                };
-                if row.protocol.crosses() {
-                    let crossings: Vec<_> = together.iter().zip(&experts).map(crossing).collect();
-                    boundary.take_in(&crossings).map_err(breach)?;
-                }
-                for (device, expert) in together.iter().zip(&experts) {
+                let experts = together.into_iter().filter_map(|device| Some((device, under_way.remove(&device)?)));
+                let arrived = boundary.take_in(experts.collect()).map_err(breach)?;
+                for (device, expert) in arrived.experts() {
                     met.meet(shared, *device, expert);
                     measured.expert(expert);
                 }
                 round += 1;
                 let judged = judged(run, row, round, rounds);
-                let record = consolidate(run, row, shared, &mut centre, &experts, &met, judged)?;
+                let record = consolidate(run, row, shared, &mut centre, &arrived, &met, judged)?;
                 measured.consolidation(record, judged, round, centre.received(), &boundary)?;
             }
         }
@@ -77,14 +63,21 @@ fn attempt(run: &Run<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, In
     Ok(measured.cell(&boundary, &met))
 }
 
-fn centre<'a>(run: &Run<'_>, row: &'a StrategyRow, shared: &Shared) -> Result<Centre<'a>, ExperimentError> {
+fn centre<'a>(
+    run: &Run<'_>,
+    row: &'a StrategyRow,
+    shared: &'a Shared,
+    shown: Shown,
+) -> Result<Centre<'a>, ExperimentError> {
     let failed = |cause: StrategyError| ExperimentError::Strategy {
         row: row.name.clone(),
         seed: shared.seed,
         device: 1,
         cause: Box::new(cause),
     };
-    Centre::new(run.experiment, row, shared.initial.clone(), &shared.compute, shared.root).map_err(failed)
+    let surrogate = run.experiment.surrogate_of(row);
+    let heads = shared.heads.as_ref().filter(|_| row.protocol.devices_overlap());
+    Centre::new(row, surrogate, shown, shared.initial.clone(), heads, &shared.compute, shared.root).map_err(failed)
 }
 
 /// The parts of their budget after which devices are judged as well. In rounds a device comes back and goes on: no part of its

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_model::{Digest, Expert, ModelState, Progress, Seed, Weights};
-use alluvium_strategy::{Context, DataAccess, Effort, Lesson, Strategy, StrategyError, StrategyState, Surrogate};
+use alluvium_strategy::{
+    Context, DataAccess, Effort, Lesson, Strategy, StrategyError, StrategyState, Surrogate, SurrogateConfig,
+};
 use burn::tensor::Device as Compute;
 use serde_json::Value;
 
+use crate::StrategyRow;
 use crate::central::Central;
+use crate::heads::SharedHeads;
+use crate::protocol::{Arrived, Shown};
 use crate::stages::{Interruption, Stages};
-use crate::{Experiment, StrategyRow};
 
 pub(crate) const STATE: &str = "state.safetensors";
 
@@ -21,7 +25,10 @@ pub(crate) const STATE: &str = "state.safetensors";
 pub(crate) struct Centre<'a> {
     row: &'a StrategyRow,
     strategy: Box<dyn Strategy>,
+    shown: Shown,
     surrogate: Option<Box<dyn Surrogate>>,
+    /// The heads that every model has that is handed out, where devices are under way together and share some.
+    heads: Option<&'a SharedHeads>,
     central: Central,
     /// What the next device takes, where that is not the central model.
     handed_out: Option<Central>,
@@ -48,18 +55,23 @@ pub(crate) struct Consolidated {
 }
 
 impl<'a> Centre<'a> {
+    /// A centre that has received nothing. It is given what it needs, and neither the stream nor the experiment, which
+    /// could build one.
     pub(crate) fn new(
-        experiment: &Experiment,
         row: &'a StrategyRow,
+        surrogate: Option<&dyn SurrogateConfig>,
+        shown: Shown,
         initial: Central,
+        heads: Option<&'a SharedHeads>,
         compute: &Compute,
         seed: Seed,
     ) -> Result<Self, StrategyError> {
         let strategy = row.config.build()?;
-        let surrogate = experiment.surrogate_of(row).map(|surrogate| surrogate.build()).transpose()?;
+        let surrogate = surrogate.map(|surrogate| surrogate.build()).transpose()?;
         let state = State { digest: state_digest(&strategy.state()), stored: None };
+        let handed_out = heads.map(|heads| heads.initial.clone());
         let (central, compute) = (initial, compute.clone());
-        Ok(Centre { row, strategy, surrogate, central, handed_out: None, state, received: 0, compute, seed })
+        Ok(Centre { row, strategy, shown, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
     }
 
     /// The central model.
@@ -67,14 +79,25 @@ impl<'a> Centre<'a> {
         &self.central
     }
 
-    /// What a device takes at its first contact: the central model, unless the strategy hands out another one.
+    /// What a device takes at its first contact: the central model, unless the strategy hands out another one or the devices
+    /// must begin from heads that it lacks.
     pub(crate) fn handed_out(&self) -> &Central {
         self.handed_out.as_ref().unwrap_or(&self.central)
+    }
+
+    /// The data that the strategy sees.
+    pub(crate) fn shown(&self) -> DataAccess {
+        self.shown.access()
     }
 
     /// The digest of what the strategy keeps between devices.
     pub(crate) fn state(&self) -> &Digest {
         &self.state.digest
+    }
+
+    /// The digest of the heads that it adds to what it hands out, if it adds any.
+    pub(crate) fn heads(&self) -> Option<&Digest> {
+        self.heads.map(|heads| &heads.digest)
     }
 
     /// How many experts were consolidated.
@@ -85,11 +108,13 @@ impl<'a> Centre<'a> {
     /// Consolidates what devices send together. What it gives is not taken over before [`advance`](Self::advance).
     pub(crate) fn receive(
         &mut self,
-        experts: &[&Expert],
+        arrived: &Arrived,
         granted: Vec<Lesson<'_>>,
         stages: &Stages<'_>,
         progress: &dyn Progress,
     ) -> Result<Result<Consolidated, StrategyError>, Interruption> {
+        let experts = arrived.experts().iter().map(|(_, expert)| expert.expert(stages));
+        let experts = experts.collect::<Result<Vec<_>, _>>()?;
         let previous = self.central.load(stages)?;
         if let Some((key, values, has_weights)) = &self.state.stored {
             let weights = match has_weights {
@@ -109,7 +134,8 @@ impl<'a> Centre<'a> {
             }
             self.state.stored = None;
         }
-        Ok(self.consolidate(&previous, experts, granted, progress))
+        let experts: Vec<_> = experts.iter().map(AsRef::as_ref).collect();
+        Ok(self.consolidate(&previous, &experts, granted, progress))
     }
 
     fn consolidate(
@@ -119,17 +145,16 @@ impl<'a> Centre<'a> {
         granted: Vec<Lesson<'_>>,
         progress: &dyn Progress,
     ) -> Result<Consolidated, StrategyError> {
-        let access = self.row.config.data_access();
         let mut context = Context::new(&self.compute, self.seed, self.received).with_progress(progress);
-        if let Some(surrogate) = self.surrogate.as_mut().filter(|_| access >= DataAccess::Surrogate) {
+        if let Some(surrogate) = &mut self.surrogate {
             context = context.with_surrogate(surrogate.as_mut());
         }
-        if access >= DataAccess::CurrentTask {
-            context = context.with_tasks(granted);
-        }
+        context = context.with_tasks(granted);
         let model = self.strategy.consolidate_round(previous, experts, &mut context)?;
         let effort = context.effort();
-        let handed_out = self.strategy.handed_out(&model).map(Arc::new);
+        let handed_out = self.strategy.handed_out(&model);
+        let with_heads = self.heads.and_then(|heads| heads.added_to(handed_out.as_ref().unwrap_or(&model)));
+        let handed_out = with_heads.or(handed_out).map(Arc::new);
         Ok(Consolidated { model: model.into(), handed_out, state: self.strategy.state(), effort })
     }
 

@@ -1,7 +1,7 @@
 //! The tables of a configuration that no plugin owns.
 
 use alluvium_device::DeviceSettings;
-use alluvium_strategy::{StrategyConfig, SurrogateConfig};
+use alluvium_strategy::{DataAccess, StrategyConfig, SurrogateConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -81,6 +81,9 @@ pub struct StrategyRow {
     pub kind: String,
     /// The strategy's options.
     pub config: Box<dyn StrategyConfig>,
+    /// The data that the strategy sees while it consolidates, as its options said when they were read. They are asked once: what
+    /// is checked, granted and stated follows from this answer alone.
+    pub data_access: DataAccess,
     /// The surrogate data of this row, where it does not take those of the experiment.
     pub surrogate: Option<Box<dyn SurrogateConfig>>,
     /// How devices and the centre work together in this row.

@@ -16,6 +16,7 @@ use crate::central::{CENTRAL, Central, HANDED_OUT, identity};
 use crate::centre::{Centre, STATE, state_digest};
 use crate::measure::peak_memory_bytes;
 use crate::observe::Steps;
+use crate::protocol::Arrived;
 use crate::run::Run;
 use crate::shared::Shared;
 use crate::stages::{Computed, Files, Interruption};
@@ -116,28 +117,26 @@ pub(crate) fn consolidate(
     row: &StrategyRow,
     shared: &Shared,
     centre: &mut Centre<'_>,
-    together: &[Adapted],
+    arrived: &Arrived,
     met: &Met,
     judged: Judged,
 ) -> Result<ConsolidationRecord, Interruption> {
     let device = met.last_task().unwrap_or(0);
-    let work =
-        |stage| Work { row: &row.name, seed: shared.seed, device: device + 1, devices: shared.tasks.len(), stage };
+    let (devices, before) = (shared.tasks.len(), centre.received());
+    let work = |stage| Work { row: &row.name, seed: shared.seed, device: device + 1, devices, stage, before };
     let failed = |cause: StrategyError| ExperimentError::Strategy {
         row: row.name.clone(),
         seed: shared.seed,
         device: device + 1,
         cause: Box::new(cause),
     };
-    let stage = run.stages.stage(inputs(run, row, shared, centre, together, met, judged)?, || {
+    let stage = run.stages.stage(inputs(run, row, shared, centre, arrived, met, judged)?, || {
         run.observer.begins(work(Stage::Consolidating));
-        let experts = together.iter().map(|one| one.expert(run.stages)).collect::<Result<Vec<_>, _>>()?;
-        let experts: Vec<_> = experts.iter().map(AsRef::as_ref).collect();
-        let granted = granted(row.config.data_access(), shared, met, together.len())?;
+        let granted = granted(centre.shown(), shared, met, arrived)?;
         let granted = granted.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
         let started = Instant::now();
         let steps = Steps { observer: run.observer, work: work(Stage::Consolidating) };
-        let consolidated = centre.receive(&experts, granted, run.stages, &steps)?.map_err(failed)?;
+        let consolidated = centre.receive(arrived, granted, run.stages, &steps)?.map_err(failed)?;
         let seconds = started.elapsed().as_secs_f64();
 
         run.observer.begins(work(Stage::Evaluating));
@@ -174,7 +173,7 @@ pub(crate) fn consolidate(
     })?;
     let found = stage.at_hand.is_none();
     run.observer.ends(work(Stage::Consolidating), Ending { seconds: stage.record.seconds, found });
-    advance(centre, together.len(), stage.key, &stage.record, stage.at_hand);
+    advance(centre, arrived.experts().len(), stage.key, &stage.record, stage.at_hand);
     Ok(stage.record)
 }
 
@@ -259,20 +258,20 @@ fn inputs(
     row: &StrategyRow,
     shared: &Shared,
     centre: &Centre<'_>,
-    together: &[Adapted],
+    arrived: &Arrived,
     met: &Met,
     judged: Judged,
 ) -> Result<Value, ExperimentError> {
     let strategy = serde_json::to_value(&row.config).map_err(|error| ExperimentError::Record(error.to_string()))?;
-    let surrogate = (row.config.data_access() >= DataAccess::Surrogate).then(|| run.surrogates.get(&row.name));
-    let experts: Vec<_> = together.iter().map(|adapted| &adapted.record.digest).collect();
+    let experts: Vec<_> = arrived.experts().iter().map(|(_, adapted)| &adapted.record.digest).collect();
     Ok(json!({
         "what": "consolidation",
         "central": centre.central().digest,
         "state": centre.state(),
         "experts": experts,
         "strategy": strategy,
-        "surrogate": surrogate,
+        "surrogate": run.surrogates.get(&row.name),
+        "heads": centre.heads(),
         "met": met.chain,
         "judged": judged,
         "seed": shared.seed,
@@ -280,12 +279,11 @@ fn inputs(
     }))
 }
 
-/// The tasks whose samples a strategy of this data access is given, those of the last `together` experts last; the protocol
-/// was asked before the run.
-fn granted(access: DataAccess, shared: &Shared, met: &Met, together: usize) -> Result<Vec<Task>, ExperimentError> {
-    let first = match access {
+/// The tasks whose samples a strategy is given that is shown data of this kind, those of the experts that came last at the end.
+fn granted(shown: DataAccess, shared: &Shared, met: &Met, arrived: &Arrived) -> Result<Vec<Task>, ExperimentError> {
+    let first = match shown {
         DataAccess::None | DataAccess::Surrogate => return Ok(vec![]),
-        DataAccess::CurrentTask => met.experts.len() - together,
+        DataAccess::CurrentTask => met.experts.len() - arrived.experts().len(),
         DataAccess::AllTasks => 0,
     };
     met.experts[first..].iter().map(|(task, _)| shared.task(*task)).collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceSettings;
 use alluvium_model::BackboneConfig;
-use alluvium_strategy::SurrogateConfig;
+use alluvium_strategy::{DataAccess, SurrogateConfig};
 use alluvium_stream::StreamConfig;
 use serde_json::Value;
 
@@ -43,9 +43,11 @@ pub struct Experiment {
 }
 
 impl Experiment {
-    /// The surrogate data of a row: its own, or those of the experiment.
+    /// The surrogate data of a row: its own, or those of the experiment. None where its strategy sees no data, and none where
+    /// it sees samples of devices instead.
     pub(crate) fn surrogate_of<'a>(&'a self, row: &'a StrategyRow) -> Option<&'a dyn SurrogateConfig> {
-        row.surrogate.as_deref().or(self.surrogate.as_deref())
+        let named = row.surrogate.as_deref().or(self.surrogate.as_deref());
+        named.filter(|_| row.data_access == DataAccess::Surrogate)
     }
 }
 

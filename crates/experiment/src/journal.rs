@@ -19,7 +19,18 @@ pub(crate) enum Event {
     /// A stage begins.
     Begins { at: f64, variant: String, row: String, seed: u64, device: usize, devices: usize, stage: Stage },
     /// A stage is done.
-    Ends { at: f64, variant: String, row: String, seed: u64, device: usize, stage: Stage, seconds: f64, found: bool },
+    Ends {
+        at: f64,
+        variant: String,
+        row: String,
+        seed: u64,
+        device: usize,
+        stage: Stage,
+        #[serde(default)]
+        before: usize,
+        seconds: f64,
+        found: bool,
+    },
     /// All variants are done, with so many cells that failed.
     Finished { at: f64, failures: usize },
 }
@@ -57,15 +68,15 @@ impl Observer for Journal<'_> {
     }
 
     fn begins(&self, work: Work<'_>) {
-        let Work { row, seed, device, devices, stage } = work;
+        let Work { row, seed, device, devices, stage, .. } = work;
         let (variant, row) = (self.variant.clone(), row.to_owned());
         write(self.file, &Event::Begins { at: now(), variant, row, seed, device, devices, stage });
     }
 
     fn ends(&self, work: Work<'_>, ending: Ending) {
-        let Work { row, seed, device, stage, .. } = work;
+        let Work { row, seed, device, stage, before, .. } = work;
         let (variant, row) = (self.variant.clone(), row.to_owned());
         let Ending { seconds, found } = ending;
-        write(self.file, &Event::Ends { at: now(), variant, row, seed, device, stage, seconds, found });
+        write(self.file, &Event::Ends { at: now(), variant, row, seed, device, stage, before, seconds, found });
     }
 }

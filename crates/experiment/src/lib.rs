@@ -21,6 +21,7 @@ mod error;
 mod evaluation;
 mod expansion;
 mod experiment;
+mod heads;
 mod journal;
 mod measure;
 mod observe;

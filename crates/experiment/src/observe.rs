@@ -37,6 +37,9 @@ pub struct Work<'a> {
     pub devices: usize,
     /// What is being done.
     pub stage: Stage,
+    /// What tells stages of one device apart: how often it took a model before; at the centre, how many experts were
+    /// consolidated before.
+    pub before: usize,
 }
 
 /// How a stage ended.
@@ -59,6 +62,9 @@ pub struct PlannedCell {
     pub adaptations: usize,
     /// How many stages of consolidating end in it.
     pub consolidations: usize,
+    /// How many devices the stream has.
+    #[serde(default)]
+    pub devices: usize,
 }
 
 /// Watches a run; called from several threads.

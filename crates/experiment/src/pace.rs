@@ -18,7 +18,8 @@ pub struct Pace {
 #[derive(Debug, Clone)]
 struct CellPace {
     plan: PlannedCell,
-    done: BTreeSet<(Stage, usize)>,
+    /// Each stage that is done: its device, and how many came before at this device or at the centre.
+    done: BTreeSet<(Stage, usize, usize)>,
 }
 
 impl Pace {
@@ -31,10 +32,11 @@ impl Pace {
         self.jobs = jobs.max(1);
     }
 
-    /// A stage of a cell is done; `device` counts from 1.
-    pub fn ends(&mut self, row: &str, seed: u64, device: usize, stage: Stage, ending: Ending) {
+    /// A stage of a cell is done; `device` counts from 1, and `before` tells stages of one device apart, as in
+    /// [`Work`](crate::Work). A stage that ends a second time counts once.
+    pub fn ends(&mut self, row: &str, seed: u64, device: usize, before: usize, stage: Stage, ending: Ending) {
         if let Some(cell) = self.cells.get_mut(&(row.to_owned(), seed)) {
-            cell.done.insert((stage, device));
+            cell.done.insert((stage, device, before));
         }
         if !ending.found {
             let (seconds, stages) = self.rows.entry((row.to_owned(), stage)).or_default();
@@ -71,7 +73,7 @@ impl Pace {
             for (stage, planned) in
                 [(Stage::Adapting, cell.plan.adaptations), (Stage::Consolidating, cell.plan.consolidations)]
             {
-                let done = cell.done.iter().filter(|(one, _)| *one == stage).count();
+                let done = cell.done.iter().filter(|(one, ..)| *one == stage).count();
                 let remaining = planned.saturating_sub(done);
                 if remaining > 0 {
                     let (seconds, is_timed) = self.mean(&cell.plan.row, stage)?;
@@ -104,9 +106,9 @@ impl Pace {
         }
     }
 
-    /// How many devices the stream has: each is adapted once in every other row.
+    /// How many devices the stream has.
     fn devices(&self) -> usize {
-        self.cells.values().map(|cell| cell.plan.adaptations).max().unwrap_or(0)
+        self.cells.values().map(|cell| cell.plan.devices).max().unwrap_or(0)
     }
 }
 
@@ -124,7 +126,7 @@ mod tests {
     use super::*;
 
     fn cell(row: &str, adaptations: usize, consolidations: usize) -> PlannedCell {
-        PlannedCell { row: row.to_owned(), seed: 0, adaptations, consolidations }
+        PlannedCell { row: row.to_owned(), seed: 0, adaptations, consolidations, devices: 4 }
     }
 
     fn took(seconds: f64) -> Ending {
@@ -136,15 +138,15 @@ mod tests {
         let mut pace = Pace::default();
         pace.planned(&[cell("pld", 3, 3), cell("devices-alone", 3, 0)], 2);
         assert_eq!((pace.stages(), pace.left()), ((0, 9), None));
-        pace.ends("devices-alone", 0, 1, Stage::Adapting, took(2.0));
-        pace.ends("pld", 0, 1, Stage::Adapting, Ending { seconds: 2.0, found: true });
+        pace.ends("devices-alone", 0, 1, 0, Stage::Adapting, took(2.0));
+        pace.ends("pld", 0, 1, 0, Stage::Adapting, Ending { seconds: 2.0, found: true });
         assert_eq!(pace.left(), None, "no consolidation has been timed");
-        pace.ends("pld", 0, 1, Stage::Consolidating, took(10.0));
+        pace.ends("pld", 0, 1, 0, Stage::Consolidating, took(10.0));
         assert_eq!(pace.stages(), (3, 9));
         // pld: 2 devices of 2 s and 2 consolidations of 10 s, one after another; the others fit beside.
         assert_eq!(pace.left(), Some(Left { seconds: 24.0, timed: true }));
         // A cell that is run again ends its stages a second time.
-        pace.ends("pld", 0, 1, Stage::Consolidating, Ending { seconds: 10.0, found: true });
+        pace.ends("pld", 0, 1, 0, Stage::Consolidating, Ending { seconds: 10.0, found: true });
         assert_eq!((pace.stages(), pace.left()), ((3, 9), Some(Left { seconds: 24.0, timed: true })));
         assert_eq!(pace.speed(), Some(10.0)); // Two stages in 12 s.
     }
@@ -153,7 +155,7 @@ mod tests {
     fn cells_share_the_cores() {
         let mut pace = Pace::default();
         pace.planned(&[cell("devices-alone", 5, 0)], 2);
-        pace.ends("devices-alone", 0, 1, Stage::Adapting, took(3.0));
+        pace.ends("devices-alone", 0, 1, 0, Stage::Adapting, took(3.0));
         assert_eq!(pace.left(), Some(Left { seconds: 6.0, timed: true }));
     }
 
@@ -161,9 +163,26 @@ mod tests {
     fn what_was_never_timed_is_guessed_and_said_to_be() {
         let mut pace = Pace::default();
         pace.planned(&[cell("joint", 1, 0), cell("pld", 4, 4), cell("naive", 4, 4)], 1);
-        pace.ends("pld", 0, 1, Stage::Adapting, took(3.0));
-        pace.ends("pld", 0, 1, Stage::Consolidating, took(5.0));
+        pace.ends("pld", 0, 1, 0, Stage::Adapting, took(3.0));
+        pace.ends("pld", 0, 1, 0, Stage::Consolidating, took(5.0));
         // Joint training as long as four devices, 12 s; pld 3 · (3 + 5); naive, as if it were pld, 4 · (3 + 5).
         assert_eq!(pace.left(), Some(Left { seconds: 12.0 + 24.0 + 32.0, timed: false }));
+    }
+
+    #[test]
+    fn in_rounds_every_visit_and_every_round_counts() {
+        let mut pace = Pace::default();
+        // Two rounds of four devices, and joint training.
+        pace.planned(&[cell("fedavg", 8, 2), cell("joint", 1, 0)], 1);
+        for round in 0..2 {
+            assert_eq!(pace.stages(), (5 * round, 11));
+            for device in 1..=4 {
+                pace.ends("fedavg", 0, device, round, Stage::Adapting, took(3.0));
+            }
+            pace.ends("fedavg", 0, 4, 4 * round, Stage::Consolidating, took(1.0));
+        }
+        assert_eq!(pace.stages(), (10, 11));
+        // Joint training sees each of the four devices' data once, however often they came back.
+        assert_eq!(pace.left(), Some(Left { seconds: 12.0, timed: false }));
     }
 }

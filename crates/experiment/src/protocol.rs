@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use boundary::Breach;
-pub(crate) use boundary::{Boundary, Crossing};
+pub(crate) use boundary::{Arrived, Boundary, Shown, Taken};
 pub use clauses::Clauses;
 pub(crate) use schedule::{Event, schedule};
 
@@ -171,6 +171,16 @@ impl Protocol {
         self.kind != ProtocolKind::Centralised
     }
 
+    /// How many of so many devices take part in a round: max(C · K, 1), as in the paper's algorithm 1.
+    fn clients(&self, devices: usize) -> usize {
+        ((self.client_fraction() * devices as f64).round() as usize).clamp(1, devices.max(1))
+    }
+
+    /// Whether devices are under way together, so that what they send back began from the same model.
+    pub(crate) fn devices_overlap(&self) -> bool {
+        self.kind == ProtocolKind::Federated || self.concurrency() > 1
+    }
+
     /// The keys that are given, but mean nothing under a protocol of this kind, each with the kind that knows it.
     pub(crate) fn foreign_keys(&self) -> Vec<(&'static str, &'static str)> {
         let given = [
@@ -187,6 +197,13 @@ impl Protocol {
     /// Why a strategy with this data access cannot run under the protocol; `None` when it can.
     pub fn refuses(&self, access: DataAccess) -> Option<String> {
         let (name, grants) = (self.kind.name(), self.grants());
+        if self.kind == ProtocolKind::Federated && access == DataAccess::AllTasks {
+            let reason = "asks for all-tasks data, those of the devices so far, but under the protocol \"federated\" there is \
+                          no such order: the same devices come back in every round; accepted: a strategy that needs no \
+                          more than current-task data, or protocol = { kind = \"centralised\", grants = \"all-tasks\" }, \
+                          which the results will say";
+            return Some(reason.to_owned());
+        }
         (access > grants).then(|| {
             format!(
                 "asks for {access} data, but the protocol \"{name}\" grants {grants} data only; accepted: a strategy that \
@@ -210,6 +227,16 @@ mod tests {
             let reason = protocol.refuses(access).unwrap();
             assert!(reason.contains(&access.to_string()) && reason.contains("grants surrogate"), "{reason}");
         }
+    }
+
+    #[test]
+    fn in_rounds_there_are_no_devices_so_far() {
+        let generous = |kind| Protocol { grants: Some(DataAccess::AllTasks), ..Protocol::of(kind) };
+        let federated = generous(ProtocolKind::Federated);
+        let reason = federated.refuses(DataAccess::AllTasks).unwrap();
+        assert!(reason.contains("\"federated\"") && reason.contains("kind = \"centralised\""), "{reason}");
+        assert_eq!(federated.refuses(DataAccess::CurrentTask), None);
+        assert_eq!(generous(ProtocolKind::Dcl).refuses(DataAccess::AllTasks), None);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(crate) fn joint(run: &Run<'_>, shared: &Shared) -> Result<Cell, ExperimentEr
 fn joint_stage(run: &Run<'_>, shared: &Shared) -> Result<JointRecord, Interruption> {
     let devices = shared.tasks.len();
     let row = Reference::Joint.name();
-    let work = Work { row, seed: shared.seed, device: devices, devices, stage: Stage::Adapting };
+    let work = Work { row, seed: shared.seed, device: devices, devices, stage: Stage::Adapting, before: 0 };
     let settings = &run.experiment.device;
     let inputs = json!({
         "what": "joint training",

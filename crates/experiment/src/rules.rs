@@ -51,7 +51,11 @@ impl Rules {
         };
         if let Some(config) = &experiment.surrogate {
             // What a row may see may differ from what the experiment grants: the strictest row that uses them counts.
-            let users = experiment.strategies.iter().filter(|row| row.surrogate.is_none()).map(|row| &row.protocol);
+            let users = experiment
+                .strategies
+                .iter()
+                .filter(|row| row.surrogate.is_none() && experiment.surrogate_of(row).is_some())
+                .map(|row| &row.protocol);
             let strictest = users.min_by_key(|protocol| protocol.grants()).unwrap_or(&experiment.protocol);
             self.surrogate(experiment, config.as_ref(), strictest, &["surrogate"], &written["surrogate"], verdict);
         }
@@ -140,7 +144,7 @@ impl Verdict {
             let kind = &row.kind;
             let number = index.to_string();
             let path = ["strategies", number.as_str()];
-            let access = row.config.data_access();
+            let access = row.data_access;
             if let Some(reason) = row.protocol.refuses(access) {
                 self.wrong(&path, format!("the strategy \"{kind}\" {reason}"));
             }

@@ -62,7 +62,7 @@ pub(crate) struct Run<'a> {
     pub(crate) experiment: &'a Experiment,
     pub(crate) stages: &'a Stages<'a>,
     pub(crate) observer: &'a dyn Observer,
-    /// What each row's surrogate data follow from: their options, and the digests of their files.
+    /// What the surrogate data of each row that sees some follow from: their options, and the digests of their files.
     pub(crate) surrogates: BTreeMap<String, Value>,
 }
 
@@ -204,9 +204,12 @@ impl Experiment {
         let of_row = |row: &StrategyRow, seed: u64| {
             let events = schedule(&row.protocol, devices, Seed::new(seed));
             let all = events.iter().filter(|event| matches!(event, Event::HandOut { returns: true, .. })).count();
-            // The first device meets the initial weights here, too, as it does alone.
-            let begins_alike = matches!(events.first(), Some(Event::HandOut { device: 0, returns: true }));
-            let is_shared = begins_alike && row.device == self.device && row.config.statistics().is_empty();
+            // The first device meets the initial weights here, too, as it does alone, where nothing would hold it near them; and
+            // where devices overlap, with heads of which it is not known here whether they share any.
+            let begins_alike = matches!(events.first(), Some(Event::HandOut { device: 0, returns: true }))
+                && !row.protocol.devices_overlap();
+            let is_alike = row.device == self.device && row.device.proximal == 0.0;
+            let is_shared = begins_alike && is_alike && row.config.statistics().is_empty();
             all - usize::from(is_shared)
         };
         let of_seed = |seed: &u64| alone + self.strategies.iter().map(|row| of_row(row, *seed)).sum::<usize>();
@@ -226,6 +229,7 @@ impl Experiment {
             seed: *seed,
             adaptations,
             consolidations,
+            devices,
         };
         let mut plan = vec![];
         for seed in &self.seeds {
@@ -388,7 +392,7 @@ impl Done {
 
 /// The data that a row is allowed: what the strategy sees, and what devices compute of theirs for it.
 fn data_access(row: &StrategyRow) -> String {
-    let access = row.config.data_access().to_string();
+    let access = row.data_access.to_string();
     row.config.statistics().iter().fold(access, |access, statistic| format!("{access} + {}", statistic.name()))
 }
 

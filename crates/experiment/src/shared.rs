@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use crate::adapted::{AdaptationRecord, Adapted, EXPERT, LATENTS, latents_to_bytes};
 use crate::central::{Central, identity};
+use crate::heads::SharedHeads;
 use crate::observe::Steps;
+use crate::protocol::Taken;
 use crate::run::Run;
 use crate::stages::{Computed, Interruption, redo};
 use crate::{Ending, Experiment, ExperimentError, Observer, Stage, Unobserved, Work};
@@ -67,11 +69,6 @@ impl Statistics {
         };
         Ok(Statistics { asked: statistics, options })
     }
-
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.asked.is_empty()
-    }
 }
 
 /// The stream, the test sets and the initial weights under one seed.
@@ -84,6 +81,8 @@ pub(crate) struct Shared {
     /// All test sets, where they are small enough to stay on the compute device.
     tests: Option<Vec<TestSet>>,
     pub(crate) initial: Central,
+    /// The heads that tasks share, if they share any.
+    pub(crate) heads: Option<SharedHeads>,
     pub(crate) class_names: Vec<String>,
     pub(crate) compute: Compute,
 }
@@ -119,9 +118,10 @@ impl Shared {
             tasks.push(TaskNote::of(&task));
         }
         let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
+        let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
         let initial = Central::initial(initial)?;
         let class_names = stream.class_names().to_vec();
-        Ok(Shared { seed, root, tasks, stream, tests, initial, class_names, compute: compute.clone() })
+        Ok(Shared { seed, root, tasks, stream, tests, initial, heads, class_names, compute: compute.clone() })
     }
 
     /// A task with its samples.
@@ -137,9 +137,20 @@ impl Shared {
         }
     }
 
-    /// A device takes a central model, adapts it, and is judged on its own task; also after the parts of its budget that are
-    /// asked for, each time by a device that is called away then.
+    /// A device adapts the model that it took.
     pub(crate) fn adapt(
+        &self,
+        run: &Run<'_>,
+        row: &str,
+        taken: &Taken,
+        asked: Asked<'_>,
+    ) -> Result<Adapted, Interruption> {
+        self.adapt_from(run, row, taken.visit(), taken.model(), asked)
+    }
+
+    /// A device adapts a model and is judged on its own task; also after the parts of its budget that are asked for, each time
+    /// by a device that is called away then.
+    fn adapt_from(
         &self,
         run: &Run<'_>,
         row: &str,
@@ -168,7 +179,8 @@ impl Shared {
         asked: Asked<'_>,
     ) -> Result<Adapted, Interruption> {
         let Visit { device: index, number } = visit;
-        let work = Work { row, seed: self.seed, device: index + 1, devices: self.tasks.len(), stage: Stage::Adapting };
+        let (devices, stage) = (self.tasks.len(), Stage::Adapting);
+        let work = Work { row, seed: self.seed, device: index + 1, devices, stage, before: number };
         let Asked { settings, statistics, .. } = asked;
         let inputs = json!({
             "what": "adaptation",
@@ -202,6 +214,7 @@ impl Shared {
                 seconds,
                 bytes: bytes.len() as u64,
                 digest: expert_digest(&expert)?,
+                statistics: expert.manifest.statistics.keys().cloned().collect(),
             };
             let files = vec![(EXPERT, bytes), (LATENTS, latents_to_bytes(&scores.latents)?)];
             Ok(Computed { record, files, at_hand: Arc::new(expert) })
@@ -217,7 +230,7 @@ impl Shared {
         let settings = DeviceSettings { proximal: 0.0, ..run.experiment.device.clone() };
         let budgets = &run.experiment.evaluation.budgets;
         let asked = Asked { settings: &settings, statistics: &Statistics::default(), budgets };
-        redo(|| self.adapt(run, row, Visit { device: index, number: 0 }, &self.initial, asked))
+        redo(|| self.adapt_from(run, row, Visit { device: index, number: 0 }, &self.initial, asked))
     }
 }
 

@@ -126,10 +126,11 @@ impl Follower {
                     self.begun.insert((place, row, seed, device), (at, devices, stage));
                 }
             }
-            Event::Ends { at, variant, row, seed, device, stage, seconds, found } => {
+            Event::Ends { at, variant, row, seed, device, stage, before, seconds, found } => {
                 self.last = at;
                 if let Some(place) = self.place(&variant) {
-                    self.variants[place].pace.ends(&row, seed, device, stage, Ending { seconds, found });
+                    let ending = Ending { seconds, found };
+                    self.variants[place].pace.ends(&row, seed, device, before, stage, ending);
                     self.begun.remove(&(place, row, seed, device));
                 }
             }
@@ -170,7 +171,7 @@ mod tests {
     fn the_journal_tells_what_is_underway() {
         let variant = String::new;
         let row = || "pld".to_owned();
-        let cell = PlannedCell { row: row(), seed: 7, adaptations: 2, consolidations: 2 };
+        let cell = PlannedCell { row: row(), seed: 7, adaptations: 2, consolidations: 2, devices: 2 };
         let mut follower = Follower::new([variant()].into_iter());
         follower.take(Event::Started { at: 100.0, process: 1 });
         follower.take(Event::Planned { at: 100.0, variant: variant(), jobs: 2, cells: vec![cell] });
@@ -183,6 +184,7 @@ mod tests {
             seed: 7,
             device: 1,
             stage,
+            before: 0,
             seconds: 4.0,
             found: false,
         };

@@ -183,7 +183,8 @@ impl<'a> Plugins<'a> {
             None => root.device.clone(),
         };
         let (kind, config) = self.read::<dyn StrategyConfig>(Family::Strategy, &path, &options)?;
-        Some(StrategyRow { name: name.unwrap_or_else(|| kind.clone()), kind, config, surrogate, protocol, device })
+        let (name, data_access) = (name.unwrap_or_else(|| kind.clone()), config.data_access());
+        Some(StrategyRow { name, kind, config, data_access, surrogate, protocol, device })
     }
 
     /// A table of a row that no plugin owns; keys that it lacks are taken from `defaults`.

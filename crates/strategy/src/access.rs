@@ -5,7 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What data a strategy needs, or what a protocol grants; each level includes those before it.
+/// What data a strategy needs, or what a protocol grants. A protocol that grants one level permits those before it. A strategy
+/// is given what it needs and no more: one that sees samples of devices is given no surrogate data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_level_includes_those_before_it() {
+    fn each_level_permits_those_before_it() {
         use DataAccess::*;
         let mut levels = [AllTasks, None, CurrentTask, Surrogate];
         levels.sort();

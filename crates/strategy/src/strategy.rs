@@ -48,7 +48,7 @@ use crate::{Context, DataAccess, Piecewise, StrategyError};
 #[typetag::serde(tag = "kind")]
 pub trait StrategyConfig: Debug + Send + Sync {
     /// The data that the strategy needs while consolidating. A protocol that does not grant them refuses the strategy
-    /// before anything runs.
+    /// before anything runs. It is asked once, when the configuration is read; what it says later grants nothing.
     fn data_access(&self) -> DataAccess;
 
     /// What every device computes of its own samples and sends along with its expert; the strategy finds it under
@@ -133,7 +133,8 @@ pub trait Strategy: Debug + Send {
     ///
     /// For a centre that no device could adapt, such as an ensemble. It has the backbone that the first device's model has,
     /// and follows from `central`, which is what the last consolidation gave, and from what [`state`](Self::state) keeps.
-    /// The first device takes the initial model, whatever the strategy.
+    /// The first device takes the initial model, whatever the strategy. Where devices are under way together, heads that tasks
+    /// share and the model lacks are added to it, so that all devices begin from the same weights.
     fn handed_out(&self, _central: &ModelState) -> Option<ModelState> {
         None
     }

@@ -5,6 +5,10 @@ use alluvium_strategy::DataAccess;
 use thiserror::Error;
 
 use super::Clauses;
+use crate::Protocol;
+use crate::adapted::Adapted;
+use crate::central::Central;
+use crate::shared::Visit;
 
 /// What would break the protocol. The cell is stopped before it does.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -21,10 +25,52 @@ pub struct Breach {
     pub wanted: String,
 }
 
+/// A model that a device has taken. A device adapts nothing else, and only [`Boundary::hand_out`] makes one.
+pub(crate) struct Taken {
+    visit: Visit,
+    model: Central,
+}
+
+impl Taken {
+    /// Which device took it, and how often it took one before.
+    pub(crate) fn visit(&self) -> Visit {
+        self.visit
+    }
+
+    /// The model.
+    pub(crate) fn model(&self) -> &Central {
+        &self.model
+    }
+}
+
+/// Experts that came together. The centre receives nothing else, and only [`Boundary::take_in`] makes one.
+pub(crate) struct Arrived {
+    experts: Vec<(usize, Adapted)>,
+}
+
+impl Arrived {
+    /// The experts, each with its device.
+    pub(crate) fn experts(&self) -> &[(usize, Adapted)] {
+        &self.experts
+    }
+}
+
+/// The data that the centre may see. Only [`Boundary::show`] makes one.
+pub(crate) struct Shown(DataAccess);
+
+impl Shown {
+    /// Which data.
+    pub(crate) fn access(&self) -> DataAccess {
+        self.0
+    }
+}
+
 /// What has crossed.
 #[derive(Debug)]
 pub(crate) struct Boundary {
     clauses: Clauses,
+    /// Whether models cross at all: one learner at the centre stays where it is.
+    crosses: bool,
     devices: Vec<Crossings>,
     /// How often the centre has taken in experts.
     rounds: usize,
@@ -37,40 +83,66 @@ struct Crossings {
     down: u64,
     up: u64,
     contacts: usize,
+    /// How often the device took a model.
+    visits: usize,
     /// Whether the device holds a model that it has not sent back.
     holds: bool,
 }
 
 /// An expert that is about to cross.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Crossing {
+struct Crossing {
     /// Its device.
-    pub(crate) device: usize,
+    device: usize,
     /// Its size.
-    pub(crate) bytes: u64,
+    bytes: u64,
     /// Whether statistics of the device's samples go with it.
-    pub(crate) statistics: bool,
+    statistics: bool,
 }
 
 impl Boundary {
-    pub(crate) fn new(clauses: Clauses, devices: usize) -> Self {
-        Boundary { clauses, devices: vec![Crossings::default(); devices], rounds: 0, moved: 0 }
+    /// The boundary of a stream of so many devices, under a protocol.
+    pub(crate) fn new(protocol: &Protocol, devices: usize) -> Self {
+        let (clauses, crosses) = (protocol.clauses(devices), protocol.crosses());
+        Boundary { clauses, crosses, devices: vec![Crossings::default(); devices], rounds: 0, moved: 0 }
     }
 
     /// The centre is to see data of this kind.
-    pub(crate) fn show(&self, data: DataAccess) -> Result<(), Breach> {
+    pub(crate) fn show(&self, data: DataAccess) -> Result<Shown, Breach> {
         let permitted = self.clauses.data_access;
         match data > permitted {
             true => {
                 Err(self
                     .breach(format!("{permitted} data at the centre"), format!("the strategy would see {data} data")))
             }
-            false => Ok(()),
+            false => Ok(Shown(data)),
         }
     }
 
-    /// A device takes a model of so many bytes.
-    pub(crate) fn hand_out(&mut self, device: usize, bytes: u64) -> Result<(), Breach> {
+    /// A device takes a model.
+    pub(crate) fn hand_out(&mut self, device: usize, model: &Central) -> Result<Taken, Breach> {
+        if self.crosses {
+            self.goes_down(device, model.bytes)?;
+        }
+        let visit = Visit { device, number: self.devices[device].visits };
+        self.devices[device].visits += 1;
+        Ok(Taken { visit, model: model.clone() })
+    }
+
+    /// Devices send their experts, which the centre takes in together.
+    pub(crate) fn take_in(&mut self, experts: Vec<(usize, Adapted)>) -> Result<Arrived, Breach> {
+        if self.crosses {
+            let crossing = |(device, expert): &(usize, Adapted)| Crossing {
+                device: *device,
+                bytes: expert.record.bytes,
+                statistics: !expert.record.statistics.is_empty(),
+            };
+            self.come_up(&experts.iter().map(crossing).collect::<Vec<_>>())?;
+        }
+        Ok(Arrived { experts })
+    }
+
+    fn goes_down(&mut self, device: usize, bytes: u64) -> Result<(), Breach> {
         self.contact(device)?;
         self.devices[device].down += bytes;
         self.moved += bytes;
@@ -78,15 +150,13 @@ impl Boundary {
         Ok(())
     }
 
-    /// Devices send their experts, which the centre takes in together.
-    pub(crate) fn take_in(&mut self, experts: &[Crossing]) -> Result<(), Breach> {
+    fn come_up(&mut self, experts: &[Crossing]) -> Result<(), Breach> {
         let Clauses { rounds, experts_at_a_time, statistics, .. } = self.clauses;
         if self.rounds == rounds {
-            return Err(self.breach(format!("{rounds} rounds"), format!("this would be round {}", rounds + 1)));
+            return Err(self.breach(counted(rounds, "round"), format!("this would be round {}", rounds + 1)));
         }
         if experts.len() > experts_at_a_time {
-            let plural = if experts_at_a_time == 1 { "" } else { "s" };
-            let permitted = format!("{experts_at_a_time} expert{plural} at a time");
+            let permitted = format!("{} at a time", counted(experts_at_a_time, "expert"));
             return Err(self.breach(permitted, format!("{} would come together", experts.len())));
         }
         for expert in experts {
@@ -143,25 +213,29 @@ impl Boundary {
     }
 }
 
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Protocol, ProtocolKind};
+    use crate::ProtocolKind;
 
     fn expert(device: usize) -> Crossing {
         Crossing { device, bytes: 7, statistics: false }
     }
 
     fn boundary(kind: ProtocolKind) -> Boundary {
-        Boundary::new(Protocol { rounds: Some(2), ..Protocol::of(kind) }.clauses(3), 3)
+        Boundary::new(&Protocol { rounds: Some(2), ..Protocol::of(kind) }, 3)
     }
 
     #[test]
     fn what_crosses_is_counted() {
         let mut dcl = boundary(ProtocolKind::Dcl);
-        dcl.hand_out(0, 5).unwrap();
-        dcl.hand_out(2, 6).unwrap();
-        dcl.take_in(&[expert(0)]).unwrap();
+        dcl.goes_down(0, 5).unwrap();
+        dcl.goes_down(2, 6).unwrap();
+        dcl.come_up(&[expert(0)]).unwrap();
         assert_eq!((dcl.down(), dcl.up(), dcl.contacts()), (vec![5, 0, 6], vec![7, 0, 0], vec![2, 0, 1]));
         assert_eq!(dcl.moved(), 18);
     }
@@ -173,26 +247,41 @@ mod tests {
             assert!(texts.iter().all(|text| message.contains(text)), "{message}");
         };
         let mut dcl = boundary(ProtocolKind::Dcl);
-        says(dcl.take_in(&[expert(0)]), &["\"dcl\"", "device 1 would send a model without"]);
+        says(dcl.come_up(&[expert(0)]), &["\"dcl\"", "device 1 would send a model without"]);
         for device in 0..2 {
-            dcl.hand_out(device, 1).unwrap();
+            dcl.goes_down(device, 1).unwrap();
         }
-        says(dcl.take_in(&[expert(0), expert(1)]), &["1 expert at a time", "2 would come together"]);
-        dcl.take_in(&[expert(0)]).unwrap();
-        says(dcl.hand_out(0, 1), &["2 contacts a device", "contact 3 of device 1"]);
+        says(dcl.come_up(&[expert(0), expert(1)]), &["1 expert at a time", "2 would come together"]);
+        dcl.come_up(&[expert(0)]).unwrap();
+        says(dcl.goes_down(0, 1), &["2 contacts a device", "contact 3 of device 1"]);
         dcl.clauses.statistics = false;
-        says(dcl.take_in(&[Crossing { statistics: true, ..expert(1) }]), &["models only", "device 2"]);
+        says(dcl.come_up(&[Crossing { statistics: true, ..expert(1) }]), &["models only", "device 2"]);
 
         dcl.show(DataAccess::Surrogate).unwrap();
-        says(dcl.show(DataAccess::CurrentTask), &["surrogate data at the centre", "would see current-task data"]);
+        says(
+            dcl.show(DataAccess::CurrentTask).map(drop),
+            &["surrogate data at the centre", "would see current-task data"],
+        );
 
         let mut federated = boundary(ProtocolKind::Federated);
         for _ in 0..2 {
-            federated.hand_out(0, 1).unwrap();
-            federated.take_in(&[expert(0)]).unwrap();
+            federated.goes_down(0, 1).unwrap();
+            federated.come_up(&[expert(0)]).unwrap();
         }
-        says(federated.take_in(&[]), &["\"federated\"", "2 rounds", "round 3"]);
+        says(federated.come_up(&[]), &["\"federated\"", "2 rounds", "round 3"]);
 
-        says(boundary(ProtocolKind::Centralised).hand_out(0, 1), &["\"centralised\"", "0 contacts"]);
+        let once = Protocol { rounds: Some(1), ..Protocol::of(ProtocolKind::Federated) };
+        let mut once = Boundary::new(&once, 3);
+        once.come_up(&[]).unwrap();
+        says(once.come_up(&[]), &["permits 1 round, but this would be round 2"]);
+
+        let half = Protocol { client_fraction: Some(0.5), ..Protocol::of(ProtocolKind::Federated) };
+        let mut half = Boundary::new(&half, 4);
+        (0..3).for_each(|device| half.goes_down(device, 1).unwrap());
+        says(half.come_up(&[expert(0), expert(1), expert(2)]), &["2 experts at a time", "3 would come together"]);
+
+        let mut centralised = boundary(ProtocolKind::Centralised);
+        assert!(!centralised.crosses, "what is handed out to a learner at the centre is not counted");
+        says(centralised.goes_down(0, 1), &["\"centralised\"", "0 contacts"]);
     }
 }

@@ -28,7 +28,7 @@ impl Protocol {
         let rounds = self.rounds();
         let (contacts_per_device, rounds, experts_at_a_time) = match self.kind {
             ProtocolKind::Dcl => (2, devices, 1),
-            ProtocolKind::Federated => (2 * rounds, rounds, devices),
+            ProtocolKind::Federated => (2 * rounds, rounds, self.clients(devices)),
             ProtocolKind::Centralised => (0, devices, 1),
         };
         Clauses {

@@ -68,8 +68,7 @@ fn lost(part: f64, devices: usize, seed: Seed) -> BTreeSet<usize> {
 
 /// In each round, some devices take the model, and all of them send theirs.
 fn in_rounds(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
-    // max(C · K, 1), as in the paper's algorithm 1.
-    let clients = ((protocol.client_fraction() * devices as f64).round() as usize).clamp(1, devices.max(1));
+    let clients = protocol.clients(devices);
     let mut events = vec![];
     for round in 0..protocol.rounds() {
         let mut all: Vec<_> = (0..devices).collect();

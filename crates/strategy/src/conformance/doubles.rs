@@ -162,7 +162,7 @@ pub(super) fn granted_round<T>(
     let own: Vec<_> = experts.iter().map(|expert| samples(&expert.head().name)).collect();
     let mut surrogate = RandomInputs;
     let mut context = Context::new(&Device::flex(), seed, device);
-    if access >= DataAccess::Surrogate {
+    if access == DataAccess::Surrogate {
         context = context.with_surrogate(&mut surrogate);
     }
     let tasks = experts.iter().zip(&own).map(|(expert, samples)| Lesson { head: expert.head(), samples });
