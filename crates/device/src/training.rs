@@ -8,7 +8,8 @@ use burn::tensor::Device as Compute;
 use crate::DeviceSettings;
 use crate::proximal::Proximal;
 
-/// Trains a model on lessons, each through its own head; returns how many steps were taken.
+/// Trains a model on lessons, each through its own head; returns how many steps were taken. A lesson whose head the model does
+/// not have takes none.
 ///
 /// A device has one lesson. Joint training, the upper bound, has one for each task of the stream: every batch comes
 /// from one lesson, and lessons take turns in random order.
@@ -41,12 +42,12 @@ pub(crate) fn train_near(
 ) -> usize {
     let (augmentation, order) = (settings.augmentation, seed.of("shuffle").random());
     let augmented = seed.of("augmentation");
-    let mut batches = Batches::augmented(augmentation, augmented, lessons, settings.batch_size, order, compute);
+    let batches = Batches::augmented(augmentation, augmented, lessons, settings.batch_size, order, compute);
     let steps = settings.steps(batches.per_epoch() * settings.batch_size);
     let cross_entropy = CrossEntropyLossConfig::new().init(compute);
     let mut optimiser = Optimiser::new(settings.sgd(), steps);
-    for step in 0..steps {
-        let Some(batch) = batches.next() else { break };
+    let mut taken = 0;
+    for batch in batches.take(steps) {
         let latents = model.latents(batch.inputs);
         let head = lessons[batch.lesson].head.name.as_str();
         let logits = model.head(head).map(|head| head.linear.forward(latents));
@@ -57,7 +58,40 @@ pub(crate) fn train_near(
         if let Some(proximal) = &mut proximal {
             proximal.pull(rate, model);
         }
-        progress.step(step + 1, steps);
+        taken += 1;
+        progress.step(taken, steps);
     }
-    steps
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alluvium_backbone_mlp::MlpConfig;
+    use alluvium_model::{HeadSpec, ModelState, Silent};
+    use alluvium_stream::Samples;
+
+    use super::*;
+
+    #[test]
+    fn only_steps_that_were_taken_are_counted() {
+        let compute = Compute::flex().autodiff();
+        let [known, unknown] = ["known", "unknown"].map(|name| HeadSpec { name: name.to_owned(), classes: vec![4, 7] });
+        let backbone = Arc::new(MlpConfig { layers: vec![3] });
+        let mut state = ModelState::initial(backbone, [1, 1, 2].into(), Seed::new(1), &compute).unwrap();
+        state.grow_head(&known, 3, Seed::new(1));
+        let mut samples = Samples::new([1, 1, 2].into());
+        (0..10).for_each(|shade| samples.push(&[shade, 9 - shade], [4, 7][usize::from(shade % 2)]));
+        let settings = DeviceSettings { epochs: 2, batch_size: 4, ..Default::default() };
+        let steps = |heads: &[&HeadSpec]| {
+            let mut model = Model::load(&state, &compute).unwrap();
+            let lessons: Vec<_> = heads.iter().map(|head| Lesson { head, samples: &samples }).collect();
+            train(&mut model, &lessons, &settings, &compute, Seed::new(2), &Silent)
+        };
+        // Ten samples are three batches an epoch.
+        assert_eq!(steps(&[&known]), 6);
+        assert_eq!(steps(&[&known, &unknown]), 6, "of twelve batches, six have no head");
+        assert_eq!(steps(&[]), 0);
+    }
 }

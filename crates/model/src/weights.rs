@@ -45,6 +45,14 @@ impl Digest {
         Digest(hex(&Sha256::digest(bytes)))
     }
 
+    /// The digest of bytes that come in pieces: that of [`of`](Self::of) for all of them one after another, which are never
+    /// held together.
+    pub fn of_pieces(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+        let mut hash = Sha256::new();
+        pieces.into_iter().for_each(|piece| hash.update(piece));
+        Digest(hex(&hash.finalize()))
+    }
+
     /// The 64 digits.
     pub fn as_str(&self) -> &str {
         &self.0
