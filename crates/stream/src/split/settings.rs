@@ -34,7 +34,7 @@ pub struct SplitSettings {
     /// class of the same task, all of them equally likely (symmetric label noise). Test samples keep their labels.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub label_noise: f64,
-    /// The devices that `label_noise` is about, numbered from 1. Absent: all.
+    /// The devices that `label_noise` is about, numbered from 1; only with a `label_noise` above 0. Absent: all.
     #[schemars(inner(range(min = 1)))]
     pub noisy_devices: Option<Vec<usize>>,
     /// α, how evenly a class is spread over devices with `shift = "label-skew"`: of each class, the parts of the devices are
@@ -73,6 +73,10 @@ impl SplitSettings {
         }
         if !(0.0..=1.0).contains(&self.label_noise) {
             return wrong("label_noise", format!("= {}", self.label_noise), "a number from 0 to 1");
+        }
+        if self.noisy_devices.is_some() && self.label_noise == 0.0 {
+            let problem = "is set, but `label_noise` is 0: no label of theirs is wrong".to_owned();
+            return wrong("noisy_devices", problem, "no such key, or a `label_noise` above 0");
         }
         match self.concentration {
             Some(_) if !label_skew => {

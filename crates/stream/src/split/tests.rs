@@ -355,7 +355,9 @@ fn what_does_not_go_together_is_refused() {
     refused(0, set(|s| s.rounds = 0), &["`rounds` = 0"]);
     refused(0, set(|s| s.size_ratio = 0.0), &["`size_ratio` = 0"]);
     refused(0, set(|s| s.label_noise = 1.5), &["`label_noise` = 1.5"]);
-    refused(0, set(|s| s.noisy_devices = Some(vec![3])), &["`noisy_devices` names the device 3", "1 to 2"]);
+    let set_noisy = |part, device| with(split(2, 2), |s| (s.label_noise, s.noisy_devices) = (part, Some(vec![device])));
+    refused(0, set_noisy(0.1, 3), &["`noisy_devices` names the device 3", "1 to 2"]);
+    refused(0, set_noisy(0.0, 1), &["`noisy_devices` is set, but `label_noise` is 0", "`label_noise` above 0"]);
     refused(0, with(split(2, 1), |s| s.label_noise = 0.5), &["`label_noise` = 0.5", "tasks of one class"]);
     refused(0, set(|s| s.rounds = 11), &["no training samples"]);
     let mut without_test = data.clone();
