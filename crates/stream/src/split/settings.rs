@@ -20,6 +20,17 @@ pub struct SplitSettings {
     /// of their own.
     #[schemars(range(min = 0, max = 1000))]
     pub shared_classes: usize,
+    /// Devices, numbered from 1, that bring no classes of their own: in their place each learns as many classes of other
+    /// devices, `shared_with`, through a head of its own, and is tested on all of them. All other devices are what they are
+    /// without this key, to the sample: what a sharing device trains on are samples that they leave, for which
+    /// `train_samples_per_class` must be small enough, or samples of its own domains where devices have some. Only where devices
+    /// have classes of their own, and not together with `shared_classes` or `rounds`. Absent: none.
+    #[schemars(inner(range(min = 1)))]
+    pub sharing_devices: Option<Vec<usize>>,
+    /// The devices, numbered from 1, whose classes the `sharing_devices` learn: the first class of each, then the second of each,
+    /// and so on, until they have as many as they would have of their own. Only with `sharing_devices`. Absent: all others.
+    #[schemars(inner(range(min = 1)))]
+    pub shared_with: Option<Vec<usize>>,
     /// How often the sequence of tasks comes: with r rounds the stream has r times as many devices. A device of a later
     /// round has the classes and the head of the one that it repeats, its own equal portion of the training samples of each
     /// class, and the same test samples.
@@ -49,6 +60,8 @@ impl Default for SplitSettings {
         SplitSettings {
             first_classes: None,
             shared_classes: 0,
+            sharing_devices: None,
+            shared_with: None,
             rounds: 1,
             size_ratio: 1.0,
             label_noise: 0.0,
@@ -99,6 +112,22 @@ impl SplitSettings {
         if self.shared_classes > 0 && !own_classes {
             let problem = format!("= {}, but all devices have the same classes", self.shared_classes);
             return wrong("shared_classes", problem, "0, or a `shift` in which devices have classes of their own");
+        }
+        match (&self.sharing_devices, &self.shared_with) {
+            (None, Some(_)) => {
+                let problem = "is set, but no `sharing_devices`".to_owned();
+                return wrong("shared_with", problem, "no such key, or `sharing_devices`");
+            }
+            (Some(_), _) if !own_classes => {
+                let problem = "is set, but all devices have the same classes".to_owned();
+                let accepted = "no such key, or a `shift` in which devices have classes of their own";
+                return wrong("sharing_devices", problem, accepted);
+            }
+            (Some(_), _) if self.shared_classes > 0 || self.rounds > 1 => {
+                let problem = "is set together with `shared_classes` or `rounds`".to_owned();
+                return wrong("sharing_devices", problem, "no such key, or `shared_classes` = 0 and `rounds` = 1");
+            }
+            _ => {}
         }
         Ok(())
     }
