@@ -71,6 +71,7 @@ impl Rules {
             Err(error) => return verdict.plugin_says(&["stream"], &written["stream"], error),
         };
         verdict.devices = devices;
+        verdict.absent_devices(experiment);
         let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
         if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
             verdict.plugin_says(&["backbone"], &written["backbone"], error);
@@ -174,6 +175,20 @@ impl Verdict {
             if let Err(error) = row.config.build() {
                 self.plugin_says(&path, &experiment.written_out["strategies"][index], &error.to_string());
             }
+        }
+    }
+
+    /// The devices that protocols name are devices of the stream.
+    fn absent_devices(&mut self, experiment: &Experiment) {
+        if let Some(message) = experiment.protocol.misnames(self.devices) {
+            self.wrong(&["protocol", "absent_devices"], message);
+        }
+        // A row without a protocol of its own has that of the experiment.
+        let own = experiment.strategies.iter().enumerate().filter(|(_, row)| row.protocol != experiment.protocol);
+        let wrong: Vec<_> =
+            own.filter_map(|(number, row)| Some((number.to_string(), row.protocol.misnames(self.devices)?))).collect();
+        for (number, message) in wrong {
+            self.wrong(&["strategies", &number, "protocol", "absent_devices"], message);
         }
     }
 

@@ -390,7 +390,7 @@ fn settings(row: &StrategyRow) -> Value {
     if let Some(surrogate) = &row.surrogate {
         settings[ROW_SURROGATE] = serde_json::to_value(surrogate).unwrap_or(Value::Null);
     }
-    settings[ROW_PROTOCOL] = serde_json::to_value(row.protocol).unwrap_or(Value::Null);
+    settings[ROW_PROTOCOL] = serde_json::to_value(&row.protocol).unwrap_or(Value::Null);
     settings[ROW_DEVICE] = serde_json::to_value(&row.device).unwrap_or(Value::Null);
     settings
 }
