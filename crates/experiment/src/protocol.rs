@@ -24,7 +24,8 @@ pub enum ProtocolKind {
     /// Federated learning (McMahan et al., arXiv 1602.05629): in each round some devices take the central model, train it
     /// and send it back, and the centre aggregates what came back.
     Federated,
-    /// Centralised continual learning: one learner sees the data of one task after another. Nothing is sent.
+    /// Centralised continual learning: one learner sees the data of one task after another. Nothing is sent. A device adapts a
+    /// copy of the model to each task beforehand all the same; each strategy says what it uses of that.
     Centralised,
 }
 

@@ -109,11 +109,11 @@ impl Verdict {
     fn names(&mut self, experiment: &Experiment) {
         let names: Vec<_> = experiment.strategies.iter().map(|row| row.name.as_str()).collect();
         for (number, name) in names.iter().enumerate() {
-            let reserved = [Reference::DevicesAlone, Reference::Joint].iter().any(|row| row.name() == *name);
+            let reserved = Reference::ALL.iter().any(|row| row.name() == *name);
             if reserved || names[..number].contains(name) {
                 let message = format!(
-                    "the row name \"{name}\" is taken; accepted: a `name` that no other row has (devices-alone and \
-                     joint are the reference rows)"
+                    "the row name \"{name}\" is taken; accepted: a `name` that no other row has (devices-alone, joint \
+                     and joint-all-heads are the reference rows)"
                 );
                 self.wrong(&["strategies", &number.to_string(), "name"], message);
             }

@@ -72,7 +72,7 @@ impl Task {
         // How long each of what follows is: without it, a training sample and a test sample would be told apart by nothing.
         let lengths = [self.name.len(), channels, height, width, self.train.len(), self.test.len()];
         let lengths = Cow::Owned(lengths.into_iter().flat_map(|length| (length as u64).to_le_bytes()).collect());
-        Digest::of_pieces(std::iter::once(lengths).chain(self.bytes()))
+        Digest::of_parts(std::iter::once(lengths).chain(self.bytes()))
     }
 
     /// All that the task holds as bytes, piece by piece: its number, its name and its head as text, then of each training
