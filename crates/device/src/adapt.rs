@@ -8,8 +8,8 @@ use alluvium_stream::{Lesson, Samples, Task};
 use burn::tensor::Device as Compute;
 
 use crate::proximal::Proximal;
-use crate::training::train_near;
-use crate::{DeviceSettings, DeviceStatistic};
+use crate::training::{Objective, descend};
+use crate::{ClassificationLoss, DeviceSettings, DeviceStatistic};
 
 /// A device that cannot adapt the model.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -113,7 +113,8 @@ impl Device for InProcessDevice {
         let mut model = Model::load(&own, &learning).map_err(broken)?;
 
         let lesson = Lesson { head: &self.head, samples: &self.samples };
-        let steps = train_near(proximal, &mut model, &[lesson], &self.settings, &learning, seed, progress);
+        let objective = Objective { loss: ClassificationLoss::OwnHead, proximal };
+        let steps = descend(objective, &mut model, &[lesson], &self.settings, &learning, seed, progress);
 
         let adapted = model.state();
         let diverged = |cause| DeviceError::Diverged { task: self.name.clone(), cause };

@@ -8,6 +8,7 @@
 //! a device knows its own task and no other.
 
 mod adapt;
+mod loss;
 mod proximal;
 mod settings;
 mod statistic;
@@ -15,6 +16,7 @@ mod training;
 
 pub use adapt::{Device, DeviceError, InProcessDevice};
 pub use alluvium_stream::{Augmentation, Lesson};
+pub use loss::{ClassificationLoss, cross_entropy};
 pub use settings::DeviceSettings;
 pub use statistic::DeviceStatistic;
 pub use training::train;

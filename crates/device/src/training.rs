@@ -1,17 +1,16 @@
-//! Supervised training: gradient steps on the cross-entropy of one or several tasks' own heads.
+//! Supervised training: gradient steps on the samples of one or several tasks.
 
 use alluvium_model::{Model, Optimiser, Progress, Seed};
 use alluvium_stream::{Batches, Lesson};
-use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::Device as Compute;
 
-use crate::DeviceSettings;
 use crate::proximal::Proximal;
+use crate::{ClassificationLoss, DeviceSettings};
 
-/// Trains a model on lessons, each through its own head; returns how many steps were taken.
+/// Trains a model on lessons; returns how many steps were taken. A lesson whose head the model does not have takes none.
 ///
-/// A device has one lesson. Joint training has one for each task of the stream: every batch comes
-/// from one lesson, and lessons take turns in random order.
+/// A device has one lesson, whose own head is all that it trains. Joint training has one for each task of the stream: every
+/// batch comes from one lesson, lessons take turns in random order, and `loss` says which heads compete.
 ///
 /// The model must be on an autodiff `compute`. Samples are shuffled by the seed before every epoch, and augmented as the settings
 /// say. A thread of its own, one besides those that compute, makes the batches where they are augmented or take more room
@@ -19,6 +18,7 @@ use crate::proximal::Proximal;
 ///
 /// [`DeviceSettings::proximal`] is about what a device took from the centre, and has no meaning here.
 pub fn train(
+    loss: ClassificationLoss,
     model: &mut Model,
     lessons: &[Lesson<'_>],
     settings: &DeviceSettings,
@@ -26,12 +26,19 @@ pub fn train(
     seed: Seed,
     progress: &dyn Progress,
 ) -> usize {
-    train_near(None, model, lessons, settings, compute, seed, progress)
+    descend(Objective { loss, proximal: None }, model, lessons, settings, compute, seed, progress)
 }
 
-/// Trains as [`train`], near the weights that the term says, if there is one.
-pub(crate) fn train_near(
-    mut proximal: Option<Proximal>,
+/// What a step goes down.
+pub(crate) struct Objective {
+    pub(crate) loss: ClassificationLoss,
+    /// What holds the model near some weights, if there is anything.
+    pub(crate) proximal: Option<Proximal>,
+}
+
+/// Trains as [`train`] does, on any objective.
+pub(crate) fn descend(
+    mut objective: Objective,
     model: &mut Model,
     lessons: &[Lesson<'_>],
     settings: &DeviceSettings,
@@ -41,23 +48,54 @@ pub(crate) fn train_near(
 ) -> usize {
     let (augmentation, order) = (settings.augmentation, seed.of("shuffle").random());
     let augmented = seed.of("augmentation");
-    let mut batches = Batches::augmented(augmentation, augmented, lessons, settings.batch_size, order, compute);
+    let batches = Batches::augmented(augmentation, augmented, lessons, settings.batch_size, order, compute);
     let steps = settings.steps(batches.per_epoch() * settings.batch_size);
-    let cross_entropy = CrossEntropyLossConfig::new().init(compute);
     let mut optimiser = Optimiser::new(settings.sgd(), steps);
-    for step in 0..steps {
-        let Some(batch) = batches.next() else { break };
+    let mut taken = 0;
+    for batch in batches.take(steps) {
         let latents = model.latents(batch.inputs);
         let head = lessons[batch.lesson].head.name.as_str();
-        let logits = model.head(head).map(|head| head.linear.forward(latents));
-        let Some(logits) = logits else { continue };
-        let loss = cross_entropy.forward(logits, batch.units);
+        let Some(loss) = objective.loss.of(model, head, latents, batch.units) else { continue };
         let rate = optimiser.rate();
         optimiser.step(loss, model);
-        if let Some(proximal) = &mut proximal {
+        if let Some(proximal) = &mut objective.proximal {
             proximal.pull(rate, model);
         }
-        progress.step(step + 1, steps);
+        taken += 1;
+        progress.step(taken, steps);
     }
-    steps
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alluvium_backbone_mlp::MlpConfig;
+    use alluvium_model::{HeadSpec, ModelState, Silent};
+    use alluvium_stream::Samples;
+
+    use super::*;
+
+    #[test]
+    fn only_steps_that_were_taken_are_counted() {
+        let compute = Compute::flex().autodiff();
+        let [known, unknown] = ["known", "unknown"].map(|name| HeadSpec { name: name.to_owned(), classes: vec![4, 7] });
+        let backbone = Arc::new(MlpConfig { layers: vec![3] });
+        let mut state = ModelState::initial(backbone, [1, 1, 2].into(), Seed::new(1), &compute).unwrap();
+        state.grow_head(&known, 3, Seed::new(1));
+        let mut samples = Samples::new([1, 1, 2].into());
+        (0..10).for_each(|shade| samples.push(&[shade, 9 - shade], [4, 7][usize::from(shade % 2)]));
+        let settings = DeviceSettings { epochs: 2, batch_size: 4, ..Default::default() };
+        let loss = ClassificationLoss::OwnHead;
+        let steps = |heads: &[&HeadSpec]| {
+            let mut model = Model::load(&state, &compute).unwrap();
+            let lessons: Vec<_> = heads.iter().map(|head| Lesson { head, samples: &samples }).collect();
+            train(loss, &mut model, &lessons, &settings, &compute, Seed::new(2), &Silent)
+        };
+        // Ten samples are three batches an epoch.
+        assert_eq!(steps(&[&known]), 6);
+        assert_eq!(steps(&[&known, &unknown]), 6, "of twelve batches, six have no head");
+        assert_eq!(steps(&[]), 0);
+    }
 }

@@ -1,6 +1,6 @@
 //! The tables of a configuration that no plugin owns.
 
-use alluvium_device::DeviceSettings;
+use alluvium_device::{ClassificationLoss, DeviceSettings};
 use alluvium_strategy::{DataAccess, StrategyConfig, SurrogateConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,22 +9,37 @@ use serde_json::{Map, Value};
 use crate::{Evaluation, Protocol};
 
 /// A row of the table that no strategy stands behind, for comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Reference {
     /// Each device alone: adapted from the initial weights, judged on its own task.
     DevicesAlone,
-    /// Joint training of one model on all devices' data, for comparison.
+    /// Joint training of one model on all devices' data, each sample through the head of its own task, for comparison.
     Joint,
+    /// Joint training in which the classes of all tasks compete: the upper bound where the task is unknown.
+    JointAllHeads,
 }
 
 impl Reference {
+    /// All of them, in the order of their rows.
+    pub(crate) const ALL: [Self; 3] = [Self::DevicesAlone, Self::Joint, Self::JointAllHeads];
+
     /// The row's name, which is also its name in a configuration.
     pub fn name(self) -> &'static str {
         match self {
             Reference::DevicesAlone => "devices-alone",
             Reference::Joint => "joint",
+            Reference::JointAllHeads => "joint-all-heads",
+        }
+    }
+
+    /// The loss of joint training; `None` for a row that is none.
+    pub(crate) fn joint_loss(self) -> Option<ClassificationLoss> {
+        match self {
+            Reference::DevicesAlone => None,
+            Reference::Joint => Some(ClassificationLoss::OwnHead),
+            Reference::JointAllHeads => Some(ClassificationLoss::AllHeads),
         }
     }
 }
@@ -44,8 +59,9 @@ pub struct RootTable {
     /// The row to which paired differences are taken. Absent: no differences.
     #[serde(default)]
     pub baseline: Option<String>,
-    /// Rows without a strategy: `devices-alone`, without which there is no forward transfer, and `joint`, for comparison. An
-    /// empty list spares their time.
+    /// Rows without a strategy, for comparison: `devices-alone`, without which there is no forward transfer; `joint`, one model
+    /// trained on all data, each sample through its task's head; and `joint-all-heads`, in which the classes of all tasks
+    /// compete. Default: the first two. An empty list spares their time.
     #[serde(default = "all_references")]
     pub references: Vec<Reference>,
     /// Where tensors live and run.

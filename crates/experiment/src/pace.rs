@@ -96,11 +96,11 @@ impl Pace {
         if let Some((seconds, stages)) = self.rows.get(&(row.to_owned(), stage)) {
             return Some((seconds / *stages as f64, true));
         }
-        let joint = Reference::Joint.name();
-        let others = self.rows.iter().filter(|((other, of), _)| *of == stage && other != joint);
+        let is_joint = |row: &str| Reference::ALL.iter().any(|one| one.joint_loss().is_some() && one.name() == row);
+        let others = self.rows.iter().filter(|((other, of), _)| *of == stage && !is_joint(other));
         let (seconds, stages) = others.fold((0.0, 0), |(sum, count), (_, (s, n))| (sum + s, count + n));
         let mean = (stages > 0).then(|| seconds / stages as f64)?;
-        match row == joint {
+        match is_joint(row) {
             true => Some((mean * self.devices() as f64, false)),
             false => Some((mean, stage == Stage::Adapting)),
         }

@@ -24,7 +24,8 @@ pub enum ProtocolKind {
     /// Federated learning (McMahan et al., arXiv 1602.05629): in each round some devices take the central model, train it
     /// and send it back, and the centre aggregates what came back.
     Federated,
-    /// Centralised continual learning: one learner sees the data of one task after another. Nothing is sent.
+    /// Centralised continual learning: one learner sees the data of one task after another. Nothing is sent. A device adapts a
+    /// copy of the model to each task beforehand all the same; each strategy says what it uses of that.
     Centralised,
 }
 
@@ -43,10 +44,11 @@ impl ProtocolKind {
 }
 
 /// The keys that only one kind of protocol knows.
-pub(crate) const KEYS_OF_ONE_KIND: [(&str, ProtocolKind); 5] = [
+pub(crate) const KEYS_OF_ONE_KIND: [(&str, ProtocolKind); 6] = [
     ("concurrency", ProtocolKind::Dcl),
     ("arrival", ProtocolKind::Dcl),
     ("never_return", ProtocolKind::Dcl),
+    ("absent_devices", ProtocolKind::Dcl),
     ("rounds", ProtocolKind::Federated),
     ("client_fraction", ProtocolKind::Federated),
 ];
@@ -66,7 +68,7 @@ pub enum Arrival {
 
 /// The `protocol` key: how devices and the centre work together, and which data a strategy is granted. A strategy's table
 /// may name a protocol of its own, so that one table holds rows of different protocols.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Protocol {
     /// How devices and the centre work together.
@@ -92,6 +94,11 @@ pub struct Protocol {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub never_return: Option<f64>,
+    /// `dcl`: devices, numbered from 1, that never meet the centre; default: none. All other devices keep their place in the
+    /// stream, their samples and their seeds: what is left to compare with when asking what a device does to the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(inner(range(min = 1)))]
+    pub absent_devices: Option<Vec<usize>>,
     /// `federated`: how many rounds there are; default: 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
@@ -113,6 +120,7 @@ impl Protocol {
             concurrency: None,
             arrival: None,
             never_return: None,
+            absent_devices: None,
             rounds: None,
             client_fraction: None,
         };
@@ -131,6 +139,7 @@ impl Protocol {
             never_return: self.never_return.or(dcl.then_some(self.never_return())),
             rounds: self.rounds.or(federated.then_some(self.rounds())),
             client_fraction: self.client_fraction.or(federated.then_some(self.client_fraction())),
+            absent_devices: self.absent_devices,
         }
     }
 
@@ -148,6 +157,11 @@ impl Protocol {
 
     fn never_return(&self) -> f64 {
         self.never_return.unwrap_or(0.0)
+    }
+
+    /// The devices that never meet the centre, numbered from 1.
+    pub(crate) fn absent_devices(&self) -> &[usize] {
+        self.absent_devices.as_deref().unwrap_or_default()
     }
 
     fn rounds(&self) -> usize {
@@ -181,12 +195,25 @@ impl Protocol {
         self.kind == ProtocolKind::Federated || self.concurrency() > 1
     }
 
+    /// What is wrong with the devices that it names, on a stream of so many; `None` when nothing is.
+    pub(crate) fn misnames(&self, devices: usize) -> Option<String> {
+        let absent = self.absent_devices();
+        let stranger = absent.iter().find(|number| !(1..=devices).contains(*number));
+        let problem = match stranger {
+            Some(number) => format!("names the device {number}, but the stream has {devices}"),
+            None if (1..=devices).all(|number| absent.contains(&number)) => "leaves no device".to_owned(),
+            None => return None,
+        };
+        Some(format!("`absent_devices` {problem}; accepted: some of the devices from 1 to {devices}, but not all"))
+    }
+
     /// The keys that are given, but mean nothing under a protocol of this kind, each with the kind that knows it.
     pub(crate) fn foreign_keys(&self) -> Vec<(&'static str, &'static str)> {
         let given = [
             self.concurrency.is_some(),
             self.arrival.is_some(),
             self.never_return.is_some(),
+            self.absent_devices.is_some(),
             self.rounds.is_some(),
             self.client_fraction.is_some(),
         ];
@@ -256,6 +283,17 @@ mod tests {
             written(ProtocolKind::Centralised),
             serde_json::json!({"kind": "centralised", "grants": "current-task", "statistics": true})
         );
+    }
+
+    #[test]
+    fn devices_that_are_not_there_cannot_be_absent_and_neither_can_all() {
+        let absent = |devices: &[usize]| {
+            Protocol { absent_devices: Some(devices.to_vec()), ..Protocol::of(ProtocolKind::Dcl) }.misnames(3)
+        };
+        assert_eq!((absent(&[]), absent(&[1, 3])), (None, None));
+        assert!(absent(&[4]).unwrap().contains("`absent_devices` names the device 4, but the stream has 3"));
+        assert!(absent(&[0]).unwrap().contains("names the device 0"));
+        assert!(absent(&[3, 1, 2]).unwrap().contains("leaves no device"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use alluvium_device::{Lesson, train};
+use alluvium_device::{ClassificationLoss, Lesson, train};
 use alluvium_evaluate::evaluate;
 use alluvium_model::Model;
 use alluvium_results::{Accuracy, Cell, EarlyAccuracy};
@@ -15,7 +15,7 @@ use crate::observe::Steps;
 use crate::run::Run;
 use crate::shared::Shared;
 use crate::stages::{Computed, Interruption, redo};
-use crate::{Ending, ExperimentError, Reference, Stage, Work};
+use crate::{Ending, ExperimentError, Stage, Work};
 
 /// Each device alone: adapted from the initial weights, judged on its own task.
 pub(crate) fn devices_alone(seed: u64, alone: &[Adapted], budgets: &[f64]) -> Cell {
@@ -42,11 +42,17 @@ struct JointRecord {
     peak_memory_bytes: Option<u64>,
 }
 
-/// Joint training: one model learns all tasks at once, each through its own head, with the devices' settings.
+/// Joint training: one model learns all tasks at once with the devices' settings. The loss says whether the heads of other
+/// tasks compete for a sample.
 ///
 /// It sees every device's data as often as the device itself does, which no protocol grants: for comparison.
-pub(crate) fn joint(run: &Run<'_>, shared: &Shared) -> Result<Cell, ExperimentError> {
-    let record = redo(|| joint_stage(run, shared))?;
+pub(crate) fn joint(
+    run: &Run<'_>,
+    row: &str,
+    shared: &Shared,
+    loss: ClassificationLoss,
+) -> Result<Cell, ExperimentError> {
+    let record = redo(|| joint_stage(run, row, shared, loss))?;
     let JointRecord { task_aware, task_agnostic, .. } = record;
     let mut cell = Cell::new(shared.seed, Accuracy::Final { task_aware, task_agnostic: Some(task_agnostic) });
     cell.seconds = record.seconds;
@@ -54,9 +60,13 @@ pub(crate) fn joint(run: &Run<'_>, shared: &Shared) -> Result<Cell, ExperimentEr
     Ok(cell)
 }
 
-fn joint_stage(run: &Run<'_>, shared: &Shared) -> Result<JointRecord, Interruption> {
+fn joint_stage(
+    run: &Run<'_>,
+    row: &str,
+    shared: &Shared,
+    loss: ClassificationLoss,
+) -> Result<JointRecord, Interruption> {
     let devices = shared.tasks.len();
-    let row = Reference::Joint.name();
     let work = Work { row, seed: shared.seed, device: devices, devices, stage: Stage::Adapting, before: 0 };
     let settings = &run.experiment.device;
     let inputs = json!({
@@ -64,6 +74,7 @@ fn joint_stage(run: &Run<'_>, shared: &Shared) -> Result<JointRecord, Interrupti
         "central": shared.initial.digest,
         "tasks": shared.tasks.iter().map(|task| &task.digest).collect::<Vec<_>>(),
         "device": settings,
+        "loss": loss,
         "seed": shared.seed,
     });
     let stage = run.stages.stage(inputs, || {
@@ -79,7 +90,7 @@ fn joint_stage(run: &Run<'_>, shared: &Shared) -> Result<JointRecord, Interrupti
         let mut model = Model::load(&state, &learning)?;
         let lessons: Vec<_> = tasks.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
         let seed = shared.root.of("joint training");
-        train(&mut model, &lessons, settings, &learning, seed, &Steps { observer: run.observer, work });
+        train(loss, &mut model, &lessons, settings, &learning, seed, &Steps { observer: run.observer, work });
         let seconds = started.elapsed().as_secs_f64();
 
         let trained = Model::load(&model.state(), &shared.compute)?;

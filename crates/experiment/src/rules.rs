@@ -75,6 +75,7 @@ impl Rules {
             Err(error) => return verdict.plugin_says(&["stream"], &written["stream"], error),
         };
         verdict.devices = devices;
+        verdict.absent_devices(experiment);
         let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
         if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
             verdict.plugin_says(&["backbone"], &written["backbone"], error);
@@ -112,11 +113,11 @@ impl Verdict {
     fn names(&mut self, experiment: &Experiment) {
         let names: Vec<_> = experiment.strategies.iter().map(|row| row.name.as_str()).collect();
         for (number, name) in names.iter().enumerate() {
-            let reserved = [Reference::DevicesAlone, Reference::Joint].iter().any(|row| row.name() == *name);
+            let reserved = Reference::ALL.iter().any(|row| row.name() == *name);
             if reserved || names[..number].contains(name) {
                 let message = format!(
-                    "the row name \"{name}\" is taken; accepted: a `name` that no other row has (devices-alone and \
-                     joint are the reference rows)"
+                    "the row name \"{name}\" is taken; accepted: a `name` that no other row has (devices-alone, joint \
+                     and joint-all-heads are the reference rows)"
                 );
                 self.wrong(&["strategies", &number.to_string(), "name"], message);
             }
@@ -178,6 +179,20 @@ impl Verdict {
             if let Err(error) = row.config.build() {
                 self.plugin_says(&path, &experiment.written_out["strategies"][index], &error.to_string());
             }
+        }
+    }
+
+    /// The devices that protocols name are devices of the stream.
+    fn absent_devices(&mut self, experiment: &Experiment) {
+        if let Some(message) = experiment.protocol.misnames(self.devices) {
+            self.wrong(&["protocol", "absent_devices"], message);
+        }
+        // A row without a protocol of its own has that of the experiment.
+        let own = experiment.strategies.iter().enumerate().filter(|(_, row)| row.protocol != experiment.protocol);
+        let wrong: Vec<_> =
+            own.filter_map(|(number, row)| Some((number.to_string(), row.protocol.misnames(self.devices)?))).collect();
+        for (number, message) in wrong {
+            self.wrong(&["strategies", &number, "protocol", "absent_devices"], message);
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use alluvium_device::ClassificationLoss;
 use alluvium_model::{Digest, Seed};
 use alluvium_results::{Accuracy, Cell, FORMAT, Results, Row, RowRole, SampleSheet, TaskLabel};
 use alluvium_strategy::DataAccess;
@@ -71,8 +72,8 @@ pub(crate) struct Run<'a> {
 enum Job {
     /// One strategy (its place in the configuration) under one seed (its place in the list).
     Strategy { row: usize, seed: usize },
-    /// Joint training under one seed.
-    Joint { seed: usize },
+    /// Joint training for one reference row, with its loss, under one seed.
+    Joint { reference: Reference, loss: ClassificationLoss, seed: usize },
     /// One device alone, under one seed.
     Alone { device: usize, seed: usize },
 }
@@ -122,8 +123,8 @@ impl Experiment {
         let mut jobs: Vec<_> = vec![];
         let rows = (0..self.strategies.len()).rev();
         jobs.extend(rows.flat_map(|row| seeds.clone().map(move |seed| Job::Strategy { row, seed })));
-        if self.references.contains(&Reference::Joint) {
-            jobs.extend(seeds.clone().map(|seed| Job::Joint { seed }));
+        for (reference, loss) in self.joint_references() {
+            jobs.extend(seeds.clone().map(|seed| Job::Joint { reference, loss, seed }));
         }
         if self.references.contains(&Reference::DevicesAlone) {
             jobs.extend(seeds.clone().flat_map(|seed| (1..devices).map(move |device| Job::Alone { device, seed })));
@@ -136,12 +137,14 @@ impl Experiment {
 
         let mut alone: Vec<Vec<_>> = first.into_iter().map(|adapted| vec![adapted]).collect();
         let mut strategies: BTreeMap<usize, Vec<Cell>> = BTreeMap::new();
-        let mut joints = vec![];
+        let mut joints: BTreeMap<Reference, Vec<Cell>> = BTreeMap::new();
         let mut failures = vec![];
         for (job, done) in jobs.iter().zip(done) {
             match (job, done) {
                 (Job::Strategy { row, .. }, Ok(Done::Cell(cell))) => strategies.entry(*row).or_default().push(*cell),
-                (Job::Joint { .. }, Ok(Done::Cell(cell))) => joints.push(*cell),
+                (Job::Joint { reference, .. }, Ok(Done::Cell(cell))) => {
+                    joints.entry(*reference).or_default().push(*cell)
+                }
                 (Job::Alone { seed, .. }, Ok(Done::Alone(adapted))) => alone[*seed].push(*adapted),
                 (_, Err(error)) => failures.push(error),
                 _ => {}
@@ -167,6 +170,12 @@ impl Experiment {
         let alone = whole.iter().map(|(seed, alone)| devices_alone(*seed, alone, &self.evaluation.budgets)).collect();
         let results = self.results(&shared, strategies, joints, alone);
         Ok(Outcome { results, failures, stages: stages.counts(), repairs: stages.repairs(), sheets })
+    }
+
+    /// The rows of joint training, each with its loss.
+    fn joint_references(&self) -> impl Iterator<Item = (Reference, ClassificationLoss)> {
+        let wanted = Reference::ALL.into_iter().filter(move |reference| self.references.contains(reference));
+        wanted.filter_map(|reference| Some((reference, reference.joint_loss()?)))
     }
 
     /// What every stage depends on: this very program, and the backend.
@@ -240,9 +249,7 @@ impl Experiment {
             // The first device is alone whether it is referred to or not.
             let alone = if self.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
             plan.push(cell(Reference::DevicesAlone.name(), seed, alone, 0));
-            if self.references.contains(&Reference::Joint) {
-                plan.push(cell(Reference::Joint.name(), seed, 1, 0));
-            }
+            plan.extend(self.joint_references().map(|(reference, _)| cell(reference.name(), seed, 1, 0)));
         }
         plan
     }
@@ -291,7 +298,9 @@ impl Experiment {
             Job::Strategy { row, seed } => {
                 Ok(Done::Cell(Box::new(run_cell(run, &self.strategies[row], &shared[seed])?)))
             }
-            Job::Joint { seed } => Ok(Done::Cell(Box::new(joint(run, &shared[seed])?))),
+            Job::Joint { reference, loss, seed } => {
+                Ok(Done::Cell(Box::new(joint(run, reference.name(), &shared[seed], loss)?)))
+            }
             Job::Alone { device, seed } => {
                 let adapted = shared[seed].adapt_alone(run, Reference::DevicesAlone.name(), device)?;
                 Ok(Done::Alone(Box::new(adapted.put_away())))
@@ -302,7 +311,7 @@ impl Experiment {
             let message = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned();
             let (row, seed) = match job {
                 Job::Strategy { row, seed } => (self.strategies[row].name.as_str(), seed),
-                Job::Joint { seed } => (Reference::Joint.name(), seed),
+                Job::Joint { reference, seed, .. } => (reference.name(), seed),
                 Job::Alone { seed, .. } => (Reference::DevicesAlone.name(), seed),
             };
             Err(ExperimentError::Panicked { row: row.to_owned(), seed: shared[seed].seed, message })
@@ -314,7 +323,7 @@ impl Experiment {
         &self,
         shared: &[Shared],
         mut strategies: BTreeMap<usize, Vec<Cell>>,
-        joints: Vec<Cell>,
+        mut joints: BTreeMap<Reference, Vec<Cell>>,
         alone: Vec<Cell>,
     ) -> Results {
         let devices = shared.first().map_or(0, |shared| shared.tasks.len());
@@ -346,8 +355,8 @@ impl Experiment {
         if self.references.contains(&Reference::DevicesAlone) {
             rows.push(reference(Reference::DevicesAlone, DataAccess::CurrentTask, alone));
         }
-        if self.references.contains(&Reference::Joint) {
-            rows.push(reference(Reference::Joint, DataAccess::AllTasks, joints));
+        for (joint, _) in self.joint_references() {
+            rows.push(reference(joint, DataAccess::AllTasks, joints.remove(&joint).unwrap_or_default()));
         }
         Results {
             format: FORMAT,
@@ -402,7 +411,7 @@ fn settings(row: &StrategyRow) -> Value {
     if let Some(surrogate) = &row.surrogate {
         settings[ROW_SURROGATE] = serde_json::to_value(surrogate).unwrap_or(Value::Null);
     }
-    settings[ROW_PROTOCOL] = serde_json::to_value(row.protocol).unwrap_or(Value::Null);
+    settings[ROW_PROTOCOL] = serde_json::to_value(&row.protocol).unwrap_or(Value::Null);
     settings[ROW_DEVICE] = serde_json::to_value(&row.device).unwrap_or(Value::Null);
     settings
 }

@@ -7,7 +7,7 @@ use alluvium_device::{Device, DeviceSettings, DeviceStatistic, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Seed};
 use alluvium_strategy::StrategyConfig;
-use alluvium_stream::{Samples, Task, TaskStream};
+use alluvium_stream::{Task, TaskStream};
 use burn::tensor::Device as Compute;
 use serde_json::{Value, json};
 
@@ -110,6 +110,8 @@ impl Shared {
         // One task at a time: a stream need not have room for all samples at once.
         for index in 0..stream.tasks() {
             let task = stream.task(index)?;
+            // A stream may come from anybody.
+            task.check()?;
             test_bytes += task.test.len() * task.test.input().values() * size_of::<f32>();
             match &mut tests {
                 Some(kept) if test_bytes <= MOST_TEST_BYTES => kept.push(TestSet::new(&task, compute)),
@@ -247,19 +249,7 @@ impl TaskNote {
             head: task.head.clone(),
             train_samples: task.train.len(),
             test_samples: task.test.len(),
-            digest: digest(task),
+            digest: task.digest(),
         }
     }
-}
-
-/// The digest of a task: its head, its name and all its samples.
-fn digest(task: &Task) -> Digest {
-    let samples = |samples: &Samples| {
-        let images = (0..samples.len()).flat_map(|index| samples.image(index));
-        let labels = samples.labels().iter().flat_map(|label| (*label as u64).to_le_bytes());
-        Digest::of(&images.copied().chain(labels).collect::<Vec<_>>())
-    };
-    let HeadSpec { name, classes } = &task.head;
-    let parts = json!([task.name, name, classes, task.train.input(), samples(&task.train), samples(&task.test)]);
-    Digest::of(parts.to_string().as_bytes())
 }

@@ -173,14 +173,24 @@ fn equal(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// The short name of an item of a sweep: the value; of a table its kind, or its number where two have the same kind.
+/// The longest text of what sets a table apart that is its name.
+const LONGEST_NAME: usize = 60;
+
+/// The short name of an item of a sweep: the value; of a table its kind, or where several have the same kind what sets it
+/// apart from them, `key=value key=value`; its number where there is no kind, or nothing short to say.
 fn short(items: &[Value], number: usize) -> String {
     let kind = |item: &Value| item.get("kind").and_then(Value::as_str).map(str::to_owned);
-    if !items[number].is_object() {
-        return shown(&items[number]);
+    let Some(table) = items[number].as_object() else { return shown(&items[number]) };
+    let Some(own) = kind(&items[number]) else { return (number + 1).to_string() };
+    let same: Vec<_> = items.iter().filter(|item| kind(item).as_ref() == Some(&own)).collect();
+    if same.len() == 1 {
+        return own;
     }
-    let same = items.iter().filter(|item| kind(item) == kind(&items[number])).count();
-    kind(&items[number]).filter(|_| same == 1).unwrap_or_else(|| (number + 1).to_string())
+    let in_all =
+        |key: &str, value: &Value| same.iter().all(|item| item.get(key).is_some_and(|other| equal(other, value)));
+    let apart = table.iter().filter(|(key, value)| !in_all(key, value));
+    let apart = apart.map(|(key, value)| format!("{key}={}", shown(value))).collect::<Vec<_>>().join(" ");
+    if apart.is_empty() || apart.chars().count() > LONGEST_NAME { (number + 1).to_string() } else { apart }
 }
 
 /// A value as a name holds it. A text stands in quotes where it could be taken for something else.
@@ -255,6 +265,18 @@ mod tests {
         assert_eq!(norms, [5, 1, 2]);
         let picks: Vec<_> = found.iter().map(|(_, picks)| picks.as_str()).collect();
         assert_eq!(picks, ["clip=1", "clip=2 clip.norm=1", "clip=2 clip.norm=2"]);
+    }
+
+    #[test]
+    fn a_table_is_named_by_its_kind_or_by_what_sets_it_apart() {
+        let noise = json!({"kind": "noise", "samples": 8});
+        let plain = json!({"kind": "glyphs", "tasks": 8});
+        let noisy = json!({"kind": "glyphs", "tasks": 8, "label_noise": 0.1, "noisy_devices": [5]});
+        let clean = json!({"kind": "glyphs", "tasks": 8, "label_noise": 0.0});
+        let long = json!({"kind": "glyphs", "tasks": 8, "class_order": vec!["class"; 20]});
+        let items = [noise, plain, noisy, clean, long, json!({"tasks": 8}), json!(8)];
+        let names: Vec<_> = (0..items.len()).map(|number| short(&items, number)).collect();
+        assert_eq!(names, ["noise", "2", "label_noise=0.1 noisy_devices=[5]", "label_noise=0.0", "5", "6", "8"]);
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl<'a> Plugins<'a> {
                 self.foreign_keys(&[&path[..], &[ROW_PROTOCOL]].concat(), &own);
                 own.with_defaults()
             }
-            None => root.protocol,
+            None => root.protocol.clone(),
         };
         let device = match options.remove(ROW_DEVICE) {
             Some(table) => {
@@ -259,7 +259,7 @@ fn written_out(
             table[ROW_SURROGATE] = json(serde_json::to_value(surrogate));
         }
         if row.protocol != root.protocol {
-            table[ROW_PROTOCOL] = json(serde_json::to_value(row.protocol));
+            table[ROW_PROTOCOL] = json(serde_json::to_value(&row.protocol));
         }
         if row.device != root.device {
             table[ROW_DEVICE] = json(serde_json::to_value(&row.device));

@@ -1,9 +1,9 @@
 //! Lessons: what strategies that learn from a task's own samples have in common, their options and their loop.
 
+use alluvium_device::ClassificationLoss;
 use alluvium_model::{Expert, Model, ModelState, Optimiser, Schedule, SgdSettings};
 use alluvium_stream::{Batch, Batches, Lesson};
-use burn::nn::loss::CrossEntropyLossConfig;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,8 +47,15 @@ pub struct LessonSettings {
     #[schemars(range(min = 0.0, max = 1e6))]
     pub gradient_clip: f64,
     /// What the head of a new task starts from. `expert` spares the backbone the gradients of a head that knows nothing
-    /// yet; with `fresh`, nothing is taken from any expert but the first.
+    /// yet, and has learned every sample twice: it was trained for `[device] epochs` before the centre learns the task. With
+    /// `fresh`, nothing is taken from any expert but the first: the class-incremental learner of the literature. The device
+    /// adapts the model all the same, and its time counts.
     pub new_head: NewHead,
+    /// Which classes compete in the softmax of the cross-entropy: those of the sample's own head, or with `all-heads` those of
+    /// all heads so far, as in class-incremental learning (Masana et al., arXiv 2010.15277), so that a model also learns to tell
+    /// the classes of different tasks apart. Strategies that have no samples of earlier tasks then teach the old heads that none
+    /// of their classes ever comes.
+    pub loss: ClassificationLoss,
 }
 
 impl Default for LessonSettings {
@@ -62,6 +69,7 @@ impl Default for LessonSettings {
             schedule: Schedule::Constant,
             gradient_clip: 5.0,
             new_head: NewHead::Expert,
+            loss: ClassificationLoss::OwnHead,
         }
     }
 }
@@ -150,15 +158,11 @@ impl LessonSettings {
     }
 }
 
-/// The mean cross-entropy of logits, `[batch, units]`, and each sample's own unit; `[1]`.
-pub fn cross_entropy(logits: Tensor<2>, units: Tensor<1, Int>) -> Tensor<1> {
-    CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, units)
-}
-
 #[cfg(all(test, feature = "conformance"))]
 mod tests {
     use super::*;
     use crate::conformance::{central, context, expert, samples};
+    use crate::cross_entropy;
 
     #[test]
     fn a_new_head_is_taken_over_or_grown_and_a_known_one_stays() {

@@ -32,7 +32,7 @@ mod surrogate;
 mod task_vector;
 
 pub use access::DataAccess;
-pub use alluvium_device::DeviceStatistic;
+pub use alluvium_device::{ClassificationLoss, DeviceStatistic, cross_entropy};
 pub use alluvium_model::{Expert, ModelState};
 pub use alluvium_registry as registry;
 pub use alluvium_stream::{Batch, Lesson, Samples, Scenario};
@@ -43,7 +43,7 @@ pub use distillation::{
 pub use error::{StrategyError, SurrogateError};
 pub use fisher::{FisherLabels, fisher};
 pub use inversion::{Inversion, InversionSettings, Wish, total_variation};
-pub use lessons::{LessonSettings, NewHead, cross_entropy};
+pub use lessons::{LessonSettings, NewHead};
 #[cfg(feature = "picture")]
 pub use picture::{check_picture, decode_picture, fit_picture, list_pictures, luminance, read_picture};
 pub use piece::{Cut, Piece};

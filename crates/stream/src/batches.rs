@@ -22,8 +22,15 @@ pub struct Lesson<'a> {
 
 impl Lesson<'_> {
     /// Each sample's output unit within the head.
+    ///
+    /// # Panics
+    /// When a label is none of the head's classes: that is a defect of the stream, which [`Task::check`](crate::Task::check)
+    /// finds.
     pub fn units(&self) -> Vec<i32> {
-        let unit = |label: &usize| self.head.classes.iter().position(|class| class == label).unwrap_or_default() as i32;
+        let unit = |label: &usize| {
+            let unit = self.head.classes.iter().position(|class| class == label);
+            unit.unwrap_or_else(|| panic!("the head \"{}\" has no unit for class {label}", self.head.name)) as i32
+        };
         self.samples.labels().iter().map(unit).collect()
     }
 }

@@ -33,6 +33,21 @@ pub enum StreamError {
         /// `training` or `test`.
         part: &'static str,
     },
+    /// A label that is none of the task's classes.
+    #[error(
+        "the task \"{task}\" has a {part} sample of class {label}, for which its head has no unit; accepted: {}",
+        classes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    ForeignLabel {
+        /// The task's name.
+        task: String,
+        /// `training` or `test`.
+        part: &'static str,
+        /// The label: the class's number within the stream.
+        label: usize,
+        /// The classes of the task's head.
+        classes: Vec<usize>,
+    },
     /// A task that the stream does not have.
     #[error("the stream has {tasks} tasks; there is no task number {index}")]
     NoSuchTask {

@@ -13,6 +13,7 @@ mod label_noise;
 mod label_skew;
 mod rounds;
 mod settings;
+mod sharing;
 mod sizes;
 mod tasks;
 

@@ -1,9 +1,10 @@
 //! The task stream and its tasks.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::path::PathBuf;
 
-use alluvium_model::{HeadSpec, InputShape, Seed};
+use alluvium_model::{Digest, HeadSpec, InputShape, Seed};
 use serde::{Deserialize, Serialize};
 
 use crate::{Samples, StreamError};
@@ -30,7 +31,8 @@ impl std::fmt::Display for Scenario {
     }
 }
 
-/// What one device learns.
+/// What one device learns: samples of the classes that its head answers for. [`check`](Task::check) is for whoever puts one
+/// together.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// Its number in the stream, from 0.
@@ -43,6 +45,48 @@ pub struct Task {
     pub train: Samples,
     /// Test samples of the same classes, for the evaluator.
     pub test: Samples,
+}
+
+impl Task {
+    /// Checks that there are training and test samples, and that the head has a unit for each of their labels.
+    ///
+    /// # Errors
+    /// [`StreamError::EmptyTask`], or [`StreamError::ForeignLabel`] with the first label that the head does not have.
+    pub fn check(&self) -> Result<(), StreamError> {
+        for (part, samples) in [("training", &self.train), ("test", &self.test)] {
+            if samples.is_empty() {
+                return Err(StreamError::EmptyTask { task: self.name.clone(), part });
+            }
+            if let Some(label) = samples.labels().iter().find(|label| !self.head.classes.contains(label)) {
+                let (task, classes) = (self.name.clone(), self.head.classes.clone());
+                return Err(StreamError::ForeignLabel { task, part, label: *label, classes });
+            }
+        }
+        Ok(())
+    }
+
+    /// The digest of all that the task holds: its number, name and head, and every sample with its label. Tasks that differ
+    /// in anything have different digests.
+    pub fn digest(&self) -> Digest {
+        let [channels, height, width] = <[usize; 3]>::from(self.train.input());
+        // How long each of what follows is: without it, a training sample and a test sample would be told apart by nothing.
+        let lengths = [self.name.len(), channels, height, width, self.train.len(), self.test.len()];
+        let lengths = Cow::Owned(lengths.into_iter().flat_map(|length| (length as u64).to_le_bytes()).collect());
+        Digest::of_parts(std::iter::once(lengths).chain(self.bytes()))
+    }
+
+    /// All that the task holds as bytes, piece by piece: its number, its name and its head as text, then of each training
+    /// sample, and of each test sample, the label (64 bits, little-endian) and the image.
+    pub fn bytes(&self) -> impl Iterator<Item = Cow<'_, [u8]>> {
+        let text = format!("{} {} {:?}", self.index, self.name, self.head).into_bytes();
+        let samples = [&self.train, &self.test].into_iter().flat_map(|samples| {
+            samples.labels().iter().enumerate().flat_map(move |(place, label)| {
+                let label = (*label as u64).to_le_bytes().to_vec();
+                [Cow::Owned(label), Cow::Borrowed(samples.image(place))]
+            })
+        });
+        std::iter::once(Cow::Owned(text)).chain(samples)
+    }
 }
 
 /// The ordered tasks, one a device.
@@ -59,7 +103,7 @@ pub trait TaskStream: Debug + Send + Sync {
     /// One task. Streams may read its samples only now.
     ///
     /// # Errors
-    /// When there is no such task, it is empty, or its samples cannot be read.
+    /// When there is no such task, its samples cannot be read, or [`Task::check`] finds something.
     fn task(&self, index: usize) -> Result<Task, StreamError>;
 }
 
@@ -103,15 +147,9 @@ impl Tasks {
     /// The stream of these tasks.
     ///
     /// # Errors
-    /// [`StreamError::EmptyTask`] when a task has no training or no test samples.
+    /// Those of [`Task::check`], for the first task in which it finds something.
     pub fn new(input: InputShape, class_names: Vec<String>, tasks: Vec<Task>) -> Result<Self, StreamError> {
-        for task in &tasks {
-            for (part, samples) in [("training", &task.train), ("test", &task.test)] {
-                if samples.is_empty() {
-                    return Err(StreamError::EmptyTask { task: task.name.clone(), part });
-                }
-            }
-        }
+        tasks.iter().try_for_each(Task::check)?;
         Ok(Tasks { input, class_names, tasks })
     }
 }
@@ -132,5 +170,82 @@ impl TaskStream for Tasks {
     fn task(&self, index: usize) -> Result<Task, StreamError> {
         let missing = StreamError::NoSuchTask { index, tasks: self.tasks.len() };
         self.tasks.get(index).cloned().ok_or(missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two training samples and a test sample of one pixel.
+    fn task() -> Task {
+        let samples = |shades: &[(u8, usize)]| {
+            let mut samples = Samples::new([1, 1, 1].into());
+            shades.iter().for_each(|(shade, label)| samples.push(&[*shade], *label));
+            samples
+        };
+        let head = HeadSpec { name: "own".to_owned(), classes: vec![4, 7] };
+        Task { index: 2, name: "a".to_owned(), head, train: samples(&[(1, 4), (2, 7)]), test: samples(&[(3, 7)]) }
+    }
+
+    #[test]
+    fn the_digest_is_that_of_its_parts_one_after_another() {
+        let mut bytes = vec![];
+        // Lengths of the name, the image and the parts.
+        [1, 1, 1, 1, 2, 1].iter().for_each(|length: &u64| bytes.extend(length.to_le_bytes()));
+        bytes.extend(br#"2 a HeadSpec { name: "own", classes: [4, 7] }"#);
+        for (label, shade) in [(4, 1), (7, 2), (7, 3)] {
+            bytes.extend([label, 0, 0, 0, 0, 0, 0, 0, shade]);
+        }
+        assert_eq!(task().digest(), Digest::of(&bytes));
+    }
+
+    #[test]
+    fn whatever_differs_the_digest_does() {
+        let changed = |change: fn(&mut Task)| {
+            let mut task = task();
+            change(&mut task);
+            task.digest()
+        };
+        let digests = [
+            changed(|_| {}),
+            changed(|task| task.index = 3),
+            changed(|task| task.name = "b".to_owned()),
+            changed(|task| task.head.name = "other".to_owned()),
+            changed(|task| task.head.classes = vec![7, 4]),
+            changed(|task| task.train = task.train.clone().relabelled(|_, label| 11 - label)),
+            changed(|task| task.train = task.train.select([1, 0])),
+            // The same samples in the same order, but the second one is for testing.
+            changed(|task| {
+                let second = task.train.select([1]);
+                (task.train, task.test) = (task.train.select([0]), {
+                    let mut test = second;
+                    test.extend(&task.test);
+                    test
+                });
+            }),
+        ];
+        for (place, digest) in digests.iter().enumerate() {
+            assert!(!digests[..place].contains(digest), "case {place}");
+        }
+        assert_eq!(task().digest(), task().digest());
+    }
+
+    #[test]
+    fn a_task_without_samples_or_with_a_label_of_no_unit_is_refused() {
+        let error = |change: fn(&mut Task)| {
+            let mut task = task();
+            change(&mut task);
+            let input = task.train.input();
+            Tasks::new(input, vec![], vec![self::task(), task]).unwrap_err().to_string()
+        };
+        assert!(Tasks::new([1, 1, 1].into(), vec![], vec![task()]).is_ok());
+        let empty = error(|task| task.test = task.test.select([]));
+        assert!(empty.contains("\"a\" has no test samples"), "{empty}");
+        let foreign = error(|task| task.train = task.train.clone().relabelled(|_, label| label + 1));
+        assert!(foreign.contains("\"a\"") && foreign.contains("training sample of class 5"), "{foreign}");
+        assert!(foreign.contains("accepted: 4, 7"), "{foreign}");
+        let foreign = error(|task| task.test = task.test.clone().relabelled(|_, _| 0));
+        assert!(foreign.contains("test sample of class 0"), "{foreign}");
     }
 }

@@ -40,7 +40,9 @@ fn one_after_another(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Eve
         Arrival::Reversed => order.reverse(),
         Arrival::Shuffled => order.shuffle(&mut seed.of("arrival").random()),
     }
-    let lost = lost(protocol.never_return(), devices, seed);
+    let absent: BTreeSet<_> = protocol.absent_devices().iter().map(|number| number - 1).collect();
+    order.retain(|device| !absent.contains(device));
+    let lost = lost(protocol.never_return(), devices, &absent, seed);
     let concurrency = protocol.concurrency().max(1);
     let mut events = vec![];
     let mut under_way = VecDeque::new();
@@ -58,11 +60,12 @@ fn one_after_another(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Eve
     events
 }
 
-/// The devices that never return: this part of them, but not all.
-fn lost(part: f64, devices: usize, seed: Seed) -> BTreeSet<usize> {
-    let count = ((part * devices as f64).round() as usize).min(devices.saturating_sub(1));
+/// The devices that never return: this part of those that are not absent, but not all.
+fn lost(part: f64, devices: usize, absent: &BTreeSet<usize>, seed: Seed) -> BTreeSet<usize> {
     let mut all: Vec<_> = (0..devices).collect();
     all.shuffle(&mut seed.of("never return").random());
+    all.retain(|device| !absent.contains(device));
+    let count = ((part * all.len() as f64).round() as usize).min(all.len().saturating_sub(1));
     all.into_iter().take(count).collect()
 }
 
@@ -125,6 +128,22 @@ mod tests {
         assert_eq!((taken, lost, back.len()), (10, 3, 7));
         let nobody = events(Protocol { never_return: Some(1.0), ..dcl() }, 3);
         assert_eq!(nobody.iter().filter(|event| matches!(event, Event::TakeIn(_))).count(), 1, "one returns");
+    }
+
+    #[test]
+    fn absent_devices_have_no_contact_and_all_others_keep_their_place() {
+        let without = |protocol| Protocol { absent_devices: Some(vec![2]), ..protocol };
+        assert_eq!(events(without(dcl()), 3), [out(0), back(0), out(2), back(2)]);
+        let two = Protocol { concurrency: Some(2), ..dcl() };
+        assert_eq!(events(without(two), 3), [out(0), out(2), back(0), back(2)]);
+        // The order of the others is what it is with the second device, and one of them returns whatever gets lost.
+        let shuffled = Protocol { arrival: Some(Arrival::Shuffled), ..dcl() };
+        let mut with = events(shuffled.clone(), 6);
+        with.retain(|event| ![out(1), back(1)].contains(event));
+        assert_eq!(events(without(shuffled), 6), with);
+        let lossy = events(without(Protocol { never_return: Some(1.0), ..dcl() }), 3);
+        assert_eq!(lossy.iter().filter(|event| matches!(event, Event::TakeIn(_))).count(), 1);
+        assert_eq!(lossy.len(), 3, "two take the model: {lossy:?}");
     }
 
     #[test]

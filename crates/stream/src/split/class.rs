@@ -1,8 +1,9 @@
-//! Class shift: each device has classes of its own, and may share some with the device before it.
+//! Class shift: each device has classes of its own, and may share some with others.
 
 use alluvium_model::{HeadSpec, Seed};
 use rand::seq::SliceRandom;
 
+use super::sharing::Sharing;
 use super::{Share, Split, deal, places};
 use crate::{DataSet, SplitTasks, StreamError};
 
@@ -14,18 +15,19 @@ impl Split {
     pub fn by_class(&self, data: &DataSet, seed: Seed) -> Result<SplitTasks, StreamError> {
         self.settings.check(true, false)?;
         let classes = self.classes(&data.class_names, self.tasks, seed)?;
-        let train = self.train_of_classes(data, &classes, seed);
+        let train = self.train_of_classes(data, &classes, seed)?;
         let shares = classes.iter().zip(train).enumerate().map(|(index, (classes, train))| Share {
             name: task_name(data, classes),
             head: own_head(index, classes),
             train,
             test: places(data.test.labels(), classes),
-            seed: seed.at("samples of task", index),
+            seed: samples_seed(seed, index),
         });
         self.finish(data, shares.collect(), self.train_samples_per_class, seed)
     }
 
-    /// The classes of each of so many tasks: its own, then those that it shares with the task before it.
+    /// The classes of each of so many tasks: its own, then those that it shares with the task before it; or those of others
+    /// in place of its own.
     pub(super) fn classes(&self, names: &[String], tasks: usize, seed: Seed) -> Result<Vec<Vec<usize>>, StreamError> {
         let order = self.order(names, tasks, seed)?;
         let own = self.own_classes(&order, tasks);
@@ -42,14 +44,28 @@ impl Split {
             0 => &[],
             _ => &own[index - 1][own[index - 1].len() - shared..],
         };
-        Ok(own.iter().enumerate().map(|(index, own)| [own, before(index)].concat()).collect())
+        let classes: Vec<_> = own.iter().enumerate().map(|(index, own)| [own, before(index)].concat()).collect();
+        match Sharing::of(&self.settings, tasks)? {
+            Some(sharing) => sharing.classes(&classes),
+            None => Ok(classes),
+        }
     }
 
-    /// The training samples of each task: all of its classes, dealt between the tasks that learn the same class.
-    fn train_of_classes(&self, data: &DataSet, tasks: &[Vec<usize>], seed: Seed) -> Vec<Vec<usize>> {
+    /// The training samples of each task: all of its classes, dealt between the tasks that learn the same class; of tasks that
+    /// learn others' classes in place of their own, what those leave.
+    fn train_of_classes(
+        &self,
+        data: &DataSet,
+        tasks: &[Vec<usize>],
+        seed: Seed,
+    ) -> Result<Vec<Vec<usize>>, StreamError> {
         let labels = data.train.labels();
+        if let Some(sharing) = Sharing::of(&self.settings, tasks.len())? {
+            let kept_by = |task| samples_seed(seed, task);
+            return sharing.train(labels, &data.class_names, tasks, self.train_samples_per_class, kept_by, seed);
+        }
         if self.settings.shared_classes == 0 {
-            return tasks.iter().map(|classes| places(labels, classes)).collect();
+            return Ok(tasks.iter().map(|classes| places(labels, classes)).collect());
         }
         let mut train = vec![vec![]; tasks.len()];
         for class in 0..data.class_names.len() {
@@ -59,7 +75,7 @@ impl Split {
             learners.into_iter().zip(parts).for_each(|(task, part)| train[task].extend(part));
         }
         train.iter_mut().for_each(|places| places.sort_unstable());
-        train
+        Ok(train)
     }
 
     /// How many classes the first task has.
@@ -112,6 +128,11 @@ impl Split {
         }
         Ok(order)
     }
+}
+
+/// The seed of all that is drawn of a task's samples.
+fn samples_seed(seed: Seed, index: usize) -> Seed {
+    seed.at("samples of task", index)
 }
 
 /// A name for people: the names of the classes.

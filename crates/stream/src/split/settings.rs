@@ -20,6 +20,17 @@ pub struct SplitSettings {
     /// of their own.
     #[schemars(range(min = 0, max = 1000))]
     pub shared_classes: usize,
+    /// Devices, numbered from 1, that bring no classes of their own: in their place each learns as many classes of other
+    /// devices, `shared_with`, through a head of its own, and is tested on all of them. All other devices are what they are
+    /// without this key, to the sample: what a sharing device trains on are samples that they leave, for which
+    /// `train_samples_per_class` must be small enough, or samples of its own domains where devices have some. Only where devices
+    /// have classes of their own, and not together with `shared_classes` or `rounds`. Absent: none.
+    #[schemars(inner(range(min = 1)))]
+    pub sharing_devices: Option<Vec<usize>>,
+    /// The devices, numbered from 1, whose classes the `sharing_devices` learn: the first class of each, then the second of each,
+    /// and so on, until they have as many as they would have of their own. Only with `sharing_devices`. Absent: all others.
+    #[schemars(inner(range(min = 1)))]
+    pub shared_with: Option<Vec<usize>>,
     /// How often the sequence of tasks comes: with r rounds the stream has r times as many devices. A device of a later
     /// round has the classes and the head of the one that it repeats, its own equal portion of the training samples of each
     /// class, and the same test samples.
@@ -34,7 +45,7 @@ pub struct SplitSettings {
     /// class of the same task, all of them equally likely (symmetric label noise). Test samples keep their labels.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub label_noise: f64,
-    /// The devices that `label_noise` is about, numbered from 1. Absent: all.
+    /// The devices that `label_noise` is about, numbered from 1; only with a `label_noise` above 0. Absent: all.
     #[schemars(inner(range(min = 1)))]
     pub noisy_devices: Option<Vec<usize>>,
     /// α, how evenly a class is spread over devices with `shift = "label-skew"`: of each class, the parts of the devices are
@@ -49,6 +60,8 @@ impl Default for SplitSettings {
         SplitSettings {
             first_classes: None,
             shared_classes: 0,
+            sharing_devices: None,
+            shared_with: None,
             rounds: 1,
             size_ratio: 1.0,
             label_noise: 0.0,
@@ -74,6 +87,10 @@ impl SplitSettings {
         if !(0.0..=1.0).contains(&self.label_noise) {
             return wrong("label_noise", format!("= {}", self.label_noise), "a number from 0 to 1");
         }
+        if self.noisy_devices.is_some() && self.label_noise == 0.0 {
+            let problem = "is set, but `label_noise` is 0: no label of theirs is wrong".to_owned();
+            return wrong("noisy_devices", problem, "no such key, or a `label_noise` above 0");
+        }
         match self.concentration {
             Some(_) if !label_skew => {
                 let problem = "is set, but has no meaning under this shift".to_owned();
@@ -95,6 +112,22 @@ impl SplitSettings {
         if self.shared_classes > 0 && !own_classes {
             let problem = format!("= {}, but all devices have the same classes", self.shared_classes);
             return wrong("shared_classes", problem, "0, or a `shift` in which devices have classes of their own");
+        }
+        match (&self.sharing_devices, &self.shared_with) {
+            (None, Some(_)) => {
+                let problem = "is set, but no `sharing_devices`".to_owned();
+                return wrong("shared_with", problem, "no such key, or `sharing_devices`");
+            }
+            (Some(_), _) if !own_classes => {
+                let problem = "is set, but all devices have the same classes".to_owned();
+                let accepted = "no such key, or a `shift` in which devices have classes of their own";
+                return wrong("sharing_devices", problem, accepted);
+            }
+            (Some(_), _) if self.shared_classes > 0 || self.rounds > 1 => {
+                let problem = "is set together with `shared_classes` or `rounds`".to_owned();
+                return wrong("sharing_devices", problem, "no such key, or `shared_classes` = 0 and `rounds` = 1");
+            }
+            _ => {}
         }
         Ok(())
     }

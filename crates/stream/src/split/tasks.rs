@@ -57,12 +57,14 @@ impl TaskStream for SplitTasks {
     fn task(&self, index: usize) -> Result<Task, StreamError> {
         let missing = StreamError::NoSuchTask { index, tasks: self.deals.len() };
         let Deal { name, head, train, train_labels, test } = self.deals.get(index).ok_or(missing)?;
-        Ok(Task {
+        let task = Task {
             index,
             name: name.clone(),
             head: head.clone(),
             train: self.data.train.read(train)?.relabelled(|place, _| train_labels[place]),
             test: self.data.test.read(test)?,
-        })
+        };
+        task.check()?;
+        Ok(task)
     }
 }

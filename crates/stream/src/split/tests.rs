@@ -330,6 +330,57 @@ fn devices_have_unequal_sizes() {
     assert_eq!(sizes, [20, 40, 80]);
 }
 
+/// The third of four devices as it could differ: new classes, those of one other, those of several, wrong labels.
+fn one_that_differs() -> [Split; 5] {
+    let plain = || Split { train_samples_per_class: Some(9), ..split(4, 2) };
+    let sharing = |shared_with| with(plain(), |s| (s.sharing_devices, s.shared_with) = (Some(vec![3]), shared_with));
+    let noisy = |part| with(plain(), |s| (s.noisy_devices, s.label_noise) = (Some(vec![3]), part));
+    [plain(), sharing(Some(vec![2])), sharing(None), noisy(0.1), noisy(0.5)]
+}
+
+#[test]
+fn where_one_device_differs_all_others_are_the_same_to_the_sample() {
+    let data = data(8, 42, 14);
+    // By class, and by class and domain.
+    for (shift, seed) in [(0, 0), (0, 1), (0, 2), (2, 0), (2, 1)] {
+        let variants = one_that_differs().map(|split| tasks(shift, &split, &data, seed).unwrap());
+        let digests = variants.each_ref().map(|tasks| tasks.iter().map(Task::digest).collect::<Vec<_>>());
+        for (number, digests_of) in digests.iter().enumerate() {
+            for other in [0, 1, 3] {
+                assert_eq!(digests_of[other], digests[0][other], "shift {shift}, variant {number}, device {other}");
+            }
+            assert!(digests[..number].iter().all(|before| before[2] != digests_of[2]), "variant {number}");
+            let mut seen = BTreeSet::new();
+            for task in &variants[number] {
+                assert!(numbers(&task.train).iter().all(|sample| seen.insert(*sample)), "variant {number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_device_that_shares_has_classes_of_others_and_samples_that_they_leave() {
+    let data = data(8, 20, 5);
+    let [_, one, several, ..] = one_that_differs().map(|mut split| {
+        split.class_order = names(&["a", "b", "c", "d", "e", "f", "g", "h"]);
+        tasks(0, &split, &data, 0).unwrap()
+    });
+    let classes = |tasks: &[Task]| tasks.iter().map(|task| task.head.classes.clone()).collect::<Vec<_>>();
+    assert_eq!(classes(&one), [[0, 1], [2, 3], [2, 3], [6, 7]]);
+    // The first class of the first device and of the second; its own, 4 and 5, are nobody's.
+    assert_eq!(classes(&several), [[0, 1], [2, 3], [0, 2], [6, 7]]);
+    for tasks in [&one, &several] {
+        // Nine of each class, as everybody: of 20, an owner leaves 11.
+        assert!(tasks.iter().all(|task| task.train.len() == 18 && task.test.len() == 10));
+        assert!(tasks[2].train.labels().iter().all(|label| tasks[2].head.classes.contains(label)));
+        assert_eq!(tasks[2].head.name, "task-3");
+    }
+    // Two that share the same class have the 11 between them.
+    let two = with(one_that_differs()[1].clone(), |s| s.sharing_devices = Some(vec![3, 4]));
+    let sizes: Vec<_> = tasks(0, &two, &data, 0).unwrap().iter().map(|task| task.train.len()).collect();
+    assert_eq!(sizes, [18, 18, 12, 10]);
+}
+
 #[test]
 fn what_does_not_go_together_is_refused() {
     let data = data(4, 5, 1);
@@ -355,7 +406,30 @@ fn what_does_not_go_together_is_refused() {
     refused(0, set(|s| s.rounds = 0), &["`rounds` = 0"]);
     refused(0, set(|s| s.size_ratio = 0.0), &["`size_ratio` = 0"]);
     refused(0, set(|s| s.label_noise = 1.5), &["`label_noise` = 1.5"]);
-    refused(0, set(|s| s.noisy_devices = Some(vec![3])), &["`noisy_devices` names the device 3", "1 to 2"]);
+    let share = |sharing: usize, with: Option<Vec<usize>>| {
+        self::with(Split { train_samples_per_class: Some(2), ..split(2, 2) }, |s| {
+            (s.sharing_devices, s.shared_with) = (Some(vec![sharing]), with);
+        })
+    };
+    refused(0, share(3, None), &["`sharing_devices` names the device 3", "1 to 2"]);
+    refused(0, share(2, Some(vec![0])), &["`shared_with` names the device 0"]);
+    refused(0, share(2, Some(vec![2])), &["`shared_with` names the device 2, which has no classes"]);
+    refused(3, share(2, None), &["`sharing_devices`", "same classes"]);
+    refused(0, self::with(share(2, None), |s| s.rounds = 2), &["`sharing_devices`", "`rounds` = 1"]);
+    refused(0, self::with(share(2, None), |s| s.shared_classes = 1), &["`sharing_devices`", "`shared_classes` = 0"]);
+    refused(0, set(|s| s.shared_with = Some(vec![1])), &["`shared_with` is set, but no `sharing_devices`"]);
+    let few = Split { tasks: 2, classes_per_task: 1, ..share(1, None) };
+    let few = self::with(few, |s| s.first_classes = Some(2));
+    refused(0, few, &["`shared_with` names devices with 1 classes together, but the device 1 has 2"]);
+    let all_kept = Split { train_samples_per_class: None, ..share(2, None) };
+    refused(
+        0,
+        all_kept,
+        &["`sharing_devices` learn the class", "5 training samples other devices leave 0", "at most 4"],
+    );
+    let set_noisy = |part, device| with(split(2, 2), |s| (s.label_noise, s.noisy_devices) = (part, Some(vec![device])));
+    refused(0, set_noisy(0.1, 3), &["`noisy_devices` names the device 3", "1 to 2"]);
+    refused(0, set_noisy(0.0, 1), &["`noisy_devices` is set, but `label_noise` is 0", "`label_noise` above 0"]);
     refused(0, with(split(2, 1), |s| s.label_noise = 0.5), &["`label_noise` = 0.5", "tasks of one class"]);
     refused(0, set(|s| s.rounds = 11), &["no training samples"]);
     let mut without_test = data.clone();

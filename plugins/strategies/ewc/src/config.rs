@@ -23,7 +23,7 @@ pub enum Penalties {
 ///
 /// L = L_new + λ/2 Σ F_i (θ_i − θ*_i)² (eq. 3 of the paper), over the backbone and all heads that had a task before; λ is
 /// `penalty_weight`. F is the diagonal of the Fisher information, the mean over a task's samples of the squared gradient
-/// of log p(y|x), estimated after the task was learned, with normalisation frozen. With `separate`, the sum of all tasks'
+/// of log p(y|x) through the task's own head, estimated after the task was learned, with normalisation frozen. With `separate`, the sum of all tasks'
 /// penalties; as a sum of quadratics is one quadratic, two numbers a weight are kept however many tasks come. With
 /// `online` (Schwarz et al., arXiv 1805.06370, section 3.2), F = `decay`·F + F_new, around the newest weights.
 ///

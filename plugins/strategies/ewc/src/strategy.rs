@@ -1,7 +1,7 @@
 //! The running strategy, and what it keeps of each weight.
 
 use alluvium_model::{Expert, Model, ModelState, Optimiser, Values, Weights};
-use alluvium_strategy::{Context, Lesson, Strategy, StrategyError, StrategyState, cross_entropy, fisher};
+use alluvium_strategy::{Context, Lesson, Strategy, StrategyError, StrategyState, fisher};
 
 use crate::anchored::Anchors;
 use crate::{EwcConfig, Penalties};
@@ -42,8 +42,8 @@ impl Ewc {
         let strength = self.config.penalty_weight / (1.0 - lessons.momentum);
         let anchors = Anchors::new(&self.penalty.fisher, &self.penalty.anchors, strength, &compute);
         lessons.for_each_batch(data, context, |batch| {
-            let head = &model.head(&data.head.name)?.linear;
-            let loss = cross_entropy(head.forward(model.latents(batch.inputs.clone())), batch.units.clone());
+            let latents = model.latents(batch.inputs.clone());
+            let loss = lessons.loss.of(&model, &data.head.name, latents, batch.units.clone())?;
             let rate = optimiser.rate();
             optimiser.step(loss, &mut model);
             anchors.pull(rate, &mut model);

@@ -3,8 +3,8 @@
 use alluvium_model::{Seed, Values, Weights};
 use alluvium_strategy::conformance::{central, check, check_config, expert, samples};
 use alluvium_strategy::{
-    Context, DataAccess, FisherLabels, Lesson, LessonSettings, ModelState, NewHead, Strategy, StrategyConfig,
-    StrategyState,
+    ClassificationLoss, Context, DataAccess, FisherLabels, Lesson, LessonSettings, ModelState, NewHead, Strategy,
+    StrategyConfig, StrategyState,
 };
 use alluvium_strategy_ewc::{EwcConfig, Penalties};
 use burn::tensor::Device;
@@ -19,6 +19,8 @@ fn other_options_conform() {
     check_config(&EwcConfig { penalties: Penalties::Online, fisher_labels: FisherLabels::True, ..Default::default() });
     let lessons = LessonSettings { new_head: NewHead::Fresh, weight_decay: 0.01, momentum: 0.0, ..Default::default() };
     check_config(&EwcConfig { penalty_weight: 1e12, fisher_samples: 3, lessons, ..Default::default() });
+    let lessons = LessonSettings { loss: ClassificationLoss::AllHeads, ..Default::default() };
+    check_config(&EwcConfig { lessons, ..Default::default() });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError, cross_entropy,
+    Context, DataAccess, Expert, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 /// and nothing keeps it from forgetting: the lower bound of centralised class-incremental learning.
 ///
 /// It needs the device's samples, so no protocol that keeps them private grants it; `naive` is its counterpart that takes
-/// the expert instead. The heads of other tasks stay as they were, and the backbone moves away under them. The first
-/// expert is taken as it is: it is the initial model, which learned the same samples.
+/// the expert instead. The heads of other tasks stay as they were, unless `loss` lets them compete, and the backbone moves
+/// away under them. The first expert is taken as it is: it is the initial model, which learned the same samples.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct FinetuneConfig {
@@ -59,8 +59,9 @@ impl Strategy for Finetune {
         let lessons = &self.config.lessons;
         let start = lessons.start(previous, expert, context)?;
         lessons.learn(&start, data, context, |model, batch| {
-            let logits = model.head(&data.head.name)?.linear.forward(model.latents(batch.inputs.clone()));
-            Some((cross_entropy(logits, batch.units.clone()), batch.samples()))
+            let latents = model.latents(batch.inputs.clone());
+            let loss = lessons.loss.of(model, &data.head.name, latents, batch.units.clone())?;
+            Some((loss, batch.samples()))
         })
     }
 }

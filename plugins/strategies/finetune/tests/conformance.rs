@@ -3,9 +3,11 @@
 use alluvium_model::{Model, Seed};
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
 use alluvium_strategy::{
-    Context, DataAccess, Lesson, LessonSettings, ModelState, NewHead, Samples, StrategyConfig, cross_entropy,
+    ClassificationLoss, Context, DataAccess, Lesson, LessonSettings, ModelState, NewHead, Samples, StrategyConfig,
+    cross_entropy,
 };
 use alluvium_strategy_finetune::FinetuneConfig;
+use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
 fn config(lessons: LessonSettings) -> FinetuneConfig {
@@ -21,6 +23,7 @@ fn the_defaults_conform() {
 fn other_options_conform() {
     check_config(&config(LessonSettings { new_head: NewHead::Fresh, gradient_clip: 0.0, ..Default::default() }));
     check_config(&config(LessonSettings { momentum: 0.0, weight_decay: 0.01, batch_size: 3, ..Default::default() }));
+    check_config(&config(LessonSettings { loss: ClassificationLoss::AllHeads, ..Default::default() }));
 }
 
 #[test]
@@ -36,6 +39,25 @@ fn the_backbone_moves_away_under_the_old_heads() {
     let old = &previous.heads[0];
     assert_eq!(learned.head_weights(old), previous.head_weights(old));
     assert_ne!(learned.head_weights(expert.head()), expert.model.head_weights(expert.head()));
+}
+
+#[test]
+fn only_where_all_heads_compete_the_old_one_learns_that_none_of_its_classes_comes() {
+    let (previous, expert) = (central(&["a"], 1), expert("b", 2));
+    let learned = |loss| {
+        let lessons = LessonSettings { loss, epochs: 40, learning_rate: 0.1, ..Default::default() };
+        consolidate(&config(lessons), &previous, &expert)
+    };
+    let old = &previous.heads[0];
+    let [own, all] = [ClassificationLoss::OwnHead, ClassificationLoss::AllHeads].map(learned);
+    assert_eq!(own.head_weights(old), previous.head_weights(old));
+    assert_ne!(all.head_weights(old), previous.head_weights(old));
+    let model = Model::load(&all, &Device::flex()).unwrap();
+    let logits = model.logits(model.latents(samples("b").inputs(&Device::flex())));
+    let shares = softmax(logits, 1).into_data().try_into_vec::<f32>().unwrap();
+    // Four units, of which the first two are those of `a`.
+    let of_old: f32 = shares.chunks(4).map(|share| share[0] + share[1]).sum::<f32>() / 10.0;
+    assert!(of_old < 0.1, "{of_old} of the probability is left to classes that do not come");
 }
 
 #[test]

@@ -8,7 +8,6 @@ use alluvium_model::Model;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Context, DataAccess, Expert, Lesson, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError,
-    cross_entropy,
 };
 use burn::tensor::Tensor;
 use schemars::JsonSchema;
@@ -19,12 +18,13 @@ use loss::{distillation, softened};
 /// Learning without forgetting: the central model learns the current task's samples, and on the same inputs its old
 /// heads keep saying what they said before.
 ///
-/// L = L_new + `old_weight`·Σ L_old over the old heads, where L_new is the cross-entropy of the current task's head and
+/// L = L_new + `old_weight`·Σ L_old over the old heads, where L_new is the current task's cross-entropy (see `loss`) and
 /// L_old = −Σ y′ log ŷ′, with y′ and ŷ′ the probabilities of an old head before and now, each softened by the temperature:
 /// y′ ∝ y^(1/τ) (eq. 2 and 3 of the paper). What the old heads say is recorded once, before the first step. A head that
 /// comes back is an old head, too, and is held to what it said.
 ///
-/// The paper's warm-up, in which only the new head learns, is what the device did: see `new_head`. The first expert is
+/// The paper's warm-up, in which only the new head learns, is left to the device, which trains the head with a copy of the
+/// backbone: see `new_head`; with `fresh` there is none. The first expert is
 /// taken as it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -106,8 +106,7 @@ impl Strategy for Lwf {
         let start = lessons.start(previous, expert, context)?;
         lessons.learn(&start, data, context, |model, batch| {
             let latents = model.latents(batch.inputs.clone());
-            let own = model.head(&data.head.name)?.linear.forward(latents.clone());
-            let mut loss = cross_entropy(own, batch.units.clone());
+            let mut loss = lessons.loss.of(model, &data.head.name, latents.clone(), batch.units.clone())?;
             // The old heads come first, in their order.
             for (head, wanted) in model.heads().iter().zip(&recorded).filter(|_| *old_weight > 0.0) {
                 let wanted = wanted.clone().select(0, batch.places.clone());

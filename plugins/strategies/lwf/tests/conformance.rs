@@ -2,7 +2,7 @@
 
 use alluvium_model::Model;
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
-use alluvium_strategy::{DataAccess, LessonSettings, ModelState, NewHead, StrategyConfig};
+use alluvium_strategy::{ClassificationLoss, DataAccess, LessonSettings, ModelState, NewHead, StrategyConfig};
 use alluvium_strategy_lwf::LwfConfig;
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
@@ -20,6 +20,8 @@ fn the_defaults_conform() {
 fn other_options_conform() {
     check_config(&LwfConfig { old_weight: 0.0, ..Default::default() });
     check_config(&LwfConfig { temperature: 1.0, lessons: fresh(), ..Default::default() });
+    let lessons = LessonSettings { loss: ClassificationLoss::AllHeads, ..fresh() };
+    check_config(&LwfConfig { lessons, ..Default::default() });
 }
 
 #[test]

@@ -45,18 +45,18 @@ impl Buffer {
         for (task, data) in tasks.iter().enumerate() {
             (0..data.samples.len()).for_each(|place| reservoir.offer((task, place), random));
         }
+        let units: Vec<_> = tasks.iter().map(Lesson::units).collect();
         let mut kept: Option<Samples> = None;
         let (mut heads, mut targets) = (vec![], vec![]);
         for (task, place) in reservoir.into_kept() {
             let Lesson { head, samples } = tasks[task];
-            let label = samples.labels()[place];
-            kept.get_or_insert_with(|| Samples::new(samples.input())).push(samples.image(place), label);
-            let unit = head.classes.iter().position(|class| *class == label).unwrap_or_default();
+            kept.get_or_insert_with(|| Samples::new(samples.input()))
+                .push(samples.image(place), samples.labels()[place]);
             let number = heads.iter().position(|own| *own == head.name).unwrap_or_else(|| {
                 heads.push(head.name.clone());
                 heads.len() - 1
             });
-            targets.push((number, unit as i32));
+            targets.push((number, units[task][place]));
         }
         Buffer { compute: compute.clone(), inputs: kept.map(|kept| kept.inputs(compute)), targets, heads }
     }

@@ -9,7 +9,6 @@ use alluvium_model::Seed;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Context, DataAccess, Expert, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError, StrategyState,
-    cross_entropy,
 };
 use burn::tensor::Tensor;
 use rand::Rng;
@@ -23,8 +22,9 @@ use buffer::Buffer;
 /// in a buffer of bounded size.
 ///
 /// Every step takes a batch of the current task and one from the buffer; its loss is the mean cross-entropy of both, each
-/// sample through the head of its own task. The buffer is a reservoir (Vitter, "Random sampling with a reservoir", ACM
-/// TOMS 1985, algorithm R): at any time, each sample of the earlier tasks is in it with the same probability.
+/// sample through the head of its own task, or against the classes of all tasks so far (see `loss`). The buffer is a
+/// reservoir (Vitter, "Random sampling with a reservoir", ACM TOMS 1985, algorithm R): at any time, each sample of the
+/// earlier tasks is in it with the same probability.
 ///
 /// A step needs the current task and the buffer alone. But a buffer keeps devices' samples at the centre, which no
 /// protocol that keeps them private grants: hence the data access `all-tasks`. It is not stored, either: the draws of the
@@ -106,15 +106,14 @@ impl Strategy for Replay {
             let inputs = std::iter::once(batch.inputs.clone()).chain(replayed.inputs);
             let latents = model.latents(Tensor::cat(inputs.collect(), 0));
             let rows = |range| latents.clone().slice([range]);
-            let logits = |head: &str, latents| Some(model.head(head)?.linear.forward(latents));
 
-            let current = cross_entropy(logits(&data.head.name, rows(0..own))?, batch.units.clone());
+            let current = lessons.loss.of(model, &data.head.name, rows(0..own), batch.units.clone())?;
             let mut sum = current.mul_scalar(own as f64);
             let mut samples = own;
             for group in replayed.groups {
                 let count = group.samples();
-                let given = logits(&group.head, rows(samples..samples + count))?;
-                sum = sum + cross_entropy(given, group.units).mul_scalar(count as f64);
+                let replayed = lessons.loss.of(model, &group.head, rows(samples..samples + count), group.units)?;
+                sum = sum + replayed.mul_scalar(count as f64);
                 samples += count;
             }
             Some((sum.div_scalar(samples as f64), samples))

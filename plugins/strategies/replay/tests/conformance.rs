@@ -2,7 +2,9 @@
 
 use alluvium_model::Seed;
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
-use alluvium_strategy::{Context, DataAccess, Lesson, LessonSettings, NewHead, StrategyConfig, StrategyState};
+use alluvium_strategy::{
+    ClassificationLoss, Context, DataAccess, Lesson, LessonSettings, NewHead, StrategyConfig, StrategyState,
+};
 use alluvium_strategy_replay::ReplayConfig;
 use burn::tensor::Device;
 
@@ -16,6 +18,8 @@ fn other_options_conform() {
     let lessons = LessonSettings { new_head: NewHead::Fresh, ..Default::default() };
     check_config(&ReplayConfig { buffer_samples: 3, replay_batch_size: 2, lessons });
     check_config(&ReplayConfig { buffer_samples: 1, ..Default::default() });
+    let lessons = LessonSettings { loss: ClassificationLoss::AllHeads, ..Default::default() };
+    check_config(&ReplayConfig { lessons, ..Default::default() });
 }
 
 #[test]

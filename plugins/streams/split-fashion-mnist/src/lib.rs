@@ -94,23 +94,15 @@ impl StreamConfig for SplitFashionMnistConfig {
 #[cfg(test)]
 mod tests {
     use alluvium_model::Digest;
+    use alluvium_stream::Task;
 
     use super::*;
 
     /// The digest of all that a stream's tasks hold.
     fn digest(config: &SplitFashionMnistConfig, seed: u64) -> String {
         let stream = config.build(Seed::new(seed)).unwrap();
-        let mut bytes = vec![];
-        for task in (0..stream.tasks()).map(|index| stream.task(index).unwrap()) {
-            bytes.extend(format!("{} {} {:?}", task.index, task.name, task.head).bytes());
-            for part in [&task.train, &task.test] {
-                for (place, label) in part.labels().iter().enumerate() {
-                    bytes.extend(label.to_le_bytes());
-                    bytes.extend(part.image(place));
-                }
-            }
-        }
-        Digest::of(&bytes).as_str()[..16].to_owned()
+        let tasks: Vec<_> = (0..stream.tasks()).map(|index| stream.task(index).unwrap()).collect();
+        Digest::of_parts(tasks.iter().flat_map(Task::bytes)).as_str()[..16].to_owned()
     }
 
     /// The digests are those of the splits as they were before there was anything to set but these options.
