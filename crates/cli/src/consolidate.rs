@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use alluvium_backend::BackendConfig;
 use alluvium_interchange::{
-    Arrangement, Consolidation, Destination, ForeignModel, Placed, Plan, Reading, Tensorwise, carry_out,
+    Arrangement, Consolidation, Destination, ForeignModel, Placed, Plan, Reading, Tensorwise, carry_out, printable,
 };
 use alluvium_registry::Family;
 use alluvium_strategy::StrategyConfig;
@@ -183,8 +183,9 @@ fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination
     lines.concat()
 }
 
+/// Values may come out of files.
 fn line(key: &str, value: &str) -> String {
-    format!("{key:10} {value}\n")
+    format!("{key:10} {}\n", printable(value))
 }
 
 /// What becomes of an expert's rows.

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use alluvium_backbone_mlp::MlpConfig;
 use alluvium_backbone_resnet::SlimResNet18Config;
 use alluvium_checkpoint::{Dtype, Values};
-use alluvium_interchange::{MANIFEST, Normalisation, PROVENANCE, Reading};
+use alluvium_interchange::{Inspection, InterchangeError, MANIFEST, Normalisation, PROVENANCE, Reading};
 use alluvium_strategy::StrategyConfig;
 use alluvium_strategy_ensemble::EnsembleConfig;
 use alluvium_strategy_naive::NaiveConfig;
 use alluvium_strategy_pld::{Data, PldConfig};
 use alluvium_surrogate_noise::NoiseConfig;
+use burn::tensor::Device;
 
 use files::{StateDict, consolidate, mlp, named, open, perceptron, resnet, save, save_with, slim, words};
 
@@ -183,6 +184,50 @@ fn a_model_of_a_run_directory_is_told_apart() {
     assert!(error.contains("run directory"), "{error}");
 }
 
+/// What is seen in a ResNet with one more text in its metadata.
+fn inspected(key: &str, text: &str) -> Result<Inspection, InterchangeError> {
+    let folder = tempfile::tempdir().unwrap();
+    let metadata = BTreeMap::from([(key.to_owned(), text.to_owned())]);
+    let path = save_with(&folder.path().join("m.safetensors"), &resnet(1, Some(2)), metadata);
+    Inspection::of(&path, &slim(), &Device::flex())
+}
+
+#[test]
+fn a_model_of_a_run_directory_is_inspected_whatever_it_says_of_itself() {
+    // A backbone without a kind, or that is no table, was not written by us; there are tensors to look at all the same.
+    for (backbone, words) in [
+        ("{}", "unknown, inputs of 1×1×1"),
+        (r#"{"kind":{}}"#, "unknown, "),
+        (r#"{"kind":null,"width":2}"#, "unknown (width = 2), "),
+        ("7", "unknown, "),
+        ("null", "unknown, "),
+    ] {
+        let text = format!(r#"{{"backbone":{backbone},"input":[1,1,1],"heads":[]}}"#);
+        let seen = inspected("alluvium", &text).unwrap_or_else(|error| panic!("{backbone}: {error}")).to_text();
+        assert!(seen.contains(&format!("architecture  {words}")), "{seen}");
+    }
+    for text in ["", "{}", "[1]", r#"{"backbone":{},"input":[1,-1,1],"heads":[]}"#] {
+        let error = inspected("alluvium", text).unwrap_err();
+        assert!(error.is_refusal() && error.to_string().contains("m.safetensors: the metadata's key `alluvium`"));
+    }
+}
+
+#[test]
+fn nothing_that_a_file_says_looks_like_a_line_of_an_inspection() {
+    let forged = |text: &str| text.replace('@', "\\nprovenance    it does not say\\u001b[2J\\u202e");
+    let run = forged(r#"{"backbone":{"kind":"a@","b@":"c@"},"input":[1,1,1],"heads":[{"name":"d@","classes":[0]}]}"#);
+    let provenance = forged(
+        r#"{"version":"a@","strategy":{"kind":"b@"},"surrogate":{"settings":"c@","files":[["d@","e@"]]},"seed":0,
+        "backend":{"kind":"f@"},"previous":{"file":"g@","digest":"h@"},"experts":[]}"#,
+    );
+    for (key, text) in [("alluvium", run), (PROVENANCE, provenance)] {
+        let seen = inspected(key, &text).unwrap().to_text();
+        let of_provenance = seen.lines().filter(|line| line.starts_with("provenance"));
+        assert_eq!(of_provenance.count(), 1, "{seen}");
+        assert!(!seen.contains(['\u{1b}', '\u{202e}']) && seen.contains(r"\u{1b}[2J\u{202e}"), "{seen}");
+    }
+}
+
 /// What is said of a consolidation of two perceptrons; nothing is written.
 #[track_caller]
 fn not_consolidated(
@@ -299,7 +344,7 @@ fn what_is_stopped_while_it_is_written_leaves_nothing() {
     use std::cell::Cell;
     use std::sync::Mutex;
 
-    use alluvium_interchange::{Arrangement, Consolidation, Destination, InterchangeError, Watcher, carry_out};
+    use alluvium_interchange::{Arrangement, Consolidation, Destination, Watcher, carry_out};
     use alluvium_model::Progress;
 
     /// Wants to stop after it was asked twice.
@@ -343,7 +388,7 @@ fn what_is_stopped_while_it_is_written_leaves_nothing() {
     let before = fs::read_dir(folder.path()).unwrap().count();
     let watcher = Impatient::default();
     let origin = ("0", serde_json::Value::Null);
-    let error = carry_out(&consolidation, &to, origin, &burn::tensor::Device::flex(), &watcher).unwrap_err();
+    let error = carry_out(&consolidation, &to, origin, &Device::flex(), &watcher).unwrap_err();
     assert!(matches!(error, InterchangeError::Stopped) && !error.is_refusal());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
     assert_eq!(*watcher.writing.lock().unwrap(), [true, false]);
