@@ -51,5 +51,5 @@ pub use provenance::{PROVENANCE, Parent, Provenance, SurrogateNote};
 pub use reading::{Fallback, Names, Reading};
 pub use scores::{Scores, TaskScore, score};
 pub use tensorwise::Tensorwise;
-pub use watcher::{Unwatched, Watcher};
+pub use watcher::Watcher;
 pub use writing::{Destination, Plan};
