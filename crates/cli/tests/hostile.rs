@@ -24,9 +24,15 @@ fn contents(folder: &Path) -> Vec<(String, Option<Vec<u8>>)> {
     files_below(folder).iter().map(|path| (name(path), fs::read(path).ok())).collect()
 }
 
-/// The third expert, by its name in the folder, is refused in a message with these words, and nothing is written.
+/// The second expert, by its name in the folder, is refused in a message with its name and these words, and nothing is written.
 #[track_caller]
 fn refused(folder: &Path, expert: &str, says: &[&str]) {
+    refused_for(folder, expert, &[&[expert][..], says].concat());
+}
+
+/// The same for what is wrong with a file that another one names.
+#[track_caller]
+fn refused_for(folder: &Path, expert: &str, says: &[&str]) {
     let before = contents(folder);
     let models = ["consolidate", "--previous", "base.safetensors", "--expert", "a.safetensors", "--expert", expert];
     let how = ["--strategy", "weight-averaging", "--out", "out.safetensors"];
@@ -34,7 +40,7 @@ fn refused(folder: &Path, expert: &str, says: &[&str]) {
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{expert}: {error}");
     assert!(contents(folder) == before, "{expert} made it write something");
-    for part in [&[expert][..], says].concat() {
+    for part in says {
         assert!(error.contains(part), "`{part}` is not in: {error}");
     }
     assert!(error.lines().filter(|line| line.starts_with("error: ")).count() == 1, "{error}");
@@ -220,18 +226,18 @@ fn indices_and_folders() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
     let index = "c.safetensors.index.json";
-    let cases: [(&str, &[&str]); 7] = [
-        (r#"{"hidden.bias":"../a.safetensors"}"#, &["`hidden.bias`", "without a folder"]),
-        (r#"{"hidden.bias":"/etc/passwd"}"#, &["`hidden.bias`", "`/etc/passwd`"]),
-        (r#"{"hidden.bias":"none.safetensors"}"#, &["`hidden.bias`", "`none.safetensors`", "cannot be opened"]),
-        (r#"{"hidden.bias":"a.safetensors"}"#, &["is not listed in the index"]),
-        (r#"{"missing":"a.safetensors"}"#, &[]),
-        (r#"{"steps":"a.safetensors","steps":"b.safetensors"}"#, &["the tensor `steps` is there twice"]),
-        ("7", &["is no index"]),
+    let cases: [(&str, &str, &[&str]); 7] = [
+        (r#"{"hidden.bias":"../a.safetensors"}"#, index, &["`hidden.bias`", "without a folder"]),
+        (r#"{"hidden.bias":"/etc/passwd"}"#, index, &["`hidden.bias`", "`/etc/passwd`"]),
+        (r#"{"hidden.bias":"none.safetensors"}"#, index, &["`hidden.bias`", "`none.safetensors`", "cannot be opened"]),
+        (r#"{"hidden.bias":"a.safetensors"}"#, "/a.safetensors: the tensor", &["is not listed in the index"]),
+        (r#"{"missing":"a.safetensors"}"#, "/a.safetensors: the tensor", &[]),
+        (r#"{"steps":"a.safetensors","steps":"b.safetensors"}"#, index, &["the tensor `steps` is there twice"]),
+        ("7", index, &["is no index"]),
     ];
-    for (map, says) in cases {
+    for (map, file, says) in cases {
         fs::write(at(index), format!(r#"{{"metadata":{{}},"weight_map":{map}}}"#)).unwrap();
-        refused(folder.path(), index, says);
+        refused_for(folder.path(), index, &[&[file][..], says].concat());
     }
     fs::create_dir(at("empty")).unwrap();
     refused(folder.path(), "empty", &["holds no model file"]);

@@ -276,11 +276,6 @@ impl ForeignModel {
         self.numbered
     }
 
-    /// Whether the classifier was left behind.
-    pub fn is_backbone_only(&self) -> bool {
-        self.backbone_only
-    }
-
     /// How it was made, where it says so.
     pub fn provenance(&self) -> Option<&Provenance> {
         self.provenance.as_ref()

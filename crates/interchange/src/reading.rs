@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alluvium_checkpoint::{Mapping, NameMap, NamesError};
+use alluvium_checkpoint::{Mapping, NameMap, NamesError, shown};
 use alluvium_model::{BackboneConfig, InputShape};
 use toml::{Table, Value};
 
@@ -136,8 +136,12 @@ impl Names {
 impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
-            Source::Shipped(kind) => f.write_str(kind),
-            Source::File(path) => write!(f, "{}", path.display()),
+            Source::Shipped(kind) => f.write_str(kind)?,
+            Source::File(path) => write!(f, "{}", path.display())?,
+        }
+        match &self.behind {
+            Some(behind) => write!(f, " behind {}", shown(&behind.prefix)),
+            None => Ok(()),
         }
     }
 }

@@ -168,6 +168,7 @@ fn names_that_all_begin_with_the_same_are_written_as_they_came() {
     };
     let previous = open(&at("base.safetensors"), &slim()).unwrap();
     assert_eq!((previous.names().kind(), previous.names().prefix()), (Some("torchvision-resnet"), "module."));
+    assert_eq!(previous.names().to_string(), "torchvision-resnet behind `module.`");
     let out = at("out.safetensors");
     consolidate(&previous, &experts(), &WeightAveragingConfig {}, None, &out).unwrap();
     let written = load(&out);

@@ -2,8 +2,6 @@
 //!
 //! One test, in a binary of its own: what other tests allocate at the same time would be counted, too.
 
-#![allow(missing_docs)]
-
 mod files;
 
 use std::fs;

@@ -1,7 +1,5 @@
 //! A stored expert, cut off and changed at every byte: whatever comes of it is a model or an error, and nothing panics.
 
-#![allow(missing_docs)]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
