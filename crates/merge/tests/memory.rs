@@ -5,6 +5,7 @@
 mod files;
 
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
+use alluvium_model::Seed;
 use alluvium_strategy::{Grain, StrategyConfig};
 use alluvium_strategy_dare::DareConfig;
 use alluvium_strategy_fedavg::FedavgConfig;
@@ -18,6 +19,7 @@ use alluvium_strategy_weight_averaging::WeightAveragingConfig;
 use burn::tensor::Device;
 use files::Files;
 use peak_alloc::PeakAlloc;
+use rand::RngExt as _;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -36,17 +38,17 @@ fn models(tensors: usize, shape: &[usize]) -> Files {
     let folder = tempfile::tempdir().unwrap();
     let write = |model: usize| {
         let info = |tensor: usize| TensorInfo {
-            name: format!("layers.{tensor:02}.weight"),
+            name: format!("layers.{tensor:03}.weight"),
             dtype: Dtype::F32,
             shape: shape.to_vec(),
         };
         let path = folder.path().join(format!("model-{model}.safetensors"));
         let infos: Vec<_> = (0..tensors).map(info).collect();
         let mut writer = Writer::create(&path, infos.clone(), &WriteOptions::default()).unwrap();
-        for (tensor, info) in infos.iter().enumerate() {
-            // Primes, so that neither rows nor models are alike.
-            let value = |place: usize| ((place * 7919 + model * 131 + tensor * 17) % 10_007) as f32 / 10_007.0 - 0.5;
-            writer.write(&info.name, &Values::Floats((0..info.elements()).map(value).collect())).unwrap();
+        let mut random = Seed::new(model as u64).random();
+        for info in infos {
+            let values = (0..info.elements()).map(|_| random.random_range(-1.0..1.0)).collect();
+            writer.write(&info.name, &Values::Floats(values)).unwrap();
         }
         writer.finish().unwrap();
         Checkpoint::open(&path).unwrap()
@@ -86,9 +88,9 @@ fn measure() {
         assert!(peak > PIECE * MODELS, "{kind} took {peak} bytes: they are not counted");
     }
 
-    // The same of whole tensors: 8 MB in matrices of 64 kB, for each of which its singular values are found.
-    let files = models(128, &[128, 128]);
-    let (largest, whole) = (4 << 14, 128 * (4 << 14));
+    // The same of whole tensors: 4 MB in matrices of 16 kB, for each of which its singular values are found.
+    let files = models(256, &[64, 64]);
+    let (largest, whole) = (4 << 12, 256 * (4 << 12));
     let strategy = OpcmConfig::default();
     assert_eq!(strategy.piecewise().unwrap().grain(), Grain::Tensor);
     let peak = peak(&files, &strategy);
