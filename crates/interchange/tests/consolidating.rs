@@ -281,43 +281,48 @@ fn in_pieces_and_whole_models_come_to_the_same_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let (base, a, b) = (resnet(0, Some(2)), resnet(1, Some(3)), resnet(2, Some(2)));
-    let previous = named(&save(&at("base.safetensors"), &base), &slim(), "cat dog");
+    save(&at("base.safetensors"), &base);
     // The second expert brings back the previous model's classes, in another order.
     let experts = [
         named(&save(&at("a.safetensors"), &a), &slim(), "cow sheep goat"),
         named(&save(&at("b.safetensors"), &b), &slim(), "dog cat"),
     ];
     let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
-    let arrangement = Arrangement::new(previous.heads(), &classes).unwrap();
     let strategies: [&dyn StrategyConfig; 4] =
         [&WeightAveragingConfig {}, &SlerpConfig::default(), &TiesConfig::default(), &NaiveConfig {}];
-    for strategy in strategies {
-        let kind = strategy.typetag_name();
-        assert!(strategy.piecewise().is_some(), "{kind} goes in pieces");
-        let consolidation = Consolidation {
-            previous: &previous,
-            experts: &experts,
-            arrangement: &arrangement,
-            strategy: (kind, strategy),
-            surrogate: None,
-            seed: 3,
-        };
-        let whole = consolidation.run(&Device::flex(), &Silent).unwrap();
-        let out = at(&format!("{kind}.safetensors"));
-        consolidate(&previous, &experts, strategy, None, &out).unwrap();
-        let pieces = load(&out);
-        for (theirs, ours) in [
-            ("conv1.weight", "backbone.stem.conv.weight"),
-            ("layer4.1.bn2.running_var", "backbone.stages.3.1.second.norm.running_var"),
-        ] {
-            let expected = whole.weights.get(ours).unwrap_or_else(|| panic!("{ours} is not there"));
-            assert_eq!(floats(&pieces, theirs), expected.values, "{kind}: {theirs}");
+    // With the previous model's classifier, and with that left behind.
+    for backbone_only in [false, true] {
+        let previous = named(&at("base.safetensors"), &Reading { backbone_only, ..slim() }, "cat dog");
+        let arrangement = Arrangement::new(previous.heads(), &classes).unwrap();
+        assert_eq!((arrangement.heads.len(), arrangement.previous), (2, usize::from(!backbone_only)));
+        for strategy in strategies {
+            let kind = strategy.typetag_name();
+            assert!(strategy.piecewise().is_some(), "{kind} goes in pieces");
+            let consolidation = Consolidation {
+                previous: &previous,
+                experts: &experts,
+                arrangement: &arrangement,
+                strategy: (kind, strategy),
+                surrogate: None,
+                seed: 3,
+            };
+            let whole = consolidation.run(&Device::flex(), &Silent).unwrap();
+            let out = at(&format!("{kind}-{backbone_only}.safetensors"));
+            consolidate(&previous, &experts, strategy, None, &out).unwrap();
+            let pieces = load(&out);
+            for (theirs, ours) in [
+                ("conv1.weight", "backbone.stem.conv.weight"),
+                ("layer4.1.bn2.running_var", "backbone.stages.3.1.second.norm.running_var"),
+            ] {
+                let expected = whole.weights.get(ours).unwrap_or_else(|| panic!("{ours} is not there"));
+                assert_eq!(floats(&pieces, theirs), expected.values, "{kind}: {theirs}");
+            }
+            let biases: Vec<f32> = whole
+                .heads
+                .iter()
+                .flat_map(|head| whole.weights.get(&format!("{}.bias", head.prefix())).unwrap().values.clone())
+                .collect();
+            assert_eq!(floats(&pieces, "fc.bias"), biases, "{kind}, {backbone_only}: heads");
         }
-        let biases: Vec<f32> = whole
-            .heads
-            .iter()
-            .flat_map(|head| whole.weights.get(&format!("{}.bias", head.prefix())).unwrap().values.clone())
-            .collect();
-        assert_eq!(floats(&pieces, "fc.bias"), biases, "{kind}: heads");
     }
 }
