@@ -1,4 +1,4 @@
-"""Consolidates the two experts with every strategy that needs no data, and with PLD from one photo."""
+"""Consolidates the two experts with every strategy that needs no data, and with PLD from one photo and from noise."""
 
 import argparse
 import pathlib
@@ -8,7 +8,7 @@ from fashion import HALVES, MEAN, STD
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PHOTO = ROOT / "plugins/surrogates/single-image/data/coffee.png"
-WITHOUT_DATA = ["naive", "weight-averaging", "task-arithmetic", "ties", "dare", "magmax", "slerp", "opcm"]
+WITHOUT_DATA = ["naive", "weight-averaging", "fedavg", "task-arithmetic", "ties", "dare", "magmax", "slerp", "opcm"]
 # A network with batch normalisation wants a smaller learning rate than the default. Its running statistics stay those that it
 # starts with: the average's stand between both halves.
 PLD = '{ kind = "pld", start = "average", steps = 150, batch_size = 32, learning_rate = 0.002 }'
@@ -29,7 +29,8 @@ def main():
         file = options.models / f"expert-{name}.safetensors"
         experts += ["--expert", file, "--classes", f"{file}={','.join(classes)}"]
     base = ["--previous", options.models / "base.safetensors"]
-    jobs = [(kind, kind, []) for kind in WITHOUT_DATA] + [("pld", PLD, ["--surrogate", options.photo])]
+    jobs = [(kind, kind, []) for kind in WITHOUT_DATA]
+    jobs += [("pld", PLD, ["--surrogate", options.photo]), ("pld-noise", PLD, ["--surrogate", "noise"])]
     for name, strategy, surrogate in jobs:
         print(f"== {name}", flush=True)
         out = ["--out", options.out / f"{name}.safetensors", "--overwrite"]

@@ -7,6 +7,7 @@ use alluvium_registry::Family;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::gigabytes::gigabytes;
 use crate::model_arguments::{ConsolidateOptions, EvaluateOptions, InspectOptions};
 
 /// A workbench for distributed continual learning: compare how a centre consolidates the models of self-centred devices.
@@ -109,13 +110,8 @@ pub(crate) struct CompareOptions {
     pub(crate) cache: Option<PathBuf>,
     /// How large the cache may become, in gigabytes. Beyond it, the models that were not used for the longest time go
     /// first, what was measured last.
-    #[arg(long, value_name = "GB", default_value_t = DEFAULT_CACHE_BYTES as f64 / 1e9, value_parser = gigabytes)]
+    #[arg(long, value_name = "GB", default_value_t = DEFAULT_CACHE_BYTES as f64 / 1e9, value_parser = gigabytes(0.001))]
     pub(crate) cache_size: f64,
-}
-
-fn gigabytes(text: &str) -> Result<f64, String> {
-    let size = text.parse::<f64>().ok().filter(|size| (0.001..=1e6).contains(size));
-    size.ok_or_else(|| "accepted: a number of gigabytes from 0.001 to 1000000".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,12 @@
 //! `alluvium consolidate`: experts into a previous model, from files to a file.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use alluvium_backend::BackendConfig;
 use alluvium_interchange::{
-    Arrangement, Consolidation, Destination, ForeignModel, Placed, Plan, Reading, Tensorwise, carry_out,
+    Arrangement, Consolidation, Destination, ForeignModel, Placed, Plan, Reading, Tensorwise, carry_out, printable,
 };
 use alluvium_registry::Family;
 use alluvium_strategy::StrategyConfig;
@@ -105,49 +105,79 @@ fn print_written(files: &[PathBuf], out: &mut dyn Write) -> anyhow::Result<()> {
 
 /// The file to be can be made, and nothing is lost by it.
 fn check_destination(out: &Path, overwrite: bool) -> Result<(), Refused> {
-    let refused = |problem: &str, accepted: &str| {
-        Err(Refused(format!("--out {}: {problem}; accepted: {accepted}", out.display())))
-    };
     if out.extension().is_none_or(|extension| extension != "safetensors") {
-        return refused("has another ending", "a file whose name ends in .safetensors");
+        return Err(not_written(out, "has another ending", "a file whose name ends in .safetensors"));
     }
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        return refused("there is no such folder", "a file in a folder that is there");
+    if !folder_of(out).is_dir() {
+        return Err(not_written(out, "there is no such folder", "a file in a folder that is there"));
     }
-    match fs::symlink_metadata(out) {
-        Err(_) => Ok(()),
-        Ok(data) if data.is_symlink() => refused("is a symbolic link, which would be replaced", "a plain file"),
-        Ok(data) if !data.is_file() => refused("is there and is no file", "a new file"),
-        Ok(_) if !overwrite => refused("is there already", "a new file, or --overwrite"),
+    check_free(out, overwrite)
+}
+
+/// Nothing is lost where a file of that name is written.
+fn check_free(file: &Path, overwrite: bool) -> Result<(), Refused> {
+    // Of the link itself, wherever it leads.
+    match fs::symlink_metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(not_written(file, &format!("cannot be looked at ({error})"), "a new file")),
+        Ok(data) if data.is_symlink() => {
+            Err(not_written(file, "is a symbolic link, which would be replaced", "a plain file"))
+        }
+        Ok(data) if !data.is_file() => Err(not_written(file, "is there and is no file", "a new file")),
+        Ok(_) if !overwrite => Err(not_written(file, "is there already", "a new file, or --overwrite")),
         Ok(_) => Ok(()),
     }
 }
 
-/// Where a model of so many bytes goes; not where one of the inputs is.
+fn not_written(file: &Path, problem: &str, accepted: &str) -> Refused {
+    Refused(format!("--out {}: {problem}; accepted: {accepted}", file.display()))
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where a model of so many bytes goes; not where one of the inputs is, nor where a file is that is not to be written over.
 fn destination(options: &ConsolidateOptions, inputs: Vec<PathBuf>, bytes: u64) -> Result<Destination, Refused> {
-    let same = |file: &PathBuf| match (fs::canonicalize(file), fs::canonicalize(&options.out)) {
-        (Ok(file), Ok(out)) => file == out,
-        _ => false,
-    };
-    if inputs.iter().any(same) {
-        let problem = "is one of the models that are consolidated; accepted: another file";
-        return Err(Refused(format!("--out {}: {problem}", options.out.display())));
-    }
     let shard_bytes = options.shard_size.map(|size| (size * 1e9) as u64);
+    let mut files = vec![options.out.clone()];
     if shard_bytes.is_some_and(|most| bytes > most) {
-        let mut index = options.out.clone().into_os_string();
-        index.push(".index.json");
-        check_index(Path::new(&index), options.overwrite)?;
+        files.extend(several(&options.out)?);
+    }
+    let read: Vec<_> = inputs.iter().filter_map(|file| fs::canonicalize(file).ok()).collect();
+    for file in &files {
+        if fs::canonicalize(file).is_ok_and(|file| read.contains(&file)) {
+            return Err(not_written(file, "is one of the models that are consolidated", "another file"));
+        }
+        check_free(file, options.overwrite)?;
     }
     Ok(Destination { path: options.out.clone(), shard_bytes, inputs })
 }
 
-fn check_index(index: &Path, overwrite: bool) -> Result<(), Refused> {
-    match index.exists() && !overwrite {
-        false => Ok(()),
-        true => Err(Refused(format!("{}: is there already; accepted: another --out, or --overwrite", index.display()))),
+/// What is there of the names that several files would have: the index, and every numbered file, whatever its number. Those of
+/// another model would be taken for parts of this one.
+fn several(out: &Path) -> Result<Vec<PathBuf>, Refused> {
+    let mut index = out.to_path_buf().into_os_string();
+    index.push(".index.json");
+    let stem = out.file_stem().unwrap_or_default();
+    let unreadable = |error| not_written(out, &format!("its folder cannot be read ({error})"), "another folder");
+    let mut numbered = vec![];
+    for entry in fs::read_dir(folder_of(out)).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        if stem.to_str().zip(name.to_str()).is_some_and(|(stem, name)| is_numbered(stem, name)) {
+            numbered.push(out.with_file_name(name));
+        }
     }
+    numbered.sort();
+    Ok([vec![index.into()], numbered].concat())
+}
+
+/// Whether it is a name such as `model-00001-of-00002.safetensors`.
+fn is_numbered(stem: &str, name: &str) -> bool {
+    let rest = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('-'));
+    let numbers = rest.and_then(|rest| rest.strip_suffix(".safetensors")).and_then(|rest| rest.split_once("-of-"));
+    let is_number = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.is_some_and(|(number, count)| is_number(number) && is_number(count))
 }
 
 /// What is going to be done.
@@ -183,8 +213,9 @@ fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination
     lines.concat()
 }
 
+/// Values may come out of files.
 fn line(key: &str, value: &str) -> String {
-    format!("{key:10} {value}\n")
+    format!("{key:10} {}\n", printable(value))
 }
 
 /// What becomes of an expert's rows.
@@ -242,6 +273,18 @@ mod tests {
             let error = check_destination(&link, true).unwrap_err().to_string();
             assert!(error.contains("symbolic link"), "{error}");
         }
+    }
+
+    #[test]
+    fn files_that_several_would_replace_are_found_whatever_their_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["m-00001-of-00003.safetensors", "m-00002-of-00002.safetensors", "m-1-of-2.safetensors"];
+        for name in [&names[..], &["m-00001-of-00002.pt", "mm-00001-of-00002.safetensors", "m.safetensors"]].concat() {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let at = |name: &str| folder.path().join(name);
+        let found = several(&at("m.safetensors")).unwrap();
+        assert_eq!(found, [at("m.safetensors.index.json"), at(names[0]), at(names[1])]);
     }
 
     #[test]

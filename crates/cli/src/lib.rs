@@ -16,6 +16,7 @@ mod consolidate;
 mod describe;
 mod duration;
 mod evaluate;
+mod gigabytes;
 mod given;
 mod init;
 mod inspect;

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
+use alluvium_interchange::Names;
 use alluvium_model::InputShape;
 use clap::Args;
+
+use crate::gigabytes::gigabytes;
 
 /// What is said of model files, where they do not say it themselves.
 #[derive(Debug, Args)]
 pub(crate) struct ModelOptions {
-    /// The table of the tensors' names: torchvision-resnet, timm-resnet, or a TOML file. Default: the one that the file
-    /// names, or the first that fits.
-    #[arg(long, value_name = "KIND|FILE.toml")]
+    #[arg(long, value_name = "KIND|FILE.toml", help = names_help())]
     pub(crate) names: Option<String>,
     /// The backbone: a kind, a TOML file with its table, or the table itself, such as '{ kind = "mlp", layers = [8] }'.
     /// Default: the one that the file states, or that its tensors are seen to be.
@@ -71,7 +72,7 @@ pub(crate) struct ConsolidateOptions {
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Where the model has more than so many gigabytes, write several files with an index, of so many each.
-    #[arg(long, value_name = "GB", value_parser = gigabytes)]
+    #[arg(long, value_name = "GB", value_parser = gigabytes(0.000_001))]
     pub(crate) shard_size: Option<f64>,
     /// Check everything but the values of the weights, say what would be done, and write nothing.
     #[arg(long)]
@@ -118,9 +119,12 @@ pub(crate) struct EvaluateOptions {
     pub(crate) models: ModelOptions,
 }
 
-fn gigabytes(text: &str) -> Result<f64, String> {
-    let size = text.parse::<f64>().ok().filter(|size| (1e-6..=1e6).contains(size));
-    size.ok_or_else(|| "accepted: a number of gigabytes from 0.000001 to 1000000".to_owned())
+fn names_help() -> String {
+    let kinds = Names::SHIPPED.join(", ");
+    format!(
+        "The table of the tensors' names: {kinds}, or a TOML file; of names that all begin with the same, such as `module.`, \
+         what follows. Default: the one that the file names, or the first that fits"
+    )
 }
 
 #[cfg(test)]

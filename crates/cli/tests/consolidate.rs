@@ -163,8 +163,15 @@ fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() 
     let index = "parts.safetensors.index.json";
     let found = json(&succeeds(folder.path(), &["inspect", index, "--names", "names.toml", "--json"]));
     assert_eq!((&found["files"], &found["model"]["kind"]), (&3.into(), &"foreign".into()));
-    let again = alluvium(folder.path(), &both(&how));
-    assert!(again.status.code() == Some(2) && text(&again.stderr).contains("index.json: is there already"));
+    refused(folder.path(), &both(&how), &["index.json: is there already", "--overwrite"]);
+    // A part is as good a reason as the index, also one of another model.
+    fs::rename(folder.path().join(index), folder.path().join("kept")).unwrap();
+    refused(folder.path(), &both(&how), &["parts-00001-of-00002.safetensors: is there already"]);
+    fs::rename(folder.path().join("kept"), folder.path().join(index)).unwrap();
+    let input = ["--expert", "parts-00001-of-00002.safetensors", "--overwrite", "--tensorwise"];
+    let parts = ["consolidate", "--previous", "parts-00001-of-00002.safetensors"];
+    let says = ["parts-00001-of-00002.safetensors: is one of the models"];
+    refused(folder.path(), &[&parts[..], &input, &["--shard-size", "0.000001"], &how[..4]].concat(), &says);
 
     let on = ["consolidate", "--previous", index, "--expert", "a.safetensors", "--names", "names.toml"];
     let how = ["--strategy", "naive", "--out", "next.safetensors", "--classes", "a.safetensors=B,A"];
@@ -303,6 +310,9 @@ fn links_are_followed_where_models_are_read_and_not_where_one_is_written() {
     fs::rename(path.join("b.safetensors"), path.join("inner/b.safetensors")).unwrap();
     symlink("inner", path.join("b.safetensors")).unwrap();
     succeeds(path, &both(&["--strategy", "naive", "--out", "o.safetensors"]));
+    symlink("nowhere", path.join("p-00002-of-00007.safetensors")).unwrap();
+    let several = ["--strategy", "naive", "--out", "p.safetensors", "--shard-size", "0.000001", "--overwrite"];
+    refused(path, &both(&several), &["p-00002-of-00007.safetensors: is a symbolic link"]);
     symlink("nowhere", path.join("dangling.safetensors")).unwrap();
     symlink("o.safetensors", path.join("link.safetensors")).unwrap();
     for out in ["dangling.safetensors", "link.safetensors"] {

@@ -17,7 +17,7 @@ pub enum Reference {
     DevicesAlone,
     /// Joint training of one model on all devices' data, each sample through the head of its own task, for comparison.
     Joint,
-    /// Joint training in which the classes of all tasks compete: the upper bound where the task is unknown.
+    /// Joint training in which the classes of all tasks compete, for comparison where the task is unknown.
     JointAllHeads,
 }
 

@@ -20,6 +20,9 @@ const LARGE_SIDE: usize = 224;
 /// The same where the first kernel is smaller.
 const SMALL_SIDE: usize = 32;
 
+/// What a backbone is called whose table names no kind.
+const UNKNOWN: &str = "unknown";
+
 /// How many values of a token one head of attention mostly has.
 const USUAL_HEAD: usize = 64;
 
@@ -161,9 +164,11 @@ pub(crate) fn table_of(backbone: &dyn BackboneConfig) -> Value {
 
 /// A backbone for people: its kind, and its options where there are any.
 pub(crate) fn backbone_in_words(table: &Value) -> String {
-    let Some(table) = table.as_object() else { return "unknown".to_owned() };
+    // A table out of a file may be no table at all, or one without a kind.
+    let Some(table) = table.as_object() else { return UNKNOWN.to_owned() };
+    let kind = table.get("kind").and_then(Value::as_str).unwrap_or(UNKNOWN);
     let options = table.iter().filter(|(key, _)| *key != "kind").map(|(key, value)| format!("{key} = {value}"));
-    let (kind, options) = (table["kind"].as_str().unwrap_or_default(), options.collect::<Vec<_>>());
+    let options: Vec<_> = options.collect();
     if options.is_empty() { kind.to_owned() } else { format!("{kind} ({})", options.join(", ")) }
 }
 
@@ -268,6 +273,18 @@ mod tests {
         assert!(assumed_input(&Shapes::new()).unwrap_err().contains("--input"));
         assert!(check_input([3, 0, 5].into()).is_err() && check_input([3, 5, 100_000].into()).is_err());
         check_input([3, 224, 224].into()).unwrap();
+    }
+
+    #[test]
+    fn whatever_a_file_calls_its_backbone_has_words() {
+        for (table, words) in [
+            (json!({}), "unknown"),
+            (json!({ "kind": 7, "width": 2 }), "unknown (width = 2)"),
+            (json!("mlp"), "unknown"),
+            (json!({ "kind": "mlp" }), "mlp"),
+        ] {
+            assert_eq!(backbone_in_words(&table), words);
+        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::{Consolidation, Destination, InterchangeError, Plan, Watcher, streame
 /// Consolidates, and writes what comes out. `version` and `backend` (a table) go into its provenance.
 ///
 /// Where the strategy works in pieces, they are consolidated and written one after another: memory does not grow with the
-/// models. It needs classifiers whose rows lie one after another, as PyTorch keeps them. Otherwise the models go through memory
+/// models ([`merge`](alluvium_merge::merge) says how much it is). It needs classifiers whose rows lie one after another, as
+/// PyTorch keeps them: a table of names says so with `head.weight` under `transposed`. Otherwise the models go through memory
 /// whole, the experts all at once. The numbers are the same either way.
 ///
 /// # Errors
@@ -22,7 +23,7 @@ pub fn carry_out(
     compute: &Device,
     watcher: &dyn Watcher,
 ) -> Result<Vec<PathBuf>, InterchangeError> {
-    consolidation.check()?;
+    consolidation.check_request()?;
     let provenance = consolidation.provenance(version, backend)?;
     let plan = Plan::of(consolidation);
     if streamed::is_possible(consolidation) {

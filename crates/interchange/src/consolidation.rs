@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use alluvium_checkpoint::shown;
 use alluvium_model::{
     Expert, HeadSpec, Manifest as ExpertManifest, ModelError, ModelState, Progress, Seed, Values, Weights,
 };
@@ -40,11 +41,17 @@ pub struct Consolidation<'a> {
 
 impl Consolidation<'_> {
     /// Checks what can be checked before values are read: that the models have one architecture, that the strategy needs
-    /// nothing that checkpoints do not carry, that names of classes are not made up twice.
+    /// nothing that checkpoints do not carry, that names of classes are not made up twice, that the surrogate data are there.
     ///
     /// # Errors
     /// [`InterchangeError`], which says what does not go together and what is accepted.
     pub fn check(&self) -> Result<(), InterchangeError> {
+        self.check_request()?;
+        self.build_surrogate().map(|_| ())
+    }
+
+    /// As [`check`](Self::check), but for the surrogate data.
+    pub(crate) fn check_request(&self) -> Result<(), InterchangeError> {
         self.check_strategy()?;
         if self.experts.is_empty() {
             return Err(InterchangeError::Request("there is no expert; accepted: at least one".to_owned()));
@@ -52,6 +59,7 @@ impl Consolidation<'_> {
         for expert in self.experts {
             self.check_expert(expert)?;
         }
+        self.check_prefixes()?;
         let mut numbered: BTreeMap<String, &ForeignModel> = BTreeMap::new();
         for model in [self.previous].into_iter().chain(self.experts).filter(|model| model.is_numbered()) {
             if let Some(other) = numbered.insert(model.stem(), model) {
@@ -125,12 +133,33 @@ impl Consolidation<'_> {
         Ok(())
     }
 
+    /// The names of the classifier go with all others, where they are those of the first expert.
+    fn check_prefixes(&self) -> Result<(), InterchangeError> {
+        let Some(first) = self.experts.first().filter(|_| self.previous.mapping.foreign(HEAD[0]).is_none()) else {
+            return Ok(());
+        };
+        let [own, other] = [first, self.previous].map(|model| model.names().prefix());
+        match own == other {
+            true => Ok(()),
+            false => {
+                let problem = format!(
+                    "has names that begin with {}, those of its classifier too, for which {} has none and whose names begin with \
+                     {}; accepted: the same beginning, or a --previous with a classifier",
+                    shown(own),
+                    self.previous.path().display(),
+                    shown(other)
+                );
+                Err(InterchangeError::file(first.path(), problem))
+            }
+        }
+    }
+
     /// Consolidates. A panic in burn or in a plugin becomes an error.
     ///
     /// # Errors
     /// As [`check`](Self::check); when a weight is not finite (the message names the tensor), and when the strategy fails.
     pub fn run(&self, compute: &Device, progress: &dyn Progress) -> Result<ModelState, InterchangeError> {
-        self.check()?;
+        self.check_request()?;
         let consolidated = catch_unwind(AssertUnwindSafe(|| self.consolidate(compute, progress)));
         consolidated.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
     }
@@ -142,10 +171,7 @@ impl Consolidation<'_> {
             move |cause| InterchangeError::Strategy { file, cause }
         };
         let mut strategy = config.build().map_err(failed(kind))?;
-        let mut surrogate = self.surrogate.map(|surrogate| surrogate.build()).transpose()?;
-        if let Some(surrogate) = &surrogate {
-            self.check_surrogate(surrogate.samples())?;
-        }
+        let mut surrogate = self.build_surrogate()?;
         let mut central = self.initial()?;
         let mut before = 0;
         let heads = &self.arrangement.heads[..self.arrangement.previous];
@@ -243,11 +269,14 @@ impl Consolidation<'_> {
         InterchangeError::Strategy { file: self.strategy.0.to_owned(), cause: StrategyError::Diverged(error) }
     }
 
-    fn check_surrogate(&self, samples: usize) -> Result<(), InterchangeError> {
-        let input = self.previous.input();
+    /// The source of surrogate data; its files are read, and no sample is drawn.
+    fn build_surrogate(&self) -> Result<Option<Box<dyn Surrogate>>, InterchangeError> {
+        let Some(config) = self.surrogate else { return Ok(None) };
+        let surrogate = config.build()?;
+        let (samples, input) = (surrogate.samples(), self.previous.input());
         let bytes = (samples as u64).saturating_mul((input.values() * size_of::<f32>()) as u64);
         match bytes <= MOST_SURROGATE_BYTES {
-            true => Ok(()),
+            true => Ok(Some(surrogate)),
             false => Err(InterchangeError::Request(format!(
                 "{samples} surrogate inputs of {input} take {:.1} GB; accepted: at most {:.1} GB: fewer of them, or smaller \
                  ones by --input",

@@ -58,37 +58,29 @@ impl ForeignModel {
         let (names, mapping) = naming::choose(path, &checkpoint, reading, stated.and_then(|own| own.names.as_deref()))?;
         let shapes = shapes(path, &checkpoint, &mapping)?;
 
-        let mut assumed = vec![];
         let (backbone, table) = backbone(&shapes, reading, stated).map_err(wrong)?;
-        let input = match (reading.input, stated.map(|own| own.input)) {
-            (Some(said), Some(own)) if said != own => {
-                return Err(wrong(format!(
-                    "is of inputs of {own}, but {said} was given; accepted: {own}, or no --input"
-                )));
+        let mut assumed = vec![];
+        let input = agreed(reading.input, stated.map(|own| own.input), |said, own| {
+            format!("is of inputs of {own}, but {said} was given; accepted: {own}, or no --input")
+        });
+        let input = input.map_err(wrong)?.or(reading.fallback.input);
+        let input = match input {
+            Some(input) => input,
+            None => {
+                let input = assumed_input(&shapes).map_err(wrong)?;
+                assumed.push(format!("inputs of {input} are assumed, for nobody says; --input states others"));
+                input
             }
-            (Some(input), _) | (None, Some(input)) => input,
-            (None, None) => match reading.fallback.input {
-                Some(input) => input,
-                None => {
-                    let input = assumed_input(&shapes).map_err(wrong)?;
-                    assumed.push(format!("inputs of {input} are assumed, for nobody says; --input states others"));
-                    input
-                }
-            },
         };
         check_input(input).map_err(wrong)?;
-        let normalisation = match (&reading.normalisation, stated.map(|own| &own.normalisation)) {
-            (Some(said), Some(own)) if said != own => {
-                let problem = "was trained on inputs of another mean and standard deviation, as it says itself; accepted: \
-                               those, or no --mean and --std";
-                return Err(wrong(problem.to_owned()));
-            }
-            (Some(normalisation), _) | (None, Some(normalisation)) => normalisation.clone(),
-            (None, None) => {
-                let fallback = reading.fallback.normalisation.clone();
-                fallback.unwrap_or_else(|| Normalisation::ours(input.channels))
-            }
-        };
+        let own = stated.map(|own| own.normalisation.clone());
+        let normalisation = agreed(reading.normalisation.clone(), own, |_, _| {
+            "was trained on inputs of another mean and standard deviation, as it says itself; accepted: those, or no --mean and \
+             --std"
+                .to_owned()
+        });
+        let normalisation = normalisation.map_err(wrong)?.or_else(|| reading.fallback.normalisation.clone());
+        let normalisation = normalisation.unwrap_or_else(|| Normalisation::ours(input.channels));
         normalisation.check(input.channels).map_err(|error| wrong(error.to_string()))?;
 
         let mut model = ForeignModel {
@@ -123,7 +115,7 @@ impl ForeignModel {
         for (name, needed) in &needed {
             match shapes.get(name) {
                 None => {
-                    let foreign = self.names.map().foreign(name);
+                    let foreign = self.names.foreign(name);
                     let problem = format!("is not there; {kind} needs it with the shape {needed:?}");
                     let problem = match &foreign {
                         Some(_) => problem,
@@ -145,7 +137,7 @@ impl ForeignModel {
     /// The classifier is whole, and its inputs are latents. Gives the number of its rows, if there is one.
     fn check_classifier(&self, shapes: &Shapes) -> Result<Option<usize>, InterchangeError> {
         let missing = |name: &str, other: &str| {
-            let foreign = self.names.map().foreign(name).unwrap_or_else(|| name.to_owned());
+            let foreign = self.names.foreign(name).unwrap_or_else(|| name.to_owned());
             let other = self.mapping.foreign(other).unwrap_or(other);
             Err(self.wrong_tensor(&foreign, format!("is not there, but `{other}` is; accepted: both, or neither")))
         };
@@ -284,11 +276,6 @@ impl ForeignModel {
         self.numbered
     }
 
-    /// Whether the classifier was left behind.
-    pub fn is_backbone_only(&self) -> bool {
-        self.backbone_only
-    }
-
     /// How it was made, where it says so.
     pub fn provenance(&self) -> Option<&Provenance> {
         self.provenance.as_ref()
@@ -340,17 +327,37 @@ impl ForeignModel {
         Ok([self.values(HEAD[0])?, self.values(HEAD[1])?])
     }
 
+    /// No running variance of the backbone is negative: a strategy that works in pieces does not look at what values are for.
+    pub(crate) fn check_variances(&self) -> Result<(), InterchangeError> {
+        let mut variances = self.mapping.iter().map(|(ours, _)| ours).filter(|ours| is_variance(ours));
+        variances.try_for_each(|ours| self.values(ours).map(|_| ()))
+    }
+
     /// The values of a tensor by our name, in our order of dimensions.
     fn values(&self, ours: &str) -> Result<OurValues, InterchangeError> {
         let tensor = self.mapping.read(&self.checkpoint, ours).map_err(InterchangeError::names(&self.path))?;
         match tensor.values {
-            Values::Floats(values) => Ok(OurValues::new(tensor.shape, values)),
+            Values::Floats(values) => {
+                // The network would take its root.
+                if is_variance(ours)
+                    && let Some((index, value)) = values.iter().enumerate().find(|(_, value)| **value < 0.0)
+                {
+                    let problem = format!("holds a negative variance ({value} at index {index}); accepted: 0 or more");
+                    return Err(self.wrong_tensor(self.mapping.foreign(ours).unwrap_or(ours), problem));
+                }
+                Ok(OurValues::new(tensor.shape, values))
+            }
             Values::Integers(_) => {
                 let foreign = self.mapping.foreign(ours).unwrap_or(ours);
                 Err(self.wrong_tensor(foreign, format!("holds {}; accepted for weights: floats", tensor.dtype)))
             }
         }
     }
+}
+
+/// Whether a tensor of that name of ours holds the running variances of a normalisation.
+fn is_variance(ours: &str) -> bool {
+    ours.rsplit('.').next() == Some("running_var")
 }
 
 /// The shapes of all tensors that have a name of ours; they are floats.
@@ -366,6 +373,19 @@ fn shapes(path: &Path, checkpoint: &Checkpoint, mapping: &Mapping) -> Result<Sha
     mapping.iter().map(shape).collect()
 }
 
+/// What was said of a model or, where nobody said it, what the model states itself. `contradiction`: what is wrong where they
+/// differ, of what was said and what is stated.
+fn agreed<T: PartialEq>(
+    said: Option<T>,
+    stated: Option<T>,
+    contradiction: impl FnOnce(&T, &T) -> String,
+) -> Result<Option<T>, String> {
+    match (&said, &stated) {
+        (Some(one), Some(own)) if one != own => Err(contradiction(one, own)),
+        _ => Ok(said.or(stated)),
+    }
+}
+
 /// The backbone and its table: what was said, what the file says, or what its tensors look like.
 fn backbone(
     shapes: &Shapes,
@@ -373,18 +393,13 @@ fn backbone(
     manifest: Option<&Manifest>,
 ) -> Result<(Arc<dyn BackboneConfig>, Value), String> {
     let stated = manifest.map(|manifest| backbone_of(&manifest.backbone)).transpose()?;
-    let backbone = match (&reading.backbone, stated) {
-        (Some(said), Some(own)) if table_of(said.as_ref()) != table_of(own.as_ref()) => {
-            let [said, own] = [said, &own].map(|backbone| backbone_in_words(&table_of(backbone.as_ref())));
-            return Err(format!("is a {own}, as it says itself, but {said} was given; accepted: no --backbone"));
-        }
-        (Some(said), _) => said.clone(),
-        (None, Some(own)) => own,
-        (None, None) => match &reading.fallback.backbone {
-            Some(fallback) => fallback.clone(),
-            None => recognised(shapes)?,
-        },
-    };
+    let [said, own] = [reading.backbone.as_deref(), stated.as_deref()].map(|backbone| backbone.map(table_of));
+    agreed(said, own, |said, own| {
+        let [said, own] = [said, own].map(backbone_in_words);
+        format!("is a {own}, as it says itself, but {said} was given; accepted: no --backbone")
+    })?;
+    let known = reading.backbone.clone().or(stated).or_else(|| reading.fallback.backbone.clone());
+    let backbone = known.map_or_else(|| recognised(shapes), Ok)?;
     let table = table_of(backbone.as_ref());
     Ok((backbone, table))
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::architecture::backbone_in_words;
 use crate::manifest::text_of;
+use crate::printable::printable;
 use crate::{ForeignModel, InterchangeError, NamedHead, Provenance, Reading};
 
 /// The keys of the metadata of a model in a run directory, and of an expert's manifest there.
@@ -238,14 +239,14 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Lines of a key and a value. Values come out of files: what would move a terminal's cursor is taken out.
+/// Lines of a key and a value. Both may come out of files: a line is one line, whatever they hold.
 #[derive(Default)]
 struct Text(String);
 
 impl Text {
     fn line(&mut self, key: &str, value: &str) {
-        let printable = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
-        self.0.extend(format!("{key:13} {value}").trim_end().chars().map(printable));
+        let (key, value) = (printable(key), printable(value));
+        self.0.push_str(format!("{key:13} {value}").trim_end());
         self.0.push('\n');
     }
 }

@@ -9,6 +9,9 @@ use crate::{InterchangeError, Names, Reading};
 /// The order in which built-in tables are tried: where several fit, the first one's kind is the one that is named.
 const TRIED: [&str; 3] = ["torchvision-resnet", "timm-resnet", "timm-vit"];
 
+/// So many wrappers around a network are believed.
+const MOST_PREFIXES: usize = 4;
+
 /// The table that was given, that the file names, or the first built-in one that fits; and what it makes of the file.
 pub(crate) fn choose(
     path: &Path,
@@ -17,21 +20,20 @@ pub(crate) fn choose(
     stated: Option<&str>,
 ) -> Result<(Names, Mapping), InterchangeError> {
     let named = InterchangeError::names(path);
-    let apply = |names: &Names| apply(names, checkpoint);
+    let tensors: Vec<_> = checkpoint.tensors().map(|info| info.name.as_str()).collect();
+    let apply = |names: &Names| apply(names, &tensors);
     let names = match (&reading.names, stated) {
         (Some(names), _) => Some(names.clone()),
         (None, Some(kind)) => Some(Names::shipped(kind).map_err(&named)?),
         (None, None) => None,
     };
     if let Some(names) = names {
-        let mapping = apply(&names).map_err(named)?;
-        return Ok((names, mapping));
+        return apply(&names).map_err(named);
     }
     let mut reasons = vec![];
     for kind in TRIED {
-        let names = Names::shipped(kind).map_err(&named)?;
-        match apply(&names) {
-            Ok(mapping) => return Ok((names, mapping)),
+        match apply(&Names::shipped(kind).map_err(&named)?) {
+            Ok(found) => return Ok(found),
             Err(NamesError::Unmapped { names: unmapped }) => reasons.push((unmapped.len(), kind, unmapped)),
             Err(error) => return Err(named(error)),
         }
@@ -45,8 +47,32 @@ pub(crate) fn choose(
     Err(InterchangeError::file(path, problem))
 }
 
-fn apply(names: &Names, checkpoint: &Checkpoint) -> Result<Mapping, NamesError> {
-    names.map().apply(checkpoint.tensors().map(|info| info.name.as_str()))
+/// The table, or the table behind a prefix that all tensors share, such as the `module.` of a network that was wrapped for
+/// several processes; and what it makes of the tensors.
+fn apply(names: &Names, tensors: &[&str]) -> Result<(Names, Mapping), NamesError> {
+    let error = match names.map().apply(tensors.iter().copied()) {
+        Ok(mapping) => return Ok((names.clone(), mapping)),
+        Err(error) => error,
+    };
+    for prefix in shared_prefixes(tensors) {
+        let rest = tensors.iter().filter_map(|name| name.strip_prefix(prefix));
+        if let Ok(mapping) = names.map().apply(rest) {
+            let names = names.behind(prefix, &mapping)?;
+            let mapping = names.map().apply(tensors.iter().copied())?;
+            return Ok((names, mapping));
+        }
+    }
+    Err(error)
+}
+
+/// What all names begin with, up to a dot: the shortest first.
+fn shared_prefixes<'a>(tensors: &[&'a str]) -> impl Iterator<Item = &'a str> {
+    let (first, last) = (tensors.iter().min(), tensors.iter().max());
+    let (first, last) = (first.copied().unwrap_or_default(), last.copied().unwrap_or_default());
+    // What the first and the last of sorted names begin with, all others do.
+    let shared = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
+    let dots = first.bytes().enumerate().take(shared).filter(|(_, byte)| *byte == b'.');
+    dots.take(MOST_PREFIXES).map(move |(place, _)| &first[..=place])
 }
 
 #[cfg(test)]
@@ -58,5 +84,28 @@ mod tests {
         let mut tried = TRIED;
         tried.sort_unstable();
         assert_eq!(tried, NameMap::SHIPPED);
+    }
+
+    #[test]
+    fn prefixes_end_in_dots_that_all_names_have() {
+        let of = |names: &[&'static str]| shared_prefixes(names).collect::<Vec<_>>();
+        assert_eq!(of(&["module.net.fc.bias", "module.net.conv1.weight"]), ["module.", "module.net."]);
+        assert_eq!(of(&["modul.a", "module.b"]), [""; 0]);
+        assert_eq!(of(&["é.a.ü", "é.a.ö"]), ["é.", "é.a."]);
+        assert_eq!(of(&[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_table_holds_behind_a_prefix() {
+        let names = Names::shipped("torchvision-resnet").unwrap();
+        let tensors = ["module.conv1.weight", "module.bn1.num_batches_tracked", "module.fc.weight"];
+        let (behind, mapping) = apply(&names, &tensors).unwrap();
+        assert_eq!(mapping.foreign("stem.conv.weight"), Some("module.conv1.weight"));
+        assert!(mapping.is_transposed("head.weight") && mapping.ignored() == [tensors[1]]);
+        assert_eq!(behind.foreign("head.bias").as_deref(), Some("module.fc.bias"), "a tensor that is not there");
+        assert_eq!((behind.kind(), behind.prefix()), (Some("torchvision-resnet"), "module."));
+        // The complaint is about the names as they are.
+        let error = apply(&names, &["module.conv1.weight", "other.weight"]).unwrap_err().to_string();
+        assert!(error.contains("2 tensors: `module.conv1.weight`, `other.weight`"), "{error}");
     }
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alluvium_checkpoint::{NameMap, NamesError};
+use alluvium_checkpoint::{Mapping, NameMap, NamesError, shown};
 use alluvium_model::{BackboneConfig, InputShape};
+use toml::{Table, Value};
 
 use crate::Normalisation;
 
@@ -48,6 +49,15 @@ pub struct Fallback {
 pub struct Names {
     map: NameMap,
     source: Source,
+    behind: Option<Behind>,
+}
+
+/// A table of names that all begin with the same.
+#[derive(Debug, Clone)]
+struct Behind {
+    prefix: String,
+    /// The table of what follows.
+    map: NameMap,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +74,7 @@ impl Names {
     /// When there is no such file or kind, or the file holds no such table.
     pub fn open(given: &str) -> Result<Self, NamesError> {
         match given.ends_with(".toml") {
-            true => Ok(Names { map: NameMap::open(given)?, source: Source::File(given.into()) }),
+            true => Ok(Names { map: NameMap::open(given)?, source: Source::File(given.into()), behind: None }),
             false => Names::shipped(given),
         }
     }
@@ -74,7 +84,39 @@ impl Names {
     /// # Errors
     /// [`NamesError::Unknown`], which names those there are.
     pub fn shipped(kind: &str) -> Result<Self, NamesError> {
-        Ok(Names { map: NameMap::shipped(kind)?, source: Source::Shipped(kind.to_owned()) })
+        Ok(Names { map: NameMap::shipped(kind)?, source: Source::Shipped(kind.to_owned()), behind: None })
+    }
+
+    /// The kinds of tables that are built in.
+    pub const SHIPPED: [&'static str; NameMap::SHIPPED.len()] = NameMap::SHIPPED;
+
+    /// This table for a model all of whose names begin with `prefix`; `rest` is what it makes of the names without it. Only
+    /// tensors that the model has are in it.
+    pub(crate) fn behind(&self, prefix: &str, rest: &Mapping) -> Result<Self, NamesError> {
+        let text = |text: &str| Value::String(text.to_owned());
+        let full = |name: &str| text(&format!("{prefix}{name}"));
+        let transposed = rest.iter().map(|(ours, _)| ours).filter(|ours| rest.is_transposed(ours)).map(text);
+        let table = [
+            ("ignored", Value::Array(rest.ignored().iter().map(|name| full(name)).collect())),
+            ("transposed", Value::Array(transposed.collect())),
+            ("names", Value::Table(rest.iter().map(|(ours, own)| (format!("{prefix}{own}"), text(ours))).collect())),
+        ];
+        let table: Table = table.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
+        let behind = Behind { prefix: prefix.to_owned(), map: self.map.clone() };
+        Ok(Names { map: NameMap::parse(&table.to_string())?, source: self.source.clone(), behind: Some(behind) })
+    }
+
+    /// What the names of all tensors begin with, that the table says nothing of.
+    pub fn prefix(&self) -> &str {
+        self.behind.as_ref().map_or("", |behind| &behind.prefix)
+    }
+
+    /// What a model calls one of our tensors; `None` where the table does not say it.
+    pub(crate) fn foreign(&self, ours: &str) -> Option<String> {
+        match &self.behind {
+            Some(behind) => behind.map.foreign(ours).map(|own| format!("{}{own}", behind.prefix)),
+            None => self.map.foreign(ours),
+        }
     }
 
     /// The table itself.
@@ -94,8 +136,12 @@ impl Names {
 impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
-            Source::Shipped(kind) => f.write_str(kind),
-            Source::File(path) => write!(f, "{}", path.display()),
+            Source::Shipped(kind) => f.write_str(kind)?,
+            Source::File(path) => write!(f, "{}", path.display())?,
+        }
+        match &self.behind {
+            Some(behind) => write!(f, " behind {}", shown(&behind.prefix)),
+            None => Ok(()),
         }
     }
 }

@@ -14,11 +14,11 @@ use crate::foreign::HEAD;
 use crate::watcher::Writing;
 use crate::{Consolidation, Destination, ForeignModel, InterchangeError, NamedHead, Watcher};
 
-/// Whether a consolidation can go in pieces: the strategy can, every classifier lies in its file row by row, as PyTorch keeps
-/// it, and none is left behind.
+/// Whether a consolidation can go in pieces: the strategy can, and every classifier lies in its file row by row, as PyTorch
+/// keeps it. Of one that lies column by column, the values of a head are scattered over the whole tensor.
 pub(crate) fn is_possible(consolidation: &Consolidation<'_>) -> bool {
     let fits = |model: &ForeignModel| match model.mapping.foreign(HEAD[0]) {
-        Some(_) => model.mapping.is_transposed(HEAD[0]) && !model.is_backbone_only(),
+        Some(_) => model.mapping.is_transposed(HEAD[0]),
         None => true,
     };
     let mut models = [consolidation.previous].into_iter().chain(consolidation.experts);
@@ -34,6 +34,7 @@ pub(crate) fn carry_out(
     watcher: &dyn Watcher,
 ) -> Result<Vec<PathBuf>, InterchangeError> {
     let Consolidation { previous, experts, arrangement, strategy: (kind, strategy), seed, .. } = *consolidation;
+    [previous].into_iter().chain(experts).try_for_each(ForeignModel::check_variances)?;
     let progress = progress(watcher);
     let placed = experts.iter().zip(&arrangement.experts).map(|(expert, placed)| {
         let name = arrangement.heads[placed.head].name.clone();
@@ -76,7 +77,7 @@ pub(crate) fn merged(
     }
 }
 
-/// A model as the merge takes it; without heads it has no classifier.
+/// A model as the merge takes it; without heads, its classifier is left behind.
 fn model(model: &ForeignModel, heads: Vec<Head>) -> Model<'_> {
     let classifier = model.mapping.foreign(HEAD[0]).map(|weight| Classifier {
         weight: weight.to_owned(),

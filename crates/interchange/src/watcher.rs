@@ -1,6 +1,6 @@
 //! Whoever watches a consolidation: is told how far it is, and may want it to stop.
 
-use alluvium_model::Progress;
+use alluvium_model::{Progress, Silent};
 
 /// Watches a consolidation.
 pub trait Watcher: Progress {
@@ -15,14 +15,7 @@ pub trait Watcher: Progress {
 }
 
 /// Nobody watches.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Unwatched;
-
-impl Progress for Unwatched {
-    fn step(&self, _done: usize, _steps: usize) {}
-}
-
-impl Watcher for Unwatched {}
+impl Watcher for Silent {}
 
 /// As long as it lives, files are being written.
 pub(crate) struct Writing<'a>(&'a dyn Watcher);

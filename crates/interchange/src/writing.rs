@@ -125,7 +125,7 @@ impl<'a> Plan<'a> {
             None => match self.previous.mapping.ours(&info.name) {
                 Some(ours) => (self.previous, ours, model.weights.get(&format!("backbone.{ours}")).cloned()),
                 // What the table leaves out is as it was.
-                None => return Ok(self.previous.checkpoint.read(&info.name)?.values),
+                None => return Ok(self.previous.checkpoint.read_finite(&info.name)?.values),
             },
         };
         let found = found.ok_or_else(|| InterchangeError::tensor(to, &info.name, "was not consolidated"))?;

@@ -5,11 +5,11 @@ mod files;
 use std::collections::BTreeSet;
 use std::fs;
 
-use alluvium_checkpoint::{Checkpoint, Dtype, Values};
+use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values};
 use alluvium_interchange::{
-    Arrangement, Consolidation, ForeignModel, MANIFEST, Manifest, PROVENANCE, Provenance, Reading, Unwatched,
+    Arrangement, Consolidation, ForeignModel, MANIFEST, Manifest, PROVENANCE, Provenance, Reading,
 };
-use alluvium_model::Digest;
+use alluvium_model::{Digest, Silent};
 use alluvium_strategy::StrategyConfig;
 use alluvium_strategy_naive::NaiveConfig;
 use alluvium_strategy_pld::PldConfig;
@@ -122,8 +122,73 @@ fn types_are_those_of_the_previous_model() {
     let previous = named(&save(&folder.path().join("a.safetensors"), &a), &reading, "cat dog");
     let experts = [named(&save(&folder.path().join("b.safetensors"), &b), &reading, "car bus")];
     let out = folder.path().join("out.safetensors");
-    consolidate(&previous, &experts, &SlerpConfig::default(), None, &out).unwrap();
-    assert!(load(&out).values().all(|(info, _)| info.dtype == Dtype::Bf16));
+    consolidate(&previous, &experts, &WeightAveragingConfig {}, None, &out).unwrap();
+    let written = load(&out);
+    assert!(written.values().all(|(info, _)| info.dtype == Dtype::Bf16));
+    let a = load(&folder.path().join("a.safetensors"));
+    for name in ["hidden.weight", "hidden.bias"] {
+        let pairs = floats(&a, name).iter().zip(floats(&b, name));
+        for (value, (a, b)) in floats(&written, name).iter().zip(pairs) {
+            assert_eq!(value.to_bits() & 0xffff, 0, "{name}: {value} has no more bits than a bfloat16");
+            // Computed in 32 bits and rounded once, at the end: to 8 bits, so by at most 2⁻⁸ of the mean.
+            let mean = (a + b) / 2.0;
+            assert!((value - mean).abs() <= mean.abs() / 256.0 + 1e-6, "{name}: {value}, and the mean is {mean}");
+        }
+    }
+    // Rows that one model alone has: the previous one's as they were, the expert's rounded.
+    let rows = floats(&written, "out.weight");
+    assert_eq!(rows[..8], *floats(&a, "out.weight"));
+    let rounded = |value: &f32| {
+        let bits = value.to_bits();
+        f32::from_bits((bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff_0000)
+    };
+    assert_eq!(rows[8..], floats(&b, "out.weight").iter().map(rounded).collect::<Vec<_>>());
+}
+
+#[test]
+fn names_that_all_begin_with_the_same_are_written_as_they_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // What torch.nn.parallel.DistributedDataParallel makes of the names.
+    let wrapped = |tensors: StateDict| -> StateDict {
+        let wrap = |(name, (info, values)): (String, (TensorInfo, Values))| {
+            let name = format!("module.{name}");
+            (name.clone(), (TensorInfo { name, ..info }, values))
+        };
+        tensors.into_iter().map(wrap).collect()
+    };
+    let (base, a, b) = (resnet(0, None), resnet(1, Some(3)), resnet(2, Some(2)));
+    save(&at("base.safetensors"), &wrapped(base.clone()));
+    save(&at("a.safetensors"), &wrapped(a.clone()));
+    let experts = || {
+        [
+            named(&at("a.safetensors"), &slim(), "cat dog cow"),
+            named(&save(&at("b.safetensors"), &b), &slim(), "car bus"),
+        ]
+    };
+    let previous = open(&at("base.safetensors"), &slim()).unwrap();
+    assert_eq!((previous.names().kind(), previous.names().prefix()), (Some("torchvision-resnet"), "module."));
+    assert_eq!(previous.names().to_string(), "torchvision-resnet behind `module.`");
+    let out = at("out.safetensors");
+    consolidate(&previous, &experts(), &WeightAveragingConfig {}, None, &out).unwrap();
+    let written = load(&out);
+    let names = |tensors: &StateDict| tensors.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(names(&written), names(&wrapped(a.clone())));
+    let plain: StateDict =
+        written.into_iter().map(|(name, own)| (name.strip_prefix("module.").unwrap().to_owned(), own)).collect();
+    for name in ["conv1.weight", "layer4.1.bn2.running_var"] {
+        assert_values(&plain, name, [&a, &b], |a, b| (a + b) / 2.0);
+    }
+    assert_eq!(floats(&plain, "fc.weight"), [floats(&a, "fc.weight"), floats(&b, "fc.weight")].concat());
+    // The file says which table it is, and is read behind the prefix again.
+    assert_eq!(open(&out, &Reading::default()).unwrap().names().prefix(), "module.");
+
+    // The names of a classifier that the previous model does not have would be the first expert's.
+    let previous = open(&save(&at("plain.safetensors"), &base), &slim()).unwrap();
+    let error = consolidate(&previous, &experts(), &WeightAveragingConfig {}, None, &at("no.safetensors")).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("a.safetensors: has names that begin with `module.`"), "{error}");
+    assert!(!at("no.safetensors").exists());
 }
 
 #[test]
@@ -216,43 +281,48 @@ fn in_pieces_and_whole_models_come_to_the_same_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let (base, a, b) = (resnet(0, Some(2)), resnet(1, Some(3)), resnet(2, Some(2)));
-    let previous = named(&save(&at("base.safetensors"), &base), &slim(), "cat dog");
+    save(&at("base.safetensors"), &base);
     // The second expert brings back the previous model's classes, in another order.
     let experts = [
         named(&save(&at("a.safetensors"), &a), &slim(), "cow sheep goat"),
         named(&save(&at("b.safetensors"), &b), &slim(), "dog cat"),
     ];
     let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
-    let arrangement = Arrangement::new(previous.heads(), &classes).unwrap();
     let strategies: [&dyn StrategyConfig; 4] =
         [&WeightAveragingConfig {}, &SlerpConfig::default(), &TiesConfig::default(), &NaiveConfig {}];
-    for strategy in strategies {
-        let kind = strategy.typetag_name();
-        assert!(strategy.piecewise().is_some(), "{kind} goes in pieces");
-        let consolidation = Consolidation {
-            previous: &previous,
-            experts: &experts,
-            arrangement: &arrangement,
-            strategy: (kind, strategy),
-            surrogate: None,
-            seed: 3,
-        };
-        let whole = consolidation.run(&Device::flex(), &Unwatched).unwrap();
-        let out = at(&format!("{kind}.safetensors"));
-        consolidate(&previous, &experts, strategy, None, &out).unwrap();
-        let pieces = load(&out);
-        for (theirs, ours) in [
-            ("conv1.weight", "backbone.stem.conv.weight"),
-            ("layer4.1.bn2.running_var", "backbone.stages.3.1.second.norm.running_var"),
-        ] {
-            let expected = whole.weights.get(ours).unwrap_or_else(|| panic!("{ours} is not there"));
-            assert_eq!(floats(&pieces, theirs), expected.values, "{kind}: {theirs}");
+    // With the previous model's classifier, and with that left behind.
+    for backbone_only in [false, true] {
+        let previous = named(&at("base.safetensors"), &Reading { backbone_only, ..slim() }, "cat dog");
+        let arrangement = Arrangement::new(previous.heads(), &classes).unwrap();
+        assert_eq!((arrangement.heads.len(), arrangement.previous), (2, usize::from(!backbone_only)));
+        for strategy in strategies {
+            let kind = strategy.typetag_name();
+            assert!(strategy.piecewise().is_some(), "{kind} goes in pieces");
+            let consolidation = Consolidation {
+                previous: &previous,
+                experts: &experts,
+                arrangement: &arrangement,
+                strategy: (kind, strategy),
+                surrogate: None,
+                seed: 3,
+            };
+            let whole = consolidation.run(&Device::flex(), &Silent).unwrap();
+            let out = at(&format!("{kind}-{backbone_only}.safetensors"));
+            consolidate(&previous, &experts, strategy, None, &out).unwrap();
+            let pieces = load(&out);
+            for (theirs, ours) in [
+                ("conv1.weight", "backbone.stem.conv.weight"),
+                ("layer4.1.bn2.running_var", "backbone.stages.3.1.second.norm.running_var"),
+            ] {
+                let expected = whole.weights.get(ours).unwrap_or_else(|| panic!("{ours} is not there"));
+                assert_eq!(floats(&pieces, theirs), expected.values, "{kind}: {theirs}");
+            }
+            let biases: Vec<f32> = whole
+                .heads
+                .iter()
+                .flat_map(|head| whole.weights.get(&format!("{}.bias", head.prefix())).unwrap().values.clone())
+                .collect();
+            assert_eq!(floats(&pieces, "fc.bias"), biases, "{kind}, {backbone_only}: heads");
         }
-        let biases: Vec<f32> = whole
-            .heads
-            .iter()
-            .flat_map(|head| whole.weights.get(&format!("{}.bias", head.prefix())).unwrap().values.clone())
-            .collect();
-        assert_eq!(floats(&pieces, "fc.bias"), biases, "{kind}: heads");
     }
 }

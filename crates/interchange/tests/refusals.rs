@@ -9,15 +9,18 @@ use std::sync::Arc;
 
 use alluvium_backbone_mlp::MlpConfig;
 use alluvium_backbone_resnet::SlimResNet18Config;
-use alluvium_checkpoint::{Dtype, Values};
-use alluvium_interchange::{MANIFEST, Normalisation, PROVENANCE, Reading};
-use alluvium_strategy::StrategyConfig;
+use alluvium_checkpoint::{Dtype, TensorInfo, Values};
+use alluvium_interchange::{
+    Arrangement, Consolidation, Inspection, InterchangeError, MANIFEST, Names, Normalisation, PROVENANCE, Reading,
+};
+use alluvium_strategy::{StrategyConfig, SurrogateConfig};
 use alluvium_strategy_ensemble::EnsembleConfig;
 use alluvium_strategy_naive::NaiveConfig;
 use alluvium_strategy_pld::{Data, PldConfig};
 use alluvium_surrogate_noise::NoiseConfig;
+use burn::tensor::Device;
 
-use files::{StateDict, consolidate, mlp, named, open, perceptron, resnet, save, save_with, slim, words};
+use files::{StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, save_with, slim, words};
 
 /// What is said of a ResNet that was changed.
 #[track_caller]
@@ -183,6 +186,50 @@ fn a_model_of_a_run_directory_is_told_apart() {
     assert!(error.contains("run directory"), "{error}");
 }
 
+/// What is seen in a ResNet with one more text in its metadata.
+fn inspected(key: &str, text: &str) -> Result<Inspection, InterchangeError> {
+    let folder = tempfile::tempdir().unwrap();
+    let metadata = BTreeMap::from([(key.to_owned(), text.to_owned())]);
+    let path = save_with(&folder.path().join("m.safetensors"), &resnet(1, Some(2)), metadata);
+    Inspection::of(&path, &slim(), &Device::flex())
+}
+
+#[test]
+fn a_model_of_a_run_directory_is_inspected_whatever_it_says_of_itself() {
+    // A backbone without a kind, or that is no table, was not written by us; there are tensors to look at all the same.
+    for (backbone, words) in [
+        ("{}", "unknown, inputs of 1×1×1"),
+        (r#"{"kind":{}}"#, "unknown, "),
+        (r#"{"kind":null,"width":2}"#, "unknown (width = 2), "),
+        ("7", "unknown, "),
+        ("null", "unknown, "),
+    ] {
+        let text = format!(r#"{{"backbone":{backbone},"input":[1,1,1],"heads":[]}}"#);
+        let seen = inspected("alluvium", &text).unwrap_or_else(|error| panic!("{backbone}: {error}")).to_text();
+        assert!(seen.contains(&format!("architecture  {words}")), "{seen}");
+    }
+    for text in ["", "{}", "[1]", r#"{"backbone":{},"input":[1,-1,1],"heads":[]}"#] {
+        let error = inspected("alluvium", text).unwrap_err();
+        assert!(error.is_refusal() && error.to_string().contains("m.safetensors: the metadata's key `alluvium`"));
+    }
+}
+
+#[test]
+fn nothing_that_a_file_says_looks_like_a_line_of_an_inspection() {
+    let forged = |text: &str| text.replace('@', "\\nprovenance    it does not say\\u001b[2J\\u202e");
+    let run = forged(r#"{"backbone":{"kind":"a@","b@":"c@"},"input":[1,1,1],"heads":[{"name":"d@","classes":[0]}]}"#);
+    let provenance = forged(
+        r#"{"version":"a@","strategy":{"kind":"b@"},"surrogate":{"settings":"c@","files":[["d@","e@"]]},"seed":0,
+        "backend":{"kind":"f@"},"previous":{"file":"g@","digest":"h@"},"experts":[]}"#,
+    );
+    for (key, text) in [("alluvium", run), (PROVENANCE, provenance)] {
+        let seen = inspected(key, &text).unwrap().to_text();
+        let of_provenance = seen.lines().filter(|line| line.starts_with("provenance"));
+        assert_eq!(of_provenance.count(), 1, "{seen}");
+        assert!(!seen.contains(['\u{1b}', '\u{202e}']) && seen.contains(r"\u{1b}[2J\u{202e}"), "{seen}");
+    }
+}
+
 /// What is said of a consolidation of two perceptrons; nothing is written.
 #[track_caller]
 fn not_consolidated(
@@ -197,7 +244,7 @@ fn not_consolidated(
     let experts = [open(&save(&folder.path().join("b.safetensors"), &tensors), &reading).unwrap()];
     let out = folder.path().join("out.safetensors");
     let before = fs::read_dir(folder.path()).unwrap().count();
-    let noise = noise.map(|noise| noise as &dyn alluvium_strategy::SurrogateConfig);
+    let noise = noise.map(|noise| noise as &dyn SurrogateConfig);
     let error = consolidate(&previous, &experts, strategy, noise, &out).unwrap_err();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "nothing is written: {error}");
     error.to_string()
@@ -218,6 +265,94 @@ fn values_that_are_not_finite_are_named_and_nothing_is_written() {
         );
         assert!(error.contains("at index 5"), "{error}");
     }
+}
+
+#[test]
+fn a_negative_variance_is_named_whichever_way_the_models_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let previous = named(&save(&folder.path().join("a.safetensors"), &resnet(1, Some(2))), &slim(), "cat dog");
+    let mut tensors = resnet(2, Some(2));
+    let Values::Floats(values) = &mut tensors.get_mut("layer2.0.bn1.running_var").unwrap().1 else { unreachable!() };
+    values[3] = -0.25;
+    let experts = [named(&save(&folder.path().join("b.safetensors"), &tensors), &slim(), "car bus")];
+    let noise: NoiseConfig = serde_json::from_str(r#"{ "samples": 16 }"#).unwrap();
+    let mut learned = PldConfig::default();
+    learned.distillation.steps = 1;
+    let out = folder.path().join("out.safetensors");
+    let ways: [(&dyn StrategyConfig, Option<&dyn SurrogateConfig>); 2] =
+        [(&NaiveConfig {}, None), (&learned, Some(&noise))];
+    for (strategy, surrogate) in ways {
+        let error = consolidate(&previous, &experts, strategy, surrogate, &out).unwrap_err();
+        assert!(error.is_refusal() && !out.exists());
+        let error = error.to_string();
+        let says = "b.safetensors: the tensor `layer2.0.bn1.running_var` holds a negative variance (-0.25 at index 3)";
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn floats_that_the_table_leaves_out_are_as_finite_as_all_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reading = mlp(folder.path());
+    let table = folder.path().join("more.toml");
+    fs::write(&table, format!("ignored = [\"scale\"]{}", files::PERCEPTRON_NAMES)).unwrap();
+    reading.names = Some(Names::open(table.to_str().unwrap()).unwrap());
+    let with_scale = |seed: usize, value: f32| {
+        let mut tensors = perceptron(seed, 2);
+        let info = TensorInfo { name: "scale".to_owned(), dtype: Dtype::F32, shape: vec![2] };
+        tensors.insert(info.name.clone(), (info, Values::Floats(vec![1.5, value])));
+        tensors
+    };
+    let noise: NoiseConfig = serde_json::from_str(r#"{ "samples": 16 }"#).unwrap();
+    let mut learned = PldConfig::default();
+    learned.distillation.steps = 1;
+    // In pieces, and as whole models.
+    let ways: [(&dyn StrategyConfig, Option<&dyn SurrogateConfig>); 2] =
+        [(&NaiveConfig {}, None), (&learned, Some(&noise))];
+    for (strategy, surrogate) in ways {
+        for value in [2.5, f32::NAN] {
+            let a = save(&folder.path().join("a.safetensors"), &with_scale(1, value));
+            let b = save(&folder.path().join("b.safetensors"), &with_scale(2, f32::INFINITY));
+            let (previous, experts) = (named(&a, &reading, "cat dog"), [named(&b, &reading, "car bus")]);
+            let out = folder.path().join(format!("{}-{value}.safetensors", strategy.typetag_name()));
+            let done = consolidate(&previous, &experts, strategy, surrogate, &out);
+            match value.is_nan() {
+                true => {
+                    let error = done.unwrap_err().to_string();
+                    let says = "a.safetensors: the tensor `scale` holds a value that is not finite (NaN at index 1)";
+                    assert!(error.contains(says) && !out.exists(), "{error}");
+                }
+                // The expert's is not looked at.
+                false => assert_eq!(floats(&load(&done.unwrap()[0]), "scale"), [1.5, 2.5]),
+            }
+        }
+    }
+}
+
+#[test]
+fn surrogate_data_are_looked_for_by_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let reading = mlp(folder.path());
+    let previous = open(&save(&folder.path().join("a.safetensors"), &perceptron(1, 2)), &reading).unwrap();
+    let experts = [open(&save(&folder.path().join("b.safetensors"), &perceptron(2, 2)), &reading).unwrap()];
+    let arrangement = Arrangement::new(previous.heads(), &[experts[0].classes()]).unwrap();
+    let of =
+        |samples: usize| -> NoiseConfig { serde_json::from_value(serde_json::json!({ "samples": samples })).unwrap() };
+    let check = |noise: &NoiseConfig| {
+        let consolidation = Consolidation {
+            previous: &previous,
+            experts: &experts,
+            arrangement: &arrangement,
+            strategy: ("pld", &PldConfig::default()),
+            surrogate: Some(noise),
+            seed: 0,
+        };
+        consolidation.check()
+    };
+    check(&of(16)).unwrap();
+    // Six values of four bytes each.
+    let error = check(&of(1 << 30)).unwrap_err().to_string();
+    assert!(error.contains("1073741824 surrogate inputs of 1×2×3 take 25.8 GB"), "{error}");
 }
 
 #[test]
@@ -299,7 +434,7 @@ fn what_is_stopped_while_it_is_written_leaves_nothing() {
     use std::cell::Cell;
     use std::sync::Mutex;
 
-    use alluvium_interchange::{Arrangement, Consolidation, Destination, InterchangeError, Watcher, carry_out};
+    use alluvium_interchange::{Destination, Watcher, carry_out};
     use alluvium_model::Progress;
 
     /// Wants to stop after it was asked twice.
@@ -343,7 +478,7 @@ fn what_is_stopped_while_it_is_written_leaves_nothing() {
     let before = fs::read_dir(folder.path()).unwrap().count();
     let watcher = Impatient::default();
     let origin = ("0", serde_json::Value::Null);
-    let error = carry_out(&consolidation, &to, origin, &burn::tensor::Device::flex(), &watcher).unwrap_err();
+    let error = carry_out(&consolidation, &to, origin, &Device::flex(), &watcher).unwrap_err();
     assert!(matches!(error, InterchangeError::Stopped) && !error.is_refusal());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
     assert_eq!(*watcher.writing.lock().unwrap(), [true, false]);

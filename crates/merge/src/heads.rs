@@ -20,7 +20,7 @@ pub(crate) struct Matched {
 pub(crate) fn matched(models: &[&Model<'_>]) -> Result<Vec<Matched>, MergeError> {
     let mut all: Vec<Matched> = vec![];
     for (place, model) in models.iter().enumerate() {
-        let Some(classifier) = &model.classifier else { continue };
+        let Some(classifier) = model.classifier.as_ref().filter(|own| !own.is_left_behind()) else { continue };
         check_rows(model, classifier)?;
         for head in &classifier.heads {
             let (name, classes) = (head.name.clone(), head.rows.len());
@@ -45,8 +45,8 @@ fn check_rows(model: &Model<'_>, classifier: &Classifier) -> Result<(), MergeErr
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(model.problem(format!("has the head {:?} twice", twice[0])));
     }
-    if classifier.heads.is_empty() || classifier.heads.iter().any(|head| head.rows.is_empty()) {
-        let problem = "has a classifier without heads, or a head without rows; accepted: at least one of each";
+    if classifier.heads.iter().any(|head| head.rows.is_empty()) {
+        let problem = "has a head without rows; accepted: at least one";
         return Err(model.problem(problem.to_owned()));
     }
     let mut rows: Vec<_> = classifier.heads.iter().flat_map(|head| &head.rows).copied().collect();

@@ -55,24 +55,21 @@ impl<'a> Jobs<'a> {
         })
     }
 
-    /// How many pieces may be held at a time: of whole tensors, one.
-    fn at_a_time(&self) -> usize {
-        match self.grain {
-            Grain::Value => (2 * rayon::current_num_threads()).min(MOST_AT_A_TIME),
-            Grain::Tensor => 1,
-        }
-    }
-
-    /// Works on all pieces. Gives `take` the results, in the order of the pieces, while the next pieces are being worked on.
+    /// Works on all pieces. Gives `take` the results, in the order of the pieces; where these are small, while the next pieces
+    /// are being worked on.
     pub(crate) fn each<T: Send>(
         &self,
         work: impl Fn(&Job<'a>) -> Result<T, MergeError> + Sync,
         mut take: impl FnMut(&Job<'a>, T) -> Result<(), MergeError> + Send,
     ) -> Result<(), MergeError> {
         let mut jobs = self.iter();
+        if self.grain == Grain::Tensor {
+            return jobs.try_for_each(|job| take(&job, work(&job)?));
+        }
+        let at_a_time = (2 * rayon::current_num_threads()).min(MOST_AT_A_TIME);
         let mut done: Vec<(Result<T, MergeError>, Job<'a>)> = vec![];
         loop {
-            let next: Vec<_> = jobs.by_ref().take(self.at_a_time()).collect();
+            let next: Vec<_> = jobs.by_ref().take(at_a_time).collect();
             if next.is_empty() && done.is_empty() {
                 return Ok(());
             }

@@ -271,7 +271,7 @@ fn add_classifier(models: &[&Model<'_>], tensors: &mut Vec<Target>) -> Result<Ve
             return Err(model.problem(problem));
         }
     }
-    let Some((model, classifier, features)) = first else { return Ok(vec![]) };
+    let Some((model, classifier, features)) = first.filter(|_| !heads.is_empty()) else { return Ok(vec![]) };
     tensors.push(rows(models, tensor(model, &classifier.weight)?, &heads, features, "weight"));
     if let Some(bias) = &classifier.bias {
         tensors.push(rows(models, tensor(model, bias)?, &heads, 1, "bias"));
@@ -299,11 +299,14 @@ fn rows(models: &[&Model<'_>], like: &TensorInfo, heads: &[Matched], length: usi
 
 /// A classifier is what it is said to be; gives the length of its rows.
 fn features(model: &Model<'_>, classifier: &Classifier) -> Result<usize, MergeError> {
-    let count: usize = classifier.heads.iter().map(|head| head.rows.len()).sum();
     let weight = tensor(model, &classifier.weight)?;
     let [rows, features] = weight.shape[..] else {
         let problem = format!("has the shape {:?}; accepted for a classifier: [classes, features]", weight.shape);
         return Err(model.tensor(&weight.name, problem));
+    };
+    let count = match classifier.is_left_behind() {
+        true => rows,
+        false => classifier.heads.iter().map(|head| head.rows.len()).sum(),
     };
     let bias = classifier.bias.as_ref().map(|bias| tensor(model, bias)).transpose()?;
     let wrong = bias.filter(|bias| bias.shape != [count]).or(Some(weight).filter(|_| rows != count));

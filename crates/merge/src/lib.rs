@@ -30,6 +30,14 @@ pub use request::{Classifier, Head, Merged, Model, Pass, Progress, Request};
 ///
 /// Nothing is seen under the output's name before everything is written, and nothing is left there on an error.
 ///
+/// # Memory
+/// Where a strategy takes any part of a tensor ([`Grain::Value`](alluvium_strategy::Grain::Value)), as all shipped ones but
+/// `opcm` do, memory depends on neither tensors nor checkpoints: for each thread, eight at most, two pieces of half a megabyte,
+/// which are there for every model and some twenty times more in what the strategy makes of them. Where it wants whole tensors,
+/// there is one at a time, for every model and in what is computed of it: in all, `opcm` takes at most 25 times the largest
+/// tensor in 32 bits and once more for each expert, more than half of it for its singular values. A tensor of a file by
+/// `torch.save` that is compressed, or a view of its storage in another order, is held as a whole besides.
+///
 /// # Errors
 /// [`MergeError`]: the strategy does not work in pieces, a tensor is missing, has another shape or another kind of values
 /// in one of the models, a value is NaN or infinite, a classifier is not what it is said to be, a file cannot be read or

@@ -67,7 +67,8 @@ pub struct Model<'a> {
     /// Tensors that the table of `previous` leaves out are written as they are in `previous`; those that the table of an
     /// expert leaves out are not looked at.
     pub mapping: Option<&'a Mapping>,
-    /// Which of its tensors classify, if it has such; all others are the backbone's, which has the same tensors in all models.
+    /// Which of its tensors classify, if it has such, whether they are left behind or not; all others are the backbone's, which
+    /// has the same tensors in all models.
     pub classifier: Option<Classifier>,
     /// How many training samples it was adapted on, the usual weight in a federated mean; 1 where nobody knows.
     pub samples: usize,
@@ -84,8 +85,23 @@ pub struct Classifier {
     pub weight: String,
     /// The bias `[classes]`, by the name in the model's own file. All classifiers of a request have one, or none has.
     pub bias: Option<String>,
-    /// The heads, and which rows are theirs. Each row of the classifier belongs to one.
+    /// The heads, and which rows are theirs. Each row of the classifier belongs to one. Without any, the classifier is left
+    /// behind: its values are not read, and all that remains of it are the names and types of its tensors.
     pub heads: Vec<Head>,
+}
+
+impl Classifier {
+    /// Whether none of its rows is taken.
+    pub fn is_left_behind(&self) -> bool {
+        self.heads.is_empty()
+    }
+}
+
+impl Model<'_> {
+    /// Whether it has a classifier that is not left behind.
+    pub(crate) fn has_heads(&self) -> bool {
+        self.classifier.as_ref().is_some_and(|classifier| !classifier.is_left_behind())
+    }
 }
 
 /// Some rows of a classifier.

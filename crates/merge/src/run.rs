@@ -116,13 +116,19 @@ fn cut(request: &Request<'_>, job: &Job<'_>, experts: usize) -> Result<Cut, Merg
     let part = job.part;
     let piece = Piece { tensor: part.tensor.clone(), shape: part.shape.clone(), values: job.values.clone() };
     let values = |model: usize| taken_over(request, job, model).map(|values| values.and_then(floats));
-    let own = values(0)?;
     // What counts as the first expert brings its heads then: until then there are none.
-    let trained = request.previous.classifier.is_some() && !request.previous_counts;
+    let trained = request.previous.has_heads() && !request.previous_counts;
     let heads = if trained { vec![head(part, 0)] } else { vec![] };
-    let previous = piece.model(heads, own.clone().filter(|_| trained || part.head.is_none()));
+    let own = values(0)?;
+    // Of whole tensors, a copy is half of what a user has memory for.
+    let (start, mut first) = match (trained || part.head.is_none(), request.previous_counts) {
+        (true, true) => (own.clone(), own),
+        (true, false) => (own, None),
+        (false, counts) => (None, own.filter(|_| counts)),
+    };
+    let previous = piece.model(heads, start);
     let experts = sequence(request).take(experts).map(|model| match model {
-        0 => Ok(piece.expert(head(part, 0), request.previous.samples, own.clone())),
+        0 => Ok(piece.expert(head(part, 0), request.previous.samples, first.take())),
         model => Ok(piece.expert(head(part, model), request.experts[model - 1].samples, values(model)?)),
     });
     let experts = experts.collect::<Result<Vec<_>, MergeError>>()?;

@@ -2,7 +2,9 @@
 
 mod files;
 
+use alluvium_checkpoint::{Dtype, Values};
 use alluvium_merge::{Classifier, Head, Model};
+use alluvium_strategy::StrategyConfig;
 use alluvium_strategy_slerp::SlerpConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
 use files::{Files, floats};
@@ -99,12 +101,47 @@ fn a_model_may_have_no_classifier() {
 }
 
 #[test]
+fn a_classifier_that_is_left_behind_gives_its_names_and_nothing_else() {
+    // Not even a value that is not finite is read.
+    let previous = vec![
+        ("w", Dtype::F32, vec![1], Values::Floats(vec![1.0])),
+        ("fc.weight", Dtype::F16, vec![2, 2], Values::Floats(vec![f32::NAN; 4])),
+        ("fc.bias", Dtype::F16, vec![2], Values::Floats(vec![f32::INFINITY; 2])),
+    ];
+    let expert = |row: f32| {
+        vec![
+            floats("w", &[1], &[row]),
+            floats("fc.weight", &[1, 2], &[row, 10.0 * row]),
+            floats("fc.bias", &[1], &[row]),
+        ]
+    };
+    let files = Files::new(&[previous, expert(3.0), expert(5.0)]);
+    for (strategy, expected) in
+        [(&WeightAveragingConfig {} as &dyn StrategyConfig, 4.0), (&SlerpConfig { expert_weight: 0.0 }, 3.0)]
+    {
+        let mut models = with_heads(&files, &[&[], &[("a", &[0])], &[("b", &[0])]]);
+        models[0].classifier = Some(classifier(&[]));
+        let merged = files.merge_models(models, strategy, |_| {}).unwrap();
+        assert_eq!((merged.heads, rows(&files)), (vec!["a".to_owned(), "b".to_owned()], vec![3.0, 5.0]));
+        // The mean of the experts; at t = 0 the arc begins at the first expert, for what it met knew nothing.
+        assert_eq!(files.values("w"), [expected]);
+        let bias = files.merged().tensor("fc.bias").unwrap().dtype;
+        assert_eq!(bias, Dtype::F16, "as the previous model has it");
+    }
+    let mut models = with_heads(&files, &[&[], &[], &[]]);
+    models.iter_mut().for_each(|model| model.classifier = Some(classifier(&[])));
+    files.merge_models(models, &WeightAveragingConfig {}, |_| {}).unwrap();
+    let names: Vec<_> = files.merged().tensors().map(|info| info.name.clone()).collect();
+    assert_eq!(names, ["w"], "all of them left behind");
+}
+
+#[test]
 fn what_does_not_fit_is_said() {
     let files = files(&[&[1.0, 2.0], &[4.0, 3.0]]);
     type Heads<'a> = &'a [(&'a str, &'a [usize])];
     let a: Heads<'_> = &[("a", &[0, 1])];
     let cases: [(Heads<'_>, &str); 6] = [
-        (&[("a", &[0, 1]), ("b", &[])], "model 1: has a classifier without heads, or a head without rows"),
+        (&[("a", &[0, 1]), ("b", &[])], "model 1: has a head without rows"),
         (&[("a", &[0, 0])], "model 1: has a classifier with a row that belongs to two heads, or to none"),
         (&[("a", &[0, 2])], "belongs to two heads, or to none"),
         (&[("b", &[0]), ("b", &[1])], "model 1: has the head \"b\" twice"),

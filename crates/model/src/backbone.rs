@@ -25,9 +25,9 @@ pub struct InputShape {
 }
 
 impl InputShape {
-    /// How many values one input has.
+    /// How many values one input has; `usize::MAX` where that overflows, as no shape does that anything was computed with.
     pub fn values(self) -> usize {
-        self.channels * self.height * self.width
+        self.channels.saturating_mul(self.height).saturating_mul(self.width)
     }
 }
 

@@ -12,8 +12,9 @@ use alluvium_backbone_mlp::MlpConfig;
 use alluvium_backbone_resnet::SlimResNet18Config;
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
 use alluvium_interchange::{
-    Arrangement, Consolidation, Destination, ForeignModel, InterchangeError, Names, Reading, Unwatched, carry_out,
+    Arrangement, Consolidation, Destination, ForeignModel, InterchangeError, Names, Reading, carry_out,
 };
+use alluvium_model::Silent;
 use alluvium_strategy::{StrategyConfig, SurrogateConfig};
 use burn::tensor::Device;
 
@@ -178,5 +179,5 @@ pub fn consolidate(
     let inputs = [previous].into_iter().chain(experts).flat_map(|model| model.checkpoint().files()).collect();
     let to = Destination { path: to.to_owned(), shard_bytes: None, inputs };
     let backend = serde_json::json!({ "kind": "flex" });
-    carry_out(&consolidation, &to, ("1.2.3", backend), &Device::flex(), &Unwatched)
+    carry_out(&consolidation, &to, ("1.2.3", backend), &Device::flex(), &Silent)
 }
