@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::decode::decode;
+use crate::decode::{check_bytes, decode};
 use crate::digest::Digest;
 use crate::error::Place;
 use crate::header::LONGEST_HEADER;
@@ -16,7 +15,7 @@ use crate::index::ShardIndex;
 use crate::opened::{Bytes, Opened, exactly, length};
 use crate::recognise::{Kind, kind};
 use crate::shown::listed;
-use crate::{CheckpointError, Tensor, TensorInfo, Values, flat, folder, pytorch, shards};
+use crate::{CheckpointError, Tensor, TensorInfo, Values, flat, folder, pytorch, regular, shards};
 
 /// How many values are read at a time where all are gone through.
 const PIECE: usize = 1 << 20;
@@ -40,22 +39,18 @@ struct Part {
 
 impl Checkpoint {
     /// Opens a safetensors file, an index of several, a file by `torch.save`, or a folder with exactly one of these.
-    /// Which it is, is seen from its content; the name does not matter.
+    /// Which it is, is seen from its content; the name does not matter. `path` itself may be a link. Files that are found in a
+    /// folder, or that an index names, may be links within their folder and those of a Hugging Face cache.
     ///
     /// # Errors
     /// When it cannot be read, is none of these, or does not hold what it claims; the message names the tensor where
     /// there is one to name.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CheckpointError> {
         let mut place = Place::new(path.as_ref());
-        let data = |place: &Place| fs::metadata(place.path()).map_err(|cause| place.read(cause));
-        if data(&place)?.is_dir() {
+        if place.path().is_dir() {
             place = Place::new(folder::choose(&place)?);
         }
-        // Opening a pipe would wait for ever.
-        if !data(&place)?.is_file() {
-            return Err(place.broken("is neither a file nor a folder"));
-        }
-        let mut reader = BufReader::new(File::open(place.path()).map_err(|cause| place.read(cause))?);
+        let mut reader = BufReader::new(regular::open(place.path()).map_err(|cause| place.read(cause))?);
         match kind(&mut reader).map_err(|cause| place.read(cause))? {
             Kind::Index => {
                 let index = read_index(&place, &mut reader)?;
@@ -81,7 +76,8 @@ impl Checkpoint {
             Kind::Safetensors => flat::open(&place, reader)?,
             Kind::Archive => pytorch::open(&place, reader)?,
             Kind::Index => return Err(place.broken("is an index; open it by its path, for it names other files")),
-            Kind::Pickle | Kind::Empty | Kind::Unknown => return Err(kind.refused(&place)),
+            Kind::Pickle => pytorch::open_legacy(&place, reader)?,
+            Kind::Tar | Kind::Empty | Kind::Unknown => return Err(kind.refused(&place)),
         };
         let path = place.path().to_owned();
         Ok(Checkpoint::of(place, vec![(path, opened)]))
@@ -155,6 +151,23 @@ impl Checkpoint {
         let tensor = self.read(name)?;
         tensor.values.check_finite(&self.find(name)?.0.place, name, 0)?;
         Ok(tensor)
+    }
+
+    /// The bytes of some values of one tensor as they lie in the file, little-endian and row-major: for values that are
+    /// written again in the type that they have, all bits of an F64 included ([`Writer::write_bytes`](crate::Writer::write_bytes)).
+    ///
+    /// # Errors
+    /// As for [`read_range`](Checkpoint::read_range), but that an F64 is finite where 64 bits say so; and
+    /// [`CheckpointError::NotFinite`] for the first NaN or infinity, unless `finite` is false.
+    pub fn read_bytes(&self, name: &str, values: Range<usize>, finite: bool) -> Result<Vec<u8>, CheckpointError> {
+        let (part, info) = self.find(name)?;
+        let first = values.start;
+        let bytes = self.bytes_of(name, values)?;
+        let wrong = check_bytes(info.dtype, &bytes, first).map_err(|reason| part.place.tensor(name, reason))?;
+        match wrong.filter(|_| finite) {
+            None => Ok(bytes),
+            Some((index, value)) => Err(part.place.not_finite(name, index, value)),
+        }
     }
 
     /// What the file says of itself: `__metadata__` of a safetensors file, of several the first that has a key; nothing

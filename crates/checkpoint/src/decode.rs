@@ -21,6 +21,19 @@ pub(crate) fn decode(dtype: Dtype, bytes: &[u8], first: usize) -> Result<Values,
     })
 }
 
+/// The first value that is NaN or an infinity, with its place in its tensor; the error is that of [`decode`].
+pub(crate) fn check_bytes(dtype: Dtype, bytes: &[u8], first: usize) -> Result<Option<(usize, f32)>, String> {
+    let found = match dtype {
+        Dtype::F64 => {
+            let mut values = bytes.as_chunks().0.iter().map(|eight| f64::from_le_bytes(*eight)).enumerate();
+            values.find(|(_, value)| !value.is_finite()).map(|(index, value)| (index, value as f32))
+        }
+        Dtype::F32 | Dtype::F16 | Dtype::Bf16 | Dtype::Bool => decode(dtype, bytes, first)?.first_not_finite(),
+        _ => None,
+    };
+    Ok(found.map(|(index, value)| (first + index, value)))
+}
+
 fn each<const WIDTH: usize, T>(bytes: &[u8], value: impl Fn([u8; WIDTH]) -> T) -> Vec<T> {
     let (chunks, _) = bytes.as_chunks::<WIDTH>();
     chunks.iter().map(|chunk| value(*chunk)).collect()
@@ -64,6 +77,19 @@ mod tests {
         for (dtype, bytes, values) in integers {
             assert_eq!(decode(dtype, bytes, 0), Ok(Values::Integers(values)), "{dtype}");
         }
+    }
+
+    #[test]
+    fn bytes_are_finite_in_their_own_width() {
+        // 1e300 is too large for 32 bits, and finite.
+        let doubles = [1e300, f64::NEG_INFINITY].map(f64::to_le_bytes).concat();
+        assert_eq!(check_bytes(Dtype::F64, &doubles[..8], 0), Ok(None));
+        assert_eq!(check_bytes(Dtype::F64, &doubles, 40), Ok(Some((41, f32::NEG_INFINITY))));
+        // The largest half is 0x7bff; after it comes the infinity.
+        assert_eq!(check_bytes(Dtype::F16, &[0xff, 0x7b], 0), Ok(None));
+        assert_eq!(check_bytes(Dtype::F16, &[0xff, 0x7b, 0x00, 0x7c], 0), Ok(Some((1, f32::INFINITY))));
+        assert_eq!(check_bytes(Dtype::I64, &[0xff; 8], 0), Ok(None));
+        assert!(check_bytes(Dtype::Bool, &[2], 0).is_err());
     }
 
     #[test]

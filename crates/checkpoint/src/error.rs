@@ -97,6 +97,10 @@ impl Place {
         CheckpointError::Tensor { file: self.0.clone(), name: name.to_owned(), reason: reason.into() }
     }
 
+    pub(crate) fn not_finite(&self, name: &str, index: usize, value: f32) -> CheckpointError {
+        CheckpointError::NotFinite { file: self.0.clone(), name: name.to_owned(), index, value }
+    }
+
     pub(crate) fn code(&self, wanted: impl Into<String>) -> CheckpointError {
         CheckpointError::Code { file: self.0.clone(), wanted: wanted.into() }
     }

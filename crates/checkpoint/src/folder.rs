@@ -1,12 +1,13 @@
 //! Which file of a folder is the model.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 
-use crate::CheckpointError;
 use crate::error::Place;
+use crate::links::{self, LEADS_OUT};
 use crate::recognise::{Kind, kind};
-use crate::shown::listed;
+use crate::shown::{listed, shown};
+use crate::{CheckpointError, regular};
 
 const INDEX: &str = ".index.json";
 
@@ -14,8 +15,10 @@ const INDEX: &str = ".index.json";
 pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {
     let files = files(place)?;
     let indices: Vec<_> = files.iter().filter(|(name, kind)| *kind == Kind::Index && name.ends_with(INDEX)).collect();
-    let weights: Vec<_> =
-        files.iter().filter(|(_, kind)| matches!(kind, Kind::Safetensors | Kind::Archive | Kind::Pickle)).collect();
+    let weights: Vec<_> = files
+        .iter()
+        .filter(|(_, kind)| matches!(kind, Kind::Safetensors | Kind::Archive | Kind::Pickle | Kind::Tar))
+        .collect();
     let chosen = match (&indices[..], &weights[..]) {
         ([(index, _)], _) => index,
         ([], [(file, _)]) => file,
@@ -29,7 +32,10 @@ pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {
             return Err(place.broken(format!("holds more than one model; give the path of one of them: {names}")));
         }
     };
-    Ok(place.path().join(chosen))
+    match links::leads_out(place.path(), chosen).map_err(|cause| place.read(cause))? {
+        false => Ok(place.path().join(chosen)),
+        true => Err(place.broken(format!("holds as its model {}, {LEADS_OUT}, or its own path", shown(chosen)))),
+    }
 }
 
 /// The plain files, by name, with their kinds; hidden ones are nobody's model.
@@ -41,7 +47,7 @@ fn files(place: &Place) -> Result<Vec<(String, Kind)>, CheckpointError> {
             continue;
         };
         if fs::metadata(&path).is_ok_and(|data| data.is_file()) {
-            let kind = File::open(&path).and_then(|mut file| kind(&mut file));
+            let kind = regular::open(&path).and_then(|mut file| kind(&mut file));
             files.push((name.to_owned(), kind.map_err(|cause| Place::new(&path).read(cause))?));
         }
     }

@@ -1,7 +1,7 @@
 //! Model files that come from somebody else's machine: checkpoints read and written tensor by tensor.
 //!
-//! [`Checkpoint`] opens a safetensors file, several with an index, or what `torch.save` writes, and reads one tensor, or a
-//! part of one, at a time. [`NameMap`] says which of a foreign model's tensors is which of ours, and back. [`Writer`] writes
+//! [`Checkpoint`] opens a safetensors file, several with an index, or what `torch.save` writes and wrote before version 1.6,
+//! and reads one tensor, or a part of one, at a time. [`NameMap`] says which of a foreign model's tensors is which of ours, and back. [`Writer`] writes
 //! safetensors.
 //!
 //! Nothing in a file is believed: lengths are compared with the file before memory is taken for them, every tensor with
@@ -35,10 +35,12 @@ mod flat;
 mod folder;
 mod header;
 mod index;
+mod links;
 mod names;
 mod opened;
 mod pytorch;
 mod recognise;
+mod regular;
 mod shards;
 mod shown;
 mod tensor;

@@ -15,24 +15,30 @@ pub(crate) enum Kind {
     Archive,
     /// A pickle without an archive around it, as `torch.save` wrote it before version 1.6.
     Pickle,
+    /// A tar archive, as PyTorch wrote it in its first months.
+    Tar,
     Empty,
     Unknown,
 }
+
+/// The mark of a tar archive, and where it ends.
+const TAR: (&[u8], usize) = (b"ustar", 262);
 
 /// The kind of what is read; leaves the reader at its beginning.
 pub(crate) fn kind(reader: &mut (impl Read + Seek)) -> io::Result<Kind> {
     let mut start = vec![];
     reader.seek(SeekFrom::Start(0))?;
-    reader.by_ref().take(9).read_to_end(&mut start)?;
+    reader.by_ref().take(TAR.1 as u64).read_to_end(&mut start)?;
     reader.seek(SeekFrom::Start(0))?;
     Ok(match start[..] {
         [] => Kind::Empty,
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Kind::Archive,
         // A header of less than 2^40 bytes. It goes first: its length may look like any other beginning.
-        [_, _, _, _, _, 0, 0, 0, b'{'] => Kind::Safetensors,
+        [_, _, _, _, _, 0, 0, 0, b'{', ..] => Kind::Safetensors,
         [b'{', ..] => Kind::Index,
         [0x80, 2..=5, ..] => Kind::Pickle,
-        [_, _, _, _, _, _, _, _, b'{'] => Kind::Safetensors,
+        [_, _, _, _, _, _, _, _, b'{', ..] => Kind::Safetensors,
+        _ if start.ends_with(TAR.0) && start.len() == TAR.1 => Kind::Tar,
         _ => Kind::Unknown,
     })
 }
@@ -43,10 +49,12 @@ impl Kind {
         const ACCEPTED: &str = "accepted: a safetensors file, the index of several, or what `torch.save` writes";
         place.broken(match self {
             Kind::Empty => format!("is empty; {ACCEPTED}"),
-            Kind::Pickle => "is a bare pickle, as `torch.save` wrote it before version 1.6; nothing was executed. \
-                             Where you trust it, save it again: \
-                             `torch.save(torch.load(old, weights_only=True), new)`"
-                .to_owned(),
+            Kind::Tar => {
+                "is a tar archive, as PyTorch wrote them in 2016 and 2017; nothing was executed. PyTorch reads it \
+                          only by executing what it holds: where you trust it, save it again by \
+                          `torch.save(torch.load(old, weights_only=False), new)`"
+                    .to_owned()
+            }
             _ => format!("is no model file that is known here; {ACCEPTED}"),
         })
     }
@@ -60,7 +68,8 @@ mod tests {
 
     #[test]
     fn files_are_told_apart_by_how_they_begin() {
-        let cases: [(&[u8], Kind); 11] = [
+        let tar = [&[b'a'; 257][..], b"ustar\0", &[0; 249]].concat();
+        let cases: [(&[u8], Kind); 13] = [
             (b"", Kind::Empty),
             (b"PK\x03\x04....", Kind::Archive),
             (b"PK\x05\x06....", Kind::Archive),
@@ -71,6 +80,8 @@ mod tests {
             (b"{\0\0\0\0\0\0\0{}", Kind::Safetensors),
             (b"\0\0\0\0\0\0\0\x10{}", Kind::Safetensors),
             (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9", Kind::Pickle),
+            (&tar, Kind::Tar),
+            (&tar[..261], Kind::Unknown),
             (b"# a readme", Kind::Unknown),
             (b"\x80", Kind::Unknown),
         ];

@@ -1,24 +1,23 @@
 //! The files that an index names: all of them, in the index's own folder, with exactly the tensors that it lists.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use crate::error::Place;
 use crate::index::ShardIndex;
+use crate::links::{self, LEADS_OUT};
 use crate::opened::Opened;
 use crate::recognise::{Kind, kind};
 use crate::shown::shown;
-use crate::{CheckpointError, flat};
+use crate::{CheckpointError, flat, regular};
 
 /// Every file stays open, and a process may have about a thousand.
 const MOST_FILES: usize = 512;
 
 /// Opens the files of an index, each with its path.
 pub(crate) fn open(place: &Place, index: &ShardIndex) -> Result<Vec<(PathBuf, Opened)>, CheckpointError> {
-    let folder = place.path().parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = fs::canonicalize(folder).map_err(|cause| place.read(cause))?;
+    let folder = place.path().parent().unwrap_or(Path::new(""));
     // The first tensor of each file stands for it in messages.
     let mut files: BTreeMap<&str, &str> = BTreeMap::new();
     for (tensor, file) in index.iter() {
@@ -29,7 +28,7 @@ pub(crate) fn open(place: &Place, index: &ShardIndex) -> Result<Vec<(PathBuf, Op
     }
     let mut opened = vec![];
     for (file, tensor) in files {
-        let path = within(place, &folder, file, tensor)?;
+        let path = within(place, folder, file, tensor)?;
         let shard = open_one(&Place::new(&path))?;
         opened.push((file, path, shard));
     }
@@ -39,26 +38,17 @@ pub(crate) fn open(place: &Place, index: &ShardIndex) -> Result<Vec<(PathBuf, Op
 
 /// The path of a file, where no link leads out of the folder.
 fn within(place: &Place, folder: &Path, file: &str, tensor: &str) -> Result<PathBuf, CheckpointError> {
-    let path = fs::canonicalize(folder.join(file)).map_err(|cause| {
+    let leads_out = links::leads_out(folder, file).map_err(|cause| {
         place.tensor(tensor, format!("is said to be in the file {}, which cannot be opened ({cause})", shown(file)))
     })?;
-    if path.parent() != Some(folder) {
-        let reason = format!(
-            "is said to be in the file {}, a link that leads out of the folder; accepted: files in the folder of the \
-             index (`cp -L` makes files of links)",
-            shown(file)
-        );
-        return Err(place.tensor(tensor, reason));
+    match leads_out {
+        false => Ok(folder.join(file)),
+        true => Err(place.tensor(tensor, format!("is said to be in the file {}, {LEADS_OUT}", shown(file)))),
     }
-    Ok(path)
 }
 
 fn open_one(place: &Place) -> Result<Opened, CheckpointError> {
-    // Opening a pipe would wait for ever.
-    if !fs::metadata(place.path()).map_err(|cause| place.read(cause))?.is_file() {
-        return Err(place.broken("is no file"));
-    }
-    let mut reader = BufReader::new(File::open(place.path()).map_err(|cause| place.read(cause))?);
+    let mut reader = BufReader::new(regular::open(place.path()).map_err(|cause| place.read(cause))?);
     match kind(&mut reader).map_err(|cause| place.read(cause))? {
         Kind::Safetensors => flat::open(place, reader),
         Kind::Empty => Err(Kind::Empty.refused(place)),

@@ -69,10 +69,7 @@ impl Values {
     pub(crate) fn check_finite(&self, place: &Place, name: &str, first: usize) -> Result<(), CheckpointError> {
         match self.first_not_finite() {
             None => Ok(()),
-            Some((index, value)) => {
-                let (file, name) = (place.path().to_owned(), name.to_owned());
-                Err(CheckpointError::NotFinite { file, name, index: first + index, value })
-            }
+            Some((index, value)) => Err(place.not_finite(name, first + index, value)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sound files, cut off and changed at every byte, and at random: whatever comes out of it, nothing panics, and the reader
+//! Sound files, as they are, cut off and changed at every byte, and at random: whatever comes out of it, nothing panics, and the reader
 //! of safetensors accepts nothing that the reference implementation refuses.
 //!
 //! `ALLUVIUM_MUTATIONS` says how many random changes are tried for each kind of file, and `ALLUVIUM_MUTATION_SEED` which.
@@ -14,14 +14,17 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use safetensors::SafeTensors;
 
-fn seeds(folder: &str) -> Vec<Vec<u8>> {
+/// Names and bytes.
+type Seeds = Vec<(String, Vec<u8>)>;
+
+fn seeds(folder: &str) -> Seeds {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
         .iter()
         .filter(|path| path.extension().is_none_or(|end| end == "pt"))
-        .map(|path| fs::read(path).unwrap())
+        .map(|path| (path.display().to_string(), fs::read(path).unwrap()))
         .collect()
 }
 
@@ -33,6 +36,8 @@ fn read(bytes: &[u8]) -> Result<usize, CheckpointError> {
         let read = read.inspect_err(|error| assert!(!error.to_string().is_empty()));
         assert!(read.is_err() || read.is_ok_and(|tensor| tensor.values.len() == info.elements()));
         let half = info.elements() / 2;
+        let bytes = checkpoint.read_bytes(&info.name, 0..info.elements(), true);
+        assert!(bytes.is_err() || bytes.is_ok_and(|bytes| bytes.len() as u64 == info.bytes()));
         let piece = checkpoint.read_finite_range(&info.name, half / 2..half);
         assert!(piece.is_err() || piece.is_ok_and(|values| values.len() == half - half / 2));
     }
@@ -42,7 +47,7 @@ fn read(bytes: &[u8]) -> Result<usize, CheckpointError> {
 
 fn flat(bytes: &[u8]) {
     if let Ok(tensors) = read(bytes)
-        && !bytes.starts_with(b"PK")
+        && !matches!(bytes[0], b'P' | 0x80)
     {
         assert_eq!(SafeTensors::deserialize(bytes).expect("the reference accepts it").len(), tensors);
     }
@@ -54,6 +59,14 @@ fn pickle(bytes: &[u8]) {
         false => by_hand::zip(&[("a/data.pkl", bytes), ("a/data/0", &[0; 16]), ("a/data/1", &[1; 8])]),
     };
     let _ = read(&archive);
+}
+
+fn legacy(bytes: &[u8]) {
+    let _ = read(&[by_hand::LEGACY_START, bytes].concat());
+}
+
+fn any(bytes: &[u8]) {
+    let _ = read(bytes);
 }
 
 fn index(bytes: &[u8]) {
@@ -77,21 +90,25 @@ fn names(bytes: &[u8]) {
 type Reader = fn(&[u8]);
 
 /// The kinds of files, each with its reader.
-fn kinds() -> [(Vec<Vec<u8>>, Reader); 5] {
+fn kinds() -> [(Seeds, Reader); 6] {
     [
         (seeds("fuzz/corpus/safetensors"), flat),
         (seeds("fuzz/corpus/pytorch"), pickle),
-        (seeds("tests/fixtures"), pickle),
+        (seeds("fuzz/corpus/legacy"), legacy),
+        (seeds("tests/fixtures"), any),
         (seeds("fuzz/corpus/index"), index),
         (seeds("fuzz/corpus/names"), names),
     ]
 }
 
 #[test]
-fn files_that_are_cut_off_or_changed_at_any_byte() {
+fn files_as_they_are_cut_off_or_changed_at_any_byte() {
     for (seeds, reader) in kinds() {
         assert!(!seeds.is_empty());
-        for seed in seeds {
+        for (name, seed) in seeds {
+            // Shown where one of them fails.
+            println!("{name}");
+            reader(&seed);
             for place in 0..seed.len() {
                 reader(&seed[..place]);
                 let mut changed = seed.clone();
@@ -111,17 +128,18 @@ fn files_that_are_changed_at_random() {
     let mut random = SmallRng::seed_from_u64(from("ALLUVIUM_MUTATION_SEED").unwrap_or(0));
     for (seeds, reader) in kinds() {
         for _ in 0..count {
-            let mut bytes = seeds[random.random_range(0..seeds.len())].clone();
+            let (name, mut bytes) = seeds[random.random_range(0..seeds.len())].clone();
             for _ in 0..random.random_range(1..6) {
                 change(&mut bytes, &seeds, &mut random);
             }
+            println!("{name}, changed to {} bytes", bytes.len());
             reader(&bytes);
         }
     }
 }
 
 /// One change: a byte, a number, bytes taken out, put in, repeated, or from another file.
-fn change(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut SmallRng) {
+fn change(bytes: &mut Vec<u8>, seeds: &[(String, Vec<u8>)], random: &mut SmallRng) {
     if bytes.is_empty() {
         bytes.push(random.random());
         return;
@@ -141,8 +159,8 @@ fn change(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut SmallRng) {
             bytes[from..end].copy_from_slice(&number[..end - from]);
         }
         _ => {
-            let other = &seeds[random.random_range(0..seeds.len())];
-            let start = random.random_range(0..other.len());
+            let (_, other) = &seeds[random.random_range(0..seeds.len())];
+            let start = random.random_range(0..other.len().max(1));
             let end = other.len().min(start + random.random_range(1..60));
             drop(bytes.splice(from..to, other[start..end].to_vec()));
         }

@@ -85,6 +85,43 @@ fn pieces_are_parts_of_the_whole_in_every_kind_of_file() {
 }
 
 #[test]
+fn bytes_are_taken_over_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let checkpoint = open(mixed());
+    let mut writer = Writer::create(&path, checkpoint.tensors().cloned().collect(), &WriteOptions::default()).unwrap();
+    let error = writer.write_bytes("brain", &[0; 3]).unwrap_err().to_string();
+    assert!(error.contains("`brain` was given 3 bytes, and its values have 2"), "{error}");
+    while let Some(next) = writer.peek().cloned() {
+        let (all, middle) = (next.elements(), next.elements() / 2);
+        for piece in [0..middle, middle..all] {
+            // What has no values, or one, is there after its first piece.
+            if writer.peek().is_some_and(|still| still.name == next.name) {
+                writer.write_bytes(&next.name, &checkpoint.read_bytes(&next.name, piece, true).unwrap()).unwrap();
+            }
+        }
+    }
+    writer.finish().unwrap();
+    // That of the digest of all bits, also those of F64 that 32 bits do not have.
+    let copied = Checkpoint::open(&path).unwrap();
+    assert_eq!(copied.digest().unwrap(), checkpoint.digest().unwrap());
+    // generate.py: 0.1 and 1e-300.
+    let doubles = [0.1_f64, 1e-300].map(f64::to_le_bytes).concat();
+    assert_eq!(copied.read_bytes("double", 0..2, true).unwrap(), doubles);
+}
+
+#[test]
+fn bytes_of_what_is_not_finite_are_refused() {
+    let header = r#"{"w":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}}"#;
+    let bytes = [1e300, f64::INFINITY].map(f64::to_le_bytes).concat();
+    let checkpoint = open(flat(header, &bytes));
+    assert_eq!(checkpoint.read_bytes("w", 0..1, true).unwrap(), bytes[..8]);
+    let error = checkpoint.read_bytes("w", 1..2, true).unwrap_err().to_string();
+    assert!(error.contains("`w` holds a value that is not finite (inf at index 1)"), "{error}");
+    assert_eq!(checkpoint.read_bytes("w", 0..2, false).unwrap(), bytes);
+}
+
+#[test]
 fn a_range_outside_of_the_tensor_is_refused() {
     let checkpoint = open(mixed());
     let (backwards, far) = (Range { start: 2, end: 1 }, usize::MAX - 1..usize::MAX);

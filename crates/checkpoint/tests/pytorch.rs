@@ -35,7 +35,7 @@ fn values_are_those_of_pytorch() {
         ("byte", Dtype::U8, &[2], &[0, 255]),
         ("truth", Dtype::Bool, &[3], &[1, 0, 1]),
     ];
-    for file in ["mixed.pt", "protocol4.pt"] {
+    for file in ["mixed.pt", "protocol4.pt", "legacy.pt", "legacy4.pt"] {
         let checkpoint = Checkpoint::open(fixture(file)).unwrap();
         assert_eq!(checkpoint.tensors().count(), 17, "{file}");
         for (name, dtype, shape, values) in floats {
@@ -53,21 +53,33 @@ fn values_are_those_of_pytorch() {
 
 #[test]
 fn weights_are_found_beside_epochs_and_optimiser() {
-    let checkpoint = Checkpoint::open(fixture("training.pt")).unwrap();
-    let names: Vec<_> = checkpoint.tensors().map(|info| info.name.as_str()).collect();
-    let expected = ["0.weight", "1.bias", "1.num_batches_tracked", "1.running_mean", "1.running_var", "1.weight"];
-    assert_eq!(names, expected);
-    assert_eq!(checkpoint.read("1.num_batches_tracked").unwrap().values, Values::Integers(vec![1]));
-    let digest = "6eb68e2797d497ac1b1d38d9f8bacabd86f34f7cc3a62de6403a93578057c500";
-    assert_eq!(checkpoint.digest().unwrap(), digest);
-    // 5 tensors of 2 floats, and a counter of 8 bytes.
-    assert_eq!((checkpoint.parameters(), checkpoint.bytes()), (10, 48));
+    for file in ["training.pt", "legacy-training.pt"] {
+        let checkpoint = Checkpoint::open(fixture(file)).unwrap();
+        let names: Vec<_> = checkpoint.tensors().map(|info| info.name.as_str()).collect();
+        let expected = ["0.weight", "1.bias", "1.num_batches_tracked", "1.running_mean", "1.running_var", "1.weight"];
+        assert_eq!(names, expected, "{file}");
+        assert_eq!(checkpoint.read("1.num_batches_tracked").unwrap().values, Values::Integers(vec![1]));
+        let digest = "6eb68e2797d497ac1b1d38d9f8bacabd86f34f7cc3a62de6403a93578057c500";
+        assert_eq!(checkpoint.digest().unwrap(), digest, "{file}");
+        // 5 tensors of 2 floats, and a counter of 8 bytes.
+        assert_eq!((checkpoint.parameters(), checkpoint.bytes()), (10, 48));
+    }
+}
+
+#[test]
+fn what_python_2_and_pytorch_03_wrote_is_read() {
+    let checkpoint = Checkpoint::open(fixture("legacy03.pt")).unwrap();
+    let weight = checkpoint.read("fc.weight").unwrap();
+    let expected = [-1.5, 1.5, -0.5, 2.5, 0.5, 3.5];
+    assert_eq!((&weight.shape[..], weight.floats()), (&[3, 2][..], Some(&expected[..])));
+    assert_eq!(checkpoint.read("fc.bias").unwrap().floats(), Some(&[0.5, -4.0][..]));
+    assert_eq!(checkpoint.digest().unwrap(), "47167417cd42af45b9d199916fd78fdf5100c2702a2d756c5d19bb3a369ad4c7");
 }
 
 #[test]
 fn what_is_not_accepted_is_said() {
-    let legacy = error("legacy.pt");
-    assert!(legacy.contains("before version 1.6") && legacy.contains("torch.save(torch.load("), "{legacy}");
+    let pickle = error("pickle.pt");
+    assert!(pickle.contains("is a bare pickle, and not by `torch.save`; nothing was executed"), "{pickle}");
     let complex = error("complex.pt");
     assert!(complex.contains("`spectrum` has values of type `ComplexFloatStorage`; accepted: F64"), "{complex}");
     let expanded = error("expanded.pt");

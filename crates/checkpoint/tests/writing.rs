@@ -155,6 +155,63 @@ fn a_name_that_cannot_be_had_takes_the_others_back() {
 }
 
 #[test]
+fn the_old_model_stays_whole_where_the_new_one_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let options = WriteOptions { shard_bytes: Some(16), ..WriteOptions::default() };
+    let files = write(&path, &options);
+    let contents =
+        || -> Vec<Vec<u8>> { files.iter().map(|file| fs::read(folder.path().join(file)).unwrap()).collect() };
+    let old = contents();
+    // Another model under the same names, whose second file stands where a folder is by now.
+    let begin = || {
+        let all = tensors();
+        let mut writer = Writer::create(&path, all.iter().map(|(info, _)| info.clone()).collect(), &options).unwrap();
+        for (info, values) in &all {
+            let changed = match values {
+                Values::Floats(values) => Values::Floats(values.iter().map(|value| value * 2.0).collect()),
+                Values::Integers(values) => Values::Integers(values.iter().map(|_| 0).collect()),
+            };
+            writer.write(&info.name, &changed).unwrap();
+        }
+        writer
+    };
+    let writer = begin();
+    let (second, elsewhere) = (folder.path().join(&files[1]), folder.path().join("elsewhere"));
+    fs::rename(&second, &elsewhere).unwrap();
+    fs::create_dir(&second).unwrap();
+    let error = writer.finish().unwrap_err().to_string();
+    assert!(error.contains(&files[1]) && error.contains("cannot be written"), "{error}");
+    fs::remove_dir(&second).unwrap();
+    fs::rename(&elsewhere, &second).unwrap();
+    assert_eq!(contents(), old);
+    assert_eq!(names(folder.path()), files, "nothing else is left");
+
+    // Where it can be, all of it is new.
+    begin().finish().unwrap();
+    assert!(contents().iter().zip(&old).take(files.len() - 1).all(|(new, old)| new != old));
+    assert_eq!(names(folder.path()), files, "nothing else is left");
+    assert_eq!(
+        Checkpoint::open(folder.path()).unwrap().read("w").unwrap().floats(),
+        Some(&[2.0, -5.0, 0.0, 6.0e10][..])
+    );
+}
+
+#[test]
+fn what_will_be_written_is_known_beforehand() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    for shard_bytes in [None, Some(16)] {
+        let options = WriteOptions { shard_bytes, ..WriteOptions::default() };
+        let planned = options.planned(&path, tensors().into_iter().map(|(info, _)| info).collect()).unwrap();
+        assert!(planned.iter().all(|path| !path.exists()));
+        let planned: Vec<_> =
+            planned.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+        assert_eq!(write(&path, &options), planned);
+    }
+}
+
+#[test]
 fn what_is_read_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");

@@ -1,7 +1,6 @@
 //! The table itself: read from TOML, checked, and applied to the names of a model.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use crate::names::mapping::{Mapped, Mapping};
 use crate::names::pattern::Pattern;
 use crate::names::template::Template;
 use crate::names::{NamesError, shipped};
+use crate::regular;
 use crate::shown::shown;
 
 /// The longest table that is read.
@@ -92,7 +92,7 @@ impl NameMap {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, NamesError> {
         let path = path.as_ref();
         let mut toml = String::new();
-        let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut toml));
+        let read = regular::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut toml));
         read.map_err(|cause| NamesError::Read { file: path.to_owned(), cause })?;
         Self::parse(&toml)
     }

@@ -9,9 +9,9 @@ use crate::Dtype;
 pub(crate) enum Global {
     /// `collections.OrderedDict`.
     OrderedDict,
-    /// `torch._utils._rebuild_tensor_v2`.
+    /// `torch._utils._rebuild_tensor_v2`, or `_rebuild_tensor` before version 0.4.
     Tensor,
-    /// `torch._utils._rebuild_parameter`.
+    /// `torch._utils._rebuild_parameter`, or `torch.nn.parameter.Parameter` itself before version 0.4.
     Parameter,
     /// `torch.Size`.
     Size,
@@ -24,8 +24,8 @@ impl Global {
     pub(crate) fn named(module: &str, name: &str) -> Option<Self> {
         Some(match (module, name) {
             ("collections", "OrderedDict") => Global::OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2") => Global::Tensor,
-            ("torch._utils", "_rebuild_parameter") => Global::Parameter,
+            ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => Global::Tensor,
+            ("torch._utils", "_rebuild_parameter") | ("torch.nn.parameter", "Parameter") => Global::Parameter,
             ("torch", "Size") => Global::Size,
             ("torch", class) if is_storage(class) => {
                 Global::Storage { class: class.to_owned(), dtype: Dtype::of_storage(class) }
@@ -45,6 +45,17 @@ impl fmt::Display for Global {
             Global::Storage { class, .. } => write!(f, "torch.{class}"),
         }
     }
+}
+
+/// How many bytes a value of such a storage takes, also where its type is not accepted: an optimiser may have some.
+pub(crate) fn storage_width(class: &str) -> Option<u64> {
+    Some(match class {
+        "ComplexDoubleStorage" => 16,
+        "ComplexFloatStorage" => 8,
+        "QInt32Storage" => 4,
+        "QInt8Storage" | "QUInt8Storage" | "UntypedStorage" => 1,
+        _ => Dtype::of_storage(class)?.bytes() as u64,
+    })
 }
 
 /// Storages of types that are not accepted are known, too: then the tensor can be named.

@@ -5,12 +5,15 @@
 
 use std::collections::HashMap;
 
-use crate::header::MOST_DIMENSIONS;
+use crate::CheckpointError;
+use crate::error::Place;
 use crate::pytorch::globals::Global;
 use crate::pytorch::object::{Id, Object, Storage, TensorObject};
 use crate::pytorch::opcode::{Code, NoOpcode, Opcode};
 use crate::shown::shown;
 
+/// The longest pickle that is read.
+pub(crate) const LONGEST_PICKLE: u64 = 100_000_000;
 /// A checkpoint of ten thousand tensors with its optimiser has about two million.
 const MOST_INSTRUCTIONS: usize = 5_000_000;
 /// Pickles put a thousand items on the stack at a time.
@@ -22,6 +25,8 @@ const MOST_REMEMBERED: usize = 2_000_000;
 pub(crate) enum Stopped {
     /// It is no pickle of weights.
     Broken(String),
+    /// The bytes end within the instruction that begins at this one.
+    Cut(usize),
     /// It wants to call this.
     Code(String),
 }
@@ -36,29 +41,36 @@ pub(crate) struct Pickle {
     objects: Vec<Object>,
     /// The object that the pickle stands for.
     pub root: Id,
+    /// How many bytes the pickle has.
+    pub length: usize,
 }
 
 impl Pickle {
     pub(crate) fn get(&self, id: Id) -> &Object {
         &self.objects[id as usize]
     }
+
+    /// All of them, in the order in which they were made.
+    pub(crate) fn objects(&self) -> &[Object] {
+        &self.objects
+    }
 }
 
-/// Runs the pickle to its end.
+/// Runs the pickle that these bytes begin with to its end.
 pub(crate) fn run(bytes: &[u8]) -> Result<Pickle, Stopped> {
     let mut code = Code::new(bytes);
     let mut machine = Machine::default();
     for _ in 0..MOST_INSTRUCTIONS {
         let at = code.at();
-        let opcode = code.next().map_err(|NoOpcode(byte)| {
-            Stopped::Broken(match byte {
-                Some(byte) => format!("has the instruction {byte:#04x} at byte {at}, which no pickle of weights needs"),
-                None => format!("ends in the middle of the instruction at byte {at}"),
-            })
+        let opcode = code.next().map_err(|NoOpcode(byte)| match byte {
+            Some(byte) => Stopped::Broken(format!(
+                "has the instruction {byte:#04x} at byte {at}, which no pickle of weights needs"
+            )),
+            None => Stopped::Cut(at),
         })?;
         if opcode == Opcode::Stop {
             let root = machine.pop().map_err(|stopped| stopped.at(at))?;
-            return Ok(Pickle { objects: machine.objects, root });
+            return Ok(Pickle { objects: machine.objects, root, length: code.at() });
         }
         machine.step(opcode).map_err(|stopped| stopped.at(at))?;
     }
@@ -69,7 +81,15 @@ impl Stopped {
     fn at(self, byte: usize) -> Self {
         match self {
             Stopped::Broken(reason) => Stopped::Broken(format!("{reason} (at byte {byte})")),
-            code => code,
+            other => other,
+        }
+    }
+
+    pub(crate) fn told(self, place: &Place) -> CheckpointError {
+        match self {
+            Stopped::Broken(reason) => place.broken(format!("its pickle {reason}")),
+            Stopped::Cut(at) => place.broken(format!("its pickle ends in the middle of the instruction at byte {at}")),
+            Stopped::Code(wanted) => place.code(wanted),
         }
     }
 }
@@ -98,6 +118,7 @@ impl Machine {
             Opcode::None => self.push(Object::None),
             Opcode::Bool => self.push(Object::Bool),
             Opcode::Int(value) => self.push(Object::Int(value)),
+            Opcode::Large(_) => self.push(Object::Other("a large int")),
             Opcode::Other(kind) => self.push(Object::Other(kind)),
             Opcode::Text(bytes) => {
                 let text = text(bytes)?.to_owned();
@@ -112,7 +133,7 @@ impl Machine {
                 let items = self.pop_many(count)?;
                 self.push(Object::Tuple(items))
             }
-            Opcode::EmptyList => self.push(Object::Other("a list")),
+            Opcode::EmptyList => self.push(Object::List(vec![])),
             Opcode::EmptyDict => self.push(Object::Dict(vec![])),
             Opcode::EmptySet => self.push(Object::Other("a set")),
             Opcode::FrozenSet => {
@@ -120,16 +141,19 @@ impl Machine {
                 self.push(Object::Other("a frozenset"))
             }
             Opcode::Append => {
-                self.pop()?;
-                self.add_to("a list")
+                let item = self.pop()?;
+                self.append(&[item])
             }
             Opcode::Appends => {
-                self.pop_to_mark()?;
-                self.add_to("a list")
+                let items = self.pop_to_mark()?;
+                self.append(&items)
             }
             Opcode::AddItems => {
                 self.pop_to_mark()?;
-                self.add_to("a set")
+                match self.object(self.top()?) {
+                    Object::Other("a set") => Ok(()),
+                    other => broken(format!("adds items to {}, not to a set", other.kind())),
+                }
             }
             Opcode::SetItem => {
                 let pair = self.pop_many(2)?;
@@ -228,11 +252,14 @@ impl Machine {
         &self.objects[id as usize]
     }
 
-    /// Items were taken for the collection on top of the stack.
-    fn add_to(&mut self, kind: &'static str) -> Result<(), Stopped> {
-        match self.object(self.top()?) {
-            Object::Other(found) if *found == kind => Ok(()),
-            other => broken(format!("adds items to {}, not to {kind}", other.kind())),
+    fn append(&mut self, new: &[Id]) -> Result<(), Stopped> {
+        let list = self.top()?;
+        match &mut self.objects[list as usize] {
+            Object::List(items) => {
+                items.extend_from_slice(new);
+                Ok(())
+            }
+            other => broken(format!("adds items to {}, not to a list", other.kind())),
         }
     }
 
@@ -274,21 +301,23 @@ impl Machine {
         }
     }
 
-    /// `('storage', class, key, location, length)` stands for a storage.
+    /// `('storage', class, key, location, length)` stands for a storage. Without an archive there is a sixth part: the part
+    /// of the storage that is meant, or None.
     fn persistent(&mut self) -> Result<(), Stopped> {
         let id = self.pop()?;
         let Object::Tuple(parts) = self.object(id) else {
             return broken(format!("refers to {} as a storage", self.object(id).kind()));
         };
-        let [kind, class, key, _, length] = parts[..] else {
-            return broken(format!("refers to a storage by {} parts; accepted: 5", parts.len()));
+        let ([kind, class, key, _, length] | [kind, class, key, _, length, _]) = parts[..] else {
+            return broken(format!("refers to a storage by {} parts; accepted: 5 or 6", parts.len()));
         };
+        let is_view = parts.get(5).is_some_and(|id| !matches!(self.object(*id), Object::None));
         match [kind, class, key, length].map(|id| self.object(id)) {
             [Object::Text(kind), Object::Global(Global::Storage { .. }), Object::Text(_), Object::Int(length)]
                 if kind == "storage" =>
             {
                 let length = *length;
-                self.push(Object::Storage(Storage { class, key, length }))
+                self.push(Object::Storage(Storage { class, key, length, is_view }))
             }
             parts => broken(format!(
                 "refers to a storage by {}; accepted: 'storage', its class, key, location and length",
@@ -305,18 +334,22 @@ impl Machine {
         };
         match self.object(parts[0]) {
             Object::Global(Global::OrderedDict) if arguments.is_empty() => self.push(Object::Dict(vec![])),
+            Object::Global(Global::OrderedDict) if arguments.len() == 1 => {
+                let entries = self.pairs(arguments[0])?;
+                self.push(Object::Dict(entries))
+            }
             Object::Global(Global::Size) if arguments.len() == 1 => {
                 let sizes = arguments[0];
                 self.push_id(sizes)
             }
-            Object::Global(Global::Parameter) if arguments.len() == 3 => {
+            Object::Global(Global::Parameter) if (1..=3).contains(&arguments.len()) => {
                 let data = arguments[0];
                 match self.object(data) {
                     Object::Tensor(_) => self.push_id(data),
                     other => broken(format!("makes a parameter of {}", other.kind())),
                 }
             }
-            Object::Global(Global::Tensor) if (6..=7).contains(&arguments.len()) => {
+            Object::Global(Global::Tensor) if matches!(arguments.len(), 4 | 6 | 7) => {
                 let tensor = self.tensor(arguments)?;
                 self.push(Object::Tensor(tensor))
             }
@@ -327,14 +360,24 @@ impl Machine {
         }
     }
 
-    /// `_rebuild_tensor_v2(storage, offset, sizes, strides, requires_grad, hooks)`.
+    /// The keys and values that Python 2 gives to an ordered dict: a list of lists of two.
+    fn pairs(&self, list: Id) -> Result<Vec<(Id, Id)>, Stopped> {
+        let pair = |id: &Id| match self.object(*id) {
+            Object::List(pair) | Object::Tuple(pair) => <[Id; 2]>::try_from(&pair[..]).ok().map(|[a, b]| (a, b)),
+            _ => None,
+        };
+        let pairs = match self.object(list) {
+            Object::List(items) => items.iter().map(pair).collect(),
+            _ => None,
+        };
+        pairs.map_or_else(|| broken("makes an ordered dict of something that is no list of pairs"), Ok)
+    }
+
+    /// `_rebuild_tensor_v2(storage, offset, sizes, strides, requires_grad, hooks)`; before version 0.4, without the latter two.
     fn tensor(&self, arguments: &[Id]) -> Result<TensorObject, Stopped> {
         let [storage, offset, sizes, strides] = [0, 1, 2, 3].map(|index: usize| arguments[index]);
         match [storage, offset, sizes, strides].map(|id| self.object(id)) {
             [Object::Storage(storage), Object::Int(offset), Object::Tuple(_), Object::Tuple(_)] => {
-                for id in [sizes, strides] {
-                    self.check_dimensions(id)?;
-                }
                 Ok(TensorObject { storage: *storage, offset: *offset, sizes, strides })
             }
             parts => broken(format!(
@@ -344,21 +387,14 @@ impl Machine {
         }
     }
 
-    fn check_dimensions(&self, id: Id) -> Result<(), Stopped> {
-        match self.object(id) {
-            Object::Tuple(sizes) if sizes.len() > MOST_DIMENSIONS => {
-                broken(format!("makes a tensor of {} dimensions; accepted: at most {MOST_DIMENSIONS}", sizes.len()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// `object.__setstate__(state)`: an ordered dict has attributes such as `_metadata`, which say nothing of weights.
+    /// `object.__setstate__(state)`: an ordered dict has attributes such as `_metadata`, and a parameter of before version 0.4
+    /// whether it is trained; they say nothing of weights. Other states of a tensor would be its values.
     fn build(&mut self) -> Result<(), Stopped> {
-        self.pop()?;
-        match self.object(self.top()?) {
-            Object::Dict(_) => Ok(()),
-            other => broken(format!("sets the state of {}; accepted: of a dict", other.kind())),
+        let state = self.pop()?;
+        match (self.object(self.top()?), self.object(state)) {
+            (Object::Dict(_), _) => Ok(()),
+            (Object::Tensor(_), Object::Tuple(parts)) if parts.len() == 3 => Ok(()),
+            (other, _) => broken(format!("sets the state of {}; accepted: of a dict", other.kind())),
         }
     }
 }
@@ -377,6 +413,7 @@ mod tests {
     fn stopped(bytes: &[u8]) -> String {
         match run(bytes).unwrap_err() {
             Stopped::Broken(reason) => reason,
+            Stopped::Cut(at) => format!("cut at {at}"),
             Stopped::Code(name) => format!("code {name}"),
         }
     }

@@ -14,6 +14,7 @@ pub(crate) enum Object {
     Int(i64),
     Text(String),
     Tuple(Vec<Id>),
+    List(Vec<Id>),
     /// Keys and values.
     Dict(Vec<(Id, Id)>),
     Global(Global),
@@ -32,6 +33,7 @@ impl Object {
             Object::Int(_) => "an int",
             Object::Text(_) => "a str",
             Object::Tuple(_) => "a tuple",
+            Object::List(_) => "a list",
             Object::Dict(_) => "a dict",
             Object::Global(_) => "a class or function",
             Object::Storage(_) => "a storage",
@@ -41,15 +43,17 @@ impl Object {
     }
 }
 
-/// Values in an entry of the archive.
+/// Values, in an entry of the archive or behind the pickles.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Storage {
     /// A [`Global::Storage`].
     pub class: Id,
-    /// The entry's name, a text.
+    /// What it is called there, a text.
     pub key: Id,
     /// How many values it has.
     pub length: i64,
+    /// Whether a part of it is meant.
+    pub is_view: bool,
 }
 
 /// A view of a storage, with nothing checked but that the parts are what they should be.

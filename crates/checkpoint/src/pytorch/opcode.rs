@@ -14,6 +14,8 @@ pub(crate) enum Opcode<'a> {
     None,
     Bool,
     Int(i64),
+    /// A whole number of more than 8 bytes, little-endian.
+    Large(&'a [u8]),
     /// A number or some bytes that weights are not made of, with what Python calls it.
     Other(&'static str),
     Text(&'a [u8]),
@@ -171,9 +173,9 @@ impl<'a> Code<'a> {
 }
 
 /// A whole number of any width, the sign in the highest bit.
-fn long<'a>(bytes: &[u8]) -> Opcode<'a> {
+fn long(bytes: &[u8]) -> Opcode<'_> {
     if bytes.len() > 8 {
-        return Opcode::Other("a large int");
+        return Opcode::Large(bytes);
     }
     let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
     let mut eight = if negative { [0xff; 8] } else { [0; 8] };
@@ -197,7 +199,7 @@ mod tests {
         assert_eq!(first(b"J\xff\xff\xff\xff."), Ok(Opcode::Int(-1)));
         assert_eq!(first(b"\x8a\x05\0\0\0\x80\0."), Ok(Opcode::Int(1 << 31)));
         assert_eq!(first(b"\x8a\x05\xff\xff\xff\x7f\xff."), Ok(Opcode::Int(-(1 << 31) - 1)));
-        assert_eq!(first(b"\x8a\x09\0\0\0\0\0\0\0\x80\0."), Ok(Opcode::Other("a large int")));
+        assert_eq!(first(b"\x8a\x09\0\0\0\0\0\0\0\x80\0."), Ok(Opcode::Large(b"\0\0\0\0\0\0\0\x80\0")));
         assert_eq!(first(b"\x8a\0."), Ok(Opcode::Int(0)));
     }
 

@@ -11,7 +11,7 @@ pub(crate) struct View {
     pub length: u64,
     shape: Vec<usize>,
     strides: Vec<usize>,
-    dtype: Dtype,
+    pub dtype: Dtype,
 }
 
 impl View {

@@ -25,6 +25,19 @@ pub struct WriteOptions {
     pub inputs: Vec<PathBuf>,
 }
 
+impl WriteOptions {
+    /// The files that a model of these tensors is written to, the index last: what [`Writer::create`](crate::Writer::create)
+    /// and [`finish`](crate::Writer::finish) would make, so that a caller can ask which of them are there.
+    ///
+    /// # Errors
+    /// As for [`Writer::create`](crate::Writer::create), but that no folder is touched.
+    pub fn planned(&self, path: impl AsRef<Path>, tensors: Vec<TensorInfo>) -> Result<Vec<PathBuf>, CheckpointError> {
+        let plan = Plan::new(path.as_ref(), tensors, self)?;
+        let index = plan.index.into_iter().map(|(path, _)| path);
+        Ok(plan.files.into_iter().map(|(path, _)| path).chain(index).collect())
+    }
+}
+
 /// The order in which tensors are given to a writer, and lie in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, TempDir};
 
 use crate::CheckpointError;
 use crate::error::Place;
@@ -17,28 +17,78 @@ pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder(path))
 }
 
-/// Gives all files their names, in this order. Where one cannot have its name, those before it that were not there
-/// earlier are removed again.
+/// Gives all files their names, in this order, all of which are in one folder. Where one cannot have its name, everything
+/// is again as it was.
 pub(crate) fn publish(files: Vec<(NamedTempFile, PathBuf)>) -> Result<Vec<PathBuf>, CheckpointError> {
-    let (mut published, mut new) = (vec![], vec![]);
-    for (file, path) in files {
-        let was_there = path.exists();
-        if let Err(error) = file.persist(&path) {
-            for path in &new {
-                // What cannot be removed is left: the first error is the one to tell.
-                let _ = fs::remove_file(path);
+    let paths: Vec<_> = files.iter().map(|(_, path)| path.clone()).collect();
+    let Some(folder) = paths.first().map(|path| folder(path).to_owned()) else { return Ok(paths) };
+    let mut exchange = Exchange::default();
+    let exchanged = match paths.len() {
+        // One rename replaces one file.
+        1 => Ok(()),
+        // The index is last, and goes first: at no moment does it stand beside files that are not its own.
+        _ => paths.iter().rev().try_for_each(|path| exchange.set_aside(path, &folder)),
+    };
+    let exchanged = exchanged.and_then(|()| files.into_iter().try_for_each(|(file, path)| exchange.put(file, path)));
+    match exchanged {
+        Ok(()) => sync(&folder).map_err(|cause| Place::new(&paths[0]).write(cause))?,
+        Err(error) => return Err(exchange.undo(error)),
+    }
+    Ok(paths)
+}
+
+/// What was done so far to put new files in the place of old ones.
+#[derive(Debug, Default)]
+struct Exchange {
+    /// Where old files are meanwhile.
+    aside: Option<TempDir>,
+    /// The old files: where they were, and where they are.
+    old: Vec<(PathBuf, PathBuf)>,
+    new: Vec<PathBuf>,
+}
+
+impl Exchange {
+    /// Takes what has this name out of the way, a link itself and not what it leads to.
+    fn set_aside(&mut self, path: &Path, folder: &Path) -> Result<(), CheckpointError> {
+        let place = Place::new(path);
+        match fs::symlink_metadata(path) {
+            Ok(data) if data.is_dir() => return Err(place.write(io::ErrorKind::IsADirectory.into())),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(place.write(error)),
+        }
+        let aside = match self.aside.take() {
+            Some(aside) => aside,
+            None => Builder::new().prefix(".tmp-").tempdir_in(folder).map_err(|cause| place.write(cause))?,
+        };
+        let there = aside.path().join(self.old.len().to_string());
+        self.aside = Some(aside);
+        fs::rename(path, &there).map_err(|cause| place.write(cause))?;
+        self.old.push((path.to_owned(), there));
+        Ok(())
+    }
+
+    fn put(&mut self, file: NamedTempFile, path: PathBuf) -> Result<(), CheckpointError> {
+        file.persist(&path).map_err(|error| Place::new(&path).write(error.error))?;
+        self.new.push(path);
+        Ok(())
+    }
+
+    /// Puts everything back, and says what was wrong. What cannot be put back stays where it is, and is named.
+    fn undo(mut self, error: CheckpointError) -> CheckpointError {
+        for path in &self.new {
+            // What cannot be removed is replaced, or left: the first error is the one to tell.
+            let _ = fs::remove_file(path);
+        }
+        let lost: Vec<_> = self.old.iter().rev().filter(|(path, there)| fs::rename(there, path).is_err()).collect();
+        match (lost.first(), self.aside.take()) {
+            (Some((path, _)), Some(aside)) => {
+                let reason = format!("could be neither written nor put back; it is in {}", aside.keep().display());
+                Place::new(path).broken(format!("{reason} ({error})"))
             }
-            return Err(Place::new(path).write(error.error));
+            _ => error,
         }
-        if !was_there {
-            new.push(path.clone());
-        }
-        published.push(path);
     }
-    if let Some(path) = published.first() {
-        sync(folder(path)).map_err(|cause| Place::new(path).write(cause))?;
-    }
-    Ok(published)
 }
 
 fn folder(path: &Path) -> &Path {

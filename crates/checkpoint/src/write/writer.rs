@@ -12,7 +12,7 @@ use crate::shown::shown;
 use crate::write::header;
 use crate::write::plan::{Plan, WriteOptions};
 use crate::write::staged::{beside, publish};
-use crate::{CheckpointError, TensorInfo, Values};
+use crate::{CheckpointError, Dtype, TensorInfo, Values};
 
 /// How many values are turned into bytes at a time.
 const PIECE: usize = 65_536;
@@ -103,27 +103,55 @@ impl Writer {
     /// [`finish`](Writer::finish).
     pub fn write_part(&mut self, name: &str, values: &Values) -> Result<(), CheckpointError> {
         let place = Place::new(&self.path);
-        self.check_whole(&place)?;
+        let (dtype, before) = self.begin_part(&place, name, values.len())?;
+        for from in (0..values.len()).step_by(PIECE) {
+            let to = values.len().min(from + PIECE);
+            let bytes = encode(dtype, values, from..to, before).map_err(|reason| place.tensor(name, reason))?;
+            self.file.write_all(&bytes).map_err(|cause| place.write(cause))?;
+        }
+        self.end_part(before + values.len())
+    }
+
+    /// As [`write_part`](Writer::write_part), of values that are bytes of the declared type already, little-endian: those
+    /// of a tensor that is taken over unchanged, as [`Checkpoint::read_bytes`](crate::Checkpoint::read_bytes) gives them.
+    ///
+    /// # Errors
+    /// As for [`write_part`](Writer::write_part), and when the bytes are no whole number of values.
+    pub fn write_bytes(&mut self, name: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let place = Place::new(&self.path);
+        let width = self.lacks.peek().map_or(1, |next| next.dtype.bytes());
+        if !bytes.len().is_multiple_of(width) {
+            let reason = format!("was given {} bytes, and its values have {width}", bytes.len());
+            return Err(place.tensor(name, reason));
+        }
+        let (_, before) = self.begin_part(&place, name, bytes.len() / width)?;
+        self.file.write_all(bytes).map_err(|cause| place.write(cause))?;
+        self.end_part(before + bytes.len() / width)
+    }
+
+    /// The type of the next tensor and how many of its values are there, where it is the one that is given, and lacks as
+    /// many as are given.
+    fn begin_part(&mut self, place: &Place, name: &str, given: usize) -> Result<(Dtype, usize), CheckpointError> {
+        self.check_whole(place)?;
         let Some(next) = self.lacks.peek() else {
             return Err(place.tensor(name, "was not declared, or was written already; all tensors are there"));
         };
         if next.name != name {
             return Err(place.tensor(name, format!("was given, where {} is next", shown(&next.name))));
         }
-        let (dtype, elements, before) = (next.dtype, next.elements(), self.written);
-        if elements - before < values.len() {
-            let given = before + values.len();
-            let reason = format!("was declared with the shape {:?}, and has {given} values", next.shape);
+        let (dtype, before) = (next.dtype, self.written);
+        if next.elements() - before < given {
+            let reason = format!("was declared with the shape {:?}, and has {} values", next.shape, before + given);
             return Err(place.tensor(name, reason));
         }
+        // Until the part is there.
         self.failed = true;
-        for from in (0..values.len()).step_by(PIECE) {
-            let to = values.len().min(from + PIECE);
-            let bytes = encode(dtype, values, from..to, before).map_err(|reason| place.tensor(name, reason))?;
-            self.file.write_all(&bytes).map_err(|cause| place.write(cause))?;
-        }
-        self.written = before + values.len();
-        if self.written == elements {
+        Ok((dtype, before))
+    }
+
+    fn end_part(&mut self, written: usize) -> Result<(), CheckpointError> {
+        self.written = written;
+        if self.lacks.peek().is_some_and(|next| next.elements() == written) {
             self.written = 0;
             self.lacks.next();
             self.go_on()?;
@@ -135,8 +163,7 @@ impl Writer {
     /// Writes everything through to the disk and gives the files their names. Returns these, the index last.
     ///
     /// # Errors
-    /// When a tensor was not written, or a file cannot be; no file is there then that was not before. Of several files that
-    /// were, some may have been replaced already.
+    /// When a tensor was not written, or a file cannot be; the files are there then that were before, unchanged.
     pub fn finish(mut self) -> Result<Vec<PathBuf>, CheckpointError> {
         let place = Place::new(&self.path);
         self.check_whole(&place)?;

@@ -1,6 +1,10 @@
-//! Zip archives and safetensors files made byte by byte: what no honest library would write.
+//! Zip archives, pickles and safetensors files made byte by byte: what no honest library would write.
 
 #![allow(dead_code, missing_docs, reason = "each test uses some of it")]
+
+use std::io::{self, Read, Seek, SeekFrom, Write as _};
+
+use alluvium_checkpoint::{Checkpoint, CheckpointError};
 
 /// An archive with these entries, stored as they are.
 pub fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
@@ -18,6 +22,8 @@ pub struct Entry {
     /// The length it claims to have when it is read.
     pub length: u32,
     pub checksum: u32,
+    /// Whether it has no bytes of its own, but claims those of the entry before it.
+    pub shared: bool,
 }
 
 impl Entry {
@@ -28,15 +34,18 @@ impl Entry {
             method: 0,
             length: bytes.len() as u32,
             checksum: crc32(bytes),
+            shared: false,
         }
     }
 }
 
 /// An archive with these entries, whatever they claim.
 pub fn zip_of(entries: &[Entry]) -> Vec<u8> {
-    let (mut file, mut directory) = (vec![], vec![]);
+    let (mut file, mut directory, mut at) = (vec![], vec![], 0);
     for entry in entries {
-        let at = file.len() as u32;
+        if !entry.shared {
+            at = file.len() as u32;
+        }
         let mut shared = vec![];
         for word in [20, 0, entry.method, 0, 0x21] {
             shared.extend(u16::to_le_bytes(word));
@@ -46,10 +55,12 @@ pub fn zip_of(entries: &[Entry]) -> Vec<u8> {
         }
         shared.extend((entry.name.len() as u16).to_le_bytes());
         shared.extend([0, 0]);
-        file.extend(b"PK\x03\x04");
-        file.extend(&shared);
-        file.extend(entry.name.as_bytes());
-        file.extend(&entry.bytes);
+        if !entry.shared {
+            file.extend(b"PK\x03\x04");
+            file.extend(&shared);
+            file.extend(entry.name.as_bytes());
+            file.extend(&entry.bytes);
+        }
         directory.extend(b"PK\x01\x02\x14\0");
         directory.extend(&shared);
         directory.extend([0; 10]);
@@ -72,6 +83,117 @@ pub fn zip_of(entries: &[Entry]) -> Vec<u8> {
 pub fn crc32(bytes: &[u8]) -> u32 {
     let step = |sum: u32, _| if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 };
     !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), step))
+}
+
+/// Zeros, deflated by another crate.
+pub fn deflated_zeros(count: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(vec![], flate2::Compression::best());
+    encoder.write_all(&vec![0; count]).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A piece of pickle: a tensor that claims this storage, offset, shape and strides, each a piece of pickle itself.
+pub fn tensor_of(class: &str, key: &str, length: &[u8], offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
+    [
+        b"ctorch._utils\n_rebuild_tensor_v2\n((",
+        &text("storage")[..],
+        format!("ctorch\n{class}\n").as_bytes(),
+        &text(key),
+        &text("cpu"),
+        length,
+        b"tQ",
+        offset,
+        shape,
+        strides,
+        b"\x89}tR",
+    ]
+    .concat()
+}
+
+/// The pickle of a dict with these tensors.
+pub fn dict_of(tensors: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let entries = tensors.iter().map(|(name, tensor)| [&text(name)[..], tensor, b"s"].concat());
+    [&b"\x80\x02}"[..], &entries.collect::<Vec<_>>().concat(), b"."].concat()
+}
+
+/// The pickle of `{'w': tensor}`.
+pub fn pickle_of(class: &str, key: &str, length: &[u8], offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
+    dict_of(&[("w", tensor_of(class, key, length, offset, shape, strides))])
+}
+
+/// A piece of pickle: a number of 8 bytes.
+pub fn long(number: i64) -> Vec<u8> {
+    [&b"\x8a\x08"[..], &number.to_le_bytes()].concat()
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [&b"X"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat()
+}
+
+/// An archive with one storage.
+pub fn archive_of(pickle: &[u8], values: &[u8]) -> Vec<u8> {
+    zip(&[("a/data.pkl", pickle), ("a/byteorder", b"little"), ("a/data/0", values)])
+}
+
+/// What `torch.save` wrote before version 1.6 begins with: a magic number, the version 1001, and an empty dict where it
+/// says what machine it was.
+pub const LEGACY_START: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.";
+
+/// Such a file, with these storages under these keys: how many values each says it has, and its bytes.
+pub fn legacy_of(pickle: &[u8], keys: &[&str], storages: &[(i64, &[u8])]) -> Vec<u8> {
+    let keys = keys.iter().map(|key| [&text(key)[..], b"a"].concat()).collect::<Vec<_>>().concat();
+    let storages = storages.iter().map(|(count, bytes)| [&count.to_le_bytes()[..], bytes].concat()).collect::<Vec<_>>();
+    [LEGACY_START, pickle, b"\x80\x02]", &keys, b".", &storages.concat()].concat()
+}
+
+/// What is said of a file, or of the first of its tensors that cannot be read.
+pub fn said(file: impl Read + Seek + Send + 'static) -> String {
+    let read = || {
+        let checkpoint = Checkpoint::from_reader(file)?;
+        for info in checkpoint.tensors() {
+            checkpoint.read_finite(&info.name)?;
+        }
+        Ok(())
+    };
+    match read() {
+        Ok(()) => "nothing is wrong".to_owned(),
+        Err(error) => CheckpointError::to_string(&error),
+    }
+}
+
+/// A file that is mostly a hole: zeros between its start and its end.
+pub struct Hole {
+    pub start: Vec<u8>,
+    pub length: u64,
+    pub end: Vec<u8>,
+    pub at: u64,
+}
+
+impl Read for Hole {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (start, end) = (self.start.len() as u64, self.length - self.end.len() as u64);
+        let count = (self.length.saturating_sub(self.at)).min(buffer.len() as u64) as usize;
+        for (at, byte) in (self.at..).zip(&mut buffer[..count]) {
+            *byte = match at {
+                at if at < start => self.start[at as usize],
+                at if at >= end => self.end[(at - end) as usize],
+                _ => 0,
+            };
+        }
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for Hole {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = match to {
+            SeekFrom::Start(at) => at,
+            SeekFrom::End(back) => self.length.saturating_add_signed(back),
+            SeekFrom::Current(by) => self.at.saturating_add_signed(by),
+        };
+        Ok(self.at)
+    }
 }
 
 /// A safetensors file of that header and data.

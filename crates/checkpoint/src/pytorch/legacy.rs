@@ -1,0 +1,236 @@
+//! What `torch.save` wrote before version 1.6, and writes still where it is asked to: five pickles, one after another (a
+//! magic number, a version, what machine wrote it, the object, the keys of its storages), then, in the order of the keys,
+//! each storage: how many values it has, in 8 bytes, and these.
+//!
+//! The pickles go through the same machine as those of an archive. Values are little-endian whatever the third pickle says:
+//! PyTorch turns them around on machines of the other kind, and does not look at it either.
+
+use std::collections::HashMap;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+
+use crate::CheckpointError;
+use crate::error::Place;
+use crate::opened::{Opened, exactly, length};
+use crate::pytorch::globals::{self, Global};
+use crate::pytorch::machine::{self, LONGEST_PICKLE, Pickle, Stopped};
+use crate::pytorch::object::{Object, TensorObject};
+use crate::pytorch::opcode::{Code, Opcode};
+use crate::pytorch::weights::{self, Storages};
+use crate::shown::shown;
+
+/// The number that the first pickle stands for, little-endian.
+const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// The one version there has been.
+const VERSION: i64 = 1001;
+/// How much of the file is first looked at for a pickle, and how many times as much where that was too little.
+const FIRST_LOOK: u64 = 65_536;
+const MORE: u64 = 8;
+
+/// Reads what the pickles say, and where the storages are.
+pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, mut reader: R) -> Result<Opened, CheckpointError> {
+    let length = length(&mut reader).map_err(|cause| place.read(cause))?;
+    let mut file = Pickles { place: place.clone(), reader: BufReader::new(reader), length, at: 0 };
+    file.check_magic()?;
+    let version = file.next()?;
+    if !matches!(version.get(version.root), Object::Int(VERSION)) {
+        return Err(place.broken(format!("is of another version of PyTorch's older format; accepted: {VERSION}")));
+    }
+    let _machine = file.next()?;
+    let (pickle, keys) = (file.next()?, file.next()?);
+    let named = weights::named(place, &pickle)?;
+    let storages = file.storages(&pickle, &keys, &named)?;
+    weights::open(place, &pickle, named, storages)
+}
+
+/// A file of which some pickles were read.
+struct Pickles<R> {
+    place: Place,
+    reader: BufReader<R>,
+    /// The length of the file.
+    length: u64,
+    /// Where what was not read begins.
+    at: u64,
+}
+
+impl<R: Read + Seek> Pickles<R> {
+    fn check_magic(&mut self) -> Result<(), CheckpointError> {
+        let start = self.look(self.length.min(64))?;
+        let mut code = Code::new(&start);
+        let mut first = [(); 3].into_iter().map_while(|()| code.next().ok());
+        let number = first.find(|opcode| !matches!(opcode, Opcode::Proto(_) | Opcode::Frame));
+        match number {
+            Some(Opcode::Large(bytes)) if *bytes == MAGIC => self.next().map(|_| ()),
+            _ => {
+                let reason = "is a bare pickle, and not by `torch.save`; nothing was executed. Accepted: a safetensors \
+                              file, the index of several, or what `torch.save` writes";
+                Err(self.place.broken(reason))
+            }
+        }
+    }
+
+    /// The next pickle. How long it is, is known only when it was run.
+    fn next(&mut self) -> Result<Pickle, CheckpointError> {
+        let most = (self.length - self.at).min(LONGEST_PICKLE);
+        let mut size = most.min(FIRST_LOOK);
+        loop {
+            match machine::run(&self.look(size)?) {
+                Err(Stopped::Cut(_)) if size < most => size = (size * MORE).min(most),
+                Err(Stopped::Cut(_)) if most == LONGEST_PICKLE => {
+                    return Err(self.place.broken(format!("has a pickle of more than {LONGEST_PICKLE} bytes")));
+                }
+                Err(stopped) => return Err(stopped.told(&self.place)),
+                Ok(pickle) => {
+                    self.at += pickle.length as u64;
+                    return Ok(pickle);
+                }
+            }
+        }
+    }
+
+    /// The next bytes, which are not taken.
+    fn look(&mut self, length: u64) -> Result<Vec<u8>, CheckpointError> {
+        let read = self.reader.seek(SeekFrom::Start(self.at)).and_then(|_| exactly(&mut self.reader, length));
+        read.map_err(|cause| self.place.read(cause))
+    }
+
+    /// Finds all storages behind the pickles. Each key is there once, and what the file says of a storage is what the
+    /// pickle says.
+    fn storages(
+        mut self,
+        pickle: &Pickle,
+        keys: &Pickle,
+        named: &[(String, TensorObject)],
+    ) -> Result<Stored<R>, CheckpointError> {
+        let place = self.place.clone();
+        let claims = Claims::new(&place, pickle, named)?;
+        let Object::List(list) = keys.get(keys.root) else {
+            let kind = keys.get(keys.root).kind();
+            return Err(self.place.broken(format!("has {kind} for the keys of its storages; accepted: a list")));
+        };
+        let (mut places, mut by_key) = (vec![], HashMap::new());
+        for id in list {
+            let Object::Text(key) = keys.get(*id) else {
+                let kind = keys.get(*id).kind();
+                return Err(self.place.broken(format!("has {kind} for the key of a storage; accepted: a str")));
+            };
+            if by_key.insert(key.clone(), places.len()).is_some() {
+                return Err(claims.wrong(key, "is listed twice"));
+            }
+            let bytes = self.skip_storage(&claims, key)?;
+            places.push((self.at - bytes, bytes));
+        }
+        if self.at != self.length {
+            let more = self.length - self.at;
+            return Err(self
+                .place
+                .broken(format!("has {more} bytes after its last storage; accepted: one model a file")));
+        }
+        Ok(Stored { reader: self.reader, places, by_key })
+    }
+
+    /// How many bytes the storage has that is next; they are passed over.
+    fn skip_storage(&mut self, claims: &Claims<'_>, key: &str) -> Result<u64, CheckpointError> {
+        let Some(claim) = claims.by_key.get(key) else {
+            return Err(claims.wrong(key, "is listed, and the pickle does not say what it is"));
+        };
+        let left = (self.length - self.at).checked_sub(8);
+        let left = left.ok_or_else(|| claims.wrong(key, "is not there: the file is cut off"))?;
+        let count = self.look(8)?.first_chunk().map(|eight| i64::from_le_bytes(*eight));
+        if count != Some(claim.length) {
+            let count = count.unwrap_or_default();
+            return Err(claims.wrong(key, &format!("has {count} values; the pickle says {}", claim.length)));
+        }
+        let bytes = u64::try_from(claim.length).ok().and_then(|count| count.checked_mul(claim.width));
+        let bytes = bytes.filter(|bytes| *bytes <= left);
+        let bytes = bytes.ok_or_else(|| {
+            claims.wrong(
+                key,
+                &format!("has {} values of {} bytes; the file has {left} bytes for it", claim.length, claim.width),
+            )
+        })?;
+        self.at += 8 + bytes;
+        Ok(bytes)
+    }
+}
+
+/// What a pickle says of its storages.
+struct Claims<'a> {
+    place: &'a Place,
+    by_key: HashMap<&'a str, Claim<'a>>,
+}
+
+struct Claim<'a> {
+    length: i64,
+    width: u64,
+    /// A tensor that is in it; there is none where it belongs to an optimiser.
+    tensor: Option<&'a str>,
+}
+
+impl<'a> Claims<'a> {
+    fn new(place: &'a Place, pickle: &'a Pickle, named: &'a [(String, TensorObject)]) -> Result<Self, CheckpointError> {
+        let text = |id| match pickle.get(id) {
+            Object::Text(text) => text.as_str(),
+            _ => "",
+        };
+        let mut tensors = HashMap::new();
+        for (name, object) in named {
+            tensors.entry(text(object.storage.key)).or_insert(name.as_str());
+        }
+        let mut claims = Claims { place, by_key: HashMap::new() };
+        for object in pickle.objects() {
+            let Object::Storage(storage) = object else { continue };
+            let Object::Global(Global::Storage { class, .. }) = pickle.get(storage.class) else { continue };
+            let (key, length) = (text(storage.key), storage.length);
+            let tensor = tensors.get(key).copied();
+            let width = globals::storage_width(class).ok_or_else(|| {
+                let reason = format!("has values of type {}, which is not known here", shown(class));
+                Claims::wrong_of(place, key, tensor, &reason)
+            })?;
+            let known = claims.by_key.entry(key).or_insert(Claim { length, width, tensor });
+            if (known.length, known.width) != (length, width) {
+                return Err(claims.wrong(key, "is said to have two types or lengths"));
+            }
+        }
+        Ok(claims)
+    }
+
+    fn wrong(&self, key: &str, reason: &str) -> CheckpointError {
+        Self::wrong_of(self.place, key, self.by_key.get(key).and_then(|claim| claim.tensor), reason)
+    }
+
+    /// An error that names a tensor of the storage, if there is one.
+    fn wrong_of(place: &Place, key: &str, tensor: Option<&str>, reason: &str) -> CheckpointError {
+        match tensor {
+            Some(tensor) => place.tensor(tensor, format!("is in the storage {}, which {reason}", shown(key))),
+            None => place.broken(format!("its storage {} {reason}", shown(key))),
+        }
+    }
+}
+
+/// The storages behind the pickles.
+struct Stored<R> {
+    reader: BufReader<R>,
+    /// Where in the file each begins, and how many bytes it has.
+    places: Vec<(u64, u64)>,
+    by_key: HashMap<String, usize>,
+}
+
+impl<R: Read + Seek + Send> Storages for Stored<R> {
+    fn find(&mut self, key: &str, bytes: u64) -> Result<usize, String> {
+        let number = self.by_key.get(key).copied();
+        let number = number.ok_or_else(|| format!("is in the storage {}, which is not there", shown(key)))?;
+        match self.places[number].1 == bytes {
+            true => Ok(number),
+            false => Err(format!("has a storage of {bytes} bytes; {} has {}", shown(key), self.places[number].1)),
+        }
+    }
+
+    fn is_solid(&self, _storage: usize) -> bool {
+        false
+    }
+
+    fn read(&mut self, storage: usize, start: u64, length: u64) -> Result<Vec<u8>, String> {
+        let read = self.reader.seek(SeekFrom::Start(self.places[storage].0 + start));
+        read.and_then(|_| exactly(&mut self.reader, length)).map_err(|error| format!("cannot be read ({error})"))
+    }
+}

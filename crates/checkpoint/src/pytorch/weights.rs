@@ -1,0 +1,201 @@
+//! The tensors that a pickle names, as views of storages, whatever kind of file these lie in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use crate::error::Place;
+use crate::header::MOST_DIMENSIONS;
+use crate::opened::{Bytes, Opened};
+use crate::pytorch::globals::Global;
+use crate::pytorch::machine::Pickle;
+use crate::pytorch::object::{Object, Storage, TensorObject};
+use crate::pytorch::state_dict::{self, NoWeights};
+use crate::pytorch::view::View;
+use crate::shown::shown;
+use crate::{CheckpointError, Dtype, TensorInfo};
+
+/// How often the bytes of all storages may have to be gone through to read every tensor once: tied weights share theirs,
+/// two or three of them, and a column of a matrix needs all its rows.
+const MOST_READ: u64 = 16;
+
+/// Where the values of a file's storages lie. An error goes on from the name of the tensor that is read.
+pub(crate) trait Storages: Send {
+    /// The number of the storage of that key, where as many bytes are there as it claims.
+    fn find(&mut self, key: &str, bytes: u64) -> Result<usize, String>;
+
+    /// Whether any part of it can be read only by going through all of it.
+    fn is_solid(&self, storage: usize) -> bool;
+
+    /// Some of its bytes.
+    fn read(&mut self, storage: usize, start: u64, length: u64) -> Result<Vec<u8>, String>;
+}
+
+/// Names and tensors of the weights that a pickle holds.
+pub(crate) fn named(place: &Place, pickle: &Pickle) -> Result<Vec<(String, TensorObject)>, CheckpointError> {
+    state_dict::tensors(pickle).map_err(|NoWeights { name, reason }| match name {
+        Some(name) => place.tensor(&name, reason),
+        None => place.broken(format!("its pickle {reason}")),
+    })
+}
+
+/// Checks each of these tensors against the storages.
+pub(crate) fn open<S: Storages + 'static>(
+    place: &Place,
+    pickle: &Pickle,
+    named: Vec<(String, TensorObject)>,
+    storages: S,
+) -> Result<Opened, CheckpointError> {
+    let mut weights = Weights { place: place.clone(), storages, known: HashMap::new(), views: vec![], held: None };
+    let mut tensors = vec![];
+    for (name, object) in named {
+        let (storage, view) = weights.view(pickle, &object).map_err(|reason| place.tensor(&name, reason))?;
+        tensors.push(TensorInfo { name: name.clone(), dtype: view.dtype, shape: view.shape().to_vec() });
+        weights.views.push((name, storage, view));
+    }
+    weights.check_cost()?;
+    Ok(Opened { tensors, metadata: BTreeMap::new(), bytes: Box::new(weights) })
+}
+
+struct Weights<S> {
+    place: Place,
+    storages: S,
+    /// The storages that tensors are views of, by key.
+    known: HashMap<String, Known>,
+    /// Each tensor's name, storage, and part of it.
+    views: Vec<(String, Known, View)>,
+    /// The last tensor that was asked for in pieces and can be read as a whole only, and its bytes.
+    held: Option<(usize, Vec<u8>)>,
+}
+
+/// A storage that some tensor is a view of.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    number: usize,
+    dtype: Dtype,
+    bytes: u64,
+}
+
+impl<S: Storages> Weights<S> {
+    /// The storage and the part of it that a tensor of the pickle is.
+    fn view(&mut self, pickle: &Pickle, tensor: &TensorObject) -> Result<(Known, View), String> {
+        let (sizes, strides) = (integers(pickle, tensor.sizes)?, integers(pickle, tensor.strides)?);
+        let storage = self.storage(pickle, tensor.storage)?;
+        let view = View::new(storage.dtype, tensor.storage.length, tensor.offset, &sizes, &strides)?;
+        Ok((storage, view))
+    }
+
+    /// What a storage claims is compared with what is there.
+    fn storage(&mut self, pickle: &Pickle, storage: Storage) -> Result<Known, String> {
+        let (Object::Global(Global::Storage { class, dtype }), Object::Text(key)) =
+            (pickle.get(storage.class), pickle.get(storage.key))
+        else {
+            return Err("has no storage".to_owned());
+        };
+        let dtype =
+            dtype.ok_or_else(|| format!("has values of type {}; accepted: {}", shown(class), Dtype::accepted()))?;
+        if storage.is_view {
+            return Err(
+                "has a storage that is a part of another one, as no PyTorch since 0.4 writes it; load it there \
+                        and save it again"
+                    .to_owned(),
+            );
+        }
+        let bytes = u64::try_from(storage.length).ok().and_then(|count| count.checked_mul(dtype.bytes() as u64));
+        let bytes = bytes.ok_or_else(|| format!("has a storage of {} values, which cannot be", storage.length))?;
+        if let Some(known) = self.known.get(key) {
+            return match (known.dtype, known.bytes) == (dtype, bytes) {
+                true => Ok(*known),
+                false => Err(format!("shares its storage {} with a tensor of another type or length", shown(key))),
+            };
+        }
+        let known = Known { number: self.storages.find(key, bytes)?, dtype, bytes };
+        self.known.insert(key.clone(), known);
+        Ok(known)
+    }
+
+    /// A small file must not stand for hours of reading.
+    fn check_cost(&self) -> Result<(), CheckpointError> {
+        let stored = self.known.values().fold(0_u64, |sum, storage| sum.saturating_add(storage.bytes));
+        let (most, mut sum) = (stored.saturating_mul(MOST_READ), 0_u64);
+        for (name, storage, view) in &self.views {
+            let cost = self.cost(*storage, view);
+            sum = sum.saturating_add(cost);
+            if sum > most {
+                let reason = format!(
+                    "takes {cost} bytes of reading, and with the tensors before it {sum}, out of storages of {stored} bytes \
+                     that all of them share; accepted: at most {MOST_READ} times these. Save each tensor after `.clone()`, \
+                     in a file that is not compressed"
+                );
+                return Err(self.place.tensor(name, reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes are gone through to read a tensor once.
+    fn cost(&self, storage: Known, view: &View) -> u64 {
+        match view.length {
+            0 => 0,
+            _ if self.storages.is_solid(storage.number) => storage.bytes,
+            length => length * view.dtype.bytes() as u64,
+        }
+    }
+
+    /// All bytes of a tensor.
+    fn whole(&mut self, index: usize) -> Result<Vec<u8>, CheckpointError> {
+        let (_, storage, view) = self.views[index].clone();
+        let width = view.dtype.bytes() as u64;
+        let bytes = self.bytes(index, storage, view.start * width, view.length * width)?;
+        Ok(view.gather(bytes))
+    }
+
+    /// Some bytes of a tensor that is read as a whole: its values do not lie in their order, or they are compressed. Reading
+    /// it anew for each piece could take a small file hours, so the last such tensor is held.
+    fn piece_of_held(&mut self, index: usize, bytes: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
+        let held = match self.held.take() {
+            Some((held, all)) if held == index => all,
+            _ => self.whole(index)?,
+        };
+        let piece = held[bytes].to_vec();
+        self.held = Some((index, held));
+        Ok(piece)
+    }
+
+    fn bytes(&mut self, index: usize, storage: Known, start: u64, length: u64) -> Result<Vec<u8>, CheckpointError> {
+        let bytes = self.storages.read(storage.number, start, length);
+        bytes.map_err(|reason| self.place.tensor(&self.views[index].0, reason))
+    }
+}
+
+impl<S: Storages> Bytes for Weights<S> {
+    fn fetch(&mut self, index: usize, values: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
+        let (_, storage, view) = &self.views[index];
+        let (storage, width) = (*storage, view.dtype.bytes());
+        if values.is_empty() {
+            return Ok(vec![]);
+        }
+        if values == (0..view.elements()) {
+            return self.whole(index);
+        }
+        if self.storages.is_solid(storage.number) || !view.is_row_major() {
+            return self.piece_of_held(index, values.start * width..values.end * width);
+        }
+        let start = view.start + values.start as u64;
+        self.bytes(index, storage, start * width as u64, (values.len() * width) as u64)
+    }
+}
+
+/// A tuple's items, if they are all numbers and not too many.
+fn integers(pickle: &Pickle, tuple: u32) -> Result<Vec<i64>, String> {
+    let Object::Tuple(items) = pickle.get(tuple) else {
+        return Err("has sizes or strides that are no tuple".to_owned());
+    };
+    if items.len() > MOST_DIMENSIONS {
+        return Err(format!("has {} dimensions; accepted: at most {MOST_DIMENSIONS}", items.len()));
+    }
+    let integer = |id: &u32| match pickle.get(*id) {
+        Object::Int(value) => Some(*value),
+        _ => None,
+    };
+    items.iter().map(integer).collect::<Option<_>>().ok_or_else(|| "has sizes or strides that are no ints".to_owned())
+}
