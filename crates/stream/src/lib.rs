@@ -31,7 +31,7 @@ pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, Lesson};
 pub use dataset::DataSet;
 pub use error::StreamError;
-pub use file::{read_file, read_text};
+pub use file::{open_file, read_file, read_text};
 pub use images::{Images, read_each};
 pub use nested::{NestedError, nested_stream};
 pub use samples::Samples;

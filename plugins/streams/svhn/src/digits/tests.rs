@@ -157,6 +157,14 @@ fn lying_sizes_and_truncation_are_refused() {
     assert!(refused(&[header(), compressed(&claim)].concat()).contains("claims to have 4294967295 bytes"));
     claim[4..8].copy_from_slice(&1_000_000u32.to_le_bytes());
     assert!(refused(&[header(), compressed(&claim)].concat()).contains("shorter than it says"));
+    let twice = [file(&[1]), compressed(&array("X", 9, &[32, 32, 3, 1], 2, &pixels(1)))].concat();
+    assert!(refused(&twice).contains("holds two arrays X"));
+    // Each of two elements fits, both together do not, whatever they are called.
+    let element = array("z", 9, &[1, 1000], 2, &[0; 1000]);
+    let both = [header(), compressed(&element), compressed(&element)].concat();
+    assert!(mat::read_within(2 * element.len(), &both, &["X"]).unwrap().is_empty());
+    let error = mat::read_within(2 * element.len() - 1, &both, &["X"]).unwrap_err();
+    assert!(error.contains(&format!("claims to have {} bytes; accepted here: at most", element.len() - 8)), "{error}");
     let whole = file(&[1, 2]);
     for length in (128..whole.len()).step_by(7) {
         assert!(Digits::parse(&whole[..length]).is_err(), "cut at {length}");
