@@ -1,8 +1,8 @@
 //! What augmentation costs: the seconds of a device epoch of 2 000 images of 3×32×32 with its images brought to the compute
 //! device as a whole, and with their batches made one by one, augmented more and more.
 //!
-//! `loading [ROUNDS]` prints Markdown: medians over the rounds, in which all settings take turns. The model computes on one
-//! thread, as in a cell of a comparison; batches are made on another one.
+//! `cargo run --release -p alluvium-benches --bin loading [ROUNDS]` prints Markdown: medians over the rounds, in which all settings take turns. The model computes on one
+//! thread, as in a cell of a comparison; batches are made beside it, on all cores.
 
 use std::error::Error;
 use std::time::Instant;

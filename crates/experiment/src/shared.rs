@@ -7,7 +7,7 @@ use alluvium_device::{Device, DeviceSettings, DeviceStatistic, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Seed};
 use alluvium_strategy::StrategyConfig;
-use alluvium_stream::{Samples, Task, TaskStream};
+use alluvium_stream::{Samples, StreamError, Task, TaskStream};
 use burn::tensor::Device as Compute;
 use serde_json::{Value, json};
 
@@ -116,7 +116,7 @@ impl Shared {
                 Some(kept) if test_bytes <= MOST_TEST_BYTES => kept.push(TestSet::new(&task, compute)),
                 _ => tests = None,
             }
-            tasks.push(TaskNote::of(&task));
+            tasks.push(TaskNote::of(&task)?);
         }
         let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
         let initial = Central::initial(initial)?;
@@ -228,25 +228,33 @@ fn expert_digest(expert: &Expert) -> Result<Digest, ExperimentError> {
 }
 
 impl TaskNote {
-    fn of(task: &Task) -> Self {
-        TaskNote {
+    fn of(task: &Task) -> Result<Self, StreamError> {
+        Ok(TaskNote {
             name: task.name.clone(),
             head: task.head.clone(),
             train_samples: task.train.len(),
             test_samples: task.test.len(),
-            digest: digest(task),
-        }
+            digest: digest(task)?,
+        })
     }
 }
 
-/// The digest of a task: its head, its name and all its samples.
-fn digest(task: &Task) -> Digest {
+/// Samples that are read at a time for a digest.
+const PIECE: usize = 256;
+
+/// The digest of a task: its head, its name and all its samples. Reads each of them, so that a file which cannot be read is
+/// known before anything is computed.
+fn digest(task: &Task) -> Result<Digest, StreamError> {
     let samples = |samples: &Samples| {
-        let images = (0..samples.len()).flat_map(|index| samples.image(index));
-        let labels = samples.labels().iter().flat_map(|label| (*label as u64).to_le_bytes());
-        Digest::of(&images.copied().chain(labels).collect::<Vec<_>>())
+        let mut failed = None;
+        let images = samples.pieces(PIECE).map_while(|piece| piece.map_err(|error| failed = Some(error)).ok());
+        let images =
+            images.map(|piece| (0..piece.len()).flat_map(|place| piece.image(place)).copied().collect::<Vec<u8>>());
+        let labels = samples.labels().iter().flat_map(|label| (*label as u64).to_le_bytes()).collect();
+        let digest = Digest::of_parts(images.chain([labels]));
+        failed.map_or(Ok(digest), Err)
     };
     let HeadSpec { name, classes } = &task.head;
-    let parts = json!([task.name, name, classes, task.train.input(), samples(&task.train), samples(&task.test)]);
-    Digest::of(parts.to_string().as_bytes())
+    let parts = json!([task.name, name, classes, task.train.input(), samples(&task.train)?, samples(&task.test)?]);
+    Ok(Digest::of(parts.to_string().as_bytes()))
 }

@@ -42,7 +42,14 @@ pub struct Digest(String);
 impl Digest {
     /// The digest of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Digest(hex(&Sha256::digest(bytes)))
+        Self::of_parts([bytes])
+    }
+
+    /// The digest of bytes that come in parts, one after another.
+    pub fn of_parts(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+        let mut sum = Sha256::new();
+        parts.into_iter().for_each(|part| sum.update(part));
+        Digest(hex(&sum.finalize()))
     }
 
     /// The 64 digits.

@@ -50,7 +50,7 @@ impl Buffer {
         for (task, place) in reservoir.into_kept() {
             let Lesson { head, samples } = tasks[task];
             let label = samples.labels()[place];
-            kept.get_or_insert_with(|| Samples::new(samples.input())).push(samples.image(place), label);
+            kept.get_or_insert_with(|| Samples::new(samples.input())).extend(&samples.select([place]));
             let unit = head.classes.iter().position(|class| *class == label).unwrap_or_default();
             let number = heads.iter().position(|own| *own == head.name).unwrap_or_else(|| {
                 heads.push(head.name.clone());

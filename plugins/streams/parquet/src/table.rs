@@ -14,7 +14,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use rayon::prelude::*;
 
 use crate::columns::{self, Columns, Wanted};
-use crate::names;
+use crate::{names, pages};
 
 /// As many classes as there may be: a label may be any number.
 const MOST_CLASSES: usize = 100_000;
@@ -79,8 +79,14 @@ impl Table {
             let (first, stated) = (self.labels.len(), metadata.row_group(number).num_rows());
             let rows = usize::try_from(stated).ok().filter(|rows| *rows <= MOST_ROWS - first);
             let rows = rows.ok_or_else(|| {
-                format!("row group {number} states {stated} rows; accepted: 0 to {MOST_ROWS}, all files of a part together")
+                format!(
+                    "row group {number} states {stated} rows; accepted: 0 to {MOST_ROWS}, all files of a part together"
+                )
             })?;
+            for column in [columns.image, columns.label] {
+                let (start, length) = metadata.row_group(number).column(column).byte_range();
+                pages::check(open(path)?, start, length)?;
+            }
             let column = reader.get_row_group(number).and_then(|group| group.get_column_reader(columns.label));
             let (labels, name) = (&mut self.labels, &columns.label_name);
             match column.map_err(damaged)? {
@@ -153,9 +159,8 @@ impl Table {
         };
         let groups = self.groups.iter().map(|group| (group, of_group(group)));
         let groups: Vec<_> = groups.filter(|(_, rows)| !rows.is_empty()).collect();
-        let of_group = |(group, rows): &(&Group, &[usize])| {
-            guarded(&self.files[group.file], || self.bytes_of_group(group, rows))
-        };
+        let of_group =
+            |(group, rows): &(&Group, &[usize])| guarded(&self.files[group.file], || self.bytes_of_group(group, rows));
         let read: Vec<_> = groups.par_iter().map(of_group).collect();
         let mut bytes = HashMap::new();
         for read in read {
@@ -232,8 +237,16 @@ impl Images for Pictures {
     }
 }
 
+/// The file; what is wrong with it is said without its name.
+fn open(path: &Path) -> Result<File, String> {
+    open_file(path).map_err(|error| match error {
+        StreamError::File { cause, .. } => cause,
+        other => other.to_string(),
+    })
+}
+
 fn reader(path: &Path) -> Result<SerializedFileReader<File>, String> {
-    SerializedFileReader::new(open_file(path).map_err(|error| error.to_string())?).map_err(damaged)
+    SerializedFileReader::new(open(path)?).map_err(damaged)
 }
 
 /// Reads something of a file. The crate that knows the format has assertions that a damaged file may break; that is an error

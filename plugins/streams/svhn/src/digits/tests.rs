@@ -9,6 +9,9 @@ use flate2::{Compression, write::ZlibEncoder};
 use super::*;
 use crate::SvhnConfig;
 
+#[path = "../../../../../fuzz/replay.rs"]
+mod replay;
+
 /// The 128 bytes before the elements.
 fn header() -> Vec<u8> {
     let mut header = b"MATLAB 5.0 MAT-file, Platform: GLNXA64, Created on: Mon Dec  5 21:09:26 2011".to_vec();
@@ -190,4 +193,15 @@ fn a_missing_file_is_named_with_where_to_get_it_and_the_stream_is_a_split() {
     let table = serde_json::json!({"kind": "svhn", "shift": "label-skew"});
     let read: Box<dyn StreamConfig> = serde_json::from_value(table).unwrap();
     assert_eq!(read.scenario(), alluvium_stream::Scenario::LabelSkew);
+}
+
+#[test]
+fn files_of_the_corpus_that_are_cut_off_or_changed_do_not_panic() {
+    let seeds = replay::seeds("svhn");
+    assert_eq!(seeds.iter().map(|seed| Digits::parse(seed).is_ok()).collect::<Vec<_>>(), [true, false]);
+    replay::each(&seeds, |bytes| {
+        let Ok(digits) = Digits::parse(bytes) else { return };
+        let places: Vec<_> = (0..digits.labels().len().min(64)).collect();
+        assert!(digits.read(&places).unwrap().labels().iter().all(|label| *label < 10));
+    });
 }
