@@ -2,7 +2,7 @@
 
     python fuzz/seeds.py
 
-`corpus/parquet` is a copy of the file that plugins/streams/parquet/tests/fixtures/generate.py writes.
+`corpus/parquet` is a copy of the small file that plugins/streams/parquet/tests/fixtures/generate.py writes.
 """
 
 import gzip
@@ -106,6 +106,6 @@ write(
     b"val_0.JPEG\tn01443537\t0\t32\t44\t62\nval_1.JPEG\tn02012849\t1\t2\t3\t4\n",
 )
 
-fixture = HERE.parent / "plugins/streams/parquet/tests/fixtures/images.parquet"
+fixture = HERE.parent / "plugins/streams/parquet/tests/fixtures/small.parquet"
 (HERE / "corpus/parquet").mkdir(parents=True, exist_ok=True)
 shutil.copy(fixture, HERE / "corpus/parquet/pyarrow")
