@@ -52,8 +52,11 @@ impl Samples {
         Samples { input, pixels: Pixels::Held(Arc::new(pixels)), labels }
     }
 
-    /// The images at some places of a data set, which are not read yet. Every place is below the number of its labels.
-    pub(crate) fn elsewhere(images: &Arc<dyn Images>, places: &[usize]) -> Self {
+    /// The images at some places of a data set, which are not read yet: for a stream whose tasks may be larger than the memory.
+    ///
+    /// # Panics
+    /// When a place is not below the number of the data set's labels: that is a defect of the stream.
+    pub fn elsewhere(images: &Arc<dyn Images>, places: &[usize]) -> Self {
         let labels = places.iter().map(|place| images.labels()[*place]).collect();
         let elsewhere = Elsewhere { images: Arc::clone(images), places: places.to_vec(), held: OnceLock::new() };
         Samples { input: images.input(), pixels: Pixels::Elsewhere(Arc::new(elsewhere)), labels }
