@@ -71,6 +71,8 @@ fn checks(args: &CiArgs, target: PathBuf) -> Vec<Check> {
         of_workspace("fmt --all --check"),
         of_third_party("fmt --check"),
         of_workspace("clippy --workspace --all-targets -- -D warnings"),
+        // The one feature that is off by default and builds on any machine.
+        of_workspace("clippy --workspace --all-targets --features alluvium-cli/hub -- -D warnings"),
         Check { environment: vec![("RUSTDOCFLAGS", "-Dwarnings".into())], ..of_workspace("doc --workspace --no-deps") },
     ];
     if !args.no_test {

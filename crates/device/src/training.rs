@@ -13,8 +13,8 @@ use crate::{ClassificationLoss, DeviceSettings};
 /// batch comes from one lesson, lessons take turns in random order, and `loss` says which heads compete.
 ///
 /// The model must be on an autodiff `compute`. Samples are shuffled by the seed before every epoch, and augmented as the settings
-/// say. A thread of its own, one besides those that compute, makes the batches where they are augmented or take more room
-/// than 256 MiB: [`Batches`] says how far ahead.
+/// say. Batches that are augmented or take more room than 256 MiB are made beside the computation: [`Batches`] says how far
+/// ahead.
 ///
 /// [`DeviceSettings::proximal`] is about what a device took from the centre, and has no meaning here.
 pub fn train(

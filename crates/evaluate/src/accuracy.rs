@@ -1,15 +1,25 @@
 //! Accuracy on one task's test samples.
 
 use alluvium_model::{HeadSpec, Model};
-use alluvium_stream::Task;
+use alluvium_stream::{Samples, Task};
 use burn::tensor::{Device, Tensor};
 
-/// One task's test samples on a compute device: uploaded once, used for every model.
+/// One task's test samples for a compute device: uploaded once and used for every model, if they take no more than 256 MiB
+/// there; otherwise brought there for every model, some at a time.
 #[derive(Debug, Clone)]
 pub struct TestSet {
     head: HeadSpec,
-    inputs: Tensor<4>,
+    inputs: Inputs,
     labels: Vec<usize>,
+}
+
+/// Where the images are.
+#[derive(Debug, Clone)]
+enum Inputs {
+    /// On the compute device.
+    Uploaded(Tensor<4>),
+    /// Where the samples are; this is the compute device that they go to.
+    Samples(Samples, Device),
 }
 
 /// How good a model is on one task.
@@ -26,11 +36,39 @@ pub struct Scores {
 
 /// Samples that go through a model at a time.
 const BATCH: usize = 500;
+/// Test sets that take no more bytes than this stay on the compute device.
+const MOST_UPLOADED_BYTES: usize = 256 << 20;
 
 impl TestSet {
     /// Brings a task's test samples onto a compute device without autodiff.
+    ///
+    /// # Panics
+    /// When the samples are not in memory and cannot be read.
     pub fn new(task: &Task, compute: &Device) -> Self {
-        TestSet { head: task.head.clone(), inputs: task.test.inputs(compute), labels: task.test.labels().to_vec() }
+        Self::within(MOST_UPLOADED_BYTES, task, compute)
+    }
+
+    fn within(most_bytes: usize, task: &Task, compute: &Device) -> Self {
+        let inputs = match task.test.bytes().saturating_mul(size_of::<f32>()) <= most_bytes {
+            true => Inputs::Uploaded(task.test.inputs(compute)),
+            false => Inputs::Samples(task.test.clone(), compute.clone()),
+        };
+        TestSet { head: task.head.clone(), inputs, labels: task.test.labels().to_vec() }
+    }
+
+    /// The latents that a model gives to the samples, `[samples, latent size]`.
+    fn latents(&self, model: &Model) -> Tensor<2> {
+        let latents = match &self.inputs {
+            Inputs::Uploaded(inputs) => {
+                inputs.clone().split(BATCH, 0).into_iter().map(|batch| model.latents(batch)).collect()
+            }
+            Inputs::Samples(samples, compute) => {
+                let starts = (0..samples.len()).step_by(BATCH);
+                let batches = starts.map(|start| samples.select(start..samples.len().min(start + BATCH)));
+                batches.map(|batch| model.latents(batch.inputs(compute))).collect()
+            }
+        };
+        Tensor::cat(latents, 0)
     }
 
     /// How many samples there are.
@@ -45,9 +83,11 @@ impl TestSet {
 }
 
 /// Judges a model, without autodiff, on one task. A task whose head the model does not have scores 0 task-aware.
+///
+/// # Panics
+/// When the test samples are not in memory and cannot be read any more.
 pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
-    let latents = test.inputs.clone().split(BATCH, 0).into_iter().map(|batch| model.latents(batch)).collect();
-    let latents: Tensor<2> = Tensor::cat(latents, 0);
+    let latents = test.latents(model);
     let accuracy = |logits: Tensor<2>, classes: &[usize]| {
         let best = best_units(logits);
         let right = best.iter().zip(&test.labels).filter(|(unit, label)| classes.get(**unit) == Some(*label)).count();
@@ -114,12 +154,30 @@ mod tests {
     }
 
     fn task(head: &str, classes: [usize; 2], labels: [usize; 2]) -> TestSet {
+        TestSet::new(&named(head, classes, labels), &Device::flex())
+    }
+
+    fn named(head: &str, classes: [usize; 2], labels: [usize; 2]) -> Task {
         let mut test = Samples::new([1, 1, 2].into());
         test.push(&[255, 0], labels[0]); // the first unit of either head answers
         test.push(&[0, 255], labels[1]); // the second one
         let head = HeadSpec { name: head.to_owned(), classes: classes.to_vec() };
-        let task = Task { index: 0, name: String::new(), head, train: test.clone(), test };
-        TestSet::new(&task, &Device::flex())
+        Task { index: 0, name: String::new(), head, train: test.clone(), test }
+    }
+
+    #[test]
+    fn samples_that_are_brought_there_each_time_score_as_those_that_stay() {
+        let mut task = named("b", [12, 13], [12, 12]);
+        // More than go through the model at a time; of the first unit every third time.
+        (2..1201).for_each(|number| task.test.push(&[[0, 255], [255, 0]][usize::from(number % 3 == 0)], 12));
+        // 1201 samples of two values of four bytes.
+        let [stays, comes] = [9608, 9607].map(|most| TestSet::within(most, &task, &Device::flex()));
+        assert!(matches!((&stays.inputs, &comes.inputs), (Inputs::Uploaded(_), Inputs::Samples(..))));
+        let [stays, comes] = [stays, comes].map(|test| evaluate(&model(), &test));
+        // The numbers 3, 6, …, 1200 are 400, and the first sample is right.
+        assert_eq!((comes.task_aware, comes.task_aware), (401.0 / 1201.0, stays.task_aware));
+        assert_eq!(comes.latents.dims(), [1201, 2]);
+        stays.latents.into_data().assert_eq(&comes.latents.into_data(), true);
     }
 
     #[test]

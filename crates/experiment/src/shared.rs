@@ -7,7 +7,7 @@ use alluvium_device::{Device, DeviceSettings, DeviceStatistic, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Seed};
 use alluvium_strategy::StrategyConfig;
-use alluvium_stream::{Task, TaskStream};
+use alluvium_stream::{StreamError, Task, TaskStream};
 use burn::tensor::Device as Compute;
 use serde_json::{Value, json};
 
@@ -117,7 +117,7 @@ impl Shared {
                 Some(kept) if test_bytes <= MOST_TEST_BYTES => kept.push(TestSet::new(&task, compute)),
                 _ => tests = None,
             }
-            tasks.push(TaskNote::of(&task));
+            tasks.push(TaskNote::of(&task)?);
         }
         let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
         let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
@@ -243,13 +243,13 @@ fn expert_digest(expert: &Expert) -> Result<Digest, ExperimentError> {
 }
 
 impl TaskNote {
-    fn of(task: &Task) -> Self {
-        TaskNote {
+    fn of(task: &Task) -> Result<Self, StreamError> {
+        Ok(TaskNote {
             name: task.name.clone(),
             head: task.head.clone(),
             train_samples: task.train.len(),
             test_samples: task.test.len(),
-            digest: task.digest(),
-        }
+            digest: task.digest()?,
+        })
     }
 }

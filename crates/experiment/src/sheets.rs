@@ -27,9 +27,10 @@ pub(crate) fn sheets(
 ) -> Vec<SampleSheet> {
     let Some(shared) = shared.first() else { return vec![] };
     let tasks = (0..shared.tasks.len()).take(DEVICES).filter_map(|index| shared.task(index).ok());
-    let devices = tasks.map(|task| {
+    let devices = tasks.filter_map(|task| {
         let title = format!("Device {}: {}", task.index + 1, task.name);
-        sheet(title, task.train.input(), pick(&task.train).map(|index| task.train.image(index).to_vec()).collect())
+        let shown = task.train.select(pick(&task.train)).held().ok()?;
+        Some(sheet(title, shown.input(), (0..shown.len()).map(|index| shown.image(index).to_vec()).collect()))
     });
     // A plugin that panics here has measured everything before.
     let own = experiment.strategies.iter().filter_map(|row| {

@@ -1,15 +1,17 @@
 //! Mini-batches: the samples of one or several tasks, shuffled, each batch for one head.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use alluvium_model::{HeadSpec, InputShape, Random, Seed};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use rayon::prelude::*;
 
 use crate::Samples;
 use crate::ahead::Ahead;
 use crate::augmentation::{Augmentation, Augmenter, Image};
+use crate::inputs::input_value;
 use crate::order::{Draw, Order};
-use crate::samples::input_value;
+use crate::samples::read;
 
 /// One task's samples and the head that learns them.
 #[derive(Debug, Clone, Copy)]
@@ -56,20 +58,25 @@ impl Batch {
 }
 
 /// Lessons whose images take no more bytes than this as 32-bit numbers, together, are brought to the compute device as a
-/// whole.
-const MOST_UPLOADED_BYTES: usize = 256 << 20;
+/// whole; those that take no more as bytes are read into memory once.
+const MOST_BYTES: usize = 256 << 20;
 
 /// How many batches wait ready, where they are made one by one.
 const READY: usize = 2;
+
+/// How many images are read and changed at a time. In between it is asked whether anybody still wants them.
+const PIECE: usize = 64;
 
 /// Batches without end: every sample of every lesson once an epoch, and a new order for every epoch.
 ///
 /// Every batch comes from one lesson, and lessons take turns in random order. It ends at once when no lesson has samples.
 ///
 /// Images that are not augmented are brought to the compute device once, all together, if they take no more than 256 MiB
-/// there. Otherwise a thread of its own, one besides those that compute, makes one batch after another from the bytes while
-/// the batches before are computed on: two batches wait ready at most, and a third is being made. The thread ends when this is
-/// dropped. Which way it goes changes no number.
+/// there. Otherwise batches are made one after another while the batches before are computed on: two batches wait ready at
+/// most, and a third is being made. If the images have more than 256 MiB as bytes and are not in memory, only those of a batch
+/// are read for it, and never all. Reading, decoding and augmenting are spread over the processor's cores, beside the thread
+/// that computes; what comes out does not depend on how many there are. It ends when this is dropped. Which way it goes
+/// changes no number.
 #[derive(Debug)]
 pub struct Batches {
     per_epoch: usize,
@@ -100,9 +107,10 @@ impl Batches {
     /// Batches of at most `batch_size` samples on a compute device, in an order that `random` draws.
     ///
     /// # Panics
-    /// When images have to be made batch by batch, and the system has no thread to give.
+    /// When images have to be made batch by batch, and the system has no thread to give. Asking for a batch panics, too, when
+    /// its samples are not in memory and cannot be read any more.
     pub fn new(lessons: &[Lesson<'_>], batch_size: usize, random: Random, compute: &Device) -> Self {
-        Batches::within(MOST_UPLOADED_BYTES, None, lessons, batch_size, random, compute)
+        Batches::within(MOST_BYTES, None, lessons, batch_size, random, compute)
     }
 
     /// The same batches with their images augmented. What is drawn for an image follows from `seed`, the epoch, the lesson and
@@ -119,7 +127,7 @@ impl Batches {
         compute: &Device,
     ) -> Self {
         let augmenter = (!augmentation.is_off()).then(|| Augmenter::new(augmentation, seed));
-        Batches::within(MOST_UPLOADED_BYTES, augmenter, lessons, batch_size, random, compute)
+        Batches::within(MOST_BYTES, augmenter, lessons, batch_size, random, compute)
     }
 
     fn within(
@@ -132,13 +140,13 @@ impl Batches {
     ) -> Self {
         let samples = || lessons.iter().map(|lesson| lesson.samples);
         let order = Order::new(samples().map(Samples::len).collect(), batch_size, random);
-        let values: usize = samples().map(|samples| samples.len() * samples.input().values()).sum();
+        let values: usize = samples().map(Samples::bytes).sum();
         let per_epoch = order.per_epoch();
         let source = match augmenter {
-            None if values * size_of::<f32>() <= most_bytes => {
+            None if values.saturating_mul(size_of::<f32>()) <= most_bytes => {
                 Source::Uploaded(samples().map(|samples| samples.inputs(compute)).collect(), Box::new(order))
             }
-            augmenter => Source::Made(made(samples().cloned().collect(), order, augmenter)),
+            augmenter => Source::Made(made(samples().cloned().collect(), values <= most_bytes, order, augmenter)),
         };
         Batches { per_epoch, units: lessons.iter().map(Lesson::units).collect(), source, compute: compute.clone() }
     }
@@ -175,26 +183,38 @@ impl Iterator for Batches {
     }
 }
 
-/// Makes batches ahead of the computation.
-fn made(lessons: Vec<Samples>, mut order: Order, augmenter: Option<Augmenter>) -> Ahead<Made> {
+/// Makes batches ahead of the computation. Where all lessons together are `small`, their samples are read once.
+fn made(mut lessons: Vec<Samples>, small: bool, mut order: Order, augmenter: Option<Augmenter>) -> Ahead<Made> {
+    let mut unread = small;
     Ahead::start(READY, move |stopped| {
-        let draw = order.next()?;
-        let samples = &lessons[draw.lesson];
-        let input = samples.input();
-        let mut values = Vec::with_capacity(draw.places.len() * input.values());
-        for place in &draw.places {
-            if stopped.load(Ordering::Relaxed) {
-                return None;
-            }
-            let image = Image::new(input, samples.image(*place));
-            let image = match &augmenter {
-                Some(augmenter) => augmenter.changed(image, draw.epoch, draw.lesson, *place),
+        if std::mem::take(&mut unread) {
+            lessons.iter_mut().for_each(|samples| *samples = read(samples.held()));
+        }
+        make(order.next()?, &lessons, augmenter.as_ref(), stopped)
+    })
+}
+
+/// Makes one batch, on all threads of the pool that it is called in; `None` when nobody wants it any more.
+fn make(draw: Draw, lessons: &[Samples], augmenter: Option<&Augmenter>, stopped: &AtomicBool) -> Option<Made> {
+    let samples = &lessons[draw.lesson];
+    let (input, size) = (samples.input(), samples.input().values().max(1));
+    let mut values = vec![0.0; draw.places.len() * input.values()];
+    for (places, values) in draw.places.chunks(PIECE).zip(values.chunks_mut(PIECE * size)) {
+        if stopped.load(Ordering::Relaxed) {
+            return None;
+        }
+        let piece = read(samples.select(places.iter().copied()).held());
+        let image = |(at, values): (usize, &mut [f32])| {
+            let image = Image::new(input, piece.image(at));
+            let image = match augmenter {
+                Some(augmenter) => augmenter.changed(image, draw.epoch, draw.lesson, places[at]),
                 None => image,
             };
-            values.extend(image.values.into_iter().map(input_value));
-        }
-        Some(Made { draw, values, input })
-    })
+            values.iter_mut().zip(image.values).for_each(|(into, value)| *into = input_value(value));
+        };
+        values.par_chunks_mut(size).enumerate().for_each(image);
+    }
+    Some(Made { draw, values, input })
 }
 
 fn integers(values: Vec<i32>, compute: &Device) -> Tensor<1, Int> {
@@ -204,9 +224,44 @@ fn integers(values: Vec<i32>, compute: &Device) -> Tensor<1, Int> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
+    use crate::{Images, StreamError};
+
+    /// Images that are somewhere else: it is counted how many were read, and somebody is told when too many were.
+    #[derive(Debug)]
+    struct Far {
+        samples: Samples,
+        read: AtomicUsize,
+        most: usize,
+        told: Arc<AtomicBool>,
+    }
+
+    impl Images for Far {
+        fn input(&self) -> InputShape {
+            self.samples.input()
+        }
+
+        fn labels(&self) -> &[usize] {
+            self.samples.labels()
+        }
+
+        fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
+            if self.read.fetch_add(places.len(), Ordering::SeqCst) + places.len() >= self.most {
+                self.told.store(true, Ordering::SeqCst);
+            }
+            Ok(self.samples.select(places.iter().copied()))
+        }
+    }
+
+    /// The same samples, somewhere else.
+    fn far(samples: Samples, most: usize) -> (Samples, Arc<Far>) {
+        let places: Vec<_> = (0..samples.len()).collect();
+        let far = Arc::new(Far { samples, read: AtomicUsize::new(0), most, told: Arc::default() });
+        (Samples::elsewhere(&(Arc::clone(&far) as Arc<dyn Images>), &places), far)
+    }
 
     /// `count` samples of one pixel, whose shade is their place; classes 4 and 7 in turn.
     fn samples(count: usize) -> Samples {
@@ -270,7 +325,7 @@ mod tests {
     fn an_epoch_has_every_sample_once_and_each_with_its_own_unit() {
         let (head, first, second) = (head(), samples(5), samples(4));
         let lessons = [Lesson { head: &head, samples: &first }, Lesson { head: &head, samples: &second }];
-        for most_bytes in [MOST_UPLOADED_BYTES, 0] {
+        for most_bytes in [MOST_BYTES, 0] {
             let mut batches = Batches::within(most_bytes, None, &lessons, 2, Seed::new(1).random(), &Device::flex());
             assert_eq!(batches.per_epoch(), 5); // 3 + 2
             for _ in 0..2 {
@@ -302,13 +357,53 @@ mod tests {
 
     #[test]
     fn augmented_batches_follow_from_the_seed_whatever_the_number_of_threads() {
+        let lessons = [pictures(7), pictures(500)];
+        let augmenter = Augmenter::new(everything(), Seed::new(2));
+        let draw = Draw { epoch: 3, lesson: 1, places: (0..500).rev().collect() };
+        let never = AtomicBool::new(false);
         let within_pool = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| batches(0, everything(), 3, 12))
+            pool.install(|| make(draw.clone(), &lessons, Some(&augmenter), &never).unwrap().values)
         };
         let one = within_pool(1);
-        assert_eq!(within_pool(4), one);
-        assert_eq!(batches(MOST_UPLOADED_BYTES, everything(), 3, 12), one);
+        for threads in [2, 3, 8] {
+            assert!(within_pool(threads) == one, "{threads} threads");
+        }
+        // And image by image, where no threads are.
+        for (at, image) in one.chunks(50).enumerate() {
+            let plain = Image::new(lessons[1].input(), lessons[1].image(499 - at));
+            let expected = augmenter.changed(plain, 3, 1, 499 - at).values;
+            assert!(image.iter().zip(expected).all(|(value, byte)| *value == input_value(byte)), "image {at}");
+        }
+        let batches = || batches(MOST_BYTES, everything(), 3, 12);
+        assert_eq!(batches(), batches());
+    }
+
+    #[test]
+    fn batches_of_samples_that_are_elsewhere_are_those_of_samples_in_memory_and_few_are_read_ahead() {
+        let (head, samples) = (head(), pictures(100));
+        let batches = |samples: &Samples, most_bytes, augmenter| {
+            let lessons = [Lesson { head: &head, samples }];
+            Batches::within(most_bytes, augmenter, &lessons, 10, Seed::new(1).random(), &Device::flex())
+        };
+        let augmenter = Augmenter::new(everything(), Seed::new(2));
+        for augmenter in [None, Some(augmenter)] {
+            let expected: Vec<_> = batches(&samples, 0, augmenter).take(25).map(on_host).collect();
+            let (elsewhere, far) = far(samples.clone(), usize::MAX);
+            let mut made = batches(&elsewhere, 0, augmenter);
+            for (number, expected) in expected.iter().enumerate() {
+                assert_eq!(on_host(made.next().unwrap()), *expected);
+                // Those that were taken, two that are ready, one that waits for room, and one that is being made.
+                let read = far.read.load(Ordering::SeqCst);
+                assert!((10 * (number + 1)..=10 * (number + 1 + READY + 1)).contains(&read), "{read} at {number}");
+            }
+            drop(made);
+            // As bytes they are 5000: where these have room they are read once, and no more in the second epoch.
+            let (elsewhere, far) = self::far(samples.clone(), usize::MAX);
+            let all: Vec<_> = batches(&elsewhere, 5000, augmenter).take(25).map(on_host).collect();
+            assert!(all == expected);
+            assert_eq!(far.read.load(Ordering::SeqCst), 100);
+        }
     }
 
     #[test]
@@ -329,22 +424,16 @@ mod tests {
         let units = |batches: &[OnHost]| {
             batches.iter().map(|(_, places, units, _)| (places.clone(), units.clone())).collect::<Vec<_>>()
         };
-        assert_eq!(units(&two_epochs), units(&batches(MOST_UPLOADED_BYTES, Augmentation::default(), 3, 10)));
+        assert_eq!(units(&two_epochs), units(&batches(MOST_BYTES, Augmentation::default(), 3, 10)));
     }
 
     #[test]
-    fn stopping_in_the_middle_of_a_large_batch_takes_no_time() {
-        // 4000 images of 64×64 that are turned, two million pixels a batch and more: seconds.
-        let mut samples = Samples::new([1, 64, 64].into());
-        (0..4000).for_each(|_| samples.push(&[7; 64 * 64], 7));
-        let head = head();
-        let lessons = [Lesson { head: &head, samples: &samples }];
-        let random = Seed::new(1).random();
-        let batches = Batches::augmented(everything(), Seed::new(2), &lessons, 4000, random, &Device::flex());
-        std::thread::sleep(Duration::from_millis(20));
-        let started = Instant::now();
-        drop(batches);
-        assert!(started.elapsed() < Duration::from_secs(1));
+    fn a_large_batch_that_nobody_wants_any_more_is_given_up_in_the_middle() {
+        // Told after two pieces.
+        let (elsewhere, far) = far(samples(4000), 2 * PIECE);
+        let draw = Draw { epoch: 0, lesson: 0, places: (0..4000).collect() };
+        assert!(make(draw, &[elsewhere], None, &far.told).is_none());
+        assert_eq!(far.read.load(Ordering::SeqCst), 2 * PIECE);
     }
 
     #[test]

@@ -1,18 +1,35 @@
 //! Files of a data set, read whole but not beyond a limit.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use crate::StreamError;
 
+/// Opens a file of a data set to read from it. What is no regular file is refused before it is opened: a named pipe would
+/// keep whoever opens it waiting without end.
+///
+/// # Errors
+/// [`StreamError::File`] when it cannot be opened, or is a folder, a pipe or a device.
+pub fn open_file(path: &Path) -> Result<File, StreamError> {
+    regular(path).map_err(|error| StreamError::file(path, error.to_string()))
+}
+
+/// As [`open_file`], for who names the file in its own words.
+pub(crate) fn regular(path: &Path) -> io::Result<File> {
+    match fs::metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::other("is no regular file")),
+    }
+}
+
 /// The bytes of a file that has at most so many.
 ///
 /// # Errors
-/// [`StreamError::File`] when it cannot be read or is larger.
+/// [`StreamError::File`] when it cannot be read, is no regular file or is larger.
 pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, StreamError> {
     let mut bytes = vec![];
-    let read = File::open(path).and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes));
+    let read = regular(path).and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes));
     read.map_err(|error| StreamError::file(path, error.to_string()))?;
     match bytes.len() as u64 > most {
         true => Err(StreamError::file(path, format!("is larger than {most} bytes, the most that is accepted here"))),
@@ -46,5 +63,18 @@ mod tests {
         fs::write(&path, [0xff]).unwrap();
         assert!(read_text(&path, 5).unwrap_err().to_string().contains("no text in UTF-8"));
         assert!(read_file(&folder.path().join("none"), 5).unwrap_err().to_string().contains("none: "));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [&pipe, folder.path(), Path::new("/dev/zero")] {
+            let error = read_file(path, 5).unwrap_err().to_string();
+            assert!(error.contains("is no regular file"), "{error}");
+            assert!(open_file(path).is_err());
+        }
     }
 }

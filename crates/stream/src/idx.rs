@@ -4,14 +4,12 @@
 //! fastest (Y. LeCun, C. Cortes, C. Burges, "The MNIST database", file format section). TYPE 8 is an unsigned byte, the
 //! only one that these data sets use. Files may be gzipped.
 
-use std::borrow::Cow;
-use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use flate2::read::GzDecoder;
 
-use crate::StreamError;
+use crate::{StreamError, read_file};
 
 /// An IDX file of unsigned bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,56 +20,62 @@ pub struct Idx {
     pub values: Vec<u8>,
 }
 
-/// The largest file that is unpacked, in bytes: a gzip file may claim to be anything.
-const LARGEST: u64 = 4 << 30;
+/// The largest file, in bytes, packed or not, and the most values that it may state. The largest one of EMNIST has
+/// 547 million.
+const LARGEST: u64 = 1 << 30;
 
-/// Reads an IDX file, gzipped or not, whatever its name.
+/// Reads an IDX file, gzipped or not, whatever its name, of at most 2³⁰ bytes.
 ///
 /// # Errors
 /// [`StreamError::File`], which names the file and says what is wrong with it.
 pub fn read(path: &Path) -> Result<Idx, StreamError> {
-    let wrong = |cause: String| StreamError::File { path: path.to_owned(), cause, hint: String::new() };
-    let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    parse(&bytes).map_err(wrong)
+    parse(&read_file(path, LARGEST)?).map_err(|cause| StreamError::file(path, cause))
 }
 
-/// Reads the bytes of an IDX file, gzipped or not.
+/// Reads the bytes of an IDX file, gzipped or not. Not more is unpacked than the file's own header states.
 ///
 /// # Errors
 /// What is wrong with them, in words.
 pub fn parse(bytes: &[u8]) -> Result<Idx, String> {
-    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) { Cow::Owned(unpack(bytes)?) } else { Cow::Borrowed(bytes) };
-    let header = bytes.get(..4).ok_or("shorter than an IDX header")?;
-    let &[0, 0, 8, dimensions] = header else {
+    match bytes.starts_with(&[0x1f, 0x8b]) {
+        true => unpacked(GzDecoder::new(bytes)),
+        false => unpacked(bytes),
+    }
+}
+
+/// Reads what is no longer packed: the header, and then as many values as it states.
+fn unpacked(mut bytes: impl Read) -> Result<Idx, String> {
+    let mut next = |most: u64| {
+        let mut read = vec![];
+        bytes.by_ref().take(most).read_to_end(&mut read).map_err(damaged)?;
+        Ok::<_, String>(read)
+    };
+    let header = next(4)?;
+    let &[0, 0, 8, dimensions] = header.get(..4).ok_or("shorter than an IDX header")? else {
         return Err(format!(
             "starts with {header:02x?}, but an IDX file of unsigned bytes starts with [00, 00, 08, …]"
         ));
     };
-    let start = 4 + 4 * usize::from(dimensions);
-    let sizes = bytes.get(4..start).ok_or("cut short within the sizes")?;
+    let sizes = next(4 * u64::from(dimensions))?;
+    if sizes.len() < 4 * usize::from(dimensions) {
+        return Err("cut short within the sizes".to_owned());
+    }
     let shape: Vec<_> =
         sizes.chunks_exact(4).map(|size| u32::from_be_bytes([size[0], size[1], size[2], size[3]]) as usize).collect();
-    let count = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
-    let held = bytes.len() - start;
-    if count != Some(held) {
-        return Err(format!("states the shape {shape:?}, but holds {held} values"));
+    let count = shape.iter().try_fold(1u64, |product, size| product.checked_mul(*size as u64));
+    let count = count.filter(|count| *count <= LARGEST);
+    let count = count.ok_or_else(|| format!("states the shape {shape:?}; accepted: at most {LARGEST} values"))?;
+    // One more, to see whether there is one.
+    let values = next(count + 1)?;
+    match values.len() as u64 {
+        held if held == count => Ok(Idx { shape, values }),
+        held if held > count => Err(format!("states the shape {shape:?}, but holds more than {count} values")),
+        held => Err(format!("states the shape {shape:?}, but holds {held} values")),
     }
-    let values = match bytes {
-        // In place: some of these files are large.
-        Cow::Owned(mut unpacked) => {
-            unpacked.drain(..start);
-            unpacked
-        }
-        Cow::Borrowed(bytes) => bytes[start..].to_vec(),
-    };
-    Ok(Idx { shape, values })
 }
 
-fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let mut unpacked = vec![];
-    let read = GzDecoder::new(bytes).take(LARGEST).read_to_end(&mut unpacked);
-    read.map_err(|error| format!("the gzip stream is damaged or cut short ({error})"))?;
-    Ok(unpacked)
+fn damaged(error: io::Error) -> String {
+    format!("the gzip stream is damaged or cut short ({error})")
 }
 
 #[cfg(test)]
@@ -99,7 +103,37 @@ mod tests {
         }
         let mut lies = FILE;
         lies[4..8].copy_from_slice(&[255; 4]);
+        assert!(parse(&lies).unwrap_err().contains("accepted: at most 1073741824 values"));
         lies[8..12].copy_from_slice(&[255; 4]);
-        assert!(parse(&lies).unwrap_err().contains("holds 6 values"));
+        assert!(parse(&lies).unwrap_err().contains("accepted: at most 1073741824 values"));
+        lies[4..12].copy_from_slice(&[0, 0, 1, 0, 0, 0, 1, 0]);
+        assert!(parse(&lies).unwrap_err().contains("states the shape [256, 256], but holds 6 values"));
+        assert!(parse(&[&FILE[..], &[7]].concat()).unwrap_err().contains("holds more than 6 values"));
+    }
+
+    #[test]
+    fn no_more_is_unpacked_than_the_header_states() {
+        // 64 MiB behind a header that states six values, in 64 KiB.
+        let mut packed = flate2::write::GzEncoder::new(vec![], flate2::Compression::best());
+        packed.write_all(&FILE).unwrap();
+        (0..64).for_each(|_| packed.write_all(&vec![0; 1 << 20]).unwrap());
+        let packed = packed.finish().unwrap();
+        let mut decoder = Counted { decoder: GzDecoder::new(&packed[..]), unpacked: 0 };
+        assert!(unpacked(&mut decoder).unwrap_err().contains("holds more than 6 values"));
+        assert_eq!(decoder.unpacked, FILE.len() + 1);
+    }
+
+    /// Counts what is taken out of a stream.
+    struct Counted<'a> {
+        decoder: GzDecoder<&'a [u8]>,
+        unpacked: usize,
+    }
+
+    impl Read for Counted<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let read = self.decoder.read(into)?;
+            self.unpacked += read;
+            Ok(read)
+        }
     }
 }

@@ -9,8 +9,8 @@ use crate::{Samples, StreamError};
 
 /// One part of a data set, training or test: what a split needs to know of it, and how its images are read.
 ///
-/// A split looks at labels alone. Images are read when a task is asked for, and only those of the task: a data set may be
-/// larger than the memory.
+/// A split looks at labels alone. Images are read when a task is asked for, and only those of the task; in a part of more than
+/// 256 MiB, when a batch of the task is asked for, and only those of the batch: a data set may be larger than the memory.
 pub trait Images: Debug + Send + Sync {
     /// The shape that all images have.
     fn input(&self) -> InputShape;
@@ -18,7 +18,8 @@ pub trait Images: Debug + Send + Sync {
     /// The class of each image, as a number within the data set; as many as there are images.
     fn labels(&self) -> &[usize];
 
-    /// The images at some places, in that order, with their labels. Every place is below the number of labels.
+    /// The images at some places, in that order, with their labels. Every place is below the number of labels. It may be asked
+    /// for a whole task, and for a batch again and again, from any thread.
     ///
     /// # Errors
     /// [`StreamError::File`] when one of them cannot be read; the first one of the order, if there are several.

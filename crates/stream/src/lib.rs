@@ -2,7 +2,8 @@
 //!
 //! A stream plugin implements [`StreamConfig`] on the struct that `[stream]` is read into and builds a [`TaskStream`].
 //! A plugin that splits one labelled data set gives it as a [`DataSet`] and lets [`Split`] do the rest. What a data set is
-//! to a split are [`Images`]: labels, and images that are read when a task needs them. [`Samples`] are images in memory.
+//! to a split are [`Images`]: labels, and images that are read when they are needed. [`Samples`] are images in memory, or
+//! places of a data set that is too large for it.
 //!
 //! This crate holds samples, their augmentation and their mini-batches, tasks and the ways to split a data set, and the
 //! readers of the IDX format and, behind the feature `picture`, of pictures, which more than one data set uses. It refuses to
@@ -16,6 +17,7 @@ mod error;
 mod file;
 pub mod idx;
 mod images;
+mod inputs;
 mod nested;
 mod order;
 #[cfg(feature = "picture")]
@@ -31,10 +33,11 @@ pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, Lesson};
 pub use dataset::DataSet;
 pub use error::StreamError;
-pub use file::{read_file, read_text};
+pub use file::{open_file, read_file, read_text};
 pub use images::{Images, read_each};
+pub use inputs::input_value;
 pub use nested::{NestedError, nested_stream};
-pub use samples::{Samples, input_value};
+pub use samples::Samples;
 pub use serde;
 pub use shift::Shift;
 pub use split::{Domains, Split, SplitSettings, SplitTasks};

@@ -1,6 +1,5 @@
 //! The task stream and its tasks.
 
-use std::borrow::Cow;
 use std::fmt::Debug;
 use std::path::PathBuf;
 
@@ -8,6 +7,9 @@ use alluvium_model::{Digest, HeadSpec, InputShape, Seed};
 use serde::{Deserialize, Serialize};
 
 use crate::{Samples, StreamError};
+
+/// Samples that are read at a time that are not in memory.
+const PIECE: usize = 256;
 
 /// How the tasks of a stream differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,25 +69,36 @@ impl Task {
 
     /// The digest of all that the task holds: its number, name and head, and every sample with its label. Tasks that differ
     /// in anything have different digests.
-    pub fn digest(&self) -> Digest {
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when a sample that is not in memory cannot be read.
+    pub fn digest(&self) -> Result<Digest, StreamError> {
         let [channels, height, width] = <[usize; 3]>::from(self.train.input());
         // How long each of what follows is: without it, a training sample and a test sample would be told apart by nothing.
         let lengths = [self.name.len(), channels, height, width, self.train.len(), self.test.len()];
-        let lengths = Cow::Owned(lengths.into_iter().flat_map(|length| (length as u64).to_le_bytes()).collect());
-        Digest::of_parts(std::iter::once(lengths).chain(self.bytes()))
+        let lengths = lengths.into_iter().flat_map(|length| (length as u64).to_le_bytes()).collect();
+        let mut failed = None;
+        let parts = self.bytes().map_while(|part| part.map_err(|error| failed = Some(error)).ok());
+        let digest = Digest::of_parts(std::iter::once(lengths).chain(parts));
+        failed.map_or(Ok(digest), Err)
     }
 
-    /// All that the task holds as bytes, piece by piece: its number, its name and its head as text, then of each training
+    /// All that the task holds as bytes, part by part: its number, its name and its head as text, then of each training
     /// sample, and of each test sample, the label (64 bits, little-endian) and the image.
-    pub fn bytes(&self) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    ///
+    /// # Errors
+    /// A part is [`StreamError::File`] when a sample that is not in memory cannot be read.
+    pub fn bytes(&self) -> impl Iterator<Item = Result<Vec<u8>, StreamError>> {
         let text = format!("{} {} {:?}", self.index, self.name, self.head).into_bytes();
-        let samples = [&self.train, &self.test].into_iter().flat_map(|samples| {
-            samples.labels().iter().enumerate().flat_map(move |(place, label)| {
-                let label = (*label as u64).to_le_bytes().to_vec();
-                [Cow::Owned(label), Cow::Borrowed(samples.image(place))]
-            })
+        let pieces = [&self.train, &self.test].into_iter().flat_map(|samples| samples.pieces(PIECE));
+        let samples = pieces.map(|piece| {
+            let piece = piece?;
+            let sample = |(place, label): (usize, &usize)| {
+                (*label as u64).to_le_bytes().into_iter().chain(piece.image(place).iter().copied()).collect::<Vec<_>>()
+            };
+            Ok(piece.labels().iter().enumerate().flat_map(sample).collect())
         });
-        std::iter::once(Cow::Owned(text)).chain(samples)
+        std::iter::once(Ok(text)).chain(samples)
     }
 }
 
@@ -197,7 +210,7 @@ mod tests {
         for (label, shade) in [(4, 1), (7, 2), (7, 3)] {
             bytes.extend([label, 0, 0, 0, 0, 0, 0, 0, shade]);
         }
-        assert_eq!(task().digest(), Digest::of(&bytes));
+        assert_eq!(task().digest().unwrap(), Digest::of(&bytes));
     }
 
     #[test]
@@ -205,7 +218,7 @@ mod tests {
         let changed = |change: fn(&mut Task)| {
             let mut task = task();
             change(&mut task);
-            task.digest()
+            task.digest().unwrap()
         };
         let digests = [
             changed(|_| {}),
@@ -228,7 +241,7 @@ mod tests {
         for (place, digest) in digests.iter().enumerate() {
             assert!(!digests[..place].contains(digest), "case {place}");
         }
-        assert_eq!(task().digest(), task().digest());
+        assert_eq!(task().digest().unwrap(), task().digest().unwrap());
     }
 
     #[test]

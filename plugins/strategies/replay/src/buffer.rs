@@ -50,8 +50,7 @@ impl Buffer {
         let (mut heads, mut targets) = (vec![], vec![]);
         for (task, place) in reservoir.into_kept() {
             let Lesson { head, samples } = tasks[task];
-            kept.get_or_insert_with(|| Samples::new(samples.input()))
-                .push(samples.image(place), samples.labels()[place]);
+            kept.get_or_insert_with(|| Samples::new(samples.input())).extend(&samples.select([place]));
             let number = heads.iter().position(|own| *own == head.name).unwrap_or_else(|| {
                 heads.push(head.name.clone());
                 heads.len() - 1

@@ -115,8 +115,13 @@ impl Batches {
 fn frames(path: &Path, sessions: &Path, test: bool, seen: &mut HashSet<PathBuf>) -> Result<Vec<Frame>, StreamError> {
     let hint = if path.exists() { "" } else { HINT };
     let text = read_text(path, LARGEST).map_err(|error| error.with_hint(hint))?;
+    parse(&text, sessions, test, seen).map_err(|cause| StreamError::file(path, cause))
+}
+
+/// The frames of the text of a list.
+pub fn parse(text: &str, sessions: &Path, test: bool, seen: &mut HashSet<PathBuf>) -> Result<Vec<Frame>, String> {
     let frame = |(number, line): (usize, &str)| {
-        let wrong = |cause: &str| StreamError::file(path, format!("line {} {cause}", number + 1));
+        let wrong = |cause: &str| format!("line {} {cause}", number + 1);
         let file = line.split_whitespace().next().unwrap_or_default();
         let frame = Frame::of(sessions, file);
         let frame = frame

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::frame::SESSIONS;
 
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
+
 /// Writes all frames: red says the session, green the object.
 fn write_data(folder: &Path) {
     for (session, object) in (1..=SESSIONS).flat_map(|session| (1..=OBJECTS).map(move |object| (session, object))) {
@@ -188,4 +191,19 @@ fn options_that_contradict_a_run_are_refused() {
     assert!(many.contains("`first_classes` = 10 and 45 of the other tasks are 55 classes"), "{many}");
     let ni = error(Core50Config { shift: Shift::Domain, tasks: Some(9), run: None, ..default() });
     assert!(ni.contains("`tasks` = 9, but the data have 8 domains"), "{ni}");
+}
+
+#[test]
+fn lists_of_the_corpus_that_are_cut_off_or_changed_name_nothing_outside_the_folder() {
+    let frames = |bytes: &[u8], test| {
+        lists::parse(&String::from_utf8_lossy(bytes), Path::new(""), test, &mut Default::default())
+    };
+    let seeds = replay::seeds("core50");
+    assert!(seeds.iter().zip([true, false]).all(|(seed, test)| frames(seed, test).unwrap().len() == 2));
+    replay::each(&seeds, |bytes| {
+        for frame in [true, false].into_iter().flat_map(|test| frames(bytes, test).unwrap_or_default()) {
+            assert_eq!(frame.path.components().count(), 3, "{frame:?}");
+            assert!(frame.path.components().all(|part| matches!(part, std::path::Component::Normal(_))), "{frame:?}");
+        }
+    });
 }

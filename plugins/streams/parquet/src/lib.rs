@@ -1,16 +1,17 @@
 //! The `parquet` stream: images in Parquet files, as the Hugging Face hub stores them.
 //!
-//! `parts` finds the files of a part, `columns` the columns of images and labels, `table` reads them, `names` what the classes
-//! are called; `hub` fetches the files, behind the feature `hub`.
+//! `parts` finds the files of a part, `columns` the columns of images and labels, `pages` looks at their pages, `table`
+//! reads them, `names` knows what the classes are called; `hub` fetches the files, behind the feature `hub`.
 
 mod columns;
 #[cfg(feature = "hub")]
 mod hub;
 mod names;
+mod pages;
 mod parts;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alluvium_stream::registry::{Family, describe};
 use alluvium_stream::{DataSet, Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
@@ -25,7 +26,8 @@ use table::Table;
 /// That is how the Hugging Face hub stores images: a column with the fields `bytes` and `path`, or one of bytes, and a column
 /// of whole numbers. Files are `train-00000-of-00001.parquet` and the like, or `train/0000.parquet`, in whatever folder below
 /// `directory`. Classes are called as the files' own description says, if they have one; otherwise by their numbers. Pictures
-/// are read and decoded when a task needs them. Pages may be uncompressed or compressed by Snappy.
+/// are read and decoded when they are needed. Pages may be uncompressed or compressed by Snappy, their values plain or in a
+/// dictionary. The files of a part may have 50 million rows.
 ///
 /// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
 /// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
@@ -33,13 +35,14 @@ use table::Table;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ParquetConfig {
-    /// The folder of the files; not used with `repository`.
-    pub directory: PathBuf,
+    /// The folder of the files; refused beside `repository`. Absent: `parquet`.
+    pub directory: Option<PathBuf>,
     /// A data set of the Hugging Face hub, such as `uoft-cs/cifar100`, whose files are fetched where they are not in the hub's
     /// cache on this machine. Needs a build with the feature `hub`. Absent: `directory` has the files.
     pub repository: Option<String>,
-    /// The revision of the repository: a branch, a tag or a commit.
-    pub revision: String,
+    /// The revision of the repository: a branch, a tag or a commit. What the cache has of a branch is taken as it is, also when
+    /// the branch went on since. Refused without `repository`. Absent: `main`.
+    pub revision: Option<String>,
     /// The name of the training part: that of its files, or of their folder.
     pub train_part: String,
     /// The name of the test part, such as `test`, `valid` or `validation`.
@@ -79,9 +82,9 @@ pub struct ParquetConfig {
 impl Default for ParquetConfig {
     fn default() -> Self {
         ParquetConfig {
-            directory: "parquet".into(),
+            directory: None,
             repository: None,
-            revision: "main".to_owned(),
+            revision: None,
             train_part: "train".to_owned(),
             test_part: "test".to_owned(),
             image_column: None,
@@ -136,19 +139,32 @@ impl ParquetConfig {
 
     /// The files of a part.
     fn paths(&self, part: &str) -> Result<Vec<PathBuf>, StreamError> {
-        match &self.repository {
-            None => parts::find(&self.directory, part),
-            Some(repository) => self.fetch(repository, part),
+        let refused = |option, problem, accepted: &str| {
+            Err(StreamError::Option { option, problem, accepted: accepted.to_owned() })
+        };
+        match (&self.repository, &self.directory, &self.revision) {
+            (Some(repository), Some(directory), _) => refused(
+                "directory",
+                format!("= \"{}\" beside `repository` = \"{repository}\"", directory.display()),
+                "one of the two",
+            ),
+            (None, _, Some(revision)) => refused(
+                "revision",
+                format!("= \"{revision}\" without `repository`"),
+                "a revision of a `repository`, and none for the files of `directory`",
+            ),
+            (None, directory, None) => parts::find(directory.as_deref().unwrap_or(Path::new("parquet")), part),
+            (Some(repository), None, revision) => self.fetch(repository, revision.as_deref().unwrap_or("main"), part),
         }
     }
 
     #[cfg(feature = "hub")]
-    fn fetch(&self, repository: &str, part: &str) -> Result<Vec<PathBuf>, StreamError> {
-        hub::fetch(repository, &self.revision, part)
+    fn fetch(&self, repository: &str, revision: &str, part: &str) -> Result<Vec<PathBuf>, StreamError> {
+        hub::fetch(repository, revision, part)
     }
 
     #[cfg(not(feature = "hub"))]
-    fn fetch(&self, repository: &str, _: &str) -> Result<Vec<PathBuf>, StreamError> {
+    fn fetch(&self, repository: &str, _: &str, _: &str) -> Result<Vec<PathBuf>, StreamError> {
         Err(StreamError::Option {
             option: "repository",
             problem: format!("= \"{repository}\", but this build cannot fetch from the Hugging Face hub"),

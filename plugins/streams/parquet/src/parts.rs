@@ -14,10 +14,30 @@ use alluvium_stream::StreamError;
 /// # Errors
 /// [`StreamError::File`] when there is none, or they are in several folders.
 pub fn find(directory: &Path, part: &str) -> Result<Vec<PathBuf>, StreamError> {
-    let mut names = vec![];
-    collect(directory, "", &mut names)?;
+    let names = names(directory)?;
     let own = of_part(&names, part).map_err(|cause| StreamError::file(directory, cause))?;
     Ok(own.into_iter().map(|name| directory.join(name)).collect())
+}
+
+/// The paths of all files in a folder and in the folders below, with `/` and from the folder on.
+///
+/// # Errors
+/// [`StreamError::File`] when a folder cannot be read.
+pub fn names(directory: &Path) -> Result<Vec<String>, StreamError> {
+    let mut names = vec![];
+    collect(directory, "", &mut names)?;
+    Ok(names)
+}
+
+/// Whether the files of a part are all that it has: there are as many as the number behind `-of-` says, if they have one.
+/// By other names it cannot be told.
+#[cfg(any(feature = "hub", test))]
+pub fn are_whole(files: &[&str]) -> bool {
+    let stated = |file: &&str| {
+        let (_, rest) = file.rsplit_once("-of-")?;
+        rest.split(['-', '.']).next()?.parse::<usize>().ok()
+    };
+    !files.is_empty() && files.iter().all(|file| stated(file) == Some(files.len()))
 }
 
 /// Those of some files, named by their paths with `/`, that are of a part; sorted.
@@ -96,6 +116,10 @@ mod tests {
         ]);
         let train = ["data/train-00000-of-00002-c3d4.parquet", "data/train-00001-of-00002-a1b2.parquet"];
         assert_eq!(of_part(&hub, "train").unwrap(), train);
+        assert!(are_whole(&train) && are_whole(&["test-00000-of-00001.parquet"]));
+        for some in [&train[..1], &["train/0000.parquet"], &["a-of-2-of-x.parquet"], &[]] {
+            assert!(!are_whole(some), "{some:?}");
+        }
         let converted =
             names(&["default/train/0000.parquet", "default/partial-train/0000.parquet", "default/test/0000.parquet"]);
         assert_eq!(of_part(&converted, "train").unwrap(), ["default/train/0000.parquet"]);

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use alluvium_stream::picture::{decode, fit};
-use alluvium_stream::{Images, InputShape, Samples, StreamError, read_each};
+use alluvium_stream::{Images, InputShape, Samples, StreamError, open_file, read_each};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
@@ -13,10 +14,12 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use rayon::prelude::*;
 
 use crate::columns::{self, Columns, Wanted};
-use crate::names;
+use crate::{names, pages};
 
 /// As many classes as there may be: a label may be any number.
 const MOST_CLASSES: usize = 100_000;
+/// As many rows as a part may have, all files together: their labels are in memory. ImageNet-21k has 14 million.
+const MOST_ROWS: usize = 50_000_000;
 /// The longest side of images that are taken as they are.
 const LONGEST_SIDE: u32 = 1024;
 /// How many rows are read at a time.
@@ -52,15 +55,15 @@ pub struct Shape {
 }
 
 impl Table {
-    /// Opens the files and reads their labels.
+    /// Opens the files and reads their labels, of at most 50 million rows.
     ///
     /// # Errors
-    /// [`StreamError::File`] when one cannot be read, or has not the columns.
+    /// [`StreamError::File`] when one cannot be read, has not the columns, or has other rows than it states.
     pub fn open(files: &[PathBuf], wanted: Wanted<'_>) -> Result<Self, StreamError> {
         let mut table =
             Table { files: files.to_vec(), columns: vec![], groups: vec![], labels: vec![], class_names: None };
         for (number, path) in files.iter().enumerate() {
-            table.add(number, path, wanted).map_err(|cause| StreamError::file(path, cause))?;
+            guarded(path, || table.add(number, path, wanted).map_err(|cause| StreamError::file(path, cause)))?;
         }
         Ok(table)
     }
@@ -73,19 +76,27 @@ impl Table {
             self.class_names = names::of_column(metadata.file_metadata(), &columns.label_name);
         }
         for number in 0..metadata.num_row_groups() {
-            let first = self.labels.len();
+            let (first, stated) = (self.labels.len(), metadata.row_group(number).num_rows());
+            let rows = usize::try_from(stated).ok().filter(|rows| *rows <= MOST_ROWS - first);
+            let rows = rows.ok_or_else(|| {
+                format!(
+                    "row group {number} states {stated} rows; accepted: 0 to {MOST_ROWS}, all files of a part together"
+                )
+            })?;
+            for column in [columns.image, columns.label] {
+                let (start, length) = metadata.row_group(number).column(column).byte_range();
+                pages::check(open(path)?, start, length)?;
+            }
             let column = reader.get_row_group(number).and_then(|group| group.get_column_reader(columns.label));
             let (labels, name) = (&mut self.labels, &columns.label_name);
             match column.map_err(damaged)? {
-                ColumnReader::Int32ColumnReader(column) => add_labels(column, |label| i64::from(*label), name, labels),
-                ColumnReader::Int64ColumnReader(column) => add_labels(column, |label| *label, name, labels),
+                ColumnReader::Int32ColumnReader(column) => {
+                    add_labels(column, rows, |label| i64::from(*label), name, labels)
+                }
+                ColumnReader::Int64ColumnReader(column) => add_labels(column, rows, |label| *label, name, labels),
                 _ => Err(format!("the column {name} is not of whole numbers")),
-            }?;
-            let rows = self.labels.len() - first;
-            if i64::try_from(rows) != Ok(metadata.row_group(number).num_rows()) {
-                let stated = metadata.row_group(number).num_rows();
-                return Err(format!("row group {number} states {stated} rows, but has {rows} labels"));
             }
+            .map_err(|cause| format!("{cause} (row group {number})"))?;
             self.groups.push(Group { file, number, first, rows });
         }
         self.columns.push(columns);
@@ -148,7 +159,9 @@ impl Table {
         };
         let groups = self.groups.iter().map(|group| (group, of_group(group)));
         let groups: Vec<_> = groups.filter(|(_, rows)| !rows.is_empty()).collect();
-        let read: Vec<_> = groups.par_iter().map(|(group, rows)| self.bytes_of_group(group, rows)).collect();
+        let of_group =
+            |(group, rows): &(&Group, &[usize])| guarded(&self.files[group.file], || self.bytes_of_group(group, rows));
+        let read: Vec<_> = groups.par_iter().map(of_group).collect();
         let mut bytes = HashMap::new();
         for read in read {
             bytes.extend(read?);
@@ -167,10 +180,14 @@ impl Table {
         };
         let (mut at, mut bytes) = (group.first, vec![]);
         for row in rows {
-            column.skip_records(row - at).map_err(damaged).map_err(wrong)?;
-            let mut value = vec![];
-            let mut levels = vec![];
-            column.read_records(1, Some(&mut levels), None, &mut value).map_err(damaged).map_err(wrong)?;
+            let (mut value, mut levels) = (vec![], vec![]);
+            let mut read = || {
+                let skipped = column.skip_records(row - at)?;
+                column.read_records(1, Some(&mut levels), None, &mut value).map(|(read, ..)| (skipped, read))
+            };
+            if read().map_err(damaged).map_err(wrong)? != (row - at, 1) {
+                return Err(wrong(format!("row group {} has fewer pictures than labels", group.number)));
+            }
             at = row + 1;
             let value = value.pop().ok_or_else(|| self.wrong(*row, "is not in the file: it has no bytes"))?;
             bytes.push((*row, value));
@@ -220,32 +237,54 @@ impl Images for Pictures {
     }
 }
 
+/// The file; what is wrong with it is said without its name.
+fn open(path: &Path) -> Result<File, String> {
+    open_file(path).map_err(|error| match error {
+        StreamError::File { cause, .. } => cause,
+        other => other.to_string(),
+    })
+}
+
 fn reader(path: &Path) -> Result<SerializedFileReader<File>, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    SerializedFileReader::new(file).map_err(damaged)
+    SerializedFileReader::new(open(path)?).map_err(damaged)
+}
+
+/// Reads something of a file. The crate that knows the format has assertions that a damaged file may break; that is an error
+/// of the file like any other.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, StreamError>) -> Result<T, StreamError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        Err(StreamError::file(path, format!("is damaged: reading it broke off ({text})")))
+    })
 }
 
 fn damaged(error: ParquetError) -> String {
     format!("is damaged, or no Parquet file that can be read ({error})")
 }
 
-/// Adds all labels of a row group.
+/// Adds the labels of a row group of so many rows. A page may claim to have any number of rows in a few bytes, so no more are
+/// read than the group is stated to have, and one to see that there is none.
 fn add_labels<T: DataType>(
     mut column: ColumnReaderImpl<T>,
+    rows: usize,
     number: impl Fn(&T::T) -> i64,
     name: &str,
     labels: &mut Vec<usize>,
 ) -> Result<(), String> {
     let (mut values, mut levels) = (vec![], vec![]);
-    loop {
+    let mut next = |most: usize, values: &mut Vec<T::T>| {
         values.clear();
         levels.clear();
-        let (rows, found, _) =
-            column.read_records(ROWS_AT_A_TIME, Some(&mut levels), None, &mut values).map_err(damaged)?;
-        if rows == 0 {
-            return Ok(());
+        column.read_records(most, Some(&mut levels), None, values).map_err(damaged)
+    };
+    let mut left = rows;
+    while left > 0 {
+        let (read, found, _) = next(left.min(ROWS_AT_A_TIME), &mut values)?;
+        if read == 0 {
+            return Err(format!("states {rows} rows, but the column {name} has {}", rows - left));
         }
-        if found != rows {
+        if found != read {
             return Err(format!("the column {name} has rows without a label"));
         }
         for value in &values {
@@ -255,5 +294,10 @@ fn add_labels<T: DataType>(
             })?;
             labels.push(label);
         }
+        left = left.saturating_sub(read);
+    }
+    match next(1, &mut values)? {
+        (0, ..) => Ok(()),
+        _ => Err(format!("states {rows} rows, but the column {name} has more")),
     }
 }

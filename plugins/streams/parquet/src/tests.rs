@@ -1,11 +1,12 @@
-//! Tests on files of the hub's layout, written with the writer of the crate that reads them; and on one that pyarrow wrote.
+//! Tests on files of the hub's layout, written with the writer of the crate that reads them; and on one that pyarrow wrote
+//! (`tests/fixtures/generate.py`).
 
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
-use alluvium_stream::Task;
+use alluvium_stream::{Images, Samples, Task};
 use image::{ImageFormat, Rgb, RgbImage};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
@@ -15,6 +16,9 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use super::*;
+
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
 
 /// As `datasets` writes a column of images and a column of labels.
 const SCHEMA: &str = "message schema {
@@ -80,7 +84,7 @@ fn write_data(folder: &Path, names: Option<&[&str]>) {
 }
 
 fn config(folder: &Path) -> ParquetConfig {
-    ParquetConfig { directory: folder.to_owned(), tasks: 2, ..Default::default() }
+    ParquetConfig { directory: Some(folder.to_owned()), tasks: 2, ..Default::default() }
 }
 
 fn tasks(config: &ParquetConfig) -> Vec<Task> {
@@ -164,6 +168,85 @@ fn what_is_missing_or_wrong_is_named() {
     assert!(with((Some(png(4, [0; 3])), Some(4)), &NAMES).contains("names 4 classes, but there is the label 4"));
 }
 
+/// The labels of the rows, as `generate.py` prints them.
+const LABELS: [usize; 10] = [0, 1, 1, 0, 1, 2, 0, 1, 1, 0];
+
+#[test]
+fn a_file_of_pyarrow_is_read_as_pyarrow_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    for part in ["train", "test"] {
+        let file = folder.path().join(format!("data/{part}-00000-of-00001.parquet"));
+        fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/images.parquet"), file).unwrap();
+    }
+    let config = ParquetConfig { tasks: 1, classes_per_task: 3, ..config(folder.path()) };
+    assert_eq!(config.build(Seed::new(0)).unwrap().class_names(), ["cat", "dog", "fox"]);
+    let task = tasks(&config).remove(0);
+    assert_eq!((task.train.input(), task.train.len(), task.test.len()), ([3, 4, 6].into(), 10, 10));
+    let mut rows = vec![];
+    for (place, label) in task.train.labels().iter().enumerate() {
+        let image = task.train.image(place);
+        let row = usize::from(image[0]) / 20;
+        assert_eq!((*label, image[0], image[24], image[48]), (LABELS[row], 20 * row as u8, 0, 0), "first pixel");
+        assert_eq!((image[23], image[47], image[71]), (20 * row as u8, 50, 150), "last pixel");
+        rows.push(row);
+    }
+    rows.sort_unstable();
+    assert_eq!(rows, (0..10).collect::<Vec<_>>());
+}
+
+/// All that a file can be asked for: its samples, and the names of their classes.
+fn whole(path: &Path) -> Result<(Samples, Vec<String>), StreamError> {
+    let table = || Table::open(&[path.to_owned()], Wanted { image: None, label: None });
+    let (table, other) = (table()?, table()?);
+    let names = table.class_names(&other)?;
+    let shape = table.shape(None, 3)?;
+    let pictures = table.into_pictures(shape);
+    let places: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
+    Ok((pictures.read(&places)?, names))
+}
+
+#[test]
+fn damaged_bytes_are_errors_that_name_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.parquet");
+    replay::each(&replay::seeds("parquet"), |bytes| {
+        // A file that is written over may go through to the disk each time; a new one waits.
+        let _ = fs::remove_file(&path);
+        fs::write(&path, bytes).unwrap();
+        match whole(&path) {
+            Ok((samples, names)) => assert!(samples.labels().iter().all(|label| *label < names.len())),
+            Err(error) => assert!(error.to_string().contains("data.parquet"), "{error}"),
+        }
+    });
+}
+
+#[test]
+fn no_more_labels_are_read_than_a_row_group_is_stated_to_have() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path(), Some(&NAMES));
+    let config = config(folder.path());
+    let path = folder.path().join("data/test-00000-of-00001.parquet");
+    // Rows that take no room: no picture, and all of one label.
+    write(&path, &vec![(None, Some(3)); 100_000], 100_000, Some(&NAMES));
+    let bytes = fs::read(&path).unwrap();
+    // The last number of this size is the row group's: Thrift's tag of a 64-bit field, and 200 000, which is 100 000 with its
+    // sign as the lowest bit, seven bits a byte: 64 + 26·2⁷ + 12·2¹⁴.
+    let stated = [0x16, 0xc0, 0x9a, 0x0c];
+    let at = bytes.windows(4).rposition(|window| window == stated).unwrap();
+    // 50 000: 32 + 13·2⁷ + 6·2¹⁴. 524 288: 2⁶·2¹⁴.
+    for (other, expected) in [
+        ([0xa0, 0x8d, 0x06], "states 50000 rows, but the column fine_label has more (row group 0)"),
+        ([0x80, 0x80, 0x40], "states 524288 rows, but the column fine_label has 100000 (row group 0)"),
+    ] {
+        let mut bytes = bytes.clone();
+        bytes[at + 1..at + 4].copy_from_slice(&other);
+        fs::write(&path, bytes).unwrap();
+        let error = error(&config);
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
 #[test]
 fn damaged_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -184,6 +267,21 @@ fn a_repository_needs_a_build_that_can_fetch() {
     let config = ParquetConfig { repository: Some("uoft-cs/cifar100".to_owned()), ..Default::default() };
     let error = error(&config);
     assert!(error.contains("`repository` = \"uoft-cs/cifar100\"") && error.contains("the feature `hub`"), "{error}");
+}
+
+#[test]
+fn options_of_the_one_source_are_refused_beside_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Some("someone/pictures".to_owned());
+    let error = self::error(&ParquetConfig { repository, ..config(folder.path()) });
+    assert!(
+        error.starts_with("`directory` = ") && error.contains("beside `repository` = \"someone/pictures\""),
+        "{error}"
+    );
+    let error = self::error(&ParquetConfig { revision: Some("v2".to_owned()), ..config(folder.path()) });
+    assert!(error.starts_with("`revision` = \"v2\" without `repository`; accepted: "), "{error}");
+    let error = self::error(&ParquetConfig::default());
+    assert!(error.starts_with("parquet: "), "{error}");
 }
 
 #[test]

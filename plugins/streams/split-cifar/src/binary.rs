@@ -19,20 +19,23 @@ const LARGEST_TEXT: u64 = 1 << 20;
 /// Adds the samples of a file.
 pub fn read(path: &Path, labelling: &Labelling, samples: &mut Samples) -> Result<(), StreamError> {
     let bytes = read_file(path, LARGEST)?;
+    add(&bytes, labelling, samples).map_err(|cause| StreamError::file(path, cause))
+}
+
+/// Adds the samples of the bytes of a file.
+pub fn add(bytes: &[u8], labelling: &Labelling, samples: &mut Samples) -> Result<(), String> {
     let record = labelling.label_bytes + IMAGE_BYTES;
     if bytes.is_empty() || !bytes.len().is_multiple_of(record) {
-        let cause = format!("has {} bytes; accepted: records of {record} bytes each, at least one", bytes.len());
-        return Err(StreamError::file(path, cause));
+        return Err(format!("has {} bytes; accepted: records of {record} bytes each, at least one", bytes.len()));
     }
     for (number, record) in bytes.chunks_exact(record).enumerate() {
         let (labels, pixels) = record.split_at(labelling.label_bytes);
         let label = usize::from(labels[labelling.label_byte]);
         if label >= labelling.classes {
-            let cause = format!(
+            return Err(format!(
                 "label {label} of image number {number} is out of range; accepted: 0 to {}",
                 labelling.classes - 1
-            );
-            return Err(StreamError::file(path, cause));
+            ));
         }
         samples.push(pixels, label);
     }

@@ -22,7 +22,8 @@ pub fn read(path: &Path, labelling: &Labelling, samples: &mut Samples) -> Result
     add(&bytes, labelling, samples).map_err(|cause| StreamError::file(path, cause))
 }
 
-fn add(bytes: &[u8], labelling: &Labelling, samples: &mut Samples) -> Result<(), String> {
+/// Adds the samples of the bytes of a file.
+pub fn add(bytes: &[u8], labelling: &Labelling, samples: &mut Samples) -> Result<(), String> {
     let pickle = run(bytes)?;
     let Value::Array(array) = pickle.entry("data")? else {
         return Err("`data` is no numpy array of unsigned bytes".to_owned());
@@ -52,14 +53,15 @@ fn labels(pickle: &Pickle<'_>, labelling: &Labelling) -> Result<Vec<usize>, Stri
 
 /// The names of the classes, by their key.
 pub fn names(path: &Path, key: &str) -> Result<Vec<String>, StreamError> {
-    let bytes = read_file(path, LARGEST)?;
-    let names = || -> Result<_, String> {
-        let pickle = run(&bytes)?;
-        let name = |value: &Value<'_>| match value {
-            Value::Text(name) => Ok(String::from_utf8_lossy(name).into_owned()),
-            other => Err(format!("`{key}` holds {}, not names", other.kind())),
-        };
-        pickle.list(key)?.into_iter().map(name).collect()
+    names_of(&read_file(path, LARGEST)?, key).map_err(|cause| StreamError::file(path, cause))
+}
+
+/// The names of the classes in the bytes of a file, by their key.
+pub fn names_of(bytes: &[u8], key: &str) -> Result<Vec<String>, String> {
+    let pickle = run(bytes)?;
+    let name = |value: &Value<'_>| match value {
+        Value::Text(name) => Ok(String::from_utf8_lossy(name).into_owned()),
+        other => Err(format!("`{key}` holds {}, not names", other.kind())),
     };
-    names().map_err(|cause| StreamError::file(path, cause))
+    pickle.list(key)?.into_iter().map(name).collect()
 }

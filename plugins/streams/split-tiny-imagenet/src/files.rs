@@ -47,10 +47,11 @@ impl Found {
 pub fn find(directory: &Path) -> Result<Found, StreamError> {
     let texts = ["wnids.txt", "words.txt", "val/val_annotations.txt"].map(|name| directory.join(name));
     let [ids_path, words_path, annotations_path] = &texts;
-    let ids = ids(ids_path)?;
+    let ids = ids(&text(ids_path)?).map_err(|cause| StreamError::file(ids_path, cause))?;
     let class_names = class_names(&ids, &text(words_path)?);
     let train = train(directory, &ids)?;
-    let test = test(annotations_path, &directory.join("val/images"), &ids)?;
+    let test = test(&text(annotations_path)?, &directory.join("val/images"), &ids);
+    let test = test.map_err(|cause| StreamError::file(annotations_path, cause))?;
     let pictures = |found| PictureFiles::new(INPUT.into(), Size::Exact, found);
     Ok(Found { class_names, train: pictures(train), test: pictures(test), texts })
 }
@@ -62,23 +63,21 @@ fn text(path: &Path) -> Result<String, StreamError> {
 }
 
 /// The WordNet numbers of the classes, in the order of their labels.
-fn ids(path: &Path) -> Result<Vec<String>, StreamError> {
-    let text = text(path)?;
+pub fn ids(text: &str) -> Result<Vec<String>, String> {
     let ids: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     // They become parts of paths.
     let stranger = ids.iter().find(|id| !id.chars().all(|letter| letter.is_ascii_alphanumeric()));
     if let Some(stranger) = stranger {
-        let cause = format!("has the line {stranger:?}; accepted: a WordNet number such as n01443537 in each");
-        return Err(StreamError::file(path, cause));
+        return Err(format!("has the line {stranger:?}; accepted: a WordNet number such as n01443537 in each"));
     }
     match ids.is_empty() {
-        true => Err(StreamError::file(path, "names no class")),
+        true => Err("names no class".to_owned()),
         false => Ok(ids),
     }
 }
 
 /// The name of each class: the first of its words, and its number where that is missing or not its own.
-fn class_names(ids: &[String], words: &str) -> Vec<String> {
+pub fn class_names(ids: &[String], words: &str) -> Vec<String> {
     let entry = |line: &'_ str| {
         let (id, words) = line.split_once('\t')?;
         Some((id.trim().to_owned(), words.split(',').next().unwrap_or_default().trim().to_owned()))
@@ -108,14 +107,11 @@ fn train(directory: &Path, ids: &[String]) -> Result<Vec<(PathBuf, usize)>, Stre
 }
 
 /// The validation pictures, in the order of their annotations.
-fn test(annotations: &Path, images: &Path, ids: &[String]) -> Result<Vec<(PathBuf, usize)>, StreamError> {
+pub fn test(annotations: &str, images: &Path, ids: &[String]) -> Result<Vec<(PathBuf, usize)>, String> {
     let labels: HashMap<_, _> = ids.iter().enumerate().map(|(label, id)| (id.as_str(), label)).collect();
-    let text = text(annotations)?;
     let picture = |(number, line): (usize, &str)| {
         let wrong = |cause: &str| {
-            let cause =
-                format!("line {} {cause}; accepted: a file's name, a tab, and a class of wnids.txt", number + 1);
-            StreamError::file(annotations, cause)
+            format!("line {} {cause}; accepted: a file's name, a tab, and a class of wnids.txt", number + 1)
         };
         let mut parts = line.split('\t');
         let (Some(file), Some(id)) = (parts.next(), parts.next()) else { return Err(wrong("has no tab")) };
@@ -125,5 +121,5 @@ fn test(annotations: &Path, images: &Path, ids: &[String]) -> Result<Vec<(PathBu
         let label = labels.get(id.trim()).ok_or_else(|| wrong(&format!("has the unknown class {:?}", id.trim())))?;
         Ok((images.join(file), *label))
     };
-    text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(picture).collect()
+    annotations.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(picture).collect()
 }

@@ -9,6 +9,9 @@ use image::{GrayImage, Luma, Rgb, RgbImage};
 
 use super::*;
 
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
+
 /// Four classes; the first two have a first word in common.
 const IDS: [&str; 4] = ["n02012849", "n03126707", "n01443537", "n09999999"];
 const WORDS: &str = "n00001740\tentity\nn01443537\tgoldfish, Carassius auratus\nn02012849\tcrane\nn03126707\tcrane\n";
@@ -137,4 +140,27 @@ fn the_options_are_keys_of_the_table() {
     let table = serde_json::json!({"kind": "split-tiny-imagenet", "shift": "label-skew", "concentration": 0.5});
     let read: Box<dyn StreamConfig> = serde_json::from_value(table).unwrap();
     assert_eq!(read.scenario(), Scenario::LabelSkew);
+}
+
+#[test]
+fn lists_of_the_corpus_that_are_cut_off_or_changed_name_nothing_outside_the_folder() {
+    let read = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        let mut texts = text.splitn(3, '\0');
+        let mut next = || texts.next().unwrap_or_default();
+        let (numbers, words, annotations) = (next(), next(), next());
+        let ids = files::ids(numbers)?;
+        let pictures = files::test(annotations, Path::new(""), &ids)?;
+        Ok::<_, String>((files::class_names(&ids, words), pictures))
+    };
+    let seeds = replay::seeds("tiny-imagenet");
+    let (names, pictures) = read(&seeds[0]).unwrap();
+    assert_eq!(names, ["crane", "goldfish"]);
+    assert_eq!(pictures, [("val_0.JPEG".into(), 1), ("val_1.JPEG".into(), 0)]);
+    replay::each(&seeds, |bytes| {
+        let Ok((names, pictures)) = read(bytes) else { return };
+        for (path, label) in pictures {
+            assert!(path.components().count() == 1 && path.file_name().is_some() && label < names.len(), "{path:?}");
+        }
+    });
 }

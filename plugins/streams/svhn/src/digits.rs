@@ -35,7 +35,7 @@ pub fn paths(directory: &Path) -> Vec<PathBuf> {
 
 /// One part, as it lies in the file: a byte a value, in the order of MATLAB.
 #[derive(Debug)]
-struct Digits {
+pub struct Digits {
     images: Matrix,
     labels: Vec<usize>,
 }
@@ -47,7 +47,8 @@ impl Digits {
         Self::parse(&bytes).map_err(|cause| StreamError::file(path, cause))
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
+    /// Reads the bytes of a file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let (mut images, mut labels) = (None, None);
         for matrix in mat::read(bytes, &["X", "y"])? {
             match matrix.name.as_str() {

@@ -15,8 +15,9 @@ use flate2::read::ZlibDecoder;
 const HEADER: usize = 128;
 const COMPRESSED: u32 = 15;
 const MATRIX: u32 = 14;
-/// How many bytes an unpacked element has at most: a zlib stream may claim to be anything.
-const LARGEST: usize = 2 << 30;
+/// How many bytes all unpacked elements of a file have together, at most: a zlib stream may claim to be anything. Those of
+/// `train_32x32.mat` have 225 million.
+const LARGEST: usize = 1 << 30;
 
 /// An array.
 #[derive(Debug)]
@@ -99,25 +100,33 @@ impl Matrix {
     }
 }
 
-/// The arrays of a file that have one of these names, in the order of the file.
+/// The arrays of a file that have one of these names, in the order of the file, none of them twice. What is unpacked has at
+/// most 2³⁰ bytes, all elements together.
 ///
 /// # Errors
 /// What is wrong with the file, in words.
 pub fn read(bytes: &[u8], names: &[&str]) -> Result<Vec<Matrix>, String> {
+    read_within(LARGEST, bytes, names)
+}
+
+/// As [`read`], with another limit to what is unpacked.
+pub(crate) fn read_within(most: usize, bytes: &[u8], names: &[&str]) -> Result<Vec<Matrix>, String> {
     let (header, mut rest) = bytes.split_at_checked(HEADER).ok_or("shorter than the header of a MATLAB file")?;
     match header[HEADER - 4..] {
         [0, 1, b'I', b'M'] => {}
         [1, 0, b'M', b'I'] => return Err("is a big-endian MATLAB file; accepted: a little-endian one".to_owned()),
         _ => return Err("is no MATLAB file of Level 5 (versions 5 to 7 of MATLAB)".to_owned()),
     }
-    let mut found = vec![];
+    let (mut found, mut left): (Vec<Matrix>, _) = (vec![], most);
     while !rest.is_empty() {
         let element = match Tag::read(rest)? {
             // Not padded: the next element follows at once.
             Tag { kind: COMPRESSED, start, bytes, .. } => {
                 let stream = rest.get(start..start.saturating_add(bytes)).ok_or(CUT_SHORT)?;
                 rest = &rest[start + bytes..];
-                unpack(stream)?
+                let element = unpack(stream, left)?;
+                left -= element.len();
+                element
             }
             tag => {
                 let end = tag.start.saturating_add(tag.bytes);
@@ -126,7 +135,11 @@ pub fn read(bytes: &[u8], names: &[&str]) -> Result<Vec<Matrix>, String> {
                 whole
             }
         };
-        found.extend(matrix(element, names)?);
+        let Some(matrix) = matrix(element, names)? else { continue };
+        if found.iter().any(|other| other.name == matrix.name) {
+            return Err(format!("holds two arrays {}", matrix.name));
+        }
+        found.push(matrix);
     }
     Ok(found)
 }
@@ -164,16 +177,16 @@ impl Tag {
     }
 }
 
-/// The element in a compressed one. It says itself how long it is, and no more is unpacked.
-fn unpack(stream: &[u8]) -> Result<Vec<u8>, String> {
+/// The element in a compressed one. It says itself how long it is, and no more is unpacked; nor more than so many bytes.
+fn unpack(stream: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let damaged = |error: std::io::Error| format!("a compressed element is damaged or cut short ({error})");
     let mut decoder = ZlibDecoder::new(stream);
     let mut element = vec![0; 8];
     decoder.read_exact(&mut element).map_err(damaged)?;
     let tag = Tag::read(&element)?;
     let end = tag.start.saturating_add(tag.bytes);
-    if end > LARGEST {
-        return Err(format!("a compressed element claims to have {} bytes", tag.bytes));
+    if end.max(element.len()) > most {
+        return Err(format!("a compressed element claims to have {} bytes; accepted here: at most {most}", tag.bytes));
     }
     decoder.take(end.saturating_sub(8) as u64).read_to_end(&mut element).map_err(damaged)?;
     if element.len() < end {

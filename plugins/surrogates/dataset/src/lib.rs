@@ -56,7 +56,8 @@ impl SurrogateConfig for DatasetConfig {
         let (input, mut pixels) = (stream.input(), vec![]);
         for index in 0..stream.tasks() {
             let task = stream.task(index).map_err(failed)?;
-            (0..task.train.len()).for_each(|place| pixels.extend_from_slice(task.train.image(place)));
+            let train = task.train.held().map_err(failed)?;
+            (0..train.len()).for_each(|place| pixels.extend_from_slice(train.image(place)));
         }
         if pixels.is_empty() {
             return Err(wrong("has no training inputs".to_owned(), "a stream of at least one task".to_owned()));

@@ -10,6 +10,9 @@ use crate::cifar100::Labels;
 use crate::pickle::tests as pickled;
 use crate::{IMAGE_BYTES, cifar10};
 
+#[path = "../../../../../fuzz/replay.rs"]
+mod replay;
+
 const CIFAR_10: Archive = cifar10::ARCHIVE;
 
 /// The pixels of an image: each byte follows from the image's number and the byte's place.
@@ -208,4 +211,26 @@ fn the_streams_are_splits_of_these_data() {
     // Two training images and one test image of each class, and two classes a device.
     let task = ten.build(Seed::new(0)).unwrap().task(4).unwrap();
     assert_eq!((task.train.len(), task.test.len(), ten.files().len()), (4, 2, 7));
+}
+
+#[test]
+fn files_of_the_corpus_that_are_cut_off_or_changed_do_not_panic() {
+    let labelling = Labels::Fine.archive().labelling;
+    let read = |bytes: &[u8], add: fn(&[u8], &Labelling, &mut Samples) -> Result<(), String>| {
+        let mut samples = Samples::new(INPUT.into());
+        let added = add(bytes, &labelling, &mut samples);
+        assert!(samples.labels().iter().all(|label| *label < 100));
+        added.map(|()| samples)
+    };
+    let seeds = replay::seeds("cifar-binary");
+    assert_eq!(read(&seeds[0], binary::add).unwrap().labels(), [37]);
+    replay::each(&seeds, |bytes| _ = read(bytes, binary::add));
+
+    let seeds = replay::seeds("cifar-pickle");
+    let names = |bytes: &[u8]| python::names_of(bytes, labelling.names_key);
+    assert_eq!(names(&seeds[0]).unwrap(), ["apple", "bear"]);
+    assert_eq!(read(&seeds[1], python::add).unwrap().labels(), [37]);
+    replay::each(&seeds, |bytes| {
+        let _ = (read(bytes, python::add), names(bytes));
+    });
 }

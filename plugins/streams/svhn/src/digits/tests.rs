@@ -9,6 +9,9 @@ use flate2::{Compression, write::ZlibEncoder};
 use super::*;
 use crate::SvhnConfig;
 
+#[path = "../../../../../fuzz/replay.rs"]
+mod replay;
+
 /// The 128 bytes before the elements.
 fn header() -> Vec<u8> {
     let mut header = b"MATLAB 5.0 MAT-file, Platform: GLNXA64, Created on: Mon Dec  5 21:09:26 2011".to_vec();
@@ -157,6 +160,14 @@ fn lying_sizes_and_truncation_are_refused() {
     assert!(refused(&[header(), compressed(&claim)].concat()).contains("claims to have 4294967295 bytes"));
     claim[4..8].copy_from_slice(&1_000_000u32.to_le_bytes());
     assert!(refused(&[header(), compressed(&claim)].concat()).contains("shorter than it says"));
+    let twice = [file(&[1]), compressed(&array("X", 9, &[32, 32, 3, 1], 2, &pixels(1)))].concat();
+    assert!(refused(&twice).contains("holds two arrays X"));
+    // Each of two elements fits, both together do not, whatever they are called.
+    let element = array("z", 9, &[1, 1000], 2, &[0; 1000]);
+    let both = [header(), compressed(&element), compressed(&element)].concat();
+    assert!(mat::read_within(2 * element.len(), &both, &["X"]).unwrap().is_empty());
+    let error = mat::read_within(2 * element.len() - 1, &both, &["X"]).unwrap_err();
+    assert!(error.contains(&format!("claims to have {} bytes; accepted here: at most", element.len() - 8)), "{error}");
     let whole = file(&[1, 2]);
     for length in (128..whole.len()).step_by(7) {
         assert!(Digits::parse(&whole[..length]).is_err(), "cut at {length}");
@@ -182,4 +193,15 @@ fn a_missing_file_is_named_with_where_to_get_it_and_the_stream_is_a_split() {
     let table = serde_json::json!({"kind": "svhn", "shift": "label-skew"});
     let read: Box<dyn StreamConfig> = serde_json::from_value(table).unwrap();
     assert_eq!(read.scenario(), alluvium_stream::Scenario::LabelSkew);
+}
+
+#[test]
+fn files_of_the_corpus_that_are_cut_off_or_changed_do_not_panic() {
+    let seeds = replay::seeds("svhn");
+    assert_eq!(seeds.iter().map(|seed| Digits::parse(seed).is_ok()).collect::<Vec<_>>(), [true, false]);
+    replay::each(&seeds, |bytes| {
+        let Ok(digits) = Digits::parse(bytes) else { return };
+        let places: Vec<_> = (0..digits.labels().len().min(64)).collect();
+        assert!(digits.read(&places).unwrap().labels().iter().all(|label| *label < 10));
+    });
 }

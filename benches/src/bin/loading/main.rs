@@ -1,8 +1,12 @@
 //! What augmentation costs: the seconds of a device epoch of 2 000 images of 3×32×32 with its images brought to the compute
 //! device as a whole, and with their batches made one by one, augmented more and more.
 //!
-//! `loading [ROUNDS]` prints Markdown: medians over the rounds, in which all settings take turns. The model computes on one
-//! thread, as in a cell of a comparison; batches are made on another one.
+//! `cargo run --release -p alluvium-benches --bin loading [ROUNDS [PICTURES]]` prints Markdown: medians over the rounds, in
+//! which all settings take turns. The model computes on one thread, as in a cell of a comparison; batches are made beside it,
+//! on all cores. Below that, where a number of pictures is given: an epoch of so many JPEGs, of which 5 500 and more are too
+//! many to be held, with the peak of the memory; `loading 0 8000` prints that alone.
+
+mod files;
 
 use std::error::Error;
 use std::time::Instant;
@@ -16,10 +20,19 @@ use burn::tensor::Device;
 const BACKBONES: [&str; 2] = ["small-cnn", "slim-resnet18"];
 const INPUT: [usize; 3] = [3, 32, 32];
 const SAMPLES: usize = 2000;
+const NO_FLEX: &str = "the backend flex is not linked";
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let rounds: usize = std::env::args().nth(1).map_or(Ok(3), |rounds| rounds.parse())?;
-    rayon::ThreadPoolBuilder::new().num_threads(1).build()?.install(|| measure(rounds.max(1)))
+    let number = |place, default| std::env::args().nth(place).map_or(Ok(default), |number| number.parse::<usize>());
+    let (rounds, pictures) = (number(1, 3)?, number(2, 0)?);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    if rounds > 0 {
+        pool.install(|| measure(rounds))?;
+    }
+    match pictures {
+        0 => Ok(()),
+        _ => pool.install(|| files::measure(pictures, &compute("flex").ok_or(NO_FLEX)?)),
+    }
 }
 
 /// What is measured, from nothing to everything.
@@ -38,7 +51,7 @@ fn settings() -> [(&'static str, Augmentation); 5] {
 }
 
 fn measure(rounds: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let compute = compute("flex").ok_or("the backend flex is not linked")?;
+    let compute = compute("flex").ok_or(NO_FLEX)?;
     let task = task(INPUT.into(), SAMPLES);
     let central = |kind| ModelState::initial(backbone(kind), INPUT.into(), Seed::new(1), &compute);
     let models = BACKBONES.map(central).into_iter().collect::<Result<Vec<_>, _>>()?;

@@ -6,13 +6,14 @@
 mod files;
 mod list;
 
-use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
 use alluvium_model::InputShape;
 use image::imageops::{FilterType, crop_imm, resize};
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
+
+use crate::file::regular;
 
 pub use files::{PictureFiles, Size, shape_of};
 pub use list::list;
@@ -25,11 +26,11 @@ const LARGEST_PICTURE: u64 = 50_000_000;
 /// Reads a picture from a file. Grey becomes red, green and blue of equal value.
 ///
 /// # Errors
-/// What is wrong, when it cannot be read, is no picture in PNG or JPEG, or has more than 256 MiB, more than 50 million
+/// What is wrong, when it cannot be read, is no regular file, is no picture in PNG or JPEG, or has more than 256 MiB, more than 50 million
 /// pixels or fewer than 2×2.
 pub fn read(path: &Path) -> Result<RgbImage, String> {
     let mut bytes = vec![];
-    let read = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
+    let read = regular(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
     read.map_err(|error| error.to_string())?;
     check_length(bytes.len() as u64)?;
     decode(&bytes)
@@ -51,7 +52,7 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
 /// # Errors
 /// As [`read`], where length and header show it.
 pub fn dimensions(path: &Path) -> Result<(u32, u32), String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = regular(path).map_err(|error| error.to_string())?;
     check_length(file.metadata().map_err(|error| error.to_string())?.len())?;
     let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
     let size = reader.into_dimensions().map_err(undecodable)?;
@@ -107,9 +108,43 @@ fn undecodable(error: ImageError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use image::Rgb;
 
     use super::*;
+
+    /// The bytes of a PNG of this size that ends before its pixels.
+    fn head_of_png(width: u32, height: u32) -> Vec<u8> {
+        let chunk = |kind: &[u8; 4], data: &[u8]| {
+            let mut sum = flate2::Crc::new();
+            sum.update(kind);
+            sum.update(data);
+            [&(data.len() as u32).to_be_bytes()[..], kind, data, &sum.sum().to_be_bytes()].concat()
+        };
+        // Eight bits, red, green and blue, not interlaced.
+        let size = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
+        [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &size), chunk(b"IDAT", &[0x78, 0x01])].concat()
+    }
+
+    #[test]
+    fn a_small_file_that_claims_to_be_a_huge_picture_is_refused_by_its_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        for (width, height) in [(10_000, 5_001), (65_535, 65_535), (u32::MAX >> 1, 2), (1, 50)] {
+            let bytes = head_of_png(width, height);
+            let error = decode(&bytes).unwrap_err();
+            // The largest of them are beyond the limits of the decoder, which says so in its own words.
+            assert!(error.contains(&format!("is {width}×{height} pixels")) || error.contains("cannot be"), "{error}");
+            fs::write(&path, bytes).unwrap();
+            assert!(read(&path).is_err() && dimensions(&path).is_err());
+        }
+        assert!(decode(&head_of_png(10_000, 5_001)).unwrap_err().contains("is 10000×5001 pixels"));
+        // Fifty million are accepted; here they are missing.
+        fs::write(&path, head_of_png(10_000, 5_000)).unwrap();
+        assert_eq!(dimensions(&path).unwrap(), (10_000, 5_000));
+        assert!(read(&path).unwrap_err().contains("cannot be decoded"));
+    }
 
     #[test]
     fn a_picture_of_the_right_shape_stays_as_it_is() {

@@ -1,0 +1,39 @@
+//! Any bytes as a Parquet file: no panic, and labels within the classes.
+
+#![no_main]
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use alluvium_readers_fuzz::columns::Wanted;
+use alluvium_readers_fuzz::table::Table;
+use alluvium_readers_fuzz::{Images, StreamError};
+use libfuzzer_sys::fuzz_target;
+use tempfile::TempDir;
+
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+    // A panic of the crate that is caught is none; libFuzzer would take it for one.
+    std::panic::set_hook(Box::new(|_| ()));
+    tempfile::tempdir().expect("a folder can be made")
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    let path = FOLDER.path().join("file.parquet");
+    // A file that is written over may go through to the disk each time; a new one waits.
+    let _ = fs::remove_file(&path);
+    fs::write(&path, bytes).expect("the file can be written");
+    let _ = read(&path);
+});
+
+fn read(path: &Path) -> Result<(), StreamError> {
+    let table = || Table::open(&[path.to_owned()], Wanted { image: None, label: None });
+    let (table, other) = (table()?, table()?);
+    let names = table.class_names(&other)?;
+    let shape = table.shape(None, 3)?;
+    let pictures = table.into_pictures(shape);
+    let places: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
+    let samples = pictures.read(&places)?;
+    assert!(samples.labels().iter().all(|label| *label < names.len()));
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! Any bytes as a file of SVHN: no panic, and every image that has a label can be read.
+
+#![no_main]
+
+use alluvium_readers_fuzz::Images;
+use alluvium_readers_fuzz::digits::Digits;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(digits) = Digits::parse(bytes) else { return };
+    let places: Vec<_> = (0..digits.labels().len().min(64)).collect();
+    assert!(digits.read(&places).unwrap().labels().iter().all(|label| *label < 10));
+});

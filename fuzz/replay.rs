@@ -1,0 +1,34 @@
+//! The corpus as ordinary tests read it: every seed whole, cut off at every byte and changed at every byte.
+//!
+//! Each reader's own tests take this file in by its path.
+
+use std::fs;
+use std::path::Path;
+
+/// The seeds of a target, in the order of their names.
+pub fn seeds(target: &str) -> Vec<Vec<u8>> {
+    // From the folder of whichever crate this is compiled in.
+    let corpus =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("fuzz/corpus").join(target));
+    let corpus = corpus.into_iter().find(|folder| folder.is_dir()).expect("the repository has the corpus");
+    let mut paths: Vec<_> = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+/// Gives a reader all seeds, whole, cut off and changed.
+pub fn each(seeds: &[Vec<u8>], mut reader: impl FnMut(&[u8])) {
+    for seed in seeds {
+        reader(seed);
+        let mut changed = seed.clone();
+        for place in 0..seed.len() {
+            reader(&seed[..place]);
+            for change in [0xff, 0x80, 0x01] {
+                changed[place] = seed[place] ^ change;
+                reader(&changed);
+            }
+            changed[place] = seed[place];
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The headers of a column's pages, looked at before anything is unpacked.
+//!
+//! A page begins with a header in Thrift's compact protocol (apache/parquet-format, `parquet.thrift`, struct `PageHeader`):
+//! field 2 is the page's size when it is unpacked, field 3 its size in the file, and a page of a dictionary has the number of its
+//! values in field 1 of field 7; a page of values has their encoding in field 2 of field 5, or in field 4 of field 8. The crate that reads pages takes that much memory before it has seen a byte of the page, so a
+//! file of some bytes could ask for gigabytes. Here a page is refused that its own bytes cannot become, and one whose encoding
+//! states again, within the page, how many values there are.
+
+use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom};
+
+/// How many bytes Snappy makes of a byte, at most: a copy of 64 bytes takes three. Rounded up.
+const MOST_OF_A_BYTE: u64 = 24;
+/// How many bytes a page may have beyond that: it may be empty.
+const SLACK: u64 = 64;
+/// The longest header that is read, in bytes: it may hold the smallest and the largest value of the page.
+const LONGEST_HEADER: u64 = 16 << 20;
+/// How deep the structures of a header are: three.
+const DEEPEST: usize = 8;
+/// The fewest bytes that a value of a dictionary of labels or pictures takes: a number, or the length of the bytes.
+const FEWEST_OF_A_VALUE: u64 = 4;
+
+/// What is wanted of a header.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Header {
+    unpacked: u64,
+    packed: u64,
+    /// The values of a dictionary.
+    values: u64,
+    encoding: u64,
+}
+
+/// `DELTA_LENGTH_BYTE_ARRAY` and `DELTA_BYTE_ARRAY`.
+const DELTAS: std::ops::RangeInclusive<u64> = 6..=7;
+
+/// Looks at the pages of a column in a row group: `length` bytes from `start` on.
+///
+/// # Errors
+/// What is wrong, in words, when a header cannot be read, or states more than its page can hold.
+pub fn check(file: impl Read + Seek, start: u64, length: u64) -> Result<(), String> {
+    let mut file = BufReader::new(file);
+    file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+    let mut left = length;
+    // A file that is shorter than the column ends here; who reads the page will say so.
+    while left > 0 && !file.fill_buf().map_err(unreadable)?.is_empty() {
+        let mut bytes = Counted { from: file.by_ref().take(left.min(LONGEST_HEADER)), read: 0 };
+        let mut header = Header::default();
+        structure(&mut bytes, None, 0, &mut header).map_err(unreadable)?;
+        let read = bytes.read;
+        let Header { unpacked, packed, values, encoding } = header;
+        if unpacked > packed.saturating_mul(MOST_OF_A_BYTE).saturating_add(SLACK) {
+            return Err(format!("has a page of {packed} bytes that claims to be {unpacked} bytes when it is unpacked"));
+        }
+        if values.saturating_mul(FEWEST_OF_A_VALUE) > unpacked {
+            return Err(format!("has a dictionary of {unpacked} bytes that claims to have {values} values"));
+        }
+        if DELTAS.contains(&encoding) {
+            return Err("has a page in an encoding of differences; accepted: plain, or with a dictionary".to_owned());
+        }
+        left = left.saturating_sub(read).saturating_sub(packed);
+        let packed = i64::try_from(packed).map_err(|_| unreadable(nonsense("a size of a page")))?;
+        file.seek_relative(packed).map_err(unreadable)?;
+    }
+    Ok(())
+}
+
+fn unreadable(error: io::Error) -> String {
+    format!("is damaged: the header of a page cannot be read ({error})")
+}
+
+fn nonsense(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{what} makes no sense"))
+}
+
+/// Counts the bytes that were read.
+struct Counted<R> {
+    from: R,
+    read: u64,
+}
+
+impl<R: Read> Counted<R> {
+    fn byte(&mut self) -> io::Result<u8> {
+        let mut byte = [0];
+        self.from.read_exact(&mut byte)?;
+        self.read += 1;
+        Ok(byte[0])
+    }
+
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        let skipped = io::copy(&mut self.from.by_ref().take(bytes), &mut io::sink())?;
+        self.read += skipped;
+        if skipped < bytes { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+
+    /// Seven bits a byte, the lowest first; the highest bit says that there are more.
+    fn varint(&mut self) -> io::Result<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(nonsense("a number"))
+    }
+
+    /// A number with a sign, which is its lowest bit.
+    fn number(&mut self) -> io::Result<i64> {
+        self.varint().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+}
+
+/// Reads a structure, which is field number `of` of the header, or the header itself.
+fn structure(bytes: &mut Counted<impl Read>, of: Option<i64>, depth: usize, header: &mut Header) -> io::Result<()> {
+    if depth > DEEPEST {
+        return Err(nonsense("a structure within a structure"));
+    }
+    let mut field = 0i64;
+    loop {
+        let tag = bytes.byte()?;
+        if tag == 0 {
+            return Ok(());
+        }
+        field = match tag >> 4 {
+            0 => bytes.number()?,
+            step => field.saturating_add(i64::from(step)),
+        };
+        match tag & 0x0f {
+            4..=6 => {
+                let number = bytes.number()?;
+                let into = match (depth, of, field) {
+                    (0, _, 2) => &mut header.unpacked,
+                    (0, _, 3) => &mut header.packed,
+                    (1, Some(7), 1) => &mut header.values,
+                    (1, Some(5), 2) | (1, Some(8), 4) => &mut header.encoding,
+                    _ => continue,
+                };
+                *into = u64::try_from(number).map_err(|_| nonsense("a size"))?;
+            }
+            12 => structure(bytes, (depth == 0).then_some(field), depth + 1, header)?,
+            // A truth value as a field is in the tag itself.
+            1 | 2 => {}
+            kind => value(bytes, kind, depth, header)?,
+        }
+    }
+}
+
+/// Reads over a value that is not wanted.
+fn value(bytes: &mut Counted<impl Read>, kind: u8, depth: usize, header: &mut Header) -> io::Result<()> {
+    if depth > DEEPEST {
+        return Err(nonsense("a list within a list"));
+    }
+    match kind {
+        1..=3 => bytes.skip(1),
+        4..=6 => bytes.varint().map(|_| ()),
+        7 => bytes.skip(8),
+        8 => {
+            let length = bytes.varint()?;
+            bytes.skip(length)
+        }
+        9 | 10 => {
+            let tag = bytes.byte()?;
+            let count = if tag >> 4 == 15 { bytes.varint()? } else { u64::from(tag >> 4) };
+            (0..count).try_for_each(|_| value(bytes, tag & 0x0f, depth + 1, header))
+        }
+        12 => structure(bytes, None, depth + 1, header),
+        _ => Err(nonsense("the type of a field")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// A header by hand: each number a varint of its zigzag. Of a data page: type 0, sizes, and its own structure, field 5,
+    /// with the number of values, encodings and statistics, which are two texts.
+    fn data_page(unpacked: u64, packed: u64) -> Vec<u8> {
+        data_page_in(0, unpacked, packed)
+    }
+
+    /// The same in another encoding.
+    fn data_page_in(encoding: u8, unpacked: u64, packed: u64) -> Vec<u8> {
+        let mut header = vec![0x15, 0, 0x15];
+        header.extend(varint(2 * unpacked));
+        header.push(0x15);
+        header.extend(varint(2 * packed));
+        header.extend([0x2c, 0x15, 8, 0x15, 2 * encoding, 0x15, 6, 0x15, 6]);
+        header.extend([0x1c, 0x18, 3, b'a', b'b', b'c', 0x18, 0, 0x11, 0, 0, 0]);
+        header
+    }
+
+    /// Of a dictionary: type 2, sizes, and field 7 with the number of values and their encoding.
+    fn dictionary(unpacked: u64, packed: u64, values: u64) -> Vec<u8> {
+        let mut header = vec![0x15, 4, 0x15];
+        header.extend(varint(2 * unpacked));
+        header.push(0x15);
+        header.extend(varint(2 * packed));
+        header.extend([0x4c, 0x15]);
+        header.extend(varint(2 * values));
+        header.extend([0x15, 4, 0, 0]);
+        header
+    }
+
+    fn varint(mut value: u64) -> Vec<u8> {
+        let mut bytes = vec![];
+        while value >= 0x80 {
+            bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
+    }
+
+    fn checked(pages: &[u8]) -> Result<(), String> {
+        check(Cursor::new([b"PAR1", pages, b"after"].concat()), 4, pages.len() as u64)
+    }
+
+    #[test]
+    fn pages_that_can_be_what_they_claim_pass() {
+        let pages = [dictionary(40, 9, 10), vec![7; 9], data_page(300, 10), vec![0xff; 10], data_page(64, 0)].concat();
+        assert_eq!(checked(&pages), Ok(()));
+        assert_eq!(checked(&[]), Ok(()));
+        let mut header = Header::default();
+        let bytes = dictionary(40, 9, 10);
+        let mut counted = Counted { from: &bytes[..], read: 0 };
+        structure(&mut counted, None, 0, &mut header).unwrap();
+        assert_eq!(
+            (header, counted.read),
+            (Header { unpacked: 40, packed: 9, values: 10, encoding: 0 }, bytes.len() as u64)
+        );
+    }
+
+    #[test]
+    fn pages_that_claim_more_than_they_can_hold_are_refused() {
+        let first = [data_page(30, 2), vec![0; 2]].concat();
+        for (page, expected) in [
+            (data_page(i32::MAX as u64, 20), "a page of 20 bytes that claims to be 2147483647 bytes"),
+            (data_page(24 * 20 + 65, 20), "a page of 20 bytes that claims to be 545 bytes"),
+            (dictionary(40, 9, i32::MAX as u64), "a dictionary of 40 bytes that claims to have 2147483647 values"),
+            (dictionary(40, 9, 11), "a dictionary of 40 bytes that claims to have 11 values"),
+            (data_page_in(6, 20, 20), "a page in an encoding of differences"),
+        ] {
+            let error = checked(&[&first[..], &page, &[0; 20]].concat()).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn headers_that_make_no_sense_are_errors() {
+        // A type that there is not; a list of 2⁶³ texts; structures without end; a number without end; a negative size.
+        let list = [&[0x19, 0xf8][..], &varint(1 << 63), &[0; 9]].concat();
+        for bytes in [vec![0x1f], list, vec![0x1c; 99], vec![0xff; 30], vec![0x25, 1, 0], data_page(1, 1)[..9].to_vec()]
+        {
+            let error = checked(&bytes).unwrap_err();
+            assert!(error.contains("the header of a page cannot be read"), "{bytes:02x?}: {error}");
+        }
+    }
+}
