@@ -216,7 +216,8 @@ fn pickles_and_archives() {
     let mut encoder = flate2::write::DeflateEncoder::new(vec![], flate2::Compression::best());
     std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 150_000_000), &mut encoder).unwrap();
     let bytes = encoder.finish().unwrap();
-    let bomb = by_hand::Entry { name: "a/data.pkl".to_owned(), bytes, method: 8, length: 10, checksum: 0 };
+    let name = "a/data.pkl".to_owned();
+    let bomb = by_hand::Entry { name, bytes, method: 8, length: 10, checksum: 0, shared: false };
     fs::write(folder.path().join("c.pt"), by_hand::zip_of(&[bomb])).unwrap();
     refused(folder.path(), "c.pt", &["data.pkl"]);
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use alluvium_cli as _;
-use alluvium_device::train;
+use alluvium_device::{ClassificationLoss, train};
 use alluvium_experiment::{DirectoryOptions, Experiment, RunDirectory, RunOptions, Unobserved, Variant, read_all};
 use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Random, Seed, Silent};
 use alluvium_registry::{Family, describe};
@@ -488,7 +488,8 @@ fn one_client_in_one_round_is_centralised_training_bit_for_bit() {
         start.grow_head(&task.head, 8, seed); // The last layer of the backbone has 8 units.
         let mut model = Model::load(&start, &learning).unwrap();
         let all = [Lesson { head: &task.head, samples: &task.train }];
-        let steps = train(&mut model, &all, &experiment.device, &learning, seed, &Silent);
+        let (own, settings) = (ClassificationLoss::OwnHead, &experiment.device);
+        let steps = train(own, &mut model, &all, settings, &learning, seed, &Silent);
         (start, model.state(), steps)
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
