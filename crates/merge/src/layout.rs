@@ -67,14 +67,25 @@ impl Source {
         Source { tensor: info.name.clone(), spans: vec![Span { at: 0, start: 0, values: info.elements() }] }
     }
 
-    /// Reads some values of the part. They must be finite.
-    pub(crate) fn read(&self, checkpoint: &Checkpoint, values: &Range<usize>) -> Result<Values, MergeError> {
+    /// Where some values of the part are in the model's tensor.
+    fn ranges(&self, values: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let within = self.spans.iter().filter(|span| span.at < values.end && values.start < span.at + span.values);
-        let mut read = within.map(|span| {
+        within.map(|span| {
             let from = values.start.max(span.at) - span.at + span.start;
             let to = values.end.min(span.at + span.values) - span.at + span.start;
-            checkpoint.read_finite_range(&self.tensor, from..to)
-        });
+            from..to
+        })
+    }
+
+    /// Reads some values of the part as the file has them, for a tensor of the same type. They must be finite.
+    pub(crate) fn bytes(&self, checkpoint: &Checkpoint, values: &Range<usize>) -> Result<Vec<u8>, MergeError> {
+        let read = self.ranges(values).map(|range| checkpoint.read_bytes(&self.tensor, range, true));
+        Ok(read.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// Reads some values of the part. They must be finite.
+    pub(crate) fn read(&self, checkpoint: &Checkpoint, values: &Range<usize>) -> Result<Values, MergeError> {
+        let mut read = self.ranges(values).map(|range| checkpoint.read_finite_range(&self.tensor, range));
         let Some(first) = read.next() else { return Ok(checkpoint.read_finite_range(&self.tensor, 0..0)?) };
         read.try_fold(first?, |all, next| Ok(joined(all, next?)))
     }

@@ -3,12 +3,12 @@
 use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 
-use alluvium_checkpoint::{Values, Writer};
+use alluvium_checkpoint::{Checkpoint, Values, Writer};
 use alluvium_model::HeadSpec;
 use alluvium_strategy::{Cut, Piece, Piecewise, StrategyError, Survey};
 
 use crate::jobs::{Job, Jobs};
-use crate::layout::{Layout, Part};
+use crate::layout::{Layout, Part, Source};
 use crate::{MergeError, Merged, Pass, Progress, Request};
 
 /// Merges what was laid out.
@@ -67,21 +67,48 @@ fn merge(
     mut told: Told<'_>,
 ) -> Result<Vec<PathBuf>, MergeError> {
     let work = |job: &Job<'_>| match job.part.only_source() {
-        Some((model, _)) => Ok(taken_over(request, job, model)?.unwrap_or(Values::Floats(vec![]))),
-        None => consolidated(request, job, strategy),
+        Some((model, source)) => taken_over(request, job, model, source),
+        None => consolidated(request, job, strategy).map(Made::Values),
     };
-    let write = |job: &Job<'_>, values: Values| {
-        writer.write_part(&job.target.info.name, &values)?;
+    let write = |job: &Job<'_>, made: Made| {
+        let name = &job.target.info.name;
+        match made {
+            Made::Values(values) => writer.write_part(name, &values)?,
+            Made::Bytes(bytes) => writer.write_bytes(name, &bytes)?,
+        }
         told.done(job)
     };
     jobs.each(work, write)?;
     Ok(writer.finish()?)
 }
 
+/// A piece that is to be written.
+enum Made {
+    /// Values, to be written in the type of their tensor.
+    Values(Values),
+    /// Values of that type already: numbers of 64 bits would lose half of them as [`Values`].
+    Bytes(Vec<u8>),
+}
+
+/// The piece that one model alone has, to be written as it is.
+fn taken_over(request: &Request<'_>, job: &Job<'_>, model: usize, source: &Source) -> Result<Made, MergeError> {
+    let checkpoint = checkpoint(request, model);
+    let same_type = checkpoint.tensor(&source.tensor).is_some_and(|info| info.dtype == job.target.info.dtype);
+    Ok(match same_type {
+        true => Made::Bytes(source.bytes(checkpoint, &job.values)?),
+        false => Made::Values(source.read(checkpoint, &job.values)?),
+    })
+}
+
+/// The file of a model, of which the previous one is the first.
+fn checkpoint<'a>(request: &Request<'a>, model: usize) -> &'a Checkpoint {
+    if model == 0 { request.previous.checkpoint } else { request.experts[model - 1].checkpoint }
+}
+
 /// The piece as one model has it.
-fn taken_over(request: &Request<'_>, job: &Job<'_>, model: usize) -> Result<Option<Values>, MergeError> {
-    let checkpoint = if model == 0 { request.previous.checkpoint } else { request.experts[model - 1].checkpoint };
-    job.part.sources[model].as_ref().map(|source| source.read(checkpoint, &job.values)).transpose()
+fn read(request: &Request<'_>, job: &Job<'_>, model: usize) -> Result<Option<Values>, MergeError> {
+    let source = job.part.sources[model].as_ref();
+    source.map(|source| source.read(checkpoint(request, model), &job.values)).transpose()
 }
 
 /// The piece as the strategy makes it of all models.
@@ -115,7 +142,7 @@ fn sequence(request: &Request<'_>) -> Range<usize> {
 fn cut(request: &Request<'_>, job: &Job<'_>, experts: usize) -> Result<Cut, MergeError> {
     let part = job.part;
     let piece = Piece { tensor: part.tensor.clone(), shape: part.shape.clone(), values: job.values.clone() };
-    let values = |model: usize| taken_over(request, job, model).map(|values| values.and_then(floats));
+    let values = |model: usize| read(request, job, model).map(|values| values.and_then(floats));
     // What counts as the first expert brings its heads then: until then there are none.
     let trained = request.previous.has_heads() && !request.previous_counts;
     let heads = if trained { vec![head(part, 0)] } else { vec![] };

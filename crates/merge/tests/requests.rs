@@ -5,7 +5,7 @@ mod files;
 use std::fs;
 use std::path::Path;
 
-use alluvium_checkpoint::{Checkpoint, Dtype, NameMap, Values, WriteOptions};
+use alluvium_checkpoint::{Checkpoint, Dtype, NameMap, TensorInfo, Values, WriteOptions, Writer};
 use alluvium_strategy_finetune::FinetuneConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
@@ -110,6 +110,30 @@ fn models_under_different_names_are_merged_by_their_tables() {
     models[1].mapping = Some(&one_turned[0]);
     let error = files.error(models, &MEAN);
     assert!(error.contains("`layer1.unused` is not in the model's table of names"), "{error}");
+}
+
+#[test]
+fn what_is_taken_over_keeps_every_bit() {
+    let files = Files::new(&[vec![], vec![floats("a", &[1], &[2.0])]]);
+    // A third has no end in 32 bits, nor in 64.
+    let third = (1.0f64 / 3.0).to_le_bytes();
+    let info = |name: &str, dtype, shape: &[usize]| TensorInfo { name: name.to_owned(), dtype, shape: shape.to_vec() };
+    let tensors = vec![info("a", Dtype::F32, &[1]), info("scale", Dtype::F64, &[1])];
+    let path = files.folder.path().join("previous.safetensors");
+    let mut writer = Writer::create(&path, tensors, &WriteOptions::default()).unwrap();
+    writer.write("a", &Values::Floats(vec![4.0])).unwrap();
+    writer.write_bytes("scale", &third).unwrap();
+    writer.finish().unwrap();
+    let previous = Checkpoint::open(&path).unwrap();
+    let table = NameMap::parse("ignored = [\"scale\"]\n[names]\n\"a\" = \"a\"").unwrap();
+    let tables = [table.apply(["a", "scale"]).unwrap(), table.apply(["a"]).unwrap()];
+    let mut models = vec![model("previous", &previous), model("expert", &files.checkpoints[1])];
+    models.iter_mut().zip(&tables).for_each(|(model, table)| model.mapping = Some(table));
+    files.merge_models(models.clone(), &MEAN, |_| ()).unwrap();
+    assert_eq!(files.merged().read_bytes("scale", 0..1, true).unwrap(), third);
+    // Of another type it is the nearest that this type has.
+    files.merge_models(models, &MEAN, |request| request.dtype = Some(Dtype::F32)).unwrap();
+    assert_eq!(files.merged().read("scale").unwrap().floats(), Some(&[1.0f32 / 3.0][..]));
 }
 
 #[test]
