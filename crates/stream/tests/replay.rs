@@ -1,6 +1,6 @@
 //! The corpora of IDX files and of pictures, whole, cut off and changed: nothing panics, and what is read has its shape.
 
-#[path = "../../../fuzz/replay.rs"]
+#[path = "../fuzz/replay.rs"]
 mod replay;
 
 use alluvium_stream::idx;

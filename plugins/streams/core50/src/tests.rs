@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::frame::SESSIONS;
 
-#[path = "../../../../fuzz/replay.rs"]
+#[path = "../../../../crates/stream/fuzz/replay.rs"]
 mod replay;
 
 /// Writes all frames: red says the session, green the object.

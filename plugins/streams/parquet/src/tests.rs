@@ -17,7 +17,7 @@ use parquet::schema::parser::parse_message_type;
 
 use super::*;
 
-#[path = "../../../../fuzz/replay.rs"]
+#[path = "../../../../crates/stream/fuzz/replay.rs"]
 mod replay;
 
 /// As `datasets` writes a column of images and a column of labels.

@@ -9,7 +9,7 @@ use image::{GrayImage, Luma, Rgb, RgbImage};
 
 use super::*;
 
-#[path = "../../../../fuzz/replay.rs"]
+#[path = "../../../../crates/stream/fuzz/replay.rs"]
 mod replay;
 
 /// Four classes; the first two have a first word in common.

@@ -10,7 +10,7 @@ use crate::cifar100::Labels;
 use crate::pickle::tests as pickled;
 use crate::{IMAGE_BYTES, cifar10};
 
-#[path = "../../../../../fuzz/replay.rs"]
+#[path = "../../../../../crates/stream/fuzz/replay.rs"]
 mod replay;
 
 const CIFAR_10: Archive = cifar10::ARCHIVE;

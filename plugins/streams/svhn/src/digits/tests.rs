@@ -9,7 +9,7 @@ use flate2::{Compression, write::ZlibEncoder};
 use super::*;
 use crate::SvhnConfig;
 
-#[path = "../../../../../fuzz/replay.rs"]
+#[path = "../../../../../crates/stream/fuzz/replay.rs"]
 mod replay;
 
 /// The 128 bytes before the elements.

@@ -8,8 +8,8 @@ use std::path::Path;
 /// The seeds of a target, in the order of their names.
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     // From the folder of whichever crate this is compiled in.
-    let corpus =
-        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("fuzz/corpus").join(target));
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let corpus = corpus.map(|folder| folder.join("crates/stream/fuzz/corpus").join(target));
     let corpus = corpus.into_iter().find(|folder| folder.is_dir()).expect("the repository has the corpus");
     let mut paths: Vec<_> = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();

@@ -9,19 +9,19 @@ extern crate self as alluvium_model;
 extern crate self as alluvium_stream;
 
 // crates/stream
-#[path = "../../crates/stream/src/dataset.rs"]
+#[path = "../../src/dataset.rs"]
 mod dataset;
-#[path = "../../crates/stream/src/error.rs"]
+#[path = "../../src/error.rs"]
 mod error;
-#[path = "../../crates/stream/src/file.rs"]
+#[path = "../../src/file.rs"]
 mod file;
-#[path = "../../crates/stream/src/idx.rs"]
+#[path = "../../src/idx.rs"]
 pub mod idx;
-#[path = "../../crates/stream/src/images.rs"]
+#[path = "../../src/images.rs"]
 mod images;
-#[path = "../../crates/stream/src/picture/mod.rs"]
+#[path = "../../src/picture/mod.rs"]
 pub mod picture;
-#[path = "../../crates/stream/src/samples.rs"]
+#[path = "../../src/samples.rs"]
 mod samples;
 
 pub use dataset::DataSet;
@@ -31,44 +31,44 @@ pub use images::{Images, read_each};
 pub use samples::Samples;
 
 // plugins/streams/split-cifar
-#[path = "../../plugins/streams/split-cifar/src/archive.rs"]
+#[path = "../../../../plugins/streams/split-cifar/src/archive.rs"]
 pub mod archive;
-#[path = "../../plugins/streams/split-cifar/src/binary.rs"]
+#[path = "../../../../plugins/streams/split-cifar/src/binary.rs"]
 pub mod binary;
-#[path = "../../plugins/streams/split-cifar/src/pickle/mod.rs"]
+#[path = "../../../../plugins/streams/split-cifar/src/pickle/mod.rs"]
 mod pickle;
-#[path = "../../plugins/streams/split-cifar/src/python.rs"]
+#[path = "../../../../plugins/streams/split-cifar/src/python.rs"]
 pub mod python;
 
 pub const INPUT: [usize; 3] = [3, 32, 32];
 pub const IMAGE_BYTES: usize = 3 * 32 * 32;
 
 // plugins/streams/core50
-#[path = "../../plugins/streams/core50/src/folder.rs"]
+#[path = "../../../../plugins/streams/core50/src/folder.rs"]
 mod folder;
-#[path = "../../plugins/streams/core50/src/frame.rs"]
+#[path = "../../../../plugins/streams/core50/src/frame.rs"]
 mod frame;
-#[path = "../../plugins/streams/core50/src/lists.rs"]
+#[path = "../../../../plugins/streams/core50/src/lists.rs"]
 pub mod lists;
 
 // plugins/streams/parquet
-#[path = "../../plugins/streams/parquet/src/columns.rs"]
+#[path = "../../../../plugins/streams/parquet/src/columns.rs"]
 pub mod columns;
-#[path = "../../plugins/streams/parquet/src/names.rs"]
+#[path = "../../../../plugins/streams/parquet/src/names.rs"]
 mod names;
-#[path = "../../plugins/streams/parquet/src/pages.rs"]
+#[path = "../../../../plugins/streams/parquet/src/pages.rs"]
 mod pages;
-#[path = "../../plugins/streams/parquet/src/table.rs"]
+#[path = "../../../../plugins/streams/parquet/src/table.rs"]
 pub mod table;
 
 // plugins/streams/svhn
-#[path = "../../plugins/streams/svhn/src/digits.rs"]
+#[path = "../../../../plugins/streams/svhn/src/digits.rs"]
 pub mod digits;
-#[path = "../../plugins/streams/svhn/src/mat.rs"]
+#[path = "../../../../plugins/streams/svhn/src/mat.rs"]
 mod mat;
 
 // plugins/streams/split-tiny-imagenet
-#[path = "../../plugins/streams/split-tiny-imagenet/src/files.rs"]
+#[path = "../../../../plugins/streams/split-tiny-imagenet/src/files.rs"]
 pub mod tiny_imagenet;
 
 /// As in `alluvium-model`.
