@@ -46,3 +46,24 @@ impl Precision {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_settled_once() {
+        // `flex` knows no numbers of mixed precision.
+        let error = Precision::Mixed.settle(&mut Device::flex()).unwrap_err();
+        assert!(error.contains("accepted for `precision`: full"), "{error}");
+        Precision::Full.settle(&mut Device::flex()).unwrap();
+        Precision::Full.settle(&mut Device::flex()).unwrap();
+        // `ndarray` takes them, though it cannot compute with them.
+        #[allow(deprecated)]
+        let mut device = Device::ndarray();
+        Precision::Mixed.settle(&mut device).unwrap();
+        Precision::Mixed.settle(&mut device).unwrap();
+        let error = Precision::Full.settle(&mut device).unwrap_err();
+        assert!(error.contains("settled earlier") && error.contains("Flex32"), "{error}");
+    }
+}

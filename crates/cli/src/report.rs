@@ -22,6 +22,10 @@ pub(crate) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Re
             runs.push(named(stored, dir, options.dirs.len() > 1));
         }
     }
+    if options.format.is_some() && runs.len() > 1 {
+        // One table after another, each under a name that says which it is.
+        runs.iter_mut().for_each(|run| run.results.name.clone_from(&run.name));
+    }
     check_baseline(options.baseline.as_deref(), &runs)?;
     leave_out(options, &mut runs)?;
     compare_with_control(options, &also, &mut runs)?;

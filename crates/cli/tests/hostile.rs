@@ -231,8 +231,8 @@ fn indices_and_folders() {
         (r#"{"hidden.bias":"../a.safetensors"}"#, index, &["`hidden.bias`", "without a folder"]),
         (r#"{"hidden.bias":"/etc/passwd"}"#, index, &["`hidden.bias`", "`/etc/passwd`"]),
         (r#"{"hidden.bias":"none.safetensors"}"#, index, &["`hidden.bias`", "`none.safetensors`", "cannot be opened"]),
-        (r#"{"hidden.bias":"a.safetensors"}"#, "/a.safetensors: the tensor", &["is not listed in the index"]),
-        (r#"{"missing":"a.safetensors"}"#, "/a.safetensors: the tensor", &[]),
+        (r#"{"hidden.bias":"a.safetensors"}"#, "a.safetensors: the tensor", &["is not listed in the index"]),
+        (r#"{"missing":"a.safetensors"}"#, "a.safetensors: the tensor", &[]),
         (r#"{"steps":"a.safetensors","steps":"b.safetensors"}"#, index, &["the tensor `steps` is there twice"]),
         ("7", index, &["is no index"]),
     ];

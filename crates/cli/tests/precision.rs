@@ -1,6 +1,5 @@
-//! Mixed precision: a backend whose tensors have burn's number type `flex32` runs everything that one of `f32` does.
-//!
-//! GPUs have it; of the backends for the processor only `ndarray` takes it, and computes with 32-bit numbers all the same.
+//! A backend whose tensors have another number type than `f32` runs everything that one of `f32` does: a GPU in mixed precision
+//! has `flex32`. No backend for the processor computes with that, so `flex` stands in for it with numbers of 64 bits.
 
 mod tiny;
 
@@ -8,31 +7,33 @@ use std::fs;
 use std::path::Path;
 
 use alluvium_backend::registry::{Family, describe};
-use alluvium_backend::{BackendConfig, BackendError, Precision};
+use alluvium_backend::{BackendConfig, BackendError};
 use alluvium_experiment::{DirectoryOptions, RunDirectory, RunOptions, Unobserved, read_all};
 use alluvium_results::Results;
-use burn::tensor::{Device, FloatDType};
+use burn::tensor::{DType, Device, FloatDType, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 // Links the plugins of the shipped binary.
 use alluvium_cli as _;
 
-/// Runs `ndarray` in mixed precision.
+/// Runs `flex` with numbers of 64 bits.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Mixed {}
+struct Double {}
 
-describe!(Family::Backend, "mixed", Mixed, paper: "none");
+describe!(Family::Backend, "double", Double, paper: "none");
 
-#[typetag::serde(name = "mixed")]
-impl BackendConfig for Mixed {
-    #[allow(deprecated)]
+#[typetag::serde(name = "double")]
+impl BackendConfig for Double {
     fn open(&self) -> Result<Device, BackendError> {
-        let mut device = Device::ndarray();
-        let wrong = |cause| BackendError { kind: "mixed".to_owned(), cause };
-        Precision::Mixed.settle(&mut device).map_err(wrong)?;
-        Ok(device)
+        let mut device = Device::flex();
+        let settled = device.configure(FloatDType::F64);
+        let cause = || format!("{settled:?}");
+        match device.settings().float_dtype {
+            FloatDType::F64 => Ok(device),
+            _ => Err(BackendError { kind: "double".to_owned(), cause: cause() }),
+        }
     }
 }
 
@@ -51,36 +52,20 @@ fn compare(folder: &Path, backend: &str) -> Results {
 }
 
 #[test]
-fn a_comparison_in_mixed_precision_gives_what_one_in_full_precision_gives() {
+fn a_comparison_in_another_number_type_gives_what_one_in_f32_gives() {
     let folder = tiny::folder();
-    let (mixed, full) = (compare(folder.path(), "mixed"), compare(folder.path(), "flex"));
-    #[allow(deprecated)]
-    let settled = Device::ndarray().settings().float_dtype;
-    assert_eq!(settled, FloatDType::Flex32);
-    assert_eq!(mixed.rows.len(), 6, "four strategies and two references");
-    for (mixed, full) in mixed.rows.iter().zip(&full.rows) {
-        // Another backend rounds differently, and training makes that larger: up to 3 of the test set's images a task.
-        let (found, expected) = (&mixed.cells[0].expert_accuracy, &full.cells[0].expert_accuracy);
-        assert_eq!(found.len(), expected.len(), "{}", mixed.name);
+    let (double, single) = (compare(folder.path(), "double"), compare(folder.path(), "ndarray"));
+    let dtype = Tensor::<1>::zeros([1], &Device::flex()).dtype();
+    assert_eq!(dtype, DType::F64, "new tensors have the type that was settled");
+    assert_eq!(double.rows.len(), 6, "four strategies and two references");
+    for (double, single) in double.rows.iter().zip(&single.rows) {
+        // Another backend rounds differently, and training makes that larger.
+        let (found, expected) = (&double.cells[0].expert_accuracy, &single.cells[0].expert_accuracy);
+        assert_eq!(found.len(), expected.len(), "{}", double.name);
         assert!(
             found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.03),
             "{}: {found:?} {expected:?}",
-            mixed.name
+            double.name
         );
     }
-}
-
-#[test]
-fn a_device_is_settled_once() {
-    // `flex` knows 32-bit numbers alone.
-    let error = Precision::Mixed.settle(&mut Device::flex()).unwrap_err();
-    assert!(error.contains("accepted for `precision`: full"), "{error}");
-    Precision::Full.settle(&mut Device::flex()).unwrap();
-    Precision::Full.settle(&mut Device::flex()).unwrap();
-    #[allow(deprecated)]
-    let mut device = Device::ndarray();
-    Precision::Mixed.settle(&mut device).unwrap();
-    Precision::Mixed.settle(&mut device).unwrap();
-    let error = Precision::Full.settle(&mut device).unwrap_err();
-    assert!(error.contains("settled earlier") && error.contains("Flex32"), "{error}");
 }
