@@ -54,7 +54,7 @@ impl Checker {
         match &self.validator {
             Ok(validator) => {
                 let mut problems: Vec<_> =
-                    validator.iter_errors(table).flat_map(|error| self.problems(&error)).collect();
+                    validator.iter_errors(table).flat_map(|error| self.problems(&error, table)).collect();
                 self.find_floats(SchemaNode::root(&self.schema), table, &[], &mut problems);
                 problems
             }
@@ -67,12 +67,17 @@ impl Checker {
     }
 
     /// Turns one of the validator's errors into problems that name key and accepted values.
-    fn problems(&self, error: &jsonschema::ValidationError<'_>) -> Vec<Problem> {
+    fn problems(&self, error: &jsonschema::ValidationError<'_>, table: &Value) -> Vec<Problem> {
         let path: Vec<String> = segments(error.instance_path().as_str());
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 unexpected.iter().map(|key| self.unknown(&path, key)).collect()
+            }
+            // Of a table that has no keys at all, the validator names none.
+            ValidationErrorKind::FalseSchema => {
+                let found = table.pointer(error.instance_path().as_str()).and_then(Value::as_object);
+                found.into_iter().flat_map(|found| found.keys()).map(|key| self.unknown(&path, key)).collect()
             }
             ValidationErrorKind::Required { property } => {
                 let key = property.as_str().unwrap_or_default().to_owned();
@@ -158,6 +163,20 @@ mod tests {
         start: Start,
         /// A width, if any.
         width: Option<f64>,
+    }
+
+    #[test]
+    fn a_table_without_keys_names_those_that_it_is_given() {
+        #[derive(JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code)]
+        struct NoOptions {}
+
+        let schema = schemars::schema_for!(NoOptions).to_value();
+        let found = |table| check_table(&schema, &table).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(found(json!({})).is_empty());
+        let accepted = "is not a key of this table; accepted: no keys";
+        assert_eq!(found(json!({"threads": 3, "x": {}})), [format!("`threads` {accepted}"), format!("`x` {accepted}")]);
     }
 
     fn check(table: Value) -> Vec<String> {
