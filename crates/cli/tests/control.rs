@@ -3,22 +3,9 @@
 mod tiny;
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
-use tiny::{TINY, alluvium, folder, succeeds, text};
-
-fn compare(folder: &Path, name: &str, config: &str) -> Value {
-    fs::write(folder.join(format!("{name}.toml")), config).unwrap();
-    succeeds(folder, &["compare", &format!("{name}.toml"), "--out", name]);
-    serde_json::from_str(&fs::read_to_string(folder.join(name).join("results.json")).unwrap()).unwrap()
-}
-
-/// The cell of a row under the first seed.
-fn cell<'a>(results: &'a Value, row: &str) -> &'a Value {
-    let rows = results["rows"].as_array().unwrap();
-    &rows.iter().find(|one| one["name"] == row).unwrap()["cells"][0]
-}
+use tiny::{TINY, alluvium, cell, compare, folder, succeeds, text};
 
 /// The comparison under one seed, with a row in which a device never comes.
 fn with_control(absent: usize) -> String {

@@ -3,22 +3,9 @@
 mod tiny;
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
-use tiny::{TINY, alluvium, folder, numbers, succeeds, text};
-
-fn compare(folder: &Path, name: &str, config: &str) -> Value {
-    fs::write(folder.join(format!("{name}.toml")), config).unwrap();
-    succeeds(folder, &["compare", &format!("{name}.toml"), "--out", name]);
-    serde_json::from_str(&fs::read_to_string(folder.join(name).join("results.json")).unwrap()).unwrap()
-}
-
-/// The cell of a row under the first seed.
-fn cell<'a>(results: &'a Value, row: &str) -> &'a Value {
-    let rows = results["rows"].as_array().unwrap();
-    &rows.iter().find(|one| one["name"] == row).unwrap()["cells"][0]
-}
+use tiny::{TINY, alluvium, cell, compare, folder, numbers, succeeds, text};
 
 #[test]
 fn early_devices_are_those_that_were_called_away() {

@@ -9,6 +9,7 @@
 //! backbone, surrogate or backend, to write result files, and to print.
 
 mod adapted;
+mod assembly;
 mod cell;
 mod central;
 mod centre;
@@ -27,6 +28,7 @@ mod measure;
 mod observe;
 mod pace;
 mod part;
+mod plan;
 mod problems;
 mod program;
 mod protocol;

@@ -7,9 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alluvium_device::ClassificationLoss;
-use alluvium_model::{Digest, Seed};
-use alluvium_results::{Accuracy, Cell, FORMAT, Results, Row, RowRole, SampleSheet, TaskLabel};
-use alluvium_strategy::DataAccess;
+use alluvium_model::Digest;
+use alluvium_results::{Accuracy, Cell, Results, SampleSheet};
 use serde_json::{Value, json};
 
 use crate::adapted::Adapted;
@@ -17,13 +16,11 @@ use crate::cell::run_cell;
 use crate::directory::RunDirectory;
 use crate::observe::Both;
 use crate::program::program_digest;
-use crate::protocol::{Event, schedule};
 use crate::reference::{devices_alone, joint};
-use crate::shape::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
-use crate::shared::{Shared, TaskNote};
+use crate::shared::Shared;
 use crate::sheets::sheets;
 use crate::stages::{StageCounts, Stages};
-use crate::{Experiment, ExperimentError, Observer, PlannedCell, Reference, StrategyRow};
+use crate::{Experiment, ExperimentError, Observer, Reference};
 
 /// How a run is carried out. Nothing in it changes the results.
 pub struct RunOptions<'a> {
@@ -172,12 +169,6 @@ impl Experiment {
         Ok(Outcome { results, failures, stages: stages.counts(), repairs: stages.repairs(), sheets })
     }
 
-    /// The rows of joint training, each with its loss.
-    fn joint_references(&self) -> impl Iterator<Item = (Reference, ClassificationLoss)> {
-        let wanted = Reference::ALL.into_iter().filter(move |reference| self.references.contains(reference));
-        wanted.filter_map(|reference| Some((reference, reference.joint_loss()?)))
-    }
-
     /// What every stage depends on: this very program, and the backend.
     fn common(&self) -> Result<Value, ExperimentError> {
         let backend = serde_json::to_value(&self.backend.config);
@@ -204,54 +195,6 @@ impl Experiment {
             inputs.insert(row.name.clone(), json!({"options": options, "files": files}));
         }
         Ok(inputs)
-    }
-
-    /// How many adaptations there are at most on a stream of so many devices; one that rows have in common may turn out to be
-    /// done once. Early ones, by devices that are called away, do not count.
-    pub fn most_adaptations(&self, devices: usize) -> usize {
-        let alone = if self.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
-        let of_row = |row: &StrategyRow, seed: u64| {
-            let events = schedule(&row.protocol, devices, Seed::new(seed));
-            let all = events.iter().filter(|event| matches!(event, Event::HandOut { returns: true, .. })).count();
-            // The first device meets the initial weights here, too, as it does alone, where nothing would hold it near them; and
-            // where devices overlap, with heads of which it is not known here whether they share any.
-            let begins_alike = matches!(events.first(), Some(Event::HandOut { device: 0, returns: true }))
-                && !row.protocol.devices_overlap();
-            let is_alike = row.device == self.device && row.device.proximal == 0.0;
-            let is_shared = begins_alike && is_alike && row.config.statistics().is_empty();
-            all - usize::from(is_shared)
-        };
-        let of_seed = |seed: &u64| alone + self.strategies.iter().map(|row| of_row(row, *seed)).sum::<usize>();
-        self.seeds.iter().map(of_seed).sum()
-    }
-
-    fn plan(&self, devices: usize) -> Vec<PlannedCell> {
-        let of_row = |row: &StrategyRow, seed: &u64| {
-            let events = schedule(&row.protocol, devices, Seed::new(*seed));
-            let adaptations =
-                events.iter().filter(|event| matches!(event, Event::HandOut { returns: true, .. })).count();
-            let consolidations = events.iter().filter(|event| matches!(event, Event::TakeIn(_))).count();
-            (adaptations, consolidations)
-        };
-        let cell = |row: &str, seed: &u64, adaptations, consolidations| PlannedCell {
-            row: row.to_owned(),
-            seed: *seed,
-            adaptations,
-            consolidations,
-            devices,
-        };
-        let mut plan = vec![];
-        for seed in &self.seeds {
-            plan.extend(self.strategies.iter().map(|row| {
-                let (adaptations, consolidations) = of_row(row, seed);
-                cell(&row.name, seed, adaptations, consolidations)
-            }));
-            // The first device is alone whether it is referred to or not.
-            let alone = if self.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
-            plan.push(cell(Reference::DevicesAlone.name(), seed, alone, 0));
-            plan.extend(self.joint_references().map(|(reference, _)| cell(reference.name(), seed, 1, 0)));
-        }
-        plan
     }
 
     /// Does all jobs, several side by side; the outcomes are in the order of the jobs.
@@ -317,77 +260,6 @@ impl Experiment {
             Err(ExperimentError::Panicked { row: row.to_owned(), seed: shared[seed].seed, message })
         })
     }
-
-    /// Everything that was measured, row by row.
-    fn results(
-        &self,
-        shared: &[Shared],
-        mut strategies: BTreeMap<usize, Vec<Cell>>,
-        mut joints: BTreeMap<Reference, Vec<Cell>>,
-        alone: Vec<Cell>,
-    ) -> Results {
-        let devices = shared.first().map_or(0, |shared| shared.tasks.len());
-        let mut rows: Vec<_> = self
-            .strategies
-            .iter()
-            .enumerate()
-            .map(|(place, row)| Row {
-                name: row.name.clone(),
-                kind: row.kind.clone(),
-                role: RowRole::Strategy,
-                protocol: row.protocol.kind.name().to_owned(),
-                clauses: row.protocol.clauses(devices).list(),
-                data_access: data_access(row),
-                settings: settings(row),
-                cells: strategies.remove(&place).unwrap_or_default(),
-            })
-            .collect();
-        let reference = |reference: Reference, access: DataAccess, cells| Row {
-            name: reference.name().to_owned(),
-            kind: reference.name().to_owned(),
-            role: RowRole::Reference,
-            protocol: String::new(),
-            clauses: vec![],
-            data_access: access.to_string(),
-            settings: Value::Null,
-            cells,
-        };
-        if self.references.contains(&Reference::DevicesAlone) {
-            rows.push(reference(Reference::DevicesAlone, DataAccess::CurrentTask, alone));
-        }
-        for (joint, _) in self.joint_references() {
-            rows.push(reference(joint, DataAccess::AllTasks, joints.remove(&joint).unwrap_or_default()));
-        }
-        Results {
-            format: FORMAT,
-            name: self.name.clone(),
-            config: self.written_out.clone(),
-            protocol: self.protocol.kind.name().to_owned(),
-            seeds: self.seeds.clone(),
-            baseline: self.baseline.clone(),
-            control: None,
-            versions: [("alluvium", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")]
-                .map(|(name, version)| (name.to_owned(), version.to_owned()))
-                .into(),
-            environment: self.environment(),
-            tasks: shared.first().map(task_labels).unwrap_or_default(),
-            tasks_vary: tasks_vary(shared),
-            left_out: vec![],
-            pictures: vec![],
-            rows,
-        }
-    }
-
-    fn environment(&self) -> BTreeMap<String, String> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let entries = [
-            ("backend", self.backend.kind.clone()),
-            ("system", std::env::consts::OS.to_owned()),
-            ("architecture", std::env::consts::ARCH.to_owned()),
-            ("cores", cores.to_string()),
-        ];
-        entries.map(|(name, value)| (name.to_owned(), value)).into()
-    }
 }
 
 impl Done {
@@ -397,41 +269,4 @@ impl Done {
             Done::Cell(_) => None,
         }
     }
-}
-
-/// The data that a row is allowed: what the strategy sees, and what devices compute of theirs for it.
-fn data_access(row: &StrategyRow) -> String {
-    let access = row.data_access.to_string();
-    row.config.statistics().iter().fold(access, |access, statistic| format!("{access} + {}", statistic.name()))
-}
-
-/// A row's options, its protocol and devices, and its surrogate data where they are its own.
-fn settings(row: &StrategyRow) -> Value {
-    let mut settings = serde_json::to_value(&row.config).unwrap_or(Value::Null);
-    if let Some(surrogate) = &row.surrogate {
-        settings[ROW_SURROGATE] = serde_json::to_value(surrogate).unwrap_or(Value::Null);
-    }
-    settings[ROW_PROTOCOL] = serde_json::to_value(&row.protocol).unwrap_or(Value::Null);
-    settings[ROW_DEVICE] = serde_json::to_value(&row.device).unwrap_or(Value::Null);
-    settings
-}
-
-/// Whether a task has another name or other classes under another seed.
-fn tasks_vary(shared: &[Shared]) -> bool {
-    let tasks = |shared: &Shared| -> Vec<_> {
-        shared.tasks.iter().map(|task| (task.name.clone(), task.head.classes.clone())).collect()
-    };
-    shared.windows(2).any(|pair| tasks(&pair[0]) != tasks(&pair[1]))
-}
-
-/// The tasks of the first seed; under other seeds the classes may come in another order.
-fn task_labels(shared: &Shared) -> Vec<TaskLabel> {
-    let name = |class: &usize| shared.class_names.get(*class).cloned().unwrap_or_default();
-    let label = |task: &TaskNote| TaskLabel {
-        name: task.name.clone(),
-        classes: task.head.classes.iter().map(name).collect(),
-        train_samples: task.train_samples,
-        test_samples: task.test_samples,
-    };
-    shared.tasks.iter().map(label).collect()
 }

@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use alluvium_results::Metric;
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// The comparison.
@@ -95,6 +96,21 @@ pub fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("tiny.toml"), TINY).unwrap();
     folder
+}
+
+/// What a comparison of this configuration gives, run in a folder of that name.
+#[track_caller]
+pub fn compare(folder: &Path, name: &str, config: &str) -> Value {
+    fs::write(folder.join(format!("{name}.toml")), config).unwrap();
+    succeeds(folder, &["compare", &format!("{name}.toml"), "--out", name]);
+    serde_json::from_str(&fs::read_to_string(folder.join(name).join("results.json")).unwrap()).unwrap()
+}
+
+/// The cell of a row under the first seed.
+#[track_caller]
+pub fn cell<'a>(results: &'a Value, row: &str) -> &'a Value {
+    let rows = results["rows"].as_array().unwrap();
+    &rows.iter().find(|one| one["name"] == row).unwrap()["cells"][0]
 }
 
 /// `summary.csv` without the lines that measure time and memory.
