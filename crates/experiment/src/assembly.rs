@@ -10,6 +10,9 @@ use crate::shape::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
 use crate::shared::{Shared, TaskNote};
 use crate::{Experiment, Reference, StrategyRow};
 
+/// The version of burn, which says it nowhere itself.
+const BURN: &str = "0.22.1";
+
 impl Experiment {
     /// Everything that was measured, row by row.
     pub(crate) fn results(
@@ -59,7 +62,7 @@ impl Experiment {
             seeds: self.seeds.clone(),
             baseline: self.baseline.clone(),
             control: None,
-            versions: [("alluvium", env!("CARGO_PKG_VERSION")), ("burn", "0.22.1")]
+            versions: [("alluvium", env!("CARGO_PKG_VERSION")), ("burn", BURN)]
                 .map(|(name, version)| (name.to_owned(), version.to_owned()))
                 .into(),
             environment: self.environment(),
@@ -123,4 +126,15 @@ fn task_labels(shared: &Shared) -> Vec<TaskLabel> {
         test_samples: task.test_samples,
     };
     shared.tasks.iter().map(label).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stated_version_of_burn_is_that_of_the_manifest() {
+        let manifest = include_str!("../../../Cargo.toml");
+        assert!(manifest.contains(&format!("burn = {{ version = \"={BURN}\"")), "{BURN}");
+    }
 }
