@@ -112,7 +112,7 @@ impl Shared {
             let task = stream.task(index)?;
             // A stream may come from anybody.
             task.check()?;
-            test_bytes += task.test.len() * task.test.input().values() * size_of::<f32>();
+            test_bytes += task.test.bytes().saturating_mul(size_of::<f32>());
             match &mut tests {
                 Some(kept) if test_bytes <= MOST_TEST_BYTES => kept.push(TestSet::new(&task, compute)),
                 _ => tests = None,

@@ -2,10 +2,10 @@
 
 use alluvium_kernels::sgd::{Step, momentum, plain};
 use burn::backend::Flex;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use crate::flex::{tensor, threads};
+use crate::flex::{Operand, operand, tensor, threads};
 
 /// How far a step of stochastic gradient descent goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,7 +75,7 @@ fn fused<const D: usize>(
 
 /// Whether the tensor is one of `flex` without autodiff, of 32-bit numbers.
 fn on_flex<const D: usize>(tensor: &Tensor<D>) -> bool {
-    tensor.dtype() == DType::F32 && tensor.clone().try_into_primitive::<Flex>().is_ok()
+    matches!(operand(tensor), Some(Operand::Plain(_)))
 }
 
 /// Values in a row that may be written over: a tensor's where nobody shares them, else a copy.
