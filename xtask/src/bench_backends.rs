@@ -19,7 +19,7 @@ pub struct BenchBackendsArgs {
     /// Which benches, as a regular expression over names such as `device-epoch/small-cnn/flex`.
     #[arg(default_value = STEPS)]
     benches: String,
-    /// Features of the benches' build, such as `cuda,wgpu`.
+    /// Features of the benches' build beside `ndarray`, such as `cuda,wgpu`.
     #[arg(long)]
     features: Option<String>,
     /// Make the table of what was measured before, and measure nothing.
@@ -45,9 +45,9 @@ pub fn run(args: &BenchBackendsArgs) -> Result<()> {
 fn measure(args: &BenchBackendsArgs, results: &Path) -> Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["bench", "-p", "alluvium-benches", "--bench", "steps"]).current_dir(repository());
-    if let Some(features) = &args.features {
-        cargo.args(["--features", features]);
-    }
+    // The one backend that every machine can run beside the default.
+    let features = ["ndarray"].into_iter().chain(args.features.as_deref()).collect::<Vec<_>>().join(",");
+    cargo.args(["--features", &features]);
     cargo.args(["--", &args.benches]);
     cargo.env("ALLUVIUM_BENCH_BACKENDS", "all").env("CRITERION_HOME", results);
     let status = cargo.status().context("cargo cannot be run")?;

@@ -78,6 +78,19 @@ pub struct Description {
 
 inventory::collect!(Description);
 
+/// A kind whose crate is linked, but empty, because a cargo feature is off. Submit one with [`left_out!`](crate::left_out).
+#[derive(Debug, Clone, Copy)]
+pub struct LeftOut {
+    /// The trait that the plugin would implement.
+    pub family: Family,
+    /// The plugin's name in a configuration.
+    pub kind: &'static str,
+    /// The cargo feature of the binary that brings the plugin in.
+    pub feature: &'static str,
+}
+
+inventory::collect!(LeftOut);
+
 /// One option of a plugin, read off its schema.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptionDescription {
@@ -169,6 +182,26 @@ macro_rules! describe {
                 paper: $paper,
                 schema: || $crate::schemars::SchemaGenerator::default().into_root_schema_for::<$options>(),
             }
+        }
+    };
+}
+
+/// Submits a kind that a build leaves out, and the cargo feature that brings it in: whoever names the kind is told.
+///
+/// ```
+/// use alluvium_registry::{Family, left_out};
+///
+/// #[cfg(not(feature = "tpu"))]
+/// left_out!(Family::Backend, "tpu", feature: "tpu");
+///
+/// let error = alluvium_registry::find(Family::Backend, "tpu").unwrap_err();
+/// assert!(error.to_string().contains("--features tpu"));
+/// ```
+#[macro_export]
+macro_rules! left_out {
+    ($family:expr, $kind:literal, feature: $feature:literal) => {
+        $crate::inventory::submit! {
+            $crate::LeftOut { family: $family, kind: $kind, feature: $feature }
         }
     };
 }

@@ -1,10 +1,11 @@
 //! Finding the descriptions of what is linked into the running binary.
 
-use crate::{Description, Family};
+use std::fmt;
+
+use crate::{Description, Family, LeftOut};
 
 /// A kind that no linked plugin of the family has.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {family} kind \"{kind}\"; linked into this binary: {}", linked.join(", "))]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownKind {
     /// The family that was searched.
     pub family: Family,
@@ -12,7 +13,26 @@ pub struct UnknownKind {
     pub kind: String,
     /// The kinds that are linked in, sorted.
     pub linked: Vec<&'static str>,
+    /// The cargo feature that brings the kind in, where this build has left it out.
+    pub feature: Option<&'static str>,
 }
+
+impl fmt::Display for UnknownKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let UnknownKind { family, kind, .. } = self;
+        match self.feature {
+            Some(feature) => write!(
+                f,
+                "this build leaves out the {family} kind \"{kind}\"; build it in with `--features {feature}`, as in `cargo run \
+                 --release --features {feature} -- …`"
+            )?,
+            None => write!(f, "unknown {family} kind \"{kind}\"")?,
+        }
+        write!(f, "; linked into this binary: {}", self.linked.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownKind {}
 
 /// Every description linked into the running binary, by family, then kind.
 ///
@@ -31,12 +51,39 @@ pub fn described(family: Family) -> Vec<&'static Description> {
 /// The description of one kind.
 ///
 /// # Errors
-/// [`UnknownKind`], which lists the kinds that are linked in.
+/// [`UnknownKind`], which lists the kinds that are linked in, and names the cargo feature of a kind that this build leaves out.
 pub fn find(family: Family, kind: &str) -> Result<&'static Description, UnknownKind> {
     let all = described(family);
     all.iter().find(|description| description.kind == kind).copied().ok_or_else(|| UnknownKind {
         family,
         kind: kind.to_owned(),
         linked: all.iter().map(|description| description.kind).collect(),
+        feature: left_out(family, kind),
     })
+}
+
+/// The cargo feature that brings in a kind which this build has left out.
+fn left_out(family: Family, kind: &str) -> Option<&'static str> {
+    let mut all = inventory::iter::<LeftOut>.into_iter();
+    all.find(|one| one.family == family && one.kind == kind).map(|one| one.feature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::left_out!(Family::Backend, "abacus", feature: "beads");
+
+    #[test]
+    fn a_kind_that_the_build_leaves_out_names_its_feature() {
+        let error = find(Family::Backend, "abacus").unwrap_err().to_string();
+        assert!(
+            error.contains("leaves out the backend kind \"abacus\"; build it in with `--features beads`"),
+            "{error}"
+        );
+        for (family, kind) in [(Family::Backend, "slide-rule"), (Family::Stream, "abacus")] {
+            let error = find(family, kind).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("unknown {family} kind \"{kind}\"; linked into")), "{error}");
+        }
+    }
 }

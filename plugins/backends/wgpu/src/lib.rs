@@ -5,3 +5,6 @@ mod config;
 
 #[cfg(feature = "wgpu")]
 pub use config::{Adapter, WgpuConfig};
+
+#[cfg(not(feature = "wgpu"))]
+alluvium_backend::registry::left_out!(alluvium_backend::registry::Family::Backend, "wgpu", feature: "wgpu");
