@@ -107,6 +107,21 @@ const BAD: &[Bad] = &[
         &["`device.momentum` = 1.5", "at most 0.9999"],
     ),
     bad("not a number: nan", "epochs = 1", "learning_rate = nan", "21:1", &["`device.learning_rate`", "a number"]),
+    bad(
+        "infinite",
+        "steps = 1",
+        "steps = -inf",
+        "32:1",
+        &["`strategies.steps` is -inf", "infinite", "a finite number"],
+    ),
+    bad(
+        "a seed of 64 bits",
+        "seeds = [0]",
+        "seeds = [18446744073709551615]",
+        "4:10",
+        &["too large", "9223372036854775807"],
+    ),
+    bad("a date", "kind = \"mlp\"", "kind = 2026-11-29", "17:1", &["is the date 2026-11-29", "text in quotes"]),
     bad("out of range: λ", "steps = 1", "latent_weight = -1.0", "32:1", &["`latent_weight` = -1", "at least 0"]),
     bad(
         "out of the list",
@@ -351,11 +366,25 @@ fn a_file_that_is_not_text_is_refused_at_its_first_wrong_byte() {
 }
 
 #[test]
+fn a_byte_order_mark_and_the_lines_of_windows_change_nothing() {
+    let folder = folder();
+    let written = format!("\u{feff}{}", GOOD.replace('\n', "\r\n"));
+    fs::write(folder.path().join("windows.toml"), written).unwrap();
+    let (code, error) = run(folder.path(), &["check", "windows.toml"]);
+    assert_eq!(code, Some(0), "{error}");
+}
+
+#[test]
 fn what_the_command_line_says_has_no_place_in_the_file() {
     let folder = folder();
     fs::write(folder.path().join("good.toml"), GOOD).unwrap();
     let backend = run(folder.path(), &["compare", "good.toml", "--backend", "tpu"]);
     is_refused("an unknown backend", &backend, &["good.toml: [backend]", "\"tpu\""]);
+    if !cfg!(feature = "wgpu") {
+        let backend = run(folder.path(), &["compare", "good.toml", "--backend", "wgpu"]);
+        let says = ["leaves out the backend kind \"wgpu\"", "--features wgpu", "flex"];
+        is_refused("a backend that is a feature", &backend, &says);
+    }
     let seeds = run(folder.path(), &["compare", "good.toml", "--seeds", "1,2,1"]);
     is_refused("a seed twice", &seeds, &["good.toml: `seeds`", "twice"]);
 }

@@ -2,10 +2,26 @@
 
 use serde_json::{Map, Number, Value};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 /// Line and column, counted from 1.
 pub(crate) type Place = (usize, usize);
+
+/// Something that makes a text unreadable, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flaw {
+    pub(crate) place: Option<Place>,
+    pub(crate) kind: FlawKind,
+}
+
+/// What a flaw is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FlawKind {
+    /// The text is not TOML: the parser's words.
+    Syntax(String),
+    /// A value that no option takes: what is wrong with it, and what is accepted.
+    Value(String),
+}
 
 /// A parsed document: its values as JSON, in the order in which they are written, and where each of them stands.
 #[derive(Debug)]
@@ -20,14 +36,18 @@ impl Document {
     /// Parses a document.
     ///
     /// # Errors
-    /// What is wrong with the text, and where.
-    pub(crate) fn parse(text: &str) -> Result<Self, (String, Option<Place>)> {
-        let table = DeTable::parse(text);
-        let table = table.map_err(|error| {
+    /// What is wrong with the text: that it is not TOML, or all values that no option takes.
+    pub(crate) fn parse(text: &str) -> Result<Self, Vec<Flaw>> {
+        let table = DeTable::parse(text).map_err(|error| {
             let place = error.span().map(|span| line_and_column(text, span.start));
-            (error.message().to_owned(), place)
+            vec![Flaw { place, kind: FlawKind::Syntax(error.message().to_owned()) }]
         })?;
-        Ok(Document { text: text.to_owned(), root: object(table.get_ref()), replaced: vec![] })
+        let mut reader = Reader { text, keys: vec![], flaws: vec![] };
+        let root = reader.object(table.get_ref());
+        match reader.flaws.is_empty() {
+            true => Ok(Document { text: text.to_owned(), root, replaced: vec![] }),
+            false => Err(reader.flaws),
+        }
     }
 
     /// The values.
@@ -95,31 +115,71 @@ pub(crate) fn line_and_column(text: &str, offset: usize) -> Place {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// The table's values in the order in which they are written; the parser sorts them by key.
-fn object(table: &DeTable<'_>) -> Map<String, Value> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    entries.into_iter().map(|(key, value)| (key.get_ref().to_string(), json(value))).collect()
+/// Reads values as JSON. Numbers that JSON cannot hold, and dates, are flaws.
+struct Reader<'t> {
+    text: &'t str,
+    /// The keys that lead to the value that is read.
+    keys: Vec<String>,
+    flaws: Vec<Flaw>,
 }
 
-/// Numbers that JSON does not know (inf, nan) and dates become strings: no option accepts them, and the message about
-/// the option then shows what was written.
-fn json(value: &Spanned<DeValue<'_>>) -> Value {
-    match value.get_ref() {
-        DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Integer(integer) => {
-            let digits = integer.as_str();
-            let parsed = i64::from_str_radix(digits, integer.radix()).map(Number::from);
-            parsed.map_or_else(|_| Value::String(digits.to_owned()), Value::Number)
+impl Reader<'_> {
+    /// The table's values in the order in which they are written; the parser sorts them by key.
+    fn object(&mut self, table: &DeTable<'_>) -> Map<String, Value> {
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let entries = entries.into_iter().map(|(key, value)| {
+            self.keys.push(key.get_ref().to_string());
+            let read = self.value(value, key.span().start);
+            self.keys.pop();
+            (key.get_ref().to_string(), read)
+        });
+        entries.collect()
+    }
+
+    /// Reads a value. What is wrong with it is said of the byte `start` of the text, as of other wrong values: that of its key or,
+    /// in a list, its own.
+    fn value(&mut self, value: &Spanned<DeValue<'_>>, start: usize) -> Value {
+        let read = match value.get_ref() {
+            DeValue::String(text) => Ok(Value::String(text.to_string())),
+            DeValue::Integer(written) => integer(written),
+            DeValue::Float(written) => float(written),
+            DeValue::Boolean(boolean) => Ok(Value::Bool(*boolean)),
+            DeValue::Datetime(date) => Err(format!(
+                "is the date {date}, and no key takes a date; accepted: text in quotes, such as \"{date}\""
+            )),
+            DeValue::Array(array) => Ok(array.iter().map(|item| self.value(item, item.span().start)).collect()),
+            DeValue::Table(table) => Ok(Value::Object(self.object(table))),
+        };
+        read.unwrap_or_else(|problem| {
+            let place = Some(line_and_column(self.text, start));
+            let message = format!("`{}` {problem}", self.keys.join("."));
+            self.flaws.push(Flaw { place, kind: FlawKind::Value(message) });
+            Value::Null
+        })
+    }
+}
+
+/// TOML's whole numbers have 64 bits and a sign.
+fn integer(written: &DeInteger<'_>) -> Result<Value, String> {
+    let read = i64::from_str_radix(written.as_str(), written.radix());
+    read.map(Value::from).map_err(|_| match written.as_str().starts_with('-') {
+        true => format!("is {written}, which is too small; accepted: whole numbers from {}", i64::MIN),
+        false => format!("is {written}, which is too large; accepted: whole numbers up to {}", i64::MAX),
+    })
+}
+
+fn float(written: &DeFloat<'_>) -> Result<Value, String> {
+    let infinite = written.as_str().trim_start_matches(['+', '-']) == "inf";
+    match written.as_str().parse::<f64>() {
+        Ok(number) if number.is_nan() => Err("is NaN, which stands for no number; accepted: a number".to_owned()),
+        Ok(number) if number.is_infinite() && !infinite => {
+            Err(format!("is {written}, which is too large in magnitude; accepted: numbers up to {:e}", f64::MAX))
         }
-        DeValue::Float(float) => {
-            let parsed = float.as_str().parse::<f64>().ok().and_then(Number::from_f64);
-            parsed.map_or_else(|| Value::String(float.as_str().to_owned()), Value::Number)
-        }
-        DeValue::Boolean(boolean) => Value::Bool(*boolean),
-        DeValue::Datetime(datetime) => Value::String(datetime.to_string()),
-        DeValue::Array(array) => Value::Array(array.iter().map(json).collect()),
-        DeValue::Table(table) => Value::Object(object(table)),
+        Ok(number) => Number::from_f64(number)
+            .map(Value::Number)
+            .ok_or_else(|| format!("is {written}, which is infinite; accepted: a finite number")),
+        Err(error) => Err(format!("is {written}, which cannot be read ({error}); accepted: a number such as 0.1")),
     }
 }
 
@@ -179,13 +239,35 @@ mod tests {
 
     #[test]
     fn values_become_json_in_the_order_of_the_file() {
-        let document = Document::parse("b = inf\na = 0x10\nc = [1.5, true]").unwrap();
-        assert_eq!(Value::Object(document.root).to_string(), r#"{"b":"inf","a":16,"c":[1.5,true]}"#);
+        let document = Document::parse("b = -0.5\na = 0x10\nc = [1.5, true]").unwrap();
+        assert_eq!(Value::Object(document.root).to_string(), r#"{"b":-0.5,"a":16,"c":[1.5,true]}"#);
+    }
+
+    #[test]
+    fn numbers_that_no_option_takes_and_dates_are_named_where_they_stand() {
+        let text = "a = nan\n[b]\nc = [1, -inf]\nd = 9223372036854775808\n\nf = 1e999\n[[g]]\n\
+                    h = 2026-11-29\nok = 9223372036854775807\n";
+        let flaws = Document::parse(text).unwrap_err();
+        let said: Vec<_> = flaws
+            .iter()
+            .map(|flaw| match &flaw.kind {
+                FlawKind::Value(message) => (flaw.place.unwrap(), message.split(';').next().unwrap()),
+                FlawKind::Syntax(message) => panic!("{message}"),
+            })
+            .collect();
+        let expected = [
+            ((1, 1), "`a` is NaN, which stands for no number"),
+            ((3, 9), "`b.c` is -inf, which is infinite"),
+            ((4, 1), "`b.d` is 9223372036854775808, which is too large"),
+            ((6, 1), "`b.f` is 1e999, which is too large in magnitude"),
+            ((8, 1), "`g.h` is the date 2026-11-29, and no key takes a date"),
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]
     fn a_broken_document_says_where() {
-        let (_, place) = Document::parse("name = \"a\"\nseeds = [1, 2").unwrap_err();
-        assert_eq!(place.map(|(line, _)| line), Some(2));
+        let flaws = Document::parse("name = \"a\"\nseeds = [1, 2").unwrap_err();
+        assert_eq!(flaws[0].place.map(|(line, _)| line), Some(2));
     }
 }

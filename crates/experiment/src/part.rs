@@ -6,7 +6,7 @@ use alluvium_registry::Family;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::document::Document;
+use crate::document::{Document, Flaw, FlawKind};
 use crate::problems::Finding;
 use crate::shape::PLUGIN_TABLES;
 use crate::tables::{Plugins, Tables};
@@ -57,18 +57,24 @@ where
         }
         ConfigError { file: file.to_owned(), problems }
     };
-    let document = document.map_err(|problem| failed(vec![problem]))?;
+    let document = document.map_err(failed)?;
     read(family, &document).map_err(failed)
 }
 
 /// The key under which an inline table is put.
 const INLINE: &str = "table";
 
-fn inline(text: &str) -> Result<Document, ConfigProblem> {
-    Document::parse(&format!("{INLINE} = {text}")).map_err(|(message, _)| {
-        let message = format!("is no table: {message}; accepted: such as {{ kind = \"KIND\", option = 1 }}");
+fn inline(text: &str) -> Result<Document, Vec<ConfigProblem>> {
+    let problem = |flaw: Flaw| {
+        let message = match flaw.kind {
+            FlawKind::Syntax(words) => {
+                format!("is not a table: {words}; accepted: such as {{ kind = \"KIND\", option = 1 }}")
+            }
+            FlawKind::Value(message) => message.replacen(&format!("`{INLINE}."), "`", 1),
+        };
         ConfigProblem { place: None, table: String::new(), message }
-    })
+    };
+    Document::parse(&format!("{INLINE} = {text}")).map_err(|flaws| flaws.into_iter().map(problem).collect())
 }
 
 fn read<C: ?Sized>(family: Family, document: &Document) -> Result<(String, Box<C>), Vec<ConfigProblem>>

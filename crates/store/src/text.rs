@@ -41,10 +41,12 @@ pub enum NotText {
     #[error("is text in UTF-16 or UTF-32; accepted: text in UTF-8 (save it again with that encoding)")]
     Wide,
     /// It holds bytes that are no text in UTF-8.
-    #[error("is no text in UTF-8 (line {line} holds the byte 0x{byte:02x}); accepted: text in UTF-8")]
+    #[error("is not text in UTF-8 (line {line} holds the byte 0x{byte:02x}); accepted: text in UTF-8")]
     Foreign {
         /// The line of the first such byte, from 1.
         line: usize,
+        /// Its column in that line: the characters before it, plus 1.
+        column: usize,
         /// The byte.
         byte: u8,
     },
@@ -93,8 +95,10 @@ pub fn from_bytes(bytes: &[u8]) -> Result<String, NotText> {
 }
 
 fn foreign(bytes: &[u8], at: usize) -> NotText {
-    let line = 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count();
-    NotText::Foreign { line, byte: bytes.get(at).copied().unwrap_or_default() }
+    let before = String::from_utf8_lossy(&bytes[..at]);
+    let line = 1 + before.matches('\n').count();
+    let column = 1 + before.rsplit('\n').next().unwrap_or_default().chars().count();
+    NotText::Foreign { line, column, byte: bytes.get(at).copied().unwrap_or_default() }
 }
 
 #[cfg(test)]
