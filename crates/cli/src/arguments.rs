@@ -27,9 +27,9 @@ pub(crate) struct Arguments {
 /// How progress and warnings look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// Bars on a terminal, a line a stage otherwise.
+    /// Bars on a terminal; otherwise a line every ten seconds at most, with the rows that are finished.
     Text,
-    /// One JSON object a line.
+    /// One JSON object a line: each stage that begins, each cell that is finished.
     Json,
 }
 
@@ -85,8 +85,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareOptions {
-    /// The configuration, a TOML file.
-    pub(crate) config: PathBuf,
+    /// The configuration, a TOML file. Default: a tour of four strategies on a short stream, which is built in and takes less
+    /// than a minute.
+    pub(crate) config: Option<PathBuf>,
     /// Seeds instead of the configuration's, such as 0,1,2.
     #[arg(long, value_delimiter = ',', value_name = "SEED,…")]
     pub(crate) seeds: Option<Vec<u64>>,

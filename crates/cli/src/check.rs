@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use alluvium_experiment::{Variant, read_all};
+use alluvium_experiment::{ConfigSource, Variant, read_all};
 
 use crate::print;
 
@@ -11,7 +11,7 @@ use crate::print;
 const ROWS_IN_A_LINE: usize = 6;
 
 pub(crate) fn check(config: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
-    let variants = read_all(config, None, None)?;
+    let variants = read_all(ConfigSource::File(config), None, None)?;
     print(out, &format!("{} is right: {}", config.display(), summary(&variants)))
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use alluvium_experiment::{
-    DirectoryError, DirectoryOptions, Outcome, RunDirectory, RunOptions, StageCounts, Variant, read_all,
+    ConfigSource, DirectoryError, DirectoryOptions, Outcome, RunDirectory, RunOptions, StageCounts, Variant, read_all,
 };
 use alluvium_report::{Table, contact_sheet, result_files};
 use alluvium_results::PictureLabel;
@@ -14,10 +14,11 @@ use anyhow::Context;
 use crate::arguments::CompareOptions;
 use crate::duration::duration;
 use crate::progress::Watch;
-use crate::{Refused, interrupt, print};
+use crate::{Refused, interrupt, print, tour};
 
 pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::Result<()> {
-    let variants = read_all(&options.config, options.backend.as_deref(), options.seeds.clone())?;
+    let source = options.config.as_deref().map_or(tour::CONFIG, ConfigSource::File);
+    let variants = read_all(source, options.backend.as_deref(), options.seeds.clone())?;
     let Some(first) = variants.first() else { return Ok(()) };
     let folder = PathBuf::from("results").join(folder_name(&first.experiment.name));
     let folder = options.out.clone().unwrap_or(folder);
@@ -26,6 +27,10 @@ pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::
         tracing::warn!("{note}");
     }
     interrupt::watch();
+    let on_tour = source == tour::CONFIG;
+    if on_tour {
+        print(out, tour::BEFORE)?;
+    }
 
     let watch = Watch::new();
     let mut failures = vec![];
@@ -37,7 +42,12 @@ pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::
     }
     watch.finish();
     directory.finish(failures.len());
-    print(out, &format!("A page with charts: alluvium report {}\n", folder.display()))?;
+    let program = std::env::args().next().unwrap_or_else(|| "alluvium".to_owned());
+    let next = match on_tour {
+        true => tour::after(&program, &folder),
+        false => format!("A page with charts: {program} report {}\n", folder.display()),
+    };
+    print(out, &next)?;
     anyhow::ensure!(
         failures.is_empty(),
         "{} cells failed, the others are in the table: {}",

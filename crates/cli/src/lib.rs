@@ -27,8 +27,10 @@ mod plugins;
 mod progress;
 mod report;
 mod schema;
+mod sparse_lines;
 mod status;
 mod steps;
+mod tour;
 
 use std::io::{self, IsTerminal, Write};
 

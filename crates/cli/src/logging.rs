@@ -23,8 +23,10 @@ pub(crate) fn bars() -> &'static MultiProgress {
 pub(crate) enum Shown {
     /// By bars.
     Bars,
-    /// By a logged line a stage.
+    /// By a line now and then.
     Lines,
+    /// By a logged event a stage, for a program that reads them.
+    Events,
     /// Not at all.
     Nothing,
 }
@@ -41,10 +43,14 @@ pub(crate) fn start(quiet: bool, format: LogFormat) {
     let shown = match (quiet, format) {
         (true, _) => Shown::Nothing,
         (false, LogFormat::Text) if crate::on_a_terminal() => Shown::Bars,
-        _ => Shown::Lines,
+        (false, LogFormat::Text) => Shown::Lines,
+        (false, LogFormat::Json) => Shown::Events,
     };
     let _ = SHOWN.set(shown);
-    let level = if shown == Shown::Lines { LevelFilter::INFO } else { LevelFilter::WARN };
+    let level = match shown {
+        Shown::Lines | Shown::Events => LevelFilter::INFO,
+        Shown::Bars | Shown::Nothing => LevelFilter::WARN,
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(AboveBars)

@@ -1,20 +1,23 @@
-//! Progress: bars on a terminal, logged lines otherwise.
+//! Progress: bars on a terminal; otherwise a line now and then, or an event a stage for a program.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alluvium_experiment::{Ending, Observer, Pace, PlannedCell, Stage, Work};
+use alluvium_results::{Cell, Metric};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::duration::duration;
 use crate::logging::{Shown, bars, shown};
+use crate::sparse_lines::SparseLines;
 
 /// Shows how far a run is, on stderr.
 pub(crate) struct Watch {
     total: ProgressBar,
     cells: Mutex<BTreeMap<(String, u64), ProgressBar>>,
     pace: Mutex<Pace>,
+    lines: Mutex<SparseLines>,
 }
 
 impl Watch {
@@ -25,7 +28,7 @@ impl Watch {
         let total = bars().add(ProgressBar::new(0));
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} stages · {elapsed} · {msg}");
         total.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Watch { total, cells: Mutex::default(), pace: Mutex::default() }
+        Watch { total, cells: Mutex::default(), pace: Mutex::default(), lines: Mutex::default() }
     }
 
     pub(crate) fn finish(&self) {
@@ -34,6 +37,20 @@ impl Watch {
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lines(&self) -> MutexGuard<'_, SparseLines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs how far the run is, where a line is due.
+    fn log_line(&self, pace: &Pace) {
+        if shown() == Shown::Lines
+            && let Some(finished) = self.lines().due(Instant::now())
+        {
+            let (done, all) = pace.stages();
+            tracing::info!("{done} of {all} stages · {}{finished}", time_left(pace));
+        }
     }
 
     /// Updates the bar of one cell.
@@ -49,17 +66,19 @@ impl Watch {
     }
 }
 
-/// Speed and time left, as far as they are known.
+/// Time left and speed, as far as they are known.
 pub(crate) fn outlook(pace: &Pace) -> String {
-    let left = pace.left().map(|left| {
-        let about = if left.timed { "about" } else { "at a guess" };
-        format!("{about} {} left", duration(left.seconds))
-    });
-    let speed = pace.speed().map(|speed| format!("{speed:.1} stages/min per job"));
-    match (left, speed) {
-        (Some(left), Some(speed)) => format!("{left} · {speed}"),
-        (None, Some(speed)) => format!("time left not known yet · {speed}"),
-        _ => "time left not known yet".to_owned(),
+    match pace.speed() {
+        Some(speed) => format!("{} · {speed:.1} stages/min per job", time_left(pace)),
+        None => time_left(pace),
+    }
+}
+
+fn time_left(pace: &Pace) -> String {
+    match pace.left() {
+        Some(left) if left.timed => format!("about {} left", duration(left.seconds)),
+        Some(left) => format!("at a guess {} left", duration(left.seconds)),
+        None => "time left not known yet".to_owned(),
     }
 }
 
@@ -73,6 +92,8 @@ impl Observer for Watch {
         let mut pace = self.pace();
         *pace = Pace::default();
         pace.planned(cells, jobs);
+        self.lines().planned(cells);
+        self.log_line(&pace);
         // The variant before has finished the bar.
         self.total.reset();
         self.total.set_length(pace.stages().1 as u64);
@@ -90,7 +111,7 @@ impl Observer for Watch {
                 bar.set_length(0);
                 bar.set_position(0);
             }),
-            Shown::Lines if stage != Stage::Evaluating => {
+            Shown::Events if stage != Stage::Evaluating => {
                 let pace = self.pace();
                 let (done, all) = pace.stages();
                 tracing::info!(row, seed, device, devices, %stage, done, all, "{label} · {}", outlook(&pace));
@@ -113,10 +134,31 @@ impl Observer for Watch {
         pace.ends(work.row, work.seed, work.device, work.before, work.stage, ending);
         self.total.set_position(pace.stages().0 as u64);
         self.total.set_message(outlook(&pace));
+        self.log_line(&pace);
         // The next stage of the cell brings a bar of its own.
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = cells.remove(&(work.row.to_owned(), work.seed)) {
             bar.finish_and_clear();
+        }
+    }
+
+    fn cell_finished(&self, row: &str, cell: &Cell) {
+        let metrics = cell.metrics();
+        let [aware, agnostic] = [Metric::AverageAccuracyTaskAware, Metric::AverageAccuracyTaskAgnostic]
+            .map(|metric| metrics.get(&metric).copied());
+        match shown() {
+            Shown::Events => {
+                let seed = cell.seed;
+                tracing::info!(
+                    row,
+                    seed,
+                    average_accuracy_task_aware = aware,
+                    average_accuracy_task_agnostic = agnostic,
+                    "finished: {row} · seed {seed}"
+                );
+            }
+            Shown::Lines => self.lines().cell_finished(row, aware, agnostic),
+            Shown::Bars | Shown::Nothing => {}
         }
     }
 }

@@ -197,6 +197,8 @@ fn logs_can_be_read_by_a_program_and_switched_off() {
         text(&output.stderr).lines().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect();
     let consolidating = lines.iter().find(|line| line["stage"] == "consolidating").expect("a consolidation is logged");
     assert_eq!(consolidating["devices"], 3, "{consolidating}");
+    let finished = lines.iter().filter(|line| line["average_accuracy_task_aware"].is_f64());
+    assert!(finished.count() >= 2, "each cell that is finished is logged: {lines:?}");
     let output = alluvium(folder.path(), &["compare", "tiny.toml", "--out", "quiet", "--quiet"]);
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use alluvium_backend::registry::{Family, describe};
 use alluvium_backend::{BackendConfig, BackendError};
-use alluvium_experiment::{DirectoryOptions, RunDirectory, RunOptions, Unobserved, read_all};
+use alluvium_experiment::{ConfigSource, DirectoryOptions, RunDirectory, RunOptions, Unobserved, read_all};
 use alluvium_results::Results;
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 use schemars::JsonSchema;
@@ -43,7 +43,7 @@ fn compare(folder: &Path, backend: &str) -> Results {
     let more = "[[strategies]]\nkind = \"fisher-merging\"\n\n[[strategies]]\nkind = \"ewc\"\nepochs = 1\n";
     let protocol = "kind = \"dcl\", grants = \"current-task\"";
     fs::write(&file, format!("{}\n{more}", tiny::TINY.replace("kind = \"dcl\"", protocol))).unwrap();
-    let variants = read_all(&file, Some(backend), Some(vec![0])).unwrap();
+    let variants = read_all(ConfigSource::File(&file), Some(backend), Some(vec![0])).unwrap();
     let directory = RunDirectory::open(&folder.join(backend), &variants, &DirectoryOptions::default()).unwrap();
     let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
     let outcome = variants[0].experiment.run(&options).unwrap();

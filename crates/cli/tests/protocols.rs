@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex};
 
 use alluvium_cli as _;
 use alluvium_device::{ClassificationLoss, train};
-use alluvium_experiment::{DirectoryOptions, Experiment, RunDirectory, RunOptions, Unobserved, Variant, read_all};
+use alluvium_experiment::{
+    ConfigSource, DirectoryOptions, Experiment, RunDirectory, RunOptions, Unobserved, Variant, read_all,
+};
 use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Random, Seed, Silent};
 use alluvium_registry::{Family, describe};
 use alluvium_report::summary_csv;
@@ -238,7 +240,7 @@ case = "{name}"
 fn read(folder: &Path, name: &str, text: &str) -> Vec<Variant> {
     let file = folder.join(format!("{name}.toml"));
     fs::write(&file, text).unwrap();
-    read_all(&file, None, None).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    read_all(ConfigSource::File(&file), None, None).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// Runs the comparison.
@@ -449,7 +451,7 @@ fn samples_that_are_asked_for_under_dcl_are_refused_before_anything_runs() {
         let text = comparison("greedy", 0, "kind = \"dcl\"", stream, 4, "epochs = 1", &witness);
         let file = folder.path().join("greedy.toml");
         fs::write(&file, text).unwrap();
-        let error = read_all(&file, None, None).unwrap_err().to_string();
+        let error = read_all(ConfigSource::File(&file), None, None).unwrap_err().to_string();
         assert!(error.contains("\"dcl\" grants surrogate data only"), "{error}");
     }
 }

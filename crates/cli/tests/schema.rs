@@ -5,7 +5,7 @@ mod tiny;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alluvium_experiment::{config_schema, read_all};
+use alluvium_experiment::{ConfigSource, config_schema, read_all};
 use alluvium_registry::{Family, descriptions};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
@@ -150,7 +150,7 @@ fn checked(toml: &str) -> Result<(), String> {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("mutated.toml");
     fs::write(&file, toml).unwrap();
-    read_all(&file, None, None).map(|_| ()).map_err(|error| error.to_string())
+    read_all(ConfigSource::File(&file), None, None).map(|_| ()).map_err(|error| error.to_string())
 }
 
 #[test]

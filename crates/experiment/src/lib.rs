@@ -58,4 +58,4 @@ pub use run::{Outcome, RunOptions};
 pub use schema::config_schema;
 pub use stages::StageCounts;
 pub use status::{RunState, RunStatus, Underway, VariantStatus};
-pub use variant::{Variant, read_all};
+pub use variant::{ConfigSource, Variant, read_all};

@@ -1,5 +1,6 @@
 //! What a run tells while it runs.
 
+use alluvium_results::Cell;
 use serde::{Deserialize, Serialize};
 
 /// What one cell is doing.
@@ -78,6 +79,9 @@ pub trait Observer: Sync {
     /// A stage of adapting or consolidating is done. Cells that meet a damaged stage are run again: then their stages
     /// end a second time.
     fn ends(&self, _work: Work<'_>, _ending: Ending) {}
+    /// A cell of a strategy or of joint training is finished: everything that it measured. The row of devices alone has
+    /// no cells of its own before the run ends.
+    fn cell_finished(&self, _row: &str, _cell: &Cell) {}
 }
 
 /// Watches nothing.
@@ -108,6 +112,11 @@ impl Observer for Both<'_> {
     fn ends(&self, work: Work<'_>, ending: Ending) {
         self.0.ends(work, ending);
         self.1.ends(work, ending);
+    }
+
+    fn cell_finished(&self, row: &str, cell: &Cell) {
+        self.0.cell_finished(row, cell);
+        self.1.cell_finished(row, cell);
     }
 }
 

@@ -239,10 +239,15 @@ impl Experiment {
     fn guarded(&self, job: Job, shared: &[Shared], run: &Run<'_>) -> Result<Done, ExperimentError> {
         let attempt = || match job {
             Job::Strategy { row, seed } => {
-                Ok(Done::Cell(Box::new(run_cell(run, &self.strategies[row], &shared[seed])?)))
+                let row = &self.strategies[row];
+                let cell = run_cell(run, row, &shared[seed])?;
+                run.observer.cell_finished(&row.name, &cell);
+                Ok(Done::Cell(Box::new(cell)))
             }
             Job::Joint { reference, loss, seed } => {
-                Ok(Done::Cell(Box::new(joint(run, reference.name(), &shared[seed], loss)?)))
+                let cell = joint(run, reference.name(), &shared[seed], loss)?;
+                run.observer.cell_finished(reference.name(), &cell);
+                Ok(Done::Cell(Box::new(cell)))
             }
             Job::Alone { device, seed } => {
                 let adapted = shared[seed].adapt_alone(run, Reference::DevicesAlone.name(), device)?;

@@ -1,12 +1,12 @@
 //! Reading a configuration file: the variants that it stands for.
 
-use std::fs;
 use std::path::Path;
 
 use alluvium_model::Digest;
+use alluvium_store::text::{NotText, TextError, read_text};
 use serde_json::json;
 
-use crate::document::{Document, Place, line_and_column};
+use crate::document::{Document, Flaw, FlawKind};
 use crate::expansion::Expansion;
 use crate::problems::{Finding, Found, in_file};
 use crate::rules::Rules;
@@ -14,6 +14,9 @@ use crate::shape::Schemas;
 use crate::sweep::Pick;
 use crate::tables::Tables;
 use crate::{ConfigError, ConfigProblem, Experiment};
+
+/// The longest configuration that is read, in bytes.
+const LONGEST_FILE: u64 = 10_000_000;
 
 /// The most characters of a folder's name.
 const LONGEST_FOLDER: usize = 100;
@@ -64,7 +67,31 @@ fn folder(label: &str) -> String {
     format!("{kept}-{}", &digest.as_str()[..DIGEST_DIGITS])
 }
 
-/// Reads a configuration file; `backend` stands in for its `[backend]` table as a kind with default options, `seeds` for
+/// Where a configuration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigSource<'a> {
+    /// In a file.
+    File(&'a Path),
+    /// In the program.
+    BuiltIn {
+        /// What messages call it.
+        name: &'a str,
+        /// The text, TOML.
+        text: &'a str,
+    },
+}
+
+impl<'a> ConfigSource<'a> {
+    /// The file, or what stands in its place in messages.
+    fn path(self) -> &'a Path {
+        match self {
+            ConfigSource::File(file) => file,
+            ConfigSource::BuiltIn { name, .. } => Path::new(name),
+        }
+    }
+}
+
+/// Reads a configuration; `backend` stands in for its `[backend]` table as a kind with default options, `seeds` for
 /// its seeds.
 ///
 /// A list of values where one value is expected is a *sweep*. In a `[[strategies]]` table it gives one row for each
@@ -78,9 +105,17 @@ fn folder(label: &str) -> String {
 /// # Errors
 /// [`ConfigError`] with all problems of the first stage of checks that finds some in any variant, each once, at its place
 /// in the file.
-pub fn read_all(file: &Path, backend: Option<&str>, seeds: Option<Vec<u64>>) -> Result<Vec<Variant>, ConfigError> {
-    let failed = |problems| ConfigError { file: file.to_owned(), problems };
-    let mut document = open(file).map_err(|problem| failed(vec![problem]))?;
+pub fn read_all(
+    source: ConfigSource<'_>,
+    backend: Option<&str>,
+    seeds: Option<Vec<u64>>,
+) -> Result<Vec<Variant>, ConfigError> {
+    let failed = |problems| ConfigError { file: source.path().to_owned(), problems };
+    let document = match source {
+        ConfigSource::File(file) => open(file),
+        ConfigSource::BuiltIn { text, .. } => parse(text),
+    };
+    let mut document = document.map_err(failed)?;
     if let Some(kind) = backend {
         document.replace("backend", json!({ "kind": kind }));
     }
@@ -91,19 +126,30 @@ pub fn read_all(file: &Path, backend: Option<&str>, seeds: Option<Vec<u64>>) -> 
 }
 
 /// Reads a file as a document.
-pub(crate) fn open(file: &Path) -> Result<Document, ConfigProblem> {
-    let problem = |place, message| ConfigProblem { place, table: String::new(), message };
-    let bytes = fs::read(file).map_err(|error| {
-        problem(None, format!("cannot be read ({error}); accepted: a TOML file, such as `alluvium init` writes"))
+pub(crate) fn open(file: &Path) -> Result<Document, Vec<ConfigProblem>> {
+    let text = read_text(file, LONGEST_FILE).map_err(|TextError { problem, .. }| {
+        let place = match problem {
+            NotText::Foreign { line, column, .. } => Some((line, column)),
+            _ => None,
+        };
+        let message = format!("{problem}; a configuration is a TOML file, such as `alluvium init` writes");
+        vec![ConfigProblem { place, table: String::new(), message }]
     })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let right = error.utf8_error().valid_up_to();
-        let place = line_and_column(&String::from_utf8_lossy(&error.as_bytes()[..right]), right);
-        problem(Some(place), "is not text in UTF-8; accepted: a TOML file, such as `alluvium init` writes".to_owned())
-    })?;
-    Document::parse(&text).map_err(|(message, place): (String, Option<Place>)| {
-        problem(place, format!("is not TOML: {message}; accepted: a table such as `alluvium init` writes"))
-    })
+    parse(&text)
+}
+
+/// Reads the text of a file as a document.
+fn parse(text: &str) -> Result<Document, Vec<ConfigProblem>> {
+    let problem = |flaw: Flaw| {
+        let message = match flaw.kind {
+            FlawKind::Syntax(words) => {
+                format!("is not TOML: {words}; accepted: a table such as `alluvium init` writes")
+            }
+            FlawKind::Value(message) => message,
+        };
+        ConfigProblem { place: flaw.place, table: String::new(), message }
+    };
+    Document::parse(text).map_err(|flaws| flaws.into_iter().map(problem).collect())
 }
 
 /// All variants, checked stage by stage: what is wrong with one variant must not hide what is wrong with another.
