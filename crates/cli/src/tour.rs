@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn what_comes_next_names_the_program_as_it_was_called() {
         let text = after("target/release/alluvium", Path::new("results/tour"));
-        assert!(text.contains("\n  target/release/alluvium report results/tour --open         "), "{text}");
+        assert!(text.contains("\n  target/release/alluvium report results/tour --open  "), "{text}");
         assert!(text.contains("alluvium init my.toml"), "{text}");
     }
 }

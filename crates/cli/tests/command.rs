@@ -30,6 +30,23 @@ fn compare_writes_its_files_and_the_numbers_do_not_depend_on_jobs() {
 }
 
 #[test]
+fn compare_without_a_file_runs_the_tour() {
+    let folder = folder();
+    let output = alluvium(folder.path(), &["compare"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let (said, table) =
+        (text(&output.stdout), fs::read_to_string(folder.path().join("results/tour/table.md")).unwrap());
+    assert!(said.starts_with("No configuration was given, so this is the tour"), "{said}");
+    for part in ["weight-averaging", "pld", "Next:", "report results/tour --open", "compare examples/quickstart.toml"] {
+        assert!(said.contains(part), "`{part}` is not in:\n{said}");
+    }
+    assert!(table.contains("pld-without-latent"), "{table}");
+    // A line when it begins, and one every ten seconds at most.
+    let lines = text(&output.stderr).lines().filter(|line| line.contains("stages")).count();
+    assert!((1..=30).contains(&lines), "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_cell_that_fails_costs_the_others_nothing() {
     let folder = folder();
     let diverging = TINY.replace("steps = 5", "steps = 50\nlearning_rate = 100.0\ngradient_clip = 0.0");

@@ -404,12 +404,9 @@ fn a_missing_file_and_an_unwritable_folder_are_refused() {
 #[test]
 fn wrong_arguments_are_refused() {
     let folder = folder();
-    for arguments in [
-        &["compare"] as &[_],
-        &["compare", "a.toml", "--jobs", "0"],
-        &["compare", "a.toml", "--seeds", "x"],
-        &["list", "all"],
-    ] {
+    for arguments in
+        [&["compare", "a.toml", "--jobs", "0"] as &[_], &["compare", "a.toml", "--seeds", "x"], &["list", "all"]]
+    {
         let (code, error) = run(folder.path(), arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {error}");
         assert!(error.starts_with("error: "), "{error}");
