@@ -6,7 +6,8 @@
 //!
 //! Nothing in a file is believed: lengths are compared with the file before memory is taken for them, every tensor with
 //! the bytes that it claims, and an error says which tensor is wrong and what is accepted. Nothing in a file is executed:
-//! a pickle is read as data, and one that names code is refused.
+//! a pickle is read as data. What lies outside the weights stays unread, whatever code it names; where code stands for the
+//! weights, the file is refused.
 //!
 //! ```
 //! use alluvium_checkpoint::{Checkpoint, NameMap};
@@ -38,6 +39,7 @@ mod index;
 mod links;
 mod names;
 mod opened;
+mod parts;
 mod pytorch;
 mod recognise;
 mod regular;
@@ -51,6 +53,7 @@ pub use dtype::Dtype;
 pub use error::CheckpointError;
 pub use index::ShardIndex;
 pub use names::{Mapping, NameMap, NamesError};
+pub use pytorch::{StateDict, StateDictKey};
 pub use shown::{listed, shown};
 pub use tensor::{Tensor, TensorInfo, Values};
 pub use write::{Order, WriteOptions, Writer};
