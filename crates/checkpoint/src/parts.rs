@@ -34,6 +34,12 @@ pub(crate) struct Set<'a> {
 impl<'a> Part<'a> {
     /// The part that a file of this name is, if it is one. A set of one part is whole.
     pub(crate) fn named(name: &'a str) -> Option<Self> {
+        Part::any(name).filter(|part| (part.number, part.set.count()) != (1, 1))
+    }
+
+    /// As [`named`](Part::named), also of a set of one. Numbers have five digits or more, as Hugging Face writes them:
+    /// `fold-1-of-5` is a model by itself.
+    pub(crate) fn any(name: &'a str) -> Option<Self> {
         let (before, after) = name.rsplit_once("-of-")?;
         let (stem, number) = before.rsplit_once('-')?;
         let digits = after.bytes().take_while(u8::is_ascii_digit).count();
@@ -43,12 +49,11 @@ impl<'a> Part<'a> {
         if !is_number(number) || !is_number(count) || !(ending.is_empty() || ending.starts_with('.')) {
             return None;
         }
-        let part = Part { set: Set { stem, count, ending }, number: number.parse().ok()? };
-        Some(part).filter(|part| part.set.count() != 1 || part.number != 1)
+        Some(Part { set: Set { stem, count, ending }, number: number.parse().ok()? })
     }
 }
 
-impl<'a> Set<'a> {
+impl Set<'_> {
     fn count(&self) -> u32 {
         self.count.parse().unwrap_or(u32::MAX)
     }
@@ -136,18 +141,24 @@ mod tests {
             Part::named("pytorch_model-00001-of-00002.bin").unwrap().set.index(),
             "pytorch_model.bin.index.json"
         );
-        for name in ["model.safetensors", "a-1-of-b.pt", "one-of-3.pt", "m-00001-of-00001.safetensors", "m-1-of-2x.pt"]
-        {
+        for name in [
+            "model.safetensors",
+            "a-00001-of-b.pt",
+            "fold-1-of-3.pt",
+            "m-00001-of-00001.safetensors",
+            "m-00001-of-00002x.pt",
+        ] {
             assert_eq!(Part::named(name), None, "{name}");
         }
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let names = ["m-1-of-3.pt", "m-3-of-3.pt", "n-1-of-2.pt", "n-2-of-2.pt", "k-5-of-4.pt"];
+        let names = ["m-00001-of-00003.pt", "m-00003-of-00003.pt", "n-00001-of-00002.pt", "n-00002-of-00002.pt"];
+        let names = [&names[..], &["k-00005-of-00004.pt"]].concat();
         let problems: Vec<_> = sets(names).iter().map(|(set, there)| set.problem(there)).collect();
-        assert!(problems[0].as_deref().unwrap().contains("`k-5-of-4.pt`, whose number is none of 1 to 4"));
-        assert_eq!(problems[1].as_deref(), Some("has 2 of 3 parts of a model; missing: `m-2-of-3.pt`"));
+        assert!(problems[0].as_deref().unwrap().contains("`k-00005-of-00004.pt`, whose number is none of 1 to 4"));
+        assert_eq!(problems[1].as_deref(), Some("has 2 of 3 parts of a model; missing: `m-00002-of-00003.pt`"));
         assert_eq!(problems[2], None);
     }
 }
