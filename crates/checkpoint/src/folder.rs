@@ -31,7 +31,7 @@ pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {
         whole.is_some_and(|whole| weights.iter().any(|(other, _)| *other == whole))
     };
     let all = weights.len();
-    let weights: Vec<_> = weights.iter().filter(|(name, _)| !is_left_over(name)).collect();
+    let weights: Vec<_> = weights.iter().copied().filter(|(name, _)| !is_left_over(name)).collect();
     if let ([], true) = (&indices[..], weights.iter().any(|(name, _)| is_part(name)))
         && let Some((set, there)) = parts.first_key_value()
     {

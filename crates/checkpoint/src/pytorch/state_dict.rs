@@ -208,7 +208,7 @@ fn tensors(pickle: &Pickle, entries: &[(Id, Id)]) -> Result<Vec<(String, TensorO
                 _ => format!(
                     "{}; accepted: a dict of tensors, by itself or under one of {}",
                     pickle.why_no_tensor(*value),
-                    listed(&WELL_KNOWN[..3])
+                    listed(WELL_KNOWN[..3].iter().copied())
                 ),
             };
             return Err(NoWeights::Tensor(name.clone(), reason));

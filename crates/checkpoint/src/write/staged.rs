@@ -5,7 +5,7 @@
 //! meanwhile. A process that is killed at any moment leaves an index, or a whole file, that leads to the old model or to the
 //! new one; what it leaves beside them is hidden, or no model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -97,15 +97,12 @@ impl Exchange {
         let unique =
             beside(index)?.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let second = |file: &str| format!("{unique}-{file}");
-        let mut map = BTreeMap::new();
-        for (tensor, file) in old.iter() {
+        for file in old.iter().map(|(_, file)| file).collect::<BTreeSet<_>>() {
             let (path, there) = (folder.join(file), folder.join(second(file)));
-            if !self.old.iter().any(|(other, _)| *other == path) {
-                fs::hard_link(&path, &there)?;
-                self.old.push((path, there));
-            }
-            map.insert(tensor, second(file));
+            fs::hard_link(&path, &there)?;
+            self.old.push((path, there));
         }
+        let map: BTreeMap<_, _> = old.iter().map(|(tensor, file)| (tensor, second(file))).collect();
         let mut meanwhile = beside(index)?;
         meanwhile.write_all(json!({ "weight_map": map }).to_string().as_bytes())?;
         meanwhile.as_file().sync_all()?;
