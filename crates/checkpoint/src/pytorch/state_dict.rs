@@ -6,6 +6,9 @@
 //! there is, and may ask for another one.
 
 use std::collections::HashSet;
+use std::fmt;
+
+use serde::Serialize;
 
 use crate::pytorch::globals::Global;
 use crate::pytorch::machine::Pickle;
@@ -26,12 +29,29 @@ const MOST_FOUND: usize = 200;
 const LONGEST_KEY: usize = 200;
 
 /// Which of a file's state dicts the weights are.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct StateDict {
     /// Its key; of a dict within dicts all of them, joined by dots. Empty where the file is one dict of tensors.
     pub key: String,
     /// The keys of the file's other dicts of tensors.
     pub others: Vec<String>,
+}
+
+/// As a sentence that goes on from the file's name.
+impl fmt::Display for StateDict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.key.as_str() {
+            "" => f.write_str("its one dict of tensors is taken")?,
+            key => write!(f, "its state dict {} is taken", shown(key))?,
+        }
+        match self.others.is_empty() {
+            true => Ok(()),
+            false => {
+                let others = listed(self.others.iter().map(String::as_str));
+                write!(f, "; it holds others, too, which --state-dict takes: {others}")
+            }
+        }
+    }
 }
 
 /// Which of a file's state dicts is wanted.
