@@ -44,8 +44,7 @@ impl<'a> Part<'a> {
         let (stem, number) = before.rsplit_once('-')?;
         let digits = after.bytes().take_while(u8::is_ascii_digit).count();
         let (count, ending) = after.split_at(digits);
-        let is_number =
-            |text: &str| !text.is_empty() && text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = |text: &str| (5..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number(number) || !is_number(count) || !(ending.is_empty() || ending.starts_with('.')) {
             return None;
         }
