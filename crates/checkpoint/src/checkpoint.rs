@@ -71,7 +71,7 @@ impl Checkpoint {
                 Checkpoint::of(place, shards, wanted)
             }
             kind => {
-                parts::check_whole(&place)?;
+                parts::check_name(&place)?;
                 Self::open_one(place, reader, kind, wanted)
             }
         }

@@ -9,12 +9,10 @@ use std::path::PathBuf;
 
 use crate::error::Place;
 use crate::links::{self, LEADS_OUT};
-use crate::parts::{self, Part};
+use crate::parts::{self, INDEX, Part};
 use crate::recognise::{Kind, kind};
 use crate::shown::{listed, shown};
 use crate::{CheckpointError, regular};
-
-const INDEX: &str = ".index.json";
 
 /// The one index or, without any, the one file with weights. What else there is, such as a configuration, is left alone.
 pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {

@@ -10,6 +10,9 @@ use crate::CheckpointError;
 use crate::error::Place;
 use crate::shown::{listed, shown};
 
+/// What the name of an index ends in.
+pub(crate) const INDEX: &str = ".index.json";
+
 /// So many missing parts are named one by one.
 const MOST_COUNTED: u32 = 100_000;
 
@@ -64,7 +67,7 @@ impl Set<'_> {
 
     /// What the file is called that says which tensor is in which part.
     pub(crate) fn index(&self) -> String {
-        format!("{}{}.index.json", self.stem, self.ending)
+        format!("{}{}{INDEX}", self.stem, self.ending)
     }
 
     /// What the file is called that holds the same model in one.
@@ -103,9 +106,15 @@ pub(crate) fn sets<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeMap<Set
     sets
 }
 
-/// A file that is named as a part is no model by itself, whether the others lie beside it or not.
-pub(crate) fn check_whole(place: &Place) -> Result<(), CheckpointError> {
+/// A file that holds tensors and is named as a part is no model by itself, whether the others lie beside it or not; nor is one
+/// that is named as an index.
+pub(crate) fn check_name(place: &Place) -> Result<(), CheckpointError> {
     let name = place.path().file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if name.ends_with(INDEX) {
+        return Err(place.broken(format!(
+            "is named as the index of a model in parts (`…{INDEX}`), and holds tensors; accepted: an index, or another name"
+        )));
+    }
     let Some(part) = Part::named(name) else { return Ok(()) };
     let folder = place.path().parent().unwrap_or(Path::new(""));
     let beside = std::fs::read_dir(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
