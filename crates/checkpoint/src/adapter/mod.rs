@@ -11,7 +11,6 @@ mod names;
 mod scale;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::Place;
@@ -51,7 +50,7 @@ impl Adapter {
     pub fn of(checkpoint: &Arc<Checkpoint>) -> Result<Option<Self>, CheckpointError> {
         let place = Place::new(checkpoint.path());
         let names: BTreeMap<_, _> =
-            checkpoint.tensors().map(|info| (info, names::named(&info.name))).map(|(i, n)| (&i.name, (i, n))).collect();
+            checkpoint.tensors().map(|info| (&info.name, (info, names::named(&info.name)))).collect();
         if names.values().all(|(_, named)| matches!(named, Named::Plain | Named::Factor(Role::Alpha, _))) {
             return Ok(None);
         }
@@ -180,11 +179,6 @@ impl Adapter {
 
     fn place(&self) -> Place {
         Place::new(self.checkpoint.path())
-    }
-
-    /// The adapter's file.
-    pub fn path(&self) -> &Path {
-        self.checkpoint.path()
     }
 }
 

@@ -103,7 +103,9 @@ pub(crate) fn choose(pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<C
     search(pickle, root, &mut vec![], &mut left, &mut found);
     let chosen = match wanted {
         Some(StateDictKey::Exactly(key)) => asked_for(&found, key)?,
-        Some(StateDictKey::WhereSeveral(key)) if found.len() > 1 => asked_for(&found, key)?,
+        Some(StateDictKey::WhereSeveral(key)) if found.iter().filter(|dict| !dict.key.is_empty()).count() > 1 => {
+            asked_for(&found, key)?
+        }
         _ => by_rule(pickle, root, &found)?,
     };
     let others = found.iter().filter(|other| other.key != chosen.key && !other.key.is_empty());
