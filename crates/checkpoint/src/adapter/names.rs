@@ -1,6 +1,6 @@
 //! What tensors of adapters are called, and what the weights of a base model that they change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::shown::shown;
 
@@ -94,22 +94,24 @@ const FLAT: [&str; 7] = ["lora_unet_", "lora_te1_", "lora_te2_", "lora_te_", "lo
 
 /// The names of a base model's tensors.
 pub(crate) struct Base<'a> {
+    exact: BTreeSet<&'a str>,
     /// Each with its dots replaced; two that are the same then are nobody's.
     flat: BTreeMap<String, Option<&'a str>>,
 }
 
 impl<'a> Base<'a> {
     pub(crate) fn new(names: impl Iterator<Item = &'a str>) -> Self {
+        let exact: BTreeSet<_> = names.collect();
         let mut flat: BTreeMap<String, Option<&'a str>> = BTreeMap::new();
-        for name in names {
+        for name in exact.iter().copied() {
             flat.entry(name.replace('.', "_")).and_modify(|other| *other = None).or_insert(Some(name));
         }
-        Base { flat }
+        Base { exact, flat }
     }
 
     /// The tensor that a name of an adapter stands for.
     pub(crate) fn find(&self, name: &str) -> Result<&'a str, String> {
-        let exact = |name: &str| self.flat.get(&name.replace('.', "_")).copied().flatten().filter(|own| *own == name);
+        let exact = |name: &str| self.exact.get(name).copied();
         if let Some(found) = WRAPPERS.iter().filter_map(|wrapper| name.strip_prefix(wrapper)).find_map(exact) {
             return Ok(found);
         }
@@ -167,6 +169,7 @@ mod tests {
         let base = Base::new(["down.0.proj.weight", "a_b.c.weight", "a.b_c.weight"].into_iter());
         assert_eq!(base.find("base_model.model.down.0.proj.weight"), Ok("down.0.proj.weight"));
         assert_eq!(base.find("lora_unet_down_0_proj.weight"), Ok("down.0.proj.weight"));
+        assert_eq!(base.find("a.b_c.weight"), Ok("a.b_c.weight"));
         assert!(base.find("lora_unet_a_b_c.weight").unwrap_err().contains("two weights"));
         assert!(base.find("down.1.proj.weight").is_err());
     }
