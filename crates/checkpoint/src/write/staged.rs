@@ -34,17 +34,16 @@ pub(crate) fn publish(files: Vec<(NamedTempFile, PathBuf)>, name: &Path) -> Resu
     let paths: Vec<_> = files.iter().map(|(_, path)| path.clone()).collect();
     let Some(folder) = paths.first().map(|path| folder(path).to_owned()) else { return Ok(paths) };
     let mut exchange = Exchange::default();
-    let exchanged = match &paths[..] {
-        // One rename replaces one file.
-        [_] => Ok(()),
-        // Where the old parts cannot have second names, all of the old model is out of the way meanwhile. The index is last, and
-        // goes first: at no moment does it stand beside files that are not its own.
-        [.., index] if exchange.name_again(index, &folder).is_err() => {
-            exchange.drop_names();
-            paths.iter().rev().try_for_each(|path| exchange.set_aside(path, &folder))
-        }
-        _ => Ok(()),
-    };
+    let mut exchanged = Ok(());
+    // One rename replaces one file. Of several files the index is last.
+    if let [_, .., index] = &paths[..]
+        && exchange.name_again(index, &folder).is_err()
+    {
+        // Where the old parts cannot have second names, all of the old model is out of the way meanwhile. The index goes
+        // first: at no moment does it stand beside files that are not its own.
+        exchange.drop_names();
+        exchanged = paths.iter().rev().try_for_each(|path| exchange.set_aside(path, &folder));
+    }
     let exchanged = exchanged.and_then(|()| files.into_iter().try_for_each(|(file, path)| exchange.put(file, path)));
     if let Err(error) = exchanged {
         return Err(exchange.undo(error));
@@ -107,6 +106,7 @@ impl Exchange {
         meanwhile.write_all(json!({ "weight_map": map }).to_string().as_bytes())?;
         meanwhile.as_file().sync_all()?;
         meanwhile.persist(index).map_err(|error| error.error)?;
+        sync(folder)?;
         self.index = Some((index.to_owned(), bytes));
         Ok(())
     }
