@@ -155,9 +155,12 @@ fn what_is_no_plain_low_rank_update_is_refused_by_name() {
     let hada: Tensor<'_> = ("q.hada_w1_a", &[1, 1], &[0.0]);
     let long: Tensor<'_> = ("base_model.model.q.lora_B.weight", &[2, 2], &[0.0; 4]);
     let cube: [Tensor<'_>; 2] = [("q.lora_A", &[1, 3, 1], &[0.0; 3]), ("q.lora_B", &[2, 1, 1], &[0.0; 2])];
-    let cases: [(&str, &[Tensor<'_>], &str); 15] = [
+    let cases: [(&str, &[Tensor<'_>], &str); 18] = [
         ("", &[DOWN, UP], "`base_model.model.q.lora_A.weight` is a factor of an update whose scale nobody states"),
         ("{}", &[DOWN, UP], "whose scale nobody states; accepted: `lora_alpha`"),
+        ("{", &[DOWN, UP], "adapter_config.json: is no JSON (line 1, column 1)"),
+        (r#"{"r": 1, "lora_alpha": "2"}"#, &[DOWN, UP], "has `\"2\"` for `lora_alpha`; accepted: a number"),
+        (r#"{"peft_type": "LOHA"}"#, &[DOWN, UP], "is of the kind `\"LOHA\"`"),
         (good, &[DOWN], "`base_model.model.q.lora_A.weight` is a factor of an update without the other one"),
         (good, &[DOWN, UP, ALPHA], "has the alpha 3, but adapter_config.json beside it says 2"),
         (r#"{"r": 8, "lora_alpha": 2}"#, &[DOWN, UP], "has the rank 1, but adapter_config.json beside it says 8"),

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use alluvium_store::text::read_text;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::CheckpointError;
@@ -19,18 +18,12 @@ const LONGEST_CONFIG: u64 = 10_000_000;
 pub(crate) struct Scales(Option<Config>);
 
 /// The keys of an `adapter_config.json` that decide what an update is.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Config {
-    peft_type: Option<String>,
-    r: Option<u64>,
+    r: Option<f64>,
     lora_alpha: Option<f64>,
-    #[serde(default)]
     use_rslora: bool,
-    #[serde(default)]
-    use_dora: bool,
-    #[serde(default)]
     fan_in_fan_out: bool,
-    init_lora_weights: Option<Value>,
     rank_pattern: Option<Map<String, Value>>,
     alpha_pattern: Option<Map<String, Value>>,
 }
@@ -44,22 +37,12 @@ impl Scales {
             return Ok(Scales(None));
         }
         let text = read_text(&path, LONGEST_CONFIG).map_err(|error| place.broken(error.problem.to_string()))?;
-        let config: Config = serde_json::from_str(&text)
-            .map_err(|error| place.broken(format!("is no configuration of an adapter ({error})")))?;
-        if let Some(kind) = config.peft_type.as_deref().filter(|kind| *kind != "LORA") {
-            return Err(place.broken(format!("is of the kind {}; accepted: `LORA`", shown(kind))));
-        }
-        if config.use_dora {
-            return Err(place.broken("is of a DoRA adapter (`use_dora`), whose update is no product; accepted: LoRA"));
-        }
-        if let Some(Value::String(start)) = &config.init_lora_weights
-            && ["pissa", "olora", "corda", "loftq", "lora_ga"].iter().any(|changes| start.starts_with(changes))
-        {
-            return Err(place.broken(format!(
-                "says that the base model was changed when the adapter began (`init_lora_weights` = {}), so its factors are no \
-                 update of the base; accepted: an adapter that was converted to plain LoRA when it was saved",
-                shown(start)
-            )));
+        let table: Value = serde_json::from_str(&text)
+            .map_err(|error| place.broken(format!("is no JSON (line {}, column {})", error.line(), error.column())))?;
+        let Value::Object(table) = table else { return Err(place.broken("is no JSON object, as PEFT writes it")) };
+        let (config, refused) = Config::read(table).map_err(|problem| place.broken(problem))?;
+        if let Some(reason) = refused {
+            return Err(place.broken(reason));
         }
         Ok(Scales(Some(config)))
     }
@@ -82,7 +65,7 @@ impl Scales {
             });
         };
         let own = |pattern: &Option<Map<String, Value>>, key: &str| by_pattern(pattern.as_ref(), target, key);
-        let stated = own(&config.rank_pattern, "rank_pattern")?.or(config.r.map(|rank| rank as f64));
+        let stated = own(&config.rank_pattern, "rank_pattern")?.or(config.r);
         if let Some(stated) = stated.filter(|stated| *stated != rank) {
             return Err(format!(
                 "has the rank {rank}, but {CONFIG} beside it says {stated}; accepted: files that agree"
@@ -102,6 +85,61 @@ impl Scales {
             format!("is a factor of an update whose scale nobody states; accepted: `lora_alpha` in {CONFIG}")
         })?;
         Ok(if config.use_rslora { alpha / rank.sqrt() } else { alpha / rank })
+    }
+}
+
+impl Config {
+    /// The configuration, and why an adapter of this kind is refused, if it is.
+    fn read(mut table: Map<String, Value>) -> Result<(Self, Option<String>), String> {
+        let mut key = |key: &str| table.remove(key).filter(|value| !value.is_null());
+        let kind = key("peft_type")
+            .filter(|kind| *kind != "LORA")
+            .map(|kind| format!("is of the kind {}; accepted: \"LORA\"", shown(&kind.to_string())));
+        let dora = truth("use_dora", key("use_dora"))?
+            .then(|| "is of a DoRA adapter (`use_dora`), whose update is no product; accepted: LoRA".to_owned());
+        let start = key("init_lora_weights");
+        let changed = start.as_ref().and_then(Value::as_str).filter(|start| {
+            ["pissa", "olora", "corda", "loftq", "lora_ga"].iter().any(|changes| start.starts_with(changes))
+        });
+        let changed = changed.map(|start| {
+            format!(
+                "says that the base model was changed when the adapter began (`init_lora_weights` = {}), so its factors are no \
+                 update of the base; accepted: an adapter that was converted to plain LoRA when it was saved",
+                shown(start)
+            )
+        });
+        let config = Config {
+            r: number("r", key("r"))?,
+            lora_alpha: number("lora_alpha", key("lora_alpha"))?,
+            use_rslora: truth("use_rslora", key("use_rslora"))?,
+            fan_in_fan_out: truth("fan_in_fan_out", key("fan_in_fan_out"))?,
+            rank_pattern: pattern("rank_pattern", key("rank_pattern"))?,
+            alpha_pattern: pattern("alpha_pattern", key("alpha_pattern"))?,
+        };
+        Ok((config, kind.or(dora).or(changed)))
+    }
+}
+
+fn number(key: &str, value: Option<Value>) -> Result<Option<f64>, String> {
+    let number = |value: Value| {
+        value.as_f64().ok_or_else(|| format!("has {} for `{key}`; accepted: a number", shown(&value.to_string())))
+    };
+    value.map(number).transpose()
+}
+
+fn truth(key: &str, value: Option<Value>) -> Result<bool, String> {
+    match value {
+        None => Ok(false),
+        Some(Value::Bool(truth)) => Ok(truth),
+        Some(other) => Err(format!("has {} for `{key}`; accepted: true or false", shown(&other.to_string()))),
+    }
+}
+
+fn pattern(key: &str, value: Option<Value>) -> Result<Option<Map<String, Value>>, String> {
+    match value {
+        None => Ok(None),
+        Some(Value::Object(pattern)) => Ok(Some(pattern)),
+        Some(other) => Err(format!("has {} for `{key}`; accepted: an object of numbers", shown(&other.to_string()))),
     }
 }
 
