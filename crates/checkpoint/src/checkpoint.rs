@@ -14,8 +14,10 @@ use crate::header::LONGEST_HEADER;
 use crate::index::ShardIndex;
 use crate::opened::{Bytes, Opened, exactly, length};
 use crate::recognise::{Kind, kind};
-use crate::shown::listed;
-use crate::{CheckpointError, Tensor, TensorInfo, Values, flat, folder, pytorch, regular, shards};
+use crate::shown::{listed, shown};
+use crate::{
+    CheckpointError, StateDict, StateDictKey, Tensor, TensorInfo, Values, flat, folder, parts, pytorch, regular, shards,
+};
 
 /// How many values are read at a time where all are gone through.
 const PIECE: usize = 1 << 20;
@@ -28,6 +30,7 @@ pub struct Checkpoint {
     /// By name: the part, and the place in its list.
     tensors: BTreeMap<String, (usize, usize)>,
     metadata: BTreeMap<String, String>,
+    state_dict: Option<StateDict>,
 }
 
 /// One file of the model.
@@ -46,6 +49,16 @@ impl Checkpoint {
     /// When it cannot be read, is none of these, or does not hold what it claims; the message names the tensor where
     /// there is one to name.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+        Self::open_state_dict(path, None)
+    }
+
+    /// As [`open`](Checkpoint::open), with the state dict that is taken of a file by `torch.save`. Without one, it is the
+    /// first of `state_dict`, `model_state_dict`, `model` and other usual names, or the only dict of tensors;
+    /// [`state_dict`](Checkpoint::state_dict) says which it was.
+    ///
+    /// # Errors
+    /// As for [`open`](Checkpoint::open), and when there is no such state dict; the message lists those there are.
+    pub fn open_state_dict(path: impl AsRef<Path>, wanted: Option<&StateDictKey>) -> Result<Self, CheckpointError> {
         let mut place = Place::new(path.as_ref());
         if place.path().is_dir() {
             place = Place::new(folder::choose(&place)?);
@@ -55,9 +68,12 @@ impl Checkpoint {
             Kind::Index => {
                 let index = read_index(&place, &mut reader)?;
                 let shards = shards::open(&place, &index)?;
-                Ok(Checkpoint::of(place, shards))
+                Checkpoint::of(place, shards, wanted)
             }
-            kind => Self::open_one(place, reader, kind),
+            kind => {
+                parts::check_name(&place)?;
+                Self::open_one(place, reader, kind, wanted)
+            }
         }
     }
 
@@ -68,24 +84,35 @@ impl Checkpoint {
     pub fn from_reader(mut reader: impl Read + Seek + Send + 'static) -> Result<Self, CheckpointError> {
         let place = Place::new("(memory)");
         let kind = kind(&mut reader).map_err(|cause| place.read(cause))?;
-        Self::open_one(place, reader, kind)
+        Self::open_one(place, reader, kind, None)
     }
 
-    fn open_one(place: Place, reader: impl Read + Seek + Send + 'static, kind: Kind) -> Result<Self, CheckpointError> {
+    fn open_one(
+        place: Place,
+        reader: impl Read + Seek + Send + 'static,
+        kind: Kind,
+        wanted: Option<&StateDictKey>,
+    ) -> Result<Self, CheckpointError> {
         let opened = match kind {
             Kind::Safetensors => flat::open(&place, reader)?,
-            Kind::Archive => pytorch::open(&place, reader)?,
+            Kind::Archive => pytorch::open(&place, reader, wanted)?,
             Kind::Index => return Err(place.broken("is an index; open it by its path, for it names other files")),
-            Kind::Pickle => pytorch::open_legacy(&place, reader)?,
+            Kind::Pickle => pytorch::open_legacy(&place, reader, wanted)?,
             Kind::Tar | Kind::Empty | Kind::Unknown => return Err(kind.refused(&place)),
         };
         let path = place.path().to_owned();
-        Ok(Checkpoint::of(place, vec![(path, opened)]))
+        Checkpoint::of(place, vec![(path, opened)], wanted)
     }
 
-    fn of(place: Place, files: Vec<(PathBuf, Opened)>) -> Self {
+    pub(crate) fn of(
+        place: Place,
+        files: Vec<(PathBuf, Opened)>,
+        wanted: Option<&StateDictKey>,
+    ) -> Result<Self, CheckpointError> {
         let (mut parts, mut tensors, mut metadata) = (vec![], BTreeMap::new(), BTreeMap::new());
+        let mut state_dict = None;
         for (path, opened) in files {
+            state_dict = state_dict.or(opened.state_dict);
             for (key, value) in opened.metadata {
                 metadata.entry(key).or_insert(value);
             }
@@ -94,7 +121,24 @@ impl Checkpoint {
             }
             parts.push(Part { place: Place::new(path), infos: opened.tensors, bytes: Mutex::new(opened.bytes) });
         }
-        Checkpoint { place, parts, tensors, metadata }
+        if let (None, Some(StateDictKey::Exactly(key))) = (&state_dict, wanted) {
+            let problem = "is safetensors, which holds one model and no state dicts by name; accepted: no --state-dict";
+            return Err(place.broken(format!("has no state dict {}: it {problem}", shown(key))));
+        }
+        match tensors.is_empty() {
+            true => Err(place.broken("holds no tensors; accepted: a model with at least one")),
+            false => Ok(Checkpoint { place, parts, tensors, metadata, state_dict }),
+        }
+    }
+
+    /// Which of the dicts of a file by `torch.save` the tensors are of, and which others there are; `None` for safetensors.
+    pub fn state_dict(&self) -> Option<&StateDict> {
+        self.state_dict.as_ref()
+    }
+
+    /// The file, or the folder or index that names several, which was opened.
+    pub fn path(&self) -> &Path {
+        self.place.path()
     }
 
     /// All tensors, sorted by name.

@@ -98,6 +98,27 @@ impl Dtype {
         })
     }
 
+    /// The type that PyTorch calls so, such as `float32`.
+    pub(crate) fn of_torch(name: &str) -> Option<Self> {
+        Dtype::ALL.into_iter().find(|dtype| dtype.in_torch() == name)
+    }
+
+    /// What PyTorch calls it.
+    pub(crate) fn in_torch(self) -> &'static str {
+        match self {
+            Dtype::F64 => "float64",
+            Dtype::F32 => "float32",
+            Dtype::F16 => "float16",
+            Dtype::Bf16 => "bfloat16",
+            Dtype::I64 => "int64",
+            Dtype::I32 => "int32",
+            Dtype::I16 => "int16",
+            Dtype::I8 => "int8",
+            Dtype::U8 => "uint8",
+            Dtype::Bool => "bool",
+        }
+    }
+
     pub(crate) fn accepted() -> String {
         Dtype::ALL.map(Dtype::name).join(", ")
     }

@@ -43,7 +43,7 @@ pub enum CheckpointError {
         /// What is wrong, and what is accepted.
         reason: String,
     },
-    /// A pickle that names code which is not needed for weights.
+    /// A pickle in which code stands where the weights, or what holds them, should be.
     #[error(
         "{}: this file wants to call {}; nothing was executed. Accepted: what `torch.save` writes for a dict of tensors",
         file.display(), shown(wanted)

@@ -38,7 +38,8 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, mut reader: R
     let data = PREFIX + header;
     let starts = tensors.iter().map(|(info, bytes)| (info.clone(), data + bytes.start)).collect();
     let bytes = Box::new(Flat { place: place.clone(), reader, tensors: starts });
-    Ok(Opened { tensors: tensors.into_iter().map(|(info, _)| info).collect(), metadata, bytes })
+    let tensors = tensors.into_iter().map(|(info, _)| info).collect();
+    Ok(Opened { tensors, metadata, state_dict: None, bytes })
 }
 
 impl<R: Read + Seek + Send> Bytes for Flat<R> {

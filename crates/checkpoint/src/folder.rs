@@ -1,15 +1,18 @@
 //! Which file of a folder is the model.
+//!
+//! Parts of a model count only through their index: without it, nobody says which tensors belong to the set. Beside a whole file of
+//! their name they are what is left where one of the two was replaced by the other and that was interrupted, for the index is
+//! what comes last and goes first; the whole file is the model then.
 
 use std::fs;
 use std::path::PathBuf;
 
 use crate::error::Place;
 use crate::links::{self, LEADS_OUT};
+use crate::parts::{self, INDEX, Part};
 use crate::recognise::{Kind, kind};
 use crate::shown::{listed, shown};
 use crate::{CheckpointError, regular};
-
-const INDEX: &str = ".index.json";
 
 /// The one index or, without any, the one file with weights. What else there is, such as a configuration, is left alone.
 pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {
@@ -19,6 +22,25 @@ pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {
         .iter()
         .filter(|(_, kind)| matches!(kind, Kind::Safetensors | Kind::Archive | Kind::Pickle | Kind::Tar))
         .collect();
+    let parts = parts::sets(weights.iter().map(|(name, _)| name.as_str()));
+    let is_part = |name: &str| Part::named(name).is_some();
+    let is_left_over = |name: &str| {
+        let whole = Part::named(name).map(|part| part.set.whole());
+        whole.is_some_and(|whole| weights.iter().any(|(other, _)| *other == whole))
+    };
+    let all = weights.len();
+    let weights: Vec<_> = weights.iter().copied().filter(|(name, _)| !is_left_over(name)).collect();
+    if let ([], true) = (&indices[..], weights.iter().any(|(name, _)| is_part(name)))
+        && let Some((set, there)) = parts.first_key_value()
+    {
+        let missing =
+            set.problem(there).unwrap_or_else(|| format!("has parts of a model, such as {}", shown(&weights[0].0)));
+        let others =
+            if weights.len() > there.len() { format!(", beside {all} model files in all") } else { String::new() };
+        let index = shown(&set.index());
+        return Err(place
+            .broken(format!("{missing}, and not their index {index}{others}; accepted: all parts with their index")));
+    }
     let chosen = match (&indices[..], &weights[..]) {
         ([(index, _)], _) => index,
         ([], [(file, _)]) => file,
@@ -80,6 +102,20 @@ mod tests {
     fn an_index_goes_before_its_files() {
         let files = [("a.safetensors", FLAT), ("b.safetensors", FLAT), ("model.safetensors.index.json", b"{}")];
         assert_eq!(chosen(&files).unwrap(), "model.safetensors.index.json");
+    }
+
+    #[test]
+    fn parts_are_no_model_without_their_index() {
+        let error = chosen(&[("m-00001-of-00003.safetensors", FLAT)]).unwrap_err();
+        assert!(error.contains("`m-00002-of-00003.safetensors`, `m-00003-of-00003.safetensors`"), "{error}");
+        assert!(error.contains("`m.safetensors.index.json`"), "{error}");
+        let both = [("m-00001-of-00002.bin", FLAT), ("m-00002-of-00002.bin", FLAT)];
+        assert!(chosen(&both).unwrap_err().contains("not their index `m.bin.index.json`"));
+        // What an interrupted replacement leaves.
+        let files = [("m.safetensors", FLAT), ("m-00001-of-00002.safetensors", FLAT)];
+        assert_eq!(chosen(&files).unwrap(), "m.safetensors");
+        let files = [("other.safetensors", FLAT), ("m-00001-of-00002.safetensors", FLAT)];
+        assert!(chosen(&files).unwrap_err().contains("`m-00002-of-00002.safetensors`"));
     }
 
     #[test]

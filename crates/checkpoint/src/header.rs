@@ -34,7 +34,8 @@ pub(crate) struct Header {
 ///
 /// The reference implementation checks the same and does not say which tensor is wrong, so it is asked last.
 pub(crate) fn parse(place: &Place, json: &[u8], data: u64) -> Result<Header, CheckpointError> {
-    let text = str::from_utf8(json).map_err(|error| place.broken(format!("its header is not UTF-8 ({error})")))?;
+    let text = str::from_utf8(json)
+        .map_err(|error| place.broken(format!("its header is not UTF-8 (at byte {})", error.valid_up_to())))?;
     let entries: Entries =
         serde_json::from_str(text).map_err(|error| place.broken(format!("its header cannot be read ({error})")))?;
     let mut tensors = vec![];

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use alluvium_store::text;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -31,7 +32,8 @@ impl ShardIndex {
         if bytes.len() as u64 > LONGEST_HEADER {
             return Err(place.broken(format!("has {} bytes; accepted: at most {LONGEST_HEADER}", bytes.len())));
         }
-        let written: Written = serde_json::from_slice(bytes)
+        let text = text::from_bytes(bytes).map_err(|problem| place.broken(problem.to_string()))?;
+        let written: Written = serde_json::from_str(&text)
             .map_err(|error| place.broken(format!("is no index of safetensors files ({error})")))?;
         for (name, file) in &written.weight_map.0 {
             if !is_plain(file) {

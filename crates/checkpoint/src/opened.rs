@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use crate::{CheckpointError, TensorInfo};
+use crate::{CheckpointError, StateDict, TensorInfo};
 
 /// One file, opened and checked, with no values read.
 pub(crate) struct Opened {
     pub tensors: Vec<TensorInfo>,
     pub metadata: BTreeMap<String, String>,
+    /// Which of its dicts the tensors are of, where it is by `torch.save`.
+    pub state_dict: Option<StateDict>,
     pub bytes: Box<dyn Bytes>,
 }
 

@@ -35,7 +35,8 @@ pub(crate) fn kind(reader: &mut (impl Read + Seek)) -> io::Result<Kind> {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Kind::Archive,
         // A header of less than 2^40 bytes. It goes first: its length may look like any other beginning.
         [_, _, _, _, _, 0, 0, 0, b'{', ..] => Kind::Safetensors,
-        [b'{', ..] => Kind::Index,
+        // Perhaps behind the byte order mark that some editors write.
+        [b'{', ..] | [0xef, 0xbb, 0xbf, b'{', ..] => Kind::Index,
         [0x80, 2..=5, ..] => Kind::Pickle,
         [_, _, _, _, _, _, _, _, b'{', ..] => Kind::Safetensors,
         _ if start.ends_with(TAR.0) && start.len() == TAR.1 => Kind::Tar,
@@ -69,11 +70,12 @@ mod tests {
     #[test]
     fn files_are_told_apart_by_how_they_begin() {
         let tar = [&[b'a'; 257][..], b"ustar\0", &[0; 249]].concat();
-        let cases: [(&[u8], Kind); 13] = [
+        let cases: [(&[u8], Kind); 14] = [
             (b"", Kind::Empty),
             (b"PK\x03\x04....", Kind::Archive),
             (b"PK\x05\x06....", Kind::Archive),
             (b"{ \"weight_map\": {}}", Kind::Index),
+            (b"\xef\xbb\xbf{ \"weight_map\": {}}", Kind::Index),
             (b"\x02\0\0\0\0\0\0\0{}", Kind::Safetensors),
             // Headers of 640 and 123 bytes: their lengths begin like a pickle and like JSON.
             (b"\x80\x02\0\0\0\0\0\0{}", Kind::Safetensors),

@@ -10,7 +10,7 @@ use crate::links::{self, LEADS_OUT};
 use crate::opened::Opened;
 use crate::recognise::{Kind, kind};
 use crate::shown::shown;
-use crate::{CheckpointError, flat, regular};
+use crate::{CheckpointError, flat, parts, regular};
 
 /// Every file stays open, and a process may have about a thousand.
 const MOST_FILES: usize = 512;
@@ -25,6 +25,11 @@ pub(crate) fn open(place: &Place, index: &ShardIndex) -> Result<Vec<(PathBuf, Op
     }
     if files.len() > MOST_FILES {
         return Err(place.broken(format!("names {} files; accepted: at most {MOST_FILES}", files.len())));
+    }
+    for (set, there) in parts::sets(files.keys().copied()) {
+        if let Some(problem) = set.problem(&there) {
+            return Err(place.broken(problem));
+        }
     }
     let mut opened = vec![];
     for (file, tensor) in files {

@@ -8,7 +8,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 use alluvium_checkpoint::Checkpoint;
-use by_hand::{Entry, archive_of, deflated_zeros, flat, pickle_of, said, zip, zip_of};
+use by_hand::{
+    Entry, archive_of, called, deflated_zeros, dict_of, flat, inner_dict, pickle_of, said, tensor_of, zip, zip_of,
+};
 
 fn check(cases: Vec<(&str, Vec<u8>, &[&str])>) {
     for (case, bytes, expected) in cases {
@@ -190,6 +192,23 @@ fn hostile_pickles() {
         b"}.",
     ]
     .concat();
+    // A sound state dict, beside something else.
+    let beside = |key: &str, value: &[u8]| {
+        let weights =
+            inner_dict(&[("w", tensor_of("FloatStorage", "0", b"K\x04", b"K\0", b"K\x04\x85", b"K\x01\x85"))]);
+        dict_of(&[("state_dict", weights), (key, value.to_vec())])
+    };
+    let within_parameter =
+        dict_of(&[("w", called("torch._utils", "_rebuild_parameter", b"cos\nsystem\nX\x02\0\0\0id\x85R\x88}"))]);
+    // A list of a thousand pairs, as Python 2 gives them to an ordered dict, given to ten thousand of them.
+    let copies = [
+        &b"\x80\x02ccollections\nOrderedDict\nq\0N\x85q\x010]("[..],
+        &b"]K\x01aK\x01a".repeat(1000),
+        b"e\x85q\x020",
+        &b"h\0h\x02R0".repeat(10_000),
+        b"}.",
+    ]
+    .concat();
     check(vec![
         ("os.system", archive(b"\x80\x02cos\nsystem\nX\x02\0\0\0id\x85R."), &["wants to call `os.system`", nothing]),
         ("posix.system", archive(b"\x80\x02cposix\nsystem\n."), &["`posix.system`", nothing]),
@@ -207,21 +226,35 @@ fn hostile_pickles() {
             archive(b"\x80\x04ccollections\nOrderedDict\n)}\x92."),
             &["`collections.OrderedDict`", nothing],
         ),
-        ("getattr", archive(b"\x80\x02ctorch\nload\n."), &["`torch.load`", nothing]),
+        ("a function", archive(b"\x80\x02ctorch\nload\n."), &["`torch.load`", nothing]),
         (
             "a name within a name",
             archive(b"\x80\x04\x8c\x05torch\x8c\x0e_utils.Storage\x93."),
             &["`torch._utils.Storage`"],
         ),
+        // What code stands for in an optimiser is not read: that runs nothing, and the weights are as sound as without it.
         (
-            "code deep in an optimiser",
-            archive(b"\x80\x02}(X\x05\0\0\0modelX\x01\0\0\0x}X\x01\0\0\0ocos\nsystem\nu."),
-            &["os.system"],
+            "code in an optimiser",
+            archive(&beside("optimizer", b"cos\nsystem\nX\x02\0\0\0id\x85R")),
+            &["nothing is wrong"],
         ),
+        ("code by INST", archive(&beside("best", b"(X\x02\0\0\0idios\nsystem\n")), &["nothing is wrong"]),
+        ("code as a key", archive(&beside("x", b"}cos\nsystem\nNs")), &["nothing is wrong"]),
+        (
+            "code for all weights",
+            archive(b"\x80\x02}X\x0a\0\0\0state_dictcos\nsystem\nX\x02\0\0\0id\x85Rs."),
+            &["wants to call `os.system`", nothing],
+        ),
+        (
+            "code for a weight",
+            archive(b"\x80\x02}X\x01\0\0\0wcos\nsystem\nX\x02\0\0\0id\x85Rs."),
+            &["`w` is made by `os.system`, which is not known here", nothing],
+        ),
+        ("code within a parameter", archive(&within_parameter), &["`w` is made by `os.system`", nothing]),
         (
             "a storage that is called",
             archive(b"\x80\x02ctorch\nFloatStorage\n)R."),
-            &["its pickle calls `torch.FloatStorage` with 0 arguments"],
+            &["wants to call `torch.FloatStorage`", nothing],
         ),
         ("a text that is called", archive(b"\x80\x02X\x01\0\0\0a)R."), &["calls a str"]),
         ("state of a class", archive(b"\x80\x02ctorch\nSize\n}b."), &["sets the state of a class or function"]),
@@ -235,7 +268,7 @@ fn hostile_pickles() {
         ("a text that is no UTF-8", archive(b"X\x01\0\0\0\xff."), &["not UTF-8"]),
         ("tuples of tuples", archive(&doubling), &["its pickle holds a tuple; accepted: a dict of tensors"]),
         ("a list in itself", archive(circle), &["holds a list; accepted: a dict of tensors"]),
-        ("a long text, shared", archive(&shared), &["nothing is wrong"]),
+        ("a long text, shared", archive(&shared), &["holds no tensors"]),
         ("a deep stack", archive(&[b'N'; 200_000]), &["more than 100000 objects on the stack"]),
         ("many instructions", archive(&b"N0".repeat(3_000_000)), &["more than 5000000 instructions"]),
         ("a memo out of order", archive(b"h\x07."), &["asks for the object 7, which it did not remember"]),
@@ -246,10 +279,11 @@ fn hostile_pickles() {
         ),
         ("a key that is no text", archive(b"\x80\x02}K\x01K\x03s."), &["has an int for a tensor's name"]),
         (
-            "two models",
+            "two models, one of nothing",
             archive(b"\x80\x02}(X\x05\0\0\0model}X\x0a\0\0\0state_dict}u."),
-            &["weights under both `model` and `state_dict`"],
+            &["holds no tensors"],
         ),
+        ("a dict of lists that are shared", archive(&copies), &["makes dicts of more than 5000000 entries"]),
     ]);
 }
 

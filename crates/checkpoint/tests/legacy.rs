@@ -125,12 +125,12 @@ fn hostile_files() {
                 &[],
                 &[],
             ),
-            &["sets the state of a tensor"],
+            &["`w` is a tensor that was given another state, not a tensor"],
         ),
         (
             "an ordered dict of something else",
-            after(b"\x80\x02ccollections\nOrderedDict\n]K\x01a\x85R."),
-            &["no list of pairs"],
+            legacy_of(b"\x80\x02ccollections\nOrderedDict\n]K\x01a\x85R.", &[], &[]),
+            &["wants to call `collections.OrderedDict`"],
         ),
     ];
     for (case, bytes, expected) in cases {

@@ -1,8 +1,13 @@
-//! Files made by PyTorch itself. The values and digests are those that `fixtures/generate.py` printed.
+//! Files made by PyTorch itself; the values and digests are those that `fixtures/generate.py` printed. And files with every
+//! other argument that `torch.save` may write, made by hand after the functions of `torch/_utils.py`.
 
+mod by_hand;
+
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use alluvium_checkpoint::{Checkpoint, Dtype, Values};
+use alluvium_checkpoint::{Checkpoint, CheckpointError, Dtype, StateDictKey, Values};
+use by_hand::{archive_of, called, dict_of, inner_dict, long, rebuilt_of, said, tensor_of, text};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -91,4 +96,233 @@ fn a_tensor_that_is_not_there_is_named_with_those_that_are() {
     let checkpoint = Checkpoint::open(fixture("training.pt")).unwrap();
     let error = checkpoint.read("fc.weight").unwrap_err().to_string();
     assert!(error.contains("`fc.weight` is not there; there are: `0.weight`, `1.bias`"), "{error}");
+}
+
+#[test]
+fn the_sign_of_a_view_is_turned_as_in_pytorch() {
+    // `torch.ones(3)` with the negative bit; and the imaginary part of a conjugated tensor: every second number of the
+    // storage from the second on, as torch gives it, with the other sign.
+    let checkpoint = Checkpoint::open(fixture("neg.pt")).unwrap();
+    assert_eq!(checkpoint.read("w").unwrap().floats(), Some(&[-1.0, -1.0, -1.0][..]));
+    let checkpoint = Checkpoint::open(fixture("conjimag.pt")).unwrap();
+    let expected = [0.207_485_57, -0.401_941_6, 0.988_956_27, -0.592_574_1, 0.285_206_94, -0.128_719_24];
+    let tensor = checkpoint.read("w").unwrap();
+    assert_eq!((&tensor.shape[..], tensor.floats()), (&[2, 3][..], Some(&expected[..])));
+    // In pieces, too.
+    assert_eq!(checkpoint.read_range("w", 2..4).unwrap(), Values::Floats(expected[2..4].to_vec()));
+    assert_eq!(Checkpoint::open(fixture("neg.pt")).unwrap().read_range("w", 1..2).unwrap(), Values::Floats(vec![-1.0]));
+}
+
+/// What `_rebuild_tensor_v2` and its like make of four numbers of 16 bits, 1, 2, 3 and 4, with what follows the strides.
+fn four(function: &str, class: &str, length: &[u8], tail: &[u8]) -> String {
+    let arguments = [&b"K\0K\x04\x85K\x01\x85"[..], tail].concat();
+    let tensor = rebuilt_of(function, class, "0", length, &arguments);
+    read_of(&dict_of(&[("w", tensor)]))
+}
+
+/// The values of `w` in a file with that pickle and one storage, or what is said of it.
+fn read_of(pickle: &[u8]) -> String {
+    let read = || {
+        let file = archive_of(pickle, &[1, 0, 2, 0, 3, 0, 4, 0]);
+        Ok::<_, CheckpointError>(format!("{:?}", Checkpoint::from_reader(Cursor::new(file))?.read("w")?.values))
+    };
+    read().unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn every_argument_of_a_tensor_is_read_or_refused() {
+    let v2 = "_rebuild_tensor_v2";
+    let with = |metadata: &[u8]| four(v2, "ShortStorage", b"K\x04", &[b"\x89}", metadata].concat());
+    let metadata = |entries: &[(&str, &[u8])]| {
+        inner_dict(&entries.iter().map(|(key, value)| (*key, value.to_vec())).collect::<Vec<_>>())
+    };
+    let plain = "Integers([1, 2, 3, 4])";
+    assert_eq!(with(b"N"), plain);
+    assert_eq!(with(b"}"), plain);
+    assert_eq!(with(&metadata(&[("neg", b"\x88")])), "Integers([-1, -2, -3, -4])");
+    assert_eq!(with(&metadata(&[("neg", b"\x89"), ("conj", b"\x88")])), plain, "a real number is its own conjugate");
+    let refused = |said: String, expected: &str| assert!(said.contains(expected), "{expected} is not in: {said}");
+    refused(with(&metadata(&[("zero", b"\x88")])), "`w` has a bool for `zero` in its metadata");
+    refused(with(&metadata(&[("neg", b"K\x01")])), "`w` has an int for `neg`");
+    refused(with(b"K\x01"), "`w` has an int for its metadata");
+    let neg = metadata(&[("neg", b"\x88")]);
+    refused(
+        four(v2, "ByteStorage", b"K\x08", &[b"\x89}", &neg[..]].concat()),
+        "`w` is said to be U8 with its signs turned",
+    );
+    refused(four(v2, "ShortStorage", b"K\x04", b"\x89}NN"), "of 8 arguments, as `torch.save` does not");
+
+    // With a type of its own, the storage is counted in bytes.
+    let v3 = |dtype: &str, more: &[u8]| {
+        four(
+            "_rebuild_tensor_v3",
+            "UntypedStorage",
+            b"K\x08",
+            &[&b"\x89}"[..], format!("ctorch\n{dtype}\n").as_bytes(), more].concat(),
+        )
+    };
+    assert_eq!(v3("int16", b""), plain);
+    assert_eq!(v3("int16", &neg), "Integers([-1, -2, -3, -4])");
+    refused(v3("uint16", b""), "`w` has values of type `torch.uint16`; accepted: F64");
+    refused(v3("float8_e4m3fn", b""), "`torch.float8_e4m3fn`");
+    refused(v3("int32", b""), "`w` needs values outside of its storage of 2");
+    refused(
+        four("_rebuild_tensor_v3", "ShortStorage", b"K\x04", b"\x89}ctorch\nint16\n"),
+        "is said to be I16 in a storage",
+    );
+}
+
+#[test]
+fn every_function_that_makes_a_tensor_is_read_or_refused() {
+    let tensor = || tensor_of("ShortStorage", "0", b"K\x04", b"K\0", b"K\x04\x85", b"K\x01\x85");
+    let arguments = &tensor()["ctorch._utils\n_rebuild_tensor_v2\n".len()..tensor().len() - 1];
+    let w = |piece: Vec<u8>| read_of(&dict_of(&[("w", piece)]));
+    let utils = |name: &str, arguments: &[u8]| w(called("torch._utils", name, arguments));
+    let plain = "Integers([1, 2, 3, 4])";
+    assert_eq!(utils("_rebuild_parameter", &[&tensor()[..], b"\x88}"].concat()), plain);
+    assert_eq!(utils("_rebuild_parameter_with_state", &[&tensor()[..], b"\x88}}X\x01\0\0\0aK\x01s"].concat()), plain);
+    let from_type = |class: &str| {
+        let class = format!("c{}\n", class.replace(' ', "\n"));
+        let function = b"ctorch._utils\n_rebuild_tensor_v2\n";
+        w(called(
+            "torch._tensor",
+            "_rebuild_from_type_v2",
+            &[&function[..], class.as_bytes(), arguments, b"}"].concat(),
+        ))
+    };
+    // A tensor with attributes.
+    assert_eq!(from_type("torch Tensor"), plain);
+    assert_eq!(from_type("torch.nn.parameter Parameter"), plain);
+    for (said, expected) in [
+        (from_type("my.quant Int4Tensor"), "`w` is of the class `my.quant.Int4Tensor`"),
+        (utils("_rebuild_sparse_tensor", b"K\0)"), "`w` is a sparse tensor"),
+        (utils("_rebuild_qtensor", &[&tensor()[..], b"K\0))N\x89}"].concat()), "`w` is a quantised tensor"),
+        (utils("_rebuild_meta_tensor_no_storage", b"ctorch\nfloat32\n))\x89"), "`w` is on the device `meta`"),
+        (utils("_rebuild_device_tensor_from_numpy", b"NNN\x89"), "save it after `.cpu()`"),
+        (utils("_rebuild_wrapper_subclass", b"cmy\nWrapped\nN))K\0NN\x89"), "`w` is of the class `my.Wrapped`"),
+        (utils("_rebuild_nested_tensor", &tensor()), "`w` is a nested tensor"),
+        (
+            utils(
+                "_rebuild_parameter",
+                &[&called("torch._utils", "_rebuild_sparse_tensor", b"K\0)")[..], b"\x88}"].concat(),
+            ),
+            "`w` is a sparse tensor",
+        ),
+        (utils("_rebuild_of_next_year", b""), "`w` is made by `torch._utils._rebuild_of_next_year`"),
+        (
+            w(called("numpy.core.multiarray", "_reconstruct", b"K\0")),
+            "`w` is made by `numpy.core.multiarray._reconstruct`",
+        ),
+        (utils("_rebuild_parameter", b"K\x01\x88}"), "`w` is an int, not a tensor"),
+    ] {
+        assert!(said.contains(expected), "{expected} is not in: {said}");
+    }
+}
+
+#[test]
+fn what_lies_outside_the_weights_stays_unread() {
+    let checkpoint = Checkpoint::open(fixture("multistep.pt")).unwrap();
+    assert_eq!(checkpoint.read("bias").unwrap().floats(), Some(&[0.044_042_27, 0.372_674_2][..]));
+    assert_eq!(checkpoint.tensors().count(), 2);
+    // As Python's pickle writes them with protocol 2 (`pickletools.dis` of each): an argparse.Namespace, a defaultdict with an
+    // item, a numpy scalar, a path, an enum's member, a deque with items, a set by protocol 4, a class by NEWOBJ_EX, a function.
+    let others: [(&str, Vec<u8>); 9] = [
+        ("args", b"cargparse\nNamespace\n)\x81}X\x02\0\0\0lrG?\xb9\x99\x99\x99\x99\x99\x9asb".to_vec()),
+        ("counts", b"ccollections\ndefaultdict\nc__builtin__\nint\n\x85RX\x01\0\0\0aK\x01s".to_vec()),
+        ("best", b"cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nX\x02\0\0\0f8\x89\x88\x87R(K\x03X\x01\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tbU\x08\x9a\x99\x99\x99\x99\x99\xb9?\x86R".to_vec()),
+        ("path", called("pathlib", "PosixPath", &text("runs"))),
+        ("mode", called("__main__", "Mode", b"K\x01")),
+        ("last", b"ccollections\ndeque\n)R(K\x01K\x02e".to_vec()),
+        ("seen", b"\x8f(K\x01K\x02\x90".to_vec()),
+        ("when", b"c__main__\nEvent\n)}\x92}b".to_vec()),
+        ("hook", b"cos\nsystem\n".to_vec()),
+    ];
+    let weights = || inner_dict(&[("w", tensor_of("ShortStorage", "0", b"K\x04", b"K\0", b"K\x04\x85", b"K\x01\x85"))]);
+    for (key, value) in &others {
+        assert_eq!(read_of(&dict_of(&[(key, value.clone()), ("model", weights())])), "Integers([1, 2, 3, 4])", "{key}");
+        // Among the weights, it is named.
+        let said = read_of(&dict_of(&[("w", value.clone())]));
+        assert!(said.contains("the tensor `w` is "), "{key}: {said}");
+    }
+    let all: Vec<_> = others.iter().cloned().chain([("state_dict", weights())]).collect();
+    assert_eq!(read_of(&dict_of(&all)), "Integers([1, 2, 3, 4])");
+}
+
+#[test]
+fn a_file_without_tensors_is_refused() {
+    let error = error("emptysd.pt");
+    assert!(error.contains("emptysd.pt: holds no tensors"), "{error}");
+    assert!(said(Cursor::new(by_hand::flat("{}", b""))).contains("holds no tensors"));
+    assert!(said(Cursor::new(archive_of(b"\x80\x02}.", &[]))).contains("holds no tensors"));
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join("model.safetensors.index.json");
+    std::fs::write(&index, r#"{"weight_map":{}}"#).unwrap();
+    assert!(Checkpoint::open(&index).unwrap_err().to_string().contains("holds no tensors"));
+}
+
+/// A dict of one float, the first or second of the storage.
+fn one(place: u8) -> Vec<u8> {
+    let tensor = tensor_of("FloatStorage", "0", &long(2), &[b'K', place], b"K\x01\x85", b"K\x01\x85");
+    inner_dict(&[("w", tensor)])
+}
+
+/// Which state dict is taken of a file, its value, and the others; or what is said.
+fn taken(pickle: &[u8], wanted: Option<StateDictKey>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.pt");
+    std::fs::write(&path, archive_of(pickle, &[1.0_f32.to_le_bytes(), 2.0_f32.to_le_bytes()].concat())).unwrap();
+    let read = || {
+        let checkpoint = Checkpoint::open_state_dict(&path, wanted.as_ref())?;
+        let dict = checkpoint.state_dict().unwrap();
+        let value = checkpoint.read("w")?.floats().unwrap()[0];
+        Ok::<_, CheckpointError>(format!("{}={value} [{}]", dict.key, dict.others.join(" ")))
+    };
+    read().unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn of_several_state_dicts_one_is_taken_by_a_rule_or_by_its_key() {
+    let exactly = |key: &str| Some(StateDictKey::Exactly(key.to_owned()));
+    let several = |key: &str| Some(StateDictKey::WhereSeveral(key.to_owned()));
+    let timm = dict_of(&[("state_dict_ema", one(1)), ("state_dict", one(0)), ("epoch", b"K\x03".to_vec())]);
+    assert_eq!(taken(&timm, None), "state_dict=1 [state_dict_ema]");
+    assert_eq!(taken(&timm, exactly("state_dict_ema")), "state_dict_ema=2 [state_dict]");
+    assert_eq!(taken(&timm, several("state_dict_ema")), "state_dict_ema=2 [state_dict]");
+    let said = taken(&timm, exactly("ema"));
+    assert!(said.contains("has no state dict `ema`; there are: `state_dict_ema`, `state_dict`"), "{said}");
+
+    let nested =
+        dict_of(&[("ema", inner_dict(&[("module", one(1)), ("decay", b"K\x01".to_vec())])), ("model", one(0))]);
+    assert_eq!(taken(&nested, None), "model=1 [ema.module]");
+    assert_eq!(taken(&nested, exactly("ema.module")), "ema.module=2 [model]");
+    // What an optimiser holds are no weights, nor are counters.
+    let optimiser = inner_dict(&[("state", inner_dict(&[("w", one(1))]))]);
+    let counter = inner_dict(&[("n", tensor_of("LongStorage", "0", b"K\x01", b"K\0", b")", b")"))]);
+    let trained = dict_of(&[("optimizer", optimiser), ("counts", counter), ("model_state_dict", one(0))]);
+    assert_eq!(taken(&trained, None), "model_state_dict=1 []");
+    assert_eq!(taken(&dict_of(&[("generator", one(1))]), None), "generator=2 []", "the only one there is");
+    let two = taken(&dict_of(&[("generator", one(1)), ("critic", one(0))]), None);
+    assert!(two.contains("--state-dict takes one of: `generator`, `critic`"), "{two}");
+    // The settings of a model are not its weights.
+    let settings = inner_dict(&[("depth", b"K\x12".to_vec())]);
+    assert_eq!(
+        taken(&dict_of(&[("model", settings), ("params", one(0)), ("params_ema", one(1))]), None),
+        "params=1 [params_ema]"
+    );
+    // One by itself has no key.
+    let alone = [b"\x80\x02", &one(1)[..], b"."].concat();
+    assert_eq!(taken(&alone, several("ema")), "=2 []");
+    let said = taken(&alone, exactly("ema"));
+    assert!(said.contains("it is one dict of tensors by itself"), "{said}");
+}
+
+#[test]
+fn a_safetensors_file_has_no_state_dicts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.safetensors");
+    std::fs::write(&path, by_hand::flat(r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, &[1])).unwrap();
+    let open = |key| Checkpoint::open_state_dict(&path, Some(&key));
+    let error = open(StateDictKey::Exactly("ema".to_owned())).unwrap_err().to_string();
+    assert!(error.contains("m.safetensors: has no state dict `ema`: it is safetensors"), "{error}");
+    assert!(open(StateDictKey::WhereSeveral("ema".to_owned())).unwrap().state_dict().is_none());
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use alluvium_backend::BackendConfig;
+use alluvium_checkpoint::{Checkpoint, Writer};
 use alluvium_interchange::{
     Arrangement, Consolidation, Destination, ForeignModel, Placed, Plan, Reading, Tensorwise, carry_out, printable,
 };
@@ -40,6 +41,7 @@ pub(crate) fn consolidate(options: &ConsolidateOptions, out: &mut dyn Write) -> 
         ForeignModel::open(file, &reading, &compute)
     };
     let experts = options.expert.iter().map(expert).collect::<Result<Vec<_>, _>>()?;
+    said.check_taken([&previous].into_iter().chain(&experts).map(|model| key_of(model.checkpoint())))?;
     let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
     let arrangement = Arrangement::new(previous.heads(), &classes)
         .map_err(|(place, problem)| Refused(format!("{}: {problem}", options.expert[place].display())))?;
@@ -76,7 +78,11 @@ fn tensorwise(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let compute = backend.open()?;
-    let models = Tensorwise::open(&options.previous, options.initial_only, &options.expert)?;
+    let files: Vec<_> = [&options.previous].into_iter().chain(&options.expert).map(PathBuf::as_path).collect();
+    let said = Said::of(&options.models, &files)?;
+    let wanted = |file: &Path| said.state_dict(file);
+    let models = Tensorwise::open_state_dicts(&options.previous, options.initial_only, &options.expert, &wanted)?;
+    said.check_taken(models.checkpoints().map(key_of))?;
     let tensors = models.plan(strategy, &compute)?;
     let bytes = tensors.iter().map(|tensor| tensor.bytes()).sum();
     let to = destination(options, models.files(), bytes)?;
@@ -84,6 +90,7 @@ fn tensorwise(
     let role = if options.initial_only { "what the experts started from" } else { "counts as a first expert" };
     let mut lines = vec![("previous", format!("{}: {role}", options.previous.display()))];
     lines.extend(options.expert.iter().map(|file| ("expert", file.display().to_string())));
+    lines.extend(models.notes().into_iter().map(|note| ("", note)));
     lines.push(("strategy", serde_json::to_value(strategy.1)?.to_string()));
     lines.push(("seed", options.seed.to_string()));
     lines.push(("out", format!("{}: {} tensors, {:.1} MB", to.path.display(), tensors.len(), bytes as f64 / 1e6)));
@@ -140,9 +147,15 @@ fn folder_of(file: &Path) -> &Path {
 /// Where a model of so many bytes goes; not where one of the inputs is, nor where a file is that is not to be written over.
 fn destination(options: &ConsolidateOptions, inputs: Vec<PathBuf>, bytes: u64) -> Result<Destination, Refused> {
     let shard_bytes = options.shard_size.map(|size| (size * 1e9) as u64);
-    let mut files = vec![options.out.clone()];
-    if shard_bytes.is_some_and(|most| bytes > most) {
-        files.extend(several(&options.out)?);
+    let in_several = shard_bytes.is_some_and(|most| bytes > most);
+    let unreadable = |error| not_written(&options.out, &format!("cannot be looked at ({error})"), "another folder");
+    // Also what the new model would not write over: of an older one of that name nothing is to be found.
+    let mut files = Writer::replaces(&options.out).map_err(unreadable)?;
+    files.push(options.out.clone());
+    if in_several {
+        let mut index = options.out.clone().into_os_string();
+        index.push(".index.json");
+        files.push(index.into());
     }
     let read: Vec<_> = inputs.iter().filter_map(|file| fs::canonicalize(file).ok()).collect();
     for file in &files {
@@ -154,30 +167,9 @@ fn destination(options: &ConsolidateOptions, inputs: Vec<PathBuf>, bytes: u64) -
     Ok(Destination { path: options.out.clone(), shard_bytes, inputs })
 }
 
-/// What is there of the names that several files would have: the index, and every numbered file, whatever its number. Those of
-/// another model would be taken for parts of this one.
-fn several(out: &Path) -> Result<Vec<PathBuf>, Refused> {
-    let mut index = out.to_path_buf().into_os_string();
-    index.push(".index.json");
-    let stem = out.file_stem().unwrap_or_default();
-    let unreadable = |error| not_written(out, &format!("its folder cannot be read ({error})"), "another folder");
-    let mut numbered = vec![];
-    for entry in fs::read_dir(folder_of(out)).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
-        if stem.to_str().zip(name.to_str()).is_some_and(|(stem, name)| is_numbered(stem, name)) {
-            numbered.push(out.with_file_name(name));
-        }
-    }
-    numbered.sort();
-    Ok([vec![index.into()], numbered].concat())
-}
-
-/// Whether it is a name such as `model-00001-of-00002.safetensors`.
-fn is_numbered(stem: &str, name: &str) -> bool {
-    let rest = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('-'));
-    let numbers = rest.and_then(|rest| rest.strip_suffix(".safetensors")).and_then(|rest| rest.split_once("-of-"));
-    let is_number = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    numbers.is_some_and(|(number, count)| is_number(number) && is_number(count))
+/// The key of the state dict that was taken of a file.
+fn key_of(checkpoint: &Checkpoint) -> Option<String> {
+    checkpoint.state_dict().map(|dict| dict.key.clone())
 }
 
 /// What is going to be done.
@@ -192,6 +184,7 @@ fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination
     for assumed in assumed {
         line("", assumed.clone());
     }
+    [previous].into_iter().chain(experts).filter_map(ForeignModel::taken).for_each(|taken| line("", taken));
     let role = match previous.heads() {
         [] => "no classes: what the experts started from".to_owned(),
         heads => format!("{}, counts as a first expert", shown_classes(heads.iter().flat_map(|head| &head.classes))),
@@ -273,18 +266,6 @@ mod tests {
             let error = check_destination(&link, true).unwrap_err().to_string();
             assert!(error.contains("symbolic link"), "{error}");
         }
-    }
-
-    #[test]
-    fn files_that_several_would_replace_are_found_whatever_their_numbers() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = ["m-00001-of-00003.safetensors", "m-00002-of-00002.safetensors", "m-1-of-2.safetensors"];
-        for name in [&names[..], &["m-00001-of-00002.pt", "mm-00001-of-00002.safetensors", "m.safetensors"]].concat() {
-            fs::write(folder.path().join(name), "").unwrap();
-        }
-        let at = |name: &str| folder.path().join(name);
-        let found = several(&at("m.safetensors")).unwrap();
-        assert_eq!(found, [at("m.safetensors.index.json"), at(names[0]), at(names[1])]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use alluvium_backend::BackendConfig;
-use alluvium_interchange::{Fallback, ForeignModel, Reading, Scores, TaskScore, score};
+use alluvium_interchange::{Fallback, ForeignModel, Reading, Scores, TaskScore, printable, score};
 use alluvium_model::Seed;
 use alluvium_registry::Family;
 use alluvium_stream::StreamConfig;
@@ -29,10 +29,14 @@ pub(crate) fn evaluate(options: &EvaluateOptions, out: &mut dyn Write) -> anyhow
         true => {
             let digest = model.checkpoint().digest()?;
             let file = options.file.display().to_string();
-            let all = json!({ "file": file, "digest": digest, "seed": options.seed, "scores": scores });
+            let all = json!({ "file": file, "digest": digest, "seed": options.seed, "scores": scores,
+                             "state_dict": model.checkpoint().state_dict() });
             print(out, &format!("{}\n", serde_json::to_string_pretty(&all)?))
         }
-        false => print(out, &table(&scores)),
+        false => {
+            let taken = model.taken().map(|taken| printable(&taken) + "\n\n").unwrap_or_default();
+            print(out, &(taken + &table(&scores)))
+        }
     }
 }
 

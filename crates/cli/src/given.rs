@@ -1,14 +1,13 @@
 //! What arguments stand for: a kind, a file with a table, or the table itself; and what is said of model files.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alluvium_experiment::{ConfigError, PartSource, read_part};
-use alluvium_interchange::{Names, Normalisation, Reading};
+use alluvium_interchange::{Names, Normalisation, Reading, StateDictKey};
 use alluvium_model::BackboneConfig;
 use alluvium_registry::{Family, described};
+use alluvium_store::text::read_text;
 use alluvium_strategy::SurrogateConfig;
 use serde_json::Value;
 
@@ -53,6 +52,11 @@ pub(crate) struct Said {
     all: Reading,
     /// The classes that are named, file by file.
     classes: Vec<(PathBuf, Vec<String>)>,
+    /// The state dict that is wanted of every file that holds several, and of single files.
+    everywhere: Option<String>,
+    state_dicts: Vec<(PathBuf, String)>,
+    /// Whether there is one file only.
+    is_alone: bool,
 }
 
 impl Said {
@@ -82,24 +86,60 @@ impl Said {
             }
             classes.push((file, names));
         }
-        Ok(Said { all, classes })
+        let (mut everywhere, mut state_dicts): (_, Vec<(PathBuf, String)>) = (None, vec![]);
+        for given in &options.state_dict {
+            match of_one_file(given, files) {
+                Some((file, _)) if state_dicts.iter().any(|(other, _)| *other == file) => {
+                    return Err(Refused(format!("--state-dict names that of {} twice", file.display())).into());
+                }
+                Some((file, key)) => state_dicts.push((file, key.to_owned())),
+                None if everywhere.is_some() => {
+                    return Err(Refused(format!(
+                        "--state-dict {given}: names a second one; accepted: FILE=KEY for others"
+                    ))
+                    .into());
+                }
+                None => everywhere = Some(given.clone()),
+            }
+        }
+        Ok(Said { all, classes, everywhere, state_dicts, is_alone: files.len() == 1 })
+    }
+
+    /// Which state dict is wanted of one of the files.
+    pub(crate) fn state_dict(&self, file: &Path) -> Option<StateDictKey> {
+        let own = self.state_dicts.iter().find(|(other, _)| other == file).map(|(_, key)| key);
+        match (own, &self.everywhere) {
+            (Some(key), _) => Some(StateDictKey::Exactly(key.clone())),
+            (None, Some(key)) if self.is_alone => Some(StateDictKey::Exactly(key.clone())),
+            (None, key) => key.clone().map(StateDictKey::WhereSeveral),
+        }
+    }
+
+    /// The state dict that is wanted of every file that has several was there in one of them.
+    pub(crate) fn check_taken(&self, keys: impl IntoIterator<Item = Option<String>>) -> Result<(), Refused> {
+        match &self.everywhere {
+            Some(key) if !keys.into_iter().any(|taken| taken.as_ref() == Some(key)) => Err(Refused(format!(
+                "--state-dict {key}: no file that is given holds several state dicts (safetensors hold one model, without a \
+                 key); accepted: no --state-dict"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// What was said of one of the files.
     pub(crate) fn of_file(&self, file: &Path) -> Reading {
         let classes = self.classes.iter().find(|(own, _)| own == file);
-        Reading { classes: classes.map(|(_, names)| names.clone()), ..self.all.clone() }
+        Reading {
+            classes: classes.map(|(_, names)| names.clone()),
+            state_dict: self.state_dict(file),
+            ..self.all.clone()
+        }
     }
 }
 
 /// The file, and the names of its classes.
 fn classes_of(given: &str, files: &[&Path]) -> Result<(PathBuf, Vec<String>), Refused> {
-    // The file's name may hold an equals sign, and so may a class: what counts is which files there are.
-    let named = files.iter().filter_map(|file| {
-        let names = given.strip_prefix(file.to_str()?)?.strip_prefix('=')?;
-        Some((file.to_path_buf(), names))
-    });
-    let Some((file, names)) = named.max_by_key(|(file, _)| file.as_os_str().len()) else {
+    let Some((file, names)) = of_one_file(given, files) else {
         let files: Vec<_> = files.iter().map(|file| format!("{}=A,B,…", file.display())).collect();
         return Err(Refused(format!(
             "--classes {given}: names no file that is given; accepted: {}",
@@ -109,14 +149,19 @@ fn classes_of(given: &str, files: &[&Path]) -> Result<(PathBuf, Vec<String>), Re
     let Some(list) = names.strip_prefix('@') else {
         return Ok((file, names.split(',').map(|name| name.trim().to_owned()).collect()));
     };
-    let mut text = String::new();
-    let read = File::open(list).and_then(|file| file.take(LONGEST_LIST + 1).read_to_string(&mut text));
-    let accepted = "accepted: a text file with a name a line";
-    read.map_err(|error| Refused(format!("--classes: {list}: cannot be read ({error}); {accepted}")))?;
-    if text.len() as u64 > LONGEST_LIST {
-        return Err(Refused(format!("--classes: {list}: is longer than {LONGEST_LIST} bytes; {accepted}")));
-    }
+    let text = read_text(Path::new(list), LONGEST_LIST)
+        .map_err(|error| Refused(format!("--classes: {error} (a list has a name a line)")))?;
     Ok((file, text.lines().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()))
+}
+
+/// The file that an argument begins with, and what follows the equals sign.
+fn of_one_file<'a>(given: &'a str, files: &[&Path]) -> Option<(PathBuf, &'a str)> {
+    // The file's name may hold an equals sign, and so may what follows: what counts is which files there are.
+    let named = files.iter().filter_map(|file| {
+        let rest = given.strip_prefix(file.to_str()?)?.strip_prefix('=')?;
+        Some((file.to_path_buf(), rest))
+    });
+    named.max_by_key(|(file, _)| file.as_os_str().len())
 }
 
 #[cfg(test)]
@@ -141,6 +186,19 @@ mod tests {
         std::fs::write(&list, "T-shirt, long\n\n  Bag \n").unwrap();
         let (_, names) = classes_of(&format!("a=@{}", list.display()), &[Path::new("a")]).unwrap();
         assert_eq!(names, ["T-shirt, long", "Bag"]);
+        for (bytes, expected) in [
+            (&b"\xef\xbb\xbfcat\r\ndog\r\n"[..], Ok("cat|dog")),
+            (b"\xff\xfec\0a\0t\0", Err("UTF-16")),
+            (b"cat\nK\xe4se\n", Err("line 2 holds the byte 0xe4")),
+        ] {
+            std::fs::write(&list, bytes).unwrap();
+            let found = classes_of(&format!("a=@{}", list.display()), &[Path::new("a")]);
+            match (found, expected) {
+                (Ok((_, names)), Ok(expected)) => assert_eq!(names.join("|"), expected),
+                (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
+                (found, expected) => panic!("{found:?}, not {expected:?}"),
+            }
+        }
         let error = classes_of("a=@/no/such/file", &[Path::new("a")]).unwrap_err().to_string();
         assert!(error.contains("/no/such/file: cannot be read"), "{error}");
     }

@@ -30,6 +30,11 @@ pub(crate) struct ModelOptions {
     /// name a line.
     #[arg(long, value_name = "FILE=A,B,…|FILE=@NAMES")]
     pub(crate) classes: Vec<String>,
+    /// The state dict to take of a file by `torch.save` that holds several, such as state_dict_ema; of one within others, all
+    /// keys, joined by dots. KEY is for every file that holds several, FILE=KEY for one. Default: state_dict,
+    /// model_state_dict, model or another usual name, or the only one; what was taken is said.
+    #[arg(long, value_name = "KEY|FILE=KEY")]
+    pub(crate) state_dict: Vec<String>,
 }
 
 fn input_shape(text: &str) -> Result<InputShape, String> {
@@ -50,7 +55,8 @@ pub(crate) struct ConsolidateOptions {
     #[arg(long)]
     pub(crate) initial_only: bool,
     /// Whatever the network: consolidate tensors of equal names, with no backbone and no classes. For strategies that work in
-    /// pieces (averages, task vectors, TIES, …).
+    /// pieces (averages, task vectors, TIES, …). A low-rank adapter (LoRA) counts as its updates scale·B·A: into a base model
+    /// as --previous, as that model with them added; into an adapter, as updates, and updates are written.
     #[arg(
         long,
         conflicts_with_all = ["surrogate", "names", "backbone", "input", "mean", "std", "classes"]
@@ -68,7 +74,7 @@ pub(crate) struct ConsolidateOptions {
     /// The file to write, with a name that ends in .safetensors.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Write over the file if it is there.
+    /// Write over the file if it is there. A model of that name goes whole, its index and its parts, too.
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Where the model has more than so many gigabytes, write several files with an index, of so many each.

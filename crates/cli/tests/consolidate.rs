@@ -1,5 +1,8 @@
 //! `alluvium consolidate`, `inspect` and `evaluate` as a user runs them, on files that somebody else's framework has written.
 
+#[path = "../../checkpoint/tests/by_hand/mod.rs"]
+mod by_hand;
+mod foreign_files;
 mod perceptron;
 mod tiny;
 
@@ -168,10 +171,18 @@ fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() 
     fs::rename(folder.path().join(index), folder.path().join("kept")).unwrap();
     refused(folder.path(), &both(&how), &["parts-00001-of-00002.safetensors: is there already"]);
     fs::rename(folder.path().join("kept"), folder.path().join(index)).unwrap();
-    let input = ["--expert", "parts-00001-of-00002.safetensors", "--overwrite", "--tensorwise"];
-    let parts = ["consolidate", "--previous", "parts-00001-of-00002.safetensors"];
-    let says = ["parts-00001-of-00002.safetensors: is one of the models"];
+    let input = ["--expert", index, "--overwrite", "--tensorwise"];
+    let parts = ["consolidate", "--previous", index];
+    let says = ["parts.safetensors.index.json: is one of the models"];
     refused(folder.path(), &[&parts[..], &input, &["--shard-size", "0.000001"], &how[..4]].concat(), &says);
+    // One file in its place would leave the parts to be found, so it needs the same word; then none of them is left.
+    refused(folder.path(), &both(&how[..4]), &["index.json: is there already", "--overwrite"]);
+    let alone = ["consolidate", "--tensorwise", "--previous", "parts-00001-of-00002.safetensors", "--expert", index];
+    refused(
+        folder.path(),
+        &[&alone[..], &how[..2], &["--out", "o.safetensors"]].concat(),
+        &["is one part of 2", index],
+    );
 
     let on = ["consolidate", "--previous", index, "--expert", "a.safetensors", "--names", "names.toml"];
     let how = ["--strategy", "naive", "--out", "next.safetensors", "--classes", "a.safetensors=B,A"];

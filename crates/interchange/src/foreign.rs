@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alluvium_checkpoint::{Checkpoint, Mapping, Values};
+use alluvium_checkpoint::{Adapter, Checkpoint, Mapping, Values};
 use alluvium_model::{BackboneConfig, InputShape, Values as OurValues, Weights};
 use burn::tensor::Device;
 use serde_json::Value;
 
 use crate::architecture::{Shapes, assumed_input, backbone_in_words, backbone_of, check_input, recognised, table_of};
 use crate::manifest::{Manifest, NamedHead, check_classes};
-use crate::provenance::{Parent, Provenance, file_name};
+use crate::provenance::{Parent, Provenance, file_name, key_of, taken};
 use crate::{Fallback, InterchangeError, Names, Normalisation, Reading, naming};
 
 /// Our names of the classifier's tensors: the weight `[latent, classes]` and the bias `[classes]`.
@@ -46,7 +46,12 @@ impl ForeignModel {
     /// or what was said of it. A message names the tensor, in the file's own name, and says what is accepted.
     pub fn open(path: &Path, reading: &Reading, compute: &Device) -> Result<Self, InterchangeError> {
         let wrong = |problem: String| InterchangeError::file(path, problem);
-        let checkpoint = Checkpoint::open(path)?;
+        let checkpoint = Checkpoint::open_state_dict(path, reading.state_dict.as_ref())?;
+        if let Some(factor) = Adapter::factor_in(&checkpoint) {
+            let problem = "is a factor of a low-rank adapter, which is no network by itself; accepted: --tensorwise, where an \
+                           adapter counts as the updates that it stands for";
+            return Err(InterchangeError::tensor(path, factor, problem));
+        }
         if checkpoint.metadata().contains_key(RUN_MODEL) {
             let problem = "is a model of a run directory, whose classes have no names; accepted: a model that another \
                            framework or `alluvium consolidate` has written";
@@ -286,6 +291,11 @@ impl ForeignModel {
         &self.assumed
     }
 
+    /// Which of several state dicts its file was taken for, in a sentence for people; nothing where it has no choice.
+    pub fn taken(&self) -> Option<String> {
+        taken(&self.path, &self.checkpoint)
+    }
+
     /// What another file is like that says nothing itself.
     pub fn fallback(&self) -> Fallback {
         Fallback {
@@ -311,6 +321,7 @@ impl ForeignModel {
             file: file_name(&self.path),
             digest: self.checkpoint.digest()?,
             initial_only: self.heads.is_empty(),
+            state_dict: key_of(&self.checkpoint),
             provenance: self.provenance.clone().map(Box::new),
             older_left_out: false,
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use alluvium_checkpoint::{Checkpoint, shown};
+use alluvium_checkpoint::{Checkpoint, StateDict, shown};
 use alluvium_model::InputShape;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub type Dtypes = BTreeMap<String, usize>;
 pub struct Inspection {
     /// The file or folder, as it was given.
     pub file: String,
+    /// Which of its state dicts was looked into, where it is by `torch.save`, and which others it holds.
+    pub state_dict: Option<StateDict>,
     /// How many files the model is in, its index included.
     pub files: usize,
     /// How many tensors there are.
@@ -104,7 +106,7 @@ impl Inspection {
     /// # Errors
     /// When it cannot be read as a model file at all. A model that is not known here is no error.
     pub fn of(path: &Path, reading: &Reading, compute: &Device) -> Result<Self, InterchangeError> {
-        let checkpoint = Checkpoint::open(path)?;
+        let checkpoint = Checkpoint::open_state_dict(path, reading.state_dict.as_ref())?;
         let mut dtypes = Dtypes::new();
         for info in checkpoint.tensors() {
             *dtypes.entry(info.dtype.name().to_owned()).or_default() += 1;
@@ -125,6 +127,7 @@ impl Inspection {
         };
         Ok(Inspection {
             file: path.display().to_string(),
+            state_dict: checkpoint.state_dict().cloned(),
             files: checkpoint.files().len(),
             tensors: checkpoint.tensors().count(),
             dtypes,
@@ -142,6 +145,9 @@ impl Inspection {
         let files = if self.files == 1 { String::new() } else { format!(" in {} files", self.files) };
         let mut text = Text::default();
         text.line("file", &format!("{} ({:.1} MB{files})", self.file, self.bytes as f64 / 1e6));
+        if let Some(dict) = self.state_dict.as_ref().filter(|dict| !dict.key.is_empty() || !dict.others.is_empty()) {
+            text.line("", &dict.to_string());
+        }
         text.line("tensors", &format!("{}: {}", self.tensors, types.join(", ")));
         text.line("parameters", &self.parameters.to_string());
         text.line("digest", &self.digest);
@@ -223,12 +229,13 @@ fn describe_generation(provenance: &Provenance, depth: usize, text: &mut Text) {
     }
     let previous = [("previous", &provenance.previous)];
     for (role, parent) in previous.into_iter().chain(provenance.experts.iter().map(|expert| ("expert", expert))) {
+        let dict = parent.state_dict.as_ref().map(|key| format!(" ({})", shown(key))).unwrap_or_default();
         let note = match (parent.initial_only, parent.older_left_out) {
             (true, _) => " (what the experts started from)",
             (false, true) => " (older generations are left out)",
             (false, false) => "",
         };
-        text.line("", &format!("{indent}  {role} {} {}{note}", parent.file, parent.digest));
+        text.line("", &format!("{indent}  {role} {}{dict} {}{note}", parent.file, parent.digest));
         if let Some(own) = &parent.provenance {
             describe_generation(own, depth + 2, text);
         }

@@ -39,6 +39,7 @@ mod tensorwise;
 mod watcher;
 mod writing;
 
+pub use alluvium_checkpoint::{StateDict, StateDictKey};
 pub use arrangement::{Arrangement, Placed};
 pub use carry_out::carry_out;
 pub use consolidation::Consolidation;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use alluvium_checkpoint::Checkpoint;
 use alluvium_model::Digest;
 use alluvium_strategy::{SurrogateConfig, SurrogateError};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,9 @@ pub struct Parent {
     pub file: String,
     /// The digest of its tensors.
     pub digest: String,
+    /// The key of the state dict that was taken of its file, where that has keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dict: Option<String>,
     /// Whether it was only what the experts started from, and counted as no expert.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub initial_only: bool,
@@ -123,6 +127,17 @@ impl SurrogateNote {
     }
 }
 
+/// The key of the state dict that a file was taken for, if it has one.
+pub(crate) fn key_of(checkpoint: &Checkpoint) -> Option<String> {
+    checkpoint.state_dict().map(|dict| dict.key.clone()).filter(|key| !key.is_empty())
+}
+
+/// Which of several state dicts a file was taken for, in a sentence for people; nothing where it has no choice.
+pub(crate) fn taken(path: &Path, checkpoint: &Checkpoint) -> Option<String> {
+    let dict = checkpoint.state_dict().filter(|dict| !dict.others.is_empty())?;
+    Some(format!("{}: {dict}", path.display()))
+}
+
 /// The last part of a path: what a file is called wherever it lies.
 pub(crate) fn file_name(path: &Path) -> String {
     let canonical = || path.canonicalize().ok()?.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -148,7 +163,14 @@ mod tests {
 
     fn parent(file: &str, provenance: Option<Provenance>) -> Parent {
         let provenance = provenance.map(Box::new);
-        Parent { file: file.to_owned(), digest: "0".repeat(64), initial_only: false, provenance, older_left_out: false }
+        Parent {
+            file: file.to_owned(),
+            digest: "0".repeat(64),
+            state_dict: None,
+            initial_only: false,
+            provenance,
+            older_left_out: false,
+        }
     }
 
     /// A model of so many generations, each from the one before and an expert.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alluvium_checkpoint::{Mapping, NameMap, NamesError, shown};
+use alluvium_checkpoint::{Mapping, NameMap, NamesError, StateDictKey, shown};
 use alluvium_model::{BackboneConfig, InputShape};
 use toml::{Table, Value};
 
@@ -27,6 +27,9 @@ pub struct Reading {
     /// The classes, in the order of the classifier's rows. Default: the manifest's, or numbered names that begin with that of
     /// the file.
     pub classes: Option<Vec<String>>,
+    /// Which of its state dicts a file by `torch.save` is taken for. Default: by
+    /// [`Checkpoint::open_state_dict`](alluvium_checkpoint::Checkpoint::open_state_dict)'s rule.
+    pub state_dict: Option<StateDictKey>,
     /// Take the backbone only, and leave the classifier behind.
     pub backbone_only: bool,
     /// What holds where neither the file nor the fields above say anything.

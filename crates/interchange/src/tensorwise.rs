@@ -1,16 +1,18 @@
 //! Models whose network nobody has to know: tensors of equal names are consolidated with each other, in pieces.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use alluvium_checkpoint::{Checkpoint, Order, TensorInfo, WriteOptions};
+use alluvium_checkpoint::{Adapter, Checkpoint, Order, StateDictKey, TensorInfo, WriteOptions};
 use alluvium_merge::{Model, Request, plan};
 use alluvium_model::Seed;
 use alluvium_strategy::StrategyConfig;
 use burn::tensor::Device;
 use serde_json::Value;
 
-use crate::provenance::{PROVENANCE, file_name};
+use crate::provenance::{PROVENANCE, file_name, key_of, taken};
 use crate::streamed::{merged, progress, said};
 use crate::{Destination, InterchangeError, Parent, Provenance, Watcher};
 
@@ -18,6 +20,9 @@ use crate::{Destination, InterchangeError, Parent, Provenance, Watcher};
 /// are no classes to tell apart. A strategy that works in pieces needs neither, and no memory for a whole model.
 ///
 /// All models have tensors of the same names and shapes. Floats are consolidated; tensors of integers are the last expert's.
+///
+/// Low-rank adapters are consolidated as what they stand for, never factor by factor. Into a whole model, each adapter is that
+/// model with its updates added, and a whole model comes out. Into an adapter, all are updates `scale · B·A`, and updates come out.
 #[derive(Debug)]
 pub struct Tensorwise {
     previous: Opened,
@@ -30,8 +35,17 @@ pub struct Tensorwise {
 #[derive(Debug)]
 struct Opened {
     path: PathBuf,
-    checkpoint: Checkpoint,
+    /// The file as it is.
+    checkpoint: Arc<Checkpoint>,
+    adapter: Option<Adapter>,
+    /// What the strategy is given.
+    seen: Arc<Checkpoint>,
 }
+
+/// The key of the metadata of a file whose tensors are updates.
+const UPDATES: &str = "alluvium.updates";
+const HOW_TO_ADD: &str =
+    "these tensors are updates and no weights: add each one to the base model's tensor of that name";
 
 impl Tensorwise {
     /// Opens a previous model and experts, in the order in which they are consolidated. No values are read.
@@ -39,9 +53,61 @@ impl Tensorwise {
     /// # Errors
     /// When a file cannot be read as a model.
     pub fn open(previous: &Path, initial_only: bool, experts: &[PathBuf]) -> Result<Self, InterchangeError> {
-        let open = |path: &Path| Ok(Opened { path: path.to_owned(), checkpoint: Checkpoint::open(path)? });
-        let opened: Result<_, InterchangeError> = experts.iter().map(|path| open(path)).collect();
-        Ok(Tensorwise { previous: open(previous)?, initial_only, experts: opened? })
+        Self::open_state_dicts(previous, initial_only, experts, &|_| None)
+    }
+
+    /// As [`open`](Self::open), with the state dict that is wanted of each file.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); when a file has no such state dict; and when an adapter cannot be read as the updates that it
+    /// stands for, or does not fit the model that it is consolidated into.
+    pub fn open_state_dicts(
+        previous: &Path,
+        initial_only: bool,
+        experts: &[PathBuf],
+        wanted: &dyn Fn(&Path) -> Option<StateDictKey>,
+    ) -> Result<Self, InterchangeError> {
+        let mut previous = Opened::of(previous, wanted(previous))?;
+        let open = |path: &PathBuf| Opened::of(path, wanted(path));
+        let mut experts = experts.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let into_adapter = previous.adapter.is_some();
+        if let Some(adapter) = &previous.adapter {
+            previous.seen = Arc::new(adapter.updates()?);
+        }
+        for expert in &mut experts {
+            expert.seen = match (&expert.adapter, into_adapter) {
+                (None, false) => continue,
+                (Some(adapter), false) => Arc::new(adapter.added_to(&previous.checkpoint)?),
+                (Some(adapter), true) => Arc::new(adapter.updates()?),
+                (None, true) => {
+                    let problem = format!(
+                        "is a whole model, but {} is a low-rank adapter; accepted: adapters only, or the base model as --previous",
+                        previous.path.display()
+                    );
+                    return Err(InterchangeError::file(&expert.path, problem));
+                }
+            };
+        }
+        Ok(Tensorwise { previous, initial_only, experts })
+    }
+
+    /// What there is to know of the files and of what is written, in sentences for people.
+    pub fn notes(&self) -> Vec<String> {
+        let all = || [&self.previous].into_iter().chain(&self.experts);
+        let taken = |model: &Opened| taken(&model.path, &model.checkpoint);
+        let mut notes: Vec<_> = all().filter_map(taken).collect();
+        let adapters = all().filter(|model| model.adapter.is_some()).count();
+        match (adapters, self.previous.adapter.is_some()) {
+            (0, _) => {}
+            (_, false) => notes.push("each adapter is the previous model with its updates scale·B·A added".to_owned()),
+            (_, true) => notes.push(format!("each adapter is its updates scale·B·A; {HOW_TO_ADD}")),
+        }
+        notes
+    }
+
+    /// The files, opened, in their order.
+    pub fn checkpoints(&self) -> impl Iterator<Item = &Checkpoint> {
+        [&self.previous].into_iter().chain(&self.experts).map(|model| &*model.checkpoint)
     }
 
     /// All files that are read.
@@ -94,13 +160,13 @@ impl Tensorwise {
             previous: self.previous.as_parent(self.initial_only)?,
             experts: self.experts.iter().map(|expert| expert.as_parent(false)).collect::<Result<_, _>>()?,
         };
-        let metadata = [("format".to_owned(), "pt".to_owned()), (PROVENANCE.to_owned(), provenance.to_text())];
-        let options = WriteOptions {
-            metadata: metadata.into(),
-            order: Order::Given,
-            shard_bytes: to.shard_bytes,
-            inputs: to.inputs.clone(),
-        };
+        let mut metadata =
+            BTreeMap::from([("format".to_owned(), "pt".to_owned()), (PROVENANCE.to_owned(), provenance.to_text())]);
+        if self.previous.adapter.is_some() {
+            metadata.insert(UPDATES.to_owned(), HOW_TO_ADD.to_owned());
+        }
+        let options =
+            WriteOptions { metadata, order: Order::Given, shard_bytes: to.shard_bytes, inputs: to.inputs.clone() };
         let progress = progress(watcher);
         let request = Request {
             seed: Seed::new(seed),
@@ -130,10 +196,16 @@ impl Tensorwise {
 }
 
 impl Opened {
+    fn of(path: &Path, wanted: Option<StateDictKey>) -> Result<Self, InterchangeError> {
+        let checkpoint = Arc::new(Checkpoint::open_state_dict(path, wanted.as_ref())?);
+        let adapter = Adapter::of(&checkpoint)?;
+        Ok(Opened { path: path.to_owned(), seen: checkpoint.clone(), checkpoint, adapter })
+    }
+
     fn as_model(&self) -> Model<'_> {
         let name = self.path.display().to_string();
         // Nobody knows how many samples there were: all experts count alike.
-        Model { name, checkpoint: &self.checkpoint, mapping: None, classifier: None, samples: 1 }
+        Model { name, checkpoint: &self.seen, mapping: None, classifier: None, samples: 1 }
     }
 
     fn as_parent(&self, initial_only: bool) -> Result<Parent, InterchangeError> {
@@ -142,6 +214,7 @@ impl Opened {
         Ok(Parent {
             file: file_name(&self.path),
             digest: self.checkpoint.digest()?,
+            state_dict: key_of(&self.checkpoint),
             initial_only,
             provenance: provenance.map(Box::new),
             older_left_out: false,

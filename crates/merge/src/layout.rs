@@ -347,7 +347,7 @@ impl Model<'_> {
         MergeError::Model { model: self.name.clone(), problem }
     }
 
-    fn tensor(&self, name: &str, problem: impl Into<String>) -> MergeError {
+    pub(crate) fn tensor(&self, name: &str, problem: impl Into<String>) -> MergeError {
         MergeError::Tensor { model: self.name.clone(), tensor: name.to_owned(), problem: problem.into() }
     }
 }

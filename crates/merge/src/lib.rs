@@ -18,7 +18,7 @@ mod layout;
 mod request;
 mod run;
 
-use alluvium_checkpoint::TensorInfo;
+use alluvium_checkpoint::{Adapter, TensorInfo};
 use alluvium_strategy::Piecewise;
 
 use layout::Layout;
@@ -59,6 +59,13 @@ pub fn plan(request: &Request<'_>) -> Result<Vec<TensorInfo>, MergeError> {
 fn planned(request: &Request<'_>) -> Result<(Layout, Box<dyn Piecewise>), MergeError> {
     if request.experts.is_empty() {
         return Err(MergeError::NoExperts);
+    }
+    for model in std::iter::once(&request.previous).chain(&request.experts) {
+        if let Some(factor) = Adapter::factor_in(model.checkpoint) {
+            let problem = "is a factor of a low-rank adapter, and the mean of factors is not the mean of what they stand for; \
+                           accepted: the updates (`Adapter::updates`), or a base with them (`Adapter::added_to`)";
+            return Err(model.tensor(factor, problem));
+        }
     }
     request.strategy.build().map_err(MergeError::Options)?;
     let strategy = request.strategy.piecewise().ok_or(MergeError::WholeModels)?;

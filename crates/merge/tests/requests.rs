@@ -4,8 +4,9 @@ mod files;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use alluvium_checkpoint::{Checkpoint, Dtype, NameMap, TensorInfo, Values, WriteOptions, Writer};
+use alluvium_checkpoint::{Adapter, Checkpoint, Dtype, NameMap, TensorInfo, Values, WriteOptions, Writer};
 use alluvium_strategy_finetune::FinetuneConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
@@ -228,4 +229,27 @@ fn strategies_that_want_whole_models_say_so() {
     assert!(error.contains("does not work in pieces"), "{error}");
     let error = files.error(vec![files.models().remove(0)], &MEAN);
     assert!(error.contains("at least one expert"), "{error}");
+}
+
+#[test]
+fn factors_of_adapters_are_not_merged_but_what_they_stand_for() {
+    // Of rank 1 with alpha 1: (1, 2)ᵀ·3 = 3 6, and (5, 0)ᵀ·1 = 5 0. Their mean is 4 3; the mean factors' product is (3, 1)ᵀ·2.
+    let factors = |up: [f32; 2], down: f32| {
+        vec![
+            floats("q.lora_up.weight", &[2, 1], &up),
+            floats("q.lora_down.weight", &[1, 1], &[down]),
+            floats("q.alpha", &[], &[1.0]),
+        ]
+    };
+    let files = Files::new(&[factors([1.0, 2.0], 3.0), factors([1.0, 2.0], 3.0), factors([5.0, 0.0], 1.0)]);
+    let error = files.error(files.models(), &MEAN);
+    assert!(error.contains("model 0: the tensor `q.lora_down.weight` is a factor of a low-rank adapter"), "{error}");
+    let updates = |number: usize| {
+        let path = files.folder.path().join(format!("model-{number}.safetensors"));
+        Adapter::of(&Arc::new(Checkpoint::open(path).unwrap())).unwrap().unwrap().updates().unwrap()
+    };
+    let updates: Vec<_> = (0..3).map(updates).collect();
+    let models = updates.iter().map(|updates| model("updates", updates)).collect();
+    files.merge_models(models, &MEAN, |_| {}).unwrap();
+    assert_eq!(files.values("q.weight"), [4.0, 3.0]);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
+use alluvium_store::text;
 use serde::Deserialize;
 
 use crate::names::mapping::{Mapped, Mapping};
@@ -91,9 +92,11 @@ impl NameMap {
     /// [`NamesError::Read`] when the file cannot be read, and as for [`parse`](NameMap::parse).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, NamesError> {
         let path = path.as_ref();
-        let mut toml = String::new();
-        let read = regular::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut toml));
+        let mut bytes = vec![];
+        let read = regular::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
         read.map_err(|cause| NamesError::Read { file: path.to_owned(), cause })?;
+        let toml =
+            text::from_bytes(&bytes).map_err(|problem| NamesError::table(format!("{} {problem}", path.display())))?;
         Self::parse(&toml)
     }
 

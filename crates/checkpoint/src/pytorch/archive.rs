@@ -11,6 +11,7 @@ use crate::opened::{Opened, exactly, length};
 use crate::pytorch::directory;
 use crate::pytorch::machine::{self, LONGEST_PICKLE, Pickle};
 use crate::pytorch::metered::Metered;
+use crate::pytorch::state_dict::StateDictKey;
 use crate::pytorch::weights::{self, Storages};
 use crate::shown::shown;
 
@@ -20,11 +21,15 @@ const LONGEST_DIRECTORY: u64 = 50_000_000;
 const LONGEST_COMPRESSED: u64 = 200_000_000;
 
 /// Reads what the pickle of an archive says.
-pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, reader: R) -> Result<Opened, CheckpointError> {
+pub(crate) fn open<R: Read + Seek + Send + 'static>(
+    place: &Place,
+    reader: R,
+    wanted: Option<&StateDictKey>,
+) -> Result<Opened, CheckpointError> {
     let mut archive = Archive::new(place, reader)?;
     archive.check_byte_order()?;
     let pickle = archive.pickle()?;
-    weights::open(place, &pickle, weights::named(place, &pickle)?, archive)
+    weights::open(place, &pickle, weights::chosen(place, &pickle, wanted)?, archive)
 }
 
 struct Archive<R> {

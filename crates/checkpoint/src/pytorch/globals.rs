@@ -9,27 +9,50 @@ use crate::Dtype;
 pub(crate) enum Global {
     /// `collections.OrderedDict`.
     OrderedDict,
-    /// `torch._utils._rebuild_tensor_v2`, or `_rebuild_tensor` before version 0.4.
-    Tensor,
-    /// `torch._utils._rebuild_parameter`, or `torch.nn.parameter.Parameter` itself before version 0.4.
+    /// A function of `torch._utils` that makes a tensor of a storage.
+    Tensor(Rebuild),
+    /// `torch._utils._rebuild_parameter` with or without a state, or `torch.nn.parameter.Parameter` itself before version 0.4.
     Parameter,
+    /// `torch._tensor._rebuild_from_type_v2`: a tensor with attributes, or of a class of its own.
+    FromType,
+    /// `torch.Tensor`, or the class of a buffer: they add nothing to the values.
+    TensorClass,
     /// `torch.Size`.
     Size,
     /// A class such as `torch.FloatStorage`, and its type where that is accepted.
     Storage { class: String, dtype: Option<Dtype> },
+    /// A type such as `torch.float32`, if it is accepted.
+    Dtype(Dtype),
+}
+
+/// Which function makes a tensor. They differ in what they are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rebuild {
+    /// `_rebuild_tensor(storage, offset, sizes, strides)`, before version 0.4.
+    V1,
+    /// `_rebuild_tensor_v2(…, requires_grad, hooks, metadata=None)`.
+    V2,
+    /// `_rebuild_tensor_v3(…, requires_grad, hooks, dtype, metadata=None)`, of a storage that is counted in bytes.
+    V3,
 }
 
 impl Global {
-    /// The one of that name, if a pickle of weights may mention it.
+    /// The one of that name, if weights are made of it.
     pub(crate) fn named(module: &str, name: &str) -> Option<Self> {
         Some(match (module, name) {
             ("collections", "OrderedDict") => Global::OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => Global::Tensor,
-            ("torch._utils", "_rebuild_parameter") | ("torch.nn.parameter", "Parameter") => Global::Parameter,
+            ("torch._utils", "_rebuild_tensor") => Global::Tensor(Rebuild::V1),
+            ("torch._utils", "_rebuild_tensor_v2") => Global::Tensor(Rebuild::V2),
+            ("torch._utils", "_rebuild_tensor_v3") => Global::Tensor(Rebuild::V3),
+            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state")
+            | ("torch.nn.parameter", "Parameter") => Global::Parameter,
+            ("torch._tensor", "_rebuild_from_type_v2") => Global::FromType,
+            ("torch" | "torch._tensor", "Tensor") | ("torch.nn.parameter", "Buffer") => Global::TensorClass,
             ("torch", "Size") => Global::Size,
-            ("torch", class) if is_storage(class) => {
+            ("torch" | "torch.storage", class) if is_storage(class) => {
                 Global::Storage { class: class.to_owned(), dtype: Dtype::of_storage(class) }
             }
+            ("torch", name) => Global::Dtype(Dtype::of_torch(name)?),
             _ => return None,
         })
     }
@@ -39,13 +62,21 @@ impl fmt::Display for Global {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Global::OrderedDict => f.write_str("collections.OrderedDict"),
-            Global::Tensor => f.write_str("torch._utils._rebuild_tensor_v2"),
+            Global::Tensor(Rebuild::V1) => f.write_str("torch._utils._rebuild_tensor"),
+            Global::Tensor(Rebuild::V2) => f.write_str("torch._utils._rebuild_tensor_v2"),
+            Global::Tensor(Rebuild::V3) => f.write_str("torch._utils._rebuild_tensor_v3"),
             Global::Parameter => f.write_str("torch._utils._rebuild_parameter"),
+            Global::FromType => f.write_str("torch._tensor._rebuild_from_type_v2"),
+            Global::TensorClass => f.write_str("torch.Tensor"),
             Global::Size => f.write_str("torch.Size"),
             Global::Storage { class, .. } => write!(f, "torch.{class}"),
+            Global::Dtype(dtype) => write!(f, "torch.{}", dtype.in_torch()),
         }
     }
 }
+
+/// The storage that has no type of its own: it is counted in bytes, and the tensor says what they are.
+pub(crate) const UNTYPED: &str = "UntypedStorage";
 
 /// How many bytes a value of such a storage takes, also where its type is not accepted: an optimiser may have some.
 pub(crate) fn storage_width(class: &str) -> Option<u64> {
@@ -53,7 +84,7 @@ pub(crate) fn storage_width(class: &str) -> Option<u64> {
         "ComplexDoubleStorage" => 16,
         "ComplexFloatStorage" => 8,
         "QInt32Storage" => 4,
-        "QInt8Storage" | "QUInt8Storage" | "UntypedStorage" => 1,
+        "QInt8Storage" | "QUInt8Storage" | UNTYPED => 1,
         _ => Dtype::of_storage(class)?.bytes() as u64,
     })
 }
@@ -73,7 +104,14 @@ mod tests {
         assert_eq!(Global::named("torch", "HalfStorage"), Some(storage));
         let unknown = Global::Storage { class: "ComplexFloatStorage".to_owned(), dtype: None };
         assert_eq!(Global::named("torch", "ComplexFloatStorage"), Some(unknown));
-        for (module, name) in [("os", "system"), ("torch", "load"), ("torch.hub", "Storage"), ("torch", "a.Storage")] {
+        assert_eq!(Global::named("torch", "bfloat16"), Some(Global::Dtype(Dtype::Bf16)));
+        for (module, name) in [
+            ("os", "system"),
+            ("torch", "load"),
+            ("torch", "float8_e4m3fn"),
+            ("torch.hub", "Storage"),
+            ("torch", "a.Storage"),
+        ] {
             assert_eq!(Global::named(module, name), None, "{module}.{name}");
         }
     }

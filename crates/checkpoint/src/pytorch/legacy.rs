@@ -15,6 +15,7 @@ use crate::pytorch::globals::{self, Global};
 use crate::pytorch::machine::{self, LONGEST_PICKLE, Pickle, Stopped};
 use crate::pytorch::object::{Object, TensorObject};
 use crate::pytorch::opcode::{Code, Opcode};
+use crate::pytorch::state_dict::StateDictKey;
 use crate::pytorch::weights::{self, Storages};
 use crate::shown::shown;
 
@@ -27,7 +28,11 @@ const FIRST_LOOK: u64 = 65_536;
 const MORE: u64 = 8;
 
 /// Reads what the pickles say, and where the storages are.
-pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, mut reader: R) -> Result<Opened, CheckpointError> {
+pub(crate) fn open<R: Read + Seek + Send + 'static>(
+    place: &Place,
+    mut reader: R,
+    wanted: Option<&StateDictKey>,
+) -> Result<Opened, CheckpointError> {
     let length = length(&mut reader).map_err(|cause| place.read(cause))?;
     let mut file = Pickles { place: place.clone(), reader: BufReader::new(reader), length, at: 0 };
     file.check_magic()?;
@@ -35,11 +40,18 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, mut reader: R
     if !matches!(version.get(version.root), Object::Int(VERSION)) {
         return Err(place.broken(format!("is of another version of PyTorch's older format; accepted: {VERSION}")));
     }
-    let _machine = file.next()?;
+    let machine = file.next()?;
+    // What machine it was is said in numbers and texts. Code is no part of that, and nothing of ours needs it.
+    if let Some(wanted) = machine.objects().iter().zip(0..).find_map(|(object, id)| match object {
+        Object::Global(_) | Object::Code { .. } => machine.code(id),
+        _ => None,
+    }) {
+        return Err(place.code(wanted));
+    }
     let (pickle, keys) = (file.next()?, file.next()?);
-    let named = weights::named(place, &pickle)?;
-    let storages = file.storages(&pickle, &keys, &named)?;
-    weights::open(place, &pickle, named, storages)
+    let chosen = weights::chosen(place, &pickle, wanted)?;
+    let storages = file.storages(&pickle, &keys, &chosen.tensors)?;
+    weights::open(place, &pickle, chosen, storages)
 }
 
 /// A file of which some pickles were read.

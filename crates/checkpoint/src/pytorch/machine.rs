@@ -1,5 +1,11 @@
 //! Runs a pickle without executing anything: what it would build is written down as [`Object`]s.
 //!
+//! Beside weights, a training script saves whatever it has: schedulers, arguments, counters, arrays. A class or function that
+//! is not known here is written down by its name, and what it would make as an object of nothing but that
+//! name: neither is called, and what is put into such an object is forgotten. So a file may mention any code, `os.system` too,
+//! and its weights are read all the same, for none of it runs here. Only where such an object stands for the weights, or for
+//! what holds them, the file is refused, and the error names the code.
+//!
 //! Every instruction adds at most one object, and objects are shared by number, so memory is bounded by the number of
 //! instructions and the length of the pickle, both of which are limited.
 
@@ -7,8 +13,9 @@ use std::collections::HashMap;
 
 use crate::CheckpointError;
 use crate::error::Place;
+use crate::pytorch::calls::{self, Made};
 use crate::pytorch::globals::Global;
-use crate::pytorch::object::{Id, Object, Storage, TensorObject};
+use crate::pytorch::object::{Id, Object};
 use crate::pytorch::opcode::{Code, NoOpcode, Opcode};
 use crate::shown::shown;
 
@@ -27,8 +34,6 @@ pub(crate) enum Stopped {
     Broken(String),
     /// The bytes end within the instruction that begins at this one.
     Cut(usize),
-    /// It wants to call this.
-    Code(String),
 }
 
 fn broken<T>(reason: impl Into<String>) -> Result<T, Stopped> {
@@ -48,6 +53,16 @@ pub(crate) struct Pickle {
 impl Pickle {
     pub(crate) fn get(&self, id: Id) -> &Object {
         &self.objects[id as usize]
+    }
+
+    /// The class or function that an object is, or that would make it, if it is one: module and name, joined by a dot.
+    pub(crate) fn code(&self, id: Id) -> Option<String> {
+        calls::code(&self.objects, id)
+    }
+
+    /// Why an object is no tensor that is accepted; it goes on from the tensor's name.
+    pub(crate) fn why_no_tensor(&self, id: Id) -> String {
+        calls::why_no_tensor(&self.objects, id)
     }
 
     /// All of them, in the order in which they were made.
@@ -89,7 +104,6 @@ impl Stopped {
         match self {
             Stopped::Broken(reason) => place.broken(format!("its pickle {reason}")),
             Stopped::Cut(at) => place.broken(format!("its pickle ends in the middle of the instruction at byte {at}")),
-            Stopped::Code(wanted) => place.code(wanted),
         }
     }
 }
@@ -101,6 +115,8 @@ struct Machine {
     /// How high the stack was at each mark.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
+    /// How many entries dicts have that were made of lists, which may be shared.
+    copied: usize,
 }
 
 impl Machine {
@@ -116,14 +132,15 @@ impl Machine {
                 self.push_id(top)
             }
             Opcode::None => self.push(Object::None),
-            Opcode::Bool => self.push(Object::Bool),
+            Opcode::Bool(value) => self.push(Object::Bool(value)),
             Opcode::Int(value) => self.push(Object::Int(value)),
             Opcode::Large(_) => self.push(Object::Other("a large int")),
             Opcode::Other(kind) => self.push(Object::Other(kind)),
-            Opcode::Text(bytes) => {
-                let text = text(bytes)?.to_owned();
-                self.push(Object::Text(text))
-            }
+            Opcode::Text(bytes) => self.push(match str::from_utf8(bytes) {
+                Ok(text) => Object::Text(text.to_owned()),
+                // Python 2 wrote bytes so, and Python 3 texts with half a character.
+                Err(_) => Object::Other("a str that is not UTF-8"),
+            }),
             Opcode::EmptyTuple => self.push(Object::Tuple(vec![])),
             Opcode::Tuple => {
                 let items = self.pop_to_mark()?;
@@ -151,7 +168,7 @@ impl Machine {
             Opcode::AddItems => {
                 self.pop_to_mark()?;
                 match self.object(self.top()?) {
-                    Object::Other("a set") => Ok(()),
+                    Object::Other("a set") | Object::Made { .. } => Ok(()),
                     other => broken(format!("adds items to {}, not to a set", other.kind())),
                 }
             }
@@ -169,27 +186,41 @@ impl Machine {
             },
             Opcode::Put(number) => self.remember(number),
             Opcode::Memoize => self.remember(u32::try_from(self.memo.len()).unwrap_or(u32::MAX)),
-            Opcode::Global { module, name } => self.global(text(module)?, text(name)?),
+            Opcode::Global { module, name } => {
+                let global = self.global(text(module)?, text(name)?);
+                self.push_id(global)
+            }
             Opcode::StackGlobal => self.stack_global(),
             Opcode::Persistent => self.persistent(),
             Opcode::Reduce => self.reduce(),
             Opcode::Build => self.build(),
-            Opcode::Instance { module, name } => Err(Stopped::Code(format!("{}.{}", text(module)?, text(name)?))),
+            Opcode::Instance { module, name } => {
+                let class = self.global(text(module)?, text(name)?);
+                let arguments = self.pop_to_mark()?;
+                self.make(class, arguments)
+            }
             Opcode::Obj => {
-                let parts = self.pop_to_mark()?;
-                self.instance(parts.first())
+                let mut parts = self.pop_to_mark()?;
+                match parts.is_empty() {
+                    true => broken("makes an object of nothing"),
+                    false => self.make(parts.remove(0), parts),
+                }
             }
             Opcode::NewObj(arguments) => {
-                let parts = self.pop_many(1 + arguments)?;
-                self.instance(parts.first())
+                let mut parts = self.pop_many(1 + arguments)?;
+                self.make(parts.remove(0), parts)
             }
         }
     }
 
-    fn push(&mut self, object: Object) -> Result<(), Stopped> {
-        // There are not more objects than instructions.
-        let id = self.objects.len() as Id;
+    /// Adds an object that is not on the stack. An instruction adds three at most, and there are few enough of these.
+    fn add(&mut self, object: Object) -> Id {
         self.objects.push(object);
+        (self.objects.len() - 1) as Id
+    }
+
+    fn push(&mut self, object: Object) -> Result<(), Stopped> {
+        let id = self.add(object);
         self.push_id(id)
     }
 
@@ -259,6 +290,7 @@ impl Machine {
                 items.extend_from_slice(new);
                 Ok(())
             }
+            Object::Made { .. } => Ok(()),
             other => broken(format!("adds items to {}, not to a list", other.kind())),
         }
     }
@@ -271,129 +303,90 @@ impl Machine {
                 entries.extend(pairs.iter().map(|[key, value]| (*key, *value)));
                 Ok(())
             }
+            Object::Made { .. } => Ok(()),
             other => broken(format!("sets items of {}, not of a dict", other.kind())),
         }
     }
 
-    fn global(&mut self, module: &str, name: &str) -> Result<(), Stopped> {
+    fn global(&mut self, module: &str, name: &str) -> Id {
         match Global::named(module, name) {
-            Some(global) => self.push(Object::Global(global)),
-            None => Err(Stopped::Code(format!("{module}.{name}"))),
+            Some(global) => self.add(Object::Global(global)),
+            None => {
+                let [module, name] = [module, name].map(|text| self.add(Object::Text(text.to_owned())));
+                self.add(Object::Code { module, name })
+            }
         }
     }
 
     fn stack_global(&mut self) -> Result<(), Stopped> {
         let parts = self.pop_many(2)?;
-        let [Object::Text(module), Object::Text(name)] = [parts[0], parts[1]].map(|id| self.object(id)) else {
+        let (module, name) = (parts[0], parts[1]);
+        let [Object::Text(own), Object::Text(inner)] = [module, name].map(|id| self.object(id)) else {
             return broken("names a class by something that is no text");
         };
-        match Global::named(module, name) {
-            Some(global) => self.push(Object::Global(global)),
-            None => Err(Stopped::Code(format!("{module}.{name}"))),
-        }
+        // The texts are not copied: they may be long, and shared by many such instructions.
+        let global = Global::named(own, inner).map_or(Object::Code { module, name }, Object::Global);
+        self.push(global)
     }
 
-    /// Weights need no objects of classes, not even of those that are known.
-    fn instance(&self, class: Option<&Id>) -> Result<(), Stopped> {
-        match class.map(|id| self.object(*id)) {
-            Some(Object::Global(global)) => Err(Stopped::Code(global.to_string())),
-            other => broken(format!("makes an object of {}", other.map_or("nothing", Object::kind))),
+    /// An object of a class that is not made here, such as every class that is instantiated and not called.
+    fn make(&mut self, by: Id, arguments: Vec<Id>) -> Result<(), Stopped> {
+        match self.object(by) {
+            Object::Global(_) | Object::Code { .. } | Object::Made { .. } => {
+                let arguments = self.add(Object::Tuple(arguments));
+                self.push(Object::Made { by, arguments })
+            }
+            other => broken(format!("makes an object of {}", other.kind())),
         }
     }
 
     /// `('storage', class, key, location, length)` stands for a storage. Without an archive there is a sixth part: the part
-    /// of the storage that is meant, or None.
+    /// of the storage that is meant, or None. Anything else is no part of weights, such as the source of a class.
     fn persistent(&mut self) -> Result<(), Stopped> {
         let id = self.pop()?;
-        let Object::Tuple(parts) = self.object(id) else {
-            return broken(format!("refers to {} as a storage", self.object(id).kind()));
-        };
-        let ([kind, class, key, _, length] | [kind, class, key, _, length, _]) = parts[..] else {
-            return broken(format!("refers to a storage by {} parts; accepted: 5 or 6", parts.len()));
-        };
-        let is_view = parts.get(5).is_some_and(|id| !matches!(self.object(*id), Object::None));
-        match [kind, class, key, length].map(|id| self.object(id)) {
-            [Object::Text(kind), Object::Global(Global::Storage { .. }), Object::Text(_), Object::Int(length)]
-                if kind == "storage" =>
-            {
-                let length = *length;
-                self.push(Object::Storage(Storage { class, key, length, is_view }))
-            }
-            parts => broken(format!(
-                "refers to a storage by {}; accepted: 'storage', its class, key, location and length",
-                parts.map(Object::kind).join(", ")
-            )),
-        }
+        let storage = calls::storage(&self.objects, id);
+        self.push(storage.map_or(Object::Other("a reference to something that is no storage"), Object::Storage))
     }
 
     /// What Python does by calling: `callable(*arguments)`.
     fn reduce(&mut self) -> Result<(), Stopped> {
         let parts = self.pop_many(2)?;
-        let Object::Tuple(arguments) = self.object(parts[1]) else {
+        let (by, arguments) = (parts[0], parts[1]);
+        let Object::Tuple(given) = self.object(arguments) else {
             return broken("calls something with arguments that are no tuple");
         };
-        match self.object(parts[0]) {
-            Object::Global(Global::OrderedDict) if arguments.is_empty() => self.push(Object::Dict(vec![])),
-            Object::Global(Global::OrderedDict) if arguments.len() == 1 => {
-                let entries = self.pairs(arguments[0])?;
-                self.push(Object::Dict(entries))
-            }
-            Object::Global(Global::Size) if arguments.len() == 1 => {
-                let sizes = arguments[0];
-                self.push_id(sizes)
-            }
-            Object::Global(Global::Parameter) if (1..=3).contains(&arguments.len()) => {
-                let data = arguments[0];
-                match self.object(data) {
-                    Object::Tensor(_) => self.push_id(data),
-                    other => broken(format!("makes a parameter of {}", other.kind())),
+        match self.object(by) {
+            Object::Global(global) => match calls::made(&self.objects, global, given) {
+                Ok(Made::Object(object)) => {
+                    if let Object::Dict(entries) = &object {
+                        self.copied += entries.len();
+                    }
+                    match self.copied > MOST_INSTRUCTIONS {
+                        true => broken(format!("makes dicts of more than {MOST_INSTRUCTIONS} entries")),
+                        false => self.push(object),
+                    }
                 }
-            }
-            Object::Global(Global::Tensor) if matches!(arguments.len(), 4 | 6 | 7) => {
-                let tensor = self.tensor(arguments)?;
-                self.push(Object::Tensor(tensor))
-            }
-            Object::Global(global) => {
-                broken(format!("calls `{global}` with {} arguments, as `torch.save` does not", arguments.len()))
-            }
+                Ok(Made::Same(id)) => self.push_id(id),
+                // What is wrong with it is said where it is among the weights.
+                Err(_) => self.push(Object::Made { by, arguments }),
+            },
+            Object::Code { .. } | Object::Made { .. } => self.push(Object::Made { by, arguments }),
             other => broken(format!("calls {}", other.kind())),
-        }
-    }
-
-    /// The keys and values that Python 2 gives to an ordered dict: a list of lists of two.
-    fn pairs(&self, list: Id) -> Result<Vec<(Id, Id)>, Stopped> {
-        let pair = |id: &Id| match self.object(*id) {
-            Object::List(pair) | Object::Tuple(pair) => <[Id; 2]>::try_from(&pair[..]).ok().map(|[a, b]| (a, b)),
-            _ => None,
-        };
-        let pairs = match self.object(list) {
-            Object::List(items) => items.iter().map(pair).collect(),
-            _ => None,
-        };
-        pairs.map_or_else(|| broken("makes an ordered dict of something that is no list of pairs"), Ok)
-    }
-
-    /// `_rebuild_tensor_v2(storage, offset, sizes, strides, requires_grad, hooks)`; before version 0.4, without the latter two.
-    fn tensor(&self, arguments: &[Id]) -> Result<TensorObject, Stopped> {
-        let [storage, offset, sizes, strides] = [0, 1, 2, 3].map(|index: usize| arguments[index]);
-        match [storage, offset, sizes, strides].map(|id| self.object(id)) {
-            [Object::Storage(storage), Object::Int(offset), Object::Tuple(_), Object::Tuple(_)] => {
-                Ok(TensorObject { storage: *storage, offset: *offset, sizes, strides })
-            }
-            parts => broken(format!(
-                "makes a tensor of {}; accepted: a storage, an int and two tuples",
-                parts.map(Object::kind).join(", ")
-            )),
         }
     }
 
     /// `object.__setstate__(state)`: an ordered dict has attributes such as `_metadata`, and a parameter of before version 0.4
     /// whether it is trained; they say nothing of weights. Other states of a tensor would be its values.
     fn build(&mut self) -> Result<(), Stopped> {
-        let state = self.pop()?;
-        match (self.object(self.top()?), self.object(state)) {
-            (Object::Dict(_), _) => Ok(()),
+        let (state, top) = (self.pop()?, self.top()?);
+        match (self.object(top), self.object(state)) {
+            (Object::Dict(_) | Object::Made { .. }, _) => Ok(()),
             (Object::Tensor(_), Object::Tuple(parts)) if parts.len() == 3 => Ok(()),
+            (Object::Tensor(_), _) => {
+                self.objects[top as usize] = Object::Other("a tensor that was given another state");
+                Ok(())
+            }
+            (Object::Other(_), _) => Ok(()),
             (other, _) => broken(format!("sets the state of {}; accepted: of a dict", other.kind())),
         }
     }
@@ -414,7 +407,6 @@ mod tests {
         match run(bytes).unwrap_err() {
             Stopped::Broken(reason) => reason,
             Stopped::Cut(at) => format!("cut at {at}"),
-            Stopped::Code(name) => format!("code {name}"),
         }
     }
 
@@ -431,12 +423,30 @@ mod tests {
 
     #[test]
     fn code_is_named_and_not_run() {
-        // os.system as GLOBAL, by INST, and by STACK_GLOBAL with its two texts.
-        for bytes in [&b"\x80\x02cos\nsystem\n."[..], b"(ios\nsystem\n.", b"\x80\x04\x8c\x02os\x8c\x06system\x93."] {
-            assert_eq!(stopped(bytes), "code os.system");
+        // os.system as GLOBAL, called by INST, OBJ, NEWOBJ and REDUCE, and named by STACK_GLOBAL with its two texts.
+        for bytes in [
+            &b"\x80\x02cos\nsystem\n."[..],
+            b"(ios\nsystem\n.",
+            b"(cos\nsystem\no.",
+            b"\x80\x02cos\nsystem\n)\x81.",
+            b"\x80\x02cos\nsystem\n)R)R}b.",
+            b"\x80\x04\x8c\x02os\x8c\x06system\x93.",
+        ] {
+            let pickle = run(bytes).unwrap();
+            assert_eq!(pickle.code(pickle.root).as_deref(), Some("os.system"), "{bytes:?}");
         }
-        assert_eq!(stopped(b"\x80\x02ccollections\nOrderedDict\n)\x81."), "code collections.OrderedDict");
-        assert_eq!(stopped(b"(ccollections\nOrderedDict\no."), "code collections.OrderedDict");
+        let dict = run(b"\x80\x02ccollections\nOrderedDict\n)\x81.").unwrap();
+        assert_eq!(dict.code(dict.root).as_deref(), Some("collections.OrderedDict"));
+    }
+
+    #[test]
+    fn what_is_put_into_an_object_of_nobody_s_is_forgotten() {
+        // collections.deque([1]) as pickle writes it: made of nothing, then an item; set items, and a state.
+        for tail in [&b"K\x01a"[..], b"(K\x01K\x02e", b"K\x01K\x02s", b"(K\x01K\x02u", b"(K\x01\x90", b"}b"] {
+            let bytes = [b"\x80\x02ccollections\ndeque\n)R", tail, b"."].concat();
+            let pickle = run(&bytes).unwrap();
+            assert!(matches!(pickle.get(pickle.root), Object::Made { .. }), "{tail:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a pickle is made of. Objects name one another by number, so that sharing one costs nothing and none is ever
 //! followed further than it is looked at.
 
+use crate::Dtype;
 use crate::pytorch::globals::Global;
 
 /// The number of an object.
@@ -10,7 +11,7 @@ pub(crate) type Id = u32;
 #[derive(Debug)]
 pub(crate) enum Object {
     None,
-    Bool,
+    Bool(bool),
     Int(i64),
     Text(String),
     Tuple(Vec<Id>),
@@ -18,6 +19,17 @@ pub(crate) enum Object {
     /// Keys and values.
     Dict(Vec<(Id, Id)>),
     Global(Global),
+    /// A class or function that is not known here, by the texts of its module and its name.
+    Code {
+        module: Id,
+        name: Id,
+    },
+    /// What a call of a class or function would give that is not made here, and the tuple of its arguments. What is put into
+    /// it later is forgotten.
+    Made {
+        by: Id,
+        arguments: Id,
+    },
     Storage(Storage),
     Tensor(TensorObject),
     /// Something that weights are not made of, with what Python calls it. Its content is forgotten.
@@ -29,13 +41,14 @@ impl Object {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Object::None => "None",
-            Object::Bool => "a bool",
+            Object::Bool(_) => "a bool",
             Object::Int(_) => "an int",
             Object::Text(_) => "a str",
             Object::Tuple(_) => "a tuple",
             Object::List(_) => "a list",
             Object::Dict(_) => "a dict",
-            Object::Global(_) => "a class or function",
+            Object::Global(_) | Object::Code { .. } => "a class or function",
+            Object::Made { .. } => "an object",
             Object::Storage(_) => "a storage",
             Object::Tensor(_) => "a tensor",
             Object::Other(kind) => kind,
@@ -66,4 +79,8 @@ pub(crate) struct TensorObject {
     pub sizes: Id,
     /// A tuple.
     pub strides: Id,
+    /// The type of the values, where the storage has none of its own and is counted in bytes.
+    pub dtype: Option<Dtype>,
+    /// Whether the values are those of the storage with their signs turned.
+    pub negative: bool,
 }

@@ -12,7 +12,7 @@ pub(crate) enum Opcode<'a> {
     PopMark,
     Dup,
     None,
-    Bool,
+    Bool(bool),
     Int(i64),
     /// A whole number of more than 8 bytes, little-endian.
     Large(&'a [u8]),
@@ -91,7 +91,7 @@ impl<'a> Code<'a> {
             b'1' => Opcode::PopMark,
             b'2' => Opcode::Dup,
             b'N' => Opcode::None,
-            0x88 | 0x89 => Opcode::Bool,
+            0x88 | 0x89 => Opcode::Bool(byte == 0x88),
             b'J' => Opcode::Int(i32::from_le_bytes(self.array()?).into()),
             b'K' => Opcode::Int(self.array::<1>()?[0].into()),
             b'M' => Opcode::Int(u16::from_le_bytes(self.array()?).into()),

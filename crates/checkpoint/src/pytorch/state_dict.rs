@@ -1,70 +1,244 @@
 //! Which objects of a pickle are the weights.
+//!
+//! A training script saves its weights by themselves, or in a dict beside numbers of epochs and the like; often twice, as they
+//! are and as a running average of them. Which dict of tensors is taken is a rule, not a guess: the first of the names that
+//! scripts use for the weights that are trained, or the only dict there is. A reader is told which it was and what else
+//! there is, and may ask for another one.
 
 use std::collections::HashSet;
+use std::fmt;
 
+use serde::Serialize;
+
+use crate::pytorch::globals::Global;
 use crate::pytorch::machine::Pickle;
 use crate::pytorch::object::{Id, Object, TensorObject};
 use crate::shown::{listed, shown};
 
-/// Under which names training scripts put the weights, beside numbers of epochs and the like.
-const WELL_KNOWN: [&str; 3] = ["state_dict", "model_state_dict", "model"];
+/// Under which names training scripts put the weights, in the order in which they are looked for.
+const WELL_KNOWN: [&str; 9] =
+    ["state_dict", "model_state_dict", "model", "model_state", "module", "net", "network", "params", "weights"];
+/// What a key begins with that holds tensors which are no weights.
+const NO_WEIGHTS: [&str; 6] = ["optim", "lr_sched", "scheduler", "sched", "rng", "random"];
 
-/// What is wrong, with the entry where there is one.
-#[derive(Debug)]
-pub(crate) struct NoWeights {
-    pub name: Option<String>,
-    pub reason: String,
+/// So deep are dicts of dicts looked into, through so many entries; and so many dicts of tensors are listed.
+const DEEPEST: usize = 5;
+const MOST_ENTRIES: usize = 2_000_000;
+const MOST_FOUND: usize = 200;
+/// Longer keys name no dict of a training script.
+const LONGEST_KEY: usize = 200;
+
+/// Which of a file's state dicts the weights are.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct StateDict {
+    /// Its key; of a dict within dicts all of them, joined by dots. Empty where the file is one dict of tensors.
+    pub key: String,
+    /// The keys of the file's other dicts of tensors.
+    pub others: Vec<String>,
 }
 
-/// Names and tensors of the weights, in the order of the pickle.
-pub(crate) fn tensors(pickle: &Pickle) -> Result<Vec<(String, TensorObject)>, NoWeights> {
+/// As a sentence that goes on from the file's name.
+impl fmt::Display for StateDict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.key.as_str() {
+            "" => f.write_str("its one dict of tensors is taken")?,
+            key => write!(f, "its state dict {} is taken", shown(key))?,
+        }
+        match self.others.is_empty() {
+            true => Ok(()),
+            false => {
+                let others = listed(self.others.iter().map(String::as_str));
+                write!(f, "; it holds others, too, which --state-dict takes: {others}")
+            }
+        }
+    }
+}
+
+/// Which of a file's state dicts is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateDictKey {
+    /// The one of this key. A file that cannot have it is refused.
+    Exactly(String),
+    /// The one of this key in files that hold several; others are read as they are.
+    WhereSeveral(String),
+}
+
+/// The weights of a pickle.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub state_dict: StateDict,
+    /// Names and tensors, in the order of the pickle.
+    pub tensors: Vec<(String, TensorObject)>,
+}
+
+/// What is wrong.
+#[derive(Debug)]
+pub(crate) enum NoWeights {
+    /// With an entry of that name.
+    Tensor(String, String),
+    File(String),
+    /// Code stands where the weights should be.
+    Code(String),
+}
+
+/// A dict of tensors, and perhaps of other things.
+struct Found<'a> {
+    key: String,
+    entries: &'a [(Id, Id)],
+}
+
+/// Finds the weights.
+pub(crate) fn choose(pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<Chosen, NoWeights> {
+    let Object::Dict(root) = pickle.get(pickle.root) else {
+        return Err(match pickle.code(pickle.root) {
+            Some(code) => NoWeights::Code(code),
+            None => {
+                let kind = pickle.get(pickle.root).kind();
+                NoWeights::File(format!("its pickle holds {kind}; accepted: a dict of tensors"))
+            }
+        });
+    };
+    let mut found = vec![];
+    let mut left = MOST_ENTRIES;
+    search(pickle, root, &mut vec![], &mut left, &mut found);
+    let chosen = match wanted {
+        Some(StateDictKey::Exactly(key)) => asked_for(&found, key)?,
+        Some(StateDictKey::WhereSeveral(key)) if found.iter().filter(|dict| !dict.key.is_empty()).count() > 1 => {
+            asked_for(&found, key)?
+        }
+        _ => by_rule(pickle, root, &found)?,
+    };
+    let others = found.iter().filter(|other| other.key != chosen.key && !other.key.is_empty());
+    let state_dict = StateDict { key: chosen.key.clone(), others: others.map(|other| other.key.clone()).collect() };
+    Ok(Chosen { tensors: tensors(pickle, chosen.entries)?, state_dict })
+}
+
+/// All dicts with float tensors that can be named, in the order of the pickle.
+fn search<'a>(
+    pickle: &'a Pickle,
+    entries: &'a [(Id, Id)],
+    path: &mut Vec<&'a str>,
+    left: &mut usize,
+    found: &mut Vec<Found<'a>>,
+) {
+    let first = entries.iter().take(*left).position(|(_, value)| is_float_tensor(pickle, *value));
+    // A dict may be in many others, and is gone through for each.
+    *left = left.saturating_sub(first.unwrap_or(entries.len()));
+    if first.is_some() {
+        found.push(Found { key: path.join("."), entries });
+    }
+    for (key, value) in entries {
+        let Some(rest) = left.checked_sub(1).filter(|_| found.len() < MOST_FOUND && path.len() < DEEPEST) else {
+            return;
+        };
+        *left = rest;
+        if let (Object::Text(key), Object::Dict(inner)) = (pickle.get(*key), pickle.get(*value))
+            && key.len() <= LONGEST_KEY
+            && !NO_WEIGHTS.iter().any(|start| key.starts_with(start))
+        {
+            path.push(key);
+            search(pickle, inner, path, left, found);
+            path.pop();
+        }
+    }
+}
+
+/// Counters and the states of generators are integers, and no weights.
+fn is_float_tensor(pickle: &Pickle, id: Id) -> bool {
+    let Object::Tensor(tensor) = pickle.get(id) else { return false };
+    let dtype = match pickle.get(tensor.storage.class) {
+        Object::Global(Global::Storage { dtype, .. }) => tensor.dtype.or(*dtype),
+        _ => tensor.dtype,
+    };
+    dtype.is_none_or(|dtype| dtype.is_float())
+}
+
+fn asked_for<'f, 'a>(found: &'f [Found<'a>], key: &str) -> Result<Found<'a>, NoWeights> {
+    let named: Vec<_> = found.iter().filter(|dict| !dict.key.is_empty()).collect();
+    match named.iter().find(|dict| dict.key == key) {
+        Some(dict) => Ok(Found { key: dict.key.clone(), entries: dict.entries }),
+        None if named.is_empty() => Err(NoWeights::File(format!(
+            "has no state dict {}: it is one dict of tensors by itself; accepted: no --state-dict",
+            shown(key)
+        ))),
+        None => {
+            let there = listed(named.iter().map(|dict| dict.key.as_str()));
+            Err(NoWeights::File(format!("has no state dict {}; there are: {there}", shown(key))))
+        }
+    }
+}
+
+/// The weights where nobody says which.
+fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Found<'a>]) -> Result<Found<'a>, NoWeights> {
+    let entry = |wanted: &str| {
+        root.iter().find(|(key, _)| matches!(pickle.get(*key), Object::Text(key) if key == wanted)).map(|entry| entry.1)
+    };
+    let several = |dicts: &[&Found<'_>]| {
+        NoWeights::File(format!(
+            "holds several dicts of tensors, and none under a name that training scripts give to the weights; --state-dict \
+             takes one of: {}",
+            listed(dicts.iter().map(|dict| dict.key.as_str()))
+        ))
+    };
+    let dict = |name: &&'static str| match pickle.get(entry(name)?) {
+        Object::Dict(entries) => Some(Found { key: (*name).to_owned(), entries }),
+        _ => None,
+    };
+    for dict in WELL_KNOWN.iter().filter_map(dict) {
+        let within = format!("{}.", dict.key);
+        let below: Vec<_> = found.iter().filter(|other| other.key.starts_with(&within)).collect();
+        match below[..] {
+            _ if dict.entries.is_empty() || found.iter().any(|other| other.key == dict.key) => return Ok(dict),
+            // Such as the settings of a model.
+            [] => {}
+            [only] => return Ok(Found { key: only.key.clone(), entries: only.entries }),
+            _ => return Err(several(&below)),
+        }
+    }
+    if let Some(dict) = WELL_KNOWN.iter().find_map(dict).filter(|_| found.is_empty()) {
+        return Ok(dict);
+    }
+    let named: Vec<_> = found.iter().filter(|dict| !dict.key.is_empty()).collect();
+    match named[..] {
+        // A dict of tensors by itself, whatever else is in it.
+        _ if found.len() > named.len() => {}
+        [only] => return Ok(Found { key: only.key.clone(), entries: only.entries }),
+        [] => {
+            // A whole network, and not its weights.
+            let code = WELL_KNOWN.iter().filter_map(|name| entry(name)).find_map(|id| pickle.code(id));
+            if let Some(code) = code {
+                return Err(NoWeights::Code(code));
+            }
+        }
+        _ => return Err(several(&named)),
+    }
+    Ok(Found { key: String::new(), entries: root })
+}
+
+/// Names and tensors of a dict of nothing else.
+fn tensors(pickle: &Pickle, entries: &[(Id, Id)]) -> Result<Vec<(String, TensorObject)>, NoWeights> {
     let mut names = HashSet::new();
     let mut tensors = vec![];
-    for (key, value) in weights(pickle)? {
+    for (key, value) in entries {
         let Object::Text(name) = pickle.get(*key) else {
-            return Err(whole(format!("has {} for a tensor's name; accepted: a str", pickle.get(*key).kind())));
+            let kind = pickle.get(*key).kind();
+            return Err(NoWeights::File(format!("its pickle has {kind} for a tensor's name; accepted: a str")));
         };
         let Object::Tensor(tensor) = pickle.get(*value) else {
-            let kind = pickle.get(*value).kind();
-            let reason = format!(
-                "is {kind}, not a tensor; accepted: a dict of tensors, by itself or under one of {}",
-                listed(WELL_KNOWN)
-            );
-            return Err(NoWeights { name: Some(name.clone()), reason });
+            let reason = match pickle.get(*value) {
+                Object::Made { .. } => pickle.why_no_tensor(*value),
+                _ => format!(
+                    "{}; accepted: a dict of tensors, by itself or under one of {}",
+                    pickle.why_no_tensor(*value),
+                    listed(WELL_KNOWN[..3].iter().copied())
+                ),
+            };
+            return Err(NoWeights::Tensor(name.clone(), reason));
         };
         if !names.insert(name.as_str()) {
-            return Err(NoWeights { name: Some(name.clone()), reason: "is there twice".to_owned() });
+            return Err(NoWeights::Tensor(name.clone(), "is there twice".to_owned()));
         }
         tensors.push((name.clone(), *tensor));
     }
     Ok(tensors)
-}
-
-fn whole(reason: String) -> NoWeights {
-    NoWeights { name: None, reason }
-}
-
-/// The entries of the dict that holds the weights.
-fn weights(pickle: &Pickle) -> Result<&[(Id, Id)], NoWeights> {
-    let Object::Dict(root) = pickle.get(pickle.root) else {
-        let kind = pickle.get(pickle.root).kind();
-        return Err(whole(format!("holds {kind}; accepted: a dict of tensors")));
-    };
-    let mut found: Vec<(&str, &[(Id, Id)])> = vec![];
-    for (key, value) in root {
-        if let (Object::Text(key), Object::Dict(entries)) = (pickle.get(*key), pickle.get(*value))
-            && WELL_KNOWN.contains(&key.as_str())
-        {
-            found.push((key, entries));
-        }
-    }
-    match found[..] {
-        [] => Ok(root),
-        [(_, entries)] => Ok(entries),
-        [(first, _), (second, _), ..] => Err(whole(format!(
-            "holds weights under both {} and {}; save the one that is meant by itself",
-            shown(first),
-            shown(second)
-        ))),
-    }
 }

@@ -12,6 +12,8 @@ pub(crate) struct View {
     shape: Vec<usize>,
     strides: Vec<usize>,
     pub dtype: Dtype,
+    /// Whether the values are the storage's with their signs turned.
+    pub is_negative: bool,
 }
 
 impl View {
@@ -32,7 +34,7 @@ impl View {
         let count = elements(&shape).filter(|count| count.checked_mul(dtype.bytes()).is_some());
         let count = count.ok_or_else(|| format!("has the shape {shape:?}, which is more than a machine can hold"))?;
         if count == 0 {
-            return Ok(View { start: 0, length: 0, shape, strides, dtype });
+            return Ok(View { start: 0, length: 0, shape, strides, dtype, is_negative: false });
         }
         let outside = || {
             format!(
@@ -51,7 +53,18 @@ impl View {
                 "has {count} values and a storage of {storage}: it was expanded; save it after `.clone()`"
             ));
         }
-        Ok(View { start, length, shape, strides, dtype })
+        Ok(View { start, length, shape, strides, dtype, is_negative: false })
+    }
+
+    /// The same view with all signs turned, where the type has signs.
+    pub(crate) fn negative(self) -> Result<Self, String> {
+        match self.dtype {
+            Dtype::U8 | Dtype::Bool => Err(format!(
+                "is said to be {} with its signs turned; accepted: a type with signs (save it after `.resolve_neg()`)",
+                self.dtype
+            )),
+            _ => Ok(View { is_negative: true, ..self }),
+        }
     }
 
     pub(crate) fn shape(&self) -> &[usize] {
@@ -64,7 +77,10 @@ impl View {
     }
 
     /// The tensor's bytes, row-major, out of the storage's from [`start`](View::start) on.
-    pub(crate) fn gather(&self, storage: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn gather(&self, mut storage: Vec<u8>) -> Vec<u8> {
+        if self.is_negative {
+            turn_signs(self.dtype, &mut storage);
+        }
         if self.is_row_major() {
             return storage;
         }
@@ -107,9 +123,47 @@ impl View {
     }
 }
 
+/// Turns the sign of each of these little-endian values. The smallest integer, which has no counterpart, stays as it is, as in
+/// PyTorch.
+pub(crate) fn turn_signs(dtype: Dtype, bytes: &mut [u8]) {
+    match dtype {
+        // The sign of a float is the highest bit, whatever else it holds.
+        Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::Bf16 => {
+            bytes.iter_mut().skip(dtype.bytes() - 1).step_by(dtype.bytes()).for_each(|byte| *byte ^= 0x80);
+        }
+        Dtype::I64 => each(bytes, |eight| i64::from_le_bytes(eight).wrapping_neg().to_le_bytes()),
+        Dtype::I32 => each(bytes, |four| i32::from_le_bytes(four).wrapping_neg().to_le_bytes()),
+        Dtype::I16 => each(bytes, |two| i16::from_le_bytes(two).wrapping_neg().to_le_bytes()),
+        Dtype::I8 => each(bytes, |one| i8::from_le_bytes(one).wrapping_neg().to_le_bytes()),
+        Dtype::U8 | Dtype::Bool => {}
+    }
+}
+
+fn each<const WIDTH: usize>(bytes: &mut [u8], turned: impl Fn([u8; WIDTH]) -> [u8; WIDTH]) {
+    bytes.as_chunks_mut().0.iter_mut().for_each(|value| *value = turned(*value));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signs_are_turned_in_every_type() {
+        let turned = |dtype, bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            turn_signs(dtype, &mut bytes);
+            bytes
+        };
+        assert_eq!(turned(Dtype::F64, &1.5_f64.to_le_bytes()), (-1.5_f64).to_le_bytes());
+        assert_eq!(turned(Dtype::F32, &[0, 0, 0, 0, 0, 0, 0x80, 0x3f]), [0, 0, 0, 0x80, 0, 0, 0x80, 0xbf], "-0 and -1");
+        // 1.0 is 0x3c00 in f16 and 0x3f80 in bf16; the sign is the highest bit.
+        assert_eq!(turned(Dtype::F16, &[0x00, 0x3c]), [0x00, 0xbc]);
+        assert_eq!(turned(Dtype::Bf16, &[0x80, 0xbf]), [0x80, 0x3f]);
+        assert_eq!(turned(Dtype::I64, &300_i64.to_le_bytes()), (-300_i64).to_le_bytes());
+        assert_eq!(turned(Dtype::I32, &i32::MIN.to_le_bytes()), i32::MIN.to_le_bytes());
+        assert_eq!(turned(Dtype::I16, &(-2_i16).to_le_bytes()), 2_i16.to_le_bytes());
+        assert_eq!(turned(Dtype::I8, &[0x81]), [0x7f]);
+    }
 
     fn gathered(storage: &[u8], offset: i64, sizes: &[i64], strides: &[i64]) -> Result<Vec<u8>, String> {
         let view = View::new(Dtype::U8, storage.len() as i64, offset, sizes, strides)?;

@@ -6,11 +6,11 @@ use std::ops::Range;
 use crate::error::Place;
 use crate::header::MOST_DIMENSIONS;
 use crate::opened::{Bytes, Opened};
-use crate::pytorch::globals::Global;
+use crate::pytorch::globals::{Global, UNTYPED};
 use crate::pytorch::machine::Pickle;
 use crate::pytorch::object::{Object, Storage, TensorObject};
-use crate::pytorch::state_dict::{self, NoWeights};
-use crate::pytorch::view::View;
+use crate::pytorch::state_dict::{self, Chosen, NoWeights, StateDictKey};
+use crate::pytorch::view::{View, turn_signs};
 use crate::shown::shown;
 use crate::{CheckpointError, Dtype, TensorInfo};
 
@@ -30,11 +30,12 @@ pub(crate) trait Storages: Send {
     fn read(&mut self, storage: usize, start: u64, length: u64) -> Result<Vec<u8>, String>;
 }
 
-/// Names and tensors of the weights that a pickle holds.
-pub(crate) fn named(place: &Place, pickle: &Pickle) -> Result<Vec<(String, TensorObject)>, CheckpointError> {
-    state_dict::tensors(pickle).map_err(|NoWeights { name, reason }| match name {
-        Some(name) => place.tensor(&name, reason),
-        None => place.broken(format!("its pickle {reason}")),
+/// The weights that a pickle holds, or those of its state dicts that are wanted.
+pub(crate) fn chosen(place: &Place, pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<Chosen, CheckpointError> {
+    state_dict::choose(pickle, wanted).map_err(|no_weights| match no_weights {
+        NoWeights::Tensor(name, reason) => place.tensor(&name, reason),
+        NoWeights::File(reason) => place.broken(reason),
+        NoWeights::Code(wanted) => place.code(wanted),
     })
 }
 
@@ -42,18 +43,19 @@ pub(crate) fn named(place: &Place, pickle: &Pickle) -> Result<Vec<(String, Tenso
 pub(crate) fn open<S: Storages + 'static>(
     place: &Place,
     pickle: &Pickle,
-    named: Vec<(String, TensorObject)>,
+    chosen: Chosen,
     storages: S,
 ) -> Result<Opened, CheckpointError> {
     let mut weights = Weights { place: place.clone(), storages, known: HashMap::new(), views: vec![], held: None };
     let mut tensors = vec![];
-    for (name, object) in named {
+    for (name, object) in chosen.tensors {
         let (storage, view) = weights.view(pickle, &object).map_err(|reason| place.tensor(&name, reason))?;
         tensors.push(TensorInfo { name: name.clone(), dtype: view.dtype, shape: view.shape().to_vec() });
         weights.views.push((name, storage, view));
     }
     weights.check_cost()?;
-    Ok(Opened { tensors, metadata: BTreeMap::new(), bytes: Box::new(weights) })
+    let state_dict = Some(chosen.state_dict);
+    Ok(Opened { tensors, metadata: BTreeMap::new(), state_dict, bytes: Box::new(weights) })
 }
 
 struct Weights<S> {
@@ -79,20 +81,39 @@ impl<S: Storages> Weights<S> {
     /// The storage and the part of it that a tensor of the pickle is.
     fn view(&mut self, pickle: &Pickle, tensor: &TensorObject) -> Result<(Known, View), String> {
         let (sizes, strides) = (integers(pickle, tensor.sizes)?, integers(pickle, tensor.strides)?);
-        let storage = self.storage(pickle, tensor.storage)?;
-        let view = View::new(storage.dtype, tensor.storage.length, tensor.offset, &sizes, &strides)?;
-        Ok((storage, view))
+        let storage = self.storage(pickle, tensor.storage, tensor.dtype)?;
+        let length = match tensor.dtype {
+            // Counted in bytes.
+            Some(dtype) => tensor.storage.length / dtype.bytes() as i64,
+            None => tensor.storage.length,
+        };
+        let view = View::new(storage.dtype, length, tensor.offset, &sizes, &strides)?;
+        match tensor.negative {
+            true => Ok((storage, view.negative()?)),
+            false => Ok((storage, view)),
+        }
     }
 
-    /// What a storage claims is compared with what is there.
-    fn storage(&mut self, pickle: &Pickle, storage: Storage) -> Result<Known, String> {
+    /// What a storage claims is compared with what is there. `of_tensor` is the type of a tensor that states its own.
+    fn storage(&mut self, pickle: &Pickle, storage: Storage, of_tensor: Option<Dtype>) -> Result<Known, String> {
         let (Object::Global(Global::Storage { class, dtype }), Object::Text(key)) =
             (pickle.get(storage.class), pickle.get(storage.key))
         else {
             return Err("has no storage".to_owned());
         };
-        let dtype =
-            dtype.ok_or_else(|| format!("has values of type {}; accepted: {}", shown(class), Dtype::accepted()))?;
+        let dtype = match (dtype, of_tensor) {
+            (Some(dtype), None) => *dtype,
+            (None, Some(dtype)) if class == UNTYPED => dtype,
+            (None, None) => {
+                return Err(format!("has values of type {}; accepted: {}", shown(class), Dtype::accepted()));
+            }
+            (_, Some(dtype)) => {
+                return Err(format!(
+                    "is said to be {dtype} in a storage of type {}; accepted: `{UNTYPED}`",
+                    shown(class)
+                ));
+            }
+        };
         if storage.is_view {
             return Err(
                 "has a storage that is a part of another one, as no PyTorch since 0.4 writes it; load it there \
@@ -100,7 +121,8 @@ impl<S: Storages> Weights<S> {
                     .to_owned(),
             );
         }
-        let bytes = u64::try_from(storage.length).ok().and_then(|count| count.checked_mul(dtype.bytes() as u64));
+        let width = if of_tensor.is_some() { 1 } else { dtype.bytes() as u64 };
+        let bytes = u64::try_from(storage.length).ok().and_then(|count| count.checked_mul(width));
         let bytes = bytes.ok_or_else(|| format!("has a storage of {} values, which cannot be", storage.length))?;
         if let Some(known) = self.known.get(key) {
             return match (known.dtype, known.bytes) == (dtype, bytes) {
@@ -181,7 +203,12 @@ impl<S: Storages> Bytes for Weights<S> {
             return self.piece_of_held(index, values.start * width..values.end * width);
         }
         let start = view.start + values.start as u64;
-        self.bytes(index, storage, start * width as u64, (values.len() * width) as u64)
+        let negative = view.is_negative;
+        let mut bytes = self.bytes(index, storage, start * width as u64, (values.len() * width) as u64)?;
+        if negative {
+            turn_signs(storage.dtype, &mut bytes);
+        }
+        Ok(bytes)
     }
 }
 

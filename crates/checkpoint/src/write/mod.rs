@@ -2,6 +2,7 @@
 
 mod header;
 mod plan;
+mod replaced;
 mod staged;
 mod writer;
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::error::Place;
 use crate::header::METADATA;
 use crate::tensor::elements;
+use crate::write::replaced::{index_of, replaced};
 use crate::{CheckpointError, TensorInfo};
 
 /// How a model is written.
@@ -83,7 +84,8 @@ impl Plan {
             None => Plan { files: vec![(path.to_owned(), tensors)], index: None },
             Some(limit) => Plan::in_several(&place, split(tensors, limit), total)?,
         };
-        plan.check_inputs(&options.inputs)?;
+        // A folder that cannot be read is said when it is written.
+        plan.check_inputs(&options.inputs, &replaced(path).unwrap_or_default())?;
         Ok(plan)
     }
 
@@ -105,16 +107,16 @@ impl Plan {
         let index = Index { metadata: Total { total_size: total }, weight_map: listed.collect() };
         let mut json = serde_json::to_vec_pretty(&index).map_err(|error| place.broken(error.to_string()))?;
         json.push(b'\n');
-        let index = Some((path.with_file_name(format!("{name}.index.json")), json));
+        let index = Some((index_of(path, name), json));
         let files = names.iter().zip(shards).map(|(name, tensors)| (path.with_file_name(name), tensors)).collect();
         Ok(Plan { files, index })
     }
 
     /// A model that is still being read must not be replaced.
-    fn check_inputs(&self, inputs: &[PathBuf]) -> Result<(), CheckpointError> {
+    fn check_inputs(&self, inputs: &[PathBuf], replaced: &[PathBuf]) -> Result<(), CheckpointError> {
         let inputs: HashSet<_> = inputs.iter().filter_map(|input| fs::canonicalize(input).ok()).collect();
         let index = self.index.iter().map(|(path, _)| path);
-        for path in self.files.iter().map(|(path, _)| path).chain(index) {
+        for path in self.files.iter().map(|(path, _)| path).chain(index).chain(replaced) {
             if fs::canonicalize(path).is_ok_and(|path| inputs.contains(&path)) {
                 return Err(Place::new(path).broken("is being read, and is not written over; give another name"));
             }

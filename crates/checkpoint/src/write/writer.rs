@@ -11,6 +11,7 @@ use crate::error::Place;
 use crate::shown::shown;
 use crate::write::header;
 use crate::write::plan::{Plan, WriteOptions};
+use crate::write::replaced::replaced;
 use crate::write::staged::{beside, publish};
 use crate::{CheckpointError, Dtype, TensorInfo, Values};
 
@@ -34,6 +35,8 @@ const PIECE: usize = 65_536;
 /// ```
 #[derive(Debug)]
 pub struct Writer {
+    /// The path that the model was given.
+    name: PathBuf,
     /// The file that tensors go into now, and what it still lacks.
     file: BufWriter<NamedTempFile>,
     path: PathBuf,
@@ -61,7 +64,8 @@ impl Writer {
         tensors: Vec<TensorInfo>,
         options: &WriteOptions,
     ) -> Result<Self, CheckpointError> {
-        let plan = Plan::new(path.as_ref(), tensors, options)?;
+        let name = path.as_ref().to_owned();
+        let plan = Plan::new(&name, tensors, options)?;
         let mut later = plan.files.into_iter();
         let Some((path, tensors)) = later.next() else {
             return Err(Place::new(path.as_ref()).broken("would have no file"));
@@ -69,9 +73,18 @@ impl Writer {
         let file = begin(&path, &tensors, options)?;
         let (lacks, whole, options) = (tensors.into_iter().peekable(), vec![], options.clone());
         let mut writer =
-            Writer { file, path, lacks, written: 0, later, whole, index: plan.index, options, failed: false };
+            Writer { name, file, path, lacks, written: 0, later, whole, index: plan.index, options, failed: false };
         writer.go_on()?;
         Ok(writer)
+    }
+
+    /// The files that are there and that a model of this name replaces: the whole file, its index, and every numbered part of
+    /// that name. [`finish`](Writer::finish) leaves none of them beside the new model.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Read`] when its folder cannot be read.
+    pub fn replaces(path: impl AsRef<Path>) -> Result<Vec<PathBuf>, CheckpointError> {
+        replaced(path.as_ref()).map_err(|cause| Place::new(path.as_ref()).read(cause))
     }
 
     /// The tensor that is to be written next.
@@ -160,10 +173,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes everything through to the disk and gives the files their names. Returns these, the index last.
+    /// Writes everything through to the disk and gives the files their names. Returns these, the index last. Of an older model
+    /// of the same name nothing is left, in one file or in several; until the new one is whole, the old one is what a
+    /// reader finds.
     ///
     /// # Errors
-    /// When a tensor was not written, or a file cannot be; the files are there then that were before, unchanged.
+    /// When a tensor was not written, or a file cannot be; the files are there then that were before, unchanged. When the new
+    /// model is there and a file of the old one cannot be removed; the message names it.
     pub fn finish(mut self) -> Result<Vec<PathBuf>, CheckpointError> {
         let place = Place::new(&self.path);
         self.check_whole(&place)?;
@@ -181,7 +197,7 @@ impl Writer {
             file.write_all(&json).map_err(|cause| place.write(cause))?;
             self.whole.push((written_through(file, &place)?, path));
         }
-        publish(self.whole)
+        publish(self.whole, &self.name)
     }
 
     /// Begins the next file where this one lacks nothing.

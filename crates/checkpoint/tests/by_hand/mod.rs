@@ -94,20 +94,34 @@ pub fn deflated_zeros(count: usize) -> Vec<u8> {
 
 /// A piece of pickle: a tensor that claims this storage, offset, shape and strides, each a piece of pickle itself.
 pub fn tensor_of(class: &str, key: &str, length: &[u8], offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
+    rebuilt_of("_rebuild_tensor_v2", class, key, length, &[offset, shape, strides, b"\x89}"].concat())
+}
+
+/// A piece of pickle: what a function of `torch._utils` makes of a storage and more arguments.
+pub fn rebuilt_of(function: &str, class: &str, key: &str, length: &[u8], arguments: &[u8]) -> Vec<u8> {
     [
-        b"ctorch._utils\n_rebuild_tensor_v2\n((",
+        format!("ctorch._utils\n{function}\n((").as_bytes(),
         &text("storage")[..],
         format!("ctorch\n{class}\n").as_bytes(),
         &text(key),
         &text("cpu"),
         length,
         b"tQ",
-        offset,
-        shape,
-        strides,
-        b"\x89}tR",
+        arguments,
+        b"tR",
     ]
     .concat()
+}
+
+/// A piece of pickle: what a class or function makes of arguments, which are pieces, too.
+pub fn called(module: &str, name: &str, arguments: &[u8]) -> Vec<u8> {
+    [format!("c{module}\n{name}\n(").as_bytes(), arguments, b"tR"].concat()
+}
+
+/// A piece of pickle: a dict with these keys and values, which are pieces.
+pub fn inner_dict(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let entries = entries.iter().map(|(name, value)| [&text(name)[..], value, b"s"].concat());
+    [&b"}"[..], &entries.collect::<Vec<_>>().concat()].concat()
 }
 
 /// The pickle of a dict with these tensors.
@@ -126,7 +140,8 @@ pub fn long(number: i64) -> Vec<u8> {
     [&b"\x8a\x08"[..], &number.to_le_bytes()].concat()
 }
 
-fn text(text: &str) -> Vec<u8> {
+/// A piece of pickle: a text.
+pub fn text(text: &str) -> Vec<u8> {
     [&b"X"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat()
 }
 
