@@ -29,10 +29,18 @@ pub(crate) fn evaluate(options: &EvaluateOptions, out: &mut dyn Write) -> anyhow
         true => {
             let digest = model.checkpoint().digest()?;
             let file = options.file.display().to_string();
-            let all = json!({ "file": file, "digest": digest, "seed": options.seed, "scores": scores });
+            let rounded = model.is_rounded();
+            let all =
+                json!({ "file": file, "digest": digest, "seed": options.seed, "rounded": rounded, "scores": scores });
             print(out, &format!("{}\n", serde_json::to_string_pretty(&all)?))
         }
-        false => print(out, &table(&scores)),
+        false => {
+            print(out, &table(&scores))?;
+            match model.is_rounded() {
+                true => print(out, "The model has weights of 64 bits; they were rounded to 32 to run it.\n"),
+                false => Ok(()),
+            }
+        }
     }
 }
 

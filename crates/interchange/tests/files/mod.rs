@@ -117,7 +117,7 @@ pub fn save_with(path: &Path, tensors: &StateDict, metadata: BTreeMap<String, St
 pub fn floats<'a>(tensors: &'a StateDict, name: &str) -> &'a [f32] {
     match &tensors[name].1 {
         Values::Floats(values) => values,
-        Values::Integers(_) => panic!("{name} holds integers"),
+        other => panic!("{name} holds {other:?}"),
     }
 }
 
