@@ -154,13 +154,14 @@ impl Judged {
         // A model runs in 32 bits; `ForeignModel::is_rounded` says so.
         state.weights.extend_below(BACKBONE, model.backbone_weights()?.rounded_to_single());
         let classifier = model.classifier()?.map(|tensor| tensor.rounded_to_single());
-        state.weights.check_finite().map_err(|error| InterchangeError::file(model.path(), error))?;
         let mut from = 0;
         for head in &heads {
             let own: Vec<_> = (from..from + head.classes.len()).collect();
             from += own.len();
             state.set_head(head.clone(), rows_of(&classifier, &own));
         }
+        // What is too large for 32 bits would be an infinity.
+        state.weights.check_finite().map_err(|error| InterchangeError::file(model.path(), error))?;
         Ok(Judged { state, classifier, rows, own_heads: heads })
     }
 
