@@ -33,12 +33,11 @@ pub use request::{Classifier, Head, Merged, Model, Pass, Progress, Request};
 /// # Memory
 /// Where a strategy takes any part of a tensor ([`Grain::Value`](alluvium_strategy::Grain::Value)), as all shipped ones but
 /// `opcm` do, memory depends on neither tensors nor checkpoints: for each thread, eight at most, two pieces of half a megabyte,
-/// which are there for every model and some twenty times more in what the strategy makes of them, twice as
-/// much where weights have 64 bits. Where it wants whole tensors,
+/// which are there for every model and some twenty times more in what the strategy makes of them. Where it wants whole tensors,
 /// there is one at a time, for every model and in what is computed of it: in all, `opcm` takes at most 25 times the largest
-/// tensor in 32 bits and once more for each expert, more than half of it for its singular values; of weights of 64 bits, twice as much
-/// at most. A tensor of a file by
-/// `torch.save` that is compressed, or a view of its storage in another order, is held as a whole besides.
+/// tensor in 32 bits and once more for each expert, more than half of it for its singular values. Weights of 64 bits take up to
+/// twice as much. A tensor of a file by `torch.save` that is compressed, or a view of its storage in another order, is held as a
+/// whole besides.
 ///
 /// # Errors
 /// [`MergeError`]: the strategy does not work in pieces, a tensor is missing, has another shape or another kind of values

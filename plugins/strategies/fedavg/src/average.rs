@@ -15,7 +15,9 @@ pub(crate) fn mean(previous: &ModelState, experts: &[&Expert], weighting: Weight
     let mut sums = BTreeMap::<String, Sum>::new();
     for expert in experts {
         expert.model.weights.check_finite()?;
-        let same = previous.backbone_weights().combine(&expert.model.backbone_weights(), |_, expert| expert);
+        let same = previous
+            .backbone_weights()
+            .combine_named(&expert.model.backbone_weights(), |_, _, expert| expert.numbers.clone());
         same.map_err(|error| error.below(BACKBONE))?;
         let weight = match weighting {
             // An expert that states no samples counts as one: a head that nobody else brings needs a mean.
