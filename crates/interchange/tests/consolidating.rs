@@ -342,7 +342,9 @@ fn weights_of_64_bits_keep_them_in_pieces_and_in_whole_models() {
     let reading = mlp(folder.path());
     let [base, a, b] = [0, 1, 2].map(|seed| {
         let mut tensors = perceptron(seed, 2);
-        ["hidden.weight", "hidden.bias", "out.weight", "out.bias"].map(|name| widen(&mut tensors, name));
+        for name in ["hidden.weight", "hidden.bias", "out.weight", "out.bias"] {
+            widen(&mut tensors, name);
+        }
         tensors
     });
     save(&at("base.safetensors"), &base);

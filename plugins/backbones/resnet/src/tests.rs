@@ -45,7 +45,7 @@ fn statistics(network: &ResNet) -> Weights {
 fn counts(backbone: &BoxedBackbone) -> (usize, usize) {
     let parameters = backbone.parameters();
     let trained = parameters.iter().filter(|(name, _)| !name.contains("running"));
-    (trained.map(|(_, tensor)| tensor.values.len()).sum(), parameters.values())
+    (trained.map(|(_, tensor)| tensor.len()).sum(), parameters.values())
 }
 
 #[test]

@@ -149,6 +149,7 @@ fn drop_values(vector: &Weights, first: usize, rate: f64, seed: Seed) -> Weights
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alluvium_model::Values;
     use alluvium_strategy::conformance;
 
     #[test]

@@ -32,7 +32,7 @@ fn expert(seed: u64, fisher: f32) -> Expert {
 }
 
 /// Merges two experts, and compares each weight with `share` of the first and the rest of the second.
-fn assert_share(config: FisherMergingConfig, fishers: [f32; 2], share: f32) {
+fn assert_share(config: FisherMergingConfig, fishers: [f32; 2], share: f64) {
     let mut strategy = config.build().unwrap();
     let [first, second] = [expert(1, fishers[0]), expert(2, fishers[1])];
     let initial = conformance::central(&[], 0);

@@ -110,7 +110,7 @@ mod tests {
     fn conforms() {
         conformance::check("task-arithmetic");
         for relative_to in [RelativeTo::Initial, RelativeTo::CommonStart] {
-            conformance::check_config(&TaskArithmeticConfig { relative_to, ..Default::default() });
+            conformance::check_config(&TaskArithmeticConfig { relative_to: Some(relative_to), ..Default::default() });
         }
     }
 
@@ -124,7 +124,7 @@ mod tests {
     fn one_device_at_scaling_1_gives_its_expert() {
         let (previous, expert) = (conformance::central(&[], 1), conformance::expert("a", 2));
         for relative_to in [RelativeTo::Initial, RelativeTo::Previous] {
-            let config = TaskArithmeticConfig { scaling: 1.0, relative_to };
+            let config = TaskArithmeticConfig { scaling: 1.0, relative_to: Some(relative_to) };
             let central = conformance::consolidate(&config, &previous, &expert);
             conformance::assert_close(&central.weights, &expert.model.weights, "the expert");
         }
