@@ -187,7 +187,7 @@ impl Checkpoint {
         Ok(read)
     }
 
-    /// Reads one tensor whose values must all be finite. An F64 that is too large for `f32` is not.
+    /// Reads one tensor whose values must all be finite.
     ///
     /// # Errors
     /// As for [`read`](Checkpoint::read), and [`CheckpointError::NotFinite`] with the index of the first NaN or infinity.
@@ -198,11 +198,11 @@ impl Checkpoint {
     }
 
     /// The bytes of some values of one tensor as they lie in the file, little-endian and row-major: for values that are
-    /// written again in the type that they have, all bits of an F64 included ([`Writer::write_bytes`](crate::Writer::write_bytes)).
+    /// written again in the type that they have, such as a copy ([`Writer::write_bytes`](crate::Writer::write_bytes)).
     ///
     /// # Errors
-    /// As for [`read_range`](Checkpoint::read_range), but that an F64 is finite where 64 bits say so; and
-    /// [`CheckpointError::NotFinite`] for the first NaN or infinity, unless `finite` is false.
+    /// As for [`read_range`](Checkpoint::read_range), and [`CheckpointError::NotFinite`] for the first NaN or infinity,
+    /// unless `finite` is false.
     pub fn read_bytes(&self, name: &str, values: Range<usize>, finite: bool) -> Result<Vec<u8>, CheckpointError> {
         let (part, info) = self.find(name)?;
         let first = values.start;

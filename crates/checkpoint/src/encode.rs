@@ -14,8 +14,9 @@ pub(crate) fn encode(dtype: Dtype, values: &Values, piece: Range<usize>, first: 
     let first = first + piece.start;
     match values {
         Values::Floats(values) if dtype.is_float() => floats(dtype, &values[piece], first),
+        Values::Doubles(values) if dtype.is_float() => doubles(dtype, &values[piece], first),
         Values::Integers(values) if !dtype.is_float() => integers(dtype, &values[piece], first),
-        Values::Floats(_) => Err(format!("was declared as {dtype}, but floats were given")),
+        Values::Floats(_) | Values::Doubles(_) => Err(format!("was declared as {dtype}, but floats were given")),
         Values::Integers(_) => Err(format!("was declared as {dtype}, but integers were given")),
     }
 }
@@ -33,6 +34,36 @@ fn floats(dtype: Dtype, values: &[f32], first: usize) -> Result<Vec<u8>, String>
         }),
         _ => each(dtype, values, first, |value| (value.to_le_bytes(), true)),
     }
+}
+
+fn doubles(dtype: Dtype, values: &[f64], first: usize) -> Result<Vec<u8>, String> {
+    match dtype {
+        Dtype::F32 => each(dtype, values, first, |value| {
+            let rounded = value as f32;
+            (rounded.to_le_bytes(), !rounded.is_infinite() || value.is_infinite())
+        }),
+        Dtype::F16 => each(dtype, values, first, |value| {
+            let rounded = f16::from_f32(to_odd(value));
+            (rounded.to_le_bytes(), !rounded.is_infinite() || value.is_infinite())
+        }),
+        Dtype::Bf16 => each(dtype, values, first, |value| {
+            let rounded = bf16::from_f32(to_odd(value));
+            (rounded.to_le_bytes(), !rounded.is_infinite() || value.is_infinite())
+        }),
+        _ => each(dtype, values, first, |value| (value.to_le_bytes(), true)),
+    }
+}
+
+/// The value in 32 bits on its way to 16: where it is not exact, the neighbour whose last bit is 1. Rounded to nearest instead,
+/// it could come to lie between two values of 16 bits, and be rounded to the wrong one of these (Boldo and Melquiond, "Emulation
+/// of FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008).
+fn to_odd(value: f64) -> f32 {
+    let nearest = value as f32;
+    if f64::from(nearest) == value || value.is_nan() {
+        return nearest;
+    }
+    let beyond = f64::from(nearest).abs() > value.abs();
+    f32::from_bits((nearest.to_bits() - u32::from(beyond)) | 1)
 }
 
 fn integers(dtype: Dtype, values: &[i64], first: usize) -> Result<Vec<u8>, String> {
@@ -95,6 +126,30 @@ mod tests {
     }
 
     #[test]
+    fn doubles_are_rounded_once() {
+        // 0.1 is 0x3fb999999999999a, 0x3dcccccd, 0x2e66 and 0x3dcd in the four types (numpy).
+        let tenth = Values::Doubles(vec![0.1]);
+        assert_eq!(bytes(Dtype::F64, &tenth).unwrap(), 0x3fb9_9999_9999_999a_u64.to_le_bytes());
+        assert_eq!(bytes(Dtype::F32, &tenth).unwrap(), 0x3dcc_cccd_u32.to_le_bytes());
+        assert_eq!(bytes(Dtype::F16, &tenth).unwrap(), 0x2e66_u16.to_le_bytes());
+        assert_eq!(bytes(Dtype::Bf16, &tenth).unwrap(), 0x3dcd_u16.to_le_bytes());
+        // Between 2048 (0x6800) and 4096 the step of f16 is 2. 2049 + 2^-40 lies above the middle, and goes to 2050; in 32
+        // bits it would be the middle, which goes to 2048. The same of bf16 between 256 (0x4380) and 512.
+        let above = |middle: f64| [middle, -middle].map(|value| value * (1.0 + f64::EPSILON * 4.0));
+        let halves = bytes(Dtype::F16, &Values::Doubles(above(2049.0).to_vec())).unwrap();
+        assert_eq!(halves, [0x01, 0x68, 0x01, 0xe8]);
+        let halves = bytes(Dtype::Bf16, &Values::Doubles(above(257.0).to_vec())).unwrap();
+        assert_eq!(halves, [0x81, 0x43, 0x81, 0xc3]);
+        // 3e-300 is nearer to 0 than to any other number of fewer bits, and -0 keeps its sign.
+        for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
+            let small = bytes(dtype, &Values::Doubles(vec![3e-300])).unwrap();
+            assert!(small.iter().all(|byte| *byte == 0), "{dtype}: {small:?}");
+            let zero = bytes(dtype, &Values::Doubles(vec![-0.0])).unwrap();
+            assert_eq!(zero.last(), Some(&0x80), "{dtype}");
+        }
+    }
+
+    #[test]
     fn what_was_decoded_is_encoded_to_the_same_bytes() {
         for dtype in [Dtype::F16, Dtype::Bf16] {
             // Every pattern of 16 bits but NaN, of which there are many and one is kept.
@@ -121,6 +176,10 @@ mod tests {
             // The largest f16 is 65504; half a step above it and more is rounded to an infinity.
             (Dtype::F16, Values::Floats(vec![65504.0, 65520.0]), "65520 at index 1"),
             (Dtype::Bf16, Values::Floats(vec![f32::MAX]), "at index 0"),
+            (Dtype::F32, Values::Doubles(vec![1.0, 1e39]), "at index 1, which does not fit F32"),
+            (Dtype::F16, Values::Doubles(vec![1e300]), "at index 0, which does not fit F16"),
+            (Dtype::Bf16, Values::Doubles(vec![-1e300]), "at index 0, which does not fit BF16"),
+            (Dtype::I64, Values::Doubles(vec![1.0]), "floats were given"),
         ];
         for (dtype, values, expected) in cases {
             let error = bytes(dtype, &values).unwrap_err();

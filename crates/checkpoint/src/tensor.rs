@@ -31,12 +31,14 @@ pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size))
 }
 
-/// A tensor's values, row-major. Floats of every width become `f32`, integers and truth values `i64`; so the values of a
-/// U8 take eight times the bytes that they have in the file.
+/// A tensor's values, row-major. Floats of up to 32 bits become `f32`, those of 64 bits `f64`, integers and truth values
+/// `i64`: every value is exactly the file's. So the values of a U8 take eight times the bytes that they have in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// Of F64 (rounded), F32, F16, BF16.
+    /// Of F32, F16 and BF16.
     Floats(Vec<f32>),
+    /// Of F64.
+    Doubles(Vec<f64>),
     /// Of I64, I32, I16, I8, U8 and BOOL (0 or 1).
     Integers(Vec<i64>),
 }
@@ -46,6 +48,7 @@ impl Values {
     pub fn len(&self) -> usize {
         match self {
             Values::Floats(values) => values.len(),
+            Values::Doubles(values) => values.len(),
             Values::Integers(values) => values.len(),
         }
     }
@@ -61,6 +64,12 @@ impl Values {
             // Asked of all at once first: that is much faster, and nearly always all there is to ask.
             Values::Floats(values) if values.iter().fold(true, |all, value| all & value.is_finite()) => None,
             Values::Floats(values) => values.iter().copied().enumerate().find(|(_, value)| !value.is_finite()),
+            Values::Doubles(values) if values.iter().fold(true, |all, value| all & value.is_finite()) => None,
+            Values::Doubles(values) => {
+                let first = values.iter().enumerate().find(|(_, value)| !value.is_finite());
+                // NaN and infinities are the same in 32 bits.
+                first.map(|(index, value)| (index, *value as f32))
+            }
             Values::Integers(_) => None,
         }
     }
@@ -86,11 +95,19 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// The floats, if they are floats.
+    /// The floats, if they are floats of up to 32 bits.
     pub fn floats(&self) -> Option<&[f32]> {
         match &self.values {
             Values::Floats(values) => Some(values),
-            Values::Integers(_) => None,
+            Values::Doubles(_) | Values::Integers(_) => None,
+        }
+    }
+
+    /// The floats, if they are floats of 64 bits.
+    pub fn doubles(&self) -> Option<&[f64]> {
+        match &self.values {
+            Values::Doubles(values) => Some(values),
+            Values::Floats(_) | Values::Integers(_) => None,
         }
     }
 
@@ -98,7 +115,7 @@ impl Tensor {
     pub fn integers(&self) -> Option<&[i64]> {
         match &self.values {
             Values::Integers(values) => Some(values),
-            Values::Floats(_) => None,
+            Values::Floats(_) | Values::Doubles(_) => None,
         }
     }
 
@@ -115,6 +132,7 @@ impl Tensor {
         }
         let values = match &self.values {
             Values::Floats(values) => Values::Floats(columns_first(values, rows, columns)),
+            Values::Doubles(values) => Values::Doubles(columns_first(values, rows, columns)),
             Values::Integers(values) => Values::Integers(columns_first(values, rows, columns)),
         };
         Some(Tensor { dtype: self.dtype, shape: vec![columns, rows], values })

@@ -102,9 +102,9 @@ fn hostile_safetensors() {
         ),
         ("an infinity", one("BF16", "[1]", "[0,2]", &[0x80, 0xff]), &["`fc.weight`", "(-inf at index 0)"]),
         (
-            "a double that no float can hold",
-            one("F64", "[1]", "[0,8]", &1e300_f64.to_le_bytes()),
-            &["`fc.weight`", "(inf at index 0)"],
+            "an infinite double",
+            one("F64", "[2]", "[0,16]", &[1e300, f64::INFINITY].map(f64::to_le_bytes).concat()),
+            &["`fc.weight`", "(inf at index 1)"],
         ),
         ("a truth value of 2", one("BOOL", "[1]", "[0,1]", &[2]), &["`fc.weight` holds the byte 2 at index 0"]),
     ]);

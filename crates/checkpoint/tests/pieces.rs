@@ -37,6 +37,7 @@ fn open(bytes: Vec<u8>) -> Checkpoint {
 fn slice(values: &Values, range: Range<usize>) -> Values {
     match values {
         Values::Floats(values) => Values::Floats(values[range].to_vec()),
+        Values::Doubles(values) => Values::Doubles(values[range].to_vec()),
         Values::Integers(values) => Values::Integers(values[range].to_vec()),
     }
 }
@@ -118,6 +119,8 @@ fn bytes_of_what_is_not_finite_are_refused() {
     assert_eq!(checkpoint.read_bytes("w", 0..1, true).unwrap(), bytes[..8]);
     let error = checkpoint.read_bytes("w", 1..2, true).unwrap_err().to_string();
     assert!(error.contains("`w` holds a value that is not finite (inf at index 1)"), "{error}");
+    assert_eq!(checkpoint.read_finite_range("w", 0..1).unwrap(), Values::Doubles(vec![1e300]));
+    assert!(checkpoint.read_finite("w").unwrap_err().to_string().contains("(inf at index 1)"));
     assert_eq!(checkpoint.read_bytes("w", 0..2, false).unwrap(), bytes);
 }
 

@@ -17,7 +17,7 @@ fn tensors() -> Vec<(TensorInfo, Values)> {
         (info("truth", Dtype::Bool, &[3]), Values::Integers(vec![1, 0, 1])),
         (info("half", Dtype::F16, &[1]), Values::Floats(vec![0.5])),
         (info("brain", Dtype::Bf16, &[2]), Values::Floats(vec![1.0, -0.5])),
-        (info("double", Dtype::F64, &[]), Values::Floats(vec![0.1])),
+        (info("double", Dtype::F64, &[]), Values::Doubles(vec![1.000_000_000_3])),
         (info("count", Dtype::I64, &[]), Values::Integers(vec![-7])),
         (info("none", Dtype::F32, &[0, 4]), Values::Floats(vec![])),
     ]
@@ -170,6 +170,7 @@ fn the_old_model_stays_whole_where_the_new_one_cannot_be() {
         for (info, values) in &all {
             let changed = match values {
                 Values::Floats(values) => Values::Floats(values.iter().map(|value| value * 2.0).collect()),
+                Values::Doubles(values) => Values::Doubles(values.iter().map(|value| value * 2.0).collect()),
                 Values::Integers(values) => Values::Integers(values.iter().map(|_| 0).collect()),
             };
             writer.write(&info.name, &changed).unwrap();

@@ -91,7 +91,7 @@ fn tensorwise(
     let mut lines = vec![("previous", format!("{}: {role}", options.previous.display()))];
     lines.extend(options.expert.iter().map(|file| ("expert", file.display().to_string())));
     lines.extend(models.notes().into_iter().map(|note| ("", note)));
-    lines.push(("strategy", serde_json::to_value(strategy.1)?.to_string()));
+    lines.push(("strategy", models.strategy_table(strategy.1).to_string()));
     lines.push(("seed", options.seed.to_string()));
     lines.push(("out", format!("{}: {} tensors, {:.1} MB", to.path.display(), tensors.len(), bytes as f64 / 1e6)));
     print(out, &lines.iter().map(|(key, value)| line(key, value)).collect::<String>())?;
@@ -174,7 +174,7 @@ fn key_of(checkpoint: &Checkpoint) -> Option<String> {
 
 /// What is going to be done.
 fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination) -> String {
-    let Consolidation { previous, experts, arrangement, strategy: (_, strategy), surrogate, seed } = *consolidation;
+    let Consolidation { previous, experts, arrangement, surrogate, seed, .. } = *consolidation;
     let mut lines = vec![];
     let mut line = |key: &str, value: String| lines.push(line(key, &value));
     let input = previous.input();
@@ -195,7 +195,7 @@ fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination
         let (path, classes, head) = (expert.path().display(), shown_classes(&classes), place(arrangement, placed));
         line("expert", format!("{path}: {classes}, {head}"));
     }
-    line("strategy", serde_json::to_value(strategy).unwrap_or_default().to_string());
+    line("strategy", consolidation.strategy_table().to_string());
     if let Some(surrogate) = surrogate {
         line("surrogate", serde_json::to_value(surrogate).unwrap_or_default().to_string());
     }

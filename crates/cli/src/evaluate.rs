@@ -29,13 +29,18 @@ pub(crate) fn evaluate(options: &EvaluateOptions, out: &mut dyn Write) -> anyhow
         true => {
             let digest = model.checkpoint().digest()?;
             let file = options.file.display().to_string();
-            let all = json!({ "file": file, "digest": digest, "seed": options.seed, "scores": scores,
+            let rounded = model.is_rounded();
+            let all = json!({ "file": file, "digest": digest, "seed": options.seed, "rounded": rounded, "scores": scores,
                              "state_dict": model.checkpoint().state_dict() });
             print(out, &format!("{}\n", serde_json::to_string_pretty(&all)?))
         }
         false => {
             let taken = model.taken().map(|taken| printable(&taken) + "\n\n").unwrap_or_default();
-            print(out, &(taken + &table(&scores)))
+            print(out, &(taken + &table(&scores)))?;
+            match model.is_rounded() {
+                true => print(out, "The model has weights of 64 bits; they were rounded to 32 to run it.\n"),
+                false => Ok(()),
+            }
         }
     }
 }

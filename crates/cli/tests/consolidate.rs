@@ -9,7 +9,7 @@ mod tiny;
 use std::fs;
 use std::path::Path;
 
-use alluvium_checkpoint::{Checkpoint, Values};
+use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
 use serde_json::Value;
 
 use perceptron::{SAID, floats, folder, write, write_with};
@@ -156,6 +156,71 @@ fn a_network_that_nobody_knows_is_consolidated_tensor_by_tensor() {
     }
 }
 
+/// Writes a file of one tensor, `w`.
+fn write_one(path: &Path, dtype: Dtype, values: Values) {
+    let info = TensorInfo { name: "w".to_owned(), dtype, shape: vec![values.len()] };
+    let mut writer = Writer::create(path, vec![info], &WriteOptions::default()).unwrap();
+    writer.write("w", &values).unwrap();
+    writer.finish().unwrap();
+}
+
+#[test]
+fn tensors_of_64_bits_keep_them() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let doubles = |values: &[f64]| Values::Doubles(values.to_vec());
+    write_one(&at("base.safetensors"), Dtype::F64, doubles(&[1.000_000_000_1, 1e-300, 1e300]));
+    write_one(&at("expert.safetensors"), Dtype::F64, doubles(&[1.000_000_000_3, 3e-300, 3e300]));
+    let files = ["consolidate", "--tensorwise", "--previous", "base.safetensors", "--expert", "expert.safetensors"];
+    // The expert's; the mean of both.
+    for (strategy, expected) in
+        [("naive", [1.000_000_000_3, 3e-300, 3e300]), ("weight-averaging", [1.000_000_000_2, 2e-300, 2e300])]
+    {
+        succeeds(
+            folder.path(),
+            &[&files[..], &["--strategy", strategy, "--out", "out.safetensors", "--overwrite"]].concat(),
+        );
+        let found = Checkpoint::open(at("out.safetensors")).unwrap().read("w").unwrap();
+        for (found, expected) in found.doubles().unwrap().iter().zip(expected) {
+            let off = (found / expected - 1.0).abs();
+            assert!(off < 1e-15 && (strategy != "naive" || off == 0.0), "{strategy}: {found:e}, expected {expected:e}");
+        }
+    }
+}
+
+#[test]
+fn of_files_task_vectors_are_taken_from_what_the_experts_started_from() {
+    let folder = folder();
+    for value in [0.0, 2.0, 4.0] {
+        let path = folder.path().join(format!("m{value}.safetensors"));
+        write_one(&path, Dtype::F32, Values::Floats(vec![value, 10.0 * value, -value]));
+    }
+    let consolidate = |order: [&str; 2], table: &str, more: &[&str]| {
+        let files = ["consolidate", "--tensorwise", "--previous", "m0.safetensors"];
+        let experts = ["--expert", order[0], "--expert", order[1]];
+        let to = ["--strategy", table, "--out", "out.safetensors", "--overwrite"];
+        let printed = succeeds(folder.path(), &[&files[..], &experts, &to, more].concat());
+        (floats(&folder.path().join("out.safetensors"), "w"), printed)
+    };
+    let [forth, back] = [["m2.safetensors", "m4.safetensors"], ["m4.safetensors", "m2.safetensors"]];
+    let half = r#"{ kind = "task-arithmetic", scaling = 0.5 }"#;
+    for order in [forth, back] {
+        // 0 + 0.5·2 + 0.5·4
+        let (found, printed) = consolidate(order, half, &["--initial-only"]);
+        assert_eq!(found, [3.0, 30.0, -3.0], "{order:?}");
+        assert!(printed.contains(r#""relative_to":"initial""#), "the plan says what was chosen: {printed}");
+    }
+    let inspected = json(&succeeds(folder.path(), &["inspect", "out.safetensors", "--json"]));
+    assert_eq!(inspected["provenance"]["strategy"]["relative_to"], "initial");
+    // What is said is obeyed: 0 + 0.5·2 = 1, 1 + 0.5·(4 − 1) = 2.5.
+    let set = r#"{ kind = "task-arithmetic", scaling = 0.5, relative_to = "previous" }"#;
+    assert_eq!(consolidate(forth, set, &["--initial-only"]).0, [2.5, 25.0, -2.5]);
+    // A previous model that counts as a first expert is met as by devices.
+    let (found, printed) = consolidate(forth, half, &[]);
+    assert_eq!(found, [2.5, 25.0, -2.5]);
+    assert!(printed.contains(r#""relative_to":"previous""#), "{printed}");
+}
+
 #[test]
 fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() {
     let folder = folder();
@@ -218,6 +283,30 @@ fn a_file_is_judged_on_a_stream_by_the_names_of_its_classes() {
     let evaluate = ["evaluate", "m.safetensors", "--stream", "stream.toml", "--classes", "m.safetensors=b,d,Q"];
     let table = succeeds(folder.path(), &[&evaluate[..], &said].concat());
     assert!(table.contains("1/2") && table.contains("50.00") && table.contains("25.00 %"), "{table}");
+
+    assert!(!table.contains("64 bits"), "{table}");
+
+    // The same numbers in 64 bits are judged alike, and it is said that they run in 32.
+    let narrow = Checkpoint::open(folder.path().join("m.safetensors")).unwrap();
+    let widen = |info: &TensorInfo| {
+        let values = match narrow.read(&info.name).unwrap().values {
+            Values::Floats(values) => Values::Doubles(values.into_iter().map(f64::from).collect()),
+            other => other,
+        };
+        let dtype = if info.dtype.is_float() { Dtype::F64 } else { info.dtype };
+        (TensorInfo { dtype, ..info.clone() }, values)
+    };
+    let wide: Vec<_> = narrow.tensors().map(widen).collect();
+    let infos = wide.iter().map(|(info, _)| info.clone()).collect();
+    let mut writer = Writer::create(folder.path().join("wide.safetensors"), infos, &WriteOptions::default()).unwrap();
+    while let Some(next) = writer.peek().cloned() {
+        let (_, values) = wide.iter().find(|(info, _)| *info == next).unwrap();
+        writer.write(&next.name, values).unwrap();
+    }
+    writer.finish().unwrap();
+    let evaluate = ["evaluate", "wide.safetensors", "--stream", "stream.toml", "--classes", "wide.safetensors=b,d,Q"];
+    let rounded = succeeds(folder.path(), &[&evaluate[..], &said].concat());
+    assert!(rounded.starts_with(&table) && rounded.contains("64 bits; they were rounded to 32"), "{rounded}");
 
     let evaluate = ["evaluate", "m.safetensors", "--stream", stream, "--classes", "m.safetensors=xx,yy,z z"];
     let refused = alluvium(folder.path(), &[&evaluate[..], &said].concat());

@@ -234,7 +234,7 @@ mod tests {
         let (bytes, plain) = (expert.to_bytes().unwrap(), alone.to_bytes().unwrap());
         assert!(bytes.len() >= plain.len() + 8, "two numbers of four bytes, and their name");
         let back = Expert::from_bytes(&bytes).unwrap();
-        assert_eq!(back.statistic("counts").unwrap().get("counts").unwrap().values, [20.0, 20.0]);
+        assert_eq!(back.statistic("counts").unwrap().get("counts").unwrap().as_f32().unwrap(), [20.0, 20.0]);
         assert_eq!((back.model.weights, back.manifest), (expert.model.weights, expert.manifest));
         let error = alone.statistic("counts").unwrap_err().to_string();
         assert!(error.contains("\"counts\"") && error.contains("bright"), "{error}");
@@ -267,7 +267,7 @@ mod tests {
             start.grow_head(&task().head, 8, Seed::new(1));
             let distance = |one: Weights, other: Weights| {
                 let squares = one.combine(&other, |one, other| (one - other).powi(2)).unwrap();
-                squares.iter().flat_map(|(_, tensor)| tensor.values.clone()).sum::<f32>().sqrt()
+                squares.iter().flat_map(|(_, tensor)| tensor.as_f32().unwrap().to_vec()).sum::<f32>().sqrt()
             };
             let head = &task().head;
             (

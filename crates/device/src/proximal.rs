@@ -27,10 +27,11 @@ impl Proximal {
     /// The term with μ = `strength` around the weights that were `taken`, by full names. What is not among them is free.
     /// `momentum` is that of the steps; `compute` is without autodiff.
     pub(crate) fn new(strength: f64, momentum: f64, taken: &Weights, compute: &Compute) -> Self {
+        // A model that learns has 32 bits.
         let flat = |(name, tensor): (&str, &Values)| {
-            (name.to_owned(), Tensor::<1>::from_floats(tensor.values.as_slice(), compute))
+            Some((name.to_owned(), Tensor::<1>::from_floats(tensor.as_f32()?, compute)))
         };
-        let taken = taken.iter().map(flat).collect();
+        let taken = taken.iter().filter_map(flat).collect();
         Proximal { strength, momentum, taken, away: BTreeMap::new(), velocity: BTreeMap::new() }
     }
 
@@ -70,7 +71,7 @@ mod tests {
         let mut state = ModelState::initial(backbone, [1, 1, 2].into(), seed, &compute).unwrap();
         state.grow_head(&HeadSpec { name: "own".to_owned(), classes: vec![0, 1] }, 1, seed);
         let one = |(name, tensor): (&str, &Values)| {
-            (name.to_owned(), Values::new(tensor.shape.clone(), vec![1.0; tensor.values.len()]))
+            (name.to_owned(), Values::new(tensor.shape.clone(), vec![1.0; tensor.len()]))
         };
         state.weights = state.weights.iter().map(one).collect();
         state
@@ -97,7 +98,7 @@ mod tests {
             optimiser.step(away.clone().mul(away).sum().mul_scalar(0.5), &mut model);
             proximal.pull(rate, &mut model);
         }
-        model.state().weights.get("heads.own.weight").unwrap().values[0]
+        model.state().weights.get("heads.own.weight").unwrap().as_f32().unwrap()[0]
     }
 
     fn assert_near(found: f32, expected: f32) {

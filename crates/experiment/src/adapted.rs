@@ -93,7 +93,8 @@ fn latents_from_bytes(bytes: &[u8], compute: &Compute) -> Result<Tensor<2>, Stri
     let (weights, _) = Weights::from_safetensors(bytes).map_err(|error| error.to_string())?;
     let latents = weights.get("latents").filter(|latents| latents.shape.len() == 2);
     let latents = latents.ok_or("holds no latents")?;
-    Ok(Tensor::from_data(TensorData::new(latents.values.clone(), latents.shape.clone()), compute))
+    let values = latents.single("latents").map_err(|error| error.to_string())?.to_vec();
+    Ok(Tensor::from_data(TensorData::new(values, latents.shape.clone()), compute))
 }
 
 #[cfg(test)]

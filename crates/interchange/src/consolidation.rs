@@ -8,7 +8,9 @@ use alluvium_checkpoint::shown;
 use alluvium_model::{
     Expert, HeadSpec, Manifest as ExpertManifest, ModelError, ModelState, Progress, Seed, Values, Weights,
 };
-use alluvium_strategy::{Context, DataAccess, Strategy, StrategyConfig, StrategyError, Surrogate, SurrogateConfig};
+use alluvium_strategy::{
+    Context, DataAccess, ExpertStart, Strategy, StrategyConfig, StrategyError, Surrogate, SurrogateConfig,
+};
 use burn::tensor::Device;
 use serde_json::Value;
 
@@ -59,6 +61,7 @@ impl Consolidation<'_> {
         for expert in self.experts {
             self.check_expert(expert)?;
         }
+        self.check_widths()?;
         self.check_prefixes()?;
         let mut numbered: BTreeMap<String, &ForeignModel> = BTreeMap::new();
         for model in [self.previous].into_iter().chain(self.experts).filter(|model| model.is_numbered()) {
@@ -104,6 +107,35 @@ impl Consolidation<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// What trains does so in 32 bits, and rounds no weight without a word.
+    fn check_widths(&self) -> Result<(), InterchangeError> {
+        let (kind, config) = self.strategy;
+        let mut models = [self.previous].into_iter().chain(self.experts);
+        let wide = models.find_map(|model| Some((model, model.wide_tensor()?)));
+        match wide.filter(|_| config.data_access() == DataAccess::Surrogate) {
+            None => Ok(()),
+            Some((model, tensor)) => {
+                let problem = format!(
+                    "holds F64, and the strategy \"{kind}\" trains in 32 bits; accepted: F32, F16, BF16, or a strategy that works \
+                     on weights alone, such as weight-averaging"
+                );
+                Err(InterchangeError::tensor(model.path(), tensor, problem))
+            }
+        }
+    }
+
+    /// The strategy, with the options set that depend on what the experts started from.
+    fn completed(&self) -> Option<Box<dyn StrategyConfig>> {
+        let start = if self.previous.heads().is_empty() { ExpertStart::Common } else { ExpertStart::Previous };
+        self.strategy.1.completed(start)
+    }
+
+    /// The strategy's table with all options, those too that were left open and follow from the models.
+    pub fn strategy_table(&self) -> Value {
+        let completed = self.completed();
+        serde_json::to_value(completed.as_deref().unwrap_or(self.strategy.1)).unwrap_or_default()
     }
 
     fn check_expert(&self, expert: &ForeignModel) -> Result<(), InterchangeError> {
@@ -170,7 +202,8 @@ impl Consolidation<'_> {
             let file = file.to_owned();
             move |cause| InterchangeError::Strategy { file, cause }
         };
-        let mut strategy = config.build().map_err(failed(kind))?;
+        let completed = self.completed();
+        let mut strategy = completed.as_deref().unwrap_or(config).build().map_err(failed(kind))?;
         let mut surrogate = self.build_surrogate()?;
         let mut central = self.initial()?;
         let mut before = 0;
@@ -294,7 +327,7 @@ impl Consolidation<'_> {
         let experts = self.experts.iter().map(ForeignModel::as_parent).collect::<Result<Vec<Parent>, _>>()?;
         Ok(Provenance {
             version: version.to_owned(),
-            strategy: serde_json::to_value(self.strategy.1).unwrap_or_default(),
+            strategy: self.strategy_table(),
             surrogate: self.surrogate.map(SurrogateNote::of).transpose()?,
             seed: self.seed,
             backend,
@@ -334,12 +367,13 @@ fn expert(model: &ForeignModel, head: &HeadSpec, rows: &[usize], place: usize) -
 /// Some rows of a classifier as a head's weights, in that order. In our order of dimensions a row is a column.
 pub(crate) fn rows_of(classifier: &[Values; 2], rows: &[usize]) -> Weights {
     let [weight, bias] = classifier;
-    let all = bias.values.len().max(1);
-    let chosen = weight.values.chunks(all).flat_map(|latent| rows.iter().map(|row| latent[*row])).collect();
-    let shape = vec![weight.values.len() / all, rows.len()];
-    let biases = rows.iter().map(|row| bias.values[*row]).collect();
+    let all = bias.len().max(1);
+    let latents = weight.len() / all;
+    let chosen = weight.numbers.at((0..latents).flat_map(|latent| rows.iter().map(move |row| latent * all + row)));
+    let shape = vec![latents, rows.len()];
+    let biases = bias.numbers.at(rows.iter().copied());
     let part = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
-    [(part(HEAD[0]), Values::new(shape, chosen)), (part(HEAD[1]), Values::new(vec![rows.len()], biases))]
+    [(part(HEAD[0]), Values::of(shape, chosen)), (part(HEAD[1]), Values::of(vec![rows.len()], biases))]
         .into_iter()
         .collect()
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alluvium_checkpoint::{Adapter, Checkpoint, Mapping, Values};
-use alluvium_model::{BackboneConfig, InputShape, Values as OurValues, Weights};
+use alluvium_checkpoint::{Adapter, Checkpoint, Dtype, Mapping, Values};
+use alluvium_model::{BackboneConfig, InputShape, Numbers, Values as OurValues, Weights};
 use burn::tensor::Device;
 use serde_json::Value;
 
@@ -327,6 +327,18 @@ impl ForeignModel {
         })
     }
 
+    /// Whether it has weights of 64 bits, which are rounded where the model runs: [`score`](crate::score) runs it in 32.
+    pub fn is_rounded(&self) -> bool {
+        self.wide_tensor().is_some()
+    }
+
+    /// A tensor of 64 bits by the file's name, of those that a model is made of.
+    pub(crate) fn wide_tensor(&self) -> Option<&str> {
+        let foreign = self.mapping.iter().map(|(_, foreign)| foreign);
+        let mut all = foreign.filter_map(|foreign| self.checkpoint.tensor(foreign));
+        all.find(|info| info.dtype == Dtype::F64).map(|info| info.name.as_str())
+    }
+
     /// The backbone's values by our names.
     pub(crate) fn backbone_weights(&self) -> Result<Weights, InterchangeError> {
         let names = self.mapping.iter().map(|(ours, _)| ours).filter(|ours| !HEAD.contains(ours));
@@ -347,22 +359,21 @@ impl ForeignModel {
     /// The values of a tensor by our name, in our order of dimensions.
     fn values(&self, ours: &str) -> Result<OurValues, InterchangeError> {
         let tensor = self.mapping.read(&self.checkpoint, ours).map_err(InterchangeError::names(&self.path))?;
-        match tensor.values {
-            Values::Floats(values) => {
-                // The network would take its root.
-                if is_variance(ours)
-                    && let Some((index, value)) = values.iter().enumerate().find(|(_, value)| **value < 0.0)
-                {
-                    let problem = format!("holds a negative variance ({value} at index {index}); accepted: 0 or more");
-                    return Err(self.wrong_tensor(self.mapping.foreign(ours).unwrap_or(ours), problem));
-                }
-                Ok(OurValues::new(tensor.shape, values))
-            }
+        let wrong = |problem: String| self.wrong_tensor(self.mapping.foreign(ours).unwrap_or(ours), problem);
+        let numbers: Numbers = match tensor.values {
+            Values::Floats(values) => values.into(),
+            Values::Doubles(values) => values.into(),
             Values::Integers(_) => {
-                let foreign = self.mapping.foreign(ours).unwrap_or(ours);
-                Err(self.wrong_tensor(foreign, format!("holds {}; accepted for weights: floats", tensor.dtype)))
+                return Err(wrong(format!("holds {}; accepted for weights: floats", tensor.dtype)));
             }
+        };
+        // The network would take its root.
+        if is_variance(ours)
+            && let Some((index, value)) = numbers.exact().iter().enumerate().find(|(_, value)| **value < 0.0)
+        {
+            return Err(wrong(format!("holds a negative variance ({value} at index {index}); accepted: 0 or more")));
         }
+        Ok(OurValues::of(tensor.shape, numbers))
     }
 }
 

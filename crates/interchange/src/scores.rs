@@ -45,10 +45,11 @@ pub struct Scores {
     pub accuracy: f64,
 }
 
-/// Judges a model on the test samples of a stream.
+/// Judges a model on the test samples of a stream, in 32 bits: weights of 64 are rounded to these.
 ///
 /// # Errors
-/// When inputs have another shape, no class has the same name, or the model or the samples cannot be read.
+/// When inputs have another shape, no class has the same name, a weight does not fit 32 bits, or the model or the samples cannot
+/// be read.
 pub fn score(model: &ForeignModel, stream: &dyn TaskStream, compute: &Device) -> Result<Scores, InterchangeError> {
     let wrong = |problem: String| Err(InterchangeError::file(model.path(), problem));
     if model.input() != stream.input() {
@@ -150,14 +151,17 @@ impl Judged {
         let rows = heads.iter().flat_map(|head| head.classes.iter().copied()).collect();
         let (backbone, input) = (model.backbone(), model.input());
         let mut state = ModelState { backbone, input, heads: vec![], weights: Weights::new() };
-        state.weights.extend_below(BACKBONE, model.backbone_weights()?);
-        let classifier = model.classifier()?;
+        // A model runs in 32 bits; `ForeignModel::is_rounded` says so.
+        state.weights.extend_below(BACKBONE, model.backbone_weights()?.rounded_to_single());
+        let classifier = model.classifier()?.map(|tensor| tensor.rounded_to_single());
         let mut from = 0;
         for head in &heads {
             let own: Vec<_> = (from..from + head.classes.len()).collect();
             from += own.len();
             state.set_head(head.clone(), rows_of(&classifier, &own));
         }
+        // What is too large for 32 bits would be an infinity.
+        state.weights.check_finite().map_err(|error| InterchangeError::file(model.path(), error))?;
         Ok(Judged { state, classifier, rows, own_heads: heads })
     }
 

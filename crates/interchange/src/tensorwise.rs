@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alluvium_checkpoint::{Adapter, Checkpoint, Order, StateDictKey, TensorInfo, WriteOptions};
 use alluvium_merge::{Model, Request, plan};
 use alluvium_model::Seed;
-use alluvium_strategy::StrategyConfig;
+use alluvium_strategy::{ExpertStart, StrategyConfig};
 use burn::tensor::Device;
 use serde_json::Value;
 
@@ -153,7 +153,7 @@ impl Tensorwise {
         let (kind, config) = strategy;
         let provenance = Provenance {
             version: version.to_owned(),
-            strategy: serde_json::to_value(config).unwrap_or_default(),
+            strategy: self.strategy_table(config),
             surrogate: None,
             seed,
             backend,
@@ -176,6 +176,13 @@ impl Tensorwise {
             ..self.request(config, compute)
         };
         merged(kind, &request, watcher)
+    }
+
+    /// A strategy's table with all options, those too that were left open and follow from what the experts started from.
+    pub fn strategy_table(&self, strategy: &dyn StrategyConfig) -> Value {
+        let start = if self.initial_only { ExpertStart::Common } else { ExpertStart::Previous };
+        let completed = strategy.completed(start);
+        serde_json::to_value(completed.as_deref().unwrap_or(strategy)).unwrap_or_default()
     }
 
     /// What is consolidated, and nothing of where it goes.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use alluvium_checkpoint::{Dtype, Order, Tensor, TensorInfo, Values, WriteOptions, Writer};
-use alluvium_model::{ModelState, Values as OurValues};
+use alluvium_model::{ModelState, Numbers, Values as OurValues, Width};
 
 use crate::foreign::HEAD;
 use crate::manifest::{MANIFEST, Manifest};
@@ -129,7 +129,11 @@ impl<'a> Plan<'a> {
             },
         };
         let found = found.ok_or_else(|| InterchangeError::tensor(to, &info.name, "was not consolidated"))?;
-        let tensor = Tensor { dtype: info.dtype, shape: found.shape, values: Values::Floats(found.values) };
+        let values = match found.numbers {
+            Numbers::Single(values) => Values::Floats(values),
+            Numbers::Double(values) => Values::Doubles(values),
+        };
+        let tensor = Tensor { dtype: info.dtype, shape: found.shape, values };
         let turned = source.mapping.turned(ours, tensor).map_err(InterchangeError::names(to))?;
         match turned.shape == info.shape {
             true => Ok(turned.values),
@@ -147,13 +151,14 @@ fn side_by_side(model: &ModelState, ours: &str) -> OurValues {
     let heads = model.heads.iter().filter_map(|head| model.weights.get(&format!("{}.{part}", head.prefix())));
     let heads: Vec<_> = heads.collect();
     let columns = |head: &OurValues| head.shape.last().copied().unwrap_or(0);
-    let rows = heads.first().map_or(0, |head| head.values.len() / columns(head).max(1));
+    let rows = heads.first().map_or(0, |head| head.len() / columns(head).max(1));
     let all = heads.iter().map(|head| columns(head)).sum();
-    let row =
-        |row: usize| heads.iter().flat_map(move |head| &head.values[row * columns(head)..(row + 1) * columns(head)]);
-    let values = (0..rows).flat_map(row).copied().collect();
+    let width = heads.iter().map(|head| head.width()).max().unwrap_or(Width::Single);
+    let values: Vec<_> = heads.iter().map(|head| (head.numbers.exact(), columns(head))).collect();
+    let row = |row: usize| values.iter().flat_map(move |(values, columns)| &values[row * columns..(row + 1) * columns]);
+    let numbers = Numbers::rounded((0..rows).flat_map(row).copied(), width);
     let shape = if part == "bias" { vec![all] } else { vec![rows, all] };
-    OurValues::new(shape, values)
+    OurValues::of(shape, numbers)
 }
 
 #[cfg(test)]

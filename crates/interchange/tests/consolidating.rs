@@ -14,12 +14,13 @@ use alluvium_strategy::StrategyConfig;
 use alluvium_strategy_naive::NaiveConfig;
 use alluvium_strategy_pld::PldConfig;
 use alluvium_strategy_slerp::SlerpConfig;
+use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_ties::TiesConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
 use alluvium_surrogate_noise::NoiseConfig;
 use burn::tensor::Device;
 
-use files::{StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, slim, words};
+use files::{StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, slim, widen, words};
 
 /// That every value of a tensor is what a function of both experts' values says.
 #[track_caller]
@@ -288,8 +289,13 @@ fn in_pieces_and_whole_models_come_to_the_same_numbers() {
         named(&save(&at("b.safetensors"), &b), &slim(), "dog cat"),
     ];
     let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
-    let strategies: [&dyn StrategyConfig; 4] =
-        [&WeightAveragingConfig {}, &SlerpConfig::default(), &TiesConfig::default(), &NaiveConfig {}];
+    let strategies: [&dyn StrategyConfig; 5] = [
+        &WeightAveragingConfig {},
+        &SlerpConfig::default(),
+        &TiesConfig::default(),
+        &NaiveConfig {},
+        &TaskArithmeticConfig::default(),
+    ];
     // With the previous model's classifier, and with that left behind.
     for backbone_only in [false, true] {
         let previous = named(&at("base.safetensors"), &Reading { backbone_only, ..slim() }, "cat dog");
@@ -315,14 +321,74 @@ fn in_pieces_and_whole_models_come_to_the_same_numbers() {
                 ("layer4.1.bn2.running_var", "backbone.stages.3.1.second.norm.running_var"),
             ] {
                 let expected = whole.weights.get(ours).unwrap_or_else(|| panic!("{ours} is not there"));
-                assert_eq!(floats(&pieces, theirs), expected.values, "{kind}: {theirs}");
+                assert_eq!(floats(&pieces, theirs), expected.as_f32().unwrap(), "{kind}: {theirs}");
             }
             let biases: Vec<f32> = whole
                 .heads
                 .iter()
-                .flat_map(|head| whole.weights.get(&format!("{}.bias", head.prefix())).unwrap().values.clone())
+                .flat_map(|head| {
+                    whole.weights.get(&format!("{}.bias", head.prefix())).unwrap().as_f32().unwrap().to_vec()
+                })
                 .collect();
             assert_eq!(floats(&pieces, "fc.bias"), biases, "{kind}, {backbone_only}: heads");
+        }
+    }
+}
+
+#[test]
+fn weights_of_64_bits_keep_them_in_pieces_and_in_whole_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let reading = mlp(folder.path());
+    let [base, a, b] = [0, 1, 2].map(|seed| {
+        let mut tensors = perceptron(seed, 2);
+        for name in ["hidden.weight", "hidden.bias", "out.weight", "out.bias"] {
+            widen(&mut tensors, name);
+        }
+        tensors
+    });
+    save(&at("base.safetensors"), &base);
+    let previous = open(&at("base.safetensors"), &Reading { backbone_only: true, ..reading.clone() }).unwrap();
+    let experts = [
+        named(&save(&at("a.safetensors"), &a), &reading, "cat dog"),
+        named(&save(&at("b.safetensors"), &b), &reading, "dog cat"),
+    ];
+    let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
+    let arrangement = Arrangement::new(previous.heads(), &classes).unwrap();
+    let doubles = |tensors: &StateDict, name: &str| match &tensors[name].1 {
+        Values::Doubles(values) => values.clone(),
+        other => panic!("{name} holds {other:?}"),
+    };
+    let strategies: [&dyn StrategyConfig; 3] =
+        [&WeightAveragingConfig {}, &TaskArithmeticConfig { scaling: 0.5, relative_to: None }, &NaiveConfig {}];
+    for strategy in strategies {
+        let kind = strategy.typetag_name();
+        let consolidation = Consolidation {
+            previous: &previous,
+            experts: &experts,
+            arrangement: &arrangement,
+            strategy: (kind, strategy),
+            surrogate: None,
+            seed: 3,
+        };
+        let whole = consolidation.run(&Device::flex(), &Silent).unwrap();
+        let out = at(&format!("{kind}.safetensors"));
+        consolidate(&previous, &experts, strategy, None, &out).unwrap();
+        let pieces = load(&out);
+        for (theirs, ours) in [("hidden.bias", "backbone.layers.0.bias"), ("out.bias", "heads.head-0.bias")] {
+            let found = doubles(&pieces, theirs);
+            let expected = whole.weights.get(ours).unwrap_or_else(|| panic!("{ours} is not there"));
+            assert_eq!(found, expected.as_f64().unwrap(), "{kind}: {theirs}");
+        }
+        // Worked out in 64 bits: the mean of both experts, which is also the base and a half of both changes; or the last one.
+        let [base, a, b] = [&base, &a, &b].map(|tensors| doubles(tensors, "hidden.bias"));
+        for (place, found) in doubles(&pieces, "hidden.bias").into_iter().enumerate() {
+            let expected = match kind {
+                "weight-averaging" => (a[place] + b[place]) / 2.0,
+                "task-arithmetic" => base[place] + 0.5 * (a[place] - base[place]) + 0.5 * (b[place] - base[place]),
+                _ => b[place],
+            };
+            assert!((found - expected).abs() < 1e-15, "{kind}: {found}, expected {expected}");
         }
     }
 }

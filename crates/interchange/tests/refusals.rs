@@ -20,7 +20,9 @@ use alluvium_strategy_pld::{Data, PldConfig};
 use alluvium_surrogate_noise::NoiseConfig;
 use burn::tensor::Device;
 
-use files::{StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, save_with, slim, words};
+use files::{
+    StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, save_with, slim, widen, words,
+};
 
 /// What is said of a ResNet that was changed.
 #[track_caller]
@@ -265,6 +267,19 @@ fn values_that_are_not_finite_are_named_and_nothing_is_written() {
         );
         assert!(error.contains("at index 5"), "{error}");
     }
+}
+
+#[test]
+fn what_trains_rounds_no_weight_and_names_the_one_of_64_bits() {
+    let noise: NoiseConfig = serde_json::from_str(r#"{ "samples": 16 }"#).unwrap();
+    let wide = |_: &Path, _: &Reading| {
+        let mut tensors = perceptron(2, 2);
+        widen(&mut tensors, "out.weight");
+        tensors
+    };
+    let error = not_consolidated(&PldConfig::default(), Some(&noise), wide);
+    assert!(error.contains("b.safetensors: the tensor `out.weight` holds F64"), "{error}");
+    assert!(error.contains("\"pld\" trains in 32 bits; accepted: F32"), "{error}");
 }
 
 #[test]

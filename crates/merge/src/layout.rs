@@ -93,8 +93,11 @@ impl Source {
 
 /// Only rows of classifiers, which are floats, come in several spans.
 fn joined(mut all: Values, next: Values) -> Values {
-    if let (Values::Floats(all), Values::Floats(next)) = (&mut all, next) {
-        all.extend(next);
+    match (&mut all, next) {
+        (Values::Floats(all), Values::Floats(next)) => all.extend(next),
+        (Values::Doubles(all), Values::Doubles(next)) => all.extend(next),
+        // All spans are of one tensor.
+        _ => {}
     }
     all
 }

@@ -19,7 +19,7 @@ mod request;
 mod run;
 
 use alluvium_checkpoint::{Adapter, TensorInfo};
-use alluvium_strategy::Piecewise;
+use alluvium_strategy::{ExpertStart, Piecewise};
 
 use layout::Layout;
 
@@ -35,8 +35,9 @@ pub use request::{Classifier, Head, Merged, Model, Pass, Progress, Request};
 /// `opcm` do, memory depends on neither tensors nor checkpoints: for each thread, eight at most, two pieces of half a megabyte,
 /// which are there for every model and some twenty times more in what the strategy makes of them. Where it wants whole tensors,
 /// there is one at a time, for every model and in what is computed of it: in all, `opcm` takes at most 25 times the largest
-/// tensor in 32 bits and once more for each expert, more than half of it for its singular values. A tensor of a file by
-/// `torch.save` that is compressed, or a view of its storage in another order, is held as a whole besides.
+/// tensor in 32 bits and once more for each expert, more than half of it for its singular values. Weights of 64 bits take up to
+/// twice as much. A tensor of a file by `torch.save` that is compressed, or a view of its storage in another order, is held as a
+/// whole besides.
 ///
 /// # Errors
 /// [`MergeError`]: the strategy does not work in pieces, a tensor is missing, has another shape or another kind of values
@@ -67,7 +68,10 @@ fn planned(request: &Request<'_>) -> Result<(Layout, Box<dyn Piecewise>), MergeE
             return Err(model.tensor(factor, problem));
         }
     }
-    request.strategy.build().map_err(MergeError::Options)?;
-    let strategy = request.strategy.piecewise().ok_or(MergeError::WholeModels)?;
+    let start = if request.previous_counts { ExpertStart::Previous } else { ExpertStart::Common };
+    let completed = request.strategy.completed(start);
+    let config = completed.as_deref().unwrap_or(request.strategy);
+    config.build().map_err(MergeError::Options)?;
+    let strategy = config.piecewise().ok_or(MergeError::WholeModels)?;
     Ok((Layout::new(request)?, strategy))
 }

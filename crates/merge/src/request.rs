@@ -12,14 +12,16 @@ use burn::tensor::Device;
 /// What is to be merged: models, strategy, and where the result goes.
 pub struct Request<'a> {
     /// The central model that the first expert meets. The result has its tensors, in its names, its order of dimensions and
-    /// (unless [`dtype`](Self::dtype) says otherwise) its types. Whatever the types, it is computed in 32 bits.
+    /// (unless [`dtype`](Self::dtype) says otherwise) its types. Each tensor is computed in 64 bits where one of
+    /// the models has it in these, and otherwise in 32; it is rounded to its type when it is written.
     ///
     /// It is what task vectors are counted from. Whether it counts in a mean, [`previous_counts`](Self::previous_counts) says.
     pub previous: Model<'a>,
     /// Whether `previous` counts as the first expert that the strategy has met: then it is consolidated into itself before the
     /// others, in a round of its own. `weight-averaging` then gives the mean of all models, and `slerp` the arc from it to the
     /// first expert. If not, the first expert meets it as the first device of a stream meets initial weights: of a mean over
-    /// experts it is no part.
+    /// experts it is no part. Options of the strategy that were left open follow from it, see
+    /// [`completed`](alluvium_strategy::StrategyConfig::completed): all experts started from a `previous` that does not count.
     pub previous_counts: bool,
     /// The experts, in the order in which they are consolidated. They are given to the strategy as one round
     /// ([`consolidate_round`](alluvium_strategy::Strategy::consolidate_round)): most consolidate one after another, `fedavg`

@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 
 use alluvium_checkpoint::{Checkpoint, Values, Writer};
-use alluvium_model::HeadSpec;
+use alluvium_model::{HeadSpec, Numbers};
 use alluvium_strategy::{Cut, Piece, Piecewise, StrategyError, Survey};
 
 use crate::jobs::{Job, Jobs};
@@ -86,7 +86,7 @@ fn merge(
 enum Made {
     /// Values, to be written in the type of their tensor.
     Values(Values),
-    /// Values of that type already: numbers of 64 bits would lose half of them as [`Values`].
+    /// Values of that type already.
     Bytes(Vec<u8>),
 }
 
@@ -118,13 +118,16 @@ fn consolidated(request: &Request<'_>, job: &Job<'_>, strategy: &dyn Piecewise) 
     }
     let cut = cut(request, job, sequence(request).len())?;
     let merged = cut.consolidate(strategy, request.compute, request.seed).map_err(|cause| failed(job, cause))?;
-    let merged = merged.map(|merged| merged.values).unwrap_or_default();
+    let merged = merged.map_or_else(|| Numbers::Single(vec![]), |merged| merged.numbers);
     let tensor = || job.target.info.name.clone();
     if merged.len() != job.values.len() {
         let problem = format!("comes back with {} values of {}", merged.len(), job.values.len());
         return Err(MergeError::Tensor { model: "the strategy".to_owned(), tensor: tensor(), problem });
     }
-    let values = Values::Floats(merged);
+    let values = match merged {
+        Numbers::Single(values) => Values::Floats(values),
+        Numbers::Double(values) => Values::Doubles(values),
+    };
     match values.first_not_finite() {
         None => Ok(values),
         Some((index, value)) => {
@@ -169,9 +172,10 @@ fn head(part: &Part, model: usize) -> HeadSpec {
     own.cloned().unwrap_or_else(|| HeadSpec { name: "other".to_owned(), classes: vec![] })
 }
 
-fn floats(values: Values) -> Option<Vec<f32>> {
+fn floats(values: Values) -> Option<Numbers> {
     match values {
-        Values::Floats(values) => Some(values),
+        Values::Floats(values) => Some(values.into()),
+        Values::Doubles(values) => Some(values.into()),
         Values::Integers(_) => None,
     }
 }

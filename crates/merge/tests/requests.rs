@@ -45,6 +45,7 @@ fn a_file_by_pytorch_and_several_with_an_index_are_merged() {
     let tripled = previous.tensors().map(|info| {
         let values = match previous.read(&info.name).unwrap().values {
             Values::Floats(values) => Values::Floats(values.iter().map(|value| 3.0 * value).collect()),
+            Values::Doubles(values) => Values::Doubles(values.iter().map(|value| 3.0 * value).collect()),
             Values::Integers(values) => Values::Integers(values.iter().map(|value| 3 * value).collect()),
         };
         (info.clone(), values)
@@ -180,7 +181,7 @@ fn values_that_are_no_numbers_are_named_and_nothing_is_written() {
     }
     // Its sum does not fit 32 bits.
     let files = Files::new(&[pair([0.0, 1.0]), pair([3e38, 1.0]), pair([3e38, 1.0])]);
-    let sum = TaskArithmeticConfig { scaling: 1.0, relative_to: alluvium_strategy::RelativeTo::Initial };
+    let sum = TaskArithmeticConfig { scaling: 1.0, relative_to: None };
     let error = files.error(files.models(), &sum);
     assert!(error.contains("`a`") && error.contains("not finite"), "{error}");
 }

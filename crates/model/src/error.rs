@@ -35,6 +35,14 @@ pub enum ModelError {
         /// The offending value, as text.
         value: String,
     },
+    /// A tensor has 64 bits, and is to be trained or run, which is done in 32.
+    #[error(
+        "the tensor `{name}` has values of 64 bits, and models are trained and run in 32; accepted: F32, F16, BF16"
+    )]
+    Wide {
+        /// The tensor's name.
+        name: String,
+    },
     /// Two models that should be combined do not have the same backbone.
     #[error("the models cannot be combined: {reason}")]
     Incompatible {
@@ -65,6 +73,7 @@ impl ModelError {
             ModelError::Missing { name, expected } => ModelError::Missing { name: full(name), expected },
             ModelError::Shape { name, found, expected } => ModelError::Shape { name: full(name), found, expected },
             ModelError::Unknown { name } => ModelError::Unknown { name: full(name) },
+            ModelError::Wide { name } => ModelError::Wide { name: full(name) },
             other => other,
         }
     }

@@ -12,10 +12,10 @@ use crate::{Random, Values, Weights};
 /// vectors (gains, shifts and statistics of a normalisation) keep the constants that the module was built with.
 pub fn initial_weights(built: &Weights, random: &mut Random) -> Weights {
     let redrawn = built.iter().map(|(name, tensor)| {
-        let count = tensor.values.len();
+        let count = tensor.len();
         let values = match tensor.shape.as_slice() {
             [_] if is_bias(name) => vec![0.0; count],
-            [] | [_] => tensor.values.clone(),
+            [] | [_] => return (name.to_owned(), tensor.clone()),
             [fan_in, _] => uniform(count, (*fan_in as f32).sqrt().recip(), random),
             [_, inner @ ..] => uniform(count, (inner.iter().product::<usize>() as f32).sqrt().recip(), random),
         };
@@ -57,13 +57,13 @@ mod tests {
         .into_iter()
         .collect();
         let drawn = initial_weights(&built, &mut Seed::new(0).random());
-        let kernel = &drawn.get("conv.weight").unwrap().values;
+        let kernel = drawn.get("conv.weight").unwrap().as_f32().unwrap();
         let bound = (1.0f32 / 27.0).sqrt();
         assert!(kernel.iter().all(|value| value.abs() <= bound));
         // U(−b, b) has the standard deviation b/√3; 216 draws come within a tenth of it.
         let deviation = (kernel.iter().map(|v| v * v).sum::<f32>() / 216.0).sqrt();
         assert!((deviation / (bound / 3.0f32.sqrt()) - 1.0).abs() < 0.1, "{deviation}");
-        assert_eq!(drawn.get("conv.bias").unwrap().values, vec![0.0; 8]);
-        assert_eq!(drawn.get("norm.gamma").unwrap().values, vec![1.0; 8]);
+        assert_eq!(drawn.get("conv.bias").unwrap().as_f32().unwrap(), [0.0; 8]);
+        assert_eq!(drawn.get("norm.gamma").unwrap().as_f32().unwrap(), [1.0; 8]);
     }
 }

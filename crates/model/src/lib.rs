@@ -23,6 +23,7 @@ mod progress;
 mod seed;
 mod sgd;
 mod state;
+mod values;
 mod weights;
 
 pub use alluvium_registry as registry;
@@ -40,4 +41,5 @@ pub use seed::{Random, Seed};
 pub use serde;
 pub use state::{BACKBONE, HeadSpec, ModelState};
 pub use typetag;
-pub use weights::{Digest, Values, Weights};
+pub use values::{Beside, Number, Numbers, Pairwise, Values, Width};
+pub use weights::{Digest, Weights};

@@ -25,7 +25,7 @@ pub trait SetParameters: Sized {
     /// statistics back over what was written.
     ///
     /// # Errors
-    /// When a tensor is missing, has another shape, or has no place in the module.
+    /// When a tensor is missing, has another shape or 64 bits, or has no place in the module.
     fn with_parameters(self, weights: &Weights) -> Result<Self, ModelError>;
 }
 
@@ -137,8 +137,15 @@ impl ModuleMapper for Writer<'_> {
             self.error.get_or_insert(ModelError::Shape { name, found: found.shape.clone(), expected });
             return parameter;
         }
+        let values = match found.single(&name) {
+            Ok(values) => values.to_vec(),
+            Err(error) => {
+                self.error.get_or_insert(error);
+                return parameter;
+            }
+        };
         self.written += 1;
-        let data = TensorData::new(found.values.clone(), found.shape.clone());
+        let data = TensorData::new(values, found.shape.clone());
         let (id, written) = (parameter.id, Tensor::from_data(data, &parameter.lazy_device()));
         parameter.transform_for_load(written, id)
     }

@@ -35,10 +35,10 @@ mod tests {
         let inputs = Tensor::<4>::from_floats([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]], &Device::flex());
         let rows = patches(inputs.clone(), [2, 2], [1, 1], [0, 0]);
         assert_eq!(rows.dims(), [2, 4]);
-        assert_eq!(host(rows).values, [1.0, 2.0, 4.0, 5.0, 2.0, 3.0, 5.0, 6.0]);
+        assert_eq!(host(rows).as_f32().unwrap(), [1.0, 2.0, 4.0, 5.0, 2.0, 3.0, 5.0, 6.0]);
         // Padded by a column of zeros on both sides, every second patch of a row.
         let rows = patches(inputs, [1, 2], [1, 2], [0, 1]);
-        assert_eq!(host(rows).values, [0.0, 1.0, 2.0, 3.0, 0.0, 4.0, 5.0, 6.0]);
+        assert_eq!(host(rows).as_f32().unwrap(), [0.0, 1.0, 2.0, 3.0, 0.0, 4.0, 5.0, 6.0]);
     }
 
     #[test]
@@ -55,7 +55,8 @@ mod tests {
             let rows = patches(inputs, kernel, stride, padding);
             let found = rows.matmul(conv.weight.val().flatten::<2>(1, 3).transpose());
             assert_eq!(found.dims()[0] * 5, expected.dims().iter().product::<usize>());
-            for (found, expected) in host(found).values.iter().zip(host(expected).values) {
+            let (found, expected) = (host(found), host(expected));
+            for (found, expected) in found.as_f32().unwrap().iter().zip(expected.as_f32().unwrap()) {
                 assert!((found - expected).abs() < 1e-5, "{kernel:?}, {stride:?}: {found}, expected {expected}");
             }
         }

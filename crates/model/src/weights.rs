@@ -8,27 +8,8 @@ use safetensors::{SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::ModelError;
-
-/// One tensor on the host: its shape and its values, row-major.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Values {
-    /// The size of each dimension.
-    pub shape: Vec<usize>,
-    /// The values, last dimension fastest; as many as the shape's product.
-    pub values: Vec<f32>,
-}
-
-impl Values {
-    /// A tensor of the given shape and values.
-    ///
-    /// # Panics
-    /// When the number of values is not the shape's product: that is a defect of the caller.
-    pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Self {
-        assert_eq!(shape.iter().product::<usize>(), values.len(), "values for shape {shape:?}");
-        Values { shape, values }
-    }
-}
+use crate::values::InDoubles;
+use crate::{ModelError, Numbers, Pairwise, Values, Width};
 
 /// Named tensors in the order of their names.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -90,7 +71,7 @@ impl Weights {
         self.0.insert(name.into(), tensor);
     }
 
-    /// Adds a tensor to the one of that name, value by value; takes it as it is where there is none.
+    /// Adds a tensor to the one of that name, value by value, in the wider one's width; takes it as it is where there is none.
     ///
     /// # Errors
     /// [`ModelError::Shape`] when the one of that name has another shape; nothing is added then.
@@ -100,10 +81,17 @@ impl Weights {
                 let (found, expected) = (tensor.shape.clone(), sum.shape.clone());
                 return Err(ModelError::Shape { name: name.to_owned(), found, expected });
             }
-            Some(sum) => sum.values.iter_mut().zip(&tensor.values).for_each(|(sum, value)| *sum += value),
+            Some(sum) => sum.add(tensor),
             None => self.insert(name, tensor.clone()),
         }
         Ok(())
+    }
+
+    /// All tensors in 32 bits: those of 64 are rounded to the nearest number. For running a model whose weights nobody writes
+    /// again.
+    pub fn rounded_to_single(&self) -> Weights {
+        let rounded = self.iter().map(|(name, tensor)| (name.to_owned(), tensor.rounded_to_single()));
+        rounded.collect()
     }
 
     /// Names and tensors, sorted by name.
@@ -123,7 +111,7 @@ impl Weights {
 
     /// How many values all tensors hold together.
     pub fn values(&self) -> usize {
-        self.0.values().map(|tensor| tensor.values.len()).sum()
+        self.0.values().map(|tensor| tensor.len()).sum()
     }
 
     /// The tensors whose name starts with `prefix` and a dot, under their remaining names.
@@ -142,12 +130,21 @@ impl Weights {
 
     /// Combines two sets of weights value by value: `combine(mine, other's)`.
     ///
+    /// The formula is computed in 64 bits. The result has the wider width of the two tensors: where both have 32 bits, it is
+    /// rounded to these, once.
+    ///
     /// # Errors
     /// When the names or a shape differ; the message names the tensor.
-    pub fn combine(&self, other: &Weights, combine: impl Fn(f32, f32) -> f32) -> Result<Weights, ModelError> {
-        self.combine_named(other, |_, mine, theirs| {
-            mine.values.iter().zip(&theirs.values).map(|(a, b)| combine(*a, *b)).collect()
-        })
+    pub fn combine(&self, other: &Weights, combine: impl Fn(f64, f64) -> f64) -> Result<Weights, ModelError> {
+        self.combine_by(other, &InDoubles(combine))
+    }
+
+    /// As [`combine`](Self::combine), by a formula that is computed in the wider width of the two tensors.
+    ///
+    /// # Errors
+    /// As for [`combine`](Self::combine).
+    pub fn combine_by(&self, other: &Weights, formula: &impl Pairwise) -> Result<Weights, ModelError> {
+        self.combine_named(other, |_, mine, theirs| mine.numbers.combine(&theirs.numbers, formula))
     }
 
     /// Combines two sets of weights tensor by tensor: `combine(name, mine, other's)` gives the new values.
@@ -157,12 +154,12 @@ impl Weights {
     pub fn combine_named(
         &self,
         other: &Weights,
-        mut combine: impl FnMut(&str, &Values, &Values) -> Vec<f32>,
+        mut combine: impl FnMut(&str, &Values, &Values) -> Numbers,
     ) -> Result<Weights, ModelError> {
         self.same_tensors(other)?;
         let pairs = self.0.iter().zip(other.0.values());
         let combined = pairs
-            .map(|((name, mine), theirs)| (name.clone(), Values::new(mine.shape.clone(), combine(name, mine, theirs))));
+            .map(|((name, mine), theirs)| (name.clone(), Values::of(mine.shape.clone(), combine(name, mine, theirs))));
         Ok(Weights(combined.collect()))
     }
 
@@ -188,14 +185,14 @@ impl Weights {
     /// [`ModelError::NotFinite`], which names the first tensor that holds NaN or an infinity.
     pub fn check_finite(&self) -> Result<(), ModelError> {
         for (name, tensor) in &self.0 {
-            if let Some(value) = tensor.values.iter().find(|value| !value.is_finite()) {
-                return Err(ModelError::NotFinite { name: name.clone(), value: value.to_string() });
+            if let Some(value) = tensor.numbers.first_not_finite() {
+                return Err(ModelError::NotFinite { name: name.clone(), value });
             }
         }
         Ok(())
     }
 
-    /// The digest of names, shapes and values: equal weights, equal digest.
+    /// The digest of names, shapes, widths and values: equal weights, equal digest.
     pub fn digest(&self) -> Digest {
         let mut hash = Sha256::new();
         for (name, tensor) in &self.0 {
@@ -205,7 +202,10 @@ impl Weights {
             for size in &tensor.shape {
                 hash.update((*size as u64).to_le_bytes());
             }
-            hash.update(little_endian(&tensor.values));
+            if tensor.width() == Width::Double {
+                hash.update(b"F64");
+            }
+            hash.update(tensor.numbers.bytes());
         }
         Digest(hex(&hash.finalize()))
     }
@@ -216,11 +216,14 @@ impl Weights {
     /// [`ModelError::Format`] when the tensors cannot be written.
     pub fn to_safetensors(&self, metadata: BTreeMap<String, String>) -> Result<Vec<u8>, ModelError> {
         let broken = |error: safetensors::SafeTensorError| ModelError::Format { reason: error.to_string() };
-        let bytes: BTreeMap<&str, Vec<u8>> =
-            self.iter().map(|(name, tensor)| (name, little_endian(&tensor.values))).collect();
+        let bytes: BTreeMap<&str, Vec<u8>> = self.iter().map(|(name, tensor)| (name, tensor.numbers.bytes())).collect();
+        let dtype = |tensor: &Values| match tensor.width() {
+            Width::Single => Dtype::F32,
+            Width::Double => Dtype::F64,
+        };
         let views: Result<Vec<_>, _> = self
             .iter()
-            .map(|(name, tensor)| Ok((name, TensorView::new(Dtype::F32, tensor.shape.clone(), &bytes[name])?)))
+            .map(|(name, tensor)| Ok((name, TensorView::new(dtype(tensor), tensor.shape.clone(), &bytes[name])?)))
             .collect();
         serialize(views.map_err(broken)?, Some(metadata.into_iter().collect())).map_err(broken)
     }
@@ -228,7 +231,7 @@ impl Weights {
     /// Reads a safetensors file: its weights and its metadata.
     ///
     /// # Errors
-    /// [`ModelError::Format`] when the bytes are no such file or hold another type than 32-bit floats.
+    /// [`ModelError::Format`] when the bytes are no such file or hold another type than floats of 32 and 64 bits.
     pub fn from_safetensors(bytes: &[u8]) -> Result<(Weights, BTreeMap<String, String>), ModelError> {
         let broken = |error: safetensors::SafeTensorError| ModelError::Format { reason: error.to_string() };
         let file = SafeTensors::deserialize(bytes).map_err(broken)?;
@@ -236,20 +239,23 @@ impl Weights {
         let metadata = header.metadata().clone().unwrap_or_default();
         let mut weights = Weights::new();
         for (name, view) in file.tensors() {
-            if view.dtype() != Dtype::F32 {
-                let reason = format!("the tensor `{name}` is {:?}; accepted: F32", view.dtype());
-                return Err(ModelError::Format { reason });
-            }
-            let values =
-                view.data().chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-            weights.insert(name, Values::new(view.shape().to_vec(), values.collect()));
+            let numbers = match view.dtype() {
+                Dtype::F32 => Numbers::Single(each(view.data(), f32::from_le_bytes)),
+                Dtype::F64 => Numbers::Double(each(view.data(), f64::from_le_bytes)),
+                other => {
+                    let reason = format!("the tensor `{name}` is {other:?}; accepted: F32, F64");
+                    return Err(ModelError::Format { reason });
+                }
+            };
+            weights.insert(name, Values::of(view.shape().to_vec(), numbers));
         }
         Ok((weights, metadata.into_iter().collect()))
     }
 }
 
-fn little_endian(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+fn each<const WIDTH: usize, T>(bytes: &[u8], value: impl Fn([u8; WIDTH]) -> T) -> Vec<T> {
+    let (chunks, _) = bytes.as_chunks::<WIDTH>();
+    chunks.iter().map(|chunk| value(*chunk)).collect()
 }
 
 impl FromIterator<(String, Values)> for Weights {
@@ -279,8 +285,8 @@ mod tests {
         sums.accumulate("b", &Values::new(vec![1], vec![5.0])).unwrap();
         let error = sums.accumulate("a", &Values::new(vec![1, 2], vec![1.0; 2])).unwrap_err();
         assert!(error.to_string().contains("`a`"), "{error}");
-        let values: Vec<_> = sums.iter().map(|(_, tensor)| tensor.values.clone()).collect();
-        assert_eq!(values, [vec![11.0, 22.0], vec![5.0]]);
+        let values: Vec<_> = sums.iter().map(|(_, tensor)| tensor.as_f32().unwrap()).collect();
+        assert_eq!(values, [&[11.0, 22.0][..], &[5.0]]);
     }
 
     #[test]
@@ -304,6 +310,31 @@ mod tests {
         let bytes = pair([1.5, -2.0]).to_safetensors(metadata.clone()).unwrap();
         assert_eq!(Weights::from_safetensors(&bytes).unwrap(), (pair([1.5, -2.0]), metadata));
         assert!(Weights::from_safetensors(&bytes[..20]).is_err());
+    }
+
+    #[test]
+    fn weights_of_64_bits_keep_them() {
+        let wide = |value: f64| -> Weights {
+            let tensors = [("a".to_owned(), Values::of(vec![2], vec![value, 1e300]))];
+            tensors.into_iter().chain([("b".to_owned(), Values::new(vec![1], vec![0.5]))]).collect()
+        };
+        let weights = wide(1.000_000_000_3);
+        let bytes = weights.to_safetensors(BTreeMap::new()).unwrap();
+        assert_eq!(Weights::from_safetensors(&bytes).unwrap().0, weights);
+        assert!(weights.check_finite().is_ok());
+        assert_ne!(weights.digest(), wide(1.0).digest());
+        let rounded = wide(0.1).rounded_to_single();
+        assert_eq!(rounded.get("a").unwrap().as_f32().unwrap(), [0.1, f32::INFINITY]);
+        assert_eq!(rounded.get("b"), weights.get("b"));
+        let error = wide(f64::NEG_INFINITY).check_finite().unwrap_err().to_string();
+        assert_eq!(error, "the tensor `a` holds a value that is not finite (-inf)");
+    }
+
+    /// Worked out with Python's hashlib over the bytes that the comment of `digest` names: what was stored under it is found.
+    #[test]
+    fn the_digest_of_32_bits_stays_what_it_is() {
+        let digest = "ce3248be2177b63d57dcb6dafe72fec61f3283d6ffe2bf19687e1517af8ed575";
+        assert_eq!(pair([1.0, 2.0]).digest().as_str(), digest);
     }
 
     #[test]

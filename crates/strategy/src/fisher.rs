@@ -64,7 +64,7 @@ pub fn fisher(
     let mean = |(name, weight): (&str, &Values)| {
         let mean = sums.get(name).map(|sum| sum.clone().div_scalar(count as f64).into_data().convert::<f32>());
         let mean = mean.and_then(|mean| mean.try_into_vec::<f32>().ok());
-        let values = mean.unwrap_or_else(|| vec![0.0; weight.values.len()]);
+        let values = mean.unwrap_or_else(|| vec![0.0; weight.len()]);
         (name.to_owned(), Values::new(weight.shape.clone(), values))
     };
     Ok(model.weights.iter().map(mean).collect())
@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn assert_near(found: &Weights, name: &str, expected: &[f64], tolerance: f64) {
-        let found = &found.get(name).unwrap().values;
+        let found = found.get(name).unwrap().as_f32().unwrap();
         assert_eq!(found.len(), expected.len());
         let near = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs() <= tolerance;
         assert!(found.iter().zip(expected).all(near), "{name}: {found:?}, expected {expected:?}");
@@ -131,7 +131,7 @@ mod tests {
         // E_y∼p (1[y = j] − p_j)² = p_j(1 − p_j) = 3/16 for both units, where the labels' own share gave 5/16. Of ten draws,
         // k fall on unit 0: F = (k·1/16 + (10 − k)·9/16) / 10, which is 3/16 on average with a deviation of 0.07.
         let found = of(&known(), FisherLabels::True, 100);
-        let bias = &found.get("heads.a.bias").unwrap().values;
+        let bias = found.get("heads.a.bias").unwrap().as_f32().unwrap();
         let k = (f64::from(bias[0]) * 160.0 - 90.0) / -8.0;
         assert!((k - k.round()).abs() < 1e-3 && (2.0..=10.0).contains(&k), "{k}");
         assert!((bias[0] - bias[1]).abs() < 1e-6);
@@ -162,14 +162,14 @@ mod tests {
             let moved = |by: f32| {
                 let mut moved = model.clone();
                 let mut values = bias.clone();
-                values.values[place] += by;
+                values.as_f32_mut().unwrap()[place] += by;
                 moved.weights.insert("backbone.layer.bias", values);
                 log_likelihoods(&moved)
             };
             let (up, down) = (moved(step), moved(-step));
             let squares = up.iter().zip(&down).map(|(up, down)| ((up - down) / (2.0 * f64::from(step))).powi(2));
             let expected = squares.sum::<f64>() / 10.0;
-            let found = f64::from(found.get("backbone.layer.bias").unwrap().values[place]);
+            let found = f64::from(found.get("backbone.layer.bias").unwrap().as_f32().unwrap()[place]);
             assert!((found - expected).abs() < 0.02 * expected + 1e-5, "bias {place}: {found}, expected {expected}");
         }
     }

@@ -138,11 +138,12 @@ impl Inversion {
 /// The running mean and variance of each batch normalisation, by its name, both `[channels]` and constants where inputs learn.
 fn running_statistics(model: &Model, like: &Tensor<4>) -> BTreeMap<String, [Tensor<1>; 2]> {
     let weights = model.state().backbone_weights();
-    let constant = |tensor: &Values| Tensor::<1>::from_floats(tensor.values.as_slice(), &like.device()).autodiff();
+    // A model that runs has 32 bits.
+    let constant = |tensor: &Values| Some(Tensor::<1>::from_floats(tensor.as_f32()?, &like.device()).autodiff());
     let pair = |(name, mean): (&str, &Values)| {
         let norm = name.strip_suffix(".running_mean")?;
         let variance = weights.get(&format!("{norm}.running_var"))?;
-        Some((norm.to_owned(), [constant(mean), constant(variance)]))
+        Some((norm.to_owned(), [constant(mean)?, constant(variance)?]))
     };
     weights.iter().filter_map(pair).collect()
 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use alluvium_model::{
-    BackboneConfig, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError, ModelState, Seed, Values,
+    BackboneConfig, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError, ModelState, Numbers, Seed,
+    Values,
 };
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -30,10 +31,10 @@ impl Piece {
     ///
     /// # Panics
     /// When there are more or fewer values than the piece has: that is a defect of the caller.
-    pub fn model(&self, heads: Vec<HeadSpec>, values: Option<Vec<f32>>) -> ModelState {
+    pub fn model(&self, heads: Vec<HeadSpec>, values: Option<Numbers>) -> ModelState {
         let whole = self.values == (0..self.shape.iter().product());
         let shape = if whole { self.shape.clone() } else { vec![self.values.len()] };
-        let tensor = values.map(|values| (self.tensor.clone(), Values::new(shape, values)));
+        let tensor = values.map(|values| (self.tensor.clone(), Values::of(shape, values)));
         let input = [1, 1, 1].into();
         ModelState { backbone: Arc::new(NoBackbone {}), input, heads, weights: tensor.into_iter().collect() }
     }
@@ -42,7 +43,7 @@ impl Piece {
     ///
     /// # Panics
     /// As for [`model`](Self::model).
-    pub fn expert(&self, head: HeadSpec, samples: usize, values: Option<Vec<f32>>) -> Expert {
+    pub fn expert(&self, head: HeadSpec, samples: usize, values: Option<Numbers>) -> Expert {
         let empty = self.model(vec![head.clone()], None);
         let digest = empty.digest();
         let (task_name, parent) = (head.name.clone(), digest.clone());
@@ -55,7 +56,7 @@ impl Piece {
 
     /// This piece of a whole model.
     fn of(&self, model: &ModelState) -> ModelState {
-        let values = model.weights.get(&self.tensor).map(|tensor| tensor.values[self.values.clone()].to_vec());
+        let values = model.weights.get(&self.tensor).map(|tensor| tensor.numbers.part(self.values.clone()));
         self.model(model.heads.clone(), values)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alluvium_model::{BACKBONE, Expert, ModelState, Weights};
 
-use crate::start::{average_head, mean};
+use crate::start::{Mean, average_head};
 use crate::task_vector::is_statistic;
 use crate::{StrategyError, StrategyState, take_head};
 
@@ -56,13 +56,13 @@ impl Received {
         expert: &Expert,
         merged: &Weights,
     ) -> Result<ModelState, StrategyError> {
-        let share_before = |count: u32| count.saturating_sub(1) as f32 / count.max(1) as f32;
-        let average = mean(share_before(self.experts));
+        let share_before = |count: u32| f64::from(count.saturating_sub(1)) / f64::from(count.max(1));
+        let average = Mean(share_before(self.experts));
         let backbone = previous.backbone_weights().combine_named(
             &expert.model.backbone_weights(),
             |name, old, new| match merged.get(&format!("{BACKBONE}.{name}")) {
-                Some(merged) => merged.values.clone(),
-                None => old.values.iter().zip(&new.values).map(|(old, new)| average(*old, *new)).collect(),
+                Some(merged) => merged.numbers.clone(),
+                None => old.numbers.combine(&new.numbers, &average),
             },
         )?;
         let mut central = previous.with_backbone_weights(backbone);
@@ -113,7 +113,7 @@ mod tests {
     use crate::conformance::{central, expert};
 
     fn values(model: &ModelState, name: &str) -> Vec<f32> {
-        model.weights.get(name).unwrap().values.clone()
+        model.weights.get(name).unwrap().as_f32().unwrap().to_vec()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What strategies do with backbones and heads before anything else.
 
-use alluvium_model::{Expert, ModelState};
+use alluvium_model::{Expert, ModelState, Number, Pairwise};
 
 use crate::StrategyError;
 
@@ -15,10 +15,10 @@ pub fn take_head(model: &mut ModelState, expert: &Expert) {
 ///
 /// # Errors
 /// When the heads differ in shape; the message names the tensor.
-pub(crate) fn average_head(model: &mut ModelState, expert: &Expert, weight: f32) -> Result<(), StrategyError> {
+pub(crate) fn average_head(model: &mut ModelState, expert: &Expert, weight: f64) -> Result<(), StrategyError> {
     if let Some(head) = model.head(&expert.head().name).cloned() {
         let theirs = expert.model.head_weights(expert.head());
-        let both = model.head_weights(&head).combine(&theirs, mean(weight))?;
+        let both = model.head_weights(&head).combine_by(&theirs, &Mean(weight))?;
         model.set_head(head, both);
     }
     Ok(())
@@ -29,14 +29,19 @@ pub(crate) fn average_head(model: &mut ModelState, expert: &Expert, weight: f32)
 ///
 /// # Errors
 /// When the backbones differ; the message names the tensor.
-pub fn average_backbones(first: &ModelState, second: &Expert, weight: f32) -> Result<ModelState, StrategyError> {
-    let backbone = first.backbone_weights().combine(&second.model.backbone_weights(), mean(weight))?;
+pub fn average_backbones(first: &ModelState, second: &Expert, weight: f64) -> Result<ModelState, StrategyError> {
+    let backbone = first.backbone_weights().combine_by(&second.model.backbone_weights(), &Mean(weight))?;
     let mut averaged = first.with_backbone_weights(backbone);
     average_head(&mut averaged, second, weight)?;
     Ok(averaged)
 }
 
-/// The mean of two numbers, the first one weighted by `weight`, the second one by 1 − `weight`.
-pub(crate) fn mean(weight: f32) -> impl Fn(f32, f32) -> f32 {
-    move |first, second| weight * first + (1.0 - weight) * second
+/// The mean of two numbers, the first one weighted by this number, the second one by 1 − it.
+pub(crate) struct Mean(pub f64);
+
+impl Pairwise for Mean {
+    fn of<N: Number>(&self, first: N, second: N) -> N {
+        let weight = N::rounded(self.0);
+        weight * first + (N::ONE - weight) * second
+    }
 }

@@ -68,12 +68,32 @@ pub trait StrategyConfig: Debug + Send + Sync {
     /// [`StrategyError::Option`], which names the option.
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError>;
 
+    /// The same configuration with the options set that were left open and whose default depends on what the experts started
+    /// from. Default, `None`: there are none left open.
+    ///
+    /// A stream's runner asks with [`ExpertStart::Previous`]; so does whoever consolidates files into a previous model that
+    /// counts as a first expert. Into one that the experts started from, files are consolidated with
+    /// [`ExpertStart::Common`]. An option that the user has set stays as it is. A configuration that nobody completes is built
+    /// as for a stream.
+    fn completed(&self, _start: ExpertStart) -> Option<Box<dyn StrategyConfig>> {
+        None
+    }
+
     /// How the strategy consolidates models in pieces, so that checkpoints of any size can be merged. Default, `None`: it
     /// cannot, and wants whole models. One that can needs no data and no statistics of devices, and gives the same numbers
     /// either way.
     fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
         None
     }
+}
+
+/// What the experts of a run were adapted from. Whoever calls a strategy knows it; the strategy sees models alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpertStart {
+    /// Each from the central model that it meets, as the devices of a stream are.
+    Previous,
+    /// All from one model, the central model that the first expert meets: models that were fine-tuned from one base model.
+    Common,
 }
 
 /// What a strategy keeps between devices, as plain data.

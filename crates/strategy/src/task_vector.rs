@@ -7,11 +7,11 @@
 //! *Parameters* are the backbone's tensors without the running statistics of a normalisation. Those are no directions to
 //! add up: a sum, a rescaled or a trimmed difference of variances can be negative. They are averaged over the experts.
 
-use alluvium_model::{BACKBONE, Expert, ModelState, Weights};
+use alluvium_model::{BACKBONE, Expert, ModelState, Number, Pairwise, Weights};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Received, Sight, StrategyError, StrategyState, Survey};
+use crate::{ExpertStart, Received, Sight, StrategyError, StrategyState, Survey};
 
 /// The weights that a task vector is counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +35,15 @@ impl RelativeTo {
         match self {
             RelativeTo::Initial | RelativeTo::CommonStart => Survey::Start,
             RelativeTo::Previous => Survey::Expert(place),
+        }
+    }
+
+    /// The paper's choice for a sum of task vectors: each change counts once. From the previous central model where the devices
+    /// of a stream start from it, and from θ₀ where all experts did.
+    pub fn what_experts_started_from(start: ExpertStart) -> Self {
+        match start {
+            ExpertStart::Previous => RelativeTo::Previous,
+            ExpertStart::Common => RelativeTo::Initial,
         }
     }
 
@@ -165,15 +174,23 @@ pub fn parameters(model: &ModelState) -> Weights {
 /// # Errors
 /// When the tensors differ in name or shape; the message names the tensor.
 pub fn difference(weights: &Weights, reference: &Weights) -> Result<Weights, StrategyError> {
-    Ok(weights.combine(reference, |own, other| own - other)?)
+    Ok(weights.combine_by(reference, &Difference)?)
 }
 
-/// `weights` + `scaling` · `vector`.
+struct Difference;
+
+impl Pairwise for Difference {
+    fn of<N: Number>(&self, own: N, other: N) -> N {
+        own - other
+    }
+}
+
+/// `weights` + `scaling` · `vector`, computed in 64 bits.
 ///
 /// # Errors
 /// When the tensors differ in name or shape; the message names the tensor.
 pub fn add_scaled(weights: &Weights, scaling: f64, vector: &Weights) -> Result<Weights, StrategyError> {
-    Ok(weights.combine(vector, |own, change| (f64::from(own) + scaling * f64::from(change)) as f32)?)
+    Ok(weights.combine(vector, |own, change| own + scaling * change)?)
 }
 
 #[cfg(test)]
@@ -233,7 +250,7 @@ mod tests {
     }
 
     fn gamma(weights: &Weights) -> f32 {
-        weights.get("norm.gamma").unwrap().values[0]
+        weights.get("norm.gamma").unwrap().as_f32().unwrap()[0]
     }
 
     #[test]
@@ -264,7 +281,7 @@ mod tests {
             central = vectors.central(&central, &expert, merged).unwrap();
         }
         // Variances (2 + 4 + 9) / 3 = 5, not counting the initial 1; the head (1 + 2 + 6) / 3 = 3; the weight 0 + 1·7.
-        let value = |name: &str| central.weights.get(name).unwrap().values[0];
+        let value = |name: &str| central.weights.get(name).unwrap().as_f32().unwrap()[0];
         assert!((value("backbone.norm.running_var") - 5.0).abs() < 1e-5);
         assert!((value("heads.a.weight") - 3.0).abs() < 1e-5);
         assert_eq!(value("backbone.norm.gamma"), 7.0);

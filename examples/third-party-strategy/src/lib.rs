@@ -47,7 +47,7 @@ impl Strategy for ExponentialAveragingConfig {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let alpha = if context.device() == 0 { 1.0 } else { self.alpha };
-        let mut central = average_backbones(previous, expert, 1.0 - alpha)?;
+        let mut central = average_backbones(previous, expert, f64::from(1.0 - alpha))?;
         if central.head(&expert.head().name).is_none() {
             take_head(&mut central, expert);
         }

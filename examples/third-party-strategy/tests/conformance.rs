@@ -19,13 +19,13 @@ fn the_ends_of_the_range_conform() {
 /// The model with every weight of its backbone set to one value.
 fn filled(model: &ModelState, value: f32) -> ModelState {
     let weights = model.backbone_weights();
-    model.with_backbone_weights(weights.combine(&weights, |_, _| value).expect("the same tensors"))
+    model.with_backbone_weights(weights.combine(&weights, |_, _| f64::from(value)).expect("the same tensors"))
 }
 
 /// The value of every weight of the backbone.
 fn value(model: &ModelState) -> f32 {
     let weights = model.backbone_weights();
-    let mut values = weights.iter().flat_map(|(_, tensor)| &tensor.values);
+    let mut values = weights.iter().flat_map(|(_, tensor)| tensor.as_f32().expect("it has 32 bits"));
     let first = *values.next().expect("a backbone has weights");
     assert!(values.all(|value| *value == first));
     first

@@ -74,6 +74,14 @@ pub fn perceptron(seed: usize, classes: usize) -> StateDict {
     tensors
 }
 
+/// Gives a tensor 64 bits, and digits that 32 do not have.
+pub fn widen(tensors: &mut StateDict, name: &str) {
+    let (info, values) = tensors.get_mut(name).unwrap();
+    let Values::Floats(floats) = values else { unreachable!() };
+    let wide = floats.iter().map(|value| f64::from(*value) * (1.0 + 3e-10)).collect();
+    (info.dtype, *values) = (Dtype::F64, Values::Doubles(wide));
+}
+
 /// The table of the perceptron's names.
 pub const PERCEPTRON_NAMES: &str = r#"
 transposed = ["layers.0.weight", "head.weight"]
@@ -117,7 +125,7 @@ pub fn save_with(path: &Path, tensors: &StateDict, metadata: BTreeMap<String, St
 pub fn floats<'a>(tensors: &'a StateDict, name: &str) -> &'a [f32] {
     match &tensors[name].1 {
         Values::Floats(values) => values,
-        Values::Integers(_) => panic!("{name} holds integers"),
+        other => panic!("{name} holds {other:?}"),
     }
 }
 

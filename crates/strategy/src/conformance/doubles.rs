@@ -107,7 +107,7 @@ impl Surrogate for RandomInputs {
     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
         let [channels, height, width] = <[usize; 3]>::from(request.input);
         let drawn = alluvium_model::initial_linear(1, count * request.input.values(), &mut request.seed.random());
-        let values = drawn.get("weight").map(|weight| weight.values.clone()).unwrap_or_default();
+        let values = drawn.get("weight").and_then(|weight| Some(weight.as_f32()?.to_vec())).unwrap_or_default();
         Ok(Tensor::from_data(TensorData::new(values, [count, channels, height, width]), request.compute))
     }
 }

@@ -135,12 +135,11 @@ fn expert(device: &Sender) -> Expert {
 /// When a tensor is missing, has another shape or holds another number; the message names it.
 pub fn assert_close(found: &Weights, expected: &Weights, place: &str) {
     let compare = |name: &str, found: &Values, expected: &Values| {
-        for (index, (found, expected)) in found.values.iter().zip(&expected.values).enumerate() {
-            let (found, expected) = (f64::from(*found), f64::from(*expected));
+        for (index, (found, expected)) in found.numbers.exact().iter().zip(&*expected.numbers.exact()).enumerate() {
             let near = (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
             assert!(near, "{place}: `{name}`[{index}] is {found}, expected {expected}");
         }
-        found.values.clone()
+        found.numbers.clone()
     };
     found.combine_named(expected, compare).unwrap_or_else(|error| panic!("{place}: {error}"));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_model::{Expert, ModelState, Seed, Values};
+use alluvium_model::{Expert, ModelState, Numbers, Seed, Values, Weights, Width};
 use burn::tensor::Device;
 
 use super::doubles::{central, expert};
@@ -24,21 +24,47 @@ pub(super) fn is_the_same_in_pieces(config: &dyn StrategyConfig) {
         expert
     });
     let experts: Vec<_> = experts.collect();
-    for heads in [&[][..], &["a", "c"]] {
+    let previous = [&[][..], &["a", "c"]].map(|heads| {
         let mut previous = central(heads, 9);
         add_statistic(&mut previous, 9);
+        previous
+    });
+    // Models of 32 bits, of 64, and of both: the first expert alone is wide, or it alone is not.
+    for (previous, wide) in previous.iter().flat_map(|previous| {
+        [[false; 4], [true; 4], [false, true, false, false], [true, false, true, true]].map(|wide| (previous, wide))
+    }) {
+        let (mut previous, mut experts) = (previous.clone(), experts.clone());
+        let models = [&mut previous].into_iter().chain(experts.iter_mut().map(|expert| &mut expert.model));
+        models.zip(wide).filter(|(_, wide)| *wide).for_each(|(model, _)| widen(&mut model.weights));
         for (size, rounds) in sizes.iter().flat_map(|size| [(size, &[3][..]), (size, &[1, 2])]) {
             let whole = whole(config, &previous, &experts, rounds);
             let merged = in_pieces(config, cuts(&previous, &experts, rounds, *size));
             for (name, tensor) in whole.weights.iter() {
-                let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
                 let merged = merged.get(name).unwrap_or_else(|| panic!("`{name}` is lost in pieces of {size}"));
-                let same = bits(merged) == bits(&tensor.values);
-                assert!(same, "`{name}` in pieces of {size} is {merged:?}, of the whole model {:?}", tensor.values);
+                let same = bits(merged) == bits(&tensor.numbers);
+                assert!(same, "`{name}` in pieces of {size} is {merged:?}, of the whole model {:?}", tensor.numbers);
+                let width = if wide[0] { Width::Double } else { Width::Single };
+                let keeps = tensor.width() == width || wide.iter().any(|other| *other != wide[0]);
+                assert!(keeps, "`{name}` comes back in {:?} precision of models in {width:?}", tensor.width());
             }
             assert_eq!(merged.len(), whole.weights.len(), "there are no other tensors in pieces of {size}");
         }
     }
+}
+
+/// In 64 bits, with digits that 32 bits do not have.
+fn widen(weights: &mut Weights) {
+    let wide = |value: &f64| value * (1.0 + 3e-10);
+    let widened = weights.iter().map(|(name, tensor)| {
+        let values: Vec<f64> = tensor.numbers.exact().iter().map(wide).collect();
+        (name.to_owned(), Values::of(tensor.shape.clone(), values))
+    });
+    *weights = widened.collect();
+}
+
+/// All bits, and how many each number has.
+fn bits(numbers: &Numbers) -> (Width, Vec<u64>) {
+    (numbers.width(), numbers.exact().iter().map(|value| value.to_bits()).collect())
 }
 
 fn seed() -> Seed {
@@ -65,7 +91,7 @@ fn add_statistic(model: &mut ModelState, seed: u64) {
 }
 
 /// The values of each tensor, consolidated in these pieces.
-fn in_pieces(config: &dyn StrategyConfig, cuts: Vec<Cut>) -> BTreeMap<String, Vec<f32>> {
+fn in_pieces(config: &dyn StrategyConfig, cuts: Vec<Cut>) -> BTreeMap<String, Numbers> {
     let mut strategy = config.piecewise().expect("it gave one before");
     let compute = Device::flex();
     let experts = cuts[0].experts.len();
@@ -79,13 +105,19 @@ fn in_pieces(config: &dyn StrategyConfig, cuts: Vec<Cut>) -> BTreeMap<String, Ve
         }
         strategy.surveyed();
     }
-    let mut merged = BTreeMap::<_, Vec<f32>>::new();
+    let mut merged = BTreeMap::<_, Vec<Numbers>>::new();
     for cut in &cuts {
         let values = cut.consolidate(strategy.as_ref(), &compute, seed()).expect("the strategy consolidates a piece");
-        let values = values.unwrap_or_else(|| panic!("the strategy loses the piece {:?}", cut.piece)).values;
-        merged.entry(cut.piece.tensor.clone()).or_default().extend(values);
+        let values = values.unwrap_or_else(|| panic!("the strategy loses the piece {:?}", cut.piece)).numbers;
+        merged.entry(cut.piece.tensor.clone()).or_default().push(values);
     }
-    merged
+    merged.into_iter().map(|(name, pieces)| (name, joined(pieces))).collect()
+}
+
+fn joined(pieces: Vec<Numbers>) -> Numbers {
+    let width = pieces[0].width();
+    assert!(pieces.iter().all(|piece| piece.width() == width), "all pieces of a tensor have one width");
+    Numbers::rounded(pieces.iter().flat_map(|piece| piece.exact().into_owned()), width)
 }
 
 /// All pieces of all tensors, the last tensor first: their order is not promised.
@@ -140,9 +172,8 @@ mod tests {
         ) -> Result<ModelState, StrategyError> {
             let mut central = previous.clone();
             for (name, tensor) in expert.model.weights.iter() {
-                let largest = tensor.values.iter().copied().fold(0.0, f32::max);
-                let values = tensor.values.iter().map(|value| value / largest).collect();
-                central.weights.insert(name, Values::new(tensor.shape.clone(), values));
+                let largest = tensor.numbers.exact().iter().copied().fold(0.0, f64::max);
+                central.weights.insert(name, tensor.map(|value| value / largest));
             }
             Ok(central)
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::doubles::{central, expert, granted, granted_round, sent};
 use super::pieces::is_the_same_in_pieces;
-use crate::{DataAccess, Strategy, StrategyConfig};
+use crate::{DataAccess, ExpertStart, Strategy, StrategyConfig};
 
 /// Checks the strategy of a kind with its default options.
 ///
@@ -27,6 +27,7 @@ pub fn check(kind: &str) {
 /// With a message that says what is not so; that is what makes the test fail.
 pub fn check_config(config: &dyn StrategyConfig) {
     survives_serialisation(config);
+    is_completed_once(config);
     consolidates_a_stream(config);
     repeats_itself(config);
     resumes_from_its_state(config);
@@ -42,6 +43,22 @@ fn survives_serialisation(config: &dyn StrategyConfig) {
     let read: Box<dyn StrategyConfig> = serde_json::from_value(written.clone()).expect("what was written can be read");
     let again = serde_json::to_value(read).expect("a configuration can be written");
     assert_eq!(again, written, "a configuration changes when it is written and read");
+}
+
+/// What was chosen for one run stays as it is, and is built without completion as for a stream.
+fn is_completed_once(config: &dyn StrategyConfig) {
+    let written = |config: &dyn StrategyConfig| serde_json::to_value(config).expect("a configuration can be written");
+    for (start, other) in [(ExpertStart::Previous, ExpertStart::Common), (ExpertStart::Common, ExpertStart::Previous)] {
+        let Some(completed) = config.completed(start) else { continue };
+        let (own, before) = (written(completed.as_ref()), written(config));
+        assert_eq!(own.get("kind"), before.get("kind"), "a configuration that is completed keeps its kind");
+        let again = completed.completed(other).map_or_else(|| own.clone(), |again| written(again.as_ref()));
+        assert_eq!(again, own, "a configuration that is complete is left as it is");
+    }
+    let Some(completed) = config.completed(ExpertStart::Previous) else { return };
+    let centres =
+        |config: &dyn StrategyConfig| run(config).iter().map(|left| left.central.digest()).collect::<Vec<_>>();
+    assert_eq!(centres(completed.as_ref()), centres(config), "what nobody completes is built as for a stream");
 }
 
 /// The experts of a stream of three tasks.

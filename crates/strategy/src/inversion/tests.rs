@@ -173,8 +173,7 @@ fn inputs_that_are_no_numbers_are_an_error() {
     let mut broken = model(&mlp(), &["b"], 2);
     let head = broken.heads[0].clone();
     let weights = broken.head_weights(&head);
-    let huge =
-        weights.iter().map(|(name, t)| (name.to_owned(), Values::new(t.shape.clone(), vec![f32::MAX; t.values.len()])));
+    let huge = weights.iter().map(|(name, t)| (name.to_owned(), Values::new(t.shape.clone(), vec![f32::MAX; t.len()])));
     broken.set_head(head, huge.collect());
     let (previous, expert, compute) = (model(&mlp(), &[], 1), expert(broken), Device::flex());
     let request = SurrogateRequest {

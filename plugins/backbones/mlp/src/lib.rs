@@ -120,7 +120,9 @@ mod tests {
         for (place, (name, rows)) in maps.into_iter().enumerate() {
             assert_eq!(name, format!("layers.{place}.weight"));
             let [weight, bias] = [name.clone(), name.replace("weight", "bias")].map(|name| {
-                parameters.get(&name).map(|tensor| TensorData::new(tensor.values.clone(), tensor.shape.clone()))
+                parameters
+                    .get(&name)
+                    .map(|tensor| TensorData::new(tensor.as_f32().unwrap().to_vec(), tensor.shape.clone()))
             });
             let [weight, bias] = [weight.unwrap(), bias.unwrap()];
             let sums = rows.matmul(Tensor::<2>::from_data(weight, &compute));

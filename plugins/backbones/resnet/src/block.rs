@@ -129,7 +129,7 @@ mod tests {
     fn with<M: Module>(module: M, tensors: &[(&str, &[f32])]) -> M {
         let set = |(name, tensor): (&str, &Values)| {
             let given = tensors.iter().find(|(other, _)| *other == name);
-            let values = given.map_or(tensor.values.clone(), |(_, values)| values.to_vec());
+            let values = given.map_or(tensor.as_f32().unwrap(), |(_, values)| *values).to_vec();
             (name.to_owned(), Values::new(tensor.shape.clone(), values))
         };
         let weights: Weights = module.parameters().iter().map(set).collect();

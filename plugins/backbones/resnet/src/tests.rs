@@ -45,7 +45,7 @@ fn statistics(network: &ResNet) -> Weights {
 fn counts(backbone: &BoxedBackbone) -> (usize, usize) {
     let parameters = backbone.parameters();
     let trained = parameters.iter().filter(|(name, _)| !name.contains("running"));
-    (trained.map(|(_, tensor)| tensor.values.len()).sum(), parameters.values())
+    (trained.map(|(_, tensor)| tensor.len()).sum(), parameters.values())
 }
 
 #[test]
@@ -135,7 +135,10 @@ fn rows_times_kernels_are_the_convolutions() {
         assert_eq!(named, kernels, "{}: every convolution, once", layout.kind);
         for ((name, rows), convolved) in maps.iter().zip(convolutions) {
             let kernel = parameters.get(name).unwrap();
-            let kernel = TensorData::new(kernel.values.clone(), [kernel.shape[0], kernel.shape[1..].iter().product()]);
+            let kernel = TensorData::new(
+                kernel.as_f32().unwrap().to_vec(),
+                [kernel.shape[0], kernel.shape[1..].iter().product()],
+            );
             let found = rows.clone().matmul(Tensor::<2>::from_data(kernel, &compute).transpose());
             // [batch, outputs, height, width] → one row a pixel.
             let pixels = convolved.permute([0, 2, 3, 1]).flatten::<2>(0, 2);
@@ -201,7 +204,7 @@ fn statistics_are_written_and_used() {
         let built = network(&layouts()[0], 1, &compute);
         let shifted = |(name, tensor): (&str, &Values)| {
             let shift = if name.contains("running") { 2.5 } else { 0.0 };
-            let values = tensor.values.iter().map(|value| value + shift).collect();
+            let values = tensor.as_f32().unwrap().iter().map(|value| value + shift).collect();
             (name.to_owned(), Values::new(tensor.shape.clone(), values))
         };
         let weights: Weights = Parameters::parameters(&built).iter().map(shifted).collect();

@@ -65,7 +65,7 @@ fn rows_times_weights_are_what_the_layers_add_up_to() {
         let tensor = parameters.get(name).unwrap();
         let [first, inner @ ..] = tensor.shape.as_slice() else { panic!("{name} has no dimension") };
         let shape = [*first, inner.iter().product()];
-        Tensor::<2>::from_data(TensorData::new(tensor.values.clone(), shape), &compute)
+        Tensor::<2>::from_data(TensorData::new(tensor.as_f32().unwrap().to_vec(), shape), &compute)
     };
     let sums = |name: &str, transposed: bool| {
         let (_, rows) = maps.iter().find(|(other, _)| other == name).unwrap();

@@ -1,6 +1,6 @@
 //! The `dare` strategy: drops most of what an expert changed, rescales the rest, and merges that.
 
-use alluvium_model::{Seed, Values, Weights};
+use alluvium_model::{Seed, Weights};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Context, DataAccess, Expert, ModelState, Piece, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
@@ -140,11 +140,8 @@ fn drop_values(vector: &Weights, first: usize, rate: f64, seed: Seed) -> Weights
     let dropped = vector.iter().map(|(name, tensor)| {
         let mut random = seed.of(name).random();
         random.set_word_pos(WORDS * first as u128);
-        let draw = |value: &f32| match random.random_bool(rate) {
-            true => 0.0,
-            false => (f64::from(*value) / (1.0 - rate)) as f32,
-        };
-        (name.to_owned(), Values::new(tensor.shape.clone(), tensor.values.iter().map(draw).collect()))
+        let draw = |value: f64| if random.random_bool(rate) { 0.0 } else { value / (1.0 - rate) };
+        (name.to_owned(), tensor.map(draw))
     });
     dropped.collect()
 }
@@ -152,6 +149,7 @@ fn drop_values(vector: &Weights, first: usize, rate: f64, seed: Seed) -> Weights
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alluvium_model::Values;
     use alluvium_strategy::conformance;
 
     #[test]
@@ -173,7 +171,7 @@ mod tests {
     fn as_many_values_are_dropped_as_the_rate_says_and_the_mean_stays() {
         let ones: Weights = [("a".to_owned(), Values::new(vec![100, 100], vec![1.0; 10_000]))].into_iter().collect();
         let dropped = drop_values(&ones, 0, 0.75, Seed::new(3));
-        let values = &dropped.get("a").unwrap().values;
+        let values = dropped.get("a").unwrap().as_f32().unwrap();
         assert!(values.iter().all(|value| *value == 0.0 || *value == 4.0), "1 / (1 − 0.75) = 4");
         // 2500 of 10 000 stay; the standard deviation is √(10 000 · 0.75 · 0.25) = 43, and 200 are more than four of them.
         let kept = values.iter().filter(|value| **value > 0.0).count();

@@ -28,7 +28,11 @@ fn saying(mut model: ModelState, biases: &[[f32; 2]]) -> ModelState {
 }
 
 fn biases(model: &ModelState) -> Vec<f32> {
-    model.heads.iter().flat_map(|head| model.head_weights(head).get("bias").unwrap().values.clone()).collect()
+    model
+        .heads
+        .iter()
+        .flat_map(|head| model.head_weights(head).get("bias").unwrap().as_f32().unwrap().to_vec())
+        .collect()
 }
 
 /// The loss over the surrogate data that `consolidate` learns from.

@@ -97,7 +97,9 @@ impl Linear {
             ModelError::Incompatible { reason: format!("the head \"{}\" lacks {shapes}", head.name) }
         };
         let (weight, bias) = weight.zip(bias).ok_or_else(missing)?;
-        Ok(Linear { weight: weight.values.clone(), bias: bias.values.clone() })
+        let full = |name: &str| format!("{}.{name}", head.prefix());
+        let (weight, bias) = (weight.single(&full(WEIGHT))?, bias.single(&full(BIAS))?);
+        Ok(Linear { weight: weight.to_vec(), bias: bias.to_vec() })
     }
 
     /// What gives no logits.

@@ -11,10 +11,11 @@ pub(crate) struct Anchors(BTreeMap<String, (Tensor<1>, Tensor<1>)>);
 impl Anchors {
     /// The penalty of F and θ*, both under the weights' names. `strength` is λ / (1 − momentum); see [`pulled`].
     pub(crate) fn new(fisher: &Weights, anchors: &Weights, strength: f64, compute: &Device) -> Self {
-        let flat = |tensor: &Values| Tensor::<1>::from_floats(tensor.values.as_slice(), compute);
+        // A model that learns has 32 bits.
+        let flat = |tensor: &Values| Some(Tensor::<1>::from_floats(tensor.as_f32()?, compute));
         let pair = |(name, fisher): (&str, &Values)| {
-            let anchor = flat(anchors.get(name)?);
-            Some((name.to_owned(), (flat(fisher).mul_scalar(strength), anchor)))
+            let anchor = flat(anchors.get(name)?)?;
+            Some((name.to_owned(), (flat(fisher)?.mul_scalar(strength), anchor)))
         };
         Anchors(fisher.iter().filter_map(pair).collect())
     }

@@ -1,6 +1,6 @@
 //! The running strategy, and what it keeps of each weight.
 
-use alluvium_model::{Expert, Model, ModelState, Optimiser, Values, Weights};
+use alluvium_model::{Expert, Model, ModelState, Numbers, Optimiser, Values, Weights};
 use alluvium_strategy::{Context, Lesson, Strategy, StrategyError, StrategyState, fisher};
 
 use crate::anchored::Anchors;
@@ -66,16 +66,21 @@ impl Penalty {
     ) -> Result<(), StrategyError> {
         let mut kept = Penalty::default();
         fisher.combine_named(weights, |name, fisher, weights| {
-            let zero = vec![0.0; fisher.values.len()];
-            let before =
-                |weights: &Weights| weights.get(name).map_or_else(|| zero.clone(), |tensor| tensor.values.clone());
+            let zero = vec![0.0; fisher.len()];
+            let before = |weights: &Weights| {
+                weights.get(name).map_or_else(|| zero.clone(), |tensor| tensor.numbers.exact().into_owned())
+            };
             let (old_fisher, old_anchors) = (before(&self.fisher), before(&self.anchors));
             let old = old_fisher.into_iter().zip(old_anchors);
-            let new = fisher.values.iter().copied().zip(weights.values.iter().copied());
-            let (fishers, anchors) = old.zip(new).map(|(old, new)| together(old, new, penalties, decay)).unzip();
-            kept.fisher.insert(name, Values::new(fisher.shape.clone(), fishers));
-            kept.anchors.insert(name, Values::new(fisher.shape.clone(), anchors));
-            vec![0.0; fisher.values.len()]
+            let (matters, right) = (fisher.numbers.exact(), weights.numbers.exact());
+            let new = matters.iter().copied().zip(right.iter().copied());
+            let both = old.zip(new).map(|(old, new)| together(old, new, penalties, decay));
+            let (fishers, anchors): (Vec<_>, Vec<_>) = both.unzip();
+            let rounded =
+                |values: Vec<f64>| Values::of(fisher.shape.clone(), Numbers::rounded(values, weights.width()));
+            kept.fisher.insert(name, rounded(fishers));
+            kept.anchors.insert(name, rounded(anchors));
+            fisher.numbers.clone()
         })?;
         *self = kept;
         Ok(())
@@ -85,17 +90,16 @@ impl Penalty {
 /// F and θ* of one weight, of what was before and a new task.
 ///
 /// Separate: F₁(θ − a₁)² + F₂(θ − a₂)² is (F₁ + F₂)(θ − a)² and a constant, where a is the mean of both by their F.
-fn together(old: (f32, f32), new: (f32, f32), penalties: Penalties, decay: f64) -> (f32, f32) {
-    let [old_fisher, old_anchor, new_fisher, new_anchor] = [old.0, old.1, new.0, new.1].map(f64::from);
-    let (fisher, anchor) = match penalties {
+fn together(old: (f64, f64), new: (f64, f64), penalties: Penalties, decay: f64) -> (f64, f64) {
+    let ((old_fisher, old_anchor), (new_fisher, new_anchor)) = (old, new);
+    match penalties {
         Penalties::Online => (decay * old_fisher + new_fisher, new_anchor),
         Penalties::Separate => {
             let sum = old_fisher + new_fisher;
             let mean = (old_fisher * old_anchor + new_fisher * new_anchor) / sum;
             (sum, if sum > 0.0 { mean } else { new_anchor })
         }
-    };
-    (fisher as f32, anchor as f32)
+    }
 }
 
 impl Strategy for Ewc {
@@ -151,7 +155,7 @@ mod tests {
         let mut penalty = Penalty::default();
         penalty.add(&one(3.0), &one(1.0), penalties, 0.5).unwrap();
         penalty.add(&one(1.0), &one(5.0), penalties, 0.5).unwrap();
-        let value = |weights: &Weights| weights.get("backbone.w").unwrap().values[0];
+        let value = |weights: &Weights| weights.get("backbone.w").unwrap().as_f32().unwrap()[0];
         (value(&penalty.fisher), value(&penalty.anchors))
     }
 

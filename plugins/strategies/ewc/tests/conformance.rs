@@ -39,7 +39,7 @@ fn next(strategy: &mut dyn Strategy, previous: &ModelState, head: &str, device: 
 /// The squared distance of two backbones.
 fn moved(from: &ModelState, to: &ModelState) -> f32 {
     let squares = from.backbone_weights().combine(&to.backbone_weights(), |a, b| (a - b) * (a - b)).unwrap();
-    squares.iter().flat_map(|(_, tensor)| tensor.values.clone()).sum()
+    squares.iter().flat_map(|(_, tensor)| tensor.as_f32().unwrap().to_vec()).sum()
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn the_larger_the_penalty_the_less_what_mattered_moves() {
         let squares = first.backbone_weights().combine(&second.backbone_weights(), |a, b| (a - b) * (a - b)).unwrap();
         let weighed = squares.combine(&fisher, |square, fisher| square * fisher).unwrap();
         assert!(moved(&first, &second) > 0.0);
-        weighed.iter().flat_map(|(_, tensor)| tensor.values.clone()).sum::<f32>()
+        weighed.iter().flat_map(|(_, tensor)| tensor.as_f32().unwrap().to_vec()).sum::<f32>()
     };
     for penalties in [Penalties::Separate, Penalties::Online] {
         let [none, some, strong] = [0.0, 1000.0, 1e8].map(|weight| distance(weight, penalties));

@@ -45,7 +45,8 @@ fn biases_after_a_step(config: ExModelDistillationConfig) -> Vec<f32> {
     let one_step = DistillationSettings { steps: 1, learning_rate: 0.3, momentum: 0.0, ..Default::default() };
     let distillation = DistillationSettings { gradient_clip: 0.0, ..one_step };
     let central = consolidate(&ExModelDistillationConfig { distillation, ..config }, &previous, &expert);
-    let biases = central.heads.iter().map(|head| central.head_weights(head).get("bias").unwrap().values.clone());
+    let biases =
+        central.heads.iter().map(|head| central.head_weights(head).get("bias").unwrap().as_f32().unwrap().to_vec());
     biases.flatten().collect()
 }
 

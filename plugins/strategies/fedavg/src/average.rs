@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_model::{BACKBONE, Expert, ModelError, ModelState, Values, Weights};
+use alluvium_model::{BACKBONE, Expert, ModelError, ModelState, Number, Numbers, Values, Weights, Width};
 
 use crate::Weighting;
 
@@ -15,7 +15,9 @@ pub(crate) fn mean(previous: &ModelState, experts: &[&Expert], weighting: Weight
     let mut sums = BTreeMap::<String, Sum>::new();
     for expert in experts {
         expert.model.weights.check_finite()?;
-        let same = previous.backbone_weights().combine(&expert.model.backbone_weights(), |_, expert| expert);
+        let same = previous
+            .backbone_weights()
+            .combine_named(&expert.model.backbone_weights(), |_, _, expert| expert.numbers.clone());
         same.map_err(|error| error.below(BACKBONE))?;
         let weight = match weighting {
             // An expert that states no samples counts as one: a head that nobody else brings needs a mean.
@@ -30,16 +32,18 @@ pub(crate) fn mean(previous: &ModelState, experts: &[&Expert], weighting: Weight
     Ok(sums.into_iter().map(|(name, sum)| (name, sum.mean())).collect())
 }
 
-/// The sum of one tensor over experts, in double precision.
+/// The sum of one tensor over experts, in 64 bits.
 struct Sum {
     shape: Vec<usize>,
     values: Vec<f64>,
+    /// That of the widest of the experts' tensors.
+    width: Width,
     weight: f64,
 }
 
 impl Sum {
     fn of_shape(shape: &[usize]) -> Self {
-        Sum { shape: shape.to_vec(), values: vec![0.0; shape.iter().product()], weight: 0.0 }
+        Sum { shape: shape.to_vec(), values: vec![0.0; shape.iter().product()], width: Width::Single, weight: 0.0 }
     }
 
     fn add(&mut self, name: &str, tensor: &Values, weight: f64) -> Result<(), ModelError> {
@@ -48,11 +52,19 @@ impl Sum {
             return Err(ModelError::Shape { name: name.to_owned(), found, expected });
         }
         self.weight += weight;
-        self.values.iter_mut().zip(&tensor.values).for_each(|(sum, value)| *sum += weight * f64::from(*value));
+        self.width = self.width.max(tensor.width());
+        match &tensor.numbers {
+            Numbers::Single(values) => self.add_each(values, weight),
+            Numbers::Double(values) => self.add_each(values, weight),
+        }
         Ok(())
     }
 
+    fn add_each<N: Number>(&mut self, values: &[N], weight: f64) {
+        self.values.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value.exact());
+    }
+
     fn mean(self) -> Values {
-        Values::new(self.shape, self.values.iter().map(|sum| (sum / self.weight) as f32).collect())
+        Values::of(self.shape, Numbers::rounded(self.values.into_iter().map(|sum| sum / self.weight), self.width))
     }
 }

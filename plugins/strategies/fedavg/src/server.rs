@@ -1,6 +1,6 @@
 //! The centre's step towards the mean of a round.
 
-use alluvium_model::{ModelError, Values, Weights};
+use alluvium_model::{ModelError, Numbers, Values, Weights};
 use alluvium_strategy::is_statistic;
 
 /// Steps with momentum: v ← βv + Δ, w ← w − ηv, where Δ is how far w is from the mean.
@@ -56,18 +56,21 @@ impl Server {
             let before = match self.velocity.get(name) {
                 Some(before) => {
                     same_shape(name, own, before)?;
-                    before.values.clone()
+                    before.numbers.exact().into_owned()
                 }
-                None => vec![0.0; own.values.len()],
+                None => vec![0.0; own.len()],
             };
-            let step = |((own, mean), before): ((&f32, &f32), &f32)| {
-                let moved = self.momentum * f64::from(*before) + (f64::from(*own) - f64::from(*mean));
-                (moved as f32, (f64::from(*own) - self.rate * moved) as f32)
+            let width = own.width().max(mean.width());
+            let step = |((own, mean), before): ((&f64, &f64), f64)| {
+                let moved = self.momentum * before + (own - mean);
+                (moved, own - self.rate * moved)
             };
-            let (moved, after) = own.values.iter().zip(&mean.values).zip(&before).map(step).unzip();
-            new.insert(name, Values::new(own.shape.clone(), after));
+            let (own_values, means) = (own.numbers.exact(), mean.numbers.exact());
+            let (moved, after): (Vec<_>, Vec<_>) = own_values.iter().zip(&*means).zip(before).map(step).unzip();
+            let rounded = |values: Vec<f64>| Values::of(own.shape.clone(), Numbers::rounded(values, width));
+            new.insert(name, rounded(after));
             if self.momentum > 0.0 {
-                velocity.insert(name, Values::new(own.shape.clone(), moved));
+                velocity.insert(name, rounded(moved));
             }
         }
         new.check_finite()?;

@@ -25,7 +25,7 @@ fn the_central_models_are_those_of_the_papers_equations() {
 fn flat(value: f32, samples: usize) -> Expert {
     let mut expert = expert("a", 1);
     let same = |(name, tensor): (&str, &Values)| {
-        (name.to_owned(), Values::new(tensor.shape.clone(), vec![value; tensor.values.len()]))
+        (name.to_owned(), Values::new(tensor.shape.clone(), vec![value; tensor.len()]))
     };
     expert.model.weights = expert.model.weights.iter().map(same).collect();
     expert.manifest.samples = samples;
@@ -34,7 +34,7 @@ fn flat(value: f32, samples: usize) -> Expert {
 
 /// The centre's weights are all the same; this is what they are.
 fn value(central: &ModelState) -> f32 {
-    let all: Vec<_> = central.weights.iter().flat_map(|(_, tensor)| tensor.values.clone()).collect();
+    let all: Vec<_> = central.weights.iter().flat_map(|(_, tensor)| tensor.as_f32().unwrap().to_vec()).collect();
     assert!(all.iter().all(|value| (value - all[0]).abs() < 1e-6), "{all:?}");
     all[0]
 }

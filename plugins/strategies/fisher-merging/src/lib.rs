@@ -96,14 +96,14 @@ impl FisherMergingConfig {
         let norm = if self.normalise { root_mean_square(&fisher.below(BACKBONE)) } else { 1.0 };
         // Where nothing matters to the expert there is nothing to scale.
         let norm = if norm > 0.0 { norm } else { 1.0 };
-        let floored = |value: &f32| (f64::from(*value) / norm).max(self.floor) as f32;
-        let of = |tensor: &Values| Values::new(tensor.shape.clone(), tensor.values.iter().map(floored).collect());
+        let of = |tensor: &Values| tensor.map(|value| (value / norm).max(self.floor));
         fisher.iter().map(|(name, tensor)| (name.to_owned(), of(tensor))).collect()
     }
 }
 
 fn root_mean_square(weights: &Weights) -> f64 {
-    let squares = weights.iter().flat_map(|(_, tensor)| &tensor.values).map(|value| f64::from(*value).powi(2));
+    let values = weights.iter().flat_map(|(_, tensor)| tensor.numbers.exact().into_owned());
+    let squares = values.map(|value| value.powi(2));
     (squares.sum::<f64>() / weights.values().max(1) as f64).sqrt()
 }
 

@@ -1,6 +1,6 @@
 //! The `magmax` strategy: of all experts, each weight takes the largest change.
 
-use alluvium_model::Weights;
+use alluvium_model::{Number, Pairwise, Weights};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
@@ -66,6 +66,15 @@ struct MagMax {
     strongest: Weights,
 }
 
+/// The one of larger magnitude; between equals, the new one.
+struct Larger;
+
+impl Pairwise for Larger {
+    fn of<N: Number>(&self, old: N, new: N) -> N {
+        if new.magnitude() >= old.magnitude() { new } else { old }
+    }
+}
+
 const STRONGEST: &str = "strongest";
 
 impl Strategy for MagMax {
@@ -76,11 +85,8 @@ impl Strategy for MagMax {
         _context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let vector = self.vectors.receive(self.config.relative_to, previous, expert)?;
-        self.strongest = if self.vectors.experts() == 1 {
-            vector
-        } else {
-            self.strongest.combine(&vector, |old, new| if new.abs() >= old.abs() { new } else { old })?
-        };
+        self.strongest =
+            if self.vectors.experts() == 1 { vector } else { self.strongest.combine_by(&vector, &Larger)? };
         let merged = add_scaled(self.vectors.base(), self.config.scaling, &self.strongest)?;
         self.vectors.central(previous, expert, merged)
     }

@@ -4,7 +4,7 @@ mod length;
 mod pieces;
 mod projection;
 
-use alluvium_model::Weights;
+use alluvium_model::{Number, Pairwise, Weights};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
@@ -83,21 +83,32 @@ struct Opcm {
     vectors: TaskVectors,
     lengths: Lengths,
     /// λ of each consolidation of whole models; none but in pieces, which do not show it.
-    scales: Vec<f32>,
+    scales: Vec<f64>,
 }
 
 const SCALE: &str = "scale";
 const LENGTHS: &str = "lengths";
 
 impl Opcm {
-    fn new(protected_share: f64, scales: Vec<f32>) -> Self {
+    fn new(protected_share: f64, scales: Vec<f64>) -> Self {
         Opcm { protected_share, vectors: TaskVectors::default(), lengths: Lengths::default(), scales }
+    }
+}
+
+/// scale·merged + new.
+struct Added {
+    scale: f64,
+}
+
+impl Pairwise for Added {
+    fn of<N: Number>(&self, merged: N, new: N) -> N {
+        N::rounded(self.scale) * merged + new
     }
 }
 
 /// scale·merged + P(vector): with λ_{t−1} and M_{t−1}, what λ_t divides.
 fn add_projected(
-    scale: f32,
+    scale: f64,
     merged: &Weights,
     vector: &Weights,
     protected_share: f64,
@@ -106,9 +117,9 @@ fn add_projected(
     let total = merged.combine_named(vector, |name, merged, vector| {
         let projected = project(name, merged, vector, protected_share).unwrap_or_else(|error| {
             failed.get_or_insert(error);
-            vector.values.clone()
+            vector.numbers.clone()
         });
-        merged.values.iter().zip(projected).map(|(merged, new)| scale * merged + new).collect()
+        merged.numbers.combine(&projected, &Added { scale })
     })?;
     match failed {
         Some(error) => Err(error.into()),
@@ -136,7 +147,7 @@ impl Strategy for Opcm {
             None => self.lengths.receive(&of_vector, &squares(&total), self.vectors.experts()),
         }
         let scale = self.lengths.scale;
-        let share = if scale > 0.0 { f64::from(scale).recip() } else { 0.0 };
+        let share = if scale > 0.0 { scale.recip() } else { 0.0 };
         let merged = add_scaled(self.vectors.base(), share, &total)?;
         self.vectors.central(previous, expert, merged)
     }
@@ -151,7 +162,7 @@ impl Strategy for Opcm {
     fn restore(&mut self, state: StrategyState) -> Result<(), StrategyError> {
         let number = |name: &str| {
             let number = state.values.get(name).and_then(serde_json::Value::as_f64);
-            number.ok_or_else(|| StrategyError::State(format!("`{name}` is not a number"))).map(|number| number as f32)
+            number.ok_or_else(|| StrategyError::State(format!("`{name}` is not a number")))
         };
         self.lengths = Lengths { scale: number(SCALE)?, sum: number(LENGTHS)? };
         self.vectors = TaskVectors::restore(&state)?;

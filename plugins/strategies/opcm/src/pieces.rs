@@ -17,7 +17,7 @@ pub(crate) struct InPieces {
     vector: Squares,
     total: Squares,
     /// λ of the experts that were.
-    scales: Vec<f32>,
+    scales: Vec<f64>,
 }
 
 impl InPieces {

@@ -1,6 +1,6 @@
 //! The projection of a new change away from the leading directions of an earlier one.
 
-use alluvium_model::{ModelError, Values};
+use alluvium_model::{ModelError, Numbers, Values};
 use nalgebra::{DMatrix, SVD};
 
 /// Singular values below this share of the largest belong to no direction: what 32-bit weights leave of zero.
@@ -17,9 +17,10 @@ pub(crate) fn project(
     merged: &Values,
     vector: &Values,
     protected_share: f64,
-) -> Result<Vec<f32>, ModelError> {
+) -> Result<Numbers, ModelError> {
+    let width = vector.width();
     let (Some(merged), Some(matrix)) = (as_matrix(merged), as_matrix(vector)) else {
-        return Ok(vector.values.clone());
+        return Ok(vector.numbers.clone());
     };
     let steps = 100 * (merged.nrows() + merged.ncols());
     let failed = || {
@@ -43,16 +44,15 @@ pub(crate) fn project(
     }
     let projected = matrix - u * along * v_t;
     // nalgebra keeps columns together, and weights keep rows together.
-    Ok(projected.transpose().iter().map(|value| *value as f32).collect())
+    Ok(Numbers::rounded(projected.transpose().iter().copied(), width))
 }
 
 fn as_matrix(tensor: &Values) -> Option<DMatrix<f64>> {
     let [rows, inner @ ..] = tensor.shape.as_slice() else { return None };
-    if inner.is_empty() || tensor.values.is_empty() {
+    if inner.is_empty() || tensor.is_empty() {
         return None;
     }
-    let values = tensor.values.iter().map(|value| f64::from(*value));
-    Some(DMatrix::from_row_iterator(*rows, inner.iter().product(), values))
+    Some(DMatrix::from_row_slice(*rows, inner.iter().product(), &tensor.numbers.exact()))
 }
 
 /// How many singular values, sorted from the largest, belong to a direction.
@@ -84,8 +84,19 @@ mod tests {
         Values::new(shape.to_vec(), (0..count).map(|_| random.random_range(-1.0..1.0)).collect())
     }
 
+    fn single(tensor: &Values) -> &[f32] {
+        tensor.as_f32().unwrap()
+    }
+
+    fn projected(merged: &Values, vector: &Values, share: f64) -> Vec<f32> {
+        match project("a", merged, vector, share).unwrap() {
+            Numbers::Single(values) => values,
+            Numbers::Double(values) => panic!("{values:?} of 32 bits"),
+        }
+    }
+
     fn inner(a: &Values, b: &[f32]) -> f64 {
-        a.values.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        single(a).iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
     }
 
     #[test]
@@ -93,14 +104,14 @@ mod tests {
         for shape in [vec![4, 3], vec![3, 4], vec![5, 2, 3, 3], vec![40, 3, 3, 3], vec![1, 7]] {
             let (merged, vector) = (drawn(&shape, 1), drawn(&shape, 2));
             for share in [0.0, 0.5, 1.0] {
-                let left = project("a", &merged, &vector, share).unwrap();
-                let lengths = (inner(&merged, &merged.values) * inner(&vector, &vector.values)).sqrt();
+                let left = projected(&merged, &vector, share);
+                let lengths = (inner(&merged, single(&merged)) * inner(&vector, single(&vector))).sqrt();
                 let cosine = inner(&merged, &left) / lengths;
                 assert!(cosine.abs() < 1e-6, "{shape:?} at {share}: {cosine}");
                 // What was merged has nothing left, nor what was taken out.
-                let nothing = project("a", &merged, &merged, share).unwrap();
+                let nothing = projected(&merged, &merged, share);
                 assert!(nothing.iter().all(|value| value.abs() < 1e-5), "{shape:?} at {share}");
-                let again = project("a", &merged, &Values::new(shape.clone(), left.clone()), share).unwrap();
+                let again = projected(&merged, &Values::new(shape.clone(), left.clone()), share);
                 assert!(again.iter().zip(&left).all(|(a, b)| (a - b).abs() < 1e-5), "{shape:?} at {share}");
             }
         }
@@ -112,7 +123,7 @@ mod tests {
         let merged = Values::new(vec![3, 3], vec![5.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 1.0]);
         let vector = Values::new(vec![3, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
         let near = |share, expected: [f32; 9]| {
-            let left = project("a", &merged, &vector, share).unwrap();
+            let left = projected(&merged, &vector, share);
             assert!(left.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{share}: {left:?}");
         };
         near(0.9, [0.0, 0.0, 3.0, 0.0, 0.0, 6.0, 7.0, 8.0, 0.0]);
@@ -124,12 +135,12 @@ mod tests {
     fn no_directions_take_nothing_out() {
         let vector = drawn(&[3, 2], 2);
         let nothing = Values::new(vec![3, 2], vec![0.0; 6]);
-        assert_eq!(project("a", &nothing, &vector, 0.5).unwrap(), vector.values);
+        assert_eq!(projected(&nothing, &vector, 0.5), single(&vector));
         // Of rank 1: along (1, 0, 0)ᵀ(1, 0) only the first value is taken out.
         let one = Values::new(vec![3, 2], vec![2.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        let left = project("a", &one, &vector, 1.0).unwrap();
-        assert!(left[0].abs() < 1e-6 && left[1..].iter().zip(&vector.values[1..]).all(|(a, b)| (a - b).abs() < 1e-6));
+        let left = projected(&one, &vector, 1.0);
+        assert!(left[0].abs() < 1e-6 && left[1..].iter().zip(&single(&vector)[1..]).all(|(a, b)| (a - b).abs() < 1e-6));
         let bias = drawn(&[4], 3);
-        assert_eq!(project("a", &bias, &bias, 0.5).unwrap(), bias.values, "a vector is not projected");
+        assert_eq!(projected(&bias, &bias, 0.5), single(&bias), "a vector is not projected");
     }
 }

@@ -158,7 +158,7 @@ mod tests {
                 ("second.running_var", 4.0),
             ];
             for (name, expected) in expected {
-                let value = found.backbone_weights().get(name).unwrap().values[0];
+                let value = found.backbone_weights().get(name).unwrap().as_f32().unwrap()[0];
                 assert!((value - expected).abs() < 1e-4, "{times}: {name} is {value}, expected {expected}");
             }
             let kept = state.weights.iter().filter(|(name, _)| !is_statistic(name));

@@ -134,7 +134,7 @@ impl RegMean {
             let reason = format!("the Gram matrices of `{name}` have negative eigenvalues, so they are none");
             ModelError::Incompatible { reason }
         })?;
-        Ok(as_weight(&(first + change), &weight.shape))
+        Ok(as_weight(&(first + change), &weight.shape, weight.width()))
     }
 }
 

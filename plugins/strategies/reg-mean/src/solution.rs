@@ -1,6 +1,6 @@
 //! The algebra: weights as matrices, Gram matrices, and the weight that solves them.
 
-use alluvium_model::{ModelError, Values};
+use alluvium_model::{ModelError, Numbers, Values, Width};
 use nalgebra::{Cholesky, DMatrix};
 
 /// A weight as the linear map that it is, `[inputs, outputs]`: of a fully connected layer as it is, of a convolution
@@ -9,7 +9,8 @@ use nalgebra::{Cholesky, DMatrix};
 /// # Errors
 /// [`ModelError::Incompatible`], which names the weight, when it has another number of dimensions.
 pub(crate) fn as_map(name: &str, weight: &Values) -> Result<DMatrix<f64>, ModelError> {
-    let values = weight.values.iter().map(|value| f64::from(*value));
+    let exact = weight.numbers.exact();
+    let values = exact.iter().copied();
     match *weight.shape.as_slice() {
         [inputs, outputs] => Ok(DMatrix::from_row_iterator(inputs, outputs, values)),
         // nalgebra keeps columns together, and a kernel is a column.
@@ -25,12 +26,13 @@ pub(crate) fn as_map(name: &str, weight: &Values) -> Result<DMatrix<f64>, ModelE
     }
 }
 
-/// A linear map as a weight of that shape: the other way round.
-pub(crate) fn as_weight(map: &DMatrix<f64>, shape: &[usize]) -> Values {
-    match shape.len() {
-        2 => values(map),
-        _ => Values::new(shape.to_vec(), map.iter().map(|value| *value as f32).collect()),
-    }
+/// A linear map as a weight of that shape and width: the other way round.
+pub(crate) fn as_weight(map: &DMatrix<f64>, shape: &[usize], width: Width) -> Values {
+    let numbers = match shape.len() {
+        2 => Numbers::rounded(map.transpose().iter().copied(), width),
+        _ => Numbers::rounded(map.iter().copied(), width),
+    };
+    Values::of(shape.to_vec(), numbers)
 }
 
 /// A matrix as plain data.
@@ -42,8 +44,8 @@ pub(crate) fn values(matrix: &DMatrix<f64>) -> Values {
 /// What [`values`] made plain.
 pub(crate) fn matrix(values: &Values) -> DMatrix<f64> {
     let columns = values.shape.last().copied().unwrap_or_default();
-    let rows = values.values.len() / columns.max(1);
-    DMatrix::from_row_iterator(rows, columns, values.values.iter().map(|value| f64::from(*value)))
+    let rows = values.len() / columns.max(1);
+    DMatrix::from_row_slice(rows, columns, &values.numbers.exact())
 }
 
 /// G̃ = αG + (1 − α)·diag G + λI, where λ is the share `ridge` of the mean of G's diagonal.

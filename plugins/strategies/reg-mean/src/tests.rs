@@ -61,7 +61,10 @@ fn weight(model: &ModelState) -> Values {
 fn assert_close(found: &Values, expected: &Values, tolerance: f32) {
     assert_eq!(found.shape, expected.shape);
     let near = |(a, b): (&f32, &f32)| (a - b).abs() <= tolerance;
-    assert!(found.values.iter().zip(&expected.values).all(near), "{found:?}, expected {expected:?}");
+    assert!(
+        found.as_f32().unwrap().iter().zip(expected.as_f32().unwrap()).all(near),
+        "{found:?}, expected {expected:?}"
+    );
 }
 
 #[test]
@@ -89,7 +92,7 @@ fn each_input_s_weights_come_from_who_saw_it() {
     let third = 2.0 / 3.0;
     let shares = [1.0, 0.75, 0.0, third, third, third];
     for alpha in [0.0, 0.9, 1.0] {
-        let [one, two] = [&first, &second].map(|expert| weight(&expert.model).values);
+        let [one, two] = [&first, &second].map(|expert| weight(&expert.model).as_f32().unwrap().to_vec());
         let pairs = one.iter().zip(two).enumerate();
         let expected = pairs.map(|(place, (one, two))| shares[place / 4] * one + (1.0 - shares[place / 4]) * two);
         let expected = Values::new(vec![6, 4], expected.collect());
@@ -103,8 +106,8 @@ fn inputs_that_only_occur_together_stay_near_the_mean() {
     // mean of the experts' sums. The mean itself does that, and rounding does not lead away from it.
     let together = rows(&[[1.0, 1.0, 0.0, 0.0, 0.0, 0.0]]);
     let [first, second] = [expert("a", 1, &together), expert("b", 2, &together)];
-    let mean =
-        weight(&first.model).values.iter().zip(weight(&second.model).values).map(|(a, b)| (a + b) / 2.0).collect();
+    let [one, two] = [&first, &second].map(|expert| weight(&expert.model).as_f32().unwrap().to_vec());
+    let mean = one.iter().zip(two).map(|(a, b)| (a + b) / 2.0).collect();
     let config = RegMeanConfig { off_diagonal: 1.0, ..Default::default() };
     assert_close(&merged(config, &[first, second]), &Values::new(vec![6, 4], mean), 1e-4);
 }
@@ -126,7 +129,7 @@ fn no_other_weights_keep_the_outputs_nearer() {
     for place in 0..24 {
         for step in [-0.01, 0.01] {
             let mut other = best.clone();
-            other.values[place] += step;
+            other.as_f32_mut().unwrap()[place] += step;
             assert!(error(&other) > least, "moved by {step} at {place}: {} is not above {least}", error(&other));
         }
     }
@@ -147,14 +150,14 @@ fn the_device_sends_the_mean_square_of_its_inputs() {
     assert_eq!(all.iter().map(|(name, _)| name).collect::<Vec<_>>(), [MAP, "heads.a.weight"]);
     // The images' third value is the byte 10, which is 10/127.5 − 1, and the fourth 20: their entries need no sum.
     let (third, fourth) = (10.0 / 127.5 - 1.0, 20.0 / 127.5 - 1.0);
-    let gram = &all.get(MAP).unwrap().values;
+    let gram = all.get(MAP).unwrap().as_f32().unwrap();
     assert!((gram[2 * 6 + 2] - third * third).abs() < 1e-5 && (gram[2 * 6 + 3] - third * fourth).abs() < 1e-5);
     // The second is 0 or 200 in turn, −1 or 0.568 627 5: the mean square is (1 + 0.323 337)/2.
     assert!((gram[6 + 1] - 0.661_668_6).abs() < 1e-5, "{}", gram[6 + 1]);
     assert_eq!(all.get("heads.a.weight").unwrap().shape, [4, 4], "the head's rows are the latents");
     // Of one sample, all rows and columns are multiples of each other.
     let alone = sent(1);
-    let one = &alone.get(MAP).unwrap().values;
+    let one = alone.get(MAP).unwrap().as_f32().unwrap();
     assert!((one[0] * one[7] - one[1] * one[6]).abs() < 1e-5);
     assert_ne!(alone, all);
 }
@@ -212,7 +215,7 @@ fn a_kernel_is_a_map_of_its_patches_and_back() {
     let kernel = Values::new(vec![2, 1, 1, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     let map = as_map("", &kernel).unwrap();
     assert_eq!((map.nrows(), map.ncols(), map[(2, 0)], map[(0, 1)]), (3, 2, 3.0, 4.0));
-    assert_eq!(as_weight(&map, &kernel.shape), kernel);
+    assert_eq!(as_weight(&map, &kernel.shape, kernel.width()), kernel);
     let error = as_map("norm.gamma", &Values::new(vec![2], vec![1.0; 2])).unwrap_err().to_string();
     assert!(error.contains("`norm.gamma`") && error.contains("accepted"), "{error}");
 }

@@ -1,9 +1,13 @@
 //! The arc between two tensors.
 
+use alluvium_model::{Beside, Number, Numbers, Pairwise};
+use alluvium_strategy::Scale;
+
 /// From this |cos Ω| on two tensors are colinear: 1/sin Ω would amplify what is left of their difference.
 const NEARLY_COLINEAR: f64 = 0.9995;
 
-/// The products of two tensors p and q as vectors, which say what the angle Ω between them is.
+/// The products of two tensors p and q as vectors, which say what the angle Ω between them is. That does not depend on the
+/// vectors' lengths, so they are of p and q divided by their scales.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Products {
     /// ⟨p, p⟩.
@@ -12,24 +16,62 @@ pub(crate) struct Products {
     other: f64,
     /// ⟨p, q⟩.
     both: f64,
+    /// The scales of p and of q; none before a value that is not 0.
+    scales: [Option<Scale>; 2],
 }
 
 impl Products {
     /// Of whole tensors.
-    pub(crate) fn of(own: &[f32], other: &[f32]) -> Self {
+    pub(crate) fn of(own: &Numbers, other: &Numbers) -> Self {
         let mut products = Products::default();
         products.add(own, other);
         products
     }
 
     /// Adds the next values of both. The sums are the same whatever pieces a tensor comes in.
-    pub(crate) fn add(&mut self, own: &[f32], other: &[f32]) {
+    pub(crate) fn add(&mut self, own: &Numbers, other: &Numbers) {
+        match own.beside(other) {
+            // Squares of 32 bits fit into 64.
+            Beside::Single(own, other) => self.add_each(own, other, |value| value, |value| value),
+            Beside::Double(own, other) => {
+                let [p, q] = self.rescaled(&own, &other);
+                if p == Scale::default() && q == Scale::default() {
+                    self.add_each(&own, &other, |value| value, |value| value);
+                } else {
+                    self.add_each(&own, &other, |value| p.divide(value), |value| q.divide(value));
+                }
+            }
+        }
+    }
+
+    fn add_each<N: Number>(&mut self, own: &[N], other: &[N], p: impl Fn(f64) -> f64, q: impl Fn(f64) -> f64) {
         for (own, other) in own.iter().zip(other) {
-            let (own, other) = (f64::from(*own), f64::from(*other));
+            let (own, other) = (p(own.exact()), q(other.exact()));
             self.own += own * own;
             self.other += other * other;
             self.both += own * other;
         }
+    }
+
+    /// The scales for the next values. Where these are much larger than those before, the sums are brought to their scale.
+    fn rescaled(&mut self, own: &[f64], other: &[f64]) -> [Scale; 2] {
+        let next = [Scale::of(own), Scale::of(other)];
+        let [p, q] = [0, 1].map(|place| {
+            let old = self.scales[place];
+            let new = match (old, next[place]) {
+                (Some(old), Some(new)) if !new.outgrows(old) => old,
+                (old, new) => new.or(old).unwrap_or_default(),
+            };
+            if old.is_some() || next[place].is_some() {
+                self.scales[place] = Some(new);
+            }
+            (old.unwrap_or(new), new)
+        });
+        let to = |(old, new): (Scale, Scale), value: f64| new.instead_of(old, value);
+        self.own = to(p, to(p, self.own));
+        self.other = to(q, to(q, self.other));
+        self.both = to(p, to(q, self.both));
+        [p.1, q.1]
     }
 
     /// How much p and q count at the point at t on the arc from p (t = 0) to q (t = 1).
@@ -45,19 +87,58 @@ impl Products {
     }
 }
 
-/// The weighted sum of two tensors.
-pub(crate) fn combine(own: &[f32], other: &[f32], own_weight: f64, other_weight: f64) -> Vec<f32> {
-    let combine = |(own, other): (&f32, &f32)| own_weight * f64::from(*own) + other_weight * f64::from(*other);
-    own.iter().zip(other).map(|pair| combine(pair) as f32).collect()
+/// The weighted sum of two tensors, computed in 64 bits.
+pub(crate) struct WeightedSum(pub f64, pub f64);
+
+impl Pairwise for WeightedSum {
+    fn of<N: Number>(&self, own: N, other: N) -> N {
+        N::rounded(self.0 * own.exact() + self.1 * other.exact())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn interpolate(own: &[f32], other: &[f32], t: f64) -> Vec<f32> {
+    fn between(own: &Numbers, other: &Numbers, t: f64) -> Numbers {
         let (own_weight, other_weight) = Products::of(own, other).weights(t);
-        combine(own, other, own_weight, other_weight)
+        own.combine(other, &WeightedSum(own_weight, other_weight))
+    }
+
+    fn interpolate(own: &[f32], other: &[f32], t: f64) -> Vec<f32> {
+        match between(&own.to_vec().into(), &other.to_vec().into(), t) {
+            Numbers::Single(values) => values,
+            Numbers::Double(values) => panic!("{values:?} of 32 bits"),
+        }
+    }
+
+    /// ‖·‖ is kept, and 45° are half of a right angle: 3·10³⁰⁰ times sin 45° is 2.121320343559643·10³⁰⁰ (Python).
+    #[test]
+    fn angles_do_not_depend_on_how_large_numbers_are() {
+        for (length, expected) in [(3e300, 2.121_320_343_559_643e300), (3e-300, 2.121_320_343_559_643e-300)] {
+            for (own, other) in [(length, length), (length, 3.0), (3.0, length)] {
+                let middle = between(&vec![own, 0.0].into(), &vec![0.0, other].into(), 0.5);
+                let middle = middle.exact().into_owned();
+                let near = |found: f64, full: f64| {
+                    let expected = if full == 3.0 { 2.121_320_343_559_643 } else { expected };
+                    (found / expected - 1.0).abs() < 1e-14
+                };
+                assert!(near(middle[0], own) && near(middle[1], other), "{own}, {other}: {middle:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn products_are_the_same_in_pieces_of_very_different_numbers() {
+        let own = [3e-300, 0.0, 1.5, 1e300, -2e299, 7.0];
+        let other = [0.0, 1e-310, 2.5, 4e299, 1e300, -1.0];
+        let whole = Products::of(&own.to_vec().into(), &other.to_vec().into());
+        let mut sums = Products::default();
+        own.chunks(1).zip(other.chunks(1)).for_each(|(p, q)| sums.add(&p.to_vec().into(), &q.to_vec().into()));
+        assert_eq!(sums.weights(0.3), whole.weights(0.3));
+        // (1·0.4 − 0.2·1) / √((1 + 0.04)(0.16 + 1)) = 0.2 / √1.2064, the rest is too small to count.
+        let angle = (0.2 / 1.2064_f64.sqrt()).acos();
+        assert!((whole.weights(0.5).0 - (angle / 2.0).sin() / angle.sin()).abs() < 1e-14);
     }
 
     #[test]

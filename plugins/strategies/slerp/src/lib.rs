@@ -3,7 +3,7 @@
 mod arc;
 mod pieces;
 
-use alluvium_model::BACKBONE;
+use alluvium_model::{BACKBONE, Numbers, Values};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Context, DataAccess, Expert, ModelState, Piecewise, Strategy, StrategyConfig, StrategyError, is_statistic,
@@ -12,7 +12,7 @@ use alluvium_strategy::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use arc::{Products, combine};
+use arc::{Products, WeightedSum};
 use pieces::{Found, InPieces};
 
 /// Spherical linear interpolation: each tensor moves from the centre's towards the expert's along an arc; each task keeps
@@ -71,11 +71,11 @@ struct Slerp {
 
 impl Slerp {
     /// The tensor of that full name, between the centre's and the expert's.
-    fn between(&self, context: &Context<'_>, tensor: &str, own: &[f32], other: &[f32]) -> Vec<f32> {
+    fn between(&self, context: &Context<'_>, tensor: &str, own: &Values, other: &Values) -> Numbers {
         let found = self.found.get(context.device()).and_then(|found| found.get(tensor));
-        let products = found.copied().unwrap_or_else(|| Products::of(own, other));
+        let products = found.copied().unwrap_or_else(|| Products::of(&own.numbers, &other.numbers));
         let (own_weight, other_weight) = products.weights(self.expert_weight);
-        combine(own, other, own_weight, other_weight)
+        own.numbers.combine(&other.numbers, &WeightedSum(own_weight, other_weight))
     }
 }
 
@@ -93,9 +93,9 @@ impl Strategy for Slerp {
         let backbone =
             previous.backbone_weights().combine_named(&expert.model.backbone_weights(), |name, own, other| {
                 if is_statistic(name) {
-                    combine(&own.values, &other.values, 1.0 - t, t)
+                    own.numbers.combine(&other.numbers, &WeightedSum(1.0 - t, t))
                 } else {
-                    self.between(context, &format!("{BACKBONE}.{name}"), &own.values, &other.values)
+                    self.between(context, &format!("{BACKBONE}.{name}"), own, other)
                 }
             })?;
         let mut central = previous.with_backbone_weights(backbone);
@@ -103,7 +103,7 @@ impl Strategy for Slerp {
             Some(head) => {
                 let theirs = expert.model.head_weights(expert.head());
                 let both = previous.head_weights(head).combine_named(&theirs, |name, own, other| {
-                    self.between(context, &format!("{}.{name}", head.prefix()), &own.values, &other.values)
+                    self.between(context, &format!("{}.{name}", head.prefix()), own, other)
                 })?;
                 central.set_head(head.clone(), both);
             }

@@ -36,7 +36,7 @@ impl Piecewise for InPieces {
         let tensor = &sight.piece.tensor;
         let (own, other) = (sight.previous.weights.get(tensor), sight.expert.model.weights.get(tensor));
         if let (Some(own), Some(other)) = (own, other) {
-            self.sums.entry(tensor.clone()).or_default().add(&own.values, &other.values);
+            self.sums.entry(tensor.clone()).or_default().add(&own.numbers, &other.numbers);
         }
         Ok(())
     }

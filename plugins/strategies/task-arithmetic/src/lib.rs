@@ -2,8 +2,8 @@
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
-    StrategyState, TaskVectors, add_scaled, parameters, value_by_value,
+    Context, DataAccess, Expert, ExpertStart, ModelState, Piecewise, RelativeTo, Strategy, StrategyConfig,
+    StrategyError, StrategyState, TaskVectors, add_scaled, parameters, value_by_value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// θ = θ₀ + λ·Σ_t τ_t with the task vectors τ_t = θ_expert − θ_reference; device by device, θ_t = θ_{t−1} + λ·τ_t. In
 /// the paper all experts are fine-tuned from one pre-trained model θ₀, and τ_t = θ_expert − θ₀. Here θ₀ is the central
-/// model that the first device met, and later devices start from the previous central model: `relative_to` says which
-/// of the two τ_t is counted from, or that devices have a common start. With λ = 1 and `relative_to = "previous"` the weights are the newest expert's, as in
-/// `naive`.
+/// model that the first device met, and later devices of a stream start from the previous central model: `relative_to` says
+/// which of the two τ_t is counted from, or that devices have a common start. With λ = 1 and `relative_to = "previous"` the
+/// weights are the newest expert's, as in `naive`.
 ///
 /// Between devices it keeps θ₀ (one copy of the backbone) and counts of experts. Running statistics of a normalisation
 /// are averaged over the experts, and so is a head that comes back over those that had it.
@@ -24,15 +24,17 @@ pub struct TaskArithmeticConfig {
     /// λ, the weight of each task vector. The paper chooses it on held-out data, mostly between 0.3 and 0.5.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub scaling: f64,
-    /// What a task vector is counted from. `previous` is the default: each device's change then counts once. An expert's
-    /// distance from the `initial` weights, the paper's form, also holds what the centre had learned before, so that a
-    /// sum over many devices grows like (1 + λ)^t.
-    pub relative_to: RelativeTo,
+    /// What a task vector is counted from. Left out, it is what the experts started from, so that each one's change counts once:
+    /// under devices `previous`; of files `initial`, where `--previous` is what the experts started from (`--initial-only`, or
+    /// it has no classifier), and `previous`, where it counts as a first expert. A device's distance from the `initial` weights
+    /// also holds what the centre had learned before, so that a sum over many devices grows like (1 + λ)^t.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relative_to: Option<RelativeTo>,
 }
 
 impl Default for TaskArithmeticConfig {
     fn default() -> Self {
-        TaskArithmeticConfig { scaling: 0.4, relative_to: RelativeTo::Previous }
+        TaskArithmeticConfig { scaling: 0.4, relative_to: None }
     }
 }
 
@@ -50,7 +52,15 @@ impl StrategyConfig for TaskArithmeticConfig {
     }
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(TaskArithmetic { config: self.clone(), vectors: TaskVectors::default() }))
+        let stream = RelativeTo::what_experts_started_from(ExpertStart::Previous);
+        let relative_to = self.relative_to.unwrap_or(stream);
+        Ok(Box::new(TaskArithmetic { scaling: self.scaling, relative_to, vectors: TaskVectors::default() }))
+    }
+
+    fn completed(&self, start: ExpertStart) -> Option<Box<dyn StrategyConfig>> {
+        let started_from = RelativeTo::what_experts_started_from(start);
+        let relative_to = Some(self.relative_to.unwrap_or(started_from));
+        Some(Box::new(TaskArithmeticConfig { relative_to, ..self.clone() }))
     }
 
     fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
@@ -60,7 +70,8 @@ impl StrategyConfig for TaskArithmeticConfig {
 
 #[derive(Debug)]
 struct TaskArithmetic {
-    config: TaskArithmeticConfig,
+    scaling: f64,
+    relative_to: RelativeTo,
     vectors: TaskVectors,
 }
 
@@ -71,13 +82,13 @@ impl Strategy for TaskArithmetic {
         expert: &Expert,
         _context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        let vector = self.vectors.receive(self.config.relative_to, previous, expert)?;
-        let sum = add_scaled(&parameters(previous), self.config.scaling, &vector)?;
+        let vector = self.vectors.receive(self.relative_to, previous, expert)?;
+        let sum = add_scaled(&parameters(previous), self.scaling, &vector)?;
         self.vectors.central(previous, expert, sum)
     }
 
     fn handed_out(&self, central: &ModelState) -> Option<ModelState> {
-        self.vectors.handed_out(self.config.relative_to, central)
+        self.vectors.handed_out(self.relative_to, central)
     }
 
     fn state(&self) -> StrategyState {
@@ -99,7 +110,7 @@ mod tests {
     fn conforms() {
         conformance::check("task-arithmetic");
         for relative_to in [RelativeTo::Initial, RelativeTo::CommonStart] {
-            conformance::check_config(&TaskArithmeticConfig { relative_to, ..Default::default() });
+            conformance::check_config(&TaskArithmeticConfig { relative_to: Some(relative_to), ..Default::default() });
         }
     }
 
@@ -113,7 +124,7 @@ mod tests {
     fn one_device_at_scaling_1_gives_its_expert() {
         let (previous, expert) = (conformance::central(&[], 1), conformance::expert("a", 2));
         for relative_to in [RelativeTo::Initial, RelativeTo::Previous] {
-            let config = TaskArithmeticConfig { scaling: 1.0, relative_to };
+            let config = TaskArithmeticConfig { scaling: 1.0, relative_to: Some(relative_to) };
             let central = conformance::consolidate(&config, &previous, &expert);
             conformance::assert_close(&central.weights, &expert.model.weights, "the expert");
         }

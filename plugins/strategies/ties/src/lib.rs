@@ -77,11 +77,11 @@ struct Ties {
     /// What all trimmed task vectors so far come to.
     sums: SignedSums,
     /// The smallest magnitude that is kept, of each expert's whole task vector; none but in pieces, which do not show it.
-    smallest: Vec<f32>,
+    smallest: Vec<f64>,
 }
 
 impl Ties {
-    fn new(config: TiesConfig, smallest: Vec<f32>) -> Self {
+    fn new(config: TiesConfig, smallest: Vec<f64>) -> Self {
         Ties { config, vectors: TaskVectors::default(), sums: SignedSums::default(), smallest }
     }
 }
@@ -125,16 +125,27 @@ fn trimmed(count: usize, density: f64) -> usize {
 }
 
 /// The smallest magnitude among the largest, this share of all values.
-fn smallest_kept(vector: &Weights, density: f64) -> f32 {
-    let mut sizes: Vec<f32> = vector.iter().flat_map(|(_, tensor)| tensor.values.iter().map(|v| v.abs())).collect();
-    match trimmed(sizes.len(), density) {
-        0 => 0.0,
-        place => *sizes.select_nth_unstable_by(place, f32::total_cmp).1,
+fn smallest_kept(vector: &Weights, density: f64) -> f64 {
+    let place = trimmed(vector.values(), density);
+    if place == 0 {
+        return 0.0;
+    }
+    let all_single: Option<Vec<_>> = vector.iter().map(|(_, tensor)| tensor.as_f32()).collect();
+    match all_single {
+        Some(tensors) => {
+            let mut sizes: Vec<_> = tensors.into_iter().flatten().map(|value| value.abs()).collect();
+            f64::from(*sizes.select_nth_unstable_by(place, f32::total_cmp).1)
+        }
+        None => {
+            let sizes = vector.iter().flat_map(|(_, tensor)| tensor.numbers.exact().into_owned());
+            let mut sizes: Vec<_> = sizes.map(f64::abs).collect();
+            *sizes.select_nth_unstable_by(place, f64::total_cmp).1
+        }
     }
 }
 
 /// The values from this magnitude on; the others become 0.
-fn trim(vector: &Weights, smallest: f32) -> Result<Weights, StrategyError> {
+fn trim(vector: &Weights, smallest: f64) -> Result<Weights, StrategyError> {
     Ok(vector.combine(vector, |value, _| if value.abs() >= smallest { value } else { 0.0 })?)
 }
 
@@ -165,10 +176,10 @@ mod tests {
         let vector: Weights = vector.into_iter().collect();
         // 0.4 of 5 values are 2: −5 and 3, one in each tensor.
         let kept = |density| trim(&vector, smallest_kept(&vector, density)).unwrap();
-        assert_eq!(kept(0.4).get("a").unwrap().values, [0.0, -5.0]);
-        assert_eq!(kept(0.4).get("b").unwrap().values, [3.0, 0.0, 0.0]);
+        assert_eq!(kept(0.4).get("a").unwrap().as_f32().unwrap(), [0.0, -5.0]);
+        assert_eq!(kept(0.4).get("b").unwrap().as_f32().unwrap(), [3.0, 0.0, 0.0]);
         assert_eq!(kept(1.0), vector);
-        assert_eq!(kept(0.0).get("b").unwrap().values, [0.0; 3], "one value stays: the −5");
+        assert_eq!(kept(0.0).get("b").unwrap().as_f32().unwrap(), [0.0; 3], "one value stays: the −5");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use alluvium_strategy::{Piece, Piecewise, Sight, Strategy, StrategyError, Survey
 use crate::selection::Selection;
 use crate::{Ties, TiesConfig};
 
-/// Two surveys find what trimming keeps: of all experts at once, or, of task vectors counted from the previous central model,
+/// Two surveys find what trimming keeps, four of weights of 64 bits: of all experts at once, or, of task vectors counted from the previous central model,
 /// of one expert after another.
 #[derive(Debug)]
 pub(crate) struct InPieces {
@@ -15,12 +15,14 @@ pub(crate) struct InPieces {
     /// The experts that are being surveyed, by their places.
     selecting: BTreeMap<usize, Selection>,
     /// What the surveys found: the smallest magnitude that is kept, of each expert.
-    smallest: Vec<f32>,
+    smallest: Vec<f64>,
+    /// Whether a survey saw nothing, for there are no weights.
+    nothing: bool,
 }
 
 impl InPieces {
     pub(crate) fn new(config: TiesConfig) -> Self {
-        InPieces { config, selecting: BTreeMap::new(), smallest: vec![] }
+        InPieces { config, selecting: BTreeMap::new(), smallest: vec![], nothing: false }
     }
 }
 
@@ -28,18 +30,19 @@ impl Piecewise for InPieces {
     fn survey(&self, experts: usize) -> Option<Survey> {
         let next = self.smallest.len();
         let trims = self.config.density < 1.0;
-        (trims && next < experts).then(|| self.config.relative_to.survey(next))
+        (trims && next < experts && !self.nothing).then(|| self.config.relative_to.survey(next))
     }
 
     fn observe(&mut self, sight: &Sight<'_>) -> Result<(), StrategyError> {
         let vector = self.config.relative_to.vector(sight)?;
         let selection = self.selecting.entry(sight.place).or_default();
-        vector.iter().for_each(|(_, tensor)| selection.count(&tensor.values));
+        vector.iter().for_each(|(_, tensor)| selection.count(&tensor.numbers));
         Ok(())
     }
 
     fn surveyed(&mut self) {
         let density = self.config.density;
+        self.nothing = self.selecting.is_empty();
         let found: Vec<_> = self.selecting.values_mut().map(|selection| selection.narrow(density)).collect();
         if found.iter().all(Option::is_some) {
             self.smallest.extend(found.into_iter().flatten());

@@ -1,59 +1,86 @@
-//! The magnitude at which trimming cuts, among more values than fit into memory: found in two passes that only count.
+//! The magnitude at which trimming cuts, among more values than fit into memory: found in passes that only count.
+
+use alluvium_model::{Number, Numbers};
 
 use crate::trimmed;
 
-/// Magnitudes are told apart by the upper half of their 32 bits first, then by the lower half.
-const BUCKETS: usize = 1 << 16;
+/// By which bits of a magnitude in 64 bits its passes tell it from others: the upper end of each digit, the first one's first.
+///
+/// A number of 32 bits has 11 bits of exponent and 23 behind the point when it is written in 64, which are the first two digits:
+/// two passes find it, and more are taken only where there are numbers of 64 bits.
+const DIGITS: [u32; 5] = [63, 46, 29, 12, 0];
+
+/// As many patterns as the longest digit has.
+const BUCKETS: usize = 1 << 17;
 
 /// Looks for the smallest magnitude that trimming keeps. The bits of numbers that are not negative are in the order of the
 /// numbers, so that a count for each pattern of bits says where it lies.
 #[derive(Debug)]
 pub(crate) struct Selection {
-    /// How many values there are with each pattern of 16 bits.
+    /// How many values there are with each pattern of the digit that is looked for.
     counts: Vec<u64>,
-    /// After the first pass: the upper bits of what is looked for, and how many values with these bits are smaller.
-    narrowed: Option<(u32, u64)>,
+    /// How many digits are found.
+    found: usize,
+    /// The digits that are found, in their places.
+    prefix: u64,
+    /// How many values with these digits are smaller than what is looked for; nothing before the first pass is over.
+    smaller: Option<u64>,
+    /// Whether a value that was counted in this pass has bits behind the digit that is looked for.
+    goes_on: bool,
+    /// What was looked for.
+    cut: Option<f64>,
 }
 
 impl Default for Selection {
     fn default() -> Self {
-        Selection { counts: vec![0; BUCKETS], narrowed: None }
+        Selection { counts: vec![0; BUCKETS], found: 0, prefix: 0, smaller: None, goes_on: false, cut: None }
     }
 }
 
 impl Selection {
     /// Counts some values, whatever their sign. Every pass is shown all values.
-    pub(crate) fn count(&mut self, values: &[f32]) {
-        let bits = values.iter().map(|value| value.abs().to_bits());
-        match self.narrowed {
-            None => bits.for_each(|bits| self.counts[(bits >> 16) as usize] += 1),
-            Some((upper, _)) => {
-                bits.filter(|bits| bits >> 16 == upper).for_each(|bits| self.counts[(bits & 0xffff) as usize] += 1)
-            }
+    pub(crate) fn count(&mut self, values: &Numbers) {
+        match values {
+            _ if self.cut.is_some() => {}
+            Numbers::Single(values) => self.count_each(values),
+            Numbers::Double(values) => self.count_each(values),
         }
     }
 
-    /// A pass is over. After the second one: the smallest magnitude that is kept of this share of all values.
-    pub(crate) fn narrow(&mut self, density: f64) -> Option<f32> {
-        let all: u64 = self.counts.iter().sum();
-        let smaller = match self.narrowed {
-            None => trimmed(all as usize, density) as u64,
-            Some((_, smaller)) => smaller,
-        };
-        let (bits, smaller) = self.bucket(smaller);
-        self.counts.fill(0);
-        match self.narrowed {
-            None => {
-                self.narrowed = Some((bits, smaller));
-                None
+    fn count_each<N: Number>(&mut self, values: &[N]) {
+        let (above, below) = (DIGITS[self.found], DIGITS[self.found + 1]);
+        let (digit, behind) = ((1 << (above - below)) - 1, (1_u64 << below) - 1);
+        let mut rest = 0;
+        for value in values {
+            let bits = value.magnitude().exact().to_bits();
+            if bits >> above == self.prefix >> above {
+                self.counts[(bits >> below & digit) as usize] += 1;
+                rest |= bits & behind;
             }
-            Some((upper, _)) => Some(f32::from_bits(upper << 16 | bits)),
         }
+        self.goes_on |= rest != 0;
+    }
+
+    /// A pass is over. After the last one that it needs: the smallest magnitude that is kept of this share of all values.
+    pub(crate) fn narrow(&mut self, density: f64) -> Option<f64> {
+        if self.cut.is_some() {
+            return self.cut;
+        }
+        let all: u64 = self.counts.iter().sum();
+        let smaller = self.smaller.unwrap_or(trimmed(all as usize, density) as u64);
+        let (digit, smaller) = self.bucket(smaller);
+        self.counts.fill(0);
+        self.found += 1;
+        self.prefix |= digit << DIGITS[self.found];
+        self.smaller = Some(smaller);
+        let whole = !std::mem::take(&mut self.goes_on);
+        self.cut = (whole || self.found + 1 == DIGITS.len()).then(|| f64::from_bits(self.prefix));
+        self.cut
     }
 
     /// The pattern of the value that has so many before it, and how many of these have the same pattern; the first pattern
     /// where there is no value at all.
-    fn bucket(&self, mut before: u64) -> (u32, u64) {
+    fn bucket(&self, mut before: u64) -> (u64, u64) {
         for (bits, count) in (0..).zip(&self.counts) {
             if before < *count {
                 return (bits, before);
@@ -71,35 +98,60 @@ mod tests {
 
     use super::*;
 
-    fn selected(values: &[f32], density: f64) -> f32 {
+    /// What is found, and in how many passes.
+    fn selected(pieces: &[Numbers], density: f64) -> (f64, usize) {
         let mut selection = Selection::default();
-        for pass in 0..2 {
-            // In pieces, as they come.
-            values.chunks(7).for_each(|piece| selection.count(piece));
+        for pass in 1..DIGITS.len() {
+            pieces.iter().for_each(|piece| selection.count(piece));
             if let Some(found) = selection.narrow(density) {
-                assert_eq!(pass, 1);
-                return found;
+                // Shown more, for other experts need it, it stays with what it found.
+                pieces.iter().for_each(|piece| selection.count(piece));
+                assert_eq!(selection.narrow(density), Some(found));
+                return (found, pass);
             }
         }
-        panic!("two passes find it");
+        panic!("as many passes as digits find it");
+    }
+
+    fn drawn() -> Vec<f32> {
+        let mut random = Seed::new(5).random();
+        let mut values: Vec<f32> = (0..1000).map(|_| random.random_range(-1.0_f32..1.0).powi(5)).collect();
+        values.extend([0.0, -0.0, 1e-40, -3e38, 0.25, 0.25, -0.25]);
+        values
     }
 
     #[test]
     fn it_is_the_value_that_sorting_finds() {
-        let mut random = Seed::new(5).random();
-        let mut values: Vec<f32> = (0..1000).map(|_| random.random_range(-1.0_f32..1.0).powi(5)).collect();
-        values.extend([0.0, -0.0, 1e-40, -3e38, 0.25, 0.25, -0.25]);
+        let values = drawn();
+        let pieces: Vec<_> = values.chunks(7).map(|piece| Numbers::from(piece.to_vec())).collect();
         let mut sorted: Vec<f32> = values.iter().map(|value| value.abs()).collect();
         sorted.sort_unstable_by(f32::total_cmp);
         for kept in [1, 2, 200, 201, 503, 1006, 1007] {
-            let found = selected(&values, kept as f64 / 1007.0);
-            assert_eq!(found.to_bits(), sorted[1007 - kept].to_bits(), "{kept} of 1007");
+            let found = selected(&pieces, kept as f64 / 1007.0);
+            assert_eq!(found, (f64::from(sorted[1007 - kept]), 2), "{kept} of 1007");
+        }
+    }
+
+    #[test]
+    fn of_64_bits_it_is_the_value_that_sorting_finds() {
+        // Pairs that differ in the last bit, beside what 32 bits cannot hold.
+        let mut values: Vec<f64> = drawn().into_iter().map(|value| f64::from(value) * (1.0 + 3e-10)).collect();
+        values.extend([1e300, -3e-300, 1.0, 1.0 + f64::EPSILON, -1.0 - 2.0 * f64::EPSILON]);
+        let mut pieces: Vec<_> = values.chunks(7).map(|piece| Numbers::from(piece.to_vec())).collect();
+        pieces.push(vec![0.5_f32, -2.0].into());
+        let mut sorted: Vec<f64> = values.iter().map(|value| value.abs()).chain([0.5, 2.0]).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        for kept in 1..=sorted.len() {
+            let (found, passes) = selected(&pieces, kept as f64 / sorted.len() as f64);
+            assert_eq!(found, sorted[sorted.len() - kept], "{kept} of {}", sorted.len());
+            assert!(passes <= 4);
         }
     }
 
     #[test]
     fn nothing_and_one_value_have_one_too() {
-        assert_eq!(selected(&[], 0.2), 0.0);
-        assert_eq!(selected(&[-3.0], 0.2), 3.0, "at least one is kept");
+        assert_eq!(selected(&[], 0.2).0, 0.0);
+        assert_eq!(selected(&[vec![-3.0_f32].into()], 0.2).0, 3.0, "at least one is kept");
+        assert_eq!(selected(&[vec![-1e300].into()], 0.2).0, 1e300);
     }
 }

@@ -1,6 +1,6 @@
 //! What the election of signs and the disjoint mean need of all task vectors so far.
 
-use alluvium_model::Weights;
+use alluvium_model::{Number, Pairwise, Weights};
 use alluvium_strategy::StrategyError;
 
 /// For each weight, the sum and the number of its positive and of its negative values.
@@ -25,16 +25,16 @@ const COUNT: &str = "count";
 impl SignedSums {
     /// Adds one trimmed task vector.
     pub(crate) fn add(&mut self, vector: &Weights) -> Result<(), StrategyError> {
-        self.positive.add(vector, |value| value > 0.0)?;
-        self.negative.add(vector, |value| value < 0.0)
+        self.positive.add::<Positive>(vector)?;
+        self.negative.add::<Negative>(vector)
     }
 
     /// The disjoint merge: the mean of the values that have the sign of the sum of all values.
     pub(crate) fn merged(&self) -> Result<Weights, StrategyError> {
-        let elected = self.positive.sum.combine(&self.negative.sum, |positive, negative| positive + negative)?;
-        let positive = elected.combine(&self.positive.mean()?, |sum, mean| if sum > 0.0 { mean } else { 0.0 })?;
-        let negative = elected.combine(&self.negative.mean()?, |sum, mean| if sum < 0.0 { mean } else { 0.0 })?;
-        Ok(positive.combine(&negative, |positive, negative| positive + negative)?)
+        let elected = self.positive.sum.combine_by(&self.negative.sum, &Sum)?;
+        let positive = elected.combine_by(&self.positive.mean()?, &Elected::<Positive>::default())?;
+        let negative = elected.combine_by(&self.negative.mean()?, &Elected::<Negative>::default())?;
+        Ok(positive.combine_by(&negative, &Sum)?)
     }
 
     pub(crate) fn store(&self, weights: &mut Weights) {
@@ -54,19 +54,97 @@ impl SignedSums {
 }
 
 impl OneSign {
-    fn add(&mut self, vector: &Weights, counts: impl Fn(f32) -> bool) -> Result<(), StrategyError> {
+    fn add<S: Sign>(&mut self, vector: &Weights) -> Result<(), StrategyError> {
         if self.sum.is_empty() {
-            let zero = vector.combine(vector, |_, _| 0.0)?;
+            let zero = vector.combine_by(vector, &Zero)?;
             *self = OneSign { sum: zero.clone(), count: zero };
         }
-        self.sum = self.sum.combine(vector, |sum, value| if counts(value) { sum + value } else { sum })?;
-        self.count = self.count.combine(vector, |count, value| if counts(value) { count + 1.0 } else { count })?;
+        self.sum = self.sum.combine_by(vector, &Added::<S>::default())?;
+        self.count = self.count.combine_by(vector, &Counted::<S>::default())?;
         Ok(())
     }
 
     /// The mean of the values of this sign; 0 where there are none.
     fn mean(&self) -> Result<Weights, StrategyError> {
-        Ok(self.sum.combine(&self.count, |sum, count| if count > 0.0 { sum / count } else { 0.0 })?)
+        Ok(self.sum.combine_by(&self.count, &MeanOf)?)
+    }
+}
+
+/// Which values are of a sign.
+trait Sign: Default {
+    fn is<N: Number>(value: N) -> bool;
+}
+
+#[derive(Default)]
+struct Positive;
+
+#[derive(Default)]
+struct Negative;
+
+impl Sign for Positive {
+    fn is<N: Number>(value: N) -> bool {
+        value > N::ZERO
+    }
+}
+
+impl Sign for Negative {
+    fn is<N: Number>(value: N) -> bool {
+        value < N::ZERO
+    }
+}
+
+/// 0.
+struct Zero;
+
+impl Pairwise for Zero {
+    fn of<N: Number>(&self, _own: N, _other: N) -> N {
+        N::ZERO
+    }
+}
+
+struct Sum;
+
+impl Pairwise for Sum {
+    fn of<N: Number>(&self, own: N, other: N) -> N {
+        own + other
+    }
+}
+
+/// A sum with one more value, if that is of the sign.
+#[derive(Default)]
+struct Added<S>(S);
+
+impl<S: Sign> Pairwise for Added<S> {
+    fn of<N: Number>(&self, sum: N, value: N) -> N {
+        if S::is(value) { sum + value } else { sum }
+    }
+}
+
+/// A count, one more if a value is of the sign.
+#[derive(Default)]
+struct Counted<S>(S);
+
+impl<S: Sign> Pairwise for Counted<S> {
+    fn of<N: Number>(&self, count: N, value: N) -> N {
+        if S::is(value) { count + N::ONE } else { count }
+    }
+}
+
+/// A mean, where the sum of all values is of the sign.
+#[derive(Default)]
+struct Elected<S>(S);
+
+impl<S: Sign> Pairwise for Elected<S> {
+    fn of<N: Number>(&self, sum: N, mean: N) -> N {
+        if S::is(sum) { mean } else { N::ZERO }
+    }
+}
+
+struct MeanOf;
+
+impl Pairwise for MeanOf {
+    fn of<N: Number>(&self, sum: N, count: N) -> N {
+        if count > N::ZERO { sum / count } else { N::ZERO }
     }
 }
 

@@ -52,7 +52,7 @@ impl Strategy for WeightAveraging {
         expert: &Expert,
         _context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        let before = self.experts as f32;
+        let before = f64::from(self.experts);
         let mut central = average_backbones(previous, expert, before / (before + 1.0))?;
         if central.head(&expert.head().name).is_none() {
             take_head(&mut central, expert);
@@ -93,8 +93,8 @@ mod tests {
         // The mean worked out at once, not as a running mean.
         let backbones = experts.each_ref().map(|expert| expert.model.backbone_weights());
         for (name, averaged) in central.backbone_weights().iter() {
-            let each = backbones.each_ref().map(|weights| &weights.get(name).unwrap().values);
-            for (place, value) in averaged.values.iter().enumerate() {
+            let each = backbones.each_ref().map(|weights| weights.get(name).unwrap().as_f32().unwrap());
+            for (place, value) in averaged.as_f32().unwrap().iter().enumerate() {
                 let mean = each.iter().map(|values| f64::from(values[place])).sum::<f64>() / 3.0;
                 assert!((f64::from(*value) - mean).abs() < 1e-6, "{name}[{place}]");
             }

@@ -113,10 +113,8 @@ fn likely(model: &ModelState, factors: &[f64], random: &mut Random) -> Wish {
 /// the same. `weight` is `[latent, classes]`.
 fn similarities(weight: &Values, class: usize) -> Vec<f64> {
     let classes = weight.shape[1];
-    let product = |one: usize, other: usize| {
-        let pairs = weight.values.chunks(classes).map(|row| f64::from(row[one]) * f64::from(row[other]));
-        pairs.sum::<f64>()
-    };
+    let values = weight.numbers.exact();
+    let product = |one: usize, other: usize| values.chunks(classes).map(|row| row[one] * row[other]).sum::<f64>();
     let cosine = |other: usize| product(class, other) / (product(class, class) * product(other, other)).sqrt();
     let cosines: Vec<_> = (0..classes).map(|other| if other == class { 1.0 } else { cosine(other) }).collect();
     let least = cosines.iter().copied().fold(f64::INFINITY, f64::min);
