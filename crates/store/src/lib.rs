@@ -3,7 +3,8 @@
 //! [`write_file`] replaces a file at once and for good. A [`Folder`] is a folder whose files are listed with their
 //! SHA-256 digests in `SHA256SUMS` (`sha256sum -c` reads it, too): what does not agree with its digest is
 //! [damage](Damage), and is never handed out. A [`Store`] keeps such folders by key, within a bound. A [`Lock`] keeps a
-//! second process out and dies with its owner. [`Lines`] appends to a journal whose lines check themselves.
+//! second process out and dies with its owner. [`Lines`] appends to a journal whose lines check themselves. [`text`] reads the
+//! text files that people write, one way for all.
 //!
 //! This crate holds bytes and names. It refuses to know what they mean: no models, no results, no configuration.
 
@@ -15,6 +16,7 @@ mod lines;
 mod lock;
 mod store;
 mod sums;
+pub mod text;
 
 pub use damage::Damage;
 pub use error::StoreError;
