@@ -156,19 +156,36 @@ fn lists_and_pictures_that_are_wrong_are_refused() {
         error
     };
     let first = "train_batch_00_filelist.txt";
-    assert!(with(first, &|lines| lines.replacen("s11/o41", "../o41", 1)).contains("line 1 names no frame"));
     assert!(
-        with(first, &|lines| lines.replacen("s11/o41", "s3/o41", 1)).contains("line 1 is of a session of the other")
+        with(first, &|lines| lines.replacen("s11/o41", "../o41", 1)).contains("line 1 names no frame with its label")
+    );
+    assert!(
+        with(first, &|lines| lines.replacen("s11/o41/C_11", "s3/o41/C_03", 1))
+            .contains("line 1 is of a session of the other")
     );
     assert!(with(first, &|lines| format!("{lines}{lines}")).contains("line 81 names a frame that was listed before"));
     let fewer =
         with(first, &|lines| lines.lines().filter(|line| !line.contains("o50")).map(|l| format!("{l}\n")).collect());
     assert!(fewer.contains("lists 9 objects; this batch of NC_inc has 10"), "{fewer}");
     let again = with("train_batch_02_filelist.txt", &|lines| {
-        lines.replace("o6/", "o41/").replace("_06_", "_41_").replace("000", "001")
+        let others: String =
+            lines.lines().filter(|line| !line.contains("/o6/")).map(|line| format!("{line}\n")).collect();
+        others + "s1/o41/C_01_41_001.png 40\n"
     });
     assert!(again.contains("lists number 41 of the objects, as an earlier batch does"), "{again}");
     assert!(with("test_filelist.txt", &|_| "s1/o1/C_01_01_001.png 0".to_owned()).contains("line 1 is of a session"));
+
+    // Object 42 has the label 41.
+    let label = |label: &str| {
+        with(first, &|lines| lines.replacen("C_11_42_000.png 41", &format!("C_11_42_000.png {label}"), 1))
+    };
+    assert!(label("7").contains("line 12 has the label 41 for the object 42, which has 7 in a line before it"));
+    assert!(label("").contains("line 2 names no frame with its label"));
+    assert!(label("50").contains("line 2 names no frame with its label; accepted: a path"));
+    let same = with(first, &|lines| lines.replace("_46_000.png 45", "_46_000.png 40"));
+    assert!(same.contains("line 6 has the label 40 for the object 46, which the object 41 has"), "{same}");
+    let missing = with(first, &|lines| lines.replacen("C_11_42_000", "C_11_42_007", 1));
+    assert!(missing.contains("line 2 names ") && missing.contains("there is no such picture"), "{missing}");
 
     let picture = folder.path().join("core50_128x128/s1/o41/C_01_41_000.png");
     RgbImage::new(5, 4).save(&picture).unwrap();
@@ -201,7 +218,7 @@ fn lists_of_the_corpus_that_are_cut_off_or_changed_name_nothing_outside_the_fold
     let seeds = replay::seeds("core50");
     assert!(seeds.iter().zip([true, false]).all(|(seed, test)| frames(seed, test).unwrap().len() == 2));
     replay::each(&seeds, |bytes| {
-        for frame in [true, false].into_iter().flat_map(|test| frames(bytes, test).unwrap_or_default()) {
+        for (_, frame) in [true, false].into_iter().flat_map(|test| frames(bytes, test).unwrap_or_default()) {
             assert_eq!(frame.path.components().count(), 3, "{frame:?}");
             assert!(frame.path.components().all(|part| matches!(part, std::path::Component::Normal(_))), "{frame:?}");
         }

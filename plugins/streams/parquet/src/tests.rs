@@ -198,9 +198,9 @@ fn a_file_of_pyarrow_is_read_as_pyarrow_reads_it() {
 /// All that a file can be asked for: its samples, and the names of their classes.
 fn whole(path: &Path) -> Result<(Samples, Vec<String>), StreamError> {
     let table = || Table::open(&[path.to_owned()], Wanted { image: None, label: None });
-    let (table, other) = (table()?, table()?);
-    let names = table.class_names(&other)?;
-    let shape = table.shape(None, 3)?;
+    let (mut table, mut other) = (table()?, table()?);
+    let names = classes::share(&mut table, &mut other)?;
+    let shape = table.shape(None, 3, Orientation::Apply)?;
     let pictures = table.into_pictures(shape);
     let places: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
     Ok((pictures.read(&places)?, names))

@@ -77,17 +77,10 @@ fn samples(directory: &Path, part: &str) -> Result<Samples, StreamError> {
 
 /// Reads one file.
 fn file(directory: &Path, name: &str) -> Result<(PathBuf, Idx), StreamError> {
-    let paths = candidates(directory, name);
-    let Some(path) = paths.iter().find(|path| path.exists()) else {
-        let [path, _] = paths;
-        return Err(StreamError::File {
-            path,
-            cause: "there is no such file, nor one with `.gz`".to_owned(),
-            hint: "; Debian's package `dataset-fashion-mnist` provides it, and `directory` sets another place"
-                .to_owned(),
-        });
-    };
-    Ok((path.clone(), idx::read(path)?))
+    idx::read_one_of(&candidates(directory, name))?.ok_or_else(|| {
+        let hint = "; Debian's package `dataset-fashion-mnist` provides it, and `directory` sets another place";
+        StreamError::file(&directory.join(name), "there is no such file, nor one with `.gz`").with_hint(hint)
+    })
 }
 
 #[cfg(test)]

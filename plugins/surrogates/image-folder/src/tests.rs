@@ -29,7 +29,7 @@ fn config(folder: &Path) -> ImageFolderConfig {
 }
 
 fn source(config: &ImageFolderConfig) -> ImageFolder {
-    let pictures = Pictures::open(&config.folder).unwrap();
+    let pictures = Pictures::open(&config.folder, config.orientation).unwrap();
     ImageFolder { samples: config.samples, flip: config.flip, pictures }
 }
 

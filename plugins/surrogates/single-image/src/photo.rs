@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alluvium_strategy::{SurrogateError, decode_picture, read_picture};
+use alluvium_strategy::{PictureOrientation, SurrogateError, decode_picture, read_picture};
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
 
@@ -25,8 +25,8 @@ impl Photo {
     ///
     /// # Errors
     /// [`SurrogateError::File`] when it cannot be read or is no photo.
-    pub fn open(path: &Path) -> Result<Self, SurrogateError> {
-        Ok(Self::new(read_picture(path)?))
+    pub fn open(path: &Path, orientation: PictureOrientation) -> Result<Self, SurrogateError> {
+        Ok(Self::new(read_picture(path, orientation)?))
     }
 
     /// Reads a file that is built in.
@@ -104,7 +104,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("photo.png");
         std::fs::write(&path, bytes).unwrap();
-        let error = Photo::open(&path).unwrap_err().to_string();
+        let error = Photo::open(&path, PictureOrientation::Ignore).unwrap_err().to_string();
         assert!(error.contains("photo.png") && error.contains("PNG or JPEG"), "{error}");
         error
     }
@@ -130,7 +130,7 @@ mod tests {
         for length in [8, 20, whole.len() / 2] {
             error(&whole[..length]);
         }
-        let missing = Photo::open(Path::new("/no/such/photo.png")).unwrap_err().to_string();
+        let missing = Photo::open(Path::new("/no/such/photo.png"), PictureOrientation::Apply).unwrap_err().to_string();
         assert!(missing.contains("/no/such/photo.png") && missing.contains("No such file"), "{missing}");
     }
 

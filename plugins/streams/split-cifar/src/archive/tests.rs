@@ -39,7 +39,11 @@ fn python_file((numbers, labels): Part) -> Vec<u8> {
     let labels: Vec<_> = numbers.clone().map(labels).collect();
     let of = |place: usize| pickled::numbers(&labels.iter().map(|labels| labels[place]).collect::<Vec<_>>());
     let data = pickled::array(numbers.len() as u16, &numbers.clone().flat_map(pixels).collect::<Vec<_>>());
-    let batch = pickled::text(b"training batch 1 of 5");
+    // Training files have four images each, from 0 on, and the test file begins at 100.
+    let batch = match numbers.start {
+        100 => pickled::text(b"testing batch 1 of 1"),
+        first => pickled::text(format!("training batch {} of 5", first / 4 + 1).as_bytes()),
+    };
     match labels[0].len() {
         1 => pickled::dict(&[("batch_label", batch), ("labels", of(0)), ("data", data)]),
         _ => pickled::dict(&[("data", data), ("coarse_labels", of(0)), ("fine_labels", of(1))]),
