@@ -80,6 +80,26 @@ fn contents(config: &dyn StreamConfig) -> Result<Contents, StreamError> {
     Ok(all)
 }
 
+/// A change of the lines of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A line is missing.
+    Drop,
+    /// A line is there again, in another place.
+    Double,
+    /// A line is cut off, behind its first letter at the earliest.
+    Cut,
+    /// Two lines change places.
+    Swap,
+    /// Lines end as on Windows, behind a byte order mark.
+    Windows,
+}
+
+impl Change {
+    /// All of them.
+    pub const ALL: [Change; 5] = [Change::Drop, Change::Double, Change::Cut, Change::Swap, Change::Windows];
+}
+
 /// A data set that is disturbed. Paths are from its folder on.
 #[derive(Debug)]
 pub struct Disturbed<'a> {
@@ -145,34 +165,26 @@ impl Disturbed<'_> {
         self.undo.push(Undo::Rename(to, from));
     }
 
-    /// Changes the lines of a text: one is dropped, doubled or cut off, or two change places, or all are written as on Windows,
-    /// behind a byte order mark.
-    pub fn change_lines(&mut self, name: &str) {
+    /// Changes the lines of a text in one of some ways.
+    pub fn change_lines(&mut self, name: &str, ways: &[Change]) {
         let text = String::from_utf8(read(&self.folder.join(name))).expect("the file is text");
         let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
         let (one, other) = (self.below(lines.len()), self.below(lines.len()));
-        let (what, mark, end) = match self.below(5) {
-            0 => {
-                lines.remove(one);
-                (format!("without line {}", one + 1), "", "\n")
-            }
-            1 => {
-                lines.insert(other, lines[one].clone());
-                (format!("with line {} again before line {}", one + 1, other + 1), "", "\n")
-            }
-            2 => {
-                let places: Vec<_> = lines[one].char_indices().map(|(place, _)| place).collect();
-                let length = self.one_of(&places);
+        let way = self.one_of(ways);
+        match way {
+            Change::Drop => drop(lines.remove(one)),
+            Change::Double => lines.insert(other, lines[one].clone()),
+            Change::Cut => {
+                let places: Vec<_> = lines[one].char_indices().map(|(place, _)| place).skip(1).collect();
+                let length = if places.is_empty() { lines[one].len() } else { self.one_of(&places) };
                 lines[one].truncate(length);
-                (format!("with line {} cut at {length}", one + 1), "", "\n")
             }
-            3 => {
-                lines.swap(one, other);
-                (format!("with lines {} and {} in each other's place", one + 1, other + 1), "", "\n")
-            }
-            _ => ("as on Windows".to_owned(), "\u{feff}", "\r\n"),
-        };
+            Change::Swap => lines.swap(one, other),
+            Change::Windows => {}
+        }
+        let (mark, end) = if way == Change::Windows { ("\u{feff}", "\r\n") } else { ("", "\n") };
         let text = lines.iter().map(|line| format!("{line}{end}")).collect::<String>();
+        let what = format!("with the change {way:?} (lines {} and {})", one + 1, other + 1);
         self.write(name, format!("{mark}{text}").as_bytes(), &what);
     }
 

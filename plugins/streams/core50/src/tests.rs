@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use alluvium_stream::Task;
+use alluvium_stream::conformance::{Change, check_disturbed};
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -191,6 +192,58 @@ fn lists_and_pictures_that_are_wrong_are_refused() {
     RgbImage::new(5, 4).save(&picture).unwrap();
     let error = config.build(Seed::new(0)).unwrap().task(0).unwrap_err().to_string();
     assert!(error.contains("C_01_41_000.png: is 5×4 pixels"), "{error}");
+}
+
+#[test]
+fn disturbed_lists_give_the_same_pictures_or_an_error() {
+    let write = |folder: &Path| {
+        write_data(&folder.join("core50_128x128"));
+        write_lists(folder);
+    };
+    let verdict = check_disturbed(
+        60,
+        write,
+        |folder| Box::new(Core50Config { directory: folder.to_owned(), run: Some(3), ..Default::default() }),
+        |disturbed| {
+            let mut list = || format!("batches_filelists/NC_inc/run3/train_batch_0{}_filelist.txt", disturbed.below(9));
+            let (one, other) = (list(), list());
+            let frame = format!("core50_128x128/s1/o{0}/C_01_{0:02}_000.png", 10 + disturbed.below(41));
+            match disturbed.below(9) {
+                // A list need not name all pictures.
+                0 | 1 => disturbed.change_lines(&one, &[Change::Double, Change::Cut, Change::Swap, Change::Windows]),
+                2 => disturbed.drop_file(&one),
+                3 if one != other => disturbed.copy(&one, &other),
+                4 => disturbed.copy("batches_filelists/NC_inc/run3/test_filelist.txt", &one),
+                5 => disturbed.drop_file(&frame),
+                6 => disturbed.truncate(&frame),
+                7 => disturbed.rename("core50_128x128/s1/o7", "core50_128x128/s1/o07"),
+                _ => disturbed.rename(&frame, "core50_128x128/s1/o1/C_01_01_009.png"),
+            }
+        },
+    );
+    assert!(verdict.same > 5 && verdict.refused > 30, "{verdict:?}");
+}
+
+#[test]
+fn disturbed_folders_give_the_same_pictures_or_an_error() {
+    let verdict = check_disturbed(
+        40,
+        |folder| write_data(folder),
+        |folder| Box::new(Core50Config { directory: folder.to_owned(), ..Default::default() }),
+        |disturbed| {
+            let (session, object) = (2 + disturbed.below(10), 1 + disturbed.below(50));
+            let own = format!("s{session}/o{object}");
+            let frame = format!("{own}/C_{session:02}_{object:02}_000.png");
+            match disturbed.below(5) {
+                0 => disturbed.drop_file(&frame),
+                1 => disturbed.truncate(&frame),
+                2 => disturbed.rename(&own, &format!("{own}x")),
+                3 => disturbed.rename(&frame, &format!("s1/o{object}/C_{session:02}_{object:02}_000.png")),
+                _ => disturbed.rename(&frame, &format!("{own}/C_{session:02}_{object:02}_123.png")),
+            }
+        },
+    );
+    assert!(verdict.same > 3 && verdict.refused > 20, "{verdict:?}");
 }
 
 #[test]

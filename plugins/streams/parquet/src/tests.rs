@@ -17,6 +17,7 @@ use parquet::schema::parser::parse_message_type;
 
 use super::*;
 
+mod agreement;
 #[path = "../../../../crates/stream/fuzz/replay.rs"]
 mod replay;
 
@@ -35,8 +36,14 @@ fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
 /// A row: a picture, or none, and a label, or none.
 type Row = (Option<Vec<u8>>, Option<i64>);
 
-/// Writes a file with row groups of so many rows.
+/// Writes a file with row groups of so many rows, compressed by Snappy.
 fn write(path: &Path, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, file(SCHEMA, rows, rows_of_group, names, Compression::SNAPPY)).unwrap();
+}
+
+/// The bytes of a file of a schema of such columns.
+fn file(schema: &str, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>, compression: Compression) -> Vec<u8> {
     let description = names.map(|names| {
         let features =
             serde_json::json!({"img": {"_type": "Image"}, "fine_label": {"names": names, "_type": "ClassLabel"}});
@@ -44,11 +51,9 @@ fn write(path: &Path, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>
         vec![KeyValue::new("huggingface".to_owned(), description)]
     });
     let properties =
-        WriterProperties::builder().set_compression(Compression::SNAPPY).set_key_value_metadata(description).build();
-    let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let file = fs::File::create(path).unwrap();
-    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
+        WriterProperties::builder().set_compression(compression).set_key_value_metadata(description).build();
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(vec![], schema, Arc::new(properties)).unwrap();
     for rows in rows.chunks(rows_of_group) {
         let mut group = writer.next_row_group().unwrap();
         let bytes: Vec<_> = rows.iter().filter_map(|(bytes, _)| bytes.clone()).map(ByteArray::from).collect();
@@ -67,7 +72,7 @@ fn write(path: &Path, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>
         column.close().unwrap();
         group.close().unwrap();
     }
-    writer.close().unwrap();
+    writer.into_inner().unwrap()
 }
 
 /// So many rows from a number on: the label is the number modulo 4, the colour says both.

@@ -88,6 +88,8 @@ pub(crate) mod tests {
     use std::fs;
     use std::io::Write;
 
+    use alluvium_stream::StreamConfig;
+    use alluvium_stream::conformance::check_disturbed;
     use flate2::{Compression, write::GzEncoder};
 
     use super::*;
@@ -179,5 +181,41 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 0);
         assert!(read(folder.path()).unwrap().train.labels().is_empty());
+    }
+
+    #[test]
+    fn disturbed_files_give_the_same_images_or_an_error() {
+        let files = [
+            "train-images-idx3-ubyte",
+            "train-labels-idx1-ubyte",
+            "t10k-images-idx3-ubyte.gz",
+            "t10k-labels-idx1-ubyte.gz",
+        ];
+        let config = |folder: &Path| {
+            let directory = folder.to_owned();
+            Box::new(crate::SplitFashionMnistConfig { directory, ..Default::default() }) as Box<dyn StreamConfig>
+        };
+        let verdict = check_disturbed(
+            150,
+            |folder| write_data(folder, 2),
+            config,
+            |disturbed| {
+                let (one, other) = (disturbed.one_of(&files), disturbed.one_of(&files));
+                let of_images = |name: &str| name.contains("images");
+                match disturbed.below(4) {
+                    0 => disturbed.truncate(one),
+                    1 => disturbed.drop_file(one),
+                    2 if of_images(one) != of_images(other) => disturbed.copy(one, other),
+                    // The same file gzipped or not, or another one, beside it.
+                    _ => {
+                        let labels = [idx(&[20], &[1; 20]), idx(&[19], &[0; 19])];
+                        let bytes = disturbed.one_of(&labels);
+                        let name = disturbed.one_of(&["train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte"]);
+                        disturbed.write(name, &bytes, "of other labels");
+                    }
+                }
+            },
+        );
+        assert!(verdict.refused > 100, "{verdict:?}");
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use alluvium_stream::Task;
+use alluvium_stream::conformance::{Change, check_disturbed};
 use image::codecs::jpeg::JpegEncoder;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 
@@ -175,6 +176,41 @@ fn lists_with_a_byte_order_mark_and_lines_of_windows_are_read_the_same() {
     }
     assert_eq!(names(), before);
     assert_eq!(tasks(&config(folder.path())).iter().map(|task| task.train.len()).sum::<usize>(), 12);
+}
+
+#[test]
+fn disturbed_files_give_the_same_pictures_or_an_error() {
+    let write = |folder: &Path| {
+        write_data(folder);
+        for id in IDS {
+            let boxes: String = (0..3).map(|number| format!("{id}_{number}.JPEG\t0\t0\t9\t9\n")).collect();
+            fs::write(folder.join(format!("train/{id}/{id}_boxes.txt")), boxes).unwrap();
+        }
+    };
+    let verdict = check_disturbed(
+        200,
+        write,
+        |folder| Box::new(config(folder)),
+        |disturbed| {
+            let (id, number) = (disturbed.one_of(&IDS), disturbed.below(3));
+            let train = format!("train/{id}/images/{id}_{number}.JPEG");
+            let test = format!("val/images/val_{number}.JPEG");
+            match disturbed.below(10) {
+                0 => disturbed.change_lines("wnids.txt", &Change::ALL),
+                1 => disturbed.change_lines("val/val_annotations.txt", &Change::ALL),
+                2 => disturbed.change_lines(&format!("train/{id}/{id}_boxes.txt"), &Change::ALL),
+                // What a class is called, no other file says.
+                3 => disturbed.change_lines("words.txt", &[Change::Double, Change::Swap, Change::Windows]),
+                4 => disturbed.truncate(&train),
+                5 => disturbed.truncate(&test),
+                6 => disturbed.drop_file(&train),
+                7 => disturbed.drop_file(&test),
+                8 => disturbed.rename(&format!("train/{id}"), "train/n00000001"),
+                _ => disturbed.rename(&test, "val/images/val_9.JPEG"),
+            }
+        },
+    );
+    assert!(verdict.same > 20 && verdict.refused > 100, "{verdict:?}");
 }
 
 #[test]
