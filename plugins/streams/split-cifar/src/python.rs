@@ -19,7 +19,7 @@ const LARGEST: u64 = 1 << 30;
 /// Adds the samples of a file, which must be what it is called within and hold as many images as stated.
 pub fn read(path: &Path, labelling: &Labelling, batch: &Batch, samples: &mut Samples) -> Result<(), StreamError> {
     let bytes = read_file(path, LARGEST)?;
-    let checked = || {
+    let mut checked = || {
         let pickle = run(&bytes)?;
         add_all(&pickle, labelling, samples)?;
         if let Ok(Value::Text(own)) = pickle.entry("batch_label")
@@ -80,7 +80,7 @@ fn labels(pickle: &Pickle<'_>, labelling: &Labelling) -> Result<Vec<usize>, Stri
 /// The names of the classes, by their key, and how many images each file of samples is stated to have.
 pub fn meta(path: &Path, key: &str) -> Result<(Vec<String>, Option<usize>), StreamError> {
     let bytes = read_file(path, LARGEST)?;
-    let read = || Ok((names_of(&bytes, key)?, images_of(&bytes)?));
+    let read = || Ok::<_, String>((names_of(&bytes, key)?, images_of(&bytes)?));
     read().map_err(|cause| StreamError::file(path, cause))
 }
 
