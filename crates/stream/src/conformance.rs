@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use alluvium_model::Seed;
-use rand::RngExt;
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use crate::{StreamConfig, StreamError};
 
@@ -43,7 +43,7 @@ pub fn check_disturbed(
     let right = contents(&*config).expect("the undisturbed data set can be read");
     let mut verdict = Verdict::default();
     for number in 0..times {
-        let random = Seed::new(number).of("disturb").random();
+        let random = StdRng::seed_from_u64(number);
         let mut disturbed = Disturbed { folder, random, done: vec![], undo: vec![] };
         disturb(&mut disturbed);
         let done = disturbed.done.join(", ");

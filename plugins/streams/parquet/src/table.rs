@@ -334,7 +334,10 @@ fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, StreamError>) -> Res
 }
 
 fn damaged(error: ParquetError) -> String {
-    format!("is damaged, or no Parquet file that can be read ({error})")
+    match error {
+        ParquetError::NYI(what) => format!("uses something of the format that is not read ({what})"),
+        _ => "is damaged, or no Parquet file that can be read".to_owned(),
+    }
 }
 
 /// Adds the labels of a row group of so many rows. A page may claim to have any number of rows in a few bytes, so no more are

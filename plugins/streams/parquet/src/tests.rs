@@ -235,20 +235,28 @@ fn no_more_labels_are_read_than_a_row_group_is_stated_to_have() {
     // Rows that take no room: no picture, and all of one label.
     write(&path, &vec![(None, Some(3)); 100_000], 100_000, Some(&NAMES));
     let bytes = fs::read(&path).unwrap();
-    // The last number of this size is the row group's: Thrift's tag of a 64-bit field, and 200 000, which is 100 000 with its
-    // sign as the lowest bit, seven bits a byte: 64 + 26·2⁷ + 12·2¹⁴.
+    // The number of rows as Thrift writes it: the tag of a 64-bit field, and 200 000, which is 100 000 with its sign as the
+    // lowest bit, seven bits a byte: 64 + 26·2⁷ + 12·2¹⁴. The file, its row group and each column state it.
     let stated = [0x16, 0xc0, 0x9a, 0x0c];
-    let at = bytes.windows(4).rposition(|window| window == stated).unwrap();
+    let places: Vec<_> = (0..bytes.len() - 4).filter(|at| bytes[*at..*at + 4] == stated).collect();
+    assert_eq!(places.len(), 5);
     // 50 000: 32 + 13·2⁷ + 6·2¹⁴. 524 288: 2⁶·2¹⁴.
     for (other, expected) in [
         ([0xa0, 0x8d, 0x06], "states 50000 rows, but the column fine_label has more (row group 0)"),
         ([0x80, 0x80, 0x40], "states 524288 rows, but the column fine_label has 100000 (row group 0)"),
     ] {
-        let mut bytes = bytes.clone();
-        bytes[at + 1..at + 4].copy_from_slice(&other);
-        fs::write(&path, bytes).unwrap();
-        let error = error(&config);
-        assert!(error.contains(expected), "{error}");
+        let with = |places: &[usize]| {
+            let mut bytes = bytes.clone();
+            places.iter().for_each(|at| bytes[at + 1..at + 4].copy_from_slice(&other));
+            fs::write(&path, bytes).unwrap();
+            error(&config)
+        };
+        assert!(with(&places).contains(expected), "{}", with(&places));
+        // Where only one of them states another number, they do not agree.
+        for place in &places {
+            let error = with(&[*place]);
+            assert!(error.contains("rows, but "), "{error}");
+        }
     }
 }
 

@@ -19,37 +19,27 @@ const LARGEST: u64 = 1 << 30;
 /// Adds the samples of a file, which must be what it is called within and hold as many images as stated.
 pub fn read(path: &Path, labelling: &Labelling, batch: &Batch, samples: &mut Samples) -> Result<(), StreamError> {
     let bytes = read_file(path, LARGEST)?;
-    let mut checked = || {
-        let pickle = run(&bytes)?;
-        add_all(&pickle, labelling, samples)?;
-        if let Ok(Value::Text(own)) = pickle.entry("batch_label")
-            && *own != batch.label.as_bytes()
-        {
-            return Err(format!("is the \"{}\"; its name says \"{}\"", String::from_utf8_lossy(own), batch.label));
-        }
-        match batch.images {
-            Some(images) if images != samples.len() => {
-                Err(format!("holds {} images, but the file of the names states {images}", samples.len()))
-            }
-            _ => Ok(()),
-        }
-    };
-    checked().map_err(|cause| StreamError::file(path, cause))
+    add(&bytes, labelling, Some(batch), samples).map_err(|cause| StreamError::file(path, cause))
 }
 
-/// Adds the samples of the bytes of a file.
-pub fn add(bytes: &[u8], labelling: &Labelling, samples: &mut Samples) -> Result<(), String> {
-    add_all(&run(bytes)?, labelling, samples)
-}
-
-fn add_all(pickle: &Pickle<'_>, labelling: &Labelling, samples: &mut Samples) -> Result<(), String> {
+/// Adds the samples of the bytes of a file. With a batch, it must be what it is called within and hold as many images as stated.
+pub fn add(bytes: &[u8], labelling: &Labelling, batch: Option<&Batch>, samples: &mut Samples) -> Result<(), String> {
+    let pickle = run(bytes)?;
+    if let (Ok(Value::Text(own)), Some(batch)) = (pickle.entry("batch_label"), batch)
+        && *own != batch.label.as_bytes()
+    {
+        return Err(format!("is the \"{}\"; its name says \"{}\"", String::from_utf8_lossy(own), batch.label));
+    }
     let Value::Array(array) = pickle.entry("data")? else {
         return Err("`data` is no numpy array of unsigned bytes".to_owned());
     };
     let [images, IMAGE_BYTES] = array.shape[..] else {
         return Err(format!("`data` has the shape {:?}; accepted: [images, {IMAGE_BYTES}]", array.shape));
     };
-    let labels = labels(pickle, labelling)?;
+    if let Some(stated) = batch.and_then(|batch| batch.images).filter(|stated| *stated != images) {
+        return Err(format!("holds {images} images, but the file of the names states {stated}"));
+    }
+    let labels = labels(&pickle, labelling)?;
     if labels.len() != images {
         return Err(format!("`{}` has {} labels, but `data` has {images} images", labelling.labels_key, labels.len()));
     }

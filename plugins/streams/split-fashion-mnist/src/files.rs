@@ -161,7 +161,7 @@ pub(crate) mod tests {
         assert!(error.contains("has the shape [10, 6]; accepted: [images, height, width]"), "{error}");
         let error = error_with("train-images-idx3-ubyte", &idx(&[10, 0, 0], &[]));
         assert!(error.contains("holds images of 0×0 pixels"), "{error}");
-        let error = error_with("t10k-images-idx3-ubyte", &idx(&[10, 3, 3], &[0; 90]));
+        let error = error_with("t10k-images-idx3-ubyte.gz", &idx(&[10, 3, 3], &[0; 90]));
         assert!(error.contains("holds images of 1×3×3, but the training images are 1×2×3"), "{error}");
     }
 

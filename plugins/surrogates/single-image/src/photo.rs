@@ -121,6 +121,24 @@ mod tests {
     }
 
     #[test]
+    fn a_photo_is_turned_where_it_is_asked_for() {
+        let mut bytes = vec![];
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+        // In EXIF the orientation 8: turned counter-clockwise.
+        let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0\0";
+        image::ImageEncoder::set_exif_metadata(&mut encoder, exif.to_vec()).unwrap();
+        RgbImage::from_fn(3, 2, |x, _| Rgb([100 * x as u8; 3])).write_with_encoder(encoder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("photo.png");
+        std::fs::write(&path, bytes).unwrap();
+        let photo = |orientation| Photo::open(&path, orientation).unwrap();
+        assert_eq!(photo(PictureOrientation::Ignore).size(0), [3.0, 2.0]);
+        let turned = photo(PictureOrientation::Apply);
+        // What was on the right is now above.
+        assert_eq!((turned.size(0), turned.at(0, [0.5, 0.5])[0]), ([2.0, 3.0], 200.0));
+    }
+
+    #[test]
     fn what_is_no_photo_is_refused() {
         assert!(error(b"").contains("cannot be decoded"));
         assert!(error(b"no image at all, but some text").contains("cannot be decoded"));

@@ -22,8 +22,8 @@ const TURNED: [&str; 4] = ["bed", "apple", "bear", "baby"];
 fn assert_right(config: &ParquetConfig, names: &[&str], train: usize, test: usize) {
     assert_eq!(config.build(Seed::new(0)).unwrap().class_names(), names);
     let tasks = tasks(config);
-    for (all, samples) in [(train, |task: &Task| task.train.clone()), (test, |task: &Task| task.test.clone())] {
-        let samples: Vec<Samples> = tasks.iter().map(samples).collect();
+    let (of_train, of_test): (Vec<_>, Vec<_>) = tasks.into_iter().map(|task| (task.train, task.test)).unzip();
+    for (all, samples) in [(train, of_train), (test, of_test)] {
         assert_eq!(samples.iter().map(Samples::len).sum::<usize>(), all);
         for samples in samples {
             for (place, label) in samples.labels().iter().enumerate() {
@@ -168,8 +168,8 @@ fn pages_that_become_more_than_they_claim_are_refused_before_they_are_read() {
     let picture = vec![0; 4 << 20];
     for compression in [Compression::GZIP(GzipLevel::default()), Compression::BROTLI(BrotliLevel::default())] {
         let bytes = file(SCHEMA, &[(Some(picture.clone()), Some(0))], 1, None, compression);
-        // A page of data: the type 0 (15 00), the size in field 2 (15), the same number as a varint of its zigzag.
-        let at = bytes.windows(3).position(|window| window == [0x15, 0x00, 0x15]).unwrap() + 3;
+        // A page of a dictionary: the type 2 (15 04), then field 2 (15), the size as a varint of its zigzag.
+        let at = bytes.windows(3).position(|window| window == [0x15, 0x04, 0x15]).unwrap() + 3;
         let length = bytes[at..].iter().position(|byte| *byte < 0x80).unwrap() + 1;
         let mut changed = bytes.clone();
         // The same number of bytes, with nothing but the lowest seven bits.
