@@ -12,7 +12,18 @@ const ROWS_IN_A_LINE: usize = 6;
 
 pub(crate) fn check(config: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     let variants = read_all(ConfigSource::File(config), None, None)?;
-    print(out, &format!("{} is right: {}", config.display(), summary(&variants)))
+    print(out, &format!("{} is right: {}{}", config.display(), summary(&variants), notes(&variants)))
+}
+
+/// What the streams say of their data, each sentence once.
+fn notes(variants: &[Variant]) -> String {
+    let mut notes: Vec<&str> = vec![];
+    for note in variants.iter().flat_map(|variant| &variant.notes) {
+        if !notes.contains(&note.as_str()) {
+            notes.push(note);
+        }
+    }
+    notes.into_iter().map(|note| format!("note: {note}\n")).collect()
 }
 
 /// What the variants are; all have the same rows and seeds.

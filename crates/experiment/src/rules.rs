@@ -17,9 +17,16 @@ const NAMES_SHOWN: usize = 12;
 #[derive(Default)]
 pub(crate) struct Rules {
     backends: HashMap<String, Result<Device, String>>,
-    streams: HashMap<String, Result<(usize, InputShape), String>>,
+    streams: HashMap<String, Result<Built, String>>,
     backbones: HashMap<String, Result<(), String>>,
     surrogates: HashMap<String, Result<(), String>>,
+}
+
+/// What there is to know of a stream that was built.
+struct Built {
+    devices: usize,
+    input: InputShape,
+    notes: Vec<String>,
 }
 
 /// What the rules find in one experiment.
@@ -29,6 +36,8 @@ pub(crate) struct Verdict {
     pub(crate) findings: Vec<Finding>,
     /// How many tasks the stream has, and so devices.
     pub(crate) devices: usize,
+    /// What the stream says of its data.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Rules {
@@ -68,13 +77,16 @@ impl Rules {
         }
         let build = || {
             let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
-            Ok((stream.tasks(), stream.input()))
+            Ok(Built { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
         };
-        let (devices, input) = match self.streams.entry(stream).or_insert_with(build) {
-            Ok(built) => *built,
+        let input = match self.streams.entry(stream).or_insert_with(build) {
+            Ok(built) => {
+                verdict.devices = built.devices;
+                verdict.notes.clone_from(&built.notes);
+                built.input
+            }
             Err(error) => return verdict.plugin_says(&["stream"], &written["stream"], error),
         };
-        verdict.devices = devices;
         verdict.absent_devices(experiment);
         let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
         if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {

@@ -34,15 +34,17 @@ pub struct Variant {
     pub settings: Vec<(String, String)>,
     /// How many devices the stream has.
     pub devices: usize,
+    /// What is not wrong with the data, and would still surprise somebody who trains with them: a sentence each.
+    pub notes: Vec<String>,
     /// The comparison.
     pub experiment: Experiment,
 }
 
 impl Variant {
-    fn new(picks: &[Pick], devices: usize, experiment: Experiment) -> Self {
+    fn new(picks: &[Pick], devices: usize, notes: Vec<String>, experiment: Experiment) -> Self {
         let settings: Vec<_> = picks.iter().map(|pick| (pick.path.join("."), pick.shown.clone())).collect();
         let label: Vec<_> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        Variant { label: label.join(", "), settings, devices, experiment }
+        Variant { label: label.join(", "), settings, devices, notes, experiment }
     }
 
     /// The label as a folder's name: ASCII letters, digits and `.-_=,`, at most 100 of them; empty where the label is.
@@ -181,17 +183,19 @@ fn variants(document: &Document) -> Result<Vec<Variant>, Vec<ConfigProblem>> {
     report(std::mem::take(&mut found))?;
 
     let mut rules = Rules::default();
-    let mut devices = vec![];
+    let mut streams = vec![];
     for (variant, experiment) in experiments.iter().enumerate() {
         let verdict = rules.judge(experiment);
-        devices.push(verdict.devices);
+        streams.push((verdict.devices, verdict.notes));
         found.extend(verdict.findings.into_iter().map(of(variant)));
     }
     report(found)?;
 
     let picks = expansion.variants.iter().map(|variant| variant.picks.as_slice());
-    let variants = picks.zip(devices).zip(experiments);
-    Ok(variants.map(|((picks, devices), experiment)| Variant::new(picks, devices, experiment)).collect())
+    let variants = picks.zip(streams).zip(experiments);
+    Ok(variants
+        .map(|((picks, (devices, notes)), experiment)| Variant::new(picks, devices, notes, experiment))
+        .collect())
 }
 
 #[cfg(test)]

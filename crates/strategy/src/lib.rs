@@ -46,7 +46,9 @@ pub use fisher::{FisherLabels, fisher};
 pub use inversion::{Inversion, InversionSettings, Wish, total_variation};
 pub use lessons::{LessonSettings, NewHead};
 #[cfg(feature = "picture")]
-pub use picture::{check_picture, decode_picture, fit_picture, list_pictures, luminance, read_picture};
+pub use picture::{
+    PictureOrientation, check_picture, decode_picture, fit_picture, list_pictures, luminance, read_picture,
+};
 pub use piece::{Cut, Piece};
 pub use piecewise::{Grain, Piecewise, Sight, Survey, value_by_value};
 pub use received::{Received, expert_parameters};

@@ -7,25 +7,26 @@ use image::RgbImage;
 
 use crate::SurrogateError;
 
-pub use alluvium_stream::picture::{fit as fit_picture, luminance};
+pub use alluvium_stream::picture::{Orientation as PictureOrientation, fit as fit_picture, luminance};
 
 /// What the error messages say of a right file.
-const ACCEPTED: &str = "a picture in PNG or JPEG of at least 2×2 and at most 50 million pixels, and at most 256 MiB";
+const ACCEPTED: &str =
+    "a whole picture in PNG or JPEG of at least 2×2 and at most 50 million pixels, and at most 256 MiB";
 
 /// Reads a picture from a file.
 ///
 /// # Errors
-/// [`SurrogateError::File`] when it cannot be read, is no picture or is too large.
-pub fn read_picture(path: &Path) -> Result<RgbImage, SurrogateError> {
-    picture::read(path).map_err(|cause| wrong(&path.display().to_string(), cause))
+/// [`SurrogateError::File`] when it cannot be read, is no picture, is cut short or is too large.
+pub fn read_picture(path: &Path, orientation: PictureOrientation) -> Result<RgbImage, SurrogateError> {
+    picture::read(path, orientation).map_err(|cause| wrong(&path.display().to_string(), cause))
 }
 
-/// Reads a picture from bytes; `name` is what an error calls them.
+/// Reads a picture from bytes, its pixels as they are stored; `name` is what an error calls them.
 ///
 /// # Errors
 /// As [`read_picture`].
 pub fn decode_picture(name: &str, bytes: &[u8]) -> Result<RgbImage, SurrogateError> {
-    picture::decode(bytes).map_err(|cause| wrong(name, cause))
+    picture::decode(bytes, PictureOrientation::Ignore).map_err(|cause| wrong(name, cause))
 }
 
 /// Checks a file's length and its header, and not its pixels: that is quick.
@@ -33,7 +34,9 @@ pub fn decode_picture(name: &str, bytes: &[u8]) -> Result<RgbImage, SurrogateErr
 /// # Errors
 /// As [`read_picture`], where length and header show it.
 pub fn check_picture(path: &Path) -> Result<(), SurrogateError> {
-    picture::dimensions(path).map(|_| ()).map_err(|cause| wrong(&path.display().to_string(), cause))
+    picture::dimensions(path, PictureOrientation::Ignore)
+        .map(|_| ())
+        .map_err(|cause| wrong(&path.display().to_string(), cause))
 }
 
 /// The paths of all pictures of a folder and of the folders below, sorted: see [`picture::list`].

@@ -1,5 +1,6 @@
 //! One labelled data set, before it is split over devices.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use alluvium_model::InputShape;
@@ -9,6 +10,8 @@ use crate::{Images, Samples, StreamError};
 /// A part of a data set whose images have no more bytes than this is read a task at a time; of a larger one, a task's images
 /// are read when they are needed, a batch at a time.
 const MOST_READ_AT_ONCE: usize = 256 << 20;
+/// As many classes as a note names.
+const NAMES_SHOWN: usize = 12;
 
 /// A labelled data set with its own division into training and test samples. Both parts have images of one shape.
 #[derive(Debug, Clone)]
@@ -29,6 +32,39 @@ impl DataSet {
             train: on_demand(Arc::new(train), MOST_READ_AT_ONCE),
             test: on_demand(Arc::new(test), MOST_READ_AT_ONCE),
         }
+    }
+
+    /// Checks that no two classes have one name.
+    ///
+    /// # Errors
+    /// [`StreamError::SameName`].
+    pub(crate) fn check_names(&self) -> Result<(), StreamError> {
+        let mut numbers = HashMap::new();
+        for (second, name) in self.class_names.iter().enumerate() {
+            if let Some(first) = numbers.insert(name, second) {
+                return Err(StreamError::SameName { name: name.clone(), first, second });
+            }
+        }
+        Ok(())
+    }
+
+    /// Which classes have no training or no test samples: a sentence for each part that lacks some.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let note = |(part, images): (&str, &Arc<dyn Images>)| {
+            let mut empty = vec![true; self.class_names.len()];
+            for label in images.labels() {
+                if let Some(empty) = empty.get_mut(*label) {
+                    *empty = false;
+                }
+            }
+            let names: Vec<_> = self.class_names.iter().zip(empty).filter(|(_, empty)| *empty).collect();
+            let more = names.len().saturating_sub(NAMES_SHOWN);
+            let shown: Vec<_> = names.iter().take(NAMES_SHOWN).map(|(name, _)| format!("\"{name}\"")).collect();
+            let shown = shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() };
+            let class = if names.len() == 1 { "class" } else { "classes" };
+            (!names.is_empty()).then(|| format!("there are no {part} samples of the {class} {shown}"))
+        };
+        [("training", &self.train), ("test", &self.test)].into_iter().filter_map(note).collect()
     }
 
     /// The shape of one image.
@@ -85,6 +121,40 @@ mod tests {
         fn read(&self, _: &[usize]) -> Result<Samples, StreamError> {
             Err(StreamError::file(Path::new("a.png"), "is broken"))
         }
+    }
+
+    /// A data set of some classes with these labels.
+    fn of_labels(names: &[&str], train: &[usize], test: &[usize]) -> DataSet {
+        let samples = |labels: &[usize]| {
+            let mut samples = Samples::new([1, 1, 1].into());
+            labels.iter().for_each(|label| samples.push(&[0], *label));
+            samples
+        };
+        DataSet::new(names.iter().map(|name| (*name).to_owned()).collect(), samples(train), samples(test))
+    }
+
+    #[test]
+    fn classes_without_samples_are_named() {
+        assert!(of_labels(&["a", "b"], &[0, 1], &[1, 0]).notes().is_empty());
+        assert_eq!(of_labels(&["a", "b"], &[0, 1], &[1]).notes(), ["there are no test samples of the class \"a\""]);
+        assert_eq!(
+            of_labels(&["a", "b", "c"], &[1], &[0, 1, 2]).notes(),
+            ["there are no training samples of the classes \"a\", \"c\""]
+        );
+        let names: Vec<_> = (0..15).map(|number| number.to_string()).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let notes = of_labels(&names, &[3], &[]).notes();
+        assert_eq!(notes.len(), 2);
+        // 14 and 15 classes, of which 12 are named.
+        assert!(notes[0].ends_with("\"11\", \"12\" and 2 more"), "{}", notes[0]);
+        assert!(notes[1].ends_with("\"10\", \"11\" and 3 more"), "{}", notes[1]);
+    }
+
+    #[test]
+    fn two_classes_of_one_name_are_refused() {
+        assert!(of_labels(&["a", "A", "b"], &[0], &[0]).check_names().is_ok());
+        let error = of_labels(&["a", "b", "a"], &[0], &[0]).check_names().unwrap_err().to_string();
+        assert!(error.starts_with("two classes are called \"a\", the numbers 0 and 2"), "{error}");
     }
 
     #[test]

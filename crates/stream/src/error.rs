@@ -25,6 +25,16 @@ pub enum StreamError {
         /// What is accepted.
         accepted: String,
     },
+    /// Two classes of one name.
+    #[error("two classes are called \"{name}\", the numbers {first} and {second}; every class needs a name of its own")]
+    SameName {
+        /// The name.
+        name: String,
+        /// The first of the classes that have it.
+        first: usize,
+        /// The second.
+        second: usize,
+    },
     /// A task without samples.
     #[error("the task \"{task}\" has no {part} samples; every task needs some")]
     EmptyTask {

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use alluvium_store::text;
+
 use crate::StreamError;
 
 /// Opens a file of a data set to read from it. What is no regular file is refused before it is opened: a named pipe would
@@ -37,13 +39,13 @@ pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, StreamError> {
     }
 }
 
-/// The text of a file that has at most so many bytes.
+/// The text of a file that has at most so many bytes: without its byte order mark, if it has one, and with lines that end as
+/// on Unix (see [`alluvium_store::text`]).
 ///
 /// # Errors
 /// [`StreamError::File`] when it cannot be read, is larger or is not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> Result<String, StreamError> {
-    let text = String::from_utf8(read_file(path, most)?);
-    text.map_err(|error| StreamError::file(path, format!("is no text in UTF-8 ({})", error.utf8_error())))
+    text::from_bytes(&read_file(path, most)?).map_err(|problem| StreamError::file(path, problem.to_string()))
 }
 
 #[cfg(test)]
@@ -60,6 +62,8 @@ mod tests {
         assert_eq!(read_text(&path, 5).unwrap(), "five!");
         let error = read_file(&path, 4).unwrap_err().to_string();
         assert!(error.contains("five: is larger than 4 bytes"), "{error}");
+        fs::write(&path, "\u{feff}a\r\nb").unwrap();
+        assert_eq!(read_text(&path, 7).unwrap(), "a\nb");
         fs::write(&path, [0xff]).unwrap();
         assert!(read_text(&path, 5).unwrap_err().to_string().contains("no text in UTF-8"));
         assert!(read_file(&folder.path().join("none"), 5).unwrap_err().to_string().contains("none: "));

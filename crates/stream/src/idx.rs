@@ -5,7 +5,7 @@
 //! only one that these data sets use. Files may be gzipped.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
@@ -30,6 +30,24 @@ const LARGEST: u64 = 1 << 30;
 /// [`StreamError::File`], which names the file and says what is wrong with it.
 pub fn read(path: &Path) -> Result<Idx, StreamError> {
     parse(&read_file(path, LARGEST)?).map_err(|cause| StreamError::file(path, cause))
+}
+
+/// Reads the IDX file that lies at one of some paths, such as one gzipped and one not; `None` when there is none. Where there
+/// are several, they must hold the same.
+///
+/// # Errors
+/// [`StreamError::File`] when one cannot be read, or holds something else than the first.
+pub fn read_one_of(paths: &[PathBuf]) -> Result<Option<(PathBuf, Idx)>, StreamError> {
+    let mut there = paths.iter().filter(|path| path.exists());
+    let Some(first) = there.next() else { return Ok(None) };
+    let idx = read(first)?;
+    for other in there {
+        if read(other)? != idx {
+            let cause = format!("holds something else than {}; accepted: one of them", first.display());
+            return Err(StreamError::file(other, cause));
+        }
+    }
+    Ok(Some((first.clone(), idx)))
 }
 
 /// Reads the bytes of an IDX file, gzipped or not. Not more is unpacked than the file's own header states.
@@ -121,6 +139,21 @@ mod tests {
         let mut decoder = Counted { decoder: GzDecoder::new(&packed[..]), unpacked: 0 };
         assert!(unpacked(&mut decoder).unwrap_err().contains("holds more than 6 values"));
         assert_eq!(decoder.unpacked, FILE.len() + 1);
+    }
+
+    #[test]
+    fn of_several_files_in_one_place_all_must_hold_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "a.gz", "b"].map(|name| folder.path().join(name));
+        assert!(read_one_of(&paths).unwrap().is_none());
+        std::fs::write(&paths[1], FILE).unwrap();
+        std::fs::write(&paths[2], FILE).unwrap();
+        assert_eq!(read_one_of(&paths).unwrap().unwrap().0, paths[1]);
+        let mut other = FILE;
+        other[17] = 7;
+        std::fs::write(&paths[2], other).unwrap();
+        let error = read_one_of(&paths).unwrap_err().to_string();
+        assert!(error.contains("b: holds something else than ") && error.contains("a.gz"), "{error}");
     }
 
     /// Counts what is taken out of a stream.

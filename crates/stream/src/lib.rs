@@ -6,12 +6,14 @@
 //! places of a data set that is too large for it.
 //!
 //! This crate holds samples, their augmentation and their mini-batches, tasks and the ways to split a data set, and the
-//! readers of the IDX format and, behind the feature `picture`, of pictures, which more than one data set uses. It refuses to
-//! hold a concrete data set, training, and anything that knows the centre.
+//! readers of the IDX format and, behind the feature `picture`, of pictures, which more than one data set uses; and behind the
+//! feature `conformance` the test that every reader of data sets must pass. It refuses to hold a concrete data set, training, and anything that knows the centre.
 
 mod ahead;
 mod augmentation;
 mod batches;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod dataset;
 mod error;
 mod file;

@@ -113,6 +113,12 @@ pub trait TaskStream: Debug + Send + Sync {
     /// How many tasks there are.
     fn tasks(&self) -> usize;
 
+    /// What is not wrong with the data, and would still surprise somebody who trains with them: a sentence each, such as the
+    /// classes that have no samples.
+    fn notes(&self) -> Vec<String> {
+        vec![]
+    }
+
     /// One task. Streams may read its samples only now.
     ///
     /// # Errors

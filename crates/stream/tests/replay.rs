@@ -19,12 +19,14 @@ fn idx_files_that_are_cut_off_or_changed() {
 #[cfg(feature = "picture")]
 #[test]
 fn pictures_that_are_cut_off_or_changed() {
-    use alluvium_stream::picture::{decode, fit};
+    use alluvium_stream::picture::{Orientation, decode, fit};
 
     let seeds = replay::seeds("picture");
-    assert!(seeds.iter().all(|seed| decode(seed).is_ok_and(|picture| picture.dimensions() == (5, 4))));
+    assert!(
+        seeds.iter().all(|seed| decode(seed, Orientation::Apply).is_ok_and(|picture| picture.dimensions() == (5, 4)))
+    );
     replay::each(&seeds, |bytes| {
-        let Ok(picture) = decode(bytes) else { return };
+        let Ok(picture) = decode(bytes, Orientation::Apply) else { return };
         for input in [[3, 8, 8], [1, 2, 5]] {
             assert_eq!(fit(&picture, input.into()).len(), input.iter().product::<usize>());
         }

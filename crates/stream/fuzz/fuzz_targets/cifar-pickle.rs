@@ -11,7 +11,7 @@ const LABELLING: Labelling =
 
 fuzz_target!(|bytes: &[u8]| {
     let mut samples = Samples::new(INPUT.into());
-    let _ = python::add(bytes, &LABELLING, &mut samples);
+    let _ = python::add(bytes, &LABELLING, None, &mut samples);
     assert!(samples.labels().iter().all(|label| *label < 100));
     let _ = python::names_of(bytes, LABELLING.names_key);
 });

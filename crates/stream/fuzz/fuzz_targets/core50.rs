@@ -2,7 +2,6 @@
 
 #![no_main]
 
-use std::collections::HashSet;
 use std::path::{Component, Path};
 
 use alluvium_readers_fuzz::lists;
@@ -11,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
     for test in [false, true] {
-        for frame in lists::parse(&text, Path::new(""), test, &mut HashSet::new()).unwrap_or_default() {
+        for (_, frame) in lists::parse(&text, Path::new(""), test, &mut Default::default()).unwrap_or_default() {
             let parts: Vec<_> = frame.path.components().collect();
             assert!(matches!(parts[..], [Component::Normal(_), Component::Normal(_), Component::Normal(_)]), "{frame:?}");
         }

@@ -6,6 +6,7 @@
 use std::fmt;
 
 extern crate self as alluvium_model;
+extern crate self as alluvium_store;
 extern crate self as alluvium_stream;
 
 // crates/stream
@@ -23,6 +24,10 @@ mod images;
 pub mod picture;
 #[path = "../../src/samples.rs"]
 mod samples;
+
+// crates/store
+#[path = "../../../store/src/text.rs"]
+pub mod text;
 
 pub use dataset::DataSet;
 pub use error::StreamError;
@@ -52,10 +57,14 @@ mod frame;
 pub mod lists;
 
 // plugins/streams/parquet
+#[path = "../../../../plugins/streams/parquet/src/classes.rs"]
+pub mod classes;
 #[path = "../../../../plugins/streams/parquet/src/columns.rs"]
 pub mod columns;
 #[path = "../../../../plugins/streams/parquet/src/names.rs"]
 mod names;
+#[path = "../../../../plugins/streams/parquet/src/packing.rs"]
+mod packing;
 #[path = "../../../../plugins/streams/parquet/src/pages.rs"]
 mod pages;
 #[path = "../../../../plugins/streams/parquet/src/table.rs"]

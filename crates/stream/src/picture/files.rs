@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alluvium_model::InputShape;
 
-use crate::picture::{dimensions, fit, read};
+use crate::picture::{Orientation, dimensions, fit, read};
 use crate::{Images, Samples, StreamError, read_each};
 
 /// The longest side of images that are taken as they are. Larger ones have to be resized: at 1024×1024, a thousand of them
@@ -26,15 +26,21 @@ pub enum Size {
 pub struct PictureFiles {
     input: InputShape,
     size: Size,
+    orientation: Orientation,
     files: Vec<PathBuf>,
     labels: Vec<usize>,
 }
 
 impl PictureFiles {
-    /// The pictures at some paths with their labels, as inputs of one shape.
+    /// The pictures at some paths with their labels, as inputs of one shape; their pixels are taken as they are stored.
     pub fn new(input: InputShape, size: Size, pictures: impl IntoIterator<Item = (PathBuf, usize)>) -> Self {
         let (files, labels) = pictures.into_iter().unzip();
-        PictureFiles { input, size, files, labels }
+        PictureFiles { input, size, orientation: Orientation::Ignore, files, labels }
+    }
+
+    /// The same pictures, with their orientation applied or ignored.
+    pub fn oriented(self, orientation: Orientation) -> Self {
+        PictureFiles { orientation, ..self }
     }
 
     /// Where the pictures are.
@@ -44,7 +50,7 @@ impl PictureFiles {
 
     fn image(&self, path: &Path) -> Result<Vec<u8>, StreamError> {
         let wrong = |cause: String| StreamError::file(path, cause);
-        let picture = read(path).map_err(wrong)?;
+        let picture = read(path, self.orientation).map_err(wrong)?;
         let (width, height) = picture.dimensions();
         let InputShape { height: rows, width: columns, .. } = self.input;
         match self.size {
@@ -77,8 +83,8 @@ impl Images for PictureFiles {
 ///
 /// # Errors
 /// [`StreamError::File`] when it cannot be read, or is larger than inputs may be.
-pub fn shape_of(path: &Path, channels: usize) -> Result<InputShape, StreamError> {
-    let (width, height) = dimensions(path).map_err(|cause| StreamError::file(path, cause))?;
+pub fn shape_of(path: &Path, channels: usize, orientation: Orientation) -> Result<InputShape, StreamError> {
+    let (width, height) = dimensions(path, orientation).map_err(|cause| StreamError::file(path, cause))?;
     if width.max(height) > LONGEST_SIDE {
         let cause =
             format!("is {width}×{height} pixels (width × height); accepted as it is: at most {LONGEST_SIDE} a side");
@@ -125,9 +131,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.png");
         RgbImage::from_pixel(5, 4, Rgb([0; 3])).save(&path).unwrap();
-        assert_eq!(shape_of(&path, 3).unwrap(), [3, 4, 5].into());
+        assert_eq!(shape_of(&path, 3, Orientation::Ignore).unwrap(), [3, 4, 5].into());
         RgbImage::from_pixel(1025, 4, Rgb([0; 3])).save(&path).unwrap();
-        let error = shape_of(&path, 3).unwrap_err().to_string();
+        let error = shape_of(&path, 3, Orientation::Ignore).unwrap_err().to_string();
         assert!(error.contains("1025×4 pixels") && error.contains("`size`"), "{error}");
     }
 }

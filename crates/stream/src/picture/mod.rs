@@ -4,19 +4,22 @@
 //! knows it.
 
 mod files;
+mod jpeg;
 mod list;
+mod orientation;
 
-use std::io::{BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use alluvium_model::InputShape;
 use image::imageops::{FilterType, crop_imm, resize};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
 use crate::file::regular;
 
 pub use files::{PictureFiles, Size, shape_of};
 pub use list::list;
+pub use orientation::Orientation;
 
 /// The largest file that is read, in bytes.
 const LARGEST_FILE: u64 = 256 << 20;
@@ -26,38 +29,56 @@ const LARGEST_PICTURE: u64 = 50_000_000;
 /// Reads a picture from a file. Grey becomes red, green and blue of equal value.
 ///
 /// # Errors
-/// What is wrong, when it cannot be read, is no regular file, is no picture in PNG or JPEG, or has more than 256 MiB, more than 50 million
-/// pixels or fewer than 2×2.
-pub fn read(path: &Path) -> Result<RgbImage, String> {
+/// What is wrong, when it cannot be read, is no regular file, is no picture in PNG or JPEG, is cut short, or has more than
+/// 256 MiB, more than 50 million pixels or fewer than 2×2.
+pub fn read(path: &Path, orientation: Orientation) -> Result<RgbImage, String> {
     let mut bytes = vec![];
     let read = regular(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
     read.map_err(|error| error.to_string())?;
     check_length(bytes.len() as u64)?;
-    decode(&bytes)
+    decode(&bytes, orientation)
 }
 
 /// Reads a picture from its bytes, as [`read`] does from a file.
 ///
 /// # Errors
 /// As [`read`].
-pub fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
-    let decoder = reader.into_decoder().map_err(undecodable)?;
+pub fn decode(bytes: &[u8], orientation: Orientation) -> Result<RgbImage, String> {
+    let reader = reader(Cursor::new(bytes))?;
+    let format = reader.format();
+    let mut decoder = reader.into_decoder().map_err(undecodable)?;
     check_size(decoder.dimensions())?;
-    Ok(DynamicImage::from_decoder(decoder).map_err(undecodable)?.into_rgb8())
+    if format == Some(ImageFormat::Jpeg) && !jpeg::is_whole(bytes) {
+        return Err(
+            "cannot be decoded: it is cut short (the marker FF D9, with which a JPEG ends, is missing)".to_owned()
+        );
+    }
+    let turn = orientation.turn(&mut decoder).map_err(undecodable)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
+    picture.apply_orientation(turn);
+    Ok(picture.into_rgb8())
 }
 
-/// The width and height of a picture, from its header: that is quick.
+/// A reader of the format that the first bytes show.
+fn reader<R: BufRead + Seek>(bytes: R) -> Result<ImageReader<R>, String> {
+    let reader = ImageReader::new(bytes).with_guessed_format().map_err(|error| error.to_string())?;
+    match reader.format() {
+        Some(ImageFormat::Png | ImageFormat::Jpeg) => Ok(reader),
+        _ => Err("cannot be decoded: it is neither PNG nor JPEG".to_owned()),
+    }
+}
+
+/// The width and height of a picture that [`read`] gives, from its header: that is quick.
 ///
 /// # Errors
 /// As [`read`], where length and header show it.
-pub fn dimensions(path: &Path) -> Result<(u32, u32), String> {
+pub fn dimensions(path: &Path, orientation: Orientation) -> Result<(u32, u32), String> {
     let file = regular(path).map_err(|error| error.to_string())?;
     check_length(file.metadata().map_err(|error| error.to_string())?.len())?;
-    let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
-    let size = reader.into_dimensions().map_err(undecodable)?;
-    check_size(size)?;
-    Ok(size)
+    let mut decoder = reader(BufReader::new(file))?.into_decoder().map_err(undecodable)?;
+    check_size(decoder.dimensions())?;
+    let turn = orientation.turn(&mut decoder).map_err(undecodable)?;
+    Ok(Orientation::turned(decoder.dimensions(), turn))
 }
 
 /// A picture as one input, `[channels, height, width]`, 0 to 255: the largest part around its middle that has the
@@ -103,7 +124,12 @@ fn check_size((width, height): (u32, u32)) -> Result<(), String> {
 }
 
 fn undecodable(error: ImageError) -> String {
-    format!("cannot be decoded ({error})")
+    match error {
+        ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "cannot be decoded: it is cut short".to_owned()
+        }
+        error => format!("cannot be decoded ({error})"),
+    }
 }
 
 #[cfg(test)]
@@ -133,17 +159,17 @@ mod tests {
         let path = folder.path().join("a.png");
         for (width, height) in [(10_000, 5_001), (65_535, 65_535), (u32::MAX >> 1, 2), (1, 50)] {
             let bytes = head_of_png(width, height);
-            let error = decode(&bytes).unwrap_err();
+            let error = decode(&bytes, Orientation::Apply).unwrap_err();
             // The largest of them are beyond the limits of the decoder, which says so in its own words.
             assert!(error.contains(&format!("is {width}×{height} pixels")) || error.contains("cannot be"), "{error}");
             fs::write(&path, bytes).unwrap();
-            assert!(read(&path).is_err() && dimensions(&path).is_err());
+            assert!(read(&path, Orientation::Ignore).is_err() && dimensions(&path, Orientation::Ignore).is_err());
         }
-        assert!(decode(&head_of_png(10_000, 5_001)).unwrap_err().contains("is 10000×5001 pixels"));
+        assert!(decode(&head_of_png(10_000, 5_001), Orientation::Ignore).unwrap_err().contains("is 10000×5001 pixels"));
         // Fifty million are accepted; here they are missing.
         fs::write(&path, head_of_png(10_000, 5_000)).unwrap();
-        assert_eq!(dimensions(&path).unwrap(), (10_000, 5_000));
-        assert!(read(&path).unwrap_err().contains("cannot be decoded"));
+        assert_eq!(dimensions(&path, Orientation::Apply).unwrap(), (10_000, 5_000));
+        assert!(read(&path, Orientation::Apply).unwrap_err().contains("cannot be decoded"));
     }
 
     #[test]
@@ -171,5 +197,97 @@ mod tests {
         assert_eq!(fit(&wide, [1, 2, 2].into()), [2, 3, 2, 3]);
         let high = RgbImage::from_fn(2, 6, |_, y| Rgb([y as u8; 3]));
         assert_eq!(fit(&high, [1, 2, 2].into()), [2, 2, 3, 3]);
+    }
+
+    /// A JPEG of 64×48 pixels, each another shade.
+    fn jpeg() -> Vec<u8> {
+        let mut bytes = vec![];
+        let picture = RgbImage::from_fn(64, 48, |x, y| Rgb([4 * x as u8, 5 * y as u8, (x * y) as u8]));
+        picture.write_with_encoder(image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 95)).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_jpeg_that_is_cut_short_anywhere_is_refused_and_one_that_is_followed_by_more_is_read() {
+        let whole = jpeg();
+        let picture = decode(&whole, Orientation::Ignore).unwrap();
+        // Pillow answers in the same way: "image file is truncated", also where only the end marker is missing.
+        for length in (2..whole.len()).rev() {
+            let error = decode(&whole[..length], Orientation::Ignore).unwrap_err();
+            assert!(error.contains("cannot be decoded"), "cut at {length}: {error}");
+        }
+        assert!(decode(&whole[..whole.len() - 2], Orientation::Ignore).unwrap_err().contains("it is cut short"));
+        assert_eq!(decode(&[&whole[..], b"after"].concat(), Orientation::Ignore).unwrap(), picture);
+    }
+
+    #[test]
+    fn a_progressive_jpeg_and_a_png_that_are_cut_short_are_refused() {
+        for (name, whole) in [
+            ("progressive.jpeg", &include_bytes!("../../fuzz/corpus/picture/progressive.jpeg")[..]),
+            ("colour.png", include_bytes!("../../fuzz/corpus/picture/colour.png")),
+        ] {
+            let picture = decode(whole, Orientation::Ignore).unwrap();
+            for length in 0..whole.len() {
+                // A PNG may lose what follows its pixels: the numbers stay the same.
+                let cut = decode(&whole[..length], Orientation::Ignore);
+                assert!(cut.is_err() || name.ends_with("png") && cut.unwrap() == picture, "{name} cut at {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_neither_png_nor_jpeg_is_said_to_be_neither() {
+        // The first bytes of a GIF and of a WebP.
+        for bytes in [&b"GIF89a"[..], b"RIFF\x24\0\0\0WEBPVP8 ", b"text", b""] {
+            let error = decode(bytes, Orientation::Ignore).unwrap_err();
+            assert_eq!(error, "cannot be decoded: it is neither PNG nor JPEG");
+        }
+    }
+
+    /// A picture of 3×2 pixels whose reds are 0 to 5, row by row, as a PNG with an orientation in its chunk `eXIf`: a TIFF
+    /// header, and a directory of one entry, the tag 0x0112, a 16-bit number.
+    fn oriented(orientation: u8) -> Vec<u8> {
+        let mut bytes = Cursor::new(vec![]);
+        RgbImage::from_fn(3, 2, |x, y| Rgb([(3 * y + x) as u8, 0, 0])).write_to(&mut bytes, ImageFormat::Png).unwrap();
+        let bytes = bytes.into_inner();
+        let exif = [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[orientation], b"\0\0\0\0\0\0"].concat();
+        let mut sum = flate2::Crc::new();
+        sum.update(b"eXIf");
+        sum.update(&exif);
+        let chunk = [&(exif.len() as u32).to_be_bytes()[..], b"eXIf", &exif, &sum.sum().to_be_bytes()].concat();
+        // Behind the signature and the header.
+        let at = 8 + 25;
+        [&bytes[..at], &chunk, &bytes[at..]].concat()
+    }
+
+    #[test]
+    fn the_orientation_is_applied_where_it_is_asked_for() {
+        let reds =
+            |picture: RgbImage| (picture.dimensions(), picture.pixels().map(|pixel| pixel.0[0]).collect::<Vec<_>>());
+        // What Pillow's `ImageOps.exif_transpose` makes of [[0, 1, 2], [3, 4, 5]], by the definition of the tag: 1 as it is, 2
+        // mirrored, 3 turned by 180°, 4 upside down, 5 rows as columns, 6 turned clockwise, 7 5's other diagonal, 8 turned
+        // counter-clockwise.
+        let expected = [
+            ((3, 2), vec![0, 1, 2, 3, 4, 5]),
+            ((3, 2), vec![2, 1, 0, 5, 4, 3]),
+            ((3, 2), vec![5, 4, 3, 2, 1, 0]),
+            ((3, 2), vec![3, 4, 5, 0, 1, 2]),
+            ((2, 3), vec![0, 3, 1, 4, 2, 5]),
+            ((2, 3), vec![3, 0, 4, 1, 5, 2]),
+            ((2, 3), vec![5, 2, 4, 1, 3, 0]),
+            ((2, 3), vec![2, 5, 1, 4, 0, 3]),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let stored = expected[0].clone();
+        for (orientation, expected) in (1..=8).zip(&expected) {
+            fs::write(&path, oriented(orientation)).unwrap();
+            assert_eq!(&reds(read(&path, Orientation::Apply).unwrap()), expected, "{orientation}");
+            assert_eq!(dimensions(&path, Orientation::Apply).unwrap(), expected.0, "{orientation}");
+            assert_eq!(reds(read(&path, Orientation::Ignore).unwrap()), stored);
+            assert_eq!(dimensions(&path, Orientation::Ignore).unwrap(), (3, 2));
+        }
+        // Not an orientation: as it is stored.
+        assert_eq!(reds(decode(&oriented(9), Orientation::Apply).unwrap()), stored);
     }
 }

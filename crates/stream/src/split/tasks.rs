@@ -28,8 +28,10 @@ impl SplitTasks {
     /// The stream of these tasks of a data set.
     ///
     /// # Errors
-    /// [`StreamError::EmptyTask`] when a task has no training or no test samples.
+    /// [`StreamError::SameName`] when two classes have one name, [`StreamError::EmptyTask`] when a task has no training or
+    /// no test samples.
     pub(super) fn new(data: DataSet, deals: Vec<Deal>) -> Result<Self, StreamError> {
+        data.check_names()?;
         for deal in &deals {
             for (part, places) in [("training", &deal.train), ("test", &deal.test)] {
                 if places.is_empty() {
@@ -52,6 +54,10 @@ impl TaskStream for SplitTasks {
 
     fn tasks(&self) -> usize {
         self.deals.len()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.data.notes()
     }
 
     fn task(&self, index: usize) -> Result<Task, StreamError> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alluvium_stream::picture::{PictureFiles, Size, list, shape_of};
+use alluvium_stream::picture::{Orientation, PictureFiles, Size, list, shape_of};
 use alluvium_stream::{DataSet, Seed, StreamError};
 use rand::seq::SliceRandom;
 
@@ -12,6 +12,17 @@ const TEST: [&str; 4] = ["test", "val", "valid", "validation"];
 
 /// A picture with the number of its class.
 type Labelled = (PathBuf, usize);
+
+/// How pictures become inputs.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs {
+    /// The side that they are resized to; `None`: they stay as they are.
+    pub size: Option<usize>,
+    /// Three, or one.
+    pub channels: usize,
+    /// What becomes of their orientation.
+    pub orientation: Orientation,
+}
 
 /// The classes and their pictures.
 #[derive(Debug)]
@@ -27,23 +38,22 @@ impl Folders {
     /// Finds all pictures.
     ///
     /// # Errors
-    /// [`StreamError::File`] when a folder cannot be read, there is no class, or none of a test class's name for training.
+    /// [`StreamError::File`] when a folder cannot be read, there is no class, none of a test class's name for training, or not
+    /// clear which folder has which samples.
     pub fn find(directory: &Path) -> Result<Self, StreamError> {
-        let (train, test) = (directory.join(TRAIN), TEST.map(|name| directory.join(name)));
+        let train = directory.join(TRAIN);
         let divided = train.is_dir();
         let classes = if divided { &train } else { directory };
         let class_names = folders(classes)?;
+        if !divided {
+            check_undivided(directory, &class_names)?;
+        }
         if class_names.is_empty() {
             return Err(StreamError::file(classes, "holds no folder; accepted: a folder for each class"));
         }
-        let test = match (divided, test.into_iter().find(|folder| folder.is_dir())) {
-            (false, _) => None,
-            (true, Some(test)) => Some(pictures_of_test(&test, &class_names)?),
-            (true, None) => {
-                let cause =
-                    format!("holds the folder {TRAIN} and none for testing; accepted: one of {}", TEST.join(", "));
-                return Err(StreamError::file(directory, cause));
-            }
+        let test = match divided {
+            true => Some(pictures_of_test(&test_folder(directory)?, &class_names)?),
+            false => None,
         };
         let train = pictures(classes, &class_names)?;
         Ok(Folders { directory: directory.to_owned(), class_names, train, test })
@@ -53,18 +63,19 @@ impl Folders {
     ///
     /// # Errors
     /// [`StreamError::File`] when there is no picture, or its size is to be that of all and it cannot be read.
-    pub fn data(self, held_out: f64, seed: Seed, size: Option<usize>, channels: usize) -> Result<DataSet, StreamError> {
+    pub fn data(self, held_out: f64, seed: Seed, inputs: Inputs) -> Result<DataSet, StreamError> {
+        let Inputs { size, channels, orientation } = inputs;
         let first = self.train.first().map(|(path, _)| path);
         let (input, size) = match (size, first) {
             (Some(size), _) => ([channels, size, size].into(), Size::Fitted),
-            (None, Some(first)) => (shape_of(first, channels)?, Size::Exact),
+            (None, Some(first)) => (shape_of(first, channels, orientation)?, Size::Exact),
             (None, None) => return Err(StreamError::file(&self.directory, "holds no picture in PNG or JPEG")),
         };
         let (train, test) = match self.test {
             Some(test) => (self.train, test),
             None => hold_out(self.train, self.class_names.len(), held_out, seed),
         };
-        let pictures = |found| PictureFiles::new(input, size, found);
+        let pictures = |found| PictureFiles::new(input, size, found).oriented(orientation);
         Ok(DataSet::new(self.class_names, pictures(train), pictures(test)))
     }
 
@@ -74,15 +85,53 @@ impl Folders {
     }
 }
 
+/// The folder of the test samples: `test` before the others, of which there may be one.
+fn test_folder(directory: &Path) -> Result<PathBuf, StreamError> {
+    let there: Vec<_> = TEST.into_iter().filter(|name| directory.join(name).is_dir()).collect();
+    let wrong = |cause: String| Err(StreamError::file(directory, cause));
+    match there[..] {
+        [] => wrong(format!("holds the folder {TRAIN} and none for testing; accepted: one of {}", TEST.join(", "))),
+        [first, second, ..] if first != TEST[0] => {
+            wrong(format!("holds the folders {first} and {second}, and none called {}; accepted: one of them", TEST[0]))
+        }
+        [first, ..] => Ok(directory.join(first)),
+    }
+}
+
+/// Checks that no folder beside the classes is a part, which would be taken for a class: one that is called like a part,
+/// in whatever case, and holds folders and no picture of its own.
+fn check_undivided(directory: &Path, names: &[String]) -> Result<(), StreamError> {
+    for name in names {
+        let folder = directory.join(name);
+        let is_part = [TRAIN, "training", "testing"].iter().chain(&TEST).any(|part| name.eq_ignore_ascii_case(part));
+        let holds_picture = || list(&folder).map(|found| found.iter().any(|path| path.parent() == Some(&folder)));
+        let failed = |(folder, error): (PathBuf, std::io::Error)| StreamError::file(&folder, error.to_string());
+        if is_part && !folders(&folder)?.is_empty() && !holds_picture().map_err(failed)? {
+            let cause = format!(
+                "is a part of the data set, but {} holds no folder {TRAIN}; accepted: {TRAIN} and one of {}, or a folder of \
+                 pictures for each class",
+                directory.display(),
+                TEST.join(", ")
+            );
+            return Err(StreamError::file(&folder, cause));
+        }
+    }
+    Ok(())
+}
+
 /// The names of the folders in a folder, sorted.
 fn folders(folder: &Path) -> Result<Vec<String>, StreamError> {
     let failed = |error: std::io::Error| StreamError::file(folder, error.to_string());
     let mut names = vec![];
     for entry in folder.read_dir().map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.path().is_dir() && !name.starts_with('.') {
-            names.push(name);
+        if !entry.path().is_dir() || entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        // Two names that are no text could be taken for one.
+        match entry.file_name().into_string() {
+            Ok(name) => names.push(name),
+            Err(_) => return Err(StreamError::file(&entry.path(), "has a name that is no text in UTF-8")),
         }
     }
     names.sort();

@@ -4,12 +4,13 @@ mod folders;
 
 use std::path::PathBuf;
 
+use alluvium_stream::picture::Orientation;
 use alluvium_stream::registry::{Family, describe};
 use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use folders::Folders;
+use folders::{Folders, Inputs};
 
 /// Any data set that lies in a folder for each class, split over devices.
 ///
@@ -32,6 +33,9 @@ pub struct ClassFoldersConfig {
     pub size: Option<usize>,
     /// Whether inputs are in colour, three channels; otherwise they are the luminance, one channel.
     pub colour: bool,
+    /// Whether pictures are turned as the camera wrote into them (EXIF), `apply`, or taken as their pixels are stored, `ignore`,
+    /// which is what torchvision's `ImageFolder` does.
+    pub orientation: Orientation,
     /// The part of each class's pictures that is held out for testing where there is no folder `train`: drawn by the seed,
     /// rounded, at least one picture, and at least one is left.
     #[schemars(range(min = 0.001, max = 0.999))]
@@ -64,6 +68,7 @@ impl Default for ClassFoldersConfig {
             directory: "classes".into(),
             size: None,
             colour: true,
+            orientation: Orientation::Ignore,
             held_out: 0.2,
             tasks: 5,
             classes_per_task: 2,
@@ -98,8 +103,9 @@ impl StreamConfig for ClassFoldersConfig {
             train_samples_per_class: self.train_samples_per_class,
             settings: self.split.clone(),
         };
-        let channels = if self.colour { 3 } else { 1 };
-        let data = Folders::find(&self.directory)?.data(self.held_out, seed.of("held out"), self.size, channels)?;
+        let inputs =
+            Inputs { size: self.size, channels: if self.colour { 3 } else { 1 }, orientation: self.orientation };
+        let data = Folders::find(&self.directory)?.data(self.held_out, seed.of("held out"), inputs)?;
         Ok(Box::new(self.shift.tasks(&split, &data, seed)?))
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use alluvium_stream::Task;
+use alluvium_stream::conformance::check_disturbed;
 use image::{Rgb, RgbImage};
 
 use super::*;
@@ -118,6 +119,145 @@ fn what_is_wrong_is_named() {
     assert!(error(&config).contains("holds the folder \"b\", but train has none of this name"));
     fs::rename(divided.path().join("test/b"), divided.path().join("test/a")).unwrap();
     assert_eq!(tasks(&config, 0).len(), 1);
+}
+
+#[test]
+fn what_may_be_a_part_is_not_taken_for_a_class() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write_class(&at("Train/a"), 0, 2);
+    write_class(&at("test/a"), 0, 2);
+    let config = ClassFoldersConfig { tasks: 1, ..config(folder.path()) };
+    let called = error(&config);
+    assert!(
+        called.contains("Train: is a part of the data set, but ") && called.contains("accepted: train"),
+        "{called}"
+    );
+    fs::rename(at("Train"), at("other")).unwrap();
+    assert!(error(&config).contains("test: is a part of the data set"));
+    // Pictures right in it: a class.
+    fs::remove_dir_all(at("test")).unwrap();
+    write_class(&at("test"), 0, 2);
+    assert_eq!(config.build(Seed::new(0)).unwrap().class_names(), ["other", "test"]);
+    fs::rename(at("other"), at("train")).unwrap();
+    write_class(&at("validation/a"), 0, 1);
+    write_class(&at("val/a"), 0, 1);
+    fs::remove_dir_all(at("test")).unwrap();
+    assert!(error(&config).contains("holds the folders val and validation, and none called test"));
+    write_class(&at("test/a"), 0, 1);
+    assert_eq!(tasks(&config, 0).len(), 1);
+}
+
+#[test]
+fn classes_without_pictures_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["ant", "bee", "cat"] {
+        write_class(&folder.path().join("train").join(name), 0, u8::from(name != "bee"));
+        write_class(&folder.path().join("test").join(name), 0, u8::from(name != "cat"));
+    }
+    fs::create_dir_all(folder.path().join("train/dog")).unwrap();
+    let config = ClassFoldersConfig { tasks: 1, classes_per_task: 4, ..config(folder.path()) };
+    let notes = config.build(Seed::new(0)).unwrap().notes();
+    assert_eq!(
+        notes,
+        [
+            "there are no training samples of the classes \"bee\", \"dog\"",
+            "there are no test samples of the classes \"cat\", \"dog\""
+        ]
+    );
+    write_class(&folder.path().join("train/bee"), 0, 1);
+    write_class(&folder.path().join("test/cat"), 0, 1);
+    fs::remove_dir_all(folder.path().join("train/dog")).unwrap();
+    assert!(config_of(&config, 3).build(Seed::new(0)).unwrap().notes().is_empty());
+}
+
+fn config_of(config: &ClassFoldersConfig, classes_per_task: usize) -> ClassFoldersConfig {
+    ClassFoldersConfig { classes_per_task, ..config.clone() }
+}
+
+/// The bytes of a JPEG of 64×48 pixels, each another shade.
+fn jpeg() -> Vec<u8> {
+    let mut bytes = vec![];
+    let picture = RgbImage::from_fn(64, 48, |x, y| Rgb([4 * x as u8, 5 * y as u8, (x * y) as u8]));
+    picture.write_with_encoder(image::codecs::jpeg::JpegEncoder::new(&mut bytes)).unwrap();
+    bytes
+}
+
+#[test]
+fn a_jpeg_that_is_cut_short_is_refused_as_a_png_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let class = folder.path().join("train/a");
+    write_class(&folder.path().join("test/a"), 0, 1);
+    fs::create_dir_all(&class).unwrap();
+    let config = ClassFoldersConfig { tasks: 1, size: Some(4), ..config(folder.path()) };
+    let whole = jpeg();
+    fs::write(class.join("whole.jpg"), &whole).unwrap();
+    assert_eq!(tasks(&config, 0)[0].train.len(), 1);
+    // Half of it; all but the end marker; and all but the last byte.
+    for length in [whole.len() / 2, whole.len() - 2, whole.len() - 1] {
+        fs::write(class.join("truncated.jpg"), &whole[..length]).unwrap();
+        let error = error(&config);
+        assert!(error.contains("truncated.jpg: cannot be decoded: it is cut short"), "{error}");
+    }
+    fs::write(class.join("truncated.jpg"), [&whole[..], b"more"].concat()).unwrap();
+    assert_eq!(tasks(&config, 0)[0].train.len(), 2);
+}
+
+/// A JPEG with an EXIF segment behind its start: the orientation 6, which turns it clockwise.
+fn turned_jpeg() -> Vec<u8> {
+    let whole = jpeg();
+    let exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let length = (exif.len() as u16 + 2).to_be_bytes();
+    [&whole[..2], &[0xff, 0xe1], &length, exif, &whole[2..]].concat()
+}
+
+#[test]
+fn pictures_are_turned_where_it_is_asked_for_and_not_by_default() {
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["train/a", "test/a"] {
+        fs::create_dir_all(folder.path().join(part)).unwrap();
+        fs::write(folder.path().join(part).join("photo.jpg"), turned_jpeg()).unwrap();
+    }
+    let stored = ClassFoldersConfig { tasks: 1, ..config(folder.path()) };
+    let applied = ClassFoldersConfig { orientation: Orientation::Apply, ..stored.clone() };
+    let input = |config: &ClassFoldersConfig| tasks(config, 0)[0].train.input();
+    assert_eq!((input(&stored), input(&applied)), ([3, 48, 64].into(), [3, 64, 48].into()));
+    // Turned clockwise, a row from the left is what was a column from below.
+    let (stored, applied) = (tasks(&stored, 0), tasks(&applied, 0));
+    let (stored, applied) = (stored[0].train.image(0), applied[0].train.image(0));
+    let column: Vec<_> = (0..48).rev().map(|row| stored[row * 64 + 5]).collect();
+    assert_eq!(applied[5 * 48..6 * 48], column);
+}
+
+#[test]
+fn disturbed_folders_give_the_same_pictures_or_an_error() {
+    let write = |folder: &Path| {
+        for (class, name) in ["ant", "bee", "cat"].into_iter().enumerate() {
+            write_class(&folder.join("train").join(name), class as u8, 3);
+            write_class(&folder.join("test").join(name), class as u8, 2);
+        }
+    };
+    let verdict = check_disturbed(
+        100,
+        write,
+        |folder| Box::new(config(folder)),
+        |disturbed| {
+            let name = disturbed.one_of(&["ant", "bee", "cat"]);
+            let part = disturbed.one_of(&["train", "test"]);
+            match disturbed.below(6) {
+                0 | 1 => disturbed.truncate(&format!("{part}/{name}/01.png")),
+                2 => disturbed.rename(&format!("{part}/{name}"), &format!("{part}/wasp")),
+                3 => disturbed.rename(&format!("train/{name}"), &format!("train/.{name}")),
+                4 => disturbed.rename(part, &format!("{part}ing")),
+                // The same part under another name that it may have, and another name of a picture.
+                _ => {
+                    disturbed.rename("test", "validation");
+                    disturbed.rename(&format!("train/{name}/01.png"), &format!("train/{name}/99.png"));
+                }
+            }
+        },
+    );
+    assert!(verdict.same > 10 && verdict.refused > 50, "{verdict:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use alluvium_stream::StreamError;
 use alluvium_stream::picture::list;
 
-use crate::frame::{Frame, OBJECTS, SESSIONS};
+use crate::frame::{Frame, OBJECTS, SESSIONS, names_frame};
 
 /// The names of the folder in the archives.
 const NAMES: [&str; 2] = ["core50_128x128", "core50_32x32"];
@@ -37,7 +37,7 @@ impl Folder {
     /// All frames, session after session and object after object.
     ///
     /// # Errors
-    /// [`StreamError::File`] when a folder is missing or holds something else.
+    /// [`StreamError::File`] when a folder is missing, holds no picture, or one whose name says another session or object.
     pub fn frames(&self) -> Result<Vec<Frame>, StreamError> {
         let mut frames = vec![];
         for (session, object) in (1..=SESSIONS).flat_map(|session| (1..=OBJECTS).map(move |object| (session, object))) {
@@ -46,6 +46,20 @@ impl Folder {
                 let hint = if folder.exists() { "" } else { HINT };
                 StreamError::file(&folder, error.to_string()).with_hint(hint)
             })?;
+            let own = |path: &&PathBuf| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                path.parent() == Some(&folder) && names_frame(&name, session, object)
+            };
+            if let Some(other) = pictures.iter().find(|path| !own(path)) {
+                let cause = format!(
+                    "is not called as a frame of the session {session} and the object {object}; accepted: names such as \
+                     C_{session:02}_{object:02}_000.png"
+                );
+                return Err(StreamError::file(other, cause));
+            }
+            if pictures.is_empty() {
+                return Err(StreamError::file(&folder, "holds no picture").with_hint(HINT));
+            }
             frames.extend(pictures.into_iter().map(|path| Frame { session, object, path }));
         }
         Ok(frames)

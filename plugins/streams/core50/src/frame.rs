@@ -49,8 +49,7 @@ impl Frame {
             ((1..=most).contains(&number) && number.to_string() == digits).then_some(number)
         };
         let (session, object) = (number('s', SESSIONS)?, number('o', OBJECTS)?);
-        let name = parts.next()?;
-        let right = name.starts_with("C_") && name.ends_with(".png") && !name.contains('\\') && parts.next().is_none();
+        let right = names_frame(parts.next()?, session, object) && parts.next().is_none();
         right.then(|| Frame { session, object, path: sessions.join(path) })
     }
 
@@ -63,6 +62,13 @@ impl Frame {
     pub fn category(&self) -> usize {
         (self.object - 1) / OBJECTS_OF_CATEGORY
     }
+}
+
+/// Whether a picture's name is one of this session and object: both and the number of the frame, each in digits.
+pub fn names_frame(name: &str, session: usize, object: usize) -> bool {
+    let numbers = name.strip_prefix("C_").and_then(|name| name.strip_suffix(".png"));
+    let frame = numbers.and_then(|numbers| numbers.strip_prefix(&format!("{session:02}_{object:02}_")));
+    frame.is_some_and(|frame| !frame.is_empty() && frame.bytes().all(|letter| letter.is_ascii_digit()))
 }
 
 /// What an object is called, by its number from 1.
@@ -81,19 +87,24 @@ mod tests {
         assert_eq!((frame.session, frame.object, frame.category(), frame.is_test()), (11, 46, 9, false));
         assert_eq!(frame.path, Path::new("x/s11/o46/C_11_46_000.png"));
         assert_eq!((object_name(46).as_str(), object_name(10).as_str()), ("remote_control1", "mobile_phone5"));
-        assert!([3, 7, 10].iter().all(|n| Frame::of(Path::new(""), &format!("s{n}/o1/C_0.png")).unwrap().is_test()));
+        let test = |n| Frame::of(Path::new(""), &format!("s{n}/o1/C_{n:02}_01_0.png")).unwrap().is_test();
+        assert!([3, 7, 10].into_iter().all(test));
         for wrong in [
-            "s12/o1/C_1.png",
-            "s0/o1/C_1.png",
-            "s1/o51/C_1.png",
-            "s01/o1/C_1.png",
-            "s1/C_1.png",
-            "s1/o1/a/C_1.png",
-            "s1/o1/D_1.png",
-            "s1/o1/C_1.jpg",
-            "/s1/o1/C_1.png",
-            "s1/../C_1.png",
-            "s1/o1/C_\\..\\1.png",
+            "s12/o1/C_12_01_000.png",
+            "s0/o1/C_00_01_000.png",
+            "s1/o51/C_01_51_000.png",
+            "s01/o1/C_01_01_000.png",
+            "s1/C_01_01_000.png",
+            "s1/o1/a/C_01_01_000.png",
+            "s1/o1/D_01_01_000.png",
+            "s1/o1/C_01_01_000.jpg",
+            "/s1/o1/C_01_01_000.png",
+            "s1/../C_01_01_000.png",
+            "s1/o1/C_01_01_\\..\\1.png",
+            // Of another session, of another object, and of no number.
+            "s1/o1/C_02_01_000.png",
+            "s1/o1/C_01_02_000.png",
+            "s1/o1/C_01_01_.png",
             "",
         ] {
             assert_eq!(Frame::of(Path::new(""), wrong), None, "{wrong}");

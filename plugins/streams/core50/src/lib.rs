@@ -8,7 +8,7 @@ mod lists;
 
 use std::path::PathBuf;
 
-use alluvium_stream::picture::{PictureFiles, Size, shape_of};
+use alluvium_stream::picture::{Orientation, PictureFiles, Size, shape_of};
 use alluvium_stream::registry::{Family, describe};
 use alluvium_stream::{DataSet, Scenario, Seed, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
 use schemars::JsonSchema;
@@ -229,7 +229,7 @@ impl Core50Config {
     fn data(&self, train: Vec<Frame>, test: Vec<Frame>, folder: &Folder) -> Result<DataSet, StreamError> {
         let (input, size) = match (self.size, train.first()) {
             (Some(size), _) => ([3, size, size].into(), Size::Fitted),
-            (None, Some(first)) => (shape_of(&first.path, 3)?, Size::Exact),
+            (None, Some(first)) => (shape_of(&first.path, 3, Orientation::Ignore)?, Size::Exact),
             (None, None) => return Err(folder.holds_none()),
         };
         let label = |frame: &Frame| match self.labels {

@@ -4,15 +4,16 @@
 //! nine batches of the scenario NC in the first of its ten runs, and `test_filelist.txt`, those of the test sessions; `NI_inc`
 //! has eight batches. A line is the path of a picture from the folder of the sessions, a space, and a label
 //! (<https://vlomonaco.github.io/core50/>, section "Configuration Files"). The path says which object and which session it
-//! is; what the label is called depends on the run, so it is not used.
+//! is. What a label stands for depends on the run, so it gives no class; but within a run it must be the same for all frames of
+//! an object, and objects of several categories have several.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use alluvium_stream::{StreamError, read_text};
 
 use crate::folder::Folder;
-use crate::frame::Frame;
+use crate::frame::{Frame, OBJECTS};
 
 /// A scenario: the folder of its lists, and how many classes or sessions each batch has.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +46,8 @@ impl Batches {
     /// Reads the lists of a run.
     ///
     /// # Errors
-    /// [`StreamError::File`] when one is missing, has another form, or lists a picture twice or for the wrong part.
+    /// [`StreamError::File`] when one is missing, has another form, or lists a picture that is not there, twice, for the wrong
+    /// part, or with a label that does not go with those before it.
     pub fn read(folder: &Folder, scenario: Scenario, run: usize) -> Result<Self, StreamError> {
         let sessions = &folder.sessions;
         let beside = sessions.parent().unwrap_or(Path::new("")).join("batches_filelists");
@@ -55,7 +57,7 @@ impl Batches {
         let mut paths: Vec<_> = (0..scenario.batches.len())
             .map(|batch| lists.join(format!("train_batch_{batch:02}_filelist.txt")))
             .collect();
-        let mut seen = HashSet::new();
+        let mut seen = Seen::default();
         let mut read = |path: &PathBuf, test| frames(path, sessions, test, &mut seen);
         let train = paths.iter().map(|path| read(path, false)).collect::<Result<_, _>>()?;
         paths.push(lists.join("test_filelist.txt"));
@@ -111,28 +113,71 @@ impl Batches {
     }
 }
 
-/// The frames of a list, none of which was seen before.
-fn frames(path: &Path, sessions: &Path, test: bool, seen: &mut HashSet<PathBuf>) -> Result<Vec<Frame>, StreamError> {
-    let hint = if path.exists() { "" } else { HINT };
-    let text = read_text(path, LARGEST).map_err(|error| error.with_hint(hint))?;
-    parse(&text, sessions, test, seen).map_err(|cause| StreamError::file(path, cause))
+/// What the lists of a run have named so far.
+#[derive(Debug, Default)]
+pub struct Seen {
+    frames: HashSet<PathBuf>,
+    /// The label of each object, by its number.
+    labels: HashMap<usize, usize>,
 }
 
-/// The frames of the text of a list.
-pub fn parse(text: &str, sessions: &Path, test: bool, seen: &mut HashSet<PathBuf>) -> Result<Vec<Frame>, String> {
+impl Seen {
+    /// Adds a frame with its label.
+    ///
+    /// # Errors
+    /// What is wrong, in words, when it was there before, or the label does not go with those before it.
+    fn add(&mut self, frame: &Frame, label: usize) -> Result<(), String> {
+        if !self.frames.insert(frame.path.clone()) {
+            return Err("names a frame that was listed before".to_owned());
+        }
+        let Frame { object, .. } = *frame;
+        if let Some(other) = self.labels.get(&object) {
+            let cause =
+                || format!("has the label {label} for the object {object}, which has {other} in a line before it");
+            return if *other == label { Ok(()) } else { Err(cause()) };
+        }
+        // Lists of categories give all objects of one the same label.
+        let of_category = |object: usize| Frame { object, ..frame.clone() }.category();
+        let other = self.labels.iter().find(|(other, own)| **own == label && of_category(**other) != frame.category());
+        if let Some((other, _)) = other {
+            return Err(format!("has the label {label} for the object {object}, which the object {other} has"));
+        }
+        self.labels.insert(object, label);
+        Ok(())
+    }
+}
+
+/// The frames of a list, none of which was seen before, and all of which are there.
+fn frames(path: &Path, sessions: &Path, test: bool, seen: &mut Seen) -> Result<Vec<Frame>, StreamError> {
+    let hint = if path.exists() { "" } else { HINT };
+    let text = read_text(path, LARGEST).map_err(|error| error.with_hint(hint))?;
+    let wrong = |cause: String| StreamError::file(path, cause);
+    let frames = parse(&text, sessions, test, seen).map_err(wrong)?;
+    match frames.iter().find(|(_, frame)| !frame.path.is_file()) {
+        Some((line, frame)) => {
+            let cause = format!("line {line} names {}, but there is no such picture", frame.path.display());
+            Err(wrong(cause))
+        }
+        None => Ok(frames.into_iter().map(|(_, frame)| frame).collect()),
+    }
+}
+
+/// The frames of the text of a list, each with its line.
+pub fn parse(text: &str, sessions: &Path, test: bool, seen: &mut Seen) -> Result<Vec<(usize, Frame)>, String> {
     let frame = |(number, line): (usize, &str)| {
         let wrong = |cause: &str| format!("line {} {cause}", number + 1);
-        let file = line.split_whitespace().next().unwrap_or_default();
-        let frame = Frame::of(sessions, file);
-        let frame = frame
-            .ok_or_else(|| wrong("names no frame; accepted: a path such as s1/o1/C_01_01_000.png, and a label"))?;
+        let mut parts = line.split_whitespace();
+        let frame = Frame::of(sessions, parts.next().unwrap_or_default());
+        let label = parts.next().and_then(|label| label.parse().ok()).filter(|label| *label < OBJECTS);
+        let (Some(frame), Some(label), None) = (frame, label, parts.next()) else {
+            let accepted = format!("a path such as s1/o1/C_01_01_000.png, and a label from 0 to {}", OBJECTS - 1);
+            return Err(wrong(&format!("names no frame with its label; accepted: {accepted}")));
+        };
         if frame.is_test() != test {
             return Err(wrong("is of a session of the other part; the sessions 3, 7 and 10 are for testing"));
         }
-        match seen.insert(frame.path.clone()) {
-            true => Ok(frame),
-            false => Err(wrong("names a frame that was listed before")),
-        }
+        seen.add(&frame, label).map_err(|cause| wrong(&cause))?;
+        Ok((number + 1, frame))
     };
     text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(frame).collect()
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use alluvium_stream::Task;
+use alluvium_stream::conformance::{Change, check_disturbed};
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -156,24 +157,93 @@ fn lists_and_pictures_that_are_wrong_are_refused() {
         error
     };
     let first = "train_batch_00_filelist.txt";
-    assert!(with(first, &|lines| lines.replacen("s11/o41", "../o41", 1)).contains("line 1 names no frame"));
     assert!(
-        with(first, &|lines| lines.replacen("s11/o41", "s3/o41", 1)).contains("line 1 is of a session of the other")
+        with(first, &|lines| lines.replacen("s11/o41", "../o41", 1)).contains("line 1 names no frame with its label")
+    );
+    assert!(
+        with(first, &|lines| lines.replacen("s11/o41/C_11", "s3/o41/C_03", 1))
+            .contains("line 1 is of a session of the other")
     );
     assert!(with(first, &|lines| format!("{lines}{lines}")).contains("line 81 names a frame that was listed before"));
     let fewer =
         with(first, &|lines| lines.lines().filter(|line| !line.contains("o50")).map(|l| format!("{l}\n")).collect());
     assert!(fewer.contains("lists 9 objects; this batch of NC_inc has 10"), "{fewer}");
     let again = with("train_batch_02_filelist.txt", &|lines| {
-        lines.replace("o6/", "o41/").replace("_06_", "_41_").replace("000", "001")
+        let others: String =
+            lines.lines().filter(|line| !line.contains("/o6/")).map(|line| format!("{line}\n")).collect();
+        others + "s1/o41/C_01_41_001.png 40\n"
     });
     assert!(again.contains("lists number 41 of the objects, as an earlier batch does"), "{again}");
     assert!(with("test_filelist.txt", &|_| "s1/o1/C_01_01_001.png 0".to_owned()).contains("line 1 is of a session"));
+
+    // Object 42 has the label 41.
+    let label = |label: &str| {
+        with(first, &|lines| lines.replacen("C_11_42_000.png 41", &format!("C_11_42_000.png {label}"), 1))
+    };
+    assert!(label("7").contains("line 12 has the label 41 for the object 42, which has 7 in a line before it"));
+    assert!(label("").contains("line 2 names no frame with its label"));
+    assert!(label("50").contains("line 2 names no frame with its label; accepted: a path"));
+    let same = with(first, &|lines| lines.replace("_46_000.png 45", "_46_000.png 40"));
+    assert!(same.contains("line 6 has the label 40 for the object 46, which the object 41 has"), "{same}");
+    let missing = with(first, &|lines| lines.replacen("C_11_42_000", "C_11_42_007", 1));
+    assert!(missing.contains("line 2 names ") && missing.contains("there is no such picture"), "{missing}");
 
     let picture = folder.path().join("core50_128x128/s1/o41/C_01_41_000.png");
     RgbImage::new(5, 4).save(&picture).unwrap();
     let error = config.build(Seed::new(0)).unwrap().task(0).unwrap_err().to_string();
     assert!(error.contains("C_01_41_000.png: is 5×4 pixels"), "{error}");
+}
+
+#[test]
+fn disturbed_lists_give_the_same_pictures_or_an_error() {
+    let write = |folder: &Path| {
+        write_data(&folder.join("core50_128x128"));
+        write_lists(folder);
+    };
+    let verdict = check_disturbed(
+        60,
+        write,
+        |folder| Box::new(Core50Config { directory: folder.to_owned(), run: Some(3), ..Default::default() }),
+        |disturbed| {
+            let mut list = || format!("batches_filelists/NC_inc/run3/train_batch_0{}_filelist.txt", disturbed.below(9));
+            let (one, other) = (list(), list());
+            let frame = format!("core50_128x128/s1/o{0}/C_01_{0:02}_000.png", 10 + disturbed.below(41));
+            match disturbed.below(9) {
+                // A list need not name all pictures.
+                0 | 1 => disturbed.change_lines(&one, &[Change::Double, Change::Cut, Change::Swap, Change::Windows]),
+                2 => disturbed.drop_file(&one),
+                3 if one != other => disturbed.copy(&one, &other),
+                4 => disturbed.copy("batches_filelists/NC_inc/run3/test_filelist.txt", &one),
+                5 => disturbed.drop_file(&frame),
+                6 => disturbed.truncate(&frame),
+                7 => disturbed.rename("core50_128x128/s1/o7", "core50_128x128/s1/o07"),
+                _ => disturbed.rename(&frame, "core50_128x128/s1/o1/C_01_01_009.png"),
+            }
+        },
+    );
+    assert!(verdict.same > 5 && verdict.refused > 30, "{verdict:?}");
+}
+
+#[test]
+fn disturbed_folders_give_the_same_pictures_or_an_error() {
+    let verdict = check_disturbed(
+        40,
+        |folder| write_data(folder),
+        |folder| Box::new(Core50Config { directory: folder.to_owned(), ..Default::default() }),
+        |disturbed| {
+            let (session, object) = (2 + disturbed.below(10), 1 + disturbed.below(50));
+            let own = format!("s{session}/o{object}");
+            let frame = format!("{own}/C_{session:02}_{object:02}_000.png");
+            match disturbed.below(5) {
+                0 => disturbed.drop_file(&frame),
+                1 => disturbed.truncate(&frame),
+                2 => disturbed.rename(&own, &format!("{own}x")),
+                3 => disturbed.rename(&frame, &format!("s1/o{object}/C_{session:02}_{object:02}_000.png")),
+                _ => disturbed.rename(&frame, &format!("{own}/C_{session:02}_{object:02}_123.png")),
+            }
+        },
+    );
+    assert!(verdict.same > 3 && verdict.refused > 20, "{verdict:?}");
 }
 
 #[test]
@@ -201,7 +271,7 @@ fn lists_of_the_corpus_that_are_cut_off_or_changed_name_nothing_outside_the_fold
     let seeds = replay::seeds("core50");
     assert!(seeds.iter().zip([true, false]).all(|(seed, test)| frames(seed, test).unwrap().len() == 2));
     replay::each(&seeds, |bytes| {
-        for frame in [true, false].into_iter().flat_map(|test| frames(bytes, test).unwrap_or_default()) {
+        for (_, frame) in [true, false].into_iter().flat_map(|test| frames(bytes, test).unwrap_or_default()) {
             assert_eq!(frame.path.components().count(), 3, "{frame:?}");
             assert!(frame.path.components().all(|part| matches!(part, std::path::Component::Normal(_))), "{frame:?}");
         }

@@ -8,11 +8,13 @@
 use std::path::{Path, PathBuf};
 
 use alluvium_stream::idx::{self, Idx};
-use alluvium_stream::{DataSet, Images, InputShape, Samples, StreamError, read_each};
+use alluvium_stream::{DataSet, Images, InputShape, Samples, StreamError, read_each, read_text};
 
 use crate::Dataset;
 
 const PARTS: [&str; 2] = ["train", "test"];
+/// The largest list of characters that is read, in bytes: the longest one of the archive has less than 1 kB.
+const LARGEST_TEXT: u64 = 1 << 20;
 
 const HINT: &str = "; https://www.nist.gov/itl/products-and-services/emnist-dataset offers EMNIST: unpack gzip.zip (binary \
                     format, as the original MNIST), and let `directory` name the folder gzip";
@@ -25,9 +27,11 @@ pub fn read(directory: &Path, dataset: Dataset) -> Result<DataSet, StreamError> 
     let [train, test] = PARTS.map(|part| Characters::read(directory, dataset, part));
     let (train, test) = (train?, test?);
     if train.input() != test.input() {
-        let path = find(directory, &file_name(dataset, "test", "images-idx3"))?;
         let cause = format!("holds images of {}, but the training images are {}", test.input(), train.input());
-        return Err(StreamError::file(&path, cause));
+        return Err(StreamError::file(&test.path, cause));
+    }
+    if let Some(path) = mapping(directory, dataset) {
+        check_mapping(&read_text(&path, LARGEST_TEXT)?, dataset).map_err(|cause| StreamError::file(&path, cause))?;
     }
     Ok(DataSet::new(dataset.class_names(), train, test))
 }
@@ -36,26 +40,78 @@ pub fn read(directory: &Path, dataset: Dataset) -> Result<DataSet, StreamError> 
 pub fn paths(directory: &Path, dataset: Dataset) -> Vec<PathBuf> {
     let files =
         PARTS.into_iter().flat_map(|part| ["images-idx3", "labels-idx1"].map(|of| file_name(dataset, part, of)));
-    files.filter_map(|name| find(directory, &name).ok()).collect()
+    let files = files.filter_map(|name| candidates(directory, &name).into_iter().find(|path| path.exists()));
+    files.chain(mapping(directory, dataset)).collect()
 }
 
 fn file_name(dataset: Dataset, part: &str, of: &str) -> String {
     format!("emnist-{}-{part}-{of}-ubyte", dataset.name())
 }
 
-/// A file, gzipped or not, in the folder or in the one that the archive has.
-fn find(directory: &Path, name: &str) -> Result<PathBuf, StreamError> {
-    let folders = [directory.to_owned(), directory.join("gzip")];
-    let mut candidates = folders.iter().flat_map(|folder| [folder.join(name), folder.join(format!("{name}.gz"))]);
-    candidates.find(|path| path.exists()).ok_or_else(|| {
+/// The folder, and the one that the archive has in it.
+fn folders(directory: &Path) -> [PathBuf; 2] {
+    [directory.to_owned(), directory.join("gzip")]
+}
+
+/// Where a file may lie, gzipped or not.
+fn candidates(directory: &Path, name: &str) -> Vec<PathBuf> {
+    folders(directory).iter().flat_map(|folder| [folder.join(name), folder.join(format!("{name}.gz"))]).collect()
+}
+
+fn read_file(directory: &Path, name: &str) -> Result<(PathBuf, Idx), StreamError> {
+    idx::read_one_of(&candidates(directory, name))?.ok_or_else(|| {
         let cause = "there is no such file, nor one with `.gz`";
         StreamError::file(&directory.join(name), cause).with_hint(HINT)
     })
 }
 
+/// The archive's list of the characters, if it is there.
+fn mapping(directory: &Path, dataset: Dataset) -> Option<PathBuf> {
+    let name = format!("emnist-{}-mapping.txt", dataset.name());
+    folders(directory).map(|folder| folder.join(&name)).into_iter().find(|path| path.exists())
+}
+
+/// Checks that the archive's list gives every label the character that it has here. A line has the label and the codes of its
+/// characters, in ASCII: one, or for letters the capital and the small one.
+///
+/// # Errors
+/// What is wrong, in words, with the line.
+fn check_mapping(text: &str, dataset: Dataset) -> Result<(), String> {
+    let (first, names) = (usize::from(dataset.first_label()), dataset.class_names());
+    let mut seen = vec![false; names.len()];
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let wrong = |cause: String| Err(format!("line {} {cause}", number + 1));
+        let numbers: Option<Vec<usize>> = line.split_whitespace().map(|part| part.parse().ok()).collect();
+        let Some([label, codes @ ..]) = numbers.as_deref() else {
+            return wrong("holds something else than a label and codes of characters".to_owned());
+        };
+        let class = label.checked_sub(first).filter(|class| *class < names.len());
+        let Some(class) = class else {
+            return wrong(format!("has the label {label}; accepted: {first} to {}", first + names.len() - 1));
+        };
+        let own = names[class].as_bytes()[0];
+        let right = match dataset {
+            Dataset::Letters => vec![usize::from(own), usize::from(own.to_ascii_lowercase())],
+            _ => vec![usize::from(own)],
+        };
+        if *codes != right[..] {
+            return wrong(format!("gives the label {label} the characters {codes:?}; EMNIST gives it {right:?}"));
+        }
+        if std::mem::replace(&mut seen[class], true) {
+            return wrong(format!("has the label {label}, as an earlier line has"));
+        }
+    }
+    match seen.iter().position(|seen| !seen) {
+        Some(class) => Err(format!("has no line for the label {}", class + first)),
+        None => Ok(()),
+    }
+}
+
 /// One part, as it lies in the files.
 #[derive(Debug)]
 struct Characters {
+    /// The file of the images.
+    path: PathBuf,
     input: InputShape,
     images: Idx,
     labels: Vec<usize>,
@@ -63,21 +119,19 @@ struct Characters {
 
 impl Characters {
     fn read(directory: &Path, dataset: Dataset, part: &str) -> Result<Self, StreamError> {
-        let images_path = find(directory, &file_name(dataset, part, "images-idx3"))?;
-        let labels_path = find(directory, &file_name(dataset, part, "labels-idx1"))?;
-        let images = idx::read(&images_path)?;
+        let (path, images) = read_file(directory, &file_name(dataset, part, "images-idx3"))?;
+        let (labels_path, labels) = read_file(directory, &file_name(dataset, part, "labels-idx1"))?;
         let [count, columns, rows] = images.shape[..] else {
             let cause = format!("has the shape {:?}; accepted: [images, width, height]", images.shape);
-            return Err(StreamError::file(&images_path, cause));
+            return Err(StreamError::file(&path, cause));
         };
         if columns == 0 || rows == 0 {
             let cause = format!("holds images of {columns}×{rows} pixels; accepted: at least 1×1");
-            return Err(StreamError::file(&images_path, cause));
+            return Err(StreamError::file(&path, cause));
         }
         let wrong = |cause: String| StreamError::file(&labels_path, cause);
-        let labels = idx::read(&labels_path)?;
         if labels.shape != [count] {
-            let (found, images) = (&labels.shape, images_path.display());
+            let (found, images) = (&labels.shape, path.display());
             let cause = format!("has the shape {found:?}, but {images} holds {count} images; accepted: [{count}]");
             return Err(wrong(cause));
         }
@@ -90,7 +144,7 @@ impl Characters {
             })
         };
         let labels = labels.values.iter().enumerate().map(label).collect::<Result<_, _>>()?;
-        Ok(Characters { input: InputShape { channels: 1, height: rows, width: columns }, images, labels })
+        Ok(Characters { path, input: InputShape { channels: 1, height: rows, width: columns }, images, labels })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use alluvium_stream::conformance::{Change, check_disturbed};
 use flate2::{Compression, write::GzEncoder};
 
 use super::*;
@@ -112,6 +113,63 @@ fn files_that_are_missing_or_wrong_are_refused() {
     assert!(with(images, idx(&[26, 3, 2], &[0; 155])).contains("holds 155 values"));
     let right = fs::read(folder.path().join(images)).unwrap();
     assert!(with(images, right[..right.len() / 2].to_vec()).contains("damaged or cut short"));
+}
+
+/// The archive's list for letters: the label, the codes of the capital and of the small letter.
+fn mapping() -> String {
+    (1..27).map(|label| format!("{label} {} {}\n", 64 + label, 96 + label)).collect()
+}
+
+#[test]
+fn the_archives_list_of_characters_must_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    write_data(folder.path(), "letters", 1..27);
+    let config = config(folder.path(), Dataset::Letters);
+    let path = folder.path().join("emnist-letters-mapping.txt");
+    fs::write(&path, format!("\u{feff}{}", mapping().replace('\n', "\r\n"))).unwrap();
+    assert_eq!((config.build(Seed::new(0)).unwrap().class_names()[1].as_str(), config.files().len()), ("B", 5));
+    for (wrong, expected) in [
+        (mapping().replace("3 67 99", "3 67 98"), "line 3 gives the label 3 the characters [67, 98]"),
+        (mapping().replace("26 90 122\n", ""), "has no line for the label 26"),
+        (mapping().replace("2 66 98", "1 65 97"), "line 2 has the label 1, as an earlier line has"),
+        (mapping().replace("1 65 97", "0 65 97"), "line 1 has the label 0; accepted: 1 to 26"),
+        (mapping().replace("1 65 97", "A"), "line 1 holds something else"),
+    ] {
+        fs::write(&path, wrong).unwrap();
+        let error = config.build(Seed::new(0)).unwrap_err().to_string();
+        assert!(error.contains("emnist-letters-mapping.txt: ") && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn disturbed_files_give_the_same_images_or_an_error() {
+    let write = |folder: &Path| {
+        write_data(folder, "letters", 1..27);
+        fs::write(folder.join("emnist-letters-mapping.txt"), mapping()).unwrap();
+    };
+    let files = ["train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1"]
+        .map(|name| format!("emnist-letters-{name}-ubyte.gz"));
+    let verdict = check_disturbed(
+        150,
+        write,
+        |folder| Box::new(EmnistConfig { tasks: 2, classes_per_task: 13, ..config(folder, Dataset::Letters) }),
+        |disturbed| {
+            let (one, other) = (disturbed.one_of(&files), disturbed.one_of(&files));
+            match disturbed.below(6) {
+                0 => disturbed.change_lines("emnist-letters-mapping.txt", &Change::ALL),
+                1 => disturbed.truncate(&one),
+                2 => disturbed.drop_file(&one),
+                3 if one.contains("images") != other.contains("images") => disturbed.copy(&one, &other),
+                4 => disturbed.rename(&one, &one.replace("letters", "digits")),
+                // Another file beside it, under the name of one that is not gzipped.
+                _ => {
+                    let plain = one.replace(".gz", "");
+                    disturbed.write(&plain, &idx(&[26], &[1; 26]), "of other labels");
+                }
+            }
+        },
+    );
+    assert!(verdict.same > 5 && verdict.refused > 80, "{verdict:?}");
 }
 
 #[test]

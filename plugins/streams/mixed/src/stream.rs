@@ -68,6 +68,13 @@ impl TaskStream for Mixed {
         self.order.len()
     }
 
+    fn notes(&self) -> Vec<String> {
+        let notes = |(number, part): (usize, &Part)| {
+            part.stream.notes().into_iter().map(move |note| format!("in stream {}, {note}", number + 1))
+        };
+        self.parts.iter().enumerate().flat_map(notes).collect()
+    }
+
     fn task(&self, index: usize) -> Result<Task, StreamError> {
         let missing = StreamError::NoSuchTask { index, tasks: self.order.len() };
         let (part, place) = *self.order.get(index).ok_or(missing)?;

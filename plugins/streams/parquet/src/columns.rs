@@ -1,5 +1,7 @@
 //! Which columns are the images and the labels.
 
+use std::path::Path;
+
 use parquet::basic::{ConvertedType, Type};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 
@@ -17,8 +19,30 @@ pub struct Columns {
     pub image: usize,
     /// The labels.
     pub label: usize,
+    /// What the pictures' column is called.
+    pub image_name: String,
     /// What the labels' column is called.
     pub label_name: String,
+}
+
+impl Columns {
+    /// Checks that the columns of another file of the data set, which is at this path, are called the same.
+    ///
+    /// # Errors
+    /// What is wrong, in words, when they are not.
+    pub fn check_same(&self, other: &Columns, path: &Path) -> Result<(), String> {
+        let pairs = [
+            ("images", "image_column", &self.image_name, &other.image_name),
+            ("labels", "label_column", &self.label_name, &other.label_name),
+        ];
+        match pairs.into_iter().find(|(_, _, own, other)| own != other) {
+            Some((what, option, own, other)) => Err(format!(
+                "its column of {what} is {own}, but that of {} is {other}; accepted: one name in all files, or `{option}`",
+                path.display()
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Finds the columns.
@@ -29,7 +53,8 @@ pub fn find(schema: &SchemaDescriptor, wanted: Wanted<'_>) -> Result<Columns, St
     let columns = schema.columns();
     let image = image(columns, wanted.image)?;
     let label = label(columns, wanted.label)?;
-    Ok(Columns { image, label, label_name: columns[label].path().string() })
+    let name = |column: usize| columns[column].path().string();
+    Ok(Columns { image, label, image_name: name(image), label_name: name(label) })
 }
 
 /// The column `NAME.bytes`, or a column of bytes that is no text.

@@ -11,7 +11,7 @@ use alluvium_stream::StreamError;
 use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Cache, Repo, RepoType};
 
-use crate::parts;
+use crate::{parts, shards};
 
 /// The files of a part of a data set, in the hub's cache (`HF_HOME`, or else `~/.cache/huggingface`). A part that the cache has
 /// whole, as the names of its files say (`…-00000-of-00002.parquet`), is taken from there, and nothing is asked of the hub.
@@ -38,7 +38,7 @@ fn cached(cache: &Cache, repository: &str, revision: &str, part: &str) -> Option
     let commit = Path::new(commit.trim());
     let snapshot = inside(commit).then(|| folder.join("snapshots").join(commit))?;
     let names = parts::names(&snapshot).ok()?;
-    let own = parts::of_part(&names, part).ok().filter(|own| parts::are_whole(own))?;
+    let own = parts::of_part(&names, part).ok().filter(|own| shards::check(own) == Ok(true))?;
     let files: Vec<_> = own.into_iter().map(|name| snapshot.join(name)).collect();
     // A link whose blob was taken away leads nowhere.
     files.iter().all(|file| file.is_file()).then_some(files)
@@ -53,6 +53,7 @@ fn download(repository: &str, revision: &str, part: &str) -> Result<Vec<PathBuf>
     let info = repository.info().map_err(unreachable)?;
     let names: Vec<_> = info.siblings.into_iter().map(|file| file.rfilename).collect();
     let own = parts::of_part(&names, part).map_err(wrong)?;
+    shards::check(&own).map_err(wrong)?;
     own.into_iter().map(|name| repository.get(name).map_err(unreachable)).collect()
 }
 

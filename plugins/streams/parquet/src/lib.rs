@@ -1,18 +1,23 @@
 //! The `parquet` stream: images in Parquet files, as the Hugging Face hub stores them.
 //!
-//! `parts` finds the files of a part, `columns` the columns of images and labels, `pages` looks at their pages, `table`
-//! reads them, `names` knows what the classes are called; `hub` fetches the files, behind the feature `hub`.
+//! `parts` finds the files of a part, `shards` sees whether they are all, `columns` finds the columns of images and labels,
+//! `pages` looks at their pages, `packing` knows the compressions, `table` reads them, `names` knows what the classes of a file
+//! are called and `classes` matches those of several files; `hub` fetches the files, behind the feature `hub`.
 
+mod classes;
 mod columns;
 #[cfg(feature = "hub")]
 mod hub;
 mod names;
+mod packing;
 mod pages;
 mod parts;
+mod shards;
 mod table;
 
 use std::path::{Path, PathBuf};
 
+use alluvium_stream::picture::Orientation;
 use alluvium_stream::registry::{Family, describe};
 use alluvium_stream::{DataSet, Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
 use schemars::JsonSchema;
@@ -25,9 +30,10 @@ use table::Table;
 ///
 /// That is how the Hugging Face hub stores images: a column with the fields `bytes` and `path`, or one of bytes, and a column
 /// of whole numbers. Files are `train-00000-of-00001.parquet` and the like, or `train/0000.parquet`, in whatever folder below
-/// `directory`. Classes are called as the files' own description says, if they have one; otherwise by their numbers. Pictures
-/// are read and decoded when they are needed. Pages may be uncompressed or compressed by Snappy, their values plain or in a
-/// dictionary. The files of a part may have 50 million rows.
+/// `directory`. A part of which a file is missing, as the names of the others say, is refused. Classes are called as the files'
+/// own description says, if they have one, and otherwise by their numbers; files that state the same classes in different orders
+/// are matched by name. Pictures are read and decoded when they are needed. Pages may be uncompressed or compressed by Snappy,
+/// gzip, zstd, brotli or LZ4, their values plain or in a dictionary. The files of a part may have 50 million rows.
 ///
 /// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
 /// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
@@ -57,6 +63,9 @@ pub struct ParquetConfig {
     pub size: Option<usize>,
     /// Whether inputs are in colour, three channels; otherwise they are the luminance, one channel.
     pub colour: bool,
+    /// Whether pictures are turned as the camera wrote into them (EXIF), `apply`, which is what the hub's library `datasets` does,
+    /// or taken as their pixels are stored, `ignore`.
+    pub orientation: Orientation,
     /// How many tasks, and so devices.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
@@ -91,6 +100,7 @@ impl Default for ParquetConfig {
             label_column: None,
             size: None,
             colour: true,
+            orientation: Orientation::Apply,
             tasks: 5,
             classes_per_task: 2,
             shift: Shift::Class,
@@ -131,9 +141,10 @@ impl ParquetConfig {
     fn data(&self) -> Result<DataSet, StreamError> {
         let wanted = Wanted { image: self.image_column.as_deref(), label: self.label_column.as_deref() };
         let open = |part| Table::open(&self.paths(part)?, wanted);
-        let (train, test) = (open(&self.train_part)?, open(&self.test_part)?);
-        let names = train.class_names(&test)?;
-        let shape = train.shape(self.size, if self.colour { 3 } else { 1 })?;
+        let (mut train, mut test) = (open(&self.train_part)?, open(&self.test_part)?);
+        test.check_columns(&train)?;
+        let names = classes::share(&mut train, &mut test)?;
+        let shape = train.shape(self.size, if self.colour { 3 } else { 1 }, self.orientation)?;
         Ok(DataSet::new(names, train.into_pictures(shape), test.into_pictures(shape)))
     }
 

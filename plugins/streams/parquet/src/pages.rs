@@ -2,15 +2,26 @@
 //!
 //! A page begins with a header in Thrift's compact protocol (apache/parquet-format, `parquet.thrift`, struct `PageHeader`):
 //! field 2 is the page's size when it is unpacked, field 3 its size in the file, and a page of a dictionary has the number of its
-//! values in field 1 of field 7; a page of values has their encoding in field 2 of field 5, or in field 4 of field 8. The crate that reads pages takes that much memory before it has seen a byte of the page, so a
-//! file of some bytes could ask for gigabytes. Here a page is refused that its own bytes cannot become, and one whose encoding
-//! states again, within the page, how many values there are.
+//! values in field 1 of field 7; a page of values has their encoding in field 2 of field 5, or in field 4 of field 8. Field 8 also
+//! has the lengths of what is not packed in such a page (fields 5 and 6), and whether the rest is (field 7). The crate that reads
+//! pages takes that much memory before it has seen a byte of the page, so a file of some bytes could ask for gigabytes. Here a
+//! page is refused that claims much more than its own bytes, and one whose encoding states again, within the page, how many
+//! values there are.
+//!
+//! How much more depends on the compression: Snappy makes 24 bytes of a byte at most, zstd and brotli make any number of them.
+//! Pictures are compressed themselves, so their pages hardly shrink; labels do. So the pages of a part may together claim
+//! half a gigabyte more than 24 times their bytes: as much as the labels of as many rows as are read.
 
 use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom};
 
-/// How many bytes Snappy makes of a byte, at most: a copy of 64 bytes takes three. Rounded up.
+use crate::packing::Packing;
+
+/// How many bytes a page may claim for each of its own, whatever else is claimed. That is how many Snappy makes of a byte, at
+/// most: a copy of 64 bytes takes three. Rounded up.
 const MOST_OF_A_BYTE: u64 = 24;
-/// How many bytes a page may have beyond that: it may be empty.
+/// How many bytes all pages of a part may claim beyond that: more than 50 million labels of eight bytes.
+pub const CREDIT: u64 = 512 << 20;
+/// How many bytes each page may have beyond that: it may be empty.
 const SLACK: u64 = 64;
 /// The longest header that is read, in bytes: it may hold the smallest and the largest value of the page.
 const LONGEST_HEADER: u64 = 16 << 20;
@@ -27,16 +38,64 @@ struct Header {
     /// The values of a dictionary.
     values: u64,
     encoding: u64,
+    /// Of a page of the second version: the bytes of its levels, which are not packed; and whether its values are not, either.
+    levels: [u64; 2],
+    plain: bool,
 }
 
 /// `DELTA_LENGTH_BYTE_ARRAY` and `DELTA_BYTE_ARRAY`.
 const DELTAS: std::ops::RangeInclusive<u64> = 6..=7;
 
-/// Looks at the pages of a column in a row group: `length` bytes from `start` on.
+/// Looks at the headers of the pages of a column in a row group: `length` bytes from `start` on. What the pages claim beyond
+/// 24 times their bytes is taken from the credit.
 ///
 /// # Errors
-/// What is wrong, in words, when a header cannot be read, or states more than its page can hold.
-pub fn check(file: impl Read + Seek, start: u64, length: u64) -> Result<(), String> {
+/// What is wrong, in words, when a header cannot be read, or states more than its page may hold.
+pub fn check(file: impl Read + Seek, start: u64, length: u64, credit: &mut u64) -> Result<(), String> {
+    each(file, start, length, |_, header| {
+        let Header { unpacked, packed, values, encoding, .. } = *header;
+        let beyond = unpacked.saturating_sub(packed.saturating_mul(MOST_OF_A_BYTE).saturating_add(SLACK));
+        *credit = credit.checked_sub(beyond).ok_or_else(|| {
+            format!("has a page of {packed} bytes that claims to be {unpacked} bytes when it is unpacked")
+        })?;
+        if values.saturating_mul(FEWEST_OF_A_VALUE) > unpacked {
+            return Err(format!("has a dictionary of {unpacked} bytes that claims to have {values} values"));
+        }
+        if DELTAS.contains(&encoding) {
+            return Err("has a page in an encoding of differences; accepted: plain, or with a dictionary".to_owned());
+        }
+        Ok(())
+    })
+}
+
+/// Unpacks the pages of a column in a row group, where their decoder would write more than they claim, to see that they do not
+/// hold more.
+///
+/// # Errors
+/// What is wrong, in words, when one does, or cannot be unpacked.
+pub fn measure(file: impl Read + Seek, start: u64, length: u64, packing: Packing) -> Result<(), String> {
+    if packing == Packing::Bounded {
+        return Ok(());
+    }
+    each(file, start, length, |page, header| {
+        let levels = header.levels[0].saturating_add(header.levels[1]);
+        if header.plain || header.unpacked <= levels {
+            return Ok(());
+        }
+        let mut page = page.take(header.packed);
+        let unreadable = |error: io::Error| format!("is damaged: a page cannot be unpacked ({error})");
+        io::copy(&mut page.by_ref().take(levels), &mut io::sink()).map_err(unreadable)?;
+        packing.measure(page, header.unpacked - levels).map_err(unreadable)
+    })
+}
+
+/// Goes over the pages of a column in a row group; what is done with a page may read from it.
+fn each<R: Read + Seek>(
+    file: R,
+    start: u64,
+    length: u64,
+    mut look: impl FnMut(&mut BufReader<R>, &Header) -> Result<(), String>,
+) -> Result<(), String> {
     let mut file = BufReader::new(file);
     file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
     let mut left = length;
@@ -45,20 +104,14 @@ pub fn check(file: impl Read + Seek, start: u64, length: u64) -> Result<(), Stri
         let mut bytes = Counted { from: file.by_ref().take(left.min(LONGEST_HEADER)), read: 0 };
         let mut header = Header::default();
         structure(&mut bytes, None, 0, &mut header).map_err(unreadable)?;
-        let read = bytes.read;
-        let Header { unpacked, packed, values, encoding } = header;
-        if unpacked > packed.saturating_mul(MOST_OF_A_BYTE).saturating_add(SLACK) {
-            return Err(format!("has a page of {packed} bytes that claims to be {unpacked} bytes when it is unpacked"));
-        }
-        if values.saturating_mul(FEWEST_OF_A_VALUE) > unpacked {
-            return Err(format!("has a dictionary of {unpacked} bytes that claims to have {values} values"));
-        }
-        if DELTAS.contains(&encoding) {
-            return Err("has a page in an encoding of differences; accepted: plain, or with a dictionary".to_owned());
-        }
-        left = left.saturating_sub(read).saturating_sub(packed);
-        let packed = i64::try_from(packed).map_err(|_| unreadable(nonsense("a size of a page")))?;
-        file.seek_relative(packed).map_err(unreadable)?;
+        let bytes_read = bytes.read;
+        let begin = file.stream_position().map_err(unreadable)?;
+        left = left.saturating_sub(bytes_read).saturating_sub(header.packed);
+        look(&mut file, &header)?;
+        let end = begin.checked_add(header.packed).and_then(|end| i64::try_from(end).ok());
+        let end = end.ok_or_else(|| unreadable(nonsense("a size of a page")))?;
+        let here = file.stream_position().map_err(unreadable)?;
+        file.seek_relative(end - here as i64).map_err(unreadable)?;
     }
     Ok(())
 }
@@ -133,13 +186,19 @@ fn structure(bytes: &mut Counted<impl Read>, of: Option<i64>, depth: usize, head
                     (0, _, 3) => &mut header.packed,
                     (1, Some(7), 1) => &mut header.values,
                     (1, Some(5), 2) | (1, Some(8), 4) => &mut header.encoding,
+                    (1, Some(8), 5) => &mut header.levels[0],
+                    (1, Some(8), 6) => &mut header.levels[1],
                     _ => continue,
                 };
                 *into = u64::try_from(number).map_err(|_| nonsense("a size"))?;
             }
             12 => structure(bytes, (depth == 0).then_some(field), depth + 1, header)?,
-            // A truth value as a field is in the tag itself.
-            1 | 2 => {}
+            // A truth value as a field is in the tag itself: 2 is false.
+            kind @ (1 | 2) => {
+                if (depth, of, field) == (1, Some(8), 7) {
+                    header.plain = kind == 2;
+                }
+            }
             kind => value(bytes, kind, depth, header)?,
         }
     }
@@ -170,7 +229,9 @@ fn value(bytes: &mut Counted<impl Read>, kind: u8, depth: usize, header: &mut He
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use std::io::{Cursor, Write as _};
+
+    use flate2::write::GzEncoder;
 
     use super::*;
 
@@ -214,7 +275,7 @@ mod tests {
     }
 
     fn checked(pages: &[u8]) -> Result<(), String> {
-        check(Cursor::new([b"PAR1", pages, b"after"].concat()), 4, pages.len() as u64)
+        check(Cursor::new([b"PAR1", pages, b"after"].concat()), 4, pages.len() as u64, &mut 0)
     }
 
     #[test]
@@ -228,7 +289,7 @@ mod tests {
         structure(&mut counted, None, 0, &mut header).unwrap();
         assert_eq!(
             (header, counted.read),
-            (Header { unpacked: 40, packed: 9, values: 10, encoding: 0 }, bytes.len() as u64)
+            (Header { unpacked: 40, packed: 9, values: 10, ..Header::default() }, bytes.len() as u64)
         );
     }
 
@@ -244,6 +305,56 @@ mod tests {
         ] {
             let error = checked(&[&first[..], &page, &[0; 20]].concat()).unwrap_err();
             assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn all_pages_together_may_claim_no_more_than_the_credit() {
+        let pages = [data_page(24 * 20 + 64 + 10, 20), vec![0; 20]].concat().repeat(3);
+        let check = |credit: &mut u64| check(Cursor::new(&pages), 0, pages.len() as u64, credit);
+        let mut credit = 35;
+        check(&mut credit).unwrap();
+        assert_eq!(credit, 5);
+        assert!(check(&mut 29).unwrap_err().contains("a page of 20 bytes that claims to be 554 bytes"));
+        assert!(check(&mut credit).is_err());
+    }
+
+    /// A page of the second version: type 3, sizes, and field 8 with values, nulls, rows, encoding, the bytes of the levels, and
+    /// whether the values are packed.
+    fn second_version(unpacked: u64, packed: u64, levels: [u8; 2], values_packed: bool) -> Vec<u8> {
+        let mut header = vec![0x15, 6, 0x15];
+        header.extend(varint(2 * unpacked));
+        header.push(0x15);
+        header.extend(varint(2 * packed));
+        header.extend([0x5c, 0x15, 8, 0x15, 0, 0x15, 8, 0x15, 0, 0x15, 2 * levels[0], 0x15, 2 * levels[1]]);
+        header.extend([if values_packed { 0x11 } else { 0x12 }, 0, 0]);
+        header
+    }
+
+    #[test]
+    fn pages_that_become_more_than_they_claim_are_refused() {
+        let zeros = vec![0; 1000];
+        let mut gzip = GzEncoder::new(vec![], flate2::Compression::best());
+        gzip.write_all(&zeros).unwrap();
+        let gzip = gzip.finish().unwrap();
+        let mut brotli = vec![];
+        brotli::CompressorWriter::new(&mut brotli, 4096, 5, 20).write_all(&zeros).unwrap();
+        for (packing, packed) in [(Packing::Gzip, gzip), (Packing::Brotli, brotli)] {
+            let measured = |pages: &[u8]| measure(Cursor::new(pages), 0, pages.len() as u64, packing);
+            let page = |claimed: u64| [data_page(claimed, packed.len() as u64), packed.clone()].concat();
+            assert_eq!(measured(&[page(1000), page(1000)].concat()), Ok(()));
+            let error = measured(&[page(1000), page(999)].concat()).unwrap_err();
+            assert!(error.contains("it claims to be 999 bytes when it is unpacked, and becomes more"), "{error}");
+            // Levels of five bytes stand before what is packed.
+            let second = |claimed: u64, values_packed| {
+                let header = second_version(claimed, packed.len() as u64 + 5, [2, 3], values_packed);
+                [&header[..], &[1; 5], &packed].concat()
+            };
+            assert_eq!(measured(&[second(1005, true), second(1005, true)].concat()), Ok(()));
+            assert!(measured(&second(1004, true)).is_err());
+            assert_eq!(measured(&second(1004, false)), Ok(()), "nothing is packed");
+            let error = measured(&[data_page(9, 3), vec![7; 3]].concat()).unwrap_err();
+            assert!(error.contains("a page cannot be unpacked"), "{error}");
         }
     }
 

@@ -9,13 +9,17 @@ use std::path::{Path, PathBuf};
 
 use alluvium_stream::StreamError;
 
+use crate::shards::{self, Shard};
+
 /// The files of a part in a folder and in the folders below, sorted.
 ///
 /// # Errors
-/// [`StreamError::File`] when there is none, or they are in several folders.
+/// [`StreamError::File`] when there is none, one is missing, or they are in several folders.
 pub fn find(directory: &Path, part: &str) -> Result<Vec<PathBuf>, StreamError> {
     let names = names(directory)?;
-    let own = of_part(&names, part).map_err(|cause| StreamError::file(directory, cause))?;
+    let wrong = |cause: String| StreamError::file(directory, cause);
+    let own = of_part(&names, part).map_err(wrong)?;
+    shards::check(&own).map_err(wrong)?;
     Ok(own.into_iter().map(|name| directory.join(name)).collect())
 }
 
@@ -27,17 +31,6 @@ pub fn names(directory: &Path) -> Result<Vec<String>, StreamError> {
     let mut names = vec![];
     collect(directory, "", &mut names)?;
     Ok(names)
-}
-
-/// Whether the files of a part are all that it has: there are as many as the number behind `-of-` says, if they have one.
-/// By other names it cannot be told.
-#[cfg(any(feature = "hub", test))]
-pub fn are_whole(files: &[&str]) -> bool {
-    let stated = |file: &&str| {
-        let (_, rest) = file.rsplit_once("-of-")?;
-        rest.split(['-', '.']).next()?.parse::<usize>().ok()
-    };
-    !files.is_empty() && files.iter().all(|file| stated(file) == Some(files.len()))
 }
 
 /// Those of some files, named by their paths with `/`, that are of a part; sorted.
@@ -65,8 +58,14 @@ pub fn of_part<'a>(names: &'a [String], part: &str) -> Result<Vec<&'a str>, Stri
 fn is_of_part(name: &str, part: &str) -> bool {
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     let Some(stem) = file.strip_suffix(".parquet") else { return false };
-    let rest = stem.strip_prefix(part);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) || folder.rsplit('/').next() == Some(part)
+    if folder.rsplit('/').next() == Some(part) {
+        return true;
+    }
+    // `train-small-00000-of-00001` is of the part `train-small`.
+    match Shard::of(stem) {
+        Some(shard) => shard.prefix == part,
+        None => stem.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')),
+    }
 }
 
 /// The first of some files, for an error message.
@@ -116,14 +115,13 @@ mod tests {
         ]);
         let train = ["data/train-00000-of-00002-c3d4.parquet", "data/train-00001-of-00002-a1b2.parquet"];
         assert_eq!(of_part(&hub, "train").unwrap(), train);
-        assert!(are_whole(&train) && are_whole(&["test-00000-of-00001.parquet"]));
-        for some in [&train[..1], &["train/0000.parquet"], &["a-of-2-of-x.parquet"], &[]] {
-            assert!(!are_whole(some), "{some:?}");
-        }
         let converted =
             names(&["default/train/0000.parquet", "default/partial-train/0000.parquet", "default/test/0000.parquet"]);
         assert_eq!(of_part(&converted, "train").unwrap(), ["default/train/0000.parquet"]);
         assert_eq!(of_part(&names(&["train.parquet"]), "train").unwrap(), ["train.parquet"]);
+        let small = names(&["train-00000-of-00001.parquet", "train-small-00000-of-00001.parquet", "train-a.parquet"]);
+        assert_eq!(of_part(&small, "train").unwrap(), ["train-00000-of-00001.parquet", "train-a.parquet"]);
+        assert_eq!(of_part(&small, "train-small").unwrap(), ["train-small-00000-of-00001.parquet"]);
         let error = of_part(&hub, "valid").unwrap_err();
         assert!(
             error.contains("no Parquet file of the part \"valid\"") && error.contains("training.parquet"),

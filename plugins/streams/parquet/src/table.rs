@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use alluvium_stream::picture::{decode, fit};
+use alluvium_stream::picture::{Orientation, decode, fit};
 use alluvium_stream::{Images, InputShape, Samples, StreamError, open_file, read_each};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
@@ -14,6 +15,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use rayon::prelude::*;
 
 use crate::columns::{self, Columns, Wanted};
+use crate::packing::Packing;
 use crate::{names, pages};
 
 /// As many classes as there may be: a label may be any number.
@@ -32,7 +34,28 @@ pub struct Table {
     columns: Vec<Columns>,
     groups: Vec<Group>,
     labels: Vec<usize>,
-    class_names: Option<Vec<String>>,
+    /// What each file says of its classes.
+    classes: Vec<Classes>,
+    /// How many bytes the pages may still claim beyond what they are sure to hold.
+    credit: u64,
+}
+
+/// The classes of a file: their names, if it states them, and the place behind its last row among all rows.
+#[derive(Debug)]
+struct Classes {
+    names: Option<Vec<String>>,
+    end: usize,
+}
+
+/// A file of a part, with the names of its classes and its labels.
+#[derive(Debug, Clone, Copy)]
+pub struct Labelled<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// The names that it states.
+    pub names: Option<&'a [String]>,
+    /// Its labels.
+    pub labels: &'a [usize],
 }
 
 /// A row group.
@@ -44,6 +67,9 @@ struct Group {
     /// The number of its first row among all rows.
     first: usize,
     rows: usize,
+    /// What packed its pictures; and whether all of its pages were seen to hold no more than they claim.
+    packing: Packing,
+    measured: AtomicBool,
 }
 
 /// How pictures become inputs.
@@ -52,6 +78,7 @@ pub struct Shape {
     input: InputShape,
     /// Whether they must have the inputs' size.
     exact: bool,
+    orientation: Orientation,
 }
 
 impl Table {
@@ -60,8 +87,14 @@ impl Table {
     /// # Errors
     /// [`StreamError::File`] when one cannot be read, has not the columns, or has other rows than it states.
     pub fn open(files: &[PathBuf], wanted: Wanted<'_>) -> Result<Self, StreamError> {
-        let mut table =
-            Table { files: files.to_vec(), columns: vec![], groups: vec![], labels: vec![], class_names: None };
+        let mut table = Table {
+            files: files.to_vec(),
+            columns: vec![],
+            groups: vec![],
+            labels: vec![],
+            classes: vec![],
+            credit: pages::CREDIT,
+        };
         for (number, path) in files.iter().enumerate() {
             guarded(path, || table.add(number, path, wanted).map_err(|cause| StreamError::file(path, cause)))?;
         }
@@ -72,8 +105,14 @@ impl Table {
         let reader = reader(path)?;
         let metadata = reader.metadata();
         let columns = columns::find(metadata.file_metadata().schema_descr(), wanted)?;
-        if file == 0 {
-            self.class_names = names::of_column(metadata.file_metadata(), &columns.label_name);
+        if let Some((first, path)) = self.columns.first().zip(self.files.first()) {
+            columns.check_same(first, path)?;
+        }
+        let names = names::of_column(metadata.file_metadata(), &columns.label_name)?;
+        let stated: i128 = metadata.row_groups().iter().map(|group| i128::from(group.num_rows())).sum();
+        if stated != i128::from(metadata.file_metadata().num_rows()) {
+            let rows = metadata.file_metadata().num_rows();
+            return Err(format!("states {rows} rows, but its row groups state {stated} together"));
         }
         for number in 0..metadata.num_row_groups() {
             let (first, stated) = (self.labels.len(), metadata.row_group(number).num_rows());
@@ -83,10 +122,20 @@ impl Table {
                     "row group {number} states {stated} rows; accepted: 0 to {MOST_ROWS}, all files of a part together"
                 )
             })?;
-            for column in [columns.image, columns.label] {
-                let (start, length) = metadata.row_group(number).column(column).byte_range();
-                pages::check(open(path)?, start, length)?;
+            for (column, name) in [(columns.image, &columns.image_name), (columns.label, &columns.label_name)] {
+                let chunk = metadata.row_group(number).column(column);
+                let packing = Packing::of(chunk.compression()).map_err(|cause| format!("the column {name} {cause}"))?;
+                if chunk.num_values() != stated {
+                    let values = chunk.num_values();
+                    return Err(format!("row group {number} states {stated} rows, but the column {name} {values}"));
+                }
+                let (start, length) = chunk.byte_range();
+                pages::check(open(path)?, start, length, &mut self.credit)?;
+                if column == columns.label {
+                    pages::measure(open(path)?, start, length, packing)?;
+                }
             }
+            let packing = Packing::of(metadata.row_group(number).column(columns.image).compression())?;
             let column = reader.get_row_group(number).and_then(|group| group.get_column_reader(columns.label));
             let (labels, name) = (&mut self.labels, &columns.label_name);
             match column.map_err(damaged)? {
@@ -97,25 +146,47 @@ impl Table {
                 _ => Err(format!("the column {name} is not of whole numbers")),
             }
             .map_err(|cause| format!("{cause} (row group {number})"))?;
-            self.groups.push(Group { file, number, first, rows });
+            self.groups.push(Group { file, number, first, rows, packing, measured: AtomicBool::new(false) });
         }
         self.columns.push(columns);
+        self.classes.push(Classes { names, end: self.labels.len() });
         Ok(())
     }
 
-    /// The names of the classes of this part and of another one: those that the files give, otherwise numbers.
+    /// The files with their classes.
+    pub fn files(&self) -> impl Iterator<Item = Labelled<'_>> {
+        let starts = [0].into_iter().chain(self.classes.iter().map(|classes| classes.end));
+        self.files.iter().zip(&self.classes).zip(starts).map(|((path, classes), start)| Labelled {
+            path,
+            names: classes.names.as_deref(),
+            labels: &self.labels[start..classes.end],
+        })
+    }
+
+    /// Gives the rows of each file that states names other labels: a label is a place in what `places` makes of the names, and
+    /// becomes what stands there.
+    pub fn relabel(&mut self, places: impl Fn(&[String]) -> Vec<usize>) {
+        let mut start = 0;
+        for Classes { names, end } in &self.classes {
+            if let Some(names) = names {
+                let places = places(names);
+                self.labels[start..*end].iter_mut().for_each(|label| *label = places[*label]);
+            }
+            start = *end;
+        }
+    }
+
+    /// Checks that the columns are called as those of another part.
     ///
     /// # Errors
-    /// [`StreamError::File`] when a label is beyond the names.
-    pub fn class_names(&self, other: &Table) -> Result<Vec<String>, StreamError> {
-        let most = self.labels.iter().chain(&other.labels).max().map_or(0, |label| label + 1);
-        match self.class_names.as_ref().or(other.class_names.as_ref()) {
-            None => Ok((0..most).map(|label| label.to_string()).collect()),
-            Some(names) if names.len() >= most => Ok(names.clone()),
-            Some(names) => {
-                let cause = format!("names {} classes, but there is the label {}", names.len(), most - 1);
-                Err(StreamError::file(self.files.first().map_or(Path::new(""), PathBuf::as_path), cause))
+    /// [`StreamError::File`] when they are not.
+    pub fn check_columns(&self, other: &Table) -> Result<(), StreamError> {
+        let first = |table: &Table| table.columns.first().cloned().zip(table.files.first().cloned());
+        match (first(self), first(other)) {
+            (Some((own, path)), Some((other, of))) => {
+                own.check_same(&other, &of).map_err(|cause| StreamError::file(&path, cause))
             }
+            _ => Ok(()),
         }
     }
 
@@ -123,15 +194,15 @@ impl Table {
     ///
     /// # Errors
     /// [`StreamError::File`] when the first picture has to be looked at and cannot be, or is too large.
-    pub fn shape(&self, size: Option<usize>, channels: usize) -> Result<Shape, StreamError> {
+    pub fn shape(&self, size: Option<usize>, channels: usize, orientation: Orientation) -> Result<Shape, StreamError> {
         if let Some(size) = size {
-            return Ok(Shape { input: [channels, size, size].into(), exact: false });
+            return Ok(Shape { input: [channels, size, size].into(), exact: false, orientation });
         }
         let Some(bytes) = (!self.labels.is_empty()).then(|| self.bytes(&[0])).transpose()? else {
             let path = self.files.first().map_or(Path::new(""), PathBuf::as_path);
             return Err(StreamError::file(path, "has no rows"));
         };
-        let picture = decode(bytes[&0].data()).map_err(|cause| self.wrong(0, &cause))?;
+        let picture = decode(bytes[&0].data(), orientation).map_err(|cause| self.wrong(0, &cause))?;
         let (width, height) = picture.dimensions();
         if width.max(height) > LONGEST_SIDE {
             let cause = format!(
@@ -139,7 +210,8 @@ impl Table {
             );
             return Err(self.wrong(0, &cause).with_hint("; the option `size` resizes all pictures"));
         }
-        Ok(Shape { input: InputShape { channels, height: height as usize, width: width as usize }, exact: true })
+        let input = InputShape { channels, height: height as usize, width: width as usize };
+        Ok(Shape { input, exact: true, orientation })
     }
 
     /// The part as images of a shape.
@@ -174,6 +246,11 @@ impl Table {
         let wrong = |cause: String| StreamError::file(path, cause);
         let reader = reader(path).map_err(wrong)?;
         let image = self.columns[group.file].image;
+        if !group.measured.load(Ordering::Relaxed) {
+            let (start, length) = reader.metadata().row_group(group.number).column(image).byte_range();
+            open(path).and_then(|file| pages::measure(file, start, length, group.packing)).map_err(wrong)?;
+            group.measured.store(true, Ordering::Relaxed);
+        }
         let column = reader.get_row_group(group.number).and_then(|group| group.get_column_reader(image));
         let ColumnReader::ByteArrayColumnReader(mut column) = column.map_err(damaged).map_err(wrong)? else {
             return Err(wrong("the column of images is not of bytes".to_owned()));
@@ -222,10 +299,10 @@ impl Images for Pictures {
 
     fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
         let bytes = self.table.bytes(places)?;
-        let Shape { input, exact } = self.shape;
+        let Shape { input, exact, orientation } = self.shape;
         read_each(self, places, |place, image| {
             let wrong = |cause: String| self.table.wrong(place, &cause);
-            let picture = decode(bytes[&place].data()).map_err(wrong)?;
+            let picture = decode(bytes[&place].data(), orientation).map_err(wrong)?;
             let (width, height) = picture.dimensions();
             if exact && (width as usize, height as usize) != (input.width, input.height) {
                 let (columns, rows) = (input.width, input.height);
@@ -252,15 +329,15 @@ fn reader(path: &Path) -> Result<SerializedFileReader<File>, String> {
 /// Reads something of a file. The crate that knows the format has assertions that a damaged file may break; that is an error
 /// of the file like any other.
 fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, StreamError>) -> Result<T, StreamError> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-        Err(StreamError::file(path, format!("is damaged: reading it broke off ({text})")))
-    })
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(StreamError::file(path, "is damaged: its values contradict each other")))
 }
 
 fn damaged(error: ParquetError) -> String {
-    format!("is damaged, or no Parquet file that can be read ({error})")
+    match error {
+        ParquetError::NYI(what) => format!("uses something of the format that is not read ({what})"),
+        _ => "is damaged, or no Parquet file that can be read".to_owned(),
+    }
 }
 
 /// Adds the labels of a row group of so many rows. A page may claim to have any number of rows in a few bytes, so no more are

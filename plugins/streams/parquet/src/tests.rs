@@ -17,6 +17,7 @@ use parquet::schema::parser::parse_message_type;
 
 use super::*;
 
+mod agreement;
 #[path = "../../../../crates/stream/fuzz/replay.rs"]
 mod replay;
 
@@ -35,8 +36,14 @@ fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
 /// A row: a picture, or none, and a label, or none.
 type Row = (Option<Vec<u8>>, Option<i64>);
 
-/// Writes a file with row groups of so many rows.
+/// Writes a file with row groups of so many rows, compressed by Snappy.
 fn write(path: &Path, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, file(SCHEMA, rows, rows_of_group, names, Compression::SNAPPY)).unwrap();
+}
+
+/// The bytes of a file of a schema of such columns.
+fn file(schema: &str, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>, compression: Compression) -> Vec<u8> {
     let description = names.map(|names| {
         let features =
             serde_json::json!({"img": {"_type": "Image"}, "fine_label": {"names": names, "_type": "ClassLabel"}});
@@ -44,11 +51,9 @@ fn write(path: &Path, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>
         vec![KeyValue::new("huggingface".to_owned(), description)]
     });
     let properties =
-        WriterProperties::builder().set_compression(Compression::SNAPPY).set_key_value_metadata(description).build();
-    let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let file = fs::File::create(path).unwrap();
-    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
+        WriterProperties::builder().set_compression(compression).set_key_value_metadata(description).build();
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(vec![], schema, Arc::new(properties)).unwrap();
     for rows in rows.chunks(rows_of_group) {
         let mut group = writer.next_row_group().unwrap();
         let bytes: Vec<_> = rows.iter().filter_map(|(bytes, _)| bytes.clone()).map(ByteArray::from).collect();
@@ -67,7 +72,7 @@ fn write(path: &Path, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>
         column.close().unwrap();
         group.close().unwrap();
     }
-    writer.close().unwrap();
+    writer.into_inner().unwrap()
 }
 
 /// So many rows from a number on: the label is the number modulo 4, the colour says both.
@@ -198,9 +203,9 @@ fn a_file_of_pyarrow_is_read_as_pyarrow_reads_it() {
 /// All that a file can be asked for: its samples, and the names of their classes.
 fn whole(path: &Path) -> Result<(Samples, Vec<String>), StreamError> {
     let table = || Table::open(&[path.to_owned()], Wanted { image: None, label: None });
-    let (table, other) = (table()?, table()?);
-    let names = table.class_names(&other)?;
-    let shape = table.shape(None, 3)?;
+    let (mut table, mut other) = (table()?, table()?);
+    let names = classes::share(&mut table, &mut other)?;
+    let shape = table.shape(None, 3, Orientation::Apply)?;
     let pictures = table.into_pictures(shape);
     let places: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
     Ok((pictures.read(&places)?, names))
@@ -230,20 +235,28 @@ fn no_more_labels_are_read_than_a_row_group_is_stated_to_have() {
     // Rows that take no room: no picture, and all of one label.
     write(&path, &vec![(None, Some(3)); 100_000], 100_000, Some(&NAMES));
     let bytes = fs::read(&path).unwrap();
-    // The last number of this size is the row group's: Thrift's tag of a 64-bit field, and 200 000, which is 100 000 with its
-    // sign as the lowest bit, seven bits a byte: 64 + 26·2⁷ + 12·2¹⁴.
+    // The number of rows as Thrift writes it: the tag of a 64-bit field, and 200 000, which is 100 000 with its sign as the
+    // lowest bit, seven bits a byte: 64 + 26·2⁷ + 12·2¹⁴. The file, its row group and each column state it.
     let stated = [0x16, 0xc0, 0x9a, 0x0c];
-    let at = bytes.windows(4).rposition(|window| window == stated).unwrap();
+    let places: Vec<_> = (0..bytes.len() - 4).filter(|at| bytes[*at..*at + 4] == stated).collect();
+    assert_eq!(places.len(), 5);
     // 50 000: 32 + 13·2⁷ + 6·2¹⁴. 524 288: 2⁶·2¹⁴.
     for (other, expected) in [
         ([0xa0, 0x8d, 0x06], "states 50000 rows, but the column fine_label has more (row group 0)"),
         ([0x80, 0x80, 0x40], "states 524288 rows, but the column fine_label has 100000 (row group 0)"),
     ] {
-        let mut bytes = bytes.clone();
-        bytes[at + 1..at + 4].copy_from_slice(&other);
-        fs::write(&path, bytes).unwrap();
-        let error = error(&config);
-        assert!(error.contains(expected), "{error}");
+        let with = |places: &[usize]| {
+            let mut bytes = bytes.clone();
+            places.iter().for_each(|at| bytes[at + 1..at + 4].copy_from_slice(&other));
+            fs::write(&path, bytes).unwrap();
+            error(&config)
+        };
+        assert!(with(&places).contains(expected), "{}", with(&places));
+        // Where only one of them states another number, they do not agree.
+        for place in &places {
+            let error = with(&[*place]);
+            assert!(error.contains("rows, but "), "{error}");
+        }
     }
 }
 

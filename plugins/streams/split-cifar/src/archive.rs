@@ -47,6 +47,15 @@ pub struct Labelling {
     pub names_key: &'static str,
 }
 
+/// What the Python version states of a file besides its images.
+#[derive(Debug)]
+pub struct Batch {
+    /// What the file is called within: `training batch 1 of 5`.
+    pub label: String,
+    /// How many images the file of the names states for it.
+    pub images: Option<usize>,
+}
+
 /// A version that a folder holds.
 enum Version {
     Binary,
@@ -67,30 +76,46 @@ impl Archive {
             return Err(StreamError::file(directory, cause).with_hint(&self.hint()));
         };
         let (files, labelling) = (self.files(&version), &self.labelling);
-        let part = |names: &[&str]| -> Result<Samples, StreamError> {
-            let mut samples = Samples::new(INPUT.into());
-            for path in names.iter().map(|name| folder.join(name)) {
-                match version {
-                    Version::Binary => binary::read(&path, labelling, &mut samples)?,
-                    Version::Python => python::read(&path, labelling, &mut samples)?,
-                }
-            }
-            Ok(samples)
-        };
         let names_path = folder.join(files.names);
         let read = || -> Result<_, StreamError> {
-            let names = match version {
-                Version::Binary => binary::names(&names_path)?,
-                Version::Python => python::names(&names_path, labelling.names_key)?,
+            let (names, images) = match version {
+                Version::Binary => (binary::names(&names_path)?, None),
+                Version::Python => python::meta(&names_path, labelling.names_key)?,
             };
-            Ok((names, part(files.train)?, part(&[files.test])?))
+            let part = |part: &str, files: &[&str]| {
+                let batch = |(number, file): (usize, &&str)| {
+                    let mut samples = Samples::new(INPUT.into());
+                    let path = folder.join(file);
+                    let label = format!("{part} batch {} of {}", number + 1, files.len());
+                    match version {
+                        Version::Binary => binary::read(&path, labelling, &mut samples)?,
+                        Version::Python => python::read(&path, labelling, &Batch { label, images }, &mut samples)?,
+                    }
+                    Ok((path, samples))
+                };
+                files.iter().enumerate().map(batch).collect::<Result<Vec<_>, StreamError>>()
+            };
+            Ok((names, part("training", files.train)?, part("testing", &[files.test])?))
         };
         let (names, train, test) = read().map_err(|error| self.hinted(error))?;
+        let wrong = |cause: String| Err(StreamError::file(&names_path, cause));
         if names.len() != labelling.classes {
-            let cause = format!("names {} classes; {} has {}", names.len(), self.name, labelling.classes);
-            return Err(StreamError::file(&names_path, cause));
+            return wrong(format!("names {} classes; {} has {}", names.len(), self.name, labelling.classes));
         }
-        Ok(DataSet::new(names, train, test))
+        let twice = names.iter().enumerate().find(|(number, name)| names[..*number].contains(name));
+        if let Some((_, name)) = twice {
+            return wrong(format!("names the class \"{name}\" twice"));
+        }
+        check_batches(&train, &test)?;
+        let joined = |batches: Vec<(PathBuf, Samples)>| {
+            let mut batches = batches.into_iter().map(|(_, samples)| samples);
+            let mut all = batches.next().unwrap_or_else(|| Samples::new(INPUT.into()));
+            for samples in batches {
+                (0..samples.len()).for_each(|place| all.push(samples.image(place), samples.labels()[place]));
+            }
+            all
+        };
+        Ok(DataSet::new(names, joined(train), joined(test)))
     }
 
     /// The files that [`read`](Self::read) reads; those that are missing are left out.
@@ -136,6 +161,28 @@ impl Archive {
             self.name, self.binary.folder, self.python.folder
         )
     }
+}
+
+/// Checks what the files of a data set say of each other: those of the training samples have the same number of images, and no
+/// two files hold the same.
+fn check_batches(train: &[(PathBuf, Samples)], test: &[(PathBuf, Samples)]) -> Result<(), StreamError> {
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let Some((first_path, first)) = train.first() else { return Ok(()) };
+    if let Some((path, other)) = train.iter().find(|(_, other)| other.len() != first.len()) {
+        let cause = format!("holds {} images, but {} holds {}", other.len(), name(first_path), first.len());
+        return Err(StreamError::file(path, cause));
+    }
+    let all: Vec<_> = train.iter().chain(test).collect();
+    for (number, (path, samples)) in all.iter().enumerate() {
+        let same = |(_, other): &&&(PathBuf, Samples)| {
+            let alike = |place| other.image(place) == samples.image(place);
+            other.labels() == samples.labels() && (0..samples.len()).all(alike)
+        };
+        if let Some((other, _)) = all[..number].iter().find(same) {
+            return Err(StreamError::file(path, format!("holds the same images as {}", name(other))));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

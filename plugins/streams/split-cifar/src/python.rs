@@ -10,30 +10,46 @@ use std::path::Path;
 use alluvium_stream::{Samples, StreamError, read_file};
 
 use crate::IMAGE_BYTES;
-use crate::archive::Labelling;
+use crate::archive::{Batch, Labelling};
 use crate::pickle::{Pickle, Value, run};
 
 /// The largest file: the largest one that is offered has 155 MB.
 const LARGEST: u64 = 1 << 30;
 
-/// Adds the samples of a file.
-pub fn read(path: &Path, labelling: &Labelling, samples: &mut Samples) -> Result<(), StreamError> {
+/// Adds the samples of a file, which must be what it is called within and hold as many images as stated.
+pub fn read(path: &Path, labelling: &Labelling, batch: &Batch, samples: &mut Samples) -> Result<(), StreamError> {
     let bytes = read_file(path, LARGEST)?;
-    add(&bytes, labelling, samples).map_err(|cause| StreamError::file(path, cause))
+    add(&bytes, labelling, Some(batch), samples).map_err(|cause| StreamError::file(path, cause))
 }
 
-/// Adds the samples of the bytes of a file.
-pub fn add(bytes: &[u8], labelling: &Labelling, samples: &mut Samples) -> Result<(), String> {
+/// Adds the samples of the bytes of a file. With a batch, it must be what it is called within and hold as many images as stated.
+pub fn add(bytes: &[u8], labelling: &Labelling, batch: Option<&Batch>, samples: &mut Samples) -> Result<(), String> {
     let pickle = run(bytes)?;
+    if let (Ok(Value::Text(own)), Some(batch)) = (pickle.entry("batch_label"), batch)
+        && *own != batch.label.as_bytes()
+    {
+        return Err(format!("is the \"{}\"; its name says \"{}\"", String::from_utf8_lossy(own), batch.label));
+    }
     let Value::Array(array) = pickle.entry("data")? else {
         return Err("`data` is no numpy array of unsigned bytes".to_owned());
     };
     let [images, IMAGE_BYTES] = array.shape[..] else {
         return Err(format!("`data` has the shape {:?}; accepted: [images, {IMAGE_BYTES}]", array.shape));
     };
+    if let Some(stated) = batch.and_then(|batch| batch.images).filter(|stated| *stated != images) {
+        return Err(format!("holds {images} images, but the file of the names states {stated}"));
+    }
     let labels = labels(&pickle, labelling)?;
     if labels.len() != images {
         return Err(format!("`{}` has {} labels, but `data` has {images} images", labelling.labels_key, labels.len()));
+    }
+    // Lists that are not used have an entry for each image, too.
+    for key in ["coarse_labels", "fine_labels", "filenames"] {
+        if let Ok(Value::List(entries)) = pickle.entry(key)
+            && entries.len() != images
+        {
+            return Err(format!("`{key}` has {} entries, but `data` has {images} images", entries.len()));
+        }
     }
     for (number, label) in labels.into_iter().enumerate() {
         samples.push(&array.row(number), label);
@@ -51,16 +67,29 @@ fn labels(pickle: &Pickle<'_>, labelling: &Labelling) -> Result<Vec<usize>, Stri
     pickle.list(key)?.into_iter().map(label).collect()
 }
 
-/// The names of the classes, by their key.
-pub fn names(path: &Path, key: &str) -> Result<Vec<String>, StreamError> {
-    names_of(&read_file(path, LARGEST)?, key).map_err(|cause| StreamError::file(path, cause))
+/// The names of the classes, by their key, and how many images each file of samples is stated to have.
+pub fn meta(path: &Path, key: &str) -> Result<(Vec<String>, Option<usize>), StreamError> {
+    let bytes = read_file(path, LARGEST)?;
+    let read = || Ok::<_, String>((names_of(&bytes, key)?, images_of(&bytes)?));
+    read().map_err(|cause| StreamError::file(path, cause))
+}
+
+/// `num_cases_per_batch`, which CIFAR-10 has.
+fn images_of(bytes: &[u8]) -> Result<Option<usize>, String> {
+    match run(bytes)?.entry("num_cases_per_batch") {
+        Ok(Value::Int(images)) => Ok(usize::try_from(*images).ok()),
+        _ => Ok(None),
+    }
 }
 
 /// The names of the classes in the bytes of a file, by their key.
 pub fn names_of(bytes: &[u8], key: &str) -> Result<Vec<String>, String> {
     let pickle = run(bytes)?;
     let name = |value: &Value<'_>| match value {
-        Value::Text(name) => Ok(String::from_utf8_lossy(name).into_owned()),
+        // Two names that are no text could be taken for one.
+        Value::Text(name) => {
+            String::from_utf8(name.to_vec()).map_err(|_| format!("`{key}` holds a name that is no text in UTF-8"))
+        }
         other => Err(format!("`{key}` holds {}, not names", other.kind())),
     };
     pickle.list(key)?.into_iter().map(name).collect()

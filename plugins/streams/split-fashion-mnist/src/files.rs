@@ -77,17 +77,10 @@ fn samples(directory: &Path, part: &str) -> Result<Samples, StreamError> {
 
 /// Reads one file.
 fn file(directory: &Path, name: &str) -> Result<(PathBuf, Idx), StreamError> {
-    let paths = candidates(directory, name);
-    let Some(path) = paths.iter().find(|path| path.exists()) else {
-        let [path, _] = paths;
-        return Err(StreamError::File {
-            path,
-            cause: "there is no such file, nor one with `.gz`".to_owned(),
-            hint: "; Debian's package `dataset-fashion-mnist` provides it, and `directory` sets another place"
-                .to_owned(),
-        });
-    };
-    Ok((path.clone(), idx::read(path)?))
+    idx::read_one_of(&candidates(directory, name))?.ok_or_else(|| {
+        let hint = "; Debian's package `dataset-fashion-mnist` provides it, and `directory` sets another place";
+        StreamError::file(&directory.join(name), "there is no such file, nor one with `.gz`").with_hint(hint)
+    })
 }
 
 #[cfg(test)]
@@ -95,6 +88,8 @@ pub(crate) mod tests {
     use std::fs;
     use std::io::Write;
 
+    use alluvium_stream::StreamConfig;
+    use alluvium_stream::conformance::check_disturbed;
     use flate2::{Compression, write::GzEncoder};
 
     use super::*;
@@ -166,7 +161,7 @@ pub(crate) mod tests {
         assert!(error.contains("has the shape [10, 6]; accepted: [images, height, width]"), "{error}");
         let error = error_with("train-images-idx3-ubyte", &idx(&[10, 0, 0], &[]));
         assert!(error.contains("holds images of 0×0 pixels"), "{error}");
-        let error = error_with("t10k-images-idx3-ubyte", &idx(&[10, 3, 3], &[0; 90]));
+        let error = error_with("t10k-images-idx3-ubyte.gz", &idx(&[10, 3, 3], &[0; 90]));
         assert!(error.contains("holds images of 1×3×3, but the training images are 1×2×3"), "{error}");
     }
 
@@ -186,5 +181,41 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 0);
         assert!(read(folder.path()).unwrap().train.labels().is_empty());
+    }
+
+    #[test]
+    fn disturbed_files_give_the_same_images_or_an_error() {
+        let files = [
+            "train-images-idx3-ubyte",
+            "train-labels-idx1-ubyte",
+            "t10k-images-idx3-ubyte.gz",
+            "t10k-labels-idx1-ubyte.gz",
+        ];
+        let config = |folder: &Path| {
+            let directory = folder.to_owned();
+            Box::new(crate::SplitFashionMnistConfig { directory, ..Default::default() }) as Box<dyn StreamConfig>
+        };
+        let verdict = check_disturbed(
+            150,
+            |folder| write_data(folder, 2),
+            config,
+            |disturbed| {
+                let (one, other) = (disturbed.one_of(&files), disturbed.one_of(&files));
+                let of_images = |name: &str| name.contains("images");
+                match disturbed.below(4) {
+                    0 => disturbed.truncate(one),
+                    1 => disturbed.drop_file(one),
+                    2 if of_images(one) != of_images(other) => disturbed.copy(one, other),
+                    // The same file gzipped or not, or another one, beside it.
+                    _ => {
+                        let labels = [idx(&[20], &[1; 20]), idx(&[19], &[0; 19])];
+                        let bytes = disturbed.one_of(&labels);
+                        let name = disturbed.one_of(&["train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte"]);
+                        disturbed.write(name, &bytes, "of other labels");
+                    }
+                }
+            },
+        );
+        assert!(verdict.refused > 100, "{verdict:?}");
     }
 }

@@ -1,12 +1,13 @@
 //! The files of Tiny-ImageNet-200.
 //!
 //! As in the archive: `wnids.txt` lists the WordNet numbers of the classes, a line each; `words.txt` has the words of each
-//! number of WordNet behind a tab, separated by commas; `train/WNID/images/*.JPEG` are the training images of a class;
+//! number of WordNet behind a tab, separated by commas; `train/WNID/images/*.JPEG` are the training images of a class, which
+//! `train/WNID/WNID_boxes.txt` lists with the four sides of a box;
 //! `val/val_annotations.txt` has a line for each image in `val/images`, separated by tabs: the file, the class, and the
 //! four sides of a box. Every image is a JPEG of 64×64 pixels; some are grey (Le & Yang, "Tiny ImageNet visual
 //! recognition challenge", CS 231N, 2015, and the archive's own files).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use alluvium_stream::picture::{PictureFiles, Size, list};
@@ -48,10 +49,13 @@ pub fn find(directory: &Path) -> Result<Found, StreamError> {
     let texts = ["wnids.txt", "words.txt", "val/val_annotations.txt"].map(|name| directory.join(name));
     let [ids_path, words_path, annotations_path] = &texts;
     let ids = ids(&text(ids_path)?).map_err(|cause| StreamError::file(ids_path, cause))?;
-    let class_names = class_names(&ids, &text(words_path)?);
+    let class_names = class_names(&ids, &text(words_path)?).map_err(|cause| StreamError::file(words_path, cause))?;
+    check_folders(&directory.join("train"), &ids, ids_path)?;
     let train = train(directory, &ids)?;
-    let test = test(&text(annotations_path)?, &directory.join("val/images"), &ids);
+    let images = directory.join("val/images");
+    let test = test(&text(annotations_path)?, &images, &ids);
     let test = test.map_err(|cause| StreamError::file(annotations_path, cause))?;
+    check_pictures(annotations_path, &images, &test)?;
     let pictures = |found| PictureFiles::new(INPUT.into(), Size::Exact, found);
     Ok(Found { class_names, train: pictures(train), test: pictures(test), texts })
 }
@@ -70,19 +74,67 @@ pub fn ids(text: &str) -> Result<Vec<String>, String> {
     if let Some(stranger) = stranger {
         return Err(format!("has the line {stranger:?}; accepted: a WordNet number such as n01443537 in each"));
     }
-    match ids.is_empty() {
-        true => Err("names no class".to_owned()),
-        false => Ok(ids),
+    let mut seen = HashSet::new();
+    match ids.iter().find(|id| !seen.insert(*id)) {
+        Some(twice) => Err(format!("names the class {twice} twice")),
+        None if ids.is_empty() => Err("names no class".to_owned()),
+        None => Ok(ids),
+    }
+}
+
+/// Checks that the folders of the training pictures are those of the classes.
+fn check_folders(train: &Path, ids: &[String], list: &Path) -> Result<(), StreamError> {
+    let failed = |error: std::io::Error| StreamError::file(train, error.to_string());
+    // What there is to say of a folder that is missing is said where its pictures are listed.
+    let Ok(entries) = train.read_dir() else { return Ok(()) };
+    let ids: HashSet<_> = ids.iter().map(String::as_str).collect();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() && !name.starts_with('.') && !ids.contains(name.as_str()) {
+            return Err(StreamError::file(list, format!("does not name {name}, for which train holds a folder")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a list names the pictures that a folder holds: each, and no other.
+fn check_pictures(list_path: &Path, folder: &Path, named: &[(PathBuf, usize)]) -> Result<(), StreamError> {
+    let pictures = list(folder).map_err(|(folder, error)| {
+        StreamError::file(&folder, error.to_string()).with_hint(if folder.exists() { "" } else { HINT })
+    })?;
+    let there: HashSet<_> = pictures.iter().collect();
+    let named: HashSet<_> = named.iter().map(|(path, _)| path).collect();
+    let shown = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // The first one by name, so that the same folder gives the same message.
+    if let Some(missing) = named.difference(&there).min() {
+        return Err(StreamError::file(
+            missing,
+            format!("there is no such picture, but {} names it", list_path.display()),
+        ));
+    }
+    match there.difference(&named).min() {
+        Some(other) => Err(StreamError::file(list_path, format!("does not name {}, which is there", shown(other)))),
+        None => Ok(()),
     }
 }
 
 /// The name of each class: the first of its words, and its number where that is missing or not its own.
-pub fn class_names(ids: &[String], words: &str) -> Vec<String> {
+///
+/// # Errors
+/// What is wrong, in words, where a class has several lines that do not agree.
+pub fn class_names(ids: &[String], words: &str) -> Result<Vec<String>, String> {
     let entry = |line: &'_ str| {
         let (id, words) = line.split_once('\t')?;
         Some((id.trim().to_owned(), words.split(',').next().unwrap_or_default().trim().to_owned()))
     };
-    let words: HashMap<_, _> = words.lines().filter_map(entry).filter(|(_, first)| !first.is_empty()).collect();
+    let entries: Vec<_> = words.lines().filter_map(entry).filter(|(_, first)| !first.is_empty()).collect();
+    let mut words = HashMap::new();
+    for (id, first) in entries {
+        if let Some(other) = words.insert(id.clone(), first.clone()).filter(|other| *other != first) {
+            return Err(format!("calls {id} \"{other}\" in one line and \"{first}\" in another"));
+        }
+    }
     let mut counts = HashMap::<_, usize>::new();
     ids.iter().filter_map(|id| words.get(id)).for_each(|first| *counts.entry(first).or_default() += 1);
     let name = |id: &String| match words.get(id) {
@@ -90,7 +142,7 @@ pub fn class_names(ids: &[String], words: &str) -> Vec<String> {
         Some(first) => format!("{first} ({id})"),
         None => id.clone(),
     };
-    ids.iter().map(name).collect()
+    Ok(ids.iter().map(name).collect())
 }
 
 /// The training pictures, class after class.
@@ -101,13 +153,25 @@ fn train(directory: &Path, ids: &[String]) -> Result<Vec<(PathBuf, usize)>, Stre
         let found = list(&folder).map_err(|(folder, error)| {
             StreamError::file(&folder, error.to_string()).with_hint(if folder.exists() { "" } else { HINT })
         })?;
-        pictures.extend(found.into_iter().map(|path| (path, label)));
+        let own: Vec<_> = found.into_iter().map(|path| (path, label)).collect();
+        // The list of a class's boxes is needed for nothing else, so it may be missing, or empty.
+        let boxes = directory.join("train").join(id).join(format!("{id}_boxes.txt"));
+        if boxes.exists() {
+            let named = text(&boxes)?;
+            let named = named.lines().filter_map(|line| line.split_whitespace().next());
+            let named: Vec<_> = named.map(|file| (folder.join(file), label)).collect();
+            if !named.is_empty() {
+                check_pictures(&boxes, &folder, &named)?;
+            }
+        }
+        pictures.extend(own);
     }
     Ok(pictures)
 }
 
 /// The validation pictures, in the order of their annotations.
 pub fn test(annotations: &str, images: &Path, ids: &[String]) -> Result<Vec<(PathBuf, usize)>, String> {
+    let mut seen = HashSet::new();
     let labels: HashMap<_, _> = ids.iter().enumerate().map(|(label, id)| (id.as_str(), label)).collect();
     let picture = |(number, line): (usize, &str)| {
         let wrong = |cause: &str| {
@@ -117,6 +181,9 @@ pub fn test(annotations: &str, images: &Path, ids: &[String]) -> Result<Vec<(Pat
         let (Some(file), Some(id)) = (parts.next(), parts.next()) else { return Err(wrong("has no tab")) };
         if file.is_empty() || file.contains(['/', '\\']) || file.starts_with('.') {
             return Err(wrong("names no file of val/images"));
+        }
+        if !seen.insert(file.to_owned()) {
+            return Err(wrong(&format!("names {file} again")));
         }
         let label = labels.get(id.trim()).ok_or_else(|| wrong(&format!("has the unknown class {:?}", id.trim())))?;
         Ok((images.join(file), *label))

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use alluvium_stream::Task;
+use alluvium_stream::conformance::{Change, check_disturbed};
 use image::codecs::jpeg::JpegEncoder;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 
@@ -126,13 +127,90 @@ fn files_that_are_wrong_are_refused() {
 }
 
 #[test]
-fn an_annotation_without_its_picture_is_found_when_the_task_is_read() {
+fn lists_and_folders_name_the_same() {
+    let error = |change: &dyn Fn(&Path)| {
+        let folder = tempfile::tempdir().unwrap();
+        write_data(folder.path());
+        change(folder.path());
+        config(folder.path()).build(Seed::new(0)).map(|_| ()).unwrap_err().to_string()
+    };
+    let missing = error(&|folder| fs::remove_file(folder.join("val/images/val_2.JPEG")).unwrap());
+    assert!(missing.contains("val_2.JPEG: there is no such picture, but ") && missing.contains("val_annotations.txt"));
+    let annotations = |folder: &Path| folder.join("val/val_annotations.txt");
+    // Of four lines the first three.
+    let fewer = error(&|folder| {
+        let text = fs::read_to_string(annotations(folder)).unwrap();
+        let lines: Vec<_> = text.lines().take(3).collect();
+        fs::write(annotations(folder), lines.join("\n")).unwrap();
+    });
+    assert!(fewer.contains("val_annotations.txt: does not name val_3.JPEG, which is there"), "{fewer}");
+    let again = error(&|folder| {
+        let text = fs::read_to_string(annotations(folder)).unwrap();
+        fs::write(annotations(folder), text.replace("val_1.JPEG", "val_0.JPEG")).unwrap();
+    });
+    assert!(again.contains("val_annotations.txt: line 2 names val_0.JPEG again"), "{again}");
+    let fewer = error(&|folder| fs::write(folder.join("wnids.txt"), IDS[..3].join("\r\n")).unwrap());
+    assert!(fewer.contains("wnids.txt: does not name n09999999, for which train holds a folder"), "{fewer}");
+    let twice = error(&|folder| fs::write(folder.join("wnids.txt"), [IDS[0], IDS[1], IDS[0]].join("\n")).unwrap());
+    assert!(twice.contains("wnids.txt: names the class n02012849 twice"), "{twice}");
+    let other = error(&|folder| fs::write(folder.join("words.txt"), format!("{WORDS}n01443537\tcarp\n")).unwrap());
+    assert!(other.contains("words.txt: calls n01443537 \"goldfish\" in one line and \"carp\""), "{other}");
+    let boxes = |names: &'static str| {
+        error(&move |folder| fs::write(folder.join("train/n01443537/n01443537_boxes.txt"), names).unwrap())
+    };
+    let all = "n01443537_0.JPEG\t0\t10\t63\t58\nn01443537_1.JPEG\t6\t7\t63\t63\n";
+    assert!(boxes(all).contains("n01443537_boxes.txt: does not name n01443537_2.JPEG, which is there"));
+    assert!(boxes("n01443537_3.JPEG\t0\t0\t1\t1\n").contains("n01443537_3.JPEG: there is no such picture"));
+}
+
+#[test]
+fn lists_with_a_byte_order_mark_and_lines_of_windows_are_read_the_same() {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path());
-    fs::remove_file(folder.path().join("val/images/val_2.JPEG")).unwrap();
-    let stream = config(folder.path()).build(Seed::new(0)).unwrap();
-    let errors: Vec<_> = (0..2).filter_map(|index| stream.task(index).err()).collect();
-    assert!(errors.len() == 1 && errors[0].to_string().contains("val_2.JPEG: "), "{errors:?}");
+    let names = || config(folder.path()).build(Seed::new(0)).unwrap().class_names().to_vec();
+    let before = names();
+    for name in ["wnids.txt", "words.txt", "val/val_annotations.txt"] {
+        let path = folder.path().join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
+    }
+    assert_eq!(names(), before);
+    assert_eq!(tasks(&config(folder.path())).iter().map(|task| task.train.len()).sum::<usize>(), 12);
+}
+
+#[test]
+fn disturbed_files_give_the_same_pictures_or_an_error() {
+    let write = |folder: &Path| {
+        write_data(folder);
+        for id in IDS {
+            let boxes: String = (0..3).map(|number| format!("{id}_{number}.JPEG\t0\t0\t9\t9\n")).collect();
+            fs::write(folder.join(format!("train/{id}/{id}_boxes.txt")), boxes).unwrap();
+        }
+    };
+    let verdict = check_disturbed(
+        200,
+        write,
+        |folder| Box::new(config(folder)),
+        |disturbed| {
+            let (id, number) = (disturbed.one_of(&IDS), disturbed.below(3));
+            let train = format!("train/{id}/images/{id}_{number}.JPEG");
+            let test = format!("val/images/val_{number}.JPEG");
+            match disturbed.below(10) {
+                0 => disturbed.change_lines("wnids.txt", &Change::ALL),
+                1 => disturbed.change_lines("val/val_annotations.txt", &Change::ALL),
+                2 => disturbed.change_lines(&format!("train/{id}/{id}_boxes.txt"), &Change::ALL),
+                // What a class is called, no other file says.
+                3 => disturbed.change_lines("words.txt", &[Change::Double, Change::Swap, Change::Windows]),
+                4 => disturbed.truncate(&train),
+                5 => disturbed.truncate(&test),
+                6 => disturbed.drop_file(&train),
+                7 => disturbed.drop_file(&test),
+                8 => disturbed.rename(&format!("train/{id}"), "train/n00000001"),
+                _ => disturbed.rename(&test, "val/images/val_9.JPEG"),
+            }
+        },
+    );
+    assert!(verdict.same > 20 && verdict.refused > 100, "{verdict:?}");
 }
 
 #[test]
@@ -151,7 +229,7 @@ fn lists_of_the_corpus_that_are_cut_off_or_changed_name_nothing_outside_the_fold
         let (numbers, words, annotations) = (next(), next(), next());
         let ids = files::ids(numbers)?;
         let pictures = files::test(annotations, Path::new(""), &ids)?;
-        Ok::<_, String>((files::class_names(&ids, words), pictures))
+        Ok::<_, String>((files::class_names(&ids, words)?, pictures))
     };
     let seeds = replay::seeds("tiny-imagenet");
     let (names, pictures) = read(&seeds[0]).unwrap();

@@ -5,7 +5,9 @@ mod pictures;
 use std::path::PathBuf;
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, list_pictures};
+use alluvium_strategy::{
+    PictureOrientation, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, list_pictures,
+};
 use burn::tensor::Tensor;
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -30,11 +32,19 @@ pub struct ImageFolderConfig {
     pub samples: usize,
     /// Whether every other input, by chance, is mirrored left to right.
     pub flip: bool,
+    /// Whether pictures are turned as the camera wrote into them (EXIF), `apply`, or taken as their pixels are stored, `ignore`,
+    /// which is what torchvision's `ImageFolder` does.
+    pub orientation: PictureOrientation,
 }
 
 impl Default for ImageFolderConfig {
     fn default() -> Self {
-        ImageFolderConfig { folder: "images".into(), samples: 4000, flip: true }
+        ImageFolderConfig {
+            folder: "images".into(),
+            samples: 4000,
+            flip: true,
+            orientation: PictureOrientation::Ignore,
+        }
     }
 }
 
@@ -48,7 +58,7 @@ impl SurrogateConfig for ImageFolderConfig {
     }
 
     fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
-        let pictures = Pictures::open(&self.folder)?;
+        let pictures = Pictures::open(&self.folder, self.orientation)?;
         Ok(Box::new(ImageFolder { samples: self.samples, flip: self.flip, pictures }))
     }
 }

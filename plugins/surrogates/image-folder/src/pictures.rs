@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use alluvium_model::InputShape;
-use alluvium_strategy::{SurrogateError, check_picture, fit_picture, list_pictures, read_picture};
+use alluvium_strategy::{PictureOrientation, SurrogateError, check_picture, fit_picture, list_pictures, read_picture};
 
 /// How many bytes of pictures are kept, in the shape of the inputs.
 const ROOM: usize = 256 << 20;
@@ -15,6 +15,7 @@ const ACCEPTED: &str =
 /// The pictures of a folder.
 pub struct Pictures {
     paths: Vec<PathBuf>,
+    orientation: PictureOrientation,
     /// The shape that the kept pictures have.
     input: Option<InputShape>,
     kept: HashMap<usize, Vec<u8>>,
@@ -34,13 +35,13 @@ impl Pictures {
     ///
     /// # Errors
     /// [`SurrogateError::File`] when there is none, or one is no picture or too large.
-    pub fn open(folder: &Path) -> Result<Self, SurrogateError> {
+    pub fn open(folder: &Path, orientation: PictureOrientation) -> Result<Self, SurrogateError> {
         let paths = list_pictures(folder)?;
         if paths.is_empty() {
             return Err(wrong(folder, "holds no picture".to_owned()));
         }
         paths.iter().try_for_each(|path| check_picture(path))?;
-        Ok(Pictures { paths, input: None, kept: HashMap::new(), room: ROOM })
+        Ok(Pictures { paths, orientation, input: None, kept: HashMap::new(), room: ROOM })
     }
 
     /// How many there are.
@@ -61,7 +62,7 @@ impl Pictures {
             bytes.extend_from_slice(kept);
             return Ok(());
         }
-        let fitted = fit_picture(&read_picture(&self.paths[place])?, input);
+        let fitted = fit_picture(&read_picture(&self.paths[place], self.orientation)?, input);
         bytes.extend_from_slice(&fitted);
         if fitted.len() <= self.room {
             self.room -= fitted.len();

@@ -29,7 +29,7 @@ fn config(folder: &Path) -> ImageFolderConfig {
 }
 
 fn source(config: &ImageFolderConfig) -> ImageFolder {
-    let pictures = Pictures::open(&config.folder).unwrap();
+    let pictures = Pictures::open(&config.folder, config.orientation).unwrap();
     ImageFolder { samples: config.samples, flip: config.flip, pictures }
 }
 
@@ -131,4 +131,24 @@ fn what_cannot_be_read_is_named() {
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     let error = draw(config(folder.path()).build().unwrap().as_mut(), 1, COLOUR, 0).unwrap_err().to_string();
     assert!(error.contains("one.png: cannot be decoded"), "{error}");
+}
+
+#[test]
+fn pictures_are_turned_where_it_is_asked_for() {
+    let folder = TempDir::new().unwrap();
+    // Greys 0 to 5, 3×2, and in EXIF the orientation 6: turned clockwise.
+    let mut bytes = vec![];
+    let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+    let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    image::ImageEncoder::set_exif_metadata(&mut encoder, exif.to_vec()).unwrap();
+    RgbImage::from_fn(3, 2, |x, y| Rgb([(3 * y + x) as u8; 3])).write_with_encoder(encoder).unwrap();
+    fs::write(folder.path().join("a.png"), bytes).unwrap();
+    let greys = |orientation, input| {
+        let config = ImageFolderConfig { flip: false, orientation, ..config(folder.path()) };
+        let drawn = draw(&mut source(&config), 1, input, 0).unwrap();
+        drawn.iter().map(|value| ((value + 1.0) * 127.5).round() as u8).collect::<Vec<_>>()
+    };
+    assert_eq!(greys(PictureOrientation::Ignore, [1, 2, 3]), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(greys(PictureOrientation::Apply, [1, 3, 2]), [3, 0, 4, 1, 5, 2]);
+    assert_eq!(ImageFolderConfig::default().orientation, PictureOrientation::Ignore);
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use alluvium_model::{InputShape, Seed};
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
+use alluvium_strategy::{PictureOrientation, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
 use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ pub struct SingleImageConfig {
     /// The photo, a PNG or JPEG of at least 2×2 and at most 50 million pixels. Absent: a photo of a cup of coffee that
     /// is built in.
     pub image: Option<PathBuf>,
+    /// Whether the photo is turned as the camera wrote into it (EXIF), `apply`, or taken as its pixels are stored, `ignore`,
+    /// which is what torchvision's loader does.
+    pub orientation: PictureOrientation,
     /// How many patches the fixed set has.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub patches: usize,
@@ -60,6 +63,7 @@ impl Default for SingleImageConfig {
     fn default() -> Self {
         SingleImageConfig {
             image: None,
+            orientation: PictureOrientation::Ignore,
             patches: 4000,
             scale: [0.05, 0.6],
             rotation: 30.0,
@@ -96,7 +100,7 @@ impl SurrogateConfig for SingleImageConfig {
             });
         }
         let photo = match &self.image {
-            Some(path) => Photo::open(path)?,
+            Some(path) => Photo::open(path, self.orientation)?,
             None => Photo::embedded(PHOTO.0, PHOTO.1)?,
         };
         Ok(Box::new(SingleImage::new(self.clone(), photo)))

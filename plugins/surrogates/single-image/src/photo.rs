@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alluvium_strategy::{SurrogateError, decode_picture, read_picture};
+use alluvium_strategy::{PictureOrientation, SurrogateError, decode_picture, read_picture};
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
 
@@ -25,8 +25,8 @@ impl Photo {
     ///
     /// # Errors
     /// [`SurrogateError::File`] when it cannot be read or is no photo.
-    pub fn open(path: &Path) -> Result<Self, SurrogateError> {
-        Ok(Self::new(read_picture(path)?))
+    pub fn open(path: &Path, orientation: PictureOrientation) -> Result<Self, SurrogateError> {
+        Ok(Self::new(read_picture(path, orientation)?))
     }
 
     /// Reads a file that is built in.
@@ -104,7 +104,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("photo.png");
         std::fs::write(&path, bytes).unwrap();
-        let error = Photo::open(&path).unwrap_err().to_string();
+        let error = Photo::open(&path, PictureOrientation::Ignore).unwrap_err().to_string();
         assert!(error.contains("photo.png") && error.contains("PNG or JPEG"), "{error}");
         error
     }
@@ -121,6 +121,24 @@ mod tests {
     }
 
     #[test]
+    fn a_photo_is_turned_where_it_is_asked_for() {
+        let mut bytes = vec![];
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+        // In EXIF the orientation 8: turned counter-clockwise.
+        let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0\0";
+        image::ImageEncoder::set_exif_metadata(&mut encoder, exif.to_vec()).unwrap();
+        RgbImage::from_fn(3, 2, |x, _| Rgb([100 * x as u8; 3])).write_with_encoder(encoder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("photo.png");
+        std::fs::write(&path, bytes).unwrap();
+        let photo = |orientation| Photo::open(&path, orientation).unwrap();
+        assert_eq!(photo(PictureOrientation::Ignore).size(0), [3.0, 2.0]);
+        let turned = photo(PictureOrientation::Apply);
+        // What was on the right is now above.
+        assert_eq!((turned.size(0), turned.at(0, [0.5, 0.5])[0]), ([2.0, 3.0], 200.0));
+    }
+
+    #[test]
     fn what_is_no_photo_is_refused() {
         assert!(error(b"").contains("cannot be decoded"));
         assert!(error(b"no image at all, but some text").contains("cannot be decoded"));
@@ -130,7 +148,7 @@ mod tests {
         for length in [8, 20, whole.len() / 2] {
             error(&whole[..length]);
         }
-        let missing = Photo::open(Path::new("/no/such/photo.png")).unwrap_err().to_string();
+        let missing = Photo::open(Path::new("/no/such/photo.png"), PictureOrientation::Apply).unwrap_err().to_string();
         assert!(missing.contains("/no/such/photo.png") && missing.contains("No such file"), "{missing}");
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use alluvium_stream::conformance::{Change, check_disturbed};
 use alluvium_stream::{Images, Scenario, Seed, StreamConfig};
 use serde_json::json;
 
@@ -39,7 +40,11 @@ fn python_file((numbers, labels): Part) -> Vec<u8> {
     let labels: Vec<_> = numbers.clone().map(labels).collect();
     let of = |place: usize| pickled::numbers(&labels.iter().map(|labels| labels[place]).collect::<Vec<_>>());
     let data = pickled::array(numbers.len() as u16, &numbers.clone().flat_map(pixels).collect::<Vec<_>>());
-    let batch = pickled::text(b"training batch 1 of 5");
+    // Training files have four images each, from 0 on, and the test file begins at 100.
+    let batch = match numbers.start {
+        100 => pickled::text(b"testing batch 1 of 1"),
+        first => pickled::text(format!("training batch {} of 5", first / 4 + 1).as_bytes()),
+    };
     match labels[0].len() {
         1 => pickled::dict(&[("batch_label", batch), ("labels", of(0)), ("data", data)]),
         _ => pickled::dict(&[("data", data), ("coarse_labels", of(0)), ("fine_labels", of(1))]),
@@ -161,7 +166,74 @@ fn damaged_binary_files_are_refused() {
     assert!(error.contains("label 10 of image number 1 is out of range; accepted: 0 to 9"), "{error}");
     let error = error_with(true, "batches.meta.txt", b"cat\ndog\n");
     assert!(error.contains("names 2 classes; CIFAR-10 has 10"), "{error}");
-    assert!(error_with(true, "batches.meta.txt", &[0xff, 0xfe]).contains("no text"));
+    assert!(error_with(true, "batches.meta.txt", &[0xff, 0xfe]).contains("accepted: text in UTF-8"));
+    let twice = names(10).join("\n").replace("class_7", "class_2");
+    assert!(error_with(true, "batches.meta.txt", twice.as_bytes()).contains("names the class \"class_2\" twice"));
+    let fewer = binary_file((8..11, one_label));
+    assert!(error_with(true, "data_batch_3.bin", &fewer).contains("holds 3 images, but data_batch_1.bin holds 4"));
+    let same = error_with(true, "data_batch_4.bin", &binary_file((4..8, one_label)));
+    assert!(same.contains("holds the same images as data_batch_2.bin"), "{same}");
+}
+
+#[test]
+fn what_a_pickle_states_of_its_batch_must_be_right() {
+    let second = python_file((4..8, one_label));
+    let error = error_with(false, "data_batch_4", &second);
+    assert!(error.contains("is the \"training batch 2 of 5\"; its name says \"training batch 4 of 5\""), "{error}");
+    assert!(error_with(false, "test_batch", &second).contains("its name says \"testing batch 1 of 1\""));
+    let data = pickled::array(4, &(4..8).flat_map(pixels).collect::<Vec<_>>());
+    let labels = pickled::numbers(&[4, 5, 6, 7]);
+    let files = pickled::texts(&["a.png", "b.png", "c.png"]);
+    let fewer = pickled::dict(&[("labels", labels), ("data", data), ("filenames", files)]);
+    assert!(error_with(false, "data_batch_2", &fewer).contains("`filenames` has 3 entries, but `data` has 4 images"));
+    let meta = |count: u8| {
+        let names = names(10);
+        let names = pickled::texts(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        pickled::dict(&[("num_cases_per_batch", vec![b'K', count]), ("label_names", names)])
+    };
+    let folder = tempfile::tempdir().unwrap();
+    write_cifar_10(folder.path(), false);
+    let read = |count| {
+        fs::write(folder.path().join("batches.meta"), meta(count)).unwrap();
+        CIFAR_10.read(folder.path()).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let error = read(5).unwrap_err();
+    assert!(error.contains("data_batch_1: holds 4 images, but the file of the names states 5"), "{error}");
+    // The training files have as many; the test file has ten.
+    let error = read(4).unwrap_err();
+    assert!(error.contains("test_batch: holds 10 images, but the file of the names states 4"), "{error}");
+    let name = pickled::dict(&[("label_names", [&b"]("[..], &pickled::text(&[0xe4]), b"e"].concat())]);
+    fs::write(folder.path().join("batches.meta"), name).unwrap();
+    let error = CIFAR_10.read(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("batches.meta: `label_names` holds a name that is no text in UTF-8"), "{error}");
+}
+
+#[test]
+fn disturbed_files_give_the_same_images_or_an_error() {
+    for binary in [true, false] {
+        let Files { train, test, names, .. } = if binary { CIFAR_10.binary } else { CIFAR_10.python };
+        let verdict = check_disturbed(
+            100,
+            |folder| write_cifar_10(folder, binary),
+            |folder| Box::new(cifar10::SplitCifar10Config { directory: folder.to_owned(), ..Default::default() }),
+            |disturbed| {
+                let (one, other) = (disturbed.one_of(train), disturbed.one_of(train));
+                match disturbed.below(7) {
+                    0 => disturbed.truncate(one),
+                    1 => disturbed.drop_file(one),
+                    2 if one != other => disturbed.copy(one, other),
+                    // The Python version says in the file which one it is; in the binary one it makes no difference.
+                    3 if one != other => disturbed.swap(one, other),
+                    4 => disturbed.copy(one, test),
+                    5 => disturbed.rename(one, "data_batch_6"),
+                    // What a class is called, no other file says.
+                    6 if binary => disturbed.change_lines(names, &[Change::Drop, Change::Double, Change::Windows]),
+                    _ => disturbed.truncate(test),
+                }
+            },
+        );
+        assert!(verdict.refused > 60, "{verdict:?}");
+    }
 }
 
 #[test]
@@ -229,8 +301,9 @@ fn files_of_the_corpus_that_are_cut_off_or_changed_do_not_panic() {
     let seeds = replay::seeds("cifar-pickle");
     let names = |bytes: &[u8]| python::names_of(bytes, labelling.names_key);
     assert_eq!(names(&seeds[0]).unwrap(), ["apple", "bear"]);
-    assert_eq!(read(&seeds[1], python::add).unwrap().labels(), [37]);
+    let add = |bytes: &[u8], labelling: &Labelling, samples: &mut Samples| python::add(bytes, labelling, None, samples);
+    assert_eq!(read(&seeds[1], add).unwrap().labels(), [37]);
     replay::each(&seeds, |bytes| {
-        let _ = (read(bytes, python::add), names(bytes));
+        let _ = (read(bytes, add), names(bytes));
     });
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 
+use alluvium_stream::conformance::check_disturbed;
 use alluvium_stream::{Seed, StreamConfig};
 use flate2::{Compression, write::ZlibEncoder};
 
@@ -74,6 +75,40 @@ fn file(labels: &[u8]) -> Vec<u8> {
     let images = array("X", 9, &[32, 32, 3, count], 2, &pixels(labels.len()));
     let labels = array("y", 6, &[count, 1], 2, labels);
     [header(), compressed(&images), compressed(&labels)].concat()
+}
+
+#[test]
+fn disturbed_files_give_the_same_images_or_an_error() {
+    let write = |folder: &Path| {
+        fs::write(folder.join("train_32x32.mat"), file(&[1, 9, 10, 2, 3, 4, 5, 6, 7, 8])).unwrap();
+        fs::write(folder.join("test_32x32.mat"), file(&[10, 2, 1, 3, 4, 5, 6, 7, 8, 9])).unwrap();
+    };
+    let verdict = check_disturbed(
+        100,
+        write,
+        |folder| Box::new(SvhnConfig { directory: folder.to_owned(), ..Default::default() }),
+        |disturbed| {
+            let one = disturbed.one_of(&["train_32x32.mat", "test_32x32.mat"]);
+            match disturbed.below(4) {
+                0 => disturbed.truncate(one),
+                1 => disturbed.drop_file(one),
+                2 => disturbed.rename(one, "extra_32x32.mat"),
+                // Nine labels beside ten images; or the arrays in the other order.
+                _ => {
+                    let images = compressed(&array("X", 9, &[32, 32, 3, 10], 2, &pixels(10)));
+                    let own: &[u8] = if one.starts_with("train") {
+                        &[1, 9, 10, 2, 3, 4, 5, 6, 7, 8]
+                    } else {
+                        &[10, 2, 1, 3, 4, 5, 6, 7, 8, 9]
+                    };
+                    let count = disturbed.one_of(&[9, 10]);
+                    let labels = array("y", 6, &[count as i32, 1], 2, &own[..count]);
+                    disturbed.write(one, &[header(), compressed(&labels), images].concat(), "with y before X");
+                }
+            }
+        },
+    );
+    assert!(verdict.same > 5 && verdict.refused > 60, "{verdict:?}");
 }
 
 #[test]

@@ -1,0 +1,217 @@
+//! A test for every reader of data sets: what disturbed files are taken for.
+//!
+//! Behind the feature `conformance`. A reader's test writes a small data set in its true format, and says in which ways its files
+//! may be disturbed that the format, or another file of the set, can tell. [`check_disturbed`] disturbs it again and again, and
+//! checks that the reader gives the samples of the undisturbed set, or an error that names a file; never other samples.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use alluvium_model::Seed;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::{StreamConfig, StreamError};
+
+/// The samples of all tasks, training and test: the name of the class and the image, sorted.
+type Contents = [Vec<(String, Vec<u8>)>; 2];
+
+/// How often a disturbed data set was the same, and how often it was refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The samples were those of the undisturbed set.
+    pub same: usize,
+    /// There was an error that names a file.
+    pub refused: usize,
+}
+
+/// Writes a data set, disturbs it so many times, each time from the undisturbed set on, and reads it through `config`.
+///
+/// # Panics
+/// When the data set cannot be read undisturbed, when a disturbed one gives other samples, and when an error names no file of
+/// the folder: the message says what was done.
+pub fn check_disturbed(
+    times: u64,
+    write: impl Fn(&Path),
+    config: impl Fn(&Path) -> Box<dyn StreamConfig>,
+    disturb: impl Fn(&mut Disturbed<'_>),
+) -> Verdict {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let folder = folder.path();
+    write(folder);
+    let config = config(folder);
+    let right = contents(&*config).expect("the undisturbed data set can be read");
+    let mut verdict = Verdict::default();
+    for number in 0..times {
+        let random = StdRng::seed_from_u64(number);
+        let mut disturbed = Disturbed { folder, random, done: vec![], undo: vec![] };
+        disturb(&mut disturbed);
+        let done = disturbed.done.join(", ");
+        match contents(&*config) {
+            Ok(found) => {
+                assert!(found == right, "{done}: gives other samples (case {number})");
+                verdict.same += 1;
+            }
+            Err(error) => {
+                let error = error.to_string();
+                let named = error.contains(&*folder.to_string_lossy());
+                assert!(named, "{done}: the error names no file (case {number}): {error}");
+                verdict.refused += 1;
+            }
+        }
+        disturbed.restore();
+    }
+    assert_eq!(contents(&*config).expect("the data set was restored"), right);
+    verdict
+}
+
+fn contents(config: &dyn StreamConfig) -> Result<Contents, StreamError> {
+    let stream = config.build(Seed::new(0))?;
+    let mut all = Contents::default();
+    for index in 0..stream.tasks() {
+        let task = stream.task(index)?;
+        for (samples, all) in [task.train, task.test].iter().zip(&mut all) {
+            let sample =
+                |place: usize| (stream.class_names()[samples.labels()[place]].clone(), samples.image(place).to_vec());
+            all.extend((0..samples.len()).map(sample));
+        }
+    }
+    all.iter_mut().for_each(|part| part.sort());
+    Ok(all)
+}
+
+/// A change of the lines of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A line is missing.
+    Drop,
+    /// A line is there again, in another place.
+    Double,
+    /// A line is cut off, behind its first letter at the earliest.
+    Cut,
+    /// Two lines change places.
+    Swap,
+    /// Lines end as on Windows, behind a byte order mark.
+    Windows,
+}
+
+impl Change {
+    /// All of them.
+    pub const ALL: [Change; 5] = [Change::Drop, Change::Double, Change::Cut, Change::Swap, Change::Windows];
+}
+
+/// A data set that is disturbed. Paths are from its folder on.
+#[derive(Debug)]
+pub struct Disturbed<'a> {
+    folder: &'a Path,
+    random: StdRng,
+    /// What was done, in words.
+    done: Vec<String>,
+    undo: Vec<Undo>,
+}
+
+/// How a step is taken back.
+#[derive(Debug)]
+enum Undo {
+    Write(PathBuf, Vec<u8>),
+    Remove(PathBuf),
+    Rename(PathBuf, PathBuf),
+}
+
+impl Disturbed<'_> {
+    /// A number below another.
+    pub fn below(&mut self, most: usize) -> usize {
+        self.random.random_range(0..most.max(1))
+    }
+
+    /// One of some values.
+    pub fn one_of<T: Clone>(&mut self, values: &[T]) -> T {
+        values[self.below(values.len())].clone()
+    }
+
+    /// Takes a file away.
+    pub fn drop_file(&mut self, name: &str) {
+        self.done.push(format!("without {name}"));
+        let path = self.folder.join(name);
+        self.undo.push(Undo::Write(path.clone(), read(&path)));
+        fs::remove_file(path).expect("the file can be removed");
+    }
+
+    /// Cuts a file off before its end.
+    pub fn truncate(&mut self, name: &str) {
+        let bytes = read(&self.folder.join(name));
+        let length = self.below(bytes.len());
+        self.write(name, &bytes[..length], &format!("cut at {length} of {} bytes", bytes.len()));
+    }
+
+    /// Puts a copy of a file in another's place.
+    pub fn copy(&mut self, from: &str, to: &str) {
+        let bytes = read(&self.folder.join(from));
+        self.write(to, &bytes, &format!("a copy of {from}"));
+    }
+
+    /// Lets two files change places.
+    pub fn swap(&mut self, one: &str, other: &str) {
+        let [first, second] = [one, other].map(|name| read(&self.folder.join(name)));
+        self.write(one, &second, &format!("what was {other}"));
+        self.write(other, &first, &format!("what was {one}"));
+    }
+
+    /// Gives a file or a folder another name.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        self.done.push(format!("{from} called {to}"));
+        let [from, to] = [from, to].map(|name| self.folder.join(name));
+        fs::rename(&from, &to).expect("it can be renamed");
+        self.undo.push(Undo::Rename(to, from));
+    }
+
+    /// Changes the lines of a text in one of some ways.
+    pub fn change_lines(&mut self, name: &str, ways: &[Change]) {
+        let text = String::from_utf8(read(&self.folder.join(name))).expect("the file is text");
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        let (one, other) = (self.below(lines.len()), self.below(lines.len()));
+        let way = self.one_of(ways);
+        match way {
+            Change::Drop => drop(lines.remove(one)),
+            Change::Double => lines.insert(other, lines[one].clone()),
+            Change::Cut => {
+                let places: Vec<_> = lines[one].char_indices().map(|(place, _)| place).skip(1).collect();
+                let length = if places.is_empty() { lines[one].len() } else { self.one_of(&places) };
+                lines[one].truncate(length);
+            }
+            Change::Swap => lines.swap(one, other),
+            Change::Windows => {}
+        }
+        let (mark, end) = if way == Change::Windows { ("\u{feff}", "\r\n") } else { ("", "\n") };
+        let text = lines.iter().map(|line| format!("{line}{end}")).collect::<String>();
+        let what = format!("with the change {way:?} (lines {} and {})", one + 1, other + 1);
+        self.write(name, format!("{mark}{text}").as_bytes(), &what);
+    }
+
+    /// Writes a file; `what` says what it now is.
+    pub fn write(&mut self, name: &str, bytes: &[u8], what: &str) {
+        self.done.push(format!("{name} {what}"));
+        let path = self.folder.join(name);
+        self.undo.push(match path.exists() {
+            true => Undo::Write(path.clone(), read(&path)),
+            false => Undo::Remove(path.clone()),
+        });
+        fs::write(path, bytes).expect("the file can be written");
+    }
+
+    /// Takes back what was done.
+    fn restore(self) {
+        for step in self.undo.into_iter().rev() {
+            match step {
+                Undo::Write(path, bytes) => fs::write(path, bytes),
+                Undo::Remove(path) => fs::remove_file(path),
+                Undo::Rename(from, to) => fs::rename(from, to),
+            }
+            .expect("the data set can be restored");
+        }
+    }
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    fs::read(path).expect("the file can be read")
+}

@@ -1,0 +1,36 @@
+//! What becomes of the orientation that a camera wrote into a picture.
+
+use image::metadata::Orientation as Turn;
+use image::{ImageDecoder, ImageError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What becomes of the orientation that a camera wrote into a picture (EXIF): it says by how much the picture has to be turned,
+/// and whether it is mirrored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Orientation {
+    /// The picture is turned as it says.
+    Apply,
+    /// The pixels are taken as they are stored.
+    Ignore,
+}
+
+impl Orientation {
+    /// How a picture is turned.
+    pub(super) fn turn(self, decoder: &mut impl ImageDecoder) -> Result<Turn, ImageError> {
+        match self {
+            Orientation::Apply => decoder.orientation(),
+            Orientation::Ignore => Ok(Turn::NoTransforms),
+        }
+    }
+
+    /// The width and height of a picture that has these as it is stored.
+    pub(super) fn turned((width, height): (u32, u32), turn: Turn) -> (u32, u32) {
+        match turn {
+            Turn::Rotate90 | Turn::Rotate270 | Turn::Rotate90FlipH | Turn::Rotate270FlipH => (height, width),
+            Turn::NoTransforms | Turn::Rotate180 | Turn::FlipHorizontal | Turn::FlipVertical => (width, height),
+        }
+    }
+}
