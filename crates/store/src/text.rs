@@ -40,7 +40,7 @@ pub enum NotText {
     /// It is UTF-16 or UTF-32.
     #[error("is text in UTF-16 or UTF-32; accepted: text in UTF-8 (save it again with that encoding)")]
     Wide,
-    /// It holds bytes that are no text in UTF-8.
+    /// It holds bytes that are not text in UTF-8.
     #[error("is not text in UTF-8 (line {line} holds the byte 0x{byte:02x}); accepted: text in UTF-8")]
     Foreign {
         /// The line of the first such byte, from 1.
@@ -55,7 +55,7 @@ pub enum NotText {
 /// Reads a text file of at most `longest` bytes. A byte order mark at its beginning is left out, and `\r\n` becomes `\n`.
 ///
 /// # Errors
-/// [`TextError`], when it cannot be read, is longer, or is no text in UTF-8. It names the file.
+/// [`TextError`], when it cannot be read, is longer, or is not text in UTF-8. It names the file.
 ///
 /// ```
 /// let folder = tempfile::tempdir()?;
@@ -78,7 +78,7 @@ pub fn read_text(path: &Path, longest: u64) -> Result<String, TextError> {
 /// The text that bytes are, by the rules of [`read_text`]: for bytes that came out of an archive, or were read already.
 ///
 /// # Errors
-/// [`NotText`], when they are no text in UTF-8.
+/// [`NotText`], when they are not text in UTF-8.
 pub fn from_bytes(bytes: &[u8]) -> Result<String, NotText> {
     if WIDE_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
         return Err(NotText::Wide);

@@ -65,7 +65,7 @@ mod tests {
         fs::write(&path, "\u{feff}a\r\nb").unwrap();
         assert_eq!(read_text(&path, 7).unwrap(), "a\nb");
         fs::write(&path, [0xff]).unwrap();
-        assert!(read_text(&path, 5).unwrap_err().to_string().contains("no text in UTF-8"));
+        assert!(read_text(&path, 5).unwrap_err().to_string().contains("not text in UTF-8"));
         assert!(read_file(&folder.path().join("none"), 5).unwrap_err().to_string().contains("none: "));
     }
 
