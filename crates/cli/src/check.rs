@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use alluvium_experiment::{ConfigSource, Variant, read_all};
+use alluvium_config::{ConfigSource, Variant, read_all};
+use alluvium_experiment::most_adaptations;
 
 use crate::print;
 
@@ -78,7 +79,7 @@ pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
 /// How much there is to do. A device can turn out to be shared between rows or variants, or to be done already.
 fn totals(variants: &[Variant], rows: usize, seeds: usize) -> String {
     let cells = counted(variants.len() * rows * seeds, "cell");
-    let adaptations = variants.iter().map(|variant| variant.experiment.most_adaptations(variant.devices));
+    let adaptations = variants.iter().map(|variant| most_adaptations(&variant.experiment, variant.devices));
     let devices = counted(adaptations.sum(), "device");
     let mut factors = vec![counted(rows, "row"), counted(seeds, "seed")];
     if variants.len() > 1 {

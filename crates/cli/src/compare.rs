@@ -4,8 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use alluvium_config::{ConfigSource, Variant, read_all};
 use alluvium_experiment::{
-    ConfigSource, DirectoryError, DirectoryOptions, Outcome, RunDirectory, RunOptions, StageCounts, Variant, read_all,
+    DirectoryError, DirectoryOptions, Outcome, RunDirectory, RunOptions, StageCounts, default_jobs, run,
 };
 use alluvium_report::{Table, contact_sheet, result_files};
 use alluvium_results::PictureLabel;
@@ -66,9 +67,9 @@ fn run_variant(
     out: &mut dyn Write,
 ) -> anyhow::Result<Vec<String>> {
     let started = Instant::now();
-    let jobs = options.jobs.map_or_else(|| variant.experiment.default_jobs(), usize::from);
-    let run = RunOptions { jobs, observer: watch, directory, variant: &variant.label };
-    let Outcome { mut results, failures, stages, repairs, sheets } = variant.experiment.run(&run)?;
+    let jobs = options.jobs.map_or_else(|| default_jobs(&variant.experiment), usize::from);
+    let run_options = RunOptions { jobs, observer: watch, directory, variant: &variant.label };
+    let Outcome { mut results, failures, stages, repairs, sheets } = run(&variant.experiment, &run_options)?;
     watch.finish();
 
     let mut written = vec![];

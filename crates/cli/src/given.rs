@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alluvium_experiment::{ConfigError, PartSource, read_part};
+use alluvium_config::{ConfigError, PartSource, read_part};
 use alluvium_interchange::{Names, Normalisation, Reading, StateDictKey};
 use alluvium_model::BackboneConfig;
 use alluvium_registry::{Family, described};

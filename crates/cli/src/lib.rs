@@ -34,7 +34,8 @@ mod tour;
 
 use std::io::{self, IsTerminal, Write};
 
-use alluvium_experiment::{ConfigError, DirectoryError, ExperimentError};
+use alluvium_config::ConfigError;
+use alluvium_experiment::{DirectoryError, ExperimentError};
 use alluvium_interchange::InterchangeError;
 use clap::{CommandFactory, Parser};
 

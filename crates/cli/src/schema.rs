@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use alluvium_experiment::config_schema;
+use alluvium_config::config_schema;
 
 use crate::print;
 

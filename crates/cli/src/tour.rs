@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alluvium_experiment::ConfigSource;
+use alluvium_config::ConfigSource;
 
 /// The tour's configuration.
 pub(crate) const CONFIG: ConfigSource<'static> =
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn the_tour_is_a_configuration_with_one_seed() {
-        let variants = alluvium_experiment::read_all(CONFIG, None, None).unwrap();
+        let variants = alluvium_config::read_all(CONFIG, None, None).unwrap();
         assert_eq!((variants.len(), variants[0].devices), (1, 4));
         assert_eq!(variants[0].experiment.seeds.len(), 1);
     }

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use alluvium_backend::registry::{Family, describe};
 use alluvium_backend::{BackendConfig, BackendError};
-use alluvium_experiment::{ConfigSource, DirectoryOptions, RunDirectory, RunOptions, Unobserved, read_all};
+use alluvium_config::{ConfigSource, read_all};
+use alluvium_experiment::{DirectoryOptions, RunDirectory, RunOptions, Unobserved};
 use alluvium_results::Results;
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 use schemars::JsonSchema;
@@ -46,7 +47,7 @@ fn compare(folder: &Path, backend: &str) -> Results {
     let variants = read_all(ConfigSource::File(&file), Some(backend), Some(vec![0])).unwrap();
     let directory = RunDirectory::open(&folder.join(backend), &variants, &DirectoryOptions::default()).unwrap();
     let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
-    let outcome = variants[0].experiment.run(&options).unwrap();
+    let outcome = alluvium_experiment::run(&variants[0].experiment, &options).unwrap();
     assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
     outcome.results
 }

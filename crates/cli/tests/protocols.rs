@@ -14,10 +14,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use alluvium_cli as _;
+use alluvium_config::{ConfigSource, Experiment, Variant, read_all};
 use alluvium_device::{ClassificationLoss, train};
-use alluvium_experiment::{
-    ConfigSource, DirectoryOptions, Experiment, RunDirectory, RunOptions, Unobserved, Variant, read_all,
-};
+use alluvium_experiment::{DirectoryOptions, RunDirectory, RunOptions, Unobserved};
 use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Random, Seed, Silent};
 use alluvium_registry::{Family, describe};
 use alluvium_report::summary_csv;
@@ -249,7 +248,7 @@ fn run(folder: &Path, name: &str, text: &str) -> (Experiment, Results) {
     let options = DirectoryOptions { fresh: true, cache: None, cache_bytes: u64::MAX };
     let directory = RunDirectory::open(&folder.join(name), &variants, &options).unwrap();
     let run = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
-    let outcome = variants[0].experiment.run(&run).unwrap();
+    let outcome = alluvium_experiment::run(&variants[0].experiment, &run).unwrap();
     assert!(outcome.failures.is_empty(), "{:?}\n{text}", outcome.failures);
     (variants.remove(0).experiment, outcome.results)
 }

@@ -5,7 +5,7 @@ mod tiny;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alluvium_experiment::{ConfigSource, config_schema, read_all};
+use alluvium_config::{ConfigSource, config_schema, read_all};
 use alluvium_registry::{Family, descriptions};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};

@@ -1,9 +1,9 @@
-//! What can be wrong with a configuration, and what can go wrong in a run.
+//! What can go wrong in a run.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use alluvium_backend::BackendError;
+use alluvium_config::ConfigError;
 use alluvium_device::DeviceError;
 use alluvium_model::ModelError;
 use alluvium_results::MatrixError;
@@ -11,49 +11,7 @@ use alluvium_store::StoreError;
 use alluvium_strategy::StrategyError;
 use alluvium_stream::StreamError;
 
-use crate::Breach;
-
-/// One thing that is wrong with a configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigProblem {
-    /// Line and column in the file, counted from 1, where they are known.
-    pub place: Option<(usize, usize)>,
-    /// The table, as it is written: `[device]`, `[[strategies]] 2 (pld)`; empty for the top of the file.
-    pub table: String,
-    /// What is wrong, and what is accepted.
-    pub message: String,
-}
-
-/// A configuration that cannot be run. Nothing was trained.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
-    /// The file.
-    pub file: PathBuf,
-    /// What is wrong with it; at least one.
-    pub problems: Vec<ConfigProblem>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, problem) in self.problems.iter().enumerate() {
-            if number > 0 {
-                writeln!(f)?;
-            }
-            write!(f, "{}", self.file.display())?;
-            if let Some((line, column)) = problem.place {
-                write!(f, ":{line}:{column}")?;
-            }
-            write!(f, ": ")?;
-            if !problem.table.is_empty() {
-                write!(f, "{}: ", problem.table)?;
-            }
-            write!(f, "{}", problem.message)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ConfigError {}
+use crate::protocol::Breach;
 
 /// A run that failed.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,8 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Gradients, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelError, NamedTensors, Parameters, SetParameters, Weights};
+use crate::module_gradients::{self, NamedTensors};
+use crate::{ModelError, Parameters, SetParameters, Weights};
 
 /// The shape of one input: `[channels, height, width]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -227,19 +228,19 @@ impl<M: Backbone> DynBackbone for M {
     }
 
     fn squared_norm(&self, gradients: &GradientsParams) -> Option<Tensor<1>> {
-        crate::optimise::squared_norm(self, gradients)
+        module_gradients::squared_norm(self, gradients)
     }
 
     fn scale(&self, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams {
-        crate::optimise::scale(self, gradients, factor)
+        module_gradients::scale(self, gradients, factor)
     }
 
     fn named_gradients(&self, gradients: &Gradients) -> NamedTensors {
-        crate::gradients::named_gradients(self, gradients)
+        module_gradients::named_gradients(self, gradients)
     }
 
     fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {
-        *self = crate::gradients::updated(self.clone(), update);
+        *self = module_gradients::updated(self.clone(), update);
     }
 
     fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams) {

@@ -2,13 +2,14 @@
 
 use std::f64::consts::PI;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Model;
+use crate::module_gradients::{scale, squared_norm};
 use crate::sgd::Sgd;
 
 /// How the learning rate changes from the first step to the last.
@@ -119,62 +120,9 @@ impl Optimiser {
 #[derive(Module, Debug)]
 struct Nothing;
 
-/// The sum of the squares of a module's gradients, `[1]`; `None` when it has none.
-pub(crate) fn squared_norm<M: Module>(module: &M, gradients: &GradientsParams) -> Option<Tensor<1>> {
-    struct Norm<'a>(&'a GradientsParams, Option<Tensor<1>>);
-    impl ModuleVisitor for Norm<'_> {
-        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
-            if let Some(gradient) = self.0.get::<D>(parameter.id) {
-                let square = gradient.clone().mul(gradient).sum();
-                self.1 = Some(match self.1.take() {
-                    Some(sum) => sum + square,
-                    None => square,
-                });
-            }
-        }
-    }
-    let mut norm = Norm(gradients, None);
-    module.visit(&mut norm);
-    norm.1
-}
-
-/// A module's gradients, each multiplied by `factor`, `[1]`.
-pub(crate) fn scale<M: Module>(module: &M, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams {
-    struct Scale<'a>(GradientsParams, &'a Tensor<1>);
-    impl ModuleVisitor for Scale<'_> {
-        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
-            if let Some(gradient) = self.0.remove::<D>(parameter.id) {
-                let scaled = gradient.mul(self.1.clone().reshape([1; D]));
-                self.0.register(parameter.id, scaled);
-            }
-        }
-    }
-    let mut scale = Scale(gradients, factor);
-    module.visit(&mut scale);
-    scale.0
-}
-
 #[cfg(test)]
 mod tests {
-    use burn::nn::LinearConfig;
-    use burn::tensor::Device;
-
     use super::*;
-
-    #[test]
-    fn gradients_are_measured_and_scaled_together() {
-        let compute = Device::flex().autodiff();
-        let layer = LinearConfig::new(2, 1).with_bias(false).init(&compute);
-        // The loss is 3·w₀ + 4·w₁: the gradient is (3, 4), its norm 5.
-        let loss = layer.forward(Tensor::<2>::from_floats([[3.0, 4.0]], &compute)).sum();
-        let gradients = GradientsParams::from_grads(loss.backward(), &layer);
-        let norm = squared_norm(&layer, &gradients).unwrap();
-        assert_eq!(norm.into_scalar::<f32>(), 25.0);
-        let factor = Tensor::from_floats([0.2], &Device::flex());
-        let scaled = scale(&layer, gradients, &factor).get::<2>(layer.weight.id).unwrap();
-        let values = scaled.into_data().try_into_vec::<f32>().unwrap();
-        assert!((values[0] - 0.6).abs() < 1e-6 && (values[1] - 0.8).abs() < 1e-6, "{values:?}");
-    }
 
     #[test]
     fn schedules_start_at_one_and_fall_as_they_say() {

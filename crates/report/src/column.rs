@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use alluvium_results::{Metric, Results};
 
 use crate::allowed;
-use crate::table::Line;
 
 /// One column of numbers.
 #[derive(Debug, Clone)]
@@ -52,15 +51,6 @@ impl Words {
             Self::Strategy => None,
             Self::Protocol => Some("how devices and the centre work together; what it permits is listed by row"),
             Self::Data => Some("what the strategy may look at while consolidating"),
-        }
-    }
-
-    /// What stands in it for this row.
-    pub(crate) fn of(self, line: &Line) -> &str {
-        match self {
-            Self::Strategy => &line.name,
-            Self::Protocol => &line.protocol,
-            Self::Data => &line.data_access,
         }
     }
 }

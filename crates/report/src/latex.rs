@@ -36,7 +36,7 @@ impl Table {
         heading.extend(shown.iter().map(|index| show_heading(&self.columns[*index])));
         let cells = |line: &Line| {
             let show_words = |text: &str| if text.is_empty() { ABSENT.to_owned() } else { escape(text) };
-            let mut cells: Vec<String> = self.words.iter().map(|words| show_words(words.of(line))).collect();
+            let mut cells: Vec<String> = self.words.iter().map(|words| show_words(line.words(*words))).collect();
             cells.extend(shown.iter().map(|index| show(line.entries[*index].as_ref())));
             cells
         };

@@ -34,7 +34,8 @@ impl Table {
         let mut heading: Vec<String> = self.words.iter().map(|words| words.heading().to_owned()).collect();
         heading.extend(shown.iter().map(|index| in_one_line(&self.columns[*index].text)));
         let cells = |line: &Line| {
-            let mut cells: Vec<String> = self.words.iter().map(|words| or_absent(&escape(words.of(line)))).collect();
+            let mut cells: Vec<String> =
+                self.words.iter().map(|words| or_absent(&escape(line.words(*words)))).collect();
             cells.extend(shown.iter().map(|index| show(line.entries[*index].as_ref())));
             cells
         };

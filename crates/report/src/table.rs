@@ -168,6 +168,15 @@ impl Table {
 }
 
 impl Line {
+    /// What stands in a column of words.
+    pub(crate) fn words(&self, column: Words) -> &str {
+        match column {
+            Words::Strategy => &self.name,
+            Words::Protocol => &self.protocol,
+            Words::Data => &self.data_access,
+        }
+    }
+
     fn new(row: &Row, results: &Results) -> Self {
         let mut name = one_line(&row.name);
         let tasks = fewer_tasks(row, results);

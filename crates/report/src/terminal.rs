@@ -87,7 +87,7 @@ struct TextColumn {
 impl TextColumn {
     /// A column of words, one of so many, which are wrapped where they are long.
     fn of_words<'a>(words: Words, columns: usize, lines: impl Iterator<Item = &'a Line>) -> Self {
-        let shown = |line: &'a Line| match words.of(line) {
+        let shown = |line: &'a Line| match line.words(words) {
             "" => ABSENT.to_owned(),
             text => text.to_owned(),
         };

@@ -2,21 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::cell::Cell;
+use crate::control_cells::{Control, values};
 use crate::metric::Metric;
 use crate::results::Results;
 use crate::statistics::PairedDifference;
-
-/// What a control run measured, as far as it can be compared: row by row, in place of one baseline for all.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Control {
-    /// What the control run is called.
-    pub name: String,
-    /// The cells of each of its rows, by the row's name.
-    pub rows: BTreeMap<String, Vec<Cell>>,
-}
 
 impl Results {
     /// The same results compared with a control run, each row with the row of its name there. `None` where no row shares a
@@ -44,11 +34,6 @@ impl Results {
         let names = self.rows.iter().map(|row| row.name.clone());
         names.filter_map(|name| Some((name.clone(), difference(&name)?))).collect()
     }
-}
-
-/// The metric's value under each seed; seeds for which it cannot be computed are absent.
-pub(crate) fn values(cells: &[Cell], metric: Metric) -> BTreeMap<u64, f64> {
-    cells.iter().filter_map(|cell| Some((cell.seed, *cell.metrics().get(&metric)?))).collect()
 }
 
 #[cfg(test)]

@@ -21,10 +21,13 @@
 //! # Ok::<(), alluvium_results::MatrixError>(())
 //! ```
 
+mod budgets;
 mod cell;
 mod check;
 mod control;
+mod control_cells;
 mod early;
+mod invalid;
 mod matrix;
 mod mean;
 mod metric;
@@ -35,9 +38,9 @@ mod summary;
 mod without;
 
 pub use cell::{Accuracy, Cell, RoundAccuracy};
-pub use check::InvalidResults;
-pub use control::Control;
+pub use control_cells::Control;
 pub use early::EarlyAccuracy;
+pub use invalid::InvalidResults;
 pub use matrix::{AccuracyMatrix, MatrixError, MatrixRow};
 pub use metric::{Metric, Unit};
 pub use results::{Clause, FORMAT, PictureLabel, Results, ResultsError, Row, RowRole, TaskLabel};

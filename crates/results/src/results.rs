@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::cell::{Accuracy, Cell};
-use crate::check::InvalidResults;
-use crate::control::{Control, values};
+use crate::control_cells::{Control, values};
+use crate::invalid::InvalidResults;
 use crate::metric::Metric;
 use crate::statistics::Estimate;
 

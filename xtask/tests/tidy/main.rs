@@ -1,6 +1,7 @@
 //! House rules that a test can check: manifests, sources, and whether ARCHITECTURE.md is true.
 
 mod architecture;
+mod circles;
 mod lock;
 mod manifests;
 mod sources;

@@ -1,37 +1,19 @@
 //! The boundary between the centre and the devices: every model that crosses it is counted here, and held against the
 //! clauses of the protocol.
 
+use alluvium_config::{Clauses, Protocol};
 use alluvium_strategy::DataAccess;
-use thiserror::Error;
 
-use super::Clauses;
-use crate::Protocol;
-use crate::adapted::Adapted;
-use crate::central::Central;
-use crate::shared::Visit;
-
-/// What would break the protocol. The cell is stopped before it does.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "the protocol \"{protocol}\" permits {permitted}, but {wanted}; accepted: a protocol that permits it, or a run that \
-     keeps to this one"
-)]
-pub struct Breach {
-    /// The protocol.
-    pub protocol: &'static str,
-    /// The clause.
-    pub permitted: String,
-    /// What would have happened.
-    pub wanted: String,
-}
+use crate::protocol::{Breach, Visit};
+use crate::stored::{Adapted, Central};
 
 /// A model that a device has taken. A device adapts nothing else, and only [`Boundary::hand_out`] makes one.
-pub(crate) struct Taken {
+pub(crate) struct HandedOutModel {
     visit: Visit,
     model: Central,
 }
 
-impl Taken {
+impl HandedOutModel {
     /// Which device took it, and how often it took one before.
     pub(crate) fn visit(&self) -> Visit {
         self.visit
@@ -44,11 +26,11 @@ impl Taken {
 }
 
 /// Experts that came together. The centre receives nothing else, and only [`Boundary::take_in`] makes one.
-pub(crate) struct Arrived {
+pub(crate) struct IncomingExperts {
     experts: Vec<(usize, Adapted)>,
 }
 
-impl Arrived {
+impl IncomingExperts {
     /// The experts, each with its device.
     pub(crate) fn experts(&self) -> &[(usize, Adapted)] {
         &self.experts
@@ -56,9 +38,9 @@ impl Arrived {
 }
 
 /// The data that the centre may see. Only [`Boundary::show`] makes one.
-pub(crate) struct Shown(DataAccess);
+pub(crate) struct GrantedAccess(DataAccess);
 
-impl Shown {
+impl GrantedAccess {
     /// Which data.
     pub(crate) fn access(&self) -> DataAccess {
         self.0
@@ -108,29 +90,29 @@ impl Boundary {
     }
 
     /// The centre is to see data of this kind.
-    pub(crate) fn show(&self, data: DataAccess) -> Result<Shown, Breach> {
+    pub(crate) fn show(&self, data: DataAccess) -> Result<GrantedAccess, Breach> {
         let permitted = self.clauses.data_access;
         match data > permitted {
             true => {
                 Err(self
                     .breach(format!("{permitted} data at the centre"), format!("the strategy would see {data} data")))
             }
-            false => Ok(Shown(data)),
+            false => Ok(GrantedAccess(data)),
         }
     }
 
     /// A device takes a model.
-    pub(crate) fn hand_out(&mut self, device: usize, model: &Central) -> Result<Taken, Breach> {
+    pub(crate) fn hand_out(&mut self, device: usize, model: &Central) -> Result<HandedOutModel, Breach> {
         if self.crosses {
             self.goes_down(device, model.bytes)?;
         }
         let visit = Visit { device, number: self.devices[device].visits };
         self.devices[device].visits += 1;
-        Ok(Taken { visit, model: model.clone() })
+        Ok(HandedOutModel { visit, model: model.clone() })
     }
 
     /// Devices send their experts, which the centre takes in together.
-    pub(crate) fn take_in(&mut self, experts: Vec<(usize, Adapted)>) -> Result<Arrived, Breach> {
+    pub(crate) fn take_in(&mut self, experts: Vec<(usize, Adapted)>) -> Result<IncomingExperts, Breach> {
         if self.crosses {
             let crossing = |(device, expert): &(usize, Adapted)| Crossing {
                 device: *device,
@@ -139,7 +121,7 @@ impl Boundary {
             };
             self.come_up(&experts.iter().map(crossing).collect::<Vec<_>>())?;
         }
-        Ok(Arrived { experts })
+        Ok(IncomingExperts { experts })
     }
 
     fn goes_down(&mut self, device: usize, bytes: u64) -> Result<(), Breach> {
@@ -220,7 +202,7 @@ fn counted(number: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ProtocolKind;
+    use alluvium_config::ProtocolKind;
 
     fn expert(device: usize) -> Crossing {
         Crossing { device, bytes: 7, statistics: false }

@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use alluvium_config::{Arrival, Protocol, ProtocolKind};
 use alluvium_model::Seed;
 use rand::seq::SliceRandom;
 
-use super::Arrival;
-use crate::{Protocol, ProtocolKind};
-
 /// What happens next between the centre and the devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum ScheduleEvent {
     /// A device takes the model.
     HandOut {
         device: usize,
@@ -22,18 +20,18 @@ pub(crate) enum Event {
 }
 
 /// All events of a protocol on a stream of so many devices. Whatever is random follows the seed.
-pub(crate) fn schedule(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
+pub(crate) fn schedule(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<ScheduleEvent> {
     match protocol.kind {
         ProtocolKind::Dcl => one_after_another(protocol, devices, seed),
         ProtocolKind::Federated => in_rounds(protocol, devices, seed),
         ProtocolKind::Centralised => (0..devices)
-            .flat_map(|device| [Event::HandOut { device, returns: true }, Event::TakeIn(vec![device])])
+            .flat_map(|device| [ScheduleEvent::HandOut { device, returns: true }, ScheduleEvent::TakeIn(vec![device])])
             .collect(),
     }
 }
 
 /// Devices come back one by one; up to `concurrency` of them are under way at a time.
-fn one_after_another(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
+fn one_after_another(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<ScheduleEvent> {
     let mut order: Vec<_> = (0..devices).collect();
     match protocol.arrival() {
         Arrival::InOrder => {}
@@ -48,15 +46,15 @@ fn one_after_another(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Eve
     let mut under_way = VecDeque::new();
     for device in order {
         if under_way.len() == concurrency {
-            events.extend(under_way.pop_front().map(|first| Event::TakeIn(vec![first])));
+            events.extend(under_way.pop_front().map(|first| ScheduleEvent::TakeIn(vec![first])));
         }
         let returns = !lost.contains(&device);
-        events.push(Event::HandOut { device, returns });
+        events.push(ScheduleEvent::HandOut { device, returns });
         if returns {
             under_way.push_back(device);
         }
     }
-    events.extend(under_way.into_iter().map(|device| Event::TakeIn(vec![device])));
+    events.extend(under_way.into_iter().map(|device| ScheduleEvent::TakeIn(vec![device])));
     events
 }
 
@@ -70,7 +68,7 @@ fn lost(part: f64, devices: usize, absent: &BTreeSet<usize>, seed: Seed) -> BTre
 }
 
 /// In each round, some devices take the model, and all of them send theirs.
-fn in_rounds(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
+fn in_rounds(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<ScheduleEvent> {
     let clients = protocol.clients(devices);
     let mut events = vec![];
     for round in 0..protocol.rounds() {
@@ -78,8 +76,8 @@ fn in_rounds(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
         all.shuffle(&mut seed.at("clients of round", round).random());
         let mut chosen: Vec<_> = all.into_iter().take(clients).collect();
         chosen.sort_unstable();
-        events.extend(chosen.iter().map(|device| Event::HandOut { device: *device, returns: true }));
-        events.push(Event::TakeIn(chosen));
+        events.extend(chosen.iter().map(|device| ScheduleEvent::HandOut { device: *device, returns: true }));
+        events.push(ScheduleEvent::TakeIn(chosen));
     }
     events
 }
@@ -88,16 +86,16 @@ fn in_rounds(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Event> {
 mod tests {
     use super::*;
 
-    fn events(protocol: Protocol, devices: usize) -> Vec<Event> {
+    fn events(protocol: Protocol, devices: usize) -> Vec<ScheduleEvent> {
         schedule(&protocol, devices, Seed::new(1))
     }
 
-    fn out(device: usize) -> Event {
-        Event::HandOut { device, returns: true }
+    fn out(device: usize) -> ScheduleEvent {
+        ScheduleEvent::HandOut { device, returns: true }
     }
 
-    fn back(device: usize) -> Event {
-        Event::TakeIn(vec![device])
+    fn back(device: usize) -> ScheduleEvent {
+        ScheduleEvent::TakeIn(vec![device])
     }
 
     fn dcl() -> Protocol {
@@ -122,12 +120,12 @@ mod tests {
     #[test]
     fn lost_devices_take_and_never_send() {
         let lossy = events(Protocol { never_return: Some(0.3), ..dcl() }, 10);
-        let taken = lossy.iter().filter(|event| matches!(event, Event::HandOut { .. })).count();
-        let lost = lossy.iter().filter(|event| matches!(event, Event::HandOut { returns: false, .. })).count();
-        let back: Vec<_> = lossy.iter().filter(|event| matches!(event, Event::TakeIn(_))).collect();
+        let taken = lossy.iter().filter(|event| matches!(event, ScheduleEvent::HandOut { .. })).count();
+        let lost = lossy.iter().filter(|event| matches!(event, ScheduleEvent::HandOut { returns: false, .. })).count();
+        let back: Vec<_> = lossy.iter().filter(|event| matches!(event, ScheduleEvent::TakeIn(_))).collect();
         assert_eq!((taken, lost, back.len()), (10, 3, 7));
         let nobody = events(Protocol { never_return: Some(1.0), ..dcl() }, 3);
-        assert_eq!(nobody.iter().filter(|event| matches!(event, Event::TakeIn(_))).count(), 1, "one returns");
+        assert_eq!(nobody.iter().filter(|event| matches!(event, ScheduleEvent::TakeIn(_))).count(), 1, "one returns");
     }
 
     #[test]
@@ -142,7 +140,7 @@ mod tests {
         with.retain(|event| ![out(1), back(1)].contains(event));
         assert_eq!(events(without(shuffled), 6), with);
         let lossy = events(without(Protocol { never_return: Some(1.0), ..dcl() }), 3);
-        assert_eq!(lossy.iter().filter(|event| matches!(event, Event::TakeIn(_))).count(), 1);
+        assert_eq!(lossy.iter().filter(|event| matches!(event, ScheduleEvent::TakeIn(_))).count(), 1);
         assert_eq!(lossy.len(), 3, "two take the model: {lossy:?}");
     }
 
@@ -154,8 +152,8 @@ mod tests {
         let rounds: Vec<_> = events
             .iter()
             .filter_map(|event| match event {
-                Event::TakeIn(devices) => Some(devices.clone()),
-                Event::HandOut { .. } => None,
+                ScheduleEvent::TakeIn(devices) => Some(devices.clone()),
+                ScheduleEvent::HandOut { .. } => None,
             })
             .collect();
         assert_eq!(rounds.len(), 20);

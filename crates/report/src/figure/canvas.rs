@@ -12,7 +12,6 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontFamily, IntoFont, RGBColor, TextStyle};
 
 use crate::error::ReportError;
-use crate::figure::palette::PAPER;
 use crate::label::one_line;
 
 /// How many units of the drawing a pixel has. The chart library knows whole units only, and lines and markers that
@@ -21,6 +20,9 @@ const UNITS: f64 = 4.0;
 
 /// The SVG backend writes text smaller by this than it is asked to.
 const FONT_FACTOR: f64 = 1.24;
+
+/// The ground of a figure.
+pub(crate) const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
 
 /// The size of most text, in pixels.
 pub(crate) const TEXT: f64 = 13.0;

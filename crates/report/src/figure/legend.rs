@@ -5,8 +5,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, ShapeStyle};
 
 use super::canvas::{Drawn, Sheet, TEXT, px, text, text_width};
-use super::lines::stroke;
-use super::palette::{INK, Look};
+use super::palette::{INK, Look, stroke};
 use crate::label::shortened;
 
 /// How many characters of a name are shown.

@@ -14,7 +14,7 @@ use super::axis::{Axis, Ticks};
 use super::canvas::{self, Drawn, EDGE, Sheet, TEXT, place, px, text};
 use super::curve::{Curve, Point};
 use super::legend::Legend;
-use super::palette::{GRID, INK, Look};
+use super::palette::{GRID, INK, Look, stroke};
 use crate::error::ReportError;
 
 /// The size of the chart without its legend, in pixels.
@@ -65,11 +65,6 @@ type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 /// Whether every point of these curves is drawn; of more than so many devices only some are.
 pub(crate) fn is_complete(curves: &[Curve]) -> bool {
     curves.iter().all(|curve| curve.points.len() <= MOST_POINTS)
-}
-
-/// How wide a line is, in units of the drawing.
-pub(crate) fn stroke() -> u32 {
-    px(1.8)
 }
 
 impl LineChart<'_> {

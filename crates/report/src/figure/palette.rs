@@ -10,14 +10,16 @@ use plotters::style::{Color, RGBColor};
 
 use super::canvas::{Drawn, Sheet, px};
 
-/// The ground of a figure.
-pub(crate) const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
-
 /// Axes and text.
 pub(crate) const INK: RGBColor = RGBColor(0x1A, 0x1A, 0x1A);
 
 /// Grid lines.
 pub(crate) const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
+
+/// How wide a line is, in units of the drawing.
+pub(crate) fn stroke() -> u32 {
+    px(1.8)
+}
 
 /// What tells strategies apart first: blue, vermilion, bluish green, reddish purple, sky blue, orange, grey.
 const COLOURS: [RGBColor; 7] = [
@@ -112,7 +114,7 @@ mod tests {
     #[test]
     fn the_style_sheet_knows_every_colour() {
         let css = include_str!("../../templates/figure.css");
-        for RGBColor(r, g, b) in COLOURS.into_iter().chain([PAPER, INK, GRID]) {
+        for RGBColor(r, g, b) in COLOURS.into_iter().chain([super::super::canvas::PAPER, INK, GRID]) {
             let colour = format!("#{r:02X}{g:02X}{b:02X}");
             assert!(css.contains(&format!("[fill=\"{colour}\"]")), "{colour}");
             assert!(css.contains(&format!("[stroke=\"{colour}\"]")) || colour == "#FFFFFF", "{colour}");

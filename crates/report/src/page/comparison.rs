@@ -94,7 +94,7 @@ fn comparison_part(table: &Table, part: Part) -> Option<ComparisonPart> {
 
     let row = |line: &Line| Row {
         name: line.name.clone(),
-        words: table.words.iter().skip(1).map(|words| words.of(line).to_owned()).collect(),
+        words: table.words.iter().skip(1).map(|words| line.words(*words).to_owned()).collect(),
         baseline: line.is_baseline,
         entries: shown.iter().map(|index| number(line.entries[*index].as_ref()?, &table.columns[*index])).collect(),
     };

@@ -1,0 +1,83 @@
+//! An experiment: a comparison that was read and checked, ready to run.
+
+use std::sync::Arc;
+
+use alluvium_backend::BackendConfig;
+use alluvium_device::DeviceSettings;
+use alluvium_model::BackboneConfig;
+use alluvium_strategy::{DataAccess, StrategyConfig, SurrogateConfig};
+use alluvium_stream::StreamConfig;
+use serde_json::Value;
+
+use crate::evaluation::Evaluation;
+use crate::protocol::Protocol;
+use crate::reference::Reference;
+
+/// An experiment that was read and checked.
+#[derive(Debug)]
+pub struct Experiment {
+    /// Its name.
+    pub name: String,
+    /// How devices and the centre work together.
+    pub protocol: Protocol,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// The row to which paired differences are taken.
+    pub baseline: Option<String>,
+    /// The rows without a strategy.
+    pub references: Vec<Reference>,
+    /// Where tensors live and run.
+    pub backend: Backend,
+    /// The ordered tasks.
+    pub stream: Box<dyn StreamConfig>,
+    /// The feature extractor of every model.
+    pub backbone: Arc<dyn BackboneConfig>,
+    /// How every device adapts the model.
+    pub device: DeviceSettings,
+    /// When the central model is judged.
+    pub evaluation: Evaluation,
+    /// The surrogate data of rows that name none of their own.
+    pub surrogate: Option<Box<dyn SurrogateConfig>>,
+    /// The strategies that are compared.
+    pub strategies: Vec<StrategyRow>,
+    /// The whole configuration with all defaults written out.
+    pub written_out: Value,
+}
+
+impl Experiment {
+    /// The surrogate data of a row: its own, or those of the experiment. None where its strategy sees no data, and none where
+    /// it sees samples of devices instead.
+    pub fn surrogate_of<'a>(&'a self, row: &'a StrategyRow) -> Option<&'a dyn SurrogateConfig> {
+        let named = row.surrogate.as_deref().or(self.surrogate.as_deref());
+        named.filter(|_| row.data_access == DataAccess::Surrogate)
+    }
+}
+
+/// A backend under its kind.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    /// The backend's kind.
+    pub kind: String,
+    /// The backend's options.
+    pub config: Arc<dyn BackendConfig>,
+}
+
+/// A strategy under the name of its row.
+#[derive(Debug)]
+pub struct StrategyRow {
+    /// The row's name: `name`, or the kind.
+    pub name: String,
+    /// The strategy's kind.
+    pub kind: String,
+    /// The strategy's options.
+    pub config: Box<dyn StrategyConfig>,
+    /// The data that the strategy sees while it consolidates, as its options said when they were read. They are asked once: what
+    /// is checked, granted and stated follows from this answer alone.
+    pub data_access: DataAccess,
+    /// The surrogate data of this row, where it does not take those of the experiment.
+    pub surrogate: Option<Box<dyn SurrogateConfig>>,
+    /// How devices and the centre work together in this row.
+    pub protocol: Protocol,
+    /// How devices adapt the model in this row.
+    pub device: DeviceSettings,
+}

@@ -1,0 +1,55 @@
+//! Something that is wrong, before it is known where in the file it stands.
+
+use crate::ConfigProblem;
+use crate::document::Document;
+
+/// Something that is wrong, with the keys that lead to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// Where it is.
+    pub(crate) at: Vec<String>,
+    /// What is wrong, and what is accepted.
+    pub(crate) message: String,
+    subject: Subject,
+}
+
+/// What must be said before the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Subject {
+    /// Nothing: it names its keys from the top of the file.
+    Nothing,
+    /// The table.
+    Table,
+    /// The table and the key.
+    Key(Vec<String>),
+}
+
+impl Finding {
+    /// The message names its keys in full.
+    pub(crate) fn of_file(at: &[String], message: String) -> Self {
+        Finding { at: at.to_owned(), message, subject: Subject::Nothing }
+    }
+
+    /// The message names the key within its table, if any.
+    pub(crate) fn of_table(at: &[String], message: String) -> Self {
+        Finding { at: at.to_owned(), message, subject: Subject::Table }
+    }
+
+    /// The message goes on after the name of the key.
+    pub(crate) fn of_key(at: &[String], key: &[String], message: String) -> Self {
+        Finding { at: at.to_owned(), message, subject: Subject::Key(key.to_owned()) }
+    }
+
+    /// The problem in the file, if `at` leads to it there.
+    pub(crate) fn in_file(&self, document: &Document) -> ConfigProblem {
+        let (table, message) = match &self.subject {
+            Subject::Nothing => (String::new(), self.message.clone()),
+            Subject::Table => (document.table(&self.at).0, self.message.clone()),
+            Subject::Key(key) => {
+                let (table, inner) = document.table(key);
+                (table, format!("`{}` {}", inner.join("."), self.message))
+            }
+        };
+        ConfigProblem { place: document.place(&self.at), table, message }
+    }
+}

@@ -1,0 +1,248 @@
+//! What a schema cannot say: names, data access, files, and whether the parts go together.
+
+use std::collections::HashMap;
+
+use alluvium_model::{InputShape, Seed};
+use alluvium_strategy::{DataAccess, SurrogateConfig};
+use burn::tensor::Device;
+use serde_json::Value;
+
+use crate::experiment::Experiment;
+use crate::finding::Finding;
+use crate::protocol::Protocol;
+use crate::reference::Reference;
+
+/// As many names as a message lists.
+const NAMES_SHOWN: usize = 12;
+
+/// Checks experiments. What is built for it is built once, however many variants have it in common.
+#[derive(Default)]
+pub(crate) struct Rules {
+    backends: HashMap<String, Result<Device, String>>,
+    streams: HashMap<String, Result<Built, String>>,
+    backbones: HashMap<String, Result<(), String>>,
+    surrogates: HashMap<String, Result<(), String>>,
+}
+
+/// What there is to know of a stream that was built.
+struct Built {
+    devices: usize,
+    input: InputShape,
+    notes: Vec<String>,
+}
+
+/// What the rules find in one experiment.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// What is wrong; paths lead through the written-out configuration.
+    pub(crate) findings: Vec<Finding>,
+    /// How many tasks the stream has, and so devices.
+    pub(crate) devices: usize,
+    /// What the stream says of its data.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Rules {
+    pub(crate) fn judge(&mut self, experiment: &Experiment) -> Verdict {
+        let mut verdict = Verdict::default();
+        verdict.names(experiment);
+        verdict.strategies(experiment);
+        self.parts(experiment, &mut verdict);
+        verdict
+    }
+
+    /// Builds every part once: its files are there, and the parts fit.
+    fn parts(&mut self, experiment: &Experiment, verdict: &mut Verdict) {
+        let written = &experiment.written_out;
+        let [backend, stream, backbone] = ["backend", "stream", "backbone"].map(|table| written[table].to_string());
+        let open = || experiment.backend.config.open().map_err(|error| error.to_string());
+        let compute = match self.backends.entry(backend.clone()).or_insert_with(open) {
+            Ok(compute) => compute.clone(),
+            Err(error) => return verdict.plugin_says(&["backend"], &written["backend"], error),
+        };
+        if let Some(config) = &experiment.surrogate {
+            // What a row may see may differ from what the experiment grants: the strictest row that uses them counts.
+            let users = experiment
+                .strategies
+                .iter()
+                .filter(|row| row.surrogate.is_none() && experiment.surrogate_of(row).is_some())
+                .map(|row| &row.protocol);
+            let strictest = users.min_by_key(|protocol| protocol.grants()).unwrap_or(&experiment.protocol);
+            self.surrogate(experiment, config.as_ref(), strictest, &["surrogate"], &written["surrogate"], verdict);
+        }
+        for (index, row) in experiment.strategies.iter().enumerate() {
+            if let Some(config) = &row.surrogate {
+                let (number, table) = (index.to_string(), &written["strategies"][index]["surrogate"]);
+                let path = ["strategies", number.as_str(), "surrogate"];
+                self.surrogate(experiment, config.as_ref(), &row.protocol, &path, table, verdict);
+            }
+        }
+        let build = || {
+            let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
+            Ok(Built { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
+        };
+        let input = match self.streams.entry(stream).or_insert_with(build) {
+            Ok(built) => {
+                verdict.devices = built.devices;
+                verdict.notes.clone_from(&built.notes);
+                built.input
+            }
+            Err(error) => return verdict.plugin_says(&["stream"], &written["stream"], error),
+        };
+        verdict.absent_devices(experiment);
+        let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
+        if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
+            verdict.plugin_says(&["backbone"], &written["backbone"], error);
+        }
+    }
+
+    /// Surrogate data can be made, and are not what the centre must not see.
+    fn surrogate(
+        &mut self,
+        experiment: &Experiment,
+        config: &dyn SurrogateConfig,
+        protocol: &Protocol,
+        path: &[&str],
+        table: &Value,
+        verdict: &mut Verdict,
+    ) {
+        let own = experiment.stream.kinds();
+        if let Some(kind) = config.stream_kinds().into_iter().find(|kind| own.contains(kind))
+            && protocol.grants() < DataAccess::AllTasks
+        {
+            let message = format!(
+                "the surrogate data are of the stream \"{kind}\", as are the devices' own data, which the centre must not \
+                 see; accepted: a stream of another kind, or a protocol with grants = \"all-tasks\""
+            );
+            verdict.wrong(path, message);
+        }
+        let build = || config.build().map(|_| ()).map_err(|error| error.to_string());
+        if let Err(error) = self.surrogates.entry(table.to_string()).or_insert_with(build) {
+            verdict.plugin_says(path, table, error);
+        }
+    }
+}
+
+impl Verdict {
+    fn names(&mut self, experiment: &Experiment) {
+        let names: Vec<_> = experiment.strategies.iter().map(|row| row.name.as_str()).collect();
+        for (number, name) in names.iter().enumerate() {
+            let reserved = Reference::ALL.iter().any(|row| row.name() == *name);
+            if reserved || names[..number].contains(name) {
+                let message = format!(
+                    "the row name \"{name}\" is taken; accepted: a `name` that no other row has (devices-alone, joint \
+                     and joint-all-heads are the reference rows)"
+                );
+                self.wrong(&["strategies", &number.to_string(), "name"], message);
+            }
+        }
+        if let Some(baseline) = experiment.baseline.as_deref().filter(|baseline| !names.contains(baseline)) {
+            let more = names.len().saturating_sub(NAMES_SHOWN);
+            let mut accepted = names[..names.len() - more].join(" or ");
+            if more > 0 {
+                accepted.push_str(&format!(" or {more} others; without `baseline`, `alluvium check` lists them"));
+            }
+            self.wrong(&["baseline"], format!("`baseline` = \"{baseline}\" is no row's name; accepted: {accepted}"));
+        }
+        for (number, seed) in experiment.seeds.iter().enumerate() {
+            if experiment.seeds[..number].contains(seed) {
+                let message = format!("`seeds` names the seed {seed} twice; accepted: different seeds");
+                self.wrong(&["seeds", &number.to_string()], message);
+            }
+        }
+    }
+
+    /// A strategy is known by its kind here, so that rows that differ in an option have the same problem.
+    fn strategies(&mut self, experiment: &Experiment) {
+        let scenario = experiment.stream.scenario();
+        for (index, row) in experiment.strategies.iter().enumerate() {
+            let kind = &row.kind;
+            let number = index.to_string();
+            let path = ["strategies", number.as_str()];
+            let access = row.data_access;
+            if let Some(reason) = row.protocol.refuses(access) {
+                self.wrong(&path, format!("the strategy \"{kind}\" {reason}"));
+            }
+            let statistics = row.config.statistics();
+            if let Some(statistic) = statistics.first().filter(|_| !row.protocol.statistics()) {
+                let message = format!(
+                    "the strategy \"{kind}\" asks devices for the statistic \"{}\" of their samples, but the protocol \
+                     \"{}\" has statistics = false; accepted: a strategy that asks for none, or statistics = true",
+                    statistic.name(),
+                    row.protocol.kind.name(),
+                );
+                self.wrong(&path, message);
+            }
+            if access == DataAccess::Surrogate && experiment.surrogate_of(row).is_none() {
+                let message = format!(
+                    "the strategy \"{kind}\" needs surrogate data, but there is no [surrogate] table; accepted: a \
+                     [surrogate] table with a kind of `alluvium list surrogates`"
+                );
+                self.wrong(&path, message);
+            }
+            if access != DataAccess::Surrogate && row.surrogate.is_some() {
+                let message = format!(
+                    "`surrogate` is named, but the strategy \"{kind}\" uses no surrogate data (its data access is \
+                     {access}); accepted: no `surrogate` in this row"
+                );
+                self.wrong(&[&path[..], &["surrogate"]].concat(), message);
+            }
+            if !row.config.supports(scenario) {
+                self.wrong(&path, format!("the strategy \"{kind}\" does not work on a stream of {scenario}"));
+            }
+            if let Err(error) = row.config.build() {
+                self.plugin_says(&path, &experiment.written_out["strategies"][index], &error.to_string());
+            }
+        }
+    }
+
+    /// The devices that protocols name are devices of the stream.
+    fn absent_devices(&mut self, experiment: &Experiment) {
+        if let Some(message) = experiment.protocol.misnames(self.devices) {
+            self.wrong(&["protocol", "absent_devices"], message);
+        }
+        // A row without a protocol of its own has that of the experiment.
+        let own = experiment.strategies.iter().enumerate().filter(|(_, row)| row.protocol != experiment.protocol);
+        let wrong: Vec<_> =
+            own.filter_map(|(number, row)| Some((number.to_string(), row.protocol.misnames(self.devices)?))).collect();
+        for (number, message) in wrong {
+            self.wrong(&["strategies", &number, "protocol", "absent_devices"], message);
+        }
+    }
+
+    /// A plugin cannot be built from its table. The message is its own.
+    fn plugin_says(&mut self, path: &[&str], table: &Value, message: &str) {
+        let key = key_named(message, table);
+        self.wrong(&[path, key.as_slice()].concat(), message.to_owned());
+    }
+
+    fn wrong(&mut self, path: &[&str], message: String) {
+        let path: Vec<_> = path.iter().map(|key| (*key).to_owned()).collect();
+        self.findings.push(Finding::of_table(&path, message));
+    }
+}
+
+/// The key of a table that a plugin's message is about: the first in backticks, or that of the text (a file's name) with
+/// which the message begins.
+fn key_named<'a>(message: &'a str, table: &'a Value) -> Option<&'a str> {
+    let table = table.as_object()?;
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let begins = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty() && message.starts_with(text));
+    let named = quoted.find(|key| table.contains_key(*key));
+    named.or_else(|| table.iter().find(|(_, value)| begins(value)).map(|(key, _)| key.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_message_is_about_the_key_that_it_names() {
+        let table = json!({"kind": "single-image", "image": "no.png", "tasks": 2});
+        assert_eq!(key_named("`classes` × `tasks` = 240, but the data have 62", &table), Some("tasks"));
+        assert_eq!(key_named("no.png: No such file or directory", &table), Some("image"));
+        assert_eq!(key_named("out of memory", &table), None);
+    }
+}

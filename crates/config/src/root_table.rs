@@ -1,0 +1,54 @@
+//! The tables of a configuration that no plugin owns.
+
+use alluvium_device::DeviceSettings;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::evaluation::Evaluation;
+use crate::protocol::Protocol;
+use crate::reference::Reference;
+
+/// An experiment: which strategies are compared, on which stream, by which devices.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RootTable {
+    /// The experiment's name, for the results.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: String,
+    /// How devices and the centre work together, and which data a strategy is granted.
+    pub protocol: Protocol,
+    /// The seeds: everything random is repeated under each of them.
+    #[schemars(length(min = 1, max = 10_000))]
+    pub seeds: Vec<u64>,
+    /// The row to which paired differences are taken. Absent: no differences.
+    #[serde(default)]
+    pub baseline: Option<String>,
+    /// Rows without a strategy, for comparison: `devices-alone`, without which there is no forward transfer; `joint`, one model
+    /// trained on all data, each sample through its task's head; and `joint-all-heads`, in which the classes of all tasks
+    /// compete. Default: the first two. An empty list spares their time.
+    #[serde(default = "all_references")]
+    pub references: Vec<Reference>,
+    /// Where tensors live and run.
+    pub backend: Map<String, Value>,
+    /// The ordered tasks, one a device.
+    pub stream: Map<String, Value>,
+    /// The feature extractor of every model.
+    pub backbone: Map<String, Value>,
+    /// How every device adapts the model to its task.
+    #[serde(default)]
+    pub device: DeviceSettings,
+    /// When the central model is judged.
+    #[serde(default)]
+    pub evaluation: Evaluation,
+    /// The surrogate data of all strategies that need some, unless their own table names others under `surrogate`.
+    #[serde(default)]
+    pub surrogate: Option<Map<String, Value>>,
+    /// The strategies that are compared; each table is a row, known by its `name` (default: its kind).
+    #[schemars(length(min = 1, max = 10_000))]
+    pub strategies: Vec<Map<String, Value>>,
+}
+
+fn all_references() -> Vec<Reference> {
+    vec![Reference::DevicesAlone, Reference::Joint]
+}

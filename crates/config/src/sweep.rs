@@ -1,0 +1,10 @@
+//! Sweeps: lists of values where one value is expected, and the variants and rows that they stand for.
+
+mod expansion;
+mod shape;
+mod tree;
+
+pub(crate) use expansion::Expansion;
+pub(crate) use shape::{NOT_SWEPT, PLUGIN_TABLES, Schemas};
+pub use shape::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
+pub(crate) use tree::Pick;

@@ -1,0 +1,181 @@
+//! The centre: it hands out its model, takes experts, and sees nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alluvium_config::StrategyRow;
+use alluvium_model::{Digest, Expert, ModelState, Progress, Seed, Weights};
+use alluvium_strategy::{
+    Context, DataAccess, Effort, Lesson, Strategy, StrategyError, StrategyState, Surrogate, SurrogateConfig,
+};
+use burn::tensor::Device as Compute;
+use serde_json::Value;
+
+use crate::devices::SharedHeads;
+use crate::protocol::{GrantedAccess, IncomingExperts};
+use crate::stored::{Central, Interruption, Stages};
+
+pub(crate) const STATE: &str = "state.safetensors";
+
+/// The centre of one cell.
+///
+/// It has no way to a device or to the stream: experts come in through [`receive`](Self::receive), and samples only in
+/// `granted`, which the runner fills with what the protocol grants.
+pub(crate) struct Centre<'a> {
+    row: &'a StrategyRow,
+    strategy: Box<dyn Strategy>,
+    shown: GrantedAccess,
+    surrogate: Option<Box<dyn Surrogate>>,
+    /// The heads that every model has that is handed out, where devices are under way together and share some.
+    heads: Option<&'a SharedHeads>,
+    central: Central,
+    /// What the next device takes, where that is not the central model.
+    handed_out: Option<Central>,
+    state: State,
+    received: usize,
+    compute: Compute,
+    seed: Seed,
+}
+
+/// What the strategy keeps between devices.
+struct State {
+    digest: Digest,
+    /// Where it is stored, if the running strategy is not in it: it was found, not computed.
+    stored: Option<(Digest, BTreeMap<String, Value>, bool)>,
+}
+
+/// What a consolidation leaves.
+pub(crate) struct Consolidated {
+    pub(crate) model: Arc<ModelState>,
+    /// What the next device takes, where that is not the central model.
+    pub(crate) handed_out: Option<Arc<ModelState>>,
+    pub(crate) state: StrategyState,
+    pub(crate) effort: Effort,
+}
+
+impl<'a> Centre<'a> {
+    /// A centre that has received nothing. It is given what it needs, and neither the stream nor the experiment, which
+    /// could build one.
+    pub(crate) fn new(
+        row: &'a StrategyRow,
+        surrogate: Option<&dyn SurrogateConfig>,
+        shown: GrantedAccess,
+        initial: Central,
+        heads: Option<&'a SharedHeads>,
+        compute: &Compute,
+        seed: Seed,
+    ) -> Result<Self, StrategyError> {
+        let strategy = row.config.build()?;
+        let surrogate = surrogate.map(|surrogate| surrogate.build()).transpose()?;
+        let state = State { digest: state_digest(&strategy.state()), stored: None };
+        let handed_out = heads.map(|heads| heads.initial.clone());
+        let (central, compute) = (initial, compute.clone());
+        Ok(Centre { row, strategy, shown, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
+    }
+
+    /// The central model.
+    pub(crate) fn central(&self) -> &Central {
+        &self.central
+    }
+
+    /// What a device takes at its first contact: the central model, unless the strategy hands out another one or the devices
+    /// must begin from heads that it lacks.
+    pub(crate) fn handed_out(&self) -> &Central {
+        self.handed_out.as_ref().unwrap_or(&self.central)
+    }
+
+    /// The data that the strategy sees.
+    pub(crate) fn shown(&self) -> DataAccess {
+        self.shown.access()
+    }
+
+    /// The digest of what the strategy keeps between devices.
+    pub(crate) fn state(&self) -> &Digest {
+        &self.state.digest
+    }
+
+    /// The digest of the heads that it adds to what it hands out, if it adds any.
+    pub(crate) fn heads(&self) -> Option<&Digest> {
+        self.heads.map(|heads| &heads.digest)
+    }
+
+    /// How many experts were consolidated.
+    pub(crate) fn received(&self) -> usize {
+        self.received
+    }
+
+    /// Consolidates what devices send together. What it gives is not taken over before [`advance`](Self::advance).
+    pub(crate) fn receive(
+        &mut self,
+        arrived: &IncomingExperts,
+        granted: Vec<Lesson<'_>>,
+        stages: &Stages<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Result<Consolidated, StrategyError>, Interruption> {
+        let experts = arrived.experts().iter().map(|(_, expert)| expert.expert(stages));
+        let experts = experts.collect::<Result<Vec<_>, _>>()?;
+        let previous = self.central.load(stages)?;
+        if let Some((key, values, has_weights)) = &self.state.stored {
+            let weights = match has_weights {
+                true => stages.file(key, STATE, |bytes| {
+                    Weights::from_safetensors(bytes).map(|(weights, _)| weights).map_err(|error| error.to_string())
+                })?,
+                false => Weights::new(),
+            };
+            let state = StrategyState { values: values.clone(), weights };
+            let restored = self.row.config.build().and_then(|mut strategy| {
+                strategy.restore(state)?;
+                Ok(strategy)
+            });
+            match restored {
+                Ok(strategy) => self.strategy = strategy,
+                Err(error) => return Ok(Err(error)),
+            }
+            self.state.stored = None;
+        }
+        let experts: Vec<_> = experts.iter().map(AsRef::as_ref).collect();
+        Ok(self.consolidate(&previous, &experts, granted, progress))
+    }
+
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        experts: &[&Expert],
+        granted: Vec<Lesson<'_>>,
+        progress: &dyn Progress,
+    ) -> Result<Consolidated, StrategyError> {
+        let mut context = Context::new(&self.compute, self.seed, self.received).with_progress(progress);
+        if let Some(surrogate) = &mut self.surrogate {
+            context = context.with_surrogate(surrogate.as_mut());
+        }
+        context = context.with_tasks(granted);
+        let model = self.strategy.consolidate_round(previous, experts, &mut context)?;
+        let effort = context.effort();
+        let handed_out = self.strategy.handed_out(&model);
+        let with_heads = self.heads.and_then(|heads| heads.added_to(handed_out.as_ref().unwrap_or(&model)));
+        let handed_out = with_heads.or(handed_out).map(Arc::new);
+        Ok(Consolidated { model: model.into(), handed_out, state: self.strategy.state(), effort })
+    }
+
+    /// Takes over the outcome of a consolidation of so many experts. `stored` says where the strategy's state is stored, and
+    /// whether it has weights, unless the strategy that runs here is in that state.
+    pub(crate) fn advance(
+        &mut self,
+        experts: usize,
+        central: Central,
+        handed_out: Option<Central>,
+        state: Digest,
+        stored: Option<(Digest, BTreeMap<String, Value>, bool)>,
+    ) {
+        self.central = central;
+        self.handed_out = handed_out;
+        self.state = State { digest: state, stored };
+        self.received += experts;
+    }
+}
+
+/// The digest of what a strategy keeps between devices.
+pub(crate) fn state_digest(state: &StrategyState) -> Digest {
+    let values = serde_json::to_string(&state.values).unwrap_or_default();
+    Digest::of(format!("{values} {}", state.weights.digest()).as_bytes())
+}

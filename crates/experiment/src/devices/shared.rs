@@ -1,0 +1,219 @@
+//! What all cells of one seed share: the stream, the test sets, the initial weights, and the devices.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use alluvium_config::Experiment;
+use alluvium_device::{Device, DeviceSettings, DeviceStatistic, InProcessDevice};
+use alluvium_evaluate::{TestSet, evaluate};
+use alluvium_model::{Digest, Expert, Model, ModelState, Seed};
+use alluvium_strategy::StrategyConfig;
+use alluvium_stream::{Task, TaskStream};
+use burn::tensor::Device as Compute;
+use serde_json::{Value, json};
+
+use crate::ExperimentError;
+use crate::context::RunContext;
+use crate::devices::{SharedHeads, TaskNote};
+use crate::progress::{Ending, Observer, Stage, Steps, Unobserved, Work};
+use crate::protocol::{HandedOutModel, Visit};
+use crate::stored::{
+    AdaptationRecord, Adapted, Central, Computed, EXPERT, Interruption, LATENTS, identity, latents_to_bytes, redo,
+};
+
+/// What is asked of a device.
+#[derive(Clone, Copy)]
+pub(crate) struct DeviceRequest<'a> {
+    /// How it adapts.
+    pub(crate) settings: &'a DeviceSettings,
+    /// What it computes of its samples.
+    pub(crate) statistics: &'a Statistics,
+    /// The parts of its budget after which it is judged as well.
+    pub(crate) budgets: &'a [f64],
+}
+
+/// The statistics that a strategy asks its devices for.
+#[derive(Default)]
+pub(crate) struct Statistics {
+    asked: Vec<Arc<dyn DeviceStatistic>>,
+    /// The options of the strategy, which they follow from; `null` where none are asked for, so that strategies that ask
+    /// for nothing have devices in common.
+    options: Value,
+}
+
+impl Statistics {
+    pub(crate) fn asked_by(config: &dyn StrategyConfig) -> Result<Self, ExperimentError> {
+        let statistics = config.statistics();
+        let options = match statistics.is_empty() {
+            true => Value::Null,
+            false => serde_json::to_value(config).map_err(|error| ExperimentError::Record(error.to_string()))?,
+        };
+        Ok(Statistics { asked: statistics, options })
+    }
+}
+
+/// The stream, the test sets and the initial weights under one seed.
+pub(crate) struct Shared {
+    pub(crate) seed: u64,
+    pub(crate) root: Seed,
+    /// What is known of each task without its samples.
+    pub(crate) tasks: Vec<TaskNote>,
+    stream: Box<dyn TaskStream>,
+    /// All test sets, where they are small enough to stay on the compute device.
+    tests: Option<Vec<TestSet>>,
+    pub(crate) initial: Central,
+    /// The heads that tasks share, if they share any.
+    pub(crate) heads: Option<SharedHeads>,
+    pub(crate) class_names: Vec<String>,
+    pub(crate) compute: Compute,
+}
+
+/// Test sets that take no more bytes than this stay on the compute device; larger ones are brought there each time.
+const MOST_TEST_BYTES: usize = 256 << 20;
+
+impl Shared {
+    pub(crate) fn new(experiment: &Experiment, seed: u64, compute: &Compute) -> Result<Self, ExperimentError> {
+        let root = Seed::new(seed);
+        let stream = experiment.stream.build(root)?;
+        let mut tasks = vec![];
+        let mut tests = Some(vec![]);
+        let mut test_bytes = 0;
+        // One task at a time: a stream need not have room for all samples at once.
+        for index in 0..stream.tasks() {
+            let task = stream.task(index)?;
+            // A stream may come from anybody.
+            task.check()?;
+            test_bytes += task.test.bytes().saturating_mul(size_of::<f32>());
+            match &mut tests {
+                Some(kept) if test_bytes <= MOST_TEST_BYTES => kept.push(TestSet::new(&task, compute)),
+                _ => tests = None,
+            }
+            tasks.push(TaskNote::of(&task)?);
+        }
+        let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
+        let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
+        let initial = Central::initial(initial)?;
+        let class_names = stream.class_names().to_vec();
+        Ok(Shared { seed, root, tasks, stream, tests, initial, heads, class_names, compute: compute.clone() })
+    }
+
+    /// A task with its samples.
+    pub(crate) fn task(&self, index: usize) -> Result<Task, ExperimentError> {
+        Ok(self.stream.task(index)?)
+    }
+
+    /// The test samples of a task.
+    pub(crate) fn test(&self, index: usize) -> Result<TestSet, ExperimentError> {
+        match self.tests.as_ref().and_then(|tests| tests.get(index)) {
+            Some(test) => Ok(test.clone()),
+            None => Ok(TestSet::new(&self.task(index)?, &self.compute)),
+        }
+    }
+
+    /// A device adapts the model that it took.
+    pub(crate) fn adapt(
+        &self,
+        run: &RunContext<'_>,
+        row: &str,
+        taken: &HandedOutModel,
+        asked: DeviceRequest<'_>,
+    ) -> Result<Adapted, Interruption> {
+        self.adapt_from(run, row, taken.visit(), taken.model(), asked)
+    }
+
+    /// A device adapts a model and is judged on its own task; also after the parts of its budget that are asked for, each time
+    /// by a device that is called away then.
+    fn adapt_from(
+        &self,
+        run: &RunContext<'_>,
+        row: &str,
+        visit: Visit,
+        central: &Central,
+        asked: DeviceRequest<'_>,
+    ) -> Result<Adapted, Interruption> {
+        let mut adapted = self.adapt_once(run, run.observer, row, visit, central, asked)?;
+        for part in asked.budgets {
+            let settings = DeviceSettings { budget: asked.settings.budget * part, ..asked.settings.clone() };
+            let called_away = DeviceRequest { settings: &settings, statistics: &Statistics::default(), budgets: &[] };
+            // Unobserved: the plan knows one adaptation of each device.
+            let early = self.adapt_once(run, &Unobserved, row, visit, central, called_away)?;
+            adapted.early.push(early.record.accuracy);
+        }
+        Ok(adapted)
+    }
+
+    fn adapt_once(
+        &self,
+        run: &RunContext<'_>,
+        observer: &dyn Observer,
+        row: &str,
+        visit: Visit,
+        central: &Central,
+        asked: DeviceRequest<'_>,
+    ) -> Result<Adapted, Interruption> {
+        let Visit { device: index, number } = visit;
+        let (devices, stage) = (self.tasks.len(), Stage::Adapting);
+        let work = Work { row, seed: self.seed, device: index + 1, devices, stage, before: number };
+        let DeviceRequest { settings, statistics, .. } = asked;
+        let inputs = json!({
+            "what": "adaptation",
+            "central": central.digest,
+            "task": self.tasks[index].digest,
+            "device": settings,
+            "statistics": statistics.options,
+            "seed": self.seed,
+            "index": index,
+            "visit": number,
+        });
+        let compute = || {
+            observer.begins(work);
+            let central = central.load(run.stages)?;
+            let task = self.task(index)?;
+            let started = Instant::now();
+            let device =
+                InProcessDevice::new(&task, settings.clone(), &self.compute).with_statistics(statistics.asked.clone());
+            let steps = Steps { observer, work };
+            let expert = device.adapt(&central, visit.seed(self.root), &steps);
+            let expert = expert.map_err(|cause| ExperimentError::Device {
+                row: row.to_owned(),
+                seed: self.seed,
+                cause: Box::new(cause),
+            })?;
+            let seconds = started.elapsed().as_secs_f64();
+            let scores = evaluate(&Model::load(&expert.model, &self.compute)?, &self.test(index)?);
+            let bytes = expert.to_bytes()?;
+            let record = AdaptationRecord {
+                accuracy: scores.task_aware,
+                seconds,
+                bytes: bytes.len() as u64,
+                digest: expert_digest(&expert)?,
+                statistics: expert.manifest.statistics.keys().cloned().collect(),
+            };
+            let files = vec![(EXPERT, bytes), (LATENTS, latents_to_bytes(&scores.latents)?)];
+            Ok(Computed { record, files, at_hand: Arc::new(expert) })
+        };
+        let stage = run.stages.stage(inputs, compute)?;
+        observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
+        Ok(Adapted::new(stage))
+    }
+
+    /// A device that starts from the initial weights, as if it were alone.
+    pub(crate) fn adapt_alone(
+        &self,
+        run: &RunContext<'_>,
+        row: &str,
+        index: usize,
+    ) -> Result<Adapted, ExperimentError> {
+        // A penalty for leaving the central model means nothing where there is no centre.
+        let settings = DeviceSettings { proximal: 0.0, ..run.experiment.device.clone() };
+        let budgets = &run.experiment.evaluation.budgets;
+        let asked = DeviceRequest { settings: &settings, statistics: &Statistics::default(), budgets };
+        redo(|| self.adapt_from(run, row, Visit { device: index, number: 0 }, &self.initial, asked))
+    }
+}
+
+/// The digest of what a device sends, manifest and all. Not of the bytes: safetensors writes metadata in any order.
+fn expert_digest(expert: &Expert) -> Result<Digest, ExperimentError> {
+    let parts = json!([identity(&expert.model)?, expert.manifest]);
+    Ok(Digest::of(parts.to_string().as_bytes()))
+}

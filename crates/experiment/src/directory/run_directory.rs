@@ -1,0 +1,303 @@
+//! The run directory: everything that is needed to explain a run, or to go on with it.
+//!
+//! ```text
+//! DIR/
+//!   run.json        the configuration with all defaults, and the program that runs it
+//!   lock            held by the process that works here
+//!   journal         what happened, for `alluvium status`
+//!   cache/KEY/      one folder a stage: record.json, the model or expert, the latents, the strategy's state
+//!   summary.csv, results.json, table.md, pictures/    what came out
+//!   SHA256SUMS      the digests of run.json and of what came out; each stage has a list of its own
+//!   VARIANT/        what came out of each variant, where the configuration sweeps over values
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use alluvium_config::Variant;
+use alluvium_results::Results;
+use alluvium_store::{Damage, Folder, Lines, Lock, LockError, Store, StoreError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::directory::difference::differences;
+use crate::directory::journal::{Journal, JournalEvent, JournalFile, now, write};
+use crate::directory::program::program_digest;
+
+pub(crate) const RUN: &str = "run.json";
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const JOURNAL: &str = "journal";
+const CACHE: &str = "cache";
+const RESULTS: &str = "results.json";
+
+/// The bound of the stages' store unless the user says otherwise: 20 GB.
+pub const DEFAULT_CACHE_BYTES: u64 = 20_000_000_000;
+
+/// How a run directory is opened.
+#[derive(Debug, Clone)]
+pub struct DirectoryOptions {
+    /// Forget what is there and start over.
+    pub fresh: bool,
+    /// Where stages are stored, instead of inside the directory: several runs may share it.
+    pub cache: Option<PathBuf>,
+    /// How large the stages may become together, in bytes.
+    pub cache_bytes: u64,
+}
+
+impl Default for DirectoryOptions {
+    fn default() -> Self {
+        DirectoryOptions { fresh: false, cache: None, cache_bytes: DEFAULT_CACHE_BYTES }
+    }
+}
+
+/// A directory that cannot be worked in, or read.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// Another process works there.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The directory holds the run of another configuration.
+    #[error(
+        "{}: holds the run of another configuration:\n  {}\naccepted: the configuration of that run, another folder, or \
+         --fresh, which starts over and removes what is there",
+        path.display(),
+        differences.join("\n  ")
+    )]
+    OtherConfiguration {
+        /// The directory.
+        path: PathBuf,
+        /// One line for each key that differs.
+        differences: Vec<String>,
+    },
+    /// A file that is needed was damaged.
+    #[error("{0}; accepted: `alluvium compare` with the same configuration and --out, which repairs it")]
+    Damaged(Damage),
+    /// There is no run.
+    #[error("{}: is no run directory; accepted: a folder that `alluvium compare --out` has worked in", path.display())]
+    NoRun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The run is not over.
+    #[error(
+        "{}: has no results yet; accepted: a run that `alluvium compare` has finished (`alluvium status` says how far it is)",
+        path.display()
+    )]
+    Unfinished {
+        /// The folder that will have them.
+        path: PathBuf,
+    },
+    /// The operating system does not let us.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What `run.json` holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RunFile {
+    format: u32,
+    version: String,
+    program: String,
+    pub(crate) variants: Vec<RunVariant>,
+}
+
+/// One variant of the run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RunVariant {
+    pub(crate) label: String,
+    pub(crate) folder: String,
+    config: Value,
+}
+
+/// A run directory that this process works in; no other one can as long as this lives.
+#[derive(Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+    store: Store,
+    journal: JournalFile,
+    notes: Vec<String>,
+    _lock: Lock,
+}
+
+impl RunDirectory {
+    /// Opens the directory for the variants of a configuration; makes it if it is not there.
+    ///
+    /// # Errors
+    /// When another process works there, when it holds the run of another configuration, or when the operating system
+    /// does not let us.
+    pub fn open(path: &Path, variants: &[Variant], options: &DirectoryOptions) -> Result<Self, DirectoryError> {
+        fs::create_dir_all(path).map_err(|cause| StoreError::Write { path: path.to_owned(), cause })?;
+        let lock = Lock::take(&path.join(LOCK))?;
+        let mut notes = vec![];
+        if let Some(process) = lock.left_by() {
+            notes.push(format!("process {process}, which worked here before, was killed; this run goes on from there"));
+        }
+        let folder = Folder::at(path);
+        folder.prepare()?;
+        let own_cache = path.join(CACHE);
+        if options.fresh {
+            clear(&folder, &own_cache)?;
+        }
+        let run = RunFile::of(variants);
+        if let Some(note) = check(&folder, &run)? {
+            notes.push(note);
+        }
+        let text = serde_json::to_vec_pretty(&run).unwrap_or_default();
+        if folder.read(RUN)?.ok().as_ref() != Some(&text) {
+            folder.write(&[(RUN, &text)])?;
+        }
+        let store = match &options.cache {
+            Some(cache) => Store::open(cache, options.cache_bytes, false)?,
+            None => Store::open(own_cache, options.cache_bytes, true)?,
+        };
+        let journal = Mutex::new(Some(Lines::create(&path.join(JOURNAL))?));
+        write(&journal, &JournalEvent::Started { at: now(), process: std::process::id() });
+        Ok(RunDirectory { path: path.to_owned(), store, journal, notes, _lock: lock })
+    }
+
+    /// What was found out while opening that a user should know.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Writes what came out of a variant, each file at once, and lists its digest. Gives the files' paths, and what had
+    /// been damaged before.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`], which names the file.
+    pub fn write_results(
+        &self,
+        variant: &Variant,
+        files: &[(String, Vec<u8>)],
+    ) -> Result<(Vec<PathBuf>, Vec<Damage>), StoreError> {
+        let folder = Folder::at(self.path.join(variant.folder()));
+        fs::create_dir_all(folder.path())
+            .map_err(|cause| StoreError::Write { path: folder.path().to_owned(), cause })?;
+        let damages = folder.damages()?;
+        let named: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        folder.write(&named)?;
+        Ok((files.iter().map(|(name, _)| folder.path().join(name)).collect(), damages))
+    }
+
+    /// Says in the journal that all variants are done.
+    pub fn finish(&self, failures: usize) {
+        write(&self.journal, &JournalEvent::Finished { at: now(), failures });
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn journal(&self, variant: &str) -> Journal<'_> {
+        Journal { file: &self.journal, variant: variant.to_owned() }
+    }
+}
+
+/// What came out of a run, read back.
+#[derive(Debug)]
+pub struct StoredRun {
+    /// The variant's label; empty where the configuration has no variants.
+    pub label: String,
+    /// Where the files are.
+    pub folder: PathBuf,
+    /// Everything that was measured.
+    pub results: Results,
+    /// The pictures of the results that are as they were written, by file.
+    pub pictures: Vec<(String, Vec<u8>)>,
+}
+
+/// Reads what came out of a run; every file is checked against its digest.
+///
+/// # Errors
+/// [`DirectoryError`], which names the file that is missing or damaged.
+pub fn read_run(path: &Path) -> Result<Vec<StoredRun>, DirectoryError> {
+    let run = RunFile::read(path)?;
+    run.variants.into_iter().map(|variant| read_variant(path.join(&variant.folder), variant.label)).collect()
+}
+
+fn read_variant(path: PathBuf, label: String) -> Result<StoredRun, DirectoryError> {
+    let folder = Folder::at(&path);
+    if !folder.lists(RESULTS)? && !path.join(RESULTS).exists() {
+        return Err(DirectoryError::Unfinished { path });
+    }
+    let bytes = folder.read(RESULTS)?.map_err(DirectoryError::Damaged)?;
+    let broken = |reason: String| DirectoryError::Damaged(Damage { path: path.join(RESULTS), reason });
+    let text = String::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
+    let results = Results::from_json(&text).map_err(|error| broken(error.to_string()))?;
+    let mut pictures = vec![];
+    for picture in &results.pictures {
+        let bytes = folder.read(&picture.file)?.map_err(DirectoryError::Damaged)?;
+        pictures.push((picture.file.clone(), bytes));
+    }
+    Ok(StoredRun { label, folder: path, results, pictures })
+}
+
+impl RunFile {
+    fn of(variants: &[Variant]) -> Self {
+        let variant = |variant: &Variant| RunVariant {
+            label: variant.label.clone(),
+            folder: variant.folder(),
+            config: variant.experiment.written_out.clone(),
+        };
+        RunFile {
+            format: 1,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            program: program_digest().to_string(),
+            variants: variants.iter().map(variant).collect(),
+        }
+    }
+
+    /// The run file of a directory, for reading.
+    pub(crate) fn read(path: &Path) -> Result<Self, DirectoryError> {
+        let folder = Folder::at(path);
+        let no_run = || DirectoryError::NoRun { path: path.to_owned() };
+        if !path.join(RUN).exists() && !path.join(alluvium_store::SUMS).exists() {
+            return Err(no_run());
+        }
+        let bytes = folder.read(RUN)?.map_err(DirectoryError::Damaged)?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            DirectoryError::Damaged(Damage { path: path.join(RUN), reason: format!("cannot be understood ({error})") })
+        })
+    }
+
+    /// The variants' configurations, as the user sees them.
+    fn configs(&self) -> Value {
+        match self.variants.as_slice() {
+            [only] if only.label.is_empty() => only.config.clone(),
+            many => many.iter().map(|variant| (variant.label.clone(), variant.config.clone())).collect(),
+        }
+    }
+}
+
+/// Removes what an earlier run left: the files that its lists name, and its stages.
+fn clear(folder: &Folder, cache: &Path) -> Result<(), DirectoryError> {
+    if let Ok(old) = RunFile::read(folder.path()) {
+        for variant in old.variants.iter().filter(|variant| !variant.folder.is_empty()) {
+            Folder::at(folder.path().join(&variant.folder)).clear()?;
+        }
+    }
+    folder.clear()?;
+    if cache.exists() {
+        fs::remove_dir_all(cache).map_err(|cause| StoreError::Write { path: cache.to_owned(), cause })?;
+    }
+    Ok(())
+}
+
+/// Whether the run that is there is one of the same configuration. Gives what the user should know.
+fn check(folder: &Folder, run: &RunFile) -> Result<Option<String>, DirectoryError> {
+    let before = match RunFile::read(folder.path()) {
+        Err(DirectoryError::NoRun { .. }) => return Ok(None),
+        Err(DirectoryError::Damaged(damage)) => {
+            // Stages are found by what they were computed from, so none of another configuration can be taken for ours.
+            return Ok(Some(format!("{damage}: it was written anew")));
+        }
+        other => other?,
+    };
+    let differences = differences(&before.configs(), &run.configs());
+    if !differences.is_empty() {
+        return Err(DirectoryError::OtherConfiguration { path: folder.path().to_owned(), differences });
+    }
+    let rebuilt = before.program != run.program;
+    Ok(rebuilt.then(|| "another build of the program worked here before: its stages are computed anew".to_owned()))
+}

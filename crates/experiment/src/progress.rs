@@ -1,0 +1,8 @@
+//! What a run tells while it runs, and how long the rest will take.
+
+mod observe;
+mod pace;
+
+pub use observe::{Ending, Observer, PlannedCell, Stage, Unobserved, Work};
+pub(crate) use observe::{Steps, TwoObservers};
+pub use pace::{Pace, TimeLeft};

@@ -1,0 +1,63 @@
+//! What a run will do: its cells, and how many stages each of them has.
+
+use alluvium_config::{Experiment, Reference, StrategyRow};
+use alluvium_device::ClassificationLoss;
+use alluvium_model::Seed;
+
+use crate::progress::PlannedCell;
+use crate::protocol::{ScheduleEvent, schedule};
+
+/// The rows of joint training, each with its loss.
+pub(crate) fn joint_references(experiment: &Experiment) -> impl Iterator<Item = (Reference, ClassificationLoss)> {
+    let wanted = Reference::ALL.into_iter().filter(move |reference| experiment.references.contains(reference));
+    wanted.filter_map(|reference| Some((reference, reference.joint_loss()?)))
+}
+
+/// How many adaptations there are at most on a stream of so many devices; one that rows have in common may turn out to be
+/// done once. Early ones, by devices that are called away, do not count.
+pub fn most_adaptations(experiment: &Experiment, devices: usize) -> usize {
+    let alone = if experiment.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
+    let of_row = |row: &StrategyRow, seed: u64| {
+        let events = schedule(&row.protocol, devices, Seed::new(seed));
+        let all = events.iter().filter(|event| matches!(event, ScheduleEvent::HandOut { returns: true, .. })).count();
+        // The first device meets the initial weights here, too, as it does alone, where nothing would hold it near them; and
+        // where devices overlap, with heads of which it is not known here whether they share any.
+        let begins_alike = matches!(events.first(), Some(ScheduleEvent::HandOut { device: 0, returns: true }))
+            && !row.protocol.devices_overlap();
+        let is_alike = row.device == experiment.device && row.device.proximal == 0.0;
+        let is_shared = begins_alike && is_alike && row.config.statistics().is_empty();
+        all - usize::from(is_shared)
+    };
+    let of_seed = |seed: &u64| alone + experiment.strategies.iter().map(|row| of_row(row, *seed)).sum::<usize>();
+    experiment.seeds.iter().map(of_seed).sum()
+}
+
+/// All cells, seed by seed.
+pub(crate) fn plan(experiment: &Experiment, devices: usize) -> Vec<PlannedCell> {
+    let of_row = |row: &StrategyRow, seed: &u64| {
+        let events = schedule(&row.protocol, devices, Seed::new(*seed));
+        let adaptations =
+            events.iter().filter(|event| matches!(event, ScheduleEvent::HandOut { returns: true, .. })).count();
+        let consolidations = events.iter().filter(|event| matches!(event, ScheduleEvent::TakeIn(_))).count();
+        (adaptations, consolidations)
+    };
+    let cell = |row: &str, seed: &u64, adaptations, consolidations| PlannedCell {
+        row: row.to_owned(),
+        seed: *seed,
+        adaptations,
+        consolidations,
+        devices,
+    };
+    let mut plan = vec![];
+    for seed in &experiment.seeds {
+        plan.extend(experiment.strategies.iter().map(|row| {
+            let (adaptations, consolidations) = of_row(row, seed);
+            cell(&row.name, seed, adaptations, consolidations)
+        }));
+        // The first device is alone whether it is referred to or not.
+        let alone = if experiment.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
+        plan.push(cell(Reference::DevicesAlone.name(), seed, alone, 0));
+        plan.extend(joint_references(experiment).map(|(reference, _)| cell(reference.name(), seed, 1, 0)));
+    }
+    plan
+}

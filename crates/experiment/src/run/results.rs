@@ -1,0 +1,138 @@
+//! What was measured, put together as results.
+
+use std::collections::BTreeMap;
+
+use alluvium_config::{Experiment, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE, Reference, StrategyRow};
+use alluvium_results::{Cell, Clause, FORMAT, Results, Row, RowRole, TaskLabel};
+use alluvium_strategy::DataAccess;
+use serde_json::Value;
+
+use crate::devices::{Shared, TaskNote};
+use crate::run::plan::joint_references;
+
+/// The version of burn, which says it nowhere itself.
+const BURN: &str = "0.22.1";
+
+/// Everything that was measured, row by row.
+pub(crate) fn results(
+    experiment: &Experiment,
+    shared: &[Shared],
+    mut strategies: BTreeMap<usize, Vec<Cell>>,
+    mut joints: BTreeMap<Reference, Vec<Cell>>,
+    alone: Vec<Cell>,
+) -> Results {
+    let devices = shared.first().map_or(0, |shared| shared.tasks.len());
+    let mut rows: Vec<_> = experiment
+        .strategies
+        .iter()
+        .enumerate()
+        .map(|(place, row)| Row {
+            name: row.name.clone(),
+            kind: row.kind.clone(),
+            role: RowRole::Strategy,
+            protocol: row.protocol.kind.name().to_owned(),
+            clauses: [row.protocol.clauses(devices).list(), vec![scenario(experiment)]].concat(),
+            data_access: data_access(row),
+            settings: settings(row),
+            cells: strategies.remove(&place).unwrap_or_default(),
+        })
+        .collect();
+    let reference = |reference: Reference, access: DataAccess, cells| Row {
+        name: reference.name().to_owned(),
+        kind: reference.name().to_owned(),
+        role: RowRole::Reference,
+        protocol: String::new(),
+        clauses: vec![],
+        data_access: access.to_string(),
+        settings: Value::Null,
+        cells,
+    };
+    if experiment.references.contains(&Reference::DevicesAlone) {
+        rows.push(reference(Reference::DevicesAlone, DataAccess::CurrentTask, alone));
+    }
+    for (joint, _) in joint_references(experiment) {
+        rows.push(reference(joint, DataAccess::AllTasks, joints.remove(&joint).unwrap_or_default()));
+    }
+    Results {
+        format: FORMAT,
+        name: experiment.name.clone(),
+        config: experiment.written_out.clone(),
+        protocol: experiment.protocol.kind.name().to_owned(),
+        seeds: experiment.seeds.clone(),
+        baseline: experiment.baseline.clone(),
+        control: None,
+        versions: [("alluvium", env!("CARGO_PKG_VERSION")), ("burn", BURN)]
+            .map(|(name, version)| (name.to_owned(), version.to_owned()))
+            .into(),
+        environment: environment(experiment),
+        tasks: shared.first().map(task_labels).unwrap_or_default(),
+        tasks_vary: tasks_vary(shared),
+        left_out: vec![],
+        pictures: vec![],
+        rows,
+    }
+}
+
+fn environment(experiment: &Experiment) -> BTreeMap<String, String> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let entries = [
+        ("backend", experiment.backend.kind.clone()),
+        ("system", std::env::consts::OS.to_owned()),
+        ("architecture", std::env::consts::ARCH.to_owned()),
+        ("cores", cores.to_string()),
+    ];
+    entries.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// How the devices' tasks differ, which no protocol decides: distributed continual learning is about tasks that do.
+fn scenario(experiment: &Experiment) -> Clause {
+    Clause { name: "tasks of the devices".to_owned(), value: experiment.stream.scenario().to_string() }
+}
+
+/// The data that a row is allowed: what the strategy sees, and what devices compute of theirs for it.
+fn data_access(row: &StrategyRow) -> String {
+    let access = row.data_access.to_string();
+    row.config.statistics().iter().fold(access, |access, statistic| format!("{access} + {}", statistic.name()))
+}
+
+/// A row's options, its protocol and devices, and its surrogate data where they are its own.
+fn settings(row: &StrategyRow) -> Value {
+    let mut settings = serde_json::to_value(&row.config).unwrap_or(Value::Null);
+    if let Some(surrogate) = &row.surrogate {
+        settings[ROW_SURROGATE] = serde_json::to_value(surrogate).unwrap_or(Value::Null);
+    }
+    settings[ROW_PROTOCOL] = serde_json::to_value(&row.protocol).unwrap_or(Value::Null);
+    settings[ROW_DEVICE] = serde_json::to_value(&row.device).unwrap_or(Value::Null);
+    settings
+}
+
+/// Whether a task has another name or other classes under another seed.
+fn tasks_vary(shared: &[Shared]) -> bool {
+    let tasks = |shared: &Shared| -> Vec<_> {
+        shared.tasks.iter().map(|task| (task.name.clone(), task.head.classes.clone())).collect()
+    };
+    shared.windows(2).any(|pair| tasks(&pair[0]) != tasks(&pair[1]))
+}
+
+/// The tasks of the first seed; under other seeds the classes may come in another order.
+fn task_labels(shared: &Shared) -> Vec<TaskLabel> {
+    let name = |class: &usize| shared.class_names.get(*class).cloned().unwrap_or_default();
+    let label = |task: &TaskNote| TaskLabel {
+        name: task.name.clone(),
+        classes: task.head.classes.iter().map(name).collect(),
+        train_samples: task.train_samples,
+        test_samples: task.test_samples,
+    };
+    shared.tasks.iter().map(label).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stated_version_of_burn_is_that_of_the_manifest() {
+        let manifest = include_str!("../../../../Cargo.toml");
+        assert!(manifest.contains(&format!("burn = {{ version = \"={BURN}\"")), "{BURN}");
+    }
+}

@@ -1,0 +1,265 @@
+//! The run: all cells of the comparison, several at a time, the same results for any number of them.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use alluvium_config::{Experiment, Reference};
+use alluvium_device::ClassificationLoss;
+use alluvium_model::Digest;
+use alluvium_results::{Accuracy, Cell, Results, SampleSheet};
+use serde_json::{Value, json};
+
+use crate::ExperimentError;
+use crate::context::RunContext;
+use crate::devices::Shared;
+use crate::directory::{RunDirectory, program_digest};
+use crate::progress::{Observer, TwoObservers};
+use crate::run::cell::run_cell;
+use crate::run::plan::{joint_references, plan};
+use crate::run::reference::{devices_alone, joint};
+use crate::run::results::results;
+use crate::run::sheets::sheets;
+use crate::stored::{Adapted, StageCounts, Stages};
+
+/// How a run is carried out. Nothing in it changes the results.
+pub struct RunOptions<'a> {
+    /// Cells that run side by side; at least 1.
+    pub jobs: usize,
+    /// Watches the run.
+    pub observer: &'a dyn Observer,
+    /// Where every stage is stored, and found again.
+    pub directory: &'a RunDirectory,
+    /// The label of the variant that this is, for the journal; empty where there is one.
+    pub variant: &'a str,
+}
+
+impl std::fmt::Debug for RunOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunOptions").field("jobs", &self.jobs).finish_non_exhaustive()
+    }
+}
+
+/// What a run gives.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Everything that was measured.
+    pub results: Results,
+    /// The cells that failed; they are missing from the results.
+    pub failures: Vec<ExperimentError>,
+    /// How many stages were computed, and how many were found.
+    pub stages: StageCounts,
+    /// What was damaged and was computed anew.
+    pub repairs: Vec<String>,
+    /// Some samples of the first devices and of the surrogate data, under the first seed.
+    pub sheets: Vec<SampleSheet>,
+}
+
+/// A piece of work that waits for no other one of its list.
+#[derive(Clone, Copy)]
+enum Job {
+    /// One strategy (its place in the configuration) under one seed (its place in the list).
+    Strategy { row: usize, seed: usize },
+    /// Joint training for one reference row, with its loss, under one seed.
+    Joint { reference: Reference, loss: ClassificationLoss, seed: usize },
+    /// One device alone, under one seed.
+    Alone { device: usize, seed: usize },
+}
+
+/// What a job gives.
+enum Done {
+    Cell(Box<Cell>),
+    Alone(Box<Adapted>),
+}
+
+/// How many cells run side by side unless the user says otherwise: one a core where tensors live on the host.
+pub fn default_jobs(experiment: &Experiment) -> usize {
+    match experiment.backend.config.runs_on_host() {
+        true => std::thread::available_parallelism().map_or(1, usize::from),
+        false => 1,
+    }
+}
+
+/// Runs the comparison. A cell that fails does not stop the others: what they measured is in the outcome, too.
+///
+/// Every stage (a device that adapted, a consolidation, joint training) is stored in the run directory when it is
+/// done. What is there already, from a run that was stopped or from another cell, is not computed again.
+///
+/// # Errors
+/// What keeps every cell from running: the backend, the stream, the first device of a seed; and a stage that cannot
+/// be stored, as then all further work would be lost.
+pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
+    let journal = options.directory.journal(options.variant);
+    let observer = TwoObservers(&journal, options.observer);
+    let compute = experiment.backend.config.open()?;
+    let stages = Stages::new(options.directory.store(), common(experiment)?);
+    let run =
+        RunContext { experiment, stages: &stages, observer: &observer, surrogates: surrogate_inputs(experiment)? };
+    let shared: Vec<_> =
+        experiment.seeds.iter().map(|seed| Shared::new(experiment, *seed, &compute)).collect::<Result<_, _>>()?;
+    let devices = shared.first().map_or(0, |shared| shared.tasks.len());
+    run.observer.planned(&plan(experiment, devices), options.jobs);
+
+    // The first device meets the initial weights under every strategy. Adapted before everything else, it keeps no
+    // cell waiting for another one.
+    let seeds = 0..experiment.seeds.len();
+    let first: Vec<_> = seeds.clone().map(|seed| Job::Alone { device: 0, seed }).collect();
+    let first = work(&first, &shared, &run, options.jobs)?.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let first: Vec<_> = first.into_iter().filter_map(Done::alone).collect();
+
+    // Long jobs first, so that no core idles at the end.
+    let mut jobs: Vec<_> = vec![];
+    let rows = (0..experiment.strategies.len()).rev();
+    jobs.extend(rows.flat_map(|row| seeds.clone().map(move |seed| Job::Strategy { row, seed })));
+    for (reference, loss) in joint_references(experiment) {
+        jobs.extend(seeds.clone().map(|seed| Job::Joint { reference, loss, seed }));
+    }
+    if experiment.references.contains(&Reference::DevicesAlone) {
+        jobs.extend(seeds.clone().flat_map(|seed| (1..devices).map(move |device| Job::Alone { device, seed })));
+    }
+    let mut done = work(&jobs, &shared, &run, options.jobs)?;
+    if let Some(place) = done.iter().position(|done| matches!(done, Err(ExperimentError::Store(_)))) {
+        return Err(done.swap_remove(place).err().unwrap_or(ExperimentError::Stopped));
+    }
+    let sheets = sheets(experiment, &shared, first.first(), &stages);
+
+    let mut alone: Vec<Vec<_>> = first.into_iter().map(|adapted| vec![adapted]).collect();
+    let mut strategies: BTreeMap<usize, Vec<Cell>> = BTreeMap::new();
+    let mut joints: BTreeMap<Reference, Vec<Cell>> = BTreeMap::new();
+    let mut failures = vec![];
+    for (job, done) in jobs.iter().zip(done) {
+        match (job, done) {
+            (Job::Strategy { row, .. }, Ok(Done::Cell(cell))) => strategies.entry(*row).or_default().push(*cell),
+            (Job::Joint { reference, .. }, Ok(Done::Cell(cell))) => joints.entry(*reference).or_default().push(*cell),
+            (Job::Alone { seed, .. }, Ok(Done::Alone(adapted))) => alone[*seed].push(*adapted),
+            (_, Err(error)) => failures.push(error),
+            _ => {}
+        }
+    }
+    // Where a device alone failed, or none was asked for, its seed has no such row, and no forward transfer.
+    let whole: BTreeMap<u64, Vec<Adapted>> =
+        shared.iter().map(|shared| shared.seed).zip(alone).filter(|(_, alone)| alone.len() == devices).collect();
+    // One learner alone, under `centralised`, is no device that could gain by taking part.
+    let with_devices = strategies.iter_mut().filter(|(row, _)| experiment.strategies[**row].protocol.crosses());
+    for cell in with_devices.flat_map(|(_, cells)| cells) {
+        let Some(alone) = whole.get(&cell.seed) else { continue };
+        // Where devices come back in rounds, there is no one device to compare with.
+        if let Accuracy::Stream { task_aware, .. } = &cell.accuracy {
+            let all = (0..task_aware.tasks()).collect();
+            let tasks = if cell.arrivals.is_empty() { &all } else { &cell.arrivals };
+            cell.alone_accuracy = tasks.iter().map(|task| alone[*task].record.accuracy).collect();
+            for (place, early) in cell.early_accuracy.iter_mut().enumerate() {
+                early.alone = tasks.iter().map(|task| alone[*task].early[place]).collect();
+            }
+        }
+    }
+    let alone = whole.iter().map(|(seed, alone)| devices_alone(*seed, alone, &experiment.evaluation.budgets)).collect();
+    let results = results(experiment, &shared, strategies, joints, alone);
+    Ok(Outcome { results, failures, stages: stages.counts(), repairs: stages.repairs(), sheets })
+}
+
+/// What every stage depends on: this very program, and the backend.
+fn common(experiment: &Experiment) -> Result<Value, ExperimentError> {
+    let backend = serde_json::to_value(&experiment.backend.config);
+    let backend = backend.map_err(|error| ExperimentError::Record(error.to_string()))?;
+    Ok(json!({"program": program_digest(), "backend": backend}))
+}
+
+fn surrogate_inputs(experiment: &Experiment) -> Result<BTreeMap<String, Value>, ExperimentError> {
+    let mut digests: BTreeMap<PathBuf, Digest> = BTreeMap::new();
+    let mut inputs = BTreeMap::new();
+    for row in &experiment.strategies {
+        let Some(surrogate) = experiment.surrogate_of(row) else { continue };
+        let options = serde_json::to_value(surrogate).map_err(|error| ExperimentError::Record(error.to_string()))?;
+        let mut files = vec![];
+        for path in surrogate.files() {
+            if !digests.contains_key(&path) {
+                let bytes = std::fs::read(&path)
+                    .map_err(|cause| ExperimentError::SurrogateFile { path: path.clone(), cause })?;
+                digests.insert(path.clone(), Digest::of(&bytes));
+            }
+            files.extend(digests.get(&path).cloned());
+        }
+        inputs.insert(row.name.clone(), json!({"options": options, "files": files}));
+    }
+    Ok(inputs)
+}
+
+/// Does all jobs, several side by side; the outcomes are in the order of the jobs.
+fn work(
+    jobs: &[Job],
+    shared: &[Shared],
+    run: &RunContext<'_>,
+    workers: usize,
+) -> Result<Vec<Result<Done, ExperimentError>>, ExperimentError> {
+    let next = AtomicUsize::new(0);
+    let results: Vec<_> = jobs.iter().map(|_| Mutex::new(None)).collect();
+    // One thread a worker, also within an operation: results must not depend on how work is split, and two
+    // operations side by side are faster than one that is split in two.
+    let pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let workers = workers.clamp(1, jobs.len().max(1));
+    let pools = (0..workers).map(|_| pool()).collect::<Result<Vec<_>, _>>();
+    let pools = pools.map_err(|error| ExperimentError::Threads(error.to_string()))?;
+    std::thread::scope(|scope| {
+        for pool in &pools {
+            let worker = || {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    if place >= jobs.len() {
+                        break;
+                    }
+                    let result = guarded(jobs[place], shared, run);
+                    if let Ok(mut slot) = results[place].lock() {
+                        *slot = Some(result);
+                    }
+                }
+            };
+            scope.spawn(move || pool.install(worker));
+        }
+    });
+    let outcome = |slot: Mutex<Option<_>>| slot.into_inner().ok().flatten();
+    let lost = || Err(ExperimentError::Threads("a worker ended early".to_owned()));
+    Ok(results.into_iter().map(|slot| outcome(slot).unwrap_or_else(lost)).collect())
+}
+
+/// Does one job; a panic in burn or in a plugin becomes an error that names the cell.
+fn guarded(job: Job, shared: &[Shared], run: &RunContext<'_>) -> Result<Done, ExperimentError> {
+    let attempt = || match job {
+        Job::Strategy { row, seed } => {
+            let row = &run.experiment.strategies[row];
+            let cell = run_cell(run, row, &shared[seed])?;
+            run.observer.cell_finished(&row.name, &cell);
+            Ok(Done::Cell(Box::new(cell)))
+        }
+        Job::Joint { reference, loss, seed } => {
+            let cell = joint(run, reference.name(), &shared[seed], loss)?;
+            run.observer.cell_finished(reference.name(), &cell);
+            Ok(Done::Cell(Box::new(cell)))
+        }
+        Job::Alone { device, seed } => {
+            let adapted = shared[seed].adapt_alone(run, Reference::DevicesAlone.name(), device)?;
+            Ok(Done::Alone(Box::new(adapted.put_away())))
+        }
+    };
+    catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let message = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned();
+        let (row, seed) = match job {
+            Job::Strategy { row, seed } => (run.experiment.strategies[row].name.as_str(), seed),
+            Job::Joint { reference, seed, .. } => (reference.name(), seed),
+            Job::Alone { seed, .. } => (Reference::DevicesAlone.name(), seed),
+        };
+        Err(ExperimentError::Panicked { row: row.to_owned(), seed: shared[seed].seed, message })
+    })
+}
+
+impl Done {
+    fn alone(self) -> Option<Adapted> {
+        match self {
+            Done::Alone(adapted) => Some(*adapted),
+            Done::Cell(_) => None,
+        }
+    }
+}

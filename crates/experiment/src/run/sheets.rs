@@ -1,0 +1,101 @@
+//! What the models saw: some samples of the devices and of the surrogate data, for the report.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use alluvium_config::Experiment;
+use alluvium_model::InputShape;
+use alluvium_results::SampleSheet;
+use alluvium_strategy::{SurrogateConfig, SurrogateRequest};
+use alluvium_stream::Samples;
+
+use crate::devices::Shared;
+use crate::stored::{Adapted, Stages};
+
+/// Devices and sources of surrogate data that are shown, and samples of each.
+const DEVICES: usize = 12;
+const SURROGATES: usize = 16;
+const SAMPLES: usize = 16;
+
+/// Sheets of samples under the first seed. A sheet that cannot be made is left out: the run does not depend on it.
+pub(crate) fn sheets(
+    experiment: &Experiment,
+    shared: &[Shared],
+    first: Option<&Adapted>,
+    stages: &Stages<'_>,
+) -> Vec<SampleSheet> {
+    let Some(shared) = shared.first() else { return vec![] };
+    let tasks = (0..shared.tasks.len()).take(DEVICES).filter_map(|index| shared.task(index).ok());
+    let devices = tasks.filter_map(|task| {
+        let title = format!("Device {}: {}", task.index + 1, task.name);
+        let shown = task.train.select(pick(&task.train)).held().ok()?;
+        Some(sheet(title, shown.input(), (0..shown.len()).map(|index| shown.image(index).to_vec()).collect()))
+    });
+    // A plugin that panics here has measured everything before.
+    let own = experiment.strategies.iter().filter_map(|row| {
+        let title = format!("Surrogate data of {}", row.name);
+        row.surrogate.as_deref().map(|surrogate| (title, surrogate))
+    });
+    let shown = experiment.surrogate.as_deref().map(|surrogate| ("Surrogate data".to_owned(), surrogate));
+    let sheet = |(title, surrogate): (String, &dyn SurrogateConfig)| {
+        let sheet = || first.and_then(|first| self::surrogate(title, surrogate, shared, first, stages));
+        catch_unwind(AssertUnwindSafe(sheet)).ok().flatten()
+    };
+    shown.into_iter().chain(own).take(SURROGATES).filter_map(sheet).chain(devices).collect()
+}
+
+/// Samples to show, the classes taking turns.
+fn pick(samples: &Samples) -> impl Iterator<Item = usize> {
+    let mut by_class: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, label) in samples.labels().iter().enumerate() {
+        by_class.entry(*label).or_default().push(index);
+    }
+    let longest = by_class.values().map(Vec::len).max().unwrap_or(0);
+    let turn = move |turn| by_class.values().filter_map(|class| class.get(turn).copied()).collect::<Vec<_>>();
+    (0..longest).flat_map(turn).take(SAMPLES)
+}
+
+fn surrogate(
+    title: String,
+    surrogate: &dyn SurrogateConfig,
+    shared: &Shared,
+    first: &Adapted,
+    stages: &Stages<'_>,
+) -> Option<SampleSheet> {
+    let mut surrogate = surrogate.build().ok()?;
+    let previous = shared.initial.load(stages).ok()?;
+    let expert = first.expert(stages).ok()?;
+    let request = SurrogateRequest {
+        input: previous.input,
+        compute: &shared.compute,
+        seed: shared.root.of("surrogate"),
+        previous: &previous,
+        expert: &expert,
+    };
+    let inputs = surrogate.draw(2 * SAMPLES, &request).ok()?;
+    let values = inputs.into_data().convert::<f32>().try_into_vec::<f32>().ok()?;
+    // Inputs are in −1…1, pixels in 0…255.
+    let pixels = values.iter().map(|value| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8).collect::<Vec<_>>();
+    let size = previous.input.channels * previous.input.height * previous.input.width;
+    let samples = pixels.chunks_exact(size).map(<[u8]>::to_vec).collect();
+    Some(sheet(title, previous.input, samples))
+}
+
+fn sheet(title: String, input: InputShape, samples: Vec<Vec<u8>>) -> SampleSheet {
+    let InputShape { channels, height, width } = input;
+    SampleSheet { title, channels, height, width, samples }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_take_turns() {
+        let mut samples = Samples::new([1, 1, 1].into());
+        for label in [7, 7, 7, 2, 2] {
+            samples.push(&[0], label);
+        }
+        assert_eq!(pick(&samples).collect::<Vec<_>>(), [3, 0, 4, 1, 2]);
+    }
+}

@@ -1,0 +1,113 @@
+//! A device that was adapted: what was measured, what it sends, and its latents.
+
+use std::sync::Arc;
+
+use alluvium_model::{Digest, Expert, Values, Weights};
+use burn::tensor::{Device as Compute, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::ExperimentError;
+use crate::stored::stages::{FinishedStage, Interruption, Stages};
+
+pub(crate) const EXPERT: &str = "expert.safetensors";
+pub(crate) const LATENTS: &str = "latents.safetensors";
+
+/// What was measured while a device adapted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AdaptationRecord {
+    /// The expert's accuracy on its own task.
+    pub(crate) accuracy: f64,
+    /// How long it took to adapt, in seconds.
+    pub(crate) seconds: f64,
+    /// The size of what the device sends.
+    pub(crate) bytes: u64,
+    /// The digest of what the device sends, manifest and all.
+    pub(crate) digest: Digest,
+    /// The names of the statistics of its samples that go with its model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) statistics: Vec<String>,
+}
+
+/// A device that was adapted.
+pub(crate) struct Adapted {
+    pub(crate) record: AdaptationRecord,
+    /// Its accuracy after each part of its budget that was asked for.
+    pub(crate) early: Vec<f64>,
+    key: Digest,
+    expert: Option<Arc<Expert>>,
+}
+
+/// An expert's latents on its own task's test samples. They are read when they are asked for: a long stream has too many
+/// to keep.
+pub(crate) struct Latents {
+    key: Digest,
+}
+
+impl Adapted {
+    pub(crate) fn new(stage: FinishedStage<AdaptationRecord, Arc<Expert>>) -> Self {
+        Adapted { record: stage.record, early: vec![], key: stage.key, expert: stage.at_hand }
+    }
+
+    /// The same without what it sends at hand.
+    pub(crate) fn put_away(self) -> Self {
+        Adapted { expert: None, ..self }
+    }
+
+    /// The stage that it comes from.
+    pub(crate) fn key(&self) -> &Digest {
+        &self.key
+    }
+
+    /// Its latents, which later evaluations need: they outlive the expert.
+    pub(crate) fn latents(&self) -> Latents {
+        Latents { key: self.key.clone() }
+    }
+
+    /// What the device sends.
+    pub(crate) fn expert(&self, stages: &Stages<'_>) -> Result<Arc<Expert>, Interruption> {
+        match &self.expert {
+            Some(expert) => Ok(expert.clone()),
+            None => stages.file(&self.key, EXPERT, |bytes| {
+                Expert::from_bytes(bytes).map(Arc::new).map_err(|error| error.to_string())
+            }),
+        }
+    }
+}
+
+impl Latents {
+    /// `[samples, latent size]`.
+    pub(crate) fn get(&self, stages: &Stages<'_>, compute: &Compute) -> Result<Tensor<2>, Interruption> {
+        stages.file(&self.key, LATENTS, |bytes| latents_from_bytes(bytes, compute))
+    }
+}
+
+pub(crate) fn latents_to_bytes(latents: &Tensor<2>) -> Result<Vec<u8>, ExperimentError> {
+    let shape = latents.dims().to_vec();
+    let values = latents.to_data().convert::<f32>().try_into_vec::<f32>();
+    let values = values.map_err(|error| ExperimentError::Record(format!("latents: {error:?}")))?;
+    let weights: Weights = [("latents".to_owned(), Values::new(shape, values))].into_iter().collect();
+    Ok(weights.to_safetensors(Default::default())?)
+}
+
+fn latents_from_bytes(bytes: &[u8], compute: &Compute) -> Result<Tensor<2>, String> {
+    let (weights, _) = Weights::from_safetensors(bytes).map_err(|error| error.to_string())?;
+    let latents = weights.get("latents").filter(|latents| latents.shape.len() == 2);
+    let latents = latents.ok_or("holds no latents")?;
+    let values = latents.single("latents").map_err(|error| error.to_string())?.to_vec();
+    Ok(Tensor::from_data(TensorData::new(values, latents.shape.clone()), compute))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latents_are_stored_bit_for_bit() {
+        let device = Compute::flex();
+        let latents = Tensor::<2>::from_floats([[0.1, -2.5e-30, 3.0], [f32::MIN_POSITIVE, 0.0, 1e30]], &device);
+        let back = latents_from_bytes(&latents_to_bytes(&latents).unwrap(), &device).unwrap();
+        assert_eq!(back.dims(), [2, 3]);
+        assert_eq!(back.into_data(), latents.into_data());
+        assert!(latents_from_bytes(b"nothing", &device).is_err());
+    }
+}

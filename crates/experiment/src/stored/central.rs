@@ -1,0 +1,67 @@
+//! A central model as it goes along the stream: its digest and size always, its weights at hand or stored.
+
+use std::sync::Arc;
+
+use alluvium_model::{Digest, ModelState};
+use serde_json::json;
+
+use crate::ExperimentError;
+use crate::stored::stages::{Interruption, Stages};
+
+pub(crate) const CENTRAL: &str = "central.safetensors";
+/// What the next device takes, where that is not the central model.
+pub(crate) const HANDED_OUT: &str = "handed-out.safetensors";
+
+/// A central model, or what the centre hands out in its place. Cells that are run again to go on from where they stopped
+/// never look at the weights of the models on the way there.
+#[derive(Clone)]
+pub(crate) struct Central {
+    /// The digest of architecture, heads and weights.
+    pub(crate) digest: Digest,
+    /// The size of what a device takes.
+    pub(crate) bytes: u64,
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    AtHand(Arc<ModelState>),
+    /// In that file of the stage of that key.
+    Stored(Digest, &'static str),
+}
+
+impl Central {
+    /// The model before the first device.
+    pub(crate) fn initial(model: ModelState) -> Result<Self, ExperimentError> {
+        let bytes = model.to_bytes()?.len() as u64;
+        Ok(Central { digest: identity(&model)?, bytes, source: Source::AtHand(Arc::new(model)) })
+    }
+
+    /// The model that a stage left in a file, at hand if the stage was computed just now.
+    pub(crate) fn of_stage(
+        key: Digest,
+        file: &'static str,
+        digest: Digest,
+        bytes: u64,
+        model: Option<Arc<ModelState>>,
+    ) -> Self {
+        Central { digest, bytes, source: model.map_or(Source::Stored(key, file), Source::AtHand) }
+    }
+
+    /// The model with its weights.
+    pub(crate) fn load(&self, stages: &Stages<'_>) -> Result<Arc<ModelState>, Interruption> {
+        match &self.source {
+            Source::AtHand(model) => Ok(model.clone()),
+            Source::Stored(key, file) => stages.file(key, file, |bytes| {
+                ModelState::from_bytes(bytes).map(Arc::new).map_err(|error| error.to_string())
+            }),
+        }
+    }
+}
+
+/// The digest of a whole model: architecture, heads and weights.
+pub(crate) fn identity(model: &ModelState) -> Result<Digest, ExperimentError> {
+    let backbone = serde_json::to_value(&model.backbone).map_err(|error| ExperimentError::Record(error.to_string()))?;
+    let parts = json!([backbone, model.input, model.heads, model.digest()]);
+    Ok(Digest::of(parts.to_string().as_bytes()))
+}

@@ -1,0 +1,293 @@
+//! Stages: the pieces of work that are stored whole, and found again by what they were computed from.
+//!
+//! A stage is one device's adaptation, one consolidation with its evaluation, or joint training. Its key is the digest
+//! of everything its outcome depends on: the program, the backend, the digests of the models and samples that go in,
+//! the settings, the seed and its place in the stream. So a run that was stopped goes on by running again, cells share
+//! what they have in common, and a file that was damaged is a stage to compute anew; nothing can be found that was
+//! computed from something else.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use alluvium_model::Digest;
+use alluvium_store::{RECORD, Store};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::ExperimentError;
+
+/// Why a cell does not go on.
+#[derive(Debug)]
+pub(crate) enum Interruption {
+    /// A stored stage that is needed was damaged or evicted. It was removed: run the cell again, and it is computed anew.
+    Redo,
+    /// The cell failed.
+    Failed(ExperimentError),
+}
+
+impl<E: Into<ExperimentError>> From<E> for Interruption {
+    fn from(error: E) -> Self {
+        Interruption::Failed(error.into())
+    }
+}
+
+/// Does some work again and again, as long as it meets stages that have to be computed anew. Each time there is one
+/// less, so it ends.
+pub(crate) fn redo<T>(mut attempt: impl FnMut() -> Result<T, Interruption>) -> Result<T, ExperimentError> {
+    loop {
+        match attempt() {
+            Ok(done) => return Ok(done),
+            Err(Interruption::Redo) => {}
+            Err(Interruption::Failed(error)) => return Err(error),
+        }
+    }
+}
+
+/// Files of an entry, by name.
+pub(crate) type Files = Vec<(&'static str, Vec<u8>)>;
+
+/// What computing a stage gives: what was measured, the files to keep, and the same things at hand.
+pub(crate) struct Computed<R, T> {
+    pub(crate) record: R,
+    pub(crate) files: Files,
+    pub(crate) at_hand: T,
+}
+
+/// A stage that is done.
+pub(crate) struct FinishedStage<R, T> {
+    pub(crate) key: Digest,
+    pub(crate) record: R,
+    /// What computing gave; `None` when the stage was found.
+    pub(crate) at_hand: Option<T>,
+}
+
+/// How many stages were computed, and how many were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StageCounts {
+    /// Stages that were computed.
+    pub computed: usize,
+    /// Stages that another cell of this run had computed.
+    pub shared: usize,
+    /// Stages that an earlier run had computed.
+    pub reused: usize,
+}
+
+/// All stages of a run.
+pub(crate) struct Stages<'a> {
+    store: &'a Store,
+    /// What every stage depends on.
+    common: Value,
+    /// One lock a key, so that what two cells need at the same time is computed once.
+    keys: Mutex<BTreeMap<Digest, Arc<Mutex<()>>>>,
+    computed: Mutex<HashSet<Digest>>,
+    found: [AtomicUsize; 2],
+    repairs: Mutex<Vec<String>>,
+    stopped: AtomicBool,
+}
+
+/// What a record file holds.
+#[derive(Serialize, Deserialize)]
+struct RecordFile<R> {
+    /// What the stage was computed from, for people.
+    inputs: Value,
+    record: R,
+}
+
+impl<'a> Stages<'a> {
+    /// Stages in a store. `common` is what all of them depend on.
+    pub(crate) fn new(store: &'a Store, common: Value) -> Self {
+        Stages {
+            store,
+            common,
+            keys: Mutex::default(),
+            computed: Mutex::default(),
+            found: Default::default(),
+            repairs: Mutex::default(),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    /// Finds the stage that these inputs lead to, or computes and stores it.
+    pub(crate) fn stage<R, T>(
+        &self,
+        inputs: Value,
+        compute: impl FnOnce() -> Result<Computed<R, T>, Interruption>,
+    ) -> Result<FinishedStage<R, T>, Interruption>
+    where
+        R: Serialize + DeserializeOwned,
+    {
+        let inputs = json!({"common": self.common, "stage": inputs});
+        let key = Digest::of(canonical(&inputs).as_bytes());
+        let one = self.keys.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone();
+        let _alone = one.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = self.find(&key)? {
+            return Ok(FinishedStage { key, record, at_hand: None });
+        }
+        if self.stopped.load(Ordering::Relaxed) {
+            return Err(ExperimentError::Stopped.into());
+        }
+        let Computed { record, mut files, at_hand } = compute()?;
+        let file = RecordFile { inputs, record };
+        let text = serde_json::to_string_pretty(&file).map_err(|error| ExperimentError::Record(error.to_string()))?;
+        files.push((RECORD, text.into_bytes()));
+        let files: Vec<_> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        if let Err(error) = self.store.put(key.as_str(), &files) {
+            // What cannot be stored would be lost: nothing new begins.
+            self.stopped.store(true, Ordering::Relaxed);
+            return Err(error.into());
+        }
+        self.computed.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        Ok(FinishedStage { key, record: file.record, at_hand: Some(at_hand) })
+    }
+
+    /// A file of a stage that was found, as `parse` reads it.
+    pub(crate) fn file<T>(
+        &self,
+        key: &Digest,
+        name: &str,
+        parse: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<T, Interruption> {
+        let damage = match self.store.find(key.as_str())? {
+            None => format!("the stage {key} was removed from the store"),
+            Some(entry) => match entry.read(name)? {
+                Err(damage) => damage.to_string(),
+                Ok(bytes) => match parse(&bytes) {
+                    Ok(value) => return Ok(value),
+                    Err(reason) => format!("{name} of the stage {key}: {reason}"),
+                },
+            },
+        };
+        self.discard(key, &damage)?;
+        Err(Interruption::Redo)
+    }
+
+    /// How the stages came about.
+    pub(crate) fn counts(&self) -> StageCounts {
+        let computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let [shared, reused] = [0, 1].map(|place| self.found[place].load(Ordering::Relaxed));
+        StageCounts { computed, shared, reused }
+    }
+
+    /// What was damaged and computed anew.
+    pub(crate) fn repairs(&self) -> Vec<String> {
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn find<R: DeserializeOwned>(&self, key: &Digest) -> Result<Option<R>, ExperimentError> {
+        let Some(entry) = self.store.find(key.as_str())? else { return Ok(None) };
+        // All its files, though this run may need only some: a damaged model must not wait for whoever takes it next.
+        let checked = match entry.damage()? {
+            Some(damage) => Err(damage),
+            None => entry.read(RECORD)?,
+        };
+        let parsed = match checked {
+            Err(damage) => Err(damage.to_string()),
+            Ok(bytes) => serde_json::from_slice::<RecordFile<R>>(&bytes).map_err(|error| error.to_string()),
+        };
+        match parsed {
+            Ok(file) => {
+                let here = self.computed.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
+                self.found[usize::from(!here)].fetch_add(1, Ordering::Relaxed);
+                Ok(Some(file.record))
+            }
+            Err(damage) => self.discard(key, &damage).map(|()| None),
+        }
+    }
+
+    fn discard(&self, key: &Digest, damage: &str) -> Result<(), ExperimentError> {
+        let note = format!("{damage}: the stage is computed anew");
+        tracing::warn!("{note}");
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+        self.computed.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        Ok(self.store.discard(key.as_str())?)
+    }
+}
+
+/// JSON with the keys of every object in order: equal values, equal text.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<_, _> = map.iter().collect();
+            let members =
+                sorted.into_iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(stages: &Stages<'_>, input: u64) -> (u64, bool) {
+        let compute = || {
+            let files = vec![("double", (input * 2).to_string().into_bytes())];
+            Ok(Computed { record: input + 1, files, at_hand: () })
+        };
+        let stage = stages.stage(json!({"input": input}), compute).expect("nothing fails");
+        (stage.record, stage.at_hand.is_some())
+    }
+
+    fn key(stages: &Stages<'_>, input: u64) -> Digest {
+        let stage =
+            stages.stage(json!({"input": input}), || Ok(Computed { record: 0_u64, files: vec![], at_hand: () }));
+        stage.expect("nothing fails").key
+    }
+
+    #[test]
+    fn a_stage_is_computed_once_and_found_again_by_its_inputs() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), u64::MAX, true).unwrap();
+        let stages = Stages::new(&store, json!("a"));
+        assert_eq!([number(&stages, 1), number(&stages, 1), number(&stages, 2)], [(2, true), (2, false), (3, true)]);
+        assert_eq!(stages.counts(), StageCounts { computed: 2, shared: 1, reused: 0 });
+
+        let later = Stages::new(&store, json!("a"));
+        assert_eq!(number(&later, 1), (2, false));
+        assert_eq!(later.counts(), StageCounts { computed: 0, shared: 0, reused: 1 });
+        // Another program, another backend: another stage.
+        assert_eq!(number(&Stages::new(&store, json!("b")), 1), (2, true));
+    }
+
+    #[test]
+    fn a_damaged_stage_is_computed_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), u64::MAX, true).unwrap();
+        let first = Stages::new(&store, json!("a"));
+        number(&first, 1);
+        let folder = dir.path().join(key(&first, 1).as_str());
+        let read = |stages: &Stages<'_>| {
+            let text = |bytes: &[u8]| Ok(String::from_utf8_lossy(bytes).into_owned());
+            stages.file(&key(stages, 1), "double", text)
+        };
+        assert_eq!(read(&first).unwrap(), "2");
+
+        std::fs::write(folder.join(RECORD), "{}").unwrap();
+        let second = Stages::new(&store, json!("a"));
+        assert_eq!(number(&second, 1), (2, true));
+        assert!(second.repairs()[0].contains(RECORD), "{:?}", second.repairs());
+
+        std::fs::write(folder.join("double"), "3").unwrap();
+        let third = Stages::new(&store, json!("a"));
+        assert_eq!(number(&third, 1), (2, true));
+        assert_eq!(read(&third).unwrap(), "2");
+
+        // What was evicted is missed only by who needs it.
+        std::fs::remove_file(folder.join("double")).unwrap();
+        assert_eq!(number(&third, 1), (2, false));
+        assert!(matches!(read(&third), Err(Interruption::Redo)));
+        assert_eq!(number(&third, 1), (2, true));
+    }
+
+    #[test]
+    fn the_order_of_keys_does_not_matter() {
+        assert_eq!(
+            canonical(&json!({"b": [1, {"d": 1.5, "c": null}], "a": "x"})),
+            r#"{"a":"x","b":[1,{"c":null,"d":1.5}]}"#
+        );
+    }
+}
