@@ -1,6 +1,6 @@
 //! The heads of all models, matched by name.
 
-use crate::layout::Span;
+use crate::span::Span;
 use crate::{Classifier, MergeError, Model};
 
 /// A head of the new model.

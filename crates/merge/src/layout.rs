@@ -7,6 +7,7 @@ use alluvium_checkpoint::{Checkpoint, TensorInfo, Values};
 use alluvium_model::{BACKBONE, HeadSpec};
 
 use crate::heads::{self, Matched};
+use crate::span::Span;
 use crate::{Classifier, MergeError, Model, Request};
 
 /// The new model.
@@ -49,17 +50,6 @@ pub(crate) struct Source {
     pub tensor: String,
     /// The values, in their order.
     pub spans: Vec<Span>,
-}
-
-/// Values that follow one another in a model's tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// The place of the first one in the part.
-    pub at: usize,
-    /// The place of the first one in the model's tensor.
-    pub start: usize,
-    /// How many there are.
-    pub values: usize,
 }
 
 impl Source {

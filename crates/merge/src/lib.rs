@@ -17,6 +17,7 @@ mod jobs;
 mod layout;
 mod request;
 mod run;
+mod span;
 
 use alluvium_checkpoint::{Adapter, TensorInfo};
 use alluvium_strategy::{ExpertStart, Piecewise};

@@ -13,14 +13,17 @@
 //! strategy, the order of a stream, evaluation and files.
 
 mod access;
+mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod context;
+mod cut;
 mod distillation;
 mod error;
 mod fisher;
 mod inversion;
 mod lessons;
+mod parameters;
 #[cfg(feature = "picture")]
 mod picture;
 mod piece;
@@ -37,7 +40,9 @@ pub use alluvium_device::{ClassificationLoss, DeviceStatistic, cross_entropy};
 pub use alluvium_model::{Expert, ModelState};
 pub use alluvium_registry as registry;
 pub use alluvium_stream::{Batch, Lesson, Samples, Scenario};
+pub use config::{ExpertStart, StrategyConfig, value_by_value};
 pub use context::{Context, Effort};
+pub use cut::Cut;
 pub use distillation::{
     DistillationBatches, DistillationSettings, StudentStart, Targets, Teachers, centred, mean_squared_error,
 };
@@ -45,17 +50,18 @@ pub use error::{StrategyError, SurrogateError};
 pub use fisher::{FisherLabels, fisher};
 pub use inversion::{Inversion, InversionSettings, Wish, total_variation};
 pub use lessons::{LessonSettings, NewHead};
+pub use parameters::{is_statistic, parameters};
 #[cfg(feature = "picture")]
 pub use picture::{
     PictureOrientation, check_picture, decode_picture, fit_picture, list_pictures, luminance, read_picture,
 };
-pub use piece::{Cut, Piece};
-pub use piecewise::{Grain, Piecewise, Sight, Survey, value_by_value};
+pub use piece::Piece;
+pub use piecewise::{Grain, Piecewise, Sight, Survey};
 pub use received::{Received, expert_parameters};
 pub use scale::Scale;
 pub use serde;
 pub use start::{average_backbones, take_head};
-pub use strategy::{ExpertStart, Strategy, StrategyConfig, StrategyState};
+pub use strategy::{Strategy, StrategyState};
 pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest};
-pub use task_vector::{RelativeTo, TaskVectors, add_scaled, difference, is_statistic, parameters};
+pub use task_vector::{RelativeTo, TaskVectors, add_scaled, difference};
 pub use typetag;

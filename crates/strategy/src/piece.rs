@@ -4,13 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use alluvium_model::{
-    BackboneConfig, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError, ModelState, Numbers, Seed,
-    Values,
+    BackboneConfig, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError, ModelState, Numbers, Values,
 };
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-
-use crate::{Context, Piecewise, StrategyError, Survey};
 
 /// Some values of one tensor.
 ///
@@ -55,97 +52,9 @@ impl Piece {
     }
 
     /// This piece of a whole model.
-    fn of(&self, model: &ModelState) -> ModelState {
+    pub(crate) fn of(&self, model: &ModelState) -> ModelState {
         let values = model.weights.get(&self.tensor).map(|tensor| tensor.numbers.part(self.values.clone()));
         self.model(model.heads.clone(), values)
-    }
-}
-
-/// The same piece of all models that are consolidated.
-#[derive(Debug, Clone)]
-pub struct Cut {
-    /// The piece.
-    pub piece: Piece,
-    /// That of the central model which the first expert meets.
-    pub previous: ModelState,
-    /// Those of the experts, in the order in which they are consolidated.
-    pub experts: Vec<Expert>,
-    /// How many of the experts each round has: a strategy is given the experts of a round at once, see
-    /// [`Strategy::consolidate_round`](crate::Strategy::consolidate_round).
-    pub rounds: Vec<usize>,
-}
-
-impl Cut {
-    /// A piece of whole models.
-    ///
-    /// # Panics
-    /// When the piece is not within its tensor.
-    pub fn of(piece: Piece, previous: &ModelState, experts: &[Expert], rounds: &[usize]) -> Self {
-        let cut = |expert: &Expert| {
-            let mut cut = expert.clone();
-            cut.model = piece.of(&expert.model);
-            cut
-        };
-        let experts = experts.iter().map(cut).collect();
-        Cut { previous: piece.of(previous), experts, rounds: rounds.to_vec(), piece }
-    }
-
-    /// The central model that the surveyed expert meets, of this piece; `None` where that is the first one's. `seed` is the
-    /// cell's.
-    ///
-    /// # Errors
-    /// As for [`Strategy::consolidate_round`](crate::Strategy::consolidate_round).
-    pub fn met(
-        &self,
-        survey: Survey,
-        strategy: &dyn Piecewise,
-        compute: &Device,
-        seed: Seed,
-    ) -> Result<Option<ModelState>, StrategyError> {
-        match survey {
-            Survey::Start | Survey::Expert(0) => Ok(None),
-            Survey::Expert(place) => Ok(Some(self.first(place, strategy, compute, seed)?)),
-        }
-    }
-
-    /// Consolidates all experts, with a fresh strategy for this piece. Gives the piece's values in the new central model, if
-    /// that has the tensor. `seed` is the cell's.
-    ///
-    /// # Errors
-    /// As for [`Strategy::consolidate_round`](crate::Strategy::consolidate_round).
-    pub fn consolidate(
-        &self,
-        strategy: &dyn Piecewise,
-        compute: &Device,
-        seed: Seed,
-    ) -> Result<Option<Values>, StrategyError> {
-        let central = self.first(self.experts.len(), strategy, compute, seed)?;
-        Ok(central.weights.get(&self.piece.tensor).cloned())
-    }
-
-    /// Consolidates so many experts.
-    fn first(
-        &self,
-        count: usize,
-        strategy: &dyn Piecewise,
-        compute: &Device,
-        seed: Seed,
-    ) -> Result<ModelState, StrategyError> {
-        let mut strategy = strategy.build(&self.piece)?;
-        let mut experts = self.experts.iter().take(count);
-        let mut central = None;
-        let mut before = 0;
-        for size in &self.rounds {
-            let round: Vec<_> = experts.by_ref().take(*size).collect();
-            if round.is_empty() {
-                break;
-            }
-            let previous = central.as_ref().unwrap_or(&self.previous);
-            let next = strategy.consolidate_round(previous, &round, &mut Context::new(compute, seed, before))?;
-            before += round.len();
-            central = Some(next);
-        }
-        Ok(central.unwrap_or_else(|| self.previous.clone()))
     }
 }
 

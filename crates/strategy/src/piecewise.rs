@@ -8,7 +8,8 @@ use std::fmt::Debug;
 
 use alluvium_model::{Expert, ModelState};
 
-use crate::{Cut, Piece, Strategy, StrategyConfig, StrategyError};
+use crate::piece::Piece;
+use crate::{Strategy, StrategyError};
 
 /// How small the pieces may be that a strategy works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct Sight<'a> {
     pub expert: &'a Expert,
 }
 
-/// A strategy's way of consolidating in pieces: what a [`StrategyConfig`] gives that can.
+/// A strategy's way of consolidating in pieces: what a [`StrategyConfig`](crate::StrategyConfig) gives that can.
 ///
 /// Whoever consolidates takes the surveys that it asks for, one after another, until it asks for none, and then, for every
 /// piece, consolidates all experts with a fresh strategy from [`build`](Self::build). The result is that of the whole models,
@@ -115,23 +116,8 @@ pub trait Piecewise: Debug + Send + Sync {
     /// the same rounds; [`Context::device`](crate::Context::device) counts them from 0.
     ///
     /// # Errors
-    /// As for [`StrategyConfig::build`].
+    /// As for [`StrategyConfig::build`](crate::StrategyConfig::build).
     fn build(&self, piece: &Piece) -> Result<Box<dyn Strategy>, StrategyError>;
-}
-
-/// For a strategy that computes each value from the same value of the models and needs to know nothing else: what it builds
-/// for whole models works on any piece.
-pub fn value_by_value<C: StrategyConfig + Clone + 'static>(config: &C) -> Box<dyn Piecewise> {
-    Box::new(ValueByValue(config.clone()))
-}
-
-#[derive(Debug)]
-struct ValueByValue<C>(C);
-
-impl<C: StrategyConfig> Piecewise for ValueByValue<C> {
-    fn build(&self, _piece: &Piece) -> Result<Box<dyn Strategy>, StrategyError> {
-        self.0.build()
-    }
 }
 
 impl Survey {
@@ -141,20 +127,5 @@ impl Survey {
             Survey::Start => all,
             Survey::Expert(place) => all.min(place + 1),
         }
-    }
-
-    /// Shows one piece of all models to a strategy; `met` is what [`Cut::met`] gave for it.
-    ///
-    /// # Errors
-    /// As for [`Piecewise::observe`].
-    pub fn show(self, cut: &Cut, met: Option<&ModelState>, to: &mut dyn Piecewise) -> Result<(), StrategyError> {
-        let start = &cut.previous;
-        for (place, expert) in cut.experts.iter().enumerate() {
-            if self == Survey::Start || self == Survey::Expert(place) {
-                let previous = met.unwrap_or(start);
-                to.observe(&Sight { piece: &cut.piece, place, start, previous, expert })?;
-            }
-        }
-        Ok(())
     }
 }

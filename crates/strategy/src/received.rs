@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use alluvium_model::{BACKBONE, Expert, ModelState, Weights};
 
+use crate::parameters::is_statistic;
 use crate::start::{Mean, average_head};
-use crate::task_vector::is_statistic;
 use crate::{StrategyError, StrategyState, take_head};
 
 /// How many experts came, and how many had each head.

@@ -11,6 +11,7 @@ use alluvium_model::{BACKBONE, Expert, ModelState, Number, Pairwise, Weights};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::parameters::parameters;
 use crate::{ExpertStart, Received, Sight, StrategyError, StrategyState, Survey};
 
 /// The weights that a task vector is counted from.
@@ -154,19 +155,6 @@ impl TaskVectors {
         }
         Ok(TaskVectors { base, received })
     }
-}
-
-/// Whether a tensor of this name is a running statistic of a normalisation and no parameter: burn's batch normalisation
-/// calls them `running_mean` and `running_var`.
-pub fn is_statistic(name: &str) -> bool {
-    name.rsplit('.').next().is_some_and(|last| last.starts_with("running_"))
-}
-
-/// A model's parameters: its backbone's tensors without running statistics.
-pub fn parameters(model: &ModelState) -> Weights {
-    let backbone = model.backbone_weights();
-    let kept = backbone.iter().filter(|(name, _)| !is_statistic(name));
-    kept.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect()
 }
 
 /// `weights` − `reference`.

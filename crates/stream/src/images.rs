@@ -1,30 +1,10 @@
-//! Labelled images wherever they lie: in memory, in files, in a table.
-
-use std::fmt::Debug;
+//! Reading labelled images from wherever they lie.
 
 use alluvium_model::InputShape;
 use rayon::prelude::*;
 
-use crate::{Samples, StreamError};
-
-/// One part of a data set, training or test: what a split needs to know of it, and how its images are read.
-///
-/// A split looks at labels alone. Images are read when a task is asked for, and only those of the task; in a part of more than
-/// 256 MiB, when a batch of the task is asked for, and only those of the batch: a data set may be larger than the memory.
-pub trait Images: Debug + Send + Sync {
-    /// The shape that all images have.
-    fn input(&self) -> InputShape;
-
-    /// The class of each image, as a number within the data set; as many as there are images.
-    fn labels(&self) -> &[usize];
-
-    /// The images at some places, in that order, with their labels. Every place is below the number of labels. It may be asked
-    /// for a whole task, and for a batch again and again, from any thread.
-    ///
-    /// # Errors
-    /// [`StreamError::File`] when one of them cannot be read; the first one of the order, if there are several.
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError>;
-}
+use crate::StreamError;
+use crate::samples::{Images, Samples};
 
 impl Images for Samples {
     fn input(&self) -> InputShape {

@@ -1,11 +1,30 @@
-//! Labelled images.
+//! Labelled images, in memory or wherever they lie.
 
-use std::fmt;
+use std::fmt::{self, Debug};
 use std::sync::{Arc, OnceLock};
 
 use alluvium_model::InputShape;
 
-use crate::{Images, StreamError};
+use crate::StreamError;
+
+/// One part of a data set, training or test: what a split needs to know of it, and how its images are read.
+///
+/// A split looks at labels alone. Images are read when a task is asked for, and only those of the task; in a part of more than
+/// 256 MiB, when a batch of the task is asked for, and only those of the batch: a data set may be larger than the memory.
+pub trait Images: Debug + Send + Sync {
+    /// The shape that all images have.
+    fn input(&self) -> InputShape;
+
+    /// The class of each image, as a number within the data set; as many as there are images.
+    fn labels(&self) -> &[usize];
+
+    /// The images at some places, in that order, with their labels. Every place is below the number of labels. It may be asked
+    /// for a whole task, and for a batch again and again, from any thread.
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when one of them cannot be read; the first one of the order, if there are several.
+    fn read(&self, places: &[usize]) -> Result<Samples, StreamError>;
+}
 
 /// Labelled images of one shape, a byte a value. Clones share the images.
 ///

@@ -112,10 +112,12 @@ impl Reader {
     }
 }
 
+/// Whether an item is built for tests only: `cfg(test)`, `cfg(all(test, …))`.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        attribute.path().is_ident("cfg")
-            && attribute.parse_args::<syn::Ident>().is_ok_and(|condition| condition == "test")
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).any(|attribute| {
+        let Ok(list) = attribute.meta.require_list() else { return false };
+        let condition = list.tokens.to_string().replace(' ', "");
+        condition == "test" || condition.starts_with("all(test,")
     })
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn replaced(path: &Path) -> io::Result<Vec<PathBuf>> {
     };
     let mut files: Vec<_> = [index_of(path, name), path.to_owned()].into_iter().filter(|path| is_there(path)).collect();
     let mut parts = vec![];
-    for entry in fs::read_dir(super::staged::folder(path))? {
+    for entry in fs::read_dir(folder(path))? {
         let file = entry?.file_name();
         let part = file.to_str().and_then(Part::any).filter(|part| (part.set.stem, part.set.ending) == (stem, PART));
         if part.is_some() {
@@ -41,4 +41,9 @@ pub(crate) fn index_of(path: &Path, name: &str) -> PathBuf {
 /// A link that leads nowhere is there, too.
 fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
+}
+
+/// The folder that a file is in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use tempfile::{Builder, NamedTempFile, TempDir};
 
 use crate::error::Place;
-use crate::write::replaced::replaced;
+use crate::write::replaced::{folder, replaced};
 use crate::{CheckpointError, ShardIndex};
 
 /// What temporary names begin with; a folder's hidden files are nobody's model.
@@ -173,10 +173,6 @@ impl Exchange {
             _ => error,
         }
     }
-}
-
-pub(crate) fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Temporary files are private by default; ours become as readable as any file that the user makes.

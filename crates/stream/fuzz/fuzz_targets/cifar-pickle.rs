@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use alluvium_readers_fuzz::archive::Labelling;
+use alluvium_readers_fuzz::labelling::Labelling;
 use alluvium_readers_fuzz::{INPUT, Samples, python};
 use libfuzzer_sys::fuzz_target;
 

@@ -32,14 +32,16 @@ pub mod text;
 pub use dataset::DataSet;
 pub use error::StreamError;
 pub use file::{open_file, read_file, read_text};
-pub use images::{Images, read_each};
-pub use samples::Samples;
+pub use images::read_each;
+pub use samples::{Images, Samples};
 
 // plugins/streams/split-cifar
 #[path = "../../../../plugins/streams/split-cifar/src/archive.rs"]
 pub mod archive;
 #[path = "../../../../plugins/streams/split-cifar/src/binary.rs"]
 pub mod binary;
+#[path = "../../../../plugins/streams/split-cifar/src/labelling.rs"]
+pub mod labelling;
 #[path = "../../../../plugins/streams/split-cifar/src/pickle/mod.rs"]
 mod pickle;
 #[path = "../../../../plugins/streams/split-cifar/src/python.rs"]

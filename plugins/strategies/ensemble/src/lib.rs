@@ -2,6 +2,7 @@
 
 mod backbone;
 mod members;
+mod start;
 mod strategy;
 
 use alluvium_strategy::registry::{Family, describe};
@@ -10,6 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::strategy::Ensemble;
+
+pub use start::Start;
 
 /// Model zoo: every expert is kept as it is, and each task is answered by its own.
 ///
@@ -26,18 +29,6 @@ use crate::strategy::Ensemble;
 pub struct EnsembleConfig {
     /// What a device takes in place of the ensemble.
     pub start: Start,
-}
-
-/// What a device takes in place of the ensemble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
-pub enum Start {
-    /// The model that the first device met: independent experts. The centre keeps a copy of it.
-    #[default]
-    Initial,
-    /// The newest expert's backbone: each expert begins with what the one before it had learned.
-    Latest,
 }
 
 describe!(Family::Strategy, "ensemble", EnsembleConfig, paper: "");

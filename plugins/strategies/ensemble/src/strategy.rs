@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use alluvium_model::{BACKBONE, Weights};
 use alluvium_strategy::{Context, Expert, ModelState, Strategy, StrategyError, StrategyState};
 
-use crate::Start;
 use crate::backbone::prefix;
 use crate::members::joined;
+use crate::start::Start;
 
 /// What is kept beside the ensemble itself.
 #[derive(Debug)]

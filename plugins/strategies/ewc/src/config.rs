@@ -1,11 +1,8 @@
 //! The options of the strategy.
 
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, FisherLabels, LessonSettings, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{FisherLabels, LessonSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::strategy::Ewc;
 
 /// How the penalties of several tasks come together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -61,24 +58,5 @@ impl Default for EwcConfig {
             fisher_samples: 500,
             lessons: LessonSettings::default(),
         }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "ewc",
-    EwcConfig,
-    paper: "Kirkpatrick et al., \"Overcoming catastrophic forgetting in neural networks\", PNAS 2017, arXiv 1612.00796; \
-            online: Schwarz et al., \"Progress & compress\", ICML 2018, arXiv 1805.06370"
-);
-
-#[typetag::serde(name = "ewc")]
-impl StrategyConfig for EwcConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::CurrentTask
-    }
-
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Ewc::new(self.clone())))
     }
 }

@@ -5,7 +5,7 @@ use alluvium_strategy::{
 };
 
 use crate::length::{Lengths, Squares, squares};
-use crate::{Opcm, add_projected};
+use crate::strategy::{Opcm, add_projected};
 
 /// One survey for each expert, as what was merged before depends on the λ of the expert before. Each decomposes all matrices
 /// of the experts before it anew.

@@ -1,11 +1,8 @@
 //! The options of the strategy.
 
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, DistillationSettings, Strategy, StrategyConfig, StrategyError, StudentStart};
+use alluvium_strategy::{DistillationSettings, StudentStart};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::strategy::Pld;
 
 /// Which inputs the student is distilled on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -134,42 +131,5 @@ impl Default for PldConfig {
             expert_weight: 1.0,
             batch_norm: BatchNorm::Frozen,
         }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "pld",
-    PldConfig,
-    paper: "Carta, Cossu, Lomonaco, Bacciu, van de Weijer, \"Projected latent distillation for data-agnostic \
-            consolidation in distributed continual learning\", arXiv 2303.15888"
-);
-
-#[typetag::serde(name = "pld")]
-impl StrategyConfig for PldConfig {
-    fn data_access(&self) -> DataAccess {
-        match self.data {
-            Data::Surrogate => DataAccess::Surrogate,
-            Data::CurrentTask => DataAccess::CurrentTask,
-        }
-    }
-
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        let nothing = |a: f64, b: f64| a == 0.0 && b == 0.0;
-        let refuse = |option, other| {
-            let accepted = format!("one of `{option}` and `{other}` greater than 0");
-            Err(StrategyError::Option {
-                option,
-                problem: format!("and `{other}` are both 0: nothing would be learned"),
-                accepted,
-            })
-        };
-        if nothing(self.output_weight, self.latent_weight) {
-            return refuse("output_weight", "latent_weight");
-        }
-        if nothing(self.previous_weight, self.expert_weight) {
-            return refuse("previous_weight", "expert_weight");
-        }
-        Ok(Box::new(Pld::new(self.clone())))
     }
 }

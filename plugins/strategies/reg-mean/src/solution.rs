@@ -61,7 +61,7 @@ pub(crate) fn regular(
 ) -> Result<DMatrix<f64>, ModelError> {
     let expected = vec![inputs, inputs];
     if gram.shape != expected {
-        let name = format!("{}.{name}", crate::GRAM);
+        let name = format!("{}.{name}", crate::gram::GRAM);
         return Err(ModelError::Shape { name, found: gram.shape.clone(), expected });
     }
     let gram = matrix(gram);

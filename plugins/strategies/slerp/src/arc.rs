@@ -20,6 +20,9 @@ pub(crate) struct Products {
     scales: [Option<Scale>; 2],
 }
 
+/// The products of each tensor, by its full name: the centre's and an expert's.
+pub(crate) type Found = BTreeMap<String, Products>;
+
 impl Products {
     /// Of whole tensors.
     pub(crate) fn of(own: &Numbers, other: &Numbers) -> Self {

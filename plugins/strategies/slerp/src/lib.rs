@@ -2,18 +2,15 @@
 
 mod arc;
 mod pieces;
+mod strategy;
 
-use alluvium_model::{BACKBONE, Numbers, Values};
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piecewise, Strategy, StrategyConfig, StrategyError, is_statistic,
-    take_head,
-};
+use alluvium_strategy::{DataAccess, Piecewise, Strategy, StrategyConfig, StrategyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use arc::{Products, WeightedSum};
-use pieces::{Found, InPieces};
+use pieces::InPieces;
+use strategy::Slerp;
 
 /// Spherical linear interpolation: each tensor moves from the centre's towards the expert's along an arc; each task keeps
 /// its head.
@@ -54,62 +51,11 @@ impl StrategyConfig for SlerpConfig {
     }
 
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Slerp { expert_weight: self.expert_weight, found: vec![] }))
+        Ok(Box::new(Slerp::new(self.expert_weight, vec![])))
     }
 
     fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
         Some(Box::new(InPieces::new(self.expert_weight)))
-    }
-}
-
-#[derive(Debug)]
-struct Slerp {
-    expert_weight: f64,
-    /// The angles of whole tensors at each expert; none but in pieces, which do not show them.
-    found: Vec<Found>,
-}
-
-impl Slerp {
-    /// The tensor of that full name, between the centre's and the expert's.
-    fn between(&self, context: &Context<'_>, tensor: &str, own: &Values, other: &Values) -> Numbers {
-        let found = self.found.get(context.device()).and_then(|found| found.get(tensor));
-        let products = found.copied().unwrap_or_else(|| Products::of(&own.numbers, &other.numbers));
-        let (own_weight, other_weight) = products.weights(self.expert_weight);
-        own.numbers.combine(&other.numbers, &WeightedSum(own_weight, other_weight))
-    }
-}
-
-impl Strategy for Slerp {
-    fn consolidate(
-        &mut self,
-        previous: &ModelState,
-        expert: &Expert,
-        context: &mut Context<'_>,
-    ) -> Result<ModelState, StrategyError> {
-        if previous.heads.is_empty() {
-            return Ok(expert.model.clone()); // The centre knows nothing yet that could be kept.
-        }
-        let t = self.expert_weight;
-        let backbone =
-            previous.backbone_weights().combine_named(&expert.model.backbone_weights(), |name, own, other| {
-                if is_statistic(name) {
-                    own.numbers.combine(&other.numbers, &WeightedSum(1.0 - t, t))
-                } else {
-                    self.between(context, &format!("{BACKBONE}.{name}"), own, other)
-                }
-            })?;
-        let mut central = previous.with_backbone_weights(backbone);
-        match previous.head(&expert.head().name) {
-            Some(head) => {
-                let theirs = expert.model.head_weights(expert.head());
-                let both = previous.head_weights(head).combine_named(&theirs, |name, own, other| {
-                    self.between(context, &format!("{}.{name}", head.prefix()), own, other)
-                })?;
-                central.set_head(head.clone(), both);
-            }
-            None => take_head(&mut central, expert),
-        }
-        Ok(central)
     }
 }
 

@@ -1,14 +1,9 @@
 //! Spherical interpolation in pieces: the angles of whole tensors are found beforehand, from sums of products.
 
-use std::collections::BTreeMap;
-
 use alluvium_strategy::{Piece, Piecewise, Sight, Strategy, StrategyError, Survey};
 
-use crate::Slerp;
-use crate::arc::Products;
-
-/// The products of each tensor, by its full name: the centre's and an expert's.
-pub(crate) type Found = BTreeMap<String, Products>;
+use crate::arc::Found;
+use crate::strategy::Slerp;
 
 /// One survey for each expert: what the centre is before it depends on the angles of the expert before.
 #[derive(Debug)]
@@ -50,6 +45,6 @@ impl Piecewise for InPieces {
             found.get(&piece.tensor).map(|products| (piece.tensor.clone(), *products)).into_iter().collect()
         };
         let found = self.found.iter().map(of_piece).collect();
-        Ok(Box::new(Slerp { expert_weight: self.expert_weight, found }))
+        Ok(Box::new(Slerp::new(self.expert_weight, found)))
     }
 }

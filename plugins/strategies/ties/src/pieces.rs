@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use alluvium_strategy::{Piece, Piecewise, Sight, Strategy, StrategyError, Survey};
 
+use crate::config::TiesConfig;
 use crate::selection::Selection;
-use crate::{Ties, TiesConfig};
+use crate::strategy::Ties;
 
 /// Two surveys find what trimming keeps, four of weights of 64 bits: of all experts at once, or, of task vectors counted from the previous central model,
 /// of one expert after another.

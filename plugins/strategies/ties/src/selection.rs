@@ -2,7 +2,7 @@
 
 use alluvium_model::{Number, Numbers};
 
-use crate::trimmed;
+use crate::trimming::trimmed;
 
 /// By which bits of a magnitude in 64 bits its passes tell it from others: the upper end of each digit, the first one's first.
 ///

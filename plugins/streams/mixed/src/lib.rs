@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use order::Order;
-use stream::Mixed;
+use stream::{Mixed, wrong};
 
 /// The tasks of several other streams: a stream of unlike data.
 ///
@@ -96,9 +96,5 @@ impl MixedConfig {
 }
 
 /// What is wrong with the key `streams`.
-fn wrong(problem: String, accepted: String) -> StreamError {
-    StreamError::Option { option: "streams", problem, accepted }
-}
-
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use alluvium_model::{HeadSpec, InputShape, Seed};
 use alluvium_stream::{StreamError, Task, TaskStream};
 
 use crate::names::class_names;
-use crate::{Order, wrong};
+use crate::order::Order;
 
 /// The tasks of several streams.
 #[derive(Debug)]
@@ -87,4 +87,8 @@ impl TaskStream for Mixed {
         let [train, test] = [train, test].map(|samples| samples.relabelled(|_, label| first_class + label));
         Ok(Task { index, name, head, train, test })
     }
+}
+
+pub(crate) fn wrong(problem: String, accepted: String) -> StreamError {
+    StreamError::Option { option: "streams", problem, accepted }
 }

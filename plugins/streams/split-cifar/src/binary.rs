@@ -10,7 +10,7 @@ use std::path::Path;
 use alluvium_stream::{Samples, StreamError, read_file, read_text};
 
 use crate::IMAGE_BYTES;
-use crate::archive::Labelling;
+use crate::labelling::Labelling;
 
 /// The largest file of records: the largest one that is offered has 154 MB.
 const LARGEST: u64 = 1 << 30;

@@ -7,7 +7,8 @@ use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig,
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::archive::{Archive, Files, Labelling};
+use crate::archive::{Archive, Files};
+use crate::labelling::Labelling;
 
 /// CIFAR-10, split over devices: 50 000 training and 10 000 test images in colour, 32×32, in ten classes.
 ///

@@ -7,7 +7,8 @@ use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig,
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::archive::{Archive, Files, Labelling};
+use crate::archive::{Archive, Files};
+use crate::labelling::Labelling;
 
 /// Which of an image's two labels is its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

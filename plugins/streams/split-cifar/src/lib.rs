@@ -1,12 +1,13 @@
 //! The streams `split-cifar-10` and `split-cifar-100`: CIFAR-10 and CIFAR-100 in their original files, split over devices.
 //!
-//! `cifar10` and `cifar100` hold the options of each, `archive` finds the version of the files that is there, `binary` and
+//! `cifar10` and `cifar100` hold the options of each, `archive` finds the version of the files that is there, `labelling` says which label is the class, `binary` and
 //! `python` read one each, and `pickle` is what the Python version is written in.
 
 mod archive;
 mod binary;
 mod cifar10;
 mod cifar100;
+mod labelling;
 mod pickle;
 mod python;
 

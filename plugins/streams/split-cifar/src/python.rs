@@ -10,7 +10,7 @@ use std::path::Path;
 use alluvium_stream::{Samples, StreamError, read_file};
 
 use crate::IMAGE_BYTES;
-use crate::archive::{Batch, Labelling};
+use crate::labelling::{Batch, Labelling};
 use crate::pickle::{Pickle, Value, run};
 
 /// The largest file: the largest one that is offered has 155 MB.

@@ -4,7 +4,7 @@ use alluvium_model::{InputShape, Random};
 use alluvium_strategy::luminance;
 use rand::RngExt;
 
-use crate::SingleImageConfig;
+use crate::config::SingleImageConfig;
 use crate::photo::Photo;
 
 /// A patch, drawn but not yet sampled.
