@@ -49,7 +49,7 @@ pub(crate) enum Source {
     /// They are those of a tensor of a file.
     Plain { from: Arc<Checkpoint>, info: TensorInfo },
     /// They are an update, or a base's tensor with it added. `info` is of what comes out.
-    Update { update: Update, info: TensorInfo, base: Option<(Arc<Checkpoint>, TensorInfo)> },
+    Update { update: Box<Update>, info: TensorInfo, base: Option<(Arc<Checkpoint>, TensorInfo)> },
 }
 
 impl Source {
