@@ -164,7 +164,7 @@ fn is_float_tensor(pickle: &Pickle, id: Id) -> bool {
     dtype.is_none_or(|dtype| dtype.is_float())
 }
 
-fn asked_for<'f, 'a>(found: &'f [Found<'a>], key: &str) -> Result<Found<'a>, NoWeights> {
+fn asked_for<'a>(found: &[Found<'a>], key: &str) -> Result<Found<'a>, NoWeights> {
     let named: Vec<_> = found.iter().filter(|dict| !dict.key.is_empty()).collect();
     let mut matching = named.iter().filter(|dict| dict.key == key);
     match matching.next() {
