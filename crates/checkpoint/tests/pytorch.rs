@@ -312,6 +312,11 @@ fn of_several_state_dicts_one_is_taken_by_a_rule_or_by_its_key() {
         taken(&dict_of(&[("model", settings), ("params", one(0)), ("params_ema", one(1))]), None),
         "params=1 [params_ema]"
     );
+    // Keys that are there twice, or can be read in two ways.
+    let twice = taken(&dict_of(&[("state_dict", one(0)), ("state_dict", one(1))]), None);
+    assert!(twice.contains("`state_dict` is there twice"), "{twice}");
+    let dotted = dict_of(&[("ema.module", one(0)), ("ema", inner_dict(&[("module", one(1))])), ("model", one(0))]);
+    assert!(taken(&dotted, exactly("ema.module")).contains("two state dicts `ema.module`"));
     // One by itself has no key.
     let alone = [b"\x80\x02", &one(1)[..], b"."].concat();
     assert_eq!(taken(&alone, several("ema")), "=2 []");

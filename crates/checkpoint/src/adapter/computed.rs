@@ -49,7 +49,7 @@ pub(crate) enum Source {
     /// They are those of a tensor of a file.
     Plain { from: Arc<Checkpoint>, info: TensorInfo },
     /// They are an update, or a base's tensor with it added. `info` is of what comes out.
-    Update { update: Update, info: TensorInfo, base: Option<(Arc<Checkpoint>, TensorInfo)> },
+    Update { update: Box<Update>, info: TensorInfo, base: Option<(Arc<Checkpoint>, TensorInfo)> },
 }
 
 impl Source {
@@ -107,7 +107,7 @@ impl Bytes for Computed {
 fn product(update: &Update, down: &[f64], up: &[f64], values: Range<usize>) -> Vec<f64> {
     let rank = update.rank;
     // `down` is [rank, inner] and `up` is [outer, rank].
-    let inner = if rank == 0 { 0 } else { down.len() / rank };
+    let inner = down.len().checked_div(rank).unwrap_or_default();
     let outer = update.up.shape[0];
     let mut made = vec![0.0; values.len()];
     if rank == 0 || made.is_empty() {

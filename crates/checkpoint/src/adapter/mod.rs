@@ -109,7 +109,7 @@ impl Adapter {
             let info =
                 TensorInfo { name: format!("{}.weight", update.target), dtype: update.dtype(), shape: update.shape() };
             let name = info.name.clone();
-            let source = Source::Update { update: update.clone(), info, base: None };
+            let source = Source::Update { update: Box::new(update.clone()), info, base: None };
             if sources.insert(name.clone(), source).is_some() {
                 return Err(self
                     .place()
@@ -154,7 +154,8 @@ impl Adapter {
             let own = find(&update.down.name, &format!("{}.weight", update.target), &update.shape())?;
             let wide = [own.dtype, update.down.dtype, update.up.dtype].contains(&Dtype::F64);
             let info = TensorInfo { dtype: if wide { Dtype::F64 } else { Dtype::F32 }, ..own.clone() };
-            let source = Source::Update { update: update.clone(), info, base: Some((base.clone(), own.clone())) };
+            let source =
+                Source::Update { update: Box::new(update.clone()), info, base: Some((base.clone(), own.clone())) };
             sources.insert(own.name, source);
         }
         for info in &self.plain {

@@ -98,6 +98,17 @@ pub(crate) fn choose(pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<C
             }
         });
     };
+    let mut keys = HashSet::new();
+    for (key, _) in root {
+        if let Object::Text(key) = pickle.get(*key)
+            && !keys.insert(key)
+        {
+            return Err(NoWeights::File(format!(
+                "its pickle has two values for one key: {} is there twice",
+                shown(key)
+            )));
+        }
+    }
     let mut found = vec![];
     let mut left = MOST_ENTRIES;
     search(pickle, root, &mut vec![], &mut left, &mut found);
@@ -153,9 +164,14 @@ fn is_float_tensor(pickle: &Pickle, id: Id) -> bool {
     dtype.is_none_or(|dtype| dtype.is_float())
 }
 
-fn asked_for<'f, 'a>(found: &'f [Found<'a>], key: &str) -> Result<Found<'a>, NoWeights> {
+fn asked_for<'a>(found: &[Found<'a>], key: &str) -> Result<Found<'a>, NoWeights> {
     let named: Vec<_> = found.iter().filter(|dict| !dict.key.is_empty()).collect();
-    match named.iter().find(|dict| dict.key == key) {
+    let mut matching = named.iter().filter(|dict| dict.key == key);
+    match matching.next() {
+        // Dots may be of a key, or between two.
+        Some(_) if matching.next().is_some() => {
+            Err(NoWeights::File(format!("has two state dicts {}; save the one that is meant by itself", shown(key))))
+        }
         Some(dict) => Ok(Found { key: dict.key.clone(), entries: dict.entries }),
         None if named.is_empty() => Err(NoWeights::File(format!(
             "has no state dict {}: it is one dict of tensors by itself; accepted: no --state-dict",
