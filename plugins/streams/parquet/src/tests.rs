@@ -252,9 +252,10 @@ fn no_more_labels_are_read_than_a_row_group_is_stated_to_have() {
             error(&config)
         };
         assert!(with(&places).contains(expected), "{}", with(&places));
-        // Where only one of them states another number, they do not agree.
-        for place in &places {
-            let error = with(&[*place]);
+        // Where only one of them states another number, they do not agree: the file, the pictures, the labels, the row group.
+        // The column between, of the pictures' names, is not read.
+        for place in [0, 1, 3, 4] {
+            let error = with(&[places[place]]);
             assert!(error.contains("rows, but "), "{error}");
         }
     }

@@ -194,7 +194,12 @@ fn pictures_are_turned_by_default_as_the_library_datasets_does() {
     picture.write_with_encoder(encoder).unwrap();
     let row = (Some(bytes.into_inner()), Some(0));
     for part in ["train", "test"] {
-        write(&folder.path().join(format!("{part}-00000-of-00001.parquet")), &[row.clone()], 1, Some(&["a"]));
+        write(
+            &folder.path().join(format!("{part}-00000-of-00001.parquet")),
+            std::slice::from_ref(&row),
+            1,
+            Some(&["a"]),
+        );
     }
     let applied = ParquetConfig { tasks: 1, classes_per_task: 1, ..config(folder.path()) };
     let ignored = ParquetConfig { orientation: Orientation::Ignore, ..applied.clone() };
