@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::decode::{check_bytes, decode};
-use crate::digest::Digest;
+use crate::digest::ModelDigest;
 use crate::error::Place;
 use crate::header::LONGEST_HEADER;
 use crate::index::ShardIndex;
@@ -226,7 +226,7 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Tensor`] when a tensor cannot be read.
     pub fn digest(&self) -> Result<String, CheckpointError> {
-        let mut digest = Digest::new();
+        let mut digest = ModelDigest::new();
         for info in self.tensors() {
             digest.tensor(info);
             let elements = info.elements();

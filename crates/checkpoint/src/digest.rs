@@ -1,6 +1,6 @@
 //! The digest of a model: the same for the same tensors, in whatever kind of file they are.
 
-use sha2::{Digest as _, Sha256};
+use alluvium_primitives::DigestBuilder;
 
 use crate::TensorInfo;
 
@@ -8,14 +8,16 @@ use crate::TensorInfo;
 const DOMAIN: &[u8] = b"alluvium-checkpoint-1\n";
 
 /// A digest that is being made: all tensors, in the order of their names.
-pub(crate) struct Digest(Sha256);
+pub(crate) struct ModelDigest(DigestBuilder);
 
-impl Digest {
+impl ModelDigest {
     pub(crate) fn new() -> Self {
-        Digest(Sha256::new_with_prefix(DOMAIN))
+        let mut digest = DigestBuilder::default();
+        digest.update(DOMAIN);
+        ModelDigest(digest)
     }
 
-    /// What is said of one tensor; its little-endian bytes follow as [`values`](Digest::values). Each part goes behind its
+    /// What is said of one tensor; its little-endian bytes follow as [`values`](ModelDigest::values). Each part goes behind its
     /// length: two models cannot run into one another.
     pub(crate) fn tensor(&mut self, info: &TensorInfo) {
         for text in [info.name.as_bytes(), info.dtype.name().as_bytes()] {
@@ -36,6 +38,6 @@ impl Digest {
 
     /// 64 hexadecimal digits.
     pub(crate) fn finish(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        self.0.finish().to_string()
     }
 }

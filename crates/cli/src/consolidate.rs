@@ -12,7 +12,7 @@ use alluvium_interchange::{
 use alluvium_registry::Family;
 use alluvium_strategy::StrategyConfig;
 
-use crate::given::{Said, part, surrogate};
+use crate::given::{ModelStatements, part, surrogate};
 use crate::model_arguments::ConsolidateOptions;
 use crate::steps::Steps;
 use crate::{Refused, interrupt, print};
@@ -33,7 +33,7 @@ pub(crate) fn consolidate(options: &ConsolidateOptions, out: &mut dyn Write) -> 
     let compute = backend.open()?;
 
     let files: Vec<_> = [&options.previous].into_iter().chain(&options.expert).map(PathBuf::as_path).collect();
-    let said = Said::of(&options.models, &files)?;
+    let said = ModelStatements::of(&options.models, &files)?;
     let of_previous = Reading { backbone_only: options.initial_only, ..said.of_file(&options.previous) };
     let previous = ForeignModel::open(&options.previous, &of_previous, &compute)?;
     let expert = |file: &PathBuf| {
@@ -79,7 +79,7 @@ fn tensorwise(
 ) -> anyhow::Result<()> {
     let compute = backend.open()?;
     let files: Vec<_> = [&options.previous].into_iter().chain(&options.expert).map(PathBuf::as_path).collect();
-    let said = Said::of(&options.models, &files)?;
+    let said = ModelStatements::of(&options.models, &files)?;
     let wanted = |file: &Path| said.state_dict(file);
     let models = Tensorwise::open_state_dicts(&options.previous, options.initial_only, &options.expert, &wanted)?;
     said.check_taken(models.checkpoints().map(key_of))?;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use alluvium_backend::BackendConfig;
-use alluvium_interchange::{Fallback, ForeignModel, Reading, Scores, TaskScore, printable, score};
+use alluvium_interchange::{Fallback, ForeignModel, Reading, StreamScores, TaskScore, printable, score};
 use alluvium_model::Seed;
 use alluvium_registry::Family;
 use alluvium_stream::StreamConfig;
@@ -11,14 +11,14 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::check::aligned;
-use crate::given::{Said, part};
+use crate::given::{ModelStatements, part};
 use crate::model_arguments::EvaluateOptions;
 use crate::print;
 
 pub(crate) fn evaluate(options: &EvaluateOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let (_, stream) = part::<dyn StreamConfig>(Family::Stream, "--stream", &options.stream)?;
     let (_, backend) = part::<dyn BackendConfig>(Family::Backend, "--backend", &options.backend)?;
-    let said = Said::of(&options.models, &[&options.file])?;
+    let said = ModelStatements::of(&options.models, &[&options.file])?;
     let compute = backend.open()?;
     let stream = stream.build(Seed::new(options.seed)).with_context(|| format!("--stream {}", options.stream))?;
     let fallback = Fallback { input: Some(stream.input()), ..Fallback::default() };
@@ -45,7 +45,7 @@ pub(crate) fn evaluate(options: &EvaluateOptions, out: &mut dyn Write) -> anyhow
     }
 }
 
-fn table(scores: &Scores) -> String {
+fn table(scores: &StreamScores) -> String {
     let heading = ["task", "classes", "known", "samples", "task-aware", "task-agnostic"].map(str::to_owned);
     let line = |task: &TaskScore| {
         let known = format!("{}/{}", task.known_classes, task.classes);

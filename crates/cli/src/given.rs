@@ -48,7 +48,7 @@ pub(crate) fn surrogate(given: &str) -> Result<Box<dyn SurrogateConfig>, ConfigE
 }
 
 /// What is said of several model files.
-pub(crate) struct Said {
+pub(crate) struct ModelStatements {
     all: Reading,
     /// The classes that are named, file by file.
     classes: Vec<(PathBuf, Vec<String>)>,
@@ -59,7 +59,7 @@ pub(crate) struct Said {
     is_alone: bool,
 }
 
-impl Said {
+impl ModelStatements {
     /// Reads what was said of these files.
     pub(crate) fn of(options: &ModelOptions, files: &[&Path]) -> anyhow::Result<Self> {
         let names = options
@@ -102,7 +102,7 @@ impl Said {
                 None => everywhere = Some(given.clone()),
             }
         }
-        Ok(Said { all, classes, everywhere, state_dicts, is_alone: files.len() == 1 })
+        Ok(ModelStatements { all, classes, everywhere, state_dicts, is_alone: files.len() == 1 })
     }
 
     /// Which state dict is wanted of one of the files.

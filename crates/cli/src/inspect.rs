@@ -6,12 +6,12 @@ use alluvium_backend::BackendConfig;
 use alluvium_interchange::Inspection;
 use alluvium_registry::Family;
 
-use crate::given::{Said, part};
+use crate::given::{ModelStatements, part};
 use crate::model_arguments::InspectOptions;
 use crate::print;
 
 pub(crate) fn inspect(options: &InspectOptions, out: &mut dyn Write) -> anyhow::Result<()> {
-    let said = Said::of(&options.models, &[&options.file])?;
+    let said = ModelStatements::of(&options.models, &[&options.file])?;
     // Nothing is computed; a backbone is built to see of which shapes its tensors are.
     let (_, backend) = part::<dyn BackendConfig>(Family::Backend, "--backend", "flex")?;
     let inspection = Inspection::of(&options.file, &said.of_file(&options.file), &backend.open()?)?;

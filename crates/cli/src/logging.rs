@@ -20,7 +20,7 @@ pub(crate) fn bars() -> &'static MultiProgress {
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shown {
+pub(crate) enum ProgressDisplay {
     /// By bars.
     Bars,
     /// By a line now and then.
@@ -31,25 +31,25 @@ pub(crate) enum Shown {
     Nothing,
 }
 
-static SHOWN: OnceLock<Shown> = OnceLock::new();
+static SHOWN: OnceLock<ProgressDisplay> = OnceLock::new();
 
 /// How progress is shown in this process.
-pub(crate) fn shown() -> Shown {
-    SHOWN.get().copied().unwrap_or(Shown::Nothing)
+pub(crate) fn shown() -> ProgressDisplay {
+    SHOWN.get().copied().unwrap_or(ProgressDisplay::Nothing)
 }
 
 /// Starts logging; the first call counts.
 pub(crate) fn start(quiet: bool, format: LogFormat) {
     let shown = match (quiet, format) {
-        (true, _) => Shown::Nothing,
-        (false, LogFormat::Text) if crate::on_a_terminal() => Shown::Bars,
-        (false, LogFormat::Text) => Shown::Lines,
-        (false, LogFormat::Json) => Shown::Events,
+        (true, _) => ProgressDisplay::Nothing,
+        (false, LogFormat::Text) if crate::on_a_terminal() => ProgressDisplay::Bars,
+        (false, LogFormat::Text) => ProgressDisplay::Lines,
+        (false, LogFormat::Json) => ProgressDisplay::Events,
     };
     let _ = SHOWN.set(shown);
     let level = match shown {
-        Shown::Lines | Shown::Events => LevelFilter::INFO,
-        Shown::Bars | Shown::Nothing => LevelFilter::WARN,
+        ProgressDisplay::Lines | ProgressDisplay::Events => LevelFilter::INFO,
+        ProgressDisplay::Bars | ProgressDisplay::Nothing => LevelFilter::WARN,
     };
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)

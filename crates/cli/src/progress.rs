@@ -9,7 +9,7 @@ use alluvium_results::{Cell, Metric};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::duration::duration;
-use crate::logging::{Shown, bars, shown};
+use crate::logging::{ProgressDisplay, bars, shown};
 use crate::sparse_lines::SparseLines;
 
 /// Shows how far a run is, on stderr.
@@ -22,7 +22,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn new() -> Self {
-        if shown() != Shown::Bars {
+        if shown() != ProgressDisplay::Bars {
             bars().set_draw_target(ProgressDrawTarget::hidden());
         }
         let total = bars().add(ProgressBar::new(0));
@@ -45,7 +45,7 @@ impl Watch {
 
     /// Logs how far the run is, where a line is due.
     fn log_line(&self, pace: &Pace) {
-        if shown() == Shown::Lines
+        if shown() == ProgressDisplay::Lines
             && let Some(finished) = self.lines().due(Instant::now())
         {
             let (done, all) = pace.stages();
@@ -97,7 +97,7 @@ impl Observer for Watch {
         // The variant before has finished the bar.
         self.total.reset();
         self.total.set_length(pace.stages().1 as u64);
-        if shown() == Shown::Bars {
+        if shown() == ProgressDisplay::Bars {
             self.total.enable_steady_tick(Duration::from_secs(1));
         }
     }
@@ -106,12 +106,12 @@ impl Observer for Watch {
         let Work { row, seed, device, devices, stage, .. } = work;
         let label = label(row, seed, device, devices, stage);
         match shown() {
-            Shown::Bars => self.with_bar(work, |bar| {
+            ProgressDisplay::Bars => self.with_bar(work, |bar| {
                 bar.set_message(label);
                 bar.set_length(0);
                 bar.set_position(0);
             }),
-            Shown::Events if stage != Stage::Evaluating => {
+            ProgressDisplay::Events if stage != Stage::Evaluating => {
                 let pace = self.pace();
                 let (done, all) = pace.stages();
                 tracing::info!(row, seed, device, devices, %stage, done, all, "{label} · {}", outlook(&pace));
@@ -121,7 +121,7 @@ impl Observer for Watch {
     }
 
     fn steps(&self, work: Work<'_>, done: usize, steps: usize) {
-        if shown() == Shown::Bars {
+        if shown() == ProgressDisplay::Bars {
             self.with_bar(work, |bar| {
                 bar.set_length(steps as u64);
                 bar.set_position(done as u64);
@@ -147,7 +147,7 @@ impl Observer for Watch {
         let [aware, agnostic] = [Metric::AverageAccuracyTaskAware, Metric::AverageAccuracyTaskAgnostic]
             .map(|metric| metrics.get(&metric).copied());
         match shown() {
-            Shown::Events => {
+            ProgressDisplay::Events => {
                 let seed = cell.seed;
                 tracing::info!(
                     row,
@@ -157,8 +157,8 @@ impl Observer for Watch {
                     "finished: {row} · seed {seed}"
                 );
             }
-            Shown::Lines => self.lines().cell_finished(row, aware, agnostic),
-            Shown::Bars | Shown::Nothing => {}
+            ProgressDisplay::Lines => self.lines().cell_finished(row, aware, agnostic),
+            ProgressDisplay::Bars | ProgressDisplay::Nothing => {}
         }
     }
 }

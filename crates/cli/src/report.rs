@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use alluvium_experiment::{StoredRun, read_run};
-use alluvium_report::{Run, render, tensorboard, write_page};
+use alluvium_report::{ReportedRun, render, tensorboard, write_page};
 use anyhow::Context;
 
 use crate::arguments::ReportOptions;
@@ -56,17 +56,17 @@ pub(crate) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Re
 }
 
 /// A stored run under a name that tells it from the others of the page.
-fn named(stored: StoredRun, dir: &Path, many: bool) -> Run {
+fn named(stored: StoredRun, dir: &Path, many: bool) -> ReportedRun {
     let own = stored.results.name.clone();
     let mut name = if many { format!("{own} ({})", dir.display()) } else { own };
     if !stored.label.is_empty() {
         name = format!("{name} · {}", stored.label);
     }
-    Run { name, results: stored.results, pictures: BTreeMap::from_iter(stored.pictures) }
+    ReportedRun { name, results: stored.results, pictures: BTreeMap::from_iter(stored.pictures) }
 }
 
 /// Leaves devices out of the accuracies of all runs.
-fn leave_out(options: &ReportOptions, runs: &mut [Run]) -> Result<(), Refused> {
+fn leave_out(options: &ReportOptions, runs: &mut [ReportedRun]) -> Result<(), Refused> {
     if options.without_devices.is_empty() {
         return Ok(());
     }
@@ -87,7 +87,7 @@ fn leave_out(options: &ReportOptions, runs: &mut [Run]) -> Result<(), Refused> {
     Ok(())
 }
 
-fn check_baseline(baseline: Option<&str>, runs: &[Run]) -> Result<(), Refused> {
+fn check_baseline(baseline: Option<&str>, runs: &[ReportedRun]) -> Result<(), Refused> {
     let Some(baseline) = baseline else { return Ok(()) };
     let rows: BTreeSet<_> = runs.iter().flat_map(|run| &run.results.rows).map(|row| row.name.as_str()).collect();
     if rows.contains(baseline) {
@@ -111,9 +111,13 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 /// Compares the rows of all runs but the control with those of the control. `also` has what each run may be called besides
 /// its name.
-fn compare_with_control(options: &ReportOptions, also: &[[String; 2]], runs: &mut [Run]) -> Result<(), Refused> {
+fn compare_with_control(
+    options: &ReportOptions,
+    also: &[[String; 2]],
+    runs: &mut [ReportedRun],
+) -> Result<(), Refused> {
     let Some(wanted) = &options.control else { return Ok(()) };
-    let is_meant = |(run, also): &(&Run, &[String; 2])| run.name == *wanted || also.contains(wanted);
+    let is_meant = |(run, also): &(&ReportedRun, &[String; 2])| run.name == *wanted || also.contains(wanted);
     let meant: Vec<_> = runs.iter().zip(also).enumerate().filter(|(_, run)| is_meant(run)).map(|(at, _)| at).collect();
     let [place] = meant[..] else {
         let found = if meant.is_empty() { "no run's name" } else { "the name of several runs" };

@@ -5,14 +5,14 @@ use alluvium_model::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::interrupt;
-use crate::logging::{Shown, bars, shown};
+use crate::logging::{ProgressDisplay, bars, shown};
 
 /// Shows the steps of a consolidation.
 pub(crate) struct Steps(ProgressBar);
 
 impl Steps {
     pub(crate) fn new(strategy: &str) -> Self {
-        if shown() != Shown::Bars {
+        if shown() != ProgressDisplay::Bars {
             bars().set_draw_target(ProgressDrawTarget::hidden());
         }
         let bar = bars().add(ProgressBar::new(0));

@@ -51,7 +51,7 @@ pub use normalisation::Normalisation;
 pub use printable::printable;
 pub use provenance::{PROVENANCE, Parent, Provenance, SurrogateNote};
 pub use reading::{Fallback, Names, Reading};
-pub use scores::{Scores, TaskScore, score};
+pub use scores::{StreamScores, TaskScore, score};
 pub use tensorwise::Tensorwise;
 pub use watcher::Watcher;
 pub use writing::{Destination, Plan};

@@ -34,7 +34,7 @@ pub struct TaskScore {
 
 /// How good a model is on all tasks of a stream.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Scores {
+pub struct StreamScores {
     /// Task by task.
     pub tasks: Vec<TaskScore>,
     /// The mean of the tasks' task-aware accuracies; absent where the model knows nothing of some task.
@@ -50,7 +50,11 @@ pub struct Scores {
 /// # Errors
 /// When inputs have another shape, no class has the same name, a weight does not fit 32 bits, or the model or the samples cannot
 /// be read.
-pub fn score(model: &ForeignModel, stream: &dyn TaskStream, compute: &Device) -> Result<Scores, InterchangeError> {
+pub fn score(
+    model: &ForeignModel,
+    stream: &dyn TaskStream,
+    compute: &Device,
+) -> Result<StreamScores, InterchangeError> {
     let wrong = |problem: String| Err(InterchangeError::file(model.path(), problem));
     if model.input() != stream.input() {
         let (own, others) = (model.input(), stream.input());
@@ -70,7 +74,7 @@ pub fn score(model: &ForeignModel, stream: &dyn TaskStream, compute: &Device) ->
             listed(others)
         ));
     }
-    let mut judged = Judged::new(model, &places, names.len())?;
+    let mut judged = JudgedTask::new(model, &places, names.len())?;
     let tasks = (0..stream.tasks()).map(|index| {
         let task = stream.task(index)?;
         let answering = judged.answering(&task)?;
@@ -78,15 +82,15 @@ pub fn score(model: &ForeignModel, stream: &dyn TaskStream, compute: &Device) ->
         Ok(judge(&loaded, task, answering, compute))
     });
     let tasks = tasks.collect::<Result<Vec<_>, InterchangeError>>()?;
-    Ok(Scores::of(tasks))
+    Ok(StreamScores::of(tasks))
 }
 
-impl Scores {
+impl StreamScores {
     fn of(tasks: Vec<TaskScore>) -> Self {
         let count = tasks.len().max(1) as f64;
         let aware: Option<Vec<f64>> = tasks.iter().map(|task| task.task_aware).collect();
         let samples = tasks.iter().map(|task| task.samples).sum::<usize>().max(1) as f64;
-        Scores {
+        StreamScores {
             task_aware: aware.map(|all| all.iter().sum::<f64>() / count),
             task_agnostic: tasks.iter().map(|task| task.task_agnostic).sum::<f64>() / count,
             accuracy: tasks.iter().map(|task| task.task_agnostic * task.samples as f64).sum::<f64>() / samples,
@@ -121,7 +125,7 @@ fn judge(model: &Model, task: Task, answering: Answering, compute: &Device) -> T
 
 /// The model with the stream's numbers of classes; and, where no head has exactly a task's classes, a head of the rows that
 /// have them.
-struct Judged {
+struct JudgedTask {
     state: ModelState,
     classifier: [Values; 2],
     /// The class of each row.
@@ -129,7 +133,7 @@ struct Judged {
     own_heads: Vec<HeadSpec>,
 }
 
-impl Judged {
+impl JudgedTask {
     fn new(model: &ForeignModel, places: &HashMap<&str, usize>, classes: usize) -> Result<Self, InterchangeError> {
         // A class that the stream does not have gets a number that no sample has.
         let mut strangers = HashMap::new();
@@ -162,7 +166,7 @@ impl Judged {
         }
         // What is too large for 32 bits would be an infinity.
         state.weights.check_finite().map_err(|error| InterchangeError::file(model.path(), error))?;
-        Ok(Judged { state, classifier, rows, own_heads: heads })
+        Ok(JudgedTask { state, classifier, rows, own_heads: heads })
     }
 
     /// The head that answers for a task. A head of chosen rows takes the place of the last such head: rows that stand in

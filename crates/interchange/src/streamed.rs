@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use alluvium_checkpoint::WriteOptions;
-use alluvium_merge::{Classifier, Head, MergeError, Model, Progress, Request, merge};
+use alluvium_merge::{Classifier, HeadRows, MergeError, MergeModel, MergeProgress, Request, merge};
 use alluvium_model::Seed;
 use burn::tensor::Device;
 
@@ -38,7 +38,7 @@ pub(crate) fn carry_out(
     let progress = progress(watcher);
     let placed = experts.iter().zip(&arrangement.experts).map(|(expert, placed)| {
         let name = arrangement.heads[placed.head].name.clone();
-        model(expert, vec![Head { name, rows: placed.rows.clone() }])
+        model(expert, vec![HeadRows { name, rows: placed.rows.clone() }])
     });
     let request = Request {
         previous: model(previous, own_heads(previous)),
@@ -56,7 +56,7 @@ pub(crate) fn carry_out(
 }
 
 /// What tells a watcher how far a merge is, and asks it whether to go on.
-pub(crate) fn progress(watcher: &dyn Watcher) -> impl Fn(Progress) -> ControlFlow<()> + Sync {
+pub(crate) fn progress(watcher: &dyn Watcher) -> impl Fn(MergeProgress) -> ControlFlow<()> + Sync {
     move |now| {
         // Pieces are too many to count them one by one.
         watcher.step((now.done >> 20) as usize, (now.values >> 20) as usize);
@@ -78,13 +78,13 @@ pub(crate) fn merged(
 }
 
 /// A model as the merge takes it; without heads, its classifier is left behind.
-fn model(model: &ForeignModel, heads: Vec<Head>) -> Model<'_> {
+fn model(model: &ForeignModel, heads: Vec<HeadRows>) -> MergeModel<'_> {
     let classifier = model.mapping.foreign(HEAD[0]).map(|weight| Classifier {
         weight: weight.to_owned(),
         bias: model.mapping.foreign(HEAD[1]).map(str::to_owned),
         heads,
     });
-    Model {
+    MergeModel {
         name: model.path().display().to_string(),
         checkpoint: &model.checkpoint,
         mapping: Some(&model.mapping),
@@ -95,12 +95,12 @@ fn model(model: &ForeignModel, heads: Vec<Head>) -> Model<'_> {
 }
 
 /// The heads of a previous model, one after another.
-fn own_heads(model: &ForeignModel) -> Vec<Head> {
+fn own_heads(model: &ForeignModel) -> Vec<HeadRows> {
     let mut next = 0;
     let head = |head: &NamedHead| {
         let rows: Vec<_> = (next..next + head.classes.len()).collect();
         next += rows.len();
-        Head { name: head.name.clone(), rows }
+        HeadRows { name: head.name.clone(), rows }
     };
     model.heads().iter().map(head).collect()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alluvium_checkpoint::{Adapter, Checkpoint, Order, StateDictKey, TensorInfo, WriteOptions};
-use alluvium_merge::{Model, Request, plan};
+use alluvium_merge::{MergeModel, Request, plan};
 use alluvium_model::Seed;
 use alluvium_strategy::{ExpertStart, StrategyConfig};
 use burn::tensor::Device;
@@ -209,10 +209,10 @@ impl Opened {
         Ok(Opened { path: path.to_owned(), seen: checkpoint.clone(), checkpoint, adapter })
     }
 
-    fn as_model(&self) -> Model<'_> {
+    fn as_model(&self) -> MergeModel<'_> {
         let name = self.path.display().to_string();
         // Nobody knows how many samples there were: all experts count alike.
-        Model { name, checkpoint: &self.seen, mapping: None, classifier: None, samples: 1 }
+        MergeModel { name, checkpoint: &self.seen, mapping: None, classifier: None, samples: 1 }
     }
 
     fn as_parent(&self, initial_only: bool) -> Result<Parent, InterchangeError> {

@@ -1,7 +1,7 @@
 //! The heads of all models, matched by name.
 
 use crate::span::Span;
-use crate::{Classifier, MergeError, Model};
+use crate::{Classifier, MergeError, MergeModel};
 
 /// A head of the new model.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) struct Matched {
 ///
 /// # Errors
 /// When a row belongs to no head or to two, a head has no rows, or more rows in one model than in another.
-pub(crate) fn matched(models: &[&Model<'_>]) -> Result<Vec<Matched>, MergeError> {
+pub(crate) fn matched(models: &[&MergeModel<'_>]) -> Result<Vec<Matched>, MergeError> {
     let mut all: Vec<Matched> = vec![];
     for (place, model) in models.iter().enumerate() {
         let Some(classifier) = model.classifier.as_ref().filter(|own| !own.is_left_behind()) else { continue };
@@ -39,7 +39,7 @@ pub(crate) fn matched(models: &[&Model<'_>]) -> Result<Vec<Matched>, MergeError>
     Ok(all)
 }
 
-fn check_rows(model: &Model<'_>, classifier: &Classifier) -> Result<(), MergeError> {
+fn check_rows(model: &MergeModel<'_>, classifier: &Classifier) -> Result<(), MergeError> {
     let mut names: Vec<_> = classifier.heads.iter().map(|head| &head.name).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -8,7 +8,7 @@ use alluvium_model::{BACKBONE, HeadSpec};
 
 use crate::heads::{self, Matched};
 use crate::span::Span;
-use crate::{Classifier, MergeError, Model, Request};
+use crate::{Classifier, MergeError, MergeModel, Request};
 
 /// The new model.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ impl Layout {
 }
 
 /// Tables of names: all models have one, or none has.
-fn check_alike(models: &[&Model<'_>]) -> Result<(), MergeError> {
+fn check_alike(models: &[&MergeModel<'_>]) -> Result<(), MergeError> {
     let previous = models[0];
     for model in &models[1..] {
         if model.mapping.is_some() != previous.mapping.is_some() {
@@ -177,7 +177,7 @@ fn check_alike(models: &[&Model<'_>]) -> Result<(), MergeError> {
 }
 
 /// The tensors that are neither the classifier's nor left out by the model's table.
-fn backbone<'a>(model: &Model<'a>) -> Result<Backbone<'a>, MergeError> {
+fn backbone<'a>(model: &MergeModel<'a>) -> Result<Backbone<'a>, MergeError> {
     let of_classifier = of_classifier(model);
     let ignored = model.mapping.map(|mapping| mapping.ignored()).unwrap_or_default();
     let ignored: BTreeSet<_> = ignored.iter().collect();
@@ -200,20 +200,20 @@ fn backbone<'a>(model: &Model<'a>) -> Result<Backbone<'a>, MergeError> {
 }
 
 /// The tensors that the table leaves out.
-fn left_out<'a>(model: &Model<'a>) -> Vec<&'a TensorInfo> {
+fn left_out<'a>(model: &MergeModel<'a>) -> Vec<&'a TensorInfo> {
     let of_classifier = of_classifier(model);
     let ignored = model.mapping.map(|mapping| mapping.ignored()).unwrap_or_default();
     let others = ignored.iter().filter(|name| !of_classifier.contains(name.as_str()));
     others.filter_map(|name| model.checkpoint.tensor(name)).collect()
 }
 
-fn of_classifier<'a>(model: &'a Model<'_>) -> BTreeSet<&'a str> {
+fn of_classifier<'a>(model: &'a MergeModel<'_>) -> BTreeSet<&'a str> {
     let classifier = model.classifier.iter();
     classifier.flat_map(|own| [Some(&own.weight), own.bias.as_ref()]).flatten().map(String::as_str).collect()
 }
 
 /// No expert has a tensor that the previous model lacks.
-fn check_no_others(models: &[&Model<'_>], backbones: &[Backbone<'_>]) -> Result<(), MergeError> {
+fn check_no_others(models: &[&MergeModel<'_>], backbones: &[Backbone<'_>]) -> Result<(), MergeError> {
     for (model, backbone) in models.iter().zip(backbones) {
         if let Some((_, info)) = backbone.iter().find(|(name, _)| !backbones[0].contains_key(*name)) {
             return Err(model.tensor(&info.name, format!("is not in {}", models[0].name)));
@@ -224,13 +224,13 @@ fn check_no_others(models: &[&Model<'_>], backbones: &[Backbone<'_>]) -> Result<
 
 /// That tensor in all models, where it is the same in all of them.
 fn same_tensor<'a>(
-    models: &[&Model<'_>],
+    models: &[&MergeModel<'_>],
     backbones: &[Backbone<'a>],
     name: &str,
     own: &TensorInfo,
 ) -> Result<Vec<&'a TensorInfo>, MergeError> {
     let previous = models[0];
-    let transposed = |model: &Model<'_>| model.mapping.is_some_and(|mapping| mapping.is_transposed(name));
+    let transposed = |model: &MergeModel<'_>| model.mapping.is_some_and(|mapping| mapping.is_transposed(name));
     let mut all = vec![];
     for (model, backbone) in models.iter().zip(backbones) {
         let Some(info) = backbone.get(name) else {
@@ -258,9 +258,9 @@ fn same_tensor<'a>(
 }
 
 /// Adds the tensors of the classifier, and gives the names of its heads.
-fn add_classifier(models: &[&Model<'_>], tensors: &mut Vec<Target>) -> Result<Vec<String>, MergeError> {
+fn add_classifier(models: &[&MergeModel<'_>], tensors: &mut Vec<Target>) -> Result<Vec<String>, MergeError> {
     let heads = heads::matched(models)?;
-    let mut first: Option<(&Model<'_>, &Classifier, usize)> = None;
+    let mut first: Option<(&MergeModel<'_>, &Classifier, usize)> = None;
     for model in models {
         let Some(classifier) = &model.classifier else { continue };
         let own = features(model, classifier)?;
@@ -284,11 +284,11 @@ fn add_classifier(models: &[&Model<'_>], tensors: &mut Vec<Target>) -> Result<Ve
 }
 
 /// A tensor of the classifier, made of the rows of all heads, each of so many values; `what` it is in a head.
-fn rows(models: &[&Model<'_>], like: &TensorInfo, heads: &[Matched], length: usize, what: &str) -> Target {
+fn rows(models: &[&MergeModel<'_>], like: &TensorInfo, heads: &[Matched], length: usize, what: &str) -> Target {
     let shape = |rows: usize| -> Vec<usize> { [&[rows], &like.shape[1..]].concat() };
     let part = |(number, head): (usize, &Matched)| {
         let spec = HeadSpec { name: format!("head-{number}"), classes: (0..head.classes).collect() };
-        let source = |(rows, model): (&Option<Vec<usize>>, &&Model<'_>)| {
+        let source = |(rows, model): (&Option<Vec<usize>>, &&MergeModel<'_>)| {
             let classifier = model.classifier.as_ref()?;
             let tensor = if what == "bias" { classifier.bias.as_ref()? } else { &classifier.weight };
             Some(Source { tensor: tensor.clone(), spans: heads::spans(rows.as_ref()?, length) })
@@ -302,7 +302,7 @@ fn rows(models: &[&Model<'_>], like: &TensorInfo, heads: &[Matched], length: usi
 }
 
 /// A classifier is what it is said to be; gives the length of its rows.
-fn features(model: &Model<'_>, classifier: &Classifier) -> Result<usize, MergeError> {
+fn features(model: &MergeModel<'_>, classifier: &Classifier) -> Result<usize, MergeError> {
     let weight = tensor(model, &classifier.weight)?;
     let [rows, features] = weight.shape[..] else {
         let problem = format!("has the shape {:?}; accepted for a classifier: [classes, features]", weight.shape);
@@ -325,7 +325,7 @@ fn features(model: &Model<'_>, classifier: &Classifier) -> Result<usize, MergeEr
 }
 
 /// A tensor of floats.
-fn tensor<'a>(model: &Model<'a>, name: &str) -> Result<&'a TensorInfo, MergeError> {
+fn tensor<'a>(model: &MergeModel<'a>, name: &str) -> Result<&'a TensorInfo, MergeError> {
     let info = model.checkpoint.tensor(name).ok_or_else(|| model.tensor(name, "of the classifier is missing"))?;
     match info.dtype.is_float() {
         true => Ok(info),
@@ -335,7 +335,7 @@ fn tensor<'a>(model: &Model<'a>, name: &str) -> Result<&'a TensorInfo, MergeErro
     }
 }
 
-impl Model<'_> {
+impl MergeModel<'_> {
     pub(crate) fn problem(&self, problem: String) -> MergeError {
         MergeError::Model { model: self.name.clone(), problem }
     }

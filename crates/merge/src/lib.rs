@@ -25,7 +25,7 @@ use alluvium_strategy::{ExpertStart, Piecewise};
 use layout::Layout;
 
 pub use error::MergeError;
-pub use request::{Classifier, Head, Merged, Model, Pass, Progress, Request};
+pub use request::{Classifier, HeadRows, MergeModel, MergeProgress, Merged, Pass, Request};
 
 /// Consolidates the experts of a request into its previous model and writes the new central model.
 ///

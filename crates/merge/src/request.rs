@@ -16,7 +16,7 @@ pub struct Request<'a> {
     /// the models has it in these, and otherwise in 32; it is rounded to its type when it is written.
     ///
     /// It is what task vectors are counted from. Whether it counts in a mean, [`previous_counts`](Self::previous_counts) says.
-    pub previous: Model<'a>,
+    pub previous: MergeModel<'a>,
     /// Whether `previous` counts as the first expert that the strategy has met: then it is consolidated into itself before the
     /// others, in a round of its own. `weight-averaging` then gives the mean of all models, and `slerp` the arc from it to the
     /// first expert. If not, the first expert meets it as the first device of a stream meets initial weights: of a mean over
@@ -26,7 +26,7 @@ pub struct Request<'a> {
     /// The experts, in the order in which they are consolidated. They are given to the strategy as one round
     /// ([`consolidate_round`](alluvium_strategy::Strategy::consolidate_round)): most consolidate one after another, `fedavg`
     /// all at once.
-    pub experts: Vec<Model<'a>>,
+    pub experts: Vec<MergeModel<'a>>,
     /// The strategy. One that does not work in pieces is refused with [`MergeError::WholeModels`](crate::MergeError).
     pub strategy: &'a dyn StrategyConfig,
     /// What a strategy that draws draws from: the cell's seed.
@@ -42,7 +42,7 @@ pub struct Request<'a> {
     pub dtype: Option<Dtype>,
     /// Is told how far it is after every piece, one call at a time. When it breaks, the merge stops with
     /// [`MergeError::Stopped`](crate::MergeError), and nothing is written.
-    pub progress: &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    pub progress: &'a (dyn Fn(MergeProgress) -> ControlFlow<()> + Sync),
 }
 
 impl fmt::Debug for Request<'_> {
@@ -58,7 +58,7 @@ impl fmt::Debug for Request<'_> {
 
 /// A model that is merged.
 #[derive(Debug, Clone)]
-pub struct Model<'a> {
+pub struct MergeModel<'a> {
     /// How messages call it, such as its path.
     pub name: String,
     /// Its file, or files.
@@ -89,7 +89,7 @@ pub struct Classifier {
     pub bias: Option<String>,
     /// The heads, and which rows are theirs. Each row of the classifier belongs to one. Without any, the classifier is left
     /// behind: its values are not read, and all that remains of it are the names and types of its tensors.
-    pub heads: Vec<Head>,
+    pub heads: Vec<HeadRows>,
 }
 
 impl Classifier {
@@ -99,7 +99,7 @@ impl Classifier {
     }
 }
 
-impl Model<'_> {
+impl MergeModel<'_> {
     /// Whether it has a classifier that is not left behind.
     pub(crate) fn has_heads(&self) -> bool {
         self.classifier.as_ref().is_some_and(|classifier| !classifier.is_left_behind())
@@ -108,7 +108,7 @@ impl Model<'_> {
 
 /// Some rows of a classifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct HeadRows {
     /// The same name, the same head: it has as many rows in every model that has it.
     pub name: String,
     /// Its rows in the model's file. Where another model has them in another order, the first model's order is kept, and these
@@ -127,7 +127,7 @@ pub enum Pass {
 
 /// How far a pass is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct MergeProgress {
     /// The pass.
     pub pass: Pass,
     /// How many values of the new model it has gone through.

@@ -9,7 +9,7 @@ use alluvium_strategy::{Cut, Piece, Piecewise, StrategyError, Survey};
 
 use crate::jobs::{Job, Jobs};
 use crate::layout::{Layout, Part, Source};
-use crate::{MergeError, Merged, Pass, Progress, Request};
+use crate::{MergeError, MergeProgress, Merged, Pass, Request};
 
 /// Merges what was laid out.
 pub(crate) fn run(
@@ -68,13 +68,13 @@ fn merge(
 ) -> Result<Vec<PathBuf>, MergeError> {
     let work = |job: &Job<'_>| match job.part.only_source() {
         Some((model, source)) => taken_over(request, job, model, source),
-        None => consolidated(request, job, strategy).map(Made::Values),
+        None => consolidated(request, job, strategy).map(NewValues::Values),
     };
-    let write = |job: &Job<'_>, made: Made| {
+    let write = |job: &Job<'_>, made: NewValues| {
         let name = &job.target.info.name;
         match made {
-            Made::Values(values) => writer.write_part(name, &values)?,
-            Made::Bytes(bytes) => writer.write_bytes(name, &bytes)?,
+            NewValues::Values(values) => writer.write_part(name, &values)?,
+            NewValues::Bytes(bytes) => writer.write_bytes(name, &bytes)?,
         }
         told.done(job)
     };
@@ -83,7 +83,7 @@ fn merge(
 }
 
 /// A piece that is to be written.
-enum Made {
+enum NewValues {
     /// Values, to be written in the type of their tensor.
     Values(Values),
     /// Values of that type already.
@@ -91,12 +91,12 @@ enum Made {
 }
 
 /// The piece that one model alone has, to be written as it is.
-fn taken_over(request: &Request<'_>, job: &Job<'_>, model: usize, source: &Source) -> Result<Made, MergeError> {
+fn taken_over(request: &Request<'_>, job: &Job<'_>, model: usize, source: &Source) -> Result<NewValues, MergeError> {
     let checkpoint = checkpoint(request, model);
     let same_type = checkpoint.tensor(&source.tensor).is_some_and(|info| info.dtype == job.target.info.dtype);
     Ok(match same_type {
-        true => Made::Bytes(source.bytes(checkpoint, &job.values)?),
-        false => Made::Values(source.read(checkpoint, &job.values)?),
+        true => NewValues::Bytes(source.bytes(checkpoint, &job.values)?),
+        false => NewValues::Values(source.read(checkpoint, &job.values)?),
     })
 }
 
@@ -186,13 +186,13 @@ fn failed(job: &Job<'_>, cause: StrategyError) -> MergeError {
 
 /// Who is told how far a pass is.
 struct Told<'a> {
-    progress: &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync),
-    now: Progress,
+    progress: &'a (dyn Fn(MergeProgress) -> ControlFlow<()> + Sync),
+    now: MergeProgress,
 }
 
 impl<'a> Told<'a> {
     fn new(request: &Request<'a>, pass: Pass, layout: &Layout) -> Self {
-        Told { progress: request.progress, now: Progress { pass, done: 0, values: layout.values() } }
+        Told { progress: request.progress, now: MergeProgress { pass, done: 0, values: layout.values() } }
     }
 
     fn done(&mut self, job: &Job<'_>) -> Result<(), MergeError> {

@@ -3,14 +3,14 @@
 mod files;
 
 use alluvium_checkpoint::{Dtype, Values};
-use alluvium_merge::{Classifier, Head, Model};
+use alluvium_merge::{Classifier, HeadRows, MergeModel};
 use alluvium_strategy::StrategyConfig;
 use alluvium_strategy_slerp::SlerpConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
 use files::{Files, floats};
 
 fn classifier(heads: &[(&str, &[usize])]) -> Classifier {
-    let head = |(name, rows): &(&str, &[usize])| Head { name: (*name).to_owned(), rows: rows.to_vec() };
+    let head = |(name, rows): &(&str, &[usize])| HeadRows { name: (*name).to_owned(), rows: rows.to_vec() };
     let heads = heads.iter().map(head).collect();
     Classifier { weight: "fc.weight".to_owned(), bias: Some("fc.bias".to_owned()), heads }
 }
@@ -30,7 +30,7 @@ fn files(rows: &[&[f32]]) -> Files {
 }
 
 /// The models, each with the heads of its classifier.
-fn with_heads<'a>(files: &'a Files, heads: &[&[(&str, &[usize])]]) -> Vec<Model<'a>> {
+fn with_heads<'a>(files: &'a Files, heads: &[&[(&str, &[usize])]]) -> Vec<MergeModel<'a>> {
     let mut models = files.models();
     for (model, heads) in models.iter_mut().zip(heads) {
         model.classifier = (!heads.is_empty()).then(|| classifier(heads));

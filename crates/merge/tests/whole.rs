@@ -159,7 +159,7 @@ fn pieces_are_told_in_their_order() {
 
 #[test]
 fn whoever_is_told_how_far_it_is_can_stop_it_and_nothing_is_left() {
-    fn stop(progress: alluvium_merge::Progress) -> ControlFlow<()> {
+    fn stop(progress: alluvium_merge::MergeProgress) -> ControlFlow<()> {
         match progress.pass {
             Merge => ControlFlow::Break(()),
             Survey(_) => ControlFlow::Continue(()),

@@ -1,59 +1,17 @@
 //! Named weights as plain data: stored, hashed, compared and combined without a backend.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+use alluvium_primitives::DigestBuilder;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::values::InDoubles;
-use crate::{ModelError, Numbers, Pairwise, Values, Width};
+use crate::{Digest, ModelError, Numbers, Pairwise, Values, Width};
 
 /// Named tensors in the order of their names.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Weights(BTreeMap<String, Values>);
-
-/// A SHA-256 digest, written as 64 hexadecimal digits.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(String);
-
-impl Digest {
-    /// The digest of some bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self::of_parts([bytes])
-    }
-
-    /// The digest of bytes that come in parts, one after another.
-    pub fn of_parts(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
-        let mut sum = Sha256::new();
-        parts.into_iter().for_each(|part| sum.update(part));
-        Digest(hex(&sum.finalize()))
-    }
-
-    /// The 64 digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 impl Weights {
     /// No tensors.
@@ -194,7 +152,7 @@ impl Weights {
 
     /// The digest of names, shapes, widths and values: equal weights, equal digest.
     pub fn digest(&self) -> Digest {
-        let mut hash = Sha256::new();
+        let mut hash = DigestBuilder::default();
         for (name, tensor) in &self.0 {
             hash.update((name.len() as u64).to_le_bytes());
             hash.update(name.as_bytes());
@@ -207,7 +165,7 @@ impl Weights {
             }
             hash.update(tensor.numbers.bytes());
         }
-        Digest(hex(&hash.finalize()))
+        hash.finish()
     }
 
     /// The weights as a safetensors file with the given metadata.

@@ -9,7 +9,7 @@ use alluvium_store::{StoreError, write_file};
 use crate::csv::summary_csv;
 use crate::error::ReportError;
 use crate::label::file_stems;
-use crate::page::{self, Run};
+use crate::page::{self, ReportedRun};
 use crate::table::Table;
 use crate::tensorboard::event_files;
 
@@ -28,7 +28,7 @@ pub fn result_files(results: &Results) -> Result<Vec<(String, Vec<u8>)>, ReportE
 /// first; each is replaced as a whole.
 ///
 /// The page does not need the other files.
-pub fn write_page(dir: &Path, runs: &[Run], baseline: Option<&str>) -> Result<Vec<PathBuf>, ReportError> {
+pub fn write_page(dir: &Path, runs: &[ReportedRun], baseline: Option<&str>) -> Result<Vec<PathBuf>, ReportError> {
     let composed = page::compose(runs, baseline)?;
     let mut files = vec![(PathBuf::from("report.html"), composed.html.into_bytes())];
     let stems = file_stems(runs.iter().map(|run| run.name.as_str()));
@@ -99,8 +99,8 @@ mod tests {
         written.iter().map(name).collect()
     }
 
-    fn run(name: &str) -> Run {
-        Run { name: name.into(), results: example::results(), pictures: Default::default() }
+    fn run(name: &str) -> ReportedRun {
+        ReportedRun { name: name.into(), results: example::results(), pictures: Default::default() }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use error::ReportError;
 pub use figure::{Figure, figures};
 pub use files::{result_files, tensorboard, write_page};
 pub use format::{Format, render};
-pub use page::{Run, page};
+pub use page::{ReportedRun, page};
 pub use sheet::contact_sheet;
 pub use table::Table;
 pub use terminal::WIDTH as TERMINAL_WIDTH;

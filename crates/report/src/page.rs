@@ -17,7 +17,7 @@ use section::{Place, section};
 
 /// What a run directory holds that a page shows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Run {
+pub struct ReportedRun {
     /// What the run is called: its folder's name.
     pub name: String,
     /// What it measured.
@@ -42,11 +42,11 @@ pub(crate) struct Composed {
 /// its own. A name that no run has is refused.
 ///
 /// In the tables strategies are sorted among themselves, and so are references, which stay below.
-pub fn page(runs: &[Run], baseline: Option<&str>) -> Result<String, ReportError> {
+pub fn page(runs: &[ReportedRun], baseline: Option<&str>) -> Result<String, ReportError> {
     Ok(compose(runs, baseline)?.html)
 }
 
-pub(crate) fn compose(runs: &[Run], baseline: Option<&str>) -> Result<Composed, ReportError> {
+pub(crate) fn compose(runs: &[ReportedRun], baseline: Option<&str>) -> Result<Composed, ReportError> {
     for run in runs {
         run.results.check().map_err(|source| ReportError::Invalid { run: run.name.clone(), source })?;
     }

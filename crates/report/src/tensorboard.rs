@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use alluvium_results::{Accuracy, Cell, Estimate, MatrixRow, Results};
 use prost::Message;
 
-use crate::figure::{Along, Shown};
+use crate::figure::{Along, Measure};
 use crate::label::{file_stems, one_line};
 
 /// The name of an event file; TensorBoard looks for `tfevents` in it. In a name that it writes itself the number is the
@@ -100,13 +100,13 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
     };
     let each = |values: &[f64]| values.iter().copied().map(Some).collect::<Vec<_>>();
 
-    put_all("accuracy/task_aware", &Shown::TaskAware.values(cell));
-    put_all("accuracy/task_agnostic", &Shown::TaskAgnostic.values(cell));
+    put_all("accuracy/task_aware", &Measure::TaskAware.values(cell));
+    put_all("accuracy/task_agnostic", &Measure::TaskAgnostic.values(cell));
     // In rounds several experts come at a time, and none of them has a step of its own.
     if !matches!(cell.accuracy, Accuracy::Rounds(_)) {
         put_all("expert_accuracy", &each(&cell.expert_accuracy));
     }
-    put_all("latent_similarity", &Shown::LatentSimilarity.values(cell));
+    put_all("latent_similarity", &Measure::LatentSimilarity.values(cell));
     put_all("bytes", &each(&Along::Bytes.positions(cell)));
     put_all("seconds", &each(&Along::Seconds.positions(cell)));
 

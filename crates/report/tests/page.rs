@@ -3,7 +3,7 @@
 mod browser;
 mod sample;
 
-use alluvium_report::{Run, page};
+use alluvium_report::{ReportedRun, page};
 use browser::Verdict;
 
 /// Asserts what holds for every page.
@@ -48,7 +48,7 @@ fn extremes_can_be_read_and_sorted() {
     assert_good(&browser::open_on_phone(&browser, &html));
 }
 
-fn hostile() -> Run {
+fn hostile() -> ReportedRun {
     let script = "<script>window.problems.push('a name ran')</script>";
     let mut run = sample::run(&format!("\"><img src=x onerror=problems.push(1)>{script}"), 3);
     run.results.name = format!("</title></style>{script}");
@@ -62,7 +62,7 @@ fn hostile() -> Run {
 }
 
 /// 25 strategies over 100 tasks, with long names.
-fn crowded() -> Run {
+fn crowded() -> ReportedRun {
     let mut run = sample::run("crowded", 100);
     let strategies = run.results.rows[..5].to_vec();
     for copy in 2..=5 {

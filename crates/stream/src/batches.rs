@@ -7,10 +7,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::Samples;
-use crate::ahead::Ahead;
 use crate::augmentation::{Augmentation, Augmenter, Image};
 use crate::inputs::input_value;
 use crate::order::{Draw, Order};
+use crate::prefetch::Prefetch;
 use crate::samples::read;
 
 /// One task's samples and the head that learns them.
@@ -91,12 +91,12 @@ enum Source {
     /// All of them are on the compute device, a tensor for each lesson.
     Uploaded(Vec<Tensor<4>>, Box<Order>),
     /// They are made batch by batch.
-    Made(Ahead<Made>),
+    Prefetched(Prefetch<PreparedBatch>),
 }
 
 /// A batch that is ready to be brought to the compute device.
 #[derive(Debug)]
-struct Made {
+struct PreparedBatch {
     draw: Draw,
     /// `[batch, channels, height, width]`, −1 to 1.
     values: Vec<f32>,
@@ -146,7 +146,7 @@ impl Batches {
             None if values.saturating_mul(size_of::<f32>()) <= most_bytes => {
                 Source::Uploaded(samples().map(|samples| samples.inputs(compute)).collect(), Box::new(order))
             }
-            augmenter => Source::Made(made(samples().cloned().collect(), values <= most_bytes, order, augmenter)),
+            augmenter => Source::Prefetched(made(samples().cloned().collect(), values <= most_bytes, order, augmenter)),
         };
         Batches { per_epoch, units: lessons.iter().map(Lesson::units).collect(), source, compute: compute.clone() }
     }
@@ -170,8 +170,8 @@ impl Iterator for Batches {
                 let inputs = inputs[draw.lesson].clone().select(0, places.clone());
                 (draw, places, inputs)
             }
-            Source::Made(made) => {
-                let Made { draw, values, input } = made.next()?;
+            Source::Prefetched(made) => {
+                let PreparedBatch { draw, values, input } = made.next()?;
                 let shape = [draw.places.len(), input.channels, input.height, input.width];
                 let places = places_of(&draw);
                 (draw, places, Tensor::from_data(TensorData::new(values, shape), compute))
@@ -184,9 +184,14 @@ impl Iterator for Batches {
 }
 
 /// Makes batches ahead of the computation. Where all lessons together are `small`, their samples are read once.
-fn made(mut lessons: Vec<Samples>, small: bool, mut order: Order, augmenter: Option<Augmenter>) -> Ahead<Made> {
+fn made(
+    mut lessons: Vec<Samples>,
+    small: bool,
+    mut order: Order,
+    augmenter: Option<Augmenter>,
+) -> Prefetch<PreparedBatch> {
     let mut unread = small;
-    Ahead::start(READY, move |stopped| {
+    Prefetch::start(READY, move |stopped| {
         if std::mem::take(&mut unread) {
             lessons.iter_mut().for_each(|samples| *samples = read(samples.held()));
         }
@@ -195,7 +200,7 @@ fn made(mut lessons: Vec<Samples>, small: bool, mut order: Order, augmenter: Opt
 }
 
 /// Makes one batch, on all threads of the pool that it is called in; `None` when nobody wants it any more.
-fn make(draw: Draw, lessons: &[Samples], augmenter: Option<&Augmenter>, stopped: &AtomicBool) -> Option<Made> {
+fn make(draw: Draw, lessons: &[Samples], augmenter: Option<&Augmenter>, stopped: &AtomicBool) -> Option<PreparedBatch> {
     let samples = &lessons[draw.lesson];
     let (input, size) = (samples.input(), samples.input().values().max(1));
     let mut values = vec![0.0; draw.places.len() * input.values()];
@@ -214,7 +219,7 @@ fn make(draw: Draw, lessons: &[Samples], augmenter: Option<&Augmenter>, stopped:
         };
         values.par_chunks_mut(size).enumerate().for_each(image);
     }
-    Some(Made { draw, values, input })
+    Some(PreparedBatch { draw, values, input })
 }
 
 fn integers(values: Vec<i32>, compute: &Device) -> Tensor<1, Int> {
@@ -260,7 +265,7 @@ mod tests {
     fn far(samples: Samples, most: usize) -> (Samples, Arc<Far>) {
         let places: Vec<_> = (0..samples.len()).collect();
         let far = Arc::new(Far { samples, read: AtomicUsize::new(0), most, told: Arc::default() });
-        (Samples::elsewhere(&(Arc::clone(&far) as Arc<dyn Images>), &places), far)
+        (Samples::on_disk(&(Arc::clone(&far) as Arc<dyn Images>), &places), far)
     }
 
     /// `count` samples of one pixel, whose shade is their place; classes 4 and 7 in turn.

@@ -95,7 +95,7 @@ impl Images for OnDemand {
     }
 
     fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-        Ok(Samples::elsewhere(&self.0, places))
+        Ok(Samples::on_disk(&self.0, places))
     }
 }
 

@@ -48,12 +48,12 @@ mod tests {
 
     /// Images of two pixels that are made when they are read; those of the broken places cannot be.
     #[derive(Debug)]
-    struct Made {
+    struct GeneratedImages {
         labels: Vec<usize>,
         broken: Vec<usize>,
     }
 
-    impl Images for Made {
+    impl Images for GeneratedImages {
         fn input(&self) -> InputShape {
             [1, 1, 2].into()
         }
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn images_come_in_the_order_that_was_asked_for_on_any_number_of_threads() {
-        let made = Made { labels: (0..100).map(|place| place % 3).collect(), broken: vec![] };
+        let made = GeneratedImages { labels: (0..100).map(|place| place % 3).collect(), broken: vec![] };
         let places: Vec<_> = (0..100).rev().collect();
         for threads in [1, 4] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_first_image_of_the_order_that_cannot_be_read_is_named() {
-        let made = Made { labels: vec![0; 100], broken: vec![20, 40, 60] };
+        let made = GeneratedImages { labels: vec![0; 100], broken: vec![20, 40, 60] };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
         let places: Vec<_> = (0..100).rev().collect();
         for _ in 0..20 {

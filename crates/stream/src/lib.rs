@@ -9,7 +9,6 @@
 //! readers of the IDX format and, behind the feature `picture`, of pictures, which more than one data set uses; and behind the
 //! feature `conformance` the test that every reader of data sets must pass. It refuses to hold a concrete data set, training, and anything that knows the centre.
 
-mod ahead;
 mod augmentation;
 mod batches;
 #[cfg(feature = "conformance")]
@@ -24,6 +23,7 @@ mod nested;
 mod order;
 #[cfg(feature = "picture")]
 pub mod picture;
+mod prefetch;
 mod samples;
 mod shift;
 mod split;

@@ -43,11 +43,11 @@ enum Pixels {
     /// In memory, one after another.
     Held(Arc<Vec<u8>>),
     /// In a data set.
-    Elsewhere(Arc<Elsewhere>),
+    OnDisk(Arc<OnDisk>),
 }
 
 /// Some places of a data set.
-struct Elsewhere {
+struct OnDisk {
     images: Arc<dyn Images>,
     places: Vec<usize>,
     /// All of them in memory, once somebody asked for a single image.
@@ -75,10 +75,10 @@ impl Samples {
     ///
     /// # Panics
     /// When a place is not below the number of the data set's labels: that is a defect of the stream.
-    pub fn elsewhere(images: &Arc<dyn Images>, places: &[usize]) -> Self {
+    pub fn on_disk(images: &Arc<dyn Images>, places: &[usize]) -> Self {
         let labels = places.iter().map(|place| images.labels()[*place]).collect();
-        let elsewhere = Elsewhere { images: Arc::clone(images), places: places.to_vec(), held: OnceLock::new() };
-        Samples { input: images.input(), pixels: Pixels::Elsewhere(Arc::new(elsewhere)), labels }
+        let on_disk = OnDisk { images: Arc::clone(images), places: places.to_vec(), held: OnceLock::new() };
+        Samples { input: images.input(), pixels: Pixels::OnDisk(Arc::new(on_disk)), labels }
     }
 
     /// The shape of one image.
@@ -115,7 +115,7 @@ impl Samples {
         let size = self.input.values();
         match &self.pixels {
             Pixels::Held(pixels) => &pixels[index * size..(index + 1) * size],
-            Pixels::Elsewhere(elsewhere) => elsewhere.held.get_or_init(|| read(self.held())).image(index),
+            Pixels::OnDisk(on_disk) => on_disk.held.get_or_init(|| read(self.held())).image(index),
         }
     }
 
@@ -126,8 +126,8 @@ impl Samples {
     pub fn held(&self) -> Result<Samples, StreamError> {
         match &self.pixels {
             Pixels::Held(_) => Ok(self.clone()),
-            Pixels::Elsewhere(elsewhere) => {
-                let held = elsewhere.images.read(&elsewhere.places)?.held()?;
+            Pixels::OnDisk(on_disk) => {
+                let held = on_disk.images.read(&on_disk.places)?.held()?;
                 Ok(Samples { labels: self.labels.clone(), ..held })
             }
         }
@@ -165,10 +165,10 @@ impl Samples {
                 }
                 selected
             }
-            Pixels::Elsewhere(elsewhere) => {
+            Pixels::OnDisk(on_disk) => {
                 let (own, labels): (Vec<_>, _) =
-                    places.into_iter().map(|place| (elsewhere.places[place], self.labels[place])).unzip();
-                Samples { labels, ..Samples::elsewhere(&elsewhere.images, &own) }
+                    places.into_iter().map(|place| (on_disk.places[place], self.labels[place])).unzip();
+                Samples { labels, ..Samples::on_disk(&on_disk.images, &own) }
             }
         }
     }
@@ -194,12 +194,12 @@ impl Samples {
 
     /// The images in memory, to add to.
     fn pixels_mut(&mut self) -> &mut Vec<u8> {
-        if let Pixels::Elsewhere(_) = self.pixels {
+        if let Pixels::OnDisk(_) = self.pixels {
             *self = read(self.held());
         }
         match &mut self.pixels {
             Pixels::Held(pixels) => Arc::make_mut(pixels),
-            Pixels::Elsewhere(_) => unreachable!("samples are held once they were read"),
+            Pixels::OnDisk(_) => unreachable!("samples are held once they were read"),
         }
     }
 }
@@ -259,7 +259,7 @@ mod tests {
     fn what_is_elsewhere_is_read_when_it_is_wanted_and_not_more_of_it() {
         let counting = counting(10);
         let own = Arc::clone(&counting) as Arc<dyn Images>;
-        let samples = Samples::elsewhere(&own, &[7, 3, 5, 1]).relabelled(|_, label| label + 100);
+        let samples = Samples::on_disk(&own, &[7, 3, 5, 1]).relabelled(|_, label| label + 100);
         let selected = samples.select([3, 1, 0]);
         assert_eq!((samples.labels(), selected.labels()), (&[107, 103, 105, 101][..], &[101, 103, 107][..]));
         assert_eq!((selected.len(), selected.bytes(), counting.read.load(Ordering::SeqCst)), (3, 3, 0));
@@ -282,8 +282,8 @@ mod tests {
         let own = counting(10) as Arc<dyn Images>;
         let mut samples = Samples::new([1, 1, 1].into());
         samples.push(&[5], 20);
-        samples.extend(&Samples::elsewhere(&own, &[2, 4]));
-        let mut other = Samples::elsewhere(&own, &[1]);
+        samples.extend(&Samples::on_disk(&own, &[2, 4]));
+        let mut other = Samples::on_disk(&own, &[1]);
         other.extend(&samples);
         assert_eq!((images(&other), other.labels()), (vec![10, 5, 20, 40], &[1, 20, 2, 4][..]));
     }
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_an_error_that_names_the_file() {
         let own = counting(5) as Arc<dyn Images>;
-        let samples = Samples::elsewhere(&own, &[3, 4, 5, 6]);
+        let samples = Samples::on_disk(&own, &[3, 4, 5, 6]);
         assert_eq!(samples.held().unwrap_err().to_string(), "gone.png: is gone");
         let pieces: Vec<_> = samples.pieces(2).map(|piece| piece.is_ok()).collect();
         assert_eq!(pieces, [true, false]);

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use alluvium_primitives::Digest;
 use anyhow::{Context, Result, bail, ensure};
-use sha2::{Digest, Sha256};
 
 use super::alphabet::ALPHABET;
 use super::recipe::Row;
@@ -74,8 +74,7 @@ fn font_file(roots: &[PathBuf], row: &Row) -> Result<Vec<u8>> {
 
 /// SHA-256 in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    Digest::of(bytes).to_string()
 }
 
 /// Says in one sentence how two versions of a file differ.

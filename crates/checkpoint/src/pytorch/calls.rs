@@ -11,28 +11,28 @@ const MOST_METADATA: usize = 8;
 
 /// What a call gives.
 #[derive(Debug)]
-pub(crate) enum Made {
+pub(crate) enum CallResult {
     Object(Object),
     /// An object that was there before.
     Same(Id),
 }
 
 /// What a known class or function makes of its arguments. The error goes on from the name of what would be made.
-pub(crate) fn made(objects: &[Object], global: &Global, arguments: &[Id]) -> Result<Made, String> {
+pub(crate) fn made(objects: &[Object], global: &Global, arguments: &[Id]) -> Result<CallResult, String> {
     match (global, arguments) {
-        (Global::OrderedDict, []) => Ok(Made::Object(Object::Dict(vec![]))),
-        (Global::OrderedDict, [list]) => Ok(Made::Object(Object::Dict(pairs(objects, *list)?))),
-        (Global::Size, [sizes]) => Ok(Made::Same(*sizes)),
+        (Global::OrderedDict, []) => Ok(CallResult::Object(Object::Dict(vec![]))),
+        (Global::OrderedDict, [list]) => Ok(CallResult::Object(Object::Dict(pairs(objects, *list)?))),
+        (Global::Size, [sizes]) => Ok(CallResult::Same(*sizes)),
         // Whether it is trained, hooks and attributes say nothing of its values.
-        (Global::Parameter, [data] | [data, _] | [data, _, _] | [data, _, _, _]) => Ok(Made::Same(*data)),
+        (Global::Parameter, [data] | [data, _] | [data, _, _] | [data, _, _, _]) => Ok(CallResult::Same(*data)),
         (Global::FromType, [function, class, inner, _]) => from_type(objects, *function, *class, *inner),
-        (Global::Tensor(rebuild), _) => Ok(Made::Object(Object::Tensor(tensor(objects, *rebuild, arguments)?))),
+        (Global::Tensor(rebuild), _) => Ok(CallResult::Object(Object::Tensor(tensor(objects, *rebuild, arguments)?))),
         _ => Err(format!("is made by `{global}` of {} arguments, as `torch.save` does not", arguments.len())),
     }
 }
 
 /// `_rebuild_from_type_v2(function, class, arguments, state)`: the state is attributes.
-fn from_type(objects: &[Object], function: Id, class: Id, inner: Id) -> Result<Made, String> {
+fn from_type(objects: &[Object], function: Id, class: Id, inner: Id) -> Result<CallResult, String> {
     if !matches!(get(objects, class), Object::Global(Global::TensorClass | Global::Parameter)) {
         let class = code(objects, class).unwrap_or_else(|| get(objects, class).kind().to_owned());
         return Err(format!(

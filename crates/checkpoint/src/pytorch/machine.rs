@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use crate::CheckpointError;
 use crate::error::Place;
-use crate::pytorch::calls::{self, Made};
+use crate::pytorch::calls::{self, CallResult};
 use crate::pytorch::globals::Global;
 use crate::pytorch::object::{Id, Object};
 use crate::pytorch::opcode::{Code, NoOpcode, Opcode};
@@ -357,7 +357,7 @@ impl Machine {
         };
         match self.object(by) {
             Object::Global(global) => match calls::made(&self.objects, global, given) {
-                Ok(Made::Object(object)) => {
+                Ok(CallResult::Object(object)) => {
                     if let Object::Dict(entries) = &object {
                         self.copied += entries.len();
                     }
@@ -366,7 +366,7 @@ impl Machine {
                         false => self.push(object),
                     }
                 }
-                Ok(Made::Same(id)) => self.push_id(id),
+                Ok(CallResult::Same(id)) => self.push_id(id),
                 // What is wrong with it is said where it is among the weights.
                 Err(_) => self.push(Object::Made { by, arguments }),
             },

@@ -36,7 +36,7 @@ pub(super) struct Product<'a> {
 
 /// Pixels of a panel that are neighbours in the planes: a row of an image or a part of it.
 #[derive(Debug, Clone, Copy)]
-struct Run {
+struct TapRun {
     source: usize,
     target: usize,
     column: usize,
@@ -47,8 +47,8 @@ struct Run {
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     panel: Vec<f32>,
-    reads: Vec<Run>,
-    writes: Vec<Run>,
+    reads: Vec<TapRun>,
+    writes: Vec<TapRun>,
 }
 
 impl Product<'_> {
@@ -105,7 +105,7 @@ impl Product<'_> {
         while at < columns.end {
             let (line, x) = (at / width, at % width);
             let (i, y) = (line / rows, line % rows);
-            let run = Run {
+            let run = TapRun {
                 source: i * self.planes + y * self.pitch + x,
                 target: i * self.image() + y * width + x,
                 column: at - columns.start,
@@ -146,7 +146,7 @@ impl Product<'_> {
 
     /// Multiplies all rows with the patches of a panel.
     #[inline(always)]
-    fn bands<S: Simd, P: Patches<N>, const N: usize>(&self, simd: S, patches: P, writes: &[Run], out: &mut [f32]) {
+    fn bands<S: Simd, P: Patches<N>, const N: usize>(&self, simd: S, patches: P, writes: &[TapRun], out: &mut [f32]) {
         for band in &self.rows.bands {
             let bands = Bands { product: self, band, patches, writes, out };
             if !band.tall {
@@ -164,7 +164,7 @@ impl Product<'_> {
     /// Runs are copied in blocks of `B` values. What a block writes past its run is overwritten by the next run, or
     /// lies in the `BLOCK` spare columns at the end of each tap.
     #[inline(always)]
-    fn gather<const B: usize>(&self, source: &[f32], width: usize, panel: &mut [f32], reads: &[Run]) {
+    fn gather<const B: usize>(&self, source: &[f32], width: usize, panel: &mut [f32], reads: &[TapRun]) {
         let reach = self.taps.iter().max().map_or(0, |tap| tap + B);
         for run in reads {
             for done in (0..run.length).step_by(B) {
@@ -238,7 +238,7 @@ struct Bands<'a, P> {
     product: &'a Product<'a>,
     band: &'a Band,
     patches: P,
-    writes: &'a [Run],
+    writes: &'a [TapRun],
     out: &'a mut [f32],
 }
 
@@ -309,7 +309,7 @@ fn write<S: Simd, const M: usize, const N: usize>(
     pixels: usize,
     first: usize,
     rows: usize,
-    writes: &[Run],
+    writes: &[TapRun],
     out: &mut [f32],
 ) {
     // Out of the registers in one go, with constant places: a tile that is indexed by a variable lives in memory, and

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
-use alluvium_merge::{MergeError, Merged, Model, Request, merge};
+use alluvium_merge::{MergeError, MergeModel, Merged, Request, merge};
 use alluvium_model::Seed;
 use alluvium_strategy::StrategyConfig;
 use burn::tensor::Device;
@@ -32,8 +32,8 @@ pub fn checkpoint(path: &Path, tensors: &[Named], options: &WriteOptions) -> Che
 }
 
 /// A model of every tensor in its file.
-pub fn model<'a>(name: &str, checkpoint: &'a Checkpoint) -> Model<'a> {
-    Model { name: name.to_owned(), checkpoint, mapping: None, classifier: None, samples: 1 }
+pub fn model<'a>(name: &str, checkpoint: &'a Checkpoint) -> MergeModel<'a> {
+    MergeModel { name: name.to_owned(), checkpoint, mapping: None, classifier: None, samples: 1 }
 }
 
 /// A folder with a checkpoint for each list of tensors: the previous model first, then the experts.
@@ -59,7 +59,7 @@ impl Files {
     }
 
     /// The models, called `model 0` and so on.
-    pub fn models(&self) -> Vec<Model<'_>> {
+    pub fn models(&self) -> Vec<MergeModel<'_>> {
         let all = self.checkpoints.iter().enumerate();
         all.map(|(number, checkpoint)| model(&format!("model {number}"), checkpoint)).collect()
     }
@@ -67,7 +67,7 @@ impl Files {
     /// Merges models, the first of them the previous one.
     pub fn merge_models(
         &self,
-        mut models: Vec<Model<'_>>,
+        mut models: Vec<MergeModel<'_>>,
         strategy: &dyn StrategyConfig,
         change: impl FnOnce(&mut Request<'_>),
     ) -> Result<Merged, MergeError> {
@@ -94,7 +94,7 @@ impl Files {
     }
 
     /// What is said of models that cannot be merged; nothing is left of the attempt.
-    pub fn error(&self, models: Vec<Model<'_>>, strategy: &dyn StrategyConfig) -> String {
+    pub fn error(&self, models: Vec<MergeModel<'_>>, strategy: &dyn StrategyConfig) -> String {
         let before = self.names();
         let error = self.merge_models(models, strategy, |_| {}).unwrap_err().to_string();
         assert_eq!(self.names(), before, "nothing is left: {error}");

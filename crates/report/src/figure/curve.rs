@@ -15,7 +15,7 @@ pub(crate) enum Along {
 
 /// What a curve shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shown {
+pub(crate) enum Measure {
     /// The mean accuracy on the tasks so far, each sample judged by the head of its own task.
     TaskAware,
     /// The same, each sample judged over all heads.
@@ -72,7 +72,7 @@ pub(crate) struct Point {
 }
 
 /// A curve for each row that has what is to be shown.
-pub(crate) fn curves(results: &Results, along: Along, shown: Shown) -> Vec<Curve> {
+pub(crate) fn curves(results: &Results, along: Along, shown: Measure) -> Vec<Curve> {
     let mut curves = Vec::new();
     for (place, row) in results.rows.iter().enumerate() {
         let measured: Vec<_> = row.cells.iter().map(|cell| (along.positions(cell), shown.values(cell))).collect();
@@ -109,7 +109,7 @@ impl Along {
     }
 }
 
-impl Shown {
+impl Measure {
     /// The number after each device; `None` after those after which not all tasks were judged, and empty where nothing was
     /// measured.
     pub(crate) fn values(self, cell: &Cell) -> Vec<Option<f64>> {
@@ -177,14 +177,14 @@ mod tests {
 
     #[test]
     fn references_have_no_curve() {
-        let curves = curves(&example::results(), Along::Experts, Shown::TaskAware);
+        let curves = curves(&example::results(), Along::Experts, Measure::TaskAware);
         let names: Vec<_> = curves.iter().map(|curve| curve.name.as_str()).collect();
         assert_eq!(names, ["naive", "pld"]);
     }
 
     #[test]
     fn accuracy_is_over_the_tasks_so_far_and_over_seeds() {
-        let curves = curves(&example::results(), Along::Experts, Shown::TaskAware);
+        let curves = curves(&example::results(), Along::Experts, Measure::TaskAware);
         let [first, second] = curves[1].points.as_slice() else { panic!("two devices") };
         assert_eq!((first.step, first.x, first.y.mean), (1, 1.0, 1.0));
         assert_eq!((second.step, second.x, second.y.n), (2, 2.0, 3));
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn bytes_add_up_over_both_directions() {
-        let curves = curves(&example::results(), Along::Bytes, Shown::TaskAgnostic);
+        let curves = curves(&example::results(), Along::Bytes, Measure::TaskAgnostic);
         let x: Vec<_> = curves[0].points.iter().map(|point| point.x).collect();
         assert_eq!(x, [2000.0, 5000.0]);
     }
@@ -211,9 +211,9 @@ mod tests {
     fn time_needs_both_its_parts() {
         let mut results = example::results();
         results.rows[0].cells[0].device_seconds = vec![1.0, 2.0];
-        assert!(curves(&results, Along::Seconds, Shown::TaskAware).is_empty());
+        assert!(curves(&results, Along::Seconds, Measure::TaskAware).is_empty());
         results.rows[0].cells[0].consolidation_seconds = vec![0.5, 0.25];
-        let curves = curves(&results, Along::Seconds, Shown::TaskAware);
+        let curves = curves(&results, Along::Seconds, Measure::TaskAware);
         let points: Vec<_> = curves[0].points.iter().map(|point| (point.x, point.y.n)).collect();
         assert_eq!(points, [(1.5, 1), (3.75, 1)], "over the one seed that has it");
     }
@@ -222,7 +222,7 @@ mod tests {
     fn rounds_lie_where_their_experts_bytes_and_seconds_were() {
         let results = example::mixed();
         let of_rounds = |along| {
-            let curves = curves(&results, along, Shown::TaskAware);
+            let curves = curves(&results, along, Measure::TaskAware);
             let curve = curves.iter().find(|curve| curve.name == "fedavg").expect("a curve");
             curve.points.iter().map(|point| (point.step, point.x, point.y.mean)).collect::<Vec<_>>()
         };
@@ -238,7 +238,7 @@ mod tests {
             let Accuracy::Rounds(rounds) = &mut cell.accuracy else { panic!("rounds") };
             rounds.remove(0);
         }
-        let curves = curves(&results, Along::Seconds, Shown::TaskAware);
+        let curves = curves(&results, Along::Seconds, Measure::TaskAware);
         let points: Vec<_> = curves[1].points.iter().map(|point| (point.step, point.x)).collect();
         assert_eq!((curves[1].name.as_str(), points), ("fedavg", vec![(2, 5.0)]));
     }

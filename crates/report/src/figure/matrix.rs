@@ -2,7 +2,7 @@
 
 use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results, Row};
 
-use super::curve::{Shown, Steps};
+use super::curve::{Measure, Steps};
 
 /// How many blocks a matrix has in each direction at most: more could not be told apart.
 const FINEST: usize = 60;
@@ -39,7 +39,7 @@ pub(crate) struct Block {
 }
 
 /// The matrix of each row that has one.
-pub(crate) fn matrices(results: &Results, shown: Shown) -> Vec<Blocks> {
+pub(crate) fn matrices(results: &Results, shown: Measure) -> Vec<Blocks> {
     let of_row = |row: &'_ Row| -> usize {
         row.cells.iter().filter_map(|cell| matrix(cell, shown)).map(AccuracyMatrix::tasks).max().unwrap_or(0)
     };
@@ -59,10 +59,10 @@ fn blocks_a_side(matrices: usize) -> usize {
     (share.sqrt() as usize).clamp(8, FINEST)
 }
 
-fn matrix(cell: &Cell, shown: Shown) -> Option<&AccuracyMatrix> {
+fn matrix(cell: &Cell, shown: Measure) -> Option<&AccuracyMatrix> {
     match (&cell.accuracy, shown) {
-        (Accuracy::Stream { task_aware, .. }, Shown::TaskAware) => Some(task_aware),
-        (Accuracy::Stream { task_agnostic, .. }, Shown::TaskAgnostic) => Some(task_agnostic),
+        (Accuracy::Stream { task_aware, .. }, Measure::TaskAware) => Some(task_aware),
+        (Accuracy::Stream { task_agnostic, .. }, Measure::TaskAgnostic) => Some(task_agnostic),
         _ => None,
     }
 }
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_small_matrix_is_the_mean_over_seeds() {
         // R[2, 1] of pld is 0.5, 0.6, 0.7 over the seeds, R[2, 2] is 0.7, 0.8, 0.9.
-        let matrices = matrices(&example::results(), Shown::TaskAware);
+        let matrices = matrices(&example::results(), Measure::TaskAware);
         let names: Vec<_> = matrices.iter().map(|matrix| matrix.name.as_str()).collect();
         assert_eq!(names, ["naive", "pld"], "references have no matrix");
         let found: Vec<_> = matrices[1].blocks.iter().map(|block| (block.devices, block.tasks, block.seeds)).collect();

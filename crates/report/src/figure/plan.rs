@@ -2,7 +2,7 @@
 
 use alluvium_results::{Results, Unit};
 
-use super::curve::{Along, Curve, Shown, Steps, curves};
+use super::curve::{Along, Curve, Measure, Steps, curves};
 use super::lines::{LineChart, Quantity, is_complete};
 use super::matrix::{Blocks, matrices};
 use super::{Figure, Outcome};
@@ -17,21 +17,21 @@ pub(crate) fn draw(results: &Results) -> Result<Vec<Outcome>, ReportError> {
     let lines = |along, shown| draw_lines(results, along, shown);
     let matrix = |shown| draw_matrices(results, shown);
     let mut outcomes = vec![
-        lines(Along::Experts, Shown::TaskAware)?,
-        lines(Along::Experts, Shown::TaskAgnostic)?,
-        matrix(Shown::TaskAware)?,
-        matrix(Shown::TaskAgnostic)?,
-        lines(Along::Bytes, Shown::TaskAware)?,
-        lines(Along::Bytes, Shown::TaskAgnostic)?,
-        lines(Along::Seconds, Shown::TaskAware)?,
-        lines(Along::Seconds, Shown::TaskAgnostic)?,
-        lines(Along::Experts, Shown::LatentSimilarity)?,
+        lines(Along::Experts, Measure::TaskAware)?,
+        lines(Along::Experts, Measure::TaskAgnostic)?,
+        matrix(Measure::TaskAware)?,
+        matrix(Measure::TaskAgnostic)?,
+        lines(Along::Bytes, Measure::TaskAware)?,
+        lines(Along::Bytes, Measure::TaskAgnostic)?,
+        lines(Along::Seconds, Measure::TaskAware)?,
+        lines(Along::Seconds, Measure::TaskAgnostic)?,
+        lines(Along::Experts, Measure::LatentSimilarity)?,
     ];
     outcomes.extend(budget::draw(results)?);
     Ok(outcomes)
 }
 
-fn draw_lines(results: &Results, along: Along, shown: Shown) -> Result<Outcome, ReportError> {
+fn draw_lines(results: &Results, along: Along, shown: Measure) -> Result<Outcome, ReportError> {
     let title = lines_title(along, shown);
     let curves = curves(results, along, shown);
     let moved = curves.iter().flat_map(|curve| &curve.points).any(|point| point.x > 0.0);
@@ -49,7 +49,7 @@ fn draw_lines(results: &Results, along: Along, shown: Shown) -> Result<Outcome, 
     }))
 }
 
-fn draw_matrices(results: &Results, shown: Shown) -> Result<Outcome, ReportError> {
+fn draw_matrices(results: &Results, shown: Measure) -> Result<Outcome, ReportError> {
     let title = format!("Accuracy matrix, {}", shown.words());
     let matrices = matrices(results, shown);
     if matrices.is_empty() {
@@ -65,7 +65,7 @@ fn draw_matrices(results: &Results, shown: Shown) -> Result<Outcome, ReportError
     }))
 }
 
-impl Shown {
+impl Measure {
     fn words(self) -> &'static str {
         match self {
             Self::TaskAware => "task-aware",
@@ -90,42 +90,42 @@ impl Shown {
     }
 }
 
-fn lines_name(along: Along, shown: Shown) -> String {
+fn lines_name(along: Along, shown: Measure) -> String {
     match (along, shown) {
-        (Along::Experts, Shown::LatentSimilarity) => shown.stem().to_owned(),
+        (Along::Experts, Measure::LatentSimilarity) => shown.stem().to_owned(),
         (Along::Experts, _) => format!("accuracy-{}", shown.stem()),
         (Along::Bytes, _) => format!("bytes-{}", shown.stem()),
         (Along::Seconds, _) => format!("time-{}", shown.stem()),
     }
 }
 
-fn lines_title(along: Along, shown: Shown) -> String {
+fn lines_title(along: Along, shown: Measure) -> String {
     match (along, shown) {
-        (Along::Experts, Shown::LatentSimilarity) => "Latent similarity over the stream".to_owned(),
+        (Along::Experts, Measure::LatentSimilarity) => "Latent similarity over the stream".to_owned(),
         (Along::Experts, _) => format!("Accuracy over the stream, {}", shown.words()),
         (Along::Bytes, _) => format!("Accuracy against bytes moved, {}", shown.words()),
         (Along::Seconds, _) => format!("Accuracy against time, {}", shown.words()),
     }
 }
 
-fn missing(along: Along, shown: Shown) -> &'static str {
+fn missing(along: Along, shown: Measure) -> &'static str {
     match (along, shown) {
-        (Along::Experts, Shown::LatentSimilarity) => "No row measured the latent similarity after each device.",
+        (Along::Experts, Measure::LatentSimilarity) => "No row measured the latent similarity after each device.",
         (Along::Experts, _) => "No row was judged after each device.",
         (Along::Bytes, _) => "No row that was judged after each device also counted the bytes that it moved.",
         (Along::Seconds, _) => "No row that was judged after each device also timed its devices and consolidations.",
     }
 }
 
-fn lines_caption(along: Along, shown: Shown, curves: &[Curve]) -> String {
+fn lines_caption(along: Along, shown: Measure, curves: &[Curve]) -> String {
     let what = match shown {
-        Shown::TaskAware => {
+        Measure::TaskAware => {
             "Mean accuracy on the tasks met so far, after each device; each sample is judged by the head of its own task."
         }
-        Shown::TaskAgnostic => {
+        Measure::TaskAgnostic => {
             "Mean accuracy on the tasks met so far, after each device; each sample is judged over all heads."
         }
-        Shown::LatentSimilarity => {
+        Measure::LatentSimilarity => {
             "Linear CKA of the centre's and the experts' latents, mean over the tasks met so far, after each device."
         }
     };
@@ -220,9 +220,9 @@ fn across(along: Along, curves: &[Curve]) -> Quantity {
     }
 }
 
-fn up(shown: Shown) -> Quantity {
+fn up(shown: Measure) -> Quantity {
     let (title, factor) = match shown {
-        Shown::LatentSimilarity => ("linear CKA", 1.0),
+        Measure::LatentSimilarity => ("linear CKA", 1.0),
         _ => ("average accuracy (%)", 100.0),
     };
     Quantity { title: title.to_owned(), factor, counts: false }
@@ -230,7 +230,7 @@ fn up(shown: Shown) -> Quantity {
 
 /// One line for each point. `device` and `task` are there where devices came in the order of the stream, `task` only if it
 /// is the same one under all seeds, `round` where devices came in rounds; then how far along the point is.
-fn lines_csv(results: &Results, along: Along, shown: Shown, curves: &[Curve]) -> Result<String, ReportError> {
+fn lines_csv(results: &Results, along: Along, shown: Measure, curves: &[Curve]) -> Result<String, ReportError> {
     let amount = match along {
         Along::Experts => "experts",
         Along::Bytes => "bytes",

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 use crate::example;
 
-fn run(name: &str) -> Run {
-    Run { name: name.to_owned(), results: example::results(), pictures: BTreeMap::new() }
+fn run(name: &str) -> ReportedRun {
+    ReportedRun { name: name.to_owned(), results: example::results(), pictures: BTreeMap::new() }
 }
 
 fn one(run: Run) -> String {
@@ -65,7 +65,7 @@ fn the_page_names_configuration_environment_and_tasks() {
 
 #[test]
 fn rows_of_different_protocols_say_what_each_was_allowed() {
-    let html = one(Run { results: example::mixed(), ..run("r") });
+    let html = one(ReportedRun { results: example::mixed(), ..run("r") });
     assert!(html.contains("<dt>protocol</dt><dd>dcl, federated, centralised</dd>"), "{html}");
     let row = "<tr><th scope=\"row\">fedavg</th><td>federated</td><td>4</td><td>2</td><td>surrogate</td></tr>";
     assert!(html.contains(row), "{html}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_report::{Run, contact_sheet};
+use alluvium_report::{ReportedRun, contact_sheet};
 use alluvium_results::{
     Accuracy, AccuracyMatrix, Cell, Clause, FORMAT, PictureLabel, Results, Row, RowRole, SampleSheet, TaskLabel,
 };
@@ -28,7 +28,7 @@ const STRATEGIES: [Behaviour; 5] = [
 ];
 
 /// The run: its results and its pictures, but for one that is missing.
-pub fn run(name: &str, tasks: usize) -> Run {
+pub fn run(name: &str, tasks: usize) -> ReportedRun {
     let picture = |file: &str, title: &str| PictureLabel { file: file.into(), title: title.into() };
     let results = Results {
         format: FORMAT,
@@ -62,7 +62,7 @@ pub fn run(name: &str, tasks: usize) -> Run {
         ("pictures/surrogate.png".to_owned(), samples(3, 32)),
         ("pictures/device-1.png".to_owned(), samples(1, 28)),
     ]);
-    Run { name: name.to_owned(), results, pictures }
+    ReportedRun { name: name.to_owned(), results, pictures }
 }
 
 fn task(index: usize) -> TaskLabel {

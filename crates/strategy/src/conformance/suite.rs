@@ -84,12 +84,12 @@ fn step(
 }
 
 /// What a consolidation leaves: the central model, and what is handed out in its place.
-struct Left {
+struct RunOutcome {
     central: ModelState,
     handed_out: Option<ModelState>,
 }
 
-impl Left {
+impl RunOutcome {
     /// What the next device takes.
     fn taken(&self) -> &ModelState {
         self.handed_out.as_ref().unwrap_or(&self.central)
@@ -97,12 +97,12 @@ impl Left {
 }
 
 /// Consolidates a whole stream; gives what is left after each device.
-fn run(config: &dyn StrategyConfig) -> Vec<Left> {
+fn run(config: &dyn StrategyConfig) -> Vec<RunOutcome> {
     let mut strategy = build(config);
     let mut previous = central(&[], 0);
     let consolidate = |(device, expert): (usize, &Expert)| {
         previous = step(config, strategy.as_mut(), &previous, expert, device);
-        Left { handed_out: strategy.handed_out(&previous), central: previous.clone() }
+        RunOutcome { handed_out: strategy.handed_out(&previous), central: previous.clone() }
     };
     stream().iter().enumerate().map(consolidate).collect()
 }
@@ -138,8 +138,9 @@ fn consolidates_a_stream(config: &dyn StrategyConfig) {
 }
 
 fn repeats_itself(config: &dyn StrategyConfig) {
-    let digests =
-        |all: Vec<Left>| all.iter().map(|left| [left.central.digest(), left.taken().digest()]).collect::<Vec<_>>();
+    let digests = |all: Vec<RunOutcome>| {
+        all.iter().map(|left| [left.central.digest(), left.taken().digest()]).collect::<Vec<_>>()
+    };
     assert_eq!(digests(run(config)), digests(run(config)), "the same seed gives the same models");
 }
 

@@ -11,13 +11,13 @@ use std::thread::JoinHandle;
 /// At any time at most `room` items wait and one more is being made, so memory is bounded whoever is slower. A panic of the
 /// thread goes on in whoever asks for the next item. When this is dropped the thread is told to stop, and waited for.
 #[derive(Debug)]
-pub(crate) struct Ahead<T> {
+pub(crate) struct Prefetch<T> {
     ready: Option<Receiver<T>>,
     stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<T: Send + 'static> Ahead<T> {
+impl<T: Send + 'static> Prefetch<T> {
     /// Starts the thread. `make` gives one item after another, and `None` after the last one. When the flag that it is given
     /// becomes true nobody wants the item any more: it may be given up, with `None`.
     ///
@@ -35,11 +35,11 @@ impl<T: Send + 'static> Ahead<T> {
                 }
             }
         });
-        Ahead { ready: Some(ready), stopped, thread: Some(thread) }
+        Prefetch { ready: Some(ready), stopped, thread: Some(thread) }
     }
 }
 
-impl<T> Iterator for Ahead<T> {
+impl<T> Iterator for Prefetch<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
@@ -55,7 +55,7 @@ impl<T> Iterator for Ahead<T> {
     }
 }
 
-impl<T> Drop for Ahead<T> {
+impl<T> Drop for Prefetch<T> {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
         self.ready = None;
@@ -99,7 +99,7 @@ mod tests {
     }
 
     /// Items without end, and how many are alive.
-    fn counted(room: usize) -> (Ahead<Counted>, Arc<AtomicUsize>) {
+    fn counted(room: usize) -> (Prefetch<Counted>, Arc<AtomicUsize>) {
         let alive = Arc::new(AtomicUsize::new(0));
         let (own, mut number) = (Arc::clone(&alive), 0);
         let make = move |_: &AtomicBool| {
@@ -107,15 +107,15 @@ mod tests {
             number += 1;
             Some(Counted { number, alive: Arc::clone(&own) })
         };
-        (Ahead::start(room, make), alive)
+        (Prefetch::start(room, make), alive)
     }
 
     #[test]
     fn items_come_in_order_and_end_where_they_end() {
         let mut numbers = 0..100;
-        let ahead = Ahead::start(3, move |_| numbers.next());
+        let ahead = Prefetch::start(3, move |_| numbers.next());
         assert!(ahead.eq(0..100));
-        let mut none = Ahead::start(1, |_| None::<()>);
+        let mut none = Prefetch::start(1, |_| None::<()>);
         assert!(none.next().is_none() && none.next().is_none());
     }
 
@@ -146,7 +146,7 @@ mod tests {
     fn dropping_it_ends_the_thread_in_the_middle_of_an_item() {
         let [begun, told] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let (own_begun, own_told) = (Arc::clone(&begun), Arc::clone(&told));
-        let ahead = Ahead::start(2, move |stopped| -> Option<()> {
+        let ahead = Prefetch::start(2, move |stopped| -> Option<()> {
             own_begun.store(true, Ordering::SeqCst);
             own_told.store(comes(|| stopped.load(Ordering::Relaxed)), Ordering::SeqCst);
             None
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_panic_of_the_thread_goes_on_in_who_asks() {
         let mut numbers = 0..3;
-        let mut ahead = Ahead::start(1, move |_| match numbers.next() {
+        let mut ahead = Prefetch::start(1, move |_| match numbers.next() {
             Some(number) => Some(number),
             None => panic!("no more of them"),
         });
