@@ -21,7 +21,7 @@ use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Random, Seed, 
 use alluvium_registry::{Family, describe};
 use alluvium_report::summary_csv;
 use alluvium_results::{Cell, Metric, Results};
-use alluvium_strategy::{Context, DataAccess, DeviceStatistic, Lesson, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{Context, DataAccess, DeviceStatistic, Strategy, StrategyConfig, StrategyError, TaskDataset};
 use rand::RngExt as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -488,7 +488,7 @@ fn one_client_in_one_round_is_centralised_training_bit_for_bit() {
         let mut start = ModelState::initial(experiment.backbone.clone(), stream.input(), root, &compute).unwrap();
         start.grow_head(&task.head, 8, seed); // The last layer of the backbone has 8 units.
         let mut model = Model::load(&start, &learning).unwrap();
-        let all = [Lesson { head: &task.head, samples: &task.train }];
+        let all = [TaskDataset { head: &task.head, samples: &task.train }];
         let (own, settings) = (ClassificationLoss::OwnHead, &experiment.device);
         let steps = train(own, &mut model, &all, settings, &learning, seed, &Silent);
         (start, model.state(), steps)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_model::{Expert, HeadSpec, Manifest, Model, ModelError, ModelState, Progress, Seed, Weights};
-use alluvium_stream::{Lesson, Samples, Task};
+use alluvium_stream::{Samples, Task, TaskDataset};
 use burn::tensor::Device as Compute;
 
 use crate::proximal::Proximal;
@@ -88,7 +88,7 @@ impl InProcessDevice {
 
     /// What it computes of its samples with the adapted model.
     fn statistics(&self, adapted: &ModelState, seed: Seed) -> Result<BTreeMap<String, Weights>, DeviceError> {
-        let own = Lesson { head: &self.head, samples: &self.samples };
+        let own = TaskDataset { head: &self.head, samples: &self.samples };
         let compute = |statistic: &Arc<dyn DeviceStatistic>| {
             let name = statistic.name();
             let computed = statistic.compute(adapted, &own, &self.compute, seed.of("statistic").of(name));
@@ -112,9 +112,9 @@ impl Device for InProcessDevice {
         own.grow_head(&self.head, latent_size, seed);
         let mut model = Model::load(&own, &learning).map_err(broken)?;
 
-        let lesson = Lesson { head: &self.head, samples: &self.samples };
+        let dataset = TaskDataset { head: &self.head, samples: &self.samples };
         let objective = Objective { loss: ClassificationLoss::OwnHead, proximal };
-        let steps = descend(objective, &mut model, &[lesson], &self.settings, &learning, seed, progress);
+        let steps = descend(objective, &mut model, &[dataset], &self.settings, &learning, seed, progress);
 
         let adapted = model.state();
         let diverged = |cause| DeviceError::Diverged { task: self.name.clone(), cause };
@@ -214,7 +214,7 @@ mod tests {
         fn compute(
             &self,
             _adapted: &ModelState,
-            own: &Lesson<'_>,
+            own: &TaskDataset<'_>,
             _compute: &Compute,
             _seed: Seed,
         ) -> Result<Weights, ModelError> {

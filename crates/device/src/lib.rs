@@ -15,7 +15,7 @@ mod statistic;
 mod training;
 
 pub use adapt::{Device, DeviceError, InProcessDevice};
-pub use alluvium_stream::{Augmentation, Lesson};
+pub use alluvium_stream::{Augmentation, TaskDataset};
 pub use loss::{ClassificationLoss, cross_entropy};
 pub use settings::DeviceSettings;
 pub use statistic::DeviceStatistic;

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use alluvium_model::{ModelError, ModelState, Seed, Weights};
-use alluvium_stream::Lesson;
+use alluvium_stream::TaskDataset;
 use burn::tensor::Device as Compute;
 
 /// Something that a device computes of its own samples, once, with its adapted model, and sends along with it: sums over
@@ -22,7 +22,7 @@ pub trait DeviceStatistic: Debug + Send + Sync {
     fn compute(
         &self,
         adapted: &ModelState,
-        own: &Lesson<'_>,
+        own: &TaskDataset<'_>,
         compute: &Compute,
         seed: Seed,
     ) -> Result<Weights, ModelError>;

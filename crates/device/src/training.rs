@@ -1,16 +1,16 @@
 //! Supervised training: gradient steps on the samples of one or several tasks.
 
 use alluvium_model::{Model, Optimiser, Progress, Seed};
-use alluvium_stream::{Batches, Lesson};
+use alluvium_stream::{Batches, TaskDataset};
 use burn::tensor::Device as Compute;
 
 use crate::proximal::Proximal;
 use crate::{ClassificationLoss, DeviceSettings};
 
-/// Trains a model on lessons; returns how many steps were taken. A lesson whose head the model does not have takes none.
+/// Trains a model on datasets; returns how many steps were taken. A dataset whose head the model does not have takes none.
 ///
-/// A device has one lesson, whose own head is all that it trains. Joint training has one for each task of the stream: every
-/// batch comes from one lesson, lessons take turns in random order, and `loss` says which heads compete.
+/// A device has one dataset, whose own head is all that it trains. Joint training has one for each task of the stream: every
+/// batch comes from one dataset, datasets take turns in random order, and `loss` says which heads compete.
 ///
 /// The model must be on an autodiff `compute`. Samples are shuffled by the seed before every epoch, and augmented as the settings
 /// say. Batches that are augmented or take more room than 256 MiB are made beside the computation: [`Batches`] says how far
@@ -20,13 +20,13 @@ use crate::{ClassificationLoss, DeviceSettings};
 pub fn train(
     loss: ClassificationLoss,
     model: &mut Model,
-    lessons: &[Lesson<'_>],
+    datasets: &[TaskDataset<'_>],
     settings: &DeviceSettings,
     compute: &Compute,
     seed: Seed,
     progress: &dyn Progress,
 ) -> usize {
-    descend(Objective { loss, proximal: None }, model, lessons, settings, compute, seed, progress)
+    descend(Objective { loss, proximal: None }, model, datasets, settings, compute, seed, progress)
 }
 
 /// What a step goes down.
@@ -40,7 +40,7 @@ pub(crate) struct Objective {
 pub(crate) fn descend(
     mut objective: Objective,
     model: &mut Model,
-    lessons: &[Lesson<'_>],
+    datasets: &[TaskDataset<'_>],
     settings: &DeviceSettings,
     compute: &Compute,
     seed: Seed,
@@ -48,13 +48,13 @@ pub(crate) fn descend(
 ) -> usize {
     let (augmentation, order) = (settings.augmentation, seed.of("shuffle").random());
     let augmented = seed.of("augmentation");
-    let batches = Batches::augmented(augmentation, augmented, lessons, settings.batch_size, order, compute);
+    let batches = Batches::augmented(augmentation, augmented, datasets, settings.batch_size, order, compute);
     let steps = settings.steps(batches.per_epoch() * settings.batch_size);
     let mut optimiser = Optimiser::new(settings.sgd(), steps);
     let mut taken = 0;
     for batch in batches.take(steps) {
         let latents = model.latents(batch.inputs);
-        let head = lessons[batch.lesson].head.name.as_str();
+        let head = datasets[batch.dataset].head.name.as_str();
         let Some(loss) = objective.loss.of(model, head, latents, batch.units) else { continue };
         let rate = optimiser.rate();
         optimiser.step(loss, model);
@@ -90,8 +90,8 @@ mod tests {
         let loss = ClassificationLoss::OwnHead;
         let steps = |heads: &[&HeadSpec]| {
             let mut model = Model::load(&state, &compute).unwrap();
-            let lessons: Vec<_> = heads.iter().map(|head| Lesson { head, samples: &samples }).collect();
-            train(loss, &mut model, &lessons, &settings, &compute, Seed::new(2), &Silent)
+            let datasets: Vec<_> = heads.iter().map(|head| TaskDataset { head, samples: &samples }).collect();
+            train(loss, &mut model, &datasets, &settings, &compute, Seed::new(2), &Silent)
         };
         // Ten samples are three batches an epoch.
         assert_eq!(steps(&[&known]), 6);

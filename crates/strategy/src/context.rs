@@ -1,7 +1,7 @@
 //! What a strategy is given while it consolidates: nothing but what it declared and was granted.
 
 use alluvium_model::{Expert, ModelState, Progress, Seed, Silent};
-use alluvium_stream::Lesson;
+use alluvium_stream::TaskDataset;
 use burn::tensor::{Device, Tensor};
 
 use crate::{DataAccess, StrategyError, Surrogate, SurrogateRequest};
@@ -28,7 +28,7 @@ pub struct Context<'a> {
     turn: Turn,
     surrogate: Option<&'a mut dyn Surrogate>,
     surrogate_seed: Seed,
-    tasks: Vec<Lesson<'a>>,
+    tasks: Vec<TaskDataset<'a>>,
     progress: &'a dyn Progress,
     effort: Effort,
 }
@@ -78,7 +78,7 @@ impl<'a> Context<'a> {
 
     /// Grants the training samples of some tasks, the current one last; for a round, those of its experts last, in their
     /// order.
-    pub fn with_tasks(mut self, tasks: Vec<Lesson<'a>>) -> Self {
+    pub fn with_tasks(mut self, tasks: Vec<TaskDataset<'a>>) -> Self {
         self.tasks = tasks;
         self
     }
@@ -169,7 +169,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`StrategyError::NotGranted`] without access to them.
-    pub fn current_task(&self) -> Result<Lesson<'a>, StrategyError> {
+    pub fn current_task(&self) -> Result<TaskDataset<'a>, StrategyError> {
         let missing = StrategyError::NotGranted { wanted: DataAccess::CurrentTask };
         self.tasks_so_far().last().copied().ok_or(missing)
     }
@@ -178,7 +178,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`StrategyError::NotGranted`] without access to them.
-    pub fn all_tasks(&self) -> Result<&[Lesson<'a>], StrategyError> {
+    pub fn all_tasks(&self) -> Result<&[TaskDataset<'a>], StrategyError> {
         let tasks = self.tasks_so_far();
         if tasks.len() <= self.device() {
             return Err(StrategyError::NotGranted { wanted: DataAccess::AllTasks });
@@ -187,7 +187,7 @@ impl<'a> Context<'a> {
     }
 
     /// The tasks that were granted, without those of experts that come later in the round.
-    fn tasks_so_far(&self) -> &[Lesson<'a>] {
+    fn tasks_so_far(&self) -> &[TaskDataset<'a>] {
         let later = self.turn.experts - 1 - self.turn.place;
         &self.tasks[..self.tasks.len().saturating_sub(later)]
     }
@@ -215,7 +215,7 @@ mod tests {
         let seed = Seed::new(3);
         let samples = samples("a");
         let heads = ["a", "b", "c", "d"].map(|name| expert(name, 1).head().clone());
-        let tasks: Vec<_> = heads.iter().map(|head| Lesson { head, samples: &samples }).collect();
+        let tasks: Vec<_> = heads.iter().map(|head| TaskDataset { head, samples: &samples }).collect();
         // One consolidation came before the round of the other three.
         let mut round = Context::new(&Device::flex(), seed, 1).with_tasks(tasks.clone());
         for place in 0..3 {

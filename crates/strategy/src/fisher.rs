@@ -1,7 +1,7 @@
 //! The diagonal of the Fisher information: how much each weight matters for what a model says of a task.
 
 use alluvium_model::{Model, ModelError, ModelState, NamedTensors, Seed, Values, Weights};
-use alluvium_stream::Lesson;
+use alluvium_stream::TaskDataset;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor};
 use rand::RngExt;
@@ -30,7 +30,7 @@ pub enum FisherLabels {
 /// When the model cannot be run.
 pub fn fisher(
     model: &ModelState,
-    task: &Lesson<'_>,
+    task: &TaskDataset<'_>,
     labels: FisherLabels,
     most: usize,
     seed: Seed,
@@ -102,8 +102,8 @@ mod tests {
 
     fn of(model: &ModelState, labels: FisherLabels, most: usize) -> Weights {
         let own = samples("a");
-        let lesson = Lesson { head: &model.heads[0], samples: &own };
-        fisher(model, &lesson, labels, most, Seed::new(5), &Device::flex()).unwrap()
+        let dataset = TaskDataset { head: &model.heads[0], samples: &own };
+        fisher(model, &dataset, labels, most, Seed::new(5), &Device::flex()).unwrap()
     }
 
     fn assert_near(found: &Weights, name: &str, expected: &[f64], tolerance: f64) {

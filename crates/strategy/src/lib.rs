@@ -7,7 +7,7 @@
 //!
 //! A strategy that can work on models in pieces says so with [`Piecewise`].
 //!
-//! This crate holds those traits, what more than one plugin needs (task vectors, distillation from two teachers, lessons on
+//! This crate holds those traits, what more than one plugin needs (task vectors, distillation from two teachers, datasets on
 //! a task's samples, the Fisher information, model inversion; behind the feature `picture`, reading pictures), and, behind
 //! the feature `conformance`, the tests that every strategy and all surrogate data must pass. It refuses to hold a concrete
 //! strategy, the order of a stream, evaluation and files.
@@ -22,7 +22,6 @@ mod distillation;
 mod error;
 mod fisher;
 mod inversion;
-mod lessons;
 mod parameters;
 #[cfg(feature = "picture")]
 mod picture;
@@ -34,12 +33,13 @@ mod start;
 mod strategy;
 mod surrogate;
 mod task_vector;
+mod training;
 
 pub use access::DataAccess;
 pub use alluvium_device::{ClassificationLoss, DeviceStatistic, cross_entropy};
 pub use alluvium_model::{Expert, ModelState};
 pub use alluvium_registry as registry;
-pub use alluvium_stream::{Batch, Lesson, Samples, Scenario};
+pub use alluvium_stream::{Batch, Samples, Scenario, TaskDataset};
 pub use config::{ExpertStart, StrategyConfig, value_by_value};
 pub use context::{Context, Effort};
 pub use cut::Cut;
@@ -49,7 +49,6 @@ pub use distillation::{
 pub use error::{StrategyError, SurrogateError};
 pub use fisher::{FisherLabels, fisher};
 pub use inversion::{Inversion, InversionSettings, Wish, total_variation};
-pub use lessons::{LessonSettings, NewHead};
 pub use parameters::{is_statistic, parameters};
 #[cfg(feature = "picture")]
 pub use picture::{
@@ -64,4 +63,5 @@ pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyState};
 pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest};
 pub use task_vector::{RelativeTo, TaskVectors, add_scaled, difference};
+pub use training::{NewHead, TrainingSettings};
 pub use typetag;

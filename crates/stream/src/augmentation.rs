@@ -69,10 +69,10 @@ impl Augmenter {
         Augmenter { augmentation, seed }
     }
 
-    /// The image that stands at a place of a lesson, changed for an epoch. It follows from the seed and these three numbers
+    /// The image that stands at a place of a dataset, changed for an epoch. It follows from the seed and these three numbers
     /// alone: not from when, where or beside which others it is asked for.
-    pub(crate) fn changed(&self, image: Image, epoch: usize, lesson: usize, place: usize) -> Image {
-        let mut random = self.seed.at("epoch", epoch).at("lesson", lesson).at("place", place).random();
+    pub(crate) fn changed(&self, image: Image, epoch: usize, dataset: usize, place: usize) -> Image {
+        let mut random = self.seed.at("epoch", epoch).at("dataset", dataset).at("place", place).random();
         self.augmentation.applied(image, &mut random)
     }
 }
@@ -195,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn draws_follow_from_seed_epoch_lesson_and_place() {
+    fn draws_follow_from_seed_epoch_dataset_and_index() {
         let all =
             Augmentation { crop_padding: 2, flip: true, rotation: 10.0, brightness: 0.2, contrast: 0.2, erasing: 0.5 };
         let augmenter = Augmenter::new(all, Seed::new(1));
         let first = augmenter.changed(image(), 3, 1, 4).values;
         assert_eq!(augmenter.changed(image(), 3, 1, 4).values, first);
-        for (epoch, lesson, place) in [(4, 1, 4), (3, 2, 4), (3, 1, 5)] {
-            assert_ne!(augmenter.changed(image(), epoch, lesson, place).values, first, "{epoch} {lesson} {place}");
+        for (epoch, dataset, place) in [(4, 1, 4), (3, 2, 4), (3, 1, 5)] {
+            assert_ne!(augmenter.changed(image(), epoch, dataset, place).values, first, "{epoch} {dataset} {place}");
         }
         assert_ne!(Augmenter::new(all, Seed::new(2)).changed(image(), 3, 1, 4).values, first);
         assert!(first.iter().all(|value| (0.0..=255.0).contains(value)), "{first:?}");

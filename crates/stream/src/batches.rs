@@ -15,14 +15,14 @@ use crate::samples::read;
 
 /// One task's samples and the head that learns them.
 #[derive(Debug, Clone, Copy)]
-pub struct Lesson<'a> {
+pub struct TaskDataset<'a> {
     /// The head; its classes are the only ones that compete.
     pub head: &'a HeadSpec,
     /// The samples.
     pub samples: &'a Samples,
 }
 
-impl Lesson<'_> {
+impl TaskDataset<'_> {
     /// Each sample's output unit within the head.
     ///
     /// # Panics
@@ -37,16 +37,16 @@ impl Lesson<'_> {
     }
 }
 
-/// Some samples of one lesson, on a compute device.
+/// Some samples of one dataset, on a compute device.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// The number of the lesson.
-    pub lesson: usize,
-    /// The samples' places within the lesson.
+    /// The number of the dataset.
+    pub dataset: usize,
+    /// The samples' places within the dataset.
     pub places: Tensor<1, Int>,
     /// Their images, `[batch, channels, height, width]`.
     pub inputs: Tensor<4>,
-    /// Each sample's output unit within the lesson's head.
+    /// Each sample's output unit within the dataset's head.
     pub units: Tensor<1, Int>,
 }
 
@@ -57,7 +57,7 @@ impl Batch {
     }
 }
 
-/// Lessons whose images take no more bytes than this as 32-bit numbers, together, are brought to the compute device as a
+/// Datasets whose images take no more bytes than this as 32-bit numbers, together, are brought to the compute device as a
 /// whole; those that take no more as bytes are read into memory once.
 const MOST_BYTES: usize = 256 << 20;
 
@@ -67,9 +67,9 @@ const READY: usize = 2;
 /// How many images are read and changed at a time. In between it is asked whether anybody still wants them.
 const PIECE: usize = 64;
 
-/// Batches without end: every sample of every lesson once an epoch, and a new order for every epoch.
+/// Batches without end: every sample of every dataset once an epoch, and a new order for every epoch.
 ///
-/// Every batch comes from one lesson, and lessons take turns in random order. It ends at once when no lesson has samples.
+/// Every batch comes from one dataset, and datasets take turns in random order. It ends at once when no dataset has samples.
 ///
 /// Images that are not augmented are brought to the compute device once, all together, if they take no more than 256 MiB
 /// there. Otherwise batches are made one after another while the batches before are computed on: two batches wait ready at
@@ -88,7 +88,7 @@ pub struct Batches {
 /// Where images come from.
 #[derive(Debug)]
 enum Source {
-    /// All of them are on the compute device, a tensor for each lesson.
+    /// All of them are on the compute device, a tensor for each dataset.
     Uploaded(Vec<Tensor<4>>, Box<Order>),
     /// They are made batch by batch.
     Prefetched(Prefetch<PreparedBatch>),
@@ -109,11 +109,11 @@ impl Batches {
     /// # Panics
     /// When images have to be made batch by batch, and the system has no thread to give. Asking for a batch panics, too, when
     /// its samples are not in memory and cannot be read any more.
-    pub fn new(lessons: &[Lesson<'_>], batch_size: usize, random: Random, compute: &Device) -> Self {
-        Batches::within(MOST_BYTES, None, lessons, batch_size, random, compute)
+    pub fn new(datasets: &[TaskDataset<'_>], batch_size: usize, random: Random, compute: &Device) -> Self {
+        Batches::within(MOST_BYTES, None, datasets, batch_size, random, compute)
     }
 
-    /// The same batches with their images augmented. What is drawn for an image follows from `seed`, the epoch, the lesson and
+    /// The same batches with their images augmented. What is drawn for an image follows from `seed`, the epoch, the dataset and
     /// the image's place in it alone.
     ///
     /// # Panics
@@ -121,24 +121,24 @@ impl Batches {
     pub fn augmented(
         augmentation: Augmentation,
         seed: Seed,
-        lessons: &[Lesson<'_>],
+        datasets: &[TaskDataset<'_>],
         batch_size: usize,
         random: Random,
         compute: &Device,
     ) -> Self {
         let augmenter = (!augmentation.is_off()).then(|| Augmenter::new(augmentation, seed));
-        Batches::within(MOST_BYTES, augmenter, lessons, batch_size, random, compute)
+        Batches::within(MOST_BYTES, augmenter, datasets, batch_size, random, compute)
     }
 
     fn within(
         most_bytes: usize,
         augmenter: Option<Augmenter>,
-        lessons: &[Lesson<'_>],
+        datasets: &[TaskDataset<'_>],
         batch_size: usize,
         random: Random,
         compute: &Device,
     ) -> Self {
-        let samples = || lessons.iter().map(|lesson| lesson.samples);
+        let samples = || datasets.iter().map(|dataset| dataset.samples);
         let order = Order::new(samples().map(Samples::len).collect(), batch_size, random);
         let values: usize = samples().map(Samples::bytes).sum();
         let per_epoch = order.per_epoch();
@@ -148,7 +148,12 @@ impl Batches {
             }
             augmenter => Source::Prefetched(made(samples().cloned().collect(), values <= most_bytes, order, augmenter)),
         };
-        Batches { per_epoch, units: lessons.iter().map(Lesson::units).collect(), source, compute: compute.clone() }
+        Batches {
+            per_epoch,
+            units: datasets.iter().map(TaskDataset::units).collect(),
+            source,
+            compute: compute.clone(),
+        }
     }
 
     /// How many batches an epoch has.
@@ -167,7 +172,7 @@ impl Iterator for Batches {
             Source::Uploaded(inputs, order) => {
                 let draw = order.next()?;
                 let places = places_of(&draw);
-                let inputs = inputs[draw.lesson].clone().select(0, places.clone());
+                let inputs = inputs[draw.dataset].clone().select(0, places.clone());
                 (draw, places, inputs)
             }
             Source::Prefetched(made) => {
@@ -177,15 +182,15 @@ impl Iterator for Batches {
                 (draw, places, Tensor::from_data(TensorData::new(values, shape), compute))
             }
         };
-        let units = &self.units[draw.lesson];
+        let units = &self.units[draw.dataset];
         let units = integers(draw.places.iter().map(|place| units[*place]).collect(), compute);
-        Some(Batch { lesson: draw.lesson, places, inputs, units })
+        Some(Batch { dataset: draw.dataset, places, inputs, units })
     }
 }
 
-/// Makes batches ahead of the computation. Where all lessons together are `small`, their samples are read once.
+/// Makes batches ahead of the computation. Where all datasets together are `small`, their samples are read once.
 fn made(
-    mut lessons: Vec<Samples>,
+    mut datasets: Vec<Samples>,
     small: bool,
     mut order: Order,
     augmenter: Option<Augmenter>,
@@ -193,15 +198,20 @@ fn made(
     let mut unread = small;
     Prefetch::start(READY, move |stopped| {
         if std::mem::take(&mut unread) {
-            lessons.iter_mut().for_each(|samples| *samples = read(samples.held()));
+            datasets.iter_mut().for_each(|samples| *samples = read(samples.held()));
         }
-        make(order.next()?, &lessons, augmenter.as_ref(), stopped)
+        make(order.next()?, &datasets, augmenter.as_ref(), stopped)
     })
 }
 
 /// Makes one batch, on all threads of the pool that it is called in; `None` when nobody wants it any more.
-fn make(draw: Draw, lessons: &[Samples], augmenter: Option<&Augmenter>, stopped: &AtomicBool) -> Option<PreparedBatch> {
-    let samples = &lessons[draw.lesson];
+fn make(
+    draw: Draw,
+    datasets: &[Samples],
+    augmenter: Option<&Augmenter>,
+    stopped: &AtomicBool,
+) -> Option<PreparedBatch> {
+    let samples = &datasets[draw.dataset];
     let (input, size) = (samples.input(), samples.input().values().max(1));
     let mut values = vec![0.0; draw.places.len() * input.values()];
     for (places, values) in draw.places.chunks(PIECE).zip(values.chunks_mut(PIECE * size)) {
@@ -212,7 +222,7 @@ fn make(draw: Draw, lessons: &[Samples], augmenter: Option<&Augmenter>, stopped:
         let image = |(at, values): (usize, &mut [f32])| {
             let image = Image::new(input, piece.image(at));
             let image = match augmenter {
-                Some(augmenter) => augmenter.changed(image, draw.epoch, draw.lesson, places[at]),
+                Some(augmenter) => augmenter.changed(image, draw.epoch, draw.dataset, places[at]),
                 None => image,
             };
             values.iter_mut().zip(image.values).for_each(|(into, value)| *into = input_value(value));
@@ -299,50 +309,50 @@ mod tests {
         tensor.into_data().try_into_vec().unwrap()
     }
 
-    /// A batch on the host: lesson, places, units, values.
+    /// A batch on the host: dataset, places, units, values.
     type OnHost = (usize, Vec<i32>, Vec<i32>, Vec<f32>);
 
     fn on_host(batch: Batch) -> OnHost {
-        (batch.lesson, integers_of(batch.places), integers_of(batch.units), values_of(batch.inputs))
+        (batch.dataset, integers_of(batch.places), integers_of(batch.units), values_of(batch.inputs))
     }
 
-    /// Some batches of two lessons, augmented if asked for, uploaded as a whole if there is room for so many bytes.
+    /// Some batches of two datasets, augmented if asked for, uploaded as a whole if there is room for so many bytes.
     fn batches(most_bytes: usize, augmentation: Augmentation, batch_size: usize, count: usize) -> Vec<OnHost> {
         let (head, first, second) = (head(), pictures(7), pictures(4));
-        let lessons = [Lesson { head: &head, samples: &first }, Lesson { head: &head, samples: &second }];
+        let datasets = [TaskDataset { head: &head, samples: &first }, TaskDataset { head: &head, samples: &second }];
         let augmenter = (!augmentation.is_off()).then(|| Augmenter::new(augmentation, Seed::new(2)));
         let random = Seed::new(1).random();
-        let batches = Batches::within(most_bytes, augmenter, &lessons, batch_size, random, &Device::flex());
+        let batches = Batches::within(most_bytes, augmenter, &datasets, batch_size, random, &Device::flex());
         batches.take(count).map(on_host).collect()
     }
 
-    /// What the images of one epoch became, by lesson and place.
+    /// What the images of one epoch became, by dataset and place.
     fn by_place(batches: &[OnHost]) -> Vec<(usize, i32, Vec<f32>)> {
-        let images = batches.iter().flat_map(|(lesson, places, _, values)| {
-            places.iter().zip(values.chunks(50)).map(|(place, image)| (*lesson, *place, image.to_vec()))
+        let images = batches.iter().flat_map(|(dataset, places, _, values)| {
+            places.iter().zip(values.chunks(50)).map(|(place, image)| (*dataset, *place, image.to_vec()))
         });
         let mut images: Vec<_> = images.collect();
-        images.sort_by_key(|(lesson, place, _)| (*lesson, *place));
+        images.sort_by_key(|(dataset, place, _)| (*dataset, *place));
         images
     }
 
     #[test]
     fn an_epoch_has_every_sample_once_and_each_with_its_own_unit() {
         let (head, first, second) = (head(), samples(5), samples(4));
-        let lessons = [Lesson { head: &head, samples: &first }, Lesson { head: &head, samples: &second }];
+        let datasets = [TaskDataset { head: &head, samples: &first }, TaskDataset { head: &head, samples: &second }];
         for most_bytes in [MOST_BYTES, 0] {
-            let mut batches = Batches::within(most_bytes, None, &lessons, 2, Seed::new(1).random(), &Device::flex());
+            let mut batches = Batches::within(most_bytes, None, &datasets, 2, Seed::new(1).random(), &Device::flex());
             assert_eq!(batches.per_epoch(), 5); // 3 + 2
             for _ in 0..2 {
                 let mut seen = vec![];
                 for batch in batches.by_ref().take(5) {
                     assert_eq!(batch.samples(), batch.places.dims()[0]);
-                    let (lesson, places, units, shades) = on_host(batch);
+                    let (dataset, places, units, shades) = on_host(batch);
                     for ((place, shade), unit) in places.iter().zip(shades).zip(units) {
                         assert!(((shade + 1.0) * 127.5 - *place as f32).abs() < 1e-3);
                         // An even place is of class 4, which is the head's second unit.
                         assert_eq!(unit, 1 - place % 2);
-                        seen.push((lesson, *place));
+                        seen.push((dataset, *place));
                     }
                 }
                 seen.sort_unstable();
@@ -362,13 +372,13 @@ mod tests {
 
     #[test]
     fn augmented_batches_follow_from_the_seed_whatever_the_number_of_threads() {
-        let lessons = [pictures(7), pictures(500)];
+        let datasets = [pictures(7), pictures(500)];
         let augmenter = Augmenter::new(everything(), Seed::new(2));
-        let draw = Draw { epoch: 3, lesson: 1, places: (0..500).rev().collect() };
+        let draw = Draw { epoch: 3, dataset: 1, places: (0..500).rev().collect() };
         let never = AtomicBool::new(false);
         let within_pool = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| make(draw.clone(), &lessons, Some(&augmenter), &never).unwrap().values)
+            pool.install(|| make(draw.clone(), &datasets, Some(&augmenter), &never).unwrap().values)
         };
         let one = within_pool(1);
         for threads in [2, 3, 8] {
@@ -376,7 +386,7 @@ mod tests {
         }
         // And image by image, where no threads are.
         for (at, image) in one.chunks(50).enumerate() {
-            let plain = Image::new(lessons[1].input(), lessons[1].image(499 - at));
+            let plain = Image::new(datasets[1].input(), datasets[1].image(499 - at));
             let expected = augmenter.changed(plain, 3, 1, 499 - at).values;
             assert!(image.iter().zip(expected).all(|(value, byte)| *value == input_value(byte)), "image {at}");
         }
@@ -388,8 +398,8 @@ mod tests {
     fn batches_of_samples_that_are_elsewhere_are_those_of_samples_in_memory_and_few_are_read_ahead() {
         let (head, samples) = (head(), pictures(100));
         let batches = |samples: &Samples, most_bytes, augmenter| {
-            let lessons = [Lesson { head: &head, samples }];
-            Batches::within(most_bytes, augmenter, &lessons, 10, Seed::new(1).random(), &Device::flex())
+            let datasets = [TaskDataset { head: &head, samples }];
+            Batches::within(most_bytes, augmenter, &datasets, 10, Seed::new(1).random(), &Device::flex())
         };
         let augmenter = Augmenter::new(everything(), Seed::new(2));
         for augmenter in [None, Some(augmenter)] {
@@ -419,7 +429,7 @@ mod tests {
         let plain = by_place(&batches(0, Augmentation::default(), 3, 5));
         for ((one, other), plain) in first.iter().zip(&second).zip(&plain) {
             assert_eq!((one.0, one.1), (other.0, other.1));
-            assert!(one.2 != other.2 && one.2 != plain.2, "lesson {}, place {}", one.0, one.1);
+            assert!(one.2 != other.2 && one.2 != plain.2, "dataset {}, place {}", one.0, one.1);
         }
         assert_eq!(first.len(), 11);
         // Five batches of 2 and 7 samples alike: 4 + 2, and 1 + 1.
@@ -436,7 +446,7 @@ mod tests {
     fn a_large_batch_that_nobody_wants_any_more_is_given_up_in_the_middle() {
         // Told after two pieces.
         let (elsewhere, far) = far(samples(4000), 2 * PIECE);
-        let draw = Draw { epoch: 0, lesson: 0, places: (0..4000).collect() };
+        let draw = Draw { epoch: 0, dataset: 0, places: (0..4000).collect() };
         assert!(make(draw, &[elsewhere], None, &far.told).is_none());
         assert_eq!(far.read.load(Ordering::SeqCst), 2 * PIECE);
     }

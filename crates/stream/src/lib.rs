@@ -32,7 +32,7 @@ mod stream;
 pub use alluvium_model::{InputShape, Seed};
 pub use alluvium_registry as registry;
 pub use augmentation::Augmentation;
-pub use batches::{Batch, Batches, Lesson};
+pub use batches::{Batch, Batches, TaskDataset};
 pub use dataset::DataSet;
 pub use error::StreamError;
 pub use file::{open_file, read_file, read_text};

@@ -8,14 +8,14 @@ use rand::seq::SliceRandom;
 pub(crate) struct Draw {
     /// How often all samples came before.
     pub(crate) epoch: usize,
-    /// The number of the lesson.
-    pub(crate) lesson: usize,
-    /// The samples' places within the lesson.
+    /// The number of the dataset.
+    pub(crate) dataset: usize,
+    /// The samples' places within the dataset.
     pub(crate) places: Vec<usize>,
 }
 
-/// Draws without end: every sample of every lesson once an epoch, and a new order for every epoch. It ends at once when no
-/// lesson has samples.
+/// Draws without end: every sample of every dataset once an epoch, and a new order for every epoch. It ends at once when no
+/// dataset has samples.
 #[derive(Debug)]
 pub(crate) struct Order {
     sizes: Vec<usize>,
@@ -26,7 +26,7 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Batches of at most `batch_size` samples of lessons with so many samples each.
+    /// Batches of at most `batch_size` samples of datasets with so many samples each.
     pub(crate) fn new(sizes: Vec<usize>, batch_size: usize, random: Random) -> Self {
         Order { sizes, batch_size, random, epochs: 0, waiting: vec![] }
     }
@@ -36,13 +36,13 @@ impl Order {
         self.sizes.iter().map(|size| size.div_ceil(self.batch_size)).sum()
     }
 
-    /// One epoch: every sample of every lesson once, in batches of one lesson each, in random order.
+    /// One epoch: every sample of every dataset once, in batches of one dataset each, in random order.
     fn shuffled(&mut self) -> Vec<(usize, Vec<usize>)> {
         let mut batches = vec![];
-        for (lesson, size) in self.sizes.iter().enumerate() {
+        for (dataset, size) in self.sizes.iter().enumerate() {
             let mut places: Vec<_> = (0..*size).collect();
             places.shuffle(&mut self.random);
-            batches.extend(places.chunks(self.batch_size).map(|batch| (lesson, batch.to_vec())));
+            batches.extend(places.chunks(self.batch_size).map(|batch| (dataset, batch.to_vec())));
         }
         batches.shuffle(&mut self.random);
         batches
@@ -57,8 +57,8 @@ impl Iterator for Order {
             self.waiting = self.shuffled();
             self.epochs += 1;
         }
-        let (lesson, places) = self.waiting.pop()?;
-        Some(Draw { epoch: self.epochs - 1, lesson, places })
+        let (dataset, places) = self.waiting.pop()?;
+        Some(Draw { epoch: self.epochs - 1, dataset, places })
     }
 }
 
@@ -76,11 +76,11 @@ mod tests {
             let draws: Vec<_> = order.by_ref().take(5).collect();
             assert!(draws.iter().all(|draw| draw.epoch == epoch && draw.places.len() <= 2));
             let mut seen: Vec<_> =
-                draws.iter().flat_map(|draw| draw.places.iter().map(|place| (draw.lesson, *place))).collect();
+                draws.iter().flat_map(|draw| draw.places.iter().map(|place| (draw.dataset, *place))).collect();
             seen.sort_unstable();
             let all = (0..5).map(|place| (0, place)).chain((0..4).map(|place| (1, place)));
             assert_eq!(seen, all.collect::<Vec<_>>());
-            draws.into_iter().map(|draw| (draw.lesson, draw.places)).collect::<Vec<_>>()
+            draws.into_iter().map(|draw| (draw.dataset, draw.places)).collect::<Vec<_>>()
         });
         assert_ne!(epochs[0], epochs[1]);
     }
@@ -89,10 +89,10 @@ mod tests {
     fn the_order_under_a_seed_stays() {
         // As it was when the first results were published: another order would give them other numbers.
         let order = Order::new(vec![5, 4], 2, Seed::new(1).random());
-        let draws: Vec<_> = order.take(7).map(|draw| (draw.lesson, draw.places)).collect();
+        let draws: Vec<_> = order.take(7).map(|draw| (draw.dataset, draw.places)).collect();
         let expected: [(usize, &[usize]); 7] =
             [(0, &[0, 4]), (0, &[3, 2]), (1, &[2, 3]), (0, &[1]), (1, &[1, 0]), (0, &[2, 0]), (0, &[1, 3])];
-        assert_eq!(draws, expected.map(|(lesson, places)| (lesson, places.to_vec())));
+        assert_eq!(draws, expected.map(|(dataset, places)| (dataset, places.to_vec())));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use alluvium_device::Augmentation;
 use alluvium_stream::picture::{PictureFiles, Size};
-use alluvium_stream::{Batches, DataSet, Lesson, Samples, Seed, Split, SplitSettings, Task, TaskStream};
+use alluvium_stream::{Batches, DataSet, Samples, Seed, Split, SplitSettings, Task, TaskDataset, TaskStream};
 use burn::tensor::Device;
 use image::{Rgb, RgbImage};
 use rand::RngExt;
@@ -31,10 +31,10 @@ pub fn measure(pictures: usize, compute: &Device) -> Result<(), Box<dyn Error + 
 
 fn row(name: &str, task: &Task, samples: &Samples, compute: &Device) {
     let augmentation = Augmentation { crop_padding: 4, flip: true, ..Default::default() };
-    let lessons = [Lesson { head: &task.head, samples }];
+    let datasets = [TaskDataset { head: &task.head, samples }];
     let started = Instant::now();
     let order = Seed::new(4).random();
-    let mut batches = Batches::augmented(augmentation, Seed::new(5), &lessons, BATCH, order, compute);
+    let mut batches = Batches::augmented(augmentation, Seed::new(5), &datasets, BATCH, order, compute);
     (0..batches.per_epoch()).for_each(|_| _ = batches.next());
     let memory = peak_memory().map_or_else(String::new, |mebibytes| mebibytes.to_string());
     println!("| {name} | {:.2} | {memory} |", started.elapsed().as_secs_f64());

@@ -14,7 +14,7 @@ use std::time::Instant;
 use alluvium_benches::{backbone, compute, task};
 use alluvium_device::{Augmentation, Device as _, DeviceSettings, InProcessDevice};
 use alluvium_model::{ModelState, Seed, Silent};
-use alluvium_stream::{Batches, Lesson, Task};
+use alluvium_stream::{Batches, Task, TaskDataset};
 use burn::tensor::Device;
 
 const BACKBONES: [&str; 2] = ["small-cnn", "slim-resnet18"];
@@ -81,9 +81,9 @@ fn measure(rounds: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
 
 /// Makes the batches of an epoch, and computes nothing.
 fn batches_alone(task: &Task, augmentation: Augmentation, compute: &Device) {
-    let lessons = [Lesson { head: &task.head, samples: &task.train }];
+    let datasets = [TaskDataset { head: &task.head, samples: &task.train }];
     let order = Seed::new(4).random();
-    let mut batches = Batches::augmented(augmentation, Seed::new(5), &lessons, 32, order, compute);
+    let mut batches = Batches::augmented(augmentation, Seed::new(5), &datasets, 32, order, compute);
     (0..batches.per_epoch()).for_each(|_| _ = batches.next());
 }
 

@@ -50,7 +50,7 @@ fn kind(strategy: &Value) -> String {
     strategy["kind"].as_str().unwrap_or_default().to_owned()
 }
 
-/// A comparison of one row; all devices take one short lesson.
+/// A comparison of one row; all devices take one short dataset.
 fn comparison(stream: Value, backbone: Value, strategy: &Value) -> Value {
     json!({
         "name": "scale",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alluvium_config::StrategyRow;
 use alluvium_model::{Digest, Expert, ModelState, Progress, Seed, Weights};
 use alluvium_strategy::{
-    Context, DataAccess, Effort, Lesson, Strategy, StrategyError, StrategyState, Surrogate, SurrogateConfig,
+    Context, DataAccess, Effort, Strategy, StrategyError, StrategyState, Surrogate, SurrogateConfig, TaskDataset,
 };
 use burn::tensor::Device as Compute;
 use serde_json::Value;
@@ -108,7 +108,7 @@ impl<'a> Centre<'a> {
     pub(crate) fn receive(
         &mut self,
         arrived: &IncomingExperts,
-        granted: Vec<Lesson<'_>>,
+        granted: Vec<TaskDataset<'_>>,
         stages: &Stages<'_>,
         progress: &dyn Progress,
     ) -> Result<Result<Consolidated, StrategyError>, Interruption> {
@@ -141,7 +141,7 @@ impl<'a> Centre<'a> {
         &mut self,
         previous: &ModelState,
         experts: &[&Expert],
-        granted: Vec<Lesson<'_>>,
+        granted: Vec<TaskDataset<'_>>,
         progress: &dyn Progress,
     ) -> Result<Consolidated, StrategyError> {
         let mut context = Context::new(&self.compute, self.seed, self.received).with_progress(progress);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use alluvium_config::StrategyRow;
 use alluvium_evaluate::{evaluate, linear_cka};
 use alluvium_model::{Digest, Model, ModelState};
-use alluvium_strategy::{DataAccess, Lesson, StrategyError, StrategyState};
+use alluvium_strategy::{DataAccess, StrategyError, StrategyState, TaskDataset};
 use alluvium_stream::Task;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ pub(crate) fn consolidate(
     let stage = run.stages.stage(inputs(run, row, shared, centre, arrived, met, judged)?, || {
         run.observer.begins(work(Stage::Consolidating));
         let granted = granted(centre.shown(), shared, met, arrived)?;
-        let granted = granted.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
+        let granted = granted.iter().map(|task| TaskDataset { head: &task.head, samples: &task.train }).collect();
         let started = Instant::now();
         let steps = Steps { observer: run.observer, work: work(Stage::Consolidating) };
         let consolidated = centre.receive(arrived, granted, run.stages, &steps)?.map_err(failed)?;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use alluvium_device::{ClassificationLoss, Lesson, train};
+use alluvium_device::{ClassificationLoss, TaskDataset, train};
 use alluvium_evaluate::evaluate;
 use alluvium_model::Model;
 use alluvium_results::{Accuracy, Cell, EarlyAccuracy};
@@ -87,9 +87,10 @@ fn joint_stage(
             state.grow_head(&task.head, latent_size, shared.root);
         }
         let mut model = Model::load(&state, &learning)?;
-        let lessons: Vec<_> = tasks.iter().map(|task| Lesson { head: &task.head, samples: &task.train }).collect();
+        let datasets: Vec<_> =
+            tasks.iter().map(|task| TaskDataset { head: &task.head, samples: &task.train }).collect();
         let seed = shared.root.of("joint training");
-        train(loss, &mut model, &lessons, settings, &learning, seed, &Steps { observer: run.observer, work });
+        train(loss, &mut model, &datasets, settings, &learning, seed, &Steps { observer: run.observer, work });
         let seconds = started.elapsed().as_secs_f64();
 
         let trained = Model::load(&model.state(), &shared.compute)?;

@@ -6,7 +6,7 @@ use alluvium_model::registry::{Family, describe};
 use alluvium_model::{
     Backbone, BackboneConfig, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError, ModelState, Seed,
 };
-use alluvium_stream::{Lesson, Samples};
+use alluvium_stream::{Samples, TaskDataset};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
@@ -132,9 +132,9 @@ pub fn consolidate(config: &dyn StrategyConfig, previous: &ModelState, expert: &
 /// The expert as its device sends it: with the statistics that the strategy asks for, of the samples of its head.
 pub(super) fn sent(config: &dyn StrategyConfig, expert: &Expert) -> Expert {
     let own = samples(&expert.head().name);
-    let lesson = Lesson { head: expert.head(), samples: &own };
+    let dataset = TaskDataset { head: expert.head(), samples: &own };
     let compute = |statistic: Arc<dyn DeviceStatistic>| {
-        let computed = statistic.compute(&expert.model, &lesson, &Device::flex(), Seed::new(0));
+        let computed = statistic.compute(&expert.model, &dataset, &Device::flex(), Seed::new(0));
         (statistic.name().to_owned(), computed.expect("the device computes its statistics"))
     };
     expert.clone().with_statistics(config.statistics().into_iter().map(compute).collect())
@@ -165,7 +165,7 @@ pub(super) fn granted_round<T>(
     if access == DataAccess::Surrogate {
         context = context.with_surrogate(&mut surrogate);
     }
-    let tasks = experts.iter().zip(&own).map(|(expert, samples)| Lesson { head: expert.head(), samples });
+    let tasks = experts.iter().zip(&own).map(|(expert, samples)| TaskDataset { head: expert.head(), samples });
     let before = match access {
         DataAccess::None | DataAccess::Surrogate => return run(&mut context),
         DataAccess::CurrentTask => 0,

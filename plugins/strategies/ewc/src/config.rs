@@ -1,6 +1,6 @@
 //! The options of the strategy.
 
-use alluvium_strategy::{FisherLabels, LessonSettings};
+use alluvium_strategy::{FisherLabels, TrainingSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ pub struct EwcConfig {
     pub fisher_samples: usize,
     /// How the centre learns.
     #[serde(flatten)]
-    pub lessons: LessonSettings,
+    pub training: TrainingSettings,
 }
 
 impl Default for EwcConfig {
@@ -56,7 +56,7 @@ impl Default for EwcConfig {
             decay: 0.95,
             fisher_labels: FisherLabels::Empirical,
             fisher_samples: 500,
-            lessons: LessonSettings::default(),
+            training: TrainingSettings::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The running strategy, and what it keeps of each weight.
 
 use alluvium_model::{Expert, Model, ModelState, Numbers, Optimiser, Values, Weights};
-use alluvium_strategy::{Context, Lesson, Strategy, StrategyError, StrategyState, fisher};
+use alluvium_strategy::{Context, Strategy, StrategyError, StrategyState, TaskDataset, fisher};
 
 use crate::anchored::Anchors;
 use crate::{EwcConfig, Penalties};
@@ -32,18 +32,18 @@ impl Ewc {
     fn learn(
         &self,
         start: &ModelState,
-        data: Lesson<'_>,
+        data: TaskDataset<'_>,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        let lessons = &self.config.lessons;
+        let training = &self.config.training;
         let compute = context.compute().clone();
         let mut model = Model::load(start, &compute.clone().autodiff())?;
-        let mut optimiser = Optimiser::new(lessons.sgd(), lessons.steps(data.samples.len()));
-        let strength = self.config.penalty_weight / (1.0 - lessons.momentum);
+        let mut optimiser = Optimiser::new(training.sgd(), training.steps(data.samples.len()));
+        let strength = self.config.penalty_weight / (1.0 - training.momentum);
         let anchors = Anchors::new(&self.penalty.fisher, &self.penalty.anchors, strength, &compute);
-        lessons.for_each_batch(data, context, |batch| {
+        training.for_each_batch(data, context, |batch| {
             let latents = model.latents(batch.inputs.clone());
-            let loss = lessons.loss.of(&model, &data.head.name, latents, batch.units.clone())?;
+            let loss = training.loss.of(&model, &data.head.name, latents, batch.units.clone())?;
             let rate = optimiser.rate();
             optimiser.step(loss, &mut model);
             anchors.pull(rate, &mut model);
@@ -113,7 +113,7 @@ impl Strategy for Ewc {
         let central = if previous.heads.is_empty() {
             expert.model.clone()
         } else {
-            let start = self.config.lessons.start(previous, expert, context)?;
+            let start = self.config.training.start(previous, expert, context)?;
             self.learn(&start, data, context)?
         };
         let EwcConfig { fisher_labels, fisher_samples, penalties, decay, .. } = &self.config;

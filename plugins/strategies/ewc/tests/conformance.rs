@@ -3,8 +3,8 @@
 use alluvium_model::{Seed, Values, Weights};
 use alluvium_strategy::conformance::{central, check, check_config, expert, samples};
 use alluvium_strategy::{
-    ClassificationLoss, Context, DataAccess, FisherLabels, Lesson, LessonSettings, ModelState, NewHead, Strategy,
-    StrategyConfig, StrategyState,
+    ClassificationLoss, Context, DataAccess, FisherLabels, ModelState, NewHead, Strategy, StrategyConfig,
+    StrategyState, TaskDataset, TrainingSettings,
 };
 use alluvium_strategy_ewc::{EwcConfig, Penalties};
 use burn::tensor::Device;
@@ -17,10 +17,11 @@ fn the_defaults_conform() {
 #[test]
 fn other_options_conform() {
     check_config(&EwcConfig { penalties: Penalties::Online, fisher_labels: FisherLabels::True, ..Default::default() });
-    let lessons = LessonSettings { new_head: NewHead::Fresh, weight_decay: 0.01, momentum: 0.0, ..Default::default() };
-    check_config(&EwcConfig { penalty_weight: 1e12, fisher_samples: 3, lessons, ..Default::default() });
-    let lessons = LessonSettings { loss: ClassificationLoss::AllHeads, ..Default::default() };
-    check_config(&EwcConfig { lessons, ..Default::default() });
+    let training =
+        TrainingSettings { new_head: NewHead::Fresh, weight_decay: 0.01, momentum: 0.0, ..Default::default() };
+    check_config(&EwcConfig { penalty_weight: 1e12, fisher_samples: 3, training, ..Default::default() });
+    let training = TrainingSettings { loss: ClassificationLoss::AllHeads, ..Default::default() };
+    check_config(&EwcConfig { training, ..Default::default() });
 }
 
 #[test]
@@ -31,7 +32,7 @@ fn it_needs_the_current_task_and_no_more() {
 /// Consolidates the expert of device `device`.
 fn next(strategy: &mut dyn Strategy, previous: &ModelState, head: &str, device: usize) -> ModelState {
     let (expert, own) = (expert(head, 1 + device as u64), samples(head));
-    let task = Lesson { head: expert.head(), samples: &own };
+    let task = TaskDataset { head: expert.head(), samples: &own };
     let mut context = Context::new(&Device::flex(), Seed::new(3), device).with_tasks(vec![task]);
     strategy.consolidate(previous, &expert, &mut context).unwrap()
 }
@@ -45,8 +46,8 @@ fn moved(from: &ModelState, to: &ModelState) -> f32 {
 #[test]
 fn the_larger_the_penalty_the_less_what_mattered_moves() {
     let distance = |penalty_weight, penalties| {
-        let lessons = LessonSettings { epochs: 20, ..Default::default() };
-        let config = EwcConfig { penalty_weight, penalties, lessons, ..Default::default() };
+        let training = TrainingSettings { epochs: 20, ..Default::default() };
+        let config = EwcConfig { penalty_weight, penalties, training, ..Default::default() };
         let mut strategy = config.build().unwrap();
         let first = next(strategy.as_mut(), &central(&[], 0), "a", 0);
         let second = next(strategy.as_mut(), &first, "b", 1);

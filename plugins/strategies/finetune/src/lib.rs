@@ -2,7 +2,7 @@
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError,
+    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, TrainingSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub struct FinetuneConfig {
     /// How the centre learns.
     #[serde(flatten)]
-    pub lessons: LessonSettings,
+    pub training: TrainingSettings,
 }
 
 describe!(
@@ -56,11 +56,11 @@ impl Strategy for Finetune {
         if previous.heads.is_empty() {
             return Ok(expert.model.clone());
         }
-        let lessons = &self.config.lessons;
-        let start = lessons.start(previous, expert, context)?;
-        lessons.learn(&start, data, context, |model, batch| {
+        let training = &self.config.training;
+        let start = training.start(previous, expert, context)?;
+        training.learn(&start, data, context, |model, batch| {
             let latents = model.latents(batch.inputs.clone());
-            let loss = lessons.loss.of(model, &data.head.name, latents, batch.units.clone())?;
+            let loss = training.loss.of(model, &data.head.name, latents, batch.units.clone())?;
             Some((loss, batch.samples()))
         })
     }

@@ -3,15 +3,15 @@
 use alluvium_model::{Model, Seed};
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
 use alluvium_strategy::{
-    ClassificationLoss, Context, DataAccess, Lesson, LessonSettings, ModelState, NewHead, Samples, StrategyConfig,
-    cross_entropy,
+    ClassificationLoss, Context, DataAccess, ModelState, NewHead, Samples, StrategyConfig, TaskDataset,
+    TrainingSettings, cross_entropy,
 };
 use alluvium_strategy_finetune::FinetuneConfig;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
-fn config(lessons: LessonSettings) -> FinetuneConfig {
-    FinetuneConfig { lessons }
+fn config(training: TrainingSettings) -> FinetuneConfig {
+    FinetuneConfig { training }
 }
 
 #[test]
@@ -21,9 +21,9 @@ fn the_defaults_conform() {
 
 #[test]
 fn other_options_conform() {
-    check_config(&config(LessonSettings { new_head: NewHead::Fresh, gradient_clip: 0.0, ..Default::default() }));
-    check_config(&config(LessonSettings { momentum: 0.0, weight_decay: 0.01, batch_size: 3, ..Default::default() }));
-    check_config(&config(LessonSettings { loss: ClassificationLoss::AllHeads, ..Default::default() }));
+    check_config(&config(TrainingSettings { new_head: NewHead::Fresh, gradient_clip: 0.0, ..Default::default() }));
+    check_config(&config(TrainingSettings { momentum: 0.0, weight_decay: 0.01, batch_size: 3, ..Default::default() }));
+    check_config(&config(TrainingSettings { loss: ClassificationLoss::AllHeads, ..Default::default() }));
 }
 
 #[test]
@@ -45,8 +45,8 @@ fn the_backbone_moves_away_under_the_old_heads() {
 fn only_where_all_heads_compete_the_old_one_learns_that_none_of_its_classes_comes() {
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
     let learned = |loss| {
-        let lessons = LessonSettings { loss, epochs: 40, learning_rate: 0.1, ..Default::default() };
-        consolidate(&config(lessons), &previous, &expert)
+        let training = TrainingSettings { loss, epochs: 40, learning_rate: 0.1, ..Default::default() };
+        consolidate(&config(training), &previous, &expert)
     };
     let old = &previous.heads[0];
     let [own, all] = [ClassificationLoss::OwnHead, ClassificationLoss::AllHeads].map(learned);
@@ -63,7 +63,7 @@ fn only_where_all_heads_compete_the_old_one_learns_that_none_of_its_classes_come
 #[test]
 fn without_a_learning_rate_nothing_moves() {
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
-    let still = config(LessonSettings { learning_rate: 0.0, ..Default::default() });
+    let still = config(TrainingSettings { learning_rate: 0.0, ..Default::default() });
     assert_eq!(consolidate(&still, &previous, &expert).backbone_weights(), previous.backbone_weights());
 }
 
@@ -81,10 +81,10 @@ fn negatives() -> Samples {
 /// The model after it learned these samples for a long time.
 fn learned(previous: &ModelState, own: &Samples) -> ModelState {
     let expert = expert("a", 2);
-    let task = Lesson { head: expert.head(), samples: own };
+    let task = TaskDataset { head: expert.head(), samples: own };
     let mut context = Context::new(&Device::flex(), Seed::new(1), 1).with_tasks(vec![task]);
-    let lessons = LessonSettings { epochs: 100, learning_rate: 0.1, ..Default::default() };
-    config(lessons).build().unwrap().consolidate(previous, &expert, &mut context).unwrap()
+    let training = TrainingSettings { epochs: 100, learning_rate: 0.1, ..Default::default() };
+    config(training).build().unwrap().consolidate(previous, &expert, &mut context).unwrap()
 }
 
 /// The cross-entropy on the samples of task `a`.

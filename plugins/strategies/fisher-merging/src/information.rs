@@ -1,7 +1,7 @@
 //! What a device computes and sends along: the Fisher information of each of its weights.
 
 use alluvium_model::{ModelError, ModelState, Seed, Weights};
-use alluvium_strategy::{DeviceStatistic, FisherLabels, Lesson, fisher, is_statistic};
+use alluvium_strategy::{DeviceStatistic, FisherLabels, TaskDataset, fisher, is_statistic};
 use burn::tensor::Device;
 
 /// The name under which an expert carries it: F of every weight of backbone and head, by full names.
@@ -22,7 +22,7 @@ impl DeviceStatistic for Information {
     fn compute(
         &self,
         adapted: &ModelState,
-        own: &Lesson<'_>,
+        own: &TaskDataset<'_>,
         compute: &Device,
         seed: Seed,
     ) -> Result<Weights, ModelError> {

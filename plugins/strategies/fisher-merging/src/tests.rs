@@ -1,6 +1,6 @@
 //! Tests of the merging: against numpy, and against numbers worked out by hand.
 
-use alluvium_strategy::{Lesson, conformance};
+use alluvium_strategy::{TaskDataset, conformance};
 use burn::tensor::Device;
 
 use super::*;
@@ -61,7 +61,7 @@ fn the_device_sends_one_number_for_each_of_its_weights() {
     let config = FisherMergingConfig::default();
     let expert = conformance::expert("a", 1);
     let samples = conformance::samples("a");
-    let own = Lesson { head: expert.head(), samples: &samples };
+    let own = TaskDataset { head: expert.head(), samples: &samples };
     let [statistic] = config.statistics().try_into().unwrap();
     let compute =
         |seed| statistic.compute(&expert.model, &own, &Device::flex(), alluvium_model::Seed::new(seed)).unwrap();

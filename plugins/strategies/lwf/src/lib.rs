@@ -7,7 +7,7 @@ mod loss;
 use alluvium_model::Model;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, Lesson, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError,
+    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, TaskDataset, TrainingSettings,
 };
 use burn::tensor::Tensor;
 use schemars::JsonSchema;
@@ -37,12 +37,12 @@ pub struct LwfConfig {
     pub temperature: f64,
     /// How the centre learns.
     #[serde(flatten)]
-    pub lessons: LessonSettings,
+    pub training: TrainingSettings,
 }
 
 impl Default for LwfConfig {
     fn default() -> Self {
-        LwfConfig { old_weight: 1.0, temperature: 2.0, lessons: LessonSettings::default() }
+        LwfConfig { old_weight: 1.0, temperature: 2.0, training: TrainingSettings::default() }
     }
 }
 
@@ -77,7 +77,7 @@ impl Lwf {
     fn recorded(
         &self,
         previous: &ModelState,
-        data: Lesson<'_>,
+        data: TaskDataset<'_>,
         context: &Context<'_>,
     ) -> Result<Vec<Tensor<2>>, StrategyError> {
         let teacher = Model::load(previous, context.compute())?;
@@ -101,12 +101,12 @@ impl Strategy for Lwf {
         if previous.heads.is_empty() {
             return Ok(expert.model.clone());
         }
-        let LwfConfig { old_weight, temperature, lessons } = &self.config;
+        let LwfConfig { old_weight, temperature, training } = &self.config;
         let recorded = self.recorded(previous, data, context)?;
-        let start = lessons.start(previous, expert, context)?;
-        lessons.learn(&start, data, context, |model, batch| {
+        let start = training.start(previous, expert, context)?;
+        training.learn(&start, data, context, |model, batch| {
             let latents = model.latents(batch.inputs.clone());
-            let mut loss = lessons.loss.of(model, &data.head.name, latents.clone(), batch.units.clone())?;
+            let mut loss = training.loss.of(model, &data.head.name, latents.clone(), batch.units.clone())?;
             // The old heads come first, in their order.
             for (head, wanted) in model.heads().iter().zip(&recorded).filter(|_| *old_weight > 0.0) {
                 let wanted = wanted.clone().select(0, batch.places.clone());

@@ -2,13 +2,13 @@
 
 use alluvium_model::Model;
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
-use alluvium_strategy::{ClassificationLoss, DataAccess, LessonSettings, ModelState, NewHead, StrategyConfig};
+use alluvium_strategy::{ClassificationLoss, DataAccess, ModelState, NewHead, StrategyConfig, TrainingSettings};
 use alluvium_strategy_lwf::LwfConfig;
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
 
-fn fresh() -> LessonSettings {
-    LessonSettings { new_head: NewHead::Fresh, ..Default::default() }
+fn fresh() -> TrainingSettings {
+    TrainingSettings { new_head: NewHead::Fresh, ..Default::default() }
 }
 
 #[test]
@@ -19,9 +19,9 @@ fn the_defaults_conform() {
 #[test]
 fn other_options_conform() {
     check_config(&LwfConfig { old_weight: 0.0, ..Default::default() });
-    check_config(&LwfConfig { temperature: 1.0, lessons: fresh(), ..Default::default() });
-    let lessons = LessonSettings { loss: ClassificationLoss::AllHeads, ..fresh() };
-    check_config(&LwfConfig { lessons, ..Default::default() });
+    check_config(&LwfConfig { temperature: 1.0, training: fresh(), ..Default::default() });
+    let training = TrainingSettings { loss: ClassificationLoss::AllHeads, ..fresh() };
+    check_config(&LwfConfig { training, ..Default::default() });
 }
 
 #[test]
@@ -40,7 +40,8 @@ fn answers(model: &ModelState) -> Vec<f32> {
 fn the_more_distillation_weighs_the_less_the_old_answers_move() {
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
     let moved = |old_weight| {
-        let config = LwfConfig { old_weight, lessons: LessonSettings { epochs: 40, ..fresh() }, ..Default::default() };
+        let config =
+            LwfConfig { old_weight, training: TrainingSettings { epochs: 40, ..fresh() }, ..Default::default() };
         let now = answers(&consolidate(&config, &previous, &expert));
         now.iter().zip(answers(&previous)).map(|(now, before)| (now - before).abs()).sum::<f32>()
     };

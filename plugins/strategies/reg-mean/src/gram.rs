@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alluvium_model::{Model, ModelError, ModelState, Seed, Values, Weights};
-use alluvium_strategy::{DeviceStatistic, Lesson};
+use alluvium_strategy::{DeviceStatistic, TaskDataset};
 use alluvium_stream::Batches;
 use burn::tensor::{Device, Tensor};
 
@@ -30,7 +30,7 @@ impl DeviceStatistic for Gram {
     fn compute(
         &self,
         adapted: &ModelState,
-        own: &Lesson<'_>,
+        own: &TaskDataset<'_>,
         compute: &Device,
         seed: Seed,
     ) -> Result<Weights, ModelError> {

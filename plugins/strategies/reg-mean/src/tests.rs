@@ -1,7 +1,7 @@
 //! Tests of the merging: against numpy, and against what is known of its solution.
 
 use alluvium_model::Seed;
-use alluvium_strategy::{Lesson, conformance};
+use alluvium_strategy::{TaskDataset, conformance};
 use burn::tensor::Device;
 
 use super::*;
@@ -141,7 +141,7 @@ fn no_other_weights_keep_the_outputs_nearer() {
 fn the_device_sends_the_mean_square_of_its_inputs() {
     let expert = conformance::expert("a", 1);
     let samples = conformance::samples("a");
-    let own = Lesson { head: expert.head(), samples: &samples };
+    let own = TaskDataset { head: expert.head(), samples: &samples };
     let sent = |samples| {
         let statistic = Gram { samples };
         statistic.compute(&expert.model, &own, &Device::flex(), Seed::new(1)).unwrap()

@@ -1,7 +1,7 @@
 //! The samples that are replayed, on the compute device.
 
 use alluvium_model::Random;
-use alluvium_strategy::{Lesson, Samples};
+use alluvium_strategy::{Samples, TaskDataset};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::reservoir::Reservoir;
@@ -40,16 +40,16 @@ impl Group {
 
 impl Buffer {
     /// Offers all samples of the tasks, one after another, to a reservoir of this size.
-    pub(crate) fn fill(tasks: &[Lesson<'_>], capacity: usize, random: &mut Random, compute: &Device) -> Self {
+    pub(crate) fn fill(tasks: &[TaskDataset<'_>], capacity: usize, random: &mut Random, compute: &Device) -> Self {
         let mut reservoir = Reservoir::new(capacity);
         for (task, data) in tasks.iter().enumerate() {
             (0..data.samples.len()).for_each(|place| reservoir.offer((task, place), random));
         }
-        let units: Vec<_> = tasks.iter().map(Lesson::units).collect();
+        let units: Vec<_> = tasks.iter().map(TaskDataset::units).collect();
         let mut kept: Option<Samples> = None;
         let (mut heads, mut targets) = (vec![], vec![]);
         for (task, place) in reservoir.into_kept() {
-            let Lesson { head, samples } = tasks[task];
+            let TaskDataset { head, samples } = tasks[task];
             kept.get_or_insert_with(|| Samples::new(samples.input())).extend(&samples.select([place]));
             let number = heads.iter().position(|own| *own == head.name).unwrap_or_else(|| {
                 heads.push(head.name.clone());
@@ -104,7 +104,7 @@ mod tests {
     fn a_batch_has_each_sample_under_the_head_of_its_own_task() {
         let heads = [head("a", &[4, 3]), head("b", &[7])];
         let samples = [samples(&[3, 4, 4]), samples(&[7, 7])];
-        let tasks = [0, 1].map(|task| Lesson { head: &heads[task], samples: &samples[task] });
+        let tasks = [0, 1].map(|task| TaskDataset { head: &heads[task], samples: &samples[task] });
         let buffer = Buffer::fill(&tasks, 10, &mut Seed::new(1).random(), &Device::flex());
         assert_eq!(buffer.len(), 5);
 
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn no_more_are_kept_than_there_is_room_for() {
         let (head, samples) = (head("a", &[1]), samples(&[1; 20]));
-        let task = Lesson { head: &head, samples: &samples };
+        let task = TaskDataset { head: &head, samples: &samples };
         assert_eq!(Buffer::fill(&[task, task], 6, &mut Seed::new(1).random(), &Device::flex()).len(), 6);
         assert_eq!(Buffer::fill(&[], 6, &mut Seed::new(1).random(), &Device::flex()).len(), 0);
     }

@@ -8,7 +8,7 @@ mod reservoir;
 use alluvium_model::Seed;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, LessonSettings, ModelState, Strategy, StrategyConfig, StrategyError, StrategyState,
+    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, StrategyState, TrainingSettings,
 };
 use burn::tensor::Tensor;
 use rand::Rng;
@@ -41,12 +41,12 @@ pub struct ReplayConfig {
     pub replay_batch_size: usize,
     /// How the centre learns.
     #[serde(flatten)]
-    pub lessons: LessonSettings,
+    pub training: TrainingSettings,
 }
 
 impl Default for ReplayConfig {
     fn default() -> Self {
-        ReplayConfig { buffer_samples: 500, replay_batch_size: 32, lessons: LessonSettings::default() }
+        ReplayConfig { buffer_samples: 500, replay_batch_size: 32, training: TrainingSettings::default() }
     }
 }
 
@@ -92,14 +92,14 @@ impl Strategy for Replay {
         if previous.heads.is_empty() {
             return Ok(expert.model.clone());
         }
-        let ReplayConfig { buffer_samples, replay_batch_size, lessons } = &self.config;
+        let ReplayConfig { buffer_samples, replay_batch_size, training } = &self.config;
         let earlier = &tasks[..tasks.len() - 1];
         let learning = context.compute().clone().autodiff();
         let buffer = Buffer::fill(earlier, *buffer_samples, &mut seed.random(), &learning);
         let mut random = context.seed().of("replayed").random();
 
-        let start = lessons.start(previous, expert, context)?;
-        lessons.learn(&start, data, context, |model, batch| {
+        let start = training.start(previous, expert, context)?;
+        training.learn(&start, data, context, |model, batch| {
             let own = batch.samples();
             let amount = buffer.len().min(*replay_batch_size);
             let replayed = buffer.batch(sample(&mut random, buffer.len(), amount).into_vec());
@@ -107,12 +107,12 @@ impl Strategy for Replay {
             let latents = model.latents(Tensor::cat(inputs.collect(), 0));
             let rows = |range| latents.clone().slice([range]);
 
-            let current = lessons.loss.of(model, &data.head.name, rows(0..own), batch.units.clone())?;
+            let current = training.loss.of(model, &data.head.name, rows(0..own), batch.units.clone())?;
             let mut sum = current.mul_scalar(own as f64);
             let mut samples = own;
             for group in replayed.groups {
                 let count = group.samples();
-                let replayed = lessons.loss.of(model, &group.head, rows(samples..samples + count), group.units)?;
+                let replayed = training.loss.of(model, &group.head, rows(samples..samples + count), group.units)?;
                 sum = sum + replayed.mul_scalar(count as f64);
                 samples += count;
             }

@@ -3,7 +3,7 @@
 use alluvium_model::Seed;
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
 use alluvium_strategy::{
-    ClassificationLoss, Context, DataAccess, Lesson, LessonSettings, NewHead, StrategyConfig, StrategyState,
+    ClassificationLoss, Context, DataAccess, NewHead, StrategyConfig, StrategyState, TaskDataset, TrainingSettings,
 };
 use alluvium_strategy_replay::ReplayConfig;
 use burn::tensor::Device;
@@ -15,11 +15,11 @@ fn the_defaults_conform() {
 
 #[test]
 fn other_options_conform() {
-    let lessons = LessonSettings { new_head: NewHead::Fresh, ..Default::default() };
-    check_config(&ReplayConfig { buffer_samples: 3, replay_batch_size: 2, lessons });
+    let training = TrainingSettings { new_head: NewHead::Fresh, ..Default::default() };
+    check_config(&ReplayConfig { buffer_samples: 3, replay_batch_size: 2, training });
     check_config(&ReplayConfig { buffer_samples: 1, ..Default::default() });
-    let lessons = LessonSettings { loss: ClassificationLoss::AllHeads, ..Default::default() };
-    check_config(&ReplayConfig { lessons, ..Default::default() });
+    let training = TrainingSettings { loss: ClassificationLoss::AllHeads, ..Default::default() };
+    check_config(&ReplayConfig { training, ..Default::default() });
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn keeping_samples_at_the_centre_is_access_to_all_tasks() {
 #[test]
 fn old_heads_go_on_learning_from_the_buffer() {
     let (heads, samples) = ([central(&["a"], 1).heads, central(&["b"], 1).heads], [samples("a"), samples("b")]);
-    let tasks = [0, 1].map(|task| Lesson { head: &heads[task][0], samples: &samples[task] });
+    let tasks = [0, 1].map(|task| TaskDataset { head: &heads[task][0], samples: &samples[task] });
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
     let mut context = Context::new(&Device::flex(), Seed::new(1), 1).with_tasks(tasks.to_vec());
     let config = ReplayConfig { replay_batch_size: 6, ..Default::default() };
@@ -48,7 +48,7 @@ fn what_is_stored_is_one_number_and_no_sample() {
     assert_eq!(strategy.state(), StrategyState::default());
     let own = samples("a");
     let first = expert("a", 1);
-    let task = Lesson { head: first.head(), samples: &own };
+    let task = TaskDataset { head: first.head(), samples: &own };
     let mut context = Context::new(&Device::flex(), Seed::new(1), 0).with_tasks(vec![task]);
     strategy.consolidate(&central(&[], 0), &first, &mut context).unwrap();
     let state = strategy.state();

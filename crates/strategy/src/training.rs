@@ -1,8 +1,8 @@
-//! Lessons: what strategies that learn from a task's own samples have in common, their options and their loop.
+//! Datasets: what strategies that learn from a task's own samples have in common, their options and their loop.
 
 use alluvium_device::ClassificationLoss;
 use alluvium_model::{Expert, Model, ModelState, Optimiser, Schedule, SgdSettings};
-use alluvium_stream::{Batch, Batches, Lesson};
+use alluvium_stream::{Batch, Batches, TaskDataset};
 use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub enum NewHead {
 /// They are those of the `[device]` table, but for the default limit on the gradients, which is that of `pld`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct LessonSettings {
+pub struct TrainingSettings {
     /// How often the centre goes through the current task's training samples.
     #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
@@ -58,9 +58,9 @@ pub struct LessonSettings {
     pub loss: ClassificationLoss,
 }
 
-impl Default for LessonSettings {
+impl Default for TrainingSettings {
     fn default() -> Self {
-        LessonSettings {
+        TrainingSettings {
             epochs: 5,
             batch_size: 32,
             learning_rate: 0.01,
@@ -74,7 +74,7 @@ impl Default for LessonSettings {
     }
 }
 
-impl LessonSettings {
+impl TrainingSettings {
     /// The settings of the gradient step.
     pub fn sgd(&self) -> SgdSettings {
         SgdSettings {
@@ -117,15 +117,15 @@ impl LessonSettings {
     /// the new model, or `None` when it took no step.
     pub fn for_each_batch(
         &self,
-        data: Lesson<'_>,
+        data: TaskDataset<'_>,
         context: &mut Context<'_>,
         mut learn: impl FnMut(&Batch) -> Option<usize>,
     ) {
         let steps = self.steps(data.samples.len());
-        let lessons = [data];
+        let datasets = [data];
         let random = context.seed().of("batches").random();
         let learning = context.compute().clone().autodiff();
-        let batches = Batches::new(&lessons, self.batch_size, random, &learning);
+        let batches = Batches::new(&datasets, self.batch_size, random, &learning);
         for (step, batch) in batches.take(steps).enumerate() {
             if let Some(samples) = learn(&batch) {
                 context.step_taken(samples, step + 1, steps);
@@ -141,7 +141,7 @@ impl LessonSettings {
     pub fn learn(
         &self,
         start: &ModelState,
-        data: Lesson<'_>,
+        data: TaskDataset<'_>,
         context: &mut Context<'_>,
         mut loss: impl FnMut(&Model, &Batch) -> Option<(Tensor<1>, usize)>,
     ) -> Result<ModelState, StrategyError> {
@@ -168,7 +168,7 @@ mod tests {
     fn a_new_head_is_taken_over_or_grown_and_a_known_one_stays() {
         let (previous, expert) = (central(&["a"], 1), expert("b", 2));
         let start = |new_head, previous: &ModelState| {
-            let settings = LessonSettings { new_head, ..Default::default() };
+            let settings = TrainingSettings { new_head, ..Default::default() };
             settings.start(previous, &expert, &context()).unwrap()
         };
         let taken = start(NewHead::Expert, &previous);
@@ -184,9 +184,9 @@ mod tests {
     #[test]
     fn steps_and_samples_are_counted() {
         let (start, own) = (central(&["a"], 1), samples("a"));
-        let settings = LessonSettings { epochs: 3, batch_size: 4, ..Default::default() };
+        let settings = TrainingSettings { epochs: 3, batch_size: 4, ..Default::default() };
         let mut context = context();
-        let data = Lesson { head: &start.heads[0], samples: &own };
+        let data = TaskDataset { head: &start.heads[0], samples: &own };
         let central = settings.learn(&start, data, &mut context, |model, batch| {
             let logits = model.head("a")?.linear.forward(model.latents(batch.inputs.clone()));
             Some((cross_entropy(logits, batch.units.clone()), batch.samples()))
