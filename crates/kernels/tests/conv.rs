@@ -1,4 +1,4 @@
-//! The convolution and its gradients against loops in f64, against each other, and over threads.
+//! Compares the convolution and its gradients with loops in f64, with each other, and between numbers of threads.
 
 mod random;
 
@@ -108,7 +108,7 @@ fn agrees_with_loops_on_random_shapes() {
     }
 }
 
-/// Small images of many batch sizes: those that fill groups of 16, some more, some less.
+/// Small images in batches of many sizes: full groups of 16, some more, some less.
 fn small_shapes(random: &mut Random) -> Vec<Shape> {
     let mut shapes = Vec::new();
     for batch in [1, 5, 12, 16, 17, 29, 48, 49] {
@@ -179,7 +179,7 @@ fn bits(values: Vec<f32>) -> Vec<u32> {
     values.into_iter().map(f32::to_bits).collect()
 }
 
-/// (inputs, size, outputs, kernel, stride) of the layers that the shipped backbones have.
+/// (inputs, size, outputs, kernel, stride) of the layers of the shipped backbones.
 const LAYERS: [(usize, usize, usize, usize, usize); 18] = [
     (1, 28, 16, 3, 1),
     (1, 28, 16, 3, 2),
@@ -231,7 +231,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 
 #[test]
 fn gradients_are_adjoint() {
-    // <conv(x, w), dy> = <x, dx> = <w, dw>, whatever the values.
+    // <conv(x, w), dy> = <x, dx> = <w, dw>, for any values.
     let mut random = Random::new(10);
     for size in LAYERS {
         let shape = layer(size, 4);

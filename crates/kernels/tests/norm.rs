@@ -1,4 +1,4 @@
-//! Normalisations against formulas in f64, finite differences of those, and over threads.
+//! Compares normalisations with formulas in f64, with their finite differences, and between numbers of threads.
 
 mod random;
 
@@ -16,7 +16,7 @@ struct Case {
     shift: Vec<f64>,
 }
 
-/// Which values share a mean and a variance.
+/// Maps the index of a value to the set of values that share its mean and variance.
 type Set = Box<dyn Fn(usize) -> usize>;
 
 fn group_sets(shape: Shape, groups: usize) -> (Set, usize) {

@@ -14,9 +14,9 @@ use burn_flex::FlexTensor;
 
 use crate::flex::{Learning, Operands, contiguous, operand, tensor, threads, together, values};
 
-/// What `layer.forward(x)` gives: `[batch, inputs, height, width]` → `[batch, outputs, rows, columns]`.
+/// Equals `layer.forward(x)`: `[batch, inputs, height, width]` → `[batch, outputs, rows, columns]`.
 ///
-/// The kernels know symmetric padding, and neither groups nor dilation; everything else goes to the layer itself.
+/// The kernels support symmetric padding, but neither groups nor dilation. Other convolutions call the layer itself.
 pub fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     native(layer, &x).unwrap_or_else(|| layer.forward(x))
 }
@@ -38,7 +38,7 @@ fn native(layer: &Conv2d, x: &Tensor<4>) -> Option<Tensor<4>> {
     })
 }
 
-/// The sizes, where the kernels know such a convolution.
+/// The sizes, if the kernels support the convolution.
 fn shape(layer: &Conv2d, [batch, inputs, height, width]: [usize; 4]) -> Option<Shape> {
     let padding = match layer.padding {
         PaddingConfig2d::Valid => [0, 0],

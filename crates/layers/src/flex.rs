@@ -16,13 +16,13 @@ pub(crate) enum Operands<const N: usize> {
     Learning([Learning; N]),
 }
 
-/// An operand whose rank no longer matters.
+/// An operand of any rank.
 pub(crate) enum Operand {
     Plain(FlexTensor),
     Learning(Learning),
 }
 
-/// The tensor where it lives on `flex` and has 32-bit numbers.
+/// The tensor, if it is on `flex` and has 32-bit numbers.
 pub(crate) fn operand<const D: usize>(tensor: &Tensor<D>) -> Option<Operand> {
     if tensor.dtype() != DType::F32 {
         return None;
@@ -33,7 +33,7 @@ pub(crate) fn operand<const D: usize>(tensor: &Tensor<D>) -> Option<Operand> {
     }
 }
 
-/// Operands that an operation can take together: where one is on an autodiff device, all are.
+/// Converts operands so that one operation can take them all: if one is on an autodiff device, all are.
 pub(crate) fn together<const N: usize>(operands: [Operand; N]) -> Operands<N> {
     let plain = operands.iter().all(|operand| matches!(operand, Operand::Plain(_)));
     if plain {
@@ -54,7 +54,7 @@ pub(crate) fn constant(tensor: FlexTensor) -> Learning {
     Autodiff::<Flex>::from_inner(tensor)
 }
 
-/// The same values in one piece.
+/// The same values in contiguous memory.
 pub(crate) fn contiguous(tensor: &FlexTensor) -> FlexTensor {
     match tensor.as_slice::<f32>() {
         Some(_) => tensor.clone(),
@@ -64,7 +64,7 @@ pub(crate) fn contiguous(tensor: &FlexTensor) -> FlexTensor {
 
 /// The values of a contiguous tensor.
 pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
-    tensor.as_slice().expect("made contiguous, and of 32-bit numbers, when the operation was chosen")
+    tensor.as_slice().expect("`operand` checked the number type, and the tensor is contiguous")
 }
 
 /// A tensor of these values.
@@ -72,7 +72,7 @@ pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Fle
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
-/// How many threads a kernel may use: those of the pool in which the caller runs. The result is the same for any number.
+/// The number of threads that a kernel may use: those of the caller's pool. It does not change the result.
 pub(crate) fn threads() -> usize {
     rayon::current_num_threads()
 }

@@ -9,7 +9,7 @@ use burn::tensor::activation::relu;
 use crate::flex::{Operands, operand, together};
 use crate::normalisation::Normalisation;
 
-/// What `relu(layer.forward(x))` gives, for `[batch, channels, height, width]`.
+/// Equals `relu(layer.forward(x))` for `[batch, channels, height, width]`.
 pub fn group_norm_relu(layer: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
     native(layer, &x).unwrap_or_else(|| relu(layer.forward(x)))
 }

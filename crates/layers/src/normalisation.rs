@@ -1,4 +1,4 @@
-//! What batch and group normalisation have in common: one node of the autodiff graph.
+//! Batch and group normalisation as one node of the autodiff graph.
 
 use alluvium_kernels::norm::{Affine, Kernel, Operands, Shape};
 use burn::backend::Flex;
@@ -11,7 +11,7 @@ use burn_flex::FlexTensor;
 
 use crate::flex::{Learning, contiguous, tensor, threads, values};
 
-/// A normalisation of inputs of one size, and the rectifier where one follows.
+/// A normalisation of inputs of one size, with an optional rectifier after it.
 #[derive(Debug, Clone)]
 pub(crate) struct Normalisation<K> {
     kernel: K,
@@ -28,7 +28,7 @@ pub(crate) struct State<S> {
 }
 
 impl<K: Kernel> Normalisation<K> {
-    /// The normalisation of inputs as large as `x`; `None` where they have no values.
+    /// The normalisation of inputs with the size of `x`; `None` if they have no values.
     pub(crate) fn of(kernel: K, x: &Tensor<4>) -> Option<Self> {
         let dims = x.dims();
         let [batch, channels, height, width] = dims;
@@ -41,7 +41,7 @@ impl<K: Kernel> Normalisation<K> {
         &self.shape
     }
 
-    /// What `work` writes for input, scales and shifts, and what it gives beside.
+    /// Calls `work` with input, scales and shifts; returns the tensor that it writes and its result.
     pub(crate) fn apply<R>(
         &self,
         operands: [&FlexTensor; 3],
@@ -54,7 +54,7 @@ impl<K: Kernel> Normalisation<K> {
         (tensor(out, self.dims), beside)
     }
 
-    /// The normalised input, and the statistics, of input, scales and shifts.
+    /// Computes the normalised input and the statistics from input, scales and shifts.
     pub(crate) fn forward(&self, operands: [&FlexTensor; 3]) -> (FlexTensor, K::Statistics) {
         self.apply(operands, |operands, out| self.kernel.forward(&self.shape, operands, out, threads()))
     }

@@ -1,8 +1,9 @@
-//! A test for every reader of data sets: what disturbed files are taken for.
+//! A test for every reader of data sets: how it reads disturbed files.
 //!
-//! Behind the feature `conformance`. A reader's test writes a small data set in its true format, and says in which ways its files
-//! may be disturbed that the format, or another file of the set, can tell. [`check_disturbed`] disturbs it again and again, and
-//! checks that the reader gives the samples of the undisturbed set, or an error that names a file; never other samples.
+//! Behind the feature `conformance`. A reader's test writes a small data set in its real format. It also disturbs the
+//! files in ways that the format, or another file of the set, can reveal. [`check_disturbed`] repeats this many times.
+//! Each time, the reader must give the samples of the undisturbed set, or an error that names a file. It must never
+//! give other samples.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::{StreamConfig, StreamError};
 /// The samples of all tasks, training and test: the name of the class and the image, sorted.
 type Contents = [Vec<(String, Vec<u8>)>; 2];
 
-/// How often a disturbed data set was the same, and how often it was refused.
+/// How often a disturbed data set gave the same samples, and how often it was refused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// The samples were those of the undisturbed set.
@@ -25,11 +26,12 @@ pub struct Verdict {
     pub refused: usize,
 }
 
-/// Writes a data set, disturbs it so many times, each time from the undisturbed set on, and reads it through `config`.
+/// Writes a data set, then disturbs it and reads it through `config`, `count` times. Each time starts from the
+/// undisturbed set.
 ///
 /// # Panics
-/// When the data set cannot be read undisturbed, when a disturbed one gives other samples, and when an error names no file of
-/// the folder: the message says what was done.
+/// When the undisturbed data set cannot be read, when a disturbed one gives other samples, or when an error does not
+/// name a file of the folder. The message says what was done to the files.
 pub fn check_disturbed(
     times: u64,
     write: impl Fn(&Path),
@@ -85,22 +87,22 @@ fn contents(config: &dyn StreamConfig) -> Result<Contents, StreamError> {
 pub enum Change {
     /// A line is missing.
     Drop,
-    /// A line is there again, in another place.
+    /// A line is repeated somewhere else.
     Double,
-    /// A line is cut off, behind its first letter at the earliest.
+    /// A line is cut off after its first letter or later.
     Cut,
-    /// Two lines change places.
+    /// Two lines are swapped.
     Swap,
-    /// Lines end as on Windows, behind a byte order mark.
+    /// The text begins with a byte order mark, and lines end as on Windows.
     Windows,
 }
 
 impl Change {
-    /// All of them.
+    /// All changes.
     pub const ALL: [Change; 5] = [Change::Drop, Change::Double, Change::Cut, Change::Swap, Change::Windows];
 }
 
-/// A data set that is disturbed. Paths are from its folder on.
+/// A data set that is disturbed. Paths are relative to its folder.
 #[derive(Debug)]
 pub struct Disturbed<'a> {
     folder: &'a Path,
@@ -110,7 +112,7 @@ pub struct Disturbed<'a> {
     undo: Vec<Undo>,
 }
 
-/// How a step is taken back.
+/// How to undo a step.
 #[derive(Debug)]
 enum Undo {
     Write(PathBuf, Vec<u8>),
@@ -119,17 +121,17 @@ enum Undo {
 }
 
 impl Disturbed<'_> {
-    /// A number below another.
+    /// A random number below `most`.
     pub fn below(&mut self, most: usize) -> usize {
         self.random.random_range(0..most.max(1))
     }
 
-    /// One of some values.
+    /// One of the values, at random.
     pub fn one_of<T: Clone>(&mut self, values: &[T]) -> T {
         values[self.below(values.len())].clone()
     }
 
-    /// Takes a file away.
+    /// Removes a file.
     pub fn drop_file(&mut self, name: &str) {
         self.done.push(format!("without {name}"));
         let path = self.folder.join(name);
@@ -144,13 +146,13 @@ impl Disturbed<'_> {
         self.write(name, &bytes[..length], &format!("cut at {length} of {} bytes", bytes.len()));
     }
 
-    /// Puts a copy of a file in another's place.
+    /// Replaces a file by a copy of another.
     pub fn copy(&mut self, from: &str, to: &str) {
         let bytes = read(&self.folder.join(from));
         self.write(to, &bytes, &format!("a copy of {from}"));
     }
 
-    /// Lets two files change places.
+    /// Swaps two files.
     pub fn swap(&mut self, one: &str, other: &str) {
         let [first, second] = [one, other].map(|name| read(&self.folder.join(name)));
         self.write(one, &second, &format!("what was {other}"));
@@ -165,7 +167,7 @@ impl Disturbed<'_> {
         self.undo.push(Undo::Rename(to, from));
     }
 
-    /// Changes the lines of a text in one of some ways.
+    /// Changes the lines of a text in one of the given ways, at random.
     pub fn change_lines(&mut self, name: &str, ways: &[Change]) {
         let text = String::from_utf8(read(&self.folder.join(name))).expect("the file is text");
         let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
@@ -199,7 +201,7 @@ impl Disturbed<'_> {
         fs::write(path, bytes).expect("the file can be written");
     }
 
-    /// Takes back what was done.
+    /// Undoes all steps.
     fn restore(self) {
         for step in self.undo.into_iter().rev() {
             match step {

@@ -1,4 +1,4 @@
-//! Reading labelled images from wherever they lie.
+//! Reading labelled images from disk or from memory.
 
 use alluvium_model::InputShape;
 use rayon::prelude::*;
@@ -20,12 +20,12 @@ impl Images for Samples {
     }
 }
 
-/// Reads the images at some places one by one, several at a time: what [`Images::read`] does where every image can be read
-/// by itself. `decode` writes the image at a place, `[channels, height, width]`; what comes out does not depend on the
+/// Reads images in parallel: an implementation of [`Images::read`] for data sets in which every image can be read by
+/// itself. `decode` writes the image with an index, `[channels, height, width]`. The result does not depend on the
 /// number of threads.
 ///
 /// # Errors
-/// The error of the first place, in the order of the places, that cannot be read.
+/// The error of the first image, in the order of `indices`, that cannot be read.
 pub fn read_each(
     images: &impl Images,
     places: &[usize],
@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
 
-    /// Images of two pixels that are made when they are read; those of the broken places cannot be.
+    /// Images of two pixels that are generated when they are read. The broken ones cannot be read.
     #[derive(Debug)]
     struct GeneratedImages {
         labels: Vec<usize>,
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn images_come_in_the_order_that_was_asked_for_on_any_number_of_threads() {
+    fn images_come_in_the_requested_order_on_any_number_of_threads() {
         let made = GeneratedImages { labels: (0..100).map(|place| place % 3).collect(), broken: vec![] };
         let places: Vec<_> = (0..100).rev().collect();
         for threads in [1, 4] {

@@ -5,14 +5,14 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::Samples;
 use crate::samples::read;
 
-/// How many samples are read at a time that are not in memory.
+/// The number of samples that are read from disk at a time.
 const PIECE: usize = 256;
 
 impl Samples {
     /// All images on a compute device, `[samples, channels, height, width]`; bytes 0…255 become −1…1.
     ///
     /// # Panics
-    /// When the samples are not in memory and cannot be read.
+    /// When the samples are on disk and cannot be read.
     pub fn inputs(&self, compute: &Device) -> Tensor<4> {
         let mut values = Vec::with_capacity(self.bytes());
         for piece in self.pieces(PIECE) {
@@ -25,7 +25,7 @@ impl Samples {
     }
 }
 
-/// A pixel's value, from 0 to 255, as a network takes it: −1 to 1.
+/// Converts a pixel's value from 0…255 to a network's −1…1.
 pub fn input_value(value: f32) -> f32 {
     value / 127.5 - 1.0
 }

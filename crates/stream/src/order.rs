@@ -1,21 +1,21 @@
-//! The order of mini-batches: which samples come together, and when.
+//! The order of mini-batches.
 
 use alluvium_model::Random;
 use rand::seq::SliceRandom;
 
-/// Which samples one batch holds.
+/// The samples of one batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Draw {
-    /// How often all samples came before.
+    /// The number of epochs before this one.
     pub(crate) epoch: usize,
     /// The number of the dataset.
     pub(crate) dataset: usize,
-    /// The samples' places within the dataset.
+    /// The samples' indices within the dataset.
     pub(crate) places: Vec<usize>,
 }
 
-/// Draws without end: every sample of every dataset once an epoch, and a new order for every epoch. It ends at once when no
-/// dataset has samples.
+/// An endless sequence of draws. An epoch contains every sample of every dataset once; every epoch has a new order. The
+/// sequence is empty if no dataset has samples.
 #[derive(Debug)]
 pub(crate) struct Order {
     sizes: Vec<usize>,
@@ -26,12 +26,12 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Batches of at most `batch_size` samples of datasets with so many samples each.
+    /// Batches of at most `batch_size` samples. `sizes` are the numbers of samples of the datasets.
     pub(crate) fn new(sizes: Vec<usize>, batch_size: usize, random: Random) -> Self {
         Order { sizes, batch_size, random, epochs: 0, waiting: vec![] }
     }
 
-    /// How many batches an epoch has.
+    /// The number of batches of an epoch.
     pub(crate) fn per_epoch(&self) -> usize {
         self.sizes.iter().map(|size| size.div_ceil(self.batch_size)).sum()
     }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_has_every_sample_once_and_the_next_one_another_order() {
+    fn an_epoch_has_every_sample_once_and_the_next_has_another_order() {
         let mut order = Order::new(vec![5, 4], 2, Seed::new(1).random());
         assert_eq!(order.per_epoch(), 5); // 3 + 2
         let epochs = [0, 1].map(|epoch| {
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_order_under_a_seed_stays() {
-        // As it was when the first results were published: another order would give them other numbers.
+        // The order of the first published results. Another order would change their numbers.
         let order = Order::new(vec![5, 4], 2, Seed::new(1).random());
         let draws: Vec<_> = order.take(7).map(|draw| (draw.dataset, draw.places)).collect();
         let expected: [(usize, &[usize]); 7] =

@@ -1,4 +1,4 @@
-//! Work done ahead of who needs it, on a thread of its own.
+//! Prepares items on a thread of its own before they are needed.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-/// Items that a thread makes, in order, before they are asked for, but not more than `room` before.
+/// Items that a thread prepares in order, at most `room` in advance.
 ///
-/// At any time at most `room` items wait and one more is being made, so memory is bounded whoever is slower. A panic of the
-/// thread goes on in whoever asks for the next item. When this is dropped the thread is told to stop, and waited for.
+/// At most `room` items wait while one more is prepared, so memory is bounded. If the thread panics, the next call of
+/// `next` panics. Dropping this stops the thread and waits for it.
 #[derive(Debug)]
 pub(crate) struct Prefetch<T> {
     ready: Option<Receiver<T>>,
@@ -18,18 +18,18 @@ pub(crate) struct Prefetch<T> {
 }
 
 impl<T: Send + 'static> Prefetch<T> {
-    /// Starts the thread. `make` gives one item after another, and `None` after the last one. When the flag that it is given
-    /// becomes true nobody wants the item any more: it may be given up, with `None`.
+    /// Starts the thread. `make` gives one item after another, and `None` after the last one. When its flag becomes
+    /// true, the item is no longer needed, and `make` may return `None`.
     ///
     /// # Panics
-    /// When the system has no thread to give.
+    /// When the system cannot start a thread.
     pub(crate) fn start(room: usize, mut make: impl FnMut(&AtomicBool) -> Option<T> + Send + 'static) -> Self {
         let (sender, ready) = sync_channel(room);
         let stopped = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stopped);
         let thread = std::thread::spawn(move || {
             while let Some(item) = make(&told) {
-                // Waits while there is no room; fails once nobody waits for items.
+                // Waits until there is room; fails once the receiver is gone.
                 if sender.send(item).is_err() {
                     return;
                 }
@@ -46,7 +46,7 @@ impl<T> Iterator for Prefetch<T> {
         if let Ok(item) = self.ready.as_ref()?.recv() {
             return Some(item);
         }
-        // The thread has ended: after its last item, or by a panic.
+        // The thread has ended, either after its last item or with a panic.
         self.ready = None;
         match self.thread.take()?.join() {
             Ok(()) => None,
@@ -60,7 +60,7 @@ impl<T> Drop for Prefetch<T> {
         self.stopped.store(true, Ordering::Relaxed);
         self.ready = None;
         if let Some(thread) = self.thread.take() {
-            // Its panic, if it had one, is of no more interest than its items.
+            // A panic matters no more than the remaining items.
             let _ = thread.join();
         }
     }
@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
 
-    /// Waits until something is so; says whether it became so within ten seconds.
+    /// Waits for a condition for at most ten seconds; returns whether it became true.
     fn comes(so: impl Fn() -> bool) -> bool {
         let started = Instant::now();
         while !so() {
@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    /// Items without end, and how many are alive.
+    /// Endless items, and the number of those alive.
     fn counted(room: usize) -> (Prefetch<Counted>, Arc<AtomicUsize>) {
         let alive = Arc::new(AtomicUsize::new(0));
         let (own, mut number) = (Arc::clone(&alive), 0);
@@ -127,7 +127,7 @@ mod tests {
         for number in 1..20 {
             let item = ahead.next().unwrap();
             assert_eq!(item.number, number);
-            // This one, and as many as before.
+            // This one, and three as before.
             assert!(comes(|| alive.load(Ordering::SeqCst) == 4));
             std::thread::sleep(Duration::from_millis(1));
             assert_eq!(alive.load(Ordering::SeqCst), 4);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_it_ends_the_thread_in_the_middle_of_an_item() {
+    fn dropping_it_stops_the_thread_in_the_middle_of_an_item() {
         let [begun, told] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let (own_begun, own_told) = (Arc::clone(&begun), Arc::clone(&told));
         let ahead = Prefetch::start(2, move |stopped| -> Option<()> {
@@ -153,11 +153,11 @@ mod tests {
         });
         assert!(comes(|| begun.load(Ordering::SeqCst)));
         drop(ahead);
-        assert!(told.load(Ordering::SeqCst), "the thread was told in the middle, and waited for");
+        assert!(told.load(Ordering::SeqCst), "the thread was stopped in the middle, and waited for");
     }
 
     #[test]
-    fn a_panic_of_the_thread_goes_on_in_who_asks() {
+    fn a_panic_of_the_thread_reaches_the_caller() {
         let mut numbers = 0..3;
         let mut ahead = Prefetch::start(1, move |_| match numbers.next() {
             Some(number) => Some(number),

@@ -6,7 +6,7 @@ use pulp::Simd;
 /// The images of a group: one vector of AVX-512.
 pub(super) const GROUP: usize = 16;
 
-/// Writes value `v` of image `i` to `group[places[v] · GROUP + i]`, and zeros where the group lacks images.
+/// Writes value `v` of image `i` to `group[targets[v] · GROUP + i]`, and zeros for missing images.
 #[inline(always)]
 pub(super) fn interleave<S: Simd>(simd: S, images: &[f32], places: &[usize], group: &mut [f32]) {
     let length = places.len();
@@ -58,8 +58,8 @@ pub(super) fn separate<S: Simd>(simd: S, group: &[f32], images: &mut [&mut [f32]
     }
 }
 
-/// Where the blocks of a row of values start. The last overlaps the one before it rather than end behind the row; only
-/// if the row is shorter than a block, it does end there.
+/// Where the blocks of a row of values start. The last block overlaps the one before it instead of reaching beyond the
+/// row. It reaches beyond the row only if the row is shorter than a block.
 #[inline(always)]
 fn blocks(length: usize) -> impl Iterator<Item = usize> {
     (0..length).step_by(BLOCK).map(
@@ -70,7 +70,7 @@ fn blocks(length: usize) -> impl Iterator<Item = usize> {
 
 /// The block from `start` on of the first `present` rows, which are `pitch` values apart; the rest of it is zeros.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "constant places go from memory to registers")]
+#[expect(clippy::needless_range_loop, reason = "constant indices go from memory to registers")]
 fn block(values: &[f32], start: usize, pitch: usize, present: usize) -> [[f32; BLOCK]; BLOCK] {
     let mut block = [[0.0; BLOCK]; BLOCK];
     for row in 0..BLOCK {

@@ -70,7 +70,7 @@ impl Shape {
     }
 }
 
-/// How many places a kernel has along an axis.
+/// The number of positions of a kernel along an axis.
 fn places(size: usize, kernel: usize, stride: usize, padding: usize) -> usize {
     assert!(kernel > 0 && stride > 0, "convolution: kernel and stride must be at least 1");
     let padded = size + 2 * padding;

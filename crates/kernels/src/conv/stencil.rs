@@ -1,4 +1,4 @@
-//! Which pixels a pixel of the result sums up, without those in the padding.
+//! The source pixels that each pixel of the result sums up, without those in the padding.
 
 use super::Shape;
 
@@ -6,13 +6,13 @@ use super::Shape;
 #[derive(Debug)]
 pub(super) struct Stencil {
     taps: Vec<Tap>,
-    /// Where each pixel's taps start, and the one before's end.
+    /// The start of each pixel's taps, which is the end of the previous pixel's.
     starts: Vec<usize>,
     /// The pixels of an image of the source.
     pub source: usize,
 }
 
-/// A place of the kernel and the pixel that it meets.
+/// A position in the kernel, and the source pixel at it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tap {
     pub kernel: usize,
@@ -42,7 +42,8 @@ impl Stencil {
         Stencil::new(shape, [shape.height, shape.width], [shape.rows(), shape.columns()], meets)
     }
 
-    /// `meets(axis, place, kernel)` is what the kernel's place meets along an axis, for a place in the result.
+    /// `meets(axis, position, kernel)` is the source position along an axis, for a position in the result and one in
+    /// the kernel.
     fn new(
         shape: &Shape,
         result: [usize; 2],

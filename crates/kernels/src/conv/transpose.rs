@@ -59,7 +59,7 @@ pub(super) fn columns<S: Simd>(
 
 /// `R` rows.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "constant places go from registers to their targets")]
+#[expect(clippy::needless_range_loop, reason = "constant indices go from registers to their targets")]
 fn band<S: Simd, const R: usize>(
     simd: S,
     source: &[f32],
@@ -77,7 +77,7 @@ fn band<S: Simd, const R: usize>(
         }
         let block = transposed(simd, block);
         if x + BLOCK <= length {
-            // Constant places, so that the columns go from registers to their targets.
+            // Constant indices, so that the columns go from registers to their targets.
             for place in 0..BLOCK {
                 let start = (x + place) * step;
                 target[start..start + R].copy_from_slice(&block[place][..R]);

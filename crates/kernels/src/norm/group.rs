@@ -16,7 +16,7 @@ pub struct Statistics {
     pub inverse: Vec<f32>,
 }
 
-/// What does not depend on the data.
+/// The options of the normalisation.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The number of groups; it divides the channels.
@@ -64,7 +64,7 @@ impl Kernel for Options {
         check(shape, self);
         shape.check(&[x, dy, dx], &[affine.scale, affine.shift]);
         let Shape { batch, channels, .. } = *shape;
-        // One row an image: they are added up afterwards, in the order of the images.
+        // One row per image. They are added afterwards, in the order of the images.
         let mut by_image = vec![[0.0; 2]; batch * channels];
         let images = images_a_piece(batch, threads);
         let statistics =

@@ -1,4 +1,4 @@
-//! Sums over a plane, in a fixed order: 32 running sums, whatever the vectors of the processor.
+//! Sums over a plane, in a fixed order: always 32 running sums, for every vector width.
 
 const LANES: usize = 32;
 const HALF: usize = LANES / 2;
@@ -25,7 +25,7 @@ pub(crate) fn sum_pairs<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32,
     for (a, b) in a.iter().zip(b) {
         add(&mut sums, a, b, &term);
     }
-    // Images of 4×4 or 7×7 pixels are mostly rest: half a block first, then value by value.
+    // Images of 4×4 or 7×7 pixels hardly fill a block: add half a block first, then value by value.
     let (a, rest_a) = rest_a.as_chunks::<HALF>();
     let (b, rest_b) = rest_b.as_chunks::<HALF>();
     let mut halves = [[0.0; HALF]; N];

@@ -1,4 +1,4 @@
-//! Random numbers for tests: a small generator with a fixed seed, so that a failure can be repeated.
+//! Random numbers for tests: a small generator with a fixed seed, so failures are reproducible.
 
 /// A xorshift generator.
 pub struct Random(u64);

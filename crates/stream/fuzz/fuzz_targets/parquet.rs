@@ -1,4 +1,4 @@
-//! Any bytes as a Parquet file: no panic, and labels within the classes.
+//! Reads any bytes as a Parquet file. It must not panic, and labels must be valid classes.
 
 #![no_main]
 
@@ -15,14 +15,14 @@ use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
-    // A panic of the crate that is caught is none; libFuzzer would take it for one.
+    // The reader catches panics of the parquet crate. Without this hook, libFuzzer would report them.
     std::panic::set_hook(Box::new(|_| ()));
     tempfile::tempdir().expect("a folder can be made")
 });
 
 fuzz_target!(|bytes: &[u8]| {
     let path = FOLDER.path().join("file.parquet");
-    // A file that is written over may go through to the disk each time; a new one waits.
+    // Overwriting a file may force a write to disk each time; a new file does not.
     let _ = fs::remove_file(&path);
     fs::write(&path, bytes).expect("the file can be written");
     let _ = read(&path);

@@ -1,4 +1,4 @@
-//! Any bytes as a file of SVHN: no panic, and every image that has a label can be read.
+//! Reads any bytes as a file of SVHN. It must not panic, and every image with a label must be readable.
 
 #![no_main]
 

@@ -1,10 +1,10 @@
-//! Dealing samples in equal parts, so that none is dealt twice.
+//! Divides samples equally, each into one part only.
 
 use alluvium_model::Seed;
 use rand::seq::SliceRandom;
 
-/// Deals the samples at some places in turn, class after class and in random order within each: every part gets an equal
-/// number of samples of every class, and of all together, up to one. One part is all places, as they are.
+/// Deals samples in turn, class after class and in random order within each class. The parts' numbers of samples differ
+/// by at most one, in total and for every class. A single part has all indices, unchanged.
 pub(super) fn in_turn(labels: &[usize], mut places: Vec<usize>, parts: usize, seed: Seed) -> Vec<Vec<usize>> {
     if parts == 1 {
         return vec![places];

@@ -12,20 +12,20 @@ use crate::{DataSet, SplitTasks, StreamError};
 impl Split {
     /// Label skew: all devices learn the first `classes_per_task` classes of the order through one head.
     ///
-    /// Training samples are dealt class by class: of class k, the devices' parts are p_k ~ Dir(α, …, α), one number a device,
-    /// with α the [`concentration`](super::SplitSettings::concentration) (Yurochkin et al., "Bayesian nonparametric federated
-    /// learning of neural networks", ICML 2019, arXiv 1905.12022; "distribution-based label imbalance" of Li et
-    /// al., arXiv 2102.02079). Devices differ in their numbers of samples, too. Hsu et al. (arXiv 1909.06335) draw,
-    /// for each device, how its samples divide over classes, and give all devices the same number. A device that is left
-    /// without a sample (with [`rounds`](super::SplitSettings::rounds): one for each) gets one of the device that has most.
-    /// Without a concentration every device has an equal part of every class.
+    /// Training samples are divided class by class. For class k, the devices' fractions are p_k ~ Dir(α, …, α), where α
+    /// is the [`concentration`](super::SplitSettings::concentration) (Yurochkin et al., "Bayesian nonparametric
+    /// federated learning of neural networks", ICML 2019, arXiv 1905.12022; "distribution-based label imbalance" of Li
+    /// et al., arXiv 2102.02079). Devices also differ in their numbers of samples. (Hsu et al., arXiv 1909.06335,
+    /// instead draw the fractions of the classes for each device, and give all devices the same number of samples.)
+    /// Every device has at least one sample, or one for each of the [`rounds`](super::SplitSettings::rounds): a device
+    /// without one gets it from the device that has most. Without a concentration, every class is divided equally.
     ///
-    /// Test samples are dealt in equal parts of every class, so that judging a model on all devices costs no more than
-    /// judging it once on all test samples, and the mean over devices is the accuracy on them, up to parts that differ by
-    /// one sample.
+    /// The test samples of every class are divided equally. So evaluating a model on all devices costs as much as
+    /// evaluating it once on all test samples. The mean over devices is the accuracy on all test samples, except that
+    /// numbers of samples may differ by one.
     ///
     /// # Errors
-    /// When there are not enough classes, fewer samples than tasks, or an option is out of range or has no meaning here.
+    /// When there are not enough classes, fewer samples than tasks, or an option is out of range or does not apply.
     pub fn by_label(&self, data: &DataSet, seed: Seed) -> Result<SplitTasks, StreamError> {
         self.settings.check(false, true)?;
         let classes = self.common_classes(&data.class_names, seed)?;
@@ -68,7 +68,8 @@ impl Split {
     }
 }
 
-/// Deals the samples of each class by parts drawn from a Dirichlet distribution, at least so many to each device.
+/// Divides the samples of each class by fractions drawn from a Dirichlet distribution. Each device gets at least
+/// `least` samples.
 fn dirichlet(
     classes: impl Iterator<Item = (Vec<usize>, Seed)>,
     concentration: f64,
@@ -81,7 +82,7 @@ fn dirichlet(
         let mut parts = parts(concentration, devices, &mut seed.of("parts").random()).into_iter();
         let (mut from, mut sum) = (0, 0.0);
         for (device, own) in dealt.iter_mut().enumerate() {
-            // Rounded sums, so that the parts of all devices are all samples.
+            // The sums are rounded, so that every sample goes to a device.
             sum += parts.next().unwrap_or_default();
             let to = match device + 1 == devices {
                 true => places.len(),
@@ -93,7 +94,7 @@ fn dirichlet(
     }
     while let Some(poor) = dealt.iter().position(|places| places.len() < least) {
         let richest = (0..devices).max_by_key(|device| dealt[*device].len()).unwrap_or(poor);
-        // With too few samples this would go on for ever; `by_label` refuses that.
+        // With too few samples, this would never end; `by_label` refuses that.
         let spare = dealt[richest].len().saturating_sub(1);
         if spare < least {
             break;
@@ -107,9 +108,9 @@ fn dirichlet(
 
 /// One draw from Dir(α, …, α): independent Gamma(α) draws, divided by their sum.
 ///
-/// Drawn as logarithms, because for a small α all of them may be too small for a float: if g ~ Gamma(α + 1) and u is
-/// uniform in (0, 1), then g·u^(1/α) ~ Gamma(α) (Marsaglia & Tsang, "A simple method for generating gamma variables", ACM
-/// TOMS 2000, section 6).
+/// Computed with logarithms, because for a small α all draws may be too small for a float: if g ~ Gamma(α + 1) and u is
+/// uniform in (0, 1), then g·u^(1/α) ~ Gamma(α) (Marsaglia & Tsang, "A simple method for generating gamma variables",
+/// ACM TOMS 2000, section 6).
 fn parts(concentration: f64, count: usize, random: &mut Random) -> Vec<f64> {
     let gamma = Gamma::new(concentration + 1.0, 1.0);
     let mut logarithm = || {
@@ -128,7 +129,7 @@ fn parts(concentration: f64, count: usize, random: &mut Random) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    /// The mean, and the mean of the squares, of one device's part over many draws.
+    /// The mean, and the mean of the squares, of one device's fraction over many draws.
     fn moments(concentration: f64, devices: usize) -> (f64, f64) {
         let mut random = Seed::new(4).random();
         let draws = 20_000;
@@ -139,8 +140,8 @@ mod tests {
     }
 
     #[test]
-    fn parts_have_the_moments_of_the_dirichlet_distribution() {
-        // Each part of Dir(α, …, α) over n devices is Beta(α, (n − 1)α): mean 1/n, variance (n − 1) / (n²(nα + 1)).
+    fn fractions_have_the_moments_of_the_dirichlet_distribution() {
+        // Each fraction of Dir(α, …, α) over n devices is Beta(α, (n − 1)α): mean 1/n, variance (n − 1) / (n²(nα + 1)).
         for (concentration, devices) in [(0.05, 4), (0.5, 5), (1.0, 3), (10.0, 4)] {
             let n = devices as f64;
             let variance = (n - 1.0) / (n * n * (n * concentration + 1.0));

@@ -1,4 +1,4 @@
-//! Devices that bring no classes of their own, but learn those of others.
+//! Devices that learn the classes of other devices instead of their own.
 
 use std::collections::BTreeSet;
 
@@ -7,16 +7,16 @@ use alluvium_model::Seed;
 use super::{SplitSettings, deal, places, sizes};
 use crate::StreamError;
 
-/// Which devices learn classes of others, and of whom; by index from 0.
+/// The devices that learn classes of others, and whose classes they learn. Indices count from 0.
 #[derive(Debug, Clone)]
 pub(super) struct Sharing {
     devices: Vec<usize>,
-    /// The devices whose classes they learn; none of them shares itself.
+    /// The devices whose classes they learn. None of them is a sharing device itself.
     with: Vec<usize>,
 }
 
 impl Sharing {
-    /// What the settings say of so many devices; `None` where nobody shares.
+    /// Reads the settings for a stream of `devices` devices. `None` if no device shares.
     pub(super) fn of(settings: &SplitSettings, devices: usize) -> Result<Option<Self>, StreamError> {
         let wrong = |option, problem, accepted| Err(StreamError::Option { option, problem, accepted });
         let Some(sharing) = &settings.sharing_devices else { return Ok(None) };
@@ -37,8 +37,8 @@ impl Sharing {
         Ok(Some(Sharing { devices: from_zero(sharing), with: from_zero(&with) }))
     }
 
-    /// The classes of each device, given what would be its own: a sharing device learns as many of the others', the first
-    /// class of each in turn, then the second ones.
+    /// The classes of each device, given what would be its own. A sharing device learns the same number of other
+    /// devices' classes: the first class of each in turn, then the second ones.
     pub(super) fn classes(&self, own: &[Vec<usize>]) -> Result<Vec<Vec<usize>>, StreamError> {
         let most = self.with.iter().map(|device| own[*device].len()).max().unwrap_or_default();
         let in_turn = (0..most).flat_map(|place| self.with.iter().filter_map(move |device| own[*device].get(place)));
@@ -62,9 +62,9 @@ impl Sharing {
         Ok(classes)
     }
 
-    /// The training samples of each device: all of its own classes'; of a sharing device those that the owners leave when
-    /// they keep `limit` of each class, as `kept_by` draws them for a device. What several sharing devices could have is
-    /// dealt between them.
+    /// The training samples of each device. A device with its own classes has all of their samples. Sharing devices
+    /// divide the samples that the owners leave when they keep `limit` of each class; `kept_by` draws those for a
+    /// device.
     pub(super) fn train(
         &self,
         labels: &[usize],

@@ -1,12 +1,12 @@
-//! How many of its training samples a device keeps.
+//! The number of training samples that a device keeps.
 
 use std::collections::BTreeMap;
 
 use alluvium_model::Seed;
 use rand::seq::SliceRandom;
 
-/// The part of its samples that each device keeps, in the order of the devices: 1, …, `ratio`, each smaller than the one
-/// before by the same factor, in an order that the seed decides.
+/// The fraction of its samples that each device keeps. The fractions fall from 1 to `ratio`, each smaller than the last
+/// by the same factor; the seed decides which device has which.
 pub(super) fn fractions(devices: usize, ratio: f64, seed: Seed) -> Vec<f64> {
     let last = devices.saturating_sub(1).max(1) as f64;
     let mut fractions: Vec<_> = (0..devices).map(|place| ratio.powf(place as f64 / last)).collect();
@@ -14,7 +14,7 @@ pub(super) fn fractions(devices: usize, ratio: f64, seed: Seed) -> Vec<f64> {
     fractions
 }
 
-/// At most `most` samples of each class among those at some places, drawn by the seed, in ascending order.
+/// At most `most` of these samples of each class, drawn by the seed, in ascending order.
 pub(super) fn limited(labels: &[usize], places: Vec<usize>, most: Option<usize>, seed: Seed) -> Vec<usize> {
     match most {
         Some(most) => cut(labels, places, |_| most, seed),
@@ -22,7 +22,8 @@ pub(super) fn limited(labels: &[usize], places: Vec<usize>, most: Option<usize>,
     }
 }
 
-/// The same part of each class among the samples at some places, rounded and one sample at least, drawn by the seed.
+/// The same fraction of these samples of each class, drawn by the seed. It is rounded to whole samples, but is at least
+/// one.
 pub(super) fn fraction_of(labels: &[usize], places: Vec<usize>, fraction: f64, seed: Seed) -> Vec<usize> {
     if fraction == 1.0 {
         return places;
@@ -33,7 +34,7 @@ pub(super) fn fraction_of(labels: &[usize], places: Vec<usize>, fraction: f64, s
     cut(labels, places, kept, seed)
 }
 
-/// The first samples of each class in a random order, as many as `most` says for the class.
+/// The first samples of each class in a random order; `most` is their number for a class.
 fn cut(labels: &[usize], mut places: Vec<usize>, most: impl Fn(usize) -> usize, seed: Seed) -> Vec<usize> {
     places.shuffle(&mut seed.random());
     let mut taken = BTreeMap::<usize, usize>::new();
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn of_each_class_the_same_part_is_kept() {
+    fn the_same_fraction_of_each_class_is_kept() {
         // Ten samples of class 0, five of class 1, one of class 2.
         let labels: Vec<_> = [vec![0; 10], vec![1; 5], vec![2; 1]].concat();
         let kept = fraction_of(&labels, (0..16).collect(), 0.3, Seed::new(2));

@@ -1,7 +1,7 @@
 //! The classes of a data set: the names that its files state, matched by name.
 //!
-//! A label is a place in the list of its own file. The files of a data set state the same names, but not always in the same
-//! order: somebody may have written one anew.
+//! A label is an index into the list of its own file. The files of a data set state the same names, but not always in
+//! the same order, for example after a file was rewritten.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,12 +10,12 @@ use alluvium_stream::StreamError;
 
 use crate::table::Table;
 
-/// The names of the classes of two parts, training and test: those that the files state, in the order of the first file for
-/// training; without any, the numbers of the labels. The labels of both parts become places in this list.
+/// The names of the classes of two parts, training and test, in the order of the first training file. If no file states
+/// names, they are the numbers of the labels. The labels of both parts become indices into this list.
 ///
 /// # Errors
-/// [`StreamError::File`] when a label is beyond the names of its file, only some files state names, or one states other names
-/// than the first.
+/// [`StreamError::File`] when a label is beyond the names of its file, when only some files state names, or when a file
+/// states other names than the first one.
 pub fn share(train: &mut Table, test: &mut Table) -> Result<Vec<String>, StreamError> {
     let files = || train.files().chain(test.files()).filter(|file| file.names.is_some() || !file.labels.is_empty());
     let Some((first, names)) = files().find_map(|file| Some((file.path, file.names?))) else {
@@ -33,7 +33,7 @@ pub fn share(train: &mut Table, test: &mut Table) -> Result<Vec<String>, StreamE
     Ok(names)
 }
 
-/// Checks that a file states the names of the first one, and that its labels are places in its own list.
+/// Checks that a file states the names of the first one, and that its labels are indices into its own list.
 fn check(
     path: &Path,
     names: Option<&[String]>,
@@ -45,7 +45,7 @@ fn check(
     let first = first.display();
     let Some(names) = names else {
         return wrong(format!(
-            "states no names of its classes, but {first} does; accepted: the same names in all files"
+            "does not state the names of its classes, but {first} does; accepted: the same names in all files"
         ));
     };
     if let Some(other) = names.iter().find(|name| !places.contains_key(name.as_str())) {
@@ -57,9 +57,7 @@ fn check(
         return wrong(format!("does not name the class \"{missing}\", which {first} names"));
     }
     match labels.iter().max() {
-        Some(most) if *most >= names.len() => {
-            wrong(format!("names {} classes, but there is the label {most}", names.len()))
-        }
+        Some(most) if *most >= names.len() => wrong(format!("names {} classes, but has the label {most}", names.len())),
         _ => Ok(()),
     }
 }

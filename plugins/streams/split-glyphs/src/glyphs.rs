@@ -1,4 +1,4 @@
-//! The glyphs: two files that are built into the binary, made by `cargo xtask glyphs`.
+//! The glyphs: two files that are built into the binary. `cargo xtask glyphs` generates them.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 /// `[fonts, characters, height, width]`, gzipped IDX; rows of fonts as in the table.
 const IMAGES: (&str, &[u8]) = ("data/glyphs.idx.gz", include_bytes!("../data/glyphs.idx.gz"));
-/// One row a font, with where it comes from and its licence.
+/// One row per font, with its origin and its licence.
 const FONTS: (&str, &str) = ("data/fonts.csv", include_str!("../data/fonts.csv"));
 
-/// Which samples a font gives.
+/// The part that a font's samples belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
@@ -19,12 +19,12 @@ pub enum Part {
     Test,
 }
 
-/// One font: the columns of the table that are of use here.
+/// One font: the columns of the table that are used here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Font {
     /// Its row in the images.
     pub index: usize,
-    /// The part in which the whole family is.
+    /// The part of the whole family.
     pub split: Part,
     /// Its family: the fonts of one design.
     pub family: String,
@@ -46,10 +46,10 @@ pub fn characters() -> impl Iterator<Item = char> {
 }
 
 impl Glyphs {
-    /// The data set that is built in.
+    /// Reads the built-in data set.
     ///
     /// # Errors
-    /// When the two files do not agree: then the binary was built from damaged data.
+    /// When the two files contradict each other, because the binary was built from damaged data.
     pub fn embedded() -> Result<Self, StreamError> {
         Self::parse(IMAGES.1, FONTS.1)
     }
@@ -76,8 +76,8 @@ impl Glyphs {
         [1, self.images.shape[2], self.images.shape[3]].into()
     }
 
-    /// The data set in which `is_test` says which fonts are for testing, and the place in `fonts` of each sample's font,
-    /// training and test.
+    /// The data set, and the index in `fonts` of each sample's font, for training and test. `is_test` says which fonts
+    /// are for testing.
     pub fn data(&self, is_test: impl Fn(usize) -> bool) -> (DataSet, [Vec<usize>; 2]) {
         let class_names: Vec<_> = characters().map(String::from).collect();
         let mut parts = [Samples::new(self.input()), Samples::new(self.input())];
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_have_the_sizes_that_are_promised() {
+    fn the_data_have_the_promised_sizes() {
         let glyphs = Glyphs::embedded().unwrap();
         assert!(glyphs.fonts.len() >= 200, "{} fonts", glyphs.fonts.len());
         assert_eq!(glyphs.input(), [1, 28, 28].into());
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_do_not_agree_are_refused() {
+    fn contradictory_files_are_refused() {
         let header = "index,split,family,font,licence\n";
         let table = |rows: &str| format!("{header}{rows}");
         let error = |shape, rows: &str| Glyphs::parse(&images(shape), &table(rows)).unwrap_err().to_string();

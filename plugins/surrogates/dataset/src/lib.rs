@@ -13,21 +13,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The training inputs of another task stream, of all its tasks and without their labels, drawn with replacement.
+/// The training inputs of all tasks of another task stream, without their labels. They are drawn with replacement.
 ///
-/// Inputs of the right shape are taken as they are. Of others, the largest part around the middle that has the right
-/// proportions is resized by a triangle filter; grey becomes three equal channels, and colour becomes its luminance. The
-/// experiment's own stream is refused, unless the protocol grants all tasks' data: the centre would see what belongs to
-/// devices.
+/// Inputs of the right shape do not change. In other inputs, the largest area around the middle with the right
+/// proportions is resized by a triangle filter. Grey becomes three equal channels, and colour becomes its luminance.
+/// The experiment's own stream is refused unless the protocol grants all tasks' data, because the centre would see the
+/// devices' data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatasetConfig {
-    /// The stream: a table `[surrogate.stream]` with the `kind` and the options of any `[stream]`. It must be given.
+    /// The stream: a table `[surrogate.stream]` with the `kind` and the options of any `[stream]`. It is required.
     pub stream: Option<Map<String, Value>>,
-    /// The seed under which the stream is built. It is not the experiment's, so all seeds of an experiment draw from the
-    /// same inputs.
+    /// The seed for building the stream. It does not depend on the experiment's seed, so all seeds of an experiment
+    /// draw from the same inputs.
     pub stream_seed: u64,
-    /// How many inputs the fixed set has; one may be there more than once.
+    /// The number of inputs of the fixed set; an input may occur more than once.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub samples: usize,
 }
