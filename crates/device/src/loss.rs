@@ -27,28 +27,28 @@ pub enum ClassificationLoss {
 impl ClassificationLoss {
     /// The mean loss of a batch, `[1]`. `latents` are `[batch, latent size]`; `targets` are the class indices of the
     /// samples within the head with the name `head`. `None` if the model does not have this head.
-    pub fn of(self, model: &Model, head: &str, latents: Tensor<2>, units: Tensor<1, Int>) -> Option<Tensor<1>> {
+    pub fn of(self, model: &Model, head: &str, latents: Tensor<2>, targets: Tensor<1, Int>) -> Option<Tensor<1>> {
         let own = model.head(head)?;
         Some(match self {
-            ClassificationLoss::OwnHead => cross_entropy(own.linear.forward(latents), units),
+            ClassificationLoss::OwnHead => cross_entropy(own.linear.forward(latents), targets),
             ClassificationLoss::AllHeads => {
                 let logits = model.logits(latents);
-                let (right, shape) = right_units(&own.spec.classes, &model.unit_classes());
+                let (right, shape) = correct_logits(&own.spec.classes, &model.unit_classes());
                 let right = Tensor::from_data(TensorData::new(right, shape), &logits.device());
-                over_all(logits, right.select(0, units))
+                over_all(logits, right.select(0, targets))
             }
         })
     }
 }
 
 /// The mean cross-entropy, `[1]`, of logits, `[batch, classes]`, and the samples' class indices.
-pub fn cross_entropy(logits: Tensor<2>, units: Tensor<1, Int>) -> Tensor<1> {
-    CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, units)
+pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+    CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, targets)
 }
 
 /// For each class of a head, marks the logits of all heads with the same class by 1, the others by 0. The shape is
 /// `[own classes, all logits]`.
-fn right_units(own: &[usize], all: &[usize]) -> (Vec<f32>, [usize; 2]) {
+fn correct_logits(own: &[usize], all: &[usize]) -> (Vec<f32>, [usize; 2]) {
     let right = own.iter().flat_map(|class| all.iter().map(move |other| f32::from(u8::from(class == other))));
     (right.collect(), [own.len(), all.len()])
 }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_class_is_correct_in_any_head() {
-        let (right, shape) = right_units(&[7, 9], &[4, 7, 7, 9]);
+        let (right, shape) = correct_logits(&[7, 9], &[4, 7, 7, 9]);
         assert_eq!((right, shape), (vec![0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0], [2, 4]));
     }
 
@@ -136,14 +136,14 @@ mod tests {
         }
         let model = Model::load(&state, &device).unwrap();
         let latents = Tensor::<2>::from_floats([[0.5, -1.0, 2.0], [1.0, 0.3, -0.2]], &device);
-        let units = Tensor::<1, Int>::from_ints([2, 0], &device);
+        let targets = Tensor::<1, Int>::from_ints([2, 0], &device);
         let loss = |loss: ClassificationLoss| {
-            loss.of(&model, "b", latents.clone(), units.clone()).unwrap().into_scalar::<f32>()
+            loss.of(&model, "b", latents.clone(), targets.clone()).unwrap().into_scalar::<f32>()
         };
-        let expected = |logits: Tensor<2>, units: [usize; 2]| {
+        let expected = |logits: Tensor<2>, targets: [usize; 2]| {
             let logs = log_softmax(logits, 1).into_data().try_into_vec::<f32>().unwrap();
             let width = logs.len() / 2;
-            -(logs[units[0]] + logs[width + units[1]]) / 2.0
+            -(logs[targets[0]] + logs[width + targets[1]]) / 2.0
         };
         let own = expected(model.head("b").unwrap().linear.forward(latents.clone()), [2, 0]);
         assert!((loss(ClassificationLoss::OwnHead) - own).abs() < 1e-5);
@@ -151,6 +151,6 @@ mod tests {
         let all = expected(model.logits(latents.clone()), [4, 2]);
         assert!((loss(ClassificationLoss::AllHeads) - all).abs() < 1e-5);
         assert!(all > own, "more classes compete");
-        assert!(ClassificationLoss::AllHeads.of(&model, "c", latents, units.clone()).is_none());
+        assert!(ClassificationLoss::AllHeads.of(&model, "c", latents, targets.clone()).is_none());
     }
 }

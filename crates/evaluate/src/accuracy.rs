@@ -49,9 +49,10 @@ impl TestSet {
     }
 
     fn within(most_bytes: usize, task: &Task, compute: &Device) -> Self {
-        let inputs = match task.test.bytes().saturating_mul(size_of::<f32>()) <= most_bytes {
-            true => Inputs::Uploaded(task.test.inputs(compute)),
-            false => Inputs::Samples(task.test.clone(), compute.clone()),
+        let inputs = if task.test.bytes().saturating_mul(size_of::<f32>()) <= most_bytes {
+            Inputs::Uploaded(task.test.inputs(compute))
+        } else {
+            Inputs::Samples(task.test.clone(), compute.clone())
         };
         TestSet { head: task.head.clone(), inputs, labels: task.test.labels().to_vec() }
     }
@@ -90,8 +91,8 @@ impl TestSet {
 pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
     let latents = test.latents(model);
     let accuracy = |logits: Tensor<2>, classes: &[usize]| {
-        let best = best_units(logits);
-        let right = best.iter().zip(&test.labels).filter(|(unit, label)| classes.get(**unit) == Some(*label)).count();
+        let best = best_logits(logits);
+        let right = best.iter().zip(&test.labels).filter(|(index, label)| classes.get(**index) == Some(*label)).count();
         right as f64 / test.len().max(1) as f64
     };
     let own = model.head(&test.head.name);
@@ -106,19 +107,19 @@ pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
 }
 
 /// The index of each row's largest value. Ties go to the first one; a row of NaN has no valid index.
-fn best_units(logits: Tensor<2>) -> Vec<usize> {
-    let units = logits.dims()[1];
+fn best_logits(logits: Tensor<2>) -> Vec<usize> {
+    let count = logits.dims()[1];
     let values = logits.into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
     let best = |row: &[f32]| {
         let mut best = usize::MAX;
-        for (unit, value) in row.iter().enumerate() {
+        for (index, value) in row.iter().enumerate() {
             if row.get(best).is_none_or(|most| value > most) && !value.is_nan() {
-                best = unit;
+                best = index;
             }
         }
         best
     };
-    values.chunks(units.max(1)).map(best).collect()
+    values.chunks(count.max(1)).map(best).collect()
 }
 
 #[cfg(test)]
@@ -199,6 +200,6 @@ mod tests {
     #[test]
     fn ties_go_to_the_first_logit_and_nan_to_none() {
         let logits = Tensor::from_floats([[1.0, 1.0], [f32::NAN, f32::NAN], [f32::NAN, 0.0]], &Device::flex());
-        assert_eq!(best_units(logits), [0, usize::MAX, 1]);
+        assert_eq!(best_logits(logits), [0, usize::MAX, 1]);
     }
 }

@@ -8,13 +8,13 @@ use pulp::{Arch, Scalar128b, Simd, WithSimd};
 /// compiled for these vectors.
 #[inline(always)]
 pub(crate) fn widest<W: WithSimd>(work: W) -> W::Output {
-    Arch::new().dispatch(Portable(work))
+    Arch::new().dispatch(PortableVectors(work))
 }
 
 /// Replaces vectors of one lane, pulp's fallback, by vectors of four, which every 64-bit target has.
-struct Portable<W>(W);
+struct PortableVectors<W>(W);
 
-impl<W: WithSimd> WithSimd for Portable<W> {
+impl<W: WithSimd> WithSimd for PortableVectors<W> {
     type Output = W::Output;
 
     #[inline(always)]
@@ -41,7 +41,7 @@ pub(crate) fn multiply_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s)
 #[inline(always)]
 pub(crate) fn load<S: Simd, const N: usize>(_: S, values: &[f32]) -> [S::f32s; N] {
     let (vectors, _) = S::as_simd_f32s(&values[..N * S::F32_LANES]);
-    std::array::from_fn(|place| vectors[place])
+    std::array::from_fn(|index| vectors[index])
 }
 
 /// Writes `N` vectors to the front of `values`.

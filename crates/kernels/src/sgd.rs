@@ -113,7 +113,7 @@ mod tests {
     fn threads_change_nothing() {
         let step = Step { rate: 0.1, momentum: 0.9, decay: 0.01 };
         let values =
-            |shift: f32| -> Vec<f32> { (0..MANY + 77).map(|place| (place as f32 * 0.37 + shift).sin()).collect() };
+            |shift: f32| -> Vec<f32> { (0..MANY + 77).map(|index| (index as f32 * 0.37 + shift).sin()).collect() };
         let of = |threads| {
             let (mut velocity, mut gradients) = (values(1.0), values(2.0));
             momentum(&values(0.0), &mut velocity, &mut gradients, step, threads);

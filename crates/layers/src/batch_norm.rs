@@ -91,9 +91,8 @@ mod tests {
         for rectified in [false, true] {
             let of = |fused: bool| {
                 let layer = BatchNormConfig::new(6).init(&learning);
-                let forward = |x: &Tensor<4>| match fused {
-                    true => native(&layer, x, rectified).unwrap(),
-                    false => of_burn(&layer, x.clone(), rectified),
+                let forward = |x: &Tensor<4>| {
+                    if fused { native(&layer, x, rectified).unwrap() } else { of_burn(&layer, x.clone(), rectified) }
                 };
                 // Another batch before, so that the running statistics start from where they have moved.
                 forward(&(images(&learning) * 2.0 + 0.5));
@@ -110,8 +109,8 @@ mod tests {
                     host(layer_now.running_var.value()),
                 ]
             };
-            for (place, (found, expected)) in of(true).iter().zip(&of(false)).enumerate() {
-                assert!(near(found, expected), "{rectified} {place}: {found:?} {expected:?}");
+            for (index, (found, expected)) in of(true).iter().zip(&of(false)).enumerate() {
+                assert!(near(found, expected), "{rectified} {index}: {found:?} {expected:?}");
             }
         }
     }

@@ -12,7 +12,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, Operands, contiguous, operand, tensor, threads, together, values};
+use crate::flex::{AutodiffTensor, Operands, contiguous, operand, tensor, threads, together, values};
 
 /// Equals `layer.forward(x)`: `[batch, inputs, height, width]` → `[batch, outputs, rows, columns]`.
 ///
@@ -119,7 +119,7 @@ impl Backward<Flex, 3> for Convolution {
     }
 }
 
-fn without_bias(shape: Shape, x: Learning, weight: Learning) -> Learning {
+fn without_bias(shape: Shape, x: AutodiffTensor, weight: AutodiffTensor) -> AutodiffTensor {
     let out = forward(&shape, x.primitive(), weight.primitive(), None);
     let prepared =
         <Convolution as Backward<Flex, 2>>::prepare::<NoCheckpointing>(Convolution, [x.node(), weight.node()]);
@@ -131,7 +131,7 @@ fn without_bias(shape: Shape, x: Learning, weight: Learning) -> Learning {
     }
 }
 
-fn with_bias(shape: Shape, x: Learning, weight: Learning, bias: Learning) -> Learning {
+fn with_bias(shape: Shape, x: AutodiffTensor, weight: AutodiffTensor, bias: AutodiffTensor) -> AutodiffTensor {
     let out = forward(&shape, x.primitive(), weight.primitive(), Some(bias.primitive()));
     let nodes = [x.node(), weight.node(), bias.node()];
     let prepared = <Convolution as Backward<Flex, 3>>::prepare::<NoCheckpointing>(Convolution, nodes);

@@ -6,20 +6,20 @@ use burn::tensor::{DType, Tensor, TensorData};
 use burn_flex::FlexTensor;
 
 /// A tensor on an autodiff device of `flex`.
-pub(crate) type Learning = FloatTensor<Autodiff<Flex>>;
+pub(crate) type AutodiffTensor = FloatTensor<Autodiff<Flex>>;
 
 /// The operands of an operation.
 pub(crate) enum Operands<const N: usize> {
     /// Without autodiff.
     Plain([FlexTensor; N]),
     /// With autodiff.
-    Learning([Learning; N]),
+    Learning([AutodiffTensor; N]),
 }
 
 /// An operand of any rank.
 pub(crate) enum Operand {
     Plain(FlexTensor),
-    Learning(Learning),
+    Learning(AutodiffTensor),
 }
 
 /// The tensor, if it is on `flex` and has 32-bit numbers.
@@ -27,9 +27,10 @@ pub(crate) fn operand<const D: usize>(tensor: &Tensor<D>) -> Option<Operand> {
     if tensor.dtype() != DType::F32 {
         return None;
     }
-    match tensor.device().is_autodiff() {
-        true => tensor.clone().try_into_primitive::<Autodiff<Flex>>().ok().map(Operand::Learning),
-        false => tensor.clone().try_into_primitive::<Flex>().ok().map(Operand::Plain),
+    if tensor.device().is_autodiff() {
+        tensor.clone().try_into_primitive::<Autodiff<Flex>>().ok().map(Operand::Learning)
+    } else {
+        tensor.clone().try_into_primitive::<Flex>().ok().map(Operand::Plain)
     }
 }
 
@@ -49,7 +50,7 @@ pub(crate) fn together<const N: usize>(operands: [Operand; N]) -> Operands<N> {
 }
 
 /// A constant of the autodiff graph.
-pub(crate) fn constant(tensor: FlexTensor) -> Learning {
+pub(crate) fn constant(tensor: FlexTensor) -> AutodiffTensor {
     use burn::backend::AutodiffBackend;
     Autodiff::<Flex>::from_inner(tensor)
 }

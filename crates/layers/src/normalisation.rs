@@ -9,7 +9,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, contiguous, tensor, threads, values};
+use crate::flex::{AutodiffTensor, contiguous, tensor, threads, values};
 
 /// A normalisation of inputs of one size, with an optional rectifier after it.
 #[derive(Debug, Clone)]
@@ -60,12 +60,12 @@ impl<K: Kernel> Normalisation<K> {
     }
 
     /// The same as a node of the autodiff graph.
-    pub(crate) fn recorded(self, operands: [Learning; 3]) -> (Learning, K::Statistics) {
-        let (out, statistics) = self.forward(operands.each_ref().map(Learning::primitive));
-        let nodes = operands.each_ref().map(Learning::node);
+    pub(crate) fn recorded(self, operands: [AutodiffTensor; 3]) -> (AutodiffTensor, K::Statistics) {
+        let (out, statistics) = self.forward(operands.each_ref().map(AutodiffTensor::primitive));
+        let nodes = operands.each_ref().map(AutodiffTensor::node);
         let out = match self.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => {
-                let operands = operands.map(Learning::into_primitive);
+                let operands = operands.map(AutodiffTensor::into_primitive);
                 prepared.finish(State { operands, statistics: statistics.clone() }, out)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(out),

@@ -22,13 +22,13 @@ pub fn each(seeds: &[Vec<u8>], mut reader: impl FnMut(&[u8])) {
     for seed in seeds {
         reader(seed);
         let mut changed = seed.clone();
-        for place in 0..seed.len() {
-            reader(&seed[..place]);
+        for at in 0..seed.len() {
+            reader(&seed[..at]);
             for change in [0xff, 0x80, 0x01] {
-                changed[place] = seed[place] ^ change;
+                changed[at] = seed[at] ^ change;
                 reader(&changed);
             }
-            changed[place] = seed[place];
+            changed[at] = seed[at];
         }
     }
 }

@@ -71,8 +71,8 @@ impl Augmenter {
 
     /// Augments the image with this index in a dataset for an epoch. The result depends only on the image, the seed and
     /// these three numbers.
-    pub(crate) fn changed(&self, image: Image, epoch: usize, dataset: usize, place: usize) -> Image {
-        let mut random = self.seed.at("epoch", epoch).at("dataset", dataset).at("place", place).random();
+    pub(crate) fn changed(&self, image: Image, epoch: usize, dataset: usize, index: usize) -> Image {
+        let mut random = self.seed.at("epoch", epoch).at("dataset", dataset).at("place", index).random();
         self.augmentation.applied(image, &mut random)
     }
 }
@@ -125,7 +125,7 @@ mod tests {
     /// What 900 samples of the same image become in an epoch.
     fn augmented(augmentation: Augmentation, epoch: usize) -> Vec<Vec<f32>> {
         let augmenter = Augmenter::new(augmentation, Seed::new(1));
-        (0..900).map(|place| augmenter.changed(image(), epoch, 0, place).values).collect()
+        (0..900).map(|index| augmenter.changed(image(), epoch, 0, index).values).collect()
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         // 50 + 10 sin θ, and 10 sin 45° = 7.0711.
         let image = Image::new([1, 3, 3].into(), &[40, 50, 60, 40, 50, 60, 40, 50, 60]);
         let augmenter = Augmenter::new(Augmentation { rotation: 45.0, ..Default::default() }, Seed::new(1));
-        let turned = (0..900).map(|place| augmenter.changed(image.clone(), 0, 0, place).values[1] - 50.0);
+        let turned = (0..900).map(|index| augmenter.changed(image.clone(), 0, 0, index).values[1] - 50.0);
         let turned: Vec<f32> = turned.collect();
         assert!(turned.iter().all(|moved| moved.abs() < 7.072));
         for edge in [-7.071, 7.071] {
@@ -201,8 +201,8 @@ mod tests {
         let augmenter = Augmenter::new(all, Seed::new(1));
         let first = augmenter.changed(image(), 3, 1, 4).values;
         assert_eq!(augmenter.changed(image(), 3, 1, 4).values, first);
-        for (epoch, dataset, place) in [(4, 1, 4), (3, 2, 4), (3, 1, 5)] {
-            assert_ne!(augmenter.changed(image(), epoch, dataset, place).values, first, "{epoch} {dataset} {place}");
+        for (epoch, dataset, index) in [(4, 1, 4), (3, 2, 4), (3, 1, 5)] {
+            assert_ne!(augmenter.changed(image(), epoch, dataset, index).values, first, "{epoch} {dataset} {index}");
         }
         assert_ne!(Augmenter::new(all, Seed::new(2)).changed(image(), 3, 1, 4).values, first);
         assert!(first.iter().all(|value| (0.0..=255.0).contains(value)), "{first:?}");

@@ -29,11 +29,11 @@ impl TaskDataset<'_> {
     /// When a label is not one of the head's classes. This is a defect of the stream;
     /// [`Task::check`](crate::Task::check) finds it.
     pub fn units(&self) -> Vec<i32> {
-        let unit = |label: &usize| {
-            let unit = self.head.classes.iter().position(|class| class == label);
-            unit.unwrap_or_else(|| panic!("the head \"{}\" does not have the class {label}", self.head.name)) as i32
+        let class_index = |label: &usize| {
+            let position = self.head.classes.iter().position(|class| class == label);
+            position.unwrap_or_else(|| panic!("the head \"{}\" does not have the class {label}", self.head.name)) as i32
         };
-        self.samples.labels().iter().map(unit).collect()
+        self.samples.labels().iter().map(class_index).collect()
     }
 }
 
@@ -81,7 +81,7 @@ const PIECE: usize = 64;
 #[derive(Debug)]
 pub struct Batches {
     per_epoch: usize,
-    units: Vec<Vec<i32>>,
+    class_indices: Vec<Vec<i32>>,
     source: Source,
     compute: Device,
 }
@@ -151,7 +151,7 @@ impl Batches {
         };
         Batches {
             per_epoch,
-            units: datasets.iter().map(TaskDataset::units).collect(),
+            class_indices: datasets.iter().map(TaskDataset::units).collect(),
             source,
             compute: compute.clone(),
         }
@@ -168,24 +168,24 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Batch> {
         let compute = &self.compute;
-        let places_of = |draw: &Draw| integers(draw.places.iter().map(|place| *place as i32).collect(), compute);
-        let (draw, places, inputs) = match &mut self.source {
+        let indices_of = |draw: &Draw| integers(draw.indices.iter().map(|index| *index as i32).collect(), compute);
+        let (draw, indices, inputs) = match &mut self.source {
             Source::Uploaded(inputs, order) => {
                 let draw = order.next()?;
-                let places = places_of(&draw);
-                let inputs = inputs[draw.dataset].clone().select(0, places.clone());
-                (draw, places, inputs)
+                let indices = indices_of(&draw);
+                let inputs = inputs[draw.dataset].clone().select(0, indices.clone());
+                (draw, indices, inputs)
             }
             Source::Prefetched(made) => {
                 let PreparedBatch { draw, values, input } = made.next()?;
-                let shape = [draw.places.len(), input.channels, input.height, input.width];
-                let places = places_of(&draw);
-                (draw, places, Tensor::from_data(TensorData::new(values, shape), compute))
+                let shape = [draw.indices.len(), input.channels, input.height, input.width];
+                let indices = indices_of(&draw);
+                (draw, indices, Tensor::from_data(TensorData::new(values, shape), compute))
             }
         };
-        let units = &self.units[draw.dataset];
-        let units = integers(draw.places.iter().map(|place| units[*place]).collect(), compute);
-        Some(Batch { dataset: draw.dataset, places, inputs, units })
+        let class_indices = &self.class_indices[draw.dataset];
+        let units = integers(draw.indices.iter().map(|index| class_indices[*index]).collect(), compute);
+        Some(Batch { dataset: draw.dataset, places: indices, inputs, units })
     }
 }
 
@@ -214,16 +214,16 @@ fn make(
 ) -> Option<PreparedBatch> {
     let samples = &datasets[draw.dataset];
     let (input, size) = (samples.input(), samples.input().values().max(1));
-    let mut values = vec![0.0; draw.places.len() * input.values()];
-    for (places, values) in draw.places.chunks(PIECE).zip(values.chunks_mut(PIECE * size)) {
+    let mut values = vec![0.0; draw.indices.len() * input.values()];
+    for (indices, values) in draw.indices.chunks(PIECE).zip(values.chunks_mut(PIECE * size)) {
         if stopped.load(Ordering::Relaxed) {
             return None;
         }
-        let piece = read(samples.select(places.iter().copied()).held());
+        let piece = read(samples.select(indices.iter().copied()).held());
         let image = |(at, values): (usize, &mut [f32])| {
             let image = Image::new(input, piece.image(at));
             let image = match augmenter {
-                Some(augmenter) => augmenter.changed(image, draw.epoch, draw.dataset, places[at]),
+                Some(augmenter) => augmenter.changed(image, draw.epoch, draw.dataset, indices[at]),
                 None => image,
             };
             values.iter_mut().zip(image.values).for_each(|(into, value)| *into = input_value(value));
@@ -248,14 +248,14 @@ mod tests {
 
     /// Images on disk that count how many were read, and set a flag after `most` of them.
     #[derive(Debug)]
-    struct Far {
+    struct CountingImages {
         samples: Samples,
         read: AtomicUsize,
         most: usize,
-        told: Arc<AtomicBool>,
+        stop: Arc<AtomicBool>,
     }
 
-    impl Images for Far {
+    impl Images for CountingImages {
         fn input(&self) -> InputShape {
             self.samples.input()
         }
@@ -264,33 +264,33 @@ mod tests {
             self.samples.labels()
         }
 
-        fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-            if self.read.fetch_add(places.len(), Ordering::SeqCst) + places.len() >= self.most {
-                self.told.store(true, Ordering::SeqCst);
+        fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+            if self.read.fetch_add(indices.len(), Ordering::SeqCst) + indices.len() >= self.most {
+                self.stop.store(true, Ordering::SeqCst);
             }
-            Ok(self.samples.select(places.iter().copied()))
+            Ok(self.samples.select(indices.iter().copied()))
         }
     }
 
     /// The same samples, on disk.
-    fn far(samples: Samples, most: usize) -> (Samples, Arc<Far>) {
-        let places: Vec<_> = (0..samples.len()).collect();
-        let far = Arc::new(Far { samples, read: AtomicUsize::new(0), most, told: Arc::default() });
-        (Samples::on_disk(&(Arc::clone(&far) as Arc<dyn Images>), &places), far)
+    fn to_disk(samples: Samples, most: usize) -> (Samples, Arc<CountingImages>) {
+        let indices: Vec<_> = (0..samples.len()).collect();
+        let counter = Arc::new(CountingImages { samples, read: AtomicUsize::new(0), most, stop: Arc::default() });
+        (Samples::on_disk(&(Arc::clone(&counter) as Arc<dyn Images>), &indices), counter)
     }
 
     /// `count` samples of one pixel, whose shade is their index; classes 4 and 7 in turn.
     fn samples(count: usize) -> Samples {
         let mut samples = Samples::new([1, 1, 1].into());
-        (0..count).for_each(|place| samples.push(&[place as u8], [4, 7][place % 2]));
+        (0..count).for_each(|index| samples.push(&[index as u8], [4, 7][index % 2]));
         samples
     }
 
     /// `count` samples of 2×5×5 pixels, all different.
     fn pictures(count: usize) -> Samples {
         let mut samples = Samples::new([2, 5, 5].into());
-        let image = |place: usize| (0..50).map(|pixel| (place * 50 + pixel) as u8).collect::<Vec<_>>();
-        (0..count).for_each(|place| samples.push(&image(place), [4, 7][place % 2]));
+        let image = |index: usize| (0..50).map(|pixel| (index * 50 + pixel) as u8).collect::<Vec<_>>();
+        (0..count).for_each(|index| samples.push(&image(index), [4, 7][index % 2]));
         samples
     }
 
@@ -328,12 +328,12 @@ mod tests {
     }
 
     /// The images of one epoch, sorted by dataset and index.
-    fn by_place(batches: &[OnHost]) -> Vec<(usize, i32, Vec<f32>)> {
-        let images = batches.iter().flat_map(|(dataset, places, _, values)| {
-            places.iter().zip(values.chunks(50)).map(|(place, image)| (*dataset, *place, image.to_vec()))
+    fn by_index(batches: &[OnHost]) -> Vec<(usize, i32, Vec<f32>)> {
+        let images = batches.iter().flat_map(|(dataset, indices, _, values)| {
+            indices.iter().zip(values.chunks(50)).map(|(index, image)| (*dataset, *index, image.to_vec()))
         });
         let mut images: Vec<_> = images.collect();
-        images.sort_by_key(|(dataset, place, _)| (*dataset, *place));
+        images.sort_by_key(|(dataset, index, _)| (*dataset, *index));
         images
     }
 
@@ -348,16 +348,16 @@ mod tests {
                 let mut seen = vec![];
                 for batch in batches.by_ref().take(5) {
                     assert_eq!(batch.samples(), batch.places.dims()[0]);
-                    let (dataset, places, units, shades) = on_host(batch);
-                    for ((place, shade), unit) in places.iter().zip(shades).zip(units) {
-                        assert!(((shade + 1.0) * 127.5 - *place as f32).abs() < 1e-3);
+                    let (dataset, indices, class_indices, shades) = on_host(batch);
+                    for ((index, shade), class_index) in indices.iter().zip(shades).zip(class_indices) {
+                        assert!(((shade + 1.0) * 127.5 - *index as f32).abs() < 1e-3);
                         // An even index is of class 4, which is the head's second class.
-                        assert_eq!(unit, 1 - place % 2);
-                        seen.push((dataset, *place));
+                        assert_eq!(class_index, 1 - index % 2);
+                        seen.push((dataset, *index));
                     }
                 }
                 seen.sort_unstable();
-                let all = (0..5).map(|place| (0, place)).chain((0..4).map(|place| (1, place)));
+                let all = (0..5).map(|index| (0, index)).chain((0..4).map(|index| (1, index)));
                 assert_eq!(seen, all.collect::<Vec<_>>());
             }
         }
@@ -375,7 +375,7 @@ mod tests {
     fn augmented_batches_follow_from_the_seed_on_any_number_of_threads() {
         let datasets = [pictures(7), pictures(500)];
         let augmenter = Augmenter::new(everything(), Seed::new(2));
-        let draw = Draw { epoch: 3, dataset: 1, places: (0..500).rev().collect() };
+        let draw = Draw { epoch: 3, dataset: 1, indices: (0..500).rev().collect() };
         let never = AtomicBool::new(false);
         let within_pool = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -405,20 +405,20 @@ mod tests {
         let augmenter = Augmenter::new(everything(), Seed::new(2));
         for augmenter in [None, Some(augmenter)] {
             let expected: Vec<_> = batches(&samples, 0, augmenter).take(25).map(on_host).collect();
-            let (elsewhere, far) = far(samples.clone(), usize::MAX);
-            let mut made = batches(&elsewhere, 0, augmenter);
+            let (on_disk, counter) = to_disk(samples.clone(), usize::MAX);
+            let mut prefetched = batches(&on_disk, 0, augmenter);
             for (number, expected) in expected.iter().enumerate() {
-                assert_eq!(on_host(made.next().unwrap()), *expected);
+                assert_eq!(on_host(prefetched.next().unwrap()), *expected);
                 // The batches that were taken, two that wait, one that waits for room, and one in preparation.
-                let read = far.read.load(Ordering::SeqCst);
+                let read = counter.read.load(Ordering::SeqCst);
                 assert!((10 * (number + 1)..=10 * (number + 1 + READY + 1)).contains(&read), "{read} at {number}");
             }
-            drop(made);
+            drop(prefetched);
             // They have 5000 bytes. If these fit, they are read once, and not again in the second epoch.
-            let (elsewhere, far) = self::far(samples.clone(), usize::MAX);
-            let all: Vec<_> = batches(&elsewhere, 5000, augmenter).take(25).map(on_host).collect();
+            let (on_disk, counter) = to_disk(samples.clone(), usize::MAX);
+            let all: Vec<_> = batches(&on_disk, 5000, augmenter).take(25).map(on_host).collect();
             assert!(all == expected);
-            assert_eq!(far.read.load(Ordering::SeqCst), 100);
+            assert_eq!(counter.read.load(Ordering::SeqCst), 100);
         }
     }
 
@@ -426,30 +426,33 @@ mod tests {
     fn every_epoch_augments_every_image_again_and_batches_do_not_matter() {
         // 7 and 4 samples: five batches of three an epoch.
         let two_epochs = batches(0, everything(), 3, 10);
-        let (first, second) = (by_place(&two_epochs[..5]), by_place(&two_epochs[5..]));
-        let plain = by_place(&batches(0, Augmentation::default(), 3, 5));
+        let (first, second) = (by_index(&two_epochs[..5]), by_index(&two_epochs[5..]));
+        let plain = by_index(&batches(0, Augmentation::default(), 3, 5));
         for ((one, other), plain) in first.iter().zip(&second).zip(&plain) {
             assert_eq!((one.0, one.1), (other.0, other.1));
-            assert!(one.2 != other.2 && one.2 != plain.2, "dataset {}, place {}", one.0, one.1);
+            assert!(one.2 != other.2 && one.2 != plain.2, "dataset {}, index {}", one.0, one.1);
         }
         assert_eq!(first.len(), 11);
-        // Five batches of 2 and 7 samples alike: 4 + 2, and 1 + 1.
-        assert_eq!(by_place(&batches(0, everything(), 2, 6)), first);
-        assert_eq!(by_place(&batches(0, everything(), 7, 2)), first);
+        // Batches of 2 or 7 samples have the same images: 4 + 2 batches, or 1 + 1.
+        assert_eq!(by_index(&batches(0, everything(), 2, 6)), first);
+        assert_eq!(by_index(&batches(0, everything(), 7, 2)), first);
         // Augmentation does not change the class indices.
-        let units = |batches: &[OnHost]| {
-            batches.iter().map(|(_, places, units, _)| (places.clone(), units.clone())).collect::<Vec<_>>()
+        let class_indices = |batches: &[OnHost]| {
+            batches
+                .iter()
+                .map(|(_, indices, class_indices, _)| (indices.clone(), class_indices.clone()))
+                .collect::<Vec<_>>()
         };
-        assert_eq!(units(&two_epochs), units(&batches(MOST_BYTES, Augmentation::default(), 3, 10)));
+        assert_eq!(class_indices(&two_epochs), class_indices(&batches(MOST_BYTES, Augmentation::default(), 3, 10)));
     }
 
     #[test]
     fn preparation_of_a_large_batch_stops_in_the_middle() {
         // The flag is set after two pieces.
-        let (elsewhere, far) = far(samples(4000), 2 * PIECE);
-        let draw = Draw { epoch: 0, dataset: 0, places: (0..4000).collect() };
-        assert!(make(draw, &[elsewhere], None, &far.told).is_none());
-        assert_eq!(far.read.load(Ordering::SeqCst), 2 * PIECE);
+        let (on_disk, counter) = to_disk(samples(4000), 2 * PIECE);
+        let draw = Draw { epoch: 0, dataset: 0, indices: (0..4000).collect() };
+        assert!(make(draw, &[on_disk], None, &counter.stop).is_none());
+        assert_eq!(counter.read.load(Ordering::SeqCst), 2 * PIECE);
     }
 
     #[test]

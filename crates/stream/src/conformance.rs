@@ -36,7 +36,7 @@ pub fn check_disturbed(
     times: u64,
     write: impl Fn(&Path),
     config: impl Fn(&Path) -> Box<dyn StreamConfig>,
-    disturb: impl Fn(&mut Disturbed<'_>),
+    disturb: impl Fn(&mut DisturbedFiles<'_>),
 ) -> Verdict {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let folder = folder.path();
@@ -46,7 +46,7 @@ pub fn check_disturbed(
     let mut verdict = Verdict::default();
     for number in 0..times {
         let random = StdRng::seed_from_u64(number);
-        let mut disturbed = Disturbed { folder, random, done: vec![], undo: vec![] };
+        let mut disturbed = DisturbedFiles { folder, random, done: vec![], undo: vec![] };
         disturb(&mut disturbed);
         let done = disturbed.done.join(", ");
         match contents(&*config) {
@@ -74,7 +74,7 @@ fn contents(config: &dyn StreamConfig) -> Result<Contents, StreamError> {
         let task = stream.task(index)?;
         for (samples, all) in [task.train, task.test].iter().zip(&mut all) {
             let sample =
-                |place: usize| (stream.class_names()[samples.labels()[place]].clone(), samples.image(place).to_vec());
+                |index: usize| (stream.class_names()[samples.labels()[index]].clone(), samples.image(index).to_vec());
             all.extend((0..samples.len()).map(sample));
         }
     }
@@ -104,7 +104,7 @@ impl Change {
 
 /// A data set that is disturbed. Paths are relative to its folder.
 #[derive(Debug)]
-pub struct Disturbed<'a> {
+pub struct DisturbedFiles<'a> {
     folder: &'a Path,
     random: StdRng,
     /// What was done, in words.
@@ -120,7 +120,7 @@ enum Undo {
     Rename(PathBuf, PathBuf),
 }
 
-impl Disturbed<'_> {
+impl DisturbedFiles<'_> {
     /// A random number below `most`.
     pub fn below(&mut self, most: usize) -> usize {
         self.random.random_range(0..most.max(1))
@@ -177,8 +177,8 @@ impl Disturbed<'_> {
             Change::Drop => drop(lines.remove(one)),
             Change::Double => lines.insert(other, lines[one].clone()),
             Change::Cut => {
-                let places: Vec<_> = lines[one].char_indices().map(|(place, _)| place).skip(1).collect();
-                let length = if places.is_empty() { lines[one].len() } else { self.one_of(&places) };
+                let positions: Vec<_> = lines[one].char_indices().map(|(position, _)| position).skip(1).collect();
+                let length = if positions.is_empty() { lines[one].len() } else { self.one_of(&positions) };
                 lines[one].truncate(length);
             }
             Change::Swap => lines.swap(one, other),
@@ -194,10 +194,7 @@ impl Disturbed<'_> {
     pub fn write(&mut self, name: &str, bytes: &[u8], what: &str) {
         self.done.push(format!("{name} {what}"));
         let path = self.folder.join(name);
-        self.undo.push(match path.exists() {
-            true => Undo::Write(path.clone(), read(&path)),
-            false => Undo::Remove(path.clone()),
-        });
+        self.undo.push(if path.exists() { Undo::Write(path.clone(), read(&path)) } else { Undo::Remove(path.clone()) });
         fs::write(path, bytes).expect("the file can be written");
     }
 

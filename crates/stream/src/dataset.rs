@@ -75,9 +75,10 @@ impl DataSet {
 
 /// The same part. If its images have more than `most_bytes`, they stay on disk until they are needed.
 fn on_demand(images: Arc<dyn Images>, most_bytes: usize) -> Arc<dyn Images> {
-    match images.labels().len().saturating_mul(images.input().values()) <= most_bytes {
-        true => images,
-        false => Arc::new(OnDemand(images)),
+    if images.labels().len().saturating_mul(images.input().values()) <= most_bytes {
+        images
+    } else {
+        Arc::new(OnDemand(images))
     }
 }
 
@@ -94,8 +95,8 @@ impl Images for OnDemand {
         self.0.labels()
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-        Ok(Samples::on_disk(&self.0, places))
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+        Ok(Samples::on_disk(&self.0, indices))
     }
 }
 
@@ -107,9 +108,9 @@ mod tests {
 
     /// Images of two pixels that cannot be read.
     #[derive(Debug)]
-    struct Broken;
+    struct BrokenImages;
 
-    impl Images for Broken {
+    impl Images for BrokenImages {
         fn input(&self) -> InputShape {
             [1, 1, 2].into()
         }
@@ -159,8 +160,8 @@ mod tests {
 
     #[test]
     fn a_small_part_is_read_at_once_and_a_large_one_when_its_images_are_needed() {
-        assert!(on_demand(Arc::new(Broken), 6).read(&[1]).is_err());
-        let samples = on_demand(Arc::new(Broken), 5).read(&[1, 0]).unwrap();
+        assert!(on_demand(Arc::new(BrokenImages), 6).read(&[1]).is_err());
+        let samples = on_demand(Arc::new(BrokenImages), 5).read(&[1, 0]).unwrap();
         assert_eq!((samples.labels(), samples.input()), (&[7, 4][..], [1, 1, 2].into()));
         assert_eq!(samples.held().unwrap_err().to_string(), "a.png: is broken");
     }

@@ -19,10 +19,7 @@ pub fn open_file(path: &Path) -> Result<File, StreamError> {
 
 /// As [`open_file`], for callers with their own error type.
 pub(crate) fn regular(path: &Path) -> io::Result<File> {
-    match fs::metadata(path)?.is_file() {
-        true => File::open(path),
-        false => Err(io::Error::other("is not a regular file")),
-    }
+    if fs::metadata(path)?.is_file() { File::open(path) } else { Err(io::Error::other("is not a regular file")) }
 }
 
 /// The bytes of a file that has at most `most` of them.
@@ -33,9 +30,10 @@ pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, StreamError> {
     let mut bytes = vec![];
     let read = regular(path).and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes));
     read.map_err(|error| StreamError::file(path, error.to_string()))?;
-    match bytes.len() as u64 > most {
-        true => Err(StreamError::file(path, format!("is larger than {most} bytes, the most that is accepted here"))),
-        false => Ok(bytes),
+    if bytes.len() as u64 > most {
+        Err(StreamError::file(path, format!("is larger than {most} bytes, the most that is accepted here")))
+    } else {
+        Ok(bytes)
     }
 }
 

@@ -55,10 +55,7 @@ pub fn read_one_of(paths: &[PathBuf]) -> Result<Option<(PathBuf, Idx)>, StreamEr
 /// # Errors
 /// A description of the problem.
 pub fn parse(bytes: &[u8]) -> Result<Idx, String> {
-    match bytes.starts_with(&[0x1f, 0x8b]) {
-        true => unpacked(GzDecoder::new(bytes)),
-        false => unpacked(bytes),
-    }
+    if bytes.starts_with(&[0x1f, 0x8b]) { unpacked(GzDecoder::new(bytes)) } else { unpacked(bytes) }
 }
 
 /// Reads unpacked bytes: the header, then as many values as it states.
@@ -136,7 +133,7 @@ mod tests {
         packed.write_all(&FILE).unwrap();
         (0..64).for_each(|_| packed.write_all(&vec![0; 1 << 20]).unwrap());
         let packed = packed.finish().unwrap();
-        let mut decoder = Counted { decoder: GzDecoder::new(&packed[..]), unpacked: 0 };
+        let mut decoder = ByteCounter { decoder: GzDecoder::new(&packed[..]), unpacked: 0 };
         assert!(unpacked(&mut decoder).unwrap_err().contains("holds more than 6 values"));
         assert_eq!(decoder.unpacked, FILE.len() + 1);
     }
@@ -157,12 +154,12 @@ mod tests {
     }
 
     /// Counts the bytes that are read from a stream.
-    struct Counted<'a> {
+    struct ByteCounter<'a> {
         decoder: GzDecoder<&'a [u8]>,
         unpacked: usize,
     }
 
-    impl Read for Counted<'_> {
+    impl Read for ByteCounter<'_> {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
             let read = self.decoder.read(into)?;
             self.unpacked += read;

@@ -17,7 +17,7 @@ impl Samples {
         let mut values = Vec::with_capacity(self.bytes());
         for piece in self.pieces(PIECE) {
             let piece = read(piece);
-            let bytes = (0..piece.len()).flat_map(|place| piece.image(place));
+            let bytes = (0..piece.len()).flat_map(|index| piece.image(index));
             values.extend(bytes.map(|byte| input_value(f32::from(*byte))));
         }
         let shape = [self.len(), self.input().channels, self.input().height, self.input().width];
@@ -48,10 +48,10 @@ mod tests {
     #[test]
     fn more_samples_than_are_read_at_a_time_keep_their_order() {
         let mut samples = Samples::new([1, 1, 2].into());
-        (0..600).for_each(|place| samples.push(&[(place % 256) as u8, (place / 256) as u8], 0));
+        (0..600).for_each(|index| samples.push(&[(index % 256) as u8, (index / 256) as u8], 0));
         let values = samples.inputs(&Device::flex()).into_data().try_into_vec::<f32>().unwrap();
         let bytes = values.chunks(2).map(|pair| [0, 1].map(|at| ((pair[at] + 1.0) * 127.5).round() as usize));
-        assert!(bytes.enumerate().all(|(place, [low, high])| low + 256 * high == place));
+        assert!(bytes.enumerate().all(|(index, [low, high])| low + 256 * high == index));
         assert_eq!(values.len(), 1200);
     }
 }

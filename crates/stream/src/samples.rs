@@ -23,7 +23,7 @@ pub trait Images: Debug + Send + Sync {
     ///
     /// # Errors
     /// [`StreamError::File`] of the first image, in this order, that cannot be read.
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError>;
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError>;
 }
 
 /// Labelled images of one shape, one byte per value. Clones share the images.
@@ -49,7 +49,7 @@ enum Pixels {
 /// Some images of a data set.
 struct OnDisk {
     images: Arc<dyn Images>,
-    places: Vec<usize>,
+    indices: Vec<usize>,
     /// All images in memory, after the first request for a single image.
     held: OnceLock<Samples>,
 }
@@ -76,9 +76,9 @@ impl Samples {
     ///
     /// # Panics
     /// When an index is not below the number of the data set's labels. This is a defect of the stream.
-    pub fn on_disk(images: &Arc<dyn Images>, places: &[usize]) -> Self {
-        let labels = places.iter().map(|place| images.labels()[*place]).collect();
-        let on_disk = OnDisk { images: Arc::clone(images), places: places.to_vec(), held: OnceLock::new() };
+    pub fn on_disk(images: &Arc<dyn Images>, indices: &[usize]) -> Self {
+        let labels = indices.iter().map(|index| images.labels()[*index]).collect();
+        let on_disk = OnDisk { images: Arc::clone(images), indices: indices.to_vec(), held: OnceLock::new() };
         Samples { input: images.input(), pixels: Pixels::OnDisk(Arc::new(on_disk)), labels }
     }
 
@@ -128,7 +128,7 @@ impl Samples {
         match &self.pixels {
             Pixels::Held(_) => Ok(self.clone()),
             Pixels::OnDisk(on_disk) => {
-                let held = on_disk.images.read(&on_disk.places)?.held()?;
+                let held = on_disk.images.read(&on_disk.indices)?.held()?;
                 Ok(Samples { labels: self.labels.clone(), ..held })
             }
         }
@@ -157,18 +157,18 @@ impl Samples {
     }
 
     /// The samples with these indices, in this order. Samples on disk are not read.
-    pub fn select(&self, places: impl IntoIterator<Item = usize>) -> Samples {
+    pub fn select(&self, indices: impl IntoIterator<Item = usize>) -> Samples {
         match &self.pixels {
             Pixels::Held(_) => {
                 let mut selected = Samples::new(self.input);
-                for place in places {
-                    selected.push(self.image(place), self.labels[place]);
+                for index in indices {
+                    selected.push(self.image(index), self.labels[index]);
                 }
                 selected
             }
             Pixels::OnDisk(on_disk) => {
                 let (own, labels): (Vec<_>, _) =
-                    places.into_iter().map(|place| (on_disk.places[place], self.labels[place])).unzip();
+                    indices.into_iter().map(|index| (on_disk.indices[index], self.labels[index])).unzip();
                 Samples { labels, ..Samples::on_disk(&on_disk.images, &own) }
             }
         }
@@ -176,7 +176,7 @@ impl Samples {
 
     /// The same images with other labels: `label` computes the new one from the index and the old one.
     pub fn relabelled(mut self, label: impl Fn(usize, usize) -> usize) -> Samples {
-        self.labels.iter_mut().enumerate().for_each(|(place, own)| *own = label(place, *own));
+        self.labels.iter_mut().enumerate().for_each(|(index, own)| *own = label(index, *own));
         self
     }
 
@@ -237,13 +237,13 @@ mod tests {
             &self.labels
         }
 
-        fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-            read_each(self, places, |place, image| {
-                if place >= self.broken {
+        fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+            read_each(self, indices, |index, image| {
+                if index >= self.broken {
                     return Err(StreamError::file(Path::new("gone.png"), "is gone"));
                 }
                 self.read.fetch_add(1, Ordering::SeqCst);
-                image.copy_from_slice(&[10 * place as u8]);
+                image.copy_from_slice(&[10 * index as u8]);
                 Ok(())
             })
         }
@@ -254,7 +254,7 @@ mod tests {
     }
 
     fn images(samples: &Samples) -> Vec<u8> {
-        (0..samples.len()).map(|place| samples.image(place)[0]).collect()
+        (0..samples.len()).map(|index| samples.image(index)[0]).collect()
     }
 
     #[test]

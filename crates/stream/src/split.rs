@@ -77,7 +77,7 @@ impl Split {
         let deals = shares.into_iter().zip(fractions).enumerate().map(|(index, (share, fraction))| {
             let train = sizes::limited(labels, share.train, limit, share.seed);
             let train = sizes::fraction_of(labels, train, fraction, share.seed.of("size"));
-            let right = train.iter().map(|place| labels[*place]).collect();
+            let right = train.iter().map(|index| labels[*index]).collect();
             let noise = self.settings.noise_of(index);
             Deal {
                 name: share.name,
@@ -92,8 +92,8 @@ impl Split {
 }
 
 /// The indices of all samples of some classes; `labels` are those of all samples.
-fn places(labels: &[usize], classes: &[usize]) -> Vec<usize> {
-    (0..labels.len()).filter(|place| classes.contains(&labels[*place])).collect()
+fn indices_of(labels: &[usize], classes: &[usize]) -> Vec<usize> {
+    (0..labels.len()).filter(|index| classes.contains(&labels[*index])).collect()
 }
 
 #[cfg(test)]

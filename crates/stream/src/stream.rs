@@ -92,8 +92,8 @@ impl Task {
         let pieces = [&self.train, &self.test].into_iter().flat_map(|samples| samples.pieces(PIECE));
         let samples = pieces.map(|piece| {
             let piece = piece?;
-            let sample = |(place, label): (usize, &usize)| {
-                (*label as u64).to_le_bytes().into_iter().chain(piece.image(place).iter().copied()).collect::<Vec<_>>()
+            let sample = |(index, label): (usize, &usize)| {
+                (*label as u64).to_le_bytes().into_iter().chain(piece.image(index).iter().copied()).collect::<Vec<_>>()
             };
             Ok(piece.labels().iter().enumerate().flat_map(sample).collect())
         });
@@ -243,8 +243,8 @@ mod tests {
                 });
             }),
         ];
-        for (place, digest) in digests.iter().enumerate() {
-            assert!(!digests[..place].contains(digest), "case {place}");
+        for (index, digest) in digests.iter().enumerate() {
+            assert!(!digests[..index].contains(digest), "case {index}");
         }
         assert_eq!(task().digest().unwrap(), task().digest().unwrap());
     }

@@ -28,7 +28,7 @@ const FEW: usize = 12;
 
 /// The product over a batch.
 #[derive(Debug)]
-pub(super) struct Abreast {
+pub(super) struct InterleavedProduct {
     /// The weights: `[m, tap, channel]`.
     pub rows: Rows,
     pub stencil: Stencil,
@@ -47,7 +47,7 @@ pub(super) fn images(shape: &Shape, source_values: usize) -> usize {
     }
 }
 
-impl Abreast {
+impl InterleavedProduct {
     /// Runs the product for all images of `source`.
     pub fn run(&self, source: &[f32], out: &mut [f32], threads: usize) {
         let pixels = self.stencil.pixels();
@@ -87,7 +87,7 @@ struct Piece<'a> {
 }
 
 struct Pieces<'a> {
-    product: &'a Abreast,
+    product: &'a InterleavedProduct,
     pieces: Vec<Piece<'a>>,
 }
 
@@ -100,14 +100,14 @@ impl WithSimd for Pieces<'_> {
         let pixels = product.stencil.pixels();
         // `[channel, pixel]` becomes `[pixel, channel]`.
         let (channels, source) = (product.channels, product.stencil.source);
-        let places: Vec<usize> =
+        let targets: Vec<usize> =
             (0..channels).flat_map(|channel| (0..source).map(move |pixel| pixel * channels + channel)).collect();
-        let mut group = vec![0.0; places.len() * GROUP + LINE];
+        let mut group = vec![0.0; targets.len() * GROUP + LINE];
         let group = aligned(&mut group);
         let mut results = vec![0.0; pixels * TALL * GROUP + LINE];
         let results = aligned(&mut results);
         for Piece { images, bands, mut out } in pieces {
-            interleave(simd, images, &places, group);
+            interleave(simd, images, &targets, group);
             let mut first = 0;
             for band in bands {
                 Tiles { product, band, group, results }.run(simd);
@@ -121,7 +121,7 @@ impl WithSimd for Pieces<'_> {
 
 /// A band of rows against a group of images.
 struct Tiles<'a> {
-    product: &'a Abreast,
+    product: &'a InterleavedProduct,
     band: &'a Band,
     /// `[pixel, channel, image]`.
     group: &'a [f32],
@@ -169,7 +169,7 @@ impl<const M: usize, const H: usize, const N: usize> WithSimd for Strip<'_, '_, 
     type Output = ();
 
     #[inline(always)]
-    #[expect(clippy::needless_range_loop, reason = "constant places keep the sums in registers")]
+    #[expect(clippy::needless_range_loop, reason = "constant indices keep the sums in registers")]
     fn with_simd<S: Simd>(self, simd: S) {
         let Strip { tiles: Tiles { product, band, group, results }, first, column } = self;
         let pixels = product.stencil.pixels();
@@ -187,8 +187,8 @@ impl<const M: usize, const H: usize, const N: usize> WithSimd for Strip<'_, '_, 
                     let values: [S::f32s; N] = load(simd, &source[column..]);
                     for row in 0..M {
                         let weight = simd.splat_f32s(weights[row]);
-                        for place in 0..N {
-                            sums[row][place] = multiply_add(simd, weight, values[place], sums[row][place]);
+                        for index in 0..N {
+                            sums[row][index] = multiply_add(simd, weight, values[index], sums[row][index]);
                         }
                     }
                 }

@@ -1,7 +1,7 @@
 //! The convolution itself.
 
 use super::Shape;
-use super::abreast::{self, Abreast};
+use super::abreast::{self, InterleavedProduct};
 use super::groups::Batch;
 use super::planes::Planes;
 use super::rows::Rows;
@@ -26,7 +26,7 @@ pub fn forward(shape: &Shape, x: &[f32], w: &[f32], bias: Option<&[f32]>, out: &
         by_taps(shape, x_rest, &rows, &order, out_rest, threads);
     }
     if abreast > 0 {
-        Abreast { rows, stencil: Stencil::of_output(shape), channels: shape.inputs }.run(x, out, threads);
+        InterleavedProduct { rows, stencil: Stencil::of_output(shape), channels: shape.inputs }.run(x, out, threads);
     }
 }
 

@@ -6,7 +6,7 @@
 //! side, in `abreast`, residues are not needed: each pixel has its own list of taps.)
 
 use super::Shape;
-use super::abreast::{self, Abreast};
+use super::abreast::{self, InterleavedProduct};
 use super::groups::Batch;
 use super::planes::Planes;
 use super::rows::Rows;
@@ -32,7 +32,7 @@ pub fn input_gradient(shape: &Shape, dy: &[f32], w: &[f32], dx: &mut [f32], thre
         let order: Vec<usize> =
             (0..area * shape.outputs).map(|k| k % shape.outputs * area + k / shape.outputs).collect();
         let rows = Rows::new(&last, &order, shape.inputs, None);
-        Abreast { rows, stencil: Stencil::of_input(shape), channels: shape.outputs }.run(dy, dx, threads);
+        InterleavedProduct { rows, stencil: Stencil::of_input(shape), channels: shape.outputs }.run(dy, dx, threads);
     }
 }
 
@@ -104,12 +104,12 @@ struct Tap {
 
 impl Axis {
     fn new(shape: &Shape, axis: usize) -> Axis {
-        let (size, places) = if axis == 0 { (shape.height, shape.rows()) } else { (shape.width, shape.columns()) };
+        let (size, positions) = if axis == 0 { (shape.height, shape.rows()) } else { (shape.width, shape.columns()) };
         let (stride, kernel, padding) = (shape.stride[axis], shape.kernel[axis], shape.padding[axis]);
         // The first kernel row of every residue reaches back the furthest with its last tap.
         let lead = (kernel - 1) / stride;
         let furthest = (size - 1 + padding) / stride;
-        let trail = (furthest + 1).saturating_sub(places);
+        let trail = (furthest + 1).saturating_sub(positions);
         let residues = (0..stride)
             .map(|residue| {
                 // The first pixel whose position, counted with the padding, has this residue.

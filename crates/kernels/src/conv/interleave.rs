@@ -8,25 +8,25 @@ pub(super) const GROUP: usize = 16;
 
 /// Writes value `v` of image `i` to `group[targets[v] · GROUP + i]`, and zeros for missing images.
 #[inline(always)]
-pub(super) fn interleave<S: Simd>(simd: S, images: &[f32], places: &[usize], group: &mut [f32]) {
-    let length = places.len();
+pub(super) fn interleave<S: Simd>(simd: S, images: &[f32], targets: &[usize], group: &mut [f32]) {
+    let length = targets.len();
     let count = images.len() / length;
     for first in blocks(length) {
-        let places = &places[first..length.min(first + BLOCK)];
+        let targets = &targets[first..length.min(first + BLOCK)];
         for image in (0..GROUP).step_by(BLOCK) {
             let present = count.saturating_sub(image).min(BLOCK);
-            if places.len() == BLOCK {
+            if targets.len() == BLOCK {
                 let block = transposed(simd, block(&images[count.min(image) * length..], first, length, present));
                 for value in 0..BLOCK {
-                    let start = places[value] * GROUP + image;
+                    let start = targets[value] * GROUP + image;
                     group[start..start + BLOCK].copy_from_slice(&block[value]);
                 }
                 continue;
             }
-            for (value, place) in places.iter().enumerate() {
+            for (value, index) in targets.iter().enumerate() {
                 for row in 0..BLOCK {
                     let value = if row < present { images[(image + row) * length + value] } else { 0.0 };
-                    group[place * GROUP + image + row] = value;
+                    group[index * GROUP + image + row] = value;
                 }
             }
         }

@@ -64,11 +64,11 @@ impl Planes {
         let [step_y, step_x] = self.stride;
         let plane = self.size[0] * self.size[1];
         // The offset of the pixel at `x` of a row from the row's first residue, if its residue is kept.
-        let place = |x: usize| {
+        let offset = |x: usize| {
             let x = x + self.lead[1];
             (x % step_x < self.residues[1]).then(|| x % step_x * plane + x / step_x)
         };
-        let first_two = [place(0), place(1)];
+        let first_two = [offset(0), offset(1)];
         // Rows outside, channels inside: the divisions are computed once per row.
         for y in 0..height {
             let (residue, down) = ((y + self.lead[0]) % step_y, (y + self.lead[0]) / step_y);
@@ -84,8 +84,8 @@ impl Planes {
                     2 => halve(simd, row, width, first_two, target),
                     _ => {
                         for (x, pixel) in row[..width].iter().enumerate() {
-                            if let Some(place) = place(x) {
-                                target[place] = *pixel;
+                            if let Some(offset) = offset(x) {
+                                target[offset] = *pixel;
                             }
                         }
                     }
@@ -97,7 +97,7 @@ impl Planes {
 
 /// Writes the first, third, … value of a row to one target, and the second, fourth, … to the other.
 #[inline(always)]
-fn halve<S: Simd>(simd: S, row: &[f32], width: usize, places: [Option<usize>; 2], planes: &mut [f32]) {
+fn halve<S: Simd>(simd: S, row: &[f32], width: usize, offsets: [Option<usize>; 2], planes: &mut [f32]) {
     let mut x = 0;
     // A pair of registers may reach past the end of the row, but not past the end of the image.
     while x < width && x + 2 * BLOCK <= row.len() {
@@ -106,16 +106,16 @@ fn halve<S: Simd>(simd: S, row: &[f32], width: usize, places: [Option<usize>; 2]
         pairs[1].copy_from_slice(&row[x + BLOCK..x + 2 * BLOCK]);
         let halves = split(simd, pairs);
         let length = (width - x).min(2 * BLOCK);
-        for (half, place) in places.iter().enumerate() {
-            if let Some(place) = place {
-                copy(&halves[half][..(length + 1 - half) / 2], &mut planes[place + x / 2..]);
+        for (half, offset) in offsets.iter().enumerate() {
+            if let Some(offset) = offset {
+                copy(&halves[half][..(length + 1 - half) / 2], &mut planes[offset + x / 2..]);
             }
         }
         x += 2 * BLOCK;
     }
     for x in x..width {
-        if let Some(place) = places[x % 2] {
-            planes[place + x / 2] = row[x];
+        if let Some(offset) = offsets[x % 2] {
+            planes[offset + x / 2] = row[x];
         }
     }
 }

@@ -47,8 +47,8 @@ pub(super) fn split<S: Simd>(simd: S, pairs: [[f32; BLOCK]; 2]) -> [[f32; BLOCK]
         ];
     }
     let _ = simd;
-    let value = |place: usize| pairs[place / BLOCK][place % BLOCK];
-    [std::array::from_fn(|place| value(2 * place)), std::array::from_fn(|place| value(2 * place + 1))]
+    let value = |index: usize| pairs[index / BLOCK][index % BLOCK];
+    [std::array::from_fn(|index| value(2 * index)), std::array::from_fn(|index| value(2 * index + 1))]
 }
 
 /// The opposite of [`split`]: a value of the first register, one of the second, and so on.
@@ -64,8 +64,8 @@ pub(super) fn join<S: Simd>(simd: S, halves: [[f32; BLOCK]; 2]) -> [[f32; BLOCK]
         ];
     }
     let _ = simd;
-    let value = |place: usize| halves[place % 2][place / 2];
-    [std::array::from_fn(value), std::array::from_fn(|place| value(BLOCK + place))]
+    let value = |index: usize| halves[index % 2][index / 2];
+    [std::array::from_fn(value), std::array::from_fn(|index| value(BLOCK + index))]
 }
 
 #[cfg(all(target_arch = "x86_64", feature = "avx2"))]

@@ -22,8 +22,8 @@ pub(super) struct Tap {
 impl Stencil {
     /// Output pixels from input pixels.
     pub fn of_output(shape: &Shape) -> Stencil {
-        let meets = |axis: usize, place: usize, kernel: usize| {
-            (place * shape.stride[axis] + kernel)
+        let meets = |axis: usize, position: usize, kernel: usize| {
+            (position * shape.stride[axis] + kernel)
                 .checked_sub(shape.padding[axis])
                 .filter(|pixel| *pixel < [shape.height, shape.width][axis])
         };
@@ -37,7 +37,7 @@ impl Stencil {
                 .checked_sub(kernel)
                 .filter(|start| start.is_multiple_of(shape.stride[axis]))
                 .map(|start| start / shape.stride[axis])
-                .filter(|place| *place < [shape.rows(), shape.columns()][axis])
+                .filter(|position| *position < [shape.rows(), shape.columns()][axis])
         };
         Stencil::new(shape, [shape.height, shape.width], [shape.rows(), shape.columns()], meets)
     }
@@ -50,9 +50,9 @@ impl Stencil {
         source: [usize; 2],
         meets: impl Fn(usize, usize, usize) -> Option<usize>,
     ) -> Stencil {
-        let axis = |axis: usize, place: usize| {
+        let axis = |axis: usize, position: usize| {
             let kernel = 0..shape.kernel[axis];
-            kernel.filter_map(|kernel| Some([kernel, meets(axis, place, kernel)?])).collect::<Vec<_>>()
+            kernel.filter_map(|kernel| Some([kernel, meets(axis, position, kernel)?])).collect::<Vec<_>>()
         };
         let columns: Vec<_> = (0..result[1]).map(|x| axis(1, x)).collect();
         let (mut taps, mut starts) = (Vec::new(), vec![0]);

@@ -224,8 +224,8 @@ impl<const N: usize> Patches<N> for Lines<'_, N> {
                 // No tap is beyond the last. Repeating this here removes the bounds check, and with it the copies of
                 // all sums that a panic path would need.
                 let tap = tap.min(last);
-                for place in 0..N {
-                    [vectors[place]] = load(simd, &lines[place][tap..tap + S::F32_LANES]);
+                for index in 0..N {
+                    [vectors[index]] = load(simd, &lines[index][tap..tap + S::F32_LANES]);
                 }
                 vectors
             },

@@ -78,13 +78,13 @@ fn band<S: Simd, const R: usize>(
         let block = transposed(simd, block);
         if x + BLOCK <= length {
             // Constant indices, so that the columns go from registers to their targets.
-            for place in 0..BLOCK {
-                let start = (x + place) * step;
-                target[start..start + R].copy_from_slice(&block[place][..R]);
+            for index in 0..BLOCK {
+                let start = (x + index) * step;
+                target[start..start + R].copy_from_slice(&block[index][..R]);
             }
         } else {
-            for (place, column) in block.iter().enumerate().take(length - x) {
-                let start = (x + place) * step;
+            for (index, column) in block.iter().enumerate().take(length - x) {
+                let start = (x + index) * step;
                 target[start..start + R].copy_from_slice(&column[..R]);
             }
         }

@@ -72,13 +72,13 @@ impl WithSimd for Parts<'_> {
         let pixels = layout.grid[0] * layout.grid[1];
         let mut gradients = vec![0.0; images * pixels * TALL];
         let shared = sums.len() == 1;
-        for (place, (x, dy)) in parts.into_iter().enumerate() {
+        for (index, (x, dy)) in parts.into_iter().enumerate() {
             let images = x.chunks_exact(shape.input_image());
             let count = images.len();
             for (x, patches) in images.zip(patches.chunks_exact_mut(layout.image())) {
                 layout.fill(simd, x, patches, &mut buffers);
             }
-            let sums = &mut *sums[if shared { 0 } else { place }];
+            let sums = &mut *sums[if shared { 0 } else { index }];
             let mut first = 0;
             while first < shape.outputs {
                 let height = if shape.outputs - first > LOW { TALL } else { LOW };
@@ -171,8 +171,8 @@ impl<const M: usize, const H: usize, const N: usize> WithSimd for Tile<'_, '_, M
                 let gradients = &gradients[row..row + M];
                 for row in 0..M {
                     let gradient = simd.splat_f32s(gradients[row]);
-                    for place in 0..N {
-                        tile[row][place] = multiply_add(simd, gradient, patch[place], tile[row][place]);
+                    for index in 0..N {
+                        tile[row][index] = multiply_add(simd, gradient, patch[index], tile[row][index]);
                     }
                 }
             }
@@ -185,8 +185,8 @@ impl<const M: usize, const H: usize, const N: usize> WithSimd for Tile<'_, '_, M
         }
         let length = layout.length();
         let start = run * layout.padded_run() + column;
-        for (place, values) in values.iter().enumerate().take(band.present.saturating_sub(row)) {
-            let start = (band.first + row + place) * length + start;
+        for (index, values) in values.iter().enumerate().take(band.present.saturating_sub(row)) {
+            let start = (band.first + row + index) * length + start;
             let sums = &mut band.sums[start..start + N * S::F32_LANES];
             for (sum, value) in sums.iter_mut().zip(values) {
                 *sum += value;

@@ -35,15 +35,15 @@ pub(crate) fn sum_pairs<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32,
     let mut results = [0.0; N];
     for (&a, &b) in rest_a.iter().zip(rest_b) {
         let terms = term(a, b);
-        for place in 0..N {
-            results[place] += terms[place];
+        for index in 0..N {
+            results[index] += terms[index];
         }
     }
-    for place in 0..N {
+    for index in 0..N {
         for lane in 0..HALF {
-            sums[place][lane] += halves[place][lane];
+            sums[index][lane] += halves[index][lane];
         }
-        results[place] += reduce(sums[place]);
+        results[index] += reduce(sums[index]);
     }
     results
 }
@@ -58,8 +58,8 @@ fn add<const L: usize, const N: usize>(
 ) {
     for lane in 0..L {
         let terms = term(a[lane], b[lane]);
-        for place in 0..N {
-            sums[place][lane] += terms[place];
+        for index in 0..N {
+            sums[index][lane] += terms[index];
         }
     }
 }

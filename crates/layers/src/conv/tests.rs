@@ -49,8 +49,8 @@ fn outputs_and_gradients_are_those_of_flex() {
         };
         let (found, expected) = (of(true), of(false));
         assert_eq!(found.len(), 3 + usize::from(bias));
-        for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
-            assert_near(found, expected, &format!("{channels:?} {kernel} {stride} {border}: {place}"));
+        for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            assert_near(found, expected, &format!("{channels:?} {kernel} {stride} {border}: {index}"));
         }
     }
 }

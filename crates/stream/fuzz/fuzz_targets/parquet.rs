@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use alluvium_readers_fuzz::classes;
-use alluvium_readers_fuzz::columns::Wanted;
+use alluvium_readers_fuzz::columns::ColumnNames;
 use alluvium_readers_fuzz::picture::Orientation;
 use alluvium_readers_fuzz::table::Table;
 use alluvium_readers_fuzz::{Images, StreamError};
@@ -29,13 +29,13 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn read(path: &Path) -> Result<(), StreamError> {
-    let table = || Table::open(&[path.to_owned()], Wanted { image: None, label: None });
+    let table = || Table::open(&[path.to_owned()], ColumnNames { image: None, label: None });
     let (mut table, mut other) = (table()?, table()?);
     let names = classes::share(&mut table, &mut other)?;
     let shape = table.shape(None, 3, Orientation::Apply)?;
     let pictures = table.into_pictures(shape);
-    let places: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
-    let samples = pictures.read(&places)?;
+    let indices: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
+    let samples = pictures.read(&indices)?;
     assert!(samples.labels().iter().all(|label| *label < names.len()));
     Ok(())
 }

@@ -66,17 +66,17 @@ mod tests {
     const UNTOUCHED: f32 = 300.0;
 
     /// Erases an image whose values are all `UNTOUCHED`.
-    fn erased(shape: [usize; 3], place: usize) -> Vec<f32> {
+    fn erased(shape: [usize; 3], index: usize) -> Vec<f32> {
         let mut image = Image { shape: shape.into(), values: vec![UNTOUCHED; shape.iter().product()] };
-        erase(&mut image, &mut Seed::new(1).at("erasing", place).random());
+        erase(&mut image, &mut Seed::new(1).at("erasing", index).random());
         image.values
     }
 
     #[test]
     fn a_rectangle_becomes_noise_in_all_channels() {
         let mut noise = vec![];
-        for place in 0..200 {
-            let values = erased([2, 16, 12], place);
+        for index in 0..200 {
+            let values = erased([2, 16, 12], index);
             let touched = |value: &f32| *value != UNTOUCHED;
             let (first, second) = values.split_at(16 * 12);
             assert!(first.iter().map(touched).eq(second.iter().map(touched)), "the same rectangle in both channels");

@@ -16,10 +16,10 @@ pub(super) fn rotated(image: &Image, degrees: f64) -> Image {
         for column in 0..shape.width {
             let (x, y) = (column as f64 - middle_x, row as f64 - middle_y);
             let source = (x * cos - y * sin + middle_x, x * sin + y * cos + middle_y);
-            for (place, weight) in around(source, shape.width, shape.height) {
+            for (index, weight) in around(source, shape.width, shape.height) {
                 let sources = image.values.chunks_exact(image.pixels());
                 for (from, to) in sources.zip(turned.values.chunks_exact_mut(image.pixels())) {
-                    to[row * shape.width + column] += weight * from[place];
+                    to[row * shape.width + column] += weight * from[index];
                 }
             }
         }

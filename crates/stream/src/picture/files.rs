@@ -70,9 +70,9 @@ impl Images for PictureFiles {
         &self.labels
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-        read_each(self, places, |place, image| {
-            image.copy_from_slice(&self.image(&self.files[place])?);
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+        read_each(self, indices, |index, image| {
+            image.copy_from_slice(&self.image(&self.files[index])?);
             Ok(())
         })
     }
@@ -115,8 +115,8 @@ mod tests {
         assert_eq!(samples.labels(), [1, 0]);
         assert_eq!(samples.image(0), [77; 18]);
         assert_eq!(samples.image(1), [0, 1, 2, 0, 1, 2, 0, 0, 0, 1, 1, 1, 9, 9, 9, 9, 9, 9]);
-        for (place, expected) in [(2, "wide.png: is 4×2 pixels"), (3, "text.png: cannot be"), (4, "none.png: ")] {
-            let error = files.read(&[0, place, 1]).unwrap_err().to_string();
+        for (index, expected) in [(2, "wide.png: is 4×2 pixels"), (3, "text.png: cannot be"), (4, "none.png: ")] {
+            let error = files.read(&[0, index, 1]).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
         // The middle of four equal columns is as wide as the whole.

@@ -23,10 +23,10 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
                 continue;
             }
             // A link to a folder is not followed, because a link to a parent folder would never end.
-            match entry.file_type().map_err(failed)?.is_dir() {
-                true => folders.push(path),
-                false if is_picture(&path) => found.push(path),
-                false => {}
+            if entry.file_type().map_err(failed)?.is_dir() {
+                folders.push(path);
+            } else if is_picture(&path) {
+                found.push(path);
             }
         }
     }

@@ -4,7 +4,7 @@ use alluvium_model::{HeadSpec, Seed};
 use rand::seq::SliceRandom;
 
 use super::sharing::Sharing;
-use super::{Share, Split, deal, places};
+use super::{Share, Split, deal, indices_of};
 use crate::{DataSet, SplitTasks, StreamError};
 
 impl Split {
@@ -20,7 +20,7 @@ impl Split {
             name: task_name(data, classes),
             head: own_head(index, classes),
             train,
-            test: places(data.test.labels(), classes),
+            test: indices_of(data.test.labels(), classes),
             seed: samples_seed(seed, index),
         });
         self.finish(data, shares.collect(), self.train_samples_per_class, seed)
@@ -65,16 +65,16 @@ impl Split {
             return sharing.train(labels, &data.class_names, tasks, self.train_samples_per_class, kept_by, seed);
         }
         if self.settings.shared_classes == 0 {
-            return Ok(tasks.iter().map(|classes| places(labels, classes)).collect());
+            return Ok(tasks.iter().map(|classes| indices_of(labels, classes)).collect());
         }
         let mut train = vec![vec![]; tasks.len()];
         for class in 0..data.class_names.len() {
             let learners: Vec<_> = (0..tasks.len()).filter(|task| tasks[*task].contains(&class)).collect();
-            let own = places(labels, &[class]);
+            let own = indices_of(labels, &[class]);
             let parts = deal::in_turn(labels, own, learners.len().max(1), seed.at("shared class", class));
             learners.into_iter().zip(parts).for_each(|(task, part)| train[task].extend(part));
         }
-        train.iter_mut().for_each(|places| places.sort_unstable());
+        train.iter_mut().for_each(|indices| indices.sort_unstable());
         Ok(train)
     }
 

@@ -4,7 +4,7 @@ use alluvium_model::{HeadSpec, Seed};
 use rand::seq::SliceRandom;
 
 use super::class::{own_head, task_name};
-use super::{Share, Split, deal, places};
+use super::{Share, Split, deal, indices_of};
 use crate::{DataSet, SplitTasks, StreamError};
 
 /// The domain of each sample of a data set. Domains are arbitrary numbers.
@@ -32,8 +32,8 @@ impl Split {
         let shares = (0..self.tasks).map(|index| Share {
             name: format!("domain {}", index + 1),
             head: shared_head(&classes),
-            train: dealt.places(data.train.labels(), domains.train, &classes, index),
-            test: dealt.places(data.test.labels(), domains.test, &classes, index),
+            train: dealt.indices_of(data.train.labels(), domains.train, &classes, index),
+            test: dealt.indices_of(data.test.labels(), domains.test, &classes, index),
             seed: seed.at("samples of domain", index).at("samples of task", 0),
         });
         self.finish(data, shares.collect(), self.train_samples_per_class, seed)
@@ -57,8 +57,8 @@ impl Split {
         let shares = classes.iter().enumerate().map(|(index, classes)| Share {
             name: task_name(data, classes),
             head: own_head(index, classes),
-            train: dealt.places(data.train.labels(), domains.train, classes, index),
-            test: dealt.places(data.test.labels(), domains.test, classes, index),
+            train: dealt.indices_of(data.train.labels(), domains.train, classes, index),
+            test: dealt.indices_of(data.test.labels(), domains.test, classes, index),
             seed: seed.at("samples of task", index),
         });
         self.finish(data, shares.collect(), self.train_samples_per_class, seed)
@@ -87,12 +87,12 @@ impl Split {
             None => self.deal("domains", domains.to_vec(), seed)?,
             Some(order) => self.deal_in_order("domains", order.to_vec())?,
         };
-        let test = places(data.test.labels(), &classes);
+        let test = indices_of(data.test.labels(), &classes);
         let test = deal::in_turn(data.test.labels(), test, self.tasks, seed.of("test shares"));
         let shares = test.into_iter().enumerate().map(|(index, test)| Share {
             name: format!("domain {}", index + 1),
             head: shared_head(&classes),
-            train: dealt.places(data.train.labels(), domains, &classes, index),
+            train: dealt.indices_of(data.train.labels(), domains, &classes, index),
             test,
             seed: seed.at("samples of domain", index).at("samples of task", 0),
         });
@@ -143,10 +143,10 @@ struct DomainAssignment {
 
 impl DomainAssignment {
     /// The indices of a task's samples of some classes; `of` is the domain of each sample.
-    fn places(&self, labels: &[usize], of: &[usize], classes: &[usize], task: usize) -> Vec<usize> {
+    fn indices_of(&self, labels: &[usize], of: &[usize], classes: &[usize], task: usize) -> Vec<usize> {
         let own = |domain: usize| {
-            self.order.iter().position(|other| *other == domain).is_some_and(|place| place % self.tasks == task)
+            self.order.iter().position(|other| *other == domain).is_some_and(|turn| turn % self.tasks == task)
         };
-        places(labels, classes).into_iter().filter(|place| own(of[*place])).collect()
+        indices_of(labels, classes).into_iter().filter(|index| own(of[*index])).collect()
     }
 }

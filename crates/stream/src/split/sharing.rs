@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alluvium_model::Seed;
 
-use super::{SplitSettings, deal, places, sizes};
+use super::{SplitSettings, deal, indices_of, sizes};
 use crate::StreamError;
 
 /// The devices that learn classes of others, and whose classes they learn. Indices count from 0.
@@ -41,7 +41,7 @@ impl Sharing {
     /// devices' classes: the first class of each in turn, then the second ones.
     pub(super) fn classes(&self, own: &[Vec<usize>]) -> Result<Vec<Vec<usize>>, StreamError> {
         let most = self.with.iter().map(|device| own[*device].len()).max().unwrap_or_default();
-        let in_turn = (0..most).flat_map(|place| self.with.iter().filter_map(move |device| own[*device].get(place)));
+        let in_turn = (0..most).flat_map(|index| self.with.iter().filter_map(move |device| own[*device].get(index)));
         let in_turn: Vec<_> = in_turn.copied().collect();
         let mut classes = own.to_vec();
         for device in &self.devices {
@@ -74,7 +74,7 @@ impl Sharing {
         kept_by: impl Fn(usize) -> Seed,
         seed: Seed,
     ) -> Result<Vec<Vec<usize>>, StreamError> {
-        let mut train: Vec<_> = classes.iter().map(|classes| places(labels, classes)).collect();
+        let mut train: Vec<_> = classes.iter().map(|classes| indices_of(labels, classes)).collect();
         let owners = (0..classes.len()).filter(|device| !self.devices.contains(device));
         let kept = owners.flat_map(|device| sizes::limited(labels, train[device].clone(), limit, kept_by(device)));
         let kept: BTreeSet<_> = kept.collect();
@@ -82,8 +82,8 @@ impl Sharing {
         let shared: BTreeSet<_> = self.devices.iter().flat_map(|device| &classes[*device]).copied().collect();
         for class in shared {
             let learners: Vec<_> = self.devices.iter().filter(|device| classes[**device].contains(&class)).collect();
-            let all = places(labels, &[class]);
-            let left: Vec<_> = all.iter().copied().filter(|place| !kept.contains(place)).collect();
+            let all = indices_of(labels, &[class]);
+            let left: Vec<_> = all.iter().copied().filter(|index| !kept.contains(index)).collect();
             if left.len() < learners.len() {
                 return Err(StreamError::Option {
                     option: "sharing_devices",
@@ -99,7 +99,7 @@ impl Sharing {
             let parts = deal::in_turn(labels, left, learners.len(), seed.at("left samples of class", class));
             learners.into_iter().zip(parts).for_each(|(device, part)| train[*device].extend(part));
         }
-        train.iter_mut().for_each(|places| places.sort_unstable());
+        train.iter_mut().for_each(|indices| indices.sort_unstable());
         Ok(train)
     }
 }

@@ -33,8 +33,8 @@ impl SplitTasks {
     pub(super) fn new(data: DataSet, deals: Vec<Deal>) -> Result<Self, StreamError> {
         data.check_names()?;
         for deal in &deals {
-            for (part, places) in [("training", &deal.train), ("test", &deal.test)] {
-                if places.is_empty() {
+            for (part, indices) in [("training", &deal.train), ("test", &deal.test)] {
+                if indices.is_empty() {
                     return Err(StreamError::EmptyTask { task: deal.name.clone(), part });
                 }
             }
@@ -67,7 +67,7 @@ impl TaskStream for SplitTasks {
             index,
             name: name.clone(),
             head: head.clone(),
-            train: self.data.train.read(train)?.relabelled(|place, _| train_labels[place]),
+            train: self.data.train.read(train)?.relabelled(|index, _| train_labels[index]),
             test: self.data.test.read(test)?,
         };
         task.check()?;

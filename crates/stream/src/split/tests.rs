@@ -31,7 +31,7 @@ fn read(stream: &SplitTasks) -> Vec<Task> {
 /// The number of each sample.
 fn numbers(samples: &Samples) -> Vec<usize> {
     (0..samples.len())
-        .map(|place| 256 * usize::from(samples.image(place)[0]) + usize::from(samples.image(place)[1]))
+        .map(|index| 256 * usize::from(samples.image(index)[0]) + usize::from(samples.image(index)[1]))
         .collect()
 }
 
@@ -93,23 +93,23 @@ fn no_training_sample_is_on_two_devices_and_labels_are_right_except_for_noise() 
     let data = data(6, 42, 14);
     for (shift, split) in splits() {
         for seed in 0..3 {
-            let place = format!("shift {shift}, seed {seed}, {split:?}");
+            let case = format!("shift {shift}, seed {seed}, {split:?}");
             let tasks = tasks(shift, &split, &data, seed).unwrap();
-            assert_eq!(tasks.len(), 3 * split.settings.rounds, "{place}");
+            assert_eq!(tasks.len(), 3 * split.settings.rounds, "{case}");
             let mut seen = BTreeSet::new();
             for (index, task) in tasks.iter().enumerate() {
                 assert_eq!(task.index, index);
                 let numbers = numbers(&task.train);
-                assert!(numbers.iter().all(|number| seen.insert(*number)), "a sample is dealt twice: {place}");
+                assert!(numbers.iter().all(|number| seen.insert(*number)), "a sample is dealt twice: {case}");
                 let wrong = numbers.iter().zip(task.train.labels()).filter(|(number, label)| *number % 6 != **label);
                 let expected = (split.settings.label_noise * numbers.len() as f64).round() as usize;
-                assert_eq!(wrong.count(), expected, "{place}");
-                assert!(task.train.labels().iter().all(|label| task.head.classes.contains(label)), "{place}");
+                assert_eq!(wrong.count(), expected, "{case}");
+                assert!(task.train.labels().iter().all(|label| task.head.classes.contains(label)), "{case}");
                 let tests = self::numbers(&task.test);
-                assert!(tests.iter().zip(task.test.labels()).all(|(number, label)| number % 6 == *label), "{place}");
+                assert!(tests.iter().zip(task.test.labels()).all(|(number, label)| number % 6 == *label), "{case}");
                 let repeated = &tasks[index % 3];
-                assert_eq!(tests, self::numbers(&repeated.test), "{place}");
-                assert_eq!(task.head, repeated.head, "{place}");
+                assert_eq!(tests, self::numbers(&repeated.test), "{case}");
+                assert_eq!(task.head, repeated.head, "{case}");
             }
         }
     }
@@ -193,7 +193,7 @@ fn devices_that_come_back_share_the_samples_of_their_task() {
 #[test]
 fn domains_stay_whole() {
     let data = data(4, 5, 1);
-    let train: Vec<_> = (0..data.train.labels().len()).map(|place| place / 4).collect();
+    let train: Vec<_> = (0..data.train.labels().len()).map(|index| index / 4).collect();
     let test = [0, 1, 2, 3];
     let stream = split(2, 4).by_domain(&data, Domains { train: &train, test: &test }, Seed::new(0)).unwrap();
     assert_eq!(stream.tasks(), 2);
@@ -205,7 +205,7 @@ fn domains_stay_whole() {
 fn test_samples_of_other_domains_are_divided_equally() {
     let data = data(4, 6, 5);
     // Three domains: the samples 0 to 7, 8 to 15 and 16 to 23.
-    let domains: Vec<_> = (0..24).map(|place| place / 8).collect();
+    let domains: Vec<_> = (0..24).map(|index| index / 8).collect();
     let split = split(3, 4);
     let given = read(&split.by_training_domain(&data, &domains, Some(&[2, 0, 1]), Seed::new(0)).unwrap());
     let trained: Vec<_> = given.iter().map(|task| numbers(&task.train)).collect();
@@ -300,8 +300,8 @@ fn a_small_concentration_leaves_most_of_a_class_on_one_device() {
         let counts = counts(&tasks(3, &split, &data, seed).unwrap(), 4);
         assert_eq!(counts.concat().iter().sum::<usize>(), 4000, "every sample is dealt");
         assert!(counts.iter().all(|device| device.iter().sum::<usize>() > 0), "every device has something");
-        let part = |device: &Vec<usize>, class| device[class] as f64 / 1000.0;
-        squares.extend((0..4).map(|class| counts.iter().map(|device| part(device, class).powi(2)).sum::<f64>()));
+        let fraction = |device: &Vec<usize>, class| device[class] as f64 / 1000.0;
+        squares.extend((0..4).map(|class| counts.iter().map(|device| fraction(device, class).powi(2)).sum::<f64>()));
     }
     // It is (α + 1) / (nα + 1) = 1.01 / 1.1 = 0.918 in the mean; for equal parts it would be 0.1. With values in [0.1, 1]
     // and that mean, the variance is at most (1 − 0.918)(0.918 − 0.1) = 0.067, so five standard errors of 100 values are 0.13.
@@ -336,7 +336,7 @@ fn devices_have_unequal_sizes() {
 fn one_that_differs() -> [Split; 5] {
     let plain = || Split { train_samples_per_class: Some(9), ..split(4, 2) };
     let sharing = |shared_with| with(plain(), |s| (s.sharing_devices, s.shared_with) = (Some(vec![3]), shared_with));
-    let noisy = |part| with(plain(), |s| (s.noisy_devices, s.label_noise) = (Some(vec![3]), part));
+    let noisy = |fraction| with(plain(), |s| (s.noisy_devices, s.label_noise) = (Some(vec![3]), fraction));
     [plain(), sharing(Some(vec![2])), sharing(None), noisy(0.1), noisy(0.5)]
 }
 
@@ -430,7 +430,8 @@ fn what_does_not_go_together_is_refused() {
         all_kept,
         &["`sharing_devices` learn the class", "5 training samples other devices leave 0", "at most 4"],
     );
-    let set_noisy = |part, device| with(split(2, 2), |s| (s.label_noise, s.noisy_devices) = (part, Some(vec![device])));
+    let set_noisy =
+        |fraction, device| with(split(2, 2), |s| (s.label_noise, s.noisy_devices) = (fraction, Some(vec![device])));
     refused(0, set_noisy(0.1, 3), &["`noisy_devices` names the device 3", "1 to 2"]);
     refused(0, set_noisy(0.0, 1), &["`noisy_devices` is set, but `label_noise` is 0", "`label_noise` above 0"]);
     refused(0, with(split(2, 1), |s| s.label_noise = 0.5), &["`label_noise` = 0.5", "only one class"]);

@@ -52,11 +52,11 @@ impl BackendConfig for WgpuConfig {
         let kind = match (self.adapter, self.device) {
             (Adapter::Best, 0) => DeviceKind::DefaultDevice,
             (Adapter::Cpu, 0) => DeviceKind::Cpu,
-            (Adapter::Discrete, place) => DeviceKind::DiscreteGpu(place),
-            (Adapter::Integrated, place) => DeviceKind::IntegratedGpu(place),
-            (Adapter::Virtual, place) => DeviceKind::VirtualGpu(place),
-            (Adapter::Best | Adapter::Cpu, place) => {
-                return Err(wrong(format!("`device` = {place}, but there is one adapter of this kind; accepted: 0")));
+            (Adapter::Discrete, index) => DeviceKind::DiscreteGpu(index),
+            (Adapter::Integrated, index) => DeviceKind::IntegratedGpu(index),
+            (Adapter::Virtual, index) => DeviceKind::VirtualGpu(index),
+            (Adapter::Best | Adapter::Cpu, index) => {
+                return Err(wrong(format!("`device` = {index}, but there is one adapter of this kind; accepted: 0")));
             }
         };
         // The list is whole even if a thread panicked while it held the lock.

@@ -11,7 +11,7 @@ const TRAIN: &str = "train";
 const TEST: [&str; 4] = ["test", "val", "valid", "validation"];
 
 /// A picture with the number of its class.
-type Labelled = (PathBuf, usize);
+type LabelledPath = (PathBuf, usize);
 
 /// How pictures become inputs.
 #[derive(Debug, Clone, Copy)]
@@ -29,9 +29,9 @@ pub struct Inputs {
 pub struct Folders {
     directory: PathBuf,
     class_names: Vec<String>,
-    train: Vec<Labelled>,
+    train: Vec<LabelledPath>,
     /// `None` if test samples have to be taken from the training samples.
-    test: Option<Vec<Labelled>>,
+    test: Option<Vec<LabelledPath>>,
 }
 
 impl Folders {
@@ -51,10 +51,7 @@ impl Folders {
         if class_names.is_empty() {
             return Err(StreamError::file(classes, "does not hold folders; accepted: a folder for each class"));
         }
-        let test = match divided {
-            true => Some(pictures_of_test(&test_folder(directory)?, &class_names)?),
-            false => None,
-        };
+        let test = if divided { Some(pictures_of_test(&test_folder(directory)?, &class_names)?) } else { None };
         let train = pictures(classes, &class_names)?;
         Ok(Folders { directory: directory.to_owned(), class_names, train, test })
     }
@@ -140,7 +137,7 @@ fn folders(folder: &Path) -> Result<Vec<String>, StreamError> {
 }
 
 /// The pictures of all classes, class after class.
-fn pictures(folder: &Path, class_names: &[String]) -> Result<Vec<Labelled>, StreamError> {
+fn pictures(folder: &Path, class_names: &[String]) -> Result<Vec<LabelledPath>, StreamError> {
     let mut pictures = vec![];
     for (label, name) in class_names.iter().enumerate() {
         let found = list(&folder.join(name));
@@ -151,13 +148,13 @@ fn pictures(folder: &Path, class_names: &[String]) -> Result<Vec<Labelled>, Stre
 }
 
 /// The pictures of the test samples. Their classes must exist for training.
-fn pictures_of_test(folder: &Path, class_names: &[String]) -> Result<Vec<Labelled>, StreamError> {
+fn pictures_of_test(folder: &Path, class_names: &[String]) -> Result<Vec<LabelledPath>, StreamError> {
     let names = folders(folder)?;
     if let Some(stranger) = names.iter().find(|name| !class_names.contains(name)) {
         let cause = format!("holds the folder {stranger:?}, but {TRAIN} has none of this name");
         return Err(StreamError::file(folder, cause));
     }
-    let label = |(path, own): Labelled| {
+    let label = |(path, own): LabelledPath| {
         let label = class_names.iter().position(|name| *name == names[own]).unwrap_or_default();
         (path, label)
     };
@@ -167,16 +164,21 @@ fn pictures_of_test(folder: &Path, class_names: &[String]) -> Result<Vec<Labelle
 }
 
 /// Holds out a fraction of each class's pictures for testing. Both parts stay in order.
-fn hold_out(all: Vec<Labelled>, classes: usize, part: f64, seed: Seed) -> (Vec<Labelled>, Vec<Labelled>) {
-    let mut places = vec![vec![]; classes];
-    all.iter().enumerate().for_each(|(place, (_, label))| places[*label].push(place));
+fn hold_out(
+    all: Vec<LabelledPath>,
+    classes: usize,
+    fraction: f64,
+    seed: Seed,
+) -> (Vec<LabelledPath>, Vec<LabelledPath>) {
+    let mut indices = vec![vec![]; classes];
+    all.iter().enumerate().for_each(|(index, (_, label))| indices[*label].push(index));
     let mut test = vec![false; all.len()];
-    for (label, mut places) in places.into_iter().enumerate() {
-        places.shuffle(&mut seed.at("class", label).random());
-        let count = ((places.len() as f64 * part).round() as usize).max(1).min(places.len().saturating_sub(1));
-        places.into_iter().take(count).for_each(|place| test[place] = true);
+    for (label, mut indices) in indices.into_iter().enumerate() {
+        indices.shuffle(&mut seed.at("class", label).random());
+        let count = ((indices.len() as f64 * fraction).round() as usize).max(1).min(indices.len().saturating_sub(1));
+        indices.into_iter().take(count).for_each(|index| test[index] = true);
     }
     let (test, train): (Vec<_>, Vec<_>) = all.into_iter().zip(test).partition(|(_, test)| *test);
-    let without_mark = |marked: Vec<(Labelled, bool)>| marked.into_iter().map(|(picture, _)| picture).collect();
+    let without_mark = |marked: Vec<(LabelledPath, bool)>| marked.into_iter().map(|(picture, _)| picture).collect();
     (without_mark(train), without_mark(test))
 }

@@ -36,7 +36,7 @@ fn error(config: &ClassFoldersConfig) -> String {
 
 /// The green of each sample's first pixel: the picture's number.
 fn numbers(samples: &alluvium_stream::Samples) -> Vec<u8> {
-    (0..samples.len()).map(|place| samples.image(place)[samples.input().height * samples.input().width]).collect()
+    (0..samples.len()).map(|index| samples.image(index)[samples.input().height * samples.input().width]).collect()
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Batches {
         let mut paths: Vec<_> = (0..scenario.batches.len())
             .map(|batch| lists.join(format!("train_batch_{batch:02}_filelist.txt")))
             .collect();
-        let mut seen = Seen::default();
+        let mut seen = ListedFrames::default();
         let mut read = |path: &PathBuf, test| frames(path, sessions, test, &mut seen);
         let train = paths.iter().map(|path| read(path, false)).collect::<Result<_, _>>()?;
         paths.push(lists.join("test_filelist.txt"));
@@ -115,13 +115,13 @@ impl Batches {
 
 /// The frames that the lists of a run have named so far.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct ListedFrames {
     frames: HashSet<PathBuf>,
     /// The label of each object, by its number.
     labels: HashMap<usize, usize>,
 }
 
-impl Seen {
+impl ListedFrames {
     /// Adds a frame with its label.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ impl Seen {
 }
 
 /// The frames of a list. All must exist, and none may have been listed before.
-fn frames(path: &Path, sessions: &Path, test: bool, seen: &mut Seen) -> Result<Vec<Frame>, StreamError> {
+fn frames(path: &Path, sessions: &Path, test: bool, seen: &mut ListedFrames) -> Result<Vec<Frame>, StreamError> {
     let hint = if path.exists() { "" } else { HINT };
     let text = read_text(path, LARGEST).map_err(|error| error.with_hint(hint))?;
     let wrong = |cause: String| StreamError::file(path, cause);
@@ -163,7 +163,7 @@ fn frames(path: &Path, sessions: &Path, test: bool, seen: &mut Seen) -> Result<V
 }
 
 /// Parses the text of a list into frames, each with its line.
-pub fn parse(text: &str, sessions: &Path, test: bool, seen: &mut Seen) -> Result<Vec<(usize, Frame)>, String> {
+pub fn parse(text: &str, sessions: &Path, test: bool, seen: &mut ListedFrames) -> Result<Vec<(usize, Frame)>, String> {
     let frame = |(number, line): (usize, &str)| {
         let wrong = |cause: &str| format!("line {} {cause}", number + 1);
         let mut parts = line.split_whitespace();

@@ -65,7 +65,7 @@ fn tasks(config: &Core50Config) -> Vec<Task> {
 /// Session and object of each sample, from its colour.
 fn seen(samples: &alluvium_stream::Samples) -> Vec<(usize, usize)> {
     let size = samples.input().height * samples.input().width;
-    (0..samples.len()).map(|place| samples.image(place)).map(|image| (image[0].into(), image[size].into())).collect()
+    (0..samples.len()).map(|index| samples.image(index)).map(|image| (image[0].into(), image[size].into())).collect()
 }
 
 #[test]

@@ -157,10 +157,10 @@ impl Images for Characters {
         &self.labels
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
         let InputShape { height, width, .. } = self.input;
-        read_each(self, places, |place, image| {
-            let own = &self.images.values[place * height * width..(place + 1) * height * width];
+        read_each(self, indices, |index, image| {
+            let own = &self.images.values[index * height * width..(index + 1) * height * width];
             for (value, into) in image.iter_mut().enumerate() {
                 let (row, column) = (value / width, value % width);
                 *into = own[column * height + row];

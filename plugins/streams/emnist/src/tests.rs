@@ -44,8 +44,8 @@ fn images_are_turned_back() {
     let config = config(folder.path(), Dataset::Digits);
     let task = config.build(Seed::new(0)).unwrap().task(0).unwrap();
     assert_eq!((task.test.input(), task.test.len()), ([1, 2, 3].into(), 5));
-    for (place, label) in task.test.labels().iter().enumerate() {
-        assert_eq!(task.test.image(place), [*label as u8, 1, 2, 100, 101, 102]);
+    for (index, label) in task.test.labels().iter().enumerate() {
+        assert_eq!(task.test.image(index), [*label as u8, 1, 2, 100, 101, 102]);
     }
     assert_eq!(config.files().len(), 4);
 }

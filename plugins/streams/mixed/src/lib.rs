@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use order::Order;
-use stream::{Mixed, wrong};
+use stream::{MixedStream, wrong};
 
 /// Combines the tasks of several other streams into a stream of different data.
 ///
@@ -42,17 +42,17 @@ describe!(Family::Stream, "mixed", MixedConfig, paper: "");
 impl StreamConfig for MixedConfig {
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
         let build = |(number, config): (usize, Box<dyn StreamConfig>)| {
-            let place = format!("number {} ({}) cannot be built", number + 1, config.typetag_name());
+            let which = format!("number {} ({}) cannot be built", number + 1, config.typetag_name());
             let built = config.build(seed.at("stream", number)).map_err(|error| match error {
                 StreamError::Option { option, problem, accepted } => {
-                    wrong(format!("{place}: `{option}` {problem}"), accepted)
+                    wrong(format!("{which}: `{option}` {problem}"), accepted)
                 }
-                other => wrong(format!("{place}: {other}"), "streams that can be built by themselves".to_owned()),
+                other => wrong(format!("{which}: {other}"), "streams that can be built by themselves".to_owned()),
             })?;
             Ok((config.typetag_name(), built))
         };
         let parts = self.parts()?.into_iter().enumerate().map(build).collect::<Result<Vec<_>, StreamError>>()?;
-        Ok(Box::new(Mixed::new(parts, self.order, seed.of("order"))?))
+        Ok(Box::new(MixedStream::new(parts, self.order, seed.of("order"))?))
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -77,8 +77,8 @@ impl MixedConfig {
             let accepted = "at least one table [[stream.streams]] with the `kind` of a stream".to_owned();
             return Err(wrong("does not name a stream".to_owned(), accepted));
         }
-        let read = |(place, table): (usize, &Map<String, Value>)| {
-            let number = place + 1;
+        let read = |(index, table): (usize, &Map<String, Value>)| {
+            let number = index + 1;
             nested_stream(table).map_err(|error| match error {
                 NestedError::Kind { named, kinds } => {
                     wrong(format!("number {number} names {named}"), format!("one of the kinds {kinds}"))

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Order {
-    /// One of each stream, then the next of each; a stream that has no more is passed over.
+    /// One task of each stream, then the next of each. A stream without further tasks is skipped.
     #[default]
     InTurn,
     /// All of the first stream, then all of the second.
@@ -24,9 +24,9 @@ impl Order {
     pub(crate) fn tasks(self, counts: &[usize], seed: Seed) -> Vec<(usize, usize)> {
         let streams = counts.iter().enumerate();
         let mut tasks: Vec<_> =
-            streams.flat_map(|(stream, count)| (0..*count).map(move |place| (stream, place))).collect();
+            streams.flat_map(|(stream, count)| (0..*count).map(move |index| (stream, index))).collect();
         match self {
-            Order::InTurn => tasks.sort_by_key(|(stream, place)| (*place, *stream)),
+            Order::InTurn => tasks.sort_by_key(|(stream, index)| (*index, *stream)),
             Order::OneAfterAnother => {}
             Order::Shuffled => tasks.shuffle(&mut seed.random()),
         }

@@ -8,7 +8,7 @@ use crate::order::Order;
 
 /// The tasks of several streams.
 #[derive(Debug)]
-pub(crate) struct Mixed {
+pub(crate) struct MixedStream {
     input: InputShape,
     class_names: Vec<String>,
     parts: Vec<Part>,
@@ -24,7 +24,7 @@ struct Part {
     first_class: usize,
 }
 
-impl Mixed {
+impl MixedStream {
     /// Creates a stream from several streams with their kinds.
     ///
     /// # Errors
@@ -51,11 +51,11 @@ impl Mixed {
             next += stream.class_names().len();
             Part { stream, first_class }
         });
-        Ok(Mixed { input, class_names, parts: parts.collect(), order: order.tasks(&counts, seed) })
+        Ok(MixedStream { input, class_names, parts: parts.collect(), order: order.tasks(&counts, seed) })
     }
 }
 
-impl TaskStream for Mixed {
+impl TaskStream for MixedStream {
     fn input(&self) -> InputShape {
         self.input
     }
@@ -77,9 +77,9 @@ impl TaskStream for Mixed {
 
     fn task(&self, index: usize) -> Result<Task, StreamError> {
         let missing = StreamError::NoSuchTask { index, tasks: self.order.len() };
-        let (part, place) = *self.order.get(index).ok_or(missing)?;
+        let (part, own_index) = *self.order.get(index).ok_or(missing)?;
         let Part { stream, first_class } = &self.parts[part];
-        let Task { name, head, train, test, .. } = stream.task(place)?;
+        let Task { name, head, train, test, .. } = stream.task(own_index)?;
         let head = HeadSpec {
             name: format!("stream-{}-{}", part + 1, head.name),
             classes: head.classes.iter().map(|class| first_class + class).collect(),

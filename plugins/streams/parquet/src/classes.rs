@@ -23,12 +23,12 @@ pub fn share(train: &mut Table, test: &mut Table) -> Result<Vec<String>, StreamE
         return Ok((0..most).map(|label| label.to_string()).collect());
     };
     let (first, names) = (first.to_owned(), names.to_vec());
-    let places: HashMap<_, _> = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+    let indices: HashMap<_, _> = names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
     for file in files() {
-        check(file.path, file.names, file.labels, &first, &places)?;
+        check(file.path, file.names, file.labels, &first, &indices)?;
     }
     for table in [train, test] {
-        table.relabel(|own| own.iter().map(|name| places[name.as_str()]).collect());
+        table.relabel(|own| own.iter().map(|name| indices[name.as_str()]).collect());
     }
     Ok(names)
 }
@@ -39,7 +39,7 @@ fn check(
     names: Option<&[String]>,
     labels: &[usize],
     first: &Path,
-    places: &HashMap<&str, usize>,
+    indices: &HashMap<&str, usize>,
 ) -> Result<(), StreamError> {
     let wrong = |cause: String| Err(StreamError::file(path, cause));
     let first = first.display();
@@ -48,12 +48,12 @@ fn check(
             "does not state the names of its classes, but {first} does; accepted: the same names in all files"
         ));
     };
-    if let Some(other) = names.iter().find(|name| !places.contains_key(name.as_str())) {
+    if let Some(other) = names.iter().find(|name| !indices.contains_key(name.as_str())) {
         return wrong(format!("names the class \"{other}\", which {first} does not name"));
     }
-    if names.len() < places.len() {
-        let missing = places.iter().filter(|(name, _)| !names.iter().any(|own| own == *name));
-        let missing = missing.min_by_key(|(_, place)| **place).map_or("", |(name, _)| name);
+    if names.len() < indices.len() {
+        let missing = indices.iter().filter(|(name, _)| !names.iter().any(|own| own == *name));
+        let missing = missing.min_by_key(|(_, index)| **index).map_or("", |(name, _)| name);
         return wrong(format!("does not name the class \"{missing}\", which {first} names"));
     }
     match labels.iter().max() {

@@ -7,7 +7,7 @@ use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 
 /// The names of the columns to use; `None`: the only possible ones.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct ColumnNames<'a> {
     pub image: Option<&'a str>,
     pub label: Option<&'a str>,
 }
@@ -49,7 +49,7 @@ impl Columns {
 ///
 /// # Errors
 /// A description of the problem, when a column does not exist or is ambiguous.
-pub fn find(schema: &SchemaDescriptor, wanted: Wanted<'_>) -> Result<Columns, String> {
+pub fn find(schema: &SchemaDescriptor, wanted: ColumnNames<'_>) -> Result<Columns, String> {
     let columns = schema.columns();
     let image = image(columns, wanted.image)?;
     let label = label(columns, wanted.label)?;

@@ -32,9 +32,10 @@ fn cached(cache: &Cache, repository: &str, revision: &str, part: &str) -> Option
     let inside =
         |path: &Path| path.file_name().is_some() && path.components().all(|part| matches!(part, Component::Normal(_)));
     let folder = cache.path().join(repo(repository, revision).folder_name());
-    let commit = match inside(Path::new(revision)) {
-        true => fs::read_to_string(folder.join("refs").join(revision)).unwrap_or_else(|_| revision.to_owned()),
-        false => return None,
+    let commit = if inside(Path::new(revision)) {
+        fs::read_to_string(folder.join("refs").join(revision)).unwrap_or_else(|_| revision.to_owned())
+    } else {
+        return None;
     };
     let commit = Path::new(commit.trim());
     let snapshot = inside(commit).then(|| folder.join("snapshots").join(commit))?;

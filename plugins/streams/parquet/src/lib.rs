@@ -24,7 +24,7 @@ use alluvium_stream::{DataSet, Scenario, Seed, Shift, Split, SplitSettings, Stre
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use columns::Wanted;
+use columns::ColumnNames;
 use table::Table;
 
 /// Any image data set in Parquet files, split over devices: a row for each image, with its PNG or JPEG and its label.
@@ -143,7 +143,7 @@ impl StreamConfig for ParquetConfig {
 
 impl ParquetConfig {
     fn data(&self) -> Result<DataSet, StreamError> {
-        let wanted = Wanted { image: self.image_column.as_deref(), label: self.label_column.as_deref() };
+        let wanted = ColumnNames { image: self.image_column.as_deref(), label: self.label_column.as_deref() };
         let open = |part| Table::open(&self.paths(part)?, wanted);
         let (mut train, mut test) = (open(&self.train_part)?, open(&self.test_part)?);
         test.check_columns(&train)?;

@@ -52,9 +52,10 @@ impl Packing {
             Packing::Gzip => unpacked(&mut MultiGzDecoder::new(packed))?,
             Packing::Brotli => unpacked(&mut brotli::Decompressor::new(packed, BUFFER))?,
         };
-        match found > most {
-            true => Err(io::Error::other(format!("it claims to have {most} bytes when it is unpacked, but has more"))),
-            false => Ok(()),
+        if found > most {
+            Err(io::Error::other(format!("it claims to have {most} bytes when it is unpacked, but has more")))
+        } else {
+            Ok(())
         }
     }
 }

@@ -103,7 +103,7 @@ fn each<R: Read + Seek>(
     let mut left = length;
     // A file that is shorter than the column ends here. The reader of the page reports this.
     while left > 0 && !file.fill_buf().map_err(unreadable)?.is_empty() {
-        let mut bytes = Counted { from: file.by_ref().take(left.min(LONGEST_HEADER)), read: 0 };
+        let mut bytes = CountingReader { from: file.by_ref().take(left.min(LONGEST_HEADER)), read: 0 };
         let mut header = Header::default();
         structure(&mut bytes, None, 0, &mut header).map_err(unreadable)?;
         let bytes_read = bytes.read;
@@ -127,12 +127,12 @@ fn nonsense(what: &str) -> io::Error {
 }
 
 /// Counts the bytes that are read.
-struct Counted<R> {
+struct CountingReader<R> {
     from: R,
     read: u64,
 }
 
-impl<R: Read> Counted<R> {
+impl<R: Read> CountingReader<R> {
     fn byte(&mut self) -> io::Result<u8> {
         let mut byte = [0];
         self.from.read_exact(&mut byte)?;
@@ -166,7 +166,12 @@ impl<R: Read> Counted<R> {
 }
 
 /// Reads a structure: field number `of` of the header, or the header itself.
-fn structure(bytes: &mut Counted<impl Read>, of: Option<i64>, depth: usize, header: &mut Header) -> io::Result<()> {
+fn structure(
+    bytes: &mut CountingReader<impl Read>,
+    of: Option<i64>,
+    depth: usize,
+    header: &mut Header,
+) -> io::Result<()> {
     if depth > DEEPEST {
         return Err(nonsense("a structure within a structure"));
     }
@@ -207,7 +212,7 @@ fn structure(bytes: &mut Counted<impl Read>, of: Option<i64>, depth: usize, head
 }
 
 /// Skips a value.
-fn value(bytes: &mut Counted<impl Read>, kind: u8, depth: usize, header: &mut Header) -> io::Result<()> {
+fn value(bytes: &mut CountingReader<impl Read>, kind: u8, depth: usize, header: &mut Header) -> io::Result<()> {
     if depth > DEEPEST {
         return Err(nonsense("a list within a list"));
     }
@@ -287,7 +292,7 @@ mod tests {
         assert_eq!(checked(&[]), Ok(()));
         let mut header = Header::default();
         let bytes = dictionary(40, 9, 10);
-        let mut counted = Counted { from: &bytes[..], read: 0 };
+        let mut counted = CountingReader { from: &bytes[..], read: 0 };
         structure(&mut counted, None, 0, &mut header).unwrap();
         assert_eq!(
             (header, counted.read),

@@ -91,9 +91,10 @@ fn collect(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), S
         }
         let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
         // A link to a folder is skipped, because a link to a parent folder would never end.
-        match entry.file_type().map_err(failed)?.is_dir() {
-            true => collect(&entry.path(), &path, names)?,
-            false => names.push(path),
+        if entry.file_type().map_err(failed)?.is_dir() {
+            collect(&entry.path(), &path, names)?
+        } else {
+            names.push(path)
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use rayon::prelude::*;
 
-use crate::columns::{self, Columns, Wanted};
+use crate::columns::{self, ColumnNames, Columns};
 use crate::packing::Packing;
 use crate::{names, pages};
 
@@ -50,7 +50,7 @@ struct Classes {
 
 /// A file of a part, with the names of its classes and its labels.
 #[derive(Debug, Clone, Copy)]
-pub struct Labelled<'a> {
+pub struct LabelledFile<'a> {
     /// The path of the file.
     pub path: &'a Path,
     /// The names that it states.
@@ -88,7 +88,7 @@ impl Table {
     /// # Errors
     /// [`StreamError::File`] when a file cannot be read, does not have the columns, or contradicts its stated number of
     /// rows.
-    pub fn open(files: &[PathBuf], wanted: Wanted<'_>) -> Result<Self, StreamError> {
+    pub fn open(files: &[PathBuf], wanted: ColumnNames<'_>) -> Result<Self, StreamError> {
         let mut table = Table {
             files: files.to_vec(),
             columns: vec![],
@@ -103,7 +103,7 @@ impl Table {
         Ok(table)
     }
 
-    fn add(&mut self, file: usize, path: &Path, wanted: Wanted<'_>) -> Result<(), String> {
+    fn add(&mut self, file: usize, path: &Path, wanted: ColumnNames<'_>) -> Result<(), String> {
         let reader = reader(path)?;
         let metadata = reader.metadata();
         let columns = columns::find(metadata.file_metadata().schema_descr(), wanted)?;
@@ -156,9 +156,9 @@ impl Table {
     }
 
     /// The files with their classes.
-    pub fn files(&self) -> impl Iterator<Item = Labelled<'_>> {
+    pub fn files(&self) -> impl Iterator<Item = LabelledFile<'_>> {
         let starts = [0].into_iter().chain(self.classes.iter().map(|classes| classes.end));
-        self.files.iter().zip(&self.classes).zip(starts).map(|((path, classes), start)| Labelled {
+        self.files.iter().zip(&self.classes).zip(starts).map(|((path, classes), start)| LabelledFile {
             path,
             names: classes.names.as_deref(),
             labels: &self.labels[start..classes.end],
@@ -167,12 +167,12 @@ impl Table {
 
     /// Relabels the rows of each file that states names. `indices` maps the names to new labels; a label is an index
     /// into them.
-    pub fn relabel(&mut self, places: impl Fn(&[String]) -> Vec<usize>) {
+    pub fn relabel(&mut self, indices: impl Fn(&[String]) -> Vec<usize>) {
         let mut start = 0;
         for Classes { names, end } in &self.classes {
             if let Some(names) = names {
-                let places = places(names);
-                self.labels[start..*end].iter_mut().for_each(|label| *label = places[*label]);
+                let indices = indices(names);
+                self.labels[start..*end].iter_mut().for_each(|label| *label = indices[*label]);
             }
             start = *end;
         }
@@ -299,12 +299,12 @@ impl Images for Pictures {
         &self.table.labels
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-        let bytes = self.table.bytes(places)?;
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+        let bytes = self.table.bytes(indices)?;
         let Shape { input, exact, orientation } = self.shape;
-        read_each(self, places, |place, image| {
-            let wrong = |cause: String| self.table.wrong(place, &cause);
-            let picture = decode(bytes[&place].data(), orientation).map_err(wrong)?;
+        read_each(self, indices, |index, image| {
+            let wrong = |cause: String| self.table.wrong(index, &cause);
+            let picture = decode(bytes[&index].data(), orientation).map_err(wrong)?;
             let (width, height) = picture.dimensions();
             if exact && (width as usize, height as usize) != (input.width, input.height) {
                 let (columns, rows) = (input.width, input.height);

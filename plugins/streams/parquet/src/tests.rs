@@ -116,8 +116,8 @@ fn every_row_is_a_sample_of_its_class_from_any_file_and_group() {
     let mut seen = vec![];
     for task in &tasks {
         assert_eq!((task.train.input(), task.test.len()), ([3, 4, 4].into(), 2));
-        for (place, label) in task.train.labels().iter().enumerate() {
-            let image = task.train.image(place);
+        for (index, label) in task.train.labels().iter().enumerate() {
+            let image = task.train.image(index);
             assert_eq!((image[0] as usize % 4, image[16] as usize, image[32]), (*label, *label, 9));
             seen.push(image[0]);
         }
@@ -190,8 +190,8 @@ fn a_file_of_pyarrow_is_read_as_pyarrow_reads_it() {
     let task = tasks(&config).remove(0);
     assert_eq!((task.train.input(), task.train.len(), task.test.len()), ([3, 4, 6].into(), 10, 10));
     let mut rows = vec![];
-    for (place, label) in task.train.labels().iter().enumerate() {
-        let image = task.train.image(place);
+    for (index, label) in task.train.labels().iter().enumerate() {
+        let image = task.train.image(index);
         let row = usize::from(image[0]) / 20;
         assert_eq!((*label, image[0], image[24], image[48]), (LABELS[row], 20 * row as u8, 0, 0), "first pixel");
         assert_eq!((image[23], image[47], image[71]), (20 * row as u8, 50, 150), "last pixel");
@@ -203,13 +203,13 @@ fn a_file_of_pyarrow_is_read_as_pyarrow_reads_it() {
 
 /// Reads a whole file: its samples, and the names of their classes.
 fn whole(path: &Path) -> Result<(Samples, Vec<String>), StreamError> {
-    let table = || Table::open(&[path.to_owned()], Wanted { image: None, label: None });
+    let table = || Table::open(&[path.to_owned()], ColumnNames { image: None, label: None });
     let (mut table, mut other) = (table()?, table()?);
     let names = classes::share(&mut table, &mut other)?;
     let shape = table.shape(None, 3, Orientation::Apply)?;
     let pictures = table.into_pictures(shape);
-    let places: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
-    Ok((pictures.read(&places)?, names))
+    let indices: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
+    Ok((pictures.read(&indices)?, names))
 }
 
 #[test]
@@ -239,24 +239,24 @@ fn at_most_the_stated_number_of_labels_is_read() {
     // The number of rows as Thrift writes it: the tag of a 64-bit field, and 200 000, which is 100 000 with its sign as the
     // lowest bit, seven bits a byte: 64 + 26·2⁷ + 12·2¹⁴. The file, its row group and each column state it.
     let stated = [0x16, 0xc0, 0x9a, 0x0c];
-    let places: Vec<_> = (0..bytes.len() - 4).filter(|at| bytes[*at..*at + 4] == stated).collect();
-    assert_eq!(places.len(), 5);
+    let offsets: Vec<_> = (0..bytes.len() - 4).filter(|at| bytes[*at..*at + 4] == stated).collect();
+    assert_eq!(offsets.len(), 5);
     // 50 000: 32 + 13·2⁷ + 6·2¹⁴. 524 288: 2⁶·2¹⁴.
     for (other, expected) in [
         ([0xa0, 0x8d, 0x06], "states 50000 rows, but the column fine_label has more (row group 0)"),
         ([0x80, 0x80, 0x40], "states 524288 rows, but the column fine_label has 100000 (row group 0)"),
     ] {
-        let with = |places: &[usize]| {
+        let with = |offsets: &[usize]| {
             let mut bytes = bytes.clone();
-            places.iter().for_each(|at| bytes[at + 1..at + 4].copy_from_slice(&other));
+            offsets.iter().for_each(|at| bytes[at + 1..at + 4].copy_from_slice(&other));
             fs::write(&path, bytes).unwrap();
             error(&config)
         };
-        assert!(with(&places).contains(expected), "{}", with(&places));
+        assert!(with(&offsets).contains(expected), "{}", with(&offsets));
         // If only one of them states another number, they contradict each other: the file, the pictures, the labels,
         // the row group. The column of the pictures' names, between them, is not read.
-        for place in [0, 1, 3, 4] {
-            let error = with(&[places[place]]);
+        for index in [0, 1, 3, 4] {
+            let error = with(&[offsets[index]]);
             assert!(error.contains("rows, but "), "{error}");
         }
     }

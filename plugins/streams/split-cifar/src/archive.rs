@@ -88,7 +88,7 @@ impl Archive {
             let mut batches = batches.into_iter().map(|(_, samples)| samples);
             let mut all = batches.next().unwrap_or_else(|| Samples::new(INPUT.into()));
             for samples in batches {
-                (0..samples.len()).for_each(|place| all.push(samples.image(place), samples.labels()[place]));
+                (0..samples.len()).for_each(|index| all.push(samples.image(index), samples.labels()[index]));
             }
             all
         };
@@ -152,7 +152,7 @@ fn check_batches(train: &[(PathBuf, Samples)], test: &[(PathBuf, Samples)]) -> R
     let all: Vec<_> = train.iter().chain(test).collect();
     for (number, (path, samples)) in all.iter().enumerate() {
         let same = |(_, other): &&&(PathBuf, Samples)| {
-            let alike = |place| other.image(place) == samples.image(place);
+            let alike = |index| other.image(index) == samples.image(index);
             other.labels() == samples.labels() && (0..samples.len()).all(alike)
         };
         if let Some((other, _)) = all[..number].iter().find(same) {

@@ -63,9 +63,9 @@ fn samples(directory: &Path, part: &str) -> Result<Samples, StreamError> {
         return Err(wrong(&labels_path, cause));
     }
     let unknown = labels.values.iter().position(|label| usize::from(*label) >= CLASS_NAMES.len());
-    if let Some(place) = unknown {
+    if let Some(index) = unknown {
         let cause =
-            format!("label number {place} is {}; accepted: 0 to {}", labels.values[place], CLASS_NAMES.len() - 1);
+            format!("label number {index} is {}; accepted: 0 to {}", labels.values[index], CLASS_NAMES.len() - 1);
         return Err(wrong(&labels_path, cause));
     }
     let mut samples = Samples::new(InputShape { channels: 1, height, width });
@@ -110,8 +110,8 @@ pub(crate) mod tests {
 
     /// Writes the four files: `each` images of 2×3 pixels of each class, training files plain, test files gzipped.
     pub fn write_data(folder: &Path, each: u8) {
-        let labels: Vec<u8> = (0..each * 10).map(|place| place % 10).collect();
-        let pixels: Vec<u8> = (0..labels.len() * 6).map(|place| place as u8).collect();
+        let labels: Vec<u8> = (0..each * 10).map(|index| index % 10).collect();
+        let pixels: Vec<u8> = (0..labels.len() * 6).map(|index| index as u8).collect();
         let count = labels.len() as u32;
         let (images, labels) = (idx(&[count, 2, 3], &pixels), idx(&[count], &labels));
         fs::write(folder.join("train-images-idx3-ubyte"), &images).unwrap();

@@ -39,8 +39,8 @@ fn deal(fonts: &[Font]) -> FontRoles {
         members.iter().for_each(|font| dealt.domains[*font] = domain);
         members.last().into_iter().for_each(|font| dealt.is_test[*font] = true);
     }
-    for (place, font) in single.iter().flatten().enumerate() {
-        dealt.domains[*font] = place % large.len().max(1);
+    for (index, font) in single.iter().flatten().enumerate() {
+        dealt.domains[*font] = index % large.len().max(1);
     }
     dealt
 }
@@ -91,21 +91,21 @@ mod tests {
         assert_eq!(classes.len(), 6);
         // A font is recognised by its image of one class. Fonts with the same image are ignored.
         let class = classes[0];
-        let (all, [places, _]) = glyphs.data(|_| false);
+        let (all, [font_indices, _]) = glyphs.data(|_| false);
         let mut drawn = BTreeMap::<&[u8], Vec<&Font>>::new();
-        let of_class: Vec<_> = (0..places.len()).filter(|place| all.train.labels()[*place] == class).collect();
+        let of_class: Vec<_> = (0..font_indices.len()).filter(|index| all.train.labels()[*index] == class).collect();
         let images = all.train.read(&of_class).unwrap();
-        for (at, place) in of_class.into_iter().enumerate() {
-            drawn.entry(images.image(at)).or_default().push(&glyphs.fonts[places[place]]);
+        for (at, index) in of_class.into_iter().enumerate() {
+            drawn.entry(images.image(at)).or_default().push(&glyphs.fonts[font_indices[index]]);
         }
         let mut devices = BTreeMap::<&str, BTreeSet<usize>>::new();
         let mut samples = 0;
         for task in &tasks {
             assert_eq!(&task.head.classes, classes);
             for part in [&task.train, &task.test] {
-                for place in (0..part.len()).filter(|place| part.labels()[*place] == class) {
+                for index in (0..part.len()).filter(|index| part.labels()[*index] == class) {
                     samples += 1;
-                    if let [font] = drawn[part.image(place)][..] {
+                    if let [font] = drawn[part.image(index)][..] {
                         devices.entry(&font.family).or_default().insert(task.index);
                     }
                 }
@@ -132,7 +132,7 @@ mod tests {
         for (one, other) in one.iter().zip(&other) {
             assert_eq!(one.train.len(), 12);
             assert_eq!(one.train.labels(), other.train.labels());
-            assert!((0..12).all(|place| one.train.image(place) == other.train.image(place)));
+            assert!((0..12).all(|index| one.train.image(index) == other.train.image(index)));
         }
         let sizes = |seed| tasks(&config(), seed).iter().map(|task| task.train.len()).collect::<Vec<_>>();
         assert_ne!(sizes(1), sizes(2));

@@ -64,8 +64,8 @@ impl Glyphs {
                 if rows == fonts.len() && classes == characters().count() && height.min(width) > 0 => {}
             _ => return Err(wrong(IMAGES.0, format!("has the shape {:?}; accepted: {expected}", images.shape))),
         }
-        if let Some(place) = fonts.iter().enumerate().position(|(place, font)| font.index != place) {
-            let cause = format!("row {place} has the index {}; accepted: rows in order, from 0", fonts[place].index);
+        if let Some(row) = fonts.iter().enumerate().position(|(row, font)| font.index != row) {
+            let cause = format!("row {row} has the index {}; accepted: rows in order, from 0", fonts[row].index);
             return Err(wrong(FONTS.0, cause));
         }
         Ok(Glyphs { fonts, images })
@@ -81,16 +81,16 @@ impl Glyphs {
     pub fn data(&self, is_test: impl Fn(usize) -> bool) -> (DataSet, [Vec<usize>; 2]) {
         let class_names: Vec<_> = characters().map(String::from).collect();
         let mut parts = [Samples::new(self.input()), Samples::new(self.input())];
-        let mut places = [vec![], vec![]];
+        let mut font_indices = [vec![], vec![]];
         let images = self.images.values.chunks_exact(self.input().values());
-        for (place, image) in images.enumerate() {
-            let (font, class) = (place / class_names.len(), place % class_names.len());
+        for (index, image) in images.enumerate() {
+            let (font, class) = (index / class_names.len(), index % class_names.len());
             let part = usize::from(is_test(font));
             parts[part].push(image, class);
-            places[part].push(font);
+            font_indices[part].push(font);
         }
         let [train, test] = parts;
-        (DataSet::new(class_names, train, test), places)
+        (DataSet::new(class_names, train, test), font_indices)
     }
 }
 
@@ -125,9 +125,9 @@ mod tests {
     #[test]
     fn every_font_draws_every_character() {
         let glyphs = Glyphs::embedded().unwrap();
-        for (place, image) in glyphs.images.values.chunks_exact(28 * 28).enumerate() {
+        for (index, image) in glyphs.images.values.chunks_exact(28 * 28).enumerate() {
             let (least, most) = (image.iter().min(), image.iter().max());
-            assert!(least < most, "an empty image: {:?}, character {}", glyphs.fonts[place / 62], place % 62);
+            assert!(least < most, "an empty image: {:?}, character {}", glyphs.fonts[index / 62], index % 62);
         }
     }
 

@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn images(task: &Task) -> Vec<&[u8]> {
-        (0..task.train.len()).map(|place| task.train.image(place)).collect()
+        (0..task.train.len()).map(|index| task.train.image(index)).collect()
     }
 
     #[test]

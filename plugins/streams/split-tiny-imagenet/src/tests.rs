@@ -25,9 +25,10 @@ fn shade(label: usize, number: usize) -> u8 {
 fn write_jpeg(path: &Path, shade: u8, grey: bool) {
     let mut bytes = vec![];
     let encoder = JpegEncoder::new_with_quality(&mut bytes, 100);
-    match grey {
-        true => GrayImage::from_pixel(64, 64, Luma([shade])).write_with_encoder(encoder).unwrap(),
-        false => RgbImage::from_pixel(64, 64, Rgb([shade; 3])).write_with_encoder(encoder).unwrap(),
+    if grey {
+        GrayImage::from_pixel(64, 64, Luma([shade])).write_with_encoder(encoder).unwrap()
+    } else {
+        RgbImage::from_pixel(64, 64, Rgb([shade; 3])).write_with_encoder(encoder).unwrap()
     }
     fs::write(path, bytes).unwrap();
 }
@@ -70,9 +71,9 @@ fn every_picture_is_a_sample_of_its_class_even_if_it_is_grey() {
     for task in &tasks {
         assert_eq!((task.train.input(), task.train.len(), task.test.len()), ([3, 64, 64].into(), 6, 2));
         for (samples, numbers) in [(&task.train, 0..3), (&task.test, 3..4)] {
-            for (place, label) in samples.labels().iter().enumerate() {
-                let number = numbers.start + place % numbers.len();
-                let image = samples.image(place);
+            for (index, label) in samples.labels().iter().enumerate() {
+                let number = numbers.start + index % numbers.len();
+                let image = samples.image(index);
                 // JPEG changes a uniform grey by at most two steps.
                 let near = |value: &u8| value.abs_diff(shade(*label, number)) <= 2;
                 assert!(image.len() == 3 * 64 * 64 && image.iter().all(near), "{label}, {number}: {}", image[0]);

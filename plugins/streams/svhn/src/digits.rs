@@ -87,10 +87,10 @@ impl Images for Digits {
         &self.labels
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
         let bytes = self.images.bytes().unwrap_or_default();
-        read_each(self, places, |place, image| {
-            let own = &bytes[place * IMAGE_BYTES..(place + 1) * IMAGE_BYTES];
+        read_each(self, indices, |index, image| {
+            let own = &bytes[index * IMAGE_BYTES..(index + 1) * IMAGE_BYTES];
             // MATLAB's first dimension varies fastest: each channel is stored column by column.
             for (value, into) in image.iter_mut().enumerate() {
                 let (channel, row, column) = (value / (SIDE * SIDE), value / SIDE % SIDE, value % SIDE);

@@ -99,9 +99,9 @@ impl Surrogate for DataImpressions {
 /// Draws target probabilities that a model's head makes likely for one of its classes.
 fn likely(model: &ModelState, factors: &[f64], random: &mut Random) -> Wish {
     let heads = model.heads.iter().enumerate();
-    let units: Vec<_> =
+    let candidates: Vec<_> =
         heads.flat_map(|(head, spec)| (0..spec.classes.len()).map(move |class| (head, class))).collect();
-    let (head, class) = units[random.random_range(0..units.len())];
+    let (head, class) = candidates[random.random_range(0..candidates.len())];
     let factor = factors.choose(random).copied().unwrap_or(1.0);
     let weights = model.head_weights(&model.heads[head]);
     let classes = model.heads[head].classes.len();
@@ -131,9 +131,8 @@ fn dirichlet(concentrations: &[f64], class: usize, random: &mut Random) -> Vec<f
     let mut variate = |shape: &f64| Gamma::new(*shape, 1.0).map_or(0.0, |gamma| gamma.sample(random));
     let variates: Vec<f64> = concentrations.iter().map(&mut variate).collect();
     let sum = variates.iter().sum::<f64>();
-    let share = |(place, variate): (usize, &f64)| match sum > 0.0 && sum.is_finite() {
-        true => (variate / sum) as f32,
-        false => f32::from(u8::from(place == class)),
+    let share = |(index, variate): (usize, &f64)| {
+        if sum > 0.0 && sum.is_finite() { (variate / sum) as f32 } else { f32::from(u8::from(index == class)) }
     };
     variates.iter().enumerate().map(share).collect()
 }
@@ -200,8 +199,8 @@ mod tests {
             let state = expert("c", 2).model;
             let model = Model::load(&state, &Device::flex()).unwrap();
             let said = host(softmax(model.logits(model.latents(inputs)).div_scalar(0.1), 1));
-            let wished = (0..10).flat_map(|place| {
-                let mut random = Seed::new(0).at("inverted input", place).random();
+            let wished = (0..10).flat_map(|index| {
+                let mut random = Seed::new(0).at("inverted input", index).random();
                 likely(&state, &[1.0, 0.1], &mut random).probabilities
             });
             said.iter().zip(wished).map(|(said, wished)| (said - wished).abs()).sum::<f32>() / 20.0

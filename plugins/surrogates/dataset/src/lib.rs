@@ -57,7 +57,7 @@ impl SurrogateConfig for DatasetConfig {
         for index in 0..stream.tasks() {
             let task = stream.task(index).map_err(failed)?;
             let train = task.train.held().map_err(failed)?;
-            (0..train.len()).for_each(|place| pixels.extend_from_slice(train.image(place)));
+            (0..train.len()).for_each(|index| pixels.extend_from_slice(train.image(index)));
         }
         if pixels.is_empty() {
             return Err(wrong("has no training inputs".to_owned(), "a stream of at least one task".to_owned()));
@@ -117,11 +117,12 @@ impl Surrogate for Dataset {
         let mut bytes = Vec::with_capacity(count * wanted.values());
         let size = own.values();
         for _ in 0..count {
-            let place = random.random_range(0..self.pixels.len() / size);
-            let image = &self.pixels[place * size..][..size];
-            match own == wanted {
-                true => bytes.extend_from_slice(image),
-                false => bytes.extend(fit_picture(&picture(image, own), wanted)),
+            let index = random.random_range(0..self.pixels.len() / size);
+            let image = &self.pixels[index * size..][..size];
+            if own == wanted {
+                bytes.extend_from_slice(image)
+            } else {
+                bytes.extend(fit_picture(&picture(image, own), wanted))
             }
         }
         Ok(request.inputs_of_bytes(&bytes))
@@ -132,8 +133,8 @@ impl Surrogate for Dataset {
 fn picture(image: &[u8], shape: InputShape) -> RgbImage {
     let plane = shape.height * shape.width;
     RgbImage::from_fn(shape.width as u32, shape.height as u32, |x, y| {
-        let place = y as usize * shape.width + x as usize;
-        Rgb(std::array::from_fn(|channel| image[channel % shape.channels * plane + place]))
+        let index = y as usize * shape.width + x as usize;
+        Rgb(std::array::from_fn(|channel| image[channel % shape.channels * plane + index]))
     })
 }
 

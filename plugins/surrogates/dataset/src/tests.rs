@@ -34,8 +34,8 @@ impl StreamConfig for ShadesConfig {
         let input = InputShape::from([self.channels, 2, 3]);
         let tasks = (0..2).map(|index| {
             let mut train = Samples::new(input);
-            let shade = |place: usize| more + (10 * (index + 1) + place) as u8;
-            (0..3).for_each(|place| train.push(&vec![shade(place); input.values()], index));
+            let shade = |number: usize| more + (10 * (index + 1) + number) as u8;
+            (0..3).for_each(|number| train.push(&vec![shade(number); input.values()], index));
             let mut test = Samples::new(input);
             test.push(&vec![255; input.values()], index);
             let head = HeadSpec { name: format!("task-{index}"), classes: vec![index] };

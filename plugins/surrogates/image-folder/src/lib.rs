@@ -81,9 +81,9 @@ impl Surrogate for ImageFolder {
         let mut bytes = Vec::with_capacity(count * request.input.values());
         for _ in 0..count {
             // Both are always drawn, so that the option `flip` does not change the choice of pictures.
-            let (place, mirrored) = (random.random_range(0..self.pictures.len()), random.random::<bool>());
+            let (index, mirrored) = (random.random_range(0..self.pictures.len()), random.random::<bool>());
             let start = bytes.len();
-            self.pictures.append(place, request.input, &mut bytes)?;
+            self.pictures.append(index, request.input, &mut bytes)?;
             if mirrored && self.flip {
                 bytes[start..].chunks_mut(request.input.width).for_each(<[u8]>::reverse);
             }

@@ -53,20 +53,20 @@ impl Pictures {
     ///
     /// # Errors
     /// [`SurrogateError::File`] when it cannot be read.
-    pub fn append(&mut self, place: usize, input: InputShape, bytes: &mut Vec<u8>) -> Result<(), SurrogateError> {
+    pub fn append(&mut self, index: usize, input: InputShape, bytes: &mut Vec<u8>) -> Result<(), SurrogateError> {
         if self.input != Some(input) {
             self.room += self.kept.drain().map(|(_, kept)| kept.len()).sum::<usize>();
             self.input = Some(input);
         }
-        if let Some(kept) = self.kept.get(&place) {
+        if let Some(kept) = self.kept.get(&index) {
             bytes.extend_from_slice(kept);
             return Ok(());
         }
-        let fitted = fit_picture(&read_picture(&self.paths[place], self.orientation)?, input);
+        let fitted = fit_picture(&read_picture(&self.paths[index], self.orientation)?, input);
         bytes.extend_from_slice(&fitted);
         if fitted.len() <= self.room {
             self.room -= fitted.len();
-            self.kept.insert(place, fitted);
+            self.kept.insert(index, fitted);
         }
         Ok(())
     }

@@ -92,13 +92,13 @@ impl Surrogate for ModelInversion {
 /// A target with one certain class, drawn evenly over the classes of all heads.
 fn one_class(model: &ModelState, random: &mut Random) -> Wish {
     let sizes: Vec<_> = model.heads.iter().map(|head| head.classes.len()).collect();
-    let mut unit = random.random_range(0..sizes.iter().sum::<usize>());
+    let mut drawn = random.random_range(0..sizes.iter().sum::<usize>());
     let mut head = 0;
-    while unit >= sizes[head] {
-        unit -= sizes[head];
+    while drawn >= sizes[head] {
+        drawn -= sizes[head];
         head += 1;
     }
-    let probabilities = (0..sizes[head]).map(|class| f32::from(u8::from(class == unit))).collect();
+    let probabilities = (0..sizes[head]).map(|class| f32::from(u8::from(class == drawn))).collect();
     Wish { head, probabilities }
 }
 
@@ -135,8 +135,8 @@ mod tests {
             let inputs = draw(config(steps).build().unwrap().as_mut(), 24, 0, &[]);
             let model = Model::load(&expert("c", 2).model, &Device::flex()).unwrap();
             let sure = host(softmax(model.logits(model.latents(inputs)), 1));
-            let wished = (0..24).map(|place| {
-                let mut random = Seed::new(0).at("inverted input", place).random();
+            let wished = (0..24).map(|index| {
+                let mut random = Seed::new(0).at("inverted input", index).random();
                 one_class(&expert("c", 2).model, &mut random).probabilities
             });
             let wished = wished.flatten().collect::<Vec<_>>();

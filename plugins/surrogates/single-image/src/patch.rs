@@ -17,7 +17,7 @@ pub struct Patch {
     /// Whether left and right are swapped.
     pub flipped: bool,
     /// The position between the photo's left and right edge, and between its upper and lower edge: 0 to 1.
-    pub place: [f32; 2],
+    pub position: [f32; 2],
     /// The factors of red, green and blue.
     pub gains: [f32; 3],
     /// The factor of each value's distance to the patch's mean.
@@ -31,18 +31,18 @@ pub struct Patch {
 impl Patch {
     /// Draws a patch. Each patch takes the same number of draws, so that an option does not change other properties.
     pub fn draw(config: &SingleImageConfig, random: &mut Random) -> Self {
-        let mut unit = || random.random::<f32>();
-        let either_way = |strength: f64, unit: f32| strength as f32 * (2.0 * unit - 1.0);
+        let mut uniform = || random.random::<f32>();
+        let either_way = |strength: f64, uniform: f32| strength as f32 * (2.0 * uniform - 1.0);
         let [low, high] = config.scale.map(|side| side as f32);
         Patch {
-            scale: low + (high - low) * unit(),
-            angle: either_way(config.rotation.to_radians(), unit()),
-            flipped: unit() < 0.5 && config.flip,
-            place: [unit(), unit()],
-            gains: std::array::from_fn(|_| 1.0 + either_way(config.colour_jitter, unit())),
-            contrast: 1.0 + either_way(config.contrast, unit()),
-            gamma: either_way(config.gamma.ln(), unit()).exp(),
-            inverted: unit() < config.inversion as f32,
+            scale: low + (high - low) * uniform(),
+            angle: either_way(config.rotation.to_radians(), uniform()),
+            flipped: uniform() < 0.5 && config.flip,
+            position: [uniform(), uniform()],
+            gains: std::array::from_fn(|_| 1.0 + either_way(config.colour_jitter, uniform())),
+            contrast: 1.0 + either_way(config.contrast, uniform()),
+            gamma: either_way(config.gamma.ln(), uniform()).exp(),
+            inverted: uniform() < config.inversion as f32,
         }
     }
 
@@ -70,9 +70,9 @@ impl Patch {
         let box_width = columns * cos.abs() + rows * sin.abs();
         let box_height = columns * sin.abs() + rows * cos.abs();
         let step = (self.scale * width.min(height) / columns.max(rows)).min(width / box_width).min(height / box_height);
-        let centre = |length: f32, side: f32, place: f32| side / 2.0 + place * (length - side);
-        let x = centre(width, step * box_width, self.place[0]);
-        let y = centre(height, step * box_height, self.place[1]);
+        let centre = |length: f32, side: f32, position: f32| side / 2.0 + position * (length - side);
+        let x = centre(width, step * box_width, self.position[0]);
+        let y = centre(height, step * box_height, self.position[1]);
         let level = photo.level(step);
         let [level_width, level_height] = photo.size(level);
         let shrink = [level_width / width, level_height / height];
@@ -123,7 +123,7 @@ mod tests {
         scale: 0.25,
         angle: 0.0,
         flipped: false,
-        place: [0.5, 0.5],
+        position: [0.5, 0.5],
         gains: [1.0; 3],
         contrast: 1.0,
         gamma: 1.0,
@@ -144,16 +144,16 @@ mod tests {
     #[test]
     fn scale_and_position_select_the_crop() {
         // 0.25 of 128 pixels are 32, so one photo pixel is one patch pixel. The patch begins at the left edge.
-        let patch = Patch { place: [0.0, 0.3], ..PLAIN };
-        let expected: Vec<u8> = (0..32 * 32).map(|place| (place % 32) as u8).collect();
+        let patch = Patch { position: [0.0, 0.3], ..PLAIN };
+        let expected: Vec<u8> = (0..32 * 32).map(|position| (position % 32) as u8).collect();
         assert_eq!(rendered(patch, &gradient(), [1, 32, 32]), expected);
-        let right = rendered(Patch { place: [1.0, 0.3], ..PLAIN }, &gradient(), [1, 32, 32]);
+        let right = rendered(Patch { position: [1.0, 0.3], ..PLAIN }, &gradient(), [1, 32, 32]);
         assert_eq!(right[..32], (224..=255).collect::<Vec<u8>>());
         // Half of 128 pixels over 8: patch pixels are 8 photo pixels apart.
         let coarse = rendered(Patch { scale: 0.5, ..PLAIN }, &gradient(), [1, 8, 8]);
         assert!(coarse[..8].windows(2).all(|pair| pair[1].abs_diff(pair[0] + 8) <= 1), "{:?}", &coarse[..8]);
         // The option sets the longer side: 32 columns of the photo, 16 rows.
-        assert_eq!(rendered(Patch { place: [0.0, 0.0], ..PLAIN }, &gradient(), [1, 16, 32]), expected[..512]);
+        assert_eq!(rendered(Patch { position: [0.0, 0.0], ..PLAIN }, &gradient(), [1, 16, 32]), expected[..512]);
     }
 
     #[test]
@@ -173,16 +173,16 @@ mod tests {
     #[test]
     fn a_turned_patch_stays_within_the_photo() {
         // A border of one pixel that no patch may contain; sampling beyond the edge would repeat it.
-        for place in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]] {
+        for position in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]] {
             for angle in [0.0, 0.4, 0.785, 2.0] {
-                let patch = Patch { scale: 1.0, angle, place, ..PLAIN };
+                let patch = Patch { scale: 1.0, angle, position, ..PLAIN };
                 let (sin, cos) = angle.sin_cos();
                 // The largest square that fits, turned, into 128 rows: its corners touch the edge.
                 let side = 128.0 / (sin.abs() + cos.abs());
                 let values = rendered(patch, &gradient(), [1, 64, 64]);
                 let seen = f32::from(*values.iter().max().unwrap()) - f32::from(*values.iter().min().unwrap());
                 let expected = side * (cos.abs() + sin.abs()) * 63.0 / 64.0;
-                assert!((seen - expected).abs() < 3.0, "{place:?}, {angle}: {seen} for {expected}");
+                assert!((seen - expected).abs() < 3.0, "{position:?}, {angle}: {seen} for {expected}");
             }
         }
     }
@@ -232,7 +232,7 @@ mod tests {
         };
         near(range(&|patch| patch.scale), 0.2, 0.4);
         near(range(&|patch| patch.angle), -1.570_797, 1.570_797);
-        near(range(&|patch| patch.place[1]), 0.0, 1.0);
+        near(range(&|patch| patch.position[1]), 0.0, 1.0);
         near(range(&|patch| patch.gains[2]), 0.9, 1.1);
         near(range(&|patch| patch.contrast), 0.5, 1.5);
         near(range(&|patch| patch.gamma), 0.5, 2.0);

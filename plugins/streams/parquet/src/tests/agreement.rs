@@ -26,8 +26,8 @@ fn assert_right(config: &ParquetConfig, names: &[&str], train: usize, test: usiz
     for (all, samples) in [(train, of_train), (test, of_test)] {
         assert_eq!(samples.iter().map(Samples::len).sum::<usize>(), all);
         for samples in samples {
-            for (place, label) in samples.labels().iter().enumerate() {
-                assert_eq!(names[*label], NAMES[usize::from(samples.image(place)[16])]);
+            for (index, label) in samples.labels().iter().enumerate() {
+                assert_eq!(names[*label], NAMES[usize::from(samples.image(index)[16])]);
             }
         }
     }
@@ -156,7 +156,7 @@ fn labels_that_compress_extremely_well_are_read() {
     let path = folder.path().join("labels.parquet");
     let rows = vec![(None, Some(3)); 1_000_000];
     fs::write(&path, file(SCHEMA, &rows, 1_000_000, None, Compression::ZSTD(ZstdLevel::default()))).unwrap();
-    let table = Table::open(&[path], Wanted { image: None, label: None }).unwrap();
+    let table = Table::open(&[path], ColumnNames { image: None, label: None }).unwrap();
     assert_eq!(table.files().next().unwrap().labels, vec![3; 1_000_000]);
 }
 

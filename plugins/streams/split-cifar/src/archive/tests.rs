@@ -18,7 +18,7 @@ const CIFAR_10: Archive = cifar10::ARCHIVE;
 
 /// The pixels of an image. Each byte follows from the image's number and the byte's index.
 fn pixels(number: usize) -> Vec<u8> {
-    (0..IMAGE_BYTES).map(|place| (number * 7 + place) as u8).collect()
+    (0..IMAGE_BYTES).map(|index| (number * 7 + index) as u8).collect()
 }
 
 /// The numbers of the images in a file, and for each its labels: for CIFAR-10 one, for CIFAR-100 coarse and fine.
@@ -38,7 +38,7 @@ fn binary_file((numbers, labels): Part) -> Vec<u8> {
 
 fn python_file((numbers, labels): Part) -> Vec<u8> {
     let labels: Vec<_> = numbers.clone().map(labels).collect();
-    let of = |place: usize| pickled::numbers(&labels.iter().map(|labels| labels[place]).collect::<Vec<_>>());
+    let of = |index: usize| pickled::numbers(&labels.iter().map(|labels| labels[index]).collect::<Vec<_>>());
     let data = pickled::array(numbers.len() as u16, &numbers.clone().flat_map(pixels).collect::<Vec<_>>());
     // Training files have four images each, from 0 on, and the test file begins at 100.
     let batch = match numbers.start {
@@ -65,9 +65,10 @@ fn write_cifar_10(folder: &Path, binary: bool) {
     fs::write(folder.join(files.test), file((100..110, one_label))).unwrap();
     let names = names(10);
     let listed = names.iter().map(String::as_str).collect::<Vec<_>>();
-    let text = match binary {
-        true => (names.join("\n") + "\n\n").into_bytes(),
-        false => pickled::dict(&[("num_vis", vec![b'M', 0, 12]), ("label_names", pickled::texts(&listed))]),
+    let text = if binary {
+        (names.join("\n") + "\n\n").into_bytes()
+    } else {
+        pickled::dict(&[("num_vis", vec![b'M', 0, 12]), ("label_names", pickled::texts(&listed))])
     };
     fs::write(folder.join(files.names), text).unwrap();
 }

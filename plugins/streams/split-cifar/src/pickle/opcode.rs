@@ -123,8 +123,8 @@ impl<'a> Code<'a> {
         let digits = self.take(usize::from(length))?;
         let negative = digits.last().is_some_and(|digit| digit & 0x80 != 0);
         let mut bytes = if negative { [0xff; 8] } else { [0; 8] };
-        let place = bytes.get_mut(..digits.len()).ok_or("has a number of more than eight bytes")?;
-        place.copy_from_slice(digits);
+        let target = bytes.get_mut(..digits.len()).ok_or("has a number of more than eight bytes")?;
+        target.copy_from_slice(digits);
         Ok(Opcode::Int(i64::from_le_bytes(bytes)))
     }
 

@@ -55,9 +55,10 @@ impl<'a> Array<'a> {
     /// A row of an array of two dimensions.
     pub fn row(&self, number: usize) -> Cow<'a, [u8]> {
         let [rows, columns] = self.shape[..] else { return Cow::Borrowed(&[]) };
-        match self.fortran {
-            true => (0..columns).map(|column| self.items[column * rows + number]).collect(),
-            false => Cow::Borrowed(&self.items[number * columns..(number + 1) * columns]),
+        if self.fortran {
+            (0..columns).map(|column| self.items[column * rows + number]).collect()
+        } else {
+            Cow::Borrowed(&self.items[number * columns..(number + 1) * columns])
         }
     }
 }

@@ -121,10 +121,10 @@ fn images_are_transposed_and_the_label_ten_is_the_digit_zero() {
     assert_eq!((data.train.labels(), data.test.labels()), (&[1, 9, 0][..], &[0, 2][..]));
     let samples = data.train.read(&[2, 0]).unwrap();
     assert_eq!(samples.labels(), [0, 1]);
-    for (place, image) in [(0, 2), (1, 0)] {
+    for (index, image) in [(0, 2), (1, 0)] {
         for (channel, row, column) in [(0, 0, 0), (0, 0, 5), (0, 7, 0), (1, 31, 2), (2, 3, 31)] {
             let at = 1024 * channel + 32 * row + column;
-            assert_eq!(samples.image(place)[at], value(image, channel, row, column), "{channel} {row} {column}");
+            assert_eq!(samples.image(index)[at], value(image, channel, row, column), "{channel} {row} {column}");
         }
     }
     assert_eq!(paths(folder.path()).len(), 2);
@@ -236,7 +236,7 @@ fn files_of_the_corpus_that_are_cut_off_or_changed_do_not_panic() {
     assert_eq!(seeds.iter().map(|seed| Digits::parse(seed).is_ok()).collect::<Vec<_>>(), [true, false]);
     replay::each(&seeds, |bytes| {
         let Ok(digits) = Digits::parse(bytes) else { return };
-        let places: Vec<_> = (0..digits.labels().len().min(64)).collect();
-        assert!(digits.read(&places).unwrap().labels().iter().all(|label| *label < 10));
+        let indices: Vec<_> = (0..digits.labels().len().min(64)).collect();
+        assert!(digits.read(&indices).unwrap().labels().iter().all(|label| *label < 10));
     });
 }

@@ -1,9 +1,8 @@
 //! Compares the convolution and its gradients with loops in f64, with each other, and between numbers of threads.
 
-mod random;
-
 use alluvium_kernels::conv::{Shape, bias_gradient, forward, input_gradient, weight_gradient};
-use random::{Random, close};
+
+use crate::random::{Random, close};
 
 /// Calls `visit(input index, weight index, output index)` for every product of a convolution.
 fn products(shape: &Shape, mut visit: impl FnMut(usize, usize, usize)) {
@@ -66,7 +65,7 @@ fn check(shape: &Shape, random: &mut Random) {
     let [y, dx, dw, db] = all(shape, &case, 1);
     let pixels = shape.rows() * shape.columns();
     let mut expected_y: Vec<f64> =
-        (0..y.len()).map(|place| f64::from(case.b[place / pixels % shape.outputs])).collect();
+        (0..y.len()).map(|index| f64::from(case.b[index / pixels % shape.outputs])).collect();
     let mut expected_dx = vec![0.0; dx.len()];
     let mut expected_dw = vec![0.0; dw.len()];
     products(shape, |x, w, y| {
@@ -75,8 +74,8 @@ fn check(shape: &Shape, random: &mut Random) {
         expected_dw[w] += f64::from(case.dy[y]) * f64::from(case.x[x]);
     });
     let mut expected_db = vec![0.0; db.len()];
-    for (place, value) in case.dy.iter().enumerate() {
-        expected_db[place / pixels % shape.outputs] += f64::from(*value);
+    for (index, value) in case.dy.iter().enumerate() {
+        expected_db[index / pixels % shape.outputs] += f64::from(*value);
     }
     close(&format!("output of {shape:?}"), &y, &expected_y, 1e-5);
     close(&format!("gradient by the input of {shape:?}"), &dx, &expected_dx, 1e-5);
