@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn the_own_head_predicts_when_the_task_is_known_and_the_strongest_otherwise() {
         let scores = evaluate(&model(), &task("a", [10, 11], [10, 11]));
-        // Head b answers twice as strongly, with classes of its own: task-agnostic, everything is wrong.
+        // The logits of head b are twice as large, and its classes are different. So every task-agnostic prediction is
+        // wrong.
         assert_eq!((scores.task_aware, scores.task_agnostic), (1.0, 0.0));
         let scores = evaluate(&model(), &task("b", [12, 13], [12, 12]));
         assert_eq!((scores.task_aware, scores.task_agnostic), (0.5, 0.5));

@@ -94,7 +94,7 @@ mod tests {
                 let forward = |x: &Tensor<4>| {
                     if fused { native(&layer, x, rectified).unwrap() } else { of_burn(&layer, x.clone(), rectified) }
                 };
-                // Another batch before, so that the running statistics start from where they have moved.
+                // A first batch moves the running statistics away from their initial values.
                 forward(&(images(&learning) * 2.0 + 0.5));
                 let x = images(&learning).require_grad();
                 let y = forward(&x);

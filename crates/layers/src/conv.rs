@@ -64,7 +64,7 @@ fn forward(shape: &Shape, x: &FlexTensor, weight: &FlexTensor, bias: Option<&Fle
 #[derive(Debug)]
 struct Convolution;
 
-/// What the backward pass needs.
+/// The values that the backward pass needs.
 #[derive(Debug, Clone)]
 struct State {
     shape: Shape,

@@ -19,7 +19,7 @@ pub(crate) struct Normalisation<K> {
     dims: [usize; 4],
 }
 
-/// What the backward pass needs.
+/// The values that the backward pass needs.
 #[derive(Debug, Clone)]
 pub(crate) struct State<S> {
     /// Input, scales and shifts.

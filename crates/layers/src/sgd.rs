@@ -103,7 +103,7 @@ impl Buffer {
 
     fn values_mut(&mut self) -> &mut [f32] {
         match self {
-            // Copies what is shared.
+            // This copies shared values.
             Buffer::Tensor(tensor) => tensor.storage_mut(),
             Buffer::Own(values) => values,
         }

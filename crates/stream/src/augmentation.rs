@@ -190,7 +190,8 @@ mod tests {
     fn as_many_images_are_erased_as_asked_for() {
         let erased = augmented(Augmentation { erasing: 0.25, ..Default::default() }, 0);
         let count = erased.iter().filter(|values| **values != image().values).count();
-        // Binomial, 900 times ¼: 225 ± 13, and here ± 5 of these; a rectangle that rounds to nothing erases nothing.
+        // Binomial, 900 times ¼: 225 ± 13, and here ± 5 of these; a rectangle that rounds to no pixels does not erase
+        // any.
         assert!((100..=290).contains(&count), "{count}");
     }
 

@@ -190,7 +190,7 @@ impl DisturbedFiles<'_> {
         self.write(name, format!("{mark}{text}").as_bytes(), &what);
     }
 
-    /// Writes a file; `what` says what it now is.
+    /// Writes a file; `what` describes the new content.
     pub fn write(&mut self, name: &str, bytes: &[u8], what: &str) {
         self.done.push(format!("{name} {what}"));
         let path = self.folder.join(name);

@@ -33,7 +33,7 @@ pub(super) fn interleave<S: Simd>(simd: S, images: &[f32], targets: &[usize], gr
     }
 }
 
-/// Writes `group[v · GROUP + i]` to value `start + v` of image `i`, for the images that there are.
+/// Writes `group[v · GROUP + i]` to value `start + v` of image `i`, for the images that exist.
 #[inline(always)]
 pub(super) fn separate<S: Simd>(simd: S, group: &[f32], images: &mut [&mut [f32]], start: usize) {
     let length = group.len() / GROUP;

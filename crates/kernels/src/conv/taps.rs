@@ -74,7 +74,7 @@ impl Product<'_> {
     #[inline(always)]
     pub fn run<S: Simd>(&self, simd: S, source: &[f32], images: usize, out: &mut [f32], buffers: &mut Buffers) {
         if self.taps.is_empty() {
-            // Nothing to add up; `out` holds zeros already.
+            // There are no terms; `out` already holds zeros.
             return;
         }
         let pixels = images * self.pixels();

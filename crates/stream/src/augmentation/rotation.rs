@@ -63,10 +63,11 @@ mod tests {
 
     #[test]
     fn in_between_four_pixels_count_by_their_nearness() {
-        // By 45° the pixel above the centre, (0, −1), comes from (√½, −√½): between the centre, the one above it, the one to
-        // its right and the corner at the top right, with weights (1 − √½)², (1 − √½)√½, √½(1 − √½) and ½, which are 0.085786,
-        // 0.207107, 0.207107 and 0.5. The corner of the result at the top right, (1, −1), comes from (√2, 0): from beyond the
-        // pixel to the right of the centre, which counts 2 − √2 = 0.585786, as what is outside is black.
+        // By 45° the pixel above the centre, (0, −1), comes from (√½, −√½): between the centre, the one above it, the
+        // one to its right and the corner at the top right, with weights (1 − √½)², (1 − √½)√½, √½(1 − √½) and ½, which
+        // are 0.085786, 0.207107, 0.207107 and 0.5. The corner of the result at the top right, (1, −1), comes from (√2,
+        // 0): from beyond the pixel to the right of the centre, with the weight 2 − √2 = 0.585786, because the outside
+        // is black.
         let image = [0, 0, 100, 0, 10, 50, 0, 0, 0];
         let above = 100.0 * 0.5 + 50.0 * 0.207_107 + 10.0 * 0.085_786;
         let corner = 50.0 * 0.585_786;

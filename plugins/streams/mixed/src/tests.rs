@@ -83,7 +83,7 @@ fn tasks_come_in_turn_with_classes_and_heads_of_their_own() {
     let heads: Vec<_> = tasks.iter().map(|task| (task.head.name.as_str(), task.head.classes.clone())).collect();
     let expected = [("stream-1-own", vec![0, 1]), ("stream-2-own", vec![2, 3]), ("stream-2-own", vec![4, 5])];
     assert_eq!(heads, expected);
-    // The second stream is built under a seed of its own, which adds 100 to its shades; its class 0 is the class 2 here.
+    // The second stream has its own seed, which adds 100 to its shades. Its class 0 is the class 2 here.
     assert_eq!((tasks[2].train.labels(), tasks[2].train.image(1)), (&[4, 5][..], &[103][..]));
     assert_eq!(tasks[1].test.labels(), [2, 3]);
     let stream = config.build(Seed::new(0)).unwrap();

@@ -68,7 +68,7 @@ fn is_of_part(name: &str, part: &str) -> bool {
     }
 }
 
-/// The first of some files, for an error message.
+/// The first files of a list, for an error message.
 fn listed(names: &[String]) -> String {
     const MOST: usize = 5;
     let mut names: Vec<_> = names.iter().filter(|name| name.ends_with(".parquet")).map(String::as_str).collect();

@@ -69,7 +69,7 @@ impl Kind {
         }
     }
 
-    /// A number from its bytes, as many as [`bytes`](Self::bytes) says.
+    /// A number from its bytes; [`bytes`](Self::bytes) is their number.
     fn number(self, bytes: &[u8]) -> f64 {
         let mut all = [0; 8];
         all[..bytes.len()].copy_from_slice(bytes);

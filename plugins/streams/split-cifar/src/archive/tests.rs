@@ -21,7 +21,8 @@ fn pixels(number: usize) -> Vec<u8> {
     (0..IMAGE_BYTES).map(|index| (number * 7 + index) as u8).collect()
 }
 
-/// The numbers of the images in a file, and for each its labels: for CIFAR-10 one, for CIFAR-100 coarse and fine.
+/// The numbers of the images in a file, and the labels of each: one for CIFAR-10, a coarse and a fine one for
+/// CIFAR-100.
 type Part = (std::ops::Range<usize>, fn(usize) -> Vec<u8>);
 
 fn one_label(number: usize) -> Vec<u8> {
@@ -282,7 +283,7 @@ fn the_streams_are_splits_of_these_data() {
     let error = ten.build(Seed::new(0)).unwrap_err().to_string();
     assert!(error.contains("12 classes, but the data have 10"), "{error}");
     let ten = read(&json!({"kind": "split-cifar-10", "directory": folder.path()}));
-    // Two training images and one test image of each class, and two classes a device.
+    // Two training images and one test image of each class, and two classes per device.
     let task = ten.build(Seed::new(0)).unwrap().task(4).unwrap();
     assert_eq!((task.train.len(), task.test.len(), ten.files().len()), (4, 2, 7));
 }

@@ -93,7 +93,7 @@ fn disturbed_files_give_the_same_images_or_an_error() {
                 0 => disturbed.truncate(one),
                 1 => disturbed.drop_file(one),
                 2 => disturbed.rename(one, "extra_32x32.mat"),
-                // Nine labels beside ten images; or the arrays in the other order.
+                // Nine labels for ten images, or the arrays in the other order.
                 _ => {
                     let images = compressed(&array("X", 9, &[32, 32, 3, 10], 2, &pixels(10)));
                     let own: &[u8] = if one.starts_with("train") {
