@@ -28,7 +28,7 @@ pub enum MergeError {
     },
     /// A model is described in a way that does not go with its file or with the other models.
     #[error("{model}: {problem}")]
-    MergeModel {
+    Model {
         /// The model's name in the request.
         model: String,
         /// What is wrong, and what is accepted.
