@@ -26,7 +26,7 @@ pub struct Verdict {
     pub refused: usize,
 }
 
-/// Writes a data set, then disturbs it and reads it through `config`, `count` times. Each time starts from the
+/// Writes a data set, then disturbs it and reads it through `config`, `times` times. Each time starts from the
 /// undisturbed set.
 ///
 /// # Panics
