@@ -1,10 +1,12 @@
 //! Backends by name: where tensors live and run.
 //!
 //! A backend plugin implements [`BackendConfig`] on the struct that `[backend]` is read into and hands out burn's
-//! compute device. In Alluvium a *device* is a participant of the stream, so burn's `Device` is called the *compute*.
+//! compute device. In Alluvium, a *device* is a participant of the stream, so burn's `Device` is called the *compute
+//! device*.
 //!
-//! This crate holds the trait, and what several backends offer a choice of. It refuses to name a backend, and it never asks burn for its default device: that one
-//! depends on the enabled features and on the environment, and a configuration must not.
+//! This crate holds the trait, and the options that several backends share. It does not name a backend. It never asks
+//! burn for its default device: that device depends on enabled features and on the environment, and a configuration
+//! must not.
 
 mod precision;
 
@@ -23,7 +25,7 @@ pub use typetag;
 pub struct BackendError {
     /// The backend's kind.
     pub kind: String,
-    /// Why, and what would help.
+    /// The reason, and what would help.
     pub cause: String,
 }
 
@@ -38,7 +40,7 @@ pub trait BackendConfig: Debug + Send + Sync {
 
     /// Whether one tensor operation uses several cores of the host.
     ///
-    /// Cells of a comparison that run side by side on such a backend are given one thread each.
+    /// On such a backend, parallel cells of a comparison get one thread each.
     fn runs_on_host(&self) -> bool {
         true
     }

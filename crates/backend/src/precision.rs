@@ -1,4 +1,4 @@
-//! How precisely a GPU multiplies.
+//! The precision of a GPU's products.
 
 use burn::tensor::{Device, FloatDType};
 use schemars::JsonSchema;
@@ -9,39 +9,40 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Precision {
-    /// 32-bit numbers. Where a GPU's tensor cores multiply them, they round the factors to TF32, as PyTorch lets them.
+    /// 32-bit numbers. A GPU's tensor cores may round the factors to TF32, as in PyTorch.
     #[default]
     Full,
-    /// Mixed precision: weights, gradients, sums and everything between products stay 32-bit numbers; tensor cores round
-    /// the factors of products to 16 bits and add up in 32 (burn's number type `flex32`). Products above 65 504 overflow.
+    /// Mixed precision: weights, gradients, sums and everything between products stay 32-bit numbers. Tensor cores
+    /// round the factors to 16 bits and add in 32 bits (burn's number type `flex32`). Products above 65 504 overflow.
     Mixed,
 }
 
 impl Precision {
-    /// Makes new tensors on this device such that they are multiplied in this precision.
+    /// Sets the precision in which this device multiplies new tensors.
     ///
-    /// burn settles that once in a process, at the latest with the device's first tensor, so a backend calls it when it
+    /// burn fixes it once per process, at the latest with the device's first tensor. So a backend calls this when it
     /// opens the device.
     ///
     /// # Errors
-    /// When the device has no such numbers, or was settled otherwise earlier in this process; the message says which.
+    /// When the device does not support the precision, or another precision was set earlier in this process. The
+    /// message says which.
     pub fn settle(self, device: &mut Device) -> Result<(), String> {
         let wanted = match self {
             Precision::Full => FloatDType::F32,
             Precision::Mixed => FloatDType::Flex32,
         };
         if !device.supports_dtype(wanted) {
-            return Err("it has no numbers of mixed precision; accepted for `precision`: full".to_owned());
+            return Err("it does not support mixed precision; accepted for `precision`: full".to_owned());
         }
-        // Fails where something was settled before, which may be the very same.
+        // Fails if a precision was set before, even if it was the same one.
         let settled = device.configure(wanted);
         let found = device.settings().float_dtype;
         match settled {
             _ if found == wanted => Ok(()),
-            Ok(()) => Err(format!("burn gave it numbers of the type {found:?} in place of {wanted:?}")),
+            Ok(()) => Err(format!("burn set the number type {found:?} instead of {wanted:?}")),
             Err(_) => Err(format!(
-                "its `precision` was settled earlier in this process, with numbers of the type {found:?}, and cannot be \
-                 changed; run a comparison of precisions as one process for each"
+                "its `precision` was set earlier in this process, to the number type {found:?}, and cannot be \
+                 changed; to compare precisions, run each in a process of its own"
             )),
         }
     }
@@ -53,17 +54,17 @@ mod tests {
 
     #[test]
     fn a_device_is_settled_once() {
-        // `flex` knows no numbers of mixed precision.
+        // `flex` does not support mixed precision.
         let error = Precision::Mixed.settle(&mut Device::flex()).unwrap_err();
         assert!(error.contains("accepted for `precision`: full"), "{error}");
         Precision::Full.settle(&mut Device::flex()).unwrap();
         Precision::Full.settle(&mut Device::flex()).unwrap();
-        // `ndarray` takes them, though it cannot compute with them.
+        // `ndarray` accepts it, but cannot compute with it.
         #[allow(deprecated)]
         let mut device = Device::ndarray();
         Precision::Mixed.settle(&mut device).unwrap();
         Precision::Mixed.settle(&mut device).unwrap();
         let error = Precision::Full.settle(&mut device).unwrap_err();
-        assert!(error.contains("settled earlier") && error.contains("Flex32"), "{error}");
+        assert!(error.contains("set earlier") && error.contains("Flex32"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use crate::proximal::Proximal;
 use crate::training::{Objective, descend};
 use crate::{ClassificationLoss, DeviceSettings, DeviceStatistic};
 
-/// A device that cannot adapt the model.
+/// The reason why a device cannot adapt the model.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DeviceError {
     /// The central model cannot be run, or the adapted one cannot be sent.
@@ -19,13 +19,13 @@ pub enum DeviceError {
     Model {
         /// The device's task.
         task: String,
-        /// What is wrong with the model.
+        /// The problem with the model.
         cause: ModelError,
     },
     /// Training diverged.
     #[error(
         "the device of task \"{task}\": training diverged ({cause}); a smaller `learning_rate`, a `gradient_clip`, or a \
-         smaller `proximal` if there is one, under [device] would help"
+         smaller `proximal` if it is set, under [device] would help"
     )]
     Diverged {
         /// The device's task.
@@ -33,28 +33,28 @@ pub enum DeviceError {
         /// The tensor that is not finite.
         cause: ModelError,
     },
-    /// What was to be sent along cannot be computed.
+    /// A statistic cannot be computed.
     #[error("the device of task \"{task}\" cannot compute the statistic \"{statistic}\": {cause}")]
     Statistic {
         /// The device's task.
         task: String,
         /// The statistic's name.
         statistic: String,
-        /// What is wrong.
+        /// The problem.
         cause: ModelError,
     },
 }
 
 /// A participant of the stream, wherever it runs.
 pub trait Device {
-    /// First contact: takes the central model. Second contact: gives the adapted one.
+    /// Takes the central model (first contact) and returns the adapted one (second contact).
     ///
     /// # Errors
     /// When the model cannot be run or training diverges.
     fn adapt(&self, central: &ModelState, seed: Seed, progress: &dyn Progress) -> Result<Expert, DeviceError>;
 }
 
-/// A device in this process. Its samples are its own: nothing gives them out.
+/// A device in this process. Its samples are private: no method returns them.
 #[derive(Debug, Clone)]
 pub struct InProcessDevice {
     index: usize,
@@ -67,7 +67,7 @@ pub struct InProcessDevice {
 }
 
 impl InProcessDevice {
-    /// A device that learns the training samples of a task on a compute device.
+    /// Creates a device that learns the training samples of a task on a compute device.
     pub fn new(task: &Task, settings: DeviceSettings, compute: &Compute) -> Self {
         InProcessDevice {
             index: task.index,
@@ -80,13 +80,13 @@ impl InProcessDevice {
         }
     }
 
-    /// The device computes these of its samples, and sends them along.
+    /// Adds statistics that the device computes from its samples and sends along.
     pub fn with_statistics(mut self, statistics: Vec<Arc<dyn DeviceStatistic>>) -> Self {
         self.statistics = statistics;
         self
     }
 
-    /// What it computes of its samples with the adapted model.
+    /// The statistics of the device's samples, computed with the adapted model.
     fn statistics(&self, adapted: &ModelState, seed: Seed) -> Result<BTreeMap<String, Weights>, DeviceError> {
         let own = TaskDataset { head: &self.head, samples: &self.samples };
         let compute = |statistic: &Arc<dyn DeviceStatistic>| {
@@ -103,7 +103,7 @@ impl InProcessDevice {
 impl Device for InProcessDevice {
     fn adapt(&self, central: &ModelState, seed: Seed, progress: &dyn Progress) -> Result<Expert, DeviceError> {
         let broken = |cause| DeviceError::Model { task: self.name.clone(), cause };
-        // Self-centred: the heads of other tasks stay behind. A head that this task shares is taken over.
+        // Self-centred: the device only takes the head of its own task, if the central model has it.
         let mut own = central.with_heads(|head| head.name == self.head.name);
         let proximal = (self.settings.proximal > 0.0)
             .then(|| Proximal::new(self.settings.proximal, self.settings.momentum, &own.weights, &self.compute));
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!((augmented().samples, augmented().steps), (40, 50));
     }
 
-    /// How many samples there are of each class, as a tensor.
+    /// The number of samples of each class, as a tensor.
     #[derive(Debug)]
     struct Counts;
 
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_device_computes_travels_with_the_expert() {
+    fn statistics_travel_with_the_expert() {
         let compute = Compute::flex();
         let device = InProcessDevice::new(&task(), settings(), &compute).with_statistics(vec![Arc::new(Counts)]);
         let expert = device.adapt(&central(&compute), Seed::new(1), &Silent).unwrap();
@@ -258,7 +258,7 @@ mod tests {
             central.grow_head(&task().head, 8, Seed::new(2));
             central
         };
-        // How far backbone and head went from the central model's, or the head's first values.
+        // The distances of backbone and head from the central model's, or from the head's first values.
         let moved = |central: &ModelState, proximal| {
             let settings = DeviceSettings { learning_rate: 0.01, momentum: 0.0, proximal, ..settings() };
             let device = InProcessDevice::new(&task(), settings, &compute);
@@ -275,7 +275,7 @@ mod tests {
                 distance(adapted.head_weights(head), start.head_weights(head)),
             )
         };
-        // Fifty steps. With μ = 100 each takes back what the one before it went, as μ times the learning rate is 1.
+        // Fifty steps. With μ = 100, each step undoes the one before, because μ times the learning rate is 1.
         let (free, held) = (moved(&knows_the_head, 0.0), moved(&knows_the_head, 100.0));
         assert!(held.0 < 0.1 * free.0 && held.1 < 0.1 * free.1, "{held:?}, without the term {free:?}");
         let new_head = moved(&central(&compute), 100.0);

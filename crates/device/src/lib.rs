@@ -1,11 +1,11 @@
 //! The self-centred device.
 //!
 //! A device takes a copy of the central model, adapts it greedily to its own private task, and sends the adapted model
-//! back: two contacts, [`Device::adapt`]'s argument and its result. What it sends is an
-//! [`Expert`](alluvium_model::Expert): plain data, so that a device may as well be a process on another machine.
+//! back. These two contacts are the argument and the result of [`Device::adapt`]. The device sends an
+//! [`Expert`](alluvium_model::Expert). That is plain data, so a device could also be a process on another machine.
 //!
-//! This crate holds the device and its training. It refuses to hold consolidation, evaluation and the stream's order:
-//! a device knows its own task and no other.
+//! This crate holds the device and its training. It does not hold consolidation, evaluation or the stream's order: a
+//! device only knows its own task.
 
 mod adapt;
 mod loss;

@@ -12,51 +12,53 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum ClassificationLoss {
-    /// Those of the sample's own head: what a model is asked where the task is known.
+    /// The classes of the sample's own head, as in prediction with a known task.
     #[default]
     OwnHead,
-    /// Those of all heads that the model has: what a model is asked where the task is unknown. A class that several heads
-    /// have is right in each of them: its probability is the sum of theirs.
+    /// The classes of all heads of the model, as in prediction with an unknown task. If several heads have a class, its
+    /// probability is the sum over these heads.
     ///
-    /// The loss of class-incremental learning over all classes so far, as FACIL has it (Masana et al., arXiv 2010.15277: the
-    /// cross-entropy of all heads' outputs side by side, where a method keeps exemplars, and in fine-tuning on request).
+    /// This is the loss of class-incremental learning over all classes so far, as in FACIL (Masana et al., arXiv
+    /// 2010.15277): the cross-entropy over the concatenated logits of all heads. FACIL uses it for methods that keep
+    /// exemplars, and optionally for fine-tuning.
     AllHeads,
 }
 
 impl ClassificationLoss {
-    /// The mean loss of a batch, `[1]`, given its latents, `[batch, latent size]`, and each sample's own unit in the head of
-    /// this name; `None` when the model has no such head.
-    pub fn of(self, model: &Model, head: &str, latents: Tensor<2>, units: Tensor<1, Int>) -> Option<Tensor<1>> {
+    /// The mean loss of a batch, `[1]`. `latents` are `[batch, latent size]`; `targets` are the class indices of the
+    /// samples within the head with the name `head`. `None` if the model does not have this head.
+    pub fn of(self, model: &Model, head: &str, latents: Tensor<2>, targets: Tensor<1, Int>) -> Option<Tensor<1>> {
         let own = model.head(head)?;
         Some(match self {
-            ClassificationLoss::OwnHead => cross_entropy(own.linear.forward(latents), units),
+            ClassificationLoss::OwnHead => cross_entropy(own.linear.forward(latents), targets),
             ClassificationLoss::AllHeads => {
                 let logits = model.logits(latents);
-                let (right, shape) = right_units(&own.spec.classes, &model.unit_classes());
+                let (right, shape) = correct_logits(&own.spec.classes, &model.unit_classes());
                 let right = Tensor::from_data(TensorData::new(right, shape), &logits.device());
-                over_all(logits, right.select(0, units))
+                over_all(logits, right.select(0, targets))
             }
         })
     }
 }
 
-/// The mean cross-entropy of logits, `[batch, units]`, and each sample's own unit; `[1]`.
-pub fn cross_entropy(logits: Tensor<2>, units: Tensor<1, Int>) -> Tensor<1> {
-    CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, units)
+/// The mean cross-entropy, `[1]`, of logits, `[batch, classes]`, and the samples' class indices.
+pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+    CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, targets)
 }
 
-/// For each unit of a head, which of all units have the same class: 1 or 0, and the shape `[own units, all units]`.
-fn right_units(own: &[usize], all: &[usize]) -> (Vec<f32>, [usize; 2]) {
+/// For each class of a head, marks the logits of all heads with the same class by 1, the others by 0. The shape is
+/// `[own classes, all logits]`.
+fn correct_logits(own: &[usize], all: &[usize]) -> (Vec<f32>, [usize; 2]) {
     let right = own.iter().flat_map(|class| all.iter().map(move |other| f32::from(u8::from(class == other))));
     (right.collect(), [own.len(), all.len()])
 }
 
-/// −log of the sum of the right units' probabilities, the mean over the batch, `[1]`. `right` is 1 for them and 0 for all
-/// others; it has the shape of the logits, `[batch, units]`.
+/// The mean over the batch, `[1]`, of −log of the sum of the correct logits' probabilities. `right` is 1 for correct
+/// logits and 0 for all others; it has the shape of the logits, `[batch, logits]`.
 fn over_all(logits: Tensor<2>, right: Tensor<2>) -> Tensor<1> {
-    // A wrong unit is so far down that it adds nothing to the sum.
+    // Wrong logits become so small that they add nothing to the sum.
     let of_right = log_softmax(logits, 1) + right.sub_scalar(1.0).mul_scalar(1e4);
-    // Taken from the exponent and added again, so that the sum of small probabilities is not rounded to 0.
+    // Subtracted from the exponent and added again, so that a sum of small probabilities is not rounded to 0.
     let most = of_right.clone().max_dim(1).detach();
     let log = (of_right - most.clone()).exp().sum_dim(1).log() + most;
     log.mean().neg()
@@ -77,7 +79,7 @@ mod tests {
         over_all(logits, right)
     }
 
-    /// Two samples whose units have the probabilities (1, 2, 3, 2) / 8 and (1, 1, 1, 5) / 8.
+    /// Two samples whose logits have the probabilities (1, 2, 3, 2) / 8 and (1, 1, 1, 5) / 8.
     fn logits(device: &Device) -> Tensor<2> {
         let [two, three, five] = [2.0f32, 3.0, 5.0].map(f32::ln);
         Tensor::from_floats([[0.0, two, three, two], [0.0, 0.0, 0.0, five]], device)
@@ -91,16 +93,16 @@ mod tests {
         // (−ln(2/8) − ln(5/8)) / 2 = (1.386294 + 0.470004) / 2
         let loss = of(logits(&device), DISTINCT).into_scalar::<f32>();
         assert!((loss - 0.928_149).abs() < 1e-5, "{loss}");
-        // A class with the units 1 and 3: 2/8 + 2/8. (0.693147 + 0.470004) / 2
+        // A class with the logits 1 and 3: 2/8 + 2/8. (0.693147 + 0.470004) / 2
         let loss = of(logits(&device), [[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]]).into_scalar::<f32>();
         assert!((loss - 0.581_576).abs() < 1e-5, "{loss}");
     }
 
     #[test]
-    fn the_gradient_is_the_probability_less_the_share_of_the_right_units() {
+    fn the_gradient_is_the_probability_minus_the_share_of_the_correct_logits() {
         let device = Device::flex().autodiff();
-        // For each sample p − (its share among the right units), halved by the mean: (1, 2 − 4, 3, 2 − 4) / 16 for a class of
-        // two units that have 2 of 4 eighths each; (1, 1, 1, 5 − 8) / 16.
+        // For each sample p − (its share among the correct logits), halved by the mean: (1, 2 − 4, 3, 2 − 4) / 16 for a
+        // class of two logits that have 2 of 4 eighths each; (1, 1, 1, 5 − 8) / 16.
         let logits = logits(&device).require_grad();
         let gradients = of(logits.clone(), [[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]]).backward();
         let found = logits.grad(&gradients).unwrap().into_data().try_into_vec::<f32>().unwrap();
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_unit_far_below_the_others_has_a_large_loss_and_no_infinite_one() {
+    fn a_correct_logit_far_below_the_others_has_a_large_but_finite_loss() {
         let far = Tensor::from_floats([[0.0, 200.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]], &Device::flex());
         // The first sample has 200, the second ln 4: 100.693147 in the mean.
         let loss = of(far, [[1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]).into_scalar::<f32>();
@@ -119,13 +121,13 @@ mod tests {
     }
 
     #[test]
-    fn a_class_is_right_in_whatever_head() {
-        let (right, shape) = right_units(&[7, 9], &[4, 7, 7, 9]);
+    fn a_class_is_correct_in_any_head() {
+        let (right, shape) = correct_logits(&[7, 9], &[4, 7, 7, 9]);
         assert_eq!((right, shape), (vec![0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0], [2, 4]));
     }
 
     #[test]
-    fn other_heads_compete_only_where_they_should() {
+    fn other_heads_compete_only_under_all_heads() {
         let device = Device::flex();
         let backbone = Arc::new(MlpConfig { layers: vec![3] });
         let mut state = ModelState::initial(backbone, [1, 1, 2].into(), Seed::new(1), &device).unwrap();
@@ -134,21 +136,21 @@ mod tests {
         }
         let model = Model::load(&state, &device).unwrap();
         let latents = Tensor::<2>::from_floats([[0.5, -1.0, 2.0], [1.0, 0.3, -0.2]], &device);
-        let units = Tensor::<1, Int>::from_ints([2, 0], &device);
+        let targets = Tensor::<1, Int>::from_ints([2, 0], &device);
         let loss = |loss: ClassificationLoss| {
-            loss.of(&model, "b", latents.clone(), units.clone()).unwrap().into_scalar::<f32>()
+            loss.of(&model, "b", latents.clone(), targets.clone()).unwrap().into_scalar::<f32>()
         };
-        let expected = |logits: Tensor<2>, units: [usize; 2]| {
+        let expected = |logits: Tensor<2>, targets: [usize; 2]| {
             let logs = log_softmax(logits, 1).into_data().try_into_vec::<f32>().unwrap();
             let width = logs.len() / 2;
-            -(logs[units[0]] + logs[width + units[1]]) / 2.0
+            -(logs[targets[0]] + logs[width + targets[1]]) / 2.0
         };
         let own = expected(model.head("b").unwrap().linear.forward(latents.clone()), [2, 0]);
         assert!((loss(ClassificationLoss::OwnHead) - own).abs() < 1e-5);
-        // The units of `b` come after the two of `a`.
+        // The logits of `b` come after the two of `a`.
         let all = expected(model.logits(latents.clone()), [4, 2]);
         assert!((loss(ClassificationLoss::AllHeads) - all).abs() < 1e-5);
         assert!(all > own, "more classes compete");
-        assert!(ClassificationLoss::AllHeads.of(&model, "c", latents, units.clone()).is_none());
+        assert!(ClassificationLoss::AllHeads.of(&model, "c", latents, targets.clone()).is_none());
     }
 }

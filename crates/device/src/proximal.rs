@@ -1,4 +1,4 @@
-//! The proximal term: a device's weights are held near those that it took from the centre.
+//! The proximal term: it keeps a device's weights near those that it took from the centre.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use burn::tensor::{Device as Compute, Tensor};
 /// Adds μ/2 ‖w − w_t‖² to the loss of a training run, where w_t are the weights that the device took (Li et al., "Federated
 /// optimization in heterogeneous networks", MLSys 2020, arXiv 1812.06127, eq. 2).
 ///
-/// Gradient descent with momentum is linear in the gradient: the velocity of a sum is the sum of the velocities. So the term's
-/// share, u ← m·u + μ(w − w_t) and w ← w − ηu, is taken after each step on the loss, from the weights before that step: together
-/// they are the step on the sum, and the step on the loss is what it is without the term. Only a limit on the gradients is
-/// about those of the loss alone.
+/// Gradient descent with momentum is linear in the gradient: the velocity of a sum is the sum of the velocities. So
+/// each step on the loss is followed by the term's own step, u ← m·u + μ(w − w_t) and w ← w − ηu, computed from the
+/// weights before both. Together they are a step on the sum. A limit on the gradients applies only to the gradients of
+/// the loss.
 #[derive(Debug)]
 pub(crate) struct Proximal {
     strength: f64,
@@ -24,10 +24,10 @@ pub(crate) struct Proximal {
 }
 
 impl Proximal {
-    /// The term with μ = `strength` around the weights that were `taken`, by full names. What is not among them is free.
-    /// `momentum` is that of the steps; `compute` is without autodiff.
+    /// Creates the term with μ = `strength` around the weights `taken`, by full names. It does not affect other
+    /// weights. `momentum` is the momentum of the steps; `compute` is without autodiff.
     pub(crate) fn new(strength: f64, momentum: f64, taken: &Weights, compute: &Compute) -> Self {
-        // A model that learns has 32 bits.
+        // A model in training has 32-bit weights.
         let flat = |(name, tensor): (&str, &Values)| {
             Some((name.to_owned(), Tensor::<1>::from_floats(tensor.as_f32()?, compute)))
         };
@@ -35,7 +35,7 @@ impl Proximal {
         Proximal { strength, momentum, taken, away: BTreeMap::new(), velocity: BTreeMap::new() }
     }
 
-    /// Takes the term's share of a step, after the step on the loss at the learning rate `rate`.
+    /// Takes the term's own step, after the step on the loss with the learning rate `rate`.
     pub(crate) fn pull(&mut self, rate: f64, model: &mut Model) {
         model.update(&mut |name, moved| {
             let taken = self.taken.get(name)?.clone();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_rests_the_gradient_and_the_pull_are_even() {
+    fn at_rest_the_gradient_and_the_pull_cancel() {
         // w − 4 + 2(w − 1) = 0: w = 2.
         assert_near(after(300, 2.0, 0.5, ""), 2.0);
         // With μ = 12, w = (4 + 12) / 13 = 1.230769.
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_taken_is_free() {
+    fn weights_that_were_not_taken_are_free() {
         // 4 − 3·0.9³ = 1.813
         assert_near(after(3, 2.0, 0.0, "backbone"), 1.813);
         assert_near(after(3, 0.0, 0.0, ""), 1.813);

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeviceSettings {
-    /// How often the device goes through its training samples.
+    /// The number of passes over the device's training samples.
     #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
-    /// Samples a gradient step.
+    /// The number of samples per gradient step.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
     /// The learning rate of stochastic gradient descent.
@@ -24,21 +24,21 @@ pub struct DeviceSettings {
     /// The L2 penalty on the weights; 0 for none.
     #[schemars(range(min = 0.0, max = 10.0))]
     pub weight_decay: f64,
-    /// How the learning rate changes over the device's steps.
+    /// The change of the learning rate over the device's steps.
     pub schedule: Schedule,
     /// The largest norm of a step's gradients; larger ones are scaled down to it. 0: no limit.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub gradient_clip: f64,
-    /// μ, how strongly the device's weights are held near those that it took: μ/2 times their squared distance is added to
-    /// its loss (FedProx, Li et al., arXiv 1812.06127, eq. 2), over the backbone and a head that came from the centre, and not
-    /// over a head that is new. Steps are stable as long as μ times the learning rate is below 2(1 + momentum).
-    /// `gradient_clip` limits the gradients without this term. 0: none.
+    /// μ, the strength with which the device's weights are kept near those that it took. The loss gets an additional
+    /// term: μ/2 times the squared distance to these weights (FedProx, Li et al., arXiv 1812.06127, eq. 2). It covers
+    /// the backbone and a head that came from the centre, but not a new head. Steps are stable if μ times the learning
+    /// rate is below 2(1 + momentum). `gradient_clip` limits the gradients without this term. 0: none.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub proximal: f64,
-    /// The fraction of its steps that the device really takes: a device that is called away early.
+    /// The fraction of its steps that the device takes. Below 1, the device stops early.
     #[schemars(range(min = 0.0001, max = 1.0))]
     pub budget: f64,
-    /// Random changes to the images that the device learns from, new ones for every image in every epoch.
+    /// Random changes to the training images, new ones for every image in every epoch.
     pub augmentation: Augmentation,
 }
 
@@ -60,7 +60,7 @@ impl Default for DeviceSettings {
 }
 
 impl DeviceSettings {
-    /// How many gradient steps a device with so many samples takes; at least one.
+    /// The number of gradient steps of a device with `samples` samples; at least one.
     pub fn steps(&self, samples: usize) -> usize {
         let all = self.epochs * samples.div_ceil(self.batch_size);
         ((all as f64 * self.budget).ceil() as usize).clamp(1, all.max(1))

@@ -1,4 +1,4 @@
-//! What a device computes of its own samples and sends along with its model.
+//! Statistics that a device computes from its samples and sends along with its model.
 
 use std::fmt::Debug;
 
@@ -6,16 +6,17 @@ use alluvium_model::{ModelError, ModelState, Seed, Weights};
 use alluvium_stream::TaskDataset;
 use burn::tensor::Device as Compute;
 
-/// Something that a device computes of its own samples, once, with its adapted model, and sends along with it: sums over
-/// samples, such as a Fisher diagonal or Gram matrices, never the samples.
+/// A statistic of a device's samples. The device computes it once, with its adapted model, and sends it along. It
+/// consists of sums over samples, such as a Fisher diagonal or Gram matrices, never of the samples.
 ///
-/// A strategy brings it, as part of its configuration; the device computes it, because nobody else has the samples. What
-/// it sends counts as bytes that the device moves.
+/// A strategy's configuration provides it; the device computes it, because only the device has the samples. Its bytes
+/// count as communication of the device.
 pub trait DeviceStatistic: Debug + Send + Sync {
     /// The name under which the expert carries it: lower case, no dots.
     fn name(&self) -> &str;
 
-    /// Computes it with the adapted model, whose only head is that of the device's task. `compute` is without autodiff.
+    /// Computes the statistic with the adapted model, whose only head is that of the device's task. `compute` is
+    /// without autodiff.
     ///
     /// # Errors
     /// When the model cannot be run.

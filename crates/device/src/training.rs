@@ -7,16 +7,16 @@ use burn::tensor::Device as Compute;
 use crate::proximal::Proximal;
 use crate::{ClassificationLoss, DeviceSettings};
 
-/// Trains a model on datasets; returns how many steps were taken. A dataset whose head the model does not have takes none.
+/// Trains a model on datasets and returns the number of steps taken. A dataset takes no steps if the model does not
+/// have its head.
 ///
-/// A device has one dataset, whose own head is all that it trains. Joint training has one for each task of the stream: every
-/// batch comes from one dataset, datasets take turns in random order, and `loss` says which heads compete.
+/// A device has one dataset, and trains only its head. Joint training has one dataset for each task of the stream.
+/// Every batch comes from one dataset, the order of the datasets is random, and `loss` says which heads compete.
 ///
-/// The model must be on an autodiff `compute`. Samples are shuffled by the seed before every epoch, and augmented as the settings
-/// say. Batches that are augmented or take more room than 256 MiB are made beside the computation: [`Batches`] says how far
-/// ahead.
+/// The model must be on an autodiff `compute`. Samples are shuffled by the seed before every epoch, and augmented as
+/// the settings say. Batches that are augmented or take more than 256 MiB are prefetched; see [`Batches`].
 ///
-/// [`DeviceSettings::proximal`] is about what a device took from the centre, and has no meaning here.
+/// [`DeviceSettings::proximal`] has no effect here, because it needs the weights that a device took from the centre.
 pub fn train(
     loss: ClassificationLoss,
     model: &mut Model,
@@ -29,10 +29,10 @@ pub fn train(
     descend(Objective { loss, proximal: None }, model, datasets, settings, compute, seed, progress)
 }
 
-/// What a step goes down.
+/// The objective of training.
 pub(crate) struct Objective {
     pub(crate) loss: ClassificationLoss,
-    /// What holds the model near some weights, if there is anything.
+    /// The proximal term, if there is one.
     pub(crate) proximal: Option<Proximal>,
 }
 

@@ -4,8 +4,8 @@ use alluvium_model::{HeadSpec, Model};
 use alluvium_stream::{Samples, Task};
 use burn::tensor::{Device, Tensor};
 
-/// One task's test samples for a compute device: uploaded once and used for every model, if they take no more than 256 MiB
-/// there; otherwise brought there for every model, some at a time.
+/// One task's test samples for a compute device. If they take at most 256 MiB there, they are uploaded once and used
+/// for every model. Otherwise they are uploaded for every model, some at a time.
 #[derive(Debug, Clone)]
 pub struct TestSet {
     head: HeadSpec,
@@ -13,50 +13,51 @@ pub struct TestSet {
     labels: Vec<usize>,
 }
 
-/// Where the images are.
+/// The location of the images.
 #[derive(Debug, Clone)]
 enum Inputs {
     /// On the compute device.
     Uploaded(Tensor<4>),
-    /// Where the samples are; this is the compute device that they go to.
+    /// In memory or on disk, with the compute device that they are uploaded to.
     Samples(Samples, Device),
 }
 
-/// How good a model is on one task.
+/// The scores of a model on one task.
 #[derive(Debug, Clone)]
 pub struct Scores {
-    /// The accuracy in `[0, 1]` where the task is known: the best unit of the task's own head.
+    /// The accuracy in `[0, 1]` with a known task: the prediction is the largest logit of the task's own head.
     pub task_aware: f64,
-    /// The accuracy in `[0, 1]` where the task is unknown: the best unit of all heads. Right if it is the right class,
-    /// in whatever head.
+    /// The accuracy in `[0, 1]` with an unknown task: the prediction is the largest logit of all heads. It is correct
+    /// if its class is, in any head.
     pub task_agnostic: f64,
     /// The latents of the test samples, `[samples, latent size]`.
     pub latents: Tensor<2>,
 }
 
-/// Samples that go through a model at a time.
+/// The number of samples that go through a model at a time.
 const BATCH: usize = 500;
-/// Test sets that take no more bytes than this stay on the compute device.
+/// Test sets of at most this many bytes stay on the compute device.
 const MOST_UPLOADED_BYTES: usize = 256 << 20;
 
 impl TestSet {
-    /// Brings a task's test samples onto a compute device without autodiff.
+    /// Prepares a task's test samples for a compute device without autodiff.
     ///
     /// # Panics
-    /// When the samples are not in memory and cannot be read.
+    /// When the samples are on disk and cannot be read.
     pub fn new(task: &Task, compute: &Device) -> Self {
         Self::within(MOST_UPLOADED_BYTES, task, compute)
     }
 
     fn within(most_bytes: usize, task: &Task, compute: &Device) -> Self {
-        let inputs = match task.test.bytes().saturating_mul(size_of::<f32>()) <= most_bytes {
-            true => Inputs::Uploaded(task.test.inputs(compute)),
-            false => Inputs::Samples(task.test.clone(), compute.clone()),
+        let inputs = if task.test.bytes().saturating_mul(size_of::<f32>()) <= most_bytes {
+            Inputs::Uploaded(task.test.inputs(compute))
+        } else {
+            Inputs::Samples(task.test.clone(), compute.clone())
         };
         TestSet { head: task.head.clone(), inputs, labels: task.test.labels().to_vec() }
     }
 
-    /// The latents that a model gives to the samples, `[samples, latent size]`.
+    /// The model's latents of the samples, `[samples, latent size]`.
     fn latents(&self, model: &Model) -> Tensor<2> {
         let latents = match &self.inputs {
             Inputs::Uploaded(inputs) => {
@@ -71,26 +72,27 @@ impl TestSet {
         Tensor::cat(latents, 0)
     }
 
-    /// How many samples there are.
+    /// The number of samples.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 }
 
-/// Judges a model, without autodiff, on one task. A task whose head the model does not have scores 0 task-aware.
+/// Evaluates a model, without autodiff, on one task. The task-aware accuracy is 0 if the model does not have the task's
+/// head.
 ///
 /// # Panics
-/// When the test samples are not in memory and cannot be read any more.
+/// When the test samples are on disk and can no longer be read.
 pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
     let latents = test.latents(model);
     let accuracy = |logits: Tensor<2>, classes: &[usize]| {
-        let best = best_units(logits);
-        let right = best.iter().zip(&test.labels).filter(|(unit, label)| classes.get(**unit) == Some(*label)).count();
+        let best = best_logits(logits);
+        let right = best.iter().zip(&test.labels).filter(|(index, label)| classes.get(**index) == Some(*label)).count();
         right as f64 / test.len().max(1) as f64
     };
     let own = model.head(&test.head.name);
@@ -104,20 +106,20 @@ pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
     }
 }
 
-/// The place of each row's largest value; the first one of equals, and none for a row of NaN.
-fn best_units(logits: Tensor<2>) -> Vec<usize> {
-    let units = logits.dims()[1];
+/// The index of each row's largest value. Ties go to the first one; a row of NaN has no valid index.
+fn best_logits(logits: Tensor<2>) -> Vec<usize> {
+    let count = logits.dims()[1];
     let values = logits.into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
     let best = |row: &[f32]| {
         let mut best = usize::MAX;
-        for (unit, value) in row.iter().enumerate() {
+        for (index, value) in row.iter().enumerate() {
             if row.get(best).is_none_or(|most| value > most) && !value.is_nan() {
-                best = unit;
+                best = index;
             }
         }
         best
     };
-    values.chunks(units.max(1)).map(best).collect()
+    values.chunks(count.max(1)).map(best).collect()
 }
 
 #[cfg(test)]
@@ -159,16 +161,16 @@ mod tests {
 
     fn named(head: &str, classes: [usize; 2], labels: [usize; 2]) -> Task {
         let mut test = Samples::new([1, 1, 2].into());
-        test.push(&[255, 0], labels[0]); // the first unit of either head answers
+        test.push(&[255, 0], labels[0]); // the first class of either head is predicted
         test.push(&[0, 255], labels[1]); // the second one
         let head = HeadSpec { name: head.to_owned(), classes: classes.to_vec() };
         Task { index: 0, name: String::new(), head, train: test.clone(), test }
     }
 
     #[test]
-    fn samples_that_are_brought_there_each_time_score_as_those_that_stay() {
+    fn samples_that_are_uploaded_each_time_score_as_those_that_stay() {
         let mut task = named("b", [12, 13], [12, 12]);
-        // More than go through the model at a time; of the first unit every third time.
+        // More than go through the model at a time; every third sample is of the first class.
         (2..1201).for_each(|number| task.test.push(&[[0, 255], [255, 0]][usize::from(number % 3 == 0)], 12));
         // 1201 samples of two values of four bytes.
         let [stays, comes] = [9608, 9607].map(|most| TestSet::within(most, &task, &Device::flex()));
@@ -181,9 +183,10 @@ mod tests {
     }
 
     #[test]
-    fn the_own_head_decides_when_the_task_is_known_and_the_strongest_when_not() {
+    fn the_own_head_predicts_when_the_task_is_known_and_the_strongest_otherwise() {
         let scores = evaluate(&model(), &task("a", [10, 11], [10, 11]));
-        // Head b answers twice as strongly, with classes of its own: task-agnostic, everything is wrong.
+        // The logits of head b are twice as large, and its classes are different. So every task-agnostic prediction is
+        // wrong.
         assert_eq!((scores.task_aware, scores.task_agnostic), (1.0, 0.0));
         let scores = evaluate(&model(), &task("b", [12, 13], [12, 12]));
         assert_eq!((scores.task_aware, scores.task_agnostic), (0.5, 0.5));
@@ -191,13 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn a_task_without_a_head_scores_nothing() {
+    fn a_task_without_a_head_scores_zero() {
         assert_eq!(evaluate(&model(), &task("c", [14, 15], [14, 15])).task_aware, 0.0);
     }
 
     #[test]
-    fn ties_go_to_the_first_unit_and_nan_to_none() {
+    fn ties_go_to_the_first_logit_and_nan_to_none() {
         let logits = Tensor::from_floats([[1.0, 1.0], [f32::NAN, f32::NAN], [f32::NAN, 0.0]], &Device::flex());
-        assert_eq!(best_units(logits), [0, usize::MAX, 1]);
+        assert_eq!(best_logits(logits), [0, usize::MAX, 1]);
     }
 }

@@ -1,11 +1,11 @@
 //! The shared evaluator.
 //!
-//! It takes a model and a task's test samples and says how good the model is on them: task-aware (the task is known, its
-//! own head answers) and task-agnostic (all heads compete). The same code judges every strategy's central model, the
-//! experts, and the reference rows. [`linear_cka`] says how alike two models' latents are.
+//! It measures a model's accuracy on a task's test samples: task-aware (the task is known and its own head predicts)
+//! and task-agnostic (all heads compete). The same code evaluates every strategy's central model, the experts, and the
+//! reference rows. [`linear_cka`] measures the similarity of two models' latents.
 //!
-//! This crate holds what is measured on a model. It refuses to know strategies, protocols and where a model comes from;
-//! what is computed from accuracies alone lives in `alluvium-results`.
+//! This crate holds measurements of a model. It does not know strategies, protocols or where a model comes from.
+//! Measures that only need accuracies are in `alluvium-results`.
 
 mod accuracy;
 mod similarity;

@@ -1,4 +1,4 @@
-//! How alike two models' latents are.
+//! The similarity of two models' latents.
 
 use burn::tensor::Tensor;
 
@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 /// CKA(X, Y) = ‖YᵀX‖²_F / (‖XᵀX‖_F · ‖YᵀY‖_F) with the columns of X and Y centred (Kornblith et al., "Similarity of neural
 /// network representations revisited", ICML 2019, section 3). It does not change when either is rotated or scaled.
 ///
-/// Both are `[samples, size]`, with the same samples in the same order. `None` where it is undefined: latents that do
-/// not vary at all.
+/// Both are `[samples, size]`, with the same samples in the same order. `None` if the latents do not vary, because the
+/// alignment is then undefined.
 pub fn linear_cka(x: &Tensor<2>, y: &Tensor<2>) -> Option<f64> {
     let centred = |latents: &Tensor<2>| latents.clone() - latents.clone().mean_dim(0);
     let (x, y) = (centred(x), centred(y));

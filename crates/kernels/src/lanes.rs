@@ -1,20 +1,20 @@
-//! The widest instructions that this processor has.
+//! The widest vector instructions of this processor.
 
 use pulp::{Arch, Scalar128b, Simd, WithSimd};
 
 /// Runs `work` with the widest vectors of this processor.
 ///
-/// `work` and all it calls must be `#[inline(always)]` (or go through [`Simd::vectorize`] again): only what is inlined
-/// here is compiled for those vectors.
+/// `work` and all it calls must be `#[inline(always)]` (or go through [`Simd::vectorize`] again): only inlined code is
+/// compiled for these vectors.
 #[inline(always)]
 pub(crate) fn widest<W: WithSimd>(work: W) -> W::Output {
-    Arch::new().dispatch(Portable(work))
+    Arch::new().dispatch(PortableVectors(work))
 }
 
 /// Replaces vectors of one lane, pulp's fallback, by vectors of four, which every 64-bit target has.
-struct Portable<W>(W);
+struct PortableVectors<W>(W);
 
-impl<W: WithSimd> WithSimd for Portable<W> {
+impl<W: WithSimd> WithSimd for PortableVectors<W> {
     type Output = W::Output;
 
     #[inline(always)]
@@ -23,14 +23,14 @@ impl<W: WithSimd> WithSimd for Portable<W> {
     }
 }
 
-/// The most vectors in a row of a tile of 8 or, with 16 registers, 4 rows: a third beside 4 rows would leave one register
-/// for everything else, and the compiler then keeps sums in memory.
+/// The largest number of vectors in a row of a tile. A tile has 8 rows, or 4 rows with 16 registers. A third vector
+/// with 4 rows would leave one register for everything else, and the compiler would keep sums in memory.
 #[inline(always)]
 pub(crate) fn widest_row<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 3 } else { 2 }
 }
 
-/// `a · b + c`, in one step where the processor has it. Pulp's own fallback calls a function for each value.
+/// `a · b + c`, fused if the processor can. Pulp's own fallback calls a function for each value.
 #[inline(always)]
 pub(crate) fn multiply_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
     let any: &dyn std::any::Any = &simd;
@@ -41,7 +41,7 @@ pub(crate) fn multiply_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s)
 #[inline(always)]
 pub(crate) fn load<S: Simd, const N: usize>(_: S, values: &[f32]) -> [S::f32s; N] {
     let (vectors, _) = S::as_simd_f32s(&values[..N * S::F32_LANES]);
-    std::array::from_fn(|place| vectors[place])
+    std::array::from_fn(|index| vectors[index])
 }
 
 /// Writes `N` vectors to the front of `values`.
@@ -53,10 +53,10 @@ pub(crate) fn store<S: Simd, const N: usize>(_: S, vectors: &[S::f32s; N], value
     }
 }
 
-/// The values of a line of the cache.
+/// The number of values of a cache line.
 pub(crate) const LINE: usize = 16;
 
-/// The values from the first boundary between lines on: no vector then crosses one. At most [`LINE`] values are lost.
+/// The values from the first cache line boundary on, so that no vector crosses one. At most [`LINE`] values are lost.
 pub(crate) fn aligned(values: &mut [f32]) -> &mut [f32] {
     let start = values.as_ptr().align_offset(LINE * size_of::<f32>());
     &mut values[start.min(LINE)..]
@@ -64,8 +64,8 @@ pub(crate) fn aligned(values: &mut [f32]) -> &mut [f32] {
 
 /// Copies `source` to the front of `target`.
 ///
-/// Short rows are two moves, which overlap in the middle: a copy of unknown length is a call, which costs more than the
-/// rows of a small image. (A loop over blocks would be made into that call again.)
+/// Short rows are copied by two moves that overlap in the middle. A copy of unknown length is a call, which costs more
+/// than the rows of a small image. (The compiler would turn a loop over blocks into that call again.)
 #[inline(always)]
 pub(crate) fn copy(source: &[f32], target: &mut [f32]) {
     let length = source.len();

@@ -4,7 +4,7 @@ use crate::lanes::widest;
 use crate::share::share;
 use pulp::{Simd, WithSimd};
 
-/// How far a step goes.
+/// The settings of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// The learning rate.
@@ -15,17 +15,17 @@ pub struct Step {
     pub decay: f32,
 }
 
-/// The values that one thread works on at a time.
+/// The number of values that one thread processes at a time.
 const PIECE: usize = 1 << 16;
 
-/// The values from which on several threads are worth their start.
+/// The smallest number of values for which several threads are faster than one.
 const MANY: usize = 1 << 20;
 
 /// Writes the new weights over the gradients, and the new velocity over the old one.
 ///
 /// With g the gradient and the decayed weight together, v ← momentum · v + g and w ← w − rate · v: PyTorch's form
-/// (Sutskever et al., ICML 2013, without dampening). Products and sums are rounded one by one, in the order in which burn's
-/// optimiser has them, so that its numbers are these bit for bit.
+/// (Sutskever et al., ICML 2013, without dampening). Products and sums are rounded one by one, in the order of burn's
+/// optimiser, so the numbers equal burn's bit for bit.
 pub fn momentum(weights: &[f32], velocity: &mut [f32], gradients: &mut [f32], step: Step, threads: usize) {
     let same = weights.len() == velocity.len() && weights.len() == gradients.len();
     assert!(same, "sgd: weights, velocity and gradients differ in length");
@@ -48,7 +48,7 @@ pub fn plain(weights: &[f32], gradients: &mut [f32], step: Step, threads: usize)
     });
 }
 
-/// How many threads so many values are worth. No value depends on it: each is worked out alone.
+/// The number of threads to use for `values` values. It does not change the results: each value is computed separately.
 fn workers(values: usize, threads: usize) -> usize {
     if values < MANY { 1 } else { threads }
 }
@@ -113,7 +113,7 @@ mod tests {
     fn threads_change_nothing() {
         let step = Step { rate: 0.1, momentum: 0.9, decay: 0.01 };
         let values =
-            |shift: f32| -> Vec<f32> { (0..MANY + 77).map(|place| (place as f32 * 0.37 + shift).sin()).collect() };
+            |shift: f32| -> Vec<f32> { (0..MANY + 77).map(|index| (index as f32 * 0.37 + shift).sin()).collect() };
         let of = |threads| {
             let (mut velocity, mut gradients) = (values(1.0), values(2.0));
             momentum(&values(0.0), &mut velocity, &mut gradients, step, threads);

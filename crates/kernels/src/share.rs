@@ -1,7 +1,7 @@
-//! Shares pieces of work between threads.
+//! Divides work between threads.
 //!
-//! The pieces are cut by the caller, by shape alone, or else so that no sum depends on the cut; the number of threads
-//! only decides who works on which. That is what keeps results the same for any number of threads.
+//! The caller cuts the pieces, either by shape alone or such that no sum depends on the cut. The number of threads only
+//! decides which thread works on which piece, so it does not change the results.
 
 /// Calls `work` on every piece, in order on one thread, or in contiguous runs on up to `threads` of rayon's.
 ///

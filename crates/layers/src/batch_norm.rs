@@ -10,18 +10,19 @@ use burn::tensor::activation::relu;
 use crate::flex::{Operands, constant, operand, tensor, threads, together};
 use crate::normalisation::Normalisation;
 
-/// What `layer.forward(x)` gives, for `[batch, channels, height, width]`; the running statistics move as they do there.
+/// Equals `layer.forward(x)` for `[batch, channels, height, width]`, and updates the running statistics in the same
+/// way.
 pub fn batch_norm(layer: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
     native(layer, &x, false).unwrap_or_else(|| layer.forward(x))
 }
 
-/// What `relu(layer.forward(x))` gives, for `[batch, channels, height, width]`.
+/// Equals `relu(layer.forward(x))` for `[batch, channels, height, width]`.
 pub fn batch_norm_relu(layer: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
     native(layer, &x, true).unwrap_or_else(|| relu(layer.forward(x)))
 }
 
-/// Normalisation by the batch's own statistics where the layer learns, by the running ones where nothing does. A frozen
-/// layer in a network that learns is left to burn: it is rare.
+/// Normalises by the batch's own statistics if the layer learns, and by the running ones without autodiff. burn handles
+/// a frozen layer in a network that learns, which is rare.
 fn native(layer: &BatchNorm, x: &Tensor<4>, rectified: bool) -> Option<Tensor<4>> {
     let options = Options { epsilon: layer.epsilon as f32, rectified };
     let normalisation = Normalisation::of(options, x)?;
@@ -78,7 +79,7 @@ mod tests {
         values.reshape([3, 6, 4, 5])
     }
 
-    /// What the layer itself gives.
+    /// The output of burn's layer.
     fn of_burn(layer: &BatchNorm, x: Tensor<4>, rectified: bool) -> Tensor<4> {
         let y = layer.forward(x);
         if rectified { relu(y) } else { y }
@@ -90,11 +91,10 @@ mod tests {
         for rectified in [false, true] {
             let of = |fused: bool| {
                 let layer = BatchNormConfig::new(6).init(&learning);
-                let forward = |x: &Tensor<4>| match fused {
-                    true => native(&layer, x, rectified).unwrap(),
-                    false => of_burn(&layer, x.clone(), rectified),
+                let forward = |x: &Tensor<4>| {
+                    if fused { native(&layer, x, rectified).unwrap() } else { of_burn(&layer, x.clone(), rectified) }
                 };
-                // Another batch before, so that the running statistics start from where they have moved.
+                // A first batch moves the running statistics away from their initial values.
                 forward(&(images(&learning) * 2.0 + 0.5));
                 let x = images(&learning).require_grad();
                 let y = forward(&x);
@@ -109,8 +109,8 @@ mod tests {
                     host(layer_now.running_var.value()),
                 ]
             };
-            for (place, (found, expected)) in of(true).iter().zip(&of(false)).enumerate() {
-                assert!(near(found, expected), "{rectified} {place}: {found:?} {expected:?}");
+            for (index, (found, expected)) in of(true).iter().zip(&of(false)).enumerate() {
+                assert!(near(found, expected), "{rectified} {index}: {found:?} {expected:?}");
             }
         }
     }

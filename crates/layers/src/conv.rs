@@ -12,11 +12,11 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, Operands, contiguous, operand, tensor, threads, together, values};
+use crate::flex::{AutodiffTensor, Operands, contiguous, operand, tensor, threads, together, values};
 
-/// What `layer.forward(x)` gives: `[batch, inputs, height, width]` → `[batch, outputs, rows, columns]`.
+/// Equals `layer.forward(x)`: `[batch, inputs, height, width]` → `[batch, outputs, rows, columns]`.
 ///
-/// The kernels know symmetric padding, and neither groups nor dilation; everything else goes to the layer itself.
+/// The kernels support symmetric padding, but neither groups nor dilation. Other convolutions call the layer itself.
 pub fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     native(layer, &x).unwrap_or_else(|| layer.forward(x))
 }
@@ -38,7 +38,7 @@ fn native(layer: &Conv2d, x: &Tensor<4>) -> Option<Tensor<4>> {
     })
 }
 
-/// The sizes, where the kernels know such a convolution.
+/// The sizes, if the kernels support the convolution.
 fn shape(layer: &Conv2d, [batch, inputs, height, width]: [usize; 4]) -> Option<Shape> {
     let padding = match layer.padding {
         PaddingConfig2d::Valid => [0, 0],
@@ -64,7 +64,7 @@ fn forward(shape: &Shape, x: &FlexTensor, weight: &FlexTensor, bias: Option<&Fle
 #[derive(Debug)]
 struct Convolution;
 
-/// What the backward pass needs.
+/// The values that the backward pass needs.
 #[derive(Debug, Clone)]
 struct State {
     shape: Shape,
@@ -119,7 +119,7 @@ impl Backward<Flex, 3> for Convolution {
     }
 }
 
-fn without_bias(shape: Shape, x: Learning, weight: Learning) -> Learning {
+fn without_bias(shape: Shape, x: AutodiffTensor, weight: AutodiffTensor) -> AutodiffTensor {
     let out = forward(&shape, x.primitive(), weight.primitive(), None);
     let prepared =
         <Convolution as Backward<Flex, 2>>::prepare::<NoCheckpointing>(Convolution, [x.node(), weight.node()]);
@@ -131,7 +131,7 @@ fn without_bias(shape: Shape, x: Learning, weight: Learning) -> Learning {
     }
 }
 
-fn with_bias(shape: Shape, x: Learning, weight: Learning, bias: Learning) -> Learning {
+fn with_bias(shape: Shape, x: AutodiffTensor, weight: AutodiffTensor, bias: AutodiffTensor) -> AutodiffTensor {
     let out = forward(&shape, x.primitive(), weight.primitive(), Some(bias.primitive()));
     let nodes = [x.node(), weight.node(), bias.node()];
     let prepared = <Convolution as Backward<Flex, 3>>::prepare::<NoCheckpointing>(Convolution, nodes);

@@ -6,34 +6,35 @@ use burn::tensor::{DType, Tensor, TensorData};
 use burn_flex::FlexTensor;
 
 /// A tensor on an autodiff device of `flex`.
-pub(crate) type Learning = FloatTensor<Autodiff<Flex>>;
+pub(crate) type AutodiffTensor = FloatTensor<Autodiff<Flex>>;
 
 /// The operands of an operation.
 pub(crate) enum Operands<const N: usize> {
     /// Without autodiff.
     Plain([FlexTensor; N]),
     /// With autodiff.
-    Learning([Learning; N]),
+    Learning([AutodiffTensor; N]),
 }
 
-/// An operand whose rank no longer matters.
+/// An operand of any rank.
 pub(crate) enum Operand {
     Plain(FlexTensor),
-    Learning(Learning),
+    Learning(AutodiffTensor),
 }
 
-/// The tensor where it lives on `flex` and has 32-bit numbers.
+/// The tensor, if it is on `flex` and has 32-bit numbers.
 pub(crate) fn operand<const D: usize>(tensor: &Tensor<D>) -> Option<Operand> {
     if tensor.dtype() != DType::F32 {
         return None;
     }
-    match tensor.device().is_autodiff() {
-        true => tensor.clone().try_into_primitive::<Autodiff<Flex>>().ok().map(Operand::Learning),
-        false => tensor.clone().try_into_primitive::<Flex>().ok().map(Operand::Plain),
+    if tensor.device().is_autodiff() {
+        tensor.clone().try_into_primitive::<Autodiff<Flex>>().ok().map(Operand::Learning)
+    } else {
+        tensor.clone().try_into_primitive::<Flex>().ok().map(Operand::Plain)
     }
 }
 
-/// Operands that an operation can take together: where one is on an autodiff device, all are.
+/// Converts operands so that one operation can take them all: if one is on an autodiff device, all are.
 pub(crate) fn together<const N: usize>(operands: [Operand; N]) -> Operands<N> {
     let plain = operands.iter().all(|operand| matches!(operand, Operand::Plain(_)));
     if plain {
@@ -49,12 +50,12 @@ pub(crate) fn together<const N: usize>(operands: [Operand; N]) -> Operands<N> {
 }
 
 /// A constant of the autodiff graph.
-pub(crate) fn constant(tensor: FlexTensor) -> Learning {
+pub(crate) fn constant(tensor: FlexTensor) -> AutodiffTensor {
     use burn::backend::AutodiffBackend;
     Autodiff::<Flex>::from_inner(tensor)
 }
 
-/// The same values in one piece.
+/// The same values in contiguous memory.
 pub(crate) fn contiguous(tensor: &FlexTensor) -> FlexTensor {
     match tensor.as_slice::<f32>() {
         Some(_) => tensor.clone(),
@@ -64,7 +65,7 @@ pub(crate) fn contiguous(tensor: &FlexTensor) -> FlexTensor {
 
 /// The values of a contiguous tensor.
 pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
-    tensor.as_slice().expect("made contiguous, and of 32-bit numbers, when the operation was chosen")
+    tensor.as_slice().expect("`operand` checked the number type, and the tensor is contiguous")
 }
 
 /// A tensor of these values.
@@ -72,7 +73,7 @@ pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Fle
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
-/// How many threads a kernel may use: those of the pool in which the caller runs. The result is the same for any number.
+/// The number of threads that a kernel may use: those of the caller's pool. It does not change the result.
 pub(crate) fn threads() -> usize {
     rayon::current_num_threads()
 }

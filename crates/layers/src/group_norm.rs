@@ -9,7 +9,7 @@ use burn::tensor::activation::relu;
 use crate::flex::{Operands, operand, together};
 use crate::normalisation::Normalisation;
 
-/// What `relu(layer.forward(x))` gives, for `[batch, channels, height, width]`.
+/// Equals `relu(layer.forward(x))` for `[batch, channels, height, width]`.
 pub fn group_norm_relu(layer: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
     native(layer, &x).unwrap_or_else(|| relu(layer.forward(x)))
 }
@@ -47,9 +47,9 @@ mod tests {
             };
             [host(y), host(x.grad(&gradients).unwrap()), of_parameter(&layer.gamma), of_parameter(&layer.beta)]
         };
-        for (place, (found, expected)) in of(true).iter().zip(&of(false)).enumerate() {
+        for (index, (found, expected)) in of(true).iter().zip(&of(false)).enumerate() {
             let near = |(a, b): (&f32, &f32)| (a - b).abs() < 2e-4;
-            assert!(found.iter().zip(expected).all(near), "{place}: {found:?} {expected:?}");
+            assert!(found.iter().zip(expected).all(near), "{index}: {found:?} {expected:?}");
         }
     }
 }

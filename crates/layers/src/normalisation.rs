@@ -1,4 +1,4 @@
-//! What batch and group normalisation have in common: one node of the autodiff graph.
+//! Batch and group normalisation as one node of the autodiff graph.
 
 use alluvium_kernels::norm::{Affine, Kernel, Operands, Shape};
 use burn::backend::Flex;
@@ -9,9 +9,9 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use crate::flex::{Learning, contiguous, tensor, threads, values};
+use crate::flex::{AutodiffTensor, contiguous, tensor, threads, values};
 
-/// A normalisation of inputs of one size, and the rectifier where one follows.
+/// A normalisation of inputs of one size, with an optional rectifier after it.
 #[derive(Debug, Clone)]
 pub(crate) struct Normalisation<K> {
     kernel: K,
@@ -19,7 +19,7 @@ pub(crate) struct Normalisation<K> {
     dims: [usize; 4],
 }
 
-/// What the backward pass needs.
+/// The values that the backward pass needs.
 #[derive(Debug, Clone)]
 pub(crate) struct State<S> {
     /// Input, scales and shifts.
@@ -28,7 +28,7 @@ pub(crate) struct State<S> {
 }
 
 impl<K: Kernel> Normalisation<K> {
-    /// The normalisation of inputs as large as `x`; `None` where they have no values.
+    /// The normalisation of inputs with the size of `x`; `None` if they have no values.
     pub(crate) fn of(kernel: K, x: &Tensor<4>) -> Option<Self> {
         let dims = x.dims();
         let [batch, channels, height, width] = dims;
@@ -41,7 +41,7 @@ impl<K: Kernel> Normalisation<K> {
         &self.shape
     }
 
-    /// What `work` writes for input, scales and shifts, and what it gives beside.
+    /// Calls `work` with input, scales and shifts; returns the tensor that it writes and its result.
     pub(crate) fn apply<R>(
         &self,
         operands: [&FlexTensor; 3],
@@ -54,18 +54,18 @@ impl<K: Kernel> Normalisation<K> {
         (tensor(out, self.dims), beside)
     }
 
-    /// The normalised input, and the statistics, of input, scales and shifts.
+    /// Computes the normalised input and the statistics from input, scales and shifts.
     pub(crate) fn forward(&self, operands: [&FlexTensor; 3]) -> (FlexTensor, K::Statistics) {
         self.apply(operands, |operands, out| self.kernel.forward(&self.shape, operands, out, threads()))
     }
 
     /// The same as a node of the autodiff graph.
-    pub(crate) fn recorded(self, operands: [Learning; 3]) -> (Learning, K::Statistics) {
-        let (out, statistics) = self.forward(operands.each_ref().map(Learning::primitive));
-        let nodes = operands.each_ref().map(Learning::node);
+    pub(crate) fn recorded(self, operands: [AutodiffTensor; 3]) -> (AutodiffTensor, K::Statistics) {
+        let (out, statistics) = self.forward(operands.each_ref().map(AutodiffTensor::primitive));
+        let nodes = operands.each_ref().map(AutodiffTensor::node);
         let out = match self.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => {
-                let operands = operands.map(Learning::into_primitive);
+                let operands = operands.map(AutodiffTensor::into_primitive);
                 prepared.finish(State { operands, statistics: statistics.clone() }, out)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(out),

@@ -7,7 +7,7 @@ use burn_flex::FlexTensor;
 
 use crate::flex::{Operand, operand, tensor, threads};
 
-/// How far a step of stochastic gradient descent goes.
+/// The settings of a step of stochastic gradient descent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SgdStep {
     /// The learning rate.
@@ -18,10 +18,11 @@ pub struct SgdStep {
     pub decay: f32,
 }
 
-/// The weights after a step, and the velocity after it, which is kept for the next one; without momentum there is none.
+/// The weights and the velocity after a step. The velocity is for the next step; without momentum, it is `None`.
 ///
-/// No tensor is on an autodiff device. With g = gradient + decay · w: v ← momentum · v + g, where the first v is g alone, and
-/// w ← w − rate · v. This is what burn's `Sgd` does without dampening, and on `flex` its numbers bit for bit, there in one pass.
+/// The tensors must not be on an autodiff device. With g = gradient + decay · w: v ← momentum · v + g, where the first
+/// v is g alone, and w ← w − rate · v. burn's `Sgd` without dampening does the same. On `flex`, one pass computes the
+/// same numbers bit for bit.
 pub fn sgd_step<const D: usize>(
     weights: Tensor<D>,
     gradients: Tensor<D>,
@@ -32,7 +33,7 @@ pub fn sgd_step<const D: usize>(
     if native { fused(weights, gradients, velocity, step) } else { composed(weights, gradients, velocity, step) }
 }
 
-/// The step as operations of any backend.
+/// The step with operations of any backend.
 fn composed<const D: usize>(
     weights: Tensor<D>,
     mut gradients: Tensor<D>,
@@ -66,19 +67,19 @@ fn fused<const D: usize>(
         plain(weights.values(), gradients.values_mut(), of, threads());
         return (gradients.tensor(dims), None);
     }
-    // −0 leaves whatever is added to it as it is, a zero's sign included.
+    // Adding −0 changes no value, not even the sign of a zero.
     let first = || Buffer::Own(vec![-0.0; dims.iter().product()]);
     let mut velocity = velocity.map_or_else(first, Buffer::of);
     momentum(weights.values(), velocity.values_mut(), gradients.values_mut(), of, threads());
     (gradients.tensor(dims), Some(velocity.tensor(dims)))
 }
 
-/// Whether the tensor is one of `flex` without autodiff, of 32-bit numbers.
+/// Whether the tensor is on `flex`, without autodiff, and has 32-bit numbers.
 fn on_flex<const D: usize>(tensor: &Tensor<D>) -> bool {
     matches!(operand(tensor), Some(Operand::Plain(_)))
 }
 
-/// Values in a row that may be written over: a tensor's where nobody shares them, else a copy.
+/// Contiguous values that may be overwritten: a tensor's own values if they are not shared, or a copy.
 enum Buffer {
     Tensor(FlexTensor),
     Own(Vec<f32>),
@@ -88,7 +89,7 @@ impl Buffer {
     /// # Panics
     /// When the tensor is not [`on_flex`].
     fn of<const D: usize>(tensor: Tensor<D>) -> Self {
-        let tensor = tensor.try_into_primitive::<Flex>().expect("asked by the caller whether it is on flex");
+        let tensor = tensor.try_into_primitive::<Flex>().expect("the caller checks that it is on flex");
         let whole = tensor.layout().contiguous_offsets() == Some((0, tensor.storage::<f32>().len()));
         Buffer::Tensor(if whole { tensor } else { tensor.to_contiguous() })
     }
@@ -102,7 +103,7 @@ impl Buffer {
 
     fn values_mut(&mut self) -> &mut [f32] {
         match self {
-            // Copies what is shared.
+            // This copies shared values.
             Buffer::Tensor(tensor) => tensor.storage_mut(),
             Buffer::Own(values) => values,
         }
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_hold_stays_as_it_was() {
+    fn shared_values_do_not_change() {
         for step in settings() {
             let (weights, gradients, velocity) = (values(0.0), values(1.0), values(2.0));
             let momentum = (step.momentum > 0.0).then(|| velocity.clone());
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_do_not_lie_in_a_row_are_put_into_one() {
+    fn values_that_are_not_contiguous_are_copied() {
         for step in settings() {
             let turned = || values(1.0).transpose();
             let part = || values(0.0).slice([0..5, 0..5]);

@@ -13,51 +13,51 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use image::Image;
 
-/// Random changes to the device's training images, new ones for every image in every epoch. All are off by default. They
-/// come in the order of the keys, except that of brightness and contrast the one or the other comes first. What is learned
-/// from is augmented, nothing else: neither test samples, nor what a device computes of its samples to send along, nor samples
-/// that the protocol grants to a strategy.
+/// Random changes to the device's training images, new ones for every image in every epoch. All are off by default.
+/// They are applied in the order of the keys; only the order of brightness and contrast is random. Augmentation applies
+/// to the samples that a device learns from. It does not apply to test samples, to the statistics that a device sends
+/// along, or to samples that the protocol grants to a strategy.
 ///
-/// Every change is one of those that image classifiers are usually trained with, on byte values from 0 to 255 that are not
-/// rounded in between. What comes in from outside of an image is black (0), as torchvision's `RandomCrop` and
-/// `RandomRotation` have it on images that are normalised afterwards, which is how CIFAR is trained on in continual
-/// learning; for characters on black it is the background.
+/// The changes are those that image classifiers are usually trained with. They work on values from 0 to 255, which are
+/// not rounded in between. Pixels from outside the image are black (0), as with torchvision's `RandomCrop` and
+/// `RandomRotation` before normalisation. Continual learning trains on CIFAR in this way. For characters on black,
+/// black is the background.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]
 pub struct Augmentation {
-    /// Black pixels added on every side, before a part of the image's own size is cut out at random (He et al., "Deep residual
-    /// learning", CVPR 2016, section 4.2, with 4 pixels for CIFAR's 32×32). 0: none.
+    /// The number of black pixels added on every side. A window of the image's own size is then cut out at random (He
+    /// et al., "Deep residual learning", CVPR 2016, section 4.2, with 4 pixels for CIFAR's 32×32). 0: none.
     #[schemars(range(min = 0, max = 64))]
     pub crop_padding: usize,
-    /// Whether images are mirrored left to right, each with a probability of ½.
+    /// Whether to mirror images left to right, each with a probability of ½.
     pub flip: bool,
-    /// The most degrees by which an image is turned about its centre, to either side, all angles alike; bilinear between
-    /// pixels. 0: none.
+    /// The largest angle, in degrees, by which an image is turned about its centre to either side. All angles are
+    /// equally likely; values between pixels are interpolated bilinearly. 0: none.
     #[schemars(range(min = 0.0, max = 180.0))]
     pub rotation: f64,
-    /// How far the factor on all values is from 1 at most: it is drawn between 1 − brightness and 1 + brightness, as in
-    /// torchvision's `ColorJitter`. 0: none.
+    /// All values are multiplied by a factor between 1 − brightness and 1 + brightness, as in torchvision's
+    /// `ColorJitter`. 0: none.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub brightness: f64,
-    /// How far the factor on the distance of all values from the image's mean grey is from 1 at most: it is drawn between
-    /// 1 − contrast and 1 + contrast, as in torchvision's `ColorJitter`. 0: none.
+    /// The distance of all values from the image's mean grey is multiplied by a factor between 1 − contrast and 1 +
+    /// contrast, as in torchvision's `ColorJitter`. 0: none.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub contrast: f64,
-    /// How probable it is that a rectangle of 2 to 40 % of the image becomes noise (Random Erasing, Zhong et al.,
-    /// AAAI 2020, arXiv 1708.04896, algorithm 1). 0: never.
+    /// The probability that a rectangle of 2 to 40 % of the image becomes noise (Random Erasing, Zhong et al., AAAI
+    /// 2020, arXiv 1708.04896, algorithm 1). 0: never.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub erasing: f64,
 }
 
 impl Augmentation {
-    /// Whether it leaves every image as it is.
+    /// Whether all changes are off.
     pub fn is_off(&self) -> bool {
         *self == Augmentation::default()
     }
 }
 
-/// Augments images by draws of a seed.
+/// Augments images with random numbers that follow from a seed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Augmenter {
     augmentation: Augmentation,
@@ -69,10 +69,10 @@ impl Augmenter {
         Augmenter { augmentation, seed }
     }
 
-    /// The image that stands at a place of a dataset, changed for an epoch. It follows from the seed and these three numbers
-    /// alone: not from when, where or beside which others it is asked for.
-    pub(crate) fn changed(&self, image: Image, epoch: usize, dataset: usize, place: usize) -> Image {
-        let mut random = self.seed.at("epoch", epoch).at("dataset", dataset).at("place", place).random();
+    /// Augments the image with this index in a dataset for an epoch. The result depends only on the image, the seed and
+    /// these three numbers.
+    pub(crate) fn changed(&self, image: Image, epoch: usize, dataset: usize, index: usize) -> Image {
+        let mut random = self.seed.at("epoch", epoch).at("dataset", dataset).at("place", index).random();
         self.augmentation.applied(image, &mut random)
     }
 }
@@ -96,7 +96,7 @@ impl Augmentation {
         image
     }
 
-    /// Brightness and contrast, in an order that is drawn, too: so does `ColorJitter`.
+    /// Brightness and contrast, in random order, as in `ColorJitter`.
     fn jitter(&self, image: &mut Image, random: &mut Random) {
         if self.brightness == 0.0 && self.contrast == 0.0 {
             return;
@@ -125,7 +125,7 @@ mod tests {
     /// What 900 samples of the same image become in an epoch.
     fn augmented(augmentation: Augmentation, epoch: usize) -> Vec<Vec<f32>> {
         let augmenter = Augmenter::new(augmentation, Seed::new(1));
-        (0..900).map(|place| augmenter.changed(image(), epoch, 0, place).values).collect()
+        (0..900).map(|index| augmenter.changed(image(), epoch, 0, index).values).collect()
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn every_part_of_the_padded_image_is_cut_out_equally_often() {
         let cropped = augmented(Augmentation { crop_padding: 1, ..Default::default() }, 0);
-        // Of 5×5 pixels, nine parts of 3×3; the middle of the part is the value that is there in the padded image.
+        // 5×5 pixels have nine windows of 3×3; the middle of the window says which one it is.
         for middle in image().values {
             let count = cropped.iter().filter(|values| values[4] == middle).count();
             // Binomial, 900 times 1/9: 100 ± 9.4, and here ± 5 of these.
@@ -178,7 +178,7 @@ mod tests {
         // 50 + 10 sin θ, and 10 sin 45° = 7.0711.
         let image = Image::new([1, 3, 3].into(), &[40, 50, 60, 40, 50, 60, 40, 50, 60]);
         let augmenter = Augmenter::new(Augmentation { rotation: 45.0, ..Default::default() }, Seed::new(1));
-        let turned = (0..900).map(|place| augmenter.changed(image.clone(), 0, 0, place).values[1] - 50.0);
+        let turned = (0..900).map(|index| augmenter.changed(image.clone(), 0, 0, index).values[1] - 50.0);
         let turned: Vec<f32> = turned.collect();
         assert!(turned.iter().all(|moved| moved.abs() < 7.072));
         for edge in [-7.071, 7.071] {
@@ -190,7 +190,8 @@ mod tests {
     fn as_many_images_are_erased_as_asked_for() {
         let erased = augmented(Augmentation { erasing: 0.25, ..Default::default() }, 0);
         let count = erased.iter().filter(|values| **values != image().values).count();
-        // Binomial, 900 times ¼: 225 ± 13, and here ± 5 of these; a rectangle that rounds to nothing erases nothing.
+        // Binomial, 900 times ¼: 225 ± 13, and here ± 5 of these; a rectangle that rounds to no pixels does not erase
+        // any.
         assert!((100..=290).contains(&count), "{count}");
     }
 
@@ -201,8 +202,8 @@ mod tests {
         let augmenter = Augmenter::new(all, Seed::new(1));
         let first = augmenter.changed(image(), 3, 1, 4).values;
         assert_eq!(augmenter.changed(image(), 3, 1, 4).values, first);
-        for (epoch, dataset, place) in [(4, 1, 4), (3, 2, 4), (3, 1, 5)] {
-            assert_ne!(augmenter.changed(image(), epoch, dataset, place).values, first, "{epoch} {dataset} {place}");
+        for (epoch, dataset, index) in [(4, 1, 4), (3, 2, 4), (3, 1, 5)] {
+            assert_ne!(augmenter.changed(image(), epoch, dataset, index).values, first, "{epoch} {dataset} {index}");
         }
         assert_ne!(Augmenter::new(all, Seed::new(2)).changed(image(), 3, 1, 4).values, first);
         assert!(first.iter().all(|value| (0.0..=255.0).contains(value)), "{first:?}");

@@ -23,17 +23,17 @@ pub struct TaskDataset<'a> {
 }
 
 impl TaskDataset<'_> {
-    /// Each sample's output unit within the head.
+    /// The index of each sample's class within the head.
     ///
     /// # Panics
-    /// When a label is none of the head's classes: that is a defect of the stream, which [`Task::check`](crate::Task::check)
-    /// finds.
+    /// When a label is not one of the head's classes. This is a defect of the stream;
+    /// [`Task::check`](crate::Task::check) finds it.
     pub fn units(&self) -> Vec<i32> {
-        let unit = |label: &usize| {
-            let unit = self.head.classes.iter().position(|class| class == label);
-            unit.unwrap_or_else(|| panic!("the head \"{}\" has no unit for class {label}", self.head.name)) as i32
+        let class_index = |label: &usize| {
+            let position = self.head.classes.iter().position(|class| class == label);
+            position.unwrap_or_else(|| panic!("the head \"{}\" does not have the class {label}", self.head.name)) as i32
         };
-        self.samples.labels().iter().map(unit).collect()
+        self.samples.labels().iter().map(class_index).collect()
     }
 }
 
@@ -42,45 +42,46 @@ impl TaskDataset<'_> {
 pub struct Batch {
     /// The number of the dataset.
     pub dataset: usize,
-    /// The samples' places within the dataset.
+    /// The samples' indices within the dataset.
     pub places: Tensor<1, Int>,
     /// Their images, `[batch, channels, height, width]`.
     pub inputs: Tensor<4>,
-    /// Each sample's output unit within the dataset's head.
+    /// The index of each sample's class within the dataset's head.
     pub units: Tensor<1, Int>,
 }
 
 impl Batch {
-    /// How many samples it holds.
+    /// The number of samples.
     pub fn samples(&self) -> usize {
         self.inputs.dims()[0]
     }
 }
 
-/// Datasets whose images take no more bytes than this as 32-bit numbers, together, are brought to the compute device as a
-/// whole; those that take no more as bytes are read into memory once.
+/// If the images of all datasets take at most this many bytes as 32-bit numbers, they are copied to the compute device
+/// once. If they take at most this many as bytes, they are read into memory once.
 const MOST_BYTES: usize = 256 << 20;
 
-/// How many batches wait ready, where they are made one by one.
+/// The number of prefetched batches that wait for the computation.
 const READY: usize = 2;
 
-/// How many images are read and changed at a time. In between it is asked whether anybody still wants them.
+/// The number of images that are read and augmented at a time. Between two pieces, the thread checks whether it should
+/// stop.
 const PIECE: usize = 64;
 
-/// Batches without end: every sample of every dataset once an epoch, and a new order for every epoch.
+/// An endless sequence of batches. An epoch contains every sample of every dataset once; every epoch has a new order.
 ///
-/// Every batch comes from one dataset, and datasets take turns in random order. It ends at once when no dataset has samples.
+/// Every batch comes from one dataset; the order of the datasets is random. The sequence is empty if no dataset has
+/// samples.
 ///
-/// Images that are not augmented are brought to the compute device once, all together, if they take no more than 256 MiB
-/// there. Otherwise batches are made one after another while the batches before are computed on: two batches wait ready at
-/// most, and a third is being made. If the images have more than 256 MiB as bytes and are not in memory, only those of a batch
-/// are read for it, and never all. Reading, decoding and augmenting are spread over the processor's cores, beside the thread
-/// that computes; what comes out does not depend on how many there are. It ends when this is dropped. Which way it goes
-/// changes no number.
+/// Images that are not augmented are copied to the compute device once if they take at most 256 MiB there. Otherwise
+/// batches are prefetched during the computation: at most two wait, while a third is prepared. If the images are on
+/// disk and have more than 256 MiB as bytes, only the images of one batch are read at a time. Reading, decoding and
+/// augmenting use all cores of the processor; the result does not depend on their number. Prefetching stops when this
+/// is dropped. Both ways give the same numbers.
 #[derive(Debug)]
 pub struct Batches {
     per_epoch: usize,
-    units: Vec<Vec<i32>>,
+    class_indices: Vec<Vec<i32>>,
     source: Source,
     compute: Device,
 }
@@ -88,13 +89,13 @@ pub struct Batches {
 /// Where images come from.
 #[derive(Debug)]
 enum Source {
-    /// All of them are on the compute device, a tensor for each dataset.
+    /// All images are on the compute device, in one tensor per dataset.
     Uploaded(Vec<Tensor<4>>, Box<Order>),
-    /// They are made batch by batch.
+    /// Images are prepared batch by batch.
     Prefetched(Prefetch<PreparedBatch>),
 }
 
-/// A batch that is ready to be brought to the compute device.
+/// A batch that is ready to be copied to the compute device.
 #[derive(Debug)]
 struct PreparedBatch {
     draw: Draw,
@@ -104,17 +105,17 @@ struct PreparedBatch {
 }
 
 impl Batches {
-    /// Batches of at most `batch_size` samples on a compute device, in an order that `random` draws.
+    /// Creates batches of at most `batch_size` samples on a compute device. `random` draws their order.
     ///
     /// # Panics
-    /// When images have to be made batch by batch, and the system has no thread to give. Asking for a batch panics, too, when
-    /// its samples are not in memory and cannot be read any more.
+    /// When images must be prefetched and the system cannot start a thread. Iteration also panics when samples on disk
+    /// can no longer be read.
     pub fn new(datasets: &[TaskDataset<'_>], batch_size: usize, random: Random, compute: &Device) -> Self {
         Batches::within(MOST_BYTES, None, datasets, batch_size, random, compute)
     }
 
-    /// The same batches with their images augmented. What is drawn for an image follows from `seed`, the epoch, the dataset and
-    /// the image's place in it alone.
+    /// Creates the same batches with augmented images. An image's augmentation depends only on `seed`, the epoch, the
+    /// dataset and the image's index in it.
     ///
     /// # Panics
     /// As [`new`](Self::new).
@@ -150,13 +151,13 @@ impl Batches {
         };
         Batches {
             per_epoch,
-            units: datasets.iter().map(TaskDataset::units).collect(),
+            class_indices: datasets.iter().map(TaskDataset::units).collect(),
             source,
             compute: compute.clone(),
         }
     }
 
-    /// How many batches an epoch has.
+    /// The number of batches of an epoch.
     pub fn per_epoch(&self) -> usize {
         self.per_epoch
     }
@@ -167,28 +168,28 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Batch> {
         let compute = &self.compute;
-        let places_of = |draw: &Draw| integers(draw.places.iter().map(|place| *place as i32).collect(), compute);
-        let (draw, places, inputs) = match &mut self.source {
+        let indices_of = |draw: &Draw| integers(draw.indices.iter().map(|index| *index as i32).collect(), compute);
+        let (draw, indices, inputs) = match &mut self.source {
             Source::Uploaded(inputs, order) => {
                 let draw = order.next()?;
-                let places = places_of(&draw);
-                let inputs = inputs[draw.dataset].clone().select(0, places.clone());
-                (draw, places, inputs)
+                let indices = indices_of(&draw);
+                let inputs = inputs[draw.dataset].clone().select(0, indices.clone());
+                (draw, indices, inputs)
             }
             Source::Prefetched(made) => {
                 let PreparedBatch { draw, values, input } = made.next()?;
-                let shape = [draw.places.len(), input.channels, input.height, input.width];
-                let places = places_of(&draw);
-                (draw, places, Tensor::from_data(TensorData::new(values, shape), compute))
+                let shape = [draw.indices.len(), input.channels, input.height, input.width];
+                let indices = indices_of(&draw);
+                (draw, indices, Tensor::from_data(TensorData::new(values, shape), compute))
             }
         };
-        let units = &self.units[draw.dataset];
-        let units = integers(draw.places.iter().map(|place| units[*place]).collect(), compute);
-        Some(Batch { dataset: draw.dataset, places, inputs, units })
+        let class_indices = &self.class_indices[draw.dataset];
+        let units = integers(draw.indices.iter().map(|index| class_indices[*index]).collect(), compute);
+        Some(Batch { dataset: draw.dataset, places: indices, inputs, units })
     }
 }
 
-/// Makes batches ahead of the computation. Where all datasets together are `small`, their samples are read once.
+/// Prefetches batches. If all datasets together are `small`, their samples are read once.
 fn made(
     mut datasets: Vec<Samples>,
     small: bool,
@@ -204,7 +205,7 @@ fn made(
     })
 }
 
-/// Makes one batch, on all threads of the pool that it is called in; `None` when nobody wants it any more.
+/// Prepares one batch on all threads of the current pool. Returns `None` if it should stop.
 fn make(
     draw: Draw,
     datasets: &[Samples],
@@ -213,16 +214,16 @@ fn make(
 ) -> Option<PreparedBatch> {
     let samples = &datasets[draw.dataset];
     let (input, size) = (samples.input(), samples.input().values().max(1));
-    let mut values = vec![0.0; draw.places.len() * input.values()];
-    for (places, values) in draw.places.chunks(PIECE).zip(values.chunks_mut(PIECE * size)) {
+    let mut values = vec![0.0; draw.indices.len() * input.values()];
+    for (indices, values) in draw.indices.chunks(PIECE).zip(values.chunks_mut(PIECE * size)) {
         if stopped.load(Ordering::Relaxed) {
             return None;
         }
-        let piece = read(samples.select(places.iter().copied()).held());
+        let piece = read(samples.select(indices.iter().copied()).held());
         let image = |(at, values): (usize, &mut [f32])| {
             let image = Image::new(input, piece.image(at));
             let image = match augmenter {
-                Some(augmenter) => augmenter.changed(image, draw.epoch, draw.dataset, places[at]),
+                Some(augmenter) => augmenter.changed(image, draw.epoch, draw.dataset, indices[at]),
                 None => image,
             };
             values.iter_mut().zip(image.values).for_each(|(into, value)| *into = input_value(value));
@@ -245,16 +246,16 @@ mod tests {
     use super::*;
     use crate::{Images, StreamError};
 
-    /// Images that are somewhere else: it is counted how many were read, and somebody is told when too many were.
+    /// Images on disk that count how many were read, and set a flag after `most` of them.
     #[derive(Debug)]
-    struct Far {
+    struct CountingImages {
         samples: Samples,
         read: AtomicUsize,
         most: usize,
-        told: Arc<AtomicBool>,
+        stop: Arc<AtomicBool>,
     }
 
-    impl Images for Far {
+    impl Images for CountingImages {
         fn input(&self) -> InputShape {
             self.samples.input()
         }
@@ -263,33 +264,33 @@ mod tests {
             self.samples.labels()
         }
 
-        fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-            if self.read.fetch_add(places.len(), Ordering::SeqCst) + places.len() >= self.most {
-                self.told.store(true, Ordering::SeqCst);
+        fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+            if self.read.fetch_add(indices.len(), Ordering::SeqCst) + indices.len() >= self.most {
+                self.stop.store(true, Ordering::SeqCst);
             }
-            Ok(self.samples.select(places.iter().copied()))
+            Ok(self.samples.select(indices.iter().copied()))
         }
     }
 
-    /// The same samples, somewhere else.
-    fn far(samples: Samples, most: usize) -> (Samples, Arc<Far>) {
-        let places: Vec<_> = (0..samples.len()).collect();
-        let far = Arc::new(Far { samples, read: AtomicUsize::new(0), most, told: Arc::default() });
-        (Samples::on_disk(&(Arc::clone(&far) as Arc<dyn Images>), &places), far)
+    /// The same samples, on disk.
+    fn to_disk(samples: Samples, most: usize) -> (Samples, Arc<CountingImages>) {
+        let indices: Vec<_> = (0..samples.len()).collect();
+        let counter = Arc::new(CountingImages { samples, read: AtomicUsize::new(0), most, stop: Arc::default() });
+        (Samples::on_disk(&(Arc::clone(&counter) as Arc<dyn Images>), &indices), counter)
     }
 
-    /// `count` samples of one pixel, whose shade is their place; classes 4 and 7 in turn.
+    /// `count` samples of one pixel, whose shade is their index; classes 4 and 7 in turn.
     fn samples(count: usize) -> Samples {
         let mut samples = Samples::new([1, 1, 1].into());
-        (0..count).for_each(|place| samples.push(&[place as u8], [4, 7][place % 2]));
+        (0..count).for_each(|index| samples.push(&[index as u8], [4, 7][index % 2]));
         samples
     }
 
     /// `count` samples of 2×5×5 pixels, all different.
     fn pictures(count: usize) -> Samples {
         let mut samples = Samples::new([2, 5, 5].into());
-        let image = |place: usize| (0..50).map(|pixel| (place * 50 + pixel) as u8).collect::<Vec<_>>();
-        (0..count).for_each(|place| samples.push(&image(place), [4, 7][place % 2]));
+        let image = |index: usize| (0..50).map(|pixel| (index * 50 + pixel) as u8).collect::<Vec<_>>();
+        (0..count).for_each(|index| samples.push(&image(index), [4, 7][index % 2]));
         samples
     }
 
@@ -309,14 +310,14 @@ mod tests {
         tensor.into_data().try_into_vec().unwrap()
     }
 
-    /// A batch on the host: dataset, places, units, values.
+    /// A batch on the host: dataset, sample indices, class indices, values.
     type OnHost = (usize, Vec<i32>, Vec<i32>, Vec<f32>);
 
     fn on_host(batch: Batch) -> OnHost {
         (batch.dataset, integers_of(batch.places), integers_of(batch.units), values_of(batch.inputs))
     }
 
-    /// Some batches of two datasets, augmented if asked for, uploaded as a whole if there is room for so many bytes.
+    /// Some batches of two datasets, augmented if asked for, uploaded at once if they have at most `most_bytes`.
     fn batches(most_bytes: usize, augmentation: Augmentation, batch_size: usize, count: usize) -> Vec<OnHost> {
         let (head, first, second) = (head(), pictures(7), pictures(4));
         let datasets = [TaskDataset { head: &head, samples: &first }, TaskDataset { head: &head, samples: &second }];
@@ -326,18 +327,18 @@ mod tests {
         batches.take(count).map(on_host).collect()
     }
 
-    /// What the images of one epoch became, by dataset and place.
-    fn by_place(batches: &[OnHost]) -> Vec<(usize, i32, Vec<f32>)> {
-        let images = batches.iter().flat_map(|(dataset, places, _, values)| {
-            places.iter().zip(values.chunks(50)).map(|(place, image)| (*dataset, *place, image.to_vec()))
+    /// The images of one epoch, sorted by dataset and index.
+    fn by_index(batches: &[OnHost]) -> Vec<(usize, i32, Vec<f32>)> {
+        let images = batches.iter().flat_map(|(dataset, indices, _, values)| {
+            indices.iter().zip(values.chunks(50)).map(|(index, image)| (*dataset, *index, image.to_vec()))
         });
         let mut images: Vec<_> = images.collect();
-        images.sort_by_key(|(dataset, place, _)| (*dataset, *place));
+        images.sort_by_key(|(dataset, index, _)| (*dataset, *index));
         images
     }
 
     #[test]
-    fn an_epoch_has_every_sample_once_and_each_with_its_own_unit() {
+    fn an_epoch_has_every_sample_once_and_each_with_its_class_index() {
         let (head, first, second) = (head(), samples(5), samples(4));
         let datasets = [TaskDataset { head: &head, samples: &first }, TaskDataset { head: &head, samples: &second }];
         for most_bytes in [MOST_BYTES, 0] {
@@ -347,23 +348,23 @@ mod tests {
                 let mut seen = vec![];
                 for batch in batches.by_ref().take(5) {
                     assert_eq!(batch.samples(), batch.places.dims()[0]);
-                    let (dataset, places, units, shades) = on_host(batch);
-                    for ((place, shade), unit) in places.iter().zip(shades).zip(units) {
-                        assert!(((shade + 1.0) * 127.5 - *place as f32).abs() < 1e-3);
-                        // An even place is of class 4, which is the head's second unit.
-                        assert_eq!(unit, 1 - place % 2);
-                        seen.push((dataset, *place));
+                    let (dataset, indices, class_indices, shades) = on_host(batch);
+                    for ((index, shade), class_index) in indices.iter().zip(shades).zip(class_indices) {
+                        assert!(((shade + 1.0) * 127.5 - *index as f32).abs() < 1e-3);
+                        // An even index is of class 4, which is the head's second class.
+                        assert_eq!(class_index, 1 - index % 2);
+                        seen.push((dataset, *index));
                     }
                 }
                 seen.sort_unstable();
-                let all = (0..5).map(|place| (0, place)).chain((0..4).map(|place| (1, place)));
+                let all = (0..5).map(|index| (0, index)).chain((0..4).map(|index| (1, index)));
                 assert_eq!(seen, all.collect::<Vec<_>>());
             }
         }
     }
 
     #[test]
-    fn batches_made_one_by_one_are_those_of_the_whole() {
+    fn prefetched_batches_are_the_uploaded_ones() {
         let off = Augmentation::default();
         // 11 images of 50 values of 4 bytes: 2200.
         let whole = batches(2200, off, 3, 12);
@@ -371,10 +372,10 @@ mod tests {
     }
 
     #[test]
-    fn augmented_batches_follow_from_the_seed_whatever_the_number_of_threads() {
+    fn augmented_batches_follow_from_the_seed_on_any_number_of_threads() {
         let datasets = [pictures(7), pictures(500)];
         let augmenter = Augmenter::new(everything(), Seed::new(2));
-        let draw = Draw { epoch: 3, dataset: 1, places: (0..500).rev().collect() };
+        let draw = Draw { epoch: 3, dataset: 1, indices: (0..500).rev().collect() };
         let never = AtomicBool::new(false);
         let within_pool = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -384,7 +385,7 @@ mod tests {
         for threads in [2, 3, 8] {
             assert!(within_pool(threads) == one, "{threads} threads");
         }
-        // And image by image, where no threads are.
+        // And image by image, without threads.
         for (at, image) in one.chunks(50).enumerate() {
             let plain = Image::new(datasets[1].input(), datasets[1].image(499 - at));
             let expected = augmenter.changed(plain, 3, 1, 499 - at).values;
@@ -395,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_of_samples_that_are_elsewhere_are_those_of_samples_in_memory_and_few_are_read_ahead() {
+    fn samples_on_disk_give_the_batches_of_samples_in_memory_and_few_are_prefetched() {
         let (head, samples) = (head(), pictures(100));
         let batches = |samples: &Samples, most_bytes, augmenter| {
             let datasets = [TaskDataset { head: &head, samples }];
@@ -404,55 +405,58 @@ mod tests {
         let augmenter = Augmenter::new(everything(), Seed::new(2));
         for augmenter in [None, Some(augmenter)] {
             let expected: Vec<_> = batches(&samples, 0, augmenter).take(25).map(on_host).collect();
-            let (elsewhere, far) = far(samples.clone(), usize::MAX);
-            let mut made = batches(&elsewhere, 0, augmenter);
+            let (on_disk, counter) = to_disk(samples.clone(), usize::MAX);
+            let mut prefetched = batches(&on_disk, 0, augmenter);
             for (number, expected) in expected.iter().enumerate() {
-                assert_eq!(on_host(made.next().unwrap()), *expected);
-                // Those that were taken, two that are ready, one that waits for room, and one that is being made.
-                let read = far.read.load(Ordering::SeqCst);
+                assert_eq!(on_host(prefetched.next().unwrap()), *expected);
+                // The batches that were taken, two that wait, one that waits for room, and one in preparation.
+                let read = counter.read.load(Ordering::SeqCst);
                 assert!((10 * (number + 1)..=10 * (number + 1 + READY + 1)).contains(&read), "{read} at {number}");
             }
-            drop(made);
-            // As bytes they are 5000: where these have room they are read once, and no more in the second epoch.
-            let (elsewhere, far) = self::far(samples.clone(), usize::MAX);
-            let all: Vec<_> = batches(&elsewhere, 5000, augmenter).take(25).map(on_host).collect();
+            drop(prefetched);
+            // They have 5000 bytes. If these fit, they are read once, and not again in the second epoch.
+            let (on_disk, counter) = to_disk(samples.clone(), usize::MAX);
+            let all: Vec<_> = batches(&on_disk, 5000, augmenter).take(25).map(on_host).collect();
             assert!(all == expected);
-            assert_eq!(far.read.load(Ordering::SeqCst), 100);
+            assert_eq!(counter.read.load(Ordering::SeqCst), 100);
         }
     }
 
     #[test]
-    fn every_epoch_augments_every_image_anew_and_batches_do_not_matter() {
+    fn every_epoch_augments_every_image_again_and_batches_do_not_matter() {
         // 7 and 4 samples: five batches of three an epoch.
         let two_epochs = batches(0, everything(), 3, 10);
-        let (first, second) = (by_place(&two_epochs[..5]), by_place(&two_epochs[5..]));
-        let plain = by_place(&batches(0, Augmentation::default(), 3, 5));
+        let (first, second) = (by_index(&two_epochs[..5]), by_index(&two_epochs[5..]));
+        let plain = by_index(&batches(0, Augmentation::default(), 3, 5));
         for ((one, other), plain) in first.iter().zip(&second).zip(&plain) {
             assert_eq!((one.0, one.1), (other.0, other.1));
-            assert!(one.2 != other.2 && one.2 != plain.2, "dataset {}, place {}", one.0, one.1);
+            assert!(one.2 != other.2 && one.2 != plain.2, "dataset {}, index {}", one.0, one.1);
         }
         assert_eq!(first.len(), 11);
-        // Five batches of 2 and 7 samples alike: 4 + 2, and 1 + 1.
-        assert_eq!(by_place(&batches(0, everything(), 2, 6)), first);
-        assert_eq!(by_place(&batches(0, everything(), 7, 2)), first);
-        // The units are those of the samples as they are.
-        let units = |batches: &[OnHost]| {
-            batches.iter().map(|(_, places, units, _)| (places.clone(), units.clone())).collect::<Vec<_>>()
+        // Batches of 2 or 7 samples have the same images: 4 + 2 batches, or 1 + 1.
+        assert_eq!(by_index(&batches(0, everything(), 2, 6)), first);
+        assert_eq!(by_index(&batches(0, everything(), 7, 2)), first);
+        // Augmentation does not change the class indices.
+        let class_indices = |batches: &[OnHost]| {
+            batches
+                .iter()
+                .map(|(_, indices, class_indices, _)| (indices.clone(), class_indices.clone()))
+                .collect::<Vec<_>>()
         };
-        assert_eq!(units(&two_epochs), units(&batches(MOST_BYTES, Augmentation::default(), 3, 10)));
+        assert_eq!(class_indices(&two_epochs), class_indices(&batches(MOST_BYTES, Augmentation::default(), 3, 10)));
     }
 
     #[test]
-    fn a_large_batch_that_nobody_wants_any_more_is_given_up_in_the_middle() {
-        // Told after two pieces.
-        let (elsewhere, far) = far(samples(4000), 2 * PIECE);
-        let draw = Draw { epoch: 0, dataset: 0, places: (0..4000).collect() };
-        assert!(make(draw, &[elsewhere], None, &far.told).is_none());
-        assert_eq!(far.read.load(Ordering::SeqCst), 2 * PIECE);
+    fn preparation_of_a_large_batch_stops_in_the_middle() {
+        // The flag is set after two pieces.
+        let (on_disk, counter) = to_disk(samples(4000), 2 * PIECE);
+        let draw = Draw { epoch: 0, dataset: 0, indices: (0..4000).collect() };
+        assert!(make(draw, &[on_disk], None, &counter.stop).is_none());
+        assert_eq!(counter.read.load(Ordering::SeqCst), 2 * PIECE);
     }
 
     #[test]
-    fn without_samples_there_is_no_batch() {
+    fn without_samples_there_are_no_batches() {
         assert!(Batches::new(&[], 2, Seed::new(1).random(), &Device::flex()).next().is_none());
         let none = Batches::augmented(everything(), Seed::new(2), &[], 2, Seed::new(1).random(), &Device::flex());
         assert_eq!(none.count(), 0);

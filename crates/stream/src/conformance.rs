@@ -1,8 +1,9 @@
-//! A test for every reader of data sets: what disturbed files are taken for.
+//! A test for every reader of data sets: how it reads disturbed files.
 //!
-//! Behind the feature `conformance`. A reader's test writes a small data set in its true format, and says in which ways its files
-//! may be disturbed that the format, or another file of the set, can tell. [`check_disturbed`] disturbs it again and again, and
-//! checks that the reader gives the samples of the undisturbed set, or an error that names a file; never other samples.
+//! Behind the feature `conformance`. A reader's test writes a small data set in its real format. It also disturbs the
+//! files in ways that the format, or another file of the set, can reveal. [`check_disturbed`] repeats this many times.
+//! Each time, the reader must give the samples of the undisturbed set, or an error that names a file. It must never
+//! give other samples.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::{StreamConfig, StreamError};
 /// The samples of all tasks, training and test: the name of the class and the image, sorted.
 type Contents = [Vec<(String, Vec<u8>)>; 2];
 
-/// How often a disturbed data set was the same, and how often it was refused.
+/// How often a disturbed data set gave the same samples, and how often it was refused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// The samples were those of the undisturbed set.
@@ -25,16 +26,17 @@ pub struct Verdict {
     pub refused: usize,
 }
 
-/// Writes a data set, disturbs it so many times, each time from the undisturbed set on, and reads it through `config`.
+/// Writes a data set, then disturbs it and reads it through `config`, `times` times. Each time starts from the
+/// undisturbed set.
 ///
 /// # Panics
-/// When the data set cannot be read undisturbed, when a disturbed one gives other samples, and when an error names no file of
-/// the folder: the message says what was done.
+/// When the undisturbed data set cannot be read, when a disturbed one gives other samples, or when an error does not
+/// name a file of the folder. The message says what was done to the files.
 pub fn check_disturbed(
     times: u64,
     write: impl Fn(&Path),
     config: impl Fn(&Path) -> Box<dyn StreamConfig>,
-    disturb: impl Fn(&mut Disturbed<'_>),
+    disturb: impl Fn(&mut DisturbedFiles<'_>),
 ) -> Verdict {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let folder = folder.path();
@@ -44,7 +46,7 @@ pub fn check_disturbed(
     let mut verdict = Verdict::default();
     for number in 0..times {
         let random = StdRng::seed_from_u64(number);
-        let mut disturbed = Disturbed { folder, random, done: vec![], undo: vec![] };
+        let mut disturbed = DisturbedFiles { folder, random, done: vec![], undo: vec![] };
         disturb(&mut disturbed);
         let done = disturbed.done.join(", ");
         match contents(&*config) {
@@ -72,7 +74,7 @@ fn contents(config: &dyn StreamConfig) -> Result<Contents, StreamError> {
         let task = stream.task(index)?;
         for (samples, all) in [task.train, task.test].iter().zip(&mut all) {
             let sample =
-                |place: usize| (stream.class_names()[samples.labels()[place]].clone(), samples.image(place).to_vec());
+                |index: usize| (stream.class_names()[samples.labels()[index]].clone(), samples.image(index).to_vec());
             all.extend((0..samples.len()).map(sample));
         }
     }
@@ -85,24 +87,24 @@ fn contents(config: &dyn StreamConfig) -> Result<Contents, StreamError> {
 pub enum Change {
     /// A line is missing.
     Drop,
-    /// A line is there again, in another place.
+    /// A line is repeated somewhere else.
     Double,
-    /// A line is cut off, behind its first letter at the earliest.
+    /// A line is cut off after its first letter or later.
     Cut,
-    /// Two lines change places.
+    /// Two lines are swapped.
     Swap,
-    /// Lines end as on Windows, behind a byte order mark.
+    /// The text begins with a byte order mark, and lines end as on Windows.
     Windows,
 }
 
 impl Change {
-    /// All of them.
+    /// All changes.
     pub const ALL: [Change; 5] = [Change::Drop, Change::Double, Change::Cut, Change::Swap, Change::Windows];
 }
 
-/// A data set that is disturbed. Paths are from its folder on.
+/// A data set that is disturbed. Paths are relative to its folder.
 #[derive(Debug)]
-pub struct Disturbed<'a> {
+pub struct DisturbedFiles<'a> {
     folder: &'a Path,
     random: StdRng,
     /// What was done, in words.
@@ -110,7 +112,7 @@ pub struct Disturbed<'a> {
     undo: Vec<Undo>,
 }
 
-/// How a step is taken back.
+/// How to undo a step.
 #[derive(Debug)]
 enum Undo {
     Write(PathBuf, Vec<u8>),
@@ -118,18 +120,18 @@ enum Undo {
     Rename(PathBuf, PathBuf),
 }
 
-impl Disturbed<'_> {
-    /// A number below another.
+impl DisturbedFiles<'_> {
+    /// A random number below `most`.
     pub fn below(&mut self, most: usize) -> usize {
         self.random.random_range(0..most.max(1))
     }
 
-    /// One of some values.
+    /// One of the values, at random.
     pub fn one_of<T: Clone>(&mut self, values: &[T]) -> T {
         values[self.below(values.len())].clone()
     }
 
-    /// Takes a file away.
+    /// Removes a file.
     pub fn drop_file(&mut self, name: &str) {
         self.done.push(format!("without {name}"));
         let path = self.folder.join(name);
@@ -144,13 +146,13 @@ impl Disturbed<'_> {
         self.write(name, &bytes[..length], &format!("cut at {length} of {} bytes", bytes.len()));
     }
 
-    /// Puts a copy of a file in another's place.
+    /// Replaces a file by a copy of another.
     pub fn copy(&mut self, from: &str, to: &str) {
         let bytes = read(&self.folder.join(from));
         self.write(to, &bytes, &format!("a copy of {from}"));
     }
 
-    /// Lets two files change places.
+    /// Swaps two files.
     pub fn swap(&mut self, one: &str, other: &str) {
         let [first, second] = [one, other].map(|name| read(&self.folder.join(name)));
         self.write(one, &second, &format!("what was {other}"));
@@ -165,7 +167,7 @@ impl Disturbed<'_> {
         self.undo.push(Undo::Rename(to, from));
     }
 
-    /// Changes the lines of a text in one of some ways.
+    /// Changes the lines of a text in one of the given ways, at random.
     pub fn change_lines(&mut self, name: &str, ways: &[Change]) {
         let text = String::from_utf8(read(&self.folder.join(name))).expect("the file is text");
         let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
@@ -175,8 +177,8 @@ impl Disturbed<'_> {
             Change::Drop => drop(lines.remove(one)),
             Change::Double => lines.insert(other, lines[one].clone()),
             Change::Cut => {
-                let places: Vec<_> = lines[one].char_indices().map(|(place, _)| place).skip(1).collect();
-                let length = if places.is_empty() { lines[one].len() } else { self.one_of(&places) };
+                let positions: Vec<_> = lines[one].char_indices().map(|(position, _)| position).skip(1).collect();
+                let length = if positions.is_empty() { lines[one].len() } else { self.one_of(&positions) };
                 lines[one].truncate(length);
             }
             Change::Swap => lines.swap(one, other),
@@ -188,18 +190,15 @@ impl Disturbed<'_> {
         self.write(name, format!("{mark}{text}").as_bytes(), &what);
     }
 
-    /// Writes a file; `what` says what it now is.
+    /// Writes a file; `what` describes the new content.
     pub fn write(&mut self, name: &str, bytes: &[u8], what: &str) {
         self.done.push(format!("{name} {what}"));
         let path = self.folder.join(name);
-        self.undo.push(match path.exists() {
-            true => Undo::Write(path.clone(), read(&path)),
-            false => Undo::Remove(path.clone()),
-        });
+        self.undo.push(if path.exists() { Undo::Write(path.clone(), read(&path)) } else { Undo::Remove(path.clone()) });
         fs::write(path, bytes).expect("the file can be written");
     }
 
-    /// Takes back what was done.
+    /// Undoes all steps.
     fn restore(self) {
         for step in self.undo.into_iter().rev() {
             match step {

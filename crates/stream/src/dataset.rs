@@ -7,16 +7,16 @@ use alluvium_model::InputShape;
 
 use crate::{Images, Samples, StreamError};
 
-/// A part of a data set whose images have no more bytes than this is read a task at a time; of a larger one, a task's images
-/// are read when they are needed, a batch at a time.
+/// A part of a data set whose images have at most this many bytes is read one task at a time. In a larger part, a
+/// task's images stay on disk and are read one batch at a time.
 const MOST_READ_AT_ONCE: usize = 256 << 20;
-/// As many classes as a note names.
+/// The largest number of classes that a note names.
 const NAMES_SHOWN: usize = 12;
 
 /// A labelled data set with its own division into training and test samples. Both parts have images of one shape.
 #[derive(Debug, Clone)]
 pub struct DataSet {
-    /// The name of each class; labels are places in this list.
+    /// The name of each class; a label is an index into this list.
     pub class_names: Vec<String>,
     /// The training samples.
     pub train: Arc<dyn Images>,
@@ -25,7 +25,7 @@ pub struct DataSet {
 }
 
 impl DataSet {
-    /// A data set of two parts.
+    /// Creates a data set from two parts.
     pub fn new(class_names: Vec<String>, train: impl Images + 'static, test: impl Images + 'static) -> Self {
         DataSet {
             class_names,
@@ -73,15 +73,16 @@ impl DataSet {
     }
 }
 
-/// The same part; if its images have more bytes than this, one that gives samples which are not read yet.
+/// The same part. If its images have more than `most_bytes`, they stay on disk until they are needed.
 fn on_demand(images: Arc<dyn Images>, most_bytes: usize) -> Arc<dyn Images> {
-    match images.labels().len().saturating_mul(images.input().values()) <= most_bytes {
-        true => images,
-        false => Arc::new(OnDemand(images)),
+    if images.labels().len().saturating_mul(images.input().values()) <= most_bytes {
+        images
+    } else {
+        Arc::new(OnDemand(images))
     }
 }
 
-/// A part whose samples stay where they are until they are needed.
+/// A part whose samples stay on disk until they are needed.
 #[derive(Debug)]
 struct OnDemand(Arc<dyn Images>);
 
@@ -94,8 +95,8 @@ impl Images for OnDemand {
         self.0.labels()
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-        Ok(Samples::on_disk(&self.0, places))
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+        Ok(Samples::on_disk(&self.0, indices))
     }
 }
 
@@ -105,11 +106,11 @@ mod tests {
 
     use super::*;
 
-    /// Images of two pixels none of which can be read.
+    /// Images of two pixels that cannot be read.
     #[derive(Debug)]
-    struct Broken;
+    struct BrokenImages;
 
-    impl Images for Broken {
+    impl Images for BrokenImages {
         fn input(&self) -> InputShape {
             [1, 1, 2].into()
         }
@@ -159,8 +160,8 @@ mod tests {
 
     #[test]
     fn a_small_part_is_read_at_once_and_a_large_one_when_its_images_are_needed() {
-        assert!(on_demand(Arc::new(Broken), 6).read(&[1]).is_err());
-        let samples = on_demand(Arc::new(Broken), 5).read(&[1, 0]).unwrap();
+        assert!(on_demand(Arc::new(BrokenImages), 6).read(&[1]).is_err());
+        let samples = on_demand(Arc::new(BrokenImages), 5).read(&[1, 0]).unwrap();
         assert_eq!((samples.labels(), samples.input()), (&[7, 4][..], [1, 1, 2].into()));
         assert_eq!(samples.held().unwrap_err().to_string(), "a.png: is broken");
     }

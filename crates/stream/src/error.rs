@@ -1,41 +1,41 @@
-//! What can be wrong with a stream.
+//! Errors of streams.
 
 use std::path::{Path, PathBuf};
 
-/// A stream that cannot be built. Messages name the file or the option, and what is accepted.
+/// An error in building or reading a stream. Messages name the file or the option, and what is accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// A file that cannot be read.
+    /// A file cannot be read.
     #[error("{}: {cause}{hint}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// Why it cannot be read.
         cause: String,
-        /// What would help, or nothing.
+        /// What would help; may be empty.
         hint: String,
     },
-    /// An option that does not go with the data.
+    /// An option does not fit the data.
     #[error("`{option}` {problem}; accepted: {accepted}")]
     Option {
         /// The option's key.
         option: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
         /// What is accepted.
         accepted: String,
     },
-    /// Two classes of one name.
+    /// Two classes have the same name.
     #[error("two classes are called \"{name}\", the numbers {first} and {second}; every class needs a name of its own")]
     SameName {
         /// The name.
         name: String,
-        /// The first of the classes that have it.
+        /// The number of the first class with this name.
         first: usize,
-        /// The second.
+        /// The number of the second class.
         second: usize,
     },
-    /// A task without samples.
+    /// A task has no samples.
     #[error("the task \"{task}\" has no {part} samples; every task needs some")]
     EmptyTask {
         /// The task's name.
@@ -43,9 +43,9 @@ pub enum StreamError {
         /// `training` or `test`.
         part: &'static str,
     },
-    /// A label that is none of the task's classes.
+    /// A label is not one of the task's classes.
     #[error(
-        "the task \"{task}\" has a {part} sample of class {label}, for which its head has no unit; accepted: {}",
+        "the task \"{task}\" has a {part} sample of class {label}, which its head does not have; accepted: {}",
         classes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
     )]
     ForeignLabel {
@@ -58,23 +58,23 @@ pub enum StreamError {
         /// The classes of the task's head.
         classes: Vec<usize>,
     },
-    /// A task that the stream does not have.
+    /// The stream does not have the task.
     #[error("the stream has {tasks} tasks; there is no task number {index}")]
     NoSuchTask {
-        /// The number asked for, from 0.
+        /// The requested number, from 0.
         index: usize,
-        /// How many there are.
+        /// The number of tasks.
         tasks: usize,
     },
 }
 
 impl StreamError {
-    /// A file with what is wrong with it; nothing more would help.
+    /// The error of a file, without a hint.
     pub fn file(path: &Path, cause: impl Into<String>) -> Self {
         StreamError::File { path: path.to_owned(), cause: cause.into(), hint: String::new() }
     }
 
-    /// The same error, and what would help, which follows the cause: `; NAME offers it`. Only a file's error has room for it.
+    /// Adds a hint, such as `; NAME offers it`, which follows the cause. Only the error of a file takes a hint.
     pub fn with_hint(self, what_helps: &str) -> Self {
         match self {
             StreamError::File { path, cause, hint } => StreamError::File { path, cause, hint: hint + what_helps },

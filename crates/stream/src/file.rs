@@ -1,4 +1,4 @@
-//! Files of a data set, read whole but not beyond a limit.
+//! Reading whole files of a data set, up to a size limit.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -8,8 +8,8 @@ use alluvium_store::text;
 
 use crate::StreamError;
 
-/// Opens a file of a data set to read from it. What is no regular file is refused before it is opened: a named pipe would
-/// keep whoever opens it waiting without end.
+/// Opens a file of a data set for reading. Anything but a regular file is refused before it is opened, because opening
+/// a named pipe may block forever.
 ///
 /// # Errors
 /// [`StreamError::File`] when it cannot be opened, or is a folder, a pipe or a device.
@@ -17,30 +17,28 @@ pub fn open_file(path: &Path) -> Result<File, StreamError> {
     regular(path).map_err(|error| StreamError::file(path, error.to_string()))
 }
 
-/// As [`open_file`], for who names the file in its own words.
+/// As [`open_file`], for callers with their own error type.
 pub(crate) fn regular(path: &Path) -> io::Result<File> {
-    match fs::metadata(path)?.is_file() {
-        true => File::open(path),
-        false => Err(io::Error::other("is no regular file")),
-    }
+    if fs::metadata(path)?.is_file() { File::open(path) } else { Err(io::Error::other("is not a regular file")) }
 }
 
-/// The bytes of a file that has at most so many.
+/// The bytes of a file that has at most `most` of them.
 ///
 /// # Errors
-/// [`StreamError::File`] when it cannot be read, is no regular file or is larger.
+/// [`StreamError::File`] when it cannot be read, is not a regular file or is larger.
 pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, StreamError> {
     let mut bytes = vec![];
     let read = regular(path).and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes));
     read.map_err(|error| StreamError::file(path, error.to_string()))?;
-    match bytes.len() as u64 > most {
-        true => Err(StreamError::file(path, format!("is larger than {most} bytes, the most that is accepted here"))),
-        false => Ok(bytes),
+    if bytes.len() as u64 > most {
+        Err(StreamError::file(path, format!("is larger than {most} bytes, the most that is accepted here")))
+    } else {
+        Ok(bytes)
     }
 }
 
-/// The text of a file that has at most so many bytes: without its byte order mark, if it has one, and with lines that end as
-/// on Unix (see [`alluvium_store::text`]).
+/// The text of a file that has at most `most` bytes. A byte order mark is removed, and line ends become those of Unix
+/// (see [`alluvium_store::text`]).
 ///
 /// # Errors
 /// [`StreamError::File`] when it cannot be read, is larger or is not UTF-8.
@@ -71,13 +69,13 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    fn a_named_pipe_is_refused_without_waiting() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         for path in [&pipe, folder.path(), Path::new("/dev/zero")] {
             let error = read_file(path, 5).unwrap_err().to_string();
-            assert!(error.contains("is no regular file"), "{error}");
+            assert!(error.contains("is not a regular file"), "{error}");
             assert!(open_file(path).is_err());
         }
     }

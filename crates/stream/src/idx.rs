@@ -24,44 +24,41 @@ pub struct Idx {
 /// 547 million.
 const LARGEST: u64 = 1 << 30;
 
-/// Reads an IDX file, gzipped or not, whatever its name, of at most 2³⁰ bytes.
+/// Reads an IDX file of at most 2³⁰ bytes. It may be gzipped; its name does not matter.
 ///
 /// # Errors
-/// [`StreamError::File`], which names the file and says what is wrong with it.
+/// [`StreamError::File`], which names the file and the problem.
 pub fn read(path: &Path) -> Result<Idx, StreamError> {
     parse(&read_file(path, LARGEST)?).map_err(|cause| StreamError::file(path, cause))
 }
 
-/// Reads the IDX file that lies at one of some paths, such as one gzipped and one not; `None` when there is none. Where there
-/// are several, they must hold the same.
+/// Reads the IDX file at one of several paths, for example a gzipped one and a plain one. `None` if no path exists. If
+/// several exist, they must hold the same data.
 ///
 /// # Errors
-/// [`StreamError::File`] when one cannot be read, or holds something else than the first.
+/// [`StreamError::File`] when one cannot be read, or differs from the first.
 pub fn read_one_of(paths: &[PathBuf]) -> Result<Option<(PathBuf, Idx)>, StreamError> {
     let mut there = paths.iter().filter(|path| path.exists());
     let Some(first) = there.next() else { return Ok(None) };
     let idx = read(first)?;
     for other in there {
         if read(other)? != idx {
-            let cause = format!("holds something else than {}; accepted: one of them", first.display());
+            let cause = format!("holds other data than {}; accepted: one of the two", first.display());
             return Err(StreamError::file(other, cause));
         }
     }
     Ok(Some((first.clone(), idx)))
 }
 
-/// Reads the bytes of an IDX file, gzipped or not. Not more is unpacked than the file's own header states.
+/// Reads the bytes of an IDX file, gzipped or not. At most the size that the file's header states is unpacked.
 ///
 /// # Errors
-/// What is wrong with them, in words.
+/// A description of the problem.
 pub fn parse(bytes: &[u8]) -> Result<Idx, String> {
-    match bytes.starts_with(&[0x1f, 0x8b]) {
-        true => unpacked(GzDecoder::new(bytes)),
-        false => unpacked(bytes),
-    }
+    if bytes.starts_with(&[0x1f, 0x8b]) { unpacked(GzDecoder::new(bytes)) } else { unpacked(bytes) }
 }
 
-/// Reads what is no longer packed: the header, and then as many values as it states.
+/// Reads unpacked bytes: the header, then as many values as it states.
 fn unpacked(mut bytes: impl Read) -> Result<Idx, String> {
     let mut next = |most: u64| {
         let mut read = vec![];
@@ -83,7 +80,7 @@ fn unpacked(mut bytes: impl Read) -> Result<Idx, String> {
     let count = shape.iter().try_fold(1u64, |product, size| product.checked_mul(*size as u64));
     let count = count.filter(|count| *count <= LARGEST);
     let count = count.ok_or_else(|| format!("states the shape {shape:?}; accepted: at most {LARGEST} values"))?;
-    // One more, to see whether there is one.
+    // One more, to see whether there are too many.
     let values = next(count + 1)?;
     match values.len() as u64 {
         held if held == count => Ok(Idx { shape, values }),
@@ -136,13 +133,13 @@ mod tests {
         packed.write_all(&FILE).unwrap();
         (0..64).for_each(|_| packed.write_all(&vec![0; 1 << 20]).unwrap());
         let packed = packed.finish().unwrap();
-        let mut decoder = Counted { decoder: GzDecoder::new(&packed[..]), unpacked: 0 };
+        let mut decoder = ByteCounter { decoder: GzDecoder::new(&packed[..]), unpacked: 0 };
         assert!(unpacked(&mut decoder).unwrap_err().contains("holds more than 6 values"));
         assert_eq!(decoder.unpacked, FILE.len() + 1);
     }
 
     #[test]
-    fn of_several_files_in_one_place_all_must_hold_the_same() {
+    fn several_files_of_one_name_must_hold_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let paths = ["a", "a.gz", "b"].map(|name| folder.path().join(name));
         assert!(read_one_of(&paths).unwrap().is_none());
@@ -153,16 +150,16 @@ mod tests {
         other[17] = 7;
         std::fs::write(&paths[2], other).unwrap();
         let error = read_one_of(&paths).unwrap_err().to_string();
-        assert!(error.contains("b: holds something else than ") && error.contains("a.gz"), "{error}");
+        assert!(error.contains("b: holds other data than ") && error.contains("a.gz"), "{error}");
     }
 
-    /// Counts what is taken out of a stream.
-    struct Counted<'a> {
+    /// Counts the bytes that are read from a stream.
+    struct ByteCounter<'a> {
         decoder: GzDecoder<&'a [u8]>,
         unpacked: usize,
     }
 
-    impl Read for Counted<'_> {
+    impl Read for ByteCounter<'_> {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
             let read = self.decoder.read(into)?;
             self.unpacked += read;

@@ -1,4 +1,4 @@
-//! Reading labelled images from wherever they lie.
+//! Reading labelled images from disk or from memory.
 
 use alluvium_model::InputShape;
 use rayon::prelude::*;
@@ -15,28 +15,28 @@ impl Images for Samples {
         Samples::labels(self)
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-        Ok(self.select(places.iter().copied()))
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+        Ok(self.select(indices.iter().copied()))
     }
 }
 
-/// Reads the images at some places one by one, several at a time: what [`Images::read`] does where every image can be read
-/// by itself. `decode` writes the image at a place, `[channels, height, width]`; what comes out does not depend on the
+/// Reads images in parallel: an implementation of [`Images::read`] for data sets in which every image can be read by
+/// itself. `decode` writes the image with an index, `[channels, height, width]`. The result does not depend on the
 /// number of threads.
 ///
 /// # Errors
-/// The error of the first place, in the order of the places, that cannot be read.
+/// The error of the first image, in the order of `indices`, that cannot be read.
 pub fn read_each(
     images: &impl Images,
-    places: &[usize],
+    indices: &[usize],
     decode: impl Fn(usize, &mut [u8]) -> Result<(), StreamError> + Sync,
 ) -> Result<Samples, StreamError> {
     let input = images.input();
-    let mut pixels = vec![0; places.len() * input.values()];
-    let decoded = pixels.par_chunks_mut(input.values().max(1)).zip(places);
-    match decoded.find_map_first(|(image, place)| decode(*place, image).err()) {
+    let mut pixels = vec![0; indices.len() * input.values()];
+    let decoded = pixels.par_chunks_mut(input.values().max(1)).zip(indices);
+    match decoded.find_map_first(|(image, index)| decode(*index, image).err()) {
         Some(error) => Err(error),
-        None => Ok(Samples::of_pixels(input, pixels, places.iter().map(|place| images.labels()[*place]).collect())),
+        None => Ok(Samples::of_pixels(input, pixels, indices.iter().map(|index| images.labels()[*index]).collect())),
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
 
-    /// Images of two pixels that are made when they are read; those of the broken places cannot be.
+    /// Images of two pixels that are generated when they are read. The broken ones cannot be read.
     #[derive(Debug)]
     struct GeneratedImages {
         labels: Vec<usize>,
@@ -62,24 +62,24 @@ mod tests {
             &self.labels
         }
 
-        fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-            read_each(self, places, |place, image| {
-                if self.broken.contains(&place) {
-                    return Err(StreamError::file(Path::new(&format!("{place}.png")), "is broken"));
+        fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+            read_each(self, indices, |index, image| {
+                if self.broken.contains(&index) {
+                    return Err(StreamError::file(Path::new(&format!("{index}.png")), "is broken"));
                 }
-                image.copy_from_slice(&[place as u8, 7]);
+                image.copy_from_slice(&[index as u8, 7]);
                 Ok(())
             })
         }
     }
 
     #[test]
-    fn images_come_in_the_order_that_was_asked_for_on_any_number_of_threads() {
-        let made = GeneratedImages { labels: (0..100).map(|place| place % 3).collect(), broken: vec![] };
-        let places: Vec<_> = (0..100).rev().collect();
+    fn images_come_in_the_requested_order_on_any_number_of_threads() {
+        let made = GeneratedImages { labels: (0..100).map(|index| index % 3).collect(), broken: vec![] };
+        let indices: Vec<_> = (0..100).rev().collect();
         for threads in [1, 4] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let samples = pool.install(|| made.read(&places)).unwrap();
+            let samples = pool.install(|| made.read(&indices)).unwrap();
             assert_eq!(samples.len(), 100);
             assert!((0..100).all(|at| samples.image(at) == [99 - at as u8, 7]));
             assert!((0..100).all(|at| samples.labels()[at] == (99 - at) % 3));
@@ -91,9 +91,9 @@ mod tests {
     fn the_first_image_of_the_order_that_cannot_be_read_is_named() {
         let made = GeneratedImages { labels: vec![0; 100], broken: vec![20, 40, 60] };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
-        let places: Vec<_> = (0..100).rev().collect();
+        let indices: Vec<_> = (0..100).rev().collect();
         for _ in 0..20 {
-            let error = pool.install(|| made.read(&places)).unwrap_err().to_string();
+            let error = pool.install(|| made.read(&indices)).unwrap_err().to_string();
             assert_eq!(error, "60.png: is broken");
         }
     }

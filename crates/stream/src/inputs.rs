@@ -5,19 +5,19 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::Samples;
 use crate::samples::read;
 
-/// How many samples are read at a time that are not in memory.
+/// The number of samples that are read from disk at a time.
 const PIECE: usize = 256;
 
 impl Samples {
     /// All images on a compute device, `[samples, channels, height, width]`; bytes 0…255 become −1…1.
     ///
     /// # Panics
-    /// When the samples are not in memory and cannot be read.
+    /// When the samples are on disk and cannot be read.
     pub fn inputs(&self, compute: &Device) -> Tensor<4> {
         let mut values = Vec::with_capacity(self.bytes());
         for piece in self.pieces(PIECE) {
             let piece = read(piece);
-            let bytes = (0..piece.len()).flat_map(|place| piece.image(place));
+            let bytes = (0..piece.len()).flat_map(|index| piece.image(index));
             values.extend(bytes.map(|byte| input_value(f32::from(*byte))));
         }
         let shape = [self.len(), self.input().channels, self.input().height, self.input().width];
@@ -25,7 +25,7 @@ impl Samples {
     }
 }
 
-/// A pixel's value, from 0 to 255, as a network takes it: −1 to 1.
+/// Converts a pixel's value from 0…255 to a network's −1…1.
 pub fn input_value(value: f32) -> f32 {
     value / 127.5 - 1.0
 }
@@ -48,10 +48,10 @@ mod tests {
     #[test]
     fn more_samples_than_are_read_at_a_time_keep_their_order() {
         let mut samples = Samples::new([1, 1, 2].into());
-        (0..600).for_each(|place| samples.push(&[(place % 256) as u8, (place / 256) as u8], 0));
+        (0..600).for_each(|index| samples.push(&[(index % 256) as u8, (index / 256) as u8], 0));
         let values = samples.inputs(&Device::flex()).into_data().try_into_vec::<f32>().unwrap();
         let bytes = values.chunks(2).map(|pair| [0, 1].map(|at| ((pair[at] + 1.0) * 127.5).round() as usize));
-        assert!(bytes.enumerate().all(|(place, [low, high])| low + 256 * high == place));
+        assert!(bytes.enumerate().all(|(index, [low, high])| low + 256 * high == index));
         assert_eq!(values.len(), 1200);
     }
 }

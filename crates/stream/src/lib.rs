@@ -1,13 +1,14 @@
-//! Task streams: the ordered tasks, one a device.
+//! Task streams: the ordered tasks, one per device.
 //!
 //! A stream plugin implements [`StreamConfig`] on the struct that `[stream]` is read into and builds a [`TaskStream`].
-//! A plugin that splits one labelled data set gives it as a [`DataSet`] and lets [`Split`] do the rest. What a data set is
-//! to a split are [`Images`]: labels, and images that are read when they are needed. [`Samples`] are images in memory, or
-//! places of a data set that is too large for it.
+//! A plugin that splits one labelled data set provides it as a [`DataSet`] and lets [`Split`] do the rest. A split sees
+//! a data set as [`Images`]: labels, and images that are read when they are needed. [`Samples`] are images in memory,
+//! or indices into a data set on disk.
 //!
-//! This crate holds samples, their augmentation and their mini-batches, tasks and the ways to split a data set, and the
-//! readers of the IDX format and, behind the feature `picture`, of pictures, which more than one data set uses; and behind the
-//! feature `conformance` the test that every reader of data sets must pass. It refuses to hold a concrete data set, training, and anything that knows the centre.
+//! This crate holds samples, their augmentation and mini-batches, tasks, and the ways to split a data set. It also
+//! holds the readers that several data sets use: IDX, and pictures behind the feature `picture`. Behind the feature
+//! `conformance` is the test that every reader of data sets must pass. It does not hold concrete data sets, training,
+//! or anything that knows the centre.
 
 mod augmentation;
 mod batches;

@@ -1,11 +1,11 @@
-//! A stream that is named within the options of something else: a table with a `kind`, checked as `[stream]` is.
+//! A stream within the options of something else: a table with a `kind`, checked like `[stream]`.
 
 use alluvium_registry::{Family, check_table, described, find};
 use serde_json::{Map, Value};
 
 use crate::StreamConfig;
 
-/// A table that names no stream. Messages go on from the name of the table, which is the caller's to say.
+/// A table that is not a stream. The message continues the name of the table, which the caller writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NestedError {
     /// The kind is missing, or not linked into the running binary.
@@ -16,17 +16,17 @@ pub enum NestedError {
         /// The kinds that are linked.
         kinds: String,
     },
-    /// An option is unknown or out of its range: the first one that is.
+    /// An option is unknown or out of range. It is the first such option.
     #[error("is wrong: `{}` {problem}; accepted: {accepted}", path.join("."))]
     Option {
-        /// The keys that lead to it.
+        /// The keys that lead to the option.
         path: Vec<String>,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
         /// What is accepted.
         accepted: String,
     },
-    /// The table fits the kind's schema, and cannot be read all the same.
+    /// The table fits the kind's schema, but cannot be read.
     #[error("is wrong: {cause}; accepted: the options of `alluvium show {kind}`")]
     Table {
         /// The stream's kind.
@@ -39,7 +39,7 @@ pub enum NestedError {
 /// Reads the configuration of a stream from a table with its `kind` and its options.
 ///
 /// # Errors
-/// [`NestedError`] when the kind is missing or not linked, or the first of the options that are wrong.
+/// [`NestedError`] when the kind is missing or not linked, or when an option is wrong.
 pub fn nested_stream(table: &Map<String, Value>) -> Result<Box<dyn StreamConfig>, NestedError> {
     let wrong_kind = |named: String| {
         let kinds: Vec<_> = described(Family::Stream).iter().map(|one| one.kind).collect();

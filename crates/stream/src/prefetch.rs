@@ -1,4 +1,4 @@
-//! Work done ahead of who needs it, on a thread of its own.
+//! Prepares items on a thread of its own before they are needed.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-/// Items that a thread makes, in order, before they are asked for, but not more than `room` before.
+/// Items that a thread prepares in order, at most `room` in advance.
 ///
-/// At any time at most `room` items wait and one more is being made, so memory is bounded whoever is slower. A panic of the
-/// thread goes on in whoever asks for the next item. When this is dropped the thread is told to stop, and waited for.
+/// At most `room` items wait while one more is prepared, so memory is bounded. If the thread panics, the next call of
+/// `next` panics. Dropping this stops the thread and waits for it.
 #[derive(Debug)]
 pub(crate) struct Prefetch<T> {
     ready: Option<Receiver<T>>,
@@ -18,18 +18,18 @@ pub(crate) struct Prefetch<T> {
 }
 
 impl<T: Send + 'static> Prefetch<T> {
-    /// Starts the thread. `make` gives one item after another, and `None` after the last one. When the flag that it is given
-    /// becomes true nobody wants the item any more: it may be given up, with `None`.
+    /// Starts the thread. `make` gives one item after another, and `None` after the last one. When its flag becomes
+    /// true, the item is no longer needed, and `make` may return `None`.
     ///
     /// # Panics
-    /// When the system has no thread to give.
+    /// When the system cannot start a thread.
     pub(crate) fn start(room: usize, mut make: impl FnMut(&AtomicBool) -> Option<T> + Send + 'static) -> Self {
         let (sender, ready) = sync_channel(room);
         let stopped = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stopped);
         let thread = std::thread::spawn(move || {
             while let Some(item) = make(&told) {
-                // Waits while there is no room; fails once nobody waits for items.
+                // Waits until there is room; fails once the receiver is gone.
                 if sender.send(item).is_err() {
                     return;
                 }
@@ -46,7 +46,7 @@ impl<T> Iterator for Prefetch<T> {
         if let Ok(item) = self.ready.as_ref()?.recv() {
             return Some(item);
         }
-        // The thread has ended: after its last item, or by a panic.
+        // The thread has ended, either after its last item or with a panic.
         self.ready = None;
         match self.thread.take()?.join() {
             Ok(()) => None,
@@ -60,7 +60,7 @@ impl<T> Drop for Prefetch<T> {
         self.stopped.store(true, Ordering::Relaxed);
         self.ready = None;
         if let Some(thread) = self.thread.take() {
-            // Its panic, if it had one, is of no more interest than its items.
+            // A panic matters no more than the remaining items.
             let _ = thread.join();
         }
     }
@@ -74,10 +74,10 @@ mod tests {
 
     use super::*;
 
-    /// Waits until something is so; says whether it became so within ten seconds.
-    fn comes(so: impl Fn() -> bool) -> bool {
+    /// Waits for a condition for at most ten seconds; returns whether it became true.
+    fn comes(condition: impl Fn() -> bool) -> bool {
         let started = Instant::now();
-        while !so() {
+        while !condition() {
             if started.elapsed() > Duration::from_secs(10) {
                 return false;
             }
@@ -86,86 +86,99 @@ mod tests {
         true
     }
 
-    /// An item that is counted while it lives.
-    struct Counted {
-        number: usize,
-        alive: Arc<AtomicUsize>,
+    /// The numbers of items: those alive, and the most that were ever alive at the same time.
+    #[derive(Default)]
+    struct ItemCounts {
+        alive: AtomicUsize,
+        most: AtomicUsize,
     }
 
-    impl Drop for Counted {
-        fn drop(&mut self) {
-            self.alive.fetch_sub(1, Ordering::SeqCst);
+    impl ItemCounts {
+        fn alive(&self) -> usize {
+            self.alive.load(Ordering::SeqCst)
         }
     }
 
-    /// Items without end, and how many are alive.
-    fn counted(room: usize) -> (Prefetch<Counted>, Arc<AtomicUsize>) {
-        let alive = Arc::new(AtomicUsize::new(0));
-        let (own, mut number) = (Arc::clone(&alive), 0);
+    /// An item that is counted while it lives.
+    struct CountedItem {
+        number: usize,
+        counts: Arc<ItemCounts>,
+    }
+
+    impl Drop for CountedItem {
+        fn drop(&mut self) {
+            self.counts.alive.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Endless items, and their counts.
+    fn counted(room: usize) -> (Prefetch<CountedItem>, Arc<ItemCounts>) {
+        let counts = Arc::<ItemCounts>::default();
+        let (own, mut number) = (Arc::clone(&counts), 0);
         let make = move |_: &AtomicBool| {
-            own.fetch_add(1, Ordering::SeqCst);
+            let alive = own.alive.fetch_add(1, Ordering::SeqCst) + 1;
+            own.most.fetch_max(alive, Ordering::SeqCst);
             number += 1;
-            Some(Counted { number, alive: Arc::clone(&own) })
+            Some(CountedItem { number, counts: Arc::clone(&own) })
         };
-        (Prefetch::start(room, make), alive)
+        (Prefetch::start(room, make), counts)
     }
 
     #[test]
-    fn items_come_in_order_and_end_where_they_end() {
+    fn items_come_in_order_and_end() {
         let mut numbers = 0..100;
-        let ahead = Prefetch::start(3, move |_| numbers.next());
-        assert!(ahead.eq(0..100));
+        let prefetch = Prefetch::start(3, move |_| numbers.next());
+        assert!(prefetch.eq(0..100));
         let mut none = Prefetch::start(1, |_| None::<()>);
         assert!(none.next().is_none() && none.next().is_none());
     }
 
     #[test]
     fn no_more_items_live_than_there_is_room_for() {
-        let (mut ahead, alive) = counted(2);
+        let (mut prefetch, counts) = counted(2);
         // Two wait, and a third has been made and waits for room.
-        assert!(comes(|| alive.load(Ordering::SeqCst) == 3));
+        assert!(comes(|| counts.alive() == 3));
         for number in 1..20 {
-            let item = ahead.next().unwrap();
+            let item = prefetch.next().unwrap();
             assert_eq!(item.number, number);
-            // This one, and as many as before.
-            assert!(comes(|| alive.load(Ordering::SeqCst) == 4));
-            std::thread::sleep(Duration::from_millis(1));
-            assert_eq!(alive.load(Ordering::SeqCst), 4);
+            // This one, and three as before.
+            assert!(comes(|| counts.alive() == 4));
         }
+        assert_eq!(counts.most.load(Ordering::SeqCst), 4);
     }
 
     #[test]
     fn dropping_it_ends_the_thread_while_it_waits_for_room() {
-        let (ahead, alive) = counted(2);
-        assert!(comes(|| alive.load(Ordering::SeqCst) == 3));
-        drop(ahead);
-        assert_eq!(alive.load(Ordering::SeqCst), 0, "the thread has ended, and its items with it");
+        let (prefetch, counts) = counted(2);
+        assert!(comes(|| counts.alive() == 3));
+        drop(prefetch);
+        assert_eq!(counts.alive(), 0, "the thread has ended, and its items with it");
     }
 
     #[test]
-    fn dropping_it_ends_the_thread_in_the_middle_of_an_item() {
+    fn dropping_it_stops_the_thread_in_the_middle_of_an_item() {
         let [begun, told] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let (own_begun, own_told) = (Arc::clone(&begun), Arc::clone(&told));
-        let ahead = Prefetch::start(2, move |stopped| -> Option<()> {
+        let prefetch = Prefetch::start(2, move |stopped| -> Option<()> {
             own_begun.store(true, Ordering::SeqCst);
             own_told.store(comes(|| stopped.load(Ordering::Relaxed)), Ordering::SeqCst);
             None
         });
         assert!(comes(|| begun.load(Ordering::SeqCst)));
-        drop(ahead);
-        assert!(told.load(Ordering::SeqCst), "the thread was told in the middle, and waited for");
+        drop(prefetch);
+        assert!(told.load(Ordering::SeqCst), "the thread was stopped in the middle, and waited for");
     }
 
     #[test]
-    fn a_panic_of_the_thread_goes_on_in_who_asks() {
+    fn a_panic_of_the_thread_reaches_the_caller() {
         let mut numbers = 0..3;
-        let mut ahead = Prefetch::start(1, move |_| match numbers.next() {
+        let mut prefetch = Prefetch::start(1, move |_| match numbers.next() {
             Some(number) => Some(number),
             None => panic!("no more of them"),
         });
-        assert_eq!([ahead.next(), ahead.next(), ahead.next()], [Some(0), Some(1), Some(2)]);
-        let panic = catch_unwind(AssertUnwindSafe(|| ahead.next())).unwrap_err();
+        assert_eq!([prefetch.next(), prefetch.next(), prefetch.next()], [Some(0), Some(1), Some(2)]);
+        let panic = catch_unwind(AssertUnwindSafe(|| prefetch.next())).unwrap_err();
         assert_eq!(panic.downcast_ref(), Some(&"no more of them"));
-        assert!(ahead.next().is_none());
+        assert!(prefetch.next().is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Labelled images, in memory or wherever they lie.
+//! Labelled images, in memory or on disk.
 
 use std::fmt::{self, Debug};
 use std::sync::{Arc, OnceLock};
@@ -7,29 +7,29 @@ use alluvium_model::InputShape;
 
 use crate::StreamError;
 
-/// One part of a data set, training or test: what a split needs to know of it, and how its images are read.
+/// One part of a data set, training or test: its labels, and how to read its images.
 ///
-/// A split looks at labels alone. Images are read when a task is asked for, and only those of the task; in a part of more than
-/// 256 MiB, when a batch of the task is asked for, and only those of the batch: a data set may be larger than the memory.
+/// A split only looks at labels. The images of a task are read when the task is requested. If the part has more than
+/// 256 MiB, the images of a batch are read when the batch is needed. So a data set may be larger than the memory.
 pub trait Images: Debug + Send + Sync {
-    /// The shape that all images have.
+    /// The shape of all images.
     fn input(&self) -> InputShape;
 
-    /// The class of each image, as a number within the data set; as many as there are images.
+    /// The class of each image, as a number within the data set.
     fn labels(&self) -> &[usize];
 
-    /// The images at some places, in that order, with their labels. Every place is below the number of labels. It may be asked
-    /// for a whole task, and for a batch again and again, from any thread.
+    /// Reads the images with these indices, in this order, with their labels. Every index is below the number of
+    /// labels. Calls may come from any thread, for a whole task or repeatedly for batches.
     ///
     /// # Errors
-    /// [`StreamError::File`] when one of them cannot be read; the first one of the order, if there are several.
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError>;
+    /// [`StreamError::File`] of the first image, in this order, that cannot be read.
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError>;
 }
 
-/// Labelled images of one shape, a byte a value. Clones share the images.
+/// Labelled images of one shape, one byte per value. Clones share the images.
 ///
-/// The images are in memory, or places of a data set that is too large for it: then [`pieces`](Self::pieces) reads some at a
-/// time, and [`held`](Self::held) all of them.
+/// The images are in memory or on disk. From disk, [`pieces`](Self::pieces) reads some at a time, and
+/// [`held`](Self::held) reads all.
 #[derive(Clone)]
 pub struct Samples {
     input: InputShape,
@@ -46,11 +46,11 @@ enum Pixels {
     OnDisk(Arc<OnDisk>),
 }
 
-/// Some places of a data set.
+/// Some images of a data set.
 struct OnDisk {
     images: Arc<dyn Images>,
-    places: Vec<usize>,
-    /// All of them in memory, once somebody asked for a single image.
+    indices: Vec<usize>,
+    /// All images in memory, after the first request for a single image.
     held: OnceLock<Samples>,
 }
 
@@ -66,18 +66,19 @@ impl Samples {
         Self::of_pixels(input, vec![], vec![])
     }
 
-    /// Images that lie one after another, with their labels.
+    /// Creates samples from images that follow one another, and their labels.
     pub(crate) fn of_pixels(input: InputShape, pixels: Vec<u8>, labels: Vec<usize>) -> Self {
         Samples { input, pixels: Pixels::Held(Arc::new(pixels)), labels }
     }
 
-    /// The images at some places of a data set, which are not read yet: for a stream whose tasks may be larger than the memory.
+    /// Creates samples that stay on disk: the images of a data set with these indices. Use it for a stream whose tasks
+    /// may be larger than the memory.
     ///
     /// # Panics
-    /// When a place is not below the number of the data set's labels: that is a defect of the stream.
-    pub fn on_disk(images: &Arc<dyn Images>, places: &[usize]) -> Self {
-        let labels = places.iter().map(|place| images.labels()[*place]).collect();
-        let on_disk = OnDisk { images: Arc::clone(images), places: places.to_vec(), held: OnceLock::new() };
+    /// When an index is not below the number of the data set's labels. This is a defect of the stream.
+    pub fn on_disk(images: &Arc<dyn Images>, indices: &[usize]) -> Self {
+        let labels = indices.iter().map(|index| images.labels()[*index]).collect();
+        let on_disk = OnDisk { images: Arc::clone(images), indices: indices.to_vec(), held: OnceLock::new() };
         Samples { input: images.input(), pixels: Pixels::OnDisk(Arc::new(on_disk)), labels }
     }
 
@@ -86,17 +87,17 @@ impl Samples {
         self.input
     }
 
-    /// How many samples there are.
+    /// The number of samples.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// How many bytes the images have, in memory or not.
+    /// The size of the images in bytes, in memory or on disk.
     pub fn bytes(&self) -> usize {
         self.len().saturating_mul(self.input.values())
     }
@@ -106,11 +107,11 @@ impl Samples {
         &self.labels
     }
 
-    /// The values of one image, `[channels, height, width]`, 0 to 255. Of samples that are not in memory all are read at the
-    /// first call, and kept: use [`pieces`](Self::pieces) or [`select`](Self::select) where there may be many.
+    /// The values of one image, `[channels, height, width]`, 0 to 255. If the samples are on disk, the first call reads
+    /// and keeps all of them. Use [`pieces`](Self::pieces) or [`select`](Self::select) if there may be many.
     ///
     /// # Panics
-    /// When the samples are not in memory and cannot be read.
+    /// When the samples are on disk and cannot be read.
     pub fn image(&self, index: usize) -> &[u8] {
         let size = self.input.values();
         match &self.pixels {
@@ -127,19 +128,19 @@ impl Samples {
         match &self.pixels {
             Pixels::Held(_) => Ok(self.clone()),
             Pixels::OnDisk(on_disk) => {
-                let held = on_disk.images.read(&on_disk.places)?.held()?;
+                let held = on_disk.images.read(&on_disk.indices)?.held()?;
                 Ok(Samples { labels: self.labels.clone(), ..held })
             }
         }
     }
 
-    /// The samples in their order, so many at a time, each piece in memory when it is reached.
+    /// The samples in order, in pieces of the given number of samples. Each piece is read when it is reached.
     ///
     /// # Errors
-    /// A piece is [`StreamError::File`] when one of its images cannot be read.
+    /// An item is [`StreamError::File`] when one of the piece's images cannot be read.
     ///
     /// # Panics
-    /// When a piece is to have no samples.
+    /// When `samples` is 0.
     pub fn pieces(&self, samples: usize) -> impl Iterator<Item = Result<Samples, StreamError>> {
         let starts = (0..self.len()).step_by(samples);
         starts.map(move |start| self.select(start..self.len().min(start + samples)).held())
@@ -148,41 +149,41 @@ impl Samples {
     /// Adds one image of the stream's class `label`.
     ///
     /// # Panics
-    /// When the image does not have the samples' shape: that is a defect of the reader. As [`image`](Self::image).
+    /// When the image does not have the samples' shape, which is a defect of the reader; and as [`image`](Self::image).
     pub fn push(&mut self, image: &[u8], label: usize) {
         assert_eq!(image.len(), self.input.values(), "values of an image of shape {}", self.input);
         self.pixels_mut().extend_from_slice(image);
         self.labels.push(label);
     }
 
-    /// The samples at some places, in that order. What is not in memory is not read.
-    pub fn select(&self, places: impl IntoIterator<Item = usize>) -> Samples {
+    /// The samples with these indices, in this order. Samples on disk are not read.
+    pub fn select(&self, indices: impl IntoIterator<Item = usize>) -> Samples {
         match &self.pixels {
             Pixels::Held(_) => {
                 let mut selected = Samples::new(self.input);
-                for place in places {
-                    selected.push(self.image(place), self.labels[place]);
+                for index in indices {
+                    selected.push(self.image(index), self.labels[index]);
                 }
                 selected
             }
             Pixels::OnDisk(on_disk) => {
                 let (own, labels): (Vec<_>, _) =
-                    places.into_iter().map(|place| (on_disk.places[place], self.labels[place])).unzip();
+                    indices.into_iter().map(|index| (on_disk.indices[index], self.labels[index])).unzip();
                 Samples { labels, ..Samples::on_disk(&on_disk.images, &own) }
             }
         }
     }
 
-    /// The same images with other labels: `label` gives the new one for a place and its old one.
+    /// The same images with other labels: `label` computes the new one from the index and the old one.
     pub fn relabelled(mut self, label: impl Fn(usize, usize) -> usize) -> Samples {
-        self.labels.iter_mut().enumerate().for_each(|(place, own)| *own = label(place, *own));
+        self.labels.iter_mut().enumerate().for_each(|(index, own)| *own = label(index, *own));
         self
     }
 
     /// Adds all samples of `other`.
     ///
     /// # Panics
-    /// When they have another shape. As [`image`](Self::image).
+    /// When they have another shape; and as [`image`](Self::image).
     pub fn extend(&mut self, other: &Samples) {
         assert_eq!(self.input, other.input, "samples of one shape");
         let other = read(other.held());
@@ -192,7 +193,7 @@ impl Samples {
         self.labels.extend_from_slice(&other.labels);
     }
 
-    /// The images in memory, to add to.
+    /// The images in memory, for adding more.
     fn pixels_mut(&mut self) -> &mut Vec<u8> {
         if let Pixels::OnDisk(_) = self.pixels {
             *self = read(self.held());
@@ -204,10 +205,10 @@ impl Samples {
     }
 }
 
-/// Samples where no error can be returned. Before a run computes anything it reads every sample of its stream once, so what
-/// cannot be read here is a file that was changed or taken away since.
+/// Unwraps samples where no error can be returned. A run reads every sample of its stream once before it computes
+/// anything, so an error here means that a file was changed or removed since.
 pub(crate) fn read(samples: Result<Samples, StreamError>) -> Samples {
-    samples.unwrap_or_else(|error| panic!("samples cannot be read any more: {error}"))
+    samples.unwrap_or_else(|error| panic!("samples can no longer be read: {error}"))
 }
 
 #[cfg(test)]
@@ -218,7 +219,8 @@ mod tests {
     use super::*;
     use crate::read_each;
 
-    /// Images of one pixel, ten times their place, that count how many were read; those from a place on cannot be.
+    /// Images of one pixel, ten times their index, that count how many were read. Those from `broken` on cannot be
+    /// read.
     #[derive(Debug)]
     struct Counting {
         labels: Vec<usize>,
@@ -235,13 +237,13 @@ mod tests {
             &self.labels
         }
 
-        fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-            read_each(self, places, |place, image| {
-                if place >= self.broken {
+        fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+            read_each(self, indices, |index, image| {
+                if index >= self.broken {
                     return Err(StreamError::file(Path::new("gone.png"), "is gone"));
                 }
                 self.read.fetch_add(1, Ordering::SeqCst);
-                image.copy_from_slice(&[10 * place as u8]);
+                image.copy_from_slice(&[10 * index as u8]);
                 Ok(())
             })
         }
@@ -252,11 +254,11 @@ mod tests {
     }
 
     fn images(samples: &Samples) -> Vec<u8> {
-        (0..samples.len()).map(|place| samples.image(place)[0]).collect()
+        (0..samples.len()).map(|index| samples.image(index)[0]).collect()
     }
 
     #[test]
-    fn what_is_elsewhere_is_read_when_it_is_wanted_and_not_more_of_it() {
+    fn samples_on_disk_are_read_when_they_are_needed_and_no_more_of_them() {
         let counting = counting(10);
         let own = Arc::clone(&counting) as Arc<dyn Images>;
         let samples = Samples::on_disk(&own, &[7, 3, 5, 1]).relabelled(|_, label| label + 100);
@@ -272,13 +274,13 @@ mod tests {
         let held = samples.held().unwrap();
         assert_eq!((images(&held), held.labels()), (vec![70, 30, 50, 10], samples.labels()));
         assert_eq!(counting.read.load(Ordering::SeqCst), 7);
-        // A single image brings all of them, once.
+        // A request for a single image reads all of them, once.
         assert_eq!((images(&samples), samples.image(2)), (vec![70, 30, 50, 10], &[50][..]));
         assert_eq!(counting.read.load(Ordering::SeqCst), 11);
     }
 
     #[test]
-    fn samples_from_both_places_can_be_put_together() {
+    fn samples_in_memory_and_on_disk_can_be_joined() {
         let own = counting(10) as Arc<dyn Images>;
         let mut samples = Samples::new([1, 1, 1].into());
         samples.push(&[5], 20);

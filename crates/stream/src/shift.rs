@@ -11,14 +11,14 @@ use crate::{DataSet, Scenario, Split, SplitTasks, StreamError};
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Shift {
-    /// Each device has classes of its own.
+    /// Each device has its own classes.
     Class,
     /// All devices have the same classes, and differ in how often each occurs.
     LabelSkew,
 }
 
 impl Shift {
-    /// The scenario that it is.
+    /// The scenario of this shift.
     pub fn scenario(self) -> Scenario {
         match self {
             Shift::Class => Scenario::ClassShift,

@@ -1,10 +1,10 @@
 //! Splitting one labelled data set over the devices of a stream.
 //!
-//! A split has two halves. The first says which samples a task has, by the shift between tasks: `class`, `domain` (and both
-//! at once) and `label_skew`. The second is the same for all: `rounds` in which devices come back, `sizes`, and
-//! `label_noise`. Nothing here puts a training sample on two devices.
+//! A split has two steps. The first says which samples a task has, by the shift between tasks: `class`, `domain` (or
+//! both at once) and `label_skew`. The second is the same for all shifts: `rounds` in which devices come back, `sizes`,
+//! and `label_noise`. A training sample is never on two devices.
 //!
-//! All of it works on labels. Images are read by [`SplitTasks`], a task at a time.
+//! Both steps only use labels. [`SplitTasks`] reads the images, one task at a time.
 
 mod class;
 mod deal;
@@ -33,35 +33,36 @@ use tasks::Deal;
 /// [`by_label`](Self::by_label) each make the tasks of one shift. The same seed gives the same tasks.
 #[derive(Debug, Clone)]
 pub struct Split {
-    /// How many tasks are dealt; with [`rounds`](SplitSettings::rounds), so many times as many devices.
+    /// The number of tasks. With [`rounds`](SplitSettings::rounds), the number of devices is this times the number of
+    /// rounds.
     pub tasks: usize,
-    /// How many classes each of them has.
+    /// The number of classes of each task.
     pub classes_per_task: usize,
-    /// The order in which classes are dealt to tasks, by name; `None`: shuffled by the seed.
+    /// The names of the classes in the order in which tasks receive them. `None`: the seed shuffles the classes.
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class, drawn by the seed; `None`: all. Of each device, but with
-    /// [`by_label`](Self::by_label) of all devices together.
+    /// The largest number of training samples of each class; the seed draws them. `None`: all. The limit is for each
+    /// device, but for all devices together with [`by_label`](Self::by_label).
     pub train_samples_per_class: Option<usize>,
-    /// What else there is to a split.
+    /// The options that all splits share.
     pub settings: SplitSettings,
 }
 
-/// A task before its samples are cut: which samples of the data set are its own.
+/// A task before its samples are reduced: the samples of the data set that belong to it.
 #[derive(Debug, Clone)]
 struct Share {
     name: String,
     head: HeadSpec,
-    /// Places among the training samples, ascending.
+    /// Indices of training samples, ascending.
     train: Vec<usize>,
-    /// Places among the test samples, ascending.
+    /// Indices of test samples, ascending.
     test: Vec<usize>,
-    /// The seed of all that is drawn of this task's samples.
+    /// The seed of every random choice among this task's samples.
     seed: Seed,
 }
 
 impl Split {
-    /// From the tasks of one round to those of the stream: devices come back, their samples are cut, labels go wrong.
-    /// `limit` is the most training samples of each class of a device.
+    /// Turns the tasks of one round into those of the stream: repeats devices, reduces their samples and makes labels
+    /// wrong. `limit` is the largest number of training samples of each class of a device.
     fn finish(
         &self,
         data: &DataSet,
@@ -76,7 +77,7 @@ impl Split {
         let deals = shares.into_iter().zip(fractions).enumerate().map(|(index, (share, fraction))| {
             let train = sizes::limited(labels, share.train, limit, share.seed);
             let train = sizes::fraction_of(labels, train, fraction, share.seed.of("size"));
-            let right = train.iter().map(|place| labels[*place]).collect();
+            let right = train.iter().map(|index| labels[*index]).collect();
             let noise = self.settings.noise_of(index);
             Deal {
                 name: share.name,
@@ -90,9 +91,9 @@ impl Split {
     }
 }
 
-/// The places of all samples of some classes; `labels` are those of all samples.
-fn places(labels: &[usize], classes: &[usize]) -> Vec<usize> {
-    (0..labels.len()).filter(|place| classes.contains(&labels[*place])).collect()
+/// The indices of all samples of some classes; `labels` are those of all samples.
+fn indices_of(labels: &[usize], classes: &[usize]) -> Vec<usize> {
+    (0..labels.len()).filter(|index| classes.contains(&labels[*index])).collect()
 }
 
 #[cfg(test)]

@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Samples, StreamError};
 
-/// Samples that are read at a time that are not in memory.
+/// The number of samples that are read from disk at a time.
 const PIECE: usize = 256;
 
 /// How the tasks of a stream differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
-    /// Each task has classes of its own, and a head of its own.
+    /// Each task has its own classes and its own head.
     ClassShift,
-    /// All tasks have the same classes, and one head; their inputs come from different domains.
+    /// All tasks have the same classes and one head. Their inputs come from different domains.
     DomainShift,
-    /// All tasks have the same classes, and one head; how often each class occurs differs.
+    /// All tasks have the same classes and one head. They differ in how often each class occurs.
     LabelSkew,
 }
 
@@ -33,15 +33,14 @@ impl std::fmt::Display for Scenario {
     }
 }
 
-/// What one device learns: samples of the classes that its head answers for. [`check`](Task::check) is for whoever puts one
-/// together.
+/// What one device learns: samples of the classes of its head. Call [`check`](Task::check) after building one.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// Its number in the stream, from 0.
     pub index: usize,
     /// A name for people: the classes, or the domain.
     pub name: String,
-    /// The head that answers for it, with its classes. Tasks that name the same head share it.
+    /// The head of the task, with its classes. Tasks that name the same head share it.
     pub head: HeadSpec,
     /// The device's private training samples.
     pub train: Samples,
@@ -50,7 +49,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// Checks that there are training and test samples, and that the head has a unit for each of their labels.
+    /// Checks that there are training and test samples, and that the head has the class of each.
     ///
     /// # Errors
     /// [`StreamError::EmptyTask`], or [`StreamError::ForeignLabel`] with the first label that the head does not have.
@@ -67,14 +66,14 @@ impl Task {
         Ok(())
     }
 
-    /// The digest of all that the task holds: its number, name and head, and every sample with its label. Tasks that differ
-    /// in anything have different digests.
+    /// The digest of the whole task: its number, name and head, and every sample with its label. Different tasks have
+    /// different digests.
     ///
     /// # Errors
-    /// [`StreamError::File`] when a sample that is not in memory cannot be read.
+    /// [`StreamError::File`] when a sample on disk cannot be read.
     pub fn digest(&self) -> Result<Digest, StreamError> {
         let [channels, height, width] = <[usize; 3]>::from(self.train.input());
-        // How long each of what follows is: without it, a training sample and a test sample would be told apart by nothing.
+        // The lengths of the following parts. Without them, a training sample could not be told from a test sample.
         let lengths = [self.name.len(), channels, height, width, self.train.len(), self.test.len()];
         let lengths = lengths.into_iter().flat_map(|length| (length as u64).to_le_bytes()).collect();
         let mut failed = None;
@@ -83,18 +82,18 @@ impl Task {
         failed.map_or(Ok(digest), Err)
     }
 
-    /// All that the task holds as bytes, part by part: its number, its name and its head as text, then of each training
-    /// sample, and of each test sample, the label (64 bits, little-endian) and the image.
+    /// The whole task as bytes, part by part: its number, name and head as text; then, for each training sample and
+    /// each test sample, the label (64 bits, little-endian) and the image.
     ///
     /// # Errors
-    /// A part is [`StreamError::File`] when a sample that is not in memory cannot be read.
+    /// A part is [`StreamError::File`] when a sample on disk cannot be read.
     pub fn bytes(&self) -> impl Iterator<Item = Result<Vec<u8>, StreamError>> {
         let text = format!("{} {} {:?}", self.index, self.name, self.head).into_bytes();
         let pieces = [&self.train, &self.test].into_iter().flat_map(|samples| samples.pieces(PIECE));
         let samples = pieces.map(|piece| {
             let piece = piece?;
-            let sample = |(place, label): (usize, &usize)| {
-                (*label as u64).to_le_bytes().into_iter().chain(piece.image(place).iter().copied()).collect::<Vec<_>>()
+            let sample = |(index, label): (usize, &usize)| {
+                (*label as u64).to_le_bytes().into_iter().chain(piece.image(index).iter().copied()).collect::<Vec<_>>()
             };
             Ok(piece.labels().iter().enumerate().flat_map(sample).collect())
         });
@@ -102,27 +101,26 @@ impl Task {
     }
 }
 
-/// The ordered tasks, one a device.
+/// The ordered tasks, one per device.
 pub trait TaskStream: Debug + Send + Sync {
     /// The shape of one image.
     fn input(&self) -> InputShape;
 
-    /// The name of each class; labels are places in this list.
+    /// The name of each class; a label is an index into this list.
     fn class_names(&self) -> &[String];
 
-    /// How many tasks there are.
+    /// The number of tasks.
     fn tasks(&self) -> usize;
 
-    /// What is not wrong with the data, and would still surprise somebody who trains with them: a sentence each, such as the
-    /// classes that have no samples.
+    /// Notes about the data that are not errors but may surprise, such as classes without samples. Each is a sentence.
     fn notes(&self) -> Vec<String> {
         vec![]
     }
 
-    /// One task. Streams may read its samples only now.
+    /// Returns one task. A stream may read the task's samples now or later.
     ///
     /// # Errors
-    /// When there is no such task, its samples cannot be read, or [`Task::check`] finds something.
+    /// When the task does not exist, its samples cannot be read, or [`Task::check`] fails.
     fn task(&self, index: usize) -> Result<Task, StreamError>;
 }
 
@@ -134,10 +132,11 @@ pub trait StreamConfig: Debug + Send + Sync {
         Scenario::ClassShift
     }
 
-    /// Builds the stream. Whatever is random in it (the order of classes, the assignment of domains) follows the seed.
+    /// Builds the stream. Everything random in it (the order of classes, the assignment of domains) follows from the
+    /// seed.
     ///
     /// # Errors
-    /// When the data cannot be read or an option does not go with them.
+    /// When the data cannot be read or an option does not fit them.
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError>;
 
     /// The files that the data are read from.
@@ -145,7 +144,7 @@ pub trait StreamConfig: Debug + Send + Sync {
         vec![]
     }
 
-    /// The kinds of streams whose data this stream holds: its own, or those that it is put together from.
+    /// The kinds of the streams whose data this stream holds: its own kind, or those of the streams that it combines.
     fn kinds(&self) -> Vec<String> {
         vec![self.typetag_name().to_owned()]
     }
@@ -163,10 +162,10 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// The stream of these tasks.
+    /// Creates a stream from these tasks.
     ///
     /// # Errors
-    /// Those of [`Task::check`], for the first task in which it finds something.
+    /// Those of [`Task::check`], for the first task that fails.
     pub fn new(input: InputShape, class_names: Vec<String>, tasks: Vec<Task>) -> Result<Self, StreamError> {
         tasks.iter().try_for_each(Task::check)?;
         Ok(Tasks { input, class_names, tasks })
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_differs_the_digest_does() {
+    fn different_tasks_have_different_digests() {
         let changed = |change: fn(&mut Task)| {
             let mut task = task();
             change(&mut task);
@@ -244,14 +243,14 @@ mod tests {
                 });
             }),
         ];
-        for (place, digest) in digests.iter().enumerate() {
-            assert!(!digests[..place].contains(digest), "case {place}");
+        for (index, digest) in digests.iter().enumerate() {
+            assert!(!digests[..index].contains(digest), "case {index}");
         }
         assert_eq!(task().digest().unwrap(), task().digest().unwrap());
     }
 
     #[test]
-    fn a_task_without_samples_or_with_a_label_of_no_unit_is_refused() {
+    fn a_task_without_samples_or_with_a_foreign_label_is_refused() {
         let error = |change: fn(&mut Task)| {
             let mut task = task();
             change(&mut task);

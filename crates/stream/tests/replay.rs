@@ -1,4 +1,5 @@
-//! The corpora of IDX files and of pictures, whole, cut off and changed: nothing panics, and what is read has its shape.
+//! Replays the corpora of IDX files and pictures: whole, cut off and changed. Nothing may panic, and every result must
+//! have the stated shape.
 
 #[path = "../fuzz/replay.rs"]
 mod replay;

@@ -1,14 +1,13 @@
-//! Convolutions of small images, with an image in each lane of the vectors.
+//! Convolutions of small images, with one image in each lane of the vectors.
 //!
-//! For a group of [`GROUP`] images, each pixel of the result is a small product of the weights with the few pixels of
-//! the source that it meets, which are matrices `[channel, image]`:
-//! `out[m, image] = bias[m] + Σ_tap Σ_channel w[m, tap, channel] · source[pixel(tap), channel, image]`.
-//! Taps in the padding are left out, a stride costs nothing, and no patches are gathered. The price is that images are
-//! rearranged before and after ([`super::interleave`]).
+//! For a group of [`GROUP`] images, each pixel of the result is a small product of the weights with the few source
+//! pixels under the kernel, which are matrices `[channel, image]`: `out[m, image] = bias[m] + Σ_tap Σ_channel w[m, tap,
+//! channel] · source[pixel(tap), channel, image]`. Taps in the padding are skipped, a stride costs nothing, and patches
+//! need not be gathered. In exchange, images are rearranged before and after ([`super::interleave`]).
 //!
-//! A sum runs in the order of [`super::taps`], of which it leaves out zeros, whatever lane its image falls in. So the
-//! result does not depend on how images are grouped, and the two ways give the same bits; only weights that are not
-//! finite, or the sign of a zero, could tell them apart.
+//! Every lane adds in the order of [`super::taps`], without the zeros of the padding. So the result does not depend on
+//! how images are grouped, and both forms give the same bits. They could only differ for weights that are not finite,
+//! or in the sign of a zero.
 
 use super::Shape;
 use super::interleave::{GROUP, interleave, separate};
@@ -18,18 +17,18 @@ use crate::lanes::{LINE, aligned, load, multiply_add, store, widest};
 use crate::share::share;
 use pulp::{Simd, WithSimd};
 
-/// The most output pixels for which this pays: those of 28 × 28. Rows of 32 pixels fill the vectors of [`super::taps`]
-/// as they are, with little padding beside them.
+/// The largest number of output pixels for which this form is faster: 28 × 28. Rows of 32 pixels already fill the
+/// vectors of [`super::taps`] with little padding.
 const PIXELS: usize = 28 * 28;
-/// The most values of a source image: a group of such images is 2 MiB, about what a core has of caches for itself.
-/// (It pays for 25 thousand values, the most that were measured.)
+/// The largest number of values of a source image. A group of such images has 2 MiB, about the size of a core's own
+/// caches. (Up to 25 thousand values, the largest measured size, this form is faster.)
 const VALUES: usize = 32 * 1024;
-/// The fewest images for which a group that is not full pays.
+/// The smallest number of images for which an incomplete group is faster.
 const FEW: usize = 12;
 
 /// The product over a batch.
 #[derive(Debug)]
-pub(super) struct Abreast {
+pub(super) struct InterleavedProduct {
     /// The weights: `[m, tap, channel]`.
     pub rows: Rows,
     pub stencil: Stencil,
@@ -37,7 +36,7 @@ pub(super) struct Abreast {
     pub channels: usize,
 }
 
-/// How many images, from the front of the batch, should be computed this way: none, all, or all but a few.
+/// The number of images, from the front of the batch, to compute in this form: none, all, or all but a few.
 pub(super) fn images(shape: &Shape, source_values: usize) -> usize {
     if source_values > VALUES || shape.rows() * shape.columns() > PIXELS {
         0
@@ -48,13 +47,13 @@ pub(super) fn images(shape: &Shape, source_values: usize) -> usize {
     }
 }
 
-impl Abreast {
+impl InterleavedProduct {
     /// Runs the product for all images of `source`.
     pub fn run(&self, source: &[f32], out: &mut [f32], threads: usize) {
         let pixels = self.stencil.pixels();
         let groups = source.len().div_ceil(self.source_image() * GROUP).max(1);
-        // With more threads than groups, several share a group: each rearranges it and computes some of the bands.
-        // No sum depends on that.
+        // With more threads than groups, several threads share a group: each rearranges it and computes some of the
+        // bands. This does not change any sum.
         let parts = threads.div_ceil(groups).clamp(1, self.rows.bands.len());
         let bands = |part: usize| {
             let total = self.rows.bands.len();
@@ -88,7 +87,7 @@ struct Piece<'a> {
 }
 
 struct Pieces<'a> {
-    product: &'a Abreast,
+    product: &'a InterleavedProduct,
     pieces: Vec<Piece<'a>>,
 }
 
@@ -101,14 +100,14 @@ impl WithSimd for Pieces<'_> {
         let pixels = product.stencil.pixels();
         // `[channel, pixel]` becomes `[pixel, channel]`.
         let (channels, source) = (product.channels, product.stencil.source);
-        let places: Vec<usize> =
+        let targets: Vec<usize> =
             (0..channels).flat_map(|channel| (0..source).map(move |pixel| pixel * channels + channel)).collect();
-        let mut group = vec![0.0; places.len() * GROUP + LINE];
+        let mut group = vec![0.0; targets.len() * GROUP + LINE];
         let group = aligned(&mut group);
         let mut results = vec![0.0; pixels * TALL * GROUP + LINE];
         let results = aligned(&mut results);
         for Piece { images, bands, mut out } in pieces {
-            interleave(simd, images, &places, group);
+            interleave(simd, images, &targets, group);
             let mut first = 0;
             for band in bands {
                 Tiles { product, band, group, results }.run(simd);
@@ -122,7 +121,7 @@ impl WithSimd for Pieces<'_> {
 
 /// A band of rows against a group of images.
 struct Tiles<'a> {
-    product: &'a Abreast,
+    product: &'a InterleavedProduct,
     band: &'a Band,
     /// `[pixel, channel, image]`.
     group: &'a [f32],
@@ -133,8 +132,8 @@ struct Tiles<'a> {
 impl Tiles<'_> {
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) {
-        // One vector of AVX-512 beside 8 rows is enough to hide the latency of additions. Wider groups only take more of
-        // the cache.
+        // One vector of AVX-512 with 8 rows is enough to hide the latency of additions. Wider groups would only use
+        // more cache.
         if S::F32_LANES == GROUP {
             self.columns::<S, 1>(simd, 0)
         } else {
@@ -170,7 +169,7 @@ impl<const M: usize, const H: usize, const N: usize> WithSimd for Strip<'_, '_, 
     type Output = ();
 
     #[inline(always)]
-    #[expect(clippy::needless_range_loop, reason = "constant places keep the sums in registers")]
+    #[expect(clippy::needless_range_loop, reason = "constant indices keep the sums in registers")]
     fn with_simd<S: Simd>(self, simd: S) {
         let Strip { tiles: Tiles { product, band, group, results }, first, column } = self;
         let pixels = product.stencil.pixels();
@@ -188,8 +187,8 @@ impl<const M: usize, const H: usize, const N: usize> WithSimd for Strip<'_, '_, 
                     let values: [S::f32s; N] = load(simd, &source[column..]);
                     for row in 0..M {
                         let weight = simd.splat_f32s(weights[row]);
-                        for place in 0..N {
-                            sums[row][place] = multiply_add(simd, weight, values[place], sums[row][place]);
+                        for index in 0..N {
+                            sums[row][index] = multiply_add(simd, weight, values[index], sums[row][index]);
                         }
                     }
                 }

@@ -1,7 +1,7 @@
 //! The convolution itself.
 
 use super::Shape;
-use super::abreast::{self, Abreast};
+use super::abreast::{self, InterleavedProduct};
 use super::groups::Batch;
 use super::planes::Planes;
 use super::rows::Rows;
@@ -15,7 +15,7 @@ pub fn forward(shape: &Shape, x: &[f32], w: &[f32], bias: Option<&[f32]>, out: &
     assert!(bias.is_none_or(|bias| bias.len() == shape.outputs), "convolution: one bias an output channel");
     let area = shape.kernel[0] * shape.kernel[1];
     let taps = shape.inputs * area;
-    // Kernel places outside, channels inside: the order in which both ways below add up.
+    // Kernel positions outside, channels inside: both forms below add in this order.
     let order: Vec<usize> = (0..taps).map(|k| k % shape.inputs * area + k / shape.inputs).collect();
     let rows = Rows::new(&matrices(w, shape.outputs, taps), &order, shape.outputs, bias);
 
@@ -26,13 +26,13 @@ pub fn forward(shape: &Shape, x: &[f32], w: &[f32], bias: Option<&[f32]>, out: &
         by_taps(shape, x_rest, &rows, &order, out_rest, threads);
     }
     if abreast > 0 {
-        Abreast { rows, stencil: Stencil::of_output(shape), channels: shape.inputs }.run(x, out, threads);
+        InterleavedProduct { rows, stencil: Stencil::of_output(shape), channels: shape.inputs }.run(x, out, threads);
     }
 }
 
-/// How many images from the front of the batch go side by side.
+/// The number of images, from the front of the batch, that are computed side by side.
 fn images_abreast(shape: &Shape) -> usize {
-    // A kernel that skips pixels would have them rearranged for nothing.
+    // If the kernel skips pixels, rearranging them would be wasted work.
     let skips = (0..2).any(|axis| shape.kernel[axis] < shape.stride[axis]);
     if skips { 0 } else { abreast::images(shape, shape.input_image()) }
 }

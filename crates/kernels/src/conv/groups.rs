@@ -11,7 +11,7 @@ use pulp::{Simd, WithSimd};
 #[derive(Debug)]
 pub(super) struct Batch<'a> {
     pub planes: Planes,
-    /// One product that gives whole images, or one for each pair of residues.
+    /// One product for whole images, or one for each pair of residues.
     pub products: Vec<Product<'a>>,
     /// Where the residues go.
     pub spread: Option<Spread>,
@@ -48,7 +48,7 @@ impl WithSimd for Groups<'_> {
         let Groups { batch, groups, size } = self;
         let Batch { planes, products, spread, image } = batch;
         let length = planes.length();
-        // The padding is written here, once: filling the planes leaves it alone.
+        // The padding is written here, once. Filling the planes does not change it.
         let mut padded = vec![0.0; size * length + SLACK];
         let mut buffers = Buffers::default();
         let mut residues = Vec::new();

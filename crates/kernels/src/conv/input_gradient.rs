@@ -1,12 +1,12 @@
 //! The gradient by the input.
 //!
 //! Input pixel `y` (counted with its padding) is read at output row `u` by kernel row `y - stride · u`. So pixels of
-//! one residue `r = y mod stride` see the kernel rows `r, r + stride, …` and no others: each residue is a convolution
-//! of `dy` with a smaller kernel, at stride 1. For stride 1 there is one residue, and the kernel is the whole one. (With
-//! images side by side, in `abreast`, no residues are needed: each pixel has its own list of taps.)
+//! one residue `r = y mod stride` only see the kernel rows `r, r + stride, …`. Each residue is a convolution of `dy`
+//! with a smaller kernel, at stride 1. For stride 1 there is one residue, with the whole kernel. (With images side by
+//! side, in `abreast`, residues are not needed: each pixel has its own list of taps.)
 
 use super::Shape;
-use super::abreast::{self, Abreast};
+use super::abreast::{self, InterleavedProduct};
 use super::groups::Batch;
 use super::planes::Planes;
 use super::rows::Rows;
@@ -32,7 +32,7 @@ pub fn input_gradient(shape: &Shape, dy: &[f32], w: &[f32], dx: &mut [f32], thre
         let order: Vec<usize> =
             (0..area * shape.outputs).map(|k| k % shape.outputs * area + k / shape.outputs).collect();
         let rows = Rows::new(&last, &order, shape.inputs, None);
-        Abreast { rows, stencil: Stencil::of_input(shape), channels: shape.outputs }.run(dy, dx, threads);
+        InterleavedProduct { rows, stencil: Stencil::of_input(shape), channels: shape.outputs }.run(dy, dx, threads);
     }
 }
 
@@ -79,7 +79,7 @@ fn by_taps(shape: &Shape, dy: &[f32], w: &[f32], dx: &mut [f32], threads: usize)
     Batch { planes, products, spread, image: shape.input_image() }.run(dy, dx, threads);
 }
 
-/// How the pixels of one axis are gathered from `dy`.
+/// The way in which the pixels of one axis are gathered from `dy`.
 struct Axis {
     residues: Vec<Residue>,
     /// Zeros before and after `dy`.
@@ -91,7 +91,7 @@ struct Axis {
 struct Residue {
     /// The first such pixel.
     first: usize,
-    /// How many there are.
+    /// The number of these pixels.
     count: usize,
     taps: Vec<Tap>,
 }
@@ -104,15 +104,15 @@ struct Tap {
 
 impl Axis {
     fn new(shape: &Shape, axis: usize) -> Axis {
-        let (size, places) = if axis == 0 { (shape.height, shape.rows()) } else { (shape.width, shape.columns()) };
+        let (size, positions) = if axis == 0 { (shape.height, shape.rows()) } else { (shape.width, shape.columns()) };
         let (stride, kernel, padding) = (shape.stride[axis], shape.kernel[axis], shape.padding[axis]);
         // The first kernel row of every residue reaches back the furthest with its last tap.
         let lead = (kernel - 1) / stride;
         let furthest = (size - 1 + padding) / stride;
-        let trail = (furthest + 1).saturating_sub(places);
+        let trail = (furthest + 1).saturating_sub(positions);
         let residues = (0..stride)
             .map(|residue| {
-                // The first pixel whose place, counted with its padding, has this residue.
+                // The first pixel whose position, counted with the padding, has this residue.
                 let first = (residue + stride - padding % stride) % stride;
                 let start = (first + padding) / stride;
                 let count = size.saturating_sub(first).div_ceil(stride);

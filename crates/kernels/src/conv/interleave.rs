@@ -6,34 +6,34 @@ use pulp::Simd;
 /// The images of a group: one vector of AVX-512.
 pub(super) const GROUP: usize = 16;
 
-/// Writes value `v` of image `i` to `group[places[v] · GROUP + i]`, and zeros where the group lacks images.
+/// Writes value `v` of image `i` to `group[targets[v] · GROUP + i]`, and zeros for missing images.
 #[inline(always)]
-pub(super) fn interleave<S: Simd>(simd: S, images: &[f32], places: &[usize], group: &mut [f32]) {
-    let length = places.len();
+pub(super) fn interleave<S: Simd>(simd: S, images: &[f32], targets: &[usize], group: &mut [f32]) {
+    let length = targets.len();
     let count = images.len() / length;
     for first in blocks(length) {
-        let places = &places[first..length.min(first + BLOCK)];
+        let targets = &targets[first..length.min(first + BLOCK)];
         for image in (0..GROUP).step_by(BLOCK) {
             let present = count.saturating_sub(image).min(BLOCK);
-            if places.len() == BLOCK {
+            if targets.len() == BLOCK {
                 let block = transposed(simd, block(&images[count.min(image) * length..], first, length, present));
                 for value in 0..BLOCK {
-                    let start = places[value] * GROUP + image;
+                    let start = targets[value] * GROUP + image;
                     group[start..start + BLOCK].copy_from_slice(&block[value]);
                 }
                 continue;
             }
-            for (value, place) in places.iter().enumerate() {
+            for (value, index) in targets.iter().enumerate() {
                 for row in 0..BLOCK {
                     let value = if row < present { images[(image + row) * length + value] } else { 0.0 };
-                    group[place * GROUP + image + row] = value;
+                    group[index * GROUP + image + row] = value;
                 }
             }
         }
     }
 }
 
-/// Writes `group[v · GROUP + i]` to value `start + v` of image `i`, for the images that there are.
+/// Writes `group[v · GROUP + i]` to value `start + v` of image `i`, for the images that exist.
 #[inline(always)]
 pub(super) fn separate<S: Simd>(simd: S, group: &[f32], images: &mut [&mut [f32]], start: usize) {
     let length = group.len() / GROUP;
@@ -58,8 +58,8 @@ pub(super) fn separate<S: Simd>(simd: S, group: &[f32], images: &mut [&mut [f32]
     }
 }
 
-/// Where the blocks of a row of values start. The last overlaps the one before it rather than end behind the row; only
-/// if the row is shorter than a block, it does end there.
+/// Where the blocks of a row of values start. The last block overlaps the one before it instead of reaching beyond the
+/// row. It reaches beyond the row only if the row is shorter than a block.
 #[inline(always)]
 fn blocks(length: usize) -> impl Iterator<Item = usize> {
     (0..length).step_by(BLOCK).map(
@@ -70,7 +70,7 @@ fn blocks(length: usize) -> impl Iterator<Item = usize> {
 
 /// The block from `start` on of the first `present` rows, which are `pitch` values apart; the rest of it is zeros.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "constant places go from memory to registers")]
+#[expect(clippy::needless_range_loop, reason = "constant indices go from memory to registers")]
 fn block(values: &[f32], start: usize, pitch: usize, present: usize) -> [[f32; BLOCK]; BLOCK] {
     let mut block = [[0.0; BLOCK]; BLOCK];
     for row in 0..BLOCK {

@@ -1,9 +1,9 @@
 //! Two-dimensional convolution and its gradients.
 //!
-//! - [`forward`] and [`input_gradient`] are one algorithm each way, in two forms. Small images go through `abreast`: a
-//!   group of them at a time, with an image in each lane of the vectors. Other images, and the few that fill no group,
-//!   go through `taps`: a matrix product whose right side, the patches, is gathered panel by panel from zero-padded
-//!   planes, so that the whole patch matrix never exists. The gradient by the input is the same product over the
+//! - [`forward`] and [`input_gradient`] use the same algorithm, in two forms. Small images go through `abreast`: a
+//!   group of them at a time, with an image in each lane of the vectors. Other images, and the few that do not fill a
+//!   group, go through `taps`: a matrix product whose right side, the patches, is gathered panel by panel from
+//!   zero-padded planes. So the whole patch matrix never exists. The gradient by the input is the same product over the
 //!   planes of `dy`, with one set of kernel taps for each residue of the stride. Both forms add up in the same order.
 //! - [`weight_gradient`] is an outer product summed over all pixels, with channels last so that the patch of a pixel
 //!   is a few contiguous runs of the image itself.

@@ -1,8 +1,8 @@
 //! Patches of an image as contiguous runs of values, for the gradient by the weights.
 //!
 //! With channels last, the patch of a pixel is one run of the padded image for each kernel row: `[kernel column,
-//! channel]`. With few channels such runs would be shorter than a vector, and the patches are written out instead,
-//! which costs little then.
+//! channel]`. With few channels, such runs would be shorter than a vector. The patches are then written out, which
+//! costs little in this case.
 
 use super::Shape;
 use super::planes::Planes;
@@ -18,11 +18,11 @@ pub(super) const VECTOR: usize = 16;
 #[derive(Debug)]
 pub(super) struct Layout {
     pub shape: Shape,
-    /// The output rows and columns: one patch each.
+    /// The output rows and columns. Each output pixel has one patch.
     pub grid: [usize; 2],
     /// The values of a run.
     pub run: usize,
-    /// The runs of a patch: one a kernel row, or one.
+    /// The runs of a patch: one per kernel row, or one in all.
     pub runs: usize,
     form: Form,
 }
@@ -33,11 +33,11 @@ enum Form {
     Image,
     /// All patches, from the planes, whose taps these are.
     Written { planes: Planes, taps: Vec<usize> },
-    /// A kernel of one pixel that skips others: the image of those it meets, channels last.
+    /// For a kernel of one pixel that skips others: the image of the pixels that it reads, channels last.
     Thinned { planes: Planes },
 }
 
-/// What [`Layout::fill`] keeps between images.
+/// The buffers that [`Layout::fill`] keeps between images.
 #[derive(Debug)]
 pub(super) struct Buffers {
     planes: Vec<f32>,
@@ -125,7 +125,7 @@ impl Layout {
         Buffers { planes: vec![0.0; planes], patches: vec![0.0; patches] }
     }
 
-    /// Writes the patches of an image; what pads them is left as it is.
+    /// Writes the patches of an image; their padding is not changed.
     #[inline(always)]
     pub fn fill<S: Simd>(&self, simd: S, image: &[f32], patches: &mut [f32], buffers: &mut Buffers) {
         let Shape { inputs, height, width, padding, .. } = self.shape;
@@ -142,7 +142,7 @@ impl Layout {
                     if whole {
                         columns(simd, &image[y * width..], pixels, [inputs, width], target, inputs);
                     } else {
-                        // Blocks of this row alone would be part empty: the image is transposed as one row above.
+                        // Blocks of this row alone would be partly empty, so the image is transposed as one row above.
                         target.copy_from_slice(&buffers.patches[y * width * inputs..(y + 1) * width * inputs]);
                     }
                 }

@@ -1,7 +1,7 @@
 //! Zero-padded planes in which every kernel tap reads whole rows.
 //!
-//! Padding once turns the edge of the image into ordinary values, so that no kernel needs to know of it. A stride
-//! above 1 is dealt with here too: rows and columns are split by their residue, so that the pixels a tap reads at
+//! Padding turns the edge of the image into ordinary values, so kernels need no special case. Strides above 1 are
+//! handled here as well: rows and columns are split by their residue, so that the pixels that a tap reads for
 //! neighbouring outputs are neighbours.
 
 use super::registers::{BLOCK, split};
@@ -19,7 +19,7 @@ pub(super) struct Planes {
     pub lead: [usize; 2],
     /// The step between neighbours in a plane.
     pub stride: [usize; 2],
-    /// How many residues are kept: a kernel narrower than the stride never reads the others.
+    /// The number of residues that are kept. A kernel narrower than the stride never reads the others.
     pub residues: [usize; 2],
     /// The size of one plane.
     pub size: [usize; 2],
@@ -48,7 +48,7 @@ impl Planes {
         self.residues[0] * self.residues[1] * self.size[0] * self.size[1]
     }
 
-    /// Where the tap at `[y, x]` of the kernel reads for the first output pixel.
+    /// The offset that the tap at `[y, x]` of the kernel reads for the first output pixel.
     pub fn tap(&self, channel: usize, [y, x]: [usize; 2]) -> usize {
         let residue = (y % self.stride[0]) * self.residues[1] + x % self.stride[1];
         channel * self.channel()
@@ -57,19 +57,19 @@ impl Planes {
             + x / self.stride[1]
     }
 
-    /// Writes an image into its planes; the padding is left as it is.
+    /// Writes an image into its planes; the padding is not changed.
     #[inline(always)]
     pub fn fill<S: Simd>(&self, simd: S, image: &[f32], planes: &mut [f32]) {
         let [height, width] = self.image;
         let [step_y, step_x] = self.stride;
         let plane = self.size[0] * self.size[1];
-        // Where the pixel at `x` of a row is, from the row's first residue on, if its residue is kept.
-        let place = |x: usize| {
+        // The offset of the pixel at `x` of a row from the row's first residue, if its residue is kept.
+        let offset = |x: usize| {
             let x = x + self.lead[1];
             (x % step_x < self.residues[1]).then(|| x % step_x * plane + x / step_x)
         };
-        let first_two = [place(0), place(1)];
-        // Rows outside, channels inside: the divisions are made once a row.
+        let first_two = [offset(0), offset(1)];
+        // Rows outside, channels inside: the divisions are computed once per row.
         for y in 0..height {
             let (residue, down) = ((y + self.lead[0]) % step_y, (y + self.lead[0]) / step_y);
             if residue >= self.residues[0] {
@@ -84,8 +84,8 @@ impl Planes {
                     2 => halve(simd, row, width, first_two, target),
                     _ => {
                         for (x, pixel) in row[..width].iter().enumerate() {
-                            if let Some(place) = place(x) {
-                                target[place] = *pixel;
+                            if let Some(offset) = offset(x) {
+                                target[offset] = *pixel;
                             }
                         }
                     }
@@ -95,9 +95,9 @@ impl Planes {
     }
 }
 
-/// Writes the first, third, … value of a row to one place, and the second, fourth, … to the other.
+/// Writes the first, third, … value of a row to one target, and the second, fourth, … to the other.
 #[inline(always)]
-fn halve<S: Simd>(simd: S, row: &[f32], width: usize, places: [Option<usize>; 2], planes: &mut [f32]) {
+fn halve<S: Simd>(simd: S, row: &[f32], width: usize, offsets: [Option<usize>; 2], planes: &mut [f32]) {
     let mut x = 0;
     // A pair of registers may reach past the end of the row, but not past the end of the image.
     while x < width && x + 2 * BLOCK <= row.len() {
@@ -106,16 +106,16 @@ fn halve<S: Simd>(simd: S, row: &[f32], width: usize, places: [Option<usize>; 2]
         pairs[1].copy_from_slice(&row[x + BLOCK..x + 2 * BLOCK]);
         let halves = split(simd, pairs);
         let length = (width - x).min(2 * BLOCK);
-        for (half, place) in places.iter().enumerate() {
-            if let Some(place) = place {
-                copy(&halves[half][..(length + 1 - half) / 2], &mut planes[place + x / 2..]);
+        for (half, offset) in offsets.iter().enumerate() {
+            if let Some(offset) = offset {
+                copy(&halves[half][..(length + 1 - half) / 2], &mut planes[offset + x / 2..]);
             }
         }
         x += 2 * BLOCK;
     }
     for x in x..width {
-        if let Some(place) = places[x % 2] {
-            planes[place + x / 2] = row[x];
+        if let Some(offset) = offsets[x % 2] {
+            planes[offset + x / 2] = row[x];
         }
     }
 }

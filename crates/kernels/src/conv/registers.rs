@@ -1,7 +1,7 @@
 //! Rearrangements of values within registers.
 //!
-//! The compiler turns the loops that say the same into single moves, hence the instructions by name. Pulp's tokens make
-//! them safe: whoever holds one has asked the processor. Other processors get the loops.
+//! The compiler turns equivalent loops into single moves, so these functions name the instructions. Pulp's tokens make
+//! this safe: a token proves that the processor has the instructions. Other processors use the loops.
 
 use pulp::Simd;
 #[cfg(all(target_arch = "x86_64", feature = "avx2"))]
@@ -10,7 +10,7 @@ use pulp::cast;
 /// The values of a register, and the side of the blocks that are transposed.
 pub(super) const BLOCK: usize = 8;
 
-/// The token of AVX, if these are its vectors or wider ones.
+/// The token of AVX, if the vectors are those of AVX or wider.
 #[cfg(all(target_arch = "x86_64", feature = "avx2"))]
 #[inline(always)]
 fn avx<S: Simd>(simd: &S) -> Option<pulp::core_arch::x86::Avx> {
@@ -47,8 +47,8 @@ pub(super) fn split<S: Simd>(simd: S, pairs: [[f32; BLOCK]; 2]) -> [[f32; BLOCK]
         ];
     }
     let _ = simd;
-    let value = |place: usize| pairs[place / BLOCK][place % BLOCK];
-    [std::array::from_fn(|place| value(2 * place)), std::array::from_fn(|place| value(2 * place + 1))]
+    let value = |index: usize| pairs[index / BLOCK][index % BLOCK];
+    [std::array::from_fn(|index| value(2 * index)), std::array::from_fn(|index| value(2 * index + 1))]
 }
 
 /// The opposite of [`split`]: a value of the first register, one of the second, and so on.
@@ -64,14 +64,14 @@ pub(super) fn join<S: Simd>(simd: S, halves: [[f32; BLOCK]; 2]) -> [[f32; BLOCK]
         ];
     }
     let _ = simd;
-    let value = |place: usize| halves[place % 2][place / 2];
-    [std::array::from_fn(value), std::array::from_fn(|place| value(BLOCK + place))]
+    let value = |index: usize| halves[index % 2][index / 2];
+    [std::array::from_fn(value), std::array::from_fn(|index| value(BLOCK + index))]
 }
 
 #[cfg(all(target_arch = "x86_64", feature = "avx2"))]
 #[inline(always)]
 fn transposed_by(avx: pulp::core_arch::x86::Avx, block: [[f32; BLOCK]; BLOCK]) -> [[f32; BLOCK]; BLOCK] {
-    // No closures below: one that is not inlined would be compiled without AVX.
+    // No closures below: a closure that is not inlined would be compiled without AVX.
     let [a, b, c, d] = [cast(block[0]), cast(block[1]), cast(block[2]), cast(block[3])];
     let [e, f, g, h] = [cast(block[4]), cast(block[5]), cast(block[6]), cast(block[7])];
     // Pairs of rows, then fours, within each half of the registers; then the halves.

@@ -4,7 +4,7 @@ use crate::lanes::copy;
 
 /// The most rows of a tile.
 pub(super) const TALL: usize = 8;
-/// The rows of a tile when fewer are left, or registers are few.
+/// The rows of a tile if fewer rows are left, or if there are few registers.
 pub(super) const LOW: usize = 4;
 
 /// A matrix `[row, k]`, cut into bands of [`TALL`] or [`LOW`] rows with the rows of a band interleaved: `[k, row]`.
@@ -17,16 +17,16 @@ pub(super) struct Rows {
     length: usize,
 }
 
-/// Some rows, as many as a tile has.
+/// The rows of one tile.
 #[derive(Debug)]
 pub(super) struct Band {
     /// The first of the rows.
     pub first: usize,
-    /// The rows that exist; the rest of the band are zeros.
+    /// The number of existing rows; the rest of the band is zeros.
     pub rows: usize,
-    /// Whether the band is of [`TALL`] rows.
+    /// Whether the band has [`TALL`] rows.
     pub tall: bool,
-    /// What each row's sums start from.
+    /// The start value of each row's sums.
     pub bias: [f32; TALL],
     start: usize,
 }

@@ -27,12 +27,12 @@ pub struct Shape {
 impl Shape {
     /// The rows of an output image.
     pub fn rows(&self) -> usize {
-        places(self.height, self.kernel[0], self.stride[0], self.padding[0])
+        positions(self.height, self.kernel[0], self.stride[0], self.padding[0])
     }
 
     /// The columns of an output image.
     pub fn columns(&self) -> usize {
-        places(self.width, self.kernel[1], self.stride[1], self.padding[1])
+        positions(self.width, self.kernel[1], self.stride[1], self.padding[1])
     }
 
     /// The values of one input image.
@@ -70,8 +70,8 @@ impl Shape {
     }
 }
 
-/// How many places a kernel has along an axis.
-fn places(size: usize, kernel: usize, stride: usize, padding: usize) -> usize {
+/// The number of positions of a kernel along an axis.
+fn positions(size: usize, kernel: usize, stride: usize, padding: usize) -> usize {
     assert!(kernel > 0 && stride > 0, "convolution: kernel and stride must be at least 1");
     let padded = size + 2 * padding;
     assert!(padded >= kernel, "convolution: a kernel of {kernel} does not fit an image of {padded} with its padding");

@@ -1,10 +1,10 @@
-//! Puts pixels back in their places that were computed one residue of the stride at a time.
+//! Moves pixels that were computed one residue of the stride at a time to their positions.
 
 use super::registers::{BLOCK, join};
 use crate::lanes::copy;
 use pulp::Simd;
 
-/// The dense planes of some residues, and where their pixels belong.
+/// The dense planes of some residues, and the positions of their pixels.
 #[derive(Debug)]
 pub(super) struct Spread {
     /// The size of an image's plane.
@@ -57,7 +57,7 @@ fn alternate<S: Simd>(simd: S, even: &[f32], odd: &[f32], out: &mut [f32]) {
     let (evens, even) = even.as_chunks::<BLOCK>();
     let (odds, odd) = odd.as_chunks::<BLOCK>();
     let mut out = out;
-    // Rows are as long as each other, or the even one is longer by one: its last block may have no partner.
+    // Both rows have the same length, or the even one is longer by one. So its last block may have no partner.
     for (&evens, &odds) in evens.iter().zip(odds) {
         let (target, rest) = out.split_at_mut(2 * BLOCK);
         let [low, high] = join(simd, [evens, odds]);

@@ -1,4 +1,4 @@
-//! Which pixels a pixel of the result sums up, without those in the padding.
+//! The source pixels that each pixel of the result sums up, without those in the padding.
 
 use super::Shape;
 
@@ -6,13 +6,13 @@ use super::Shape;
 #[derive(Debug)]
 pub(super) struct Stencil {
     taps: Vec<Tap>,
-    /// Where each pixel's taps start, and the one before's end.
+    /// The start of each pixel's taps, which is the end of the previous pixel's.
     starts: Vec<usize>,
     /// The pixels of an image of the source.
     pub source: usize,
 }
 
-/// A place of the kernel and the pixel that it meets.
+/// A position in the kernel, and the source pixel at it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tap {
     pub kernel: usize,
@@ -22,8 +22,8 @@ pub(super) struct Tap {
 impl Stencil {
     /// Output pixels from input pixels.
     pub fn of_output(shape: &Shape) -> Stencil {
-        let meets = |axis: usize, place: usize, kernel: usize| {
-            (place * shape.stride[axis] + kernel)
+        let meets = |axis: usize, position: usize, kernel: usize| {
+            (position * shape.stride[axis] + kernel)
                 .checked_sub(shape.padding[axis])
                 .filter(|pixel| *pixel < [shape.height, shape.width][axis])
         };
@@ -37,21 +37,22 @@ impl Stencil {
                 .checked_sub(kernel)
                 .filter(|start| start.is_multiple_of(shape.stride[axis]))
                 .map(|start| start / shape.stride[axis])
-                .filter(|place| *place < [shape.rows(), shape.columns()][axis])
+                .filter(|position| *position < [shape.rows(), shape.columns()][axis])
         };
         Stencil::new(shape, [shape.height, shape.width], [shape.rows(), shape.columns()], meets)
     }
 
-    /// `meets(axis, place, kernel)` is what the kernel's place meets along an axis, for a place in the result.
+    /// `meets(axis, position, kernel)` is the source position along an axis, for a position in the result and one in
+    /// the kernel.
     fn new(
         shape: &Shape,
         result: [usize; 2],
         source: [usize; 2],
         meets: impl Fn(usize, usize, usize) -> Option<usize>,
     ) -> Stencil {
-        let axis = |axis: usize, place: usize| {
+        let axis = |axis: usize, position: usize| {
             let kernel = 0..shape.kernel[axis];
-            kernel.filter_map(|kernel| Some([kernel, meets(axis, place, kernel)?])).collect::<Vec<_>>()
+            kernel.filter_map(|kernel| Some([kernel, meets(axis, position, kernel)?])).collect::<Vec<_>>()
         };
         let columns: Vec<_> = (0..result[1]).map(|x| axis(1, x)).collect();
         let (mut taps, mut starts) = (Vec::new(), vec![0]);

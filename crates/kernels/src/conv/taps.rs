@@ -1,10 +1,10 @@
 //! A matrix product whose right side is read from planes: `out[m, p] = bias[m] + Σ_k rows[m, k] · planes[tap[k] + p]`.
 //!
 //! `m` counts output channels, `k` kernel taps (of all input channels) and `p` output pixels of several images. The
-//! pixels are cut into panels as wide as the registers of one tile. Where rows of an image are whole vectors, tiles read
-//! the planes themselves; where not, a panel's patches are gathered once, stay in the cache, and meet all rows there.
-//! A sum runs over all `k` in one go, in the order of `k`, whatever tile or panel a pixel falls in: that is what makes
-//! the result independent of threads and of how images are grouped.
+//! pixels are cut into panels as wide as the registers of one tile. If the rows of an image are whole vectors, tiles
+//! read the planes themselves. Otherwise a panel's patches are gathered once and stay in the cache for all rows. In
+//! every tile and panel, a sum adds all `k` in order. So the result does not depend on threads or on how images are
+//! grouped.
 
 use super::rows::{Band, LOW, Rows, TALL};
 use crate::lanes::{copy, load, multiply_add, store, widest_row};
@@ -15,8 +15,8 @@ const WIDE: usize = 3;
 /// The most values of a tile's row: three vectors of AVX-512.
 const PANEL: usize = 48;
 
-/// Values that may be read past the end of the planes: pixels are copied in fixed blocks, which compile to one or two
-/// moves where an exact length would be a call.
+/// The number of values that may be read past the end of the planes. Pixels are copied in fixed blocks, which compile
+/// to one or two moves; a copy of exact length would be a call.
 pub(super) const SLACK: usize = BLOCK;
 const BLOCK: usize = 16;
 
@@ -24,7 +24,7 @@ const BLOCK: usize = 16;
 #[derive(Debug)]
 pub(super) struct Product<'a> {
     pub rows: &'a Rows,
-    /// Where each tap starts in an image's planes, in the order of the rows' weights.
+    /// The start of each tap in an image's planes, in the order of the rows' weights.
     pub taps: &'a [usize],
     /// The output pixels of an image.
     pub grid: [usize; 2],
@@ -43,7 +43,7 @@ struct TapRun {
     length: usize,
 }
 
-/// What one thread keeps between groups.
+/// The buffers that one thread keeps between groups.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     panel: Vec<f32>,
@@ -62,7 +62,7 @@ impl Product<'_> {
         self.rows.count * self.pixels()
     }
 
-    /// How many images to group so that little of the last panel is wasted.
+    /// The number of images to group, so that little of the last panel is wasted.
     pub fn group(pixels: usize, batch: usize) -> usize {
         let waste = |images: usize| (images * pixels).next_multiple_of(BLOCK) as f64 / (images * pixels) as f64;
         (1..=16.min(batch))
@@ -74,7 +74,7 @@ impl Product<'_> {
     #[inline(always)]
     pub fn run<S: Simd>(&self, simd: S, source: &[f32], images: usize, out: &mut [f32], buffers: &mut Buffers) {
         if self.taps.is_empty() {
-            // Nothing to add up; `out` holds zeros already.
+            // There are no terms; `out` already holds zeros.
             return;
         }
         let pixels = images * self.pixels();
@@ -144,7 +144,7 @@ impl Product<'_> {
         self.bands::<S, _, N>(simd, Panel(&panel[..self.taps.len() * (width + BLOCK)]), writes, out);
     }
 
-    /// Multiplies all rows with the patches of a panel.
+    /// Multiplies all rows by the patches of a panel.
     #[inline(always)]
     fn bands<S: Simd, P: Patches<N>, const N: usize>(&self, simd: S, patches: P, writes: &[TapRun], out: &mut [f32]) {
         for band in &self.rows.bands {
@@ -179,7 +179,7 @@ impl Product<'_> {
     }
 }
 
-/// Where the patches of a panel are read.
+/// The source of a panel's patches.
 trait Patches<const N: usize>: Copy {
     /// The `N` vectors of each tap.
     fn vectors<S: Simd>(self, simd: S) -> impl Iterator<Item = [S::f32s; N]>;
@@ -199,8 +199,8 @@ impl<const N: usize> Patches<N> for Panel<'_> {
     }
 }
 
-/// The planes themselves, from where the first tap reads each vector. The lines have one length, so that one check
-/// serves all of them.
+/// The planes themselves. Each line starts where the first tap reads its vector. All lines have the same length, so one
+/// check is enough.
 #[derive(Clone, Copy)]
 struct Lines<'a, const N: usize> {
     lines: [&'a [f32]; N],
@@ -221,11 +221,11 @@ impl<const N: usize> Patches<N> for Lines<'_, N> {
             #[inline(always)]
             move |&tap| {
                 let mut vectors = [simd.splat_f32s(0.0); N];
-                // No tap is further than the last: said once more, it spares the loop a way out, and with it the copies
-                // of all sums that the way out would need.
+                // No tap is beyond the last. Repeating this here removes the bounds check, and with it the copies of
+                // all sums that a panic path would need.
                 let tap = tap.min(last);
-                for place in 0..N {
-                    [vectors[place]] = load(simd, &lines[place][tap..tap + S::F32_LANES]);
+                for index in 0..N {
+                    [vectors[index]] = load(simd, &lines[index][tap..tap + S::F32_LANES]);
                 }
                 vectors
             },
@@ -277,7 +277,7 @@ impl<P: Patches<N>, const N: usize> WithSimd for Halves<'_, P, N> {
 
 /// Rows `first..first + M` of a band of `H` rows against the patches of a panel.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "constant places keep the sums in registers")]
+#[expect(clippy::needless_range_loop, reason = "constant indices keep the sums in registers")]
 fn tile<S: Simd, P: Patches<N>, const M: usize, const H: usize, const N: usize>(
     simd: S,
     weights: &[f32],
@@ -312,8 +312,8 @@ fn write<S: Simd, const M: usize, const N: usize>(
     writes: &[TapRun],
     out: &mut [f32],
 ) {
-    // Out of the registers in one go, with constant places: a tile that is indexed by a variable lives in memory, and
-    // the compiler then writes it there after every single addition.
+    // Stores all registers at once, with constant indices. A tile that is indexed by a variable would be in memory, and
+    // the compiler would write to it after every addition.
     let mut values = [[0.0; PANEL]; M];
     for row in 0..M {
         store(simd, &tile[row], &mut values[row]);

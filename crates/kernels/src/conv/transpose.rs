@@ -59,7 +59,7 @@ pub(super) fn columns<S: Simd>(
 
 /// `R` rows.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "constant places go from registers to their targets")]
+#[expect(clippy::needless_range_loop, reason = "constant indices go from registers to their targets")]
 fn band<S: Simd, const R: usize>(
     simd: S,
     source: &[f32],
@@ -77,14 +77,14 @@ fn band<S: Simd, const R: usize>(
         }
         let block = transposed(simd, block);
         if x + BLOCK <= length {
-            // Constant places, so that the columns go from registers to their targets.
-            for place in 0..BLOCK {
-                let start = (x + place) * step;
-                target[start..start + R].copy_from_slice(&block[place][..R]);
+            // Constant indices, so that the columns go from registers to their targets.
+            for index in 0..BLOCK {
+                let start = (x + index) * step;
+                target[start..start + R].copy_from_slice(&block[index][..R]);
             }
         } else {
-            for (place, column) in block.iter().enumerate().take(length - x) {
-                let start = (x + place) * step;
+            for (index, column) in block.iter().enumerate().take(length - x) {
+                let start = (x + index) * step;
                 target[start..start + R].copy_from_slice(&column[..R]);
             }
         }

@@ -1,8 +1,8 @@
 //! The gradient by the weights: `dw[o, k] = Σ_p dy[o, p] · patch[p, k]`, over the pixels `p` of the whole batch.
 //!
 //! With channels last, the patch of a pixel is one contiguous run of the padded image for each kernel row: vectors run
-//! along it, and each meets a few values of `dy`, one an output channel. No patch matrix is needed, and the sums of a
-//! tile stay in registers while it walks over the pixels. [`super::patches`] prepares the image.
+//! along it, and each is multiplied by a few values of `dy`, one per output channel. A patch matrix is not needed, and
+//! the sums of a tile stay in registers for all pixels. [`super::patches`] prepares the image.
 
 use super::Shape;
 use super::patches::{Layout, VECTOR};
@@ -11,9 +11,10 @@ use crate::lanes::{load, multiply_add, store, widest, widest_row};
 use crate::share::{images_a_piece, share};
 use pulp::{Simd, WithSimd};
 
-/// The most parts of the batch that are summed on their own: the partition that threads share.
+/// The largest number of parts of the batch that are summed separately; threads share them.
 const PARTS: usize = 8;
-/// The fewest pixels of a part: each part passes over all sums once, which must not outweigh its products.
+/// The smallest number of pixels of a part. Each part passes over all sums once, which must cost less than its
+/// products.
 const PIXELS: usize = 256;
 /// The rows (output channels) of a tile.
 const TALL: usize = 8;
@@ -32,7 +33,7 @@ pub fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32], thr
     let parts = x.chunks(images * shape.input_image()).zip(dy.chunks(images * shape.output_image()));
     let mut sums = vec![0.0; shape.outputs * layout.length()];
     if threads <= 1 {
-        // The order of additions is that of the branch below: pixel by pixel within a part, then part by part.
+        // Additions have the same order as in the branch below: pixel by pixel within a part, then part by part.
         widest(Parts { layout: &layout, parts: parts.collect(), images, sums: vec![&mut sums] });
     } else {
         let mut partial = vec![0.0; shape.batch.div_ceil(images) * sums.len()];
@@ -50,7 +51,7 @@ pub fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32], thr
     layout.unpack(&sums, dw);
 }
 
-/// Parts of the batch; each adds to its own sums, or all to the only one.
+/// Parts of the batch. Each has its own sums, or all share the only one.
 struct Parts<'a> {
     layout: &'a Layout,
     parts: Vec<(&'a [f32], &'a [f32])>,
@@ -71,13 +72,13 @@ impl WithSimd for Parts<'_> {
         let pixels = layout.grid[0] * layout.grid[1];
         let mut gradients = vec![0.0; images * pixels * TALL];
         let shared = sums.len() == 1;
-        for (place, (x, dy)) in parts.into_iter().enumerate() {
+        for (index, (x, dy)) in parts.into_iter().enumerate() {
             let images = x.chunks_exact(shape.input_image());
             let count = images.len();
             for (x, patches) in images.zip(patches.chunks_exact_mut(layout.image())) {
                 layout.fill(simd, x, patches, &mut buffers);
             }
-            let sums = &mut *sums[if shared { 0 } else { place }];
+            let sums = &mut *sums[if shared { 0 } else { index }];
             let mut first = 0;
             while first < shape.outputs {
                 let height = if shape.outputs - first > LOW { TALL } else { LOW };
@@ -103,7 +104,7 @@ impl WithSimd for Parts<'_> {
 struct Band<'a> {
     layout: &'a Layout,
     patches: &'a [f32],
-    /// Where the patches of an image start.
+    /// The starts of an image's patches.
     starts: &'a [usize],
     /// `dy` of the band, `[pixel, output channel]`.
     gradients: &'a [f32],
@@ -162,7 +163,7 @@ impl<const M: usize, const H: usize, const N: usize> WithSimd for Tile<'_, '_, M
         let mut tile = [[simd.splat_f32s(0.0); N]; M];
         for (image, gradients) in band.gradients.chunks_exact(band.starts.len() * H).enumerate() {
             let patches = &band.patches[image * layout.image() + layout.start(run) + column..];
-            // No patch starts behind the last; said once more, it spares the loop a way out. See `taps`.
+            // No patch starts after the last. Repeating this here removes the bounds check; see `taps`.
             let last = patches.len() - N * S::F32_LANES;
             for (&start, gradients) in band.starts.iter().zip(gradients.chunks_exact(H)) {
                 let start = start.min(last);
@@ -170,22 +171,22 @@ impl<const M: usize, const H: usize, const N: usize> WithSimd for Tile<'_, '_, M
                 let gradients = &gradients[row..row + M];
                 for row in 0..M {
                     let gradient = simd.splat_f32s(gradients[row]);
-                    for place in 0..N {
-                        tile[row][place] = multiply_add(simd, gradient, patch[place], tile[row][place]);
+                    for index in 0..N {
+                        tile[row][index] = multiply_add(simd, gradient, patch[index], tile[row][index]);
                     }
                 }
             }
         }
 
-        // Out of the registers with constant places; see `taps`.
+        // Stores the registers with constant indices; see `taps`.
         let mut values = [[0.0; WIDE * VECTOR]; M];
         for row in 0..M {
             store(simd, &tile[row], &mut values[row]);
         }
         let length = layout.length();
         let start = run * layout.padded_run() + column;
-        for (place, values) in values.iter().enumerate().take(band.present.saturating_sub(row)) {
-            let start = (band.first + row + place) * length + start;
+        for (index, values) in values.iter().enumerate().take(band.present.saturating_sub(row)) {
+            let start = (band.first + row + index) * length + start;
             let sums = &mut band.sums[start..start + N * S::F32_LANES];
             for (sum, value) in sums.iter_mut().zip(values) {
                 *sum += value;

@@ -7,16 +7,16 @@ use crate::lanes::widest;
 use crate::share::share;
 use pulp::{Simd, WithSimd};
 
-/// The statistics of a batch, one of each a channel.
+/// The statistics of a batch, one of each per channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statistics {
     /// The means.
     pub mean: Vec<f32>,
-    /// The variances, divided by the number of values (running statistics want n / (n - 1) times this).
+    /// The variances, divided by the number of values n (running statistics need n / (n - 1) times this).
     pub variance: Vec<f32>,
 }
 
-/// What does not depend on the data.
+/// The options of the normalisation.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// ε, added to the variance.
@@ -28,8 +28,7 @@ pub struct Options {
 impl Kernel for Options {
     type Statistics = Statistics;
 
-    /// Normalises by the input's own statistics, and returns those: the backward pass needs them, and so do running
-    /// averages.
+    /// Normalises by the input's own statistics and returns them, for the backward pass and for running averages.
     fn forward(&self, shape: &Shape, operands: Operands<'_>, out: &mut [f32], threads: usize) -> Statistics {
         let Operands { x, affine } = operands;
         shape.check(&[x, out], &[affine.scale, affine.shift]);
@@ -86,7 +85,7 @@ impl Options {
     }
 }
 
-/// A channel's map, and what it was made of.
+/// A channel's map, and the values that it was computed from.
 #[derive(Clone, Copy)]
 struct Channel {
     map: Map,
@@ -106,7 +105,7 @@ impl Channel {
     }
 }
 
-/// The planes of one channel, one an image.
+/// The planes of one channel, one per image.
 #[derive(Clone, Copy)]
 struct Planes<'a> {
     shape: &'a Shape,

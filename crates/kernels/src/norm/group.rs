@@ -16,7 +16,7 @@ pub struct Statistics {
     pub inverse: Vec<f32>,
 }
 
-/// What does not depend on the data.
+/// The options of the normalisation.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The number of groups; it divides the channels.
@@ -64,7 +64,7 @@ impl Kernel for Options {
         check(shape, self);
         shape.check(&[x, dy, dx], &[affine.scale, affine.shift]);
         let Shape { batch, channels, .. } = *shape;
-        // One row an image: they are added up afterwards, in the order of the images.
+        // One row per image. They are added afterwards, in the order of the images.
         let mut by_image = vec![[0.0; 2]; batch * channels];
         let images = images_a_piece(batch, threads);
         let statistics =
@@ -115,12 +115,12 @@ impl WithSimd for Forward<'_> {
         let Forward { shape, options, affine, x, out, mean, inverse } = self;
         let channels = shape.channels / options.groups;
         let length = channels * shape.pixels;
-        for (place, (x, out)) in x.chunks_exact(length).zip(out.chunks_exact_mut(length)).enumerate() {
+        for (index, (x, out)) in x.chunks_exact(length).zip(out.chunks_exact_mut(length)).enumerate() {
             let average = total(x) / length as f32;
             let variance = squares(x, average) / length as f32;
             let deviation = 1.0 / (variance + options.epsilon).sqrt();
-            (mean[place], inverse[place]) = (average, deviation);
-            let first = place % options.groups * channels;
+            (mean[index], inverse[index]) = (average, deviation);
+            let first = index % options.groups * channels;
             let planes = x.chunks_exact(shape.pixels).zip(out.chunks_exact_mut(shape.pixels));
             for (channel, (x, out)) in (first..).zip(planes) {
                 let (scale, shift) = (affine.scale[channel], affine.shift[channel]);
@@ -152,10 +152,10 @@ impl WithSimd for Backward<'_> {
         let channels = shape.channels / options.groups;
         let length = channels * pixels;
         let groups = x.chunks_exact(length).zip(dy.chunks_exact(length)).zip(dx.chunks_exact_mut(length));
-        for (place, ((x, dy), dx)) in groups.enumerate() {
-            let (mean, inverse) = (mean[place], inverse[place]);
-            let first = place % options.groups * channels;
-            let sums = &mut sums[place * channels..(place + 1) * channels];
+        for (index, ((x, dy), dx)) in groups.enumerate() {
+            let (mean, inverse) = (mean[index], inverse[index]);
+            let first = index % options.groups * channels;
+            let sums = &mut sums[index * channels..(index + 1) * channels];
             let map = |channel: usize| {
                 let (scale, shift) = (affine.scale[first + channel], affine.shift[first + channel]);
                 Map::new(mean, inverse, scale, shift, options.rectified)

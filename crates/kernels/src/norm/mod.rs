@@ -1,7 +1,7 @@
 //! Normalisations, each forward and backward in two passes over the data.
 //!
 //! Both forms end in `y = a · x + b` with `a` and `b` constant over a plane (one channel of one image), optionally
-//! followed by a rectifier, whose mask the backward pass finds again from the same `a` and `b`.
+//! followed by a rectifier. The backward pass computes the rectifier's mask again from the same `a` and `b`.
 
 use std::fmt::Debug;
 
@@ -13,9 +13,9 @@ pub(crate) mod sums;
 
 /// A normalisation, forward and backward: the options of [`batch`] or of [`group`].
 ///
-/// `threads` is how many threads it may use; the results are the same for any number.
+/// `threads` is the number of threads it may use; it does not change the results.
 pub trait Kernel: Debug + Clone + Send + 'static {
-    /// What the backward pass needs of the forward pass.
+    /// The values of the forward pass that the backward pass needs.
     type Statistics: Debug + Clone + Send + 'static;
 
     /// Writes the normalised input to `out`, and returns what [`backward`](Self::backward) needs.
@@ -61,7 +61,7 @@ impl Shape {
     }
 }
 
-/// The learned parameters of a normalisation: one scale and one shift a channel.
+/// The learned parameters of a normalisation: one scale and one shift per channel.
 #[derive(Debug, Clone, Copy)]
 pub struct Affine<'a> {
     /// The scales, γ.
@@ -70,20 +70,20 @@ pub struct Affine<'a> {
     pub shift: &'a [f32],
 }
 
-/// What is normalised, and the learned parameters.
+/// The input of a normalisation, and the learned parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct Operands<'a> {
-    /// The input, as long as its [`Shape`] says.
+    /// The input; its length must fit its [`Shape`].
     pub x: &'a [f32],
     /// Scales and shifts.
     pub affine: Affine<'a>,
 }
 
-/// The gradients by the learned parameters, one of each a channel.
+/// The gradients by the learned parameters, one of each per channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gradients {
-    /// By the scales.
+    /// The gradients by the scales.
     pub scale: Vec<f32>,
-    /// By the shifts.
+    /// The gradients by the shifts.
     pub shift: Vec<f32>,
 }

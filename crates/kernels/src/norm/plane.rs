@@ -1,4 +1,4 @@
-//! What both normalisations do to a plane, one channel of one image.
+//! Operations of both normalisations on a plane (one channel of one image).
 
 use super::sums::sum_pairs;
 
@@ -19,7 +19,7 @@ impl Map {
 
     #[inline(always)]
     pub fn apply(self, x: &[f32], y: &mut [f32]) {
-        // The choice is made outside the loops: inside, it would cost a branch or a blend for each value.
+        // The condition is outside the loops. Inside, it would cost a branch or a blend for each value.
         if self.rectified {
             for (y, &x) in y.iter_mut().zip(x) {
                 let value = x * self.a + self.b;

@@ -1,4 +1,4 @@
-//! Sums over a plane, in a fixed order: 32 running sums, whatever the vectors of the processor.
+//! Sums over a plane, in a fixed order: always 32 running sums, for every vector width.
 
 const LANES: usize = 32;
 const HALF: usize = LANES / 2;
@@ -25,7 +25,7 @@ pub(crate) fn sum_pairs<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32,
     for (a, b) in a.iter().zip(b) {
         add(&mut sums, a, b, &term);
     }
-    // Images of 4×4 or 7×7 pixels are mostly rest: half a block first, then value by value.
+    // Images of 4×4 or 7×7 pixels hardly fill a block: add half a block first, then value by value.
     let (a, rest_a) = rest_a.as_chunks::<HALF>();
     let (b, rest_b) = rest_b.as_chunks::<HALF>();
     let mut halves = [[0.0; HALF]; N];
@@ -35,15 +35,15 @@ pub(crate) fn sum_pairs<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32,
     let mut results = [0.0; N];
     for (&a, &b) in rest_a.iter().zip(rest_b) {
         let terms = term(a, b);
-        for place in 0..N {
-            results[place] += terms[place];
+        for index in 0..N {
+            results[index] += terms[index];
         }
     }
-    for place in 0..N {
+    for index in 0..N {
         for lane in 0..HALF {
-            sums[place][lane] += halves[place][lane];
+            sums[index][lane] += halves[index][lane];
         }
-        results[place] += reduce(sums[place]);
+        results[index] += reduce(sums[index]);
     }
     results
 }
@@ -58,8 +58,8 @@ fn add<const L: usize, const N: usize>(
 ) {
     for lane in 0..L {
         let terms = term(a[lane], b[lane]);
-        for place in 0..N {
-            sums[place][lane] += terms[place];
+        for index in 0..N {
+            sums[index][lane] += terms[index];
         }
     }
 }

@@ -26,7 +26,7 @@ fn outputs_and_gradients_are_those_of_flex() {
         ([3, 5], 3, 1, 1, false, [6, 6]),
         ([4, 6], 1, 2, 0, false, [7, 7]),
         ([2, 3], 3, 1, 0, true, [5, 9]),
-        // The stem of a ResNet, also on an image that is smaller than its kernel, and the patches of a transformer.
+        // The stem of a ResNet, including an image smaller than its kernel, and the patches of a transformer.
         ([3, 8], 7, 2, 3, false, [17, 12]),
         ([3, 8], 7, 2, 3, false, [2, 1]),
         ([3, 6], 4, 4, 0, true, [8, 12]),
@@ -49,14 +49,14 @@ fn outputs_and_gradients_are_those_of_flex() {
         };
         let (found, expected) = (of(true), of(false));
         assert_eq!(found.len(), 3 + usize::from(bias));
-        for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
-            assert_near(found, expected, &format!("{channels:?} {kernel} {stride} {border}: {place}"));
+        for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            assert_near(found, expected, &format!("{channels:?} {kernel} {stride} {border}: {index}"));
         }
     }
 }
 
 fn native_of(layer: &Conv2d, x: &Tensor<4>) -> Tensor<4> {
-    native(layer, x).expect("the kernels know it")
+    native(layer, x).expect("the kernels support it")
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn plain_weights_are_constants_where_inputs_learn() {
 }
 
 #[test]
-fn what_the_kernels_do_not_know_goes_to_the_layer() {
+fn unsupported_convolutions_call_the_layer() {
     let device = Device::flex();
     let dilated = Conv2dConfig::new([2, 2], [3, 3]).with_dilation([2, 2]).init(&device);
     assert!(native(&dilated, &wave([1, 2, 7, 7], &device)).is_none());

@@ -1,4 +1,4 @@
-//! Any bytes as a file of the Python version of CIFAR-100: no panic, and labels within the classes.
+//! Reads any bytes as a file of the Python version of CIFAR-100. It must not panic, and labels must be valid classes.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any text as a list of frames: no panic, and no path that leaves the folder of the sessions.
+//! Reads any text as a list of frames. It must not panic, and no path may leave the folder of the sessions.
 
 #![no_main]
 

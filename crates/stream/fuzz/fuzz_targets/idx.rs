@@ -1,4 +1,4 @@
-//! Any bytes as an IDX file, gzipped or not: no panic, and as many values as the shape says.
+//! Reads any bytes as an IDX file, gzipped or not. It must not panic, and the number of values must fit the shape.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as a Parquet file: no panic, and labels within the classes.
+//! Reads any bytes as a Parquet file. It must not panic, and labels must be valid classes.
 
 #![no_main]
 
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use alluvium_readers_fuzz::classes;
-use alluvium_readers_fuzz::columns::Wanted;
+use alluvium_readers_fuzz::columns::ColumnNames;
 use alluvium_readers_fuzz::picture::Orientation;
 use alluvium_readers_fuzz::table::Table;
 use alluvium_readers_fuzz::{Images, StreamError};
@@ -15,27 +15,27 @@ use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
-    // A panic of the crate that is caught is none; libFuzzer would take it for one.
+    // The reader catches panics of the parquet crate. Without this hook, libFuzzer would report them.
     std::panic::set_hook(Box::new(|_| ()));
     tempfile::tempdir().expect("a folder can be made")
 });
 
 fuzz_target!(|bytes: &[u8]| {
     let path = FOLDER.path().join("file.parquet");
-    // A file that is written over may go through to the disk each time; a new one waits.
+    // Overwriting a file may force a write to disk each time; a new file does not.
     let _ = fs::remove_file(&path);
     fs::write(&path, bytes).expect("the file can be written");
     let _ = read(&path);
 });
 
 fn read(path: &Path) -> Result<(), StreamError> {
-    let table = || Table::open(&[path.to_owned()], Wanted { image: None, label: None });
+    let table = || Table::open(&[path.to_owned()], ColumnNames { image: None, label: None });
     let (mut table, mut other) = (table()?, table()?);
     let names = classes::share(&mut table, &mut other)?;
     let shape = table.shape(None, 3, Orientation::Apply)?;
     let pictures = table.into_pictures(shape);
-    let places: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
-    let samples = pictures.read(&places)?;
+    let indices: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
+    let samples = pictures.read(&indices)?;
     assert!(samples.labels().iter().all(|label| *label < names.len()));
     Ok(())
 }

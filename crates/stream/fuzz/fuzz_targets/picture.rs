@@ -1,4 +1,4 @@
-//! Any bytes as a picture: no panic, and an input of the shape that was asked for.
+//! Reads any bytes as a picture. It must not panic, and the input must have the requested shape.
 
 #![no_main]
 

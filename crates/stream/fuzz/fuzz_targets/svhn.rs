@@ -1,4 +1,4 @@
-//! Any bytes as a file of SVHN: no panic, and every image that has a label can be read.
+//! Reads any bytes as a file of SVHN. It must not panic, and every image with a label must be readable.
 
 #![no_main]
 
@@ -8,6 +8,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(digits) = Digits::parse(bytes) else { return };
-    let places: Vec<_> = (0..digits.labels().len().min(64)).collect();
-    assert!(digits.read(&places).unwrap().labels().iter().all(|label| *label < 10));
+    let indices: Vec<_> = (0..digits.labels().len().min(64)).collect();
+    assert!(digits.read(&indices).unwrap().labels().iter().all(|label| *label < 10));
 });

@@ -1,4 +1,5 @@
-//! Any texts, a byte of 0 between them, as the lists of Tiny-ImageNet-200: no panic, and no path that leaves its folder.
+//! Reads any texts, separated by zero bytes, as the lists of Tiny-ImageNet-200. It must not panic, and no path may
+//! leave the folder.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! The readers of data sets without what they are linked with elsewhere: their own source files, and in place of the crates
-//! that need burn a stand-in for the one type that they take from there. So a fuzz target is built in a minute.
+//! The source files of the readers of data sets, without the crates that need burn. A stand-in replaces the one type
+//! that the readers take from those crates, so a fuzz target builds in a minute.
 
 #![allow(dead_code, unused_imports, missing_docs)]
 

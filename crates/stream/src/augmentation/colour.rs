@@ -1,4 +1,4 @@
-//! Brightness and contrast, as torchvision's `adjust_brightness` and `adjust_contrast` have them.
+//! Brightness and contrast, as in torchvision's `adjust_brightness` and `adjust_contrast`.
 
 use super::Image;
 
@@ -19,7 +19,8 @@ pub(super) fn contrast(image: &mut Image, factor: f32) {
     image.values.iter_mut().for_each(|value| *value = (grey + (*value - grey) * factor).clamp(0.0, WHITE));
 }
 
-/// The mean over an image's pixels of their grey: of three channels as of red, green and blue, of others their mean.
+/// The mean grey over an image's pixels. Three channels are red, green and blue; otherwise grey is the mean of the
+/// channels.
 fn mean_grey(image: &Image) -> f32 {
     let channels = image.shape.channels;
     let sum = |plane: &[f32]| plane.iter().map(|value| f64::from(*value)).sum::<f64>();
@@ -59,7 +60,7 @@ mod tests {
         contrast(&mut image, 2.0);
         near(&image, &[255.0, 0.0, 140.0, 60.0]);
 
-        // Two channels count the same: mean (10 + 30) / 2 = 20, and no contrast leaves that.
+        // Two channels have equal weights: mean (10 + 30) / 2 = 20, and no contrast leaves that.
         let mut image = Image::new([2, 1, 1].into(), &[10, 30]);
         contrast(&mut image, 0.0);
         near(&image, &[20.0, 20.0]);

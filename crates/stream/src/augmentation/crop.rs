@@ -1,12 +1,13 @@
-//! Moves and mirror images, which keep every value.
+//! Shifted crops and mirror images. Neither changes a value.
 
 use super::Image;
 
-/// The part of the image's own size that begins at row `top` and column `left` of the image with `padding` black pixels on
-/// every side; both are at most twice the padding.
+/// Adds `padding` black pixels on every side, then cuts out a window of the image's own size at row `top` and column
+/// `left`. Both are at most twice the padding.
 pub(super) fn cropped(image: &Image, padding: usize, top: usize, left: usize) -> Image {
     let shape = image.shape;
-    let (rows, columns) = (Kept::new(shape.height, padding, top), Kept::new(shape.width, padding, left));
+    let (rows, columns) =
+        (VisibleRange::new(shape.height, padding, top), VisibleRange::new(shape.width, padding, left));
     let mut part = Image::black(shape);
     if columns.count == 0 {
         return part;
@@ -22,20 +23,20 @@ pub(super) fn cropped(image: &Image, padding: usize, top: usize, left: usize) ->
     part
 }
 
-/// The rows or columns of an image that are still there when it is moved.
-struct Kept {
+/// The rows or columns of an image that the window contains.
+struct VisibleRange {
     /// The first one.
     source: usize,
-    /// Where it goes.
+    /// Its position in the window.
     target: usize,
     count: usize,
 }
 
-impl Kept {
+impl VisibleRange {
     fn new(length: usize, padding: usize, offset: usize) -> Self {
         let (source, target) = (offset.saturating_sub(padding), padding.saturating_sub(offset));
         // One of them is 0.
-        Kept { source, target, count: length.saturating_sub(source + target) }
+        VisibleRange { source, target, count: length.saturating_sub(source + target) }
     }
 }
 

@@ -7,20 +7,20 @@ use rand::RngExt;
 
 use super::Image;
 
-/// The rectangle's share of the image: s_l and s_h of the paper.
+/// The fraction of the image that the rectangle covers: s_l and s_h of the paper.
 const AREA: RangeInclusive<f64> = 0.02..=0.4;
 
 /// Its height by its width: r₁ and r₂ of the paper, r₂ = 1 / r₁.
 const ASPECT: RangeInclusive<f64> = 0.3..=1.0 / 0.3;
 
-/// How many sizes are tried. In the paper there is no end to it, but in a long and narrow image none may fit.
+/// The number of sizes that are tried. The paper sets no limit, but in a long and narrow image no size may fit.
 const ATTEMPTS: usize = 100;
 
-/// Replaces the values in a random rectangle by noise, 0 to 255, another value for each channel. An image in which no
-/// rectangle fits stays as it is.
+/// Replaces the values in a random rectangle by noise from 0 to 255, drawn separately for each channel. An image in
+/// which no rectangle fits does not change.
 ///
-/// Unlike in the paper, where a place outside of the image calls for another size as well as another place, the place
-/// is drawn of those where the rectangle fits: otherwise large ones would be rarer. The authors' own code does so, too.
+/// The position is drawn among those where the rectangle fits, as in the authors' code. The paper instead draws a new
+/// size and position when the rectangle reaches beyond the image, which makes large rectangles rarer.
 pub(super) fn erase(image: &mut Image, random: &mut Random) {
     let shape = image.shape;
     let sizes = (0..ATTEMPTS).find_map(|_| {
@@ -37,8 +37,8 @@ pub(super) fn erase(image: &mut Image, random: &mut Random) {
     }
 }
 
-/// Height and width of a rectangle of this share of an image and this height by width, to whole pixels; `None` where it is
-/// higher or wider than the image. H_e = √(S_e r_e), W_e = √(S_e / r_e).
+/// The height and width, in whole pixels, of a rectangle with this fraction of an image's area and this aspect ratio
+/// (height by width). `None` if it is higher or wider than the image. H_e = √(S_e r_e), W_e = √(S_e / r_e).
 fn size(area: f64, aspect: f64, height: usize, width: usize) -> Option<(usize, usize)> {
     let area = area * (height * width) as f64;
     let [own_height, own_width] = [area * aspect, area / aspect].map(|square| square.sqrt().round() as usize);
@@ -62,21 +62,21 @@ mod tests {
         assert_eq!(size(0.02, 1.0, 32, 32), Some((5, 5)));
     }
 
-    /// No byte.
+    /// A value that no byte has.
     const UNTOUCHED: f32 = 300.0;
 
-    /// An image without a byte, erased.
-    fn erased(shape: [usize; 3], place: usize) -> Vec<f32> {
+    /// Erases an image whose values are all `UNTOUCHED`.
+    fn erased(shape: [usize; 3], index: usize) -> Vec<f32> {
         let mut image = Image { shape: shape.into(), values: vec![UNTOUCHED; shape.iter().product()] };
-        erase(&mut image, &mut Seed::new(1).at("erasing", place).random());
+        erase(&mut image, &mut Seed::new(1).at("erasing", index).random());
         image.values
     }
 
     #[test]
     fn a_rectangle_becomes_noise_in_all_channels() {
         let mut noise = vec![];
-        for place in 0..200 {
-            let values = erased([2, 16, 12], place);
+        for index in 0..200 {
+            let values = erased([2, 16, 12], index);
             let touched = |value: &f32| *value != UNTOUCHED;
             let (first, second) = values.split_at(16 * 12);
             assert!(first.iter().map(touched).eq(second.iter().map(touched)), "the same rectangle in both channels");

@@ -2,10 +2,10 @@
 
 use super::Image;
 
-/// The image turned by some degrees, against the clock where they are positive; the size stays.
+/// Turns the image by some degrees, counter-clockwise if they are positive. The size stays the same.
 ///
-/// For each pixel of the result at (x, y) from the centre, y downwards, the value of the image at
-/// (x cos θ − y sin θ, x sin θ + y cos θ), bilinear between the four pixels around; outside of the image all is black.
+/// A pixel of the result at (x, y) from the centre, y downwards, is the image's value at (x cos θ − y sin θ, x sin θ +
+/// y cos θ), interpolated bilinearly between the four nearest pixels. Everything outside the image is black.
 pub(super) fn rotated(image: &Image, degrees: f64) -> Image {
     let shape = image.shape;
     let (sin, cos) = degrees.to_radians().sin_cos();
@@ -16,10 +16,10 @@ pub(super) fn rotated(image: &Image, degrees: f64) -> Image {
         for column in 0..shape.width {
             let (x, y) = (column as f64 - middle_x, row as f64 - middle_y);
             let source = (x * cos - y * sin + middle_x, x * sin + y * cos + middle_y);
-            for (place, weight) in around(source, shape.width, shape.height) {
+            for (index, weight) in around(source, shape.width, shape.height) {
                 let sources = image.values.chunks_exact(image.pixels());
                 for (from, to) in sources.zip(turned.values.chunks_exact_mut(image.pixels())) {
-                    to[row * shape.width + column] += weight * from[place];
+                    to[row * shape.width + column] += weight * from[index];
                 }
             }
         }
@@ -27,7 +27,7 @@ pub(super) fn rotated(image: &Image, degrees: f64) -> Image {
     turned
 }
 
-/// The pixels of a plane around a point, and how much each counts there.
+/// The pixels of a plane around a point, with their weights.
 fn around((x, y): (f64, f64), width: usize, height: usize) -> impl Iterator<Item = (usize, f32)> {
     let (left, top) = (x.floor(), y.floor());
     let (right_share, lower_share) = (x - left, y - top);
@@ -55,7 +55,7 @@ mod tests {
     fn right_angles_move_whole_pixels() {
         let image = [1, 2, 3, 4, 5, 6, 7, 8, 9];
         turned(&image, 0.0, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
-        // Against the clock the right column goes to the top.
+        // Counter-clockwise, the right column goes to the top.
         turned(&image, 90.0, &[3.0, 6.0, 9.0, 2.0, 5.0, 8.0, 1.0, 4.0, 7.0]);
         turned(&image, -90.0, &[7.0, 4.0, 1.0, 8.0, 5.0, 2.0, 9.0, 6.0, 3.0]);
         turned(&image, 180.0, &[9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]);
@@ -63,16 +63,17 @@ mod tests {
 
     #[test]
     fn in_between_four_pixels_count_by_their_nearness() {
-        // By 45° the pixel above the centre, (0, −1), comes from (√½, −√½): between the centre, the one above it, the one to
-        // its right and the corner at the top right, with weights (1 − √½)², (1 − √½)√½, √½(1 − √½) and ½, which are 0.085786,
-        // 0.207107, 0.207107 and 0.5. The corner of the result at the top right, (1, −1), comes from (√2, 0): from beyond the
-        // pixel to the right of the centre, which counts 2 − √2 = 0.585786, as what is outside is black.
+        // By 45° the pixel above the centre, (0, −1), comes from (√½, −√½): between the centre, the one above it, the
+        // one to its right and the corner at the top right, with weights (1 − √½)², (1 − √½)√½, √½(1 − √½) and ½, which
+        // are 0.085786, 0.207107, 0.207107 and 0.5. The corner of the result at the top right, (1, −1), comes from (√2,
+        // 0): from beyond the pixel to the right of the centre, with the weight 2 − √2 = 0.585786, because the outside
+        // is black.
         let image = [0, 0, 100, 0, 10, 50, 0, 0, 0];
         let above = 100.0 * 0.5 + 50.0 * 0.207_107 + 10.0 * 0.085_786;
         let corner = 50.0 * 0.585_786;
         // The pixel right of the centre, (1, 0), comes from (√½, √½): the centre and the one to its right.
         let right = 10.0 * 0.085_786 + 50.0 * 0.207_107;
-        // Those left of the centre and below it have the centre alone.
+        // Those left of the centre and below it have only the centre.
         let (left, below) = (10.0 * 0.085_786, 10.0 * 0.085_786);
         turned(&image, 45.0, &[0.0, above, corner, left, 10.0, right, 0.0, below, 0.0]);
     }

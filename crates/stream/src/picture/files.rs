@@ -1,4 +1,4 @@
-//! A part of a data set whose images are pictures, a file each.
+//! A part of a data set whose images are picture files.
 
 use std::path::{Path, PathBuf};
 
@@ -7,21 +7,20 @@ use alluvium_model::InputShape;
 use crate::picture::{Orientation, dimensions, fit, read};
 use crate::{Images, Samples, StreamError, read_each};
 
-/// The longest side of images that are taken as they are. Larger ones have to be resized: at 1024×1024, a thousand of them
-/// are 3 GB.
+/// The longest side of pictures that are not resized. At 1024×1024 pixels, a thousand pictures are already 3 GB.
 const LONGEST_SIDE: u32 = 1024;
 
-/// How pictures come to the size of the inputs.
+/// How pictures get the size of the inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// They must have it.
+    /// Pictures must have this size.
     Exact,
-    /// They are cut to its proportions around the middle and resized by a triangle filter.
+    /// Pictures are cropped to its proportions around the middle and resized by a triangle filter.
     Fitted,
 }
 
-/// Labelled pictures, each decoded when a task needs it. Inputs of three channels are in colour, also where the picture is
-/// grey; those of one channel are the luminance.
+/// Labelled pictures, each decoded when a task needs it. Inputs of three channels are in colour, even if the picture is
+/// grey. Inputs of one channel are the luminance.
 #[derive(Debug, Clone)]
 pub struct PictureFiles {
     input: InputShape,
@@ -32,7 +31,7 @@ pub struct PictureFiles {
 }
 
 impl PictureFiles {
-    /// The pictures at some paths with their labels, as inputs of one shape; their pixels are taken as they are stored.
+    /// Creates a part from paths and labels. All inputs have one shape, and pixels are taken as they are stored.
     pub fn new(input: InputShape, size: Size, pictures: impl IntoIterator<Item = (PathBuf, usize)>) -> Self {
         let (files, labels) = pictures.into_iter().unzip();
         PictureFiles { input, size, orientation: Orientation::Ignore, files, labels }
@@ -43,7 +42,7 @@ impl PictureFiles {
         PictureFiles { orientation, ..self }
     }
 
-    /// Where the pictures are.
+    /// The paths of the pictures.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
@@ -71,18 +70,18 @@ impl Images for PictureFiles {
         &self.labels
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-        read_each(self, places, |place, image| {
-            image.copy_from_slice(&self.image(&self.files[place])?);
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+        read_each(self, indices, |index, image| {
+            image.copy_from_slice(&self.image(&self.files[index])?);
             Ok(())
         })
     }
 }
 
-/// The shape of inputs that have the size of a picture, from its header.
+/// The shape of an input with the size of a picture, from the picture's header.
 ///
 /// # Errors
-/// [`StreamError::File`] when it cannot be read, or is larger than inputs may be.
+/// [`StreamError::File`] when the picture cannot be read or is larger than inputs may be.
 pub fn shape_of(path: &Path, channels: usize, orientation: Orientation) -> Result<InputShape, StreamError> {
     let (width, height) = dimensions(path, orientation).map_err(|cause| StreamError::file(path, cause))?;
     if width.max(height) > LONGEST_SIDE {
@@ -108,7 +107,7 @@ mod tests {
         RgbImage::from_fn(3, 2, |x, y| Rgb([x as u8, y as u8, 9])).save(path("colour.png")).unwrap();
         GrayImage::from_pixel(3, 2, Luma([77])).save(path("grey.png")).unwrap();
         RgbImage::from_pixel(4, 2, Rgb([1, 2, 3])).save(path("wide.png")).unwrap();
-        fs::write(path("text.png"), "no picture").unwrap();
+        fs::write(path("text.png"), "not a picture").unwrap();
         let names = ["colour.png", "grey.png", "wide.png", "text.png", "none.png"];
         let pictures = || names.iter().enumerate().map(|(label, name)| (path(name), label));
         let files = PictureFiles::new([3, 2, 3].into(), Size::Exact, pictures());
@@ -116,8 +115,8 @@ mod tests {
         assert_eq!(samples.labels(), [1, 0]);
         assert_eq!(samples.image(0), [77; 18]);
         assert_eq!(samples.image(1), [0, 1, 2, 0, 1, 2, 0, 0, 0, 1, 1, 1, 9, 9, 9, 9, 9, 9]);
-        for (place, expected) in [(2, "wide.png: is 4×2 pixels"), (3, "text.png: cannot be"), (4, "none.png: ")] {
-            let error = files.read(&[0, place, 1]).unwrap_err().to_string();
+        for (index, expected) in [(2, "wide.png: is 4×2 pixels"), (3, "text.png: cannot be"), (4, "none.png: ")] {
+            let error = files.read(&[0, index, 1]).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
         // The middle of four equal columns is as wide as the whole.

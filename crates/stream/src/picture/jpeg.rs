@@ -1,18 +1,18 @@
-//! Whether a JPEG goes to its end.
+//! Whether a JPEG is complete.
 //!
-//! A decoder fills what is missing of a JPEG with grey and says nothing. A whole one ends with the marker EOI, `FF D9` (ITU-T
-//! T.81, annex B). Pillow, which torchvision and the library `datasets` read pictures with, refuses a JPEG without it, too, and
-//! passes over what follows it.
+//! A decoder silently fills the missing part of a JPEG with grey. A complete JPEG ends with the marker EOI, `FF D9`
+//! (ITU-T T.81, annex B). Pillow, which torchvision and the library `datasets` use, also refuses a JPEG without this
+//! marker and ignores what follows it.
 
-/// The marker of the end, and those that stand alone: 0x01, the restarts 0xD0 to 0xD7 and the start 0xD8.
+/// The end marker. The markers that stand alone are 0x01, the restarts 0xD0 to 0xD7 and the start 0xD8.
 const END: u8 = 0xd9;
 const ALONE: std::ops::RangeInclusive<u8> = 0xd0..=0xd8;
 
-/// Whether the end is there: each segment is read over by its stated length, so that the end of a thumbnail within one of them
-/// is not taken for the picture's.
+/// Whether the end marker is there. Each segment is skipped by its stated length, so the end of an embedded thumbnail
+/// does not count as the end of the picture.
 pub fn is_whole(bytes: &[u8]) -> bool {
-    // Within the data of a scan, and between segments, a marker is the next 0xFF that is not followed by 0, which makes it
-    // data, nor by another 0xFF, which fills up.
+    // In the data of a scan, and between segments, the next marker is the next 0xFF that is followed neither by 0 (then
+    // it is data) nor by another 0xFF (then it is a fill byte).
     let mut at = 0;
     while let Some(&[first, marker]) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
         at += match (first, marker) {

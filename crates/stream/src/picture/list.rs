@@ -3,14 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How the names of pictures end.
+/// The endings of the names of pictures.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
-/// The paths of all files in a folder and in the folders below whose names end in `.png`, `.jpg` or `.jpeg`, in whatever
-/// case, sorted. Names that begin with a dot and links to folders are passed over.
+/// The sorted paths of all files in a folder and its subfolders whose names end in `.png`, `.jpg` or `.jpeg`, in upper
+/// or lower case. Names that begin with a dot and links to folders are skipped.
 ///
 /// # Errors
-/// The folder that cannot be read, and why.
+/// The folder that cannot be read, and the cause.
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let mut found = vec![];
     let mut folders = vec![folder.to_owned()];
@@ -22,11 +22,11 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
             if entry.file_name().to_string_lossy().starts_with('.') {
                 continue;
             }
-            // The type of a link is not what it leads to: a link to a folder above would have no end.
-            match entry.file_type().map_err(failed)?.is_dir() {
-                true => folders.push(path),
-                false if is_picture(&path) => found.push(path),
-                false => {}
+            // A link to a folder is not followed, because a link to a parent folder would never end.
+            if entry.file_type().map_err(failed)?.is_dir() {
+                folders.push(path);
+            } else if is_picture(&path) {
+                found.push(path);
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Pictures: PNG and JPEG, read with limits, and brought to the shape of the inputs.
 //!
-//! Behind the feature `picture`. What is wrong with a picture is said in words, without the name of its file: the caller
-//! knows it.
+//! Behind the feature `picture`. Errors describe the problem without the name of the file, which the caller adds.
 
 mod files;
 mod jpeg;
@@ -23,14 +22,14 @@ pub use orientation::Orientation;
 
 /// The largest file that is read, in bytes.
 const LARGEST_FILE: u64 = 256 << 20;
-/// The largest picture that is decoded, in pixels: a small file may claim to hold any number of them.
+/// The largest picture that is decoded, in pixels. A small file may claim any number of them.
 const LARGEST_PICTURE: u64 = 50_000_000;
 
 /// Reads a picture from a file. Grey becomes red, green and blue of equal value.
 ///
 /// # Errors
-/// What is wrong, when it cannot be read, is no regular file, is no picture in PNG or JPEG, is cut short, or has more than
-/// 256 MiB, more than 50 million pixels or fewer than 2×2.
+/// A description of the problem, when it cannot be read, is not a regular file, is not a PNG or JPEG, is cut short, or
+/// has more than 256 MiB, more than 50 million pixels or fewer than 2×2.
 pub fn read(path: &Path, orientation: Orientation) -> Result<RgbImage, String> {
     let mut bytes = vec![];
     let read = regular(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
@@ -59,7 +58,7 @@ pub fn decode(bytes: &[u8], orientation: Orientation) -> Result<RgbImage, String
     Ok(picture.into_rgb8())
 }
 
-/// A reader of the format that the first bytes show.
+/// A reader for the format that the first bytes reveal.
 fn reader<R: BufRead + Seek>(bytes: R) -> Result<ImageReader<R>, String> {
     let reader = ImageReader::new(bytes).with_guessed_format().map_err(|error| error.to_string())?;
     match reader.format() {
@@ -68,10 +67,10 @@ fn reader<R: BufRead + Seek>(bytes: R) -> Result<ImageReader<R>, String> {
     }
 }
 
-/// The width and height of a picture that [`read`] gives, from its header: that is quick.
+/// The width and height of the picture that [`read`] gives. Only the header is read.
 ///
 /// # Errors
-/// As [`read`], where length and header show it.
+/// As [`read`], for problems that the length and the header reveal.
 pub fn dimensions(path: &Path, orientation: Orientation) -> Result<(u32, u32), String> {
     let file = regular(path).map_err(|error| error.to_string())?;
     check_length(file.metadata().map_err(|error| error.to_string())?.len())?;
@@ -81,13 +80,13 @@ pub fn dimensions(path: &Path, orientation: Orientation) -> Result<(u32, u32), S
     Ok(Orientation::turned(decoder.dimensions(), turn))
 }
 
-/// A picture as one input, `[channels, height, width]`, 0 to 255: the largest part around its middle that has the
-/// input's proportions, resized by a triangle filter. Three channels are red, green and blue; any other number of them
-/// are all the luminance.
+/// Converts a picture to an input, `[channels, height, width]`, 0 to 255. The largest area around its middle with the
+/// input's proportions is resized by a triangle filter. Three channels are red, green and blue. With any other number,
+/// every channel is the luminance.
 pub fn fit(picture: &RgbImage, input: InputShape) -> Vec<u8> {
     let (width, height) = picture.dimensions();
     let (columns, rows) = (input.width as u64, input.height as u64);
-    // A side that is rounded to the nearest pixel: the product of two sides divided by the third.
+    // The product of two sides divided by the third, rounded to the nearest pixel.
     let side = |one: u32, other: u64, by: u64| ((2 * u64::from(one) * other + by) / (2 * by)).max(1) as u32;
     let (across, down) = if u64::from(width) * rows >= u64::from(height) * columns {
         (side(height, columns, rows).min(width), height)
@@ -160,13 +159,13 @@ mod tests {
         for (width, height) in [(10_000, 5_001), (65_535, 65_535), (u32::MAX >> 1, 2), (1, 50)] {
             let bytes = head_of_png(width, height);
             let error = decode(&bytes, Orientation::Apply).unwrap_err();
-            // The largest of them are beyond the limits of the decoder, which says so in its own words.
+            // The largest ones exceed the limits of the decoder, which has its own message.
             assert!(error.contains(&format!("is {width}×{height} pixels")) || error.contains("cannot be"), "{error}");
             fs::write(&path, bytes).unwrap();
             assert!(read(&path, Orientation::Ignore).is_err() && dimensions(&path, Orientation::Ignore).is_err());
         }
         assert!(decode(&head_of_png(10_000, 5_001), Orientation::Ignore).unwrap_err().contains("is 10000×5001 pixels"));
-        // Fifty million are accepted; here they are missing.
+        // Fifty million pixels are accepted; this file lacks them.
         fs::write(&path, head_of_png(10_000, 5_000)).unwrap();
         assert_eq!(dimensions(&path, Orientation::Apply).unwrap(), (10_000, 5_000));
         assert!(read(&path, Orientation::Apply).unwrap_err().contains("cannot be decoded"));
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_wide_or_too_high_is_cut_off_evenly() {
+    fn wide_and_high_pictures_are_cropped_evenly() {
         let wide = RgbImage::from_fn(6, 2, |x, _| Rgb([x as u8; 3]));
         assert_eq!(fit(&wide, [1, 2, 2].into()), [2, 3, 2, 3]);
         let high = RgbImage::from_fn(2, 6, |_, y| Rgb([y as u8; 3]));
@@ -208,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn a_jpeg_that_is_cut_short_anywhere_is_refused_and_one_that_is_followed_by_more_is_read() {
+    fn a_jpeg_that_is_cut_short_is_refused_and_one_with_trailing_bytes_is_read() {
         let whole = jpeg();
         let picture = decode(&whole, Orientation::Ignore).unwrap();
-        // Pillow answers in the same way: "image file is truncated", also where only the end marker is missing.
+        // Pillow does the same ("image file is truncated"), even if only the end marker is missing.
         for length in (2..whole.len()).rev() {
             let error = decode(&whole[..length], Orientation::Ignore).unwrap_err();
             assert!(error.contains("cannot be decoded"), "cut at {length}: {error}");
@@ -228,7 +227,7 @@ mod tests {
         ] {
             let picture = decode(whole, Orientation::Ignore).unwrap();
             for length in 0..whole.len() {
-                // A PNG may lose what follows its pixels: the numbers stay the same.
+                // A PNG may lose the bytes after its pixels; the pixels stay the same.
                 let cut = decode(&whole[..length], Orientation::Ignore);
                 assert!(cut.is_err() || name.ends_with("png") && cut.unwrap() == picture, "{name} cut at {length}");
             }
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_png_nor_jpeg_is_said_to_be_neither() {
+    fn other_formats_are_refused() {
         // The first bytes of a GIF and of a WebP.
         for bytes in [&b"GIF89a"[..], b"RIFF\x24\0\0\0WEBPVP8 ", b"text", b""] {
             let error = decode(bytes, Orientation::Ignore).unwrap_err();
@@ -261,12 +260,12 @@ mod tests {
     }
 
     #[test]
-    fn the_orientation_is_applied_where_it_is_asked_for() {
+    fn the_orientation_is_applied_on_request() {
         let reds =
             |picture: RgbImage| (picture.dimensions(), picture.pixels().map(|pixel| pixel.0[0]).collect::<Vec<_>>());
-        // What Pillow's `ImageOps.exif_transpose` makes of [[0, 1, 2], [3, 4, 5]], by the definition of the tag: 1 as it is, 2
-        // mirrored, 3 turned by 180°, 4 upside down, 5 rows as columns, 6 turned clockwise, 7 5's other diagonal, 8 turned
-        // counter-clockwise.
+        // The results of Pillow's `ImageOps.exif_transpose` for [[0, 1, 2], [3, 4, 5]], by the definition of the tag: 1
+        // as it is, 2 mirrored, 3 turned by 180°, 4 upside down, 5 rows as columns, 6 turned clockwise, 7 5's other
+        // diagonal, 8 turned counter-clockwise.
         let expected = [
             ((3, 2), vec![0, 1, 2, 3, 4, 5]),
             ((3, 2), vec![2, 1, 0, 5, 4, 3]),

@@ -1,19 +1,19 @@
-//! What becomes of the orientation that a camera wrote into a picture.
+//! How to treat the orientation that a camera wrote into a picture.
 
 use image::metadata::Orientation as Turn;
 use image::{ImageDecoder, ImageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What becomes of the orientation that a camera wrote into a picture (EXIF): it says by how much the picture has to be turned,
-/// and whether it is mirrored.
+/// How to treat the orientation that a camera wrote into a picture (EXIF). It says by how much the picture has to be
+/// turned, and whether it is mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Orientation {
-    /// The picture is turned as it says.
+    /// Turn the picture accordingly.
     Apply,
-    /// The pixels are taken as they are stored.
+    /// Take the pixels as they are stored.
     Ignore,
 }
 
@@ -26,7 +26,7 @@ impl Orientation {
         }
     }
 
-    /// The width and height of a picture that has these as it is stored.
+    /// The width and height after the turn, from those that are stored.
     pub(super) fn turned((width, height): (u32, u32), turn: Turn) -> (u32, u32) {
         match turn {
             Turn::Rotate90 | Turn::Rotate270 | Turn::Rotate90FlipH | Turn::Rotate270FlipH => (height, width),

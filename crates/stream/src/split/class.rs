@@ -1,17 +1,17 @@
-//! Class shift: each device has classes of its own, and may share some with others.
+//! Class shift: each device has its own classes, and may share some with others.
 
 use alluvium_model::{HeadSpec, Seed};
 use rand::seq::SliceRandom;
 
 use super::sharing::Sharing;
-use super::{Share, Split, deal, places};
+use super::{Share, Split, deal, indices_of};
 use crate::{DataSet, SplitTasks, StreamError};
 
 impl Split {
-    /// Class shift: each task has classes and a head of its own.
+    /// Class shift: each task has its own classes and its own head.
     ///
     /// # Errors
-    /// When there are not enough classes, an option is out of range or has no meaning here, or a task is left empty.
+    /// When there are not enough classes, an option is out of range or does not apply, or a task has no samples.
     pub fn by_class(&self, data: &DataSet, seed: Seed) -> Result<SplitTasks, StreamError> {
         self.settings.check(true, false)?;
         let classes = self.classes(&data.class_names, self.tasks, seed)?;
@@ -20,14 +20,14 @@ impl Split {
             name: task_name(data, classes),
             head: own_head(index, classes),
             train,
-            test: places(data.test.labels(), classes),
+            test: indices_of(data.test.labels(), classes),
             seed: samples_seed(seed, index),
         });
         self.finish(data, shares.collect(), self.train_samples_per_class, seed)
     }
 
-    /// The classes of each of so many tasks: its own, then those that it shares with the task before it; or those of others
-    /// in place of its own.
+    /// The classes of each task: its own, then those that it shares with the task before it. A sharing task has other
+    /// tasks' classes instead of its own.
     pub(super) fn classes(&self, names: &[String], tasks: usize, seed: Seed) -> Result<Vec<Vec<usize>>, StreamError> {
         let order = self.order(names, tasks, seed)?;
         let own = self.own_classes(&order, tasks);
@@ -51,8 +51,8 @@ impl Split {
         }
     }
 
-    /// The training samples of each task: all of its classes, dealt between the tasks that learn the same class; of tasks that
-    /// learn others' classes in place of their own, what those leave.
+    /// The training samples of each task. Tasks that learn the same class divide its samples. A task that learns other
+    /// tasks' classes gets the samples that they leave.
     fn train_of_classes(
         &self,
         data: &DataSet,
@@ -65,31 +65,31 @@ impl Split {
             return sharing.train(labels, &data.class_names, tasks, self.train_samples_per_class, kept_by, seed);
         }
         if self.settings.shared_classes == 0 {
-            return Ok(tasks.iter().map(|classes| places(labels, classes)).collect());
+            return Ok(tasks.iter().map(|classes| indices_of(labels, classes)).collect());
         }
         let mut train = vec![vec![]; tasks.len()];
         for class in 0..data.class_names.len() {
             let learners: Vec<_> = (0..tasks.len()).filter(|task| tasks[*task].contains(&class)).collect();
-            let own = places(labels, &[class]);
+            let own = indices_of(labels, &[class]);
             let parts = deal::in_turn(labels, own, learners.len().max(1), seed.at("shared class", class));
             learners.into_iter().zip(parts).for_each(|(task, part)| train[task].extend(part));
         }
-        train.iter_mut().for_each(|places| places.sort_unstable());
+        train.iter_mut().for_each(|indices| indices.sort_unstable());
         Ok(train)
     }
 
-    /// How many classes the first task has.
+    /// The number of classes of the first task.
     fn first_classes(&self) -> usize {
         self.settings.first_classes.unwrap_or(self.classes_per_task)
     }
 
-    /// The classes of the order that each of so many tasks has for its own; the order is long enough.
+    /// The own classes of each task, taken from the order, which is long enough.
     fn own_classes<'a>(&self, order: &'a [usize], tasks: usize) -> Vec<&'a [usize]> {
         let (first, others) = order.split_at(self.first_classes());
         [first].into_iter().chain(others.chunks(self.classes_per_task)).take(tasks).collect()
     }
 
-    /// The order in which classes are dealt; at least as many as so many tasks need.
+    /// The order in which tasks receive classes; it has at least as many as `tasks` tasks need.
     fn order(&self, names: &[String], tasks: usize, seed: Seed) -> Result<Vec<usize>, StreamError> {
         let others = tasks.saturating_sub(1).saturating_mul(self.classes_per_task);
         let needed = others.saturating_add(if tasks == 0 { 0 } else { self.first_classes() });
@@ -130,7 +130,7 @@ impl Split {
     }
 }
 
-/// The seed of all that is drawn of a task's samples.
+/// The seed of every random choice among a task's samples.
 fn samples_seed(seed: Seed, index: usize) -> Seed {
     seed.at("samples of task", index)
 }
@@ -140,7 +140,7 @@ pub(super) fn task_name(data: &DataSet, classes: &[usize]) -> String {
     classes.iter().map(|class| data.class_names[*class].as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// The head of a task that shares it with no other.
+/// The head of a task that does not share it.
 pub(super) fn own_head(index: usize, classes: &[usize]) -> HeadSpec {
     HeadSpec { name: format!("task-{}", index + 1), classes: classes.to_vec() }
 }

@@ -1,19 +1,19 @@
-//! Dealing samples in equal parts, so that none is dealt twice.
+//! Divides samples equally, each into one part only.
 
 use alluvium_model::Seed;
 use rand::seq::SliceRandom;
 
-/// Deals the samples at some places in turn, class after class and in random order within each: every part gets an equal
-/// number of samples of every class, and of all together, up to one. One part is all places, as they are.
-pub(super) fn in_turn(labels: &[usize], mut places: Vec<usize>, parts: usize, seed: Seed) -> Vec<Vec<usize>> {
+/// Deals samples in turn, class after class and in random order within each class. The parts' numbers of samples differ
+/// by at most one, in total and for every class. A single part has all indices, unchanged.
+pub(super) fn in_turn(labels: &[usize], mut indices: Vec<usize>, parts: usize, seed: Seed) -> Vec<Vec<usize>> {
     if parts == 1 {
-        return vec![places];
+        return vec![indices];
     }
-    places.shuffle(&mut seed.random());
-    places.sort_by_key(|place| labels[*place]); // stable: the order within a class stays random
+    indices.shuffle(&mut seed.random());
+    indices.sort_by_key(|index| labels[*index]); // stable: the order within a class stays random
     let mut dealt = vec![vec![]; parts];
-    for (turn, place) in places.into_iter().enumerate() {
-        dealt[turn % parts].push(place);
+    for (turn, index) in indices.into_iter().enumerate() {
+        dealt[turn % parts].push(index);
     }
     dealt.iter_mut().for_each(|part| part.sort_unstable());
     dealt
@@ -35,7 +35,7 @@ mod tests {
             assert!(part.is_sorted() && [4, 5].contains(&part.len()), "18 / 4 is 4 or 5: {part:?}");
             // 7 / 4 is 1 or 2, 8 / 4 is 2, 3 / 4 is 0 or 1.
             for (class, accepted) in [(0, 1..=2), (1, 2..=2), (2, 0..=1)] {
-                let count = part.iter().filter(|place| labels[**place] == class).count();
+                let count = part.iter().filter(|index| labels[**index] == class).count();
                 assert!(accepted.contains(&count), "{count} of class {class}");
             }
         }

@@ -4,23 +4,23 @@ use alluvium_model::{Random, Seed};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-/// The labels with a part of them, drawn by the seed and rounded to whole samples, replaced by another of the classes, all
-/// others equally likely.
-pub(super) fn mislabelled(mut labels: Vec<usize>, classes: &[usize], part: f64, seed: Seed) -> Vec<usize> {
-    let count = (labels.len() as f64 * part).round() as usize;
+/// Replaces a fraction of the labels, rounded to whole samples and drawn by the seed, by another of the classes. All
+/// other classes are equally likely.
+pub(super) fn mislabelled(mut labels: Vec<usize>, classes: &[usize], fraction: f64, seed: Seed) -> Vec<usize> {
+    let count = (labels.len() as f64 * fraction).round() as usize;
     if count == 0 {
         return labels;
     }
     let mut random = seed.random();
-    let mut places: Vec<_> = (0..labels.len()).collect();
-    places.shuffle(&mut random);
-    for place in places.into_iter().take(count) {
-        labels[place] = other(labels[place], classes, &mut random).unwrap_or(labels[place]);
+    let mut indices: Vec<_> = (0..labels.len()).collect();
+    indices.shuffle(&mut random);
+    for index in indices.into_iter().take(count) {
+        labels[index] = other(labels[index], classes, &mut random).unwrap_or(labels[index]);
     }
     labels
 }
 
-/// Another of the classes than `label`; `None` when there is none.
+/// A class other than `label`; `None` if there are no others.
 fn other(label: usize, classes: &[usize], random: &mut Random) -> Option<usize> {
     let others: Vec<_> = classes.iter().copied().filter(|class| *class != label).collect();
     (!others.is_empty()).then(|| others[random.random_range(0..others.len())])
@@ -31,8 +31,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_labels_are_wrong_as_were_asked_for_and_others_are_equally_likely() {
-        let labels: Vec<_> = (0..900).map(|place| [2, 5][place % 2]).collect();
+    fn the_given_fraction_of_labels_is_wrong_and_other_classes_are_equally_likely() {
+        let labels: Vec<_> = (0..900).map(|index| [2, 5][index % 2]).collect();
         let noisy = mislabelled(labels.clone(), &[2, 5, 7, 8], 1.0 / 3.0, Seed::new(1));
         let pairs: Vec<_> = labels.iter().zip(&noisy).collect();
         let wrong: Vec<_> = pairs.iter().filter(|(right, now)| right != now).collect();

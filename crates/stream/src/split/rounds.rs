@@ -1,9 +1,9 @@
-//! Devices that come back: the sequence of tasks is dealt several times.
+//! Devices that come back: the sequence of tasks is repeated.
 
 use super::{Share, deal};
 
-/// The tasks of one round, so many times, each time with a part of its own of the training samples of every class.
-/// `labels` are those of all training samples.
+/// Repeats the tasks of one round. Each round has its own part of the training samples of every class. `labels` are
+/// those of all training samples.
 pub(super) fn repeat(shares: Vec<Share>, rounds: usize, labels: &[usize]) -> Vec<Share> {
     if rounds == 1 {
         return shares;

@@ -1,22 +1,22 @@
-//! Devices that bring no classes of their own, but learn those of others.
+//! Devices that learn the classes of other devices instead of their own.
 
 use std::collections::BTreeSet;
 
 use alluvium_model::Seed;
 
-use super::{SplitSettings, deal, places, sizes};
+use super::{SplitSettings, deal, indices_of, sizes};
 use crate::StreamError;
 
-/// Which devices learn classes of others, and of whom; by index from 0.
+/// The devices that learn classes of others, and whose classes they learn. Indices count from 0.
 #[derive(Debug, Clone)]
 pub(super) struct Sharing {
     devices: Vec<usize>,
-    /// The devices whose classes they learn; none of them shares itself.
+    /// The devices whose classes they learn. None of them is a sharing device itself.
     with: Vec<usize>,
 }
 
 impl Sharing {
-    /// What the settings say of so many devices; `None` where nobody shares.
+    /// Reads the settings for a stream of `devices` devices. `None` if no device shares.
     pub(super) fn of(settings: &SplitSettings, devices: usize) -> Result<Option<Self>, StreamError> {
         let wrong = |option, problem, accepted| Err(StreamError::Option { option, problem, accepted });
         let Some(sharing) = &settings.sharing_devices else { return Ok(None) };
@@ -37,11 +37,11 @@ impl Sharing {
         Ok(Some(Sharing { devices: from_zero(sharing), with: from_zero(&with) }))
     }
 
-    /// The classes of each device, given what would be its own: a sharing device learns as many of the others', the first
-    /// class of each in turn, then the second ones.
+    /// The classes of each device, given what would be its own. A sharing device learns the same number of other
+    /// devices' classes: the first class of each in turn, then the second ones.
     pub(super) fn classes(&self, own: &[Vec<usize>]) -> Result<Vec<Vec<usize>>, StreamError> {
         let most = self.with.iter().map(|device| own[*device].len()).max().unwrap_or_default();
-        let in_turn = (0..most).flat_map(|place| self.with.iter().filter_map(move |device| own[*device].get(place)));
+        let in_turn = (0..most).flat_map(|index| self.with.iter().filter_map(move |device| own[*device].get(index)));
         let in_turn: Vec<_> = in_turn.copied().collect();
         let mut classes = own.to_vec();
         for device in &self.devices {
@@ -62,9 +62,9 @@ impl Sharing {
         Ok(classes)
     }
 
-    /// The training samples of each device: all of its own classes'; of a sharing device those that the owners leave when
-    /// they keep `limit` of each class, as `kept_by` draws them for a device. What several sharing devices could have is
-    /// dealt between them.
+    /// The training samples of each device. A device with its own classes has all of their samples. Sharing devices
+    /// divide the samples that the owners leave when they keep `limit` of each class; `kept_by` draws those for a
+    /// device.
     pub(super) fn train(
         &self,
         labels: &[usize],
@@ -74,7 +74,7 @@ impl Sharing {
         kept_by: impl Fn(usize) -> Seed,
         seed: Seed,
     ) -> Result<Vec<Vec<usize>>, StreamError> {
-        let mut train: Vec<_> = classes.iter().map(|classes| places(labels, classes)).collect();
+        let mut train: Vec<_> = classes.iter().map(|classes| indices_of(labels, classes)).collect();
         let owners = (0..classes.len()).filter(|device| !self.devices.contains(device));
         let kept = owners.flat_map(|device| sizes::limited(labels, train[device].clone(), limit, kept_by(device)));
         let kept: BTreeSet<_> = kept.collect();
@@ -82,8 +82,8 @@ impl Sharing {
         let shared: BTreeSet<_> = self.devices.iter().flat_map(|device| &classes[*device]).copied().collect();
         for class in shared {
             let learners: Vec<_> = self.devices.iter().filter(|device| classes[**device].contains(&class)).collect();
-            let all = places(labels, &[class]);
-            let left: Vec<_> = all.iter().copied().filter(|place| !kept.contains(place)).collect();
+            let all = indices_of(labels, &[class]);
+            let left: Vec<_> = all.iter().copied().filter(|index| !kept.contains(index)).collect();
             if left.len() < learners.len() {
                 return Err(StreamError::Option {
                     option: "sharing_devices",
@@ -99,7 +99,7 @@ impl Sharing {
             let parts = deal::in_turn(labels, left, learners.len(), seed.at("left samples of class", class));
             learners.into_iter().zip(parts).for_each(|(device, part)| train[*device].extend(part));
         }
-        train.iter_mut().for_each(|places| places.sort_unstable());
+        train.iter_mut().for_each(|indices| indices.sort_unstable());
         Ok(train)
     }
 }

@@ -4,7 +4,7 @@ use alluvium_model::{HeadSpec, InputShape};
 
 use crate::{DataSet, StreamError, Task, TaskStream};
 
-/// The tasks of a split. The samples of a task are read from the data set when the task is asked for.
+/// The tasks of a split. The samples of a task are read from the data set when the task is requested.
 #[derive(Debug, Clone)]
 pub struct SplitTasks {
     data: DataSet,
@@ -16,16 +16,16 @@ pub struct SplitTasks {
 pub(super) struct Deal {
     pub(super) name: String,
     pub(super) head: HeadSpec,
-    /// Places among the training samples, ascending.
+    /// Indices of training samples, ascending.
     pub(super) train: Vec<usize>,
-    /// The labels that the samples at these places have here: some may be wrong.
+    /// The labels of these samples in the task; some may be wrong.
     pub(super) train_labels: Vec<usize>,
-    /// Places among the test samples, ascending.
+    /// Indices of test samples, ascending.
     pub(super) test: Vec<usize>,
 }
 
 impl SplitTasks {
-    /// The stream of these tasks of a data set.
+    /// Creates a stream from the tasks of a data set.
     ///
     /// # Errors
     /// [`StreamError::SameName`] when two classes have one name, [`StreamError::EmptyTask`] when a task has no training or
@@ -33,8 +33,8 @@ impl SplitTasks {
     pub(super) fn new(data: DataSet, deals: Vec<Deal>) -> Result<Self, StreamError> {
         data.check_names()?;
         for deal in &deals {
-            for (part, places) in [("training", &deal.train), ("test", &deal.test)] {
-                if places.is_empty() {
+            for (part, indices) in [("training", &deal.train), ("test", &deal.test)] {
+                if indices.is_empty() {
                     return Err(StreamError::EmptyTask { task: deal.name.clone(), part });
                 }
             }
@@ -67,7 +67,7 @@ impl TaskStream for SplitTasks {
             index,
             name: name.clone(),
             head: head.clone(),
-            train: self.data.train.read(train)?.relabelled(|place, _| train_labels[place]),
+            train: self.data.train.read(train)?.relabelled(|index, _| train_labels[index]),
             test: self.data.test.read(test)?,
         };
         task.check()?;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::{Images, Samples, Task, TaskStream};
 
-/// Data of some classes, with so many training and test samples of each. The two pixels of an image are its number.
+/// Data of some classes, with `train` training and `test` test samples of each. The two pixels of an image are its
+/// number.
 fn data(classes: usize, train: usize, test: usize) -> DataSet {
     let part = |each: usize| {
         let mut samples = Samples::new([1, 1, 2].into());
@@ -30,7 +31,7 @@ fn read(stream: &SplitTasks) -> Vec<Task> {
 /// The number of each sample.
 fn numbers(samples: &Samples) -> Vec<usize> {
     (0..samples.len())
-        .map(|place| 256 * usize::from(samples.image(place)[0]) + usize::from(samples.image(place)[1]))
+        .map(|index| 256 * usize::from(samples.image(index)[0]) + usize::from(samples.image(index)[1]))
         .collect()
 }
 
@@ -49,7 +50,7 @@ fn names(names: &[&str]) -> Option<Vec<String>> {
     Some(names.iter().map(|name| (*name).to_owned()).collect())
 }
 
-/// Splits by one of the four shifts; the domain of a sample is its number modulo 7, but for the class.
+/// Splits by one of the four shifts. The domain of a sample is its number within its class, modulo 7.
 fn tasks(shift: usize, split: &Split, data: &DataSet, seed: u64) -> Result<Vec<Task>, StreamError> {
     let classes = data.class_names.len();
     let of = |images: &dyn Images| numbers(&all(images)).iter().map(|number| number / classes % 7).collect::<Vec<_>>();
@@ -88,27 +89,27 @@ fn splits() -> Vec<(usize, Split)> {
 }
 
 #[test]
-fn no_training_sample_is_on_two_devices_and_labels_are_right_but_for_the_noise() {
+fn no_training_sample_is_on_two_devices_and_labels_are_right_except_for_noise() {
     let data = data(6, 42, 14);
     for (shift, split) in splits() {
         for seed in 0..3 {
-            let place = format!("shift {shift}, seed {seed}, {split:?}");
+            let case = format!("shift {shift}, seed {seed}, {split:?}");
             let tasks = tasks(shift, &split, &data, seed).unwrap();
-            assert_eq!(tasks.len(), 3 * split.settings.rounds, "{place}");
+            assert_eq!(tasks.len(), 3 * split.settings.rounds, "{case}");
             let mut seen = BTreeSet::new();
             for (index, task) in tasks.iter().enumerate() {
                 assert_eq!(task.index, index);
                 let numbers = numbers(&task.train);
-                assert!(numbers.iter().all(|number| seen.insert(*number)), "a sample is dealt twice: {place}");
+                assert!(numbers.iter().all(|number| seen.insert(*number)), "a sample is dealt twice: {case}");
                 let wrong = numbers.iter().zip(task.train.labels()).filter(|(number, label)| *number % 6 != **label);
                 let expected = (split.settings.label_noise * numbers.len() as f64).round() as usize;
-                assert_eq!(wrong.count(), expected, "{place}");
-                assert!(task.train.labels().iter().all(|label| task.head.classes.contains(label)), "{place}");
+                assert_eq!(wrong.count(), expected, "{case}");
+                assert!(task.train.labels().iter().all(|label| task.head.classes.contains(label)), "{case}");
                 let tests = self::numbers(&task.test);
-                assert!(tests.iter().zip(task.test.labels()).all(|(number, label)| number % 6 == *label), "{place}");
+                assert!(tests.iter().zip(task.test.labels()).all(|(number, label)| number % 6 == *label), "{case}");
                 let repeated = &tasks[index % 3];
-                assert_eq!(tests, self::numbers(&repeated.test), "{place}");
-                assert_eq!(task.head, repeated.head, "{place}");
+                assert_eq!(tests, self::numbers(&repeated.test), "{case}");
+                assert_eq!(task.head, repeated.head, "{case}");
             }
         }
     }
@@ -192,7 +193,7 @@ fn devices_that_come_back_share_the_samples_of_their_task() {
 #[test]
 fn domains_stay_whole() {
     let data = data(4, 5, 1);
-    let train: Vec<_> = (0..data.train.labels().len()).map(|place| place / 4).collect();
+    let train: Vec<_> = (0..data.train.labels().len()).map(|index| index / 4).collect();
     let test = [0, 1, 2, 3];
     let stream = split(2, 4).by_domain(&data, Domains { train: &train, test: &test }, Seed::new(0)).unwrap();
     assert_eq!(stream.tasks(), 2);
@@ -201,10 +202,10 @@ fn domains_stay_whole() {
 }
 
 #[test]
-fn test_samples_of_no_devices_domain_are_dealt_in_equal_parts() {
+fn test_samples_of_other_domains_are_divided_equally() {
     let data = data(4, 6, 5);
     // Three domains: the samples 0 to 7, 8 to 15 and 16 to 23.
-    let domains: Vec<_> = (0..24).map(|place| place / 8).collect();
+    let domains: Vec<_> = (0..24).map(|index| index / 8).collect();
     let split = split(3, 4);
     let given = read(&split.by_training_domain(&data, &domains, Some(&[2, 0, 1]), Seed::new(0)).unwrap());
     let trained: Vec<_> = given.iter().map(|task| numbers(&task.train)).collect();
@@ -266,7 +267,7 @@ fn counts(tasks: &[Task], classes: usize) -> Vec<Vec<usize>> {
 }
 
 #[test]
-fn without_a_concentration_every_device_has_an_equal_part_of_every_class() {
+fn without_a_concentration_every_class_is_divided_equally() {
     let data = data(4, 102, 50);
     let tasks = tasks(3, &split(10, 4), &data, 2).unwrap();
     assert!(counts(&tasks, 4).concat().iter().all(|count| [10, 11].contains(count)));
@@ -279,7 +280,8 @@ fn without_a_concentration_every_device_has_an_equal_part_of_every_class() {
 fn a_large_concentration_is_nearly_equal() {
     let data = data(4, 1000, 10);
     let split = with(split(10, 4), |settings| settings.concentration = Some(1e4));
-    // A part has the variance (n − 1) / (n²(nα + 1)): for α = 10⁴ a standard deviation of 0.00095, one sample of 1000.
+    // A fraction has the variance (n − 1) / (n²(nα + 1)): for α = 10⁴ a standard deviation of 0.00095, one sample of
+    // 1000.
     let equal = counts(&tasks(3, &split, &data, 3).unwrap(), 4);
     assert!(equal.concat().iter().all(|count| count.abs_diff(100) <= 6), "{equal:?}");
     assert!(
@@ -292,14 +294,14 @@ fn a_large_concentration_is_nearly_equal() {
 fn a_small_concentration_leaves_most_of_a_class_on_one_device() {
     let data = data(4, 1000, 10);
     let split = with(split(10, 4), |settings| settings.concentration = Some(0.01));
-    // The sum of the squares of a class's parts, over the classes of some seeds.
+    // The sum of the squares of a class's fractions, over the classes of some seeds.
     let mut squares = vec![];
     for seed in 0..25 {
         let counts = counts(&tasks(3, &split, &data, seed).unwrap(), 4);
         assert_eq!(counts.concat().iter().sum::<usize>(), 4000, "every sample is dealt");
         assert!(counts.iter().all(|device| device.iter().sum::<usize>() > 0), "every device has something");
-        let part = |device: &Vec<usize>, class| device[class] as f64 / 1000.0;
-        squares.extend((0..4).map(|class| counts.iter().map(|device| part(device, class).powi(2)).sum::<f64>()));
+        let fraction = |device: &Vec<usize>, class| device[class] as f64 / 1000.0;
+        squares.extend((0..4).map(|class| counts.iter().map(|device| fraction(device, class).powi(2)).sum::<f64>()));
     }
     // It is (α + 1) / (nα + 1) = 1.01 / 1.1 = 0.918 in the mean; for equal parts it would be 0.1. With values in [0.1, 1]
     // and that mean, the variance is at most (1 − 0.918)(0.918 − 0.1) = 0.067, so five standard errors of 100 values are 0.13.
@@ -334,7 +336,7 @@ fn devices_have_unequal_sizes() {
 fn one_that_differs() -> [Split; 5] {
     let plain = || Split { train_samples_per_class: Some(9), ..split(4, 2) };
     let sharing = |shared_with| with(plain(), |s| (s.sharing_devices, s.shared_with) = (Some(vec![3]), shared_with));
-    let noisy = |part| with(plain(), |s| (s.noisy_devices, s.label_noise) = (Some(vec![3]), part));
+    let noisy = |fraction| with(plain(), |s| (s.noisy_devices, s.label_noise) = (Some(vec![3]), fraction));
     [plain(), sharing(Some(vec![2])), sharing(None), noisy(0.1), noisy(0.5)]
 }
 
@@ -368,10 +370,10 @@ fn a_device_that_shares_has_classes_of_others_and_samples_that_they_leave() {
     });
     let classes = |tasks: &[Task]| tasks.iter().map(|task| task.head.classes.clone()).collect::<Vec<_>>();
     assert_eq!(classes(&one), [[0, 1], [2, 3], [2, 3], [6, 7]]);
-    // The first class of the first device and of the second; its own, 4 and 5, are nobody's.
+    // The first class of the first device and of the second. Its own classes, 4 and 5, remain unused.
     assert_eq!(classes(&several), [[0, 1], [2, 3], [0, 2], [6, 7]]);
     for tasks in [&one, &several] {
-        // Nine of each class, as everybody: of 20, an owner leaves 11.
+        // Nine of each class, as on all devices: an owner leaves 11 of 20.
         assert!(tasks.iter().all(|task| task.train.len() == 18 && task.test.len() == 10));
         assert!(tasks[2].train.labels().iter().all(|label| tasks[2].head.classes.contains(label)));
         assert_eq!(tasks[2].head.name, "task-3");
@@ -418,7 +420,7 @@ fn what_does_not_go_together_is_refused() {
     refused(3, share(2, None), &["`sharing_devices`", "same classes"]);
     refused(0, self::with(share(2, None), |s| s.rounds = 2), &["`sharing_devices`", "`rounds` = 1"]);
     refused(0, self::with(share(2, None), |s| s.shared_classes = 1), &["`sharing_devices`", "`shared_classes` = 0"]);
-    refused(0, set(|s| s.shared_with = Some(vec![1])), &["`shared_with` is set, but no `sharing_devices`"]);
+    refused(0, set(|s| s.shared_with = Some(vec![1])), &["`shared_with` is set, but `sharing_devices` is not"]);
     let few = Split { tasks: 2, classes_per_task: 1, ..share(1, None) };
     let few = self::with(few, |s| s.first_classes = Some(2));
     refused(0, few, &["`shared_with` names devices with 1 classes together, but the device 1 has 2"]);
@@ -428,10 +430,11 @@ fn what_does_not_go_together_is_refused() {
         all_kept,
         &["`sharing_devices` learn the class", "5 training samples other devices leave 0", "at most 4"],
     );
-    let set_noisy = |part, device| with(split(2, 2), |s| (s.label_noise, s.noisy_devices) = (part, Some(vec![device])));
+    let set_noisy =
+        |fraction, device| with(split(2, 2), |s| (s.label_noise, s.noisy_devices) = (fraction, Some(vec![device])));
     refused(0, set_noisy(0.1, 3), &["`noisy_devices` names the device 3", "1 to 2"]);
     refused(0, set_noisy(0.0, 1), &["`noisy_devices` is set, but `label_noise` is 0", "`label_noise` above 0"]);
-    refused(0, with(split(2, 1), |s| s.label_noise = 0.5), &["`label_noise` = 0.5", "tasks of one class"]);
+    refused(0, with(split(2, 1), |s| s.label_noise = 0.5), &["`label_noise` = 0.5", "only one class"]);
     refused(0, set(|s| s.rounds = 11), &["no training samples"]);
     let mut without_test = data.clone();
     without_test.test = std::sync::Arc::new(Samples::new([1, 1, 2].into()));

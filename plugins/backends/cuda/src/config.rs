@@ -22,7 +22,7 @@ describe!(Family::Backend, "cuda", CudaConfig, paper: "https://crates.io/crates/
 #[typetag::serde(name = "cuda")]
 impl BackendConfig for CudaConfig {
     fn open(&self) -> Result<Device, BackendError> {
-        // burn opens a GPU at its first operation and panics where there is none; counting them first does not.
+        // burn opens a GPU at its first operation and panics if it does not exist. Counting GPUs does not panic.
         let found = Device::enumerate(DeviceType::Cuda).len();
         let wrong = |cause| BackendError { kind: "cuda".to_owned(), cause };
         if self.device < found {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gpu_that_is_not_there_is_an_error() {
+    fn a_missing_gpu_is_an_error() {
         let error = CudaConfig { device: 255, ..Default::default() }.open().unwrap_err().to_string();
         assert!(error.contains("\"cuda\"") && (error.contains("255") || error.contains("libcuda")), "{error}");
     }

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Runs on the processor with burn's own CPU backend; needs nothing installed.
+/// Runs on the processor with burn's own CPU backend. Nothing needs to be installed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlexConfig {}

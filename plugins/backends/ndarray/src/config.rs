@@ -6,9 +6,10 @@ use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Runs on the processor with burn's ndarray backend. Its convolutions learn slowly: use it for multi-layer perceptrons.
+/// Runs on the processor with burn's ndarray backend. Training convolutions is slow: use it for multi-layer
+/// perceptrons.
 ///
-/// burn 0.22 deprecates it in favour of `flex`; here it serves as an independent implementation to compare with.
+/// burn 0.22 deprecates it in favour of `flex`; here it is an independent implementation for comparisons.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NdArrayConfig {}
@@ -17,7 +18,7 @@ describe!(Family::Backend, "ndarray", NdArrayConfig, paper: "https://crates.io/c
 
 #[typetag::serde(name = "ndarray")]
 impl BackendConfig for NdArrayConfig {
-    #[allow(deprecated)] // It is deprecated in favour of flex; a second implementation is what we keep it for.
+    #[allow(deprecated)] // Deprecated in favour of flex; kept as a second implementation.
     fn open(&self) -> Result<Device, BackendError> {
         Ok(Device::ndarray())
     }

@@ -1,5 +1,4 @@
-//! The `ndarray` backend: burn's older CPU backend, kept as a second opinion on numbers. Empty without the feature
-//! `ndarray`.
+//! The `ndarray` backend: burn's older CPU backend, kept to compare numbers with. Empty without the feature `ndarray`.
 
 #[cfg(feature = "ndarray")]
 mod config;

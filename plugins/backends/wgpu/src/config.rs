@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Adapter {
-    /// The one that wgpu thinks the fastest.
+    /// The adapter that wgpu considers the fastest.
     #[default]
     Best,
-    /// A GPU with memory of its own.
+    /// A GPU with its own memory.
     Discrete,
     /// A GPU that shares the processor's memory.
     Integrated,
-    /// A GPU that a virtual machine is given.
+    /// A virtual machine's GPU.
     Virtual,
     /// A driver that computes on the processor, such as Mesa's lavapipe: for tests.
     Cpu,
@@ -33,7 +33,7 @@ pub struct WgpuConfig {
     /// Which of the machine's graphics adapters to use: the `best` that wgpu finds, a `discrete`, `integrated` or
     /// `virtual` GPU, or a driver on the `cpu`.
     pub adapter: Adapter,
-    /// The number of the adapter among those of its kind, from 0; `best` and `cpu` have one only.
+    /// The number of the adapter among those of its kind, from 0; `best` and `cpu` only have one.
     #[schemars(range(min = 0, max = 255))]
     pub device: usize,
     /// The precision of matrix products and convolutions.
@@ -42,7 +42,7 @@ pub struct WgpuConfig {
 
 describe!(Family::Backend, "wgpu", WgpuConfig, paper: "https://crates.io/crates/burn-wgpu");
 
-/// What was opened: burn opens an adapter once in a process and refuses to do so again.
+/// The open adapters: burn opens an adapter only once per process.
 static OPENED: Mutex<Vec<(DeviceKind, Device)>> = Mutex::new(vec![]);
 
 #[typetag::serde(name = "wgpu")]
@@ -52,11 +52,11 @@ impl BackendConfig for WgpuConfig {
         let kind = match (self.adapter, self.device) {
             (Adapter::Best, 0) => DeviceKind::DefaultDevice,
             (Adapter::Cpu, 0) => DeviceKind::Cpu,
-            (Adapter::Discrete, place) => DeviceKind::DiscreteGpu(place),
-            (Adapter::Integrated, place) => DeviceKind::IntegratedGpu(place),
-            (Adapter::Virtual, place) => DeviceKind::VirtualGpu(place),
-            (Adapter::Best | Adapter::Cpu, place) => {
-                return Err(wrong(format!("`device` = {place}, but there is one adapter of this kind; accepted: 0")));
+            (Adapter::Discrete, index) => DeviceKind::DiscreteGpu(index),
+            (Adapter::Integrated, index) => DeviceKind::IntegratedGpu(index),
+            (Adapter::Virtual, index) => DeviceKind::VirtualGpu(index),
+            (Adapter::Best | Adapter::Cpu, index) => {
+                return Err(wrong(format!("`device` = {index}, but there is one adapter of this kind; accepted: 0")));
             }
         };
         // The list is whole even if a thread panicked while it held the lock.
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_adapter_that_is_not_there_is_an_error() {
+    fn a_missing_adapter_is_an_error() {
         let error =
             WgpuConfig { adapter: Adapter::Virtual, device: 255, ..Default::default() }.open().unwrap_err().to_string();
         assert!(error.contains("\"wgpu\""), "{error}");

@@ -12,52 +12,54 @@ use serde::{Deserialize, Serialize};
 
 use folders::{Folders, Inputs};
 
-/// Any data set that lies in a folder for each class, split over devices.
+/// Any data set with a folder for each class, split over devices.
 ///
-/// `directory` holds either the folders `train` and `test` (or, in place of `test`, `val`, `valid` or `validation`), each with
-/// a folder for every class; or the classes' folders themselves, of whose pictures a part is held out for testing. A
-/// class is called as its folder is; the pictures of a folder are all PNG and JPEG files in it and in the folders below.
-/// Names that begin with a dot are passed over. Pictures are decoded when a task needs them.
+/// `directory` holds either the folders `train` and `test` (or, in place of `test`, `val`, `valid` or `validation`),
+/// each with a folder for every class; or the folders of the classes themselves; a fraction of their pictures is then
+/// held out for testing. A class has the name of its folder. The pictures of a folder are all PNG and JPEG files in it
+/// and its subfolders. Names that begin with a dot are skipped. Pictures are decoded when a task needs them.
 ///
-/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
-/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
-/// 1905.12022; `concentration`), and the test samples in equal parts.
+/// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
+/// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
+/// training samples of each class are divided over the devices. The test samples are divided equally.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ClassFoldersConfig {
     /// The folder.
     pub directory: PathBuf,
-    /// The height and width that pictures are resized to, in pixels: of each, the largest square around its middle, by a
-    /// triangle filter. Absent: they stay as they are; all must have the same size, at most 1024 a side.
+    /// The height and width of the inputs, in pixels. The largest square around the middle of each picture is resized
+    /// to it by a triangle filter. Absent: pictures keep their size; all must have the same size, at most 1024 pixels a
+    /// side.
     #[schemars(range(min = 1, max = 1024))]
     pub size: Option<usize>,
-    /// Whether inputs are in colour, three channels; otherwise they are the luminance, one channel.
+    /// Whether inputs are in colour (three channels). Otherwise they are the luminance (one channel).
     pub colour: bool,
-    /// Whether pictures are turned as the camera wrote into them (EXIF), `apply`, or taken as their pixels are stored, `ignore`,
-    /// which is what torchvision's `ImageFolder` does.
+    /// Whether to follow the orientation that the camera wrote into a picture (EXIF). `apply` turns the picture;
+    /// `ignore` takes the pixels as they are stored, which is what torchvision's `ImageFolder` does.
     pub orientation: Orientation,
-    /// The part of each class's pictures that is held out for testing where there is no folder `train`: drawn by the seed,
-    /// rounded, at least one picture, and at least one is left.
+    /// The fraction of each class's pictures that is held out for testing if there is no folder `train`. The seed draws
+    /// them. The number is rounded; at least one picture is held out, and at least one is left.
     #[schemars(range(min = 0.001, max = 0.999))]
     pub held_out: f64,
-    /// How many tasks, and so devices.
+    /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
-    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be the number of classes at most.
+    /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be the number of classes
+    /// at most.
     #[schemars(range(min = 1, max = 100_000))]
     pub classes_per_task: usize,
-    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
-    /// in how often each class occurs.
+    /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
+    /// same classes and one head, and differ in how often each class occurs.
     pub shift: Shift,
-    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
-    /// `classes_per_task` of them. Absent: shuffled by the seed.
+    /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
+    /// `classes_per_task` of them. Absent: the seed shuffles the classes.
     #[schemars(length(min = 1, max = 100_000))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
-    /// tasks. Absent: all.
+    /// The largest number of training samples of each class that a task gets; the seed draws them. Under label skew,
+    /// the limit is for each class over all tasks. Absent: all.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
-    /// What else there is to a split.
+    /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
 }
@@ -110,7 +112,7 @@ impl StreamConfig for ClassFoldersConfig {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        // Folders that cannot be read are what `build` says.
+        // `build` reports folders that cannot be read.
         Folders::find(&self.directory).map(Folders::into_paths).unwrap_or_default()
     }
 }

@@ -9,7 +9,7 @@ use image::{Rgb, RgbImage};
 
 use super::*;
 
-/// Writes so many pictures of a class: 6×4 pixels, all of one colour, which says the class and the picture's number.
+/// Writes `count` pictures of a class: 6×4 pixels of one colour, which encodes the class and the picture's number.
 fn write_class(folder: &Path, class: u8, count: u8) {
     fs::create_dir_all(folder).unwrap();
     for number in 0..count {
@@ -36,17 +36,17 @@ fn error(config: &ClassFoldersConfig) -> String {
 
 /// The green of each sample's first pixel: the picture's number.
 fn numbers(samples: &alluvium_stream::Samples) -> Vec<u8> {
-    (0..samples.len()).map(|place| samples.image(place)[samples.input().height * samples.input().width]).collect()
+    (0..samples.len()).map(|index| samples.image(index)[samples.input().height * samples.input().width]).collect()
 }
 
 #[test]
-fn training_and_test_folders_are_taken_as_they_are() {
+fn training_and_test_folders_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     for (class, name) in ["bee", "ant", "cat"].into_iter().enumerate() {
         write_class(&folder.path().join("train").join(name), class as u8, 4);
         write_class(&folder.path().join("val").join(name), class as u8, 2);
     }
-    // Folders within a class belong to it, and what begins with a dot does not.
+    // Folders within a class belong to it; names that begin with a dot do not.
     write_class(&folder.path().join("train/ant/more"), 1, 1);
     write_class(&folder.path().join("train/.cache"), 9, 1);
     let config = config(folder.path());
@@ -66,7 +66,7 @@ fn training_and_test_folders_are_taken_as_they_are() {
 }
 
 #[test]
-fn a_part_of_each_class_is_held_out_where_nothing_is_for_testing() {
+fn a_fraction_of_each_class_is_held_out_without_a_test_folder() {
     let folder = tempfile::tempdir().unwrap();
     // 0.2·10 = 2; 0.2·3 = 0.6, rounded 1; 0.2·2 = 0.4, at least 1.
     let counts = [(10, 2), (3, 1), (2, 1)];
@@ -91,13 +91,13 @@ fn a_part_of_each_class_is_held_out_where_nothing_is_for_testing() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn errors_name_the_problem() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path());
     assert!(error(&ClassFoldersConfig { directory: folder.path().join("none"), ..config.clone() }).contains("none: "));
-    assert!(error(&config).contains("holds no folder; accepted: a folder for each class"));
+    assert!(error(&config).contains("does not hold folders; accepted: a folder for each class"));
     fs::create_dir(folder.path().join("a")).unwrap();
-    assert!(error(&config).contains("holds no picture"));
+    assert!(error(&config).contains("does not hold a picture"));
     for (class, name) in ["a", "b", "c"].into_iter().enumerate() {
         write_class(&folder.path().join(name), class as u8, 3);
     }
@@ -122,7 +122,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn what_may_be_a_part_is_not_taken_for_a_class() {
+fn a_folder_that_may_be_a_part_is_not_mistaken_for_a_class() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     write_class(&at("Train/a"), 0, 2);
@@ -135,7 +135,7 @@ fn what_may_be_a_part_is_not_taken_for_a_class() {
     );
     fs::rename(at("Train"), at("other")).unwrap();
     assert!(error(&config).contains("test: is a part of the data set"));
-    // Pictures right in it: a class.
+    // It directly holds pictures, so it is a class.
     fs::remove_dir_all(at("test")).unwrap();
     write_class(&at("test"), 0, 2);
     assert_eq!(config.build(Seed::new(0)).unwrap().class_names(), ["other", "test"]);
@@ -143,7 +143,7 @@ fn what_may_be_a_part_is_not_taken_for_a_class() {
     write_class(&at("validation/a"), 0, 1);
     write_class(&at("val/a"), 0, 1);
     fs::remove_dir_all(at("test")).unwrap();
-    assert!(error(&config).contains("holds the folders val and validation, and none called test"));
+    assert!(error(&config).contains("holds the folders val and validation, but none called test"));
     write_class(&at("test/a"), 0, 1);
     assert_eq!(tasks(&config, 0).len(), 1);
 }
@@ -193,7 +193,7 @@ fn a_jpeg_that_is_cut_short_is_refused_as_a_png_is() {
     let whole = jpeg();
     fs::write(class.join("whole.jpg"), &whole).unwrap();
     assert_eq!(tasks(&config, 0)[0].train.len(), 1);
-    // Half of it; all but the end marker; and all but the last byte.
+    // The first half; all but the end marker; all but the last byte.
     for length in [whole.len() / 2, whole.len() - 2, whole.len() - 1] {
         fs::write(class.join("truncated.jpg"), &whole[..length]).unwrap();
         let error = error(&config);
@@ -203,7 +203,7 @@ fn a_jpeg_that_is_cut_short_is_refused_as_a_png_is() {
     assert_eq!(tasks(&config, 0)[0].train.len(), 2);
 }
 
-/// A JPEG with an EXIF segment behind its start: the orientation 6, which turns it clockwise.
+/// A JPEG with an EXIF segment after its start: the orientation 6, which turns it clockwise.
 fn turned_jpeg() -> Vec<u8> {
     let whole = jpeg();
     let exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
@@ -212,7 +212,7 @@ fn turned_jpeg() -> Vec<u8> {
 }
 
 #[test]
-fn pictures_are_turned_where_it_is_asked_for_and_not_by_default() {
+fn pictures_are_turned_on_request_and_not_by_default() {
     let folder = tempfile::tempdir().unwrap();
     for part in ["train/a", "test/a"] {
         fs::create_dir_all(folder.path().join(part)).unwrap();
@@ -222,7 +222,7 @@ fn pictures_are_turned_where_it_is_asked_for_and_not_by_default() {
     let applied = ClassFoldersConfig { orientation: Orientation::Apply, ..stored.clone() };
     let input = |config: &ClassFoldersConfig| tasks(config, 0)[0].train.input();
     assert_eq!((input(&stored), input(&applied)), ([3, 48, 64].into(), [3, 64, 48].into()));
-    // Turned clockwise, a row from the left is what was a column from below.
+    // After a clockwise turn, a row from the left was a column from below.
     let (stored, applied) = (tasks(&stored, 0), tasks(&applied, 0));
     let (stored, applied) = (stored[0].train.image(0), applied[0].train.image(0));
     let column: Vec<_> = (0..48).rev().map(|row| stored[row * 64 + 5]).collect();
@@ -249,7 +249,7 @@ fn disturbed_folders_give_the_same_pictures_or_an_error() {
                 2 => disturbed.rename(&format!("{part}/{name}"), &format!("{part}/wasp")),
                 3 => disturbed.rename(&format!("train/{name}"), &format!("train/.{name}")),
                 4 => disturbed.rename(part, &format!("{part}ing")),
-                // The same part under another name that it may have, and another name of a picture.
+                // The part under another accepted name, and a picture under another name.
                 _ => {
                     disturbed.rename("test", "validation");
                     disturbed.rename(&format!("train/{name}/01.png"), &format!("train/{name}/99.png"));

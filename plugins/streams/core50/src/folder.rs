@@ -16,28 +16,29 @@ const HINT: &str = "; https://vlomonaco.github.io/core50/ offers CORe50: unpack 
 /// The folder of the sessions `s1` to `s11`.
 #[derive(Debug)]
 pub struct Folder {
-    /// Where it is.
+    /// The path of the folder.
     pub sessions: PathBuf,
 }
 
 impl Folder {
-    /// The folder itself, or the one in it that has the archive's name.
+    /// Finds the folder: `directory` itself, or the folder in it with the archive's name.
     ///
     /// # Errors
-    /// [`StreamError::File`] when neither has a session.
+    /// [`StreamError::File`] when neither holds the session `s1`.
     pub fn find(directory: &Path) -> Result<Self, StreamError> {
         let inner = NAMES.map(|name| directory.join(name));
         let mut candidates = [directory.to_owned()].into_iter().chain(inner);
         match candidates.find(|folder| folder.join("s1").is_dir()) {
             Some(sessions) => Ok(Folder { sessions }),
-            None => Err(StreamError::file(directory, "holds no folder s1").with_hint(HINT)),
+            None => Err(StreamError::file(directory, "does not hold the folder s1").with_hint(HINT)),
         }
     }
 
     /// All frames, session after session and object after object.
     ///
     /// # Errors
-    /// [`StreamError::File`] when a folder is missing, holds no picture, or one whose name says another session or object.
+    /// [`StreamError::File`] when a folder is missing, does not hold pictures, or holds one whose name says another
+    /// session or object.
     pub fn frames(&self) -> Result<Vec<Frame>, StreamError> {
         let mut frames = vec![];
         for (session, object) in (1..=SESSIONS).flat_map(|session| (1..=OBJECTS).map(move |object| (session, object))) {
@@ -52,21 +53,21 @@ impl Folder {
             };
             if let Some(other) = pictures.iter().find(|path| !own(path)) {
                 let cause = format!(
-                    "is not called as a frame of the session {session} and the object {object}; accepted: names such as \
+                    "is not the name of a frame of the session {session} and the object {object}; accepted: names such as \
                      C_{session:02}_{object:02}_000.png"
                 );
                 return Err(StreamError::file(other, cause));
             }
             if pictures.is_empty() {
-                return Err(StreamError::file(&folder, "holds no picture").with_hint(HINT));
+                return Err(StreamError::file(&folder, "does not hold pictures").with_hint(HINT));
             }
             frames.extend(pictures.into_iter().map(|path| Frame { session, object, path }));
         }
         Ok(frames)
     }
 
-    /// That there is no frame for training.
+    /// The error that there are no frames for training.
     pub fn holds_none(&self) -> StreamError {
-        StreamError::file(&self.sessions, "holds no picture of a training session").with_hint(HINT)
+        StreamError::file(&self.sessions, "does not hold pictures of a training session").with_hint(HINT)
     }
 }

@@ -1,6 +1,6 @@
 //! The `core50` stream: CORe50 in its original files, with new classes (NC) or new instances (NI) for each device.
 //!
-//! `frame` says what a picture's path means, `folder` finds the pictures, `lists` reads the official order of batches.
+//! `frame` parses a picture's path, `folder` finds the pictures, `lists` reads the official order of batches.
 
 mod folder;
 mod frame;
@@ -18,7 +18,7 @@ use folder::Folder;
 use frame::{Frame, OBJECTS};
 use lists::Batches;
 
-/// What a class is.
+/// The meaning of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
@@ -34,60 +34,65 @@ pub enum Labels {
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Shift {
-    /// Each device has classes of its own: the scenario NC, new classes.
+    /// Each device has its own classes: the scenario NC, new classes.
     Class,
-    /// All devices have the same classes, each in a session of its own: the scenario NI, new instances.
+    /// All devices have the same classes, each in its own session: the scenario NI, new instances.
     Domain,
-    /// All devices have the same classes, and differ in how often each occurs.
+    /// All devices have the same classes, but differ in how often each occurs.
     LabelSkew,
 }
 
 /// CORe50, split over devices: 50 objects of 10 categories, each filmed in 11 sessions of about 300 frames, 128×128.
 ///
-/// The files are those of <https://vlomonaco.github.io/core50/>, unpacked: the cropped images, 128×128 or 32×32, and for the
-/// official order of batches the configuration files (`batches_filelists`). Sessions 3, 7 and 10 are for testing, the other
-/// eight for training. Pictures are decoded when a task needs them. Objects are called `plug_adapter1` to `plug_adapter5`,
-/// and so on for `mobile_phone`, `scissor`, `light_bulb`, `can`, `glass`, `ball`, `marker`, `cup` and `remote_control`,
-/// which are the categories.
+/// The files are those of <https://vlomonaco.github.io/core50/>, unpacked: the cropped images, 128×128 or 32×32. The
+/// official order of batches also needs the configuration files (`batches_filelists`). Sessions 3, 7 and 10 are for
+/// testing, the other eight for training. Pictures are decoded when a task needs them. Objects are called
+/// `plug_adapter1` to `plug_adapter5`, and so on for `mobile_phone`, `scissor`, `light_bulb`, `can`, `glass`, `ball`,
+/// `marker`, `cup` and `remote_control`, which are the categories.
 ///
-/// Under class shift (NC), each task has classes and a head of its own; without further options, ten objects come first
-/// and then five at a time. Under domain shift (NI), all tasks have the same classes and one head, and each has a training
-/// session of its own. The test sessions are none of theirs, so test samples are dealt between tasks in equal parts, and
-/// the mean over tasks is the accuracy on all of them. Under label skew, all tasks have the same classes and one head, and
-/// the training samples of each class are dealt by a Dirichlet distribution over devices (`concentration`).
+/// Under class shift (NC), each task has its own classes and its own head. By default, the first task has ten objects
+/// and each further task has five. Under domain shift (NI), all tasks have the same classes and share one head, and
+/// each task has its own training session. The test sessions differ from the training sessions, so test samples are
+/// divided equally, and the mean over tasks is the accuracy on all of them. Under label skew, all tasks have the same
+/// classes and share one head. A Dirichlet distribution (`concentration`) then says how the training samples of each
+/// class are divided over the devices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Core50Config {
-    /// The folder of the sessions `s1` to `s11`, or the one in which it lies as `core50_128x128` or `core50_32x32`.
+    /// The folder of the sessions `s1` to `s11`, or the folder that contains it as `core50_128x128` or `core50_32x32`.
     pub directory: PathBuf,
-    /// What a class is: an `object`, of which there are 50, or a `category` of five objects.
+    /// The meaning of a class: one of the 50 objects (`object`), or a `category` of five objects.
     pub labels: Labels,
-    /// How the tasks differ: by `class` (NC), by `domain`, a session each (NI), or with `label-skew`, in how often each class
-    /// occurs.
+    /// How the tasks differ. `class` (NC): each task has its own classes. `domain` (NI): each task has its own session.
+    /// `label-skew`: tasks differ in how often each class occurs.
     pub shift: Shift,
-    /// The official run whose order of batches is followed, 0 to 9, for NC on objects and for NI: it is read from
-    /// `batches_filelists/NC_inc/runN` or `NI_inc/runN`, in `directory` or beside it. Absent: the seed decides.
+    /// The official run, 0 to 9, whose order of batches is used, for NC on objects and for NI. It is read from
+    /// `batches_filelists/NC_inc/runN` or `NI_inc/runN`, in `directory` or beside it. Absent: the seed decides the
+    /// order.
     #[schemars(range(min = 0, max = 9))]
     pub run: Option<usize>,
-    /// How many tasks, and so devices. Absent: 9 under class shift on objects, 5 on categories, 8 under the other shifts.
+    /// The number of tasks. Each task is one device. Absent: 9 under class shift on objects, 5 on categories, 8 under
+    /// the other shifts.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: Option<usize>,
-    /// How many classes each task has. Absent: 5 under class shift on objects, but 10 for the first task unless
-    /// `first_classes` says otherwise; 2 on categories; all under the other shifts.
+    /// The number of classes of each task. Absent: under class shift, 5 objects (10 for the first task, unless
+    /// `first_classes` is set) or 2 categories; under the other shifts, all classes.
     #[schemars(range(min = 1, max = 50))]
     pub classes_per_task: Option<usize>,
-    /// The names of the classes in the order in which they are dealt to tasks; under the shifts in which all tasks have the
-    /// same classes, they have the first ones of it. Absent: shuffled by the seed.
+    /// The names of the classes, in the order in which tasks receive them. Under the shifts in which all tasks have the
+    /// same classes, they have the first ones. Absent: the seed shuffles the classes.
     #[schemars(length(min = 1, max = 50))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
-    /// tasks. Absent: all, about 2 400 of an object and 300 of an object in one session.
+    /// The largest number of training samples of each class that a task gets; the seed draws them. Under label skew,
+    /// the limit is for each class over all tasks. Absent: all, about 2 400 of an object and 300 of an object in one
+    /// session.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
-    /// The height and width that pictures are resized to, by a triangle filter, in pixels. Absent: they stay as they are.
+    /// The height and width of the inputs, in pixels. Pictures are resized by a triangle filter. Absent: pictures keep
+    /// their size.
     #[schemars(range(min = 2, max = 350))]
     pub size: Option<usize>,
-    /// What else there is to a split.
+    /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
 }
@@ -156,7 +161,7 @@ impl StreamConfig for Core50Config {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        // Files that cannot be found are what `build` says.
+        // `build` reports files that cannot be found.
         let Ok(folder) = Folder::find(&self.directory) else { return vec![] };
         match self.batches(&folder) {
             Ok(Some(batches)) => {
@@ -170,7 +175,7 @@ impl StreamConfig for Core50Config {
 }
 
 impl Core50Config {
-    /// Checks that nothing else decides what an official run decides.
+    /// Checks that no option contradicts an official run.
     fn check_run(&self) -> Result<(), StreamError> {
         let Some(run) = self.run else { return Ok(()) };
         let wrong = |problem: &str, accepted: &str| {
@@ -179,7 +184,7 @@ impl Core50Config {
         };
         let sizes = self.classes_per_task.is_some() || self.split.first_classes.is_some();
         match self.shift {
-            _ if run > 9 => wrong("there are the runs 0 to 9", "0 to 9"),
+            _ if run > 9 => wrong("the runs are 0 to 9", "0 to 9"),
             Shift::LabelSkew => wrong("runs have no label skew", "no `run`, or `shift` = \"class\" or \"domain\""),
             Shift::Class if self.labels == Labels::Category => {
                 wrong("its batches are of objects", "no `run`, or `labels` = \"object\"")
@@ -192,13 +197,13 @@ impl Core50Config {
         }
     }
 
-    /// The batches of the official run, if one is asked for.
+    /// The batches of the official run, if `run` is set.
     fn batches(&self, folder: &Folder) -> Result<Option<Batches>, StreamError> {
         let scenario = if self.shift == Shift::Class { lists::NC } else { lists::NI };
         self.run.map(|run| Batches::read(folder, scenario, run)).transpose()
     }
 
-    /// These options as a split of any data set.
+    /// Converts these options to those of a split.
     fn split(&self) -> Split {
         let own_classes = self.shift == Shift::Class;
         let (tasks, classes) = match self.labels {

@@ -1,11 +1,11 @@
 //! The official order of batches: lists of files.
 //!
-//! `batches_filelists/NC_inc/run0` holds `train_batch_00_filelist.txt` to `train_batch_08_filelist.txt`, the samples of the
-//! nine batches of the scenario NC in the first of its ten runs, and `test_filelist.txt`, those of the test sessions; `NI_inc`
-//! has eight batches. A line is the path of a picture from the folder of the sessions, a space, and a label
-//! (<https://vlomonaco.github.io/core50/>, section "Configuration Files"). The path says which object and which session it
-//! is. What a label stands for depends on the run, so it gives no class; but within a run it must be the same for all frames of
-//! an object, and objects of several categories have several.
+//! `batches_filelists/NC_inc/run0` holds `train_batch_00_filelist.txt` to `train_batch_08_filelist.txt`, the samples of
+//! the nine batches of the scenario NC in the first of its ten runs, and `test_filelist.txt`, those of the test
+//! sessions; `NI_inc` has eight batches. A line is the path of a picture from the folder of the sessions, a space, and
+//! a label (<https://vlomonaco.github.io/core50/>, section "Configuration Files"). The path gives the object and the
+//! session. The meaning of a label depends on the run, so the class does not follow from it. But within a run, all
+//! frames of an object must have the same label, and objects of different categories must have different labels.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use alluvium_stream::{StreamError, read_text};
 use crate::folder::Folder;
 use crate::frame::{Frame, OBJECTS};
 
-/// A scenario: the folder of its lists, and how many classes or sessions each batch has.
+/// A scenario: the folder of its lists, and the number of classes or sessions of each batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
     folder: &'static str,
@@ -27,7 +27,7 @@ pub const NC: Scenario = Scenario { folder: "NC_inc", batches: &[10, 5, 5, 5, 5,
 /// New instances: a session at a time.
 pub const NI: Scenario = Scenario { folder: "NI_inc", batches: &[1; 8] };
 
-/// The longest list that is read, in bytes: the longest one of the archive has less than 2 MB.
+/// The longest list that is read, in bytes. The longest one of the archive has less than 2 MB.
 const LARGEST: u64 = 64 << 20;
 
 const HINT: &str = "; https://vlomonaco.github.io/core50/ offers the lists (batches_filelists.zip): unpack them beside the \
@@ -46,8 +46,8 @@ impl Batches {
     /// Reads the lists of a run.
     ///
     /// # Errors
-    /// [`StreamError::File`] when one is missing, has another form, or lists a picture that is not there, twice, for the wrong
-    /// part, or with a label that does not go with those before it.
+    /// [`StreamError::File`] when a list is missing or has another format, or when it lists a picture that does not
+    /// exist, is listed twice, belongs to the other part, or has a label that contradicts earlier ones.
     pub fn read(folder: &Folder, scenario: Scenario, run: usize) -> Result<Self, StreamError> {
         let sessions = &folder.sessions;
         let beside = sessions.parent().unwrap_or(Path::new("")).join("batches_filelists");
@@ -57,7 +57,7 @@ impl Batches {
         let mut paths: Vec<_> = (0..scenario.batches.len())
             .map(|batch| lists.join(format!("train_batch_{batch:02}_filelist.txt")))
             .collect();
-        let mut seen = Seen::default();
+        let mut seen = ListedFrames::default();
         let mut read = |path: &PathBuf, test| frames(path, sessions, test, &mut seen);
         let train = paths.iter().map(|path| read(path, false)).collect::<Result<_, _>>()?;
         paths.push(lists.join("test_filelist.txt"));
@@ -65,12 +65,12 @@ impl Batches {
         Ok(Batches { scenario, paths, train, test })
     }
 
-    /// The lists.
+    /// The paths of the lists.
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
 
-    /// All frames that they list, batch after batch.
+    /// All frames of the lists, batch after batch.
     pub fn frames(&self) -> Vec<Frame> {
         self.train.iter().chain([&self.test]).flatten().cloned().collect()
     }
@@ -78,7 +78,7 @@ impl Batches {
     /// The objects, batch after batch.
     ///
     /// # Errors
-    /// [`StreamError::File`] when a batch has more or fewer, or one of another batch.
+    /// [`StreamError::File`] when a batch has the wrong number of objects, or one of another batch.
     pub fn objects(&self) -> Result<Vec<usize>, StreamError> {
         self.order("objects", |frame| frame.object)
     }
@@ -104,7 +104,7 @@ impl Batches {
             if let Some(again) = own.iter().find(|number| order.contains(number)) {
                 return Err(StreamError::file(
                     path,
-                    format!("lists number {again} of the {what}, as an earlier batch does"),
+                    format!("lists number {again} of the {what}, but an earlier batch lists it, too"),
                 ));
             }
             order.extend(own);
@@ -113,19 +113,19 @@ impl Batches {
     }
 }
 
-/// What the lists of a run have named so far.
+/// The frames that the lists of a run have named so far.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct ListedFrames {
     frames: HashSet<PathBuf>,
     /// The label of each object, by its number.
     labels: HashMap<usize, usize>,
 }
 
-impl Seen {
+impl ListedFrames {
     /// Adds a frame with its label.
     ///
     /// # Errors
-    /// What is wrong, in words, when it was there before, or the label does not go with those before it.
+    /// A description of the problem, when the frame was listed before, or its label contradicts earlier ones.
     fn add(&mut self, frame: &Frame, label: usize) -> Result<(), String> {
         if !self.frames.insert(frame.path.clone()) {
             return Err("names a frame that was listed before".to_owned());
@@ -133,10 +133,10 @@ impl Seen {
         let Frame { object, .. } = *frame;
         if let Some(other) = self.labels.get(&object) {
             let cause =
-                || format!("has the label {label} for the object {object}, which has {other} in a line before it");
+                || format!("has the label {label} for the object {object}, which has {other} in an earlier line");
             return if *other == label { Ok(()) } else { Err(cause()) };
         }
-        // Lists of categories give all objects of one the same label.
+        // Lists of categories give all objects of a category the same label.
         let of_category = |object: usize| Frame { object, ..frame.clone() }.category();
         let other = self.labels.iter().find(|(other, own)| **own == label && of_category(**other) != frame.category());
         if let Some((other, _)) = other {
@@ -147,23 +147,23 @@ impl Seen {
     }
 }
 
-/// The frames of a list, none of which was seen before, and all of which are there.
-fn frames(path: &Path, sessions: &Path, test: bool, seen: &mut Seen) -> Result<Vec<Frame>, StreamError> {
+/// The frames of a list. All must exist, and none may have been listed before.
+fn frames(path: &Path, sessions: &Path, test: bool, seen: &mut ListedFrames) -> Result<Vec<Frame>, StreamError> {
     let hint = if path.exists() { "" } else { HINT };
     let text = read_text(path, LARGEST).map_err(|error| error.with_hint(hint))?;
     let wrong = |cause: String| StreamError::file(path, cause);
     let frames = parse(&text, sessions, test, seen).map_err(wrong)?;
     match frames.iter().find(|(_, frame)| !frame.path.is_file()) {
         Some((line, frame)) => {
-            let cause = format!("line {line} names {}, but there is no such picture", frame.path.display());
+            let cause = format!("line {line} names {}, but this picture does not exist", frame.path.display());
             Err(wrong(cause))
         }
         None => Ok(frames.into_iter().map(|(_, frame)| frame).collect()),
     }
 }
 
-/// The frames of the text of a list, each with its line.
-pub fn parse(text: &str, sessions: &Path, test: bool, seen: &mut Seen) -> Result<Vec<(usize, Frame)>, String> {
+/// Parses the text of a list into frames, each with its line.
+pub fn parse(text: &str, sessions: &Path, test: bool, seen: &mut ListedFrames) -> Result<Vec<(usize, Frame)>, String> {
     let frame = |(number, line): (usize, &str)| {
         let wrong = |cause: &str| format!("line {} {cause}", number + 1);
         let mut parts = line.split_whitespace();
@@ -171,10 +171,10 @@ pub fn parse(text: &str, sessions: &Path, test: bool, seen: &mut Seen) -> Result
         let label = parts.next().and_then(|label| label.parse().ok()).filter(|label| *label < OBJECTS);
         let (Some(frame), Some(label), None) = (frame, label, parts.next()) else {
             let accepted = format!("a path such as s1/o1/C_01_01_000.png, and a label from 0 to {}", OBJECTS - 1);
-            return Err(wrong(&format!("names no frame with its label; accepted: {accepted}")));
+            return Err(wrong(&format!("does not name a frame with its label; accepted: {accepted}")));
         };
         if frame.is_test() != test {
-            return Err(wrong("is of a session of the other part; the sessions 3, 7 and 10 are for testing"));
+            return Err(wrong("names a session of the other part; the sessions 3, 7 and 10 are for testing"));
         }
         seen.add(&frame, label).map_err(|cause| wrong(&cause))?;
         Ok((number + 1, frame))

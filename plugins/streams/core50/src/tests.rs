@@ -15,7 +15,7 @@ use crate::frame::SESSIONS;
 #[path = "../../../../crates/stream/fuzz/replay.rs"]
 mod replay;
 
-/// Writes all frames: red says the session, green the object.
+/// Writes all frames; red encodes the session, green the object.
 fn write_data(folder: &Path) {
     for (session, object) in (1..=SESSIONS).flat_map(|session| (1..=OBJECTS).map(move |object| (session, object))) {
         let own = folder.join(format!("s{session}/o{object}"));
@@ -65,7 +65,7 @@ fn tasks(config: &Core50Config) -> Vec<Task> {
 /// Session and object of each sample, from its colour.
 fn seen(samples: &alluvium_stream::Samples) -> Vec<(usize, usize)> {
     let size = samples.input().height * samples.input().width;
-    (0..samples.len()).map(|place| samples.image(place)).map(|image| (image[0].into(), image[size].into())).collect()
+    (0..samples.len()).map(|index| samples.image(index)).map(|image| (image[0].into(), image[size].into())).collect()
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn each_way_to_split_has_its_tasks() {
     let folder = data();
     let default = || Core50Config { directory: folder.path().to_owned(), ..Default::default() };
 
-    // NC: ten objects, then five at a time; eight training sessions of one frame, one of which has two.
+    // NC: ten objects, then five at a time. Seven training sessions have one frame, one has two.
     let nc = tasks(&default());
     let classes: Vec<_> = nc.iter().map(|task| task.head.classes.len()).collect();
     assert_eq!(classes, [10, 5, 5, 5, 5, 5, 5, 5, 5]);
@@ -93,7 +93,7 @@ fn each_way_to_split_has_its_tasks() {
         }
     }
 
-    // The first run of NC is not the seed's order.
+    // The official run differs from the seed's order.
     let official = tasks(&Core50Config { run: Some(3), ..default() });
     let first: Vec<_> = official.iter().map(|task| task.head.classes.clone()).collect();
     assert_eq!((&first[0][..], &first[1][..]), (&(40..50).collect::<Vec<_>>()[..], &[0, 1, 2, 3, 4][..]));
@@ -128,12 +128,12 @@ fn each_way_to_split_has_its_tasks() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_where_to_get_it() {
+fn missing_files_are_named_with_where_to_get_them() {
     let folder = data();
     let config = Core50Config { directory: folder.path().join("core50_128x128"), ..Default::default() };
     let error = |config: &Core50Config| config.build(Seed::new(0)).unwrap_err().to_string();
     let none = error(&Core50Config { directory: folder.path().join("none"), ..config.clone() });
-    assert!(none.contains("holds no folder s1") && none.contains("core50_128x128.zip"), "{none}");
+    assert!(none.contains("does not hold the folder s1") && none.contains("core50_128x128.zip"), "{none}");
     let run = error(&Core50Config { run: Some(4), ..config.clone() });
     assert!(run.contains("NC_inc/run4/train_batch_00_filelist.txt") && run.contains("batches_filelists.zip"), "{run}");
     fs::remove_dir_all(config.directory.join("s4/o7")).unwrap();
@@ -143,7 +143,7 @@ fn what_is_missing_is_named_with_where_to_get_it() {
 }
 
 #[test]
-fn lists_and_pictures_that_are_wrong_are_refused() {
+fn wrong_lists_and_pictures_are_refused() {
     let folder = data();
     let config = Core50Config { directory: folder.path().to_owned(), run: Some(3), ..Default::default() };
     let run = folder.path().join("batches_filelists/NC_inc/run3");
@@ -158,11 +158,12 @@ fn lists_and_pictures_that_are_wrong_are_refused() {
     };
     let first = "train_batch_00_filelist.txt";
     assert!(
-        with(first, &|lines| lines.replacen("s11/o41", "../o41", 1)).contains("line 1 names no frame with its label")
+        with(first, &|lines| lines.replacen("s11/o41", "../o41", 1))
+            .contains("line 1 does not name a frame with its label")
     );
     assert!(
         with(first, &|lines| lines.replacen("s11/o41/C_11", "s3/o41/C_03", 1))
-            .contains("line 1 is of a session of the other")
+            .contains("line 1 names a session of the other")
     );
     assert!(with(first, &|lines| format!("{lines}{lines}")).contains("line 81 names a frame that was listed before"));
     let fewer =
@@ -173,20 +174,20 @@ fn lists_and_pictures_that_are_wrong_are_refused() {
             lines.lines().filter(|line| !line.contains("/o6/")).map(|line| format!("{line}\n")).collect();
         others + "s1/o41/C_01_41_001.png 40\n"
     });
-    assert!(again.contains("lists number 41 of the objects, as an earlier batch does"), "{again}");
-    assert!(with("test_filelist.txt", &|_| "s1/o1/C_01_01_001.png 0".to_owned()).contains("line 1 is of a session"));
+    assert!(again.contains("lists number 41 of the objects, but an earlier batch lists it, too"), "{again}");
+    assert!(with("test_filelist.txt", &|_| "s1/o1/C_01_01_001.png 0".to_owned()).contains("line 1 names a session"));
 
     // Object 42 has the label 41.
     let label = |label: &str| {
         with(first, &|lines| lines.replacen("C_11_42_000.png 41", &format!("C_11_42_000.png {label}"), 1))
     };
-    assert!(label("7").contains("line 12 has the label 41 for the object 42, which has 7 in a line before it"));
-    assert!(label("").contains("line 2 names no frame with its label"));
-    assert!(label("50").contains("line 2 names no frame with its label; accepted: a path"));
+    assert!(label("7").contains("line 12 has the label 41 for the object 42, which has 7 in an earlier line"));
+    assert!(label("").contains("line 2 does not name a frame with its label"));
+    assert!(label("50").contains("line 2 does not name a frame with its label; accepted: a path"));
     let same = with(first, &|lines| lines.replace("_46_000.png 45", "_46_000.png 40"));
     assert!(same.contains("line 6 has the label 40 for the object 46, which the object 41 has"), "{same}");
     let missing = with(first, &|lines| lines.replacen("C_11_42_000", "C_11_42_007", 1));
-    assert!(missing.contains("line 2 names ") && missing.contains("there is no such picture"), "{missing}");
+    assert!(missing.contains("line 2 names ") && missing.contains("this picture does not exist"), "{missing}");
 
     let picture = folder.path().join("core50_128x128/s1/o41/C_01_41_000.png");
     RgbImage::new(5, 4).save(&picture).unwrap();
@@ -209,7 +210,7 @@ fn disturbed_lists_give_the_same_pictures_or_an_error() {
             let (one, other) = (list(), list());
             let frame = format!("core50_128x128/s1/o{0}/C_01_{0:02}_000.png", 10 + disturbed.below(41));
             match disturbed.below(9) {
-                // A list need not name all pictures.
+                // A list may omit pictures.
                 0 | 1 => disturbed.change_lines(&one, &[Change::Double, Change::Cut, Change::Swap, Change::Windows]),
                 2 => disturbed.drop_file(&one),
                 3 if one != other => disturbed.copy(&one, &other),
@@ -255,7 +256,7 @@ fn options_that_contradict_a_run_are_refused() {
     assert!(error(Core50Config { classes_per_task: Some(5), ..default() }).contains("how many classes a task has"));
     assert!(error(Core50Config { shift: Shift::LabelSkew, ..default() }).contains("no label skew"));
     assert!(error(Core50Config { run: Some(10), ..default() }).contains("0 to 9"));
-    // Fewer devices than batches are the first ones.
+    // With fewer devices than batches, devices get the first batches.
     assert_eq!(tasks(&Core50Config { tasks: Some(2), ..default() }).len(), 2);
     let many = error(Core50Config { tasks: Some(10), ..default() });
     assert!(many.contains("`first_classes` = 10 and 45 of the other tasks are 55 classes"), "{many}");

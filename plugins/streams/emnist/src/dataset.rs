@@ -8,25 +8,25 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Dataset {
-    /// Digits, capitals and small letters.
+    /// Digits, capital and small letters.
     ByClass,
-    /// The same, with small letters that look like their capitals merged with them.
+    /// The same, but small letters that look like their capitals are merged with them.
     ByMerge,
-    /// As many of each class of `bymerge`.
+    /// The classes of `bymerge`, with the same number of images each.
     Balanced,
     /// Letters, both cases merged.
     Letters,
     /// Digits.
     Digits,
-    /// Digits, as many as in MNIST.
+    /// Digits, with the same number of images as MNIST.
     Mnist,
 }
 
-/// The small letters that are classes of their own where letters that look alike are merged.
+/// The small letters that are not merged with their capitals.
 const UNLIKE: &str = "abdefghnqrt";
 
 impl Dataset {
-    /// What it is called in the names of its files.
+    /// The data set's name in the names of its files.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Dataset::ByClass => "byclass",
@@ -38,7 +38,7 @@ impl Dataset {
         }
     }
 
-    /// The character of each label, as the archive's `emnist-NAME-mapping.txt` gives them; the first one is of the label
+    /// The character of each label, as in the archive's `emnist-NAME-mapping.txt`. The first one belongs to the label
     /// [`first_label`](Self::first_label).
     pub(crate) fn class_names(self) -> Vec<String> {
         let (digits, capitals) = ('0'..='9', 'A'..='Z');
@@ -51,7 +51,7 @@ impl Dataset {
         characters.into_iter().map(String::from).collect()
     }
 
-    /// The lowest label: those of letters count from 1.
+    /// The lowest label; the labels of letters count from 1.
     pub(crate) fn first_label(self) -> u8 {
         u8::from(self == Dataset::Letters)
     }

@@ -1,9 +1,9 @@
 //! The files of EMNIST.
 //!
-//! A data set has four files in the format of MNIST: `emnist-NAME-train-images-idx3-ubyte.gz`, the same with `labels-idx1`, and
-//! both with `test`. Compared with MNIST, images are turned over their diagonal, and the labels of `letters` are 1 to 26
-//! (Cohen et al., arXiv 1702.05373, and the archive's `emnist-NAME-mapping.txt`; that images are turned over is not said there,
-//! but is how they came out of MATLAB, which stores column by column).
+//! A data set has four files in the format of MNIST: `emnist-NAME-train-images-idx3-ubyte.gz`, the same with
+//! `labels-idx1`, and both with `test`. In contrast to MNIST, images are transposed, and the labels of `letters` are 1
+//! to 26 (Cohen et al., arXiv 1702.05373, and the archive's `emnist-NAME-mapping.txt`). The sources do not mention the
+//! transposition; it comes from MATLAB, which stores images column by column.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use alluvium_stream::{DataSet, Images, InputShape, Samples, StreamError, read_ea
 use crate::Dataset;
 
 const PARTS: [&str; 2] = ["train", "test"];
-/// The largest list of characters that is read, in bytes: the longest one of the archive has less than 1 kB.
+/// The largest list of characters that is read, in bytes. The longest one of the archive has less than 1 kB.
 const LARGEST_TEXT: u64 = 1 << 20;
 
 const HINT: &str = "; https://www.nist.gov/itl/products-and-services/emnist-dataset offers EMNIST: unpack gzip.zip (binary \
@@ -22,7 +22,7 @@ const HINT: &str = "; https://www.nist.gov/itl/products-and-services/emnist-data
 /// Reads a data set.
 ///
 /// # Errors
-/// [`StreamError::File`] when a file is missing or wrong, or does not agree with another.
+/// [`StreamError::File`] when a file is missing or wrong, or contradicts another.
 pub fn read(directory: &Path, dataset: Dataset) -> Result<DataSet, StreamError> {
     let [train, test] = PARTS.map(|part| Characters::read(directory, dataset, part));
     let (train, test) = (train?, test?);
@@ -36,7 +36,7 @@ pub fn read(directory: &Path, dataset: Dataset) -> Result<DataSet, StreamError> 
     Ok(DataSet::new(dataset.class_names(), train, test))
 }
 
-/// The files that are there.
+/// The files that exist.
 pub fn paths(directory: &Path, dataset: Dataset) -> Vec<PathBuf> {
     let files =
         PARTS.into_iter().flat_map(|part| ["images-idx3", "labels-idx1"].map(|of| file_name(dataset, part, of)));
@@ -48,34 +48,34 @@ fn file_name(dataset: Dataset, part: &str, of: &str) -> String {
     format!("emnist-{}-{part}-{of}-ubyte", dataset.name())
 }
 
-/// The folder, and the one that the archive has in it.
+/// The folder, and the subfolder of the archive.
 fn folders(directory: &Path) -> [PathBuf; 2] {
     [directory.to_owned(), directory.join("gzip")]
 }
 
-/// Where a file may lie, gzipped or not.
+/// The possible paths of a file, gzipped or not.
 fn candidates(directory: &Path, name: &str) -> Vec<PathBuf> {
     folders(directory).iter().flat_map(|folder| [folder.join(name), folder.join(format!("{name}.gz"))]).collect()
 }
 
 fn read_file(directory: &Path, name: &str) -> Result<(PathBuf, Idx), StreamError> {
     idx::read_one_of(&candidates(directory, name))?.ok_or_else(|| {
-        let cause = "there is no such file, nor one with `.gz`";
+        let cause = "does not exist, and neither does the file with `.gz`";
         StreamError::file(&directory.join(name), cause).with_hint(HINT)
     })
 }
 
-/// The archive's list of the characters, if it is there.
+/// The archive's list of the characters, if it exists.
 fn mapping(directory: &Path, dataset: Dataset) -> Option<PathBuf> {
     let name = format!("emnist-{}-mapping.txt", dataset.name());
     folders(directory).map(|folder| folder.join(&name)).into_iter().find(|path| path.exists())
 }
 
-/// Checks that the archive's list gives every label the character that it has here. A line has the label and the codes of its
-/// characters, in ASCII: one, or for letters the capital and the small one.
+/// Checks that the archive's list gives every label the same character as this crate. A line has the label and the
+/// ASCII codes of its characters: one code, or for letters those of the capital and the small letter.
 ///
 /// # Errors
-/// What is wrong, in words, with the line.
+/// A description of the problem, with the line.
 fn check_mapping(text: &str, dataset: Dataset) -> Result<(), String> {
     let (first, names) = (usize::from(dataset.first_label()), dataset.class_names());
     let mut seen = vec![false; names.len()];
@@ -83,7 +83,7 @@ fn check_mapping(text: &str, dataset: Dataset) -> Result<(), String> {
         let wrong = |cause: String| Err(format!("line {} {cause}", number + 1));
         let numbers: Option<Vec<usize>> = line.split_whitespace().map(|part| part.parse().ok()).collect();
         let Some([label, codes @ ..]) = numbers.as_deref() else {
-            return wrong("holds something else than a label and codes of characters".to_owned());
+            return wrong("does not hold a label and codes of characters".to_owned());
         };
         let class = label.checked_sub(first).filter(|class| *class < names.len());
         let Some(class) = class else {
@@ -98,16 +98,16 @@ fn check_mapping(text: &str, dataset: Dataset) -> Result<(), String> {
             return wrong(format!("gives the label {label} the characters {codes:?}; EMNIST gives it {right:?}"));
         }
         if std::mem::replace(&mut seen[class], true) {
-            return wrong(format!("has the label {label}, as an earlier line has"));
+            return wrong(format!("has the label {label}, but an earlier line has it, too"));
         }
     }
     match seen.iter().position(|seen| !seen) {
-        Some(class) => Err(format!("has no line for the label {}", class + first)),
+        Some(class) => Err(format!("does not have a line for the label {}", class + first)),
         None => Ok(()),
     }
 }
 
-/// One part, as it lies in the files.
+/// One part, as it is stored in the files.
 #[derive(Debug)]
 struct Characters {
     /// The file of the images.
@@ -157,10 +157,10 @@ impl Images for Characters {
         &self.labels
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
         let InputShape { height, width, .. } = self.input;
-        read_each(self, places, |place, image| {
-            let own = &self.images.values[place * height * width..(place + 1) * height * width];
+        read_each(self, indices, |index, image| {
+            let own = &self.images.values[index * height * width..(index + 1) * height * width];
             for (value, into) in image.iter_mut().enumerate() {
                 let (row, column) = (value / width, value % width);
                 *into = own[column * height + row];

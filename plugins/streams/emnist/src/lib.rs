@@ -14,41 +14,42 @@ pub use dataset::Dataset;
 
 /// EMNIST, split over devices: handwritten letters and digits, 28×28, grey.
 ///
-/// The files are those of the archive `gzip.zip` of <https://www.nist.gov/itl/products-and-services/emnist-dataset>, unpacked.
-/// They hold every image turned over its diagonal; it is turned back here. Classes are called by their characters.
+/// The files are those of the archive `gzip.zip` of <https://www.nist.gov/itl/products-and-services/emnist-dataset>,
+/// unpacked. The files hold transposed images; reading turns them back. The name of a class is its character.
 ///
-/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
-/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
-/// 1905.12022; `concentration`), and the test samples in equal parts.
+/// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
+/// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
+/// training samples of each class are divided over the devices. The test samples are divided equally.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EmnistConfig {
-    /// The folder of the files, such as `emnist-balanced-train-images-idx3-ubyte`, plain or with `.gz`; or one that holds it
-    /// as `gzip`.
+    /// The folder of the files, such as `emnist-balanced-train-images-idx3-ubyte`, plain or with `.gz`; or a folder
+    /// that contains it as `gzip`.
     pub directory: PathBuf,
-    /// Which of the six data sets: `byclass`, 814 255 images in 62 unequal classes; `bymerge`, the same images, with fifteen
-    /// letters whose two cases look alike merged, in 47; `balanced`, 131 600 images in those 47, equal; `letters`, 145 600 in 26,
-    /// both cases merged; `digits`, 280 000 in ten; `mnist`, 70 000 in ten.
+    /// The data set, one of six: `byclass`, 814 255 images in 62 unequal classes; `bymerge`, the same images, with
+    /// fifteen letters whose two cases look alike merged, in 47; `balanced`, 131 600 images in those 47, equal;
+    /// `letters`, 145 600 in 26, both cases merged; `digits`, 280 000 in ten; `mnist`, 70 000 in ten.
     pub dataset: Dataset,
-    /// How many tasks, and so devices.
+    /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
-    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be the data set's number of classes
-    /// at most.
+    /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be at most the data
+    /// set's number of classes.
     #[schemars(range(min = 1, max = 62))]
     pub classes_per_task: usize,
-    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
-    /// in how often each class occurs.
+    /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
+    /// same classes and one head, and differ in how often each class occurs.
     pub shift: Shift,
-    /// The classes, each a character, in the order in which they are dealt to tasks; under label skew all tasks have the first
-    /// `classes_per_task` of them. A class of both cases is called by its capital. Absent: shuffled by the seed.
+    /// The classes, each a character, in the order in which tasks receive them. Under label skew, all tasks have the
+    /// first `classes_per_task` of them. The name of a class of both cases is its capital. Absent: the seed shuffles
+    /// the classes.
     #[schemars(length(min = 1, max = 62))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
-    /// tasks. Absent: all.
+    /// The largest number of training samples of each class that a task gets; the seed draws them. Under label skew,
+    /// the limit is for each class over all tasks. Absent: all.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
-    /// What else there is to a split.
+    /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
 }

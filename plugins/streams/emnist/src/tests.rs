@@ -44,8 +44,8 @@ fn images_are_turned_back() {
     let config = config(folder.path(), Dataset::Digits);
     let task = config.build(Seed::new(0)).unwrap().task(0).unwrap();
     assert_eq!((task.test.input(), task.test.len()), ([1, 2, 3].into(), 5));
-    for (place, label) in task.test.labels().iter().enumerate() {
-        assert_eq!(task.test.image(place), [*label as u8, 1, 2, 100, 101, 102]);
+    for (index, label) in task.test.labels().iter().enumerate() {
+        assert_eq!(task.test.image(index), [*label as u8, 1, 2, 100, 101, 102]);
     }
     assert_eq!(config.files().len(), 4);
 }
@@ -85,7 +85,7 @@ fn files_that_are_missing_or_wrong_are_refused() {
     let error = || config.build(Seed::new(0)).unwrap_err().to_string();
     let none = error();
     assert!(
-        none.contains("emnist-letters-train-images-idx3-ubyte: there is no") && none.contains("nist.gov"),
+        none.contains("emnist-letters-train-images-idx3-ubyte: does not exist") && none.contains("nist.gov"),
         "{none}"
     );
     write_data(folder.path(), "letters", 1..27);
@@ -115,7 +115,7 @@ fn files_that_are_missing_or_wrong_are_refused() {
     assert!(with(images, right[..right.len() / 2].to_vec()).contains("damaged or cut short"));
 }
 
-/// The archive's list for letters: the label, the codes of the capital and of the small letter.
+/// The archive's list for letters: the label, and the codes of the capital and the small letter.
 fn mapping() -> String {
     (1..27).map(|label| format!("{label} {} {}\n", 64 + label, 96 + label)).collect()
 }
@@ -130,10 +130,10 @@ fn the_archives_list_of_characters_must_agree() {
     assert_eq!((config.build(Seed::new(0)).unwrap().class_names()[1].as_str(), config.files().len()), ("B", 5));
     for (wrong, expected) in [
         (mapping().replace("3 67 99", "3 67 98"), "line 3 gives the label 3 the characters [67, 98]"),
-        (mapping().replace("26 90 122\n", ""), "has no line for the label 26"),
-        (mapping().replace("2 66 98", "1 65 97"), "line 2 has the label 1, as an earlier line has"),
+        (mapping().replace("26 90 122\n", ""), "does not have a line for the label 26"),
+        (mapping().replace("2 66 98", "1 65 97"), "line 2 has the label 1, but an earlier line has it, too"),
         (mapping().replace("1 65 97", "0 65 97"), "line 1 has the label 0; accepted: 1 to 26"),
-        (mapping().replace("1 65 97", "A"), "line 1 holds something else"),
+        (mapping().replace("1 65 97", "A"), "line 1 does not hold a label"),
     ] {
         fs::write(&path, wrong).unwrap();
         let error = config.build(Seed::new(0)).unwrap_err().to_string();
@@ -161,7 +161,7 @@ fn disturbed_files_give_the_same_images_or_an_error() {
                 2 => disturbed.drop_file(&one),
                 3 if one.contains("images") != other.contains("images") => disturbed.copy(&one, &other),
                 4 => disturbed.rename(&one, &one.replace("letters", "digits")),
-                // Another file beside it, under the name of one that is not gzipped.
+                // Another file beside it, under the name without `.gz`.
                 _ => {
                     let plain = one.replace(".gz", "");
                     disturbed.write(&plain, &idx(&[26], &[1; 26]), "of other labels");

@@ -1,6 +1,6 @@
 //! The `mixed` stream: the tasks of several other streams, one after another or in turn.
 //!
-//! `names` holds how classes are called, `order` in which order the tasks come, `stream` the running stream.
+//! `names` has the names of classes, `order` the order of the tasks, `stream` the running stream.
 
 mod names;
 mod order;
@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use order::Order;
-use stream::{Mixed, wrong};
+use stream::{MixedStream, wrong};
 
-/// The tasks of several other streams: a stream of unlike data.
+/// Combines the tasks of several other streams into a stream of different data.
 ///
-/// All must have inputs of one shape. Each keeps its classes and its heads: classes of different streams are different ones,
-/// also where they have the same name, which then stands behind the stream's kind. It counts as class shift, whatever the
-/// streams are by themselves. Streams that hold the same samples, such as two of one kind, give them to more than one device.
+/// All streams must have inputs of one shape. Each keeps its classes and its heads: classes of different streams are
+/// different, even if they have the same name. Such a name is prefixed with the stream's kind. The mixed stream counts
+/// as class shift, whatever the scenarios of its streams. If two streams hold the same samples, for example because
+/// they have the same kind, several devices get these samples.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MixedConfig {
@@ -29,8 +30,9 @@ pub struct MixedConfig {
     /// given.
     #[schemars(length(max = 100))]
     pub streams: Vec<Map<String, Value>>,
-    /// The order in which the tasks of the streams come: `in-turn`, one of each stream and then the next of each, until all
-    /// have come; `one-after-another`, all of the first stream, then all of the second; `shuffled` by the seed.
+    /// The order of the tasks. `in-turn`: the first task of each stream, then the second of each, and so on.
+    /// `one-after-another`: all tasks of the first stream, then all of the second. `shuffled`: the seed shuffles all
+    /// tasks.
     pub order: Order,
 }
 
@@ -40,17 +42,17 @@ describe!(Family::Stream, "mixed", MixedConfig, paper: "");
 impl StreamConfig for MixedConfig {
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
         let build = |(number, config): (usize, Box<dyn StreamConfig>)| {
-            let place = format!("number {} ({}) cannot be built", number + 1, config.typetag_name());
+            let which = format!("number {} ({}) cannot be built", number + 1, config.typetag_name());
             let built = config.build(seed.at("stream", number)).map_err(|error| match error {
                 StreamError::Option { option, problem, accepted } => {
-                    wrong(format!("{place}: `{option}` {problem}"), accepted)
+                    wrong(format!("{which}: `{option}` {problem}"), accepted)
                 }
-                other => wrong(format!("{place}: {other}"), "streams that can be built by themselves".to_owned()),
+                other => wrong(format!("{which}: {other}"), "streams that can be built by themselves".to_owned()),
             })?;
             Ok((config.typetag_name(), built))
         };
         let parts = self.parts()?.into_iter().enumerate().map(build).collect::<Result<Vec<_>, StreamError>>()?;
-        Ok(Box::new(Mixed::new(parts, self.order, seed.of("order"))?))
+        Ok(Box::new(MixedStream::new(parts, self.order, seed.of("order"))?))
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -73,10 +75,10 @@ impl MixedConfig {
     fn parts(&self) -> Result<Vec<Box<dyn StreamConfig>>, StreamError> {
         if self.streams.is_empty() {
             let accepted = "at least one table [[stream.streams]] with the `kind` of a stream".to_owned();
-            return Err(wrong("names no stream".to_owned(), accepted));
+            return Err(wrong("does not name a stream".to_owned(), accepted));
         }
-        let read = |(place, table): (usize, &Map<String, Value>)| {
-            let number = place + 1;
+        let read = |(index, table): (usize, &Map<String, Value>)| {
+            let number = index + 1;
             nested_stream(table).map_err(|error| match error {
                 NestedError::Kind { named, kinds } => {
                     wrong(format!("number {number} names {named}"), format!("one of the kinds {kinds}"))
@@ -95,6 +97,6 @@ impl MixedConfig {
     }
 }
 
-/// What is wrong with the key `streams`.
+/// The error of the key `streams`.
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
-//! What the classes of several streams are called together.
+//! The names of the classes of several streams.
 
-/// The names of all classes, stream after stream. A name that more than one stream has stands behind the stream's kind:
-/// `kind: name`; and behind its number, too, where two streams of one kind have it: `kind 2: name`.
+/// The names of all classes, stream after stream. If several streams have a name, it is prefixed with the stream's
+/// kind: `kind: name`. If several streams of one kind have it, the stream's number is added: `kind 2: name`.
 pub(crate) fn class_names(streams: &[(&str, &[String])]) -> Vec<String> {
     let has = |(_, names): &(&str, &[String]), name: &String| names.contains(name);
     let called = |number: usize, name: &String| {
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_that_streams_have_in_common_say_whose_they_are() {
+    fn only_names_that_streams_have_in_common_have_a_prefix() {
         let [letters, digits] = [["a", "0"], ["0", "1"]].map(|names| names.map(str::to_owned));
         let both = class_names(&[("letters", &letters), ("digits", &digits)]);
         assert_eq!(both, ["a", "letters: 0", "digits: 0", "1"]);

@@ -1,32 +1,32 @@
-//! The order in which the tasks of several streams come.
+//! The order of the tasks of several streams.
 
 use alluvium_stream::Seed;
 use rand::seq::SliceRandom;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The order in which the tasks of several streams come.
+/// The order of the tasks of several streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Order {
-    /// One of each stream, then the next of each; a stream that has no more is passed over.
+    /// One task of each stream, then the next of each. A stream without further tasks is skipped.
     #[default]
     InTurn,
     /// All of the first stream, then all of the second.
     OneAfterAnother,
-    /// In an order that the seed decides.
+    /// In random order, by the seed.
     Shuffled,
 }
 
 impl Order {
-    /// Stream and place within it of each task; `counts` says how many tasks each stream has.
+    /// The stream of each task, and the task's index within it. `counts` are the streams' numbers of tasks.
     pub(crate) fn tasks(self, counts: &[usize], seed: Seed) -> Vec<(usize, usize)> {
         let streams = counts.iter().enumerate();
         let mut tasks: Vec<_> =
-            streams.flat_map(|(stream, count)| (0..*count).map(move |place| (stream, place))).collect();
+            streams.flat_map(|(stream, count)| (0..*count).map(move |index| (stream, index))).collect();
         match self {
-            Order::InTurn => tasks.sort_by_key(|(stream, place)| (*place, *stream)),
+            Order::InTurn => tasks.sort_by_key(|(stream, index)| (*index, *stream)),
             Order::OneAfterAnother => {}
             Order::Shuffled => tasks.shuffle(&mut seed.random()),
         }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_task_comes_once_in_the_order_that_was_asked_for() {
+    fn every_task_comes_once_in_the_given_order() {
         let tasks = |order: Order, seed| order.tasks(&[1, 3, 2], Seed::new(seed));
         assert_eq!(tasks(Order::InTurn, 0), [(0, 0), (1, 0), (2, 0), (1, 1), (2, 1), (1, 2)]);
         let after = [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1)];

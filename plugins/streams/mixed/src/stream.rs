@@ -1,4 +1,4 @@
-//! The running stream: it passes on the tasks of its parts, with classes and heads that are different in each part.
+//! The running stream. It passes on the tasks of its parts, and makes their classes and heads distinct.
 
 use alluvium_model::{HeadSpec, InputShape, Seed};
 use alluvium_stream::{StreamError, Task, TaskStream};
@@ -8,11 +8,11 @@ use crate::order::Order;
 
 /// The tasks of several streams.
 #[derive(Debug)]
-pub(crate) struct Mixed {
+pub(crate) struct MixedStream {
     input: InputShape,
     class_names: Vec<String>,
     parts: Vec<Part>,
-    /// The part of each task, and its place within the part.
+    /// The part of each task, and the task's index within the part.
     order: Vec<(usize, usize)>,
 }
 
@@ -20,15 +20,15 @@ pub(crate) struct Mixed {
 #[derive(Debug)]
 struct Part {
     stream: Box<dyn TaskStream>,
-    /// The class of the whole that its own class 0 is.
+    /// The class of the mixed stream that corresponds to the part's class 0.
     first_class: usize,
 }
 
-impl Mixed {
-    /// The stream of some streams with their kinds.
+impl MixedStream {
+    /// Creates a stream from several streams with their kinds.
     ///
     /// # Errors
-    /// When there is no stream, or their inputs differ in shape.
+    /// When there are no streams, or their inputs differ in shape.
     pub(crate) fn new(
         streams: Vec<(&'static str, Box<dyn TaskStream>)>,
         order: Order,
@@ -37,7 +37,7 @@ impl Mixed {
         let shapes: Vec<_> = streams.iter().map(|(kind, stream)| format!("{kind} {}", stream.input())).collect();
         let accepted = || "streams whose inputs have one shape".to_owned();
         let Some(input) = streams.first().map(|(_, stream)| stream.input()) else {
-            return Err(wrong("names no stream".to_owned(), accepted()));
+            return Err(wrong("does not name a stream".to_owned(), accepted()));
         };
         if streams.iter().any(|(_, stream)| stream.input() != input) {
             return Err(wrong(format!("have inputs of different shapes ({})", shapes.join(", ")), accepted()));
@@ -51,11 +51,11 @@ impl Mixed {
             next += stream.class_names().len();
             Part { stream, first_class }
         });
-        Ok(Mixed { input, class_names, parts: parts.collect(), order: order.tasks(&counts, seed) })
+        Ok(MixedStream { input, class_names, parts: parts.collect(), order: order.tasks(&counts, seed) })
     }
 }
 
-impl TaskStream for Mixed {
+impl TaskStream for MixedStream {
     fn input(&self) -> InputShape {
         self.input
     }
@@ -77,9 +77,9 @@ impl TaskStream for Mixed {
 
     fn task(&self, index: usize) -> Result<Task, StreamError> {
         let missing = StreamError::NoSuchTask { index, tasks: self.order.len() };
-        let (part, place) = *self.order.get(index).ok_or(missing)?;
+        let (part, own_index) = *self.order.get(index).ok_or(missing)?;
         let Part { stream, first_class } = &self.parts[part];
-        let Task { name, head, train, test, .. } = stream.task(place)?;
+        let Task { name, head, train, test, .. } = stream.task(own_index)?;
         let head = HeadSpec {
             name: format!("stream-{}-{}", part + 1, head.name),
             classes: head.classes.iter().map(|class| first_class + class).collect(),

@@ -8,18 +8,18 @@ use serde_json::json;
 
 use super::*;
 
-/// A test double: so many tasks of two classes; an image is its class, and more by the seed.
+/// A test double: tasks of two classes. An image is its class, plus an offset by the seed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct PlainConfig {
-    /// How many tasks.
+    /// The number of tasks.
     #[schemars(range(min = 1, max = 9))]
     tasks: usize,
     /// The width of an image.
     width: usize,
     /// The first letter of the classes' names.
     letter: String,
-    /// A file that it says it reads.
+    /// The file that the stream reports.
     file: PathBuf,
 }
 
@@ -83,7 +83,7 @@ fn tasks_come_in_turn_with_classes_and_heads_of_their_own() {
     let heads: Vec<_> = tasks.iter().map(|task| (task.head.name.as_str(), task.head.classes.clone())).collect();
     let expected = [("stream-1-own", vec![0, 1]), ("stream-2-own", vec![2, 3]), ("stream-2-own", vec![4, 5])];
     assert_eq!(heads, expected);
-    // The second stream is built under a seed of its own, which adds 100 to its shades; its class 0 is the class 2 here.
+    // The second stream has its own seed, which adds 100 to its shades. Its class 0 is the class 2 here.
     assert_eq!((tasks[2].train.labels(), tasks[2].train.image(1)), (&[4, 5][..], &[103][..]));
     assert_eq!(tasks[1].test.labels(), [2, 3]);
     let stream = config.build(Seed::new(0)).unwrap();
@@ -93,7 +93,7 @@ fn tasks_come_in_turn_with_classes_and_heads_of_their_own() {
 }
 
 #[test]
-fn the_order_is_as_was_asked_for() {
+fn the_order_is_the_given_one() {
     let tables = [json!({"kind": "conformance-plain", "tasks": 3}), json!({"kind": "conformance-plain", "tasks": 2})];
     let heads = |order| {
         let tasks = tasks(&MixedConfig { order, ..config(&tables) });
@@ -106,7 +106,7 @@ fn the_order_is_as_was_asked_for() {
 }
 
 #[test]
-fn names_in_common_say_whose_they_are() {
+fn names_in_common_have_a_prefix() {
     let stream = config(&[json!({"kind": "conformance-plain", "tasks": 1}), json!({"kind": "conformance-plain"})]);
     let stream = stream.build(Seed::new(0)).unwrap();
     let first = "conformance-plain 1: x0";
@@ -123,10 +123,10 @@ fn a_mixed_stream_within_another_is_a_stream() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_place() {
+fn errors_name_the_stream() {
     let right = json!({"kind": "conformance-plain"});
     let cases = [
-        (vec![], "`streams` names no stream; accepted: at least one table [[stream.streams]]"),
+        (vec![], "`streams` does not name a stream; accepted: at least one table [[stream.streams]]"),
         (vec![right.clone(), json!({"tasks": 2})], "`streams` number 2 names no `kind`; accepted: one of the kinds"),
         (vec![json!({"kind": "none"})], "number 1 names the unknown kind \"none\""),
         (

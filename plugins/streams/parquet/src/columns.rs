@@ -1,35 +1,35 @@
-//! Which columns are the images and the labels.
+//! Finds the columns of the images and the labels.
 
 use std::path::Path;
 
 use parquet::basic::{ConvertedType, Type};
 use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 
-/// The columns that were asked for by name; `None`: the ones that it can only be.
+/// The names of the columns to use; `None`: the only possible ones.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct ColumnNames<'a> {
     pub image: Option<&'a str>,
     pub label: Option<&'a str>,
 }
 
-/// The columns that were found, by their numbers among the leaves of the schema.
+/// The columns, by their numbers among the leaves of the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
     /// The pictures' bytes.
     pub image: usize,
     /// The labels.
     pub label: usize,
-    /// What the pictures' column is called.
+    /// The name of the pictures' column.
     pub image_name: String,
-    /// What the labels' column is called.
+    /// The name of the labels' column.
     pub label_name: String,
 }
 
 impl Columns {
-    /// Checks that the columns of another file of the data set, which is at this path, are called the same.
+    /// Checks that the columns of another file of the data set, at `path`, have the same names.
     ///
     /// # Errors
-    /// What is wrong, in words, when they are not.
+    /// A description of the problem, when they are not.
     pub fn check_same(&self, other: &Columns, path: &Path) -> Result<(), String> {
         let pairs = [
             ("images", "image_column", &self.image_name, &other.image_name),
@@ -48,8 +48,8 @@ impl Columns {
 /// Finds the columns.
 ///
 /// # Errors
-/// What is wrong, in words, when there is none or more than one.
-pub fn find(schema: &SchemaDescriptor, wanted: Wanted<'_>) -> Result<Columns, String> {
+/// A description of the problem, when a column does not exist or is ambiguous.
+pub fn find(schema: &SchemaDescriptor, wanted: ColumnNames<'_>) -> Result<Columns, String> {
     let columns = schema.columns();
     let image = image(columns, wanted.image)?;
     let label = label(columns, wanted.label)?;
@@ -57,7 +57,7 @@ pub fn find(schema: &SchemaDescriptor, wanted: Wanted<'_>) -> Result<Columns, St
     Ok(Columns { image, label, image_name: name(image), label_name: name(label) })
 }
 
-/// The column `NAME.bytes`, or a column of bytes that is no text.
+/// The column `NAME.bytes`, or a column of bytes that is not text.
 fn image(columns: &[ColumnDescPtr], wanted: Option<&str>) -> Result<usize, String> {
     let is_bytes = |column: &ColumnDescPtr| column.physical_type() == Type::BYTE_ARRAY && column.max_rep_level() == 0;
     let is_text = |column: &ColumnDescPtr| column.converted_type() == ConvertedType::UTF8;
@@ -102,8 +102,8 @@ fn only(
     let names = || columns.iter().map(|column| column.path().string()).collect::<Vec<_>>().join(", ");
     match (found, wanted) {
         ([column], _) => Ok(*column),
-        ([], Some(name)) => Err(format!("has no column {name} that is {what}; its columns: {}", names())),
-        ([], None) => Err(format!("has no column that is {what}; its columns: {}", names())),
+        ([], Some(name)) => Err(format!("does not have a column {name} that is {what}; its columns: {}", names())),
+        ([], None) => Err(format!("does not have a column that is {what}; its columns: {}", names())),
         _ => Err(format!("has more than {what}; `{option}` names one of its columns: {}", names())),
     }
 }

@@ -1,8 +1,9 @@
-//! Files of the Hugging Face hub, fetched where they are not in its cache on this machine.
+//! Files of the Hugging Face hub, fetched if they are not in its cache on this machine.
 //!
-//! The cache has a folder for each repository, `datasets--OWNER--NAME`, and in it `refs/REVISION`, a text with the commit that a
-//! branch or a tag was at when it was fetched, and `snapshots/COMMIT`, the files, as links to `blobs` (documentation of
-//! `huggingface_hub`, "Understand caching"). A snapshot has the files that somebody asked for, so it need not have all.
+//! The cache has a folder for each repository, `datasets--OWNER--NAME`. In it, `refs/REVISION` is a text with the
+//! commit of a branch or a tag when it was fetched, and `snapshots/COMMIT` has the files, as links to `blobs`
+//! (documentation of `huggingface_hub`, "Understand caching"). A snapshot only has the files that were requested, so it
+//! may be incomplete.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -13,11 +14,11 @@ use hf_hub::{Cache, Repo, RepoType};
 
 use crate::{parts, shards};
 
-/// The files of a part of a data set, in the hub's cache (`HF_HOME`, or else `~/.cache/huggingface`). A part that the cache has
-/// whole, as the names of its files say (`…-00000-of-00002.parquet`), is taken from there, and nothing is asked of the hub.
+/// The files of a part of a data set, in the hub's cache (`HF_HOME`, or else `~/.cache/huggingface`). If the cache has
+/// all files of the part, according to their names (`…-00000-of-00002.parquet`), the hub is not contacted.
 ///
 /// # Errors
-/// [`StreamError::File`], which names the repository, when it cannot be reached, or has no such files.
+/// [`StreamError::File`], which names the repository, when it cannot be reached or does not have such files.
 pub fn fetch(repository: &str, revision: &str, part: &str) -> Result<Vec<PathBuf>, StreamError> {
     match cached(&Cache::from_env(), repository, revision, part) {
         Some(files) => Ok(files),
@@ -25,22 +26,23 @@ pub fn fetch(repository: &str, revision: &str, part: &str) -> Result<Vec<PathBuf
     }
 }
 
-/// The files of a part that the cache has whole.
+/// The files of a part, if the cache has all of them.
 fn cached(cache: &Cache, repository: &str, revision: &str, part: &str) -> Option<Vec<PathBuf>> {
     // A revision becomes part of a path.
     let inside =
         |path: &Path| path.file_name().is_some() && path.components().all(|part| matches!(part, Component::Normal(_)));
     let folder = cache.path().join(repo(repository, revision).folder_name());
-    let commit = match inside(Path::new(revision)) {
-        true => fs::read_to_string(folder.join("refs").join(revision)).unwrap_or_else(|_| revision.to_owned()),
-        false => return None,
+    let commit = if inside(Path::new(revision)) {
+        fs::read_to_string(folder.join("refs").join(revision)).unwrap_or_else(|_| revision.to_owned())
+    } else {
+        return None;
     };
     let commit = Path::new(commit.trim());
     let snapshot = inside(commit).then(|| folder.join("snapshots").join(commit))?;
     let names = parts::names(&snapshot).ok()?;
     let own = parts::of_part(&names, part).ok().filter(|own| shards::check(own) == Ok(true))?;
     let files: Vec<_> = own.into_iter().map(|name| snapshot.join(name)).collect();
-    // A link whose blob was taken away leads nowhere.
+    // A link is broken if its blob was removed.
     files.iter().all(|file| file.is_file()).then_some(files)
 }
 
@@ -69,7 +71,7 @@ mod tests {
 
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-    /// A cache as `huggingface_hub` lays it out, with these files of one commit and what they contain.
+    /// A cache with the layout of `huggingface_hub`: the files of one commit, with their contents.
     fn cache(folder: &Path, files: &[(&str, &str)]) -> Cache {
         let own = folder.join("hub/datasets--someone--pictures");
         for folder in ["refs", "blobs", "snapshots"] {
@@ -95,18 +97,18 @@ mod tests {
     ];
 
     #[test]
-    fn what_the_cache_has_whole_is_taken_from_it() {
+    fn complete_parts_are_taken_from_the_cache() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path(), &FILES);
         let texts = |revision: &str, part: &str| {
             let files = cached(&cache, "someone/pictures", revision, part)?;
             Some(files.iter().map(|file| fs::read_to_string(file).unwrap()).collect::<Vec<_>>())
         };
-        // By the branch, and by the commit itself, which has no file in `refs`.
+        // By the branch, and by the commit itself, which does not have a file in `refs`.
         for revision in ["main", COMMIT] {
             assert_eq!(texts(revision, "train").unwrap(), ["first", "second"]);
             assert_eq!(texts(revision, "test").unwrap(), ["test"]);
-            // One of two files; and nobody knows of how many.
+            // One of two files, and one of an unknown number.
             assert_eq!((texts(revision, "valid"), texts(revision, "other")), (None, None));
             assert_eq!(texts(revision, "none"), None);
         }

@@ -1,8 +1,9 @@
 //! The `parquet` stream: images in Parquet files, as the Hugging Face hub stores them.
 //!
-//! `parts` finds the files of a part, `shards` sees whether they are all, `columns` finds the columns of images and labels,
-//! `pages` looks at their pages, `packing` knows the compressions, `table` reads them, `names` knows what the classes of a file
-//! are called and `classes` matches those of several files; `hub` fetches the files, behind the feature `hub`.
+//! `parts` finds the files of a part, `shards` checks whether they are complete, `columns` finds the columns of images
+//! and labels, `pages` checks their pages, `packing` knows the compressions, `table` reads the rows, `names` reads the
+//! names of a file's classes, and `classes` matches those of several files. `hub` fetches the files, behind the feature
+//! `hub`.
 
 mod classes;
 mod columns;
@@ -23,67 +24,70 @@ use alluvium_stream::{DataSet, Scenario, Seed, Shift, Split, SplitSettings, Stre
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use columns::Wanted;
+use columns::ColumnNames;
 use table::Table;
 
 /// Any image data set in Parquet files, split over devices: a row for each image, with its PNG or JPEG and its label.
 ///
-/// That is how the Hugging Face hub stores images: a column with the fields `bytes` and `path`, or one of bytes, and a column
-/// of whole numbers. Files are `train-00000-of-00001.parquet` and the like, or `train/0000.parquet`, in whatever folder below
-/// `directory`. A part of which a file is missing, as the names of the others say, is refused. Classes are called as the files'
-/// own description says, if they have one, and otherwise by their numbers; files that state the same classes in different orders
-/// are matched by name. Pictures are read and decoded when they are needed. Pages may be uncompressed or compressed by Snappy,
-/// gzip, zstd, brotli or LZ4, their values plain or in a dictionary. The files of a part may have 50 million rows.
+/// The Hugging Face hub stores images in this way: a column with the fields `bytes` and `path`, or a column of bytes,
+/// and a column of whole numbers. Files have names such as `train-00000-of-00001.parquet` or `train/0000.parquet`, in
+/// any folder below `directory`. A part with a missing file, according to the names of the others, is refused. The
+/// names of the classes come from the files' own description, if there is one; otherwise they are numbers. Files with
+/// the same classes in different orders are matched by name. Pictures are read and decoded when they are needed. Pages
+/// may be uncompressed or compressed by Snappy, gzip, zstd, brotli or LZ4, their values plain or in a dictionary. The
+/// files of a part may have 50 million rows.
 ///
-/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
-/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
-/// 1905.12022; `concentration`), and the test samples in equal parts.
+/// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
+/// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
+/// training samples of each class are divided over the devices. The test samples are divided equally.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ParquetConfig {
     /// The folder of the files; refused beside `repository`. Absent: `parquet`.
     pub directory: Option<PathBuf>,
-    /// A data set of the Hugging Face hub, such as `uoft-cs/cifar100`, whose files are fetched where they are not in the hub's
-    /// cache on this machine. Needs a build with the feature `hub`. Absent: `directory` has the files.
+    /// A data set of the Hugging Face hub, such as `uoft-cs/cifar100`. Its files are fetched if they are not in the
+    /// hub's cache on this machine. Needs a build with the feature `hub`. Absent: `directory` has the files.
     pub repository: Option<String>,
-    /// The revision of the repository: a branch, a tag or a commit. What the cache has of a branch is taken as it is, also when
-    /// the branch went on since. Refused without `repository`. Absent: `main`.
+    /// The revision of the repository: a branch, a tag or a commit. Cached files of a branch are used even if the
+    /// branch has changed since. Refused without `repository`. Absent: `main`.
     pub revision: Option<String>,
-    /// The name of the training part: that of its files, or of their folder.
+    /// The name of the training part, as in the names of its files or of their folder.
     pub train_part: String,
     /// The name of the test part, such as `test`, `valid` or `validation`.
     pub test_part: String,
-    /// The column of the images. Absent: the only one that has the field `bytes`, or else the only one of bytes.
+    /// The column of the images. Absent: the only column with the field `bytes`, or else the only one of bytes.
     pub image_column: Option<String>,
-    /// The column of the labels. Absent: `label`, or else the only one of whole numbers.
+    /// The column of the labels. Absent: `label`, or else the only column of whole numbers.
     pub label_column: Option<String>,
-    /// The height and width that pictures are resized to, in pixels: of each, the largest square around its middle, by a
-    /// triangle filter. Absent: they stay as they are; all must have the same size, at most 1024 a side.
+    /// The height and width of the inputs, in pixels. The largest square around the middle of each picture is resized
+    /// to it by a triangle filter. Absent: pictures keep their size; all must have the same size, at most 1024 pixels a
+    /// side.
     #[schemars(range(min = 1, max = 1024))]
     pub size: Option<usize>,
-    /// Whether inputs are in colour, three channels; otherwise they are the luminance, one channel.
+    /// Whether inputs are in colour (three channels). Otherwise they are the luminance (one channel).
     pub colour: bool,
-    /// Whether pictures are turned as the camera wrote into them (EXIF), `apply`, which is what the hub's library `datasets` does,
-    /// or taken as their pixels are stored, `ignore`.
+    /// Whether to follow the orientation that the camera wrote into a picture (EXIF). `apply` turns the picture, as the
+    /// hub's library `datasets` does; `ignore` takes the pixels as they are stored.
     pub orientation: Orientation,
-    /// How many tasks, and so devices.
+    /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
-    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be the number of classes at most.
+    /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be the number of classes
+    /// at most.
     #[schemars(range(min = 1, max = 100_000))]
     pub classes_per_task: usize,
-    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
-    /// in how often each class occurs.
+    /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
+    /// same classes and one head, and differ in how often each class occurs.
     pub shift: Shift,
-    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
-    /// `classes_per_task` of them. Absent: shuffled by the seed.
+    /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
+    /// `classes_per_task` of them. Absent: the seed shuffles the classes.
     #[schemars(length(min = 1, max = 100_000))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
-    /// tasks. Absent: all.
+    /// The largest number of training samples of each class that a task gets; the seed draws them. Under label skew,
+    /// the limit is for each class over all tasks. Absent: all.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
-    /// What else there is to a split.
+    /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
 }
@@ -131,7 +135,7 @@ impl StreamConfig for ParquetConfig {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        // Files that cannot be found are what `build` says.
+        // `build` reports files that cannot be found.
         let paths = |part: &String| self.paths(part).unwrap_or_default();
         [&self.train_part, &self.test_part].into_iter().flat_map(paths).collect()
     }
@@ -139,7 +143,7 @@ impl StreamConfig for ParquetConfig {
 
 impl ParquetConfig {
     fn data(&self) -> Result<DataSet, StreamError> {
-        let wanted = Wanted { image: self.image_column.as_deref(), label: self.label_column.as_deref() };
+        let wanted = ColumnNames { image: self.image_column.as_deref(), label: self.label_column.as_deref() };
         let open = |part| Table::open(&self.paths(part)?, wanted);
         let (mut train, mut test) = (open(&self.train_part)?, open(&self.test_part)?);
         test.check_columns(&train)?;
@@ -162,7 +166,7 @@ impl ParquetConfig {
             (None, _, Some(revision)) => refused(
                 "revision",
                 format!("= \"{revision}\" without `repository`"),
-                "a revision of a `repository`, and none for the files of `directory`",
+                "`revision` only together with `repository`",
             ),
             (None, directory, None) => parts::find(directory.as_deref().unwrap_or(Path::new("parquet")), part),
             (Some(repository), None, revision) => self.fetch(repository, revision.as_deref().unwrap_or("main"), part),

@@ -1,4 +1,4 @@
-//! What classes are called.
+//! The names of classes.
 //!
 //! The library `datasets` writes a description of the columns into a file's key-value metadata, as JSON under the key
 //! `huggingface`: `{"info": {"features": {"label": {"names": ["cat", …], "_type": "ClassLabel"}, …}}}`.
@@ -8,10 +8,10 @@ use std::collections::HashSet;
 use parquet::file::metadata::FileMetaData;
 use serde_json::Value;
 
-/// The names of a column's classes, where the file has them.
+/// The names of a column's classes, if the file states them.
 ///
 /// # Errors
-/// What is wrong, in words, with a description that cannot be read, or that has names which are none.
+/// A description of the problem, when the description cannot be read, or its names are invalid.
 pub fn of_column(metadata: &FileMetaData, column: &str) -> Result<Option<Vec<String>>, String> {
     let entries = metadata.key_value_metadata().into_iter().flatten();
     let descriptions = entries.filter(|entry| entry.key == "huggingface").filter_map(|entry| entry.value.as_deref());
@@ -25,14 +25,14 @@ pub fn of_column(metadata: &FileMetaData, column: &str) -> Result<Option<Vec<Str
 
 fn of_description(description: &str, column: &str) -> Result<Option<Vec<String>>, String> {
     let description: Value = serde_json::from_str(description)
-        .map_err(|_| "has a description of its columns (the key \"huggingface\" of its metadata) that is no JSON")?;
+        .map_err(|_| "has a description of its columns (the key \"huggingface\" of its metadata) that is not JSON")?;
     let names = match &description["info"]["features"][column]["names"] {
         Value::Null => return Ok(None),
         Value::Array(names) => names.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>(),
         _ => None,
     };
     let names =
-        names.ok_or_else(|| format!("names the classes of the column {column} by something else than texts"))?;
+        names.ok_or_else(|| format!("names the classes of the column {column} by values that are not texts"))?;
     let mut seen = HashSet::new();
     match names.iter().find(|name| !seen.insert(*name)) {
         Some(twice) => Err(format!("names the class \"{twice}\" twice")),
@@ -62,8 +62,8 @@ mod tests {
         };
         assert_eq!(of(r#"["a", "b", "a"]"#), "names the class \"a\" twice");
         for names in [r#"["a", 1]"#, "2", r#"{"0": "a"}"#] {
-            assert!(of(names).contains("the column label by something else than texts"), "{names}");
+            assert!(of(names).contains("the column label by values that are not texts"), "{names}");
         }
-        assert!(of_description("{", "label").unwrap_err().contains("is no JSON"));
+        assert!(of_description("{", "label").unwrap_err().contains("is not JSON"));
     }
 }

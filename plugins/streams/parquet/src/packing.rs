@@ -1,29 +1,29 @@
-//! What packs the pages of a column.
+//! The compression of the pages of a column.
 
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 use parquet::basic::Compression;
 
-/// How many bytes of a page the decoder of brotli takes at a time.
+/// The number of bytes that the decoder of brotli reads at a time.
 const BUFFER: usize = 4096;
 
-/// A compression that is read.
+/// A supported compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
-    /// Those whose decoders write no more than a page claims to be: none, Snappy, zstd and LZ4.
+    /// No compression, Snappy, zstd or LZ4. Their decoders write at most the size that a page claims.
     Bounded,
-    /// gzip, whose decoder writes all that there is.
+    /// gzip. Its decoder writes everything, whatever the page claims.
     Gzip,
-    /// brotli, whose decoder writes all that there is.
+    /// brotli. Its decoder writes everything, whatever the page claims.
     Brotli,
 }
 
 impl Packing {
-    /// What a column states.
+    /// Converts the compression that a column states.
     ///
     /// # Errors
-    /// Its name and what is accepted, in words, when it is none that is read.
+    /// The compression's name and what is accepted, when it is not supported.
     pub fn of(compression: Compression) -> Result<Self, String> {
         let refused = |name: &str| {
             Err(format!(
@@ -41,7 +41,7 @@ impl Packing {
         }
     }
 
-    /// Unpacks some bytes to see that they become so many at most.
+    /// Unpacks bytes to check that they become at most `most` bytes.
     ///
     /// # Errors
     /// When they become more, or cannot be unpacked.
@@ -52,11 +52,10 @@ impl Packing {
             Packing::Gzip => unpacked(&mut MultiGzDecoder::new(packed))?,
             Packing::Brotli => unpacked(&mut brotli::Decompressor::new(packed, BUFFER))?,
         };
-        match found > most {
-            true => {
-                Err(io::Error::other(format!("it claims to be {most} bytes when it is unpacked, and becomes more")))
-            }
-            false => Ok(()),
+        if found > most {
+            Err(io::Error::other(format!("it claims to have {most} bytes when it is unpacked, but has more")))
+        } else {
+            Ok(())
         }
     }
 }

@@ -1,36 +1,37 @@
-//! The headers of a column's pages, looked at before anything is unpacked.
+//! Checks the headers of a column's pages before unpacking them.
 //!
-//! A page begins with a header in Thrift's compact protocol (apache/parquet-format, `parquet.thrift`, struct `PageHeader`):
-//! field 2 is the page's size when it is unpacked, field 3 its size in the file, and a page of a dictionary has the number of its
-//! values in field 1 of field 7; a page of values has their encoding in field 2 of field 5, or in field 4 of field 8. Field 8 also
-//! has the lengths of what is not packed in such a page (fields 5 and 6), and whether the rest is (field 7). The crate that reads
-//! pages takes that much memory before it has seen a byte of the page, so a file of some bytes could ask for gigabytes. Here a
-//! page is refused that claims much more than its own bytes, and one whose encoding states again, within the page, how many
-//! values there are.
+//! A page begins with a header in Thrift's compact protocol (apache/parquet-format, `parquet.thrift`, struct
+//! `PageHeader`): field 2 is the unpacked size of the page, field 3 its size in the file. A page of a dictionary has
+//! the number of its values in field 1 of field 7. A page of values has their encoding in field 2 of field 5, or in
+//! field 4 of field 8. Field 8 also has the lengths of the unpacked sections of such a page (fields 5 and 6), and
+//! whether the rest is packed (field 7). The crate that reads pages allocates the unpacked size before it reads the
+//! page, so a tiny file could ask for gigabytes. This module refuses pages that claim much more than their own bytes,
+//! and pages whose encoding repeats the number of values within the page.
 //!
-//! How much more depends on the compression: Snappy makes 24 bytes of a byte at most, zstd and brotli make any number of them.
-//! Pictures are compressed themselves, so their pages hardly shrink; labels do. So the pages of a part may together claim
-//! half a gigabyte more than 24 times their bytes: as much as the labels of as many rows as are read.
+//! The limit depends on the compression. Snappy turns a byte into at most 24 bytes; zstd and brotli have no limit.
+//! Pictures are compressed already, so their pages hardly shrink, but labels do. So all pages of a part may together
+//! claim half a gigabyte beyond 24 times their bytes. This is enough for the labels of the largest accepted number of
+//! rows.
 
 use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom};
 
 use crate::packing::Packing;
 
-/// How many bytes a page may claim for each of its own, whatever else is claimed. That is how many Snappy makes of a byte, at
-/// most: a copy of 64 bytes takes three. Rounded up.
+/// The number of bytes that a page may always claim for each of its own bytes. It is the most that Snappy makes of a
+/// byte: a copy of 64 bytes takes three. Rounded up.
 const MOST_OF_A_BYTE: u64 = 24;
-/// How many bytes all pages of a part may claim beyond that: more than 50 million labels of eight bytes.
+/// The number of bytes that all pages of a part may claim beyond that: more than 50 million labels of eight bytes.
 pub const CREDIT: u64 = 512 << 20;
-/// How many bytes each page may have beyond that: it may be empty.
+/// The number of bytes that each page may claim beyond that, because a page may be empty.
 const SLACK: u64 = 64;
-/// The longest header that is read, in bytes: it may hold the smallest and the largest value of the page.
+/// The longest header that is read, in bytes. A header may hold the smallest and the largest value of the page.
 const LONGEST_HEADER: u64 = 16 << 20;
-/// How deep the structures of a header are: three.
+/// The deepest nesting that is read; a real header has three levels.
 const DEEPEST: usize = 8;
-/// The fewest bytes that a value of a dictionary of labels or pictures takes: a number, or the length of the bytes.
+/// The smallest number of bytes of a dictionary's value (label or picture): a number, or the length of the bytes.
 const FEWEST_OF_A_VALUE: u64 = 4;
 
-/// What is wanted of a header.
+/// The fields of a header that this module needs.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Header {
     unpacked: u64,
@@ -38,7 +39,8 @@ struct Header {
     /// The values of a dictionary.
     values: u64,
     encoding: u64,
-    /// Of a page of the second version: the bytes of its levels, which are not packed; and whether its values are not, either.
+    /// For a page of the second version: the bytes of its levels, which are not packed, and whether its values are
+    /// unpacked, too.
     levels: [u64; 2],
     plain: bool,
 }
@@ -46,33 +48,33 @@ struct Header {
 /// `DELTA_LENGTH_BYTE_ARRAY` and `DELTA_BYTE_ARRAY`.
 const DELTAS: std::ops::RangeInclusive<u64> = 6..=7;
 
-/// Looks at the headers of the pages of a column in a row group: `length` bytes from `start` on. What the pages claim beyond
-/// 24 times their bytes is taken from the credit.
+/// Checks the headers of the pages of a column in a row group: `length` bytes from `start` on. Claims beyond 24 times a
+/// page's bytes are subtracted from the credit.
 ///
 /// # Errors
-/// What is wrong, in words, when a header cannot be read, or states more than its page may hold.
+/// A description of the problem, when a header cannot be read, or states more than its page may hold.
 pub fn check(file: impl Read + Seek, start: u64, length: u64, credit: &mut u64) -> Result<(), String> {
     each(file, start, length, |_, header| {
         let Header { unpacked, packed, values, encoding, .. } = *header;
         let beyond = unpacked.saturating_sub(packed.saturating_mul(MOST_OF_A_BYTE).saturating_add(SLACK));
         *credit = credit.checked_sub(beyond).ok_or_else(|| {
-            format!("has a page of {packed} bytes that claims to be {unpacked} bytes when it is unpacked")
+            format!("has a page of {packed} bytes that claims to have {unpacked} bytes when it is unpacked")
         })?;
         if values.saturating_mul(FEWEST_OF_A_VALUE) > unpacked {
             return Err(format!("has a dictionary of {unpacked} bytes that claims to have {values} values"));
         }
         if DELTAS.contains(&encoding) {
-            return Err("has a page in an encoding of differences; accepted: plain, or with a dictionary".to_owned());
+            return Err("has a page with a delta encoding; accepted: plain, or with a dictionary".to_owned());
         }
         Ok(())
     })
 }
 
-/// Unpacks the pages of a column in a row group, where their decoder would write more than they claim, to see that they do not
-/// hold more.
+/// Unpacks the pages of a column in a row group, to check that they do not hold more than they claim. This is needed if
+/// their decoder would write more.
 ///
 /// # Errors
-/// What is wrong, in words, when one does, or cannot be unpacked.
+/// A description of the problem, when a page holds more, or cannot be unpacked.
 pub fn measure(file: impl Read + Seek, start: u64, length: u64, packing: Packing) -> Result<(), String> {
     if packing == Packing::Bounded {
         return Ok(());
@@ -89,7 +91,7 @@ pub fn measure(file: impl Read + Seek, start: u64, length: u64, packing: Packing
     })
 }
 
-/// Goes over the pages of a column in a row group; what is done with a page may read from it.
+/// Calls a function for each page of a column in a row group. The function may read from the page.
 fn each<R: Read + Seek>(
     file: R,
     start: u64,
@@ -99,9 +101,9 @@ fn each<R: Read + Seek>(
     let mut file = BufReader::new(file);
     file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
     let mut left = length;
-    // A file that is shorter than the column ends here; who reads the page will say so.
+    // A file that is shorter than the column ends here. The reader of the page reports this.
     while left > 0 && !file.fill_buf().map_err(unreadable)?.is_empty() {
-        let mut bytes = Counted { from: file.by_ref().take(left.min(LONGEST_HEADER)), read: 0 };
+        let mut bytes = CountingReader { from: file.by_ref().take(left.min(LONGEST_HEADER)), read: 0 };
         let mut header = Header::default();
         structure(&mut bytes, None, 0, &mut header).map_err(unreadable)?;
         let bytes_read = bytes.read;
@@ -124,13 +126,13 @@ fn nonsense(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("{what} makes no sense"))
 }
 
-/// Counts the bytes that were read.
-struct Counted<R> {
+/// Counts the bytes that are read.
+struct CountingReader<R> {
     from: R,
     read: u64,
 }
 
-impl<R: Read> Counted<R> {
+impl<R: Read> CountingReader<R> {
     fn byte(&mut self) -> io::Result<u8> {
         let mut byte = [0];
         self.from.read_exact(&mut byte)?;
@@ -144,7 +146,7 @@ impl<R: Read> Counted<R> {
         if skipped < bytes { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
-    /// Seven bits a byte, the lowest first; the highest bit says that there are more.
+    /// A number with seven bits per byte, the lowest first. The highest bit says whether another byte follows.
     fn varint(&mut self) -> io::Result<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
@@ -163,8 +165,13 @@ impl<R: Read> Counted<R> {
     }
 }
 
-/// Reads a structure, which is field number `of` of the header, or the header itself.
-fn structure(bytes: &mut Counted<impl Read>, of: Option<i64>, depth: usize, header: &mut Header) -> io::Result<()> {
+/// Reads a structure: field number `of` of the header, or the header itself.
+fn structure(
+    bytes: &mut CountingReader<impl Read>,
+    of: Option<i64>,
+    depth: usize,
+    header: &mut Header,
+) -> io::Result<()> {
     if depth > DEEPEST {
         return Err(nonsense("a structure within a structure"));
     }
@@ -193,7 +200,7 @@ fn structure(bytes: &mut Counted<impl Read>, of: Option<i64>, depth: usize, head
                 *into = u64::try_from(number).map_err(|_| nonsense("a size"))?;
             }
             12 => structure(bytes, (depth == 0).then_some(field), depth + 1, header)?,
-            // A truth value as a field is in the tag itself: 2 is false.
+            // A Boolean field is stored in the tag itself: 2 is false.
             kind @ (1 | 2) => {
                 if (depth, of, field) == (1, Some(8), 7) {
                     header.plain = kind == 2;
@@ -204,8 +211,8 @@ fn structure(bytes: &mut Counted<impl Read>, of: Option<i64>, depth: usize, head
     }
 }
 
-/// Reads over a value that is not wanted.
-fn value(bytes: &mut Counted<impl Read>, kind: u8, depth: usize, header: &mut Header) -> io::Result<()> {
+/// Skips a value.
+fn value(bytes: &mut CountingReader<impl Read>, kind: u8, depth: usize, header: &mut Header) -> io::Result<()> {
     if depth > DEEPEST {
         return Err(nonsense("a list within a list"));
     }
@@ -285,7 +292,7 @@ mod tests {
         assert_eq!(checked(&[]), Ok(()));
         let mut header = Header::default();
         let bytes = dictionary(40, 9, 10);
-        let mut counted = Counted { from: &bytes[..], read: 0 };
+        let mut counted = CountingReader { from: &bytes[..], read: 0 };
         structure(&mut counted, None, 0, &mut header).unwrap();
         assert_eq!(
             (header, counted.read),
@@ -297,11 +304,11 @@ mod tests {
     fn pages_that_claim_more_than_they_can_hold_are_refused() {
         let first = [data_page(30, 2), vec![0; 2]].concat();
         for (page, expected) in [
-            (data_page(i32::MAX as u64, 20), "a page of 20 bytes that claims to be 2147483647 bytes"),
-            (data_page(24 * 20 + 65, 20), "a page of 20 bytes that claims to be 545 bytes"),
+            (data_page(i32::MAX as u64, 20), "a page of 20 bytes that claims to have 2147483647 bytes"),
+            (data_page(24 * 20 + 65, 20), "a page of 20 bytes that claims to have 545 bytes"),
             (dictionary(40, 9, i32::MAX as u64), "a dictionary of 40 bytes that claims to have 2147483647 values"),
             (dictionary(40, 9, 11), "a dictionary of 40 bytes that claims to have 11 values"),
-            (data_page_in(6, 20, 20), "a page in an encoding of differences"),
+            (data_page_in(6, 20, 20), "a page with a delta encoding"),
         ] {
             let error = checked(&[&first[..], &page, &[0; 20]].concat()).unwrap_err();
             assert!(error.contains(expected), "{error}");
@@ -315,7 +322,7 @@ mod tests {
         let mut credit = 35;
         check(&mut credit).unwrap();
         assert_eq!(credit, 5);
-        assert!(check(&mut 29).unwrap_err().contains("a page of 20 bytes that claims to be 554 bytes"));
+        assert!(check(&mut 29).unwrap_err().contains("a page of 20 bytes that claims to have 554 bytes"));
         assert!(check(&mut credit).is_err());
     }
 
@@ -332,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_become_more_than_they_claim_are_refused() {
+    fn pages_that_hold_more_than_they_claim_are_refused() {
         let zeros = vec![0; 1000];
         let mut gzip = GzEncoder::new(vec![], flate2::Compression::best());
         gzip.write_all(&zeros).unwrap();
@@ -344,8 +351,8 @@ mod tests {
             let page = |claimed: u64| [data_page(claimed, packed.len() as u64), packed.clone()].concat();
             assert_eq!(measured(&[page(1000), page(1000)].concat()), Ok(()));
             let error = measured(&[page(1000), page(999)].concat()).unwrap_err();
-            assert!(error.contains("it claims to be 999 bytes when it is unpacked, and becomes more"), "{error}");
-            // Levels of five bytes stand before what is packed.
+            assert!(error.contains("it claims to have 999 bytes when it is unpacked, but has more"), "{error}");
+            // Levels of five bytes precede the packed values.
             let second = |claimed: u64, values_packed| {
                 let header = second_version(claimed, packed.len() as u64 + 5, [2, 3], values_packed);
                 [&header[..], &[1; 5], &packed].concat()
@@ -359,8 +366,8 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_make_no_sense_are_errors() {
-        // A type that there is not; a list of 2⁶³ texts; structures without end; a number without end; a negative size.
+    fn invalid_headers_are_errors() {
+        // An unknown type, a list of 2⁶³ texts, endless structures, an endless number, a negative size.
         let list = [&[0x19, 0xf8][..], &varint(1 << 63), &[0; 9]].concat();
         for bytes in [vec![0x1f], list, vec![0x1c; 99], vec![0xff; 30], vec![0x25, 1, 0], data_page(1, 1)[..9].to_vec()]
         {

@@ -1,8 +1,8 @@
-//! Which files a part of a data set has.
+//! Finds the files of a part of a data set.
 //!
-//! The hub's files are called `data/train-00000-of-00002.parquet`, or by an older rule with a digest behind the last number,
-//! and those that the hub converts itself `default/train/0000.parquet` (documentation of the library `datasets`, "Structure your
-//! repository", and of the dataset viewer, "List Parquet files").
+//! The hub's files have names such as `data/train-00000-of-00002.parquet`; older ones have a digest after the last
+//! number. Files that the hub converts itself have names such as `default/train/0000.parquet` (documentation of the
+//! library `datasets`, "Structure your repository", and of the dataset viewer, "List Parquet files").
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use alluvium_stream::StreamError;
 
 use crate::shards::{self, Shard};
 
-/// The files of a part in a folder and in the folders below, sorted.
+/// The sorted files of a part in a folder and its subfolders.
 ///
 /// # Errors
-/// [`StreamError::File`] when there is none, one is missing, or they are in several folders.
+/// [`StreamError::File`] when there are no files, one is missing, or they are in several folders.
 pub fn find(directory: &Path, part: &str) -> Result<Vec<PathBuf>, StreamError> {
     let names = names(directory)?;
     let wrong = |cause: String| StreamError::file(directory, cause);
@@ -23,7 +23,7 @@ pub fn find(directory: &Path, part: &str) -> Result<Vec<PathBuf>, StreamError> {
     Ok(own.into_iter().map(|name| directory.join(name)).collect())
 }
 
-/// The paths of all files in a folder and in the folders below, with `/` and from the folder on.
+/// The paths of all files in a folder and its subfolders, relative to the folder and with `/`.
 ///
 /// # Errors
 /// [`StreamError::File`] when a folder cannot be read.
@@ -33,17 +33,17 @@ pub fn names(directory: &Path) -> Result<Vec<String>, StreamError> {
     Ok(names)
 }
 
-/// Those of some files, named by their paths with `/`, that are of a part; sorted.
+/// Selects the files of a part, sorted. `names` are paths with `/`.
 ///
 /// # Errors
-/// What is wrong, in words, when there is none, or they are in several folders.
+/// A description of the problem, when there are no files, or they are in several folders.
 pub fn of_part<'a>(names: &'a [String], part: &str) -> Result<Vec<&'a str>, String> {
     let mut own: Vec<_> = names.iter().map(String::as_str).filter(|name| is_of_part(name, part)).collect();
     own.sort_unstable();
     let folders: BTreeSet<_> = own.iter().map(|name| name.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
     match folders.len() {
         0 => Err(format!(
-            "holds no Parquet file of the part \"{part}\", such as {part}-00000-of-00001.parquet or {part}/0000.parquet; \
+            "does not hold a Parquet file of the part \"{part}\", such as {part}-00000-of-00001.parquet or {part}/0000.parquet; \
              it has {}",
             listed(names)
         )),
@@ -61,26 +61,26 @@ fn is_of_part(name: &str, part: &str) -> bool {
     if folder.rsplit('/').next() == Some(part) {
         return true;
     }
-    // `train-small-00000-of-00001` is of the part `train-small`.
+    // `train-small-00000-of-00001` belongs to the part `train-small`.
     match Shard::of(stem) {
         Some(shard) => shard.prefix == part,
         None => stem.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')),
     }
 }
 
-/// The first of some files, for an error message.
+/// The first files of a list, for an error message.
 fn listed(names: &[String]) -> String {
     const MOST: usize = 5;
     let mut names: Vec<_> = names.iter().filter(|name| name.ends_with(".parquet")).map(String::as_str).collect();
     names.sort_unstable();
     match names.len() {
-        0 => "none at all".to_owned(),
+        0 => "no files".to_owned(),
         count if count > MOST => format!("{} and {} more", names[..MOST].join(", "), count - MOST),
         _ => names.join(", "),
     }
 }
 
-/// Adds the paths of all files below a folder, from where the search began.
+/// Adds the paths of all files below a folder, relative to the start of the search.
 fn collect(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), StreamError> {
     let failed = |error: std::io::Error| StreamError::file(folder, error.to_string());
     for entry in folder.read_dir().map_err(failed)? {
@@ -90,10 +90,11 @@ fn collect(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), S
             continue;
         }
         let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-        // A link to a folder is passed over: one to a folder above would have no end.
-        match entry.file_type().map_err(failed)?.is_dir() {
-            true => collect(&entry.path(), &path, names)?,
-            false => names.push(path),
+        // A link to a folder is skipped, because a link to a parent folder would never end.
+        if entry.file_type().map_err(failed)?.is_dir() {
+            collect(&entry.path(), &path, names)?
+        } else {
+            names.push(path)
         }
     }
     Ok(())
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_to_name_files_are_known() {
+    fn both_conventions_of_file_names_are_known() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let hub = names(&[
             "README.md",
@@ -124,7 +125,7 @@ mod tests {
         assert_eq!(of_part(&small, "train-small").unwrap(), ["train-small-00000-of-00001.parquet"]);
         let error = of_part(&hub, "valid").unwrap_err();
         assert!(
-            error.contains("no Parquet file of the part \"valid\"") && error.contains("training.parquet"),
+            error.contains("not hold a Parquet file of the part \"valid\"") && error.contains("training.parquet"),
             "{error}"
         );
         let error = of_part(&names(&["a/train.parquet", "b/train.parquet"]), "train").unwrap_err();

@@ -1,14 +1,14 @@
-//! Whether the files of a part are all that it has, as far as their names say.
+//! Checks whether the files of a part are complete, according to their names.
 
 use std::collections::BTreeMap;
 
-/// The letters of the numbers in names such as `0000.parquet`, which the hub gives the files that it converts.
+/// The number of digits in names such as `0000.parquet`, which the hub gives to converted files.
 const DIGITS_OF_CONVERTED: usize = 4;
 
-/// What a name such as `train-00000-of-00002` says, or `train-00000-of-00002-0123456789abcdef`, with a digest.
+/// A parsed name such as `train-00000-of-00002`, or `train-00000-of-00002-0123456789abcdef` with a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard<'a> {
-    /// What stands before the numbers.
+    /// The text before the numbers.
     pub prefix: &'a str,
     number: usize,
     total: &'a str,
@@ -16,7 +16,7 @@ pub struct Shard<'a> {
 }
 
 impl<'a> Shard<'a> {
-    /// The parts of a file's name without its ending; `None` when it is no such name.
+    /// Parses a file's name without its ending; `None` if it does not have this form.
     pub fn of(stem: &'a str) -> Option<Self> {
         let (before, behind) = stem.rsplit_once("-of-")?;
         let (prefix, number) = before.rsplit_once('-')?;
@@ -27,7 +27,7 @@ impl<'a> Shard<'a> {
         Some(Shard { prefix, number: parsed, total, digits: number.len() })
     }
 
-    /// How many there are.
+    /// The total number of files.
     fn count(&self) -> usize {
         self.total.parse().unwrap_or_default()
     }
@@ -37,11 +37,11 @@ impl<'a> Shard<'a> {
     }
 }
 
-/// Checks that the files of one part, all in one folder, are all that it has, and none is there twice. The answer is whether
-/// their names say how many there are: the numbers of `0000.parquet` and the like only show a gap.
+/// Checks that the files of one part, all in one folder, are complete and without duplicates. Returns whether the names
+/// state the total number; names such as `0000.parquet` only reveal gaps.
 ///
 /// # Errors
-/// What is wrong, in words, with the name of the file that is missing, or of one that should not be there.
+/// A description of the problem, with the name of the missing or the surplus file.
 pub fn check(files: &[&str]) -> Result<bool, String> {
     let stem = |file: &'_ &str| {
         let name = file.rsplit('/').next().unwrap_or_default();
@@ -62,7 +62,7 @@ pub fn check(files: &[&str]) -> Result<bool, String> {
         }
     }
     let count = first.count();
-    // Some count from 1, and then the last number is there and 0 is not.
+    // Some data sets count from 1; then the last number exists and 0 does not.
     let begin = usize::from(!there.contains_key(&0) && there.contains_key(&count));
     if let Some((number, file)) = there.iter().find(|(number, _)| !(begin..begin + count).contains(*number)) {
         return Err(format!("holds {file}, but there are {count} such files, so none has the number {number}"));
@@ -77,7 +77,7 @@ pub fn check(files: &[&str]) -> Result<bool, String> {
     }
 }
 
-/// Checks that the numbers of the files that the hub converted have no gap.
+/// Checks that the numbers of converted files are without gaps.
 fn converted(files: &[&str], stems: &[String], folder: &str) -> Result<(), String> {
     let number = |stem: &String| {
         let digits = stem.len() == DIGITS_OF_CONVERTED && stem.bytes().all(|letter| letter.is_ascii_digit());
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_part_is_told_from_one_that_may_be_whole() {
+    fn a_complete_part_is_told_from_one_that_may_be_complete() {
         for whole in [
             &["train-00000-of-00001.parquet"][..],
             &["data/train-00000-of-00002-c3d4.parquet", "data/train-00001-of-00002-a1b2.parquet"],
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_too_much_is_named() {
+    fn missing_and_surplus_files_are_named() {
         for (files, expected) in [
             (&["d/train-00000-of-00002.parquet"][..], "lacks d/train-00001-of-00002.parquet"),
             (&["train-00002-of-00003.parquet", "train-00000-of-00003.parquet"], "lacks train-00001-of-00003.parquet"),

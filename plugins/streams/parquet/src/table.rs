@@ -1,4 +1,4 @@
-//! The rows of a part's files: all labels at once, pictures when they are asked for.
+//! The rows of a part's files. Labels are read at once, pictures on request.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -14,17 +14,18 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use rayon::prelude::*;
 
-use crate::columns::{self, Columns, Wanted};
+use crate::columns::{self, ColumnNames, Columns};
 use crate::packing::Packing;
 use crate::{names, pages};
 
-/// As many classes as there may be: a label may be any number.
+/// The largest number of classes; a label may be any number below it.
 const MOST_CLASSES: usize = 100_000;
-/// As many rows as a part may have, all files together: their labels are in memory. ImageNet-21k has 14 million.
+/// The largest number of rows of a part, all files together, because their labels are in memory. ImageNet-21k has 14
+/// million.
 const MOST_ROWS: usize = 50_000_000;
-/// The longest side of images that are taken as they are.
+/// The longest side of pictures that are not resized.
 const LONGEST_SIDE: u32 = 1024;
-/// How many rows are read at a time.
+/// The number of rows that are read at a time.
 const ROWS_AT_A_TIME: usize = 1024;
 
 /// The files of a part, and their labels.
@@ -34,13 +35,13 @@ pub struct Table {
     columns: Vec<Columns>,
     groups: Vec<Group>,
     labels: Vec<usize>,
-    /// What each file says of its classes.
+    /// The classes that each file states.
     classes: Vec<Classes>,
-    /// How many bytes the pages may still claim beyond what they are sure to hold.
+    /// The number of bytes that the pages may still claim beyond their certain size.
     credit: u64,
 }
 
-/// The classes of a file: their names, if it states them, and the place behind its last row among all rows.
+/// The classes of a file: their names, if it states them, and the index after its last row among all rows.
 #[derive(Debug)]
 struct Classes {
     names: Option<Vec<String>>,
@@ -49,8 +50,8 @@ struct Classes {
 
 /// A file of a part, with the names of its classes and its labels.
 #[derive(Debug, Clone, Copy)]
-pub struct Labelled<'a> {
-    /// Where it is.
+pub struct LabelledFile<'a> {
+    /// The path of the file.
     pub path: &'a Path,
     /// The names that it states.
     pub names: Option<&'a [String]>,
@@ -61,13 +62,13 @@ pub struct Labelled<'a> {
 /// A row group.
 #[derive(Debug)]
 struct Group {
-    /// The number of its file, and its own within it.
+    /// The number of its file, and its number within the file.
     file: usize,
     number: usize,
     /// The number of its first row among all rows.
     first: usize,
     rows: usize,
-    /// What packed its pictures; and whether all of its pages were seen to hold no more than they claim.
+    /// The compression of its pictures, and whether all of its pages were checked to hold no more than they claim.
     packing: Packing,
     measured: AtomicBool,
 }
@@ -85,8 +86,9 @@ impl Table {
     /// Opens the files and reads their labels, of at most 50 million rows.
     ///
     /// # Errors
-    /// [`StreamError::File`] when one cannot be read, has not the columns, or has other rows than it states.
-    pub fn open(files: &[PathBuf], wanted: Wanted<'_>) -> Result<Self, StreamError> {
+    /// [`StreamError::File`] when a file cannot be read, does not have the columns, or contradicts its stated number of
+    /// rows.
+    pub fn open(files: &[PathBuf], wanted: ColumnNames<'_>) -> Result<Self, StreamError> {
         let mut table = Table {
             files: files.to_vec(),
             columns: vec![],
@@ -101,7 +103,7 @@ impl Table {
         Ok(table)
     }
 
-    fn add(&mut self, file: usize, path: &Path, wanted: Wanted<'_>) -> Result<(), String> {
+    fn add(&mut self, file: usize, path: &Path, wanted: ColumnNames<'_>) -> Result<(), String> {
         let reader = reader(path)?;
         let metadata = reader.metadata();
         let columns = columns::find(metadata.file_metadata().schema_descr(), wanted)?;
@@ -154,32 +156,32 @@ impl Table {
     }
 
     /// The files with their classes.
-    pub fn files(&self) -> impl Iterator<Item = Labelled<'_>> {
+    pub fn files(&self) -> impl Iterator<Item = LabelledFile<'_>> {
         let starts = [0].into_iter().chain(self.classes.iter().map(|classes| classes.end));
-        self.files.iter().zip(&self.classes).zip(starts).map(|((path, classes), start)| Labelled {
+        self.files.iter().zip(&self.classes).zip(starts).map(|((path, classes), start)| LabelledFile {
             path,
             names: classes.names.as_deref(),
             labels: &self.labels[start..classes.end],
         })
     }
 
-    /// Gives the rows of each file that states names other labels: a label is a place in what `places` makes of the names, and
-    /// becomes what stands there.
-    pub fn relabel(&mut self, places: impl Fn(&[String]) -> Vec<usize>) {
+    /// Relabels the rows of each file that states names. `indices` maps the names to new labels; a label is an index
+    /// into them.
+    pub fn relabel(&mut self, indices: impl Fn(&[String]) -> Vec<usize>) {
         let mut start = 0;
         for Classes { names, end } in &self.classes {
             if let Some(names) = names {
-                let places = places(names);
-                self.labels[start..*end].iter_mut().for_each(|label| *label = places[*label]);
+                let indices = indices(names);
+                self.labels[start..*end].iter_mut().for_each(|label| *label = indices[*label]);
             }
             start = *end;
         }
     }
 
-    /// Checks that the columns are called as those of another part.
+    /// Checks that the columns have the same names as those of another part.
     ///
     /// # Errors
-    /// [`StreamError::File`] when they are not.
+    /// [`StreamError::File`] when they differ.
     pub fn check_columns(&self, other: &Table) -> Result<(), StreamError> {
         let first = |table: &Table| table.columns.first().cloned().zip(table.files.first().cloned());
         match (first(self), first(other)) {
@@ -190,17 +192,17 @@ impl Table {
         }
     }
 
-    /// The shape of the inputs: of so many pixels a side, or that of the first picture.
+    /// The shape of the inputs: with `size` pixels a side, or that of the first picture.
     ///
     /// # Errors
-    /// [`StreamError::File`] when the first picture has to be looked at and cannot be, or is too large.
+    /// [`StreamError::File`] when the first picture determines the shape and cannot be read or is too large.
     pub fn shape(&self, size: Option<usize>, channels: usize, orientation: Orientation) -> Result<Shape, StreamError> {
         if let Some(size) = size {
             return Ok(Shape { input: [channels, size, size].into(), exact: false, orientation });
         }
         let Some(bytes) = (!self.labels.is_empty()).then(|| self.bytes(&[0])).transpose()? else {
             let path = self.files.first().map_or(Path::new(""), PathBuf::as_path);
-            return Err(StreamError::file(path, "has no rows"));
+            return Err(StreamError::file(path, "does not have rows"));
         };
         let picture = decode(bytes[&0].data(), orientation).map_err(|cause| self.wrong(0, &cause))?;
         let (width, height) = picture.dimensions();
@@ -272,7 +274,7 @@ impl Table {
         Ok(bytes)
     }
 
-    /// A row with what is wrong with its picture.
+    /// The error of the picture in a row.
     fn wrong(&self, row: usize, cause: &str) -> StreamError {
         let group = self.groups.partition_point(|group| group.first + group.rows <= row);
         let Some(group) = self.groups.get(group) else { return StreamError::file(Path::new(""), cause) };
@@ -281,7 +283,7 @@ impl Table {
     }
 }
 
-/// A part of the data set: pictures are read and decoded when a task needs them.
+/// A part of the data set. Pictures are read and decoded when a task needs them.
 #[derive(Debug)]
 pub struct Pictures {
     table: Table,
@@ -297,12 +299,12 @@ impl Images for Pictures {
         &self.table.labels
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
-        let bytes = self.table.bytes(places)?;
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
+        let bytes = self.table.bytes(indices)?;
         let Shape { input, exact, orientation } = self.shape;
-        read_each(self, places, |place, image| {
-            let wrong = |cause: String| self.table.wrong(place, &cause);
-            let picture = decode(bytes[&place].data(), orientation).map_err(wrong)?;
+        read_each(self, indices, |index, image| {
+            let wrong = |cause: String| self.table.wrong(index, &cause);
+            let picture = decode(bytes[&index].data(), orientation).map_err(wrong)?;
             let (width, height) = picture.dimensions();
             if exact && (width as usize, height as usize) != (input.width, input.height) {
                 let (columns, rows) = (input.width, input.height);
@@ -314,7 +316,7 @@ impl Images for Pictures {
     }
 }
 
-/// The file; what is wrong with it is said without its name.
+/// Opens a file. The error does not repeat its name.
 fn open(path: &Path) -> Result<File, String> {
     open_file(path).map_err(|error| match error {
         StreamError::File { cause, .. } => cause,
@@ -326,8 +328,8 @@ fn reader(path: &Path) -> Result<SerializedFileReader<File>, String> {
     SerializedFileReader::new(open(path)?).map_err(damaged)
 }
 
-/// Reads something of a file. The crate that knows the format has assertions that a damaged file may break; that is an error
-/// of the file like any other.
+/// Reads from a file with the parquet crate. A damaged file may break the crate's assertions; this becomes an error of
+/// the file.
 fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, StreamError>) -> Result<T, StreamError> {
     catch_unwind(AssertUnwindSafe(read))
         .unwrap_or_else(|_| Err(StreamError::file(path, "is damaged: its values contradict each other")))
@@ -335,13 +337,13 @@ fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, StreamError>) -> Res
 
 fn damaged(error: ParquetError) -> String {
     match error {
-        ParquetError::NYI(what) => format!("uses something of the format that is not read ({what})"),
-        _ => "is damaged, or no Parquet file that can be read".to_owned(),
+        ParquetError::NYI(what) => format!("uses a feature of the format that is not supported ({what})"),
+        _ => "is damaged, or not a readable Parquet file".to_owned(),
     }
 }
 
-/// Adds the labels of a row group of so many rows. A page may claim to have any number of rows in a few bytes, so no more are
-/// read than the group is stated to have, and one to see that there is none.
+/// Adds the labels of a row group with `rows` rows. A page may claim any number of rows in a few bytes, so at most the
+/// stated number is read, plus one row to check that no more follow.
 fn add_labels<T: DataType>(
     mut column: ColumnReaderImpl<T>,
     rows: usize,

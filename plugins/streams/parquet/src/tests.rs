@@ -1,4 +1,4 @@
-//! Tests on files of the hub's layout, written with the writer of the crate that reads them; and on one that pyarrow wrote
+//! Tests on files with the hub's layout, written by the parquet crate, and on one that pyarrow wrote
 //! (`tests/fixtures/generate.py`).
 
 use std::fs;
@@ -36,7 +36,7 @@ fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
 /// A row: a picture, or none, and a label, or none.
 type Row = (Option<Vec<u8>>, Option<i64>);
 
-/// Writes a file with row groups of so many rows, compressed by Snappy.
+/// Writes a file with row groups of `rows_of_group` rows, compressed by Snappy.
 fn write(path: &Path, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, file(SCHEMA, rows, rows_of_group, names, Compression::SNAPPY)).unwrap();
@@ -57,7 +57,7 @@ fn file(schema: &str, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>
     for rows in rows.chunks(rows_of_group) {
         let mut group = writer.next_row_group().unwrap();
         let bytes: Vec<_> = rows.iter().filter_map(|(bytes, _)| bytes.clone()).map(ByteArray::from).collect();
-        // Both levels are there, or the picture's fields are empty.
+        // Either both levels exist, or the picture's fields are empty.
         let levels: Vec<_> = rows.iter().map(|(bytes, _)| if bytes.is_some() { 2 } else { 1 }).collect();
         let mut column = group.next_column().unwrap().unwrap();
         column.typed::<ByteArrayType>().write_batch(&bytes, Some(&levels), None).unwrap();
@@ -75,7 +75,7 @@ fn file(schema: &str, rows: &[Row], rows_of_group: usize, names: Option<&[&str]>
     writer.into_inner().unwrap()
 }
 
-/// So many rows from a number on: the label is the number modulo 4, the colour says both.
+/// Rows with these numbers. The label is the number modulo 4; the colour encodes both.
 fn rows(numbers: std::ops::Range<usize>) -> Vec<Row> {
     let row = |number: usize| (Some(png(4, [number as u8, (number % 4) as u8, 9])), Some(number as i64 % 4));
     numbers.map(row).collect()
@@ -107,7 +107,7 @@ fn error(config: &ParquetConfig) -> String {
 const NAMES: [&str; 4] = ["apple", "baby", "bear", "bed"];
 
 #[test]
-fn every_row_is_a_sample_of_its_class_from_whatever_file_and_group() {
+fn every_row_is_a_sample_of_its_class_from_any_file_and_group() {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path(), Some(&NAMES));
     let config = config(folder.path());
@@ -116,8 +116,8 @@ fn every_row_is_a_sample_of_its_class_from_whatever_file_and_group() {
     let mut seen = vec![];
     for task in &tasks {
         assert_eq!((task.train.input(), task.test.len()), ([3, 4, 4].into(), 2));
-        for (place, label) in task.train.labels().iter().enumerate() {
-            let image = task.train.image(place);
+        for (index, label) in task.train.labels().iter().enumerate() {
+            let image = task.train.image(index);
             assert_eq!((image[0] as usize % 4, image[16] as usize, image[32]), (*label, *label, 9));
             seen.push(image[0]);
         }
@@ -130,28 +130,29 @@ fn every_row_is_a_sample_of_its_class_from_whatever_file_and_group() {
 }
 
 #[test]
-fn without_a_description_classes_are_called_by_their_numbers() {
+fn without_a_description_classes_have_numbers_as_names() {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path(), None);
     assert_eq!(config(folder.path()).build(Seed::new(0)).unwrap().class_names(), ["0", "1", "2", "3"]);
 }
 
 #[test]
-fn what_is_missing_or_wrong_is_named() {
+fn errors_name_the_problem() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path());
-    assert!(error(&config).contains("holds no Parquet file of the part \"train\""));
+    assert!(error(&config).contains("does not hold a Parquet file of the part \"train\""));
     assert!(config.files().is_empty());
     write_data(folder.path(), Some(&NAMES));
     assert!(error(&ParquetConfig { test_part: "valid".to_owned(), ..config.clone() }).contains("part \"valid\""));
     let column = |column: &str| Some(column.to_owned());
     let none = error(&ParquetConfig { label_column: column("label"), ..config.clone() });
     assert!(
-        none.contains("no column label that is a column of labels") && none.contains("img.bytes, img.path"),
+        none.contains("not have a column label that is a column of labels") && none.contains("img.bytes, img.path"),
         "{none}"
     );
     assert!(
-        error(&ParquetConfig { image_column: column("fine_label"), ..config.clone() }).contains("no column fine_label")
+        error(&ParquetConfig { image_column: column("fine_label"), ..config.clone() })
+            .contains("not have a column fine_label")
     );
     let both = ParquetConfig { image_column: column("img"), label_column: column("fine_label"), ..config.clone() };
     assert_eq!(tasks(&both).len(), 2);
@@ -170,7 +171,7 @@ fn what_is_missing_or_wrong_is_named() {
     assert!(with((Some(png(5, [0; 3])), Some(2)), &NAMES).contains("the picture in row 2 is 5×5 pixels"));
     assert!(with((Some(png(4, [0; 3])), None), &NAMES).contains("has rows without a label"));
     assert!(with((Some(png(4, [0; 3])), Some(-1)), &NAMES).contains("has the label -1; accepted: 0 to"));
-    assert!(with((Some(png(4, [0; 3])), Some(4)), &NAMES).contains("names 4 classes, but there is the label 4"));
+    assert!(with((Some(png(4, [0; 3])), Some(4)), &NAMES).contains("names 4 classes, but has the label 4"));
 }
 
 /// The labels of the rows, as `generate.py` prints them.
@@ -189,8 +190,8 @@ fn a_file_of_pyarrow_is_read_as_pyarrow_reads_it() {
     let task = tasks(&config).remove(0);
     assert_eq!((task.train.input(), task.train.len(), task.test.len()), ([3, 4, 6].into(), 10, 10));
     let mut rows = vec![];
-    for (place, label) in task.train.labels().iter().enumerate() {
-        let image = task.train.image(place);
+    for (index, label) in task.train.labels().iter().enumerate() {
+        let image = task.train.image(index);
         let row = usize::from(image[0]) / 20;
         assert_eq!((*label, image[0], image[24], image[48]), (LABELS[row], 20 * row as u8, 0, 0), "first pixel");
         assert_eq!((image[23], image[47], image[71]), (20 * row as u8, 50, 150), "last pixel");
@@ -200,15 +201,15 @@ fn a_file_of_pyarrow_is_read_as_pyarrow_reads_it() {
     assert_eq!(rows, (0..10).collect::<Vec<_>>());
 }
 
-/// All that a file can be asked for: its samples, and the names of their classes.
+/// Reads a whole file: its samples, and the names of their classes.
 fn whole(path: &Path) -> Result<(Samples, Vec<String>), StreamError> {
-    let table = || Table::open(&[path.to_owned()], Wanted { image: None, label: None });
+    let table = || Table::open(&[path.to_owned()], ColumnNames { image: None, label: None });
     let (mut table, mut other) = (table()?, table()?);
     let names = classes::share(&mut table, &mut other)?;
     let shape = table.shape(None, 3, Orientation::Apply)?;
     let pictures = table.into_pictures(shape);
-    let places: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
-    Ok((pictures.read(&places)?, names))
+    let indices: Vec<_> = (0..pictures.labels().len().min(64)).rev().collect();
+    Ok((pictures.read(&indices)?, names))
 }
 
 #[test]
@@ -216,7 +217,7 @@ fn damaged_bytes_are_errors_that_name_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.parquet");
     replay::each(&replay::seeds("parquet"), |bytes| {
-        // A file that is written over may go through to the disk each time; a new one waits.
+        // Overwriting a file may force a write to disk each time; a new file does not.
         let _ = fs::remove_file(&path);
         fs::write(&path, bytes).unwrap();
         match whole(&path) {
@@ -227,35 +228,35 @@ fn damaged_bytes_are_errors_that_name_the_file() {
 }
 
 #[test]
-fn no_more_labels_are_read_than_a_row_group_is_stated_to_have() {
+fn at_most_the_stated_number_of_labels_is_read() {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path(), Some(&NAMES));
     let config = config(folder.path());
     let path = folder.path().join("data/test-00000-of-00001.parquet");
-    // Rows that take no room: no picture, and all of one label.
+    // Rows without a picture and with one label take hardly any space.
     write(&path, &vec![(None, Some(3)); 100_000], 100_000, Some(&NAMES));
     let bytes = fs::read(&path).unwrap();
     // The number of rows as Thrift writes it: the tag of a 64-bit field, and 200 000, which is 100 000 with its sign as the
     // lowest bit, seven bits a byte: 64 + 26·2⁷ + 12·2¹⁴. The file, its row group and each column state it.
     let stated = [0x16, 0xc0, 0x9a, 0x0c];
-    let places: Vec<_> = (0..bytes.len() - 4).filter(|at| bytes[*at..*at + 4] == stated).collect();
-    assert_eq!(places.len(), 5);
+    let offsets: Vec<_> = (0..bytes.len() - 4).filter(|at| bytes[*at..*at + 4] == stated).collect();
+    assert_eq!(offsets.len(), 5);
     // 50 000: 32 + 13·2⁷ + 6·2¹⁴. 524 288: 2⁶·2¹⁴.
     for (other, expected) in [
         ([0xa0, 0x8d, 0x06], "states 50000 rows, but the column fine_label has more (row group 0)"),
         ([0x80, 0x80, 0x40], "states 524288 rows, but the column fine_label has 100000 (row group 0)"),
     ] {
-        let with = |places: &[usize]| {
+        let with = |offsets: &[usize]| {
             let mut bytes = bytes.clone();
-            places.iter().for_each(|at| bytes[at + 1..at + 4].copy_from_slice(&other));
+            offsets.iter().for_each(|at| bytes[at + 1..at + 4].copy_from_slice(&other));
             fs::write(&path, bytes).unwrap();
             error(&config)
         };
-        assert!(with(&places).contains(expected), "{}", with(&places));
-        // Where only one of them states another number, they do not agree: the file, the pictures, the labels, the row group.
-        // The column between, of the pictures' names, is not read.
-        for place in [0, 1, 3, 4] {
-            let error = with(&[places[place]]);
+        assert!(with(&offsets).contains(expected), "{}", with(&offsets));
+        // If only one of them states another number, they contradict each other: the file, the pictures, the labels,
+        // the row group. The column of the pictures' names, between them, is not read.
+        for index in [0, 1, 3, 4] {
+            let error = with(&[offsets[index]]);
             assert!(error.contains("rows, but "), "{error}");
         }
     }
@@ -271,7 +272,7 @@ fn damaged_files_are_refused() {
     for length in (0..whole.len()).step_by(97) {
         fs::write(&path, &whole[..length]).unwrap();
         let error = error(&config);
-        assert!(error.contains("damaged, or no Parquet file"), "cut at {length}: {error}");
+        assert!(error.contains("damaged, or not a readable Parquet file"), "cut at {length}: {error}");
     }
 }
 
@@ -284,7 +285,7 @@ fn a_repository_needs_a_build_that_can_fetch() {
 }
 
 #[test]
-fn options_of_the_one_source_are_refused_beside_the_other() {
+fn options_of_one_source_are_refused_with_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let repository = Some("someone/pictures".to_owned());
     let error = self::error(&ParquetConfig { repository, ..config(folder.path()) });

@@ -1,4 +1,4 @@
-//! The two versions in which each data set is offered, and which of them a folder holds.
+//! The two published versions of each data set, and the detection of the version in a folder.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::{INPUT, binary, python};
 /// A data set with the files of both versions.
 #[derive(Debug, Clone, Copy)]
 pub struct Archive {
-    /// What people call it.
+    /// The common name of the data set.
     pub name: &'static str,
     /// The binary version.
     pub binary: Files,
@@ -23,13 +23,13 @@ pub struct Archive {
 /// The files of one version.
 #[derive(Debug, Clone, Copy)]
 pub struct Files {
-    /// The folder that they are in when the archive is unpacked.
+    /// The folder of the files in the archive.
     pub folder: &'static str,
-    /// Those of the training samples, in order.
+    /// The files of the training samples, in order.
     pub train: &'static [&'static str],
-    /// That of the test samples.
+    /// The file of the test samples.
     pub test: &'static str,
-    /// That of the classes' names.
+    /// The file of the classes' names.
     pub names: &'static str,
 }
 
@@ -40,10 +40,10 @@ enum Version {
 }
 
 impl Archive {
-    /// Reads the data set from a folder that holds one of the versions; the binary one where it holds both.
+    /// Reads the data set from a folder that holds one of the versions. If it holds both, the binary version is read.
     ///
     /// # Errors
-    /// [`StreamError::File`] when neither is there, or a file is missing or wrong.
+    /// [`StreamError::File`] when neither version exists, or a file is missing or wrong.
     pub fn read(&self, directory: &Path) -> Result<DataSet, StreamError> {
         let Some((version, folder)) = self.find(directory) else {
             let cause = format!(
@@ -88,14 +88,14 @@ impl Archive {
             let mut batches = batches.into_iter().map(|(_, samples)| samples);
             let mut all = batches.next().unwrap_or_else(|| Samples::new(INPUT.into()));
             for samples in batches {
-                (0..samples.len()).for_each(|place| all.push(samples.image(place), samples.labels()[place]));
+                (0..samples.len()).for_each(|index| all.push(samples.image(index), samples.labels()[index]));
             }
             all
         };
         Ok(DataSet::new(names, joined(train), joined(test)))
     }
 
-    /// The files that [`read`](Self::read) reads; those that are missing are left out.
+    /// The files that [`read`](Self::read) reads, without missing ones.
     pub fn paths(&self, directory: &Path) -> Vec<PathBuf> {
         let Some((version, folder)) = self.find(directory) else { return vec![] };
         let Files { train, test, names, .. } = self.files(&version);
@@ -110,7 +110,7 @@ impl Archive {
         }
     }
 
-    /// The version that the folder, or one of the archives' folders in it, holds.
+    /// The version in the folder, or in one of the archives' folders in it.
     fn find(&self, directory: &Path) -> Option<(Version, PathBuf)> {
         let inner = [self.binary.folder, self.python.folder].map(|name| directory.join(name));
         let folders = [directory.to_owned()].into_iter().chain(inner);
@@ -123,7 +123,7 @@ impl Archive {
         found.find_map(|found| found)
     }
 
-    /// An error, with where to get the file if it is not there.
+    /// Adds where to get the file, if the error is that the file does not exist.
     fn hinted(&self, error: StreamError) -> StreamError {
         match &error {
             StreamError::File { path, .. } if !path.exists() => error.with_hint(&self.hint()),
@@ -140,8 +140,8 @@ impl Archive {
     }
 }
 
-/// Checks what the files of a data set say of each other: those of the training samples have the same number of images, and no
-/// two files hold the same.
+/// Checks that the files of a data set fit together: all training files have the same number of images, and no two
+/// files are equal.
 fn check_batches(train: &[(PathBuf, Samples)], test: &[(PathBuf, Samples)]) -> Result<(), StreamError> {
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let Some((first_path, first)) = train.first() else { return Ok(()) };
@@ -152,7 +152,7 @@ fn check_batches(train: &[(PathBuf, Samples)], test: &[(PathBuf, Samples)]) -> R
     let all: Vec<_> = train.iter().chain(test).collect();
     for (number, (path, samples)) in all.iter().enumerate() {
         let same = |(_, other): &&&(PathBuf, Samples)| {
-            let alike = |place| other.image(place) == samples.image(place);
+            let alike = |index| other.image(index) == samples.image(index);
             other.labels() == samples.labels() && (0..samples.len()).all(alike)
         };
         if let Some((other, _)) = all[..number].iter().find(same) {

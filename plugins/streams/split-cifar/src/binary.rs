@@ -1,9 +1,9 @@
 //! The binary version: records of labels and pixels.
 //!
-//! A file of CIFAR-10 is `<1 x label><3072 x pixel>` for each image; one of CIFAR-100 has two label bytes, coarse and fine.
-//! Of the pixels the first 1024 are the red channel, the next the green and the last the blue, each row by row
-//! (<https://www.cs.toronto.edu/~kriz/cifar.html>, "Binary version"). That is the order of an input, `[channels, height,
-//! width]`. The names of the classes are lines of a text, the first of label 0.
+//! A file of CIFAR-10 is `<1 x label><3072 x pixel>` for each image; one of CIFAR-100 has two label bytes, coarse and
+//! fine. The first 1024 pixels are the red channel, the next the green and the last the blue one, each row by row
+//! (<https://www.cs.toronto.edu/~kriz/cifar.html>, "Binary version"). That is the order of an input, `[channels,
+//! height, width]`. The names of the classes are lines of a text, the first of label 0.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use alluvium_stream::{Samples, StreamError, read_file, read_text};
 use crate::IMAGE_BYTES;
 use crate::labelling::Labelling;
 
-/// The largest file of records: the largest one that is offered has 154 MB.
+/// The largest file of records that is read. The largest published one has 154 MB.
 const LARGEST: u64 = 1 << 30;
 const LARGEST_TEXT: u64 = 1 << 20;
 

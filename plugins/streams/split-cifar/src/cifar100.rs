@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::archive::{Archive, Files};
 use crate::labelling::Labelling;
 
-/// Which of an image's two labels is its class.
+/// The label that is an image's class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
@@ -24,38 +24,38 @@ pub enum Labels {
 /// CIFAR-100, split over devices: 50 000 training and 10 000 test images in colour, 32×32, in 100 classes.
 ///
 /// The files are those of <https://www.cs.toronto.edu/~kriz/cifar.html>, unpacked: the binary version
-/// (`cifar-100-binary`) or the Python version (`cifar-100-python`), which is read without executing anything. The classes
-/// are called as in those files: apple, aquarium_fish, baby, …
+/// (`cifar-100-binary`) or the Python version (`cifar-100-python`), which is read without executing code. The names of
+/// the classes are those of the files: apple, aquarium_fish, baby, …
 ///
-/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
-/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
-/// 1905.12022; `concentration`), and the test samples in equal parts.
+/// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
+/// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
+/// training samples of each class are divided over the devices. The test samples are divided equally.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SplitCifar100Config {
-    /// The folder of the files, or one that holds it under the name that it has in the archive.
+    /// The folder of the files, or a folder that contains it under its name in the archive.
     pub directory: PathBuf,
-    /// Which label is the class: `fine`, 100 classes, or `coarse`, 20 superclasses.
+    /// The label that is the class: `fine`, 100 classes, or `coarse`, 20 superclasses.
     pub labels: Labels,
-    /// How many tasks, and so devices.
+    /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
-    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be 100 at most, or 20 with coarse
-    /// labels.
+    /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be 100 at most, or 20
+    /// with coarse labels.
     #[schemars(range(min = 1, max = 100))]
     pub classes_per_task: usize,
-    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
-    /// in how often each class occurs.
+    /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
+    /// same classes and one head, and differ in how often each class occurs.
     pub shift: Shift,
-    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
-    /// `classes_per_task` of them. Absent: shuffled by the seed.
+    /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
+    /// `classes_per_task` of them. Absent: the seed shuffles the classes.
     #[schemars(length(min = 1, max = 100))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
-    /// tasks. Absent: all, 500 of a fine class and 2 500 of a coarse one.
+    /// The largest number of training samples of each class that a task gets; the seed draws them. Under label skew,
+    /// the limit is for each class over all tasks. Absent: all, 500 of a fine class and 2 500 of a coarse one.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
-    /// What else there is to a split.
+    /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
 }

@@ -1,13 +1,14 @@
-//! What the readers of both versions must know of a data set: which label is the class, and what a file says of itself.
+//! What the readers of both versions need to know about a data set: the label that is the class, and the data that a
+//! file states about itself.
 
-/// Which of an image's labels is its class, in either version.
+/// The label that is an image's class, in both versions.
 #[derive(Debug, Clone, Copy)]
 pub struct Labelling {
-    /// How many classes there are.
+    /// The number of classes.
     pub classes: usize,
-    /// How many bytes of labels a record of the binary version begins with.
+    /// The number of label bytes at the beginning of a record of the binary version.
     pub label_bytes: usize,
-    /// Which of them is the class, from 0.
+    /// The index of the byte that is the class.
     pub label_byte: usize,
     /// The key of the labels in the Python version.
     pub labels_key: &'static str,
@@ -15,11 +16,11 @@ pub struct Labelling {
     pub names_key: &'static str,
 }
 
-/// What the Python version states of a file besides its images.
+/// What the Python version states about a file besides its images.
 #[derive(Debug)]
 pub struct Batch {
-    /// What the file is called within: `training batch 1 of 5`.
+    /// The name within the file: `training batch 1 of 5`.
     pub label: String,
-    /// How many images the file of the names states for it.
+    /// The number of images that the file of the names states.
     pub images: Option<usize>,
 }

@@ -1,7 +1,8 @@
 //! The streams `split-cifar-10` and `split-cifar-100`: CIFAR-10 and CIFAR-100 in their original files, split over devices.
 //!
-//! `cifar10` and `cifar100` hold the options of each, `archive` finds the version of the files that is there, `labelling` says which label is the class, `binary` and
-//! `python` read one each, and `pickle` is what the Python version is written in.
+//! `cifar10` and `cifar100` hold the options of each stream, `archive` finds the version of the files, and `labelling`
+//! says which label is the class. `binary` and `python` each read one version, and `pickle` reads the format of the
+//! Python version.
 
 mod archive;
 mod binary;
@@ -14,6 +15,6 @@ mod python;
 pub use cifar10::SplitCifar10Config;
 pub use cifar100::{Labels, SplitCifar100Config};
 
-/// The shape of every image (channels, height, width), and how many bytes it has.
+/// The shape of every image (channels, height, width), and its number of bytes.
 const INPUT: [usize; 3] = [3, 32, 32];
 const IMAGE_BYTES: usize = 3 * 32 * 32;

@@ -20,7 +20,7 @@ pub fn read(directory: &Path) -> Result<DataSet, StreamError> {
     Ok(DataSet::new(CLASS_NAMES.map(str::to_owned).to_vec(), train, test))
 }
 
-/// The files of a directory that [`read`] reads; those that are missing are left out.
+/// The files of a directory that [`read`] reads, without missing ones.
 pub fn paths(directory: &Path) -> Vec<PathBuf> {
     let names = ["train", "t10k"].into_iter().flat_map(|part| [images_of(part), labels_of(part)]);
     names.filter_map(|name| candidates(directory, &name).into_iter().find(|path| path.exists())).collect()
@@ -34,7 +34,7 @@ fn labels_of(part: &str) -> String {
     format!("{part}-labels-idx1-ubyte")
 }
 
-/// A file may or may not be gzipped, under its own name or with `.gz`.
+/// The possible paths of a file. It may be gzipped, with or without `.gz` in its name.
 fn candidates(directory: &Path, name: &str) -> [PathBuf; 2] {
     [directory.join(name), directory.join(format!("{name}.gz"))]
 }
@@ -63,9 +63,9 @@ fn samples(directory: &Path, part: &str) -> Result<Samples, StreamError> {
         return Err(wrong(&labels_path, cause));
     }
     let unknown = labels.values.iter().position(|label| usize::from(*label) >= CLASS_NAMES.len());
-    if let Some(place) = unknown {
+    if let Some(index) = unknown {
         let cause =
-            format!("label number {place} is {}; accepted: 0 to {}", labels.values[place], CLASS_NAMES.len() - 1);
+            format!("label number {index} is {}; accepted: 0 to {}", labels.values[index], CLASS_NAMES.len() - 1);
         return Err(wrong(&labels_path, cause));
     }
     let mut samples = Samples::new(InputShape { channels: 1, height, width });
@@ -78,8 +78,8 @@ fn samples(directory: &Path, part: &str) -> Result<Samples, StreamError> {
 /// Reads one file.
 fn file(directory: &Path, name: &str) -> Result<(PathBuf, Idx), StreamError> {
     idx::read_one_of(&candidates(directory, name))?.ok_or_else(|| {
-        let hint = "; Debian's package `dataset-fashion-mnist` provides it, and `directory` sets another place";
-        StreamError::file(&directory.join(name), "there is no such file, nor one with `.gz`").with_hint(hint)
+        let hint = "; Debian's package `dataset-fashion-mnist` provides it; set `directory` if it is in another folder";
+        StreamError::file(&directory.join(name), "does not exist, and neither does the file with `.gz`").with_hint(hint)
     })
 }
 
@@ -94,7 +94,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// The bytes of an IDX file of unsigned bytes, as the format's description says.
+    /// The bytes of an IDX file of unsigned bytes, according to the format's description.
     fn idx(shape: &[u32], values: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0, 0, 8, shape.len() as u8];
         shape.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
@@ -110,8 +110,8 @@ pub(crate) mod tests {
 
     /// Writes the four files: `each` images of 2×3 pixels of each class, training files plain, test files gzipped.
     pub fn write_data(folder: &Path, each: u8) {
-        let labels: Vec<u8> = (0..each * 10).map(|place| place % 10).collect();
-        let pixels: Vec<u8> = (0..labels.len() * 6).map(|place| place as u8).collect();
+        let labels: Vec<u8> = (0..each * 10).map(|index| index % 10).collect();
+        let pixels: Vec<u8> = (0..labels.len() * 6).map(|index| index as u8).collect();
         let count = labels.len() as u32;
         let (images, labels) = (idx(&[count, 2, 3], &pixels), idx(&[count], &labels));
         fs::write(folder.join("train-images-idx3-ubyte"), &images).unwrap();
@@ -120,13 +120,13 @@ pub(crate) mod tests {
         fs::write(folder.join("t10k-labels-idx1-ubyte.gz"), gzip(&labels)).unwrap();
     }
 
-    /// The error after one file of a right data set was replaced.
+    /// The error after one file of a valid data set was replaced.
     fn error_with(name: &str, bytes: &[u8]) -> String {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 1);
         fs::write(folder.path().join(name), bytes).unwrap();
         let error = read(folder.path()).unwrap_err().to_string();
-        assert!(error.contains(&*folder.path().to_string_lossy()), "names no file: {error}");
+        assert!(error.contains(&*folder.path().to_string_lossy()), "does not name a file: {error}");
         error
     }
 
@@ -142,17 +142,17 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_named_with_what_would_help() {
+    fn a_missing_file_is_named_with_a_hint() {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 1);
         fs::remove_file(folder.path().join("t10k-labels-idx1-ubyte.gz")).unwrap();
         let error = read(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("t10k-labels-idx1-ubyte: there is no such file"), "{error}");
+        assert!(error.contains("t10k-labels-idx1-ubyte: does not exist"), "{error}");
         assert!(error.contains("`dataset-fashion-mnist`") && error.contains("`directory`"), "{error}");
     }
 
     #[test]
-    fn files_that_do_not_agree_are_refused() {
+    fn contradictory_files_are_refused() {
         let error = error_with("train-labels-idx1-ubyte", &idx(&[9], &[0; 9]));
         assert!(error.contains("has the shape [9]") && error.contains("holds 10 images"), "{error}");
         let error = error_with("train-labels-idx1-ubyte", &idx(&[10], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10]));
@@ -177,7 +177,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn no_images_at_all_leave_tasks_empty() {
+    fn empty_files_leave_tasks_empty() {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 0);
         assert!(read(folder.path()).unwrap().train.labels().is_empty());
@@ -206,7 +206,7 @@ pub(crate) mod tests {
                     0 => disturbed.truncate(one),
                     1 => disturbed.drop_file(one),
                     2 if of_images(one) != of_images(other) => disturbed.copy(one, other),
-                    // The same file gzipped or not, or another one, beside it.
+                    // The same file, gzipped or not, or another one beside it.
                     _ => {
                         let labels = [idx(&[20], &[1; 20]), idx(&[19], &[0; 19])];
                         let bytes = disturbed.one_of(&labels);

@@ -12,36 +12,36 @@ use serde::{Deserialize, Serialize};
 /// Fashion-MNIST, split over devices: 60 000 training and 10 000 test images of clothes, 28×28, grey, in ten classes.
 ///
 /// The classes are T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag and Ankle boot. Debian's
-/// package `dataset-fashion-mnist` provides the files; any other data set of up to ten classes in the files and format
-/// of MNIST is read as well, under these names.
+/// package `dataset-fashion-mnist` provides the files; any other data set of up to ten classes with the files and the
+/// format of MNIST can be read as well. Its classes get these names.
 ///
-/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
-/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
-/// 1905.12022; `concentration`), and the test samples in equal parts.
+/// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
+/// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
+/// training samples of each class are divided over the devices. The test samples are divided equally.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SplitFashionMnistConfig {
     /// The directory of the four files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
     /// and `t10k-labels-idx1-ubyte`, plain or with `.gz`.
     pub directory: PathBuf,
-    /// How many tasks, and so devices.
+    /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
-    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be 10 at most.
+    /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be 10 at most.
     #[schemars(range(min = 1, max = 10))]
     pub classes_per_task: usize,
-    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
-    /// in how often each class occurs.
+    /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
+    /// same classes and one head, and differ in how often each class occurs.
     pub shift: Shift,
-    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
-    /// `classes_per_task` of them. Absent: shuffled by the seed.
+    /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
+    /// `classes_per_task` of them. Absent: the seed shuffles the classes.
     #[schemars(length(min = 1, max = 10))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
-    /// tasks. Absent: all 6 000.
+    /// The largest number of training samples of each class that a task gets; the seed draws them. Under label skew,
+    /// the limit is for each class over all tasks. Absent: all 6 000.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
-    /// What else there is to a split.
+    /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
 }
@@ -105,9 +105,9 @@ mod tests {
         Digest::of_parts(tasks.iter().flat_map(Task::bytes).map(Result::unwrap)).as_str()[..16].to_owned()
     }
 
-    /// The digests are those of the splits as they were before there was anything to set but these options.
+    /// The digests are those of the splits before other options existed.
     #[test]
-    fn streams_of_the_first_options_are_what_they_were() {
+    fn streams_of_the_first_options_have_not_changed() {
         let folder = tempfile::tempdir().unwrap();
         files::tests::write_data(folder.path(), 20);
         let default = || SplitFashionMnistConfig { directory: folder.path().to_owned(), ..Default::default() };

@@ -1,46 +1,46 @@
-//! Font families as domains: which font goes with which, and which are for testing.
+//! Font families as domains: groups the fonts, and says which are for testing.
 
 use alluvium_stream::{DataSet, Domains, SplitTasks, StreamError};
 
 use crate::glyphs::{Font, Glyphs};
 
-/// Splits the glyphs by family, whatever part they have under class shift: `split` is given the data and the domain of each
-/// sample.
+/// Splits the glyphs by family, regardless of their part under class shift. `split` receives the data and the domain of
+/// each sample.
 pub fn split(
     glyphs: &Glyphs,
     split: impl FnOnce(&DataSet, Domains<'_>) -> Result<SplitTasks, StreamError>,
 ) -> Result<SplitTasks, StreamError> {
-    let Dealt { domains, is_test } = deal(&glyphs.fonts);
+    let FontRoles { domains, is_test } = deal(&glyphs.fonts);
     let (data, fonts) = glyphs.data(|font| is_test[font]);
     let [train, test] = fonts.map(|fonts| fonts.into_iter().map(|font| domains[font]).collect::<Vec<_>>());
     split(&data, Domains { train: &train, test: &test })
 }
 
-/// What each font is for.
-struct Dealt {
-    /// Its domain: fonts of one domain go to one device.
+/// The use of each font.
+struct FontRoles {
+    /// The domain of each font. Fonts of one domain go to one device.
     domains: Vec<usize>,
-    /// Whether it is for testing.
+    /// Whether each font is for testing.
     is_test: Vec<bool>,
 }
 
-/// Makes a domain of each family; its last font is for testing.
+/// Makes each family a domain. Its last font is for testing.
 ///
-/// A family of one font has nothing to spare for testing. It joins a larger family's domain, one after another, so that
-/// its font is trained on as well.
-fn deal(fonts: &[Font]) -> Dealt {
+/// A family of one font does not have a font for testing. Such families join the domains of larger families in turn, so
+/// that their fonts are used for training as well.
+fn deal(fonts: &[Font]) -> FontRoles {
     let mut names: Vec<_> = fonts.iter().map(|font| font.family.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     let members = |name: &str| (0..fonts.len()).filter(|font| fonts[*font].family == name).collect::<Vec<_>>();
     let (large, single): (Vec<_>, Vec<_>) = names.into_iter().map(members).partition(|fonts| fonts.len() > 1);
-    let mut dealt = Dealt { domains: vec![0; fonts.len()], is_test: vec![false; fonts.len()] };
+    let mut dealt = FontRoles { domains: vec![0; fonts.len()], is_test: vec![false; fonts.len()] };
     for (domain, members) in large.iter().enumerate() {
         members.iter().for_each(|font| dealt.domains[*font] = domain);
         members.last().into_iter().for_each(|font| dealt.is_test[*font] = true);
     }
-    for (place, font) in single.iter().flatten().enumerate() {
-        dealt.domains[*font] = place % large.len().max(1);
+    for (index, font) in single.iter().flatten().enumerate() {
+        dealt.domains[*font] = index % large.len().max(1);
     }
     dealt
 }
@@ -89,23 +89,23 @@ mod tests {
         assert_eq!(tasks.len(), 10);
         let classes = &tasks[0].head.classes;
         assert_eq!(classes.len(), 6);
-        // Fonts are told by their images of one class; some fonts draw it alike, those say nothing.
+        // A font is recognised by its image of one class. Fonts with the same image are ignored.
         let class = classes[0];
-        let (all, [places, _]) = glyphs.data(|_| false);
+        let (all, [font_indices, _]) = glyphs.data(|_| false);
         let mut drawn = BTreeMap::<&[u8], Vec<&Font>>::new();
-        let of_class: Vec<_> = (0..places.len()).filter(|place| all.train.labels()[*place] == class).collect();
+        let of_class: Vec<_> = (0..font_indices.len()).filter(|index| all.train.labels()[*index] == class).collect();
         let images = all.train.read(&of_class).unwrap();
-        for (at, place) in of_class.into_iter().enumerate() {
-            drawn.entry(images.image(at)).or_default().push(&glyphs.fonts[places[place]]);
+        for (at, index) in of_class.into_iter().enumerate() {
+            drawn.entry(images.image(at)).or_default().push(&glyphs.fonts[font_indices[index]]);
         }
         let mut devices = BTreeMap::<&str, BTreeSet<usize>>::new();
         let mut samples = 0;
         for task in &tasks {
             assert_eq!(&task.head.classes, classes);
             for part in [&task.train, &task.test] {
-                for place in (0..part.len()).filter(|place| part.labels()[*place] == class) {
+                for index in (0..part.len()).filter(|index| part.labels()[*index] == class) {
                     samples += 1;
-                    if let [font] = drawn[part.image(place)][..] {
+                    if let [font] = drawn[part.image(index)][..] {
                         devices.entry(&font.family).or_default().insert(task.index);
                     }
                 }
@@ -126,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides_and_samples_are_limited() {
+    fn the_seed_decides_and_the_number_of_samples_is_limited() {
         let limited = SplitGlyphsConfig { train_samples_per_class: Some(2), ..config() };
         let (one, other) = (tasks(&limited, 1), tasks(&limited, 1));
         for (one, other) in one.iter().zip(&other) {
             assert_eq!(one.train.len(), 12);
             assert_eq!(one.train.labels(), other.train.labels());
-            assert!((0..12).all(|place| one.train.image(place) == other.train.image(place)));
+            assert!((0..12).all(|index| one.train.image(index) == other.train.image(index)));
         }
         let sizes = |seed| tasks(&config(), seed).iter().map(|task| task.train.len()).collect::<Vec<_>>();
         assert_ne!(sizes(1), sizes(2));
@@ -143,7 +143,7 @@ mod tests {
         let many = SplitGlyphsConfig { tasks: 1000, ..config() };
         let error = many.build(Seed::new(0)).unwrap_err().to_string();
         assert!(error.contains("`tasks` = 1000"), "{error}");
-        // One task is a stream all the same.
+        // One task is a valid stream.
         assert_eq!(tasks(&SplitGlyphsConfig { tasks: 1, ..config() }, 0).len(), 1);
     }
 

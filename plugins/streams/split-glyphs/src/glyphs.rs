@@ -1,4 +1,4 @@
-//! The glyphs: two files that are built into the binary, made by `cargo xtask glyphs`.
+//! The glyphs: two files that are built into the binary. `cargo xtask glyphs` generates them.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 /// `[fonts, characters, height, width]`, gzipped IDX; rows of fonts as in the table.
 const IMAGES: (&str, &[u8]) = ("data/glyphs.idx.gz", include_bytes!("../data/glyphs.idx.gz"));
-/// One row a font, with where it comes from and its licence.
+/// One row per font, with its origin and its licence.
 const FONTS: (&str, &str) = ("data/fonts.csv", include_str!("../data/fonts.csv"));
 
-/// Which samples a font gives.
+/// The part that a font's samples belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
@@ -19,12 +19,12 @@ pub enum Part {
     Test,
 }
 
-/// One font: the columns of the table that are of use here.
+/// One font: the columns of the table that are used here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Font {
     /// Its row in the images.
     pub index: usize,
-    /// The part in which the whole family is.
+    /// The part of the whole family.
     pub split: Part,
     /// Its family: the fonts of one design.
     pub family: String,
@@ -46,10 +46,10 @@ pub fn characters() -> impl Iterator<Item = char> {
 }
 
 impl Glyphs {
-    /// The data set that is built in.
+    /// Reads the built-in data set.
     ///
     /// # Errors
-    /// When the two files do not agree: then the binary was built from damaged data.
+    /// When the two files contradict each other, because the binary was built from damaged data.
     pub fn embedded() -> Result<Self, StreamError> {
         Self::parse(IMAGES.1, FONTS.1)
     }
@@ -64,8 +64,8 @@ impl Glyphs {
                 if rows == fonts.len() && classes == characters().count() && height.min(width) > 0 => {}
             _ => return Err(wrong(IMAGES.0, format!("has the shape {:?}; accepted: {expected}", images.shape))),
         }
-        if let Some(place) = fonts.iter().enumerate().position(|(place, font)| font.index != place) {
-            let cause = format!("row {place} has the index {}; accepted: rows in order, from 0", fonts[place].index);
+        if let Some(row) = fonts.iter().enumerate().position(|(row, font)| font.index != row) {
+            let cause = format!("row {row} has the index {}; accepted: rows in order, from 0", fonts[row].index);
             return Err(wrong(FONTS.0, cause));
         }
         Ok(Glyphs { fonts, images })
@@ -76,21 +76,21 @@ impl Glyphs {
         [1, self.images.shape[2], self.images.shape[3]].into()
     }
 
-    /// The data set in which `is_test` says which fonts are for testing, and the place in `fonts` of each sample's font,
-    /// training and test.
+    /// The data set, and the index in `fonts` of each sample's font, for training and test. `is_test` says which fonts
+    /// are for testing.
     pub fn data(&self, is_test: impl Fn(usize) -> bool) -> (DataSet, [Vec<usize>; 2]) {
         let class_names: Vec<_> = characters().map(String::from).collect();
         let mut parts = [Samples::new(self.input()), Samples::new(self.input())];
-        let mut places = [vec![], vec![]];
+        let mut font_indices = [vec![], vec![]];
         let images = self.images.values.chunks_exact(self.input().values());
-        for (place, image) in images.enumerate() {
-            let (font, class) = (place / class_names.len(), place % class_names.len());
+        for (index, image) in images.enumerate() {
+            let (font, class) = (index / class_names.len(), index % class_names.len());
             let part = usize::from(is_test(font));
             parts[part].push(image, class);
-            places[part].push(font);
+            font_indices[part].push(font);
         }
         let [train, test] = parts;
-        (DataSet::new(class_names, train, test), places)
+        (DataSet::new(class_names, train, test), font_indices)
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_have_the_sizes_that_are_promised() {
+    fn the_data_have_the_promised_sizes() {
         let glyphs = Glyphs::embedded().unwrap();
         assert!(glyphs.fonts.len() >= 200, "{} fonts", glyphs.fonts.len());
         assert_eq!(glyphs.input(), [1, 28, 28].into());
@@ -125,9 +125,9 @@ mod tests {
     #[test]
     fn every_font_draws_every_character() {
         let glyphs = Glyphs::embedded().unwrap();
-        for (place, image) in glyphs.images.values.chunks_exact(28 * 28).enumerate() {
+        for (index, image) in glyphs.images.values.chunks_exact(28 * 28).enumerate() {
             let (least, most) = (image.iter().min(), image.iter().max());
-            assert!(least < most, "an empty image: {:?}, character {}", glyphs.fonts[place / 62], place % 62);
+            assert!(least < most, "an empty image: {:?}, character {}", glyphs.fonts[index / 62], index % 62);
         }
     }
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_do_not_agree_are_refused() {
+    fn contradictory_files_are_refused() {
         let header = "index,split,family,font,licence\n";
         let table = |rows: &str| format!("{header}{rows}");
         let error = |shape, rows: &str| Glyphs::parse(&images(shape), &table(rows)).unwrap_err().to_string();

@@ -15,47 +15,49 @@ use glyphs::{Glyphs, Part};
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Shift {
-    /// Each device has classes of its own.
+    /// Each device has its own classes.
     Class,
-    /// All devices have the same classes, each in font families of its own.
+    /// All devices have the same classes, each in its own font families.
     Domain,
-    /// Each device has classes of its own, in font families of its own.
+    /// Each device has its own classes, in its own font families.
     ClassAndDomain,
-    /// All devices have the same classes, and differ in how often each occurs.
+    /// All devices have the same classes, but differ in how often each occurs.
     LabelSkew,
 }
 
 /// Split Glyphs: A–Z, a–z and 0–9 from hundreds of permissively licensed fonts, 28×28, grey, in 62 classes.
 ///
-/// It is built into the binary and needs no file. Under class shift, each task has classes of its own, and is tested on
-/// fonts of families that no device trained on. Under domain shift, all tasks have the same classes, and each task has
-/// font families of its own; the last font of every family of two or more is for testing, and a family of one font goes
-/// with another family. Both shifts can come at once. Under label skew, all tasks have the same classes and one head, the
-/// training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv 1905.12022;
-/// `concentration`), and the test samples, of families that no device trained on, in equal parts. The fonts, where they come
-/// from and their licences are listed in `plugins/streams/split-glyphs/data/fonts.csv`.
+/// It is built into the binary and does not need files. Under class shift, each task has its own classes, and is tested
+/// on fonts of families that no device trained on. Under domain shift, all tasks have the same classes, and each task
+/// has its own font families. The last font of every family of two or more is for testing; a family of one font is
+/// added to another family. Both shifts can be combined. Under label skew, all tasks have the same classes and share
+/// one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the training
+/// samples of each class are divided over the devices. The test samples come from families that no device trained on,
+/// and are divided equally. The fonts, their origins and their licences are listed in
+/// `plugins/streams/split-glyphs/data/fonts.csv`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SplitGlyphsConfig {
-    /// How many tasks, and so devices.
+    /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
-    /// How many classes each task has. Where tasks have classes of their own, `tasks` × `classes_per_task` may be 62 at most.
+    /// The number of classes of each task. If tasks have their own classes, `tasks` × `classes_per_task` may be 62 at
+    /// most.
     #[schemars(range(min = 1, max = 62))]
     pub classes_per_task: usize,
-    /// How the tasks differ: by `class`, each with a head of its own, or by `domain`, all with the same classes and head
-    /// and each with font families of its own; `class-and-domain` is both, with a head for each task; with `label-skew`, all
-    /// have the same classes and head, and differ in how often each class occurs.
+    /// How the tasks differ. `class`: each task has its own classes and its own head. `domain`: all tasks have the same
+    /// classes and one head, and each has its own font families. `class-and-domain`: both, with a head for each task.
+    /// `label-skew`: all tasks have the same classes and one head, and differ in how often each class occurs.
     pub shift: Shift,
-    /// The classes, each a character, in the order in which they are dealt to tasks; under domain shift and label skew all
-    /// tasks have the first `classes_per_task` of them. Absent: shuffled by the seed.
+    /// The classes, each a character, in the order in which tasks receive them. Under domain shift and label skew, all
+    /// tasks have the first `classes_per_task` of them. Absent: the seed shuffles the classes.
     #[schemars(length(min = 1, max = 62))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
-    /// tasks. Absent: all.
+    /// The largest number of training samples of each class that a task gets; the seed draws them. Under label skew,
+    /// the limit is for each class over all tasks. Absent: all.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
-    /// What else there is to a split.
+    /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
 }
@@ -102,7 +104,7 @@ impl StreamConfig for SplitGlyphsConfig {
 }
 
 impl SplitGlyphsConfig {
-    /// These options as a split of any data set.
+    /// Converts these options to those of a split.
     fn split(&self) -> Split {
         Split {
             tasks: self.tasks,
@@ -129,7 +131,7 @@ mod tests {
     }
 
     fn images(task: &Task) -> Vec<&[u8]> {
-        (0..task.train.len()).map(|place| task.train.image(place)).collect()
+        (0..task.train.len()).map(|index| task.train.image(index)).collect()
     }
 
     #[test]
@@ -177,9 +179,9 @@ mod tests {
         Digest::of_parts(tasks.iter().flat_map(Task::bytes).map(Result::unwrap)).as_str()[..16].to_owned()
     }
 
-    /// The digests are those of the splits as they were before there was anything to set but these options.
+    /// The digests are those of the splits before other options existed.
     #[test]
-    fn streams_of_the_first_options_are_what_they_were() {
+    fn streams_of_the_first_options_have_not_changed() {
         let default = SplitGlyphsConfig::default;
         let domain = || SplitGlyphsConfig { shift: Shift::Domain, ..default() };
         let order = Some(["e", "Q", "7", "x"].map(str::to_owned).to_vec());

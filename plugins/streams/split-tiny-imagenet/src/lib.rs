@@ -11,37 +11,37 @@ use serde::{Deserialize, Serialize};
 
 /// Tiny-ImageNet-200, split over devices: 100 000 training and 10 000 test images in colour, 64×64, in 200 classes.
 ///
-/// The files are those of <http://cs231n.stanford.edu/tiny-imagenet-200.zip>, unpacked. The validation images are the test
-/// samples, for those of the folder `test` have no labels. Pictures are decoded when a task needs them. A class is called
-/// by the first of its words in `words.txt`, such as `goldfish`, and by its WordNet number, too, where two classes would
-/// have one name.
+/// The files are those of <http://cs231n.stanford.edu/tiny-imagenet-200.zip>, unpacked. The validation images are the
+/// test samples, because the images in the folder `test` do not have labels. Pictures are decoded when a task needs
+/// them. The name of a class is the first of its words in `words.txt`, such as `goldfish`. If two classes would have
+/// the same name, their WordNet numbers are added.
 ///
-/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
-/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
-/// 1905.12022; `concentration`), and the test samples in equal parts.
+/// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
+/// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
+/// training samples of each class are divided over the devices. The test samples are divided equally.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SplitTinyImagenetConfig {
     /// The folder that holds `wnids.txt`, `words.txt`, `train` and `val`.
     pub directory: PathBuf,
-    /// How many tasks, and so devices.
+    /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
-    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be 200 at most.
+    /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be 200 at most.
     #[schemars(range(min = 1, max = 200))]
     pub classes_per_task: usize,
-    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
-    /// in how often each class occurs.
+    /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
+    /// same classes and one head, and differ in how often each class occurs.
     pub shift: Shift,
-    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
-    /// `classes_per_task` of them. Absent: shuffled by the seed.
+    /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
+    /// `classes_per_task` of them. Absent: the seed shuffles the classes.
     #[schemars(length(min = 1, max = 200))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
-    /// tasks. Absent: all 500.
+    /// The largest number of training samples of each class that a task gets; the seed draws them. Under label skew,
+    /// the limit is for each class over all tasks. Absent: all 500.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
-    /// What else there is to a split.
+    /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
 }
@@ -86,7 +86,7 @@ impl StreamConfig for SplitTinyImagenetConfig {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        // Files that cannot be found are what `build` says.
+        // `build` reports files that cannot be found.
         files::find(&self.directory).map(|found| found.paths()).unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! Tests on a miniature of the archive, written as its own files are.
+//! Tests on a miniature of the archive, with the same formats.
 
 use std::fs;
 use std::path::Path;
@@ -25,9 +25,10 @@ fn shade(label: usize, number: usize) -> u8 {
 fn write_jpeg(path: &Path, shade: u8, grey: bool) {
     let mut bytes = vec![];
     let encoder = JpegEncoder::new_with_quality(&mut bytes, 100);
-    match grey {
-        true => GrayImage::from_pixel(64, 64, Luma([shade])).write_with_encoder(encoder).unwrap(),
-        false => RgbImage::from_pixel(64, 64, Rgb([shade; 3])).write_with_encoder(encoder).unwrap(),
+    if grey {
+        GrayImage::from_pixel(64, 64, Luma([shade])).write_with_encoder(encoder).unwrap()
+    } else {
+        RgbImage::from_pixel(64, 64, Rgb([shade; 3])).write_with_encoder(encoder).unwrap()
     }
     fs::write(path, bytes).unwrap();
 }
@@ -63,17 +64,17 @@ fn tasks(config: &SplitTinyImagenetConfig) -> Vec<Task> {
 }
 
 #[test]
-fn every_picture_is_a_sample_of_its_class_also_where_it_is_grey() {
+fn every_picture_is_a_sample_of_its_class_even_if_it_is_grey() {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path());
     let tasks = tasks(&config(folder.path()));
     for task in &tasks {
         assert_eq!((task.train.input(), task.train.len(), task.test.len()), ([3, 64, 64].into(), 6, 2));
         for (samples, numbers) in [(&task.train, 0..3), (&task.test, 3..4)] {
-            for (place, label) in samples.labels().iter().enumerate() {
-                let number = numbers.start + place % numbers.len();
-                let image = samples.image(place);
-                // JPEG keeps an even grey to within a step or two.
+            for (index, label) in samples.labels().iter().enumerate() {
+                let number = numbers.start + index % numbers.len();
+                let image = samples.image(index);
+                // JPEG changes a uniform grey by at most two steps.
                 let near = |value: &u8| value.abs_diff(shade(*label, number)) <= 2;
                 assert!(image.len() == 3 * 64 * 64 && image.iter().all(near), "{label}, {number}: {}", image[0]);
             }
@@ -95,7 +96,7 @@ fn a_missing_file_is_named_with_where_to_get_it() {
     assert!(config(folder.path()).files().is_empty());
 }
 
-/// The error after one file of a right data set was replaced: of the stream, or of one of its tasks.
+/// The error of the stream, or of one of its tasks, after one file of a valid data set was replaced.
 fn error_with(name: &str, bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     write_data(folder.path());
@@ -112,12 +113,12 @@ fn error_with(name: &str, bytes: &[u8]) -> String {
 #[test]
 fn files_that_are_wrong_are_refused() {
     assert!(error_with("wnids.txt", b"n01443537\n../../etc\n").contains("has the line \"../../etc\""));
-    assert!(error_with("wnids.txt", b"\n").contains("names no class"));
+    assert!(error_with("wnids.txt", b"\n").contains("does not name a class"));
     let annotations =
         |line: &str| error_with("val/val_annotations.txt", format!("val_0.JPEG\tn01443537\n{line}").as_bytes());
-    assert!(annotations("val_1.JPEG n01443537").contains("line 2 has no tab"));
+    assert!(annotations("val_1.JPEG n01443537").contains("line 2 does not have a tab"));
     assert!(annotations("val_1.JPEG\tn00000001\t0").contains("line 2 has the unknown class \"n00000001\""));
-    assert!(annotations("../val_1.JPEG\tn01443537").contains("line 2 names no file of val/images"));
+    assert!(annotations("../val_1.JPEG\tn01443537").contains("line 2 does not name a file of val/images"));
     let picture = "train/n01443537/images/n01443537_2.JPEG";
     assert!(error_with(picture, b"").contains("cannot be decoded"));
     let mut small = vec![];
@@ -127,7 +128,7 @@ fn files_that_are_wrong_are_refused() {
 }
 
 #[test]
-fn lists_and_folders_name_the_same() {
+fn lists_and_folders_must_match() {
     let error = |change: &dyn Fn(&Path)| {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path());
@@ -135,22 +136,22 @@ fn lists_and_folders_name_the_same() {
         config(folder.path()).build(Seed::new(0)).map(|_| ()).unwrap_err().to_string()
     };
     let missing = error(&|folder| fs::remove_file(folder.join("val/images/val_2.JPEG")).unwrap());
-    assert!(missing.contains("val_2.JPEG: there is no such picture, but ") && missing.contains("val_annotations.txt"));
+    assert!(missing.contains("val_2.JPEG: does not exist, but ") && missing.contains("val_annotations.txt"));
     let annotations = |folder: &Path| folder.join("val/val_annotations.txt");
-    // Of four lines the first three.
+    // The first three of four lines.
     let fewer = error(&|folder| {
         let text = fs::read_to_string(annotations(folder)).unwrap();
         let lines: Vec<_> = text.lines().take(3).collect();
         fs::write(annotations(folder), lines.join("\n")).unwrap();
     });
-    assert!(fewer.contains("val_annotations.txt: does not name val_3.JPEG, which is there"), "{fewer}");
+    assert!(fewer.contains("val_annotations.txt: does not name val_3.JPEG, which exists"), "{fewer}");
     let again = error(&|folder| {
         let text = fs::read_to_string(annotations(folder)).unwrap();
         fs::write(annotations(folder), text.replace("val_1.JPEG", "val_0.JPEG")).unwrap();
     });
     assert!(again.contains("val_annotations.txt: line 2 names val_0.JPEG again"), "{again}");
     let fewer = error(&|folder| fs::write(folder.join("wnids.txt"), IDS[..3].join("\r\n")).unwrap());
-    assert!(fewer.contains("wnids.txt: does not name n09999999, for which train holds a folder"), "{fewer}");
+    assert!(fewer.contains("wnids.txt: does not name n09999999, but train holds a folder for it"), "{fewer}");
     let twice = error(&|folder| fs::write(folder.join("wnids.txt"), [IDS[0], IDS[1], IDS[0]].join("\n")).unwrap());
     assert!(twice.contains("wnids.txt: names the class n02012849 twice"), "{twice}");
     let other = error(&|folder| fs::write(folder.join("words.txt"), format!("{WORDS}n01443537\tcarp\n")).unwrap());
@@ -159,8 +160,8 @@ fn lists_and_folders_name_the_same() {
         error(&move |folder| fs::write(folder.join("train/n01443537/n01443537_boxes.txt"), names).unwrap())
     };
     let all = "n01443537_0.JPEG\t0\t10\t63\t58\nn01443537_1.JPEG\t6\t7\t63\t63\n";
-    assert!(boxes(all).contains("n01443537_boxes.txt: does not name n01443537_2.JPEG, which is there"));
-    assert!(boxes("n01443537_3.JPEG\t0\t0\t1\t1\n").contains("n01443537_3.JPEG: there is no such picture"));
+    assert!(boxes(all).contains("n01443537_boxes.txt: does not name n01443537_2.JPEG, which exists"));
+    assert!(boxes("n01443537_3.JPEG\t0\t0\t1\t1\n").contains("n01443537_3.JPEG: does not exist"));
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn disturbed_files_give_the_same_pictures_or_an_error() {
                 0 => disturbed.change_lines("wnids.txt", &Change::ALL),
                 1 => disturbed.change_lines("val/val_annotations.txt", &Change::ALL),
                 2 => disturbed.change_lines(&format!("train/{id}/{id}_boxes.txt"), &Change::ALL),
-                // What a class is called, no other file says.
+                // No other file repeats the names of the classes.
                 3 => disturbed.change_lines("words.txt", &[Change::Double, Change::Swap, Change::Windows]),
                 4 => disturbed.truncate(&train),
                 5 => disturbed.truncate(&test),

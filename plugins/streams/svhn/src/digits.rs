@@ -1,7 +1,7 @@
 //! The two files of cropped digits.
 //!
-//! A file holds two arrays: `X`, 32×32×3×images, unsigned bytes, and `y`, images×1. The digit 1 has the label 1, the 9 the label
-//! 9 and the 0 the label 10 (<http://ufldl.stanford.edu/housenumbers/>, "Format 2").
+//! A file holds two arrays: `X`, 32×32×3×images, unsigned bytes, and `y`, images×1. The digits 1 to 9 have the labels 1
+//! to 9, and the digit 0 has the label 10 (<http://ufldl.stanford.edu/housenumbers/>, "Format 2").
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ const NAMES: [&str; 2] = ["train_32x32.mat", "test_32x32.mat"];
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
 const IMAGE_BYTES: usize = CHANNELS * SIDE * SIDE;
-/// The largest file: `train_32x32.mat` has 182 MB.
+/// The largest file that is read. `train_32x32.mat` has 182 MB.
 const LARGEST: u64 = 1 << 30;
 
 const HINT: &str = "; http://ufldl.stanford.edu/housenumbers/ offers SVHN: get train_32x32.mat and test_32x32.mat, and let \
@@ -28,12 +28,12 @@ pub fn read(directory: &Path) -> Result<DataSet, StreamError> {
     Ok(DataSet::new((0..10).map(|digit| digit.to_string()).collect(), train?, test?))
 }
 
-/// The files that are there.
+/// The files that exist.
 pub fn paths(directory: &Path) -> Vec<PathBuf> {
     NAMES.iter().map(|name| directory.join(name)).filter(|path| path.exists()).collect()
 }
 
-/// One part, as it lies in the file: a byte a value, in the order of MATLAB.
+/// One part as in the file: one byte per value, in MATLAB's order.
 #[derive(Debug)]
 pub struct Digits {
     images: Matrix,
@@ -56,8 +56,8 @@ impl Digits {
                 _ => labels = Some(matrix),
             }
         }
-        let images = images.ok_or("holds no array X")?;
-        let labels = labels.ok_or("holds no array y")?;
+        let images = images.ok_or("does not hold the array X")?;
+        let labels = labels.ok_or("does not hold the array y")?;
         let [SIDE, SIDE, CHANNELS, count] = images.dimensions[..] else {
             let found = &images.dimensions;
             return Err(format!("X has the shape {found:?}; accepted: [{SIDE}, {SIDE}, {CHANNELS}, images]"));
@@ -87,11 +87,11 @@ impl Images for Digits {
         &self.labels
     }
 
-    fn read(&self, places: &[usize]) -> Result<Samples, StreamError> {
+    fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
         let bytes = self.images.bytes().unwrap_or_default();
-        read_each(self, places, |place, image| {
-            let own = &bytes[place * IMAGE_BYTES..(place + 1) * IMAGE_BYTES];
-            // MATLAB's first dimension is the fastest: each channel lies column by column.
+        read_each(self, indices, |index, image| {
+            let own = &bytes[index * IMAGE_BYTES..(index + 1) * IMAGE_BYTES];
+            // MATLAB's first dimension varies fastest: each channel is stored column by column.
             for (value, into) in image.iter_mut().enumerate() {
                 let (channel, row, column) = (value / (SIDE * SIDE), value / SIDE % SIDE, value % SIDE);
                 *into = own[row + SIDE * (column + SIDE * channel)];

@@ -13,34 +13,34 @@ use serde::{Deserialize, Serialize};
 /// SVHN, split over devices: 73 257 training and 26 032 test images of single digits from house numbers, in colour, 32×32.
 ///
 /// The files are `train_32x32.mat` and `test_32x32.mat` of <http://ufldl.stanford.edu/housenumbers/> (format 2, cropped
-/// digits). Classes are called by their digits, `0` to `9`. The images `extra_32x32.mat` are not read.
+/// digits). The names of the classes are the digits, `0` to `9`. The images `extra_32x32.mat` are not read.
 ///
-/// Under class shift, each task has classes and a head of its own. Under label skew, all tasks have the same classes and one
-/// head, the training samples of each class are dealt by a Dirichlet distribution over devices (Yurochkin et al., arXiv
-/// 1905.12022; `concentration`), and the test samples in equal parts.
+/// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
+/// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
+/// training samples of each class are divided over the devices. The test samples are divided equally.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SvhnConfig {
     /// The folder of the two files.
     pub directory: PathBuf,
-    /// How many tasks, and so devices.
+    /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
     pub tasks: usize,
-    /// How many classes each task has; under class shift, `tasks` × `classes_per_task` may be 10 at most.
+    /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be 10 at most.
     #[schemars(range(min = 1, max = 10))]
     pub classes_per_task: usize,
-    /// How the tasks differ: by `class`, each with a head of its own, or with `label-skew`, all with the same classes and head,
-    /// in how often each class occurs.
+    /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
+    /// same classes and one head, and differ in how often each class occurs.
     pub shift: Shift,
-    /// The names of the classes in the order in which they are dealt to tasks; under label skew all tasks have the first
-    /// `classes_per_task` of them. Absent: shuffled by the seed.
+    /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
+    /// `classes_per_task` of them. Absent: the seed shuffles the classes.
     #[schemars(length(min = 1, max = 10))]
     pub class_order: Option<Vec<String>>,
-    /// At most so many training samples of each class of a task, drawn by the seed; under label skew, of each class over all
-    /// tasks. Absent: all, from 4 659 of the 9 to 13 861 of the 1.
+    /// The largest number of training samples of each class that a task gets; the seed draws them. Under label skew,
+    /// the limit is for each class over all tasks. Absent: all, from 4 659 of the 9 to 13 861 of the 1.
     #[schemars(range(min = 1))]
     pub train_samples_per_class: Option<usize>,
-    /// What else there is to a split.
+    /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
 }

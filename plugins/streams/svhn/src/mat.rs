@@ -1,12 +1,12 @@
 //! Numeric arrays of MATLAB's files, Level 5.
 //!
-//! A file is a header of 128 bytes, which ends in the version, 0x0100, and the letters `IM` where numbers are
-//! little-endian; then data elements. An element begins with a tag of eight bytes, its type and its number of bytes; up to four
-//! bytes of data may be in the tag itself, whose first number then holds both, two bytes each. Elements are padded to eight
-//! bytes, except compressed ones. A compressed element (type 15) is a zlib stream of one other element. An array (type
-//! 14) has the elements flags, dimensions, name and values; dimensions are signed 32-bit numbers, and values come first
-//! dimension first, in any number type that holds them, whatever the array's class (MathWorks, "MAT-File Format", R2019a,
-//! chapter 1, "Level 5 MAT-file format").
+//! A file has a header of 128 bytes, then data elements. The header ends with the version, 0x0100, and the letters `IM`
+//! if numbers are little-endian. An element begins with a tag of eight bytes: its type and its number of bytes. The tag
+//! itself may hold up to four bytes of data; its first number then holds both, with two bytes each. Elements are padded
+//! to eight bytes, except compressed ones. A compressed element (type 15) is a zlib stream of one other element. An
+//! array (type 14) has the elements flags, dimensions, name and values. Dimensions are signed 32-bit numbers. The first
+//! dimension of the values varies fastest. Values may have any number type that can hold them, regardless of the
+//! array's class (MathWorks, "MAT-File Format", R2019a, chapter 1, "Level 5 MAT-file format").
 
 use std::io::Read;
 
@@ -15,19 +15,19 @@ use flate2::read::ZlibDecoder;
 const HEADER: usize = 128;
 const COMPRESSED: u32 = 15;
 const MATRIX: u32 = 14;
-/// How many bytes all unpacked elements of a file have together, at most: a zlib stream may claim to be anything. Those of
-/// `train_32x32.mat` have 225 million.
+/// The largest total size, in bytes, of a file's unpacked elements, because a zlib stream may claim any size. The
+/// elements of `train_32x32.mat` have 225 million bytes.
 const LARGEST: usize = 1 << 30;
 
 /// An array.
 #[derive(Debug)]
 pub struct Matrix {
-    /// What it is called.
+    /// The name of the array.
     pub name: String,
-    /// The size of each dimension; the first one is the fastest.
+    /// The size of each dimension; the first one varies fastest.
     pub dimensions: Vec<usize>,
     kind: Kind,
-    /// An element that holds the values, and where in it.
+    /// The element that holds the values, and their range in it.
     element: Vec<u8>,
     values: std::ops::Range<usize>,
 }
@@ -69,7 +69,7 @@ impl Kind {
         }
     }
 
-    /// A number from its bytes, as many as [`bytes`](Self::bytes) says.
+    /// A number from its bytes; [`bytes`](Self::bytes) is their number.
     fn number(self, bytes: &[u8]) -> f64 {
         let mut all = [0; 8];
         all[..bytes.len()].copy_from_slice(bytes);
@@ -88,34 +88,34 @@ impl Kind {
 }
 
 impl Matrix {
-    /// The values, where they are stored as unsigned bytes.
+    /// The values, if they are stored as unsigned bytes.
     pub fn bytes(&self) -> Option<&[u8]> {
         (self.kind == Kind::U8).then(|| &self.element[self.values.clone()])
     }
 
-    /// The values, whatever they are stored as.
+    /// The values, converted from their stored type.
     pub fn numbers(&self) -> Result<Vec<f64>, String> {
         let values = &self.element[self.values.clone()];
         Ok(values.chunks_exact(self.kind.bytes()).map(|bytes| self.kind.number(bytes)).collect())
     }
 }
 
-/// The arrays of a file that have one of these names, in the order of the file, none of them twice. What is unpacked has at
-/// most 2³⁰ bytes, all elements together.
+/// The arrays of a file that have one of these names, in the order of the file. No name may occur twice. All unpacked
+/// elements together may have at most 2³⁰ bytes.
 ///
 /// # Errors
-/// What is wrong with the file, in words.
+/// A description of the problem.
 pub fn read(bytes: &[u8], names: &[&str]) -> Result<Vec<Matrix>, String> {
     read_within(LARGEST, bytes, names)
 }
 
-/// As [`read`], with another limit to what is unpacked.
+/// As [`read`], with a given limit of the unpacked size.
 pub(crate) fn read_within(most: usize, bytes: &[u8], names: &[&str]) -> Result<Vec<Matrix>, String> {
     let (header, mut rest) = bytes.split_at_checked(HEADER).ok_or("shorter than the header of a MATLAB file")?;
     match header[HEADER - 4..] {
         [0, 1, b'I', b'M'] => {}
         [1, 0, b'M', b'I'] => return Err("is a big-endian MATLAB file; accepted: a little-endian one".to_owned()),
-        _ => return Err("is no MATLAB file of Level 5 (versions 5 to 7 of MATLAB)".to_owned()),
+        _ => return Err("is not a MATLAB file of Level 5 (versions 5 to 7 of MATLAB)".to_owned()),
     }
     let (mut found, mut left): (Vec<Matrix>, _) = (vec![], most);
     while !rest.is_empty() {
@@ -146,13 +146,13 @@ pub(crate) fn read_within(most: usize, bytes: &[u8], names: &[&str]) -> Result<V
 
 const CUT_SHORT: &str = "cut short within an element";
 
-/// The head of an element.
+/// The tag of an element.
 #[derive(Debug)]
 struct Tag {
     kind: u32,
-    /// Where its data begin, from the tag on.
+    /// The start of its data, relative to the tag.
     start: usize,
-    /// How many bytes of data it has.
+    /// The number of bytes of its data.
     bytes: usize,
 }
 
@@ -168,7 +168,7 @@ impl Tag {
         })
     }
 
-    /// Where the next element begins, from the tag on.
+    /// The start of the next element, relative to the tag.
     fn padded(&self) -> usize {
         match self.start {
             4 => 8,
@@ -177,7 +177,7 @@ impl Tag {
     }
 }
 
-/// The element in a compressed one. It says itself how long it is, and no more is unpacked; nor more than so many bytes.
+/// Unpacks the element in a compressed one, up to the length that it states, and at most `most` bytes.
 fn unpack(stream: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let damaged = |error: std::io::Error| format!("a compressed element is damaged or cut short ({error})");
     let mut decoder = ZlibDecoder::new(stream);
@@ -190,12 +190,12 @@ fn unpack(stream: &[u8], most: usize) -> Result<Vec<u8>, String> {
     }
     decoder.take(end.saturating_sub(8) as u64).read_to_end(&mut element).map_err(damaged)?;
     if element.len() < end {
-        return Err("a compressed element is shorter than it says".to_owned());
+        return Err("a compressed element is shorter than it states".to_owned());
     }
     Ok(element)
 }
 
-/// The array that an element is; `None` when it is something else, or an array of another name.
+/// The array in an element; `None` if the element is not an array with one of the names.
 fn matrix(element: Vec<u8>, names: &[&str]) -> Result<Option<Matrix>, String> {
     let outer = Tag::read(&element)?;
     if outer.kind != MATRIX {
@@ -219,7 +219,7 @@ fn matrix(element: Vec<u8>, names: &[&str]) -> Result<Option<Matrix>, String> {
     // Flags: the class in the first byte, whether it is complex in the second. Classes 6 to 15 are numeric.
     match element[flags] {
         [6..=15, second, ..] if second & 0x08 == 0 => {}
-        _ => return Err(format!("{name} is no array of real numbers")),
+        _ => return Err(format!("{name} is not an array of real numbers")),
     }
     let dimensions: Vec<_> = element[dimensions]
         .chunks_exact(4)

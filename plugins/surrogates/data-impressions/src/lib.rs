@@ -1,4 +1,4 @@
-//! The `data-impressions` surrogate: inputs that a model says likely things of.
+//! The `data-impressions` surrogate: inputs with likely softmax outputs.
 
 use alluvium_model::{ModelState, Random, Values};
 use alluvium_strategy::registry::{Family, describe};
@@ -12,34 +12,35 @@ use rand_distr::{Distribution, Gamma};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The smallest concentration: that of a class least alike, which the paper's normalisation makes 0, where there is no
-/// Dirichlet distribution.
+/// The smallest concentration. The paper's normalisation gives 0 for the least similar class, but a Dirichlet
+/// distribution needs a positive value.
 const LEAST: f64 = 1e-3;
 
-/// Data impressions: noise that is optimised until what a model says of it is one of the softmax vectors that its last
-/// layer makes likely.
+/// Data impressions: noise that is optimised until a model's softmax output matches a target vector. The targets are
+/// softmax vectors that the model's last layer makes likely.
 ///
-/// Every other input is made for the expert, the rest for the previous central model. Each is given a class by chance,
-/// evenly over all heads, and probabilities from a Dirichlet distribution over that head's classes, whose concentration
-/// is the class's similarity to each of them, times one of `concentrations`. The similarity is the cosine between the
-/// weights of two classes, scaled so that the classes of a head go from 0 (10⁻³ here) to 1. The input is optimised by
-/// Adam towards a small cross-entropy between those probabilities and the model's own at `temperature`. With two classes
-/// a head, the other one is always the least alike, and the probabilities are all but certain.
+/// Every other input is generated for the expert, the rest for the previous central model. Each gets a random class,
+/// drawn evenly over all heads, and target probabilities from a Dirichlet distribution over the classes of that head.
+/// The concentration of each class is its similarity to the drawn class, times one of `concentrations`. The similarity
+/// is the cosine between the weights of two classes, scaled so that the classes of a head go from 0 (10⁻³ here) to 1.
+/// Adam optimises the input for a small cross-entropy between the target probabilities and the model's own at
+/// `temperature`. If a head has two classes, the other class is always the least similar, so the target is almost
+/// certain.
 ///
-/// An input is tanh of what is optimised, so it stays within −1…1; the paper does not bound it. Inputs are made anew for
-/// each consolidation: `samples` × `steps` passes forward and back. A strategy that asks for fresh inputs at each of its
-/// steps pays `steps` passes for each of them.
+/// An input is the tanh of the optimised values, so it stays within −1…1; the paper does not bound it. Inputs are
+/// generated again for each consolidation: `samples` × `steps` passes forward and back. A strategy that asks for fresh
+/// inputs at each of its steps pays `steps` passes for each of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DataImpressionsConfig {
-    /// How many inputs are made, and how they are optimised.
+    /// The number of inputs and the settings of their optimisation.
     #[serde(flatten)]
     pub inversion: InversionSettings,
-    /// What the model's logits are divided by before the softmax, τ in the paper.
+    /// The temperature of the softmax: the model's logits are divided by it. τ in the paper.
     #[schemars(range(min = 0.01, max = 1000.0))]
     pub temperature: f64,
-    /// The factors of the concentration, β in the paper; each is used for as many inputs as another, by chance. Smaller
-    /// ones give probabilities that are surer of one class.
+    /// The factors of the concentration, β in the paper. Each input uses one of them, at random with equal
+    /// probabilities. Smaller factors give more certain targets.
     #[schemars(length(min = 1, max = 100), inner(range(min = 0.001, max = 1000.0)))]
     pub concentrations: Vec<f64>,
 }
@@ -77,7 +78,7 @@ impl SurrogateConfig for DataImpressionsConfig {
     }
 }
 
-/// The source of impressions. It keeps nothing: another consolidation has other models.
+/// The source of impressions. It does not cache inputs, because another consolidation has other models.
 #[derive(Debug)]
 struct DataImpressions {
     samples: usize,
@@ -95,12 +96,12 @@ impl Surrogate for DataImpressions {
     }
 }
 
-/// Probabilities that a model's head makes likely for one of its classes.
+/// Draws target probabilities that a model's head makes likely for one of its classes.
 fn likely(model: &ModelState, factors: &[f64], random: &mut Random) -> Wish {
     let heads = model.heads.iter().enumerate();
-    let units: Vec<_> =
+    let candidates: Vec<_> =
         heads.flat_map(|(head, spec)| (0..spec.classes.len()).map(move |class| (head, class))).collect();
-    let (head, class) = units[random.random_range(0..units.len())];
+    let (head, class) = candidates[random.random_range(0..candidates.len())];
     let factor = factors.choose(random).copied().unwrap_or(1.0);
     let weights = model.head_weights(&model.heads[head]);
     let classes = model.heads[head].classes.len();
@@ -109,8 +110,8 @@ fn likely(model: &ModelState, factors: &[f64], random: &mut Random) -> Wish {
     Wish { head, probabilities: dirichlet(&concentrations, class, random) }
 }
 
-/// The cosine between the weights of a class and those of each class of its head, scaled to 0…1; all 1 where they are all
-/// the same. `weight` is `[latent, classes]`.
+/// The cosines between the weights of a class and those of each class of its head, scaled to 0…1. All are 1 if the
+/// cosines are equal. `weight` is `[latent, classes]`.
 fn similarities(weight: &Values, class: usize) -> Vec<f64> {
     let classes = weight.shape[1];
     let values = weight.numbers.exact();
@@ -120,19 +121,18 @@ fn similarities(weight: &Values, class: usize) -> Vec<f64> {
     let least = cosines.iter().copied().fold(f64::INFINITY, f64::min);
     let most = cosines.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let scaled = |cosine: &f64| if most > least { (cosine - least) / (most - least) } else { 1.0 };
-    // A class without weights is like no other.
+    // A class with zero weights is not similar to any class.
     cosines.iter().map(|cosine| if cosine.is_finite() { scaled(cosine) } else { 0.0 }).collect()
 }
 
 /// A draw from a Dirichlet distribution: gamma variates divided by their sum (Devroye 1986, chapter XI, theorem 4.1).
-/// Concentrations so small that all variates vanish have all their weight on `class`.
+/// If the concentrations are so small that all variates vanish, `class` gets the whole probability.
 fn dirichlet(concentrations: &[f64], class: usize, random: &mut Random) -> Vec<f32> {
     let mut variate = |shape: &f64| Gamma::new(*shape, 1.0).map_or(0.0, |gamma| gamma.sample(random));
     let variates: Vec<f64> = concentrations.iter().map(&mut variate).collect();
     let sum = variates.iter().sum::<f64>();
-    let share = |(place, variate): (usize, &f64)| match sum > 0.0 && sum.is_finite() {
-        true => (variate / sum) as f32,
-        false => f32::from(u8::from(place == class)),
+    let share = |(index, variate): (usize, &f64)| {
+        if sum > 0.0 && sum.is_finite() { (variate / sum) as f32 } else { f32::from(u8::from(index == class)) }
     };
     variates.iter().enumerate().map(share).collect()
 }
@@ -191,16 +191,16 @@ mod tests {
     }
 
     #[test]
-    fn the_expert_says_what_it_should() {
-        // Without heads of the previous model all inputs are the expert's.
+    fn the_expert_matches_the_targets() {
+        // If the previous model does not have heads, all inputs are for the expert.
         let distance = |steps| {
             let source = config(steps).build();
             let inputs = draw(source.unwrap().as_mut(), 10, 0, &[]);
             let state = expert("c", 2).model;
             let model = Model::load(&state, &Device::flex()).unwrap();
             let said = host(softmax(model.logits(model.latents(inputs)).div_scalar(0.1), 1));
-            let wished = (0..10).flat_map(|place| {
-                let mut random = Seed::new(0).at("inverted input", place).random();
+            let wished = (0..10).flat_map(|index| {
+                let mut random = Seed::new(0).at("inverted input", index).random();
                 likely(&state, &[1.0, 0.1], &mut random).probabilities
             });
             said.iter().zip(wished).map(|(said, wished)| (said - wished).abs()).sum::<f32>() / 20.0
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn no_factor_is_refused() {
+    fn an_empty_list_of_factors_is_refused() {
         let config = DataImpressionsConfig { concentrations: vec![], ..config(10) };
         assert!(config.build().unwrap_err().to_string().contains("`concentrations` is empty"));
     }

@@ -13,21 +13,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The training inputs of another task stream, of all its tasks and without their labels, drawn with replacement.
+/// The training inputs of all tasks of another task stream, without their labels. They are drawn with replacement.
 ///
-/// Inputs of the right shape are taken as they are. Of others, the largest part around the middle that has the right
-/// proportions is resized by a triangle filter; grey becomes three equal channels, and colour becomes its luminance. The
-/// experiment's own stream is refused, unless the protocol grants all tasks' data: the centre would see what belongs to
-/// devices.
+/// Inputs of the right shape do not change. In other inputs, the largest area around the middle with the right
+/// proportions is resized by a triangle filter. Grey becomes three equal channels, and colour becomes its luminance.
+/// The experiment's own stream is refused unless the protocol grants all tasks' data, because the centre would see the
+/// devices' data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatasetConfig {
-    /// The stream: a table `[surrogate.stream]` with the `kind` and the options of any `[stream]`. It must be given.
+    /// The stream: a table `[surrogate.stream]` with the `kind` and the options of any `[stream]`. It is required.
     pub stream: Option<Map<String, Value>>,
-    /// The seed under which the stream is built. It is not the experiment's, so all seeds of an experiment draw from the
-    /// same inputs.
+    /// The seed for building the stream. It does not depend on the experiment's seed, so all seeds of an experiment
+    /// draw from the same inputs.
     pub stream_seed: u64,
-    /// How many inputs the fixed set has; one may be there more than once.
+    /// The number of inputs of the fixed set; an input may occur more than once.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub samples: usize,
 }
@@ -57,7 +57,7 @@ impl SurrogateConfig for DatasetConfig {
         for index in 0..stream.tasks() {
             let task = stream.task(index).map_err(failed)?;
             let train = task.train.held().map_err(failed)?;
-            (0..train.len()).for_each(|place| pixels.extend_from_slice(train.image(place)));
+            (0..train.len()).for_each(|index| pixels.extend_from_slice(train.image(index)));
         }
         if pixels.is_empty() {
             return Err(wrong("has no training inputs".to_owned(), "a stream of at least one task".to_owned()));
@@ -117,11 +117,12 @@ impl Surrogate for Dataset {
         let mut bytes = Vec::with_capacity(count * wanted.values());
         let size = own.values();
         for _ in 0..count {
-            let place = random.random_range(0..self.pixels.len() / size);
-            let image = &self.pixels[place * size..][..size];
-            match own == wanted {
-                true => bytes.extend_from_slice(image),
-                false => bytes.extend(fit_picture(&picture(image, own), wanted)),
+            let index = random.random_range(0..self.pixels.len() / size);
+            let image = &self.pixels[index * size..][..size];
+            if own == wanted {
+                bytes.extend_from_slice(image)
+            } else {
+                bytes.extend(fit_picture(&picture(image, own), wanted))
             }
         }
         Ok(request.inputs_of_bytes(&bytes))
@@ -132,8 +133,8 @@ impl Surrogate for Dataset {
 fn picture(image: &[u8], shape: InputShape) -> RgbImage {
     let plane = shape.height * shape.width;
     RgbImage::from_fn(shape.width as u32, shape.height as u32, |x, y| {
-        let place = y as usize * shape.width + x as usize;
-        Rgb(std::array::from_fn(|channel| image[channel % shape.channels * plane + place]))
+        let index = y as usize * shape.width + x as usize;
+        Rgb(std::array::from_fn(|channel| image[channel % shape.channels * plane + index]))
     })
 }
 

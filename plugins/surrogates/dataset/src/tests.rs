@@ -1,4 +1,4 @@
-//! Tests of the surrogate on a stream of flat images, whose shade says which one it is.
+//! Tests of the surrogate on a stream of flat images; the shade identifies the image.
 
 use alluvium_model::HeadSpec;
 use alluvium_strategy::conformance::{central, check_surrogate, expert};
@@ -8,14 +8,14 @@ use serde_json::json;
 
 use super::*;
 
-/// A test double: two tasks of three images each, whose shades are 10 to 12 and 20 to 22, or more by the seed.
+/// A test double: two tasks of three images each, whose shades are 10 to 12 and 20 to 22, plus an offset by the seed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct ShadesConfig {
     /// The number of channels.
     #[schemars(range(min = 1, max = 9))]
     channels: usize,
-    /// A file that it says it reads.
+    /// The file that the stream reports.
     file: PathBuf,
 }
 
@@ -34,8 +34,8 @@ impl StreamConfig for ShadesConfig {
         let input = InputShape::from([self.channels, 2, 3]);
         let tasks = (0..2).map(|index| {
             let mut train = Samples::new(input);
-            let shade = |place: usize| more + (10 * (index + 1) + place) as u8;
-            (0..3).for_each(|place| train.push(&vec![shade(place); input.values()], index));
+            let shade = |number: usize| more + (10 * (index + 1) + number) as u8;
+            (0..3).for_each(|number| train.push(&vec![shade(number); input.values()], index));
             let mut test = Samples::new(input);
             test.push(&vec![255; input.values()], index);
             let head = HeadSpec { name: format!("task-{index}"), classes: vec![index] };
@@ -73,7 +73,7 @@ fn draw(source: &mut dyn Surrogate, count: usize, input: [usize; 3], seed: u64) 
 fn inputs_are_the_training_inputs_of_all_tasks() {
     let mut source = shades(1).build().unwrap();
     assert_eq!(source.samples(), 40);
-    // As they are; larger; in colour and smaller. A flat image stays flat whatever is done to it.
+    // Unchanged; larger; in colour and smaller. A flat image stays flat in every case.
     for input in [[1, 2, 3], [1, 5, 9], [3, 1, 2]] {
         let size = input.iter().product::<usize>();
         let bytes = draw(source.as_mut(), 100, input, 0).unwrap();

@@ -17,23 +17,23 @@ use pictures::Pictures;
 
 /// The pictures of a folder, drawn with replacement.
 ///
-/// Of each picture, the largest part around its middle that has the inputs' proportions is resized by a triangle filter.
-/// Inputs of three channels are in colour; those of one channel show the luminance, and so does every channel of other
-/// inputs. Photos that are nobody's own make good surrogate data; pictures of the devices' tasks would be their data.
+/// In each picture, the largest area around its middle with the inputs' proportions is resized by a triangle filter.
+/// Inputs of three channels are in colour. Otherwise every channel shows the luminance. Use pictures that do not belong
+/// to the devices, such as public photos; pictures of the devices' tasks would be the devices' data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ImageFolderConfig {
-    /// The folder. All files in it and in the folders below whose names end in `.png`, `.jpg` or `.jpeg` are its
-    /// pictures, in the order of their paths; names that begin with a dot and links to folders are passed over. Each is a
-    /// PNG or JPEG of at least 2×2 and at most 50 million pixels.
+    /// The folder. Its pictures are all files in it and its subfolders whose names end in `.png`, `.jpg` or `.jpeg`, in
+    /// the order of their paths. Names that begin with a dot and links to folders are skipped. Each picture is a PNG or
+    /// JPEG of at least 2×2 and at most 50 million pixels.
     pub folder: PathBuf,
-    /// How many inputs the fixed set has; a picture may be there more than once.
+    /// The number of inputs of the fixed set; a picture may occur more than once.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub samples: usize,
-    /// Whether every other input, by chance, is mirrored left to right.
+    /// Whether inputs are mirrored left to right, each with a probability of ½.
     pub flip: bool,
-    /// Whether pictures are turned as the camera wrote into them (EXIF), `apply`, or taken as their pixels are stored, `ignore`,
-    /// which is what torchvision's `ImageFolder` does.
+    /// Whether to follow the orientation that the camera wrote into a picture (EXIF). `apply` turns the picture;
+    /// `ignore` takes the pixels as they are stored, which is what torchvision's `ImageFolder` does.
     pub orientation: PictureOrientation,
 }
 
@@ -53,7 +53,7 @@ describe!(Family::Surrogate, "image-folder", ImageFolderConfig, paper: "");
 #[typetag::serde(name = "image-folder")]
 impl SurrogateConfig for ImageFolderConfig {
     fn files(&self) -> Vec<PathBuf> {
-        // A folder that cannot be read is what `build` says.
+        // `build` reports a folder that cannot be read.
         list_pictures(&self.folder).unwrap_or_default()
     }
 
@@ -80,10 +80,10 @@ impl Surrogate for ImageFolder {
         let mut random = request.seed.random();
         let mut bytes = Vec::with_capacity(count * request.input.values());
         for _ in 0..count {
-            // Both are always drawn, so that the option `flip` changes nothing else.
-            let (place, mirrored) = (random.random_range(0..self.pictures.len()), random.random::<bool>());
+            // Both are always drawn, so that the option `flip` does not change the choice of pictures.
+            let (index, mirrored) = (random.random_range(0..self.pictures.len()), random.random::<bool>());
             let start = bytes.len();
-            self.pictures.append(place, request.input, &mut bytes)?;
+            self.pictures.append(index, request.input, &mut bytes)?;
             if mirrored && self.flip {
                 bytes[start..].chunks_mut(request.input.width).for_each(<[u8]>::reverse);
             }

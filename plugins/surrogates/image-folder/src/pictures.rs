@@ -1,4 +1,4 @@
-//! The pictures: found, read when they are drawn first, and kept as long as there is room.
+//! The pictures of a folder. A picture is read when it is first drawn, and cached as long as there is room.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use alluvium_model::InputShape;
 use alluvium_strategy::{PictureOrientation, SurrogateError, check_picture, fit_picture, list_pictures, read_picture};
 
-/// How many bytes of pictures are kept, in the shape of the inputs.
+/// The size of the cache, in bytes of pictures in the shape of the inputs.
 const ROOM: usize = 256 << 20;
-/// What the error messages say of a right folder.
+/// The accepted folders, for error messages.
 const ACCEPTED: &str =
     "a folder that can be read, with at least one .png, .jpg or .jpeg file in it or in a folder below";
 
@@ -16,10 +16,10 @@ const ACCEPTED: &str =
 pub struct Pictures {
     paths: Vec<PathBuf>,
     orientation: PictureOrientation,
-    /// The shape that the kept pictures have.
+    /// The shape of the cached pictures.
     input: Option<InputShape>,
     kept: HashMap<usize, Vec<u8>>,
-    /// How many bytes may still be kept.
+    /// The number of bytes that are free in the cache.
     pub room: usize,
 }
 
@@ -30,21 +30,21 @@ impl std::fmt::Debug for Pictures {
 }
 
 impl Pictures {
-    /// Finds the pictures of a folder and looks at their headers. A file whose header is right and whose pixels are not is
-    /// found when it is drawn.
+    /// Finds the pictures of a folder and checks their headers. Damaged pixels after a valid header are found when the
+    /// picture is drawn.
     ///
     /// # Errors
-    /// [`SurrogateError::File`] when there is none, or one is no picture or too large.
+    /// [`SurrogateError::File`] when there are no pictures, or when a file is not a picture or too large.
     pub fn open(folder: &Path, orientation: PictureOrientation) -> Result<Self, SurrogateError> {
         let paths = list_pictures(folder)?;
         if paths.is_empty() {
-            return Err(wrong(folder, "holds no picture".to_owned()));
+            return Err(wrong(folder, "does not hold a picture".to_owned()));
         }
         paths.iter().try_for_each(|path| check_picture(path))?;
         Ok(Pictures { paths, orientation, input: None, kept: HashMap::new(), room: ROOM })
     }
 
-    /// How many there are.
+    /// The number of pictures.
     pub fn len(&self) -> usize {
         self.paths.len()
     }
@@ -53,20 +53,20 @@ impl Pictures {
     ///
     /// # Errors
     /// [`SurrogateError::File`] when it cannot be read.
-    pub fn append(&mut self, place: usize, input: InputShape, bytes: &mut Vec<u8>) -> Result<(), SurrogateError> {
+    pub fn append(&mut self, index: usize, input: InputShape, bytes: &mut Vec<u8>) -> Result<(), SurrogateError> {
         if self.input != Some(input) {
             self.room += self.kept.drain().map(|(_, kept)| kept.len()).sum::<usize>();
             self.input = Some(input);
         }
-        if let Some(kept) = self.kept.get(&place) {
+        if let Some(kept) = self.kept.get(&index) {
             bytes.extend_from_slice(kept);
             return Ok(());
         }
-        let fitted = fit_picture(&read_picture(&self.paths[place], self.orientation)?, input);
+        let fitted = fit_picture(&read_picture(&self.paths[index], self.orientation)?, input);
         bytes.extend_from_slice(&fitted);
         if fitted.len() <= self.room {
             self.room -= fitted.len();
-            self.kept.insert(place, fitted);
+            self.kept.insert(index, fitted);
         }
         Ok(())
     }

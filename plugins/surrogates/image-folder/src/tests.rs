@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder with three pictures, one of them below, and files that are none.
+/// A folder with three pictures, one of them in a subfolder, and files that are not pictures.
 fn folder() -> TempDir {
     let folder = TempDir::new().unwrap();
     let below = folder.path().join("below");
@@ -19,8 +19,8 @@ fn folder() -> TempDir {
     RgbImage::from_pixel(2, 2, Rgb([0, 51, 255])).save(folder.path().join("z.png")).unwrap();
     RgbImage::from_fn(2, 2, |x, _| Rgb([255 * x as u8; 3])).save(below.join("a.PNG")).unwrap();
     RgbImage::from_pixel(6, 3, Rgb([255; 3])).save(folder.path().join("b.jpeg")).unwrap();
-    fs::write(folder.path().join("README.txt"), "no picture").unwrap();
-    fs::write(folder.path().join("._z.png"), "no picture").unwrap();
+    fs::write(folder.path().join("README.txt"), "not a picture").unwrap();
+    fs::write(folder.path().join("._z.png"), "not a picture").unwrap();
     folder
 }
 
@@ -72,14 +72,14 @@ fn conforms() {
 }
 
 #[test]
-fn what_was_decoded_before_changes_nothing() {
+fn the_cache_does_not_change_results() {
     let folder = folder();
     let config = config(folder.path());
     let mut one = source(&config);
     let first = draw(&mut one, 12, COLOUR, 1).unwrap();
     draw(&mut one, 12, [1, 4, 4], 1).unwrap();
     assert_eq!(draw(&mut one, 12, COLOUR, 1).unwrap(), first);
-    // Where nothing can be kept, too.
+    // Also without room in the cache.
     let mut forgetful = source(&config);
     forgetful.pictures.room = 0;
     assert_eq!(draw(&mut forgetful, 12, COLOUR, 1).unwrap(), first);
@@ -107,25 +107,28 @@ fn the_files_are_the_pictures_in_order() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn errors_name_the_file() {
     let error = |folder: &Path| config(folder).build().unwrap_err().to_string();
     let missing = error(Path::new("/no/such/folder"));
     assert!(missing.contains("/no/such/folder") && missing.contains("a folder that can be read"), "{missing}");
     let folder = TempDir::new().unwrap();
     let empty = error(folder.path());
-    assert!(empty.contains(&folder.path().display().to_string()) && empty.contains("holds no picture"), "{empty}");
+    assert!(
+        empty.contains(&folder.path().display().to_string()) && empty.contains("does not hold a picture"),
+        "{empty}"
+    );
 
     let path = folder.path().join("one.png");
-    fs::write(&path, "no picture").unwrap();
+    fs::write(&path, "not a picture").unwrap();
     let broken = error(folder.path());
     assert!(broken.contains("one.png: cannot be decoded") && broken.contains("PNG or JPEG"), "{broken}");
     RgbImage::new(1, 9).save(&path).unwrap();
     assert!(error(folder.path()).contains("one.png: is 1×9 pixels"));
-    // A hole in a file takes no room on the disk.
+    // A sparse file does not take space on the disk.
     fs::File::create(&path).unwrap().set_len((256 << 20) + 1).unwrap();
     assert!(error(folder.path()).contains("one.png: is larger than 256 MiB"));
 
-    // A right header and half of the pixels: that is found when the picture is drawn.
+    // A valid header and half of the pixels: this error is found when the picture is drawn.
     RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8, (x * y) as u8, 3])).save(&path).unwrap();
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
@@ -134,7 +137,7 @@ fn what_cannot_be_read_is_named() {
 }
 
 #[test]
-fn pictures_are_turned_where_it_is_asked_for() {
+fn pictures_are_turned_on_request() {
     let folder = TempDir::new().unwrap();
     // Greys 0 to 5, 3×2, and in EXIF the orientation 6: turned clockwise.
     let mut bytes = vec![];

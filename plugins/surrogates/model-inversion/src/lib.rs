@@ -1,4 +1,4 @@
-//! The `model-inversion` surrogate: inputs that the models are sure of.
+//! The `model-inversion` surrogate: inputs with certain predictions.
 
 use alluvium_model::{ModelState, Random};
 use alluvium_strategy::registry::{Family, describe};
@@ -10,23 +10,23 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Model inversion: noise that is optimised until a model is sure that it shows a class.
+/// Model inversion: noise that is optimised until a model assigns it to a class with certainty.
 ///
-/// Every other input is made for the expert, the rest for the previous central model. Each is given a class by chance,
-/// evenly over the units of all heads of its model, and is optimised by Adam towards a small cross-entropy of that class
-/// within its head, a small total variation and small values: equations 2 and 3 of the paper. Where the backbone has batch
-/// normalisation, a batch's statistics in every layer are drawn towards the running ones (R_feature, equation 4); others
-/// have none to match. An input is tanh of what is optimised, so it stays within −1…1.
+/// Every other input is generated for the expert, the rest for the previous central model. Each gets a random class,
+/// drawn evenly over the classes of all heads of its model. Adam optimises it for a small cross-entropy of that class
+/// within its head, a small total variation and small values (equations 2 and 3 of the paper). If the backbone has
+/// batch normalisation, the batch's statistics in every layer are also drawn towards the running ones (R_feature,
+/// equation 4). An input is the tanh of the optimised values, so it stays within −1…1.
 ///
-/// It differs from the paper's DeepInversion in this: there is no competition with the student, and inputs are neither
-/// shifted nor mirrored between steps. Total variation and values count by the mean over an input.
+/// It differs from the paper's DeepInversion: there is no competition with the student, and inputs are neither shifted
+/// nor mirrored between steps. Total variation and values are means over an input.
 ///
-/// Inputs are made anew for each consolidation: `samples` × `steps` passes forward and back. A strategy that asks for
-/// fresh inputs at each of its steps pays `steps` passes for each of them.
+/// Inputs are generated again for each consolidation: `samples` × `steps` passes forward and back. A strategy that asks
+/// for fresh inputs at each of its steps pays `steps` passes for each of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ModelInversionConfig {
-    /// How many inputs are made, and how they are optimised.
+    /// The number of inputs and the settings of their optimisation.
     #[serde(flatten)]
     pub inversion: InversionSettings,
     /// The weight of the total variation: the mean distance of a value to its right neighbour, plus that to its lower one.
@@ -36,7 +36,7 @@ pub struct ModelInversionConfig {
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     pub l2: f64,
     /// The weight of the distance between a batch's statistics and the running ones, summed over the backbone's batch
-    /// normalisations. Without effect on a backbone that has none.
+    /// normalisations. It has no effect on a backbone without batch normalisation.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     pub feature_statistics: f64,
 }
@@ -72,7 +72,7 @@ impl SurrogateConfig for ModelInversionConfig {
     }
 }
 
-/// The source of inverted inputs. It keeps nothing: another consolidation has other models.
+/// The source of inverted inputs. It does not cache inputs, because another consolidation has other models.
 #[derive(Debug)]
 struct ModelInversion {
     samples: usize,
@@ -89,16 +89,16 @@ impl Surrogate for ModelInversion {
     }
 }
 
-/// All probability on one class, drawn evenly over the units of all heads.
+/// A target with one certain class, drawn evenly over the classes of all heads.
 fn one_class(model: &ModelState, random: &mut Random) -> Wish {
     let sizes: Vec<_> = model.heads.iter().map(|head| head.classes.len()).collect();
-    let mut unit = random.random_range(0..sizes.iter().sum::<usize>());
+    let mut drawn = random.random_range(0..sizes.iter().sum::<usize>());
     let mut head = 0;
-    while unit >= sizes[head] {
-        unit -= sizes[head];
+    while drawn >= sizes[head] {
+        drawn -= sizes[head];
         head += 1;
     }
-    let probabilities = (0..sizes[head]).map(|class| f32::from(u8::from(class == unit))).collect();
+    let probabilities = (0..sizes[head]).map(|class| f32::from(u8::from(class == drawn))).collect();
     Wish { head, probabilities }
 }
 
@@ -114,7 +114,8 @@ mod tests {
 
     use super::*;
 
-    /// The tiny model's logits are small: without priors and with many steps it becomes as sure as it can.
+    /// The tiny model's logits are small. Without priors and with many steps, its predictions become as certain as
+    /// possible.
     fn config(steps: usize) -> ModelInversionConfig {
         let inversion = InversionSettings { samples: 24, steps, learning_rate: 0.1, ..Default::default() };
         ModelInversionConfig { inversion, total_variation: 0.0, l2: 0.0, ..Default::default() }
@@ -128,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn the_expert_is_far_surer_than_of_noise() {
-        // Without heads of the previous model all inputs are the expert's.
+    fn the_expert_is_far_more_certain_than_for_noise() {
+        // If the previous model does not have heads, all inputs are for the expert.
         let confidence = |steps| {
             let inputs = draw(config(steps).build().unwrap().as_mut(), 24, 0, &[]);
             let model = Model::load(&expert("c", 2).model, &Device::flex()).unwrap();
             let sure = host(softmax(model.logits(model.latents(inputs)), 1));
-            let wished = (0..24).map(|place| {
-                let mut random = Seed::new(0).at("inverted input", place).random();
+            let wished = (0..24).map(|index| {
+                let mut random = Seed::new(0).at("inverted input", index).random();
                 one_class(&expert("c", 2).model, &mut random).probabilities
             });
             let wished = wished.flatten().collect::<Vec<_>>();
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn another_previous_model_has_other_inputs() {
+    fn another_previous_model_gives_other_inputs() {
         let of = |heads: &[&str]| host(draw(config(10).build().unwrap().as_mut(), 24, 1, heads));
         assert_ne!(of(&["a"]), of(&["a", "b"]));
     }

@@ -1,4 +1,4 @@
-//! The `noise` surrogate: random pixels, the floor that other surrogate data are compared with.
+//! The `noise` surrogate: random pixels, a baseline for other surrogate data.
 
 use alluvium_model::{InputShape, Random, Seed};
 use alluvium_strategy::registry::{Family, describe};
@@ -8,28 +8,28 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How the values of the noise are distributed.
+/// The distribution of the noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Distribution {
-    /// Evenly between −1 and 1.
+    /// Uniformly between −1 and 1.
     Uniform,
-    /// Normally around 0 with a standard deviation of 0.5; the 5 % beyond −1 and 1 become −1 and 1.
+    /// Normally distributed around 0 with a standard deviation of 0.5. The 5 % beyond −1 and 1 become −1 and 1.
     Normal,
 }
 
-/// Random noise: every value of every input is drawn by itself.
+/// Random noise: every value of every input is drawn independently.
 ///
-/// It needs no file and knows nothing of images, so it is the floor that other surrogate data are compared with.
+/// It does not need files and contains no information about images, so it is a baseline for other surrogate data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NoiseConfig {
-    /// How many inputs the fixed set has.
+    /// The number of inputs of the fixed set.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub samples: usize,
-    /// How the values are distributed: `uniform` is even between −1 and 1; `normal` has mean 0 and standard deviation
-    /// 0.5, clamped to −1…1.
+    /// The distribution of the values: `uniform` is uniform between −1 and 1; `normal` has mean 0 and standard
+    /// deviation 0.5, clamped to −1…1.
     pub distribution: Distribution,
 }
 
@@ -48,7 +48,7 @@ impl SurrogateConfig for NoiseConfig {
     }
 }
 
-/// The source of noise. It keeps nothing: drawing again costs hardly more than copying would.
+/// The source of noise. It does not cache inputs, because drawing costs hardly more than copying.
 #[derive(Debug)]
 struct Noise {
     samples: usize,

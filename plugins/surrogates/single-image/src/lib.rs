@@ -16,7 +16,7 @@ use photo::Photo;
 
 pub use config::SingleImageConfig;
 
-/// The photo that ships; where it comes from is in `data/README.md`.
+/// The built-in photo; `data/README.md` gives its origin.
 const PHOTO: (&str, &[u8]) = ("data/coffee.png", include_bytes!("../data/coffee.png"));
 
 describe!(
@@ -55,20 +55,20 @@ impl SurrogateConfig for SingleImageConfig {
 struct SingleImage {
     config: SingleImageConfig,
     photo: Photo,
-    /// The fixed set as it was drawn last: all consolidations of a cell ask for the same one.
-    fixed: Option<Drawn>,
+    /// The last fixed set: all consolidations of a cell request the same one.
+    fixed: Option<PatchSet>,
 }
 
-/// Patches, and what they were drawn for.
-struct Drawn {
+/// Patches, and the request that they were drawn for.
+struct PatchSet {
     seed: Seed,
     input: InputShape,
     bytes: Vec<u8>,
 }
 
-impl std::fmt::Debug for Drawn {
+impl std::fmt::Debug for PatchSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Drawn({} bytes)", self.bytes.len())
+        write!(f, "PatchSet({} bytes)", self.bytes.len())
     }
 }
 
@@ -83,7 +83,7 @@ impl SingleImage {
             return self.render(count, input, seed);
         }
         let known = self.fixed.take().filter(|drawn| drawn.seed == seed && drawn.input == input);
-        let drawn = known.unwrap_or_else(|| Drawn { seed, input, bytes: self.render(count, input, seed) });
+        let drawn = known.unwrap_or_else(|| PatchSet { seed, input, bytes: self.render(count, input, seed) });
         self.fixed.insert(drawn).bytes.clone()
     }
 
@@ -140,7 +140,7 @@ mod tests {
     fn the_fixed_set_is_drawn_once() {
         let mut source = source(small());
         let first = source.bytes(20, GREY.into(), Seed::new(1));
-        // Another photo shows what is drawn anew: the fixed set is not, fresh patches are.
+        // With another photo, fresh patches differ, but the fixed set does not: it is not drawn again.
         source.photo = Photo::new(RgbImage::new(8, 8));
         assert_eq!(source.bytes(20, GREY.into(), Seed::new(1)), first);
         assert!(source.bytes(3, GREY.into(), Seed::new(1)) != first[..3 * 28 * 28]);
@@ -167,7 +167,7 @@ mod tests {
                 assert!(plane.iter().all(|value| *value == expected), "{plane:?}");
             }
         }
-        // With every change of colour, a patch is still of one colour.
+        // After every change of colour, a patch still has one colour.
         let bytes = SingleImage::new(small(), photo()).bytes(20, [3, 9, 9].into(), Seed::new(0));
         assert!(bytes.chunks(81).all(|plane| plane.iter().all(|value| *value == plane[0])));
     }

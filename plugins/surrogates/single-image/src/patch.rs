@@ -1,4 +1,4 @@
-//! One patch: where it lies in the photo and how its colours change.
+//! One patch: its position in the photo and the changes of its colours.
 
 use alluvium_model::{InputShape, Random};
 use alluvium_strategy::luminance;
@@ -14,35 +14,35 @@ pub struct Patch {
     pub scale: f32,
     /// The rotation, in radians.
     pub angle: f32,
-    /// Whether left and right change places.
+    /// Whether left and right are swapped.
     pub flipped: bool,
-    /// Where it lies between the photo's left and right edge, and between its upper and lower: 0 to 1.
-    pub place: [f32; 2],
+    /// The position between the photo's left and right edge, and between its upper and lower edge: 0 to 1.
+    pub position: [f32; 2],
     /// The factors of red, green and blue.
     pub gains: [f32; 3],
     /// The factor of each value's distance to the patch's mean.
     pub contrast: f32,
     /// The exponent of values between 0 and 1.
     pub gamma: f32,
-    /// Whether dark and bright change places.
+    /// Whether dark and bright are swapped.
     pub inverted: bool,
 }
 
 impl Patch {
-    /// Draws a patch. Each takes the same number of draws, so that an option changes nothing but what it sets.
+    /// Draws a patch. Each patch takes the same number of draws, so that an option does not change other properties.
     pub fn draw(config: &SingleImageConfig, random: &mut Random) -> Self {
-        let mut unit = || random.random::<f32>();
-        let either_way = |strength: f64, unit: f32| strength as f32 * (2.0 * unit - 1.0);
+        let mut uniform = || random.random::<f32>();
+        let either_way = |strength: f64, uniform: f32| strength as f32 * (2.0 * uniform - 1.0);
         let [low, high] = config.scale.map(|side| side as f32);
         Patch {
-            scale: low + (high - low) * unit(),
-            angle: either_way(config.rotation.to_radians(), unit()),
-            flipped: unit() < 0.5 && config.flip,
-            place: [unit(), unit()],
-            gains: std::array::from_fn(|_| 1.0 + either_way(config.colour_jitter, unit())),
-            contrast: 1.0 + either_way(config.contrast, unit()),
-            gamma: either_way(config.gamma.ln(), unit()).exp(),
-            inverted: unit() < config.inversion as f32,
+            scale: low + (high - low) * uniform(),
+            angle: either_way(config.rotation.to_radians(), uniform()),
+            flipped: uniform() < 0.5 && config.flip,
+            position: [uniform(), uniform()],
+            gains: std::array::from_fn(|_| 1.0 + either_way(config.colour_jitter, uniform())),
+            contrast: 1.0 + either_way(config.contrast, uniform()),
+            gamma: either_way(config.gamma.ln(), uniform()).exp(),
+            inverted: uniform() < config.inversion as f32,
         }
     }
 
@@ -66,13 +66,13 @@ impl Patch {
         let [width, height] = photo.size(0);
         let (columns, rows) = (input.width as f32, input.height as f32);
         let (sin, cos) = self.angle.sin_cos();
-        // The photo's pixels for one of the patch's, less where the turned patch would not fit into the photo.
+        // The number of the photo's pixels per patch pixel; smaller if the turned patch would not fit into the photo.
         let box_width = columns * cos.abs() + rows * sin.abs();
         let box_height = columns * sin.abs() + rows * cos.abs();
         let step = (self.scale * width.min(height) / columns.max(rows)).min(width / box_width).min(height / box_height);
-        let centre = |length: f32, side: f32, place: f32| side / 2.0 + place * (length - side);
-        let x = centre(width, step * box_width, self.place[0]);
-        let y = centre(height, step * box_height, self.place[1]);
+        let centre = |length: f32, side: f32, position: f32| side / 2.0 + position * (length - side);
+        let x = centre(width, step * box_width, self.position[0]);
+        let y = centre(height, step * box_height, self.position[1]);
         let level = photo.level(step);
         let [level_width, level_height] = photo.size(level);
         let shrink = [level_width / width, level_height / height];
@@ -103,7 +103,7 @@ impl Patch {
         }
     }
 
-    /// What becomes of each of the 256 values by gamma and inversion.
+    /// Maps each of the 256 values by gamma and inversion.
     fn tones(&self) -> [u8; 256] {
         std::array::from_fn(|value| {
             let bright = 255.0 * (value as f32 / 255.0).powf(self.gamma);
@@ -123,7 +123,7 @@ mod tests {
         scale: 0.25,
         angle: 0.0,
         flipped: false,
-        place: [0.5, 0.5],
+        position: [0.5, 0.5],
         gains: [1.0; 3],
         contrast: 1.0,
         gamma: 1.0,
@@ -142,18 +142,18 @@ mod tests {
     }
 
     #[test]
-    fn scale_and_place_say_what_is_seen() {
-        // 0.25 of 128 pixels are 32: one of the photo's pixels for one of the patch's; the left edge is seen first.
-        let patch = Patch { place: [0.0, 0.3], ..PLAIN };
-        let expected: Vec<u8> = (0..32 * 32).map(|place| (place % 32) as u8).collect();
+    fn scale_and_position_select_the_crop() {
+        // 0.25 of 128 pixels are 32, so one photo pixel is one patch pixel. The patch begins at the left edge.
+        let patch = Patch { position: [0.0, 0.3], ..PLAIN };
+        let expected: Vec<u8> = (0..32 * 32).map(|position| (position % 32) as u8).collect();
         assert_eq!(rendered(patch, &gradient(), [1, 32, 32]), expected);
-        let right = rendered(Patch { place: [1.0, 0.3], ..PLAIN }, &gradient(), [1, 32, 32]);
+        let right = rendered(Patch { position: [1.0, 0.3], ..PLAIN }, &gradient(), [1, 32, 32]);
         assert_eq!(right[..32], (224..=255).collect::<Vec<u8>>());
-        // Half of 128 pixels over 8: each of the patch's pixels is 8 further on.
+        // Half of 128 pixels over 8: patch pixels are 8 photo pixels apart.
         let coarse = rendered(Patch { scale: 0.5, ..PLAIN }, &gradient(), [1, 8, 8]);
         assert!(coarse[..8].windows(2).all(|pair| pair[1].abs_diff(pair[0] + 8) <= 1), "{:?}", &coarse[..8]);
-        // The longer side is what is set: 32 columns of the photo, 16 rows.
-        assert_eq!(rendered(Patch { place: [0.0, 0.0], ..PLAIN }, &gradient(), [1, 16, 32]), expected[..512]);
+        // The option sets the longer side: 32 columns of the photo, 16 rows.
+        assert_eq!(rendered(Patch { position: [0.0, 0.0], ..PLAIN }, &gradient(), [1, 16, 32]), expected[..512]);
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(flipped, mirrored);
         let angle = std::f32::consts::FRAC_PI_2;
         let turned = rendered(Patch { angle, ..PLAIN }, &gradient(), [1, 32, 32]);
-        // Down the turned patch is leftwards in the photo.
+        // Down in the turned patch is left in the photo.
         for (row, values) in turned.chunks(32).enumerate() {
             assert!(values.iter().all(|value| value.abs_diff(plain[31 - row]) <= 1), "row {row}: {values:?}");
         }
@@ -172,17 +172,17 @@ mod tests {
 
     #[test]
     fn a_turned_patch_stays_within_the_photo() {
-        // A frame of one pixel that no patch may show: sampling beyond the edge would repeat it.
-        for place in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]] {
+        // A border of one pixel that no patch may contain; sampling beyond the edge would repeat it.
+        for position in [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]] {
             for angle in [0.0, 0.4, 0.785, 2.0] {
-                let patch = Patch { scale: 1.0, angle, place, ..PLAIN };
+                let patch = Patch { scale: 1.0, angle, position, ..PLAIN };
                 let (sin, cos) = angle.sin_cos();
                 // The largest square that fits, turned, into 128 rows: its corners touch the edge.
                 let side = 128.0 / (sin.abs() + cos.abs());
                 let values = rendered(patch, &gradient(), [1, 64, 64]);
                 let seen = f32::from(*values.iter().max().unwrap()) - f32::from(*values.iter().min().unwrap());
                 let expected = side * (cos.abs() + sin.abs()) * 63.0 / 64.0;
-                assert!((seen - expected).abs() < 3.0, "{place:?}, {angle}: {seen} for {expected}");
+                assert!((seen - expected).abs() < 3.0, "{position:?}, {angle}: {seen} for {expected}");
             }
         }
     }
@@ -232,7 +232,7 @@ mod tests {
         };
         near(range(&|patch| patch.scale), 0.2, 0.4);
         near(range(&|patch| patch.angle), -1.570_797, 1.570_797);
-        near(range(&|patch| patch.place[1]), 0.0, 1.0);
+        near(range(&|patch| patch.position[1]), 0.0, 1.0);
         near(range(&|patch| patch.gains[2]), 0.9, 1.1);
         near(range(&|patch| patch.contrast), 0.5, 1.5);
         near(range(&|patch| patch.gamma), 0.5, 2.0);

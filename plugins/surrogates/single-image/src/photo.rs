@@ -6,9 +6,9 @@ use alluvium_strategy::{PictureOrientation, SurrogateError, decode_picture, read
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
 
-/// A photo at full size and at each half of it, down to a few pixels.
+/// A photo at full size and at repeatedly halved sizes, down to a few pixels.
 ///
-/// A patch is sampled from the size that has about as many pixels as the patch, so that a large crop is not aliased.
+/// A patch is sampled from the size with about the same resolution, so that a large crop is not aliased.
 pub struct Photo {
     levels: Vec<RgbImage>,
 }
@@ -24,12 +24,12 @@ impl Photo {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`SurrogateError::File`] when it cannot be read or is no photo.
+    /// [`SurrogateError::File`] when it cannot be read or is not a photo.
     pub fn open(path: &Path, orientation: PictureOrientation) -> Result<Self, SurrogateError> {
         Ok(Self::new(read_picture(path, orientation)?))
     }
 
-    /// Reads a file that is built in.
+    /// Reads a built-in file.
     ///
     /// # Errors
     /// [`SurrogateError::File`] when the binary was built from a damaged file.
@@ -54,16 +54,16 @@ impl Photo {
 
     /// The level whose pixels are nearest to `pixels` of the full size.
     pub fn level(&self, pixels: f32) -> usize {
-        // A cast from float saturates: fewer pixels than one are level 0.
+        // A cast from float saturates, so less than one pixel gives level 0.
         (pixels.log2().round() as usize).min(self.levels.len() - 1)
     }
 
-    /// Red, green and blue at a point, 0 to 255, interpolated between four pixels of the level. The point is given in
-    /// the level's pixels; the outermost pixels go on beyond the edge.
+    /// Red, green and blue at a point, 0 to 255, interpolated between four pixels of the level. The point is in the
+    /// level's pixels; the outermost pixels extend beyond the edge.
     pub fn at(&self, level: usize, [x, y]: [f32; 2]) -> [f32; 3] {
         let image = &self.levels[level];
         let (width, row_bytes) = (image.width(), 3 * image.width() as usize);
-        // Values are at the middles of pixels.
+        // Values are at the centres of pixels.
         let (left, right, to_right) = neighbours(x - 0.5, width);
         let (top, bottom, down) = neighbours(y - 0.5, image.height());
         let bytes = image.as_raw();
@@ -78,7 +78,7 @@ impl Photo {
     }
 }
 
-/// The two places of `0..count` around a position, and how far it is on the way from the first to the second.
+/// The two indices of `0..count` around a position, and the fraction of the way from the first to the second.
 fn neighbours(position: f32, count: u32) -> (usize, usize, f32) {
     let last = count - 1;
     let position = position.clamp(0.0, last as f32);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn png_and_jpeg_are_read_whatever_the_name_says() {
+    fn png_and_jpeg_are_read_with_any_name() {
         for format in [ImageFormat::Png, ImageFormat::Jpeg] {
             let photo =
                 Photo::embedded("photo", &encoded(&RgbImage::from_pixel(9, 5, Rgb([200, 100, 50])), format)).unwrap();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_photo_is_turned_where_it_is_asked_for() {
+    fn a_photo_is_turned_on_request() {
         let mut bytes = vec![];
         let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
         // In EXIF the orientation 8: turned counter-clockwise.
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_photo_is_refused() {
+    fn other_files_are_refused() {
         assert!(error(b"").contains("cannot be decoded"));
         assert!(error(b"no image at all, but some text").contains("cannot be decoded"));
         let small = encoded(&RgbImage::new(1, 7), ImageFormat::Png);
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn points_between_pixels_are_interpolated() {
         let photo = Photo::new(RgbImage::from_fn(2, 2, |x, y| Rgb([100 * x as u8, 50 * y as u8, 7])));
-        // Middles of the pixels are at 0.5 and 1.5.
+        // The centres of the pixels are at 0.5 and 1.5.
         assert_eq!(photo.at(0, [0.5, 0.5]), [0.0, 0.0, 7.0]);
         assert_eq!(photo.at(0, [1.0, 0.75]), [50.0, 12.5, 7.0]);
         assert_eq!(photo.at(0, [9.0, -9.0]), [100.0, 0.0, 7.0]);
@@ -192,7 +192,7 @@ mod tests {
             (0..photo.levels.len()).map(|level| photo.size(level)[1]).collect::<Vec<_>>(),
             [32.0, 16.0, 8.0, 4.0, 2.0]
         );
-        // Half the size of a chequered board is grey, not black or white: nothing is aliased.
+        // A chessboard at half the size is grey, not black or white, so it is not aliased.
         let grey = photo.at(1, [16.0, 8.0])[0];
         assert!((grey - 127.5).abs() < 3.0, "{grey}");
         assert_eq!([0.3, 1.0, 1.4, 1.5, 4.0, 1e9].map(|pixels| photo.level(pixels)), [0, 0, 0, 1, 2, 4]);

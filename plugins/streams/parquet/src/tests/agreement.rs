@@ -1,12 +1,12 @@
-//! Tests on files that do not quite agree: with each other, or with what they state themselves.
+//! Tests on files that contradict each other or themselves.
 
 use alluvium_stream::conformance::check_disturbed;
 use parquet::basic::{BrotliLevel, GzipLevel, ZstdLevel};
 
 use super::*;
 
-/// So many rows from a number on, whose labels are places in this order of the classes; the colour says the number, and the
-/// place in [`NAMES`].
+/// Rows with these numbers, whose labels are indices into this order of the classes. The colour encodes the number and
+/// the index in [`NAMES`].
 fn rows_in(order: &[&str], numbers: std::ops::Range<usize>) -> Vec<Row> {
     let row = |number: usize| {
         let label = order.iter().position(|name| *name == NAMES[number % 4]);
@@ -18,7 +18,7 @@ fn rows_in(order: &[&str], numbers: std::ops::Range<usize>) -> Vec<Row> {
 /// Another order of the same classes.
 const TURNED: [&str; 4] = ["bed", "apple", "bear", "baby"];
 
-/// Checks that every sample is of the class whose place in [`NAMES`] its colour says.
+/// Checks that every sample has the class whose index in [`NAMES`] its colour encodes.
 fn assert_right(config: &ParquetConfig, names: &[&str], train: usize, test: usize) {
     assert_eq!(config.build(Seed::new(0)).unwrap().class_names(), names);
     let tasks = tasks(config);
@@ -26,8 +26,8 @@ fn assert_right(config: &ParquetConfig, names: &[&str], train: usize, test: usiz
     for (all, samples) in [(train, of_train), (test, of_test)] {
         assert_eq!(samples.iter().map(Samples::len).sum::<usize>(), all);
         for samples in samples {
-            for (place, label) in samples.labels().iter().enumerate() {
-                assert_eq!(names[*label], NAMES[usize::from(samples.image(place)[16])]);
+            for (index, label) in samples.labels().iter().enumerate() {
+                assert_eq!(names[*label], NAMES[usize::from(samples.image(index)[16])]);
             }
         }
     }
@@ -71,7 +71,7 @@ fn files_that_state_other_classes_or_none_are_refused() {
         error
     };
     for name in [second, test] {
-        assert!(with(name, None).contains("states no names of its classes, but "));
+        assert!(with(name, None).contains("does not state the names of its classes, but "));
         let renamed = with(name, Some(&["apple", "baby", "bear", "bench"]));
         assert!(renamed.contains("names the class \"bench\", which ") && renamed.contains(first), "{renamed}");
         let fewer = with(name, Some(&NAMES[..3]));
@@ -80,7 +80,7 @@ fn files_that_state_other_classes_or_none_are_refused() {
         assert!(more.contains("names the class \"bee\", which "), "{more}");
         assert!(with(name, Some(&["apple", "baby", "bear", "baby"])).contains("names the class \"baby\" twice"));
     }
-    assert!(with(first, None).contains("states no names of its classes, but "));
+    assert!(with(first, None).contains("does not state the names of its classes, but "));
 }
 
 #[test]
@@ -150,21 +150,21 @@ fn every_compression_of_the_hub_is_read_and_another_is_named() {
 }
 
 #[test]
-fn labels_that_shrink_to_next_to_nothing_are_read() {
-    // A million rows of one label, 8 MB, which zstd packs into some hundred bytes.
+fn labels_that_compress_extremely_well_are_read() {
+    // A million rows of one label, 8 MB, which zstd packs into a few hundred bytes.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("labels.parquet");
     let rows = vec![(None, Some(3)); 1_000_000];
     fs::write(&path, file(SCHEMA, &rows, 1_000_000, None, Compression::ZSTD(ZstdLevel::default()))).unwrap();
-    let table = Table::open(&[path], Wanted { image: None, label: None }).unwrap();
+    let table = Table::open(&[path], ColumnNames { image: None, label: None }).unwrap();
     assert_eq!(table.files().next().unwrap().labels, vec![3; 1_000_000]);
 }
 
 #[test]
-fn pages_that_become_more_than_they_claim_are_refused_before_they_are_read() {
+fn pages_that_hold_more_than_they_claim_are_refused_before_they_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bomb.parquet");
-    // A picture of 4 MB of zeros, in some kB; then the page's size, as Thrift writes it, is that of a page of some bytes.
+    // A picture of 4 MB of zeros takes a few kB. Then the page's size, as Thrift writes it, is changed to a few bytes.
     let picture = vec![0; 4 << 20];
     for compression in [Compression::GZIP(GzipLevel::default()), Compression::BROTLI(BrotliLevel::default())] {
         let bytes = file(SCHEMA, &[(Some(picture.clone()), Some(0))], 1, None, compression);
@@ -172,13 +172,13 @@ fn pages_that_become_more_than_they_claim_are_refused_before_they_are_read() {
         let at = bytes.windows(3).position(|window| window == [0x15, 0x04, 0x15]).unwrap() + 3;
         let length = bytes[at..].iter().position(|byte| *byte < 0x80).unwrap() + 1;
         let mut changed = bytes.clone();
-        // The same number of bytes, with nothing but the lowest seven bits.
+        // The same number of bytes, but only the lowest seven bits.
         changed[at] |= 0x80;
         changed[at + 1..at + length - 1].fill(0x80);
         changed[at + length - 1] = 0;
         fs::write(&path, &changed).unwrap();
         let error = whole(&path).unwrap_err().to_string();
-        assert!(error.contains("bytes when it is unpacked, and becomes more"), "{compression:?}: {error}");
+        assert!(error.contains("bytes when it is unpacked, but has more"), "{compression:?}: {error}");
     }
 }
 

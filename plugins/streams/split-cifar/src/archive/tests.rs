@@ -1,4 +1,4 @@
-//! Tests on miniatures of both versions of both archives, written byte by byte as the page of the data sets says.
+//! Tests on miniatures of both versions of both archives, written byte by byte according to the data sets' web page.
 
 use std::fs;
 
@@ -16,12 +16,13 @@ mod replay;
 
 const CIFAR_10: Archive = cifar10::ARCHIVE;
 
-/// The pixels of an image: each byte follows from the image's number and the byte's place.
+/// The pixels of an image. Each byte follows from the image's number and the byte's index.
 fn pixels(number: usize) -> Vec<u8> {
-    (0..IMAGE_BYTES).map(|place| (number * 7 + place) as u8).collect()
+    (0..IMAGE_BYTES).map(|index| (number * 7 + index) as u8).collect()
 }
 
-/// The numbers of the images in a file, and for each its labels: for CIFAR-10 one, for CIFAR-100 coarse and fine.
+/// The numbers of the images in a file, and the labels of each: one for CIFAR-10, a coarse and a fine one for
+/// CIFAR-100.
 type Part = (std::ops::Range<usize>, fn(usize) -> Vec<u8>);
 
 fn one_label(number: usize) -> Vec<u8> {
@@ -38,7 +39,7 @@ fn binary_file((numbers, labels): Part) -> Vec<u8> {
 
 fn python_file((numbers, labels): Part) -> Vec<u8> {
     let labels: Vec<_> = numbers.clone().map(labels).collect();
-    let of = |place: usize| pickled::numbers(&labels.iter().map(|labels| labels[place]).collect::<Vec<_>>());
+    let of = |index: usize| pickled::numbers(&labels.iter().map(|labels| labels[index]).collect::<Vec<_>>());
     let data = pickled::array(numbers.len() as u16, &numbers.clone().flat_map(pixels).collect::<Vec<_>>());
     // Training files have four images each, from 0 on, and the test file begins at 100.
     let batch = match numbers.start {
@@ -65,9 +66,10 @@ fn write_cifar_10(folder: &Path, binary: bool) {
     fs::write(folder.join(files.test), file((100..110, one_label))).unwrap();
     let names = names(10);
     let listed = names.iter().map(String::as_str).collect::<Vec<_>>();
-    let text = match binary {
-        true => (names.join("\n") + "\n\n").into_bytes(),
-        false => pickled::dict(&[("num_vis", vec![b'M', 0, 12]), ("label_names", pickled::texts(&listed))]),
+    let text = if binary {
+        (names.join("\n") + "\n\n").into_bytes()
+    } else {
+        pickled::dict(&[("num_vis", vec![b'M', 0, 12]), ("label_names", pickled::texts(&listed))])
     };
     fs::write(folder.join(files.names), text).unwrap();
 }
@@ -110,13 +112,13 @@ fn both_versions_of_cifar_10_are_read_file_after_file() {
 }
 
 #[test]
-fn either_label_of_both_versions_of_cifar_100_is_read() {
+fn both_labels_of_both_versions_of_cifar_100_are_read() {
     for binary in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join(if binary { "cifar-100-binary" } else { "cifar-100-python" });
         fs::create_dir(&inner).unwrap();
         write_cifar_100(&inner, binary);
-        // The folder of the archive, or the one that it was unpacked in.
+        // The folder of the archive, or the folder that it was unpacked into.
         for folder in [folder.path(), &inner] {
             let fine = Labels::Fine.archive().read(folder).unwrap();
             let coarse = Labels::Coarse.archive().read(folder).unwrap();
@@ -143,7 +145,7 @@ fn a_missing_file_is_named_with_where_to_get_it() {
     assert!(error(Labels::Fine.archive()).contains("train.bin"));
 }
 
-/// The error after one file of a right archive was replaced; it names the file, and not where to get it.
+/// The error after one file of a valid archive was replaced. It names the file, but not where to get it.
 fn error_with(binary: bool, name: &str, bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     write_cifar_10(folder.path(), binary);
@@ -176,7 +178,7 @@ fn damaged_binary_files_are_refused() {
 }
 
 #[test]
-fn what_a_pickle_states_of_its_batch_must_be_right() {
+fn a_pickle_must_match_its_batch() {
     let second = python_file((4..8, one_label));
     let error = error_with(false, "data_batch_4", &second);
     assert!(error.contains("is the \"training batch 2 of 5\"; its name says \"training batch 4 of 5\""), "{error}");
@@ -199,13 +201,13 @@ fn what_a_pickle_states_of_its_batch_must_be_right() {
     };
     let error = read(5).unwrap_err();
     assert!(error.contains("data_batch_1: holds 4 images, but the file of the names states 5"), "{error}");
-    // The training files have as many; the test file has ten.
+    // The training files have this number; the test file has ten.
     let error = read(4).unwrap_err();
     assert!(error.contains("test_batch: holds 10 images, but the file of the names states 4"), "{error}");
     let name = pickled::dict(&[("label_names", [&b"]("[..], &pickled::text(&[0xe4]), b"e"].concat())]);
     fs::write(folder.path().join("batches.meta"), name).unwrap();
     let error = CIFAR_10.read(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("batches.meta: `label_names` holds a name that is no text in UTF-8"), "{error}");
+    assert!(error.contains("batches.meta: `label_names` holds a name that is not text in UTF-8"), "{error}");
 }
 
 #[test]
@@ -222,11 +224,12 @@ fn disturbed_files_give_the_same_images_or_an_error() {
                     0 => disturbed.truncate(one),
                     1 => disturbed.drop_file(one),
                     2 if one != other => disturbed.copy(one, other),
-                    // The Python version says in the file which one it is; in the binary one it makes no difference.
+                    // A file of the Python version contains its own name. In the binary version, the order of files
+                    // does not matter.
                     3 if one != other => disturbed.swap(one, other),
                     4 => disturbed.copy(one, test),
                     5 => disturbed.rename(one, "data_batch_6"),
-                    // What a class is called, no other file says.
+                    // No other file repeats the names of the classes.
                     6 if binary => disturbed.change_lines(names, &[Change::Drop, Change::Double, Change::Windows]),
                     _ => disturbed.truncate(test),
                 }
@@ -251,7 +254,7 @@ fn damaged_pickles_are_refused() {
     let texts = pickled::dict(&[("data", pixels.clone()), ("labels", pickled::texts(&["a"; 4]))]);
     assert!(error_with(false, "test_batch", &texts).contains("`labels` holds a text, not whole numbers"));
     let list = pickled::dict(&[("data", pickled::numbers(&[1])), ("labels", pickled::numbers(&[1]))]);
-    assert!(error_with(false, "test_batch", &list).contains("`data` is no numpy array"));
+    assert!(error_with(false, "test_batch", &list).contains("`data` is not a numpy array"));
     let error = error_with(false, "batches.meta", &pickled::dict(&[("other", pickled::numbers(&[]))]));
     assert!(error.contains("without the key `label_names`"), "{error}");
 }
@@ -280,7 +283,7 @@ fn the_streams_are_splits_of_these_data() {
     let error = ten.build(Seed::new(0)).unwrap_err().to_string();
     assert!(error.contains("12 classes, but the data have 10"), "{error}");
     let ten = read(&json!({"kind": "split-cifar-10", "directory": folder.path()}));
-    // Two training images and one test image of each class, and two classes a device.
+    // Two training images and one test image of each class, and two classes per device.
     let task = ten.build(Seed::new(0)).unwrap().task(4).unwrap();
     assert_eq!((task.train.len(), task.test.len(), ten.files().len()), (4, 2, 7));
 }

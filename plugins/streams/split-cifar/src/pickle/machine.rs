@@ -1,25 +1,26 @@
-//! The machine with a stack that a pickle is a program for.
+//! The stack machine that executes a pickle.
 
 use std::collections::HashMap;
 
 use super::opcode::{Code, Opcode};
 use super::value::{Array, Function, Id, Pickle, Value};
 
-/// CIFAR-100's training samples take about 300 000. Every instruction adds at most one value, so this bounds the memory.
+/// The largest number of instructions. CIFAR-100's training samples need about 300 000. Every instruction adds at most
+/// one value, so this bounds the memory.
 const MOST_INSTRUCTIONS: usize = 5_000_000;
-/// An array of images has two.
+/// The largest number of dimensions of an array. An array of images has two.
 const MOST_DIMENSIONS: usize = 8;
 
 /// Runs a pickle to its end.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// A description of the problem.
 pub fn run(bytes: &[u8]) -> Result<Pickle<'_>, String> {
     let mut code = Code::new(bytes);
     let mut machine = Machine::default();
     for _ in 0..MOST_INSTRUCTIONS {
         let at = code.at();
-        let named = |cause: String| format!("is no pickle of CIFAR: {cause} (at byte {at})");
+        let named = |cause: String| format!("is not a pickle of CIFAR: {cause} (at byte {at})");
         match code.next().map_err(named)? {
             Opcode::Stop => {
                 let root = machine.pop().map_err(named)?;
@@ -28,14 +29,14 @@ pub fn run(bytes: &[u8]) -> Result<Pickle<'_>, String> {
             opcode => machine.step(opcode).map_err(named)?,
         }
     }
-    Err(format!("has more than {MOST_INSTRUCTIONS} instructions; no pickle of CIFAR needs as many"))
+    Err(format!("has more than {MOST_INSTRUCTIONS} instructions, more than any pickle of CIFAR"))
 }
 
 #[derive(Debug, Default)]
 struct Machine<'a> {
     values: Vec<Value<'a>>,
     stack: Vec<Id>,
-    /// How high the stack was at each mark.
+    /// The height of the stack at each mark.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
 }
@@ -77,7 +78,7 @@ impl<'a> Machine<'a> {
                 self.set_items(&items)?;
             }
             Opcode::Get(number) => {
-                let id = self.memo.get(&number).ok_or("asks for a value that it did not remember")?;
+                let id = self.memo.get(&number).ok_or("reads a value that it did not store")?;
                 self.stack.push(*id);
             }
             Opcode::Put(number) => self.remember(number)?,
@@ -86,7 +87,7 @@ impl<'a> Machine<'a> {
             Opcode::StackFunction => {
                 let parts = self.pop_many(2)?;
                 let [Value::Text(module), Value::Text(name)] = [parts[0], parts[1]].map(|id| self.value(id)) else {
-                    return Err("names a function by something that is no text".to_owned());
+                    return Err("names a function by a value that is not text".to_owned());
                 };
                 let (module, name) = (*module, *name);
                 self.function(module, name)?;
@@ -106,12 +107,12 @@ impl<'a> Machine<'a> {
         &self.values[id as usize]
     }
 
-    /// What lies below the last mark cannot be taken before the mark is.
+    /// Values below the last mark cannot be taken before the mark.
     fn pop_many(&mut self, count: usize) -> Result<Vec<Id>, String> {
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.len().checked_sub(count).filter(|start| *start >= floor) {
             Some(start) => Ok(self.stack.split_off(start)),
-            None => Err("takes more from the stack than it put there".to_owned()),
+            None => Err("takes more values from the stack than it put there".to_owned()),
         }
     }
 
@@ -167,18 +168,18 @@ impl<'a> Machine<'a> {
             (b"numpy", b"dtype") => Function::DType,
             _ => {
                 let [module, name] = [module, name].map(|part| part.escape_ascii().to_string());
-                return Err(format!("wants to call `{module}.{name}`, and nothing is executed here"));
+                return Err(format!("wants to call `{module}.{name}`, but code is never executed"));
             }
         };
         self.push(Value::Function(function));
         Ok(())
     }
 
-    /// What Python does by calling: `function(*arguments)`.
+    /// Does what Python's call `function(*arguments)` does.
     fn reduce(&mut self) -> Result<(), String> {
         let parts = self.pop_many(2)?;
         let Value::Tuple(arguments) = self.value(parts[1]) else {
-            return Err("calls something with arguments that are no tuple".to_owned());
+            return Err("calls a function with arguments that are not a tuple".to_owned());
         };
         let first = arguments.first().map(|id| self.value(*id));
         let made = match (self.value(parts[0]), first) {
@@ -197,12 +198,12 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// What Python does by `object.__setstate__(state)`.
+    /// Does what Python's `object.__setstate__(state)` does.
     fn build(&mut self) -> Result<(), String> {
         let state = self.pop()?;
         let object = self.top()?;
         match self.value(object) {
-            // The order of an item's bytes, and names of its fields: a byte has neither.
+            // The state is the byte order of an item and the names of its fields. A byte has neither.
             Value::Bytes => Ok(()),
             Value::Array(_) => {
                 let array = self.array(state)?;

@@ -1,11 +1,11 @@
-//! Pickles as CIFAR's Python version has them: dicts, lists, numbers, texts and numpy arrays of bytes.
+//! The pickles of CIFAR's Python version: dicts, lists, numbers, texts and numpy arrays of bytes.
 //!
-//! A pickle is a program for a small machine with a stack (Python's documentation of `pickle` and `pickletools`). Here it is
-//! run without executing anything: it may put together values, and call the three functions by which numpy arrays are
-//! written (`numpy.core.multiarray._reconstruct`, `numpy.ndarray`, `numpy.dtype`), which are known by name and are carried
-//! out by this module. Every other function is refused by its name.
+//! A pickle is a program for a small stack machine (Python's documentation of `pickle` and `pickletools`). This module
+//! interprets it without executing code. The program may build values, and call the three functions that numpy arrays
+//! are written with (`numpy.core.multiarray._reconstruct`, `numpy.ndarray`, `numpy.dtype`); this module implements
+//! them. It refuses every other function by its name.
 //!
-//! `opcode` reads one instruction, `machine` runs them, `value` holds what comes out.
+//! `opcode` reads one instruction, `machine` runs them, `value` holds the result.
 
 mod machine;
 mod opcode;

@@ -1,10 +1,10 @@
-//! Reading a pickle instruction by instruction.
+//! Reads a pickle instruction by instruction.
 
-/// An instruction with its argument. Those that do the same have one name.
+/// An instruction with its argument. Instructions with the same effect share one variant.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Opcode<'a> {
     Stop,
-    /// The protocol, or a frame's length: they change nothing.
+    /// The protocol, or a frame's length. They have no effect.
     Nothing,
     Mark,
     None,
@@ -12,9 +12,9 @@ pub enum Opcode<'a> {
     Int(i64),
     Text(&'a [u8]),
     EmptyTuple,
-    /// A tuple of what lies above the mark.
+    /// A tuple of the values above the mark.
     Tuple,
-    /// A tuple of so many values.
+    /// A tuple of the given number of values.
     Tuples(usize),
     EmptyList,
     Append,
@@ -34,7 +34,7 @@ pub enum Opcode<'a> {
     Build,
 }
 
-/// The bytes that are still to be read.
+/// The remaining bytes.
 #[derive(Debug)]
 pub struct Code<'a> {
     bytes: &'a [u8],
@@ -46,12 +46,12 @@ impl<'a> Code<'a> {
         Code { bytes, at: 0 }
     }
 
-    /// How many bytes were read.
+    /// The number of bytes read so far.
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// The next instruction, or what is wrong in its place.
+    /// The next instruction, or a description of the problem.
     pub fn next(&mut self) -> Result<Opcode<'a>, String> {
         let [code] = self.array()?;
         Ok(match code {
@@ -67,7 +67,7 @@ impl<'a> Code<'a> {
             b'J' => Opcode::Int(i64::from(i32::from_le_bytes(self.array()?))),
             0x8a => self.long()?,
             b'I' => self.decimal()?,
-            // Texts and bytes of Python 2 and of Python 3.
+            // Texts and bytes, from Python 2 and Python 3.
             b'U' | b'C' | 0x8c => self.text::<1>()?,
             b'T' | b'B' | b'X' => self.text::<4>()?,
             0x8d | 0x8e => self.text::<8>()?,
@@ -91,7 +91,7 @@ impl<'a> Code<'a> {
             0x93 => Opcode::StackFunction,
             b'R' => Opcode::Reduce,
             b'b' => Opcode::Build,
-            other => return Err(format!("has the instruction {other:#04x}, which no pickle of CIFAR needs")),
+            other => return Err(format!("has the instruction {other:#04x}, which pickles of CIFAR do not contain")),
         })
     }
 
@@ -109,7 +109,7 @@ impl<'a> Code<'a> {
         Ok(array)
     }
 
-    /// Bytes behind their length, which has so many bytes.
+    /// Bytes after their length, which has `N` bytes.
     fn text<const N: usize>(&mut self) -> Result<Opcode<'a>, String> {
         let mut length = [0; 8];
         length[..N].copy_from_slice(self.take(N)?);
@@ -117,25 +117,25 @@ impl<'a> Code<'a> {
         self.take(length).map(Opcode::Text)
     }
 
-    /// A whole number in two's complement behind its length in bytes.
+    /// A whole number in two's complement, after its length in bytes.
     fn long(&mut self) -> Result<Opcode<'a>, String> {
         let [length] = self.array()?;
         let digits = self.take(usize::from(length))?;
         let negative = digits.last().is_some_and(|digit| digit & 0x80 != 0);
         let mut bytes = if negative { [0xff; 8] } else { [0; 8] };
-        let place = bytes.get_mut(..digits.len()).ok_or("has a number of more than eight bytes")?;
-        place.copy_from_slice(digits);
+        let target = bytes.get_mut(..digits.len()).ok_or("has a number of more than eight bytes")?;
+        target.copy_from_slice(digits);
         Ok(Opcode::Int(i64::from_le_bytes(bytes)))
     }
 
-    /// A whole number as text; `00` and `01` are how protocol 0 writes truth values.
+    /// A whole number as text. Protocol 0 writes Booleans as `00` and `01`.
     fn decimal(&mut self) -> Result<Opcode<'a>, String> {
         match self.line()? {
             b"00" => Ok(Opcode::Bool(false)),
             b"01" => Ok(Opcode::Bool(true)),
             digits => {
                 let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-                number.map(Opcode::Int).ok_or_else(|| "has a number that is none".to_owned())
+                number.map(Opcode::Int).ok_or_else(|| "has an invalid number".to_owned())
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Tests on pickles that are written instruction by instruction, as Python 2 wrote the original ones, and a writer of such
-//! pickles for other tests.
+//! Tests on pickles written instruction by instruction, as by Python 2, which wrote the original ones. Also a writer of
+//! such pickles for other tests.
 
 use super::*;
 
@@ -68,14 +68,14 @@ fn a_dict_of_lists_texts_and_an_array_is_read() {
 }
 
 #[test]
-fn rows_of_an_array_in_the_order_of_fortran_are_rows_all_the_same() {
+fn an_array_in_the_order_of_fortran_has_the_same_rows() {
     // [[1, 2, 3], [4, 5, 6]], first dimension fastest.
     let array = value::Array { shape: vec![2, 3], fortran: true, items: &[1, 4, 2, 5, 3, 6] };
     assert_eq!((&array.row(0)[..], &array.row(1)[..]), (&[1, 2, 3][..], &[4, 5, 6][..]));
 }
 
 #[test]
-fn what_python_3_writes_is_read_as_well() {
+fn pickles_of_python_3_are_read_as_well() {
     // pickle.dumps({'a': [1, 70000, -2], 'b': b'xy'}, 4), with a frame, memos, short texts and bytes.
     let bytes = b"\x80\x04\x95\x22\0\0\0\0\0\0\0}\x94(\x8c\x01a\x94]\x94(K\x01Jp\x11\x01\0J\xfe\xff\xff\xffe\x8c\x01b\x94C\x02xy\x94u.";
     let pickle = run(bytes).unwrap();
@@ -85,12 +85,12 @@ fn what_python_3_writes_is_read_as_well() {
 }
 
 #[test]
-fn nothing_is_called_that_is_not_numpys() {
+fn only_numpys_functions_are_called() {
     let call = b"\x80\x02cos\nsystem\nq\x01U\x04echo\x85R.";
-    assert!(refused(call).contains("wants to call `os.system`, and nothing is executed here"), "{}", refused(call));
+    assert!(refused(call).contains("wants to call `os.system`, but code is never executed"), "{}", refused(call));
     let by_stack = b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x04echo\x85R.";
     assert!(refused(by_stack).contains("`posix.system`"));
-    // INST, OBJ and NEWOBJ are not even known; neither is BINPERSID.
+    // INST, OBJ, NEWOBJ and BINPERSID are unknown instructions.
     for code in [&b"(ios\nsystem\n."[..], b"(o.", b")\x81.", b"NQ."] {
         assert!(refused(code).contains("has the instruction"), "{}", refused(code));
     }
@@ -100,7 +100,7 @@ fn nothing_is_called_that_is_not_numpys() {
 }
 
 #[test]
-fn pickles_that_are_broken_are_no_panic() {
+fn broken_pickles_do_not_panic() {
     let whole = dict(&[("labels", numbers(&[3])), ("data", array(1, &[7; 3072]))]);
     for length in (0..whole.len()).filter(|length| *length < 200 || *length > whole.len() - 20) {
         assert!(run(&whole[..length]).is_err(), "cut at {length}");
@@ -124,7 +124,7 @@ fn pickles_that_are_broken_are_no_panic() {
     ] {
         assert!(run(bytes).is_err(), "{bytes:?}");
     }
-    // A length of 2^63 bytes, and a shape whose product is beyond any number.
+    // A length of 2^63 bytes, and a shape whose product overflows.
     assert!(refused(b"\x8e\0\0\0\0\0\0\0\x80x.").contains("ends in the middle"));
     let lies = array(1, &[7; 3071]);
     assert!(refused(&dict(&[("data", lies)])).contains("an array of the shape [1, 3072] with 3071 bytes"));
@@ -133,7 +133,7 @@ fn pickles_that_are_broken_are_no_panic() {
 }
 
 #[test]
-fn a_list_that_holds_itself_is_read_as_what_it_is() {
+fn a_list_that_holds_itself_is_read() {
     // x = []; x.append(x); {'x': x}
     let pickle = run(b"\x80\x02}U\x01x]q\0h\0as.").unwrap();
     assert!(matches!(pickle.list("x").unwrap()[..], [Value::List(_)]));

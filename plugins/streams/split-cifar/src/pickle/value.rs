@@ -1,4 +1,4 @@
-//! What a pickle is made of.
+//! The values of a pickle.
 
 use std::borrow::Cow;
 
@@ -19,14 +19,14 @@ pub enum Value<'a> {
     None,
     Bool(bool),
     Int(i64),
-    /// A text or bytes: Python 2 does not tell them apart.
+    /// A text or bytes; Python 2 does not distinguish them.
     Text(&'a [u8]),
     Tuple(Vec<Id>),
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     /// A function of numpy.
     Function(Function),
-    /// The type of an array's items: unsigned bytes, the only one that images have.
+    /// The type of an array's items: unsigned bytes, the only type of images.
     Bytes,
     /// A numpy array of unsigned bytes.
     Array(Array<'a>),
@@ -45,9 +45,9 @@ pub enum Function {
 pub struct Array<'a> {
     /// The size of each dimension.
     pub shape: Vec<usize>,
-    /// Whether the first dimension is the fastest, and not the last.
+    /// Whether the first dimension varies fastest, instead of the last.
     pub fortran: bool,
-    /// The items; as many as the shape says.
+    /// The items; their number fits the shape.
     pub items: &'a [u8],
 }
 
@@ -55,15 +55,16 @@ impl<'a> Array<'a> {
     /// A row of an array of two dimensions.
     pub fn row(&self, number: usize) -> Cow<'a, [u8]> {
         let [rows, columns] = self.shape[..] else { return Cow::Borrowed(&[]) };
-        match self.fortran {
-            true => (0..columns).map(|column| self.items[column * rows + number]).collect(),
-            false => Cow::Borrowed(&self.items[number * columns..(number + 1) * columns]),
+        if self.fortran {
+            (0..columns).map(|column| self.items[column * rows + number]).collect()
+        } else {
+            Cow::Borrowed(&self.items[number * columns..(number + 1) * columns])
         }
     }
 }
 
 impl<'a> Pickle<'a> {
-    /// The value under a key of the dict that the pickle stands for; the last one, where there are several.
+    /// The value for a key of the dict that the pickle stands for. If there are several, the last one.
     pub fn entry(&self, key: &str) -> Result<&Value<'a>, String> {
         let Value::Dict(entries) = self.get(self.root) else {
             return Err(format!("is a pickle of {}, not of a dict", self.get(self.root).kind()));
@@ -73,7 +74,7 @@ impl<'a> Pickle<'a> {
         entry.map(|(_, value)| self.get(*value)).ok_or_else(|| format!("is a pickle of a dict without the key `{key}`"))
     }
 
-    /// The items of the list under a key.
+    /// The items of the list for a key.
     pub fn list(&self, key: &str) -> Result<Vec<&Value<'a>>, String> {
         match self.entry(key)? {
             Value::List(items) => Ok(items.iter().map(|id| self.get(*id)).collect()),
@@ -87,11 +88,11 @@ impl<'a> Pickle<'a> {
 }
 
 impl Value<'_> {
-    /// What it is, for error messages.
+    /// The kind of the value, for error messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Value::None => "None",
-            Value::Bool(_) => "a truth value",
+            Value::Bool(_) => "a Boolean",
             Value::Int(_) => "a whole number",
             Value::Text(_) => "a text",
             Value::Tuple(_) => "a tuple",

@@ -1,4 +1,4 @@
-//! Tests on small files in MATLAB's format, written byte by byte as its documentation says.
+//! Tests on small files in MATLAB's format, written byte by byte according to its documentation.
 
 use std::fs;
 use std::io::Write;
@@ -38,7 +38,7 @@ fn small(kind: u16, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A numeric array of a class, its values stored as a type.
+/// A numeric array of the given class, whose values are stored with the type `kind`.
 fn array(name: &str, class: u8, dimensions: &[i32], kind: u32, values: &[u8]) -> Vec<u8> {
     let dimensions: Vec<_> = dimensions.iter().flat_map(|size| size.to_le_bytes()).collect();
     let flags = element(6, &[class, 0, 0, 0, 0, 0, 0, 0]);
@@ -58,7 +58,7 @@ fn value(image: usize, channel: usize, row: usize, column: usize) -> u8 {
     (7 * image + 50 * channel + 2 * row + column) as u8
 }
 
-/// X of so many images, first dimension (the row) fastest.
+/// X of `count` images; the first dimension (the row) varies fastest.
 fn pixels(count: usize) -> Vec<u8> {
     let mut pixels = vec![];
     for image in 0..count {
@@ -93,7 +93,7 @@ fn disturbed_files_give_the_same_images_or_an_error() {
                 0 => disturbed.truncate(one),
                 1 => disturbed.drop_file(one),
                 2 => disturbed.rename(one, "extra_32x32.mat"),
-                // Nine labels beside ten images; or the arrays in the other order.
+                // Nine labels for ten images, or the arrays in the other order.
                 _ => {
                     let images = compressed(&array("X", 9, &[32, 32, 3, 10], 2, &pixels(10)));
                     let own: &[u8] = if one.starts_with("train") {
@@ -112,7 +112,7 @@ fn disturbed_files_give_the_same_images_or_an_error() {
 }
 
 #[test]
-fn images_are_turned_and_the_label_ten_is_the_digit_nought() {
+fn images_are_transposed_and_the_label_ten_is_the_digit_zero() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("train_32x32.mat"), file(&[1, 9, 10])).unwrap();
     fs::write(folder.path().join("test_32x32.mat"), file(&[10, 2])).unwrap();
@@ -121,17 +121,17 @@ fn images_are_turned_and_the_label_ten_is_the_digit_nought() {
     assert_eq!((data.train.labels(), data.test.labels()), (&[1, 9, 0][..], &[0, 2][..]));
     let samples = data.train.read(&[2, 0]).unwrap();
     assert_eq!(samples.labels(), [0, 1]);
-    for (place, image) in [(0, 2), (1, 0)] {
+    for (index, image) in [(0, 2), (1, 0)] {
         for (channel, row, column) in [(0, 0, 0), (0, 0, 5), (0, 7, 0), (1, 31, 2), (2, 3, 31)] {
             let at = 1024 * channel + 32 * row + column;
-            assert_eq!(samples.image(place)[at], value(image, channel, row, column), "{channel} {row} {column}");
+            assert_eq!(samples.image(index)[at], value(image, channel, row, column), "{channel} {row} {column}");
         }
     }
     assert_eq!(paths(folder.path()).len(), 2);
 }
 
 #[test]
-fn arrays_that_are_not_compressed_and_strangers_among_them_are_read_over() {
+fn uncompressed_arrays_are_read_and_unknown_ones_skipped() {
     let images = array("X", 9, &[32, 32, 3, 1], 2, &pixels(1));
     let labels = array("y", 6, &[1, 1], 9, &3.0f64.to_le_bytes());
     let other = array("z", 9, &[1, 3], 2, &[1, 2, 3]);
@@ -160,11 +160,11 @@ fn refused(bytes: &[u8]) -> String {
 #[test]
 fn files_that_are_wrong_are_refused() {
     assert!(refused(b"short").contains("shorter than the header"));
-    assert!(refused(&[0; 200]).contains("no MATLAB file of Level 5"));
+    assert!(refused(&[0; 200]).contains("not a MATLAB file of Level 5"));
     let mut big = header();
     big[124..].copy_from_slice(&[1, 0, b'M', b'I']);
     assert!(refused(&big).contains("big-endian"));
-    assert!(refused(&header()).contains("holds no array X"));
+    assert!(refused(&header()).contains("does not hold the array X"));
     assert!(refused(&file(&[1, 11])).contains("y has the label 11 for image number 1; accepted: 1 to 10"));
     assert!(refused(&file(&[0])).contains("y has the label 0"));
     let with = |images: Vec<u8>, labels: Vec<u8>| refused(&[header(), images, labels].concat());
@@ -176,7 +176,7 @@ fn files_that_are_wrong_are_refused() {
     assert!(with(shorts, labels()).contains("X is not of unsigned bytes"));
     let half = array("y", 6, &[2, 1], 7, &[1.5f32.to_le_bytes(), 1f32.to_le_bytes()].concat());
     assert!(with(images(), half).contains("y has the label 1.5"));
-    assert!(with(images(), array("y", 4, &[2, 1], 2, &[1, 2])).contains("y is no array of real numbers"));
+    assert!(with(images(), array("y", 4, &[2, 1], 2, &[1, 2])).contains("y is not an array of real numbers"));
     assert!(with(images(), array("y", 6, &[2, 1], 12, &[0; 16])).contains("numbers of the unknown type 12"));
 }
 
@@ -188,16 +188,16 @@ fn lying_sizes_and_truncation_are_refused() {
     assert!(refused(&[header(), lies].concat()).contains("states the shape"));
     let negative = array("X", 9, &[-1, 32, 3, 1], 2, &pixels(1));
     assert!(refused(&[header(), negative].concat()).contains("negative size"));
-    // An element that claims 4 GB, compressed and not.
+    // An element that claims 4 GB, compressed and uncompressed.
     let mut claim = [14u32.to_le_bytes(), u32::MAX.to_le_bytes()].concat();
     claim.extend([0; 64]);
     assert!(refused(&[header(), claim.clone()].concat()).contains("cut short"));
     assert!(refused(&[header(), compressed(&claim)].concat()).contains("claims to have 4294967295 bytes"));
     claim[4..8].copy_from_slice(&1_000_000u32.to_le_bytes());
-    assert!(refused(&[header(), compressed(&claim)].concat()).contains("shorter than it says"));
+    assert!(refused(&[header(), compressed(&claim)].concat()).contains("shorter than it states"));
     let twice = [file(&[1]), compressed(&array("X", 9, &[32, 32, 3, 1], 2, &pixels(1)))].concat();
     assert!(refused(&twice).contains("holds two arrays X"));
-    // Each of two elements fits, both together do not, whatever they are called.
+    // Each of two elements is within the limit, but both together exceed it, regardless of their names.
     let element = array("z", 9, &[1, 1000], 2, &[0; 1000]);
     let both = [header(), compressed(&element), compressed(&element)].concat();
     assert!(mat::read_within(2 * element.len(), &both, &["X"]).unwrap().is_empty());
@@ -236,7 +236,7 @@ fn files_of_the_corpus_that_are_cut_off_or_changed_do_not_panic() {
     assert_eq!(seeds.iter().map(|seed| Digits::parse(seed).is_ok()).collect::<Vec<_>>(), [true, false]);
     replay::each(&seeds, |bytes| {
         let Ok(digits) = Digits::parse(bytes) else { return };
-        let places: Vec<_> = (0..digits.labels().len().min(64)).collect();
-        assert!(digits.read(&places).unwrap().labels().iter().all(|label| *label < 10));
+        let indices: Vec<_> = (0..digits.labels().len().min(64)).collect();
+        assert!(digits.read(&indices).unwrap().labels().iter().all(|label| *label < 10));
     });
 }

@@ -1,4 +1,4 @@
-//! Random numbers for tests: a small generator with a fixed seed, so that a failure can be repeated.
+//! Random numbers for tests: a small generator with a fixed seed, so failures are reproducible.
 
 /// A xorshift generator.
 pub struct Random(u64);
@@ -17,7 +17,6 @@ impl Random {
     }
 
     /// A number below `end`.
-    #[allow(dead_code)] // Not every test that shares this file draws shapes.
     pub fn below(&mut self, end: usize) -> usize {
         (self.next() >> 33) as usize % end
     }
@@ -32,8 +31,8 @@ impl Random {
 pub fn close(name: &str, got: &[f32], expected: &[f64], tolerance: f64) {
     assert_eq!(got.len(), expected.len(), "{name}");
     let scale = expected.iter().fold(1e-3_f64, |scale, value| scale.max(value.abs()));
-    for (place, (&got, &expected)) in got.iter().zip(expected).enumerate() {
+    for (index, (&got, &expected)) in got.iter().zip(expected).enumerate() {
         let apart = (f64::from(got) - expected).abs() / scale;
-        assert!(apart <= tolerance, "{name}[{place}]: {got} instead of {expected}");
+        assert!(apart <= tolerance, "{name}[{index}]: {got} instead of {expected}");
     }
 }

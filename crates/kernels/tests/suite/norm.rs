@@ -1,10 +1,9 @@
-//! Normalisations against formulas in f64, finite differences of those, and over threads.
-
-mod random;
+//! Compares normalisations with formulas in f64, with their finite differences, and between numbers of threads.
 
 use alluvium_kernels::norm::{Affine, Kernel, Operands, Shape, batch, group};
 use alluvium_kernels::relu;
-use random::{Random, close};
+
+use crate::random::{Random, close};
 
 const EPSILON: f32 = 1e-5;
 
@@ -16,31 +15,31 @@ struct Case {
     shift: Vec<f64>,
 }
 
-/// Which values share a mean and a variance.
+/// Maps the index of a value to the set of values that share its mean and variance.
 type Set = Box<dyn Fn(usize) -> usize>;
 
 fn group_sets(shape: Shape, groups: usize) -> (Set, usize) {
     let length = shape.image() / groups;
-    (Box::new(move |place| place / length), shape.batch * groups)
+    (Box::new(move |index| index / length), shape.batch * groups)
 }
 
 fn batch_sets(shape: Shape) -> (Set, usize) {
-    (Box::new(move |place| place / shape.pixels % shape.channels), shape.channels)
+    (Box::new(move |index| index / shape.pixels % shape.channels), shape.channels)
 }
 
 fn normalised(shape: &Shape, case: &Case, (set, count): &(Set, usize), rectified: bool) -> Vec<f64> {
     let mut moments = vec![[0.0; 3]; *count];
-    for (place, value) in case.x.iter().enumerate() {
-        moments[set(place)][0] += 1.0;
-        moments[set(place)][1] += value;
+    for (index, value) in case.x.iter().enumerate() {
+        moments[set(index)][0] += 1.0;
+        moments[set(index)][1] += value;
     }
-    for (place, value) in case.x.iter().enumerate() {
-        let [count, sum, squares] = &mut moments[set(place)];
+    for (index, value) in case.x.iter().enumerate() {
+        let [count, sum, squares] = &mut moments[set(index)];
         *squares += (value - *sum / *count).powi(2);
     }
-    let normalise = |(place, value): (usize, &f64)| {
-        let [count, sum, squares] = moments[set(place)];
-        let channel = place / shape.pixels % shape.channels;
+    let normalise = |(index, value): (usize, &f64)| {
+        let [count, sum, squares] = moments[set(index)];
+        let channel = index / shape.pixels % shape.channels;
         let normal = (value - sum / count) / (squares / count + f64::from(EPSILON)).sqrt();
         let y = normal * case.scale[channel] + case.shift[channel];
         if rectified { y.max(0.0) } else { y }
@@ -121,7 +120,7 @@ impl Values {
             normalised(shape, case, &sets, rectified).iter().zip(&self.dy).map(|(y, dy)| y * f64::from(*dy)).sum()
         };
         let along = |length: usize, pick: fn(&mut Case) -> &mut Vec<f64>| -> Vec<f64> {
-            (0..length).map(|place| slope(loss, &case, |case| &mut pick(case)[place])).collect()
+            (0..length).map(|index| slope(loss, &case, |case| &mut pick(case)[index])).collect()
         };
         let [x, scale, shift] = [
             along(self.x.len(), |case| &mut case.x),

@@ -1,9 +1,8 @@
-//! The convolution and its gradients against loops in f64, against each other, and over threads.
-
-mod random;
+//! Compares the convolution and its gradients with loops in f64, with each other, and between numbers of threads.
 
 use alluvium_kernels::conv::{Shape, bias_gradient, forward, input_gradient, weight_gradient};
-use random::{Random, close};
+
+use crate::random::{Random, close};
 
 /// Calls `visit(input index, weight index, output index)` for every product of a convolution.
 fn products(shape: &Shape, mut visit: impl FnMut(usize, usize, usize)) {
@@ -66,7 +65,7 @@ fn check(shape: &Shape, random: &mut Random) {
     let [y, dx, dw, db] = all(shape, &case, 1);
     let pixels = shape.rows() * shape.columns();
     let mut expected_y: Vec<f64> =
-        (0..y.len()).map(|place| f64::from(case.b[place / pixels % shape.outputs])).collect();
+        (0..y.len()).map(|index| f64::from(case.b[index / pixels % shape.outputs])).collect();
     let mut expected_dx = vec![0.0; dx.len()];
     let mut expected_dw = vec![0.0; dw.len()];
     products(shape, |x, w, y| {
@@ -75,8 +74,8 @@ fn check(shape: &Shape, random: &mut Random) {
         expected_dw[w] += f64::from(case.dy[y]) * f64::from(case.x[x]);
     });
     let mut expected_db = vec![0.0; db.len()];
-    for (place, value) in case.dy.iter().enumerate() {
-        expected_db[place / pixels % shape.outputs] += f64::from(*value);
+    for (index, value) in case.dy.iter().enumerate() {
+        expected_db[index / pixels % shape.outputs] += f64::from(*value);
     }
     close(&format!("output of {shape:?}"), &y, &expected_y, 1e-5);
     close(&format!("gradient by the input of {shape:?}"), &dx, &expected_dx, 1e-5);
@@ -108,7 +107,7 @@ fn agrees_with_loops_on_random_shapes() {
     }
 }
 
-/// Small images of many batch sizes: those that fill groups of 16, some more, some less.
+/// Small images in batches of many sizes: full groups of 16, some more, some less.
 fn small_shapes(random: &mut Random) -> Vec<Shape> {
     let mut shapes = Vec::new();
     for batch in [1, 5, 12, 16, 17, 29, 48, 49] {
@@ -179,7 +178,7 @@ fn bits(values: Vec<f32>) -> Vec<u32> {
     values.into_iter().map(f32::to_bits).collect()
 }
 
-/// (inputs, size, outputs, kernel, stride) of the layers that the shipped backbones have.
+/// (inputs, size, outputs, kernel, stride) of the layers of the shipped backbones.
 const LAYERS: [(usize, usize, usize, usize, usize); 18] = [
     (1, 28, 16, 3, 1),
     (1, 28, 16, 3, 2),
@@ -231,7 +230,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 
 #[test]
 fn gradients_are_adjoint() {
-    // <conv(x, w), dy> = <x, dx> = <w, dw>, whatever the values.
+    // <conv(x, w), dy> = <x, dx> = <w, dw>, for any values.
     let mut random = Random::new(10);
     for size in LAYERS {
         let shape = layer(size, 4);

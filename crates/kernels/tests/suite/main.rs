@@ -1,0 +1,5 @@
+//! Tests of the kernels through their public functions.
+
+mod conv;
+mod norm;
+mod random;
