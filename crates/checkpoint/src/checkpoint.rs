@@ -125,9 +125,10 @@ impl Checkpoint {
             let problem = "is safetensors, which holds one model and no state dicts by name; accepted: no --state-dict";
             return Err(place.broken(format!("has no state dict {}: it {problem}", shown(key))));
         }
-        match tensors.is_empty() {
-            true => Err(place.broken("holds no tensors; accepted: a model with at least one")),
-            false => Ok(Checkpoint { place, parts, tensors, metadata, state_dict }),
+        if tensors.is_empty() {
+            Err(place.broken("holds no tensors; accepted: a model with at least one"))
+        } else {
+            Ok(Checkpoint { place, parts, tensors, metadata, state_dict })
         }
     }
 

@@ -54,9 +54,10 @@ pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {
             return Err(place.broken(format!("holds more than one model; give the path of one of them: {names}")));
         }
     };
-    match links::leads_out(place.path(), chosen).map_err(|cause| place.read(cause))? {
-        false => Ok(place.path().join(chosen)),
-        true => Err(place.broken(format!("holds as its model {}, {LEADS_OUT}, or its own path", shown(chosen)))),
+    if links::leads_out(place.path(), chosen).map_err(|cause| place.read(cause))? {
+        Err(place.broken(format!("holds as its model {}, {LEADS_OUT}, or its own path", shown(chosen))))
+    } else {
+        Ok(place.path().join(chosen))
     }
 }
 

@@ -14,9 +14,10 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 fn check(data: &fs::Metadata) -> io::Result<()> {
-    match data.is_file() {
-        true => Ok(()),
-        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file but a folder, a pipe or a device")),
+    if data.is_file() {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file but a folder, a pipe or a device"))
     }
 }
 

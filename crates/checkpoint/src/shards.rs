@@ -46,9 +46,10 @@ fn within(place: &Place, folder: &Path, file: &str, tensor: &str) -> Result<Path
     let leads_out = links::leads_out(folder, file).map_err(|cause| {
         place.tensor(tensor, format!("is said to be in the file {}, which cannot be opened ({cause})", shown(file)))
     })?;
-    match leads_out {
-        false => Ok(folder.join(file)),
-        true => Err(place.tensor(tensor, format!("is said to be in the file {}, {LEADS_OUT}", shown(file)))),
+    if leads_out {
+        Err(place.tensor(tensor, format!("is said to be in the file {}, {LEADS_OUT}", shown(file))))
+    } else {
+        Ok(folder.join(file))
     }
 }
 

@@ -54,9 +54,10 @@ fn flat(bytes: &[u8]) {
 }
 
 fn pickle(bytes: &[u8]) {
-    let archive = match bytes.starts_with(b"PK") {
-        true => bytes.to_vec(),
-        false => by_hand::zip(&[("a/data.pkl", bytes), ("a/data/0", &[0; 16]), ("a/data/1", &[1; 8])]),
+    let archive = if bytes.starts_with(b"PK") {
+        bytes.to_vec()
+    } else {
+        by_hand::zip(&[("a/data.pkl", bytes), ("a/data/0", &[0; 16]), ("a/data/1", &[1; 8])])
     };
     let _ = read(&archive);
 }

@@ -171,9 +171,10 @@ fn a_reader_finds_the_old_model_or_the_new_one_at_any_moment() {
     for (part, expected) in write(&aside.path().join("n.safetensors"), 3.0, Some(3)).iter().zip([new, new, 3.0]) {
         let name = part.file_name().unwrap().to_str().unwrap().replacen('n', "m", 1);
         let text = String::from_utf8(fs::read(part).unwrap_or_default()).unwrap_or_default();
-        match name.ends_with(".json") {
-            true => fs::write(at(&name), text.replace("\"n-", "\"m-")).unwrap(),
-            false => drop(fs::copy(part, at(&name)).unwrap()),
+        if name.ends_with(".json") {
+            fs::write(at(&name), text.replace("\"n-", "\"m-")).unwrap()
+        } else {
+            drop(fs::copy(part, at(&name)).unwrap())
         }
         assert_eq!(found(folder.path()).unwrap(), expected, "{name}");
     }

@@ -196,12 +196,13 @@ pub(crate) fn assumed_input(shapes: &Shapes) -> Result<InputShape, String> {
 pub(crate) fn check_input(input: InputShape) -> Result<(), String> {
     let InputShape { channels, height, width } = input;
     let sides = [height, width].iter().all(|side| (1..=LONGEST_SIDE).contains(side));
-    match sides && (1..=MOST_CHANNELS).contains(&channels) {
-        true => Ok(()),
-        false => Err(format!(
+    if sides && (1..=MOST_CHANNELS).contains(&channels) {
+        Ok(())
+    } else {
+        Err(format!(
             "inputs of {input} cannot be used; accepted: 1 to {MOST_CHANNELS} channels, height and width from 1 to \
              {LONGEST_SIDE}"
-        )),
+        ))
     }
 }
 

@@ -171,18 +171,17 @@ impl Consolidation<'_> {
             return Ok(());
         };
         let [own, other] = [first, self.previous].map(|model| model.names().prefix());
-        match own == other {
-            true => Ok(()),
-            false => {
-                let problem = format!(
-                    "has names that begin with {}, those of its classifier too, for which {} has none and whose names begin with \
+        if own == other {
+            Ok(())
+        } else {
+            let problem = format!(
+                "has names that begin with {}, those of its classifier too, for which {} has none and whose names begin with \
                      {}; accepted: the same beginning, or a --previous with a classifier",
-                    shown(own),
-                    self.previous.path().display(),
-                    shown(other)
-                );
-                Err(InterchangeError::file(first.path(), problem))
-            }
+                shown(own),
+                self.previous.path().display(),
+                shown(other)
+            );
+            Err(InterchangeError::file(first.path(), problem))
         }
     }
 
@@ -308,14 +307,15 @@ impl Consolidation<'_> {
         let surrogate = config.build()?;
         let (samples, input) = (surrogate.samples(), self.previous.input());
         let bytes = (samples as u64).saturating_mul((input.values() * size_of::<f32>()) as u64);
-        match bytes <= MOST_SURROGATE_BYTES {
-            true => Ok(Some(surrogate)),
-            false => Err(InterchangeError::Request(format!(
+        if bytes <= MOST_SURROGATE_BYTES {
+            Ok(Some(surrogate))
+        } else {
+            Err(InterchangeError::Request(format!(
                 "{samples} surrogate inputs of {input} take {:.1} GB; accepted: at most {:.1} GB: fewer of them, or smaller \
                  ones by --input",
                 bytes as f64 / 1e9,
                 MOST_SURROGATE_BYTES as f64 / 1e9
-            ))),
+            )))
         }
     }
 

@@ -179,9 +179,12 @@ impl ForeignModel {
             };
         };
         let classifier = self.mapping.foreign(HEAD[0]).unwrap_or(HEAD[0]);
-        let fits = |named: usize, by: &str| match named == rows {
-            true => Ok(()),
-            false => Err(self.wrong_tensor(classifier, format!("has {rows} rows, but {by} names {named} classes"))),
+        let fits = |named: usize, by: &str| {
+            if named == rows {
+                Ok(())
+            } else {
+                Err(self.wrong_tensor(classifier, format!("has {rows} rows, but {by} names {named} classes")))
+            }
         };
         let (heads, numbered) = match (stated, given) {
             (Some(_), Some(_)) => return wrong("names its classes itself; accepted: no --classes for it".to_owned()),
@@ -202,10 +205,7 @@ impl ForeignModel {
                 (vec![NamedHead { name: "head-1".to_owned(), classes }], true)
             }
         };
-        match self.backbone_only {
-            true => Ok((vec![], false)),
-            false => Ok((heads, numbered)),
-        }
+        if self.backbone_only { Ok((vec![], false)) } else { Ok((heads, numbered)) }
     }
 
     fn wrong_tensor(&self, foreign: &str, problem: impl Into<String>) -> InterchangeError {

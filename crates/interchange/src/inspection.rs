@@ -112,9 +112,10 @@ impl Inspection {
             *dtypes.entry(info.dtype.name().to_owned()).or_default() += 1;
         }
         let wrong = |problem: String| InterchangeError::file(path, problem);
-        let (model, provenance) = match checkpoint.metadata().contains_key(RUN_MODEL) {
-            true => (run_model(&checkpoint).map_err(wrong)?, None),
-            false => match ForeignModel::open(path, reading, compute) {
+        let (model, provenance) = if checkpoint.metadata().contains_key(RUN_MODEL) {
+            (run_model(&checkpoint).map_err(wrong)?, None)
+        } else {
+            match ForeignModel::open(path, reading, compute) {
                 Ok(model) => {
                     let provenance = model.provenance().cloned();
                     (Kind::of(&model), provenance)
@@ -123,7 +124,7 @@ impl Inspection {
                     let provenance = Provenance::read(checkpoint.metadata()).map_err(wrong)?;
                     (Kind::Unknown { reason: error.to_string() }, provenance)
                 }
-            },
+            }
         };
         Ok(Inspection {
             file: path.display().to_string(),

@@ -58,10 +58,7 @@ impl Normalisation {
 
     /// The backbone that takes our inputs in place of those of `backbone`; its tensors have the same names.
     pub(crate) fn before(&self, backbone: Arc<dyn BackboneConfig>) -> Arc<dyn BackboneConfig> {
-        match self.is_ours() {
-            true => backbone,
-            false => Arc::new(NormalisedConfig { backbone, normalisation: self.clone() }),
-        }
+        if self.is_ours() { backbone } else { Arc::new(NormalisedConfig { backbone, normalisation: self.clone() }) }
     }
 }
 

@@ -76,9 +76,10 @@ impl Names {
     /// # Errors
     /// When there is no such file or kind, or the file holds no such table.
     pub fn open(given: &str) -> Result<Self, NamesError> {
-        match given.ends_with(".toml") {
-            true => Ok(Names { map: NameMap::open(given)?, source: Source::File(given.into()), behind: None }),
-            false => Names::shipped(given),
+        if given.ends_with(".toml") {
+            Ok(Names { map: NameMap::open(given)?, source: Source::File(given.into()), behind: None })
+        } else {
+            Names::shipped(given)
         }
     }
 

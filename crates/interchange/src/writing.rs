@@ -135,12 +135,11 @@ impl<'a> Plan<'a> {
         };
         let tensor = Tensor { dtype: info.dtype, shape: found.shape, values };
         let turned = source.mapping.turned(ours, tensor).map_err(InterchangeError::names(to))?;
-        match turned.shape == info.shape {
-            true => Ok(turned.values),
-            false => {
-                let problem = format!("would have the shape {:?}, not {:?}", turned.shape, info.shape);
-                Err(InterchangeError::tensor(to, &info.name, problem))
-            }
+        if turned.shape == info.shape {
+            Ok(turned.values)
+        } else {
+            let problem = format!("would have the shape {:?}, not {:?}", turned.shape, info.shape);
+            Err(InterchangeError::tensor(to, &info.name, problem))
         }
     }
 }

@@ -308,10 +308,8 @@ fn features(model: &MergeModel<'_>, classifier: &Classifier) -> Result<usize, Me
         let problem = format!("has the shape {:?}; accepted for a classifier: [classes, features]", weight.shape);
         return Err(model.tensor(&weight.name, problem));
     };
-    let count = match classifier.is_left_behind() {
-        true => rows,
-        false => classifier.heads.iter().map(|head| head.rows.len()).sum(),
-    };
+    let count =
+        if classifier.is_left_behind() { rows } else { classifier.heads.iter().map(|head| head.rows.len()).sum() };
     let bias = classifier.bias.as_ref().map(|bias| tensor(model, bias)).transpose()?;
     let wrong = bias.filter(|bias| bias.shape != [count]).or(Some(weight).filter(|_| rows != count));
     match wrong {
@@ -327,11 +325,10 @@ fn features(model: &MergeModel<'_>, classifier: &Classifier) -> Result<usize, Me
 /// A tensor of floats.
 fn tensor<'a>(model: &MergeModel<'a>, name: &str) -> Result<&'a TensorInfo, MergeError> {
     let info = model.checkpoint.tensor(name).ok_or_else(|| model.tensor(name, "of the classifier is missing"))?;
-    match info.dtype.is_float() {
-        true => Ok(info),
-        false => {
-            Err(model.tensor(name, format!("has values of type {}; accepted for a classifier: floats", info.dtype)))
-        }
+    if info.dtype.is_float() {
+        Ok(info)
+    } else {
+        Err(model.tensor(name, format!("has values of type {}; accepted for a classifier: floats", info.dtype)))
     }
 }
 

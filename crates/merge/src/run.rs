@@ -94,9 +94,10 @@ enum NewValues {
 fn taken_over(request: &Request<'_>, job: &Job<'_>, model: usize, source: &Source) -> Result<NewValues, MergeError> {
     let checkpoint = checkpoint(request, model);
     let same_type = checkpoint.tensor(&source.tensor).is_some_and(|info| info.dtype == job.target.info.dtype);
-    Ok(match same_type {
-        true => NewValues::Bytes(source.bytes(checkpoint, &job.values)?),
-        false => NewValues::Values(source.read(checkpoint, &job.values)?),
+    Ok(if same_type {
+        NewValues::Bytes(source.bytes(checkpoint, &job.values)?)
+    } else {
+        NewValues::Values(source.read(checkpoint, &job.values)?)
     })
 }
 

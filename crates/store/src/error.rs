@@ -26,11 +26,10 @@ pub enum StoreError {
 
 /// What helps, where that is known.
 fn advice(error: &io::Error) -> &'static str {
-    match no_room(error) {
-        true => {
-            "; there is no room: what was written before is whole, and the same command goes on from there when there is"
-        }
-        false => "",
+    if no_room(error) {
+        "; there is no room: what was written before is whole, and the same command goes on from there when there is"
+    } else {
+        ""
     }
 }
 

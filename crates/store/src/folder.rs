@@ -72,9 +72,10 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return damage(path, "is missing"),
             other => other.map_err(StoreError::read(&path))?,
         };
-        match digest(&bytes) == expected {
-            true => Ok(Ok(bytes)),
-            false => damage(path, "is not what was written: its digest is another one than SHA256SUMS lists"),
+        if digest(&bytes) == expected {
+            Ok(Ok(bytes))
+        } else {
+            damage(path, "is not what was written: its digest is another one than SHA256SUMS lists")
         }
     }
 

@@ -239,10 +239,7 @@ fn trim(entry: &Stored) -> io::Result<u64> {
     for file in fs::read_dir(&entry.path)? {
         let file = file?;
         let name = file.file_name();
-        match name == RECORD || name == SUMS {
-            true => left += file.metadata()?.len(),
-            false => fs::remove_file(file.path())?,
-        }
+        if name == RECORD || name == SUMS { left += file.metadata()?.len() } else { fs::remove_file(file.path())? }
     }
     Ok(left)
 }

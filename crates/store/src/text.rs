@@ -69,9 +69,10 @@ pub fn read_text(path: &Path, longest: u64) -> Result<String, TextError> {
     let mut bytes = vec![];
     let file = File::open(path).map_err(NotText::Unreadable).map_err(wrong)?;
     file.take(longest.saturating_add(1)).read_to_end(&mut bytes).map_err(NotText::Unreadable).map_err(wrong)?;
-    match bytes.len() as u64 > longest {
-        true => Err(wrong(NotText::TooLong { longest })),
-        false => from_bytes(&bytes).map_err(wrong),
+    if bytes.len() as u64 > longest {
+        Err(wrong(NotText::TooLong { longest }))
+    } else {
+        from_bytes(&bytes).map_err(wrong)
     }
 }
 

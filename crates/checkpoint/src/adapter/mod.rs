@@ -143,11 +143,10 @@ impl Adapter {
                         format!("is for a weight of the shape {shape:?}, but {} of {in_base} is {there}", shown(found));
                     self.place().tensor(own, reason)
                 })?;
-            match changed.insert(found.to_owned()) {
-                true => Ok(info.clone()),
-                false => {
-                    Err(self.place().tensor(own, format!("changes {} of {in_base}, as another does", shown(found))))
-                }
+            if changed.insert(found.to_owned()) {
+                Ok(info.clone())
+            } else {
+                Err(self.place().tensor(own, format!("changes {} of {in_base}, as another does", shown(found))))
             }
         };
         for update in &self.updates {

@@ -124,10 +124,7 @@ impl NameMap {
                 None => unmapped.push(name.to_owned()),
             }
         }
-        match unmapped.is_empty() {
-            true => Ok(mapping),
-            false => Err(NamesError::Unmapped { names: unmapped }),
-        }
+        if unmapped.is_empty() { Ok(mapping) } else { Err(NamesError::Unmapped { names: unmapped }) }
     }
 
     /// What a model calls one of our tensors, by the first rule that says it; `None` where no rule does.

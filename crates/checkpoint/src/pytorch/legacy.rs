@@ -231,9 +231,10 @@ impl<R: Read + Seek + Send> Storages for Stored<R> {
     fn find(&mut self, key: &str, bytes: u64) -> Result<usize, String> {
         let number = self.by_key.get(key).copied();
         let number = number.ok_or_else(|| format!("is in the storage {}, which is not there", shown(key)))?;
-        match self.places[number].1 == bytes {
-            true => Ok(number),
-            false => Err(format!("has a storage of {bytes} bytes; {} has {}", shown(key), self.places[number].1)),
+        if self.places[number].1 == bytes {
+            Ok(number)
+        } else {
+            Err(format!("has a storage of {bytes} bytes; {} has {}", shown(key), self.places[number].1))
         }
     }
 

@@ -201,10 +201,7 @@ impl Machine {
             }
             Opcode::Obj => {
                 let mut parts = self.pop_to_mark()?;
-                match parts.is_empty() {
-                    true => broken("makes an object of nothing"),
-                    false => self.make(parts.remove(0), parts),
-                }
+                if parts.is_empty() { broken("makes an object of nothing") } else { self.make(parts.remove(0), parts) }
             }
             Opcode::NewObj(arguments) => {
                 let mut parts = self.pop_many(1 + arguments)?;
@@ -361,9 +358,10 @@ impl Machine {
                     if let Object::Dict(entries) = &object {
                         self.copied += entries.len();
                     }
-                    match self.copied > MOST_INSTRUCTIONS {
-                        true => broken(format!("makes dicts of more than {MOST_INSTRUCTIONS} entries")),
-                        false => self.push(object),
+                    if self.copied > MOST_INSTRUCTIONS {
+                        broken(format!("makes dicts of more than {MOST_INSTRUCTIONS} entries"))
+                    } else {
+                        self.push(object)
                     }
                 }
                 Ok(CallResult::Same(id)) => self.push_id(id),

@@ -44,12 +44,11 @@ impl fmt::Display for StateDict {
             "" => f.write_str("its one dict of tensors is taken")?,
             key => write!(f, "its state dict {} is taken", shown(key))?,
         }
-        match self.others.is_empty() {
-            true => Ok(()),
-            false => {
-                let others = listed(self.others.iter().map(String::as_str));
-                write!(f, "; it holds others, too, which --state-dict takes: {others}")
-            }
+        if self.others.is_empty() {
+            Ok(())
+        } else {
+            let others = listed(self.others.iter().map(String::as_str));
+            write!(f, "; it holds others, too, which --state-dict takes: {others}")
         }
     }
 }

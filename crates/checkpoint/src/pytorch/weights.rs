@@ -88,10 +88,7 @@ impl<S: Storages> Weights<S> {
             None => tensor.storage.length,
         };
         let view = View::new(storage.dtype, length, tensor.offset, &sizes, &strides)?;
-        match tensor.negative {
-            true => Ok((storage, view.negative()?)),
-            false => Ok((storage, view)),
-        }
+        if tensor.negative { Ok((storage, view.negative()?)) } else { Ok((storage, view)) }
     }
 
     /// What a storage claims is compared with what is there. `of_tensor` is the type of a tensor that states its own.
@@ -125,9 +122,10 @@ impl<S: Storages> Weights<S> {
         let bytes = u64::try_from(storage.length).ok().and_then(|count| count.checked_mul(width));
         let bytes = bytes.ok_or_else(|| format!("has a storage of {} values, which cannot be", storage.length))?;
         if let Some(known) = self.known.get(key) {
-            return match (known.dtype, known.bytes) == (dtype, bytes) {
-                true => Ok(*known),
-                false => Err(format!("shares its storage {} with a tensor of another type or length", shown(key))),
+            return if (known.dtype, known.bytes) == (dtype, bytes) {
+                Ok(*known)
+            } else {
+                Err(format!("shares its storage {} with a tensor of another type or length", shown(key)))
             };
         }
         let known = Known { number: self.storages.find(key, bytes)?, dtype, bytes };

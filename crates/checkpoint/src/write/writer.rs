@@ -213,10 +213,7 @@ impl Writer {
     }
 
     fn check_whole(&self, place: &Place) -> Result<(), CheckpointError> {
-        match self.failed {
-            true => Err(place.broken("was not written, for one of its tensors could not be")),
-            false => Ok(()),
-        }
+        if self.failed { Err(place.broken("was not written, for one of its tensors could not be")) } else { Ok(()) }
     }
 }
 
