@@ -3,8 +3,6 @@
 //!
 //! `ALLUVIUM_MUTATIONS` says how many random changes are tried for each kind of file, and `ALLUVIUM_MUTATION_SEED` which.
 
-mod by_hand;
-
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
@@ -13,6 +11,8 @@ use alluvium_checkpoint::{Checkpoint, CheckpointError, NameMap, NamesError, Shar
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use safetensors::SafeTensors;
+
+use crate::by_hand;
 
 /// Names and bytes.
 type Seeds = Vec<(String, Vec<u8>)>;

@@ -1,16 +1,13 @@
 //! Where links may lead, and what is no file.
 
-#![cfg(unix)]
-
-mod by_hand;
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
 use alluvium_checkpoint::{Checkpoint, NameMap};
-use by_hand::flat;
+
+use crate::by_hand::flat;
 
 fn weights() -> Vec<u8> {
     flat(r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, &[1])

@@ -1,7 +1,5 @@
 //! What may be merged: kinds of files, types, tables of names; and what is said of everything else.
 
-mod files;
-
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +8,8 @@ use alluvium_checkpoint::{Adapter, Checkpoint, Dtype, NameMap, TensorInfo, Value
 use alluvium_strategy_finetune::FinetuneConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
-use files::{Files, Named, checkpoint, floats, model};
+
+use crate::files::{Files, Named, checkpoint, floats, model};
 
 const MEAN: WeightAveragingConfig = WeightAveragingConfig {};
 

@@ -1,11 +1,9 @@
 //! Small files that would take hours to read, or memory that no machine has. Each is refused when it is opened, and the
 //! error names the tensor where there is one.
 
-mod by_hand;
-
 use std::io::Cursor;
 
-use by_hand::{Entry, Hole, deflated_zeros, dict_of, long, said, tensor_of, zip_of};
+use crate::by_hand::{Entry, Hole, deflated_zeros, dict_of, long, said, tensor_of, zip_of};
 
 /// An archive with one storage of so many bytes, and so many tensors that are this part of it.
 fn many(values: Entry, count: usize, shape: &[u8], strides: &[u8]) -> Vec<u8> {

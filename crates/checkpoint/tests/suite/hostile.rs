@@ -1,14 +1,13 @@
 //! Files made to do harm, byte by byte. Each is refused with an error that says what is wrong and, where there is one, in
 //! which tensor. None makes the reader panic, take memory that the file does not fill, or execute anything.
 
-mod by_hand;
-
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
 use alluvium_checkpoint::Checkpoint;
-use by_hand::{
+
+use crate::by_hand::{
     Entry, archive_of, called, deflated_zeros, dict_of, flat, inner_dict, pickle_of, said, tensor_of, zip, zip_of,
 };
 

@@ -1,7 +1,5 @@
 //! Files in, a file out: the numbers, the names, and what the file says of itself.
 
-mod files;
-
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -20,7 +18,9 @@ use alluvium_strategy_weight_averaging::WeightAveragingConfig;
 use alluvium_surrogate_noise::NoiseConfig;
 use burn::tensor::Device;
 
-use files::{StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, slim, widen, words};
+use crate::files::{
+    self, StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, slim, widen, words,
+};
 
 /// That every value of a tensor is what a function of both experts' values says.
 #[track_caller]

@@ -1,14 +1,13 @@
 //! Tensors in pieces: what is read and written so is what is read and written as a whole.
 
-mod by_hand;
-
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
 use std::ops::Range;
 use std::path::Path;
 
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
-use by_hand::{Entry, flat, zip_of};
+
+use crate::by_hand::{Entry, flat, zip_of};
 
 /// Seventeen tensors by `torch.save`, of all types; some are views of a storage in another order.
 fn mixed() -> Vec<u8> {

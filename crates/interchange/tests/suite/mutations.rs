@@ -1,8 +1,6 @@
 //! What a sound file says of itself, cut off and changed at every byte, and with every part of it replaced: whatever comes of
 //! it is a model or an error, and nothing panics.
 
-mod files;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +10,7 @@ use alluvium_strategy_slerp::SlerpConfig;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use files::{StateDict, consolidate, mlp, named, open, perceptron, save};
+use crate::files::{self, StateDict, consolidate, mlp, named, open, perceptron, save};
 
 /// The key of a model in a run directory, and of an expert's manifest there.
 const RUN_MODEL: &str = "alluvium";

@@ -1,7 +1,5 @@
 //! Weights of 64 bits stay in 64 bits: values that 32 cannot hold, each strategy against numbers worked out by hand.
 
-mod files;
-
 use alluvium_checkpoint::{Checkpoint, Dtype, Values};
 use alluvium_merge::Request;
 use alluvium_strategy::{RelativeTo, StrategyConfig};
@@ -14,7 +12,8 @@ use alluvium_strategy_slerp::SlerpConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_ties::TiesConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
-use files::{Files, Named, floats};
+
+use crate::files::{Files, Named, floats};
 
 fn doubles(name: &'static str, shape: &[usize], values: &[f64]) -> Named {
     (name, Dtype::F64, shape.to_vec(), Values::Doubles(values.to_vec()))

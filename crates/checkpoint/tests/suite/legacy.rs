@@ -1,12 +1,11 @@
 //! The format of `torch.save` before version 1.6: files made to do harm, and files that are larger than memory. Those that
 //! PyTorch made are in `pytorch.rs`.
 
-mod by_hand;
-
 use std::io::Cursor;
 
 use alluvium_checkpoint::{Checkpoint, Values};
-use by_hand::{Hole, LEGACY_START, dict_of, legacy_of, long, pickle_of, said, tensor_of};
+
+use crate::by_hand::{Hole, LEGACY_START, dict_of, legacy_of, long, pickle_of, said, tensor_of};
 
 /// 4 floats under the key `7`, of which a tensor claims these.
 fn pickle(length: &[u8]) -> Vec<u8> {

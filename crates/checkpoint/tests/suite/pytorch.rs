@@ -1,13 +1,12 @@
 //! Files made by PyTorch itself; the values and digests are those that `fixtures/generate.py` printed. And files with every
 //! other argument that `torch.save` may write, made by hand after the functions of `torch/_utils.py`.
 
-mod by_hand;
-
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use alluvium_checkpoint::{Checkpoint, CheckpointError, Dtype, StateDictKey, Values};
-use by_hand::{archive_of, called, dict_of, inner_dict, long, rebuilt_of, said, tensor_of, text};
+
+use crate::by_hand::{self, archive_of, called, dict_of, inner_dict, long, rebuilt_of, said, tensor_of, text};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)

@@ -1,7 +1,5 @@
 //! How good a foreign model is on a stream: its classes and the stream's are matched by their names.
 
-mod files;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -11,7 +9,7 @@ use alluvium_model::HeadSpec;
 use alluvium_stream::{Samples, Task, Tasks};
 use burn::tensor::Device;
 
-use files::{StateDict, mlp, named, open, save_with, words};
+use crate::files::{StateDict, mlp, named, open, save_with, words};
 
 /// A perceptron whose latents are the first four of six pixels (rectified), and whose rows are one latent each.
 fn one_hot(rows: &[usize]) -> StateDict {

@@ -1,7 +1,5 @@
 //! Merged piece by piece, files hold what the strategy makes of the same models in memory, bit for bit.
 
-mod files;
-
 use std::ops::ControlFlow;
 
 use alluvium_checkpoint::{Checkpoint, Dtype, Values, WriteOptions};
@@ -19,8 +17,9 @@ use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_ties::TiesConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
 use burn::tensor::Device;
-use files::{Files, Named, floats};
 use rand::RngExt as _;
+
+use crate::files::{Files, Named, floats};
 
 /// A model of tensors of all kinds; `embedding` is several pieces long.
 fn tensors(seed: u64) -> Vec<Named> {

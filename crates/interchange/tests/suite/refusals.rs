@@ -1,7 +1,5 @@
 //! What is wrong is refused before anything is written, and the tensor is named as its file has it.
 
-mod files;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -20,8 +18,9 @@ use alluvium_strategy_pld::{Data, PldConfig};
 use alluvium_surrogate_noise::NoiseConfig;
 use burn::tensor::Device;
 
-use files::{
-    StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, save_with, slim, widen, words,
+use crate::files::{
+    self, StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, save_with, slim, widen,
+    words,
 };
 
 /// What is said of a ResNet that was changed.

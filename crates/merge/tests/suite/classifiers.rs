@@ -1,13 +1,12 @@
 //! Rows of classifiers: put together, matched, and consolidated where several models have them.
 
-mod files;
-
 use alluvium_checkpoint::{Dtype, Values};
 use alluvium_merge::{Classifier, HeadRows, MergeModel};
 use alluvium_strategy::StrategyConfig;
 use alluvium_strategy_slerp::SlerpConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
-use files::{Files, floats};
+
+use crate::files::{Files, floats};
 
 fn classifier(heads: &[(&str, &[usize])]) -> Classifier {
     let head = |(name, rows): &(&str, &[usize])| HeadRows { name: (*name).to_owned(), rows: rows.to_vec() };

@@ -1,8 +1,6 @@
 //! Models in several files: however the set is disturbed, what is read is the model that was written, or an error that names a
 //! file. And what one model leaves of another that had its name: nothing.
 
-mod by_hand;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +9,8 @@ use alluvium_checkpoint::{Checkpoint, CheckpointError, Dtype, TensorInfo, Values
 use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
+
+use crate::by_hand;
 
 /// Tensor by tensor, the values.
 type Numbers = BTreeMap<String, Vec<f32>>;
