@@ -12,7 +12,7 @@ use crate::digest::ModelDigest;
 use crate::error::Place;
 use crate::header::LONGEST_HEADER;
 use crate::index::ShardIndex;
-use crate::opened::{Bytes, Opened, exactly, length};
+use crate::opened::{Bytes, OpenFile, exactly, length};
 use crate::recognise::{Kind, kind};
 use crate::shown::{listed, shown};
 use crate::{
@@ -106,7 +106,7 @@ impl Checkpoint {
 
     pub(crate) fn of(
         place: Place,
-        files: Vec<(PathBuf, Opened)>,
+        files: Vec<(PathBuf, OpenFile)>,
         wanted: Option<&StateDictKey>,
     ) -> Result<Self, CheckpointError> {
         let (mut parts, mut tensors, mut metadata) = (vec![], BTreeMap::new(), BTreeMap::new());

@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use crate::error::Place;
 use crate::header::{self, Header, LONGEST_HEADER};
-use crate::opened::{Bytes, Opened, exactly, length};
+use crate::opened::{Bytes, OpenFile, exactly, length};
 use crate::{CheckpointError, TensorInfo};
 
 /// The bytes before the header: its length.
 pub(crate) const PREFIX: u64 = 8;
 
-struct Flat<R> {
+struct FlatFile<R> {
     place: Place,
     reader: R,
     /// Each tensor, and where its bytes begin in the file.
@@ -19,7 +19,7 @@ struct Flat<R> {
 }
 
 /// Reads the header of a safetensors file.
-pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, mut reader: R) -> Result<Opened, CheckpointError> {
+pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, mut reader: R) -> Result<OpenFile, CheckpointError> {
     let file = length(&mut reader).map_err(|cause| place.read(cause))?;
     let Some(behind) = file.checked_sub(PREFIX) else {
         return Err(place.broken(format!("has {file} bytes; a safetensors file has at least {PREFIX}")));
@@ -37,12 +37,12 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, mut reader: R
     let Header { tensors, metadata } = header::parse(place, &json, behind - header)?;
     let data = PREFIX + header;
     let starts = tensors.iter().map(|(info, bytes)| (info.clone(), data + bytes.start)).collect();
-    let bytes = Box::new(Flat { place: place.clone(), reader, tensors: starts });
+    let bytes = Box::new(FlatFile { place: place.clone(), reader, tensors: starts });
     let tensors = tensors.into_iter().map(|(info, _)| info).collect();
-    Ok(Opened { tensors, metadata, state_dict: None, bytes })
+    Ok(OpenFile { tensors, metadata, state_dict: None, bytes })
 }
 
-impl<R: Read + Seek + Send> Bytes for Flat<R> {
+impl<R: Read + Seek + Send> Bytes for FlatFile<R> {
     fn fetch(&mut self, index: usize, values: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
         let (info, start) = &self.tensors[index];
         let width = info.dtype.bytes() as u64;

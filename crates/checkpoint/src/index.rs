@@ -33,7 +33,7 @@ impl ShardIndex {
             return Err(place.broken(format!("has {} bytes; accepted: at most {LONGEST_HEADER}", bytes.len())));
         }
         let text = text::from_bytes(bytes).map_err(|problem| place.broken(problem.to_string()))?;
-        let written: Written = serde_json::from_str(&text)
+        let written: IndexJson = serde_json::from_str(&text)
             .map_err(|error| place.broken(format!("is no index of safetensors files ({error})")))?;
         for (name, file) in &written.weight_map.0 {
             if !is_plain(file) {
@@ -63,7 +63,7 @@ fn is_plain(file: &str) -> bool {
 }
 
 #[derive(Deserialize)]
-struct Written {
+struct IndexJson {
     weight_map: WeightMap,
 }
 

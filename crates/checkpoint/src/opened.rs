@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::{CheckpointError, StateDict, TensorInfo};
 
 /// One file, opened and checked, with no values read.
-pub(crate) struct Opened {
+pub(crate) struct OpenFile {
     pub tensors: Vec<TensorInfo>,
     pub metadata: BTreeMap<String, String>,
     /// Which of its dicts the tensors are of, where it is by `torch.save`.
@@ -17,7 +17,7 @@ pub(crate) struct Opened {
 
 /// Fetches bytes of tensors.
 pub(crate) trait Bytes: Send {
-    /// The little-endian bytes of some values of the tensor at that place of [`Opened::tensors`]. They are counted
+    /// The little-endian bytes of some values of the tensor at that place of [`OpenFile::tensors`]. They are counted
     /// row-major, and lie within the tensor.
     fn fetch(&mut self, index: usize, values: Range<usize>) -> Result<Vec<u8>, CheckpointError>;
 }

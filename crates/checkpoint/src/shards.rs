@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Place;
 use crate::index::ShardIndex;
 use crate::links::{self, LEADS_OUT};
-use crate::opened::Opened;
+use crate::opened::OpenFile;
 use crate::recognise::{Kind, kind};
 use crate::shown::shown;
 use crate::{CheckpointError, flat, parts, regular};
@@ -16,7 +16,7 @@ use crate::{CheckpointError, flat, parts, regular};
 const MOST_FILES: usize = 512;
 
 /// Opens the files of an index, each with its path.
-pub(crate) fn open(place: &Place, index: &ShardIndex) -> Result<Vec<(PathBuf, Opened)>, CheckpointError> {
+pub(crate) fn open(place: &Place, index: &ShardIndex) -> Result<Vec<(PathBuf, OpenFile)>, CheckpointError> {
     let folder = place.path().parent().unwrap_or(Path::new(""));
     // The first tensor of each file stands for it in messages.
     let mut files: BTreeMap<&str, &str> = BTreeMap::new();
@@ -53,7 +53,7 @@ fn within(place: &Place, folder: &Path, file: &str, tensor: &str) -> Result<Path
     }
 }
 
-fn open_one(place: &Place) -> Result<Opened, CheckpointError> {
+fn open_one(place: &Place) -> Result<OpenFile, CheckpointError> {
     let mut reader = BufReader::new(regular::open(place.path()).map_err(|cause| place.read(cause))?);
     match kind(&mut reader).map_err(|cause| place.read(cause))? {
         Kind::Safetensors => flat::open(place, reader),
@@ -65,7 +65,7 @@ fn open_one(place: &Place) -> Result<Opened, CheckpointError> {
 fn check_same_tensors(
     place: &Place,
     index: &ShardIndex,
-    opened: &[(&str, PathBuf, Opened)],
+    opened: &[(&str, PathBuf, OpenFile)],
 ) -> Result<(), CheckpointError> {
     let mut found = BTreeSet::new();
     for (file, path, shard) in opened {

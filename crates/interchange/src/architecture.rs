@@ -39,10 +39,10 @@ pub(crate) fn recognised(shapes: &Shapes) -> Result<Arc<dyn BackboneConfig>, Str
 
 /// The kind of a backbone whose tensors these can only be.
 fn kind_of(shapes: &Shapes) -> Result<&'static str, String> {
-    if let Some(seen) = SeenTransformer::of(shapes) {
+    if let Some(seen) = TransformerOutline::of(shapes) {
         return Err(seen.in_doubt());
     }
-    let seen = Seen::of(shapes).ok_or_else(|| {
+    let seen = ResNetOutline::of(shapes).ok_or_else(|| {
         format!("the architecture is not recognised from the tensors' names; accepted: --backbone with {}", kinds())
     })?;
     let perhaps = |table: &str| {
@@ -76,7 +76,7 @@ fn kind_of(shapes: &Shapes) -> Result<&'static str, String> {
 }
 
 /// What is seen of a ResNet in the shapes of its tensors.
-struct Seen {
+struct ResNetOutline {
     /// How many blocks each stage has.
     blocks: Vec<usize>,
     /// Whether blocks have three convolutions.
@@ -89,7 +89,7 @@ struct Seen {
     width: usize,
 }
 
-impl Seen {
+impl ResNetOutline {
     fn of(shapes: &Shapes) -> Option<Self> {
         let [width, _, kernel, _] = shapes.get("stem.conv.weight")?[..] else { return None };
         let has = |stage: usize, block: usize, part: &str| {
@@ -98,13 +98,13 @@ impl Seen {
         let count = |stage: usize| (0..shapes.len()).take_while(|block| has(stage, *block, "first")).count();
         let blocks: Vec<_> = (0..shapes.len()).map(count).take_while(|blocks| *blocks > 0).collect();
         let (bottleneck, shortcut) = (has(0, 0, "third"), has(1, 0, "shortcut"));
-        let seen = Seen { bottleneck, shortcut, blocks, kernel, width };
+        let seen = ResNetOutline { bottleneck, shortcut, blocks, kernel, width };
         (!seen.blocks.is_empty()).then_some(seen)
     }
 }
 
 /// What is seen of a vision transformer in the shapes of its tensors.
-struct SeenTransformer {
+struct TransformerOutline {
     depth: usize,
     /// The size of a token.
     width: usize,
@@ -115,7 +115,7 @@ struct SeenTransformer {
     side: Option<usize>,
 }
 
-impl SeenTransformer {
+impl TransformerOutline {
     fn of(shapes: &Shapes) -> Option<Self> {
         let [width, channels, patch, _] = shapes.get("patches.weight")?[..] else { return None };
         let [_, tokens, _] = shapes.get("positions")?[..] else { return None };
@@ -125,12 +125,12 @@ impl SeenTransformer {
         let patches = tokens.saturating_sub(1);
         let along = patches.isqrt();
         let side = (along * along == patches).then(|| along.saturating_mul(patch));
-        (depth > 0).then_some(SeenTransformer { depth, width, channels, patch, side })
+        (depth > 0).then_some(TransformerOutline { depth, width, channels, patch, side })
     }
 
     /// Attention's heads share one matrix: how many there are cannot be seen.
     fn in_doubt(&self) -> String {
-        let SeenTransformer { depth, width, patch, .. } = self;
+        let TransformerOutline { depth, width, patch, .. } = self;
         let heads = (width / USUAL_HEAD).max(1);
         format!(
             "the tensors are those of a vision transformer, and weights do not say how many heads its attention has; accepted, \
@@ -178,7 +178,7 @@ pub(crate) fn backbone_in_words(table: &Value) -> String {
 /// # Errors
 /// What is accepted, where the tensors do not say how many channels there are.
 pub(crate) fn assumed_input(shapes: &Shapes) -> Result<InputShape, String> {
-    if let Some(SeenTransformer { channels, side: Some(side), .. }) = SeenTransformer::of(shapes) {
+    if let Some(TransformerOutline { channels, side: Some(side), .. }) = TransformerOutline::of(shapes) {
         return Ok([channels, side, side].into());
     }
     let stem = shapes.get("stem.conv.weight").map(Vec::as_slice);

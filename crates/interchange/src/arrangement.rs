@@ -17,12 +17,12 @@ pub struct Arrangement {
     /// How many of them the previous model has.
     pub previous: usize,
     /// Where each expert's rows go, in the order of the experts.
-    pub experts: Vec<Placed>,
+    pub experts: Vec<ExpertRows>,
 }
 
 /// Where an expert's rows go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed {
+pub struct ExpertRows {
     /// The place of its head among [`Arrangement::heads`].
     pub head: usize,
     /// For each class of that head, the place of its row in the expert's classifier.
@@ -73,18 +73,18 @@ impl Arrangement {
 }
 
 /// Finds the head of an expert whose rows are of the classes `numbers`, or adds it; `rows` are the places of the classes.
-fn place_rows(heads: &mut Vec<HeadSpec>, numbers: &[usize], rows: &HashMap<usize, usize>, names: &[String]) -> Placed {
+fn place_rows(heads: &mut Vec<HeadSpec>, numbers: &[usize], rows: &HashMap<usize, usize>, names: &[String]) -> ExpertRows {
     let same = |head: &HeadSpec| {
         head.classes.len() == numbers.len() && head.classes.iter().all(|class| rows.contains_key(class))
     };
     if let Some(head) = heads.iter().position(same) {
         let rows = heads[head].classes.iter().filter_map(|class| rows.get(class).copied()).collect();
-        return Placed { head, rows, returns: true, shared: vec![] };
+        return ExpertRows { head, rows, returns: true, shared: vec![] };
     }
     let known: HashSet<_> = heads.iter().flat_map(|head| &head.classes).copied().collect();
     let shared = numbers.iter().filter(|class| known.contains(class)).map(|class| names[*class].clone()).collect();
     heads.push(HeadSpec { name: free_name(heads), classes: numbers.to_vec() });
-    Placed { head: heads.len() - 1, rows: (0..numbers.len()).collect(), returns: false, shared }
+    ExpertRows { head: heads.len() - 1, rows: (0..numbers.len()).collect(), returns: false, shared }
 }
 
 /// The name of a new head.
@@ -143,7 +143,7 @@ mod tests {
     fn the_same_classes_in_another_order_are_the_same_head() {
         let found = arranged(&[("x", "cat dog fox")], &["fox cat dog", "cow", "cow"]).unwrap();
         // Of the head's cat, dog, fox the expert has rows 1, 2 and 0.
-        assert_eq!(found.experts[0], Placed { head: 0, rows: vec![1, 2, 0], returns: true, shared: vec![] });
+        assert_eq!(found.experts[0], ExpertRows { head: 0, rows: vec![1, 2, 0], returns: true, shared: vec![] });
         assert_eq!((found.experts[1].returns, found.experts[2].returns, found.experts[2].head), (false, true, 1));
         assert_eq!(found.heads.len(), 2);
     }

@@ -40,7 +40,7 @@ mod watcher;
 mod writing;
 
 pub use alluvium_checkpoint::{StateDict, StateDictKey};
-pub use arrangement::{Arrangement, Placed};
+pub use arrangement::{Arrangement, ExpertRows};
 pub use carry_out::carry_out;
 pub use consolidation::Consolidation;
 pub use error::InterchangeError;

@@ -78,7 +78,7 @@ impl BackboneConfig for NormalisedConfig {
         // u = (x + 1) / 2, so (u − mean) / std = x · 0.5 / std + (0.5 − mean) / std.
         let scale = std.iter().map(|std| (0.5 / std) as f32).collect();
         let shift = mean.iter().zip(std).map(|(mean, std)| ((0.5 - mean) / std) as f32).collect();
-        Ok(Box::new(Normalised { inner: self.backbone.build(input, compute)?, scale, shift }))
+        Ok(Box::new(NormalisedBackbone { inner: self.backbone.build(input, compute)?, scale, shift }))
     }
 
     fn members(&self) -> &[Arc<dyn BackboneConfig>] {
@@ -88,14 +88,14 @@ impl BackboneConfig for NormalisedConfig {
 
 /// A backbone behind a change of its inputs. Everything but the inputs is the inner one's.
 #[derive(Debug)]
-struct Normalised {
+struct NormalisedBackbone {
     inner: BoxedBackbone,
     /// A factor and what is added then, for each channel.
     scale: Vec<f32>,
     shift: Vec<f32>,
 }
 
-impl Normalised {
+impl NormalisedBackbone {
     fn normalise(&self, inputs: Tensor<4>) -> Tensor<4> {
         let device = inputs.device();
         let each =
@@ -104,7 +104,7 @@ impl Normalised {
     }
 }
 
-impl DynBackbone for Normalised {
+impl DynBackbone for NormalisedBackbone {
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
         self.inner.forward(self.normalise(inputs))
     }

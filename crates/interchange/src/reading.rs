@@ -52,12 +52,12 @@ pub struct Fallback {
 pub struct Names {
     map: NameMap,
     source: Source,
-    behind: Option<Behind>,
+    behind: Option<PrefixedTable>,
 }
 
 /// A table of names that all begin with the same.
 #[derive(Debug, Clone)]
-struct Behind {
+struct PrefixedTable {
     prefix: String,
     /// The table of what follows.
     map: NameMap,
@@ -106,7 +106,7 @@ impl Names {
             ("names", Value::Table(rest.iter().map(|(ours, own)| (format!("{prefix}{own}"), text(ours))).collect())),
         ];
         let table: Table = table.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
-        let behind = Behind { prefix: prefix.to_owned(), map: self.map.clone() };
+        let behind = PrefixedTable { prefix: prefix.to_owned(), map: self.map.clone() };
         Ok(Names { map: NameMap::parse(&table.to_string())?, source: self.source.clone(), behind: Some(behind) })
     }
 

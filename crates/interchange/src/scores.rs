@@ -74,12 +74,12 @@ pub fn score(
             listed(others)
         ));
     }
-    let mut judged = JudgedTask::new(model, &places, names.len())?;
+    let mut judged = StreamModel::new(model, &places, names.len())?;
     let tasks = (0..stream.tasks()).map(|index| {
         let task = stream.task(index)?;
         let answering = judged.answering(&task)?;
         let loaded = Model::load(&judged.state, compute)?;
-        Ok(judge(&loaded, task, answering, compute))
+        Ok(score_task(&loaded, task, answering, compute))
     });
     let tasks = tasks.collect::<Result<Vec<_>, InterchangeError>>()?;
     Ok(StreamScores::of(tasks))
@@ -100,13 +100,13 @@ impl StreamScores {
 }
 
 /// Who answers for a task where it is known.
-struct Answering {
+struct AnsweringHead {
     /// The head, if the model knows any of the classes.
     head: Option<HeadSpec>,
     known: usize,
 }
 
-fn judge(model: &Model, task: Task, answering: Answering, compute: &Device) -> TaskScore {
+fn score_task(model: &Model, task: Task, answering: AnsweringHead, compute: &Device) -> TaskScore {
     let (number, name, classes) = (task.index + 1, task.name.clone(), task.head.classes.len());
     let knows = answering.head.is_some();
     let head = answering.head.unwrap_or_else(|| task.head.clone());
@@ -125,7 +125,7 @@ fn judge(model: &Model, task: Task, answering: Answering, compute: &Device) -> T
 
 /// The model with the stream's numbers of classes; and, where no head has exactly a task's classes, a head of the rows that
 /// have them.
-struct JudgedTask {
+struct StreamModel {
     state: ModelState,
     classifier: [Values; 2],
     /// The class of each row.
@@ -133,7 +133,7 @@ struct JudgedTask {
     own_heads: Vec<HeadSpec>,
 }
 
-impl JudgedTask {
+impl StreamModel {
     fn new(model: &ForeignModel, places: &HashMap<&str, usize>, classes: usize) -> Result<Self, InterchangeError> {
         // A class that the stream does not have gets a number that no sample has.
         let mut strangers = HashMap::new();
@@ -166,12 +166,12 @@ impl JudgedTask {
         }
         // What is too large for 32 bits would be an infinity.
         state.weights.check_finite().map_err(|error| InterchangeError::file(model.path(), error))?;
-        Ok(JudgedTask { state, classifier, rows, own_heads: heads })
+        Ok(StreamModel { state, classifier, rows, own_heads: heads })
     }
 
     /// The head that answers for a task. A head of chosen rows takes the place of the last such head: rows that stand in
     /// two heads change nothing where all heads compete, for they say the same.
-    fn answering(&mut self, task: &Task) -> Result<Answering, InterchangeError> {
+    fn answering(&mut self, task: &Task) -> Result<AnsweringHead, InterchangeError> {
         let wanted = &task.head.classes;
         let known = wanted.iter().filter(|class| self.rows.contains(class)).count();
         let same = |head: &&HeadSpec| {
@@ -179,15 +179,15 @@ impl JudgedTask {
         };
         self.state = self.state.with_heads(|head| self.own_heads.contains(head));
         if let Some(head) = self.own_heads.iter().find(same) {
-            return Ok(Answering { head: Some(head.clone()), known });
+            return Ok(AnsweringHead { head: Some(head.clone()), known });
         }
         let rows: Vec<_> = (0..self.rows.len()).filter(|row| wanted.contains(&self.rows[*row])).collect();
         if rows.is_empty() {
-            return Ok(Answering { head: None, known });
+            return Ok(AnsweringHead { head: None, known });
         }
         let classes = rows.iter().map(|row| self.rows[*row]).collect();
         let head = HeadSpec { name: "chosen".to_owned(), classes };
         self.state.set_head(head.clone(), rows_of(&self.classifier, &rows));
-        Ok(Answering { head: Some(head), known })
+        Ok(AnsweringHead { head: Some(head), known })
     }
 }

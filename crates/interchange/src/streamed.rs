@@ -11,7 +11,7 @@ use burn::tensor::Device;
 
 use crate::consolidation::panicked;
 use crate::foreign::HEAD;
-use crate::watcher::Writing;
+use crate::watcher::WritingGuard;
 use crate::{Consolidation, Destination, ForeignModel, InterchangeError, NamedHead, Watcher};
 
 /// Whether a consolidation can go in pieces: the strategy can, and every classifier lies in its file row by row, as PyTorch
@@ -70,7 +70,7 @@ pub(crate) fn merged(
     request: &Request<'_>,
     watcher: &dyn Watcher,
 ) -> Result<Vec<PathBuf>, InterchangeError> {
-    let _writing = Writing::begin(watcher);
+    let _writing = WritingGuard::begin(watcher);
     match catch_unwind(AssertUnwindSafe(|| merge(request))) {
         Ok(merged) => Ok(merged.map_err(|error| said(kind, error))?.files),
         Err(panic) => Err(panicked(panic.as_ref())),

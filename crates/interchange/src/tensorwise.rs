@@ -25,15 +25,15 @@ use crate::{Destination, InterchangeError, Parent, Provenance, Watcher};
 /// model with its updates added, and a whole model comes out. Into an adapter, all are updates `scale · B·A`, and updates come out.
 #[derive(Debug)]
 pub struct Tensorwise {
-    previous: Opened,
+    previous: TensorwiseModel,
     /// Whether the previous model is only what the experts started from: θ₀ of the task vectors. If not, it counts as the
     /// first expert.
     initial_only: bool,
-    experts: Vec<Opened>,
+    experts: Vec<TensorwiseModel>,
 }
 
 #[derive(Debug)]
-struct Opened {
+struct TensorwiseModel {
     path: PathBuf,
     /// The file as it is.
     checkpoint: Arc<Checkpoint>,
@@ -67,8 +67,8 @@ impl Tensorwise {
         experts: &[PathBuf],
         wanted: &dyn Fn(&Path) -> Option<StateDictKey>,
     ) -> Result<Self, InterchangeError> {
-        let mut previous = Opened::of(previous, wanted(previous))?;
-        let open = |path: &PathBuf| Opened::of(path, wanted(path));
+        let mut previous = TensorwiseModel::of(previous, wanted(previous))?;
+        let open = |path: &PathBuf| TensorwiseModel::of(path, wanted(path));
         let mut experts = experts.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let into_adapter = previous.adapter.is_some();
         if let Some(adapter) = &previous.adapter {
@@ -94,7 +94,7 @@ impl Tensorwise {
     /// What there is to know of the files and of what is written, in sentences for people.
     pub fn notes(&self) -> Vec<String> {
         let all = || [&self.previous].into_iter().chain(&self.experts);
-        let taken = |model: &Opened| taken(&model.path, &model.checkpoint);
+        let taken = |model: &TensorwiseModel| taken(&model.path, &model.checkpoint);
         let mut notes: Vec<_> = all().filter_map(taken).collect();
         let adapters = all().filter(|model| model.adapter.is_some()).count();
         match (adapters, self.previous.adapter.is_some()) {
@@ -190,7 +190,7 @@ impl Tensorwise {
         Request {
             previous: self.previous.as_model(),
             previous_counts: !self.initial_only,
-            experts: self.experts.iter().map(Opened::as_model).collect(),
+            experts: self.experts.iter().map(TensorwiseModel::as_model).collect(),
             strategy,
             seed: Seed::new(0),
             compute,
@@ -202,11 +202,11 @@ impl Tensorwise {
     }
 }
 
-impl Opened {
+impl TensorwiseModel {
     fn of(path: &Path, wanted: Option<StateDictKey>) -> Result<Self, InterchangeError> {
         let checkpoint = Arc::new(Checkpoint::open_state_dict(path, wanted.as_ref())?);
         let adapter = Adapter::of(&checkpoint)?;
-        Ok(Opened { path: path.to_owned(), seen: checkpoint.clone(), checkpoint, adapter })
+        Ok(TensorwiseModel { path: path.to_owned(), seen: checkpoint.clone(), checkpoint, adapter })
     }
 
     fn as_model(&self) -> MergeModel<'_> {

@@ -18,16 +18,16 @@ pub trait Watcher: Progress {
 impl Watcher for Silent {}
 
 /// As long as it lives, files are being written.
-pub(crate) struct Writing<'a>(&'a dyn Watcher);
+pub(crate) struct WritingGuard<'a>(&'a dyn Watcher);
 
-impl<'a> Writing<'a> {
+impl<'a> WritingGuard<'a> {
     pub(crate) fn begin(watcher: &'a dyn Watcher) -> Self {
         watcher.writing(true);
-        Writing(watcher)
+        WritingGuard(watcher)
     }
 }
 
-impl Drop for Writing<'_> {
+impl Drop for WritingGuard<'_> {
     fn drop(&mut self) {
         self.0.writing(false);
     }

@@ -9,7 +9,7 @@ use alluvium_model::{ModelState, Numbers, Values as OurValues, Width};
 use crate::foreign::HEAD;
 use crate::manifest::{MANIFEST, Manifest};
 use crate::provenance::{PROVENANCE, Provenance};
-use crate::watcher::Writing;
+use crate::watcher::WritingGuard;
 use crate::{Arrangement, Consolidation, ForeignModel, InterchangeError, Watcher};
 
 /// Where a model goes.
@@ -76,7 +76,7 @@ impl<'a> Plan<'a> {
         to: &Destination,
         watcher: &dyn Watcher,
     ) -> Result<Vec<PathBuf>, InterchangeError> {
-        let _writing = Writing::begin(watcher);
+        let _writing = WritingGuard::begin(watcher);
         let mut writer = Writer::create(&to.path, self.tensors.clone(), &self.options(provenance, to))?;
         let go_on = || if watcher.stopped() { Err(InterchangeError::Stopped) } else { Ok(()) };
         while let Some(info) = writer.peek().cloned() {

@@ -60,7 +60,7 @@ impl Source {
     }
 }
 
-pub(crate) struct Computed {
+pub(crate) struct ComputedTensors {
     place: Place,
     adapter: Arc<Checkpoint>,
     sources: Vec<Source>,
@@ -68,13 +68,13 @@ pub(crate) struct Computed {
     held: Option<(usize, Vec<f64>, Vec<f64>)>,
 }
 
-impl Computed {
+impl ComputedTensors {
     pub(crate) fn new(place: Place, adapter: Arc<Checkpoint>, sources: Vec<Source>) -> Self {
-        Computed { place, adapter, sources, held: None }
+        ComputedTensors { place, adapter, sources, held: None }
     }
 }
 
-impl Bytes for Computed {
+impl Bytes for ComputedTensors {
     fn fetch(&mut self, index: usize, values: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
         let (update, info, base) = match &self.sources[index] {
             Source::Plain { from, info } => return from.read_bytes(&info.name, values, false),

@@ -14,12 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::error::Place;
-use crate::opened::Opened;
+use crate::opened::OpenFile;
 use crate::shown::shown;
 use crate::{Checkpoint, CheckpointError, Dtype, TensorInfo};
 
-use computed::{Computed, Source, Update};
-use names::{Named, Role};
+use computed::{ComputedTensors, Source, Update};
+use names::{NameKind, Role};
 use scale::Scales;
 
 /// An adapter: a file of factors.
@@ -51,17 +51,17 @@ impl Adapter {
         let place = Place::new(checkpoint.path());
         let names: BTreeMap<_, _> =
             checkpoint.tensors().map(|info| (&info.name, (info, names::named(&info.name)))).collect();
-        if names.values().all(|(_, named)| matches!(named, Named::Plain | Named::Factor(Role::Alpha, _))) {
+        if names.values().all(|(_, named)| matches!(named, NameKind::Plain | NameKind::Factor(Role::Alpha, _))) {
             return Ok(None);
         }
         let mut pairs: BTreeMap<String, Pair> = BTreeMap::new();
         let (mut plain, mut alphas, mut labels) = (vec![], vec![], BTreeSet::new());
         for (name, (info, named)) in names {
             match named {
-                Named::Plain => plain.push(info.clone()),
-                Named::Unknown(what) => return Err(place.tensor(name, what)),
-                Named::Factor(Role::Alpha, factor) => alphas.push((info, factor.target)),
-                Named::Factor(role, factor) => {
+                NameKind::Plain => plain.push(info.clone()),
+                NameKind::Unknown(what) => return Err(place.tensor(name, what)),
+                NameKind::Factor(Role::Alpha, factor) => alphas.push((info, factor.target)),
+                NameKind::Factor(role, factor) => {
                     labels.insert(factor.label);
                     let pair = pairs.entry(factor.target).or_default();
                     pair.embedding = factor.embedding;
@@ -91,7 +91,7 @@ impl Adapter {
 
     /// The name of a tensor that is a factor of an adapter, in a known form or another, if there is one.
     pub fn factor_in(checkpoint: &Checkpoint) -> Option<&str> {
-        let is_factor = |name: &&str| !matches!(names::named(name), Named::Plain | Named::Factor(Role::Alpha, _));
+        let is_factor = |name: &&str| !matches!(names::named(name), NameKind::Plain | NameKind::Factor(Role::Alpha, _));
         checkpoint.tensors().map(|info| info.name.as_str()).find(is_factor)
     }
 
@@ -167,11 +167,11 @@ impl Adapter {
 
     fn checkpoint_of(&self, sources: BTreeMap<String, Source>) -> Result<Checkpoint, CheckpointError> {
         let tensors = sources.iter().map(|(name, source)| TensorInfo { name: name.clone(), ..source.info().clone() });
-        let opened = Opened {
+        let opened = OpenFile {
             tensors: tensors.collect(),
             metadata: self.checkpoint.metadata().clone(),
             state_dict: self.checkpoint.state_dict().cloned(),
-            bytes: Box::new(Computed::new(self.place(), self.checkpoint.clone(), sources.into_values().collect())),
+            bytes: Box::new(ComputedTensors::new(self.place(), self.checkpoint.clone(), sources.into_values().collect())),
         };
         let path = self.checkpoint.path().to_owned();
         Checkpoint::of(Place::new(&path), vec![(path, opened)], None)

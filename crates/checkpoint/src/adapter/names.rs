@@ -6,7 +6,7 @@ use crate::shown::shown;
 
 /// What a tensor's name says of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Named {
+pub(crate) enum NameKind {
     /// A part of an update.
     Factor(Role, Factor),
     /// A tensor as any other.
@@ -51,7 +51,7 @@ const UNKNOWN: &str = "looks like a part of an adapter, and its name is not know
                        `….lora_B.weight`, or `….lora_down.weight` and `….lora_up.weight`";
 
 /// What a tensor's name says of it.
-pub(crate) fn named(name: &str) -> Named {
+pub(crate) fn named(name: &str) -> NameKind {
     let segments: Vec<_> = name.split('.').collect();
     // The first one may be a whole path, as in `lora_unet_mid_block.lora_up.weight`.
     for (place, segment) in segments.iter().enumerate() {
@@ -64,9 +64,9 @@ pub(crate) fn named(name: &str) -> Named {
             "lora_up" => (Role::Up, false, false),
             _ if place == 0 => continue,
             other => match OTHERS.iter().find(|(start, _)| other.starts_with(start)) {
-                Some((_, why)) => return Named::Unknown(why),
+                Some((_, why)) => return NameKind::Unknown(why),
                 None if other.starts_with("lora_") || other == "lora" || other.ends_with("_lora") => {
-                    return Named::Unknown(UNKNOWN);
+                    return NameKind::Unknown(UNKNOWN);
                 }
                 None => continue,
             },
@@ -75,15 +75,15 @@ pub(crate) fn named(name: &str) -> Named {
             ([], true) | (["weight"], _) => None,
             ([label], true) if embedding => Some((*label).to_owned()),
             ([label, "weight"], true) => Some((*label).to_owned()),
-            _ => return Named::Unknown(UNKNOWN),
+            _ => return NameKind::Unknown(UNKNOWN),
         };
-        return Named::Factor(role, Factor { target: segments[..place].join("."), label, embedding });
+        return NameKind::Factor(role, Factor { target: segments[..place].join("."), label, embedding });
     }
     match segments[..] {
         [ref target @ .., "alpha"] if !target.is_empty() => {
-            Named::Factor(Role::Alpha, Factor { target: target.join("."), label: None, embedding: false })
+            NameKind::Factor(Role::Alpha, Factor { target: target.join("."), label: None, embedding: false })
         }
-        _ => Named::Plain,
+        _ => NameKind::Plain,
     }
 }
 
@@ -136,8 +136,8 @@ fn is_flat(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn factor(role: Role, target: &str, label: Option<&str>, embedding: bool) -> Named {
-        Named::Factor(role, Factor { target: target.to_owned(), label: label.map(str::to_owned), embedding })
+    fn factor(role: Role, target: &str, label: Option<&str>, embedding: bool) -> NameKind {
+        NameKind::Factor(role, Factor { target: target.to_owned(), label: label.map(str::to_owned), embedding })
     }
 
     #[test]
@@ -151,8 +151,8 @@ mod tests {
             ("lora_unet_mid_block.lora_up.weight", factor(Role::Up, "lora_unet_mid_block", None, false)),
             ("lora_unet_mid_block.alpha", factor(Role::Alpha, "lora_unet_mid_block", None, false)),
             ("layers.0.lora_A", factor(Role::Down, "layers.0", None, false)),
-            ("classifier.weight", Named::Plain),
-            ("alpha", Named::Plain),
+            ("classifier.weight", NameKind::Plain),
+            ("alpha", NameKind::Plain),
         ];
         for (name, expected) in cases {
             assert_eq!(named(name), expected, "{name}");
@@ -160,7 +160,7 @@ mod tests {
         for name in
             ["q.lora_B.bias", "q.lora_magnitude_vector", "x.hada_w1_a", "x.lora_mid.weight", "a.to_q_lora.down.weight"]
         {
-            assert!(matches!(named(name), Named::Unknown(_)), "{name}");
+            assert!(matches!(named(name), NameKind::Unknown(_)), "{name}");
         }
     }
 

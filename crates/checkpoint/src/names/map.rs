@@ -7,7 +7,7 @@ use std::path::Path;
 use alluvium_store::text;
 use serde::Deserialize;
 
-use crate::names::mapping::{Mapped, Mapping};
+use crate::names::mapping::{TensorSource, Mapping};
 use crate::names::pattern::Pattern;
 use crate::names::template::Template;
 use crate::names::{NamesError, shipped};
@@ -48,7 +48,7 @@ struct Rule {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct TableToml {
     #[serde(default)]
     ignored: Vec<String>,
     #[serde(default)]
@@ -65,7 +65,7 @@ impl NameMap {
         if toml.len() as u64 > LONGEST {
             return Err(NamesError::table(format!("has {} bytes; accepted: at most {LONGEST}", toml.len())));
         }
-        let written: Written = toml::from_str(toml)
+        let written: TableToml = toml::from_str(toml)
             .map_err(|error| NamesError::table(format!("cannot be read: {}", error.to_string().trim_end())))?;
         if written.names.len() > MOST_RULES {
             return Err(NamesError::table(format!(
@@ -119,7 +119,7 @@ impl NameMap {
         let (mut mapping, mut unmapped) = (Mapping::default(), vec![]);
         for name in foreign {
             match self.rule_of(name)? {
-                Some((ours, transposed)) => mapping.insert(ours, Mapped { foreign: name.to_owned(), transposed })?,
+                Some((ours, transposed)) => mapping.insert(ours, TensorSource { foreign: name.to_owned(), transposed })?,
                 None if self.ignored.iter().any(|pattern| pattern.matches(name)) => mapping.ignore(name),
                 None => unmapped.push(name.to_owned()),
             }

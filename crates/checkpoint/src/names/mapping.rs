@@ -8,14 +8,14 @@ use crate::{Checkpoint, Tensor, TensorInfo};
 /// Which of a model's tensors is which of ours.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mapping {
-    by_ours: BTreeMap<String, Mapped>,
+    by_ours: BTreeMap<String, TensorSource>,
     by_foreign: BTreeMap<String, String>,
     ignored: Vec<String>,
 }
 
 /// Where one of our tensors comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mapped {
+pub(crate) struct TensorSource {
     pub foreign: String,
     pub transposed: bool,
 }
@@ -82,7 +82,7 @@ impl Mapping {
         tensor.transposed().ok_or_else(|| NamesError::NoMatrix { name: ours.to_owned(), shape: tensor.shape })
     }
 
-    pub(crate) fn insert(&mut self, ours: String, mapped: Mapped) -> Result<(), NamesError> {
+    pub(crate) fn insert(&mut self, ours: String, mapped: TensorSource) -> Result<(), NamesError> {
         if let Some(first) = self.by_ours.get(&ours) {
             return Err(NamesError::Collision { first: first.foreign.clone(), second: mapped.foreign, ours });
         }
@@ -95,7 +95,7 @@ impl Mapping {
         self.ignored.push(foreign.to_owned());
     }
 
-    fn mapped(&self, ours: &str) -> Result<&Mapped, NamesError> {
+    fn mapped(&self, ours: &str) -> Result<&TensorSource, NamesError> {
         self.by_ours.get(ours).ok_or_else(|| missing(ours))
     }
 }

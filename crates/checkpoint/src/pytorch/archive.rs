@@ -7,10 +7,10 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::CheckpointError;
 use crate::error::Place;
-use crate::opened::{Opened, exactly, length};
+use crate::opened::{OpenFile, exactly, length};
 use crate::pytorch::directory;
 use crate::pytorch::machine::{self, LONGEST_PICKLE, Pickle};
-use crate::pytorch::metered::Metered;
+use crate::pytorch::metered::MeteredReader;
 use crate::pytorch::state_dict::StateDictKey;
 use crate::pytorch::weights::{self, Storages};
 use crate::shown::shown;
@@ -25,7 +25,7 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(
     place: &Place,
     reader: R,
     wanted: Option<&StateDictKey>,
-) -> Result<Opened, CheckpointError> {
+) -> Result<OpenFile, CheckpointError> {
     let mut archive = Archive::new(place, reader)?;
     archive.check_byte_order()?;
     let pickle = archive.pickle()?;
@@ -64,7 +64,7 @@ impl<R: Read + Seek> Archive<R> {
             return Err(place.broken(reason));
         }
         // Once within bounds, to see that the directory is; then without.
-        let metered = ZipArchive::new(BufReader::new(Metered::new(reader, LONGEST_DIRECTORY))).map_err(broken)?;
+        let metered = ZipArchive::new(BufReader::new(MeteredReader::new(reader, LONGEST_DIRECTORY))).map_err(broken)?;
         let reader = metered.into_inner().into_inner().into_inner();
         let mut zip = ZipArchive::new(BufReader::new(reader)).map_err(broken)?;
         if zip.has_duplicate_names() {

@@ -10,9 +10,9 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use crate::CheckpointError;
 use crate::error::Place;
-use crate::opened::{Opened, exactly, length};
+use crate::opened::{OpenFile, exactly, length};
 use crate::pytorch::globals::{self, Global};
-use crate::pytorch::machine::{self, LONGEST_PICKLE, Pickle, Stopped};
+use crate::pytorch::machine::{self, LONGEST_PICKLE, Pickle, RunError};
 use crate::pytorch::object::{Object, TensorObject};
 use crate::pytorch::opcode::{Code, Opcode};
 use crate::pytorch::state_dict::StateDictKey;
@@ -32,7 +32,7 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(
     place: &Place,
     mut reader: R,
     wanted: Option<&StateDictKey>,
-) -> Result<Opened, CheckpointError> {
+) -> Result<OpenFile, CheckpointError> {
     let length = length(&mut reader).map_err(|cause| place.read(cause))?;
     let mut file = Pickles { place: place.clone(), reader: BufReader::new(reader), length, at: 0 };
     file.check_magic()?;
@@ -86,8 +86,8 @@ impl<R: Read + Seek> Pickles<R> {
         let mut size = most.min(FIRST_LOOK);
         loop {
             match machine::run(&self.look(size)?) {
-                Err(Stopped::Cut(_)) if size < most => size = (size * MORE).min(most),
-                Err(Stopped::Cut(_)) if most == LONGEST_PICKLE => {
+                Err(RunError::Cut(_)) if size < most => size = (size * MORE).min(most),
+                Err(RunError::Cut(_)) if most == LONGEST_PICKLE => {
                     return Err(self.place.broken(format!("has a pickle of more than {LONGEST_PICKLE} bytes")));
                 }
                 Err(stopped) => return Err(stopped.told(&self.place)),
@@ -112,7 +112,7 @@ impl<R: Read + Seek> Pickles<R> {
         pickle: &Pickle,
         keys: &Pickle,
         named: &[(String, TensorObject)],
-    ) -> Result<Stored<R>, CheckpointError> {
+    ) -> Result<StorageTable<R>, CheckpointError> {
         let place = self.place.clone();
         let claims = Claims::new(&place, pickle, named)?;
         let Object::List(list) = keys.get(keys.root) else {
@@ -137,7 +137,7 @@ impl<R: Read + Seek> Pickles<R> {
                 .place
                 .broken(format!("has {more} bytes after its last storage; accepted: one model a file")));
         }
-        Ok(Stored { reader: self.reader, places, by_key })
+        Ok(StorageTable { reader: self.reader, places, by_key })
     }
 
     /// How many bytes the storage has that is next; they are passed over.
@@ -220,14 +220,14 @@ impl<'a> Claims<'a> {
 }
 
 /// The storages behind the pickles.
-struct Stored<R> {
+struct StorageTable<R> {
     reader: BufReader<R>,
     /// Where in the file each begins, and how many bytes it has.
     places: Vec<(u64, u64)>,
     by_key: HashMap<String, usize>,
 }
 
-impl<R: Read + Seek + Send> Storages for Stored<R> {
+impl<R: Read + Seek + Send> Storages for StorageTable<R> {
     fn find(&mut self, key: &str, bytes: u64) -> Result<usize, String> {
         let number = self.by_key.get(key).copied();
         let number = number.ok_or_else(|| format!("is in the storage {}, which is not there", shown(key)))?;

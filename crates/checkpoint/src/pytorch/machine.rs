@@ -29,15 +29,15 @@ const MOST_REMEMBERED: usize = 2_000_000;
 
 /// Why a pickle was not read to its end.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Stopped {
+pub(crate) enum RunError {
     /// It is no pickle of weights.
     Broken(String),
     /// The bytes end within the instruction that begins at this one.
     Cut(usize),
 }
 
-fn broken<T>(reason: impl Into<String>) -> Result<T, Stopped> {
-    Err(Stopped::Broken(reason.into()))
+fn broken<T>(reason: impl Into<String>) -> Result<T, RunError> {
+    Err(RunError::Broken(reason.into()))
 }
 
 /// All objects of a pickle.
@@ -72,16 +72,16 @@ impl Pickle {
 }
 
 /// Runs the pickle that these bytes begin with to its end.
-pub(crate) fn run(bytes: &[u8]) -> Result<Pickle, Stopped> {
+pub(crate) fn run(bytes: &[u8]) -> Result<Pickle, RunError> {
     let mut code = Code::new(bytes);
     let mut machine = Machine::default();
     for _ in 0..MOST_INSTRUCTIONS {
         let at = code.at();
         let opcode = code.next().map_err(|NoOpcode(byte)| match byte {
-            Some(byte) => Stopped::Broken(format!(
+            Some(byte) => RunError::Broken(format!(
                 "has the instruction {byte:#04x} at byte {at}, which no pickle of weights needs"
             )),
-            None => Stopped::Cut(at),
+            None => RunError::Cut(at),
         })?;
         if opcode == Opcode::Stop {
             let root = machine.pop().map_err(|stopped| stopped.at(at))?;
@@ -92,18 +92,18 @@ pub(crate) fn run(bytes: &[u8]) -> Result<Pickle, Stopped> {
     broken(format!("has more than {MOST_INSTRUCTIONS} instructions"))
 }
 
-impl Stopped {
+impl RunError {
     fn at(self, byte: usize) -> Self {
         match self {
-            Stopped::Broken(reason) => Stopped::Broken(format!("{reason} (at byte {byte})")),
+            RunError::Broken(reason) => RunError::Broken(format!("{reason} (at byte {byte})")),
             other => other,
         }
     }
 
     pub(crate) fn told(self, place: &Place) -> CheckpointError {
         match self {
-            Stopped::Broken(reason) => place.broken(format!("its pickle {reason}")),
-            Stopped::Cut(at) => place.broken(format!("its pickle ends in the middle of the instruction at byte {at}")),
+            RunError::Broken(reason) => place.broken(format!("its pickle {reason}")),
+            RunError::Cut(at) => place.broken(format!("its pickle ends in the middle of the instruction at byte {at}")),
         }
     }
 }
@@ -120,7 +120,7 @@ struct Machine {
 }
 
 impl Machine {
-    fn step(&mut self, opcode: Opcode<'_>) -> Result<(), Stopped> {
+    fn step(&mut self, opcode: Opcode<'_>) -> Result<(), RunError> {
         match opcode {
             Opcode::Proto(2..=5) | Opcode::Frame | Opcode::Stop => Ok(()),
             Opcode::Proto(version) => broken(format!("has protocol {version}; accepted: 2 to 5")),
@@ -216,12 +216,12 @@ impl Machine {
         (self.objects.len() - 1) as Id
     }
 
-    fn push(&mut self, object: Object) -> Result<(), Stopped> {
+    fn push(&mut self, object: Object) -> Result<(), RunError> {
         let id = self.add(object);
         self.push_id(id)
     }
 
-    fn push_id(&mut self, id: Id) -> Result<(), Stopped> {
+    fn push_id(&mut self, id: Id) -> Result<(), RunError> {
         if self.stack.len() >= DEEPEST_STACK {
             return broken(format!("puts more than {DEEPEST_STACK} objects on the stack"));
         }
@@ -229,7 +229,7 @@ impl Machine {
         Ok(())
     }
 
-    fn mark(&mut self) -> Result<(), Stopped> {
+    fn mark(&mut self) -> Result<(), RunError> {
         if self.marks.len() >= DEEPEST_STACK {
             return broken(format!("sets more than {DEEPEST_STACK} marks"));
         }
@@ -242,32 +242,32 @@ impl Machine {
         self.marks.last().copied().unwrap_or(0)
     }
 
-    fn pop_many(&mut self, count: usize) -> Result<Vec<Id>, Stopped> {
+    fn pop_many(&mut self, count: usize) -> Result<Vec<Id>, RunError> {
         match self.stack.len().checked_sub(count).filter(|start| *start >= self.floor()) {
             Some(start) => Ok(self.stack.split_off(start)),
             None => broken("takes more from the stack than it put there"),
         }
     }
 
-    fn pop(&mut self) -> Result<Id, Stopped> {
+    fn pop(&mut self) -> Result<Id, RunError> {
         Ok(self.pop_many(1)?[0])
     }
 
-    fn top(&self) -> Result<Id, Stopped> {
+    fn top(&self) -> Result<Id, RunError> {
         match self.stack[self.floor()..].last() {
             Some(id) => Ok(*id),
             None => broken("takes more from the stack than it put there"),
         }
     }
 
-    fn pop_to_mark(&mut self) -> Result<Vec<Id>, Stopped> {
+    fn pop_to_mark(&mut self) -> Result<Vec<Id>, RunError> {
         match self.marks.pop() {
             Some(start) => Ok(self.stack.split_off(start)),
             None => broken("takes objects up to a mark that it did not set"),
         }
     }
 
-    fn remember(&mut self, number: u32) -> Result<(), Stopped> {
+    fn remember(&mut self, number: u32) -> Result<(), RunError> {
         let top = self.top()?;
         if self.memo.len() >= MOST_REMEMBERED && !self.memo.contains_key(&number) {
             return broken(format!("remembers more than {MOST_REMEMBERED} objects"));
@@ -280,7 +280,7 @@ impl Machine {
         &self.objects[id as usize]
     }
 
-    fn append(&mut self, new: &[Id]) -> Result<(), Stopped> {
+    fn append(&mut self, new: &[Id]) -> Result<(), RunError> {
         let list = self.top()?;
         match &mut self.objects[list as usize] {
             Object::List(items) => {
@@ -292,7 +292,7 @@ impl Machine {
         }
     }
 
-    fn set_items(&mut self, items: &[Id]) -> Result<(), Stopped> {
+    fn set_items(&mut self, items: &[Id]) -> Result<(), RunError> {
         let dict = self.top()?;
         let (pairs, []) = items.as_chunks::<2>() else { return broken("has a key without a value") };
         match &mut self.objects[dict as usize] {
@@ -315,7 +315,7 @@ impl Machine {
         }
     }
 
-    fn stack_global(&mut self) -> Result<(), Stopped> {
+    fn stack_global(&mut self) -> Result<(), RunError> {
         let parts = self.pop_many(2)?;
         let (module, name) = (parts[0], parts[1]);
         let [Object::Text(own), Object::Text(inner)] = [module, name].map(|id| self.object(id)) else {
@@ -327,7 +327,7 @@ impl Machine {
     }
 
     /// An object of a class that is not made here, such as every class that is instantiated and not called.
-    fn make(&mut self, by: Id, arguments: Vec<Id>) -> Result<(), Stopped> {
+    fn make(&mut self, by: Id, arguments: Vec<Id>) -> Result<(), RunError> {
         match self.object(by) {
             Object::Global(_) | Object::Code { .. } | Object::Made { .. } => {
                 let arguments = self.add(Object::Tuple(arguments));
@@ -339,14 +339,14 @@ impl Machine {
 
     /// `('storage', class, key, location, length)` stands for a storage. Without an archive there is a sixth part: the part
     /// of the storage that is meant, or None. Anything else is no part of weights, such as the source of a class.
-    fn persistent(&mut self) -> Result<(), Stopped> {
+    fn persistent(&mut self) -> Result<(), RunError> {
         let id = self.pop()?;
         let storage = calls::storage(&self.objects, id);
         self.push(storage.map_or(Object::Other("a reference to something that is no storage"), Object::Storage))
     }
 
     /// What Python does by calling: `callable(*arguments)`.
-    fn reduce(&mut self) -> Result<(), Stopped> {
+    fn reduce(&mut self) -> Result<(), RunError> {
         let parts = self.pop_many(2)?;
         let (by, arguments) = (parts[0], parts[1]);
         let Object::Tuple(given) = self.object(arguments) else {
@@ -375,7 +375,7 @@ impl Machine {
 
     /// `object.__setstate__(state)`: an ordered dict has attributes such as `_metadata`, and a parameter of before version 0.4
     /// whether it is trained; they say nothing of weights. Other states of a tensor would be its values.
-    fn build(&mut self) -> Result<(), Stopped> {
+    fn build(&mut self) -> Result<(), RunError> {
         let (state, top) = (self.pop()?, self.top()?);
         match (self.object(top), self.object(state)) {
             (Object::Dict(_) | Object::Made { .. }, _) => Ok(()),
@@ -390,7 +390,7 @@ impl Machine {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Stopped> {
+fn text(bytes: &[u8]) -> Result<&str, RunError> {
     match str::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(_) => broken(format!("has a text that is not UTF-8: {}", shown(&String::from_utf8_lossy(bytes)))),
@@ -403,8 +403,8 @@ mod tests {
 
     fn stopped(bytes: &[u8]) -> String {
         match run(bytes).unwrap_err() {
-            Stopped::Broken(reason) => reason,
-            Stopped::Cut(at) => format!("cut at {at}"),
+            RunError::Broken(reason) => reason,
+            RunError::Cut(at) => format!("cut at {at}"),
         }
     }
 

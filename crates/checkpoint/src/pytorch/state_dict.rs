@@ -64,7 +64,7 @@ pub enum StateDictKey {
 
 /// The weights of a pickle.
 #[derive(Debug)]
-pub(crate) struct Chosen {
+pub(crate) struct Selection {
     pub state_dict: StateDict,
     /// Names and tensors, in the order of the pickle.
     pub tensors: Vec<(String, TensorObject)>,
@@ -81,13 +81,13 @@ pub(crate) enum NoWeights {
 }
 
 /// A dict of tensors, and perhaps of other things.
-struct Found<'a> {
+struct Candidate<'a> {
     key: String,
     entries: &'a [(Id, Id)],
 }
 
 /// Finds the weights.
-pub(crate) fn choose(pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<Chosen, NoWeights> {
+pub(crate) fn choose(pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<Selection, NoWeights> {
     let Object::Dict(root) = pickle.get(pickle.root) else {
         return Err(match pickle.code(pickle.root) {
             Some(code) => NoWeights::Code(code),
@@ -120,7 +120,7 @@ pub(crate) fn choose(pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<C
     };
     let others = found.iter().filter(|other| other.key != chosen.key && !other.key.is_empty());
     let state_dict = StateDict { key: chosen.key.clone(), others: others.map(|other| other.key.clone()).collect() };
-    Ok(Chosen { tensors: tensors(pickle, chosen.entries)?, state_dict })
+    Ok(Selection { tensors: tensors(pickle, chosen.entries)?, state_dict })
 }
 
 /// All dicts with float tensors that can be named, in the order of the pickle.
@@ -129,13 +129,13 @@ fn search<'a>(
     entries: &'a [(Id, Id)],
     path: &mut Vec<&'a str>,
     left: &mut usize,
-    found: &mut Vec<Found<'a>>,
+    found: &mut Vec<Candidate<'a>>,
 ) {
     let first = entries.iter().take(*left).position(|(_, value)| is_float_tensor(pickle, *value));
     // A dict may be in many others, and is gone through for each.
     *left = left.saturating_sub(first.unwrap_or(entries.len()));
     if first.is_some() {
-        found.push(Found { key: path.join("."), entries });
+        found.push(Candidate { key: path.join("."), entries });
     }
     for (key, value) in entries {
         let Some(rest) = left.checked_sub(1).filter(|_| found.len() < MOST_FOUND && path.len() < DEEPEST) else {
@@ -163,7 +163,7 @@ fn is_float_tensor(pickle: &Pickle, id: Id) -> bool {
     dtype.is_none_or(|dtype| dtype.is_float())
 }
 
-fn asked_for<'a>(found: &[Found<'a>], key: &str) -> Result<Found<'a>, NoWeights> {
+fn asked_for<'a>(found: &[Candidate<'a>], key: &str) -> Result<Candidate<'a>, NoWeights> {
     let named: Vec<_> = found.iter().filter(|dict| !dict.key.is_empty()).collect();
     let mut matching = named.iter().filter(|dict| dict.key == key);
     match matching.next() {
@@ -171,7 +171,7 @@ fn asked_for<'a>(found: &[Found<'a>], key: &str) -> Result<Found<'a>, NoWeights>
         Some(_) if matching.next().is_some() => {
             Err(NoWeights::File(format!("has two state dicts {}; save the one that is meant by itself", shown(key))))
         }
-        Some(dict) => Ok(Found { key: dict.key.clone(), entries: dict.entries }),
+        Some(dict) => Ok(Candidate { key: dict.key.clone(), entries: dict.entries }),
         None if named.is_empty() => Err(NoWeights::File(format!(
             "has no state dict {}: it is one dict of tensors by itself; accepted: no --state-dict",
             shown(key)
@@ -184,11 +184,11 @@ fn asked_for<'a>(found: &[Found<'a>], key: &str) -> Result<Found<'a>, NoWeights>
 }
 
 /// The weights where nobody says which.
-fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Found<'a>]) -> Result<Found<'a>, NoWeights> {
+fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Candidate<'a>]) -> Result<Candidate<'a>, NoWeights> {
     let entry = |wanted: &str| {
         root.iter().find(|(key, _)| matches!(pickle.get(*key), Object::Text(key) if key == wanted)).map(|entry| entry.1)
     };
-    let several = |dicts: &[&Found<'_>]| {
+    let several = |dicts: &[&Candidate<'_>]| {
         NoWeights::File(format!(
             "holds several dicts of tensors, and none under a name that training scripts give to the weights; --state-dict \
              takes one of: {}",
@@ -196,7 +196,7 @@ fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Found<'a>]) ->
         ))
     };
     let dict = |name: &&'static str| match pickle.get(entry(name)?) {
-        Object::Dict(entries) => Some(Found { key: (*name).to_owned(), entries }),
+        Object::Dict(entries) => Some(Candidate { key: (*name).to_owned(), entries }),
         _ => None,
     };
     for dict in WELL_KNOWN.iter().filter_map(dict) {
@@ -206,7 +206,7 @@ fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Found<'a>]) ->
             _ if dict.entries.is_empty() || found.iter().any(|other| other.key == dict.key) => return Ok(dict),
             // Such as the settings of a model.
             [] => {}
-            [only] => return Ok(Found { key: only.key.clone(), entries: only.entries }),
+            [only] => return Ok(Candidate { key: only.key.clone(), entries: only.entries }),
             _ => return Err(several(&below)),
         }
     }
@@ -217,7 +217,7 @@ fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Found<'a>]) ->
     match named[..] {
         // A dict of tensors by itself, whatever else is in it.
         _ if found.len() > named.len() => {}
-        [only] => return Ok(Found { key: only.key.clone(), entries: only.entries }),
+        [only] => return Ok(Candidate { key: only.key.clone(), entries: only.entries }),
         [] => {
             // A whole network, and not its weights.
             let code = WELL_KNOWN.iter().filter_map(|name| entry(name)).find_map(|id| pickle.code(id));
@@ -227,7 +227,7 @@ fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Found<'a>]) ->
         }
         _ => return Err(several(&named)),
     }
-    Ok(Found { key: String::new(), entries: root })
+    Ok(Candidate { key: String::new(), entries: root })
 }
 
 /// Names and tensors of a dict of nothing else.

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use crate::error::Place;
 use crate::header::MOST_DIMENSIONS;
-use crate::opened::{Bytes, Opened};
+use crate::opened::{Bytes, OpenFile};
 use crate::pytorch::globals::{Global, UNTYPED};
 use crate::pytorch::machine::Pickle;
 use crate::pytorch::object::{Object, Storage, TensorObject};
-use crate::pytorch::state_dict::{self, Chosen, NoWeights, StateDictKey};
+use crate::pytorch::state_dict::{self, Selection, NoWeights, StateDictKey};
 use crate::pytorch::view::{View, turn_signs};
 use crate::shown::shown;
 use crate::{CheckpointError, Dtype, TensorInfo};
@@ -31,7 +31,7 @@ pub(crate) trait Storages: Send {
 }
 
 /// The weights that a pickle holds, or those of its state dicts that are wanted.
-pub(crate) fn chosen(place: &Place, pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<Chosen, CheckpointError> {
+pub(crate) fn chosen(place: &Place, pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<Selection, CheckpointError> {
     state_dict::choose(pickle, wanted).map_err(|no_weights| match no_weights {
         NoWeights::Tensor(name, reason) => place.tensor(&name, reason),
         NoWeights::File(reason) => place.broken(reason),
@@ -43,9 +43,9 @@ pub(crate) fn chosen(place: &Place, pickle: &Pickle, wanted: Option<&StateDictKe
 pub(crate) fn open<S: Storages + 'static>(
     place: &Place,
     pickle: &Pickle,
-    chosen: Chosen,
+    chosen: Selection,
     storages: S,
-) -> Result<Opened, CheckpointError> {
+) -> Result<OpenFile, CheckpointError> {
     let mut weights = Weights { place: place.clone(), storages, known: HashMap::new(), views: vec![], held: None };
     let mut tensors = vec![];
     for (name, object) in chosen.tensors {
@@ -55,23 +55,23 @@ pub(crate) fn open<S: Storages + 'static>(
     }
     weights.check_cost()?;
     let state_dict = Some(chosen.state_dict);
-    Ok(Opened { tensors, metadata: BTreeMap::new(), state_dict, bytes: Box::new(weights) })
+    Ok(OpenFile { tensors, metadata: BTreeMap::new(), state_dict, bytes: Box::new(weights) })
 }
 
 struct Weights<S> {
     place: Place,
     storages: S,
     /// The storages that tensors are views of, by key.
-    known: HashMap<String, Known>,
+    known: HashMap<String, KnownStorage>,
     /// Each tensor's name, storage, and part of it.
-    views: Vec<(String, Known, View)>,
+    views: Vec<(String, KnownStorage, View)>,
     /// The last tensor that was asked for in pieces and can be read as a whole only, and its bytes.
     held: Option<(usize, Vec<u8>)>,
 }
 
 /// A storage that some tensor is a view of.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct KnownStorage {
     number: usize,
     dtype: Dtype,
     bytes: u64,
@@ -79,7 +79,7 @@ struct Known {
 
 impl<S: Storages> Weights<S> {
     /// The storage and the part of it that a tensor of the pickle is.
-    fn view(&mut self, pickle: &Pickle, tensor: &TensorObject) -> Result<(Known, View), String> {
+    fn view(&mut self, pickle: &Pickle, tensor: &TensorObject) -> Result<(KnownStorage, View), String> {
         let (sizes, strides) = (integers(pickle, tensor.sizes)?, integers(pickle, tensor.strides)?);
         let storage = self.storage(pickle, tensor.storage, tensor.dtype)?;
         let length = match tensor.dtype {
@@ -92,7 +92,7 @@ impl<S: Storages> Weights<S> {
     }
 
     /// What a storage claims is compared with what is there. `of_tensor` is the type of a tensor that states its own.
-    fn storage(&mut self, pickle: &Pickle, storage: Storage, of_tensor: Option<Dtype>) -> Result<Known, String> {
+    fn storage(&mut self, pickle: &Pickle, storage: Storage, of_tensor: Option<Dtype>) -> Result<KnownStorage, String> {
         let (Object::Global(Global::Storage { class, dtype }), Object::Text(key)) =
             (pickle.get(storage.class), pickle.get(storage.key))
         else {
@@ -128,7 +128,7 @@ impl<S: Storages> Weights<S> {
                 Err(format!("shares its storage {} with a tensor of another type or length", shown(key)))
             };
         }
-        let known = Known { number: self.storages.find(key, bytes)?, dtype, bytes };
+        let known = KnownStorage { number: self.storages.find(key, bytes)?, dtype, bytes };
         self.known.insert(key.clone(), known);
         Ok(known)
     }
@@ -153,7 +153,7 @@ impl<S: Storages> Weights<S> {
     }
 
     /// How many bytes are gone through to read a tensor once.
-    fn cost(&self, storage: Known, view: &View) -> u64 {
+    fn cost(&self, storage: KnownStorage, view: &View) -> u64 {
         match view.length {
             0 => 0,
             _ if self.storages.is_solid(storage.number) => storage.bytes,
@@ -181,7 +181,7 @@ impl<S: Storages> Weights<S> {
         Ok(piece)
     }
 
-    fn bytes(&mut self, index: usize, storage: Known, start: u64, length: u64) -> Result<Vec<u8>, CheckpointError> {
+    fn bytes(&mut self, index: usize, storage: KnownStorage, start: u64, length: u64) -> Result<Vec<u8>, CheckpointError> {
         let bytes = self.storages.read(storage.number, start, length);
         bytes.map_err(|reason| self.place.tensor(&self.views[index].0, reason))
     }

@@ -17,20 +17,20 @@ const RUN_MODEL: &str = "alluvium";
 const RUN_EXPERT: &str = "alluvium.manifest";
 
 /// A safetensors file whose metadata can be replaced.
-struct Sound {
+struct SoundFile {
     /// Where changed ones are written.
     path: PathBuf,
     header: Value,
     data: Vec<u8>,
 }
 
-impl Sound {
+impl SoundFile {
     fn of(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
         let (length, rest) = bytes.split_first_chunk::<8>().unwrap();
         let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
         let path = path.with_file_name("changed.safetensors");
-        Sound { path, header: serde_json::from_slice(header).unwrap(), data: data.to_vec() }
+        SoundFile { path, header: serde_json::from_slice(header).unwrap(), data: data.to_vec() }
     }
 
     fn metadata(&self, key: &str) -> String {
@@ -95,7 +95,7 @@ fn replaced(value: &Value) -> Vec<Value> {
 }
 
 /// Tries everything with the text of one key.
-fn bend(sound: &Sound, key: &str, reading: &Reading) {
+fn bend(sound: &SoundFile, key: &str, reading: &Reading) {
     let text = sound.metadata(key);
     let whole: Value = serde_json::from_str(&text).unwrap();
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
@@ -117,7 +117,7 @@ fn manifests_and_provenance_may_say_anything() {
     let third = [named(&save(&folder.path().join("c.safetensors"), &perceptron(3, 1)), &reading, "e")];
     consolidate(&open(&out, &reading).unwrap(), &third, &SlerpConfig::default(), None, &again).unwrap();
 
-    let sound = Sound::of(&again);
+    let sound = SoundFile::of(&again);
     // The table of names is not one that is built in: everything else stands in the file.
     let reading = Reading { names: reading.names, ..Reading::default() };
     let seen = sound.inspected(MANIFEST, &sound.metadata(MANIFEST), &reading).unwrap();
@@ -142,7 +142,7 @@ fn models_of_a_run_directory_may_say_anything() {
     let path = files::save_with(&folder.path().join("m.safetensors"), &tensors, metadata.into());
     assert!(Checkpoint::open(&path).unwrap().metadata().contains_key(RUN_MODEL));
 
-    let sound = Sound::of(&path);
+    let sound = SoundFile::of(&path);
     let seen = sound.inspected(RUN_MODEL, model, &Reading::default()).unwrap();
     assert!(matches!(seen.model, Kind::Run { expert: Some(_), .. }), "it is sound: {seen:?}");
     bend(&sound, RUN_MODEL, &Reading::default());

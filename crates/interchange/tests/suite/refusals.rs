@@ -452,16 +452,16 @@ fn what_is_stopped_while_it_is_written_leaves_nothing() {
 
     /// Wants to stop after it was asked twice.
     #[derive(Default)]
-    struct Impatient {
+    struct ImpatientWatcher {
         asked: Mutex<Cell<usize>>,
         writing: Mutex<Vec<bool>>,
     }
 
-    impl Progress for Impatient {
+    impl Progress for ImpatientWatcher {
         fn step(&self, _done: usize, _steps: usize) {}
     }
 
-    impl Watcher for Impatient {
+    impl Watcher for ImpatientWatcher {
         fn writing(&self, now: bool) {
             self.writing.lock().unwrap().push(now);
         }
@@ -489,7 +489,7 @@ fn what_is_stopped_while_it_is_written_leaves_nothing() {
     let path = folder.path().join("out.safetensors");
     let to = Destination { path, shard_bytes: None, inputs: vec![] };
     let before = fs::read_dir(folder.path()).unwrap().count();
-    let watcher = Impatient::default();
+    let watcher = ImpatientWatcher::default();
     let origin = ("0", serde_json::Value::Null);
     let error = carry_out(&consolidation, &to, origin, &Device::flex(), &watcher).unwrap_err();
     assert!(matches!(error, InterchangeError::Stopped) && !error.is_refusal());
