@@ -126,9 +126,9 @@ fn tensors_that_are_missing_too_many_or_those_of_another_network() {
     // The first tensors of the file alone, and their bytes.
     let order = ["hidden.weight", "hidden.bias", "out.weight", "out.bias", "steps"];
     let cases: [(usize, &[&str]); 3] = [
-        (1, &["`hidden.bias` is not there; mlp (layers = [8]) needs it with the shape [8]"]),
+        (1, &["`hidden.bias` is missing; mlp (layers = [8]) needs it with the shape [8]"]),
         (2, &["has no classifier"]),
-        (3, &["`out.bias` is not there, but `out.weight` is"]),
+        (3, &["`out.bias` is missing, but `out.weight` is present"]),
     ];
     for (kept, says) in cases {
         let folder = folder();
@@ -177,7 +177,7 @@ fn what_a_file_says_of_itself_and_is_not_true() {
     let cases: [(Change, &[&str]); 7] = [
         (|own| own["heads"][0]["classes"] = json!(["X"]), &["`out.weight` has 2 rows", "names 1 classes"]),
         (|own| own["heads"][0]["classes"] = json!(["X", "X"]), &["`X` is named twice"]),
-        (|own| own["heads"][0]["classes"] = json!(["X", "\u{1b}[31m"]), &["`\\u{1b}[31m` is no class's name"]),
+        (|own| own["heads"][0]["classes"] = json!(["X", "\u{1b}[31m"]), &["`\\u{1b}[31m` is not a valid name of a class"]),
         (|own| own["input"] = json!([3, 28, 28]), &["3×28×28"]),
         (|own| own["backbone"] = json!({}), &["no `kind`"]),
         (|own| own["backbone"] = json!({ "kind": "mlp", "layers": [1_u64 << 60] }), &["out of range"]),

@@ -27,7 +27,7 @@ pub enum StoreError {
 /// What to do about it, where that is known.
 fn advice(error: &io::Error) -> &'static str {
     if no_room(error) {
-        "; the disk is full. What was written before is intact: free some space and run the same command to continue"
+        "; there is no space left. What was written before is intact: free some space and run the same command to continue"
     } else {
         ""
     }

@@ -1,5 +1,5 @@
-//! What a sound file says of itself, cut off and changed at every byte, and with every part of it replaced: whatever comes of
-//! it is a model or an error, and nothing panics.
+//! The metadata of a sound file, cut off and changed at every byte, and with each of its values replaced. The result is
+//! a model or an error, never a panic.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const RUN_EXPERT: &str = "alluvium.manifest";
 
 /// A safetensors file whose metadata can be replaced.
 struct SoundFile {
-    /// Where changed ones are written.
+    /// The path that changed files are written to.
     path: PathBuf,
     header: Value,
     data: Vec<u8>,
@@ -37,7 +37,7 @@ impl SoundFile {
         self.header["__metadata__"][key].as_str().unwrap().to_owned()
     }
 
-    /// What is seen in the file with another text there. The tensors are the same.
+    /// Inspects the file with another text under this key. The tensors stay the same.
     fn inspected(&self, key: &str, text: &str, reading: &Reading) -> Option<Inspection> {
         let mut header = self.header.clone();
         header["__metadata__"][key] = text.into();
@@ -50,7 +50,7 @@ impl SoundFile {
     }
 }
 
-/// The text cut off at each place, and changed there.
+/// The text cut off at each byte, and changed there.
 fn changed(text: &str) -> Vec<String> {
     let cuts = text.char_indices().map(|(place, _)| text[..place].to_owned());
     let changes = (0..text.len()).flat_map(|place| [0x01, 0x02, 0x10, 0x40].map(|change| (place, change)));
@@ -62,7 +62,7 @@ fn changed(text: &str) -> Vec<String> {
     cuts.chain(changes).collect()
 }
 
-/// The value with each of its parts, and itself, replaced by others; and without each of its keys.
+/// The value with itself and each of its parts replaced by others, and with each key removed.
 fn replaced(value: &Value) -> Vec<Value> {
     let others = [json!(null), json!({}), json!([]), json!(0), json!(-1), json!(u64::MAX), json!(1e300), json!("")];
     let mut all = others.to_vec();
@@ -94,7 +94,7 @@ fn replaced(value: &Value) -> Vec<Value> {
     all
 }
 
-/// Tries everything with the text of one key.
+/// Tries all changes of the text under one key.
 fn bend(sound: &SoundFile, key: &str, reading: &Reading) {
     let text = sound.metadata(key);
     let whole: Value = serde_json::from_str(&text).unwrap();
@@ -118,7 +118,7 @@ fn manifests_and_provenance_may_say_anything() {
     consolidate(&open(&out, &reading).unwrap(), &third, &SlerpConfig::default(), None, &again).unwrap();
 
     let sound = SoundFile::of(&again);
-    // The table of names is not one that is built in: everything else stands in the file.
+    // The table of names is not built in. Everything else is in the file.
     let reading = Reading { names: reading.names, ..Reading::default() };
     let seen = sound.inspected(MANIFEST, &sound.metadata(MANIFEST), &reading).unwrap();
     assert!(matches!(seen.model, Kind::Foreign { .. }) && seen.provenance.is_some(), "it is sound: {seen:?}");

@@ -1,4 +1,4 @@
-//! What is wrong is refused before anything is written, and the tensor is named as its file has it.
+//! Errors are reported before anything is written, and name the tensor as its file does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,7 +23,7 @@ use crate::files::{
     words,
 };
 
-/// What is said of a ResNet that was changed.
+/// The error for a changed ResNet.
 #[track_caller]
 fn refused(change: impl FnOnce(&mut StateDict), reading: &Reading) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -40,7 +40,7 @@ fn refused(change: impl FnOnce(&mut StateDict), reading: &Reading) -> String {
 #[test]
 fn tensors_that_are_missing_too_many_or_of_another_shape_are_named() {
     let error = refused(|tensors| _ = tensors.remove("layer3.1.conv2.weight"), &slim());
-    assert!(error.contains("`layer3.1.conv2.weight` is not there; slim-resnet18 (width = 2) needs"), "{error}");
+    assert!(error.contains("`layer3.1.conv2.weight` is missing; slim-resnet18 (width = 2) needs"), "{error}");
 
     let extra = |tensors: &mut StateDict| {
         let (mut info, values) = tensors["conv1.weight"].clone();
@@ -56,7 +56,7 @@ fn tensors_that_are_missing_too_many_or_of_another_shape_are_named() {
         tensors.insert(info.name.clone(), (info, values));
     };
     let error = refused(third, &slim());
-    assert!(error.contains("`layer1.0.conv3.weight` has no place in slim-resnet18"), "{error}");
+    assert!(error.contains("`layer1.0.conv3.weight` is not part of slim-resnet18"), "{error}");
 
     let narrow = |tensors: &mut StateDict| {
         let (info, values) = tensors.get_mut("bn1.running_mean").unwrap();
@@ -76,7 +76,7 @@ fn tensors_that_are_missing_too_many_or_of_another_shape_are_named() {
 #[test]
 fn a_classifier_is_whole_and_on_the_backbone_s_latents() {
     let error = refused(|tensors| _ = tensors.remove("fc.bias"), &slim());
-    assert!(error.contains("`fc.bias` is not there, but `fc.weight` is"), "{error}");
+    assert!(error.contains("`fc.bias` is missing, but `fc.weight` is present"), "{error}");
     let turned = |tensors: &mut StateDict| tensors.get_mut("fc.weight").unwrap().0.shape.reverse();
     let error = refused(turned, &slim());
     // [2, 16] became [16, 2]: 16 rows of two latents.
@@ -94,7 +94,7 @@ fn another_architecture_is_refused() {
     let error = refused(|_| (), &Reading { backbone: Some(Arc::new(SlimResNet18Config { width: 3 })), ..slim() });
     assert!(error.contains("slim-resnet18 (width = 3) for inputs of 1×8×8 needs [3,"), "{error}");
     let error = refused(|_| (), &Reading { backbone: Some(Arc::new(MlpConfig { layers: vec![4] })), ..slim() });
-    assert!(error.contains("`layers.0.") && error.contains("has none for it"), "{error}");
+    assert!(error.contains("`layers.0.") && error.contains("does not map it"), "{error}");
     let error = refused(|_| (), &Reading::default());
     assert!(error.contains("kind = \"slim-resnet18\", width = 2"), "{error}");
     let error = refused(|_| (), &Reading { input: Some([3, 8, 8].into()), ..slim() });
@@ -106,10 +106,10 @@ fn another_architecture_is_refused() {
 
 #[test]
 fn a_file_of_a_few_bytes_cannot_ask_for_a_network_of_gigabytes() {
-    // 64 layers of 65 536 units would be 275 billion weights; nothing is drawn before shapes are compared.
+    // 64 layers of 65 536 outputs would have 275 billion weights. Shapes are compared before weights are drawn.
     let backbone = MlpConfig { layers: vec![65_536; 64] };
     let error = refused(|_| (), &Reading { backbone: Some(Arc::new(backbone)), ..slim() });
-    assert!(error.contains("is not there"), "{error}");
+    assert!(error.contains("is missing"), "{error}");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_manifest_that_contradicts_the_weights_is_refused() {
     let said = [
         (Reading { backbone: Some(Arc::new(SlimResNet18Config { width: 4 })), ..Reading::default() }, "no --backbone"),
         (Reading { input: Some([1, 9, 9].into()), ..Reading::default() }, "no --input"),
-        (Reading { classes: Some(words("a b")), ..Reading::default() }, "no --classes"),
+        (Reading { classes: Some(words("a b")), ..Reading::default() }, "leave out --classes"),
         (
             Reading { normalisation: Some(Normalisation { mean: vec![0.4], std: vec![0.5] }), ..Reading::default() },
             "no --mean",
@@ -187,7 +187,7 @@ fn a_model_of_a_run_directory_is_told_apart() {
     assert!(error.contains("run directory"), "{error}");
 }
 
-/// What is seen in a ResNet with one more text in its metadata.
+/// Inspects a ResNet with one more text in its metadata.
 fn inspected(key: &str, text: &str) -> Result<Inspection, InterchangeError> {
     let folder = tempfile::tempdir().unwrap();
     let metadata = BTreeMap::from([(key.to_owned(), text.to_owned())]);
@@ -197,7 +197,7 @@ fn inspected(key: &str, text: &str) -> Result<Inspection, InterchangeError> {
 
 #[test]
 fn a_model_of_a_run_directory_is_inspected_whatever_it_says_of_itself() {
-    // A backbone without a kind, or that is no table, was not written by us; there are tensors to look at all the same.
+    // We never write a backbone without a kind or one that is not a table. The tensors can be inspected all the same.
     for (backbone, words) in [
         ("{}", "unknown, inputs of 1×1×1"),
         (r#"{"kind":{}}"#, "unknown, "),
@@ -231,7 +231,7 @@ fn nothing_that_a_file_says_looks_like_a_line_of_an_inspection() {
     }
 }
 
-/// What is said of a consolidation of two perceptrons; nothing is written.
+/// The error for a consolidation of two perceptrons. Nothing is written.
 #[track_caller]
 fn not_consolidated(
     strategy: &dyn StrategyConfig,
@@ -369,7 +369,7 @@ fn surrogate_data_are_looked_for_by_the_check() {
 }
 
 #[test]
-fn an_expert_without_a_classifier_is_no_expert() {
+fn an_expert_without_a_classifier_is_refused() {
     let error = not_consolidated(&NaiveConfig {}, None, |_, _| {
         let mut tensors = perceptron(2, 2);
         tensors.retain(|name, _| name.starts_with("hidden"));
@@ -390,7 +390,7 @@ fn strategies_that_need_what_checkpoints_do_not_carry_are_refused() {
     let error = not_consolidated(&of_devices, Some(&noise), other);
     assert!(error.contains("current-task") && error.contains("no checkpoint holds"), "{error}");
     let error = not_consolidated(&EnsembleConfig::default(), None, other);
-    assert!(error.contains("\"ensemble\" makes a model that is no mlp"), "{error}");
+    assert!(error.contains("\"ensemble\" makes a model whose architecture is not mlp"), "{error}");
 }
 
 #[test]
@@ -450,7 +450,7 @@ fn what_is_stopped_while_it_is_written_leaves_nothing() {
     use alluvium_interchange::{Destination, Watcher, carry_out};
     use alluvium_model::Progress;
 
-    /// Wants to stop after it was asked twice.
+    /// Stops the work when it is asked for the second time.
     #[derive(Default)]
     struct ImpatientWatcher {
         asked: Mutex<Cell<usize>>,
