@@ -1,4 +1,4 @@
-//! A safetensors file: a header, then the bytes of all tensors, one after another.
+//! A safetensors file: a header, then the bytes of all tensors in sequence.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -8,13 +8,13 @@ use crate::header::{self, Header, LONGEST_HEADER};
 use crate::opened::{Bytes, OpenFile, exactly, length};
 use crate::{CheckpointError, TensorInfo};
 
-/// The bytes before the header: its length.
+/// The number of bytes before the header. They hold its length.
 pub(crate) const PREFIX: u64 = 8;
 
 struct FlatFile<R> {
     place: Place,
     reader: R,
-    /// Each tensor, and where its bytes begin in the file.
+    /// Each tensor, and the offset of its bytes in the file.
     tensors: Vec<(TensorInfo, u64)>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(place: &Place, mut reader: R
     reader.read_exact(&mut prefix).map_err(|cause| place.read(cause))?;
     let header = u64::from_le_bytes(prefix);
     if header > behind {
-        return Err(place.broken(format!("its header claims {header} bytes; the file has {behind} bytes for it")));
+        return Err(place.broken(format!("its header claims {header} bytes, but the file has only {behind} for it")));
     }
     if header > LONGEST_HEADER {
         return Err(place.broken(format!("its header claims {header} bytes; accepted: at most {LONGEST_HEADER}")));

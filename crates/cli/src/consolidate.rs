@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use alluvium_backend::BackendConfig;
 use alluvium_checkpoint::{Checkpoint, Writer};
 use alluvium_interchange::{
-    Arrangement, Consolidation, Destination, ForeignModel, ExpertRows, Plan, Reading, Tensorwise, carry_out, printable,
+    Arrangement, Consolidation, Destination, ExpertRows, ForeignModel, Plan, Reading, Tensorwise, carry_out, printable,
 };
 use alluvium_registry::Family;
 use alluvium_strategy::StrategyConfig;

@@ -47,7 +47,7 @@ struct TensorwiseModel {
 /// The metadata key of a file whose tensors are updates.
 const UPDATES: &str = "alluvium.updates";
 const HOW_TO_ADD: &str =
-    "these tensors are updates, not weights: add each one to the tensor of the same name in the base model";
+    "these tensors are updates, not weights: add each one to the base model's tensor of the same name";
 
 impl Tensorwise {
     /// Opens a previous model and experts, in the order in which they are consolidated. No values are read.

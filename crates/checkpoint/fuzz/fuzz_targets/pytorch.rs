@@ -1,4 +1,4 @@
-//! Any bytes as a pickle in an archive, or as the archive itself: no panic.
+//! Reads any bytes as a pickle in an archive, or as the archive itself. It must not panic.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 mod by_hand;
 
 fuzz_target!(|bytes: &[u8]| {
-    // A check sum over what was changed would be wrong nearly always: the pickle goes into an archive made here.
+    // A changed archive nearly always has a wrong checksum. So the bytes become the pickle of a new archive.
     let archive = if bytes.starts_with(b"PK") {
         bytes.to_vec()
     } else {

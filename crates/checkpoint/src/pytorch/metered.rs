@@ -1,8 +1,8 @@
-//! A reader that stops after so many bytes: what is built from a directory is bounded by what was read of it.
+//! A reader with a limit. It bounds the memory for a directory, which grows with the bytes that are read.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Reads no more than it may.
+/// Fails when more bytes are read than the limit.
 #[derive(Debug)]
 pub(crate) struct MeteredReader<R> {
     reader: R,
@@ -22,7 +22,7 @@ impl<R> MeteredReader<R> {
 impl<R: Read> Read for MeteredReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 && !buffer.is_empty() {
-            return Err(io::Error::other("its directory is longer than any of a model"));
+            return Err(io::Error::other("its directory is longer than that of any model"));
         }
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         let count = self.reader.read(&mut buffer[..most])?;

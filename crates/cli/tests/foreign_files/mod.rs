@@ -134,7 +134,7 @@ fn adapters_are_consolidated_as_the_updates_that_they_stand_for() {
     let both = ["--expert", "a", "--expert", "b", "--initial-only"];
     says(
         mean("base.safetensors", &both),
-        &["`base_model.model.q.lora_A.weight`", "whose scale nobody states", "adapter_config.json"],
+        &["`base_model.model.q.lora_A.weight`", "whose scale is not stated", "adapter_config.json"],
     );
     for folder in ["a", "b"] {
         fs::write(

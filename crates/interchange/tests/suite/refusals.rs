@@ -144,12 +144,15 @@ fn a_manifest_that_contradicts_the_weights_is_refused() {
         assert!(error.contains(expected), "{to}: {error}");
     }
     let said = [
-        (Reading { backbone: Some(Arc::new(SlimResNet18Config { width: 4 })), ..Reading::default() }, "no --backbone"),
-        (Reading { input: Some([1, 9, 9].into()), ..Reading::default() }, "no --input"),
+        (
+            Reading { backbone: Some(Arc::new(SlimResNet18Config { width: 4 })), ..Reading::default() },
+            "leave out --backbone",
+        ),
+        (Reading { input: Some([1, 9, 9].into()), ..Reading::default() }, "leave out --input"),
         (Reading { classes: Some(words("a b")), ..Reading::default() }, "leave out --classes"),
         (
             Reading { normalisation: Some(Normalisation { mean: vec![0.4], std: vec![0.5] }), ..Reading::default() },
-            "no --mean",
+            "leave out --mean",
         ),
     ];
     for (reading, expected) in said {

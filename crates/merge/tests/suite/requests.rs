@@ -217,7 +217,7 @@ fn what_is_read_is_not_written_over() {
     {
         std::os::unix::fs::symlink(&input, files.output()).unwrap();
         let error = files.error(files.models(), &MEAN);
-        assert!(error.contains("is being read, and is not written over"), "{error}");
+        assert!(error.contains("is being read and must not be overwritten"), "{error}");
     }
     assert_eq!(fs::read(&input).unwrap(), before);
 }
