@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn what_could_be_read_in_two_ways_is_refused() {
         let cases = [
-            ("", "nothing"),
+            ("", "no characters"),
             ("a{", "no `}`"),
             ("a}", "no `{`"),
             ("a{}", "not written as"),
@@ -180,9 +180,9 @@ mod tests {
             ("a{b*2}", "not written as"),
             ("a{b+}", "not written as"),
             ("a{b-12345}", "not written as"),
-            ("a{b}{c}", "touches"),
-            ("a1{b}", "touches"),
-            ("a{b}1", "touches"),
+            ("a{b}{c}", "is next to"),
+            ("a1{b}", "is next to"),
+            ("a{b}1", "is next to"),
             ("a{b}.{b}", "occurs twice"),
         ];
         for (text, expected) in cases {

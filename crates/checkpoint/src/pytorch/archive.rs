@@ -94,7 +94,7 @@ impl<R: Read + Seek> Archive<R> {
             .index_for_name(&name)
             .ok_or_else(|| self.place.broken(format!("lacks the entry {}", shown(&name))))?;
         let bytes = self.small_entry(index, "data.pkl", LONGEST_PICKLE)?;
-        machine::run(&bytes).map_err(|stopped| stopped.told(&self.place))
+        machine::run(&bytes).map_err(|error| error.into_checkpoint_error(&self.place))
     }
 
     /// All bytes of an entry. Reads no more than the limit, whatever length the entry claims.

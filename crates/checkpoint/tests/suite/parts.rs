@@ -172,9 +172,9 @@ fn a_reader_finds_the_old_model_or_the_new_one_at_any_moment() {
         let name = part.file_name().unwrap().to_str().unwrap().replacen('n', "m", 1);
         let text = String::from_utf8(fs::read(part).unwrap_or_default()).unwrap_or_default();
         if name.ends_with(".json") {
-            fs::write(at(&name), text.replace("\"n-", "\"m-")).unwrap()
+            fs::write(at(&name), text.replace("\"n-", "\"m-")).unwrap();
         } else {
-            drop(fs::copy(part, at(&name)).unwrap())
+            fs::copy(part, at(&name)).unwrap();
         }
         assert_eq!(found(folder.path()).unwrap(), expected, "{name}");
     }
