@@ -138,6 +138,6 @@ fn compare_with_control(
 }
 
 /// The chosen baseline, for a run that has such a row.
-fn baseline<'a>(options: &'a ReportOptions, run: &Run) -> Option<&'a str> {
+fn baseline<'a>(options: &'a ReportOptions, run: &ReportedRun) -> Option<&'a str> {
     options.baseline.as_deref().filter(|name| run.results.rows.iter().any(|row| row.name == *name))
 }

@@ -28,7 +28,7 @@ pub enum MergeError {
     },
     /// The description of a model contradicts its file or the other models.
     #[error("{model}: {problem}")]
-    MergeModel {
+    Model {
         /// The model's name in the request.
         model: String,
         /// What is wrong, and what is accepted.

@@ -375,7 +375,8 @@ fn weights_of_64_bits_keep_them_in_pieces_and_in_whole_models() {
         let out = at(&format!("{kind}.safetensors"));
         consolidate(&previous, &experts, strategy, None, &out).unwrap();
         let pieces = load(&out);
-        for (theirs, ours) in [("hidden.bias", "backbone.layers.0.bias"), ("out.bias", "heads.head-0.bias")] {
+        let head = format!("{}.bias", whole.heads[0].prefix());
+        for (theirs, ours) in [("hidden.bias", "backbone.layers.0.bias"), ("out.bias", &head)] {
             let found = doubles(&pieces, theirs);
             let expected = whole.weights.get(ours).unwrap_or_else(|| panic!("{ours} is not there"));
             assert_eq!(found, expected.as_f64().unwrap(), "{kind}: {theirs}");

@@ -84,7 +84,8 @@ fn strategies() -> Vec<(Box<dyn StrategyConfig>, [usize; 2])> {
         (Box::new(relative(RelativeTo::Initial)), [0, 0]),
         (Box::new(relative(RelativeTo::Previous)), [0, 0]),
         (Box::new(ties(RelativeTo::Initial)), [2, 2]),
-        (Box::new(ties(RelativeTo::Previous)), [6, 8]),
+        // One survey finds that the previous model changes itself by nothing.
+        (Box::new(ties(RelativeTo::Previous)), [6, 7]),
         (Box::new(TiesConfig { density: 1.0, ..Default::default() }), [0, 0]),
         (Box::new(DareConfig::default()), [0, 0]),
         (Box::new(MagMaxConfig::default()), [0, 0]),

@@ -75,9 +75,10 @@ impl StrategyConfig for OpcmConfig {
 
 #[cfg(test)]
 mod tests {
+    use alluvium_strategy::{ModelState, conformance, difference, parameters};
+
     use super::*;
-    use alluvium_strategy::conformance;
-    use length::length;
+    use crate::length::{length, squares};
 
     #[test]
     fn conforms() {

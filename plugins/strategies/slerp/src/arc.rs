@@ -1,5 +1,7 @@
 //! The arc between two tensors.
 
+use std::collections::BTreeMap;
+
 use alluvium_model::{Beside, Number, Numbers, Pairwise};
 use alluvium_strategy::Scale;
 

@@ -228,7 +228,7 @@ fn disturbed_lists_give_the_same_pictures_or_an_error() {
 fn disturbed_folders_give_the_same_pictures_or_an_error() {
     let verdict = check_disturbed(
         40,
-        |folder| write_data(folder),
+        write_data,
         |folder| Box::new(Core50Config { directory: folder.to_owned(), ..Default::default() }),
         |disturbed| {
             let (session, object) = (2 + disturbed.below(10), 1 + disturbed.below(50));

@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
+use alluvium_strategy::PictureOrientation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// The photo that ships; where it comes from is in `data/README.md`.
-const PHOTO: (&str, &[u8]) = ("data/coffee.png", include_bytes!("../data/coffee.png"));
 
 /// Patches of one photo: crops of random scale and place, turned, mirrored and changed in colour.
 ///

@@ -8,15 +8,16 @@ use std::path::PathBuf;
 
 use alluvium_model::{InputShape, Seed};
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{PictureOrientation, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
+use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
 use burn::tensor::Tensor;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use patch::Patch;
 use photo::Photo;
 
 pub use config::SingleImageConfig;
+
+/// The photo that ships; where it comes from is in `data/README.md`.
+const PHOTO: (&str, &[u8]) = ("data/coffee.png", include_bytes!("../data/coffee.png"));
 
 describe!(
     Family::Surrogate,
