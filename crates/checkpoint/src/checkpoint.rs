@@ -1,4 +1,4 @@
-//! A model file that is open: what is in it, and its tensors, one at a time.
+//! An open model file. Its tensors are read one at a time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,22 +12,22 @@ use crate::digest::ModelDigest;
 use crate::error::Place;
 use crate::header::LONGEST_HEADER;
 use crate::index::ShardIndex;
-use crate::opened::{Bytes, Opened, exactly, length};
+use crate::opened::{Bytes, OpenFile, exactly, length};
 use crate::recognise::{Kind, kind};
 use crate::shown::{listed, shown};
 use crate::{
     CheckpointError, StateDict, StateDictKey, Tensor, TensorInfo, Values, flat, folder, parts, pytorch, regular, shards,
 };
 
-/// How many values are read at a time where all are gone through.
+/// How many values are read at a time when all values of a tensor are processed.
 const PIECE: usize = 1 << 20;
 
-/// A model file, or several that make up one model. Opening it reads and checks what it says of its tensors; their values
-/// are read one tensor at a time.
+/// A model file, or several files that make up one model. Opening it reads and checks the descriptions of its tensors.
+/// The values are read one tensor at a time.
 pub struct Checkpoint {
     place: Place,
     parts: Vec<Part>,
-    /// By name: the part, and the place in its list.
+    /// For each name: the index of the file, and the index in the list of its tensors.
     tensors: BTreeMap<String, (usize, usize)>,
     metadata: BTreeMap<String, String>,
     state_dict: Option<StateDict>,
@@ -42,22 +42,22 @@ struct Part {
 
 impl Checkpoint {
     /// Opens a safetensors file, an index of several, a file by `torch.save`, or a folder with exactly one of these.
-    /// Which it is, is seen from its content; the name does not matter. `path` itself may be a link. Files that are found in a
-    /// folder, or that an index names, may be links within their folder and those of a Hugging Face cache.
+    /// The kind is recognised by content, not by name. `path` itself may be a link. Files in a folder and files that an
+    /// index names may be links within their folder, or links of a Hugging Face cache.
     ///
     /// # Errors
-    /// When it cannot be read, is none of these, or does not hold what it claims; the message names the tensor where
-    /// there is one to name.
+    /// When it cannot be read, is none of these kinds of files, or contradicts itself. The message names the tensor if
+    /// one is wrong.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CheckpointError> {
         Self::open_state_dict(path, None)
     }
 
-    /// As [`open`](Checkpoint::open), with the state dict that is taken of a file by `torch.save`. Without one, it is the
-    /// first of `state_dict`, `model_state_dict`, `model` and other usual names, or the only dict of tensors;
-    /// [`state_dict`](Checkpoint::state_dict) says which it was.
+    /// Like [`open`](Checkpoint::open), with the state dict to read from a file by `torch.save`. `None`: the first of
+    /// `state_dict`, `model_state_dict`, `model` and other usual names, or the only dict of tensors.
+    /// [`state_dict`](Checkpoint::state_dict) says which one was chosen.
     ///
     /// # Errors
-    /// As for [`open`](Checkpoint::open), and when there is no such state dict; the message lists those there are.
+    /// Those of [`open`](Checkpoint::open), and when there is no such state dict. The message lists the existing ones.
     pub fn open_state_dict(path: impl AsRef<Path>, wanted: Option<&StateDictKey>) -> Result<Self, CheckpointError> {
         let mut place = Place::new(path.as_ref());
         if place.path().is_dir() {
@@ -77,10 +77,10 @@ impl Checkpoint {
         }
     }
 
-    /// Opens a safetensors file or a file by `torch.save` that is not in the file system; messages call it `(memory)`.
+    /// Opens a safetensors file or a file by `torch.save` from a reader. Messages call it `(memory)`.
     ///
     /// # Errors
-    /// As for [`open`](Checkpoint::open).
+    /// Those of [`open`](Checkpoint::open).
     pub fn from_reader(mut reader: impl Read + Seek + Send + 'static) -> Result<Self, CheckpointError> {
         let place = Place::new("(memory)");
         let kind = kind(&mut reader).map_err(|cause| place.read(cause))?;
@@ -96,7 +96,7 @@ impl Checkpoint {
         let opened = match kind {
             Kind::Safetensors => flat::open(&place, reader)?,
             Kind::Archive => pytorch::open(&place, reader, wanted)?,
-            Kind::Index => return Err(place.broken("is an index; open it by its path, for it names other files")),
+            Kind::Index => return Err(place.broken("is an index, which names other files; open it by its path")),
             Kind::Pickle => pytorch::open_legacy(&place, reader, wanted)?,
             Kind::Tar | Kind::Empty | Kind::Unknown => return Err(kind.refused(&place)),
         };
@@ -106,7 +106,7 @@ impl Checkpoint {
 
     pub(crate) fn of(
         place: Place,
-        files: Vec<(PathBuf, Opened)>,
+        files: Vec<(PathBuf, OpenFile)>,
         wanted: Option<&StateDictKey>,
     ) -> Result<Self, CheckpointError> {
         let (mut parts, mut tensors, mut metadata) = (vec![], BTreeMap::new(), BTreeMap::new());
@@ -122,21 +122,22 @@ impl Checkpoint {
             parts.push(Part { place: Place::new(path), infos: opened.tensors, bytes: Mutex::new(opened.bytes) });
         }
         if let (None, Some(StateDictKey::Exactly(key))) = (&state_dict, wanted) {
-            let problem = "is safetensors, which holds one model and no state dicts by name; accepted: no --state-dict";
+            let problem = "is safetensors, which holds one model and no state dicts; leave out --state-dict";
             return Err(place.broken(format!("has no state dict {}: it {problem}", shown(key))));
         }
-        match tensors.is_empty() {
-            true => Err(place.broken("holds no tensors; accepted: a model with at least one")),
-            false => Ok(Checkpoint { place, parts, tensors, metadata, state_dict }),
+        if tensors.is_empty() {
+            Err(place.broken("holds no tensors; accepted: a model with at least one"))
+        } else {
+            Ok(Checkpoint { place, parts, tensors, metadata, state_dict })
         }
     }
 
-    /// Which of the dicts of a file by `torch.save` the tensors are of, and which others there are; `None` for safetensors.
+    /// The state dict that was chosen from a file by `torch.save`, and the others in it. `None` for safetensors.
     pub fn state_dict(&self) -> Option<&StateDict> {
         self.state_dict.as_ref()
     }
 
-    /// The file, or the folder or index that names several, which was opened.
+    /// The path that was opened: a file, a folder or an index.
     pub fn path(&self) -> &Path {
         self.place.path()
     }
@@ -146,7 +147,7 @@ impl Checkpoint {
         self.tensors.values().map(|(part, index)| &self.parts[*part].infos[*index])
     }
 
-    /// The tensor of that name.
+    /// The tensor with this name.
     pub fn tensor(&self, name: &str) -> Option<&TensorInfo> {
         self.tensors.get(name).map(|(part, index)| &self.parts[*part].infos[*index])
     }
@@ -154,20 +155,21 @@ impl Checkpoint {
     /// Reads one tensor.
     ///
     /// # Errors
-    /// [`CheckpointError::Tensor`] when there is none of that name, or its bytes cannot be read.
+    /// [`CheckpointError::Tensor`] when there is no tensor with this name, or its bytes cannot be read.
     pub fn read(&self, name: &str) -> Result<Tensor, CheckpointError> {
         let (_, info) = self.find(name)?;
         let values = self.read_range(name, 0..info.elements())?;
         Ok(Tensor { dtype: info.dtype, shape: info.shape.clone(), values })
     }
 
-    /// Reads some values of one tensor, counted row-major, and holds no more of it than these.
+    /// Reads some values of one tensor by their row-major indices. Only these values are held in memory.
     ///
-    /// But a tensor of a file by `torch.save` that is compressed, or is a view of its storage in another order, is held as
-    /// a whole until another such tensor is asked for.
+    /// Exception: a compressed tensor of a file by `torch.save`, or one that views its storage in another order, is
+    /// held whole until another such tensor is read.
     ///
     /// # Errors
-    /// [`CheckpointError::Tensor`] when there is no tensor of that name, it has no such values, or they cannot be read.
+    /// [`CheckpointError::Tensor`] when there is no tensor with this name, it has no such values, or they cannot be
+    /// read.
     pub fn read_range(&self, name: &str, values: Range<usize>) -> Result<Values, CheckpointError> {
         let (part, info) = self.find(name)?;
         let first = values.start;
@@ -175,11 +177,11 @@ impl Checkpoint {
         decode(info.dtype, &bytes, first).map_err(|reason| part.place.tensor(name, reason))
     }
 
-    /// As [`read_range`](Checkpoint::read_range), of values that must all be finite.
+    /// Like [`read_range`](Checkpoint::read_range), and checks that all values are finite.
     ///
     /// # Errors
-    /// As for [`read_range`](Checkpoint::read_range), and [`CheckpointError::NotFinite`] with the index, in the whole tensor,
-    /// of the first NaN or infinity.
+    /// Those of [`read_range`](Checkpoint::read_range), and [`CheckpointError::NotFinite`] with the index of the first
+    /// NaN or infinity in the whole tensor.
     pub fn read_finite_range(&self, name: &str, values: Range<usize>) -> Result<Values, CheckpointError> {
         let first = values.start;
         let read = self.read_range(name, values)?;
@@ -187,22 +189,23 @@ impl Checkpoint {
         Ok(read)
     }
 
-    /// Reads one tensor whose values must all be finite.
+    /// Reads one tensor, and checks that all its values are finite.
     ///
     /// # Errors
-    /// As for [`read`](Checkpoint::read), and [`CheckpointError::NotFinite`] with the index of the first NaN or infinity.
+    /// Those of [`read`](Checkpoint::read), and [`CheckpointError::NotFinite`] with the index of the first NaN or
+    /// infinity.
     pub fn read_finite(&self, name: &str) -> Result<Tensor, CheckpointError> {
         let tensor = self.read(name)?;
         tensor.values.check_finite(&self.find(name)?.0.place, name, 0)?;
         Ok(tensor)
     }
 
-    /// The bytes of some values of one tensor as they lie in the file, little-endian and row-major: for values that are
-    /// written again in the type that they have, such as a copy ([`Writer::write_bytes`](crate::Writer::write_bytes)).
+    /// Reads the bytes of some values of one tensor, little-endian and row-major. Use it to copy values in their own
+    /// type ([`Writer::write_bytes`](crate::Writer::write_bytes)).
     ///
     /// # Errors
-    /// As for [`read_range`](Checkpoint::read_range), and [`CheckpointError::NotFinite`] for the first NaN or infinity,
-    /// unless `finite` is false.
+    /// Those of [`read_range`](Checkpoint::read_range). If `finite` is true, also [`CheckpointError::NotFinite`] for
+    /// the first NaN or infinity.
     pub fn read_bytes(&self, name: &str, values: Range<usize>, finite: bool) -> Result<Vec<u8>, CheckpointError> {
         let (part, info) = self.find(name)?;
         let first = values.start;
@@ -214,14 +217,15 @@ impl Checkpoint {
         }
     }
 
-    /// What the file says of itself: `__metadata__` of a safetensors file, of several the first that has a key; nothing
-    /// for a file by `torch.save`.
+    /// The metadata: `__metadata__` of a safetensors file. If several files have a key, the first one counts. Empty for
+    /// a file by `torch.save`.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 
-    /// The SHA-256 digest of names, types, shapes and bytes in the order of names, as 64 hexadecimal digits. It is the
-    /// same for the same tensors in another order, in several files, or in a file of another kind. Tensors are read in pieces.
+    /// The SHA-256 digest of names, types, shapes and bytes, in the order of the names, as 64 hexadecimal digits. The
+    /// same tensors have the same digest in another order, in several files, or in another kind of file. Tensors are
+    /// read in pieces.
     ///
     /// # Errors
     /// [`CheckpointError::Tensor`] when a tensor cannot be read.
@@ -242,7 +246,8 @@ impl Checkpoint {
         self.tensors().fold(0, |sum, info| sum.saturating_add(info.bytes()))
     }
 
-    /// How many floats all tensors hold, running statistics of normalisations included, counters and other integers not.
+    /// How many floats all tensors hold. This includes running statistics of normalisations, but not counters and other
+    /// integers.
     pub fn parameters(&self) -> u64 {
         let floats = self.tensors().filter(|info| info.dtype.is_float());
         floats.fold(0, |sum, info| sum.saturating_add(info.elements() as u64))
@@ -260,7 +265,7 @@ impl Checkpoint {
     fn find(&self, name: &str) -> Result<(&Part, &TensorInfo), CheckpointError> {
         let Some((part, index)) = self.tensors.get(name) else {
             let all = listed(self.tensors.keys().map(String::as_str));
-            return Err(self.place.tensor(name, format!("is not there; there are: {all}")));
+            return Err(self.place.tensor(name, format!("is missing; the tensors of the model: {all}")));
         };
         Ok((&self.parts[*part], &self.parts[*part].infos[*index]))
     }
@@ -268,7 +273,7 @@ impl Checkpoint {
     fn bytes_of(&self, name: &str, values: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
         let (part, info) = self.find(name)?;
         if values.start > values.end || values.end > info.elements() {
-            let reason = format!("has {} values, and those of {values:?} were asked for", info.elements());
+            let reason = format!("has {} values, but those of {values:?} were requested", info.elements());
             return Err(part.place.tensor(name, reason));
         }
         let index = self.tensors[name].1;
@@ -309,6 +314,6 @@ mod tests {
     #[test]
     fn an_index_needs_its_folder() {
         let error = Checkpoint::from_reader(Cursor::new(b"{ \"weight_map\": {} }")).unwrap_err().to_string();
-        assert_eq!(error, "(memory): is an index; open it by its path, for it names other files");
+        assert_eq!(error, "(memory): is an index, which names other files; open it by its path");
     }
 }

@@ -1,11 +1,11 @@
-//! From the bytes of a file to values.
+//! Decodes the bytes of a file to values.
 
 use half::{bf16, f16};
 
 use crate::{Dtype, Values};
 
-/// Little-endian bytes of that type; the first of them is the tensor's value at `first`. An odd number of bytes at the end is
-/// left out: callers checked the length.
+/// Decodes little-endian bytes of this type. The first value has the index `first` in its tensor. Surplus bytes at the
+/// end are ignored, because callers have checked the length.
 pub(crate) fn decode(dtype: Dtype, bytes: &[u8], first: usize) -> Result<Values, String> {
     Ok(match dtype {
         Dtype::F64 => Values::Doubles(each(bytes, f64::from_le_bytes)),
@@ -21,7 +21,7 @@ pub(crate) fn decode(dtype: Dtype, bytes: &[u8], first: usize) -> Result<Values,
     })
 }
 
-/// The first value that is NaN or an infinity, with its place in its tensor; the error is that of [`decode`].
+/// The first value that is NaN or an infinity, with its index in its tensor. The error is that of [`decode`].
 pub(crate) fn check_bytes(dtype: Dtype, bytes: &[u8], first: usize) -> Result<Option<(usize, f32)>, String> {
     let found = match dtype {
         Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::Bf16 | Dtype::Bool => {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn bytes_are_finite_in_their_own_width() {
-        // 1e300 is too large for 32 bits, and finite.
+        // 1e300 is finite, though too large for 32 bits.
         let doubles = [1e300, f64::NEG_INFINITY].map(f64::to_le_bytes).concat();
         assert_eq!(check_bytes(Dtype::F64, &doubles[..8], 0), Ok(None));
         assert_eq!(check_bytes(Dtype::F64, &doubles, 40), Ok(Some((41, f32::NEG_INFINITY))));

@@ -1,13 +1,13 @@
-//! The digest of a model: the same for the same tensors, in whatever kind of file they are.
+//! The digest of a model. It is the same for the same tensors in any kind of file.
 
 use alluvium_primitives::DigestBuilder;
 
 use crate::TensorInfo;
 
-/// What tells these digests from those of anything else.
+/// A prefix that distinguishes these digests from those of other data.
 const DOMAIN: &[u8] = b"alluvium-checkpoint-1\n";
 
-/// A digest that is being made: all tensors, in the order of their names.
+/// Computes a digest from all tensors, in the order of their names.
 pub(crate) struct ModelDigest(DigestBuilder);
 
 impl ModelDigest {
@@ -17,8 +17,8 @@ impl ModelDigest {
         ModelDigest(digest)
     }
 
-    /// What is said of one tensor; its little-endian bytes follow as [`values`](ModelDigest::values). Each part goes behind its
-    /// length: two models cannot run into one another.
+    /// Adds the description of one tensor. Its little-endian bytes follow with [`values`](ModelDigest::values). Each
+    /// part is preceded by its length, so different models give different input.
     pub(crate) fn tensor(&mut self, info: &TensorInfo) {
         for text in [info.name.as_bytes(), info.dtype.name().as_bytes()] {
             self.0.update((text.len() as u64).to_le_bytes());
@@ -31,7 +31,7 @@ impl ModelDigest {
         self.0.update(info.bytes().to_le_bytes());
     }
 
-    /// The next bytes of that tensor.
+    /// Adds the next bytes of that tensor.
     pub(crate) fn values(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }

@@ -1,10 +1,10 @@
-//! The types of values that are accepted.
+//! The accepted types of values.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The type of a tensor's values in its file. Written as safetensors writes it: `F32`.
+/// The type of a tensor's values in its file. Displayed as in safetensors: `F32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Dtype {
@@ -31,7 +31,7 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// All of them, in the order of this list.
+    /// All types, in the order of their declaration.
     pub const ALL: [Dtype; 10] = [
         Dtype::F64,
         Dtype::F32,
@@ -61,7 +61,7 @@ impl Dtype {
         }
     }
 
-    /// The type of that name, if it is accepted.
+    /// The type with this name, if it is accepted.
     pub fn named(name: &str) -> Option<Self> {
         Dtype::ALL.into_iter().find(|dtype| dtype.name() == name)
     }
@@ -98,12 +98,12 @@ impl Dtype {
         })
     }
 
-    /// The type that PyTorch calls so, such as `float32`.
+    /// The type with this name in PyTorch, such as `float32`.
     pub(crate) fn of_torch(name: &str) -> Option<Self> {
         Dtype::ALL.into_iter().find(|dtype| dtype.in_torch() == name)
     }
 
-    /// What PyTorch calls it.
+    /// Its name in PyTorch.
     pub(crate) fn in_torch(self) -> &'static str {
         match self {
             Dtype::F64 => "float64",

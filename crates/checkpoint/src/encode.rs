@@ -1,4 +1,4 @@
-//! From values to the bytes of a file.
+//! Encodes values to the bytes of a file.
 
 use std::fmt::Display;
 use std::ops::Range;
@@ -7,9 +7,10 @@ use half::{bf16, f16};
 
 use crate::{Dtype, Values};
 
-/// The bytes of some of the values; a caller goes through a large tensor piece by piece. Rounds to nearest, ties to even.
+/// Encodes some of the values, so that a caller can encode a large tensor piece by piece. Rounds to nearest, ties to
+/// even.
 ///
-/// The error says which value does not fit the type, counted from `first`: the place in its tensor of the first of `values`.
+/// The error says which value does not fit the type. `first` is the index of the first of `values` in its tensor.
 pub(crate) fn encode(dtype: Dtype, values: &Values, piece: Range<usize>, first: usize) -> Result<Vec<u8>, String> {
     let first = first + piece.start;
     match values {
@@ -54,9 +55,9 @@ fn doubles(dtype: Dtype, values: &[f64], first: usize) -> Result<Vec<u8>, String
     }
 }
 
-/// The value in 32 bits on its way to 16: where it is not exact, the neighbour whose last bit is 1. Rounded to nearest instead,
-/// it could come to lie between two values of 16 bits, and be rounded to the wrong one of these (Boldo and Melquiond, "Emulation
-/// of FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008).
+/// Rounds a value to 32 bits as a step towards 16. If the value is not exact, this takes the neighbour whose last bit
+/// is 1. Rounding to nearest could give the midpoint of two 16-bit values, which would then be rounded to the wrong one
+/// (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008).
 fn to_odd(value: f64) -> f32 {
     let nearest = value as f32;
     if f64::from(nearest) == value || value.is_nan() {
@@ -77,7 +78,7 @@ fn integers(dtype: Dtype, values: &[i64], first: usize) -> Result<Vec<u8>, Strin
     }
 }
 
-/// The bytes of each value, and whether it fits.
+/// Encodes each value, and checks that it fits.
 fn each<const WIDTH: usize, T: Copy + Display>(
     dtype: Dtype,
     values: &[T],
@@ -86,7 +87,7 @@ fn each<const WIDTH: usize, T: Copy + Display>(
 ) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; values.len() * WIDTH];
     let mut all_fit = true;
-    // Without a way out of it, the loop is compiled to vector instructions.
+    // The loop does not exit early, so it compiles to vector instructions.
     for (value, place) in values.iter().zip(bytes.as_chunks_mut().0) {
         let (own, fits) = of(*value);
         *place = own;
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn what_was_decoded_is_encoded_to_the_same_bytes() {
         for dtype in [Dtype::F16, Dtype::Bf16] {
-            // Every pattern of 16 bits but NaN, of which there are many and one is kept.
+            // Every pattern of 16 bits except NaN: there are many, and only one is kept.
             let all: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
             let Values::Floats(values) = decode(dtype, &all, 0).unwrap() else { panic!("floats") };
             let kept: Vec<_> = values.iter().copied().filter(|value| !value.is_nan()).collect();

@@ -1,15 +1,15 @@
-//! What can be wrong with a model file, and how it is said: which file, which tensor, what is accepted.
+//! Errors about model files. Each message says which file, which tensor, and what is accepted.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::shown::shown;
 
-/// A model file that cannot be read or written.
+/// Why a model file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// The operating system does not let us read it.
+    /// The operating system cannot read it.
     #[error("{}: cannot be read ({cause})", file.display())]
     Read {
         /// The file or folder.
@@ -17,15 +17,15 @@ pub enum CheckpointError {
         /// What the operating system said.
         cause: io::Error,
     },
-    /// The operating system does not let us write it.
+    /// The operating system cannot write it.
     #[error("{}: cannot be written ({cause})", file.display())]
     Write {
-        /// The file that was to be.
+        /// The file that was to be written.
         file: PathBuf,
         /// What the operating system said.
         cause: io::Error,
     },
-    /// It is not what it claims to be, or not a kind of file that is accepted.
+    /// The file contradicts itself, or is not an accepted kind of file.
     #[error("{}: {reason}", file.display())]
     File {
         /// The file or folder.
@@ -38,12 +38,12 @@ pub enum CheckpointError {
     Tensor {
         /// The file.
         file: PathBuf,
-        /// The tensor's name, as the file has it.
+        /// The tensor's name in the file.
         name: String,
         /// What is wrong, and what is accepted.
         reason: String,
     },
-    /// A pickle in which code stands where the weights, or what holds them, should be.
+    /// A pickle that has code in place of the weights or of the dict that holds them.
     #[error(
         "{}: this file wants to call {}; nothing was executed. Accepted: what `torch.save` writes for a dict of tensors",
         file.display(), shown(wanted)
@@ -54,21 +54,21 @@ pub enum CheckpointError {
         /// Module and name, joined by a dot.
         wanted: String,
     },
-    /// A tensor holds NaN or an infinity, and finite values were asked for.
+    /// A tensor holds NaN or an infinity, but finite values were required.
     #[error("{}: the tensor {} holds a value that is not finite ({value} at index {index})", file.display(), shown(name))]
     NotFinite {
         /// The file.
         file: PathBuf,
-        /// The tensor's name, as the file has it.
+        /// The tensor's name in the file.
         name: String,
-        /// The place of the first such value, row-major.
+        /// The row-major index of the first such value.
         index: usize,
         /// The value.
         value: f32,
     },
 }
 
-/// The file that is being read or written: everything said of it begins with its name.
+/// The file that is being read or written. Every message about it begins with its name.
 #[derive(Debug, Clone)]
 pub(crate) struct Place(PathBuf);
 

@@ -1,8 +1,8 @@
-//! Which file of a folder is the model.
+//! Finds the model file in a folder.
 //!
-//! Parts of a model count only through their index: without it, nobody says which tensors belong to the set. Beside a whole file of
-//! their name they are what is left where one of the two was replaced by the other and that was interrupted, for the index is
-//! what comes last and goes first; the whole file is the model then.
+//! Parts of a model count only with their index, because only the index says which tensors belong to the set. Parts
+//! without an index beside a whole file of the same name are left over from an interrupted replacement: the index is
+//! written last and removed first. In that case, the whole file is the model.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::recognise::{Kind, kind};
 use crate::shown::{listed, shown};
 use crate::{CheckpointError, regular};
 
-/// The one index or, without any, the one file with weights. What else there is, such as a configuration, is left alone.
+/// The only index or, if there is none, the only file with weights. Other files, such as a configuration, are ignored.
 pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {
     let files = files(place)?;
     let indices: Vec<_> = files.iter().filter(|(name, kind)| *kind == Kind::Index && name.ends_with(INDEX)).collect();
@@ -34,12 +34,12 @@ pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {
         && let Some((set, there)) = parts.first_key_value()
     {
         let missing =
-            set.problem(there).unwrap_or_else(|| format!("has parts of a model, such as {}", shown(&weights[0].0)));
+            set.problem(there).unwrap_or_else(|| format!("holds parts of a model, such as {}", shown(&weights[0].0)));
         let others =
-            if weights.len() > there.len() { format!(", beside {all} model files in all") } else { String::new() };
+            if weights.len() > there.len() { format!(" (of {all} model files in the folder)") } else { String::new() };
         let index = shown(&set.index());
         return Err(place
-            .broken(format!("{missing}, and not their index {index}{others}; accepted: all parts with their index")));
+            .broken(format!("{missing}, but not their index {index}{others}; accepted: all parts with their index")));
     }
     let chosen = match (&indices[..], &weights[..]) {
         ([(index, _)], _) => index,
@@ -54,13 +54,15 @@ pub(crate) fn choose(place: &Place) -> Result<PathBuf, CheckpointError> {
             return Err(place.broken(format!("holds more than one model; give the path of one of them: {names}")));
         }
     };
-    match links::leads_out(place.path(), chosen).map_err(|cause| place.read(cause))? {
-        false => Ok(place.path().join(chosen)),
-        true => Err(place.broken(format!("holds as its model {}, {LEADS_OUT}, or its own path", shown(chosen)))),
+    if links::leads_out(place.path(), chosen).map_err(|cause| place.read(cause))? {
+        Err(place
+            .broken(format!("holds as its model {}, {LEADS_OUT}, or the path of the model file itself", shown(chosen))))
+    } else {
+        Ok(place.path().join(chosen))
     }
 }
 
-/// The plain files, by name, with their kinds; hidden ones are nobody's model.
+/// The files in the folder with their kinds, sorted by name. Hidden files are ignored.
 fn files(place: &Place) -> Result<Vec<(String, Kind)>, CheckpointError> {
     let mut files = vec![];
     for entry in fs::read_dir(place.path()).map_err(|cause| place.read(cause))? {
@@ -105,13 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_no_model_without_their_index() {
+    fn parts_without_their_index_are_refused() {
         let error = chosen(&[("m-00001-of-00003.safetensors", FLAT)]).unwrap_err();
         assert!(error.contains("`m-00002-of-00003.safetensors`, `m-00003-of-00003.safetensors`"), "{error}");
         assert!(error.contains("`m.safetensors.index.json`"), "{error}");
         let both = [("m-00001-of-00002.bin", FLAT), ("m-00002-of-00002.bin", FLAT)];
         assert!(chosen(&both).unwrap_err().contains("not their index `m.bin.index.json`"));
-        // What an interrupted replacement leaves.
+        // The state after an interrupted replacement.
         let files = [("m.safetensors", FLAT), ("m-00001-of-00002.safetensors", FLAT)];
         assert_eq!(chosen(&files).unwrap(), "m.safetensors");
         let files = [("other.safetensors", FLAT), ("m-00001-of-00002.safetensors", FLAT)];

@@ -1,4 +1,4 @@
-//! The header of a safetensors file: which tensors there are, and which bytes are whose.
+//! The header of a safetensors file: the tensors, and the bytes of each.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -13,26 +13,26 @@ use crate::shown::shown;
 use crate::tensor::elements;
 use crate::{CheckpointError, Dtype, TensorInfo};
 
-/// The longest header that the reference implementation reads.
+/// The most bytes of a header that the reference implementation reads.
 pub(crate) const LONGEST_HEADER: u64 = 100_000_000;
 
-/// The key of the header that is no tensor.
+/// The only key of the header that is not a tensor.
 pub(crate) const METADATA: &str = "__metadata__";
 
-/// More dimensions than any framework has: a list of sizes must not take the memory.
+/// More dimensions than any framework supports. The limit keeps a list of sizes from filling the memory.
 pub(crate) const MOST_DIMENSIONS: usize = 64;
 
-/// What a header says, checked.
+/// The checked content of a header.
 #[derive(Debug)]
 pub(crate) struct Header {
-    /// Each tensor with its bytes, counted from the header's end; in the order of the bytes.
+    /// Each tensor with its range of bytes, relative to the end of the header. In the order of the bytes.
     pub tensors: Vec<(TensorInfo, Range<u64>)>,
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Reads the JSON of a header that `data` bytes follow.
+/// Parses the JSON of a header that is followed by `data` bytes.
 ///
-/// The reference implementation checks the same and does not say which tensor is wrong, so it is asked last.
+/// The reference implementation makes the same checks, but does not say which tensor is wrong. So it is called last.
 pub(crate) fn parse(place: &Place, json: &[u8], data: u64) -> Result<Header, CheckpointError> {
     let text = str::from_utf8(json)
         .map_err(|error| place.broken(format!("its header is not UTF-8 (at byte {})", error.valid_up_to())))?;
@@ -42,19 +42,20 @@ pub(crate) fn parse(place: &Place, json: &[u8], data: u64) -> Result<Header, Che
     for (name, entry) in entries.tensors {
         tensors.push(entry.checked(place, name, data)?);
     }
-    // An empty tensor may share its place with the tensor that begins there.
+    // An empty tensor may have the same offset as the next tensor.
     tensors.sort_by_key(|(_, bytes)| (bytes.start, bytes.end));
     check_cover(place, &tensors, data)?;
     ask_reference(place, text)?;
     Ok(Header { tensors, metadata: entries.metadata })
 }
 
-/// Every byte belongs to one tensor.
+/// Checks that every byte belongs to exactly one tensor.
 fn check_cover(place: &Place, tensors: &[(TensorInfo, Range<u64>)], data: u64) -> Result<(), CheckpointError> {
     let (mut covered, mut previous) = (0, "the header");
     for (info, bytes) in tensors {
         if bytes.start != covered {
-            let what = if bytes.start < covered { "they overlap" } else { "between them are bytes of no tensor" };
+            let what =
+                if bytes.start < covered { "they overlap" } else { "the bytes between them belong to no tensor" };
             let reason = format!(
                 "begins at byte {} of the data, where {} ends at byte {covered}: {what}",
                 bytes.start,
@@ -77,7 +78,7 @@ fn ask_reference(place: &Place, header: &str) -> Result<(), CheckpointError> {
     }
 }
 
-/// The header as written.
+/// The header as parsed from JSON.
 #[derive(Debug, Default)]
 struct Entries {
     metadata: BTreeMap<String, String>,
@@ -100,11 +101,11 @@ impl Entry {
         })?;
         let shape = self.shape.0;
         let needed = elements(&shape).and_then(|count| count.checked_mul(dtype.bytes())).ok_or_else(|| {
-            place.tensor(&name, format!("has the shape {shape:?}, which is more than a machine can hold"))
+            place.tensor(&name, format!("has the shape {shape:?}, which is more than fits into memory"))
         })? as u64;
         let [start, end] = self.data_offsets;
         if end < start || end > data {
-            let reason = format!("has the bytes {start} to {end} of the data; the file has {data}");
+            let reason = format!("claims the bytes {start} to {end} of the data, but the file has only {data}");
             return Err(place.tensor(&name, reason));
         }
         if end - start != needed {
@@ -115,7 +116,7 @@ impl Entry {
     }
 }
 
-/// The sizes of the dimensions, not more than [`MOST_DIMENSIONS`].
+/// The sizes of the dimensions, at most [`MOST_DIMENSIONS`].
 #[derive(Debug)]
 struct Sizes(Vec<usize>);
 
@@ -159,7 +160,7 @@ impl<'de> Deserialize<'de> for Entries {
                 let mut seen = HashSet::new();
                 while let Some(name) = table.next_key::<String>()? {
                     if !seen.insert(name.clone()) {
-                        return Err(de::Error::custom(format!("the tensor {} is there twice", shown(&name))));
+                        return Err(de::Error::custom(format!("the tensor {} occurs twice", shown(&name))));
                     }
                     if name == METADATA {
                         entries.metadata =
@@ -176,7 +177,7 @@ impl<'de> Deserialize<'de> for Entries {
     }
 }
 
-/// The same error, with the name that it belongs to.
+/// The same error, with the name of its entry.
 fn within<E: de::Error>(name: &str, error: &E) -> E {
     de::Error::custom(format!("the entry {}: {error}", shown(name)))
 }

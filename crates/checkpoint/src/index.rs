@@ -12,7 +12,7 @@ use crate::error::Place;
 use crate::header::LONGEST_HEADER;
 use crate::shown::shown;
 
-/// Which tensor is in which file. Every file's name is a plain one: no folder can be left by it.
+/// Which tensor is in which file. Every file name is a plain name, so none leads out of the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardIndex {
     files: BTreeMap<String, String>,
@@ -22,8 +22,8 @@ impl ShardIndex {
     /// Reads an index that is in memory.
     ///
     /// # Errors
-    /// [`CheckpointError::File`] when it is no such JSON or longer than 100 MB, [`CheckpointError::Tensor`] when a
-    /// tensor's file has a name that is no plain file name.
+    /// [`CheckpointError::File`] when it is not an index or longer than 100 MB. [`CheckpointError::Tensor`] when the
+    /// name of a tensor's file is not a plain file name.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         Self::parse(&Place::new("(memory)"), bytes)
     }
@@ -33,12 +33,11 @@ impl ShardIndex {
             return Err(place.broken(format!("has {} bytes; accepted: at most {LONGEST_HEADER}", bytes.len())));
         }
         let text = text::from_bytes(bytes).map_err(|problem| place.broken(problem.to_string()))?;
-        let written: Written = serde_json::from_str(&text)
-            .map_err(|error| place.broken(format!("is no index of safetensors files ({error})")))?;
+        let written: IndexJson = serde_json::from_str(&text)
+            .map_err(|error| place.broken(format!("is not an index of safetensors files ({error})")))?;
         for (name, file) in &written.weight_map.0 {
             if !is_plain(file) {
-                let reason =
-                    format!("is said to be in the file {}; accepted: a file name without a folder", shown(file));
+                let reason = format!("is listed in the file {}; accepted: a file name without a folder", shown(file));
                 return Err(place.tensor(name, reason));
             }
         }
@@ -56,14 +55,15 @@ impl ShardIndex {
     }
 }
 
-/// Whether it names a file of a folder on every system: neither a way out of it nor a drive, stream or device.
+/// Whether this names a file within the folder on every system. It must not lead out of the folder, nor name a drive,
+/// stream or device.
 fn is_plain(file: &str) -> bool {
     let forbidden = |character: char| matches!(character, '/' | '\\' | ':') || character.is_control();
     !file.is_empty() && file.len() <= 255 && file != "." && file != ".." && !file.contains(forbidden)
 }
 
 #[derive(Deserialize)]
-struct Written {
+struct IndexJson {
     weight_map: WeightMap,
 }
 
@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for WeightMap {
                 while let Some(name) = table.next_key::<String>()? {
                     if files.contains_key(&name) {
                         table.next_value::<IgnoredAny>()?;
-                        return Err(de::Error::custom(format!("the tensor {} is there twice", shown(&name))));
+                        return Err(de::Error::custom(format!("the tensor {} occurs twice", shown(&name))));
                     }
                     let file = table.next_value()?;
                     files.insert(name, file);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_way_out_of_the_folder_is_no_file_name() {
+    fn a_path_out_of_the_folder_is_refused() {
         for file in ["", ".", "..", "../a", "/etc/passwd", "a/b", "..\\a", "C:a", "a\0", "\n"] {
             assert!(!is_plain(file), "{file:?}");
         }

@@ -1,13 +1,13 @@
-//! Model files that come from somebody else's machine: checkpoints read and written tensor by tensor.
+//! Reads and writes model files tensor by tensor. Files may come from untrusted sources.
 //!
-//! [`Checkpoint`] opens a safetensors file, several with an index, or what `torch.save` writes and wrote before version 1.6,
-//! and reads one tensor, or a part of one, at a time. [`NameMap`] says which of a foreign model's tensors is which of ours, and back. [`Writer`] writes
-//! safetensors. An [`Adapter`] shows a file of low-rank factors as the updates that they stand for.
+//! [`Checkpoint`] opens a safetensors file, several with an index, or a file by `torch.save` (also before version 1.6).
+//! It reads one tensor, or a part of one, at a time. [`NameMap`] maps the names of a foreign model's tensors to ours
+//! and back. [`Writer`] writes safetensors. [`Adapter`] reads a file of low-rank factors as updates of weights.
 //!
-//! Nothing in a file is believed: lengths are compared with the file before memory is taken for them, every tensor with
-//! the bytes that it claims, and an error says which tensor is wrong and what is accepted. Nothing in a file is executed:
-//! a pickle is read as data. What lies outside the weights stays unread, whatever code it names; where code stands for the
-//! weights, the file is refused.
+//! Nothing in a file is trusted. Lengths are compared with the file before memory is allocated, and every tensor with
+//! the bytes that it claims. An error says which tensor is wrong and what is accepted. Nothing in a file is executed: a
+//! pickle is read as data. Everything outside the weights stays unread, even if it names code. If there is code in
+//! place of the weights, the file is refused.
 //!
 //! ```
 //! use alluvium_checkpoint::{Checkpoint, NameMap};
@@ -24,7 +24,8 @@
 //! # }
 //! ```
 //!
-//! This crate refuses to hold networks, layers and tensors of a framework: it knows names, types, shapes and values.
+//! This crate knows names, types, shapes and values of tensors. It does not know networks, layers or tensors of a
+//! framework.
 
 mod adapter;
 mod checkpoint;

@@ -1,19 +1,19 @@
-//! Links in the folder of a model: where they may lead.
+//! Checks where the links in the folder of a model lead.
 //!
-//! A folder comes from somebody else's machine as its files do, in an archive or a repository, and a link in it could make
-//! any other file of ours part of a model that is handed on. So a link of a folder leads within the folder, or nowhere. The
-//! one exception is the cache of Hugging Face's hub, all of whose files are links: those of `snapshots/…` lead into `blobs`
-//! beside `snapshots`. What a user names by its own path is followed wherever it leads.
+//! A folder may come from an untrusted archive or repository. A link in it could make any file of this machine part of
+//! a model that is then passed on. So links in a folder must lead to files within the folder. The only exception is the
+//! cache of the Hugging Face hub, whose files are all links: those in `snapshots/…` lead into `blobs` beside
+//! `snapshots`. A path that the user gives is followed wherever it leads.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// How a file is said to be that is not accepted; it goes on from the file's name.
+/// The message about a refused link. It follows the name of the file.
 pub(crate) const LEADS_OUT: &str = "a link that leads out of the folder; accepted: files of the folder itself, and the links \
                                     of a Hugging Face cache (`cp -L` makes files of links)";
 
-/// Whether a file of a folder is somewhere else.
+/// Whether a file of a folder is a link that leads out of it.
 pub(crate) fn leads_out(folder: &Path, file: &str) -> io::Result<bool> {
     let home = fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
     let target = fs::canonicalize(home.join(file))?;

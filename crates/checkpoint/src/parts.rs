@@ -1,7 +1,8 @@
-//! The names of files that are parts of one model, such as `model-00001-of-00003.safetensors`: each says how many there are.
+//! The names of files that are parts of one model, such as `model-00001-of-00003.safetensors`. Each name states the
+//! number of parts.
 //!
-//! A part is no model. On every way by which one can be reached (by its own path, by an index, by its folder), all that its
-//! name counts must be there.
+//! One part is not a model. However it is opened (by its own path, by an index, by its folder), all parts that its name
+//! counts must exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,38 +11,39 @@ use crate::CheckpointError;
 use crate::error::Place;
 use crate::shown::{listed, shown};
 
-/// What the name of an index ends in.
+/// The ending of the name of an index.
 pub(crate) const INDEX: &str = ".index.json";
 
-/// So many missing parts are named one by one.
+/// The most parts that are checked one by one.
 const MOST_COUNTED: u32 = 100_000;
 
-/// What a part's name says.
+/// The content of the name of a part.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Part<'a> {
-    /// The set that it is of.
+    /// The set that it belongs to.
     pub set: Set<'a>,
     pub number: u32,
 }
 
-/// A model in parts: what their names have in common.
+/// A set of parts of one model: what their names have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Set<'a> {
     pub stem: &'a str,
-    /// The count as it is written, with its zeros.
+    /// The count as in the name, with its leading zeros.
     count: &'a str,
-    /// With its dot.
+    /// The file extension, with its dot.
     pub ending: &'a str,
 }
 
 impl<'a> Part<'a> {
-    /// The part that a file of this name is, if it is one. A set of one part is whole.
+    /// Parses the name of a file as that of a part. `None` if it is not one. A set of only one part counts as a whole
+    /// file.
     pub(crate) fn named(name: &'a str) -> Option<Self> {
         Part::any(name).filter(|part| (part.number, part.set.count()) != (1, 1))
     }
 
-    /// As [`named`](Part::named), also of a set of one. Numbers have five digits or more, as Hugging Face writes them:
-    /// `fold-1-of-5` is a model by itself.
+    /// Like [`named`](Part::named), but also accepts a set of only one part. Numbers have at least five digits, as
+    /// Hugging Face writes them, so `fold-1-of-5` is not a part.
     pub(crate) fn any(name: &'a str) -> Option<Self> {
         let (before, after) = name.rsplit_once("-of-")?;
         let (stem, number) = before.rsplit_once('-')?;
@@ -65,22 +67,23 @@ impl Set<'_> {
         format!("{}-{number:0width$}-of-{}{}", self.stem, self.count, self.ending)
     }
 
-    /// What the file is called that says which tensor is in which part.
+    /// The name of the index, which says which tensor is in which part.
     pub(crate) fn index(&self) -> String {
         format!("{}{}{INDEX}", self.stem, self.ending)
     }
 
-    /// What the file is called that holds the same model in one.
+    /// The name of a whole file with the same model.
     pub(crate) fn whole(&self) -> String {
         format!("{}{}", self.stem, self.ending)
     }
 
-    /// What is wrong with these parts of the set, if they are not all of it; it goes on from the name of what they are in.
+    /// What is wrong if these are not all parts of the set. The text follows the name of the file or folder that lists
+    /// them.
     pub(crate) fn problem(&self, there: &BTreeSet<u32>) -> Option<String> {
         let count = self.count();
         if let Some(beyond) = there.iter().find(|number| **number == 0 || **number > count) {
             let part = self.part(*beyond);
-            return Some(format!("has the part {}, whose number is none of 1 to {count}", shown(&part)));
+            return Some(format!("has the part {}, whose number is not between 1 and {count}", shown(&part)));
         }
         let missing: Vec<_> = (1..=count.min(MOST_COUNTED))
             .filter(|number| !there.contains(number))
@@ -97,7 +100,7 @@ impl Set<'_> {
     }
 }
 
-/// The parts among some names, set by set.
+/// The numbers of the parts among some names, for each set.
 pub(crate) fn sets<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeMap<Set<'a>, BTreeSet<u32>> {
     let mut sets: BTreeMap<Set<'a>, BTreeSet<u32>> = BTreeMap::new();
     for part in names.into_iter().filter_map(Part::named) {
@@ -106,13 +109,12 @@ pub(crate) fn sets<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeMap<Set
     sets
 }
 
-/// A file that holds tensors and is named as a part is no model by itself, whether the others lie beside it or not; nor is one
-/// that is named as an index.
+/// Refuses a file with tensors that is named like a part of a model, even if the other parts exist, or like an index.
 pub(crate) fn check_name(place: &Place) -> Result<(), CheckpointError> {
     let name = place.path().file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if name.ends_with(INDEX) {
         return Err(place.broken(format!(
-            "is named as the index of a model in parts (`…{INDEX}`), and holds tensors; accepted: an index, or another name"
+            "is named like the index of a model in parts (`…{INDEX}`), but holds tensors; accepted: an index, or another name"
         )));
     }
     let Some(part) = Part::named(name) else { return Ok(()) };
@@ -125,7 +127,7 @@ pub(crate) fn check_name(place: &Place) -> Result<(), CheckpointError> {
     let index = part.set.index();
     let missing = part.set.problem(&there).map(|problem| format!("; its folder {problem}")).unwrap_or_default();
     Err(place.broken(format!(
-        "is one part of {} of a model, and no model by itself; accepted: its index {}, or the folder with all parts and that \
+        "is one part of {} of a model, not a whole model; accepted: its index {}, or the folder with all parts and that \
          index{missing}",
         part.set.count(),
         shown(&index)
@@ -165,7 +167,7 @@ mod tests {
         let names = ["m-00001-of-00003.pt", "m-00003-of-00003.pt", "n-00001-of-00002.pt", "n-00002-of-00002.pt"];
         let names = [&names[..], &["k-00005-of-00004.pt"]].concat();
         let problems: Vec<_> = sets(names).iter().map(|(set, there)| set.problem(there)).collect();
-        assert!(problems[0].as_deref().unwrap().contains("`k-00005-of-00004.pt`, whose number is none of 1 to 4"));
+        assert!(problems[0].as_deref().unwrap().contains("`k-00005-of-00004.pt`, whose number is not between 1 and 4"));
         assert_eq!(problems[1].as_deref(), Some("has 2 of 3 parts of a model; missing: `m-00002-of-00003.pt`"));
         assert_eq!(problems[2], None);
     }

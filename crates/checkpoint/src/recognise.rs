@@ -1,4 +1,4 @@
-//! Which kind of model file it is, by what it begins with: names lie.
+//! Recognises the kind of a model file by its first bytes, not by its name.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -21,10 +21,10 @@ pub(crate) enum Kind {
     Unknown,
 }
 
-/// The mark of a tar archive, and where it ends.
+/// The signature of a tar archive, and the offset of its end.
 const TAR: (&[u8], usize) = (b"ustar", 262);
 
-/// The kind of what is read; leaves the reader at its beginning.
+/// The kind of the file. Leaves the reader at its beginning.
 pub(crate) fn kind(reader: &mut (impl Read + Seek)) -> io::Result<Kind> {
     let mut start = vec![];
     reader.seek(SeekFrom::Start(0))?;
@@ -33,9 +33,10 @@ pub(crate) fn kind(reader: &mut (impl Read + Seek)) -> io::Result<Kind> {
     Ok(match start[..] {
         [] => Kind::Empty,
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Kind::Archive,
-        // A header of less than 2^40 bytes. It goes first: its length may look like any other beginning.
+        // A header of less than 2^40 bytes. This is checked first, because the bytes of its length may look like any
+        // other signature.
         [_, _, _, _, _, 0, 0, 0, b'{', ..] => Kind::Safetensors,
-        // Perhaps behind the byte order mark that some editors write.
+        // Possibly after the byte order mark that some editors write.
         [b'{', ..] | [0xef, 0xbb, 0xbf, b'{', ..] => Kind::Index,
         [0x80, 2..=5, ..] => Kind::Pickle,
         [_, _, _, _, _, _, _, _, b'{', ..] => Kind::Safetensors,
@@ -45,18 +46,18 @@ pub(crate) fn kind(reader: &mut (impl Read + Seek)) -> io::Result<Kind> {
 }
 
 impl Kind {
-    /// What is said of a file that holds no weights that are accepted.
+    /// The error for a file without accepted weights.
     pub(crate) fn refused(self, place: &Place) -> CheckpointError {
-        const ACCEPTED: &str = "accepted: a safetensors file, the index of several, or what `torch.save` writes";
+        const ACCEPTED: &str = "accepted: a safetensors file, the index of several, or a file by `torch.save`";
         place.broken(match self {
             Kind::Empty => format!("is empty; {ACCEPTED}"),
             Kind::Tar => {
                 "is a tar archive, as PyTorch wrote them in 2016 and 2017; nothing was executed. PyTorch reads it \
-                          only by executing what it holds: where you trust it, save it again by \
+                          only by executing its content: if you trust the file, save it again with \
                           `torch.save(torch.load(old, weights_only=False), new)`"
                     .to_owned()
             }
-            _ => format!("is no model file that is known here; {ACCEPTED}"),
+            _ => format!("is not a model file that is known here; {ACCEPTED}"),
         })
     }
 }

@@ -1,12 +1,13 @@
-//! Opening what is a file: a pipe would be waited for without end, and a device may give bytes without end.
+//! Opens regular files only. Opening a pipe could wait forever, and a device may never end.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// Opens a file to read it; links are followed, and what is at their end must be a file.
+/// Opens a file for reading. Links are followed, and must lead to a regular file.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    // Before it is opened, for opening is what waits; and after, for it may have been exchanged meanwhile.
+    // Checked before opening, because opening a pipe waits, and after it, because the file may have been replaced
+    // meanwhile.
     check(&fs::metadata(path)?)?;
     let file = File::open(path)?;
     check(&file.metadata()?)?;
@@ -14,9 +15,10 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 fn check(data: &fs::Metadata) -> io::Result<()> {
-    match data.is_file() {
-        true => Ok(()),
-        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file but a folder, a pipe or a device")),
+    if data.is_file() {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file, but a folder, a pipe or a device"))
     }
 }
 
@@ -25,9 +27,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn anything_but_a_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(open(folder.path()).unwrap_err().to_string().contains("no file"));
+        assert!(open(folder.path()).unwrap_err().to_string().contains("not a file"));
         fs::write(folder.path().join("file"), "").unwrap();
         assert!(open(&folder.path().join("file")).is_ok());
     }

@@ -1,12 +1,12 @@
-//! How text out of a foreign file stands in a message: between backticks, escaped, and never longer than a line or two.
+//! Formats text from a foreign file for a message: between backticks, escaped, and at most a line or two long.
 
 use std::fmt::Write as _;
 
-/// More characters than any honest tensor has in its name.
+/// The most characters that are shown. The names of real tensors are shorter.
 const LONGEST: usize = 160;
 
-/// A name out of a file as it stands in a message: between backticks, with control characters escaped, and cut where it is
-/// very long. Control characters of a file must not reach a terminal, nor a name of megabytes a log.
+/// Formats a name from a file for a message: between backticks, with control characters escaped, and shortened if it is
+/// very long. This keeps control characters off the terminal, and names of megabytes out of logs.
 pub fn shown(text: &str) -> String {
     let mut shown = String::from("`");
     for character in text.chars().take(LONGEST) {
@@ -24,7 +24,7 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
-/// Some names out of many, in the order given: the first 20 as [`shown`], and how many there are beside them.
+/// Formats many names in the given order: the first 20 as [`shown`], then the number of the others.
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 20;
     let mut names = names.into_iter();

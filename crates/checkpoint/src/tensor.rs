@@ -1,20 +1,20 @@
-//! A tensor outside of its file: what it is called, its shape, its values.
+//! Tensors in memory: name, type, shape and values.
 
 use crate::{CheckpointError, Dtype, error::Place};
 
-/// What a file says of a tensor before any of its values is read.
+/// The description of a tensor in a file, without its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorInfo {
     /// Its name in the file.
     pub name: String,
     /// The type of its values in the file.
     pub dtype: Dtype,
-    /// The size of each dimension; empty for a single value.
+    /// The size of each dimension. Empty for a scalar.
     pub shape: Vec<usize>,
 }
 
 impl TensorInfo {
-    /// How many values it has: the product of its shape, `usize::MAX` where that overflows (never so for a tensor of a
+    /// How many values it has: the product of its shape, or `usize::MAX` if that overflows (never for a tensor of a
     /// [`Checkpoint`](crate::Checkpoint)).
     pub fn elements(&self) -> usize {
         elements(&self.shape).unwrap_or(usize::MAX)
@@ -26,20 +26,21 @@ impl TensorInfo {
     }
 }
 
-/// Multiplied as the reference implementation does it, from the left: `[0, 2^60, 2^60]` is 0, `[2^60, 2^60, 0]` overflows.
+/// The product from the left, as in the reference implementation: `[0, 2^60, 2^60]` gives 0, and `[2^60, 2^60, 0]`
+/// overflows.
 pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size))
 }
 
-/// A tensor's values, row-major. Floats of up to 32 bits become `f32`, those of 64 bits `f64`, integers and truth values
-/// `i64`: every value is exactly the file's. So the values of a U8 take eight times the bytes that they have in the file.
+/// A tensor's values, row-major. Floats of up to 32 bits become `f32`, those of 64 bits `f64`, integers and truth
+/// values `i64`. Every value is exact. The values of a U8 take eight times as many bytes as in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// Of F32, F16 and BF16.
+    /// Values of F32, F16 and BF16.
     Floats(Vec<f32>),
-    /// Of F64.
+    /// Values of F64.
     Doubles(Vec<f64>),
-    /// Of I64, I32, I16, I8, U8 and BOOL (0 or 1).
+    /// Values of I64, I32, I16, I8, U8 and BOOL (0 or 1).
     Integers(Vec<i64>),
 }
 
@@ -61,20 +62,20 @@ impl Values {
     /// The first that is NaN or an infinity, with its index.
     pub fn first_not_finite(&self) -> Option<(usize, f32)> {
         match self {
-            // Asked of all at once first: that is much faster, and nearly always all there is to ask.
+            // First checks all values at once, which is much faster. Nearly always, all are finite.
             Values::Floats(values) if values.iter().fold(true, |all, value| all & value.is_finite()) => None,
             Values::Floats(values) => values.iter().copied().enumerate().find(|(_, value)| !value.is_finite()),
             Values::Doubles(values) if values.iter().fold(true, |all, value| all & value.is_finite()) => None,
             Values::Doubles(values) => {
                 let first = values.iter().enumerate().find(|(_, value)| !value.is_finite());
-                // NaN and infinities are the same in 32 bits.
+                // NaN and infinities stay the same in 32 bits.
                 first.map(|(index, value)| (index, *value as f32))
             }
             Values::Integers(_) => None,
         }
     }
 
-    /// `first` is the place in its tensor of the first of these.
+    /// Checks that all values are finite. `first` is the index of the first value in its tensor.
     pub(crate) fn check_finite(&self, place: &Place, name: &str, first: usize) -> Result<(), CheckpointError> {
         match self.first_not_finite() {
             None => Ok(()),
@@ -83,19 +84,19 @@ impl Values {
     }
 }
 
-/// A tensor that was read: its values, and the type that they had in the file.
+/// A tensor that was read from a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
     /// The type in the file.
     pub dtype: Dtype,
     /// The size of each dimension.
     pub shape: Vec<usize>,
-    /// The values, last dimension fastest; as many as the shape's product.
+    /// The values, row-major. Their number is the product of the shape.
     pub values: Values,
 }
 
 impl Tensor {
-    /// The floats, if they are floats of up to 32 bits.
+    /// The values, if they are floats of up to 32 bits.
     pub fn floats(&self) -> Option<&[f32]> {
         match &self.values {
             Values::Floats(values) => Some(values),
@@ -103,7 +104,7 @@ impl Tensor {
         }
     }
 
-    /// The floats, if they are floats of 64 bits.
+    /// The values, if they are floats of 64 bits.
     pub fn doubles(&self) -> Option<&[f64]> {
         match &self.values {
             Values::Doubles(values) => Some(values),
@@ -111,7 +112,7 @@ impl Tensor {
         }
     }
 
-    /// The integers, if they are integers.
+    /// The values, if they are integers.
     pub fn integers(&self) -> Option<&[i64]> {
         match &self.values {
             Values::Integers(values) => Some(values),
@@ -124,7 +125,7 @@ impl Tensor {
         self.values.first_not_finite()
     }
 
-    /// Rows become columns. `None` unless there are two dimensions, and as many values as they say.
+    /// Transposes the tensor. `None` unless it has two dimensions and the right number of values.
     pub fn transposed(&self) -> Option<Tensor> {
         let [rows, columns] = self.shape[..] else { return None };
         if rows.checked_mul(columns) != Some(self.values.len()) {
@@ -164,7 +165,7 @@ mod tests {
         let tensor = |shape: Vec<usize>| Tensor { dtype: Dtype::F32, shape, values: Values::Floats(vec![0.0; 4]) };
         assert!(tensor(vec![4]).transposed().is_none());
         assert!(tensor(vec![2, 2, 1]).transposed().is_none());
-        assert!(tensor(vec![3, 2]).transposed().is_none(), "six values are not there");
+        assert!(tensor(vec![3, 2]).transposed().is_none(), "there are not six values");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use alluvium_backend::BackendConfig;
 use alluvium_checkpoint::{Checkpoint, Writer};
 use alluvium_interchange::{
-    Arrangement, Consolidation, Destination, ForeignModel, Placed, Plan, Reading, Tensorwise, carry_out, printable,
+    Arrangement, Consolidation, Destination, ExpertRows, ForeignModel, Plan, Reading, Tensorwise, carry_out, printable,
 };
 use alluvium_registry::Family;
 use alluvium_strategy::StrategyConfig;
@@ -212,7 +212,7 @@ fn line(key: &str, value: &str) -> String {
 }
 
 /// What becomes of an expert's rows.
-fn place(arrangement: &Arrangement, placed: &Placed) -> String {
+fn place(arrangement: &Arrangement, placed: &ExpertRows) -> String {
     let name = &arrangement.heads[placed.head].name;
     match (placed.returns, placed.shared.as_slice()) {
         (true, _) => format!("the same as {name}"),

@@ -365,7 +365,7 @@ fn what_cannot_be_consolidated_is_refused_and_nothing_is_written() {
         ("ewc", &["\"ewc\" needs samples of devices"]),
         ("fisher-merging", &["asks devices for the statistic \"fisher", "no checkpoint holds"]),
         ("pld", &["\"pld\" needs surrogate data", "--surrogate"]),
-        ("ensemble", &["\"ensemble\" makes a model that is no mlp"]),
+        ("ensemble", &["\"ensemble\" makes a model whose architecture is not mlp"]),
     ];
     for (strategy, says) in strategies {
         refused(path, &both(&["--strategy", strategy, "--out", "o.safetensors"]), says);

@@ -129,7 +129,7 @@ fn fails_without_room(folder: &Path, config: &str, bytes: u64) {
     let output = command.current_dir(folder).args(["-c", &script, "sh"]).args(compare).output().unwrap();
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(error.contains("cannot be written") && error.contains("there is no room"), "{error}");
+    assert!(error.contains("cannot be written") && error.contains("there is no space left"), "{error}");
 }
 
 #[cfg(unix)]

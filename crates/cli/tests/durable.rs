@@ -119,7 +119,7 @@ fn two_processes_cannot_work_in_one_directory() {
     let second = alluvium(folder.path(), &["compare", "longer.toml", "--out", "out"]);
     let error = text(&second.stderr);
     assert_eq!(second.status.code(), Some(2), "{error}");
-    assert!(error.contains(&format!("process {} works there", first.id())), "{error}");
+    assert!(error.contains(&format!("process {} is using this folder", first.id())), "{error}");
     let status = succeeds(folder.path(), &["status", "out"]);
     assert!(status.starts_with(&format!("running (process {})", first.id())), "{status}");
     first.kill().unwrap();

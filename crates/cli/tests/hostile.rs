@@ -82,7 +82,7 @@ fn headers_that_lie() {
             &["bias`", "bytes"],
         ),
         (|header| header["hidden.weight"]["data_offsets"] = json!([8, 0]), &["`hidden.weight`"]),
-        (|header| header["hidden.weight"]["shape"] = json!([1_u64 << 60, 16]), &["`hidden.weight`", "more than a"]),
+        (|header| header["hidden.weight"]["shape"] = json!([1_u64 << 60, 16]), &["`hidden.weight`", "more than fits"]),
         (|header| header["hidden.weight"]["shape"] = json!([1_u64 << 60]), &["`hidden.weight`", "needs"]),
         (|header| header["hidden.weight"]["shape"] = json!([-1, 784]), &["`hidden.weight`"]),
         (|header| header["out.weight"]["dtype"] = json!("F4"), &["`out.weight`", "`F4`"]),
@@ -101,7 +101,7 @@ fn headers_that_lie() {
         fs::write(folder.path().join("c.safetensors"), [&claimed.to_le_bytes()[..], b"{}"].concat()).unwrap();
         refused(folder.path(), "c.safetensors", &[says]);
     }
-    for (bytes, says) in [(&b""[..], "is empty"), (b"# hello", "no model file")] {
+    for (bytes, says) in [(&b""[..], "is empty"), (b"# hello", "is not a model file")] {
         fs::write(folder.path().join("c.safetensors"), bytes).unwrap();
         refused(folder.path(), "c.safetensors", &[says]);
     }
@@ -126,9 +126,9 @@ fn tensors_that_are_missing_too_many_or_those_of_another_network() {
     // The first tensors of the file alone, and their bytes.
     let order = ["hidden.weight", "hidden.bias", "out.weight", "out.bias", "steps"];
     let cases: [(usize, &[&str]); 3] = [
-        (1, &["`hidden.bias` is not there; mlp (layers = [8]) needs it with the shape [8]"]),
+        (1, &["`hidden.bias` is missing; mlp (layers = [8]) needs it with the shape [8]"]),
         (2, &["has no classifier"]),
-        (3, &["`out.bias` is not there, but `out.weight` is"]),
+        (3, &["`out.bias` is missing, but `out.weight` is present"]),
     ];
     for (kept, says) in cases {
         let folder = folder();
@@ -177,7 +177,10 @@ fn what_a_file_says_of_itself_and_is_not_true() {
     let cases: [(Change, &[&str]); 7] = [
         (|own| own["heads"][0]["classes"] = json!(["X"]), &["`out.weight` has 2 rows", "names 1 classes"]),
         (|own| own["heads"][0]["classes"] = json!(["X", "X"]), &["`X` is named twice"]),
-        (|own| own["heads"][0]["classes"] = json!(["X", "\u{1b}[31m"]), &["`\\u{1b}[31m` is no class's name"]),
+        (
+            |own| own["heads"][0]["classes"] = json!(["X", "\u{1b}[31m"]),
+            &["`\\u{1b}[31m` is not a valid name of a class"],
+        ),
         (|own| own["input"] = json!([3, 28, 28]), &["3×28×28"]),
         (|own| own["backbone"] = json!({}), &["no `kind`"]),
         (|own| own["backbone"] = json!({ "kind": "mlp", "layers": [1_u64 << 60] }), &["out of range"]),
@@ -206,7 +209,7 @@ fn pickles_and_archives() {
         (zip(&[("a/data.pkl", b"\x80\x02c__builtin__\neval\n.")]), &["`__builtin__.eval`"]),
         (zip(&[("a/data.pkl", &b"N0".repeat(3_000_000))]), &["more than 5000000 instructions"]),
         (zip(&[("a/model.json", b"{}")]), &["without a `data.pkl`"]),
-        (b"PK\x03\x04 and so on".to_vec(), &["no zip archive"]),
+        (b"PK\x03\x04 and so on".to_vec(), &["not a readable zip archive"]),
     ];
     for (bytes, says) in cases {
         fs::write(folder.path().join("c.pt"), bytes).unwrap();
@@ -233,8 +236,8 @@ fn indices_and_folders() {
         (r#"{"hidden.bias":"none.safetensors"}"#, index, &["`hidden.bias`", "`none.safetensors`", "cannot be opened"]),
         (r#"{"hidden.bias":"a.safetensors"}"#, "a.safetensors: the tensor", &["is not listed in the index"]),
         (r#"{"missing":"a.safetensors"}"#, "a.safetensors: the tensor", &[]),
-        (r#"{"steps":"a.safetensors","steps":"b.safetensors"}"#, index, &["the tensor `steps` is there twice"]),
-        ("7", index, &["is no index"]),
+        (r#"{"steps":"a.safetensors","steps":"b.safetensors"}"#, index, &["the tensor `steps` occurs twice"]),
+        ("7", index, &["is not an index"]),
     ];
     for (map, file, says) in cases {
         fs::write(at(index), format!(r#"{{"metadata":{{}},"weight_map":{map}}}"#)).unwrap();

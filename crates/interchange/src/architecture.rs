@@ -1,4 +1,4 @@
-//! Which backbone a model's tensors are those of, by their names and shapes; and a backbone out of a table.
+//! Recognises a model's backbone by the names and shapes of its tensors, and reads a backbone from a table.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,48 +7,49 @@ use alluvium_model::{BackboneConfig, InputShape};
 use alluvium_registry::{Family, check_table, described, find};
 use serde_json::{Map, Value, json};
 
-/// The longest side of an input that is believed, in pixels.
+/// The longest accepted side of an input, in pixels.
 const LONGEST_SIDE: usize = 4096;
-/// The most channels of an input that are believed.
+/// The most accepted channels of an input.
 const MOST_CHANNELS: usize = 1024;
 
-/// The kernel of the first convolution of a ResNet for large pictures.
+/// The kernel size of the first convolution of a ResNet for large images.
 const LARGE_STEM: usize = 7;
 
-/// The height and width that ResNets with such a stem are trained on, unless the file or the user says otherwise.
+/// The height and width that ResNets with such a stem are usually trained on. Used when neither the file nor the user
+/// states them.
 const LARGE_SIDE: usize = 224;
-/// The same where the first kernel is smaller.
+/// The same for ResNets with a smaller first kernel.
 const SMALL_SIDE: usize = 32;
 
-/// What a backbone is called whose table names no kind.
+/// The name of a backbone whose table has no kind.
 const UNKNOWN: &str = "unknown";
 
-/// How many values of a token one head of attention mostly has.
+/// The usual number of values of a token that one attention head gets.
 const USUAL_HEAD: usize = 64;
 
-/// The shapes of a model's tensors by our names, each in our order of dimensions.
+/// The shape of each tensor of a model, by our name and in our order of dimensions.
 pub(crate) type Shapes = BTreeMap<String, Vec<usize>>;
 
-/// The backbone whose tensors these look like.
+/// The backbone that these tensors belong to.
 ///
 /// # Errors
-/// What was seen, and what would be accepted.
+/// A message with what was recognised and what is accepted.
 pub(crate) fn recognised(shapes: &Shapes) -> Result<Arc<dyn BackboneConfig>, String> {
     backbone_of(&json!({ "kind": kind_of(shapes)? }))
 }
 
-/// The kind of a backbone whose tensors these can only be.
+/// The only kind of backbone that can have these tensors.
 fn kind_of(shapes: &Shapes) -> Result<&'static str, String> {
-    if let Some(seen) = SeenTransformer::of(shapes) {
+    if let Some(seen) = TransformerOutline::of(shapes) {
         return Err(seen.in_doubt());
     }
-    let seen = Seen::of(shapes).ok_or_else(|| {
+    let seen = ResNetOutline::of(shapes).ok_or_else(|| {
         format!("the architecture is not recognised from the tensors' names; accepted: --backbone with {}", kinds())
     })?;
     let perhaps = |table: &str| {
         Err(format!(
-            "the tensors are those of a ResNet whose first kernel is 3×3, and weights do not say by how many pixels it moves, \
-             nor whether pooling follows it; accepted, where it moves by one and nothing is pooled: --backbone '{table}'"
+            "the tensors are those of a ResNet whose first kernel is 3×3. Its stride and its pooling cannot be seen in \
+             weights; accepted, if the stride is 1 and there is no pooling: --backbone '{table}'"
         ))
     };
     match (seen.blocks.as_slice(), seen.bottleneck, seen.kernel) {
@@ -75,21 +76,21 @@ fn kind_of(shapes: &Shapes) -> Result<&'static str, String> {
     }
 }
 
-/// What is seen of a ResNet in the shapes of its tensors.
-struct Seen {
+/// What the shapes of its tensors reveal about a ResNet.
+struct ResNetOutline {
     /// How many blocks each stage has.
     blocks: Vec<usize>,
     /// Whether blocks have three convolutions.
     bottleneck: bool,
-    /// Whether the first block of the second stage has a convolution around it.
+    /// Whether the shortcut of the first block of the second stage has a convolution.
     shortcut: bool,
     /// The side of the first kernel.
     kernel: usize,
-    /// The channels behind the first convolution.
+    /// The output channels of the first convolution.
     width: usize,
 }
 
-impl Seen {
+impl ResNetOutline {
     fn of(shapes: &Shapes) -> Option<Self> {
         let [width, _, kernel, _] = shapes.get("stem.conv.weight")?[..] else { return None };
         let has = |stage: usize, block: usize, part: &str| {
@@ -98,49 +99,49 @@ impl Seen {
         let count = |stage: usize| (0..shapes.len()).take_while(|block| has(stage, *block, "first")).count();
         let blocks: Vec<_> = (0..shapes.len()).map(count).take_while(|blocks| *blocks > 0).collect();
         let (bottleneck, shortcut) = (has(0, 0, "third"), has(1, 0, "shortcut"));
-        let seen = Seen { bottleneck, shortcut, blocks, kernel, width };
+        let seen = ResNetOutline { bottleneck, shortcut, blocks, kernel, width };
         (!seen.blocks.is_empty()).then_some(seen)
     }
 }
 
-/// What is seen of a vision transformer in the shapes of its tensors.
-struct SeenTransformer {
+/// What the shapes of its tensors reveal about a vision transformer.
+struct TransformerOutline {
     depth: usize,
     /// The size of a token.
     width: usize,
     channels: usize,
     /// The side of a patch, in pixels.
     patch: usize,
-    /// The side of the input, where it is a square.
+    /// The side of the input, if it is a square.
     side: Option<usize>,
 }
 
-impl SeenTransformer {
+impl TransformerOutline {
     fn of(shapes: &Shapes) -> Option<Self> {
         let [width, channels, patch, _] = shapes.get("patches.weight")?[..] else { return None };
         let [_, tokens, _] = shapes.get("positions")?[..] else { return None };
         let is_block = |block: &usize| shapes.contains_key(&format!("blocks.{block}.attention.qkv.weight"));
         let depth = (0..shapes.len()).take_while(is_block).count();
-        // One token is the class's.
+        // One token is the class token.
         let patches = tokens.saturating_sub(1);
         let along = patches.isqrt();
         let side = (along * along == patches).then(|| along.saturating_mul(patch));
-        (depth > 0).then_some(SeenTransformer { depth, width, channels, patch, side })
+        (depth > 0).then_some(TransformerOutline { depth, width, channels, patch, side })
     }
 
-    /// Attention's heads share one matrix: how many there are cannot be seen.
+    /// The error for a vision transformer. All attention heads share one matrix, so shapes do not reveal their number.
     fn in_doubt(&self) -> String {
-        let SeenTransformer { depth, width, patch, .. } = self;
+        let TransformerOutline { depth, width, patch, .. } = self;
         let heads = (width / USUAL_HEAD).max(1);
         format!(
-            "the tensors are those of a vision transformer, and weights do not say how many heads its attention has; accepted, \
-             where each has {USUAL_HEAD} values, as is usual: --backbone '{{ kind = \"vit-tiny\", patch_size = {patch}, depth = \
-             {depth}, width = {width}, heads = {heads} }}'"
+            "the tensors are those of a vision transformer. The number of its attention heads cannot be seen in weights; \
+             accepted, if each head has the usual {USUAL_HEAD} values: --backbone '{{ kind = \"vit-tiny\", patch_size = \
+             {patch}, depth = {depth}, width = {width}, heads = {heads} }}'"
         )
     }
 }
 
-/// Reads a table with a `kind` and options as a backbone, checked against the kind's schema.
+/// Reads a backbone from a table with a `kind` and options. Checks the options against the kind's schema.
 ///
 /// # Errors
 /// What is wrong with it, and what is accepted.
@@ -157,14 +158,14 @@ pub(crate) fn backbone_of(table: &Value) -> Result<Arc<dyn BackboneConfig>, Stri
     config.map(Arc::from).map_err(|error| format!("the backbone \"{kind}\" cannot be read ({error})"))
 }
 
-/// A backbone as the table that it is read from, with all defaults.
+/// The table of a backbone, with all defaults.
 pub(crate) fn table_of(backbone: &dyn BackboneConfig) -> Value {
     serde_json::to_value(backbone).unwrap_or_default()
 }
 
-/// A backbone for people: its kind, and its options where there are any.
+/// A backbone as text for people: its kind and, if it has any, its options.
 pub(crate) fn backbone_in_words(table: &Value) -> String {
-    // A table out of a file may be no table at all, or one without a kind.
+    // A file may hold something that is not a table, or a table without a kind.
     let Some(table) = table.as_object() else { return UNKNOWN.to_owned() };
     let kind = table.get("kind").and_then(Value::as_str).unwrap_or(UNKNOWN);
     let options = table.iter().filter(|(key, _)| *key != "kind").map(|(key, value)| format!("{key} = {value}"));
@@ -172,36 +173,38 @@ pub(crate) fn backbone_in_words(table: &Value) -> String {
     if options.is_empty() { kind.to_owned() } else { format!("{kind} ({})", options.join(", ")) }
 }
 
-/// The shape of inputs that a model without a word on it is taken to have: the channels that its first convolution takes, and
-/// the height and width that such models are mostly trained on; of a vision transformer, as many as there are positions for.
+/// The input shape to assume for a model that does not state it. Its channels are those of the first convolution. Its
+/// height and width are those that such models are usually trained on or, for a vision transformer, those that its
+/// positions cover.
 ///
 /// # Errors
-/// What is accepted, where the tensors do not say how many channels there are.
+/// What is accepted, when the tensors do not reveal the number of channels.
 pub(crate) fn assumed_input(shapes: &Shapes) -> Result<InputShape, String> {
-    if let Some(SeenTransformer { channels, side: Some(side), .. }) = SeenTransformer::of(shapes) {
+    if let Some(TransformerOutline { channels, side: Some(side), .. }) = TransformerOutline::of(shapes) {
         return Ok([channels, side, side].into());
     }
     let stem = shapes.get("stem.conv.weight").map(Vec::as_slice);
     let Some([_, channels, kernel, _]) = stem else {
-        return Err("nothing says of which shape the inputs are; accepted: --input, such as 1x28x28".to_owned());
+        return Err("the shape of the inputs is not known; state it with --input, such as --input 1x28x28".to_owned());
     };
     let side = if *kernel >= LARGE_STEM { LARGE_SIDE } else { SMALL_SIDE };
     Ok([*channels, side, side].into())
 }
 
-/// Checks that inputs of a shape can be dealt with.
+/// Checks that inputs of this shape can be used.
 ///
 /// # Errors
 /// What is accepted.
 pub(crate) fn check_input(input: InputShape) -> Result<(), String> {
     let InputShape { channels, height, width } = input;
     let sides = [height, width].iter().all(|side| (1..=LONGEST_SIDE).contains(side));
-    match sides && (1..=MOST_CHANNELS).contains(&channels) {
-        true => Ok(()),
-        false => Err(format!(
+    if sides && (1..=MOST_CHANNELS).contains(&channels) {
+        Ok(())
+    } else {
+        Err(format!(
             "inputs of {input} cannot be used; accepted: 1 to {MOST_CHANNELS} channels, height and width from 1 to \
              {LONGEST_SIDE}"
-        )),
+        ))
     }
 }
 
@@ -216,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    /// The tensors of a ResNet that are looked at.
+    /// The tensors of a ResNet that the recognition looks at.
     fn resnet(blocks: &[usize], bottleneck: bool, kernel: usize) -> Shapes {
         let mut shapes = Shapes::from([("stem.conv.weight".to_owned(), vec![64, 3, kernel, kernel])]);
         for (stage, blocks) in blocks.iter().enumerate() {
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_weights_do_not_say_is_asked_for() {
+    fn what_weights_do_not_reveal_is_asked_for() {
         let refused = |shapes: Shapes| kind_of(&shapes).unwrap_err();
         let error = refused(resnet(&[2, 2, 2, 2], false, 3));
         assert!(error.contains("'{ kind = \"slim-resnet18\", width = 64 }'"), "{error}");
@@ -253,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_vision_transformer_all_but_the_heads_is_seen() {
+    fn all_but_the_heads_of_a_vision_transformer_is_recognised() {
         // vit_tiny_patch16_224: 14·14 patches and the class token.
         let mut shapes = Shapes::from([
             ("patches.weight".to_owned(), vec![192, 3, 16, 16]),
@@ -276,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_file_calls_its_backbone_has_words() {
+    fn any_backbone_of_a_file_has_a_text() {
         for (table, words) in [
             (json!({}), "unknown"),
             (json!({ "kind": 7, "width": 2 }), "unknown (width = 2)"),
@@ -288,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_checked_before_it_is_believed() {
+    fn a_table_is_checked_before_it_is_used() {
         let read = backbone_of(&json!({ "kind": "slim-resnet18", "width": 2 })).unwrap();
         assert_eq!(backbone_in_words(&table_of(read.as_ref())), "slim-resnet18 (width = 2)");
         for (table, expected) in [

@@ -1,4 +1,4 @@
-//! One list of classes for several models that name theirs, and the heads that they have in common.
+//! One list of classes for several models with named classes, and the heads that they share.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,51 +10,53 @@ use crate::manifest::NamedHead;
 /// The heads of a consolidation: those of the previous model, then those that experts add.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrangement {
-    /// All classes by name; a class's number is its place here.
+    /// The names of all classes. The index of a class is its index in this list.
     pub classes: Vec<String>,
-    /// The heads of the model that comes out, in the order of its rows. The first ones are the previous model's.
+    /// The heads of the new model, in the order of its rows. The first ones are the previous model's.
     pub heads: Vec<HeadSpec>,
-    /// How many of them the previous model has.
+    /// How many of these heads the previous model has.
     pub previous: usize,
-    /// Where each expert's rows go, in the order of the experts.
-    pub experts: Vec<Placed>,
+    /// The head and rows of each expert, in the order of the experts.
+    pub experts: Vec<ExpertRows>,
 }
 
-/// Where an expert's rows go.
+/// The head that an expert's rows belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed {
-    /// The place of its head among [`Arrangement::heads`].
+pub struct ExpertRows {
+    /// The index of its head in [`Arrangement::heads`].
     pub head: usize,
-    /// For each class of that head, the place of its row in the expert's classifier.
+    /// For each class of that head, the index of its row in the expert's classifier.
     pub rows: Vec<usize>,
-    /// Whether the head was there before: the previous model or an earlier expert has exactly the same classes.
+    /// Whether the previous model or an earlier expert already has a head with exactly these classes.
     pub returns: bool,
-    /// The classes that heads before it have, too, where it is a head of its own all the same: it has others beside them.
-    /// Each of these has a row in each of its heads.
+    /// The classes that earlier heads have, too, when the expert still gets a new head because it has other classes as
+    /// well. Each shared class has a row in each of its heads.
     pub shared: Vec<String>,
 }
 
 impl Arrangement {
-    /// Arranges the heads of a previous model and the classes of each expert, in the order of its rows.
+    /// Arranges the heads of a previous model and the classes of each expert. Classes are listed in the order of the
+    /// rows.
     ///
-    /// An expert whose classes are those of a head that is there has that head. Any other expert has a head of its own, as a
-    /// device of a stream with shared classes has.
+    /// An expert whose classes are those of an existing head uses that head. Any other expert gets a new head, like a
+    /// device of a stream with shared classes.
     ///
     /// # Errors
-    /// When an expert has two rows for a class; the error begins with the expert's place, from 0.
+    /// When an expert has two rows for a class. The error contains the index of the expert, from 0.
     pub fn new(previous: &[NamedHead], experts: &[Vec<String>]) -> Result<Self, (usize, String)> {
         let (mut all, mut heads, mut placed) = (Numbers::default(), vec![], vec![]);
         for head in previous {
             heads.push(HeadSpec { name: head.name.clone(), classes: all.of(&head.classes) });
         }
-        for (place, classes) in experts.iter().enumerate() {
+        for (index, classes) in experts.iter().enumerate() {
             let numbers = all.of(classes);
             let mut rows = HashMap::new();
             for (row, number) in numbers.iter().enumerate() {
                 if rows.insert(*number, row).is_some() {
                     let class = shown(&classes[row]);
-                    let problem = format!("has two rows for the class {class}; accepted of an expert: one row a class");
-                    return Err((place, problem));
+                    let problem =
+                        format!("has two rows for the class {class}; accepted for an expert: one row for each class");
+                    return Err((index, problem));
                 }
             }
             placed.push(place_rows(&mut heads, &numbers, &rows, &all.names));
@@ -72,41 +74,46 @@ impl Arrangement {
     }
 }
 
-/// Finds the head of an expert whose rows are of the classes `numbers`, or adds it; `rows` are the places of the classes.
-fn place_rows(heads: &mut Vec<HeadSpec>, numbers: &[usize], rows: &HashMap<usize, usize>, names: &[String]) -> Placed {
+/// Finds or adds the head of an expert whose rows have the classes `numbers`. `rows` maps each class to its row.
+fn place_rows(
+    heads: &mut Vec<HeadSpec>,
+    numbers: &[usize],
+    rows: &HashMap<usize, usize>,
+    names: &[String],
+) -> ExpertRows {
     let same = |head: &HeadSpec| {
         head.classes.len() == numbers.len() && head.classes.iter().all(|class| rows.contains_key(class))
     };
     if let Some(head) = heads.iter().position(same) {
         let rows = heads[head].classes.iter().filter_map(|class| rows.get(class).copied()).collect();
-        return Placed { head, rows, returns: true, shared: vec![] };
+        return ExpertRows { head, rows, returns: true, shared: vec![] };
     }
     let known: HashSet<_> = heads.iter().flat_map(|head| &head.classes).copied().collect();
     let shared = numbers.iter().filter(|class| known.contains(class)).map(|class| names[*class].clone()).collect();
     heads.push(HeadSpec { name: free_name(heads), classes: numbers.to_vec() });
-    Placed { head: heads.len() - 1, rows: (0..numbers.len()).collect(), returns: false, shared }
+    ExpertRows { head: heads.len() - 1, rows: (0..numbers.len()).collect(), returns: false, shared }
 }
 
 /// The name of a new head.
 fn free_name(heads: &[HeadSpec]) -> String {
     let free = |name: &String| heads.iter().all(|head| head.name != *name);
-    // Of one more name than there are heads, one is free.
+    // There is one more name than heads, so one is free.
     let mut names = (heads.len() + 1..).map(|number| format!("head-{number}"));
     names.find(free).unwrap_or_default()
 }
 
-/// The number of each class that was named so far.
+/// The index of each class that was named so far.
 #[derive(Default)]
 struct Numbers {
     names: Vec<String>,
-    places: HashMap<String, usize>,
+    indices: HashMap<String, usize>,
 }
 
 impl Numbers {
-    /// The numbers of some classes; those that are new are added.
+    /// The indices of some classes. New classes are added.
     fn of(&mut self, classes: &[String]) -> Vec<usize> {
         let number = |class: &String| {
-            *self.places.entry(class.clone()).or_insert_with(|| {
+            *self.indices.entry(class.clone()).or_insert_with(|| {
                 self.names.push(class.clone());
                 self.names.len() - 1
             })
@@ -142,14 +149,14 @@ mod tests {
     #[test]
     fn the_same_classes_in_another_order_are_the_same_head() {
         let found = arranged(&[("x", "cat dog fox")], &["fox cat dog", "cow", "cow"]).unwrap();
-        // Of the head's cat, dog, fox the expert has rows 1, 2 and 0.
-        assert_eq!(found.experts[0], Placed { head: 0, rows: vec![1, 2, 0], returns: true, shared: vec![] });
+        // The head's cat, dog and fox are rows 1, 2 and 0 of the expert.
+        assert_eq!(found.experts[0], ExpertRows { head: 0, rows: vec![1, 2, 0], returns: true, shared: vec![] });
         assert_eq!((found.experts[1].returns, found.experts[2].returns, found.experts[2].head), (false, true, 1));
         assert_eq!(found.heads.len(), 2);
     }
 
     #[test]
-    fn classes_that_overlap_in_part_make_a_head_of_their_own() {
+    fn classes_that_overlap_partly_make_a_new_head() {
         let found = arranged(&[("head-1", "cat dog")], &["dog cow"]).unwrap();
         assert_eq!(found.heads[1].classes, [1, 2]);
         assert_eq!(found.experts[0].shared, words("dog"));
@@ -163,8 +170,8 @@ mod tests {
     }
 
     #[test]
-    fn two_rows_for_a_class_are_no_expert() {
-        let (place, problem) = arranged(&[], &["a b", "c d c"]).unwrap_err();
-        assert!(place == 1 && problem.contains("two rows for the class `c`"), "{problem}");
+    fn an_expert_with_two_rows_for_a_class_is_refused() {
+        let (index, problem) = arranged(&[], &["a b", "c d c"]).unwrap_err();
+        assert!(index == 1 && problem.contains("two rows for the class `c`"), "{problem}");
     }
 }

@@ -1,4 +1,4 @@
-//! A consolidation from its files to its file: which way it goes.
+//! Carries out a consolidation from files to a file, in pieces or with whole models.
 
 use std::path::PathBuf;
 
@@ -7,15 +7,16 @@ use serde_json::Value;
 
 use crate::{Consolidation, Destination, InterchangeError, Plan, Watcher, streamed};
 
-/// Consolidates, and writes what comes out. `version` and `backend` (a table) go into its provenance.
+/// Consolidates, and writes the result. `version` and `backend` (a table) are recorded in its provenance.
 ///
-/// Where the strategy works in pieces, they are consolidated and written one after another: memory does not grow with the
-/// models ([`merge`](alluvium_merge::merge) says how much it is). It needs classifiers whose rows lie one after another, as
-/// PyTorch keeps them: a table of names says so with `head.weight` under `transposed`. Otherwise the models go through memory
-/// whole, the experts all at once. The numbers are the same either way.
+/// If the strategy works in pieces, these are consolidated and written one after another, and memory does not grow with
+/// the models ([`merge`](alluvium_merge::merge) states the memory). This requires classifiers that are stored row by
+/// row, as in PyTorch: the table of names then lists `head.weight` under `transposed`. Otherwise, all models are loaded
+/// into memory at once. The numbers are the same either way.
 ///
 /// # Errors
-/// As [`Consolidation::check`] and [`Consolidation::run`], and when the file cannot be written; nothing is written then.
+/// Those of [`Consolidation::check`] and [`Consolidation::run`], and when the file cannot be written. Nothing is
+/// written then.
 pub fn carry_out(
     consolidation: &Consolidation<'_>,
     to: &Destination,

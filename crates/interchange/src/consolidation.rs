@@ -1,4 +1,5 @@
-//! Experts into a previous model, by any strategy: what is checked, and how whole models are consolidated in memory.
+//! Consolidates experts into a previous model by any strategy: checks the request, and consolidates whole models in
+//! memory.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -17,46 +18,46 @@ use serde_json::Value;
 use crate::foreign::HEAD;
 use crate::{Arrangement, ForeignModel, InterchangeError, Parent, Provenance, SurrogateNote};
 
-/// Surrogate data of one consolidation take at most so many bytes as inputs: what is more was hardly meant.
+/// The most bytes of surrogate inputs in one consolidation. A larger request is probably a mistake.
 const MOST_SURROGATE_BYTES: u64 = 8 << 30;
 
-/// The head of the previous model while it counts as the first expert.
+/// The name of the head of the previous model while it counts as the first expert.
 const PREVIOUS: &str = "previous";
 
-/// What is to be consolidated, and how.
+/// A request to consolidate models.
 #[derive(Debug, Clone, Copy)]
 pub struct Consolidation<'a> {
-    /// The central model before. With heads, it counts as the first expert that the strategy has met; without any it is only
-    /// what task vectors are counted from, and what devices are taken to have started from.
+    /// The central model before the consolidation. With heads, it counts as the first expert. Without heads, it only
+    /// serves as the start of the experts, to which task vectors are differences.
     pub previous: &'a ForeignModel,
-    /// The experts, in the order in which they are consolidated; the strategy is given them as one round.
+    /// The experts, in the order in which they are consolidated. The strategy gets them as one round.
     pub experts: &'a [ForeignModel],
-    /// Their heads.
+    /// The heads of all models.
     pub arrangement: &'a Arrangement,
-    /// The strategy, and its kind.
+    /// The kind of the strategy, and the strategy.
     pub strategy: (&'a str, &'a dyn StrategyConfig),
-    /// Surrogate data, for a strategy that needs some.
+    /// Surrogate data, if the strategy needs them.
     pub surrogate: Option<&'a dyn SurrogateConfig>,
     /// The seed of everything random.
     pub seed: u64,
 }
 
 impl Consolidation<'_> {
-    /// Checks what can be checked before values are read: that the models have one architecture, that the strategy needs
-    /// nothing that checkpoints do not carry, that names of classes are not made up twice, that the surrogate data are there.
+    /// Checks everything that does not require reading values: the models have one architecture, the strategy needs
+    /// only what checkpoints contain, numbered names of classes do not clash, and the surrogate data exist.
     ///
     /// # Errors
-    /// [`InterchangeError`], which says what does not go together and what is accepted.
+    /// [`InterchangeError`], which says what does not match and what is accepted.
     pub fn check(&self) -> Result<(), InterchangeError> {
         self.check_request()?;
         self.build_surrogate().map(|_| ())
     }
 
-    /// As [`check`](Self::check), but for the surrogate data.
+    /// Like [`check`](Self::check), without the surrogate data.
     pub(crate) fn check_request(&self) -> Result<(), InterchangeError> {
         self.check_strategy()?;
         if self.experts.is_empty() {
-            return Err(InterchangeError::Request("there is no expert; accepted: at least one".to_owned()));
+            return Err(InterchangeError::Request("no expert is given; accepted: at least one".to_owned()));
         }
         for expert in self.experts {
             self.check_expert(expert)?;
@@ -67,8 +68,8 @@ impl Consolidation<'_> {
         for model in [self.previous].into_iter().chain(self.experts).filter(|model| model.is_numbered()) {
             if let Some(other) = numbered.insert(model.stem(), model) {
                 let problem = format!(
-                    "nobody has named its classes, nor those of {}, and both would be called \"{}:0\" and so on; accepted: \
-                     --classes for one of them",
+                    "has unnamed classes, and so has {}: both would have the classes \"{}:0\" and so on; name the classes of \
+                     one of them with --classes",
                     other.path().display(),
                     model.stem()
                 );
@@ -100,7 +101,7 @@ impl Consolidation<'_> {
                 refused("needs surrogate data; accepted: --surrogate with a picture or a table".to_owned())
             }
             (DataAccess::None, Some(_)) => {
-                refused("uses no surrogate data, but some are given; accepted: no --surrogate".to_owned())
+                refused("uses no surrogate data, but some are given; leave out --surrogate".to_owned())
             }
             _ => {
                 config.build().map_err(|cause| InterchangeError::Strategy { file: kind.to_owned(), cause })?;
@@ -109,7 +110,7 @@ impl Consolidation<'_> {
         }
     }
 
-    /// What trains does so in 32 bits, and rounds no weight without a word.
+    /// Refuses weights of 64 bits for a strategy that trains: training is in 32 bits, and would round them silently.
     fn check_widths(&self) -> Result<(), InterchangeError> {
         let (kind, config) = self.strategy;
         let mut models = [self.previous].into_iter().chain(self.experts);
@@ -126,13 +127,13 @@ impl Consolidation<'_> {
         }
     }
 
-    /// The strategy, with the options set that depend on what the experts started from.
+    /// The strategy, with those options set that depend on what the experts started from.
     fn completed(&self) -> Option<Box<dyn StrategyConfig>> {
         let start = if self.previous.heads().is_empty() { ExpertStart::Common } else { ExpertStart::Previous };
         self.strategy.1.completed(start)
     }
 
-    /// The strategy's table with all options, those too that were left open and follow from the models.
+    /// The strategy's table with all options, including those that were left open and follow from the models.
     pub fn strategy_table(&self) -> Value {
         let completed = self.completed();
         serde_json::to_value(completed.as_deref().unwrap_or(self.strategy.1)).unwrap_or_default()
@@ -165,31 +166,32 @@ impl Consolidation<'_> {
         Ok(())
     }
 
-    /// The names of the classifier go with all others, where they are those of the first expert.
+    /// Checks the prefix of names when the classifier has the names of the first expert: all other tensors must have
+    /// the same prefix.
     fn check_prefixes(&self) -> Result<(), InterchangeError> {
         let Some(first) = self.experts.first().filter(|_| self.previous.mapping.foreign(HEAD[0]).is_none()) else {
             return Ok(());
         };
         let [own, other] = [first, self.previous].map(|model| model.names().prefix());
-        match own == other {
-            true => Ok(()),
-            false => {
-                let problem = format!(
-                    "has names that begin with {}, those of its classifier too, for which {} has none and whose names begin with \
-                     {}; accepted: the same beginning, or a --previous with a classifier",
-                    shown(own),
-                    self.previous.path().display(),
-                    shown(other)
-                );
-                Err(InterchangeError::file(first.path(), problem))
-            }
+        if own == other {
+            Ok(())
+        } else {
+            let problem = format!(
+                "has names that begin with {}. Its classifier would be added to {}, whose names begin with {}; accepted: the \
+                 same beginning, or a --previous with a classifier",
+                shown(own),
+                self.previous.path().display(),
+                shown(other)
+            );
+            Err(InterchangeError::file(first.path(), problem))
         }
     }
 
-    /// Consolidates. A panic in burn or in a plugin becomes an error.
+    /// Consolidates the models in memory. A panic in burn or in a plugin becomes an error.
     ///
     /// # Errors
-    /// As [`check`](Self::check); when a weight is not finite (the message names the tensor), and when the strategy fails.
+    /// Those of [`check`](Self::check); when a weight is not finite (the message names the tensor), and when the
+    /// strategy fails.
     pub fn run(&self, compute: &Device, progress: &dyn Progress) -> Result<ModelState, InterchangeError> {
         self.check_request()?;
         let consolidated = catch_unwind(AssertUnwindSafe(|| self.consolidate(compute, progress)));
@@ -210,13 +212,13 @@ impl Consolidation<'_> {
         let heads = &self.arrangement.heads[..self.arrangement.previous];
         if !heads.is_empty() {
             let context = self.context(compute, progress, &mut surrogate, 0);
-            central = self.meet_previous(strategy.as_mut(), central, heads, context)?;
+            central = self.consolidate_previous(strategy.as_mut(), central, heads, context)?;
             before = 1;
         }
         let experts = self.experts.iter().zip(&self.arrangement.experts).enumerate();
-        let experts = experts.map(|(place, (model, placed))| {
-            let head = &self.arrangement.heads[placed.head];
-            expert(model, head, &placed.rows, before + place)
+        let experts = experts.map(|(index, (model, own))| {
+            let head = &self.arrangement.heads[own.head];
+            expert(model, head, &own.rows, before + index)
         });
         let experts: Vec<Expert> = experts.collect::<Result<_, _>>()?;
         let names: Vec<_> = self.experts.iter().map(|model| model.path().display().to_string()).collect();
@@ -227,7 +229,7 @@ impl Consolidation<'_> {
         self.check_result(&central, model)
     }
 
-    /// What the strategy works in, after so many experts.
+    /// The strategy's context after `before` experts.
     fn context<'c>(
         &self,
         compute: &Device,
@@ -254,9 +256,9 @@ impl Consolidation<'_> {
         Ok(model)
     }
 
-    /// The strategy meets the previous model as the first expert, of one head with all its rows; what comes out has its real
-    /// heads.
-    fn meet_previous(
+    /// Consolidates the previous model as the first expert, with one head that has all its rows. The result has its
+    /// real heads again.
+    fn consolidate_previous(
         &self,
         strategy: &mut dyn Strategy,
         initial: ModelState,
@@ -280,7 +282,8 @@ impl Consolidation<'_> {
         Ok(central)
     }
 
-    /// What comes out must be one model of the architecture that went in: only that can be written under the names it came with.
+    /// Checks that the result has the architecture of the inputs. Only then can it be written under the names of the
+    /// previous model.
     fn check_result(&self, before: &ModelState, after: ModelState) -> Result<ModelState, InterchangeError> {
         let tensors = |model: &ModelState| {
             let backbone = model.backbone_weights();
@@ -288,7 +291,7 @@ impl Consolidation<'_> {
         };
         if tensors(before) != tensors(&after) {
             return Err(InterchangeError::Request(format!(
-                "the strategy \"{}\" makes a model that is no {}, and cannot be written back as one; accepted: a strategy whose \
+                "the strategy \"{}\" makes a model whose architecture is not {}; accepted: a strategy whose \
                  central model has the experts' architecture",
                 self.strategy.0,
                 self.previous.backbone_in_words()
@@ -302,24 +305,25 @@ impl Consolidation<'_> {
         InterchangeError::Strategy { file: self.strategy.0.to_owned(), cause: StrategyError::Diverged(error) }
     }
 
-    /// The source of surrogate data; its files are read, and no sample is drawn.
+    /// The source of surrogate data. Reads its files, but draws no samples.
     fn build_surrogate(&self) -> Result<Option<Box<dyn Surrogate>>, InterchangeError> {
         let Some(config) = self.surrogate else { return Ok(None) };
         let surrogate = config.build()?;
         let (samples, input) = (surrogate.samples(), self.previous.input());
         let bytes = (samples as u64).saturating_mul((input.values() * size_of::<f32>()) as u64);
-        match bytes <= MOST_SURROGATE_BYTES {
-            true => Ok(Some(surrogate)),
-            false => Err(InterchangeError::Request(format!(
-                "{samples} surrogate inputs of {input} take {:.1} GB; accepted: at most {:.1} GB: fewer of them, or smaller \
-                 ones by --input",
+        if bytes <= MOST_SURROGATE_BYTES {
+            Ok(Some(surrogate))
+        } else {
+            Err(InterchangeError::Request(format!(
+                "{samples} surrogate inputs of {input} take {:.1} GB; accepted: at most {:.1} GB. Ask for fewer samples, or for \
+                 smaller ones with --input",
                 bytes as f64 / 1e9,
                 MOST_SURROGATE_BYTES as f64 / 1e9
-            ))),
+            )))
         }
     }
 
-    /// Where the model comes from, once it is written: reads all models, for their digests.
+    /// The provenance of the new model. Reads all models, for their digests.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -337,24 +341,24 @@ impl Consolidation<'_> {
     }
 }
 
-/// What a panic said, as an error.
+/// The message of a panic, as an error.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> InterchangeError {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     InterchangeError::Panicked(text.to_owned())
 }
 
-/// A foreign model as an expert with that head, whose rows are these of its classifier.
-fn expert(model: &ForeignModel, head: &HeadSpec, rows: &[usize], place: usize) -> Result<Expert, InterchangeError> {
+/// A foreign model as an expert with this head. `rows` are its rows in the classifier.
+fn expert(model: &ForeignModel, head: &HeadSpec, rows: &[usize], task: usize) -> Result<Expert, InterchangeError> {
     let mut state =
         ModelState { backbone: model.backbone(), input: model.input(), heads: vec![], weights: Weights::new() };
     state.weights.extend_below(alluvium_model::BACKBONE, model.backbone_weights()?);
     state.set_head(head.clone(), rows_of(&model.classifier()?, rows));
     let digest = state.digest();
     let manifest = ExpertManifest {
-        task: place,
+        task,
         task_name: model.stem(),
-        // Nobody knows how many samples there were: all experts count alike.
+        // The number of samples is unknown, so all experts have the same weight.
         samples: 1,
         steps: 0,
         parent: digest.clone(),
@@ -364,7 +368,7 @@ fn expert(model: &ForeignModel, head: &HeadSpec, rows: &[usize], place: usize) -
     Ok(Expert::new(state, manifest)?)
 }
 
-/// Some rows of a classifier as a head's weights, in that order. In our order of dimensions a row is a column.
+/// The weights of a head: some rows of a classifier, in this order. In our order of dimensions, a row is a column.
 pub(crate) fn rows_of(classifier: &[Values; 2], rows: &[usize]) -> Weights {
     let [weight, bias] = classifier;
     let all = bias.len().max(1);

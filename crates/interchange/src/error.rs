@@ -1,4 +1,4 @@
-//! What can be wrong with a foreign model, and how it is said: which file, which tensor in the file's own name, what is
+//! Errors about foreign models. Each message says which file, which tensor (by its name in the file), and what is
 //! accepted.
 
 use std::fmt::Display;
@@ -10,19 +10,19 @@ use alluvium_model::ModelError;
 use alluvium_strategy::{StrategyError, SurrogateError};
 use alluvium_stream::StreamError;
 
-/// A foreign model that cannot be read, consolidated or written.
+/// Why a foreign model cannot be read, consolidated or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InterchangeError {
     /// A file cannot be read or written, or is not what it claims to be.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// A table of names does not go with a file.
+    /// A table of names does not match a file.
     #[error("{}: {cause}", file.display())]
     Names {
         /// The file.
         file: PathBuf,
-        /// What does not go together.
+        /// What does not match.
         cause: NamesError,
     },
     /// A tensor is missing, or is not what the architecture needs.
@@ -30,12 +30,12 @@ pub enum InterchangeError {
     Tensor {
         /// The file.
         file: PathBuf,
-        /// The tensor's name, as the file has it or would have it.
+        /// The tensor's name, as it is or would be in the file.
         tensor: String,
         /// What is wrong, and what is accepted.
         problem: String,
     },
-    /// A model contradicts itself, what was said of it, or another model.
+    /// A model contradicts itself, its description or another model.
     #[error("{}: {problem}", file.display())]
     File {
         /// The file.
@@ -43,15 +43,15 @@ pub enum InterchangeError {
         /// What is wrong, and what is accepted.
         problem: String,
     },
-    /// Something was asked for that cannot be done.
+    /// The request cannot be carried out.
     #[error("{0}")]
     Request(String),
     /// A strategy failed.
     #[error("{file}: {cause}")]
     Strategy {
-        /// The expert that was being consolidated, or the strategy's kind where there was none yet.
+        /// The expert that was being consolidated, or the strategy's kind before the first one.
         file: String,
-        /// Why.
+        /// The error of the strategy.
         cause: StrategyError,
     },
     /// Models cannot be consolidated in pieces; the message names the model and the tensor.
@@ -75,7 +75,7 @@ pub enum InterchangeError {
 }
 
 impl InterchangeError {
-    /// Whether what was asked for, or a file that was given, is wrong; not so where a right request failed on the way.
+    /// Whether the request or one of its files is wrong. `false` when a valid request failed while it was carried out.
     pub fn is_refusal(&self) -> bool {
         match self {
             InterchangeError::Checkpoint(CheckpointError::Write { .. }) => false,
@@ -94,7 +94,7 @@ impl InterchangeError {
 
     pub(crate) fn names(file: &Path) -> impl Fn(NamesError) -> Self {
         move |cause| match cause {
-            // It names its file already.
+            // This error already names its file.
             NamesError::Checkpoint(cause) => InterchangeError::Checkpoint(cause),
             cause => InterchangeError::Names { file: file.to_owned(), cause },
         }

@@ -1,4 +1,4 @@
-//! A foreign model: a checkpoint whose tensors are those of a backbone of ours, and perhaps of a classifier.
+//! A foreign model: a checkpoint with the tensors of one of our backbones, and perhaps of a classifier.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::{Fallback, InterchangeError, Names, Normalisation, Reading, naming};
 /// Our names of the classifier's tensors: the weight `[latent, classes]` and the bias `[classes]`.
 pub(crate) const HEAD: [&str; 2] = ["head.weight", "head.bias"];
 
-/// The key of the metadata of a model in a run directory.
+/// The metadata key of a model in a run directory.
 const RUN_MODEL: &str = "alluvium";
 
-/// A model file that was opened, and found to be what it is said to be. Its values are read when they are asked for.
+/// An open model file whose tensors match its description. Values are read only when they are needed.
 #[derive(Debug)]
 pub struct ForeignModel {
     pub(crate) path: PathBuf,
@@ -39,22 +39,23 @@ pub struct ForeignModel {
 }
 
 impl ForeignModel {
-    /// Opens a model file, finds out what it holds, and checks that against its tensors. Reads no values.
+    /// Opens a model file, determines what model it holds, and checks its tensors against that. Reads no values.
     ///
     /// # Errors
-    /// When it cannot be read; when tensors are missing, have another shape or are too many; when the file contradicts itself
-    /// or what was said of it. A message names the tensor, in the file's own name, and says what is accepted.
+    /// When the file cannot be read; when a tensor is missing, has a wrong shape or is not part of the model; when the
+    /// file contradicts itself or its description. The message names the tensor as the file does, and says what is
+    /// accepted.
     pub fn open(path: &Path, reading: &Reading, compute: &Device) -> Result<Self, InterchangeError> {
         let wrong = |problem: String| InterchangeError::file(path, problem);
         let checkpoint = Checkpoint::open_state_dict(path, reading.state_dict.as_ref())?;
         if let Some(factor) = Adapter::factor_in(&checkpoint) {
-            let problem = "is a factor of a low-rank adapter, which is no network by itself; accepted: --tensorwise, where an \
-                           adapter counts as the updates that it stands for";
+            let problem = "is a factor of a low-rank adapter, which is not a whole network; accepted: --tensorwise, which \
+                           consolidates the updates of an adapter";
             return Err(InterchangeError::tensor(path, factor, problem));
         }
         if checkpoint.metadata().contains_key(RUN_MODEL) {
             let problem = "is a model of a run directory, whose classes have no names; accepted: a model that another \
-                           framework or `alluvium consolidate` has written";
+                           framework or `alluvium consolidate` wrote";
             return Err(wrong(problem.to_owned()));
         }
         let manifest = Manifest::read(checkpoint.metadata()).map_err(wrong)?;
@@ -66,21 +67,21 @@ impl ForeignModel {
         let (backbone, table) = backbone(&shapes, reading, stated).map_err(wrong)?;
         let mut assumed = vec![];
         let input = agreed(reading.input, stated.map(|own| own.input), |said, own| {
-            format!("is of inputs of {own}, but {said} was given; accepted: {own}, or no --input")
+            format!("takes inputs of {own}, but {said} was given; accepted: {own}, or leave out --input")
         });
         let input = input.map_err(wrong)?.or(reading.fallback.input);
         let input = match input {
             Some(input) => input,
             None => {
                 let input = assumed_input(&shapes).map_err(wrong)?;
-                assumed.push(format!("inputs of {input} are assumed, for nobody says; --input states others"));
+                assumed.push(format!("assuming inputs of {input}; pass --input to change it"));
                 input
             }
         };
         check_input(input).map_err(wrong)?;
         let own = stated.map(|own| own.normalisation.clone());
         let normalisation = agreed(reading.normalisation.clone(), own, |_, _| {
-            "was trained on inputs of another mean and standard deviation, as it says itself; accepted: those, or no --mean and \
+            "states another mean and standard deviation of its inputs; accepted: the stated ones, or leave out --mean and \
              --std"
                 .to_owned()
         });
@@ -110,21 +111,22 @@ impl ForeignModel {
         Ok(model)
     }
 
-    /// The backbone's tensors are there, and no others but the classifier's. Gives the size of a latent.
+    /// Checks that the model has all tensors of the backbone, and no other tensors except the classifier's. Returns the
+    /// size of a latent.
     fn check_tensors(&self, shapes: &Shapes, compute: &Device) -> Result<usize, InterchangeError> {
         let kind = self.backbone_in_words();
         let built =
             self.backbone.build(self.input, compute).map_err(|error| InterchangeError::file(&self.path, error))?;
-        // Shapes take no memory; what they are compared with bounds the memory of everything after.
+        // Shapes take little memory. This comparison bounds the memory of everything that follows.
         let needed = built.shapes();
         for (name, needed) in &needed {
             match shapes.get(name) {
                 None => {
                     let foreign = self.names.foreign(name);
-                    let problem = format!("is not there; {kind} needs it with the shape {needed:?}");
+                    let problem = format!("is missing; {kind} needs it with the shape {needed:?}");
                     let problem = match &foreign {
                         Some(_) => problem,
-                        None => format!("(our name: the table of names {} has none for it) {problem}", self.names),
+                        None => format!("(our name; the table of names {} does not map it) {problem}", self.names),
                     };
                     return Err(self.wrong_tensor(foreign.as_deref().unwrap_or(name), problem));
                 }
@@ -134,17 +136,19 @@ impl ForeignModel {
         }
         if let Some(name) = shapes.keys().find(|name| !needed.contains_key(*name) && !HEAD.contains(&name.as_str())) {
             let foreign = self.mapping.foreign(name).unwrap_or(name);
-            return Err(self.wrong_tensor(foreign, format!("has no place in {kind} (we would call it `{name}`)")));
+            return Err(self.wrong_tensor(foreign, format!("is not part of {kind} (our name for it: `{name}`)")));
         }
         Ok(built.latent_size())
     }
 
-    /// The classifier is whole, and its inputs are latents. Gives the number of its rows, if there is one.
+    /// Checks that the classifier is complete and takes latents. Returns the number of its rows, if the model has a
+    /// classifier.
     fn check_classifier(&self, shapes: &Shapes) -> Result<Option<usize>, InterchangeError> {
         let missing = |name: &str, other: &str| {
             let foreign = self.names.foreign(name).unwrap_or_else(|| name.to_owned());
             let other = self.mapping.foreign(other).unwrap_or(other);
-            Err(self.wrong_tensor(&foreign, format!("is not there, but `{other}` is; accepted: both, or neither")))
+            Err(self
+                .wrong_tensor(&foreign, format!("is missing, but `{other}` is present; accepted: both, or neither")))
         };
         let [weight, bias] = HEAD.map(|name| shapes.get(name));
         let (weight, bias) = match (weight, bias) {
@@ -163,7 +167,7 @@ impl ForeignModel {
         }
     }
 
-    /// The heads with the names of their classes, and whether these are only numbered.
+    /// The heads with the names of their classes, and whether these are numbers because no names are known.
     fn name_classes(
         &self,
         rows: Option<usize>,
@@ -175,16 +179,19 @@ impl ForeignModel {
         let Some(rows) = rows else {
             return match (given, stated) {
                 (None, None) => Ok((vec![], false)),
-                _ => wrong("has no classifier, but classes are named for it; accepted: no names".to_owned()),
+                _ => wrong("has no classifier, but classes are named for it; leave out the names".to_owned()),
             };
         };
         let classifier = self.mapping.foreign(HEAD[0]).unwrap_or(HEAD[0]);
-        let fits = |named: usize, by: &str| match named == rows {
-            true => Ok(()),
-            false => Err(self.wrong_tensor(classifier, format!("has {rows} rows, but {by} names {named} classes"))),
+        let fits = |named: usize, by: &str| {
+            if named == rows {
+                Ok(())
+            } else {
+                Err(self.wrong_tensor(classifier, format!("has {rows} rows, but {by} names {named} classes")))
+            }
         };
         let (heads, numbered) = match (stated, given) {
-            (Some(_), Some(_)) => return wrong("names its classes itself; accepted: no --classes for it".to_owned()),
+            (Some(_), Some(_)) => return wrong("already names its classes; leave out --classes for it".to_owned()),
             (Some(heads), None) => {
                 fits(heads.iter().map(|head| head.classes.len()).sum(), "its own manifest")?;
                 (heads, false)
@@ -202,17 +209,14 @@ impl ForeignModel {
                 (vec![NamedHead { name: "head-1".to_owned(), classes }], true)
             }
         };
-        match self.backbone_only {
-            true => Ok((vec![], false)),
-            false => Ok((heads, numbered)),
-        }
+        if self.backbone_only { Ok((vec![], false)) } else { Ok((heads, numbered)) }
     }
 
     fn wrong_tensor(&self, foreign: &str, problem: impl Into<String>) -> InterchangeError {
         InterchangeError::tensor(&self.path, foreign, problem)
     }
 
-    /// A tensor of another shape than `needed`, which is in our order of dimensions; the message is in the file's.
+    /// The error for a tensor of a wrong shape. `needed` is in our order of dimensions, the message in the file's.
     fn wrong_shape(&self, name: &str, needed: &[usize]) -> InterchangeError {
         let foreign = self.mapping.foreign(name).unwrap_or(name);
         let found = self.checkpoint.tensor(foreign).map(|info| info.shape.clone()).unwrap_or_default();
@@ -225,12 +229,12 @@ impl ForeignModel {
         self.wrong_tensor(foreign, format!("has the shape {found:?}; {kind} for inputs of {input} needs {needed:?}"))
     }
 
-    /// The file or folder, as it was given.
+    /// The path of the file or folder, as given.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its name without folders and without what follows the last dot.
+    /// The file name without folders and without the extension.
     pub fn stem(&self) -> String {
         let name = file_name(&self.path);
         Path::new(&name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned())
@@ -251,7 +255,7 @@ impl ForeignModel {
         &self.table
     }
 
-    /// The backbone for people: its kind and options.
+    /// The backbone as text for people: its kind and options.
     pub fn backbone_in_words(&self) -> String {
         backbone_in_words(&self.table)
     }
@@ -261,42 +265,42 @@ impl ForeignModel {
         self.input
     }
 
-    /// What the model wants its inputs to be.
+    /// The normalisation that the model expects of its inputs.
     pub fn normalisation(&self) -> &Normalisation {
         &self.normalisation
     }
 
-    /// The heads, in the order of the classifier's rows; none where there is no classifier or it is left behind.
+    /// The heads, in the order of the classifier's rows. Empty if there is no classifier or it is left behind.
     pub fn heads(&self) -> &[NamedHead] {
         &self.heads
     }
 
-    /// The class of each row of the classifier, in their order.
+    /// The class of each row of the classifier, in the order of the rows.
     pub fn classes(&self) -> Vec<String> {
         self.heads.iter().flat_map(|head| head.classes.iter().cloned()).collect()
     }
 
-    /// Whether nobody has named the classes, so that their names are that of the file and a number.
+    /// Whether the names of the classes are unknown. Each is then named after the file and a number.
     pub fn is_numbered(&self) -> bool {
         self.numbered
     }
 
-    /// How it was made, where it says so.
+    /// How the model was made, if the file says so.
     pub fn provenance(&self) -> Option<&Provenance> {
         self.provenance.as_ref()
     }
 
-    /// What nobody has said and was assumed, in sentences for people.
+    /// The assumptions that were made, as sentences for people.
     pub fn assumed(&self) -> &[String] {
         &self.assumed
     }
 
-    /// Which of several state dicts its file was taken for, in a sentence for people; nothing where it has no choice.
+    /// Which state dict of the file was chosen, as a sentence for people. `None` if there was no choice.
     pub fn taken(&self) -> Option<String> {
         taken(&self.path, &self.checkpoint)
     }
 
-    /// What another file is like that says nothing itself.
+    /// What to assume about another file that does not state it.
     pub fn fallback(&self) -> Fallback {
         Fallback {
             backbone: Some(self.backbone.clone()),
@@ -305,7 +309,7 @@ impl ForeignModel {
         }
     }
 
-    /// The backbone, which takes our inputs, whatever the model wants its own to be.
+    /// The backbone for our inputs. It converts them to the normalisation that the model expects.
     pub(crate) fn backbone(&self) -> Arc<dyn BackboneConfig> {
         self.normalisation.before(self.backbone.clone())
     }
@@ -315,7 +319,7 @@ impl ForeignModel {
         self.latent
     }
 
-    /// As a parent of another model; reads all tensors, for their digest.
+    /// The model as a parent of another one. Reads all tensors, for their digest.
     pub(crate) fn as_parent(&self) -> Result<Parent, InterchangeError> {
         Ok(Parent {
             file: file_name(&self.path),
@@ -327,12 +331,13 @@ impl ForeignModel {
         })
     }
 
-    /// Whether it has weights of 64 bits, which are rounded where the model runs: [`score`](crate::score) runs it in 32.
+    /// Whether it has weights of 64 bits. They are rounded when the model runs: [`score`](crate::score) runs it in 32
+    /// bits.
     pub fn is_rounded(&self) -> bool {
         self.wide_tensor().is_some()
     }
 
-    /// A tensor of 64 bits by the file's name, of those that a model is made of.
+    /// The name in the file of a tensor of 64 bits, if the model has one.
     pub(crate) fn wide_tensor(&self) -> Option<&str> {
         let foreign = self.mapping.iter().map(|(_, foreign)| foreign);
         let mut all = foreign.filter_map(|foreign| self.checkpoint.tensor(foreign));
@@ -345,12 +350,14 @@ impl ForeignModel {
         names.map(|ours| Ok((ours.to_owned(), self.values(ours)?))).collect()
     }
 
-    /// The classifier's weight `[latent, classes]` and bias `[classes]`; only where there are [`heads`](Self::heads).
+    /// The classifier's weight `[latent, classes]` and bias `[classes]`. Call it only if there are
+    /// [`heads`](Self::heads).
     pub(crate) fn classifier(&self) -> Result<[OurValues; 2], InterchangeError> {
         Ok([self.values(HEAD[0])?, self.values(HEAD[1])?])
     }
 
-    /// No running variance of the backbone is negative: a strategy that works in pieces does not look at what values are for.
+    /// Checks that no running variance of the backbone is negative. A strategy that works in pieces does not check
+    /// this.
     pub(crate) fn check_variances(&self) -> Result<(), InterchangeError> {
         let mut variances = self.mapping.iter().map(|(ours, _)| ours).filter(|ours| is_variance(ours));
         variances.try_for_each(|ours| self.values(ours).map(|_| ()))
@@ -367,7 +374,7 @@ impl ForeignModel {
                 return Err(wrong(format!("holds {}; accepted for weights: floats", tensor.dtype)));
             }
         };
-        // The network would take its root.
+        // The network would take the root of it.
         if is_variance(ours)
             && let Some((index, value)) = numbers.exact().iter().enumerate().find(|(_, value)| **value < 0.0)
         {
@@ -377,12 +384,12 @@ impl ForeignModel {
     }
 }
 
-/// Whether a tensor of that name of ours holds the running variances of a normalisation.
+/// Whether the tensor with this name of ours holds running variances of a normalisation.
 fn is_variance(ours: &str) -> bool {
     ours.rsplit('.').next() == Some("running_var")
 }
 
-/// The shapes of all tensors that have a name of ours; they are floats.
+/// The shapes of all tensors that have a name of ours. They must hold floats.
 fn shapes(path: &Path, checkpoint: &Checkpoint, mapping: &Mapping) -> Result<Shapes, InterchangeError> {
     let shape = |(ours, foreign): (&str, &str)| {
         let info = mapping.info(checkpoint, ours).map_err(InterchangeError::names(path))?;
@@ -395,8 +402,8 @@ fn shapes(path: &Path, checkpoint: &Checkpoint, mapping: &Mapping) -> Result<Sha
     mapping.iter().map(shape).collect()
 }
 
-/// What was said of a model or, where nobody said it, what the model states itself. `contradiction`: what is wrong where they
-/// differ, of what was said and what is stated.
+/// What the caller said about a model or, if nothing, what the model states itself. `contradiction` is the message if
+/// the two differ.
 fn agreed<T: PartialEq>(
     said: Option<T>,
     stated: Option<T>,
@@ -408,7 +415,8 @@ fn agreed<T: PartialEq>(
     }
 }
 
-/// The backbone and its table: what was said, what the file says, or what its tensors look like.
+/// The backbone and its table: the one that was given, the one that the file states, or the one that its tensors belong
+/// to.
 fn backbone(
     shapes: &Shapes,
     reading: &Reading,
@@ -418,7 +426,7 @@ fn backbone(
     let [said, own] = [reading.backbone.as_deref(), stated.as_deref()].map(|backbone| backbone.map(table_of));
     agreed(said, own, |said, own| {
         let [said, own] = [said, own].map(backbone_in_words);
-        format!("is a {own}, as it says itself, but {said} was given; accepted: no --backbone")
+        format!("states that it is a {own}, but {said} was given; leave out --backbone")
     })?;
     let known = reading.backbone.clone().or(stated).or_else(|| reading.fallback.backbone.clone());
     let backbone = known.map_or_else(|| recognised(shapes), Ok)?;

@@ -1,4 +1,4 @@
-//! What a model file holds, whoever wrote it.
+//! The content of a model file, whoever wrote it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,23 +18,23 @@ use crate::{ForeignModel, InterchangeError, NamedHead, Provenance, Reading};
 const RUN_MODEL: &str = "alluvium";
 const RUN_EXPERT: &str = "alluvium.manifest";
 
-/// How many tensors there are of each type of values, by the type's name.
+/// The number of tensors of each type of values, by the name of the type.
 pub type Dtypes = BTreeMap<String, usize>;
 
-/// What a model file holds.
+/// The content of a model file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
-    /// The file or folder, as it was given.
+    /// The path of the file or folder, as given.
     pub file: String,
-    /// Which of its state dicts was looked into, where it is by `torch.save`, and which others it holds.
+    /// For a file by `torch.save`: the state dict that was chosen, and the others it holds.
     pub state_dict: Option<StateDict>,
-    /// How many files the model is in, its index included.
+    /// The number of files that the model consists of, including its index.
     pub files: usize,
     /// How many tensors there are.
     pub tensors: usize,
-    /// How many of each type.
+    /// How many tensors have each type.
     pub dtypes: Dtypes,
-    /// How many floats all tensors hold, running statistics included.
+    /// The number of floats in all tensors, including running statistics.
     pub parameters: u64,
     /// How many bytes all tensors take.
     pub bytes: u64,
@@ -42,7 +42,7 @@ pub struct Inspection {
     pub digest: String,
     /// What kind of model it is.
     pub model: Kind,
-    /// How it was made, where it says so.
+    /// How the model was made, if the file says so.
     pub provenance: Option<Provenance>,
 }
 
@@ -50,7 +50,7 @@ pub struct Inspection {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Kind {
-    /// One that can be consolidated.
+    /// A model that can be consolidated.
     Foreign {
         /// The backbone's table.
         backbone: Value,
@@ -60,25 +60,25 @@ pub enum Kind {
         names: String,
         /// The heads with their classes, in the order of the classifier's rows.
         heads: Vec<NamedHead>,
-        /// Whether the classes have numbers in place of names.
+        /// Whether the classes have numbers instead of names.
         numbered: bool,
-        /// What nobody has said and was assumed.
+        /// The assumptions that were made.
         assumed: Vec<String>,
     },
-    /// One of a run directory.
+    /// A model of a run directory.
     Run {
         /// The backbone's table.
         backbone: Value,
         /// The shape of one input.
         input: InputShape,
-        /// The heads with the numbers of their classes in the stream.
+        /// The heads with the indices of their classes in the stream.
         heads: Vec<RunHead>,
-        /// What a device says of its expert, where it is one.
+        /// The manifest of the expert, if the model is one.
         expert: Option<Value>,
     },
-    /// One that is not known here.
+    /// A model that is not known here.
     Unknown {
-        /// Why not, and what would be accepted.
+        /// Why it is not known, and what is accepted.
         reason: String,
     },
 }
@@ -88,11 +88,11 @@ pub enum Kind {
 pub struct RunHead {
     /// The head's name.
     pub name: String,
-    /// The stream's class of each row.
+    /// The class index of each row in the stream.
     pub classes: Vec<usize>,
 }
 
-/// What a model in a run directory says of itself.
+/// The metadata of a model in a run directory.
 #[derive(Deserialize)]
 struct RunHeader {
     backbone: Value,
@@ -101,10 +101,10 @@ struct RunHeader {
 }
 
 impl Inspection {
-    /// Looks into a model file; reads all tensors once, for their digest.
+    /// Inspects a model file. Reads all tensors once, for their digest.
     ///
     /// # Errors
-    /// When it cannot be read as a model file at all. A model that is not known here is no error.
+    /// When the file cannot be read as a model file. An unknown model is not an error.
     pub fn of(path: &Path, reading: &Reading, compute: &Device) -> Result<Self, InterchangeError> {
         let checkpoint = Checkpoint::open_state_dict(path, reading.state_dict.as_ref())?;
         let mut dtypes = Dtypes::new();
@@ -112,9 +112,10 @@ impl Inspection {
             *dtypes.entry(info.dtype.name().to_owned()).or_default() += 1;
         }
         let wrong = |problem: String| InterchangeError::file(path, problem);
-        let (model, provenance) = match checkpoint.metadata().contains_key(RUN_MODEL) {
-            true => (run_model(&checkpoint).map_err(wrong)?, None),
-            false => match ForeignModel::open(path, reading, compute) {
+        let (model, provenance) = if checkpoint.metadata().contains_key(RUN_MODEL) {
+            (run_model(&checkpoint).map_err(wrong)?, None)
+        } else {
+            match ForeignModel::open(path, reading, compute) {
                 Ok(model) => {
                     let provenance = model.provenance().cloned();
                     (Kind::of(&model), provenance)
@@ -123,7 +124,7 @@ impl Inspection {
                     let provenance = Provenance::read(checkpoint.metadata()).map_err(wrong)?;
                     (Kind::Unknown { reason: error.to_string() }, provenance)
                 }
-            },
+            }
         };
         Ok(Inspection {
             file: path.display().to_string(),
@@ -139,7 +140,7 @@ impl Inspection {
         })
     }
 
-    /// As text for people.
+    /// The content as text for people.
     pub fn to_text(&self) -> String {
         let types: Vec<_> = self.dtypes.iter().map(|(name, count)| format!("{count} {name}")).collect();
         let files = if self.files == 1 { String::new() } else { format!(" in {} files", self.files) };
@@ -180,7 +181,7 @@ impl Kind {
                 assumed.iter().for_each(|assumed| text.line("", assumed));
                 text.line("names", names);
                 let rows: usize = heads.iter().map(|head| head.classes.len()).sum();
-                let note = if *numbered { ", which have numbers in place of names" } else { "" };
+                let note = if *numbered { ", which have numbers instead of names" } else { "" };
                 text.line("classes", &format!("{rows} in {}{note}", counted(heads.len(), "head")));
                 for head in heads {
                     text.line(&format!("  {}", head.name), &head.classes.join(", "));
@@ -189,7 +190,7 @@ impl Kind {
             Kind::Run { backbone, input, heads, expert } => {
                 let what = if expert.is_some() { "an expert" } else { "a central model" };
                 text.line("architecture", &format!("{}, inputs of {input}", backbone_in_words(backbone)));
-                text.line("", &format!("{what} of a run directory; its classes have numbers, no names"));
+                text.line("", &format!("{what} of a run directory; its classes have numbers, not names"));
                 let rows: usize = heads.iter().map(|head| head.classes.len()).sum();
                 text.line("classes", &format!("{rows} in {}", counted(heads.len(), "head")));
                 for head in heads {
@@ -213,7 +214,7 @@ fn run_model(checkpoint: &Checkpoint) -> Result<Kind, String> {
     Ok(Kind::Run { backbone, input, heads, expert: text_of(metadata, RUN_EXPERT)? })
 }
 
-/// One consolidation, and below it, further to the right, those that led to it.
+/// Describes one consolidation and, indented below it, those that led to it.
 fn describe_generation(provenance: &Provenance, depth: usize, text: &mut Text) {
     let kind = provenance.strategy["kind"].as_str().unwrap_or_default();
     let backend = provenance.backend["kind"].as_str().unwrap_or_default();
@@ -246,7 +247,7 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Lines of a key and a value. Both may come out of files: a line is one line, whatever they hold.
+/// Lines of a key and a value. Both may come from a file, so line breaks in them are escaped.
 #[derive(Default)]
 struct Text(String);
 

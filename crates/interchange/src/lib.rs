@@ -1,12 +1,14 @@
-//! Checkpoints of other frameworks as models of ours, and back.
+//! Reads checkpoints of other frameworks as our models, and writes our models as such checkpoints.
 //!
-//! A [`ForeignModel`] is a model file whose tensors were found to be those of a backbone of ours, by a checked table of names,
-//! and perhaps of one classifier. A [`Consolidation`] folds experts into a previous model by any strategy that needs neither
-//! devices nor their samples, and a [`Plan`] writes what comes out under the names that the previous model came with, so that
-//! it loads where that one did. [`Tensorwise`] does so for networks that are not known here, where the strategy works in
-//! pieces. Classes are known by their names: an [`Arrangement`] says which models have a head in common, and [`score`] which
-//! classes of a stream a model knows. What a file says of itself is its [`Manifest`], where it comes from its [`Provenance`];
-//! an [`Inspection`] shows both, and reads any model file.
+//! A [`ForeignModel`] is a model file with the tensors of one of our backbones, and perhaps of one classifier. A
+//! checked table of names maps its tensors to ours. A [`Consolidation`] consolidates experts into a previous model, by
+//! any strategy that needs neither devices nor their samples. A [`Plan`] writes the result under the names of the
+//! previous model, so that it loads where that one did. [`Tensorwise`] does the same for networks that are not known
+//! here, if the strategy works in pieces.
+//!
+//! Classes are matched by name: an [`Arrangement`] says which models share a head, and [`score`] which classes of a
+//! stream a model knows. A file describes its model in its [`Manifest`], and the origin of the model in its
+//! [`Provenance`]. An [`Inspection`] shows both, and reads any model file.
 //!
 //! ```
 //! use alluvium_interchange::{ForeignModel, InterchangeError, Reading};
@@ -18,7 +20,7 @@
 //! # }
 //! ```
 //!
-//! This crate refuses to read the formats of files (`alluvium-checkpoint` does), to know a concrete plugin, and to print.
+//! This crate does not read file formats (`alluvium-checkpoint` does), knows no concrete plugin, and does not print.
 
 mod architecture;
 mod arrangement;
@@ -40,7 +42,7 @@ mod watcher;
 mod writing;
 
 pub use alluvium_checkpoint::{StateDict, StateDictKey};
-pub use arrangement::{Arrangement, Placed};
+pub use arrangement::{Arrangement, ExpertRows};
 pub use carry_out::carry_out;
 pub use consolidation::Consolidation;
 pub use error::InterchangeError;

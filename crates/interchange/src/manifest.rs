@@ -1,4 +1,4 @@
-//! What a model file of ours says of itself, beside its tensors: a JSON text under one key of its metadata.
+//! The manifest of a model file that we write: a JSON text under one key of its metadata.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::Normalisation;
 
-/// The key of the metadata under which a manifest stands.
+/// The metadata key of a manifest.
 pub const MANIFEST: &str = "alluvium.model";
 
-/// The longest text of the metadata that is read, in bytes.
+/// The most bytes that are read of a metadata text.
 const LONGEST_TEXT: usize = 4_000_000;
 /// The longest name of a class or a head, in characters.
 const LONGEST_NAME: usize = 200;
@@ -24,12 +24,12 @@ const LONGEST_NAME: usize = 200;
 pub struct NamedHead {
     /// The head's name: letters, digits, `-` and `_`.
     pub name: String,
-    /// The name of each row's class; no class twice within a head.
+    /// The class name of each row. No class occurs twice within a head.
     pub classes: Vec<String>,
 }
 
-/// What a file says of its model. The rows of its classifier are those of the first head, then those of the second, and so
-/// on.
+/// The description of the model in a file. The rows of its classifier are those of the first head, then those of the
+/// second, and so on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -37,9 +37,9 @@ pub struct Manifest {
     pub backbone: Value,
     /// The shape of one input, `[channels, height, width]`.
     pub input: InputShape,
-    /// What the model wants its inputs to be.
+    /// The normalisation that the model expects of its inputs.
     pub normalisation: Normalisation,
-    /// The built-in table of names that the tensors' names go by; absent where it was a user's.
+    /// The built-in table of names that the tensors follow. Absent if the user gave a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<String>,
     /// The heads, in the order of the classifier's rows.
@@ -47,7 +47,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The manifest in a file's metadata, if it has one. Names are checked here, the rest where it is used.
+    /// The manifest in a file's metadata, if there is one. Names are checked here, everything else where it is used.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -58,7 +58,7 @@ impl Manifest {
     }
 }
 
-/// A text of the metadata that is JSON.
+/// Parses a metadata text that is JSON.
 pub(crate) fn text_of<T: DeserializeOwned>(
     metadata: &BTreeMap<String, String>,
     key: &str,
@@ -79,7 +79,10 @@ fn check_heads(heads: &[NamedHead]) -> Result<(), String> {
     for head in heads {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if head.name.is_empty() || head.name.len() > LONGEST_NAME || !head.name.chars().all(plain) {
-            return Err(format!("{} is no head's name; accepted: letters, digits, - and _", shown(&head.name)));
+            return Err(format!(
+                "{} is not a valid name of a head; accepted: letters, digits, - and _",
+                shown(&head.name)
+            ));
         }
         if !names.insert(&head.name) {
             return Err(format!("there are two heads {}", shown(&head.name)));
@@ -101,7 +104,7 @@ pub(crate) fn check_classes(classes: &[String]) -> Result<(), String> {
     for class in classes {
         if class.trim().is_empty() || class.chars().count() > LONGEST_NAME || class.chars().any(char::is_control) {
             return Err(format!(
-                "{} is no class's name; accepted: up to {LONGEST_NAME} characters that can be printed",
+                "{} is not a valid name of a class; accepted: up to {LONGEST_NAME} characters that can be printed",
                 shown(class)
             ));
         }
@@ -136,10 +139,10 @@ mod tests {
         let cases = [
             ("{", "cannot be read"),
             (&GOOD.replace("head-2", "head-1"), "two heads `head-1`"),
-            (&GOOD.replace("head-2", "a.b"), "`a.b` is no head's name"),
+            (&GOOD.replace("head-2", "a.b"), "`a.b` is not a valid name of a head"),
             (&GOOD.replace("[\"b\",\"c\"]", "[\"c\",\"c\"]"), "`c` is named twice"),
             (&GOOD.replace("[\"b\",\"c\"]", "[]"), "has no class"),
-            (&GOOD.replace("\"c\"", "\"\\u001b[31m\""), "`\\u{1b}[31m` is no class's name"),
+            (&GOOD.replace("\"c\"", "\"\\u001b[31m\""), "`\\u{1b}[31m` is not a valid name of a class"),
             (&GOOD.replace("\"heads\"", "\"hands\""), "unknown field `hands`"),
             (&" ".repeat(LONGEST_TEXT + 1), "4000001 bytes"),
         ];

@@ -1,4 +1,4 @@
-//! Which table of names a model's tensors go by.
+//! Chooses the table of names for a model's tensors.
 
 use std::path::Path;
 
@@ -6,13 +6,14 @@ use alluvium_checkpoint::{Checkpoint, Mapping, NameMap, NamesError};
 
 use crate::{InterchangeError, Names, Reading};
 
-/// The order in which built-in tables are tried: where several fit, the first one's kind is the one that is named.
+/// The order in which built-in tables are tried. If several fit, the first one is used.
 const TRIED: [&str; 3] = ["torchvision-resnet", "timm-resnet", "timm-vit"];
 
-/// So many wrappers around a network are believed.
+/// The most wrappers around a network whose prefixes are tried.
 const MOST_PREFIXES: usize = 4;
 
-/// The table that was given, that the file names, or the first built-in one that fits; and what it makes of the file.
+/// The table of names and its mapping of the file: the table that was given, the one that the file names, or the first
+/// built-in one that fits.
 pub(crate) fn choose(
     path: &Path,
     checkpoint: &Checkpoint,
@@ -38,7 +39,7 @@ pub(crate) fn choose(
             Err(error) => return Err(named(error)),
         }
     }
-    // The nearest table is the one whose complaint helps.
+    // Report the error of the table that fits best.
     let nearest = reasons.into_iter().min_by_key(|(count, ..)| *count);
     let complaint = nearest.map(|(_, kind, names)| (kind, NamesError::Unmapped { names }));
     let complaint = complaint.map_or(String::new(), |(kind, error)| format!("; for {kind}, {error}"));
@@ -47,8 +48,8 @@ pub(crate) fn choose(
     Err(InterchangeError::file(path, problem))
 }
 
-/// The table, or the table behind a prefix that all tensors share, such as the `module.` of a network that was wrapped for
-/// several processes; and what it makes of the tensors.
+/// The table and its mapping of the tensors. The table may apply behind a prefix that all tensors share, such as the
+/// `module.` of a network that was wrapped for several processes.
 fn apply(names: &Names, tensors: &[&str]) -> Result<(Names, Mapping), NamesError> {
     let error = match names.map().apply(tensors.iter().copied()) {
         Ok(mapping) => return Ok((names.clone(), mapping)),
@@ -65,11 +66,11 @@ fn apply(names: &Names, tensors: &[&str]) -> Result<(Names, Mapping), NamesError
     Err(error)
 }
 
-/// What all names begin with, up to a dot: the shortest first.
+/// The prefixes that all names share, each up to a dot, the shortest first.
 fn shared_prefixes<'a>(tensors: &[&'a str]) -> impl Iterator<Item = &'a str> {
     let (first, last) = (tensors.iter().min(), tensors.iter().max());
     let (first, last) = (first.copied().unwrap_or_default(), last.copied().unwrap_or_default());
-    // What the first and the last of sorted names begin with, all others do.
+    // All sorted names share the prefixes that the first and the last one share.
     let shared = first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
     let dots = first.bytes().enumerate().take(shared).filter(|(_, byte)| *byte == b'.');
     dots.take(MOST_PREFIXES).map(move |(place, _)| &first[..=place])
@@ -102,9 +103,9 @@ mod tests {
         let (behind, mapping) = apply(&names, &tensors).unwrap();
         assert_eq!(mapping.foreign("stem.conv.weight"), Some("module.conv1.weight"));
         assert!(mapping.is_transposed("head.weight") && mapping.ignored() == [tensors[1]]);
-        assert_eq!(behind.foreign("head.bias").as_deref(), Some("module.fc.bias"), "a tensor that is not there");
+        assert_eq!(behind.foreign("head.bias").as_deref(), Some("module.fc.bias"), "a tensor that the model lacks");
         assert_eq!((behind.kind(), behind.prefix()), (Some("torchvision-resnet"), "module."));
-        // The complaint is about the names as they are.
+        // The error is about the unchanged names.
         let error = apply(&names, &["module.conv1.weight", "other.weight"]).unwrap_err().to_string();
         assert!(error.contains("2 tensors: `module.conv1.weight`, `other.weight`"), "{error}");
     }

@@ -1,4 +1,5 @@
-//! What a foreign model wants its inputs to be: not −1…1 as ours, but each channel less a mean, over a standard deviation.
+//! Normalisation of inputs for foreign models. Ours take values in −1…1; foreign ones subtract a mean from each channel
+//! and divide by a standard deviation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,24 +11,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::InterchangeError;
 
-/// The kind under which a normalised backbone would be stored. It is not described: no configuration can name it.
+/// The kind of a backbone with normalised inputs. It is not registered, so no configuration can use it.
 const KIND: &str = "normalised-inputs";
 
-/// The mean and the standard deviation that make ours of values between 0 and 1: x = (u − 0.5) / 0.5 is in −1…1.
+/// The mean and the standard deviation of our own inputs: for u between 0 and 1, x = (u − 0.5) / 0.5 is in −1…1.
 const OURS: f64 = 0.5;
 
-/// How inputs are brought to what a model was trained on: (u − `mean`) / `std` for each channel, where u is in 0…1.
+/// Normalises inputs to what a model was trained on: (u − `mean`) / `std` for each channel, with u in 0…1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalisation {
-    /// What is taken off, a number a channel.
+    /// The mean of each channel, which is subtracted.
     pub mean: Vec<f64>,
-    /// What is divided by, a number a channel, each above 0.
+    /// The standard deviation of each channel, which is divided by. Above 0.
     pub std: Vec<f64>,
 }
 
 impl Normalisation {
-    /// That of Alluvium's own inputs, which lie in −1…1: 0.5 and 0.5.
+    /// The normalisation of Alluvium's own inputs, which are in −1…1: 0.5 and 0.5.
     pub fn ours(channels: usize) -> Self {
         Normalisation { mean: vec![OURS; channels], std: vec![OURS; channels] }
     }
@@ -37,7 +38,7 @@ impl Normalisation {
         self.mean.iter().chain(&self.std).all(|value| *value == OURS)
     }
 
-    /// Checks that it goes with inputs of so many channels.
+    /// Checks that it fits inputs with this number of channels.
     ///
     /// # Errors
     /// [`InterchangeError::Request`], which says what is accepted.
@@ -56,12 +57,9 @@ impl Normalisation {
         Ok(())
     }
 
-    /// The backbone that takes our inputs in place of those of `backbone`; its tensors have the same names.
+    /// A backbone that takes our inputs, normalises them and runs `backbone`. Its tensors have the same names.
     pub(crate) fn before(&self, backbone: Arc<dyn BackboneConfig>) -> Arc<dyn BackboneConfig> {
-        match self.is_ours() {
-            true => backbone,
-            false => Arc::new(NormalisedConfig { backbone, normalisation: self.clone() }),
-        }
+        if self.is_ours() { backbone } else { Arc::new(NormalisedConfig { backbone, normalisation: self.clone() }) }
     }
 }
 
@@ -81,7 +79,7 @@ impl BackboneConfig for NormalisedConfig {
         // u = (x + 1) / 2, so (u − mean) / std = x · 0.5 / std + (0.5 − mean) / std.
         let scale = std.iter().map(|std| (0.5 / std) as f32).collect();
         let shift = mean.iter().zip(std).map(|(mean, std)| ((0.5 - mean) / std) as f32).collect();
-        Ok(Box::new(Normalised { inner: self.backbone.build(input, compute)?, scale, shift }))
+        Ok(Box::new(NormalisedBackbone { inner: self.backbone.build(input, compute)?, scale, shift }))
     }
 
     fn members(&self) -> &[Arc<dyn BackboneConfig>] {
@@ -89,16 +87,16 @@ impl BackboneConfig for NormalisedConfig {
     }
 }
 
-/// A backbone behind a change of its inputs. Everything but the inputs is the inner one's.
+/// A backbone that normalises its inputs first. Everything else is left to the inner backbone.
 #[derive(Debug)]
-struct Normalised {
+struct NormalisedBackbone {
     inner: BoxedBackbone,
-    /// A factor and what is added then, for each channel.
+    /// The factor of each channel. `shift` is added afterwards.
     scale: Vec<f32>,
     shift: Vec<f32>,
 }
 
-impl Normalised {
+impl NormalisedBackbone {
     fn normalise(&self, inputs: Tensor<4>) -> Tensor<4> {
         let device = inputs.device();
         let each =
@@ -107,7 +105,7 @@ impl Normalised {
     }
 }
 
-impl DynBackbone for Normalised {
+impl DynBackbone for NormalisedBackbone {
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
         self.inner.forward(self.normalise(inputs))
     }

@@ -1,9 +1,9 @@
-//! Text out of a file as it stands in what is printed: nothing in it moves the cursor or turns the direction of writing.
+//! Makes text from a file safe to print: it cannot move the cursor or change the direction of writing.
 
-/// The text with every character escaped that has no picture of its own: controls, line breaks, marks that turn the direction
-/// of writing, spaces of no width. Quotes and backslashes stay, so that JSON reads as it does.
+/// Escapes every invisible character of the text: control characters, line breaks, marks that change the direction of
+/// writing, and spaces of zero width. Quotes and backslashes stay, so JSON remains readable.
 ///
-/// What somebody else's file says of itself must not look like a line that we print.
+/// Without this, text in somebody else's file could imitate a line that we print.
 pub fn printable(text: &str) -> String {
     const KEPT: [char; 3] = ['"', '\'', '\\'];
     let mut printable = String::with_capacity(text.len());
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_picture_is_escaped_and_nothing_else() {
+    fn only_invisible_characters_are_escaped() {
         let cases = [
             ("Käse, 猫, café \u{fc}", "Käse, 猫, café \u{fc}"),
             (r#"{"a":"b\\n"}'"#, r#"{"a":"b\\n"}'"#),

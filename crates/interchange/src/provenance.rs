@@ -1,4 +1,4 @@
-//! Where a model comes from: how it was consolidated, and from which models, generation by generation.
+//! The provenance of a model: how it was consolidated, and from which models, generation by generation.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use crate::manifest::text_of;
 
-/// The key of the metadata under which a model's provenance stands.
+/// The metadata key of a model's provenance.
 pub const PROVENANCE: &str = "alluvium.provenance";
 
-/// So many generations before a model's parents are named.
+/// The most generations that are recorded before a model's parents.
 const MOST_GENERATIONS: usize = 8;
-/// The provenance of a file is at most so long, in bytes; of a longer one, the oldest generations are left out.
+/// The most bytes of a provenance. The oldest generations of a longer one are left out.
 const LONGEST: usize = 100_000;
 
 /// How a model was made.
@@ -28,7 +28,7 @@ pub struct Provenance {
     pub version: String,
     /// The strategy's table with all its settings.
     pub strategy: Value,
-    /// The surrogate data, where the strategy used some.
+    /// The surrogate data, if the strategy used some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub surrogate: Option<SurrogateNote>,
     /// The seed of everything random.
@@ -41,24 +41,24 @@ pub struct Provenance {
     pub experts: Vec<Parent>,
 }
 
-/// A model that another one was made of.
+/// A model that was consolidated into another one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parent {
-    /// The name of its file or folder, without the folders that it lay in.
+    /// The name of its file or folder, without the path to it.
     pub file: String,
     /// The digest of its tensors.
     pub digest: String,
-    /// The key of the state dict that was taken of its file, where that has keys.
+    /// The key of the state dict that was read from its file, if that has keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_dict: Option<String>,
-    /// Whether it was only what the experts started from, and counted as no expert.
+    /// Whether it was only the start of the experts, and did not count as an expert.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub initial_only: bool,
-    /// How it was made itself, where its file says so.
+    /// How it was made itself, if its file says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Box<Provenance>>,
-    /// Whether its own provenance was left out here, for there were too many generations.
+    /// Whether its own provenance was left out because there were too many generations.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub older_left_out: bool,
 }
@@ -67,9 +67,9 @@ pub struct Parent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SurrogateNote {
-    /// Its table with all its settings; files are named without their folders.
+    /// Its table with all settings. Files are named without their folders.
     pub settings: Value,
-    /// The SHA-256 digest of each file that the data are made of, by its name without folders.
+    /// The SHA-256 digest of each source file of the data, by its name without folders.
     pub files: Vec<(String, String)>,
 }
 
@@ -82,7 +82,7 @@ impl Provenance {
         text_of(metadata, PROVENANCE)
     }
 
-    /// As a text for the metadata: as many generations as there is room for.
+    /// The provenance as a metadata text, with as many generations as fit.
     pub(crate) fn to_text(&self) -> String {
         let text = |generations| serde_json::to_string(&self.cut(generations)).unwrap_or_default();
         let fits = |text: &String| text.len() <= LONGEST;
@@ -108,7 +108,7 @@ impl Provenance {
 }
 
 impl SurrogateNote {
-    /// What is noted of surrogate data.
+    /// The record of surrogate data.
     ///
     /// # Errors
     /// [`SurrogateError::File`] when one of their files cannot be read.
@@ -127,25 +127,25 @@ impl SurrogateNote {
     }
 }
 
-/// The key of the state dict that a file was taken for, if it has one.
+/// The key of the state dict that was chosen from a file, if it has one.
 pub(crate) fn key_of(checkpoint: &Checkpoint) -> Option<String> {
     checkpoint.state_dict().map(|dict| dict.key.clone()).filter(|key| !key.is_empty())
 }
 
-/// Which of several state dicts a file was taken for, in a sentence for people; nothing where it has no choice.
+/// Which state dict of a file was chosen, as a sentence for people. `None` if there was no choice.
 pub(crate) fn taken(path: &Path, checkpoint: &Checkpoint) -> Option<String> {
     let dict = checkpoint.state_dict().filter(|dict| !dict.others.is_empty())?;
     Some(format!("{}: {dict}", path.display()))
 }
 
-/// The last part of a path: what a file is called wherever it lies.
+/// The last component of a path.
 pub(crate) fn file_name(path: &Path) -> String {
     let canonical = || path.canonicalize().ok()?.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     name.or_else(canonical).unwrap_or_else(|| path.display().to_string())
 }
 
-/// Takes the folders off every text that is the path of a file or folder: where the user keeps them is nobody's business.
+/// Removes the folders from every text that is the path of a file or folder, because they are private to the user.
 fn shorten_paths(settings: &mut Value) {
     match settings {
         Value::String(text) if text.contains(['/', '\\']) => *text = file_name(Path::new(text.as_str())),
@@ -173,7 +173,7 @@ mod tests {
         }
     }
 
-    /// A model of so many generations, each from the one before and an expert.
+    /// A model of the given number of generations, each made from the one before and an expert.
     fn model(generations: usize, note: &str) -> Provenance {
         let before = (generations > 1).then(|| model(generations - 1, note));
         Provenance {

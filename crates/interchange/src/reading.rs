@@ -1,4 +1,4 @@
-//! What is said of a file by whoever reads it, beside what the file says itself.
+//! How to read a model file: what the caller states about it, in addition to what the file states itself.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,40 +10,41 @@ use toml::{Table, Value};
 
 use crate::Normalisation;
 
-/// What is said of a model file. Everything may be left out where the file or its tensors say it.
+/// What the caller states about a model file. A field may be left out if the file or its tensors reveal it.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
     /// The table from the file's names to ours. Default: the one that the file's manifest names, or the first built-in one
     /// that fits.
     pub names: Option<Names>,
-    /// The backbone. Default: the manifest's, the fallback's, or the one that the tensors' names and shapes are those of.
+    /// The backbone. Default: the manifest's, the fallback's, or the one that the tensors' names and shapes belong to.
     pub backbone: Option<Arc<dyn BackboneConfig>>,
     /// The shape of one input. Default: the manifest's, the fallback's, or an assumption that [`ForeignModel::assumed`] names.
     ///
     /// [`ForeignModel::assumed`]: crate::ForeignModel::assumed
     pub input: Option<InputShape>,
-    /// What the model wants its inputs to be. Default: the manifest's, the fallback's, or inputs in −1…1 as ours.
+    /// The normalisation that the model expects of its inputs. Default: the manifest's, the fallback's, or our own,
+    /// inputs in −1…1.
     pub normalisation: Option<Normalisation>,
-    /// The classes, in the order of the classifier's rows. Default: the manifest's, or numbered names that begin with that of
-    /// the file.
+    /// The classes, in the order of the classifier's rows. Default: the manifest's, or the name of the file with
+    /// numbers.
     pub classes: Option<Vec<String>>,
-    /// Which of its state dicts a file by `torch.save` is taken for. Default: by
-    /// [`Checkpoint::open_state_dict`](alluvium_checkpoint::Checkpoint::open_state_dict)'s rule.
+    /// The state dict to read from a file by `torch.save`. Default: the rule of
+    /// [`Checkpoint::open_state_dict`](alluvium_checkpoint::Checkpoint::open_state_dict).
     pub state_dict: Option<StateDictKey>,
-    /// Take the backbone only, and leave the classifier behind.
+    /// Reads only the backbone, and leaves the classifier behind.
     pub backbone_only: bool,
-    /// What holds where neither the file nor the fields above say anything.
+    /// What to assume if neither the file nor the fields above state it.
     pub fallback: Fallback,
 }
 
-/// What is taken for granted where nobody says it: that a file is as another one, or made for a stream.
+/// What to assume about a file that does not state it: that it is like another file, or made for a stream.
 #[derive(Debug, Clone, Default)]
 pub struct Fallback {
     /// The backbone.
     pub backbone: Option<Arc<dyn BackboneConfig>>,
     /// The shape of one input.
     pub input: Option<InputShape>,
-    /// What the model wants its inputs to be.
+    /// The normalisation that the model expects of its inputs.
     pub normalisation: Option<Normalisation>,
 }
 
@@ -52,49 +53,50 @@ pub struct Fallback {
 pub struct Names {
     map: NameMap,
     source: Source,
-    behind: Option<Behind>,
+    behind: Option<PrefixedTable>,
 }
 
-/// A table of names that all begin with the same.
+/// A table of names behind a prefix that all names share.
 #[derive(Debug, Clone)]
-struct Behind {
+struct PrefixedTable {
     prefix: String,
-    /// The table of what follows.
+    /// The table for the rest of the names.
     map: NameMap,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Source {
-    /// A kind that is built in.
+    /// The kind of a built-in table.
     Shipped(String),
     File(PathBuf),
 }
 
 impl Names {
-    /// The table in a file whose name ends in `.toml`, or the built-in one of that kind.
+    /// Opens the table in a file whose name ends in `.toml`, or the built-in table of this kind.
     ///
     /// # Errors
-    /// When there is no such file or kind, or the file holds no such table.
+    /// When there is no such file or kind, or the file is not a table of names.
     pub fn open(given: &str) -> Result<Self, NamesError> {
-        match given.ends_with(".toml") {
-            true => Ok(Names { map: NameMap::open(given)?, source: Source::File(given.into()), behind: None }),
-            false => Names::shipped(given),
+        if given.ends_with(".toml") {
+            Ok(Names { map: NameMap::open(given)?, source: Source::File(given.into()), behind: None })
+        } else {
+            Names::shipped(given)
         }
     }
 
     /// The built-in table of that kind.
     ///
     /// # Errors
-    /// [`NamesError::Unknown`], which names those there are.
+    /// [`NamesError::Unknown`], which lists the existing kinds.
     pub fn shipped(kind: &str) -> Result<Self, NamesError> {
         Ok(Names { map: NameMap::shipped(kind)?, source: Source::Shipped(kind.to_owned()), behind: None })
     }
 
-    /// The kinds of tables that are built in.
+    /// The kinds of built-in tables.
     pub const SHIPPED: [&'static str; NameMap::SHIPPED.len()] = NameMap::SHIPPED;
 
-    /// This table for a model all of whose names begin with `prefix`; `rest` is what it makes of the names without it. Only
-    /// tensors that the model has are in it.
+    /// This table for a model whose names all begin with `prefix`. `rest` is its mapping of the names without the
+    /// prefix. The result contains only tensors that the model has.
     pub(crate) fn behind(&self, prefix: &str, rest: &Mapping) -> Result<Self, NamesError> {
         let text = |text: &str| Value::String(text.to_owned());
         let full = |name: &str| text(&format!("{prefix}{name}"));
@@ -105,16 +107,16 @@ impl Names {
             ("names", Value::Table(rest.iter().map(|(ours, own)| (format!("{prefix}{own}"), text(ours))).collect())),
         ];
         let table: Table = table.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
-        let behind = Behind { prefix: prefix.to_owned(), map: self.map.clone() };
+        let behind = PrefixedTable { prefix: prefix.to_owned(), map: self.map.clone() };
         Ok(Names { map: NameMap::parse(&table.to_string())?, source: self.source.clone(), behind: Some(behind) })
     }
 
-    /// What the names of all tensors begin with, that the table says nothing of.
+    /// The prefix of all tensor names, which is not part of the table.
     pub fn prefix(&self) -> &str {
         self.behind.as_ref().map_or("", |behind| &behind.prefix)
     }
 
-    /// What a model calls one of our tensors; `None` where the table does not say it.
+    /// The foreign name of one of our tensors. `None` if the table does not map it.
     pub(crate) fn foreign(&self, ours: &str) -> Option<String> {
         match &self.behind {
             Some(behind) => behind.map.foreign(ours).map(|own| format!("{}{own}", behind.prefix)),
@@ -127,7 +129,7 @@ impl Names {
         &self.map
     }
 
-    /// Its kind, if it is built in.
+    /// The kind, if the table is built in.
     pub fn kind(&self) -> Option<&str> {
         match &self.source {
             Source::Shipped(kind) => Some(kind),

@@ -1,4 +1,4 @@
-//! How good a foreign model is on the tasks of a stream: its classes and the stream's are matched by their names.
+//! Scores a foreign model on the tasks of a stream. Its classes are matched with the stream's by name.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::consolidation::rows_of;
 use crate::{ForeignModel, InterchangeError};
 
-/// How good a model is on one task.
+/// The accuracy of a model on one task.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TaskScore {
     /// The task's number in the stream, from 1.
@@ -25,31 +25,31 @@ pub struct TaskScore {
     pub classes: usize,
     /// How many of them the model knows.
     pub known_classes: usize,
-    /// The accuracy in `[0, 1]` where the task is known: only the model's rows for the task's classes compete. Absent where it
-    /// has none. Of a model with several heads, one of exactly these classes answers alone.
+    /// The accuracy in `[0, 1]` when the task is known: only the model's rows for the task's classes compete. If a head
+    /// of the model has exactly these classes, only that head answers. Absent if the model knows none of the classes.
     pub task_aware: Option<f64>,
-    /// The accuracy in `[0, 1]` where the task is unknown: all rows compete.
+    /// The accuracy in `[0, 1]` when the task is unknown: all rows compete.
     pub task_agnostic: f64,
 }
 
-/// How good a model is on all tasks of a stream.
+/// The accuracy of a model on all tasks of a stream.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StreamScores {
-    /// Task by task.
+    /// The scores of each task.
     pub tasks: Vec<TaskScore>,
-    /// The mean of the tasks' task-aware accuracies; absent where the model knows nothing of some task.
+    /// The mean of the tasks' task-aware accuracies. Absent if the model knows no class of some task.
     pub task_aware: Option<f64>,
     /// The mean of the tasks' task-agnostic accuracies.
     pub task_agnostic: f64,
-    /// The part of all test samples that is classified rightly, all rows competing.
+    /// The fraction of all test samples that are classified correctly when all rows compete.
     pub accuracy: f64,
 }
 
-/// Judges a model on the test samples of a stream, in 32 bits: weights of 64 are rounded to these.
+/// Scores a model on the test samples of a stream. The model runs in 32 bits, so weights of 64 bits are rounded.
 ///
 /// # Errors
-/// When inputs have another shape, no class has the same name, a weight does not fit 32 bits, or the model or the samples cannot
-/// be read.
+/// When inputs have another shape, no class of the model is in the stream, a weight does not fit 32 bits, or the model
+/// or the samples cannot be read.
 pub fn score(
     model: &ForeignModel,
     stream: &dyn TaskStream,
@@ -58,15 +58,17 @@ pub fn score(
     let wrong = |problem: String| Err(InterchangeError::file(model.path(), problem));
     if model.input() != stream.input() {
         let (own, others) = (model.input(), stream.input());
-        return wrong(format!("takes inputs of {own}, but the stream has images of {others}; accepted: the same"));
+        return wrong(format!(
+            "takes inputs of {own}, but the stream has images of {others}; accepted: inputs of the same shape"
+        ));
     }
     if model.heads().is_empty() {
         return wrong("has no classifier; accepted: a model with one".to_owned());
     }
     let names = stream.class_names();
-    let places: HashMap<_, _> = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+    let indices: HashMap<_, _> = names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
     let classes = model.classes();
-    if !classes.iter().any(|class| places.contains_key(class.as_str())) {
+    if !classes.iter().any(|class| indices.contains_key(class.as_str())) {
         let (own, others) = (classes.iter().map(String::as_str), names.iter().map(String::as_str));
         return wrong(format!(
             "knows no class of the stream; its classes: {}; the stream's: {}",
@@ -74,12 +76,12 @@ pub fn score(
             listed(others)
         ));
     }
-    let mut judged = JudgedTask::new(model, &places, names.len())?;
+    let mut in_stream = StreamModel::new(model, &indices, names.len())?;
     let tasks = (0..stream.tasks()).map(|index| {
         let task = stream.task(index)?;
-        let answering = judged.answering(&task)?;
-        let loaded = Model::load(&judged.state, compute)?;
-        Ok(judge(&loaded, task, answering, compute))
+        let answering = in_stream.answering(&task)?;
+        let loaded = Model::load(&in_stream.state, compute)?;
+        Ok(score_task(&loaded, task, answering, compute))
     });
     let tasks = tasks.collect::<Result<Vec<_>, InterchangeError>>()?;
     Ok(StreamScores::of(tasks))
@@ -99,14 +101,14 @@ impl StreamScores {
     }
 }
 
-/// Who answers for a task where it is known.
-struct Answering {
+/// The head that answers for a task when the task is known.
+struct AnsweringHead {
     /// The head, if the model knows any of the classes.
     head: Option<HeadSpec>,
     known: usize,
 }
 
-fn judge(model: &Model, task: Task, answering: Answering, compute: &Device) -> TaskScore {
+fn score_task(model: &Model, task: Task, answering: AnsweringHead, compute: &Device) -> TaskScore {
     let (number, name, classes) = (task.index + 1, task.name.clone(), task.head.classes.len());
     let knows = answering.head.is_some();
     let head = answering.head.unwrap_or_else(|| task.head.clone());
@@ -123,9 +125,9 @@ fn judge(model: &Model, task: Task, answering: Answering, compute: &Device) -> T
     }
 }
 
-/// The model with the stream's numbers of classes; and, where no head has exactly a task's classes, a head of the rows that
+/// The model with the stream's class indices. If no head has exactly a task's classes, it gets a head of the rows that
 /// have them.
-struct JudgedTask {
+struct StreamModel {
     state: ModelState,
     classifier: [Values; 2],
     /// The class of each row.
@@ -133,12 +135,12 @@ struct JudgedTask {
     own_heads: Vec<HeadSpec>,
 }
 
-impl JudgedTask {
-    fn new(model: &ForeignModel, places: &HashMap<&str, usize>, classes: usize) -> Result<Self, InterchangeError> {
-        // A class that the stream does not have gets a number that no sample has.
+impl StreamModel {
+    fn new(model: &ForeignModel, indices: &HashMap<&str, usize>, classes: usize) -> Result<Self, InterchangeError> {
+        // A class that the stream does not have gets an index that no sample has.
         let mut strangers = HashMap::new();
-        let mut number = |class: &String| match places.get(class.as_str()) {
-            Some(place) => *place,
+        let mut number = |class: &String| match indices.get(class.as_str()) {
+            Some(index) => *index,
             None => {
                 let next = classes + strangers.len();
                 *strangers.entry(class.clone()).or_insert(next)
@@ -155,7 +157,7 @@ impl JudgedTask {
         let rows = heads.iter().flat_map(|head| head.classes.iter().copied()).collect();
         let (backbone, input) = (model.backbone(), model.input());
         let mut state = ModelState { backbone, input, heads: vec![], weights: Weights::new() };
-        // A model runs in 32 bits; `ForeignModel::is_rounded` says so.
+        // The model runs in 32 bits. `ForeignModel::is_rounded` reports that.
         state.weights.extend_below(BACKBONE, model.backbone_weights()?.rounded_to_single());
         let classifier = model.classifier()?.map(|tensor| tensor.rounded_to_single());
         let mut from = 0;
@@ -164,14 +166,14 @@ impl JudgedTask {
             from += own.len();
             state.set_head(head.clone(), rows_of(&classifier, &own));
         }
-        // What is too large for 32 bits would be an infinity.
+        // A value too large for 32 bits would become an infinity.
         state.weights.check_finite().map_err(|error| InterchangeError::file(model.path(), error))?;
-        Ok(JudgedTask { state, classifier, rows, own_heads: heads })
+        Ok(StreamModel { state, classifier, rows, own_heads: heads })
     }
 
-    /// The head that answers for a task. A head of chosen rows takes the place of the last such head: rows that stand in
-    /// two heads change nothing where all heads compete, for they say the same.
-    fn answering(&mut self, task: &Task) -> Result<Answering, InterchangeError> {
+    /// The head that answers for a task. A head of chosen rows replaces the last such head. Rows that occur in two
+    /// heads do not change the task-agnostic accuracy, because they give the same logits.
+    fn answering(&mut self, task: &Task) -> Result<AnsweringHead, InterchangeError> {
         let wanted = &task.head.classes;
         let known = wanted.iter().filter(|class| self.rows.contains(class)).count();
         let same = |head: &&HeadSpec| {
@@ -179,15 +181,15 @@ impl JudgedTask {
         };
         self.state = self.state.with_heads(|head| self.own_heads.contains(head));
         if let Some(head) = self.own_heads.iter().find(same) {
-            return Ok(Answering { head: Some(head.clone()), known });
+            return Ok(AnsweringHead { head: Some(head.clone()), known });
         }
         let rows: Vec<_> = (0..self.rows.len()).filter(|row| wanted.contains(&self.rows[*row])).collect();
         if rows.is_empty() {
-            return Ok(Answering { head: None, known });
+            return Ok(AnsweringHead { head: None, known });
         }
         let classes = rows.iter().map(|row| self.rows[*row]).collect();
         let head = HeadSpec { name: "chosen".to_owned(), classes };
         self.state.set_head(head.clone(), rows_of(&self.classifier, &rows));
-        Ok(Answering { head: Some(head), known })
+        Ok(AnsweringHead { head: Some(head), known })
     }
 }

@@ -1,4 +1,5 @@
-//! Experts into a previous model by a strategy that works in pieces, from files to a file: no model is ever whole in memory.
+//! Consolidates experts into a previous model from files to a file, by a strategy that works in pieces. No model is
+//! held whole in memory.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,11 +12,11 @@ use burn::tensor::Device;
 
 use crate::consolidation::panicked;
 use crate::foreign::HEAD;
-use crate::watcher::Writing;
+use crate::watcher::WritingGuard;
 use crate::{Consolidation, Destination, ForeignModel, InterchangeError, NamedHead, Watcher};
 
-/// Whether a consolidation can go in pieces: the strategy can, and every classifier lies in its file row by row, as PyTorch
-/// keeps it. Of one that lies column by column, the values of a head are scattered over the whole tensor.
+/// Whether a consolidation can work in pieces: the strategy can, and every classifier is stored row by row, as in
+/// PyTorch. If one is stored column by column, the values of a head are scattered over the whole tensor.
 pub(crate) fn is_possible(consolidation: &Consolidation<'_>) -> bool {
     let fits = |model: &ForeignModel| match model.mapping.foreign(HEAD[0]) {
         Some(_) => model.mapping.is_transposed(HEAD[0]),
@@ -25,7 +26,7 @@ pub(crate) fn is_possible(consolidation: &Consolidation<'_>) -> bool {
     consolidation.strategy.1.piecewise().is_some() && models.all(fits)
 }
 
-/// Consolidates piece by piece, and writes each piece when it is made.
+/// Consolidates piece by piece, and writes each piece as soon as it is computed.
 pub(crate) fn carry_out(
     consolidation: &Consolidation<'_>,
     options: WriteOptions,
@@ -55,29 +56,29 @@ pub(crate) fn carry_out(
     merged(kind, &request, watcher)
 }
 
-/// What tells a watcher how far a merge is, and asks it whether to go on.
+/// A progress callback that tells a watcher how far a merge is, and asks it whether to stop.
 pub(crate) fn progress(watcher: &dyn Watcher) -> impl Fn(MergeProgress) -> ControlFlow<()> + Sync {
     move |now| {
-        // Pieces are too many to count them one by one.
+        // There are too many pieces to report each of them.
         watcher.step((now.done >> 20) as usize, (now.values >> 20) as usize);
         if watcher.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
-/// Merges, and gives the files. A panic in a plugin becomes an error.
+/// Merges, and returns the files. A panic in a plugin becomes an error.
 pub(crate) fn merged(
     kind: &str,
     request: &Request<'_>,
     watcher: &dyn Watcher,
 ) -> Result<Vec<PathBuf>, InterchangeError> {
-    let _writing = Writing::begin(watcher);
+    let _writing = WritingGuard::begin(watcher);
     match catch_unwind(AssertUnwindSafe(|| merge(request))) {
         Ok(merged) => Ok(merged.map_err(|error| said(kind, error))?.files),
         Err(panic) => Err(panicked(panic.as_ref())),
     }
 }
 
-/// A model as the merge takes it; without heads, its classifier is left behind.
+/// A model as input of the merge. Without heads, its classifier is left behind.
 fn model(model: &ForeignModel, heads: Vec<HeadRows>) -> MergeModel<'_> {
     let classifier = model.mapping.foreign(HEAD[0]).map(|weight| Classifier {
         weight: weight.to_owned(),
@@ -89,7 +90,7 @@ fn model(model: &ForeignModel, heads: Vec<HeadRows>) -> MergeModel<'_> {
         checkpoint: &model.checkpoint,
         mapping: Some(&model.mapping),
         classifier,
-        // Nobody knows how many there were: all experts count alike.
+        // The number of samples is unknown, so all experts have the same weight.
         samples: 1,
     }
 }
@@ -105,7 +106,7 @@ fn own_heads(model: &ForeignModel) -> Vec<HeadRows> {
     model.heads().iter().map(head).collect()
 }
 
-/// What the merge says, as this crate says it.
+/// The error of a merge as an error of this crate.
 pub(crate) fn said(kind: &str, error: MergeError) -> InterchangeError {
     match error {
         MergeError::Checkpoint(error) => InterchangeError::Checkpoint(error),

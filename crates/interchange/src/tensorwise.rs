@@ -1,4 +1,4 @@
-//! Models whose network nobody has to know: tensors of equal names are consolidated with each other, in pieces.
+//! Consolidates models of unknown networks: tensors with equal names are consolidated with each other, in pieces.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -16,36 +16,38 @@ use crate::provenance::{PROVENANCE, file_name, key_of, taken};
 use crate::streamed::{merged, progress, said};
 use crate::{Destination, InterchangeError, Parent, Provenance, Watcher};
 
-/// Models of one network, whatever it is, that are consolidated tensor by tensor: there is no backbone to build and there
-/// are no classes to tell apart. A strategy that works in pieces needs neither, and no memory for a whole model.
+/// Models of one network that are consolidated tensor by tensor. The network need not be known: no backbone is built,
+/// and classes are not matched. A strategy that works in pieces needs neither, nor memory for a whole model.
 ///
-/// All models have tensors of the same names and shapes. Floats are consolidated; tensors of integers are the last expert's.
+/// All models have tensors of the same names and shapes. Floats are consolidated. Integer tensors are copied from the
+/// last expert.
 ///
-/// Low-rank adapters are consolidated as what they stand for, never factor by factor. Into a whole model, each adapter is that
-/// model with its updates added, and a whole model comes out. Into an adapter, all are updates `scale · B·A`, and updates come out.
+/// Low-rank adapters are consolidated as the updates `scale · B·A`, never factor by factor. If the previous model is a
+/// whole model, each adapter counts as that model with its updates added, and the result is a whole model. If it is an
+/// adapter, all models must be adapters, and the result is updates.
 #[derive(Debug)]
 pub struct Tensorwise {
-    previous: Opened,
-    /// Whether the previous model is only what the experts started from: θ₀ of the task vectors. If not, it counts as the
+    previous: TensorwiseModel,
+    /// Whether the previous model is only the start of the experts: θ₀ of the task vectors. If not, it counts as the
     /// first expert.
     initial_only: bool,
-    experts: Vec<Opened>,
+    experts: Vec<TensorwiseModel>,
 }
 
 #[derive(Debug)]
-struct Opened {
+struct TensorwiseModel {
     path: PathBuf,
-    /// The file as it is.
+    /// The checkpoint as it is in the file.
     checkpoint: Arc<Checkpoint>,
     adapter: Option<Adapter>,
-    /// What the strategy is given.
+    /// The checkpoint that the strategy gets.
     seen: Arc<Checkpoint>,
 }
 
-/// The key of the metadata of a file whose tensors are updates.
+/// The metadata key of a file whose tensors are updates.
 const UPDATES: &str = "alluvium.updates";
 const HOW_TO_ADD: &str =
-    "these tensors are updates and no weights: add each one to the base model's tensor of that name";
+    "these tensors are updates, not weights: add each one to the base model's tensor of the same name";
 
 impl Tensorwise {
     /// Opens a previous model and experts, in the order in which they are consolidated. No values are read.
@@ -56,19 +58,19 @@ impl Tensorwise {
         Self::open_state_dicts(previous, initial_only, experts, &|_| None)
     }
 
-    /// As [`open`](Self::open), with the state dict that is wanted of each file.
+    /// Like [`open`](Self::open), with the state dict to read from each file.
     ///
     /// # Errors
-    /// As [`open`](Self::open); when a file has no such state dict; and when an adapter cannot be read as the updates that it
-    /// stands for, or does not fit the model that it is consolidated into.
+    /// Those of [`open`](Self::open); when a file has no such state dict; and when the updates of an adapter cannot be
+    /// computed, or do not fit the model that it is consolidated into.
     pub fn open_state_dicts(
         previous: &Path,
         initial_only: bool,
         experts: &[PathBuf],
         wanted: &dyn Fn(&Path) -> Option<StateDictKey>,
     ) -> Result<Self, InterchangeError> {
-        let mut previous = Opened::of(previous, wanted(previous))?;
-        let open = |path: &PathBuf| Opened::of(path, wanted(path));
+        let mut previous = TensorwiseModel::of(previous, wanted(previous))?;
+        let open = |path: &PathBuf| TensorwiseModel::of(path, wanted(path));
         let mut experts = experts.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let into_adapter = previous.adapter.is_some();
         if let Some(adapter) = &previous.adapter {
@@ -91,21 +93,23 @@ impl Tensorwise {
         Ok(Tensorwise { previous, initial_only, experts })
     }
 
-    /// What there is to know of the files and of what is written, in sentences for people.
+    /// Notes on the files and the result, as sentences for people.
     pub fn notes(&self) -> Vec<String> {
         let all = || [&self.previous].into_iter().chain(&self.experts);
-        let taken = |model: &Opened| taken(&model.path, &model.checkpoint);
+        let taken = |model: &TensorwiseModel| taken(&model.path, &model.checkpoint);
         let mut notes: Vec<_> = all().filter_map(taken).collect();
         let adapters = all().filter(|model| model.adapter.is_some()).count();
         match (adapters, self.previous.adapter.is_some()) {
             (0, _) => {}
-            (_, false) => notes.push("each adapter is the previous model with its updates scale·B·A added".to_owned()),
-            (_, true) => notes.push(format!("each adapter is its updates scale·B·A; {HOW_TO_ADD}")),
+            (_, false) => {
+                notes.push("each adapter counts as the previous model with its updates scale·B·A added".to_owned())
+            }
+            (_, true) => notes.push(format!("each adapter counts as its updates scale·B·A; {HOW_TO_ADD}")),
         }
         notes
     }
 
-    /// The files, opened, in their order.
+    /// The open files, in their order.
     pub fn checkpoints(&self) -> impl Iterator<Item = &Checkpoint> {
         [&self.previous].into_iter().chain(&self.experts).map(|model| &*model.checkpoint)
     }
@@ -115,10 +119,11 @@ impl Tensorwise {
         [&self.previous].into_iter().chain(&self.experts).flat_map(|model| model.checkpoint.files()).collect()
     }
 
-    /// The tensors that would be written, sorted by name. Checks everything but values.
+    /// The tensors that would be written, sorted by name. Checks everything except values.
     ///
     /// # Errors
-    /// When the strategy, known by its kind, needs more than pieces, or a tensor of a model does not go with the others.
+    /// When the strategy needs more than pieces (the message has its kind), or a tensor of a model does not match the
+    /// others.
     pub fn plan(
         &self,
         strategy: (&str, &dyn StrategyConfig),
@@ -127,19 +132,19 @@ impl Tensorwise {
         let (kind, config) = strategy;
         if config.piecewise().is_none() {
             return Err(InterchangeError::Request(format!(
-                "the strategy \"{kind}\" needs the whole network, which is not known tensor by tensor; accepted: a strategy \
-                 that works in pieces, such as weight-averaging, or no --tensorwise"
+                "the strategy \"{kind}\" needs the whole network, which --tensorwise does not build; accepted: a strategy that \
+                 works in pieces, such as weight-averaging, or leave out --tensorwise"
             )));
         }
         plan(&self.request(config, compute)).map_err(|error| said(kind, error))
     }
 
-    /// Consolidates, and writes what comes out under the previous model's names, in its types. `version` and `backend` (a
-    /// table) go into its provenance.
+    /// Consolidates, and writes the result with the previous model's names and types. `version` and `backend` (a table)
+    /// are recorded in its provenance.
     ///
     /// # Errors
-    /// As [`plan`](Self::plan); when a value is not finite (the message names the tensor), and when a file cannot be read or
-    /// written. Nothing is written then.
+    /// Those of [`plan`](Self::plan); when a value is not finite (the message names the tensor), and when a file cannot
+    /// be read or written. Nothing is written then.
     pub fn carry_out(
         &self,
         strategy: (&str, &dyn StrategyConfig),
@@ -178,19 +183,20 @@ impl Tensorwise {
         merged(kind, &request, watcher)
     }
 
-    /// A strategy's table with all options, those too that were left open and follow from what the experts started from.
+    /// A strategy's table with all options, including those that were left open and follow from what the experts
+    /// started from.
     pub fn strategy_table(&self, strategy: &dyn StrategyConfig) -> Value {
         let start = if self.initial_only { ExpertStart::Common } else { ExpertStart::Previous };
         let completed = strategy.completed(start);
         serde_json::to_value(completed.as_deref().unwrap_or(strategy)).unwrap_or_default()
     }
 
-    /// What is consolidated, and nothing of where it goes.
+    /// The merge request, without the output.
     fn request<'a>(&'a self, strategy: &'a dyn StrategyConfig, compute: &'a Device) -> Request<'a> {
         Request {
             previous: self.previous.as_model(),
             previous_counts: !self.initial_only,
-            experts: self.experts.iter().map(Opened::as_model).collect(),
+            experts: self.experts.iter().map(TensorwiseModel::as_model).collect(),
             strategy,
             seed: Seed::new(0),
             compute,
@@ -202,16 +208,16 @@ impl Tensorwise {
     }
 }
 
-impl Opened {
+impl TensorwiseModel {
     fn of(path: &Path, wanted: Option<StateDictKey>) -> Result<Self, InterchangeError> {
         let checkpoint = Arc::new(Checkpoint::open_state_dict(path, wanted.as_ref())?);
         let adapter = Adapter::of(&checkpoint)?;
-        Ok(Opened { path: path.to_owned(), seen: checkpoint.clone(), checkpoint, adapter })
+        Ok(TensorwiseModel { path: path.to_owned(), seen: checkpoint.clone(), checkpoint, adapter })
     }
 
     fn as_model(&self) -> MergeModel<'_> {
         let name = self.path.display().to_string();
-        // Nobody knows how many samples there were: all experts count alike.
+        // The number of samples is unknown, so all experts have the same weight.
         MergeModel { name, checkpoint: &self.seen, mapping: None, classifier: None, samples: 1 }
     }
 

@@ -1,11 +1,12 @@
-//! Whoever watches a consolidation: is told how far it is, and may want it to stop.
+//! Watches a consolidation: receives its progress, and may stop it.
 
 use alluvium_model::{Progress, Silent};
 
 /// Watches a consolidation.
 pub trait Watcher: Progress {
-    /// Files are being written from now on, or no longer. While they are, [`stopped`](Self::stopped) is asked again and again,
-    /// and what was begun is taken back when it says so; a process that is ended then leaves half a file.
+    /// Called when writing of files begins and ends. In between, [`stopped`](Self::stopped) is called again and again;
+    /// if it returns `true`, the unfinished files are removed. Ending the process while files are being written would
+    /// leave half a file.
     fn writing(&self, _now: bool) {}
 
     /// Whether the work should stop.
@@ -14,20 +15,20 @@ pub trait Watcher: Progress {
     }
 }
 
-/// Nobody watches.
+/// Does not watch.
 impl Watcher for Silent {}
 
-/// As long as it lives, files are being written.
-pub(crate) struct Writing<'a>(&'a dyn Watcher);
+/// While this value exists, files are being written.
+pub(crate) struct WritingGuard<'a>(&'a dyn Watcher);
 
-impl<'a> Writing<'a> {
+impl<'a> WritingGuard<'a> {
     pub(crate) fn begin(watcher: &'a dyn Watcher) -> Self {
         watcher.writing(true);
-        Writing(watcher)
+        WritingGuard(watcher)
     }
 }
 
-impl Drop for Writing<'_> {
+impl Drop for WritingGuard<'_> {
     fn drop(&mut self) {
         self.0.writing(false);
     }

@@ -1,4 +1,4 @@
-//! A consolidated model back into a file, under the names that the previous model came with.
+//! Writes a consolidated model to a file, under the names of the previous model.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,33 +9,34 @@ use alluvium_model::{ModelState, Numbers, Values as OurValues, Width};
 use crate::foreign::HEAD;
 use crate::manifest::{MANIFEST, Manifest};
 use crate::provenance::{PROVENANCE, Provenance};
-use crate::watcher::Writing;
+use crate::watcher::WritingGuard;
 use crate::{Arrangement, Consolidation, ForeignModel, InterchangeError, Watcher};
 
-/// Where a model goes.
+/// The output of a consolidation.
 #[derive(Debug, Clone)]
 pub struct Destination {
-    /// The file to be, or what the names of several begin with.
+    /// The path of the new file. If there are several files, their names begin with it.
     pub path: PathBuf,
-    /// Where all tensors together have more bytes than this, they go into several files with an index.
+    /// The most bytes of tensors in one file. If all tensors together have more, they are split into several files with
+    /// an index.
     pub shard_bytes: Option<u64>,
-    /// Files that are never written over: those that the models are read from.
+    /// Files that are never overwritten: those that the models are read from.
     pub inputs: Vec<PathBuf>,
 }
 
-/// A consolidated model as a file: which tensors, in which types, and what the file says of itself.
+/// The plan of the file of a consolidated model: its tensors, their types, and its metadata.
 #[derive(Debug)]
 pub struct Plan<'a> {
     previous: &'a ForeignModel,
-    /// The model whose names the classifier has.
+    /// The model that the classifier's names come from.
     classifier: &'a ForeignModel,
     arrangement: &'a Arrangement,
     tensors: Vec<TensorInfo>,
 }
 
 impl<'a> Plan<'a> {
-    /// Plans the file of the model that a consolidation makes. The classifier's names and type are the previous model's or,
-    /// where that has none, those of the first expert; everything else is as in the previous model.
+    /// Plans the file of a consolidated model. The classifier has the names and the type of the previous model's or, if
+    /// that has none, of the first expert's. Everything else is as in the previous model.
     pub fn of(consolidation: &Consolidation<'a>) -> Self {
         let Consolidation { previous, experts, arrangement, .. } = *consolidation;
         let has_classifier = |model: &&ForeignModel| model.mapping.foreign(HEAD[0]).is_some();
@@ -63,12 +64,11 @@ impl<'a> Plan<'a> {
         self.arrangement.heads.iter().map(|head| head.classes.len()).sum()
     }
 
-    /// Writes the model. Nothing is seen under the file's name before everything is written, and nothing is left there where
-    /// it cannot be.
+    /// Writes the model. The file appears only when everything is written. After an error, nothing is left there.
     ///
     /// # Errors
-    /// When a value does not fit its type (the message names the tensor), a file cannot be written, a file would be written
-    /// over that is an input, or the watcher wants it to stop.
+    /// When a value does not fit its type (the message names the tensor), a file cannot be written, an input would be
+    /// overwritten, or the watcher stops it.
     pub(crate) fn write(
         &self,
         model: &ModelState,
@@ -76,7 +76,7 @@ impl<'a> Plan<'a> {
         to: &Destination,
         watcher: &dyn Watcher,
     ) -> Result<Vec<PathBuf>, InterchangeError> {
-        let _writing = Writing::begin(watcher);
+        let _writing = WritingGuard::begin(watcher);
         let mut writer = Writer::create(&to.path, self.tensors.clone(), &self.options(provenance, to))?;
         let go_on = || if watcher.stopped() { Err(InterchangeError::Stopped) } else { Ok(()) };
         while let Some(info) = writer.peek().cloned() {
@@ -88,7 +88,7 @@ impl<'a> Plan<'a> {
         Ok(writer.finish()?)
     }
 
-    /// How the file is written, and what it says of itself.
+    /// The options for writing the file, including its metadata.
     pub(crate) fn options(&self, provenance: &Provenance, to: &Destination) -> WriteOptions {
         let previous = self.previous;
         let manifest = Manifest {
@@ -98,14 +98,14 @@ impl<'a> Plan<'a> {
             names: previous.names().kind().map(str::to_owned),
             heads: self.arrangement.named_heads(),
         };
-        // Libraries by Hugging Face want to know whose tensors these are.
+        // Hugging Face libraries require this key.
         let format = ("format".to_owned(), "pt".to_owned());
         let manifest = (MANIFEST.to_owned(), serde_json::to_string(&manifest).unwrap_or_default());
         let metadata = BTreeMap::from([format, manifest, (PROVENANCE.to_owned(), provenance.to_text())]);
         WriteOptions { metadata, order: Order::Given, shard_bytes: to.shard_bytes, inputs: to.inputs.clone() }
     }
 
-    /// The classifier's tensors as they will be.
+    /// The names, types and shapes of the classifier's new tensors.
     fn head_infos(&self) -> Vec<TensorInfo> {
         let (rows, latent) = (self.rows(), self.previous.latent_size());
         let info = |ours: &str, shape: Vec<usize>| {
@@ -124,7 +124,7 @@ impl<'a> Plan<'a> {
             Some(ours) => (self.classifier, *ours, Some(side_by_side(model, ours))),
             None => match self.previous.mapping.ours(&info.name) {
                 Some(ours) => (self.previous, ours, model.weights.get(&format!("backbone.{ours}")).cloned()),
-                // What the table leaves out is as it was.
+                // Tensors that the table leaves out are copied.
                 None => return Ok(self.previous.checkpoint.read_finite(&info.name)?.values),
             },
         };
@@ -135,17 +135,16 @@ impl<'a> Plan<'a> {
         };
         let tensor = Tensor { dtype: info.dtype, shape: found.shape, values };
         let turned = source.mapping.turned(ours, tensor).map_err(InterchangeError::names(to))?;
-        match turned.shape == info.shape {
-            true => Ok(turned.values),
-            false => {
-                let problem = format!("would have the shape {:?}, not {:?}", turned.shape, info.shape);
-                Err(InterchangeError::tensor(to, &info.name, problem))
-            }
+        if turned.shape == info.shape {
+            Ok(turned.values)
+        } else {
+            let problem = format!("would have the shape {:?}, not {:?}", turned.shape, info.shape);
+            Err(InterchangeError::tensor(to, &info.name, problem))
         }
     }
 }
 
-/// A tensor of all heads in one: weights `[latent, classes]` side by side, biases one after another.
+/// Joins a tensor of all heads: weights `[latent, classes]` side by side, biases one after another.
 fn side_by_side(model: &ModelState, ours: &str) -> OurValues {
     let part = ours.rsplit('.').next().unwrap_or(ours);
     let heads = model.heads.iter().filter_map(|head| model.weights.get(&format!("{}.{part}", head.prefix())));

@@ -1,6 +1,6 @@
-//! How much memory a consolidation takes whose previous model leaves its classifier behind: it does not grow with the models.
+//! The memory of a consolidation whose previous model leaves its classifier behind does not grow with the models.
 //!
-//! One test, in a binary of its own: what other tests allocate at the same time would be counted, too.
+//! This test is a binary of its own. Its allocator would also count what other tests of the same process allocate.
 
 mod files;
 
@@ -21,12 +21,12 @@ use files::{consolidate, floats, load, named, open};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// The units of each layer: 724² weights are 2 MB.
-const UNITS: usize = 724;
+/// The outputs of each layer: 724² weights are 2 MB.
+const OUTPUTS: usize = 724;
 const LAYERS: usize = 30;
 
-/// As in the test of `alluvium-merge`: a piece of half a megabyte of each of three models, at most 24 times more in what a
-/// strategy makes of it, and the tables of surveys. Digests are taken of 4 MB at a time, before.
+/// As in the test of `alluvium-merge`: a piece of half a megabyte for each of three models, at most 24 times more for
+/// intermediate results, and the tables of surveys. Digests are computed before that, from 4 MB at a time.
 const CONSTANT: usize = (4 << 17) * (3 + 24) + (4 << 20);
 
 const TABLE: &str = r#"
@@ -41,10 +41,10 @@ transposed = ["layers.{n}.weight", "head.weight"]
 fn write(path: &Path, seed: usize, classes: usize) {
     let mut shapes = vec![];
     for layer in 0..LAYERS {
-        shapes.push((format!("hidden.{layer}.weight"), vec![UNITS, UNITS]));
-        shapes.push((format!("hidden.{layer}.bias"), vec![UNITS]));
+        shapes.push((format!("hidden.{layer}.weight"), vec![OUTPUTS, OUTPUTS]));
+        shapes.push((format!("hidden.{layer}.bias"), vec![OUTPUTS]));
     }
-    shapes.push(("out.weight".to_owned(), vec![classes, UNITS]));
+    shapes.push(("out.weight".to_owned(), vec![classes, OUTPUTS]));
     shapes.push(("out.bias".to_owned(), vec![classes]));
     let info = |(name, shape)| TensorInfo { name, dtype: Dtype::F32, shape };
     let infos: Vec<_> = shapes.into_iter().map(info).collect();
@@ -66,8 +66,8 @@ fn measure() {
     }
     let reading = Reading {
         names: Some(Names::open(at("names.toml").to_str().unwrap()).unwrap()),
-        backbone: Some(Arc::new(MlpConfig { layers: vec![UNITS; LAYERS] })),
-        input: Some([1, 1, UNITS].into()),
+        backbone: Some(Arc::new(MlpConfig { layers: vec![OUTPUTS; LAYERS] })),
+        input: Some([1, 1, OUTPUTS].into()),
         ..Reading::default()
     };
     let strategies: [&dyn StrategyConfig; 2] = [&WeightAveragingConfig {}, &TiesConfig::default()];
@@ -80,7 +80,7 @@ fn measure() {
         let out = at(&format!("{kind}.safetensors"));
         consolidate(&previous, &experts, strategy, None, &out).unwrap();
         let peak = MEMORY.peak_usage() - before;
-        let (largest, whole) = (4 * UNITS * UNITS, 4 * UNITS * UNITS * LAYERS);
+        let (largest, whole) = (4 * OUTPUTS * OUTPUTS, 4 * OUTPUTS * OUTPUTS * LAYERS);
         assert!(2 * largest + CONSTANT < whole / 2, "not even half of one model is in memory");
         assert!(peak < 2 * largest + CONSTANT, "{kind} took {peak} bytes");
         assert_eq!(Checkpoint::open(&out).unwrap().tensor("out.bias").unwrap().shape, [5]);
@@ -88,12 +88,12 @@ fn measure() {
     let [a, b, mean] = [&files[1], &files[2], &at("weight-averaging.safetensors")].map(|file| load(file));
     let biases = floats(&a, "hidden.7.bias").iter().zip(floats(&b, "hidden.7.bias"));
     for (value, (a, b)) in floats(&mean, "hidden.7.bias").iter().zip(biases) {
-        assert!((value - (a + b) / 2.0).abs() < 1e-6, "the previous model is no part of the mean");
+        assert!((value - (a + b) / 2.0).abs() < 1e-6, "the previous model does not count in the mean");
     }
 }
 
 #[test]
 fn a_classifier_that_is_left_behind_brings_no_model_into_memory() {
-    // With more threads, more pieces are held at a time: up to sixteen.
+    // More threads would hold more pieces at a time, up to sixteen.
     rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(measure);
 }

@@ -1,32 +1,32 @@
-//! What can be wrong with models that are to be merged.
+//! Errors of a merge.
 
 use alluvium_checkpoint::{CheckpointError, shown};
 use alluvium_strategy::StrategyError;
 
-/// Models that were not merged. Nothing was written.
+/// Why models were not merged. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MergeError {
-    /// The strategy needs whole models: the caller may load them and consolidate.
+    /// The strategy needs whole models. The caller may load them and consolidate in memory.
     #[error("the strategy does not work in pieces; it needs the whole models in memory")]
     WholeModels,
     /// There is no expert.
     #[error("there is nothing to merge; accepted: at least one expert")]
     NoExperts,
-    /// The strategy's options do not go together.
+    /// The strategy's options contradict each other.
     #[error(transparent)]
     Options(StrategyError),
-    /// A model's tensor does not go with those of the previous model.
+    /// A model's tensor does not match the previous model.
     #[error("{model}: the tensor {} {problem}", shown(tensor))]
     Tensor {
         /// The model's name in the request.
         model: String,
-        /// The tensor's name, as that model has it.
+        /// The tensor's name in that model.
         tensor: String,
         /// What is wrong, and what is accepted.
         problem: String,
     },
-    /// A model is described in a way that does not go with its file or with the other models.
+    /// The description of a model contradicts its file or the other models.
     #[error("{model}: {problem}")]
     Model {
         /// The model's name in the request.
@@ -37,22 +37,22 @@ pub enum MergeError {
     /// The strategy failed on a tensor.
     #[error("the tensor {} cannot be consolidated: {cause}", shown(tensor))]
     Strategy {
-        /// The tensor's name, as the previous model has it.
+        /// The tensor's name in the previous model.
         tensor: String,
         /// What the strategy said.
         cause: StrategyError,
     },
-    /// What the strategy gives is no number, or is too large for the type that it is written in.
+    /// The strategy computed a NaN, or a value too large for the type that it is written in.
     #[error("the tensor {} would hold a value that is not finite ({value} at index {index})", shown(tensor))]
     NotFinite {
-        /// The tensor's name, as the previous model has it.
+        /// The tensor's name in the previous model.
         tensor: String,
-        /// The place of the first such value, row-major.
+        /// The row-major index of the first such value.
         index: usize,
         /// The value.
         value: f32,
     },
-    /// Whoever is told how far it is wants it to stop.
+    /// The progress callback asked the merge to stop.
     #[error("stopped; nothing was written")]
     Stopped,
     /// A file cannot be read or written.

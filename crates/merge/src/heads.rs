@@ -5,35 +5,37 @@ use crate::{Classifier, MergeError, MergeModel};
 
 /// A head of the new model.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Matched {
+pub(crate) struct HeadMatch {
     pub name: String,
     /// How many rows it has.
     pub classes: usize,
-    /// For each model, the previous one first: its rows there, if it has the head.
+    /// The rows of the head in each model, the previous model first. `None`: the model does not have the head.
     pub rows: Vec<Option<Vec<usize>>>,
 }
 
 /// The heads of the new model: those of the previous one, then those that each expert adds.
 ///
 /// # Errors
-/// When a row belongs to no head or to two, a head has no rows, or more rows in one model than in another.
-pub(crate) fn matched(models: &[&MergeModel<'_>]) -> Result<Vec<Matched>, MergeError> {
-    let mut all: Vec<Matched> = vec![];
-    for (place, model) in models.iter().enumerate() {
+/// When a row belongs to no head or to two heads, when a head has no rows, and when a head has different numbers of
+/// rows in two models.
+pub(crate) fn match_heads(models: &[&MergeModel<'_>]) -> Result<Vec<HeadMatch>, MergeError> {
+    let mut all: Vec<HeadMatch> = vec![];
+    for (index, model) in models.iter().enumerate() {
         let Some(classifier) = model.classifier.as_ref().filter(|own| !own.is_left_behind()) else { continue };
         check_rows(model, classifier)?;
         for head in &classifier.heads {
             let (name, classes) = (head.name.clone(), head.rows.len());
             let found = all.iter().position(|known| known.name == name).unwrap_or_else(|| {
-                all.push(Matched { name, classes, rows: vec![None; models.len()] });
+                all.push(HeadMatch { name, classes, rows: vec![None; models.len()] });
                 all.len() - 1
             });
             let known = &mut all[found];
             if known.classes != classes {
-                let problem = format!("has {classes} rows for the head {:?}, and another {}", head.name, known.classes);
+                let problem =
+                    format!("has {classes} rows for the head {:?}, but another model has {}", head.name, known.classes);
                 return Err(model.problem(problem));
             }
-            known.rows[place] = Some(head.rows.clone());
+            known.rows[index] = Some(head.rows.clone());
         }
     }
     Ok(all)
@@ -59,13 +61,13 @@ fn check_rows(model: &MergeModel<'_>, classifier: &Classifier) -> Result<(), Mer
     Ok(())
 }
 
-/// Where rows of so many values are: rows that follow one another together.
+/// The spans of rows of `length` values each. Consecutive rows share one span.
 pub(crate) fn spans(rows: &[usize], length: usize) -> Vec<Span> {
     let mut spans: Vec<Span> = vec![];
-    for (place, row) in rows.iter().enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         match spans.last_mut() {
             Some(span) if span.start + span.values == row * length => span.values += length,
-            _ => spans.push(Span { at: place * length, start: row * length, values: length }),
+            _ => spans.push(Span { at: index * length, start: row * length, values: length }),
         }
     }
     spans

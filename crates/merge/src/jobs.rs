@@ -1,4 +1,4 @@
-//! The new model cut into pieces, and the work on them: some at a time on all cores, their results in order.
+//! The pieces of the new model. Several are computed in parallel, and their results are used in order.
 
 use std::ops::Range;
 
@@ -8,10 +8,10 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use crate::MergeError;
 use crate::layout::{Layout, Part, Target};
 
-/// How many values a piece has at most: half a megabyte, which stays in a core's cache from one step to the next.
+/// The most values of a piece: half a megabyte, which stays in a core's cache between two steps.
 const PIECE: usize = 1 << 17;
 
-/// How many pieces are worked on at a time, at most, whatever the number of cores: each is held for every model.
+/// The most pieces that are computed at a time, whatever the number of cores. Each piece is held for every model.
 const MOST_AT_A_TIME: usize = 16;
 
 /// A piece of the new model.
@@ -19,9 +19,9 @@ const MOST_AT_A_TIME: usize = 16;
 pub(crate) struct Job<'a> {
     pub target: &'a Target,
     pub part: &'a Part,
-    /// Which values of the part.
+    /// The indices of its values in the part.
     pub values: Range<usize>,
-    /// The place in the target of the part's first value.
+    /// The index in the target of the part's first value.
     pub before: usize,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Jobs<'a> {
                 *before += part.values();
                 Some(own)
             });
-            // Of a tensor without values one part is written, without values.
+            // A tensor without values is written as one empty part.
             let parts = if target.info.elements() == 0 { 1 } else { target.parts.len() };
             target.parts.iter().zip(before).take(parts).flat_map(move |(part, before)| {
                 let (all, size) = (part.values(), size(part, grain));
@@ -55,8 +55,8 @@ impl<'a> Jobs<'a> {
         })
     }
 
-    /// Works on all pieces. Gives `take` the results, in the order of the pieces; where these are small, while the next pieces
-    /// are being worked on.
+    /// Computes all pieces, and gives `take` the results in the order of the pieces. Where the pieces are small, `take`
+    /// runs while the next pieces are being computed.
     pub(crate) fn each<T: Send>(
         &self,
         work: impl Fn(&Job<'a>) -> Result<T, MergeError> + Sync,

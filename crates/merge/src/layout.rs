@@ -1,4 +1,4 @@
-//! What the new model is made of: for each of its tensors, where the values come from in each model.
+//! The layout of the new model: for each tensor, where its values are in each source model.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -6,18 +6,18 @@ use std::ops::Range;
 use alluvium_checkpoint::{Checkpoint, TensorInfo, Values};
 use alluvium_model::{BACKBONE, HeadSpec};
 
-use crate::heads::{self, Matched};
+use crate::heads::{self, HeadMatch};
 use crate::span::Span;
 use crate::{Classifier, MergeError, MergeModel, Request};
 
 /// The new model.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    /// Its tensors, sorted by the names that they have in the previous model.
+    /// Its tensors, sorted by their names in the previous model.
     pub tensors: Vec<Target>,
     /// Its heads by name, in the order of the classifier's rows.
     pub heads: Vec<String>,
-    /// Tensors that are taken over, by name.
+    /// The names of the tensors that are copied from the last expert.
     pub from_last_expert: Vec<String>,
     pub from_previous: Vec<String>,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Layout {
 /// One tensor of the new model.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// As it is written.
+    /// Its name, type and shape in the output.
     pub info: TensorInfo,
     /// Its values, in their order.
     pub parts: Vec<Part>,
@@ -34,12 +34,12 @@ pub(crate) struct Target {
 /// Consecutive values of a tensor that come from the same models.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// What the strategy takes them for: a tensor of this full name (`backbone.…`, `heads.…`) and shape.
+    /// The full name (`backbone.…`, `heads.…`) of the tensor that the strategy sees. Its shape follows.
     pub tensor: String,
     pub shape: Vec<usize>,
     /// The head of the models that have these values, if they are rows of a classifier.
     pub head: Option<HeadSpec>,
-    /// For each model, the previous one first: where its values are.
+    /// Where the values are in each model, the previous model first.
     pub sources: Vec<Option<Source>>,
 }
 
@@ -57,7 +57,7 @@ impl Source {
         Source { tensor: info.name.clone(), spans: vec![Span { at: 0, start: 0, values: info.elements() }] }
     }
 
-    /// Where some values of the part are in the model's tensor.
+    /// The ranges of some values of the part in the model's tensor.
     fn ranges(&self, values: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let within = self.spans.iter().filter(|span| span.at < values.end && values.start < span.at + span.values);
         within.map(|span| {
@@ -67,7 +67,7 @@ impl Source {
         })
     }
 
-    /// Reads some values of the part as the file has them, for a tensor of the same type. They must be finite.
+    /// Reads the bytes of some values of the part, for a tensor of the same type. The values must be finite.
     pub(crate) fn bytes(&self, checkpoint: &Checkpoint, values: &Range<usize>) -> Result<Vec<u8>, MergeError> {
         let read = self.ranges(values).map(|range| checkpoint.read_bytes(&self.tensor, range, true));
         Ok(read.collect::<Result<Vec<_>, _>>()?.concat())
@@ -81,12 +81,12 @@ impl Source {
     }
 }
 
-/// Only rows of classifiers, which are floats, come in several spans.
+/// Only rows of classifiers have several spans, and these are floats.
 fn joined(mut all: Values, next: Values) -> Values {
     match (&mut all, next) {
         (Values::Floats(all), Values::Floats(next)) => all.extend(next),
         (Values::Doubles(all), Values::Doubles(next)) => all.extend(next),
-        // All spans are of one tensor.
+        // All spans belong to one tensor, so their types are equal.
         _ => {}
     }
     all
@@ -98,13 +98,13 @@ impl Part {
         self.shape.iter().product()
     }
 
-    /// The model that alone has these values.
+    /// The only model that has these values, if there is just one.
     pub(crate) fn only_source(&self) -> Option<(usize, &Source)> {
         let mut there = self.sources.iter().enumerate().filter_map(|(model, source)| Some((model, source.as_ref()?)));
         there.next().filter(|_| there.next().is_none())
     }
 
-    /// A tensor that is taken over from one model.
+    /// A tensor that is copied from one model.
     fn taken_over(info: &TensorInfo, model: usize, models: usize) -> Self {
         let mut sources = vec![None; models];
         sources[model] = Some(Source::whole(info));
@@ -112,15 +112,16 @@ impl Part {
     }
 }
 
-/// A model's tensors of the backbone, by the names that all models have in common.
+/// The tensors of a model's backbone, by the names that all models share.
 type Backbone<'a> = BTreeMap<&'a str, &'a TensorInfo>;
 
 impl Layout {
-    /// Compares all models and lays the new one out.
+    /// Compares all models, and lays out the new one.
     pub(crate) fn new(request: &Request<'_>) -> Result<Self, MergeError> {
         let models: Vec<_> = std::iter::once(&request.previous).chain(&request.experts).collect();
         check_alike(&models)?;
-        // First: a classifier's tensor of another name would be taken for one of the backbone's.
+        // This check comes first. Otherwise, a classifier's tensor with an unexpected name would count as part of the
+        // backbone.
         for model in &models {
             model.classifier.as_ref().map(|classifier| features(model, classifier)).transpose()?;
         }
@@ -161,22 +162,23 @@ impl Layout {
     }
 }
 
-/// Tables of names: all models have one, or none has.
+/// Checks that all models have a table of names, or none has.
 fn check_alike(models: &[&MergeModel<'_>]) -> Result<(), MergeError> {
     let previous = models[0];
     for model in &models[1..] {
         if model.mapping.is_some() != previous.mapping.is_some() {
             let (own, other) = if model.mapping.is_some() { ("a", "none") } else { ("no", "one") };
             let name = &previous.name;
-            let problem =
-                format!("has {own} table of names, and {name} has {other}; accepted: all models have one, or none has");
+            let problem = format!(
+                "has {own} table of names, but {name} has {other}; accepted: a table for every model, or for none"
+            );
             return Err(model.problem(problem));
         }
     }
     Ok(())
 }
 
-/// The tensors that are neither the classifier's nor left out by the model's table.
+/// All tensors except the classifier's and those that the model's table leaves out.
 fn backbone<'a>(model: &MergeModel<'a>) -> Result<Backbone<'a>, MergeError> {
     let of_classifier = of_classifier(model);
     let ignored = model.mapping.map(|mapping| mapping.ignored()).unwrap_or_default();
@@ -212,7 +214,7 @@ fn of_classifier<'a>(model: &'a MergeModel<'_>) -> BTreeSet<&'a str> {
     classifier.flat_map(|own| [Some(&own.weight), own.bias.as_ref()]).flatten().map(String::as_str).collect()
 }
 
-/// No expert has a tensor that the previous model lacks.
+/// Checks that no expert has a tensor that the previous model lacks.
 fn check_no_others(models: &[&MergeModel<'_>], backbones: &[Backbone<'_>]) -> Result<(), MergeError> {
     for (model, backbone) in models.iter().zip(backbones) {
         if let Some((_, info)) = backbone.iter().find(|(name, _)| !backbones[0].contains_key(*name)) {
@@ -222,7 +224,7 @@ fn check_no_others(models: &[&MergeModel<'_>], backbones: &[Backbone<'_>]) -> Re
     Ok(())
 }
 
-/// That tensor in all models, where it is the same in all of them.
+/// The tensor in every model, checked to have the same shape and kind of values.
 fn same_tensor<'a>(
     models: &[&MergeModel<'_>],
     backbones: &[Backbone<'a>],
@@ -234,7 +236,7 @@ fn same_tensor<'a>(
     let mut all = vec![];
     for (model, backbone) in models.iter().zip(backbones) {
         let Some(info) = backbone.get(name) else {
-            return Err(model.tensor(&own.name, format!("is missing, and is in {}", previous.name)));
+            return Err(model.tensor(&own.name, format!("is missing, but {} has it", previous.name)));
         };
         if transposed(model) != transposed(previous) {
             let problem =
@@ -242,14 +244,14 @@ fn same_tensor<'a>(
             return Err(model.tensor(&info.name, problem));
         }
         if info.shape != own.shape {
-            let problem = format!("has the shape {:?}, and in {} it has {:?}", info.shape, previous.name, own.shape);
+            let problem = format!("has the shape {:?}, but in {} it has {:?}", info.shape, previous.name, own.shape);
             return Err(model.tensor(&info.name, problem));
         }
         let same = if own.dtype.is_float() { info.dtype.is_float() } else { info.dtype == own.dtype };
         if !same {
             let accepted = if own.dtype.is_float() { "any floats".to_owned() } else { own.dtype.to_string() };
             let (found, expected, name) = (info.dtype, own.dtype, &previous.name);
-            let problem = format!("has values of type {found}, and in {name} of {expected}; accepted: {accepted}");
+            let problem = format!("has values of type {found}, but in {name} of {expected}; accepted: {accepted}");
             return Err(model.tensor(&info.name, problem));
         }
         all.push(*info);
@@ -257,21 +259,21 @@ fn same_tensor<'a>(
     Ok(all)
 }
 
-/// Adds the tensors of the classifier, and gives the names of its heads.
+/// Adds the tensors of the classifier, and returns the names of its heads.
 fn add_classifier(models: &[&MergeModel<'_>], tensors: &mut Vec<Target>) -> Result<Vec<String>, MergeError> {
-    let heads = heads::matched(models)?;
+    let heads = heads::match_heads(models)?;
     let mut first: Option<(&MergeModel<'_>, &Classifier, usize)> = None;
     for model in models {
         let Some(classifier) = &model.classifier else { continue };
         let own = features(model, classifier)?;
         let (other, known, expected) = *first.get_or_insert((*model, classifier, own));
         if own != expected {
-            let problem = format!("has rows of {own} values, and in {} they have {expected}", other.name);
+            let problem = format!("has rows of {own} values, but in {} they have {expected}", other.name);
             return Err(model.tensor(&classifier.weight, problem));
         }
         if classifier.bias.is_some() != known.bias.is_some() {
             let (own, other_has) = if classifier.bias.is_some() { ("a", "none") } else { ("no", "one") };
-            let problem = format!("has {own} bias in its classifier, and {} has {other_has}", other.name);
+            let problem = format!("has {own} bias in its classifier, but {} has {other_has}", other.name);
             return Err(model.problem(problem));
         }
     }
@@ -283,10 +285,11 @@ fn add_classifier(models: &[&MergeModel<'_>], tensors: &mut Vec<Target>) -> Resu
     Ok(heads.into_iter().map(|head| head.name).collect())
 }
 
-/// A tensor of the classifier, made of the rows of all heads, each of so many values; `what` it is in a head.
-fn rows(models: &[&MergeModel<'_>], like: &TensorInfo, heads: &[Matched], length: usize, what: &str) -> Target {
+/// A tensor of the classifier, joined from the rows of all heads. Each row has `length` values. `what` is the name of
+/// the tensor within a head.
+fn rows(models: &[&MergeModel<'_>], like: &TensorInfo, heads: &[HeadMatch], length: usize, what: &str) -> Target {
     let shape = |rows: usize| -> Vec<usize> { [&[rows], &like.shape[1..]].concat() };
-    let part = |(number, head): (usize, &Matched)| {
+    let part = |(number, head): (usize, &HeadMatch)| {
         let spec = HeadSpec { name: format!("head-{number}"), classes: (0..head.classes).collect() };
         let source = |(rows, model): (&Option<Vec<usize>>, &&MergeModel<'_>)| {
             let classifier = model.classifier.as_ref()?;
@@ -301,37 +304,36 @@ fn rows(models: &[&MergeModel<'_>], like: &TensorInfo, heads: &[Matched], length
     Target { info, parts: heads.iter().enumerate().map(part).collect() }
 }
 
-/// A classifier is what it is said to be; gives the length of its rows.
+/// Checks that the classifier matches its description. Returns the length of its rows.
 fn features(model: &MergeModel<'_>, classifier: &Classifier) -> Result<usize, MergeError> {
     let weight = tensor(model, &classifier.weight)?;
     let [rows, features] = weight.shape[..] else {
         let problem = format!("has the shape {:?}; accepted for a classifier: [classes, features]", weight.shape);
         return Err(model.tensor(&weight.name, problem));
     };
-    let count = match classifier.is_left_behind() {
-        true => rows,
-        false => classifier.heads.iter().map(|head| head.rows.len()).sum(),
-    };
+    let count =
+        if classifier.is_left_behind() { rows } else { classifier.heads.iter().map(|head| head.rows.len()).sum() };
     let bias = classifier.bias.as_ref().map(|bias| tensor(model, bias)).transpose()?;
     let wrong = bias.filter(|bias| bias.shape != [count]).or(Some(weight).filter(|_| rows != count));
     match wrong {
         None => Ok(features),
         Some(info) => {
-            let problem =
-                format!("has the shape {:?}; accepted for heads of together {count} rows: as many", info.shape);
+            let problem = format!(
+                "has the shape {:?}; accepted: [{count}], because the heads have {count} rows together",
+                info.shape
+            );
             Err(model.tensor(&info.name, problem))
         }
     }
 }
 
-/// A tensor of floats.
+/// The named tensor, which must hold floats.
 fn tensor<'a>(model: &MergeModel<'a>, name: &str) -> Result<&'a TensorInfo, MergeError> {
     let info = model.checkpoint.tensor(name).ok_or_else(|| model.tensor(name, "of the classifier is missing"))?;
-    match info.dtype.is_float() {
-        true => Ok(info),
-        false => {
-            Err(model.tensor(name, format!("has values of type {}; accepted for a classifier: floats", info.dtype)))
-        }
+    if info.dtype.is_float() {
+        Ok(info)
+    } else {
+        Err(model.tensor(name, format!("has values of type {}; accepted for a classifier: floats", info.dtype)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is to be merged, and what came of it.
+//! The input and the outcome of a merge.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -11,36 +11,40 @@ use burn::tensor::Device;
 
 /// What is to be merged: models, strategy, and where the result goes.
 pub struct Request<'a> {
-    /// The central model that the first expert meets. The result has its tensors, in its names, its order of dimensions and
-    /// (unless [`dtype`](Self::dtype) says otherwise) its types. Each tensor is computed in 64 bits where one of
-    /// the models has it in these, and otherwise in 32; it is rounded to its type when it is written.
+    /// The central model before the merge. The result has its tensors, with its names, its order of dimensions and
+    /// (unless [`dtype`](Self::dtype) says otherwise) its types. Each tensor is computed in 64 bits if one of the
+    /// models has it in 64 bits, and otherwise in 32. It is rounded to its type when it is written.
     ///
-    /// It is what task vectors are counted from. Whether it counts in a mean, [`previous_counts`](Self::previous_counts) says.
+    /// Task vectors are differences to it. [`previous_counts`](Self::previous_counts) says whether it counts in a mean.
     pub previous: MergeModel<'a>,
-    /// Whether `previous` counts as the first expert that the strategy has met: then it is consolidated into itself before the
-    /// others, in a round of its own. `weight-averaging` then gives the mean of all models, and `slerp` the arc from it to the
-    /// first expert. If not, the first expert meets it as the first device of a stream meets initial weights: of a mean over
-    /// experts it is no part. Options of the strategy that were left open follow from it, see
-    /// [`completed`](alluvium_strategy::StrategyConfig::completed): all experts started from a `previous` that does not count.
+    /// Whether `previous` counts as the first expert. If so, it is consolidated before the others, in a round of its
+    /// own. `weight-averaging` then computes the mean of all models, and `slerp` the arc from `previous` to the first
+    /// expert.
+    ///
+    /// If not, `previous` is like the initial weights of a stream, and does not count in a mean over experts. All
+    /// experts are then taken to have started from it. Options of the strategy that were left open follow from that:
+    /// see [`completed`](alluvium_strategy::StrategyConfig::completed).
     pub previous_counts: bool,
-    /// The experts, in the order in which they are consolidated. They are given to the strategy as one round
-    /// ([`consolidate_round`](alluvium_strategy::Strategy::consolidate_round)): most consolidate one after another, `fedavg`
-    /// all at once.
+    /// The experts, in the order in which they are consolidated. The strategy gets them as one round
+    /// ([`consolidate_round`](alluvium_strategy::Strategy::consolidate_round)). Most strategies consolidate them one
+    /// after another, `fedavg` all at once.
     pub experts: Vec<MergeModel<'a>>,
     /// The strategy. One that does not work in pieces is refused with [`MergeError::WholeModels`](crate::MergeError).
     pub strategy: &'a dyn StrategyConfig,
-    /// What a strategy that draws draws from: the cell's seed.
+    /// The cell's seed, for strategies that draw random numbers.
     pub seed: Seed,
-    /// What the strategy's context holds. Strategies that work in pieces compute on the host and do not touch it.
+    /// The compute device in the strategy's context. Strategies that work in pieces compute on the host and do not use
+    /// it.
     pub compute: &'a Device,
-    /// The file to be, safetensors; where [`options`](Self::options) ask for several, what their names begin with.
+    /// The path of the new safetensors file. If [`options`](Self::options) ask for several files, their names begin
+    /// with it.
     pub output: &'a Path,
-    /// Metadata and the cut into several files. The files of all models are added to
-    /// [`inputs`](WriteOptions::inputs), which are never written over.
+    /// Metadata, and how to split the output into several files. The files of all models are added to
+    /// [`inputs`](WriteOptions::inputs), which are never overwritten.
     pub options: WriteOptions,
-    /// The type of all floats in the result; `None`: each tensor's as in `previous`.
+    /// The type of all floats in the result. `None`: each tensor keeps its type in `previous`.
     pub dtype: Option<Dtype>,
-    /// Is told how far it is after every piece, one call at a time. When it breaks, the merge stops with
+    /// Called with the progress after every piece, one call at a time. If it returns `Break`, the merge stops with
     /// [`MergeError::Stopped`](crate::MergeError), and nothing is written.
     pub progress: &'a (dyn Fn(MergeProgress) -> ControlFlow<()> + Sync),
 }
@@ -59,41 +63,41 @@ impl fmt::Debug for Request<'_> {
 /// A model that is merged.
 #[derive(Debug, Clone)]
 pub struct MergeModel<'a> {
-    /// How messages call it, such as its path.
+    /// Its name in messages, such as its path.
     pub name: String,
     /// Its file, or files.
     pub checkpoint: &'a Checkpoint,
-    /// Which of its tensors is which of ours; `None`: they have the same names in all models. Either all models of a request
-    /// have a table or none has.
+    /// The table from its names to ours. `None`: all models use the same names. Either all models of a request have a
+    /// table, or none has.
     ///
-    /// Tensors that the table of `previous` leaves out are written as they are in `previous`; those that the table of an
-    /// expert leaves out are not looked at.
+    /// Tensors that the table of `previous` leaves out are copied from `previous`. Tensors that the table of an expert
+    /// leaves out are ignored.
     pub mapping: Option<&'a Mapping>,
-    /// Which of its tensors classify, if it has such, whether they are left behind or not; all others are the backbone's, which
+    /// Its classifier, if it has one, whether or not its rows are used. All other tensors belong to the backbone, which
     /// has the same tensors in all models.
     pub classifier: Option<Classifier>,
-    /// How many training samples it was adapted on, the usual weight in a federated mean; 1 where nobody knows.
+    /// How many training samples it was adapted on: the usual weight in a federated mean. 1 if unknown.
     pub samples: usize,
 }
 
 /// A model's last layer: one row of weights, and perhaps a bias, for each class. The rows are those of one head or several.
 ///
-/// Heads are matched by name. The new model has the heads of `previous` in their order, then those that experts add, in the
-/// order of the experts. A head that one model alone has is taken as it is; one that several have comes back, and is the
-/// strategy's to consolidate.
+/// Heads are matched by name. The new model has the heads of `previous` in their order, then the heads that experts
+/// add, in the order of the experts. A head that only one model has is copied. The strategy consolidates a head that
+/// several models have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classifier {
-    /// The weights `[classes, features]`, by the name that the model's own file has for them.
+    /// The name of the weights `[classes, features]` in the model's own file.
     pub weight: String,
-    /// The bias `[classes]`, by the name in the model's own file. All classifiers of a request have one, or none has.
+    /// The name of the bias `[classes]` in the model's own file. All classifiers of a request have a bias, or none has.
     pub bias: Option<String>,
-    /// The heads, and which rows are theirs. Each row of the classifier belongs to one. Without any, the classifier is left
-    /// behind: its values are not read, and all that remains of it are the names and types of its tensors.
+    /// The heads with their rows. Each row of the classifier belongs to one head. Without heads, the classifier is left
+    /// behind: its values are not read, and only the names and types of its tensors are used.
     pub heads: Vec<HeadRows>,
 }
 
 impl Classifier {
-    /// Whether none of its rows is taken.
+    /// Whether none of its rows is used.
     pub fn is_left_behind(&self) -> bool {
         self.heads.is_empty()
     }
@@ -109,17 +113,17 @@ impl MergeModel<'_> {
 /// Some rows of a classifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeadRows {
-    /// The same name, the same head: it has as many rows in every model that has it.
+    /// The name of the head. A head has the same number of rows in every model that has it.
     pub name: String,
-    /// Its rows in the model's file. Where another model has them in another order, the first model's order is kept, and these
-    /// are the rows in that order.
+    /// Its rows in the model's file, listed in the order of the first model that has the head. The result keeps that
+    /// order.
     pub rows: Vec<usize>,
 }
 
-/// What is being done.
+/// A pass over the models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// The strategy surveys the models before it merges them, for the given time, from 1.
+    /// The strategy surveys the models before the merge. The number counts the surveys from 1.
     Survey(usize),
     /// The new model is computed and written.
     Merge,
@@ -130,23 +134,23 @@ pub enum Pass {
 pub struct MergeProgress {
     /// The pass.
     pub pass: Pass,
-    /// How many values of the new model it has gone through.
+    /// How many values of the new model are done.
     pub done: u64,
-    /// Of how many.
+    /// How many values the new model has.
     pub values: u64,
 }
 
-/// What came of it.
+/// The outcome of a merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Merged {
-    /// The files that were written; of several, the index last.
+pub struct MergeOutcome {
+    /// The files that were written. If there are several, the index is last.
     pub files: Vec<PathBuf>,
-    /// The heads of the new model by name, in the order of its rows; empty without a classifier.
+    /// The names of the heads of the new model, in the order of its rows. Empty without a classifier.
     pub heads: Vec<String>,
-    /// Tensors of integers, such as `num_batches_tracked`, by their names in `previous`: they are no weights, and were taken
-    /// from the last expert.
+    /// Integer tensors, such as `num_batches_tracked`, by their names in `previous`. They are not weights, and were
+    /// copied from the last expert.
     pub from_last_expert: Vec<String>,
-    /// Tensors that the table of `previous` leaves out, by their names there: they were taken from `previous`.
+    /// Tensors that the table of `previous` leaves out, by their names in `previous`. They were copied from there.
     pub from_previous: Vec<String>,
     /// How often the strategy surveyed models before the merge.
     pub surveys: usize,

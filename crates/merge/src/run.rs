@@ -1,4 +1,4 @@
-//! Goes through the models: the surveys that the strategy asks for, then the merge.
+//! Runs a merge: first the surveys that the strategy asks for, then the merge itself.
 
 use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
@@ -9,30 +9,31 @@ use alluvium_strategy::{Cut, Piece, Piecewise, StrategyError, Survey};
 
 use crate::jobs::{Job, Jobs};
 use crate::layout::{Layout, Part, Source};
-use crate::{MergeError, MergeProgress, Merged, Pass, Request};
+use crate::{MergeError, MergeOutcome, MergeProgress, Pass, Request};
 
-/// Merges what was laid out.
+/// Merges the models as laid out.
 pub(crate) fn run(
     request: &Request<'_>,
     layout: Layout,
     mut strategy: Box<dyn Piecewise>,
-) -> Result<Merged, MergeError> {
+) -> Result<MergeOutcome, MergeError> {
     let mut options = request.options.clone();
     let models = std::iter::once(&request.previous).chain(&request.experts);
     options.inputs.extend(models.flat_map(|model| model.checkpoint.files()));
     let declared = layout.tensors.iter().map(|target| target.info.clone()).collect();
-    // Before the surveys: what cannot be written is said before hours of reading.
+    // The writer is created before the surveys, so that an output that cannot be written is reported before hours of
+    // reading.
     let writer = Writer::create(request.output, declared, &options)?;
     let jobs = Jobs::new(&layout, strategy.grain());
     let mut surveys = 0;
     while let Some(survey) = strategy.survey(sequence(request).len()) {
         surveys += 1;
-        let told = Told::new(request, Pass::Survey(surveys), &layout);
-        take_survey(request, &jobs, survey, strategy.as_mut(), told)?;
+        let reporter = Reporter::new(request, Pass::Survey(surveys), &layout);
+        take_survey(request, &jobs, survey, strategy.as_mut(), reporter)?;
     }
-    let files = merge(request, &jobs, strategy.as_ref(), writer, Told::new(request, Pass::Merge, &layout))?;
+    let files = merge(request, &jobs, strategy.as_ref(), writer, Reporter::new(request, Pass::Merge, &layout))?;
     let Layout { heads, from_last_expert, from_previous, .. } = layout;
-    Ok(Merged { files, heads, from_last_expert, from_previous, surveys })
+    Ok(MergeOutcome { files, heads, from_last_expert, from_previous, surveys })
 }
 
 fn take_survey(
@@ -40,7 +41,7 @@ fn take_survey(
     jobs: &Jobs<'_>,
     survey: Survey,
     strategy: &mut dyn Piecewise,
-    mut told: Told<'_>,
+    mut reporter: Reporter<'_>,
 ) -> Result<(), MergeError> {
     let experts = survey.experts(sequence(request).len());
     let read = |job: &Job<'_>| match job.part.only_source() {
@@ -52,7 +53,7 @@ fn take_survey(
             let met = cut.met(survey, strategy, request.compute, request.seed).map_err(|cause| failed(job, cause))?;
             survey.show(&cut, met.as_ref(), strategy).map_err(|cause| failed(job, cause))?;
         }
-        told.done(job)
+        reporter.done(job)
     };
     jobs.each(read, look)?;
     strategy.surveyed();
@@ -64,7 +65,7 @@ fn merge(
     jobs: &Jobs<'_>,
     strategy: &dyn Piecewise,
     mut writer: Writer,
-    mut told: Told<'_>,
+    mut reporter: Reporter<'_>,
 ) -> Result<Vec<PathBuf>, MergeError> {
     let work = |job: &Job<'_>| match job.part.only_source() {
         Some((model, source)) => taken_over(request, job, model, source),
@@ -76,7 +77,7 @@ fn merge(
             NewValues::Values(values) => writer.write_part(name, &values)?,
             NewValues::Bytes(bytes) => writer.write_bytes(name, &bytes)?,
         }
-        told.done(job)
+        reporter.done(job)
     };
     jobs.each(work, write)?;
     Ok(writer.finish()?)
@@ -84,34 +85,35 @@ fn merge(
 
 /// A piece that is to be written.
 enum NewValues {
-    /// Values, to be written in the type of their tensor.
+    /// Values that are converted to the type of their tensor.
     Values(Values),
-    /// Values of that type already.
+    /// Bytes that already have that type.
     Bytes(Vec<u8>),
 }
 
-/// The piece that one model alone has, to be written as it is.
+/// A piece that only one model has. It is copied.
 fn taken_over(request: &Request<'_>, job: &Job<'_>, model: usize, source: &Source) -> Result<NewValues, MergeError> {
     let checkpoint = checkpoint(request, model);
     let same_type = checkpoint.tensor(&source.tensor).is_some_and(|info| info.dtype == job.target.info.dtype);
-    Ok(match same_type {
-        true => NewValues::Bytes(source.bytes(checkpoint, &job.values)?),
-        false => NewValues::Values(source.read(checkpoint, &job.values)?),
+    Ok(if same_type {
+        NewValues::Bytes(source.bytes(checkpoint, &job.values)?)
+    } else {
+        NewValues::Values(source.read(checkpoint, &job.values)?)
     })
 }
 
-/// The file of a model, of which the previous one is the first.
+/// The file of a model. Model 0 is the previous one.
 fn checkpoint<'a>(request: &Request<'a>, model: usize) -> &'a Checkpoint {
     if model == 0 { request.previous.checkpoint } else { request.experts[model - 1].checkpoint }
 }
 
-/// The piece as one model has it.
+/// The piece in one model.
 fn read(request: &Request<'_>, job: &Job<'_>, model: usize) -> Result<Option<Values>, MergeError> {
     let source = job.part.sources[model].as_ref();
     source.map(|source| source.read(checkpoint(request, model), &job.values)).transpose()
 }
 
-/// The piece as the strategy makes it of all models.
+/// The piece that the strategy computes from all models.
 fn consolidated(request: &Request<'_>, job: &Job<'_>, strategy: &dyn Piecewise) -> Result<Values, MergeError> {
     if job.values.is_empty() {
         return Ok(Values::Floats(vec![]));
@@ -121,7 +123,7 @@ fn consolidated(request: &Request<'_>, job: &Job<'_>, strategy: &dyn Piecewise) 
     let merged = merged.map_or_else(|| Numbers::Single(vec![]), |merged| merged.numbers);
     let tensor = || job.target.info.name.clone();
     if merged.len() != job.values.len() {
-        let problem = format!("comes back with {} values of {}", merged.len(), job.values.len());
+        let problem = format!("comes back with {} values instead of {}", merged.len(), job.values.len());
         return Err(MergeError::Tensor { model: "the strategy".to_owned(), tensor: tensor(), problem });
     }
     let values = match merged {
@@ -136,21 +138,21 @@ fn consolidated(request: &Request<'_>, job: &Job<'_>, strategy: &dyn Piecewise) 
     }
 }
 
-/// The models that the strategy meets as experts, by their places among all models, of which the previous one is the first.
+/// The indices of the models that the strategy gets as experts. Model 0 is the previous one.
 fn sequence(request: &Request<'_>) -> Range<usize> {
     usize::from(!request.previous_counts)..request.experts.len() + 1
 }
 
-/// The piece of the previous model and of so many experts.
+/// The piece in the previous model and in the first `experts` experts.
 fn cut(request: &Request<'_>, job: &Job<'_>, experts: usize) -> Result<Cut, MergeError> {
     let part = job.part;
     let piece = Piece { tensor: part.tensor.clone(), shape: part.shape.clone(), values: job.values.clone() };
     let values = |model: usize| read(request, job, model).map(|values| values.and_then(floats));
-    // What counts as the first expert brings its heads then: until then there are none.
+    // If the previous model counts as the first expert, its heads come with that expert. Before it there are none.
     let trained = request.previous.has_heads() && !request.previous_counts;
     let heads = if trained { vec![head(part, 0)] } else { vec![] };
     let own = values(0)?;
-    // Of whole tensors, a copy is half of what a user has memory for.
+    // Copies are avoided: one copy of a whole tensor may take half of the memory.
     let (start, mut first) = match (trained || part.head.is_none(), request.previous_counts) {
         (true, true) => (own.clone(), own),
         (true, false) => (own, None),
@@ -166,7 +168,7 @@ fn cut(request: &Request<'_>, job: &Job<'_>, experts: usize) -> Result<Cut, Merg
     Ok(Cut { previous, experts, rounds, piece })
 }
 
-/// The head that a model has in a part: its own, or one of none of these values, for no expert is without a head.
+/// The head of a model in a part. An expert must have a head, so a model without one here gets an empty head.
 fn head(part: &Part, model: usize) -> HeadSpec {
     let own = part.head.as_ref().filter(|_| part.sources[model].is_some());
     own.cloned().unwrap_or_else(|| HeadSpec { name: "other".to_owned(), classes: vec![] })
@@ -184,15 +186,15 @@ fn failed(job: &Job<'_>, cause: StrategyError) -> MergeError {
     MergeError::Strategy { tensor: job.target.info.name.clone(), cause }
 }
 
-/// Who is told how far a pass is.
-struct Told<'a> {
+/// Reports how far a pass is.
+struct Reporter<'a> {
     progress: &'a (dyn Fn(MergeProgress) -> ControlFlow<()> + Sync),
     now: MergeProgress,
 }
 
-impl<'a> Told<'a> {
+impl<'a> Reporter<'a> {
     fn new(request: &Request<'a>, pass: Pass, layout: &Layout) -> Self {
-        Told { progress: request.progress, now: MergeProgress { pass, done: 0, values: layout.values() } }
+        Reporter { progress: request.progress, now: MergeProgress { pass, done: 0, values: layout.values() } }
     }
 
     fn done(&mut self, job: &Job<'_>) -> Result<(), MergeError> {

@@ -1,11 +1,11 @@
-//! Where values are in a model's tensor.
+//! Spans of consecutive values in a model's tensor.
 
-/// Values that follow one another in a model's tensor.
+/// Consecutive values in a model's tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// The place of the first one in the part.
+    /// The index of the first value in the part.
     pub at: usize,
-    /// The place of the first one in the model's tensor.
+    /// The index of the first value in the model's tensor.
     pub start: usize,
     /// How many there are.
     pub values: usize,

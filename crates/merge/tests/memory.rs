@@ -1,6 +1,6 @@
-//! How much memory a merge takes: it does not grow with the checkpoints.
+//! The memory of a merge does not grow with the checkpoints.
 //!
-//! One test, in a binary of its own: what other tests allocate at the same time would be counted, too.
+//! This test is a binary of its own. Its allocator would also count what other tests of the same process allocate.
 
 mod files;
 
@@ -29,11 +29,11 @@ const MODELS: usize = 3;
 /// The bytes of a piece.
 const PIECE: usize = 4 << 17;
 
-/// One thread works on one piece at a time: it is there for each model, and at most 24 times more in what a strategy makes of it
-/// and in what is being written. Beside it are the tables of surveys.
+/// One thread works on one piece at a time. The piece is held for each model, and at most 24 times more for the
+/// intermediate results of a strategy and for writing. The tables of surveys come on top.
 const CONSTANT: usize = PIECE * (MODELS + 24) + (4 << 20);
 
-/// Three models of so many tensors of that shape.
+/// Three models of `tensors` tensors of that shape.
 fn models(tensors: usize, shape: &[usize]) -> Files {
     let folder = tempfile::tempdir().unwrap();
     let write = |model: usize| {
@@ -57,7 +57,7 @@ fn models(tensors: usize, shape: &[usize]) -> Files {
     Files { folder, checkpoints, compute: Device::flex() }
 }
 
-/// The most bytes that were taken at a time while the models were merged, the previous one counting as the first expert.
+/// The peak memory of a merge in which the previous model counts as the first expert.
 fn peak(files: &Files, strategy: &dyn StrategyConfig) -> usize {
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
@@ -94,13 +94,13 @@ fn measure() {
     let strategy = OpcmConfig::default();
     assert_eq!(strategy.piecewise().unwrap().grain(), Grain::Tensor);
     let peak = peak(&files, &strategy);
-    // As the documentation of `merge` says it; beside it, names and what is being written.
+    // The bound in the documentation of `merge`, and on top of it names and what is being written.
     let bound = (MODELS - 1 + 25) * largest + (1 << 20);
     assert!(bound < whole / 2 && peak < bound, "opcm took {peak} bytes, and was to take {bound} at most");
 }
 
 #[test]
 fn peak_memory_does_not_grow_with_the_checkpoints() {
-    // With more threads, more pieces are held at a time: up to sixteen.
+    // More threads would hold more pieces at a time, up to sixteen.
     rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(measure);
 }

@@ -1,4 +1,4 @@
-//! Digests: SHA-256 of bytes, or of bytes that come in parts.
+//! Digests: SHA-256 of bytes that are given at once or in parts.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ impl Digest {
         Self::of_parts([bytes])
     }
 
-    /// The digest of bytes that come in parts, one after another.
+    /// The digest of several parts, joined in their order.
     pub fn of_parts(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
         let mut builder = DigestBuilder::default();
         parts.into_iter().for_each(|part| builder.update(part));
@@ -41,7 +41,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// A digest of bytes that are not all there yet.
+/// Computes a digest while bytes are still being added.
 #[derive(Debug, Clone, Default)]
 pub struct DigestBuilder(Sha256);
 

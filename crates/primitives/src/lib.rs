@@ -1,9 +1,9 @@
-//! What every stage of a run needs, and no model: seeds, digests, progress.
+//! Seeds, digests and progress: what every stage of a run needs. Nothing here depends on a model.
 //!
-//! A [`Seed`] is split by name, so that everything random has a generator of its own. A [`Digest`] tells whether two things
-//! are the same. [`Progress`] listens to a computation that takes steps.
+//! A [`Seed`] is split by name, so that each random part of a run has its own generator. A [`Digest`] tells whether two
+//! byte sequences are the same. A [`Progress`] is told how far a computation is.
 //!
-//! This crate refuses to know tensors, models, files and streams.
+//! This crate does not know tensors, models, files or streams.
 
 mod digest;
 mod progress;

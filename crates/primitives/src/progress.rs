@@ -1,12 +1,12 @@
-//! What a long computation tells while it runs.
+//! Progress of a long computation.
 
-/// Listens to a computation that takes steps.
+/// Receives the progress of a computation that takes steps.
 pub trait Progress: Sync {
     /// `done` of `steps` steps have been taken.
     fn step(&self, done: usize, steps: usize);
 }
 
-/// Listens to nothing.
+/// Ignores all progress.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

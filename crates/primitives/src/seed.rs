@@ -1,4 +1,4 @@
-//! Seeds: one number for a run, a reproducible generator for every place that draws.
+//! Seeds: one number for a run, and from it a reproducible generator for each part that draws random numbers.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -9,9 +9,9 @@ pub type Random = ChaCha8Rng;
 
 /// A seed that is split by name, never shared.
 ///
-/// burn's own random numbers come from one generator a process, so that results would depend on what runs beside.
-/// Everything that draws here (initial weights, shuffles, noise, patches) has a generator of its own instead, derived
-/// from the cell's seed and the names on the way to it.
+/// burn draws random numbers from one generator per process, so results would depend on what else runs in it. Here,
+/// each part that draws (initial weights, shuffles, noise, patches) has its own generator. It is derived from the
+/// cell's seed and the names of the parts that lead to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seed([u8; 32]);
 

@@ -1,4 +1,4 @@
-//! Damage: a file that is not what was written.
+//! Damage: a file that was lost, cut off or changed after it was written.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
-//! What can go wrong with files, apart from damage.
+//! Errors of the file system. Damaged files are in [`Damage`](crate::Damage).
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file or folder that the operating system does not let us read or write.
+/// The operating system refused to read or write a file or folder.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be read.
@@ -24,13 +24,12 @@ pub enum StoreError {
     },
 }
 
-/// What helps, where that is known.
+/// What to do about it, where that is known.
 fn advice(error: &io::Error) -> &'static str {
-    match no_room(error) {
-        true => {
-            "; there is no room: what was written before is whole, and the same command goes on from there when there is"
-        }
-        false => "",
+    if no_room(error) {
+        "; there is no space left. What was written before is intact: free some space and run the same command to continue"
+    } else {
+        ""
     }
 }
 
@@ -40,12 +39,12 @@ fn no_room(error: &io::Error) -> bool {
 }
 
 impl StoreError {
-    /// Whether a disk, or what the user may have of it, is full.
+    /// Whether the disk or the user's quota is full.
     pub fn is_no_room(&self) -> bool {
         matches!(self, StoreError::Write { cause, .. } if no_room(cause))
     }
 
-    /// The same error for a file that is going to be below `to`, not `from`.
+    /// The same error, with the path below `from` replaced by the one below `to`, where the file was to end up.
     pub(crate) fn within(self, from: &Path, to: &Path) -> Self {
         let moved = |path: PathBuf| path.strip_prefix(from).map(|name| to.join(name)).unwrap_or(path);
         match self {

@@ -1,4 +1,4 @@
-//! Writing one file: the old one or the new one is there, never a part of one.
+//! Writes one file atomically: readers see the whole old file or the whole new one.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,39 +9,39 @@ use tempfile::Builder;
 
 use crate::StoreError;
 
-/// Writers hold it shared; whoever ends the process holds it alone.
+/// Writers hold it shared. Code that ends the process holds it exclusively.
 static WRITING: RwLock<()> = RwLock::new(());
 
-/// What temporary files and folders begin with: such a one is left over when its process was killed.
+/// The prefix of temporary files and folders. A killed process leaves such files behind.
 pub(crate) const TEMPORARY: &str = ".tmp-";
 
-/// As long as it lives, no file is being written by this crate.
+/// While this value exists, this crate writes no file.
 #[derive(Debug)]
-pub struct Held(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>);
+pub struct WritingPause(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>);
 
-/// Waits until every file that this process is writing is whole, and lets no new one begin: for ending a process
-/// between two files.
-pub fn hold_writing() -> Held {
-    Held(WRITING.write().unwrap_or_else(PoisonError::into_inner))
+/// Waits until this process has finished writing its files, and keeps it from starting another one. Use it to end a
+/// process between two files.
+pub fn hold_writing() -> WritingPause {
+    WritingPause(WRITING.write().unwrap_or_else(PoisonError::into_inner))
 }
 
 pub(crate) fn writing() -> RwLockReadGuard<'static, ()> {
     WRITING.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Replaces the file by one with these bytes, at once and for good: a temporary file beside it, written through to
-/// the disk, then renamed. The folder must exist.
+/// Replaces the file by one with these bytes, atomically and durably. Writes a temporary file beside it, flushes that
+/// to disk and renames it. The folder must exist.
 ///
 /// # Errors
-/// [`StoreError::Write`], which names the file; the old file is then still there, whole.
+/// [`StoreError::Write`], which names the file. The old file is then unchanged.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let _writing = writing();
     replace(path, bytes).map_err(StoreError::write(path))
 }
 
-/// As [`write_file`], for callers that hold [`writing`] already.
+/// Like [`write_file`], for callers that already hold [`writing`].
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // In the same folder: a rename is atomic within one file system only.
+    // The temporary file is in the same folder, because a rename is atomic only within one file system.
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = Builder::new();
     builder.prefix(TEMPORARY);
@@ -53,18 +53,18 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// Temporary files are private by default; ours become as readable as any file that the user makes.
+/// Temporary files are private by default. This gives them the permissions of any new file of the user.
 #[cfg(unix)]
 fn readable_by_all(builder: &mut Builder<'_, '_>) {
     use std::os::unix::fs::PermissionsExt as _;
-    // The system takes the user's umask off.
+    // The operating system applies the user's umask.
     builder.permissions(fs::Permissions::from_mode(0o666));
 }
 
 #[cfg(not(unix))]
 fn readable_by_all(_builder: &mut Builder<'_, '_>) {}
 
-/// Makes a rename itself survive a power cut.
+/// Flushes the folder, so that a rename survives a power cut.
 #[cfg(unix)]
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
@@ -75,7 +75,7 @@ pub(crate) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what killed processes left unfinished in a folder, if it is older than `age`.
+/// Removes the temporary files and folders of killed processes that are older than `age`.
 pub(crate) fn remove_leftovers(folder: &Path, age: std::time::Duration) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -88,7 +88,7 @@ pub(crate) fn remove_leftovers(folder: &Path, age: std::time::Duration) -> io::R
         };
         if temporary && old() {
             let path = entry.path();
-            // It may be another process's, which removes it at the same time.
+            // Another process may be removing it at the same time.
             let _ = if entry.file_type()?.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         }
     }
@@ -97,6 +97,7 @@ pub(crate) fn remove_leftovers(folder: &Path, age: std::time::Duration) -> io::R
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
     use super::*;
@@ -120,16 +121,21 @@ mod tests {
     }
 
     #[test]
-    fn holding_waits_for_no_one_when_nobody_writes_and_keeps_writers_out() {
+    fn holding_keeps_writers_waiting_until_it_ends() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
-        let held = hold_writing();
+        let released = AtomicBool::new(false);
+        let pause = hold_writing();
+        assert!(WRITING.try_read().is_err(), "a writer could begin");
         std::thread::scope(|scope| {
-            let writer = scope.spawn(|| write_file(&path, b"one"));
-            std::thread::sleep(Duration::from_millis(50));
+            let writer = scope.spawn(|| {
+                write_file(&path, b"one").unwrap();
+                released.load(Ordering::SeqCst)
+            });
             assert!(!path.exists(), "written while writing was held");
-            drop(held);
-            writer.join().unwrap().unwrap();
+            released.store(true, Ordering::SeqCst);
+            drop(pause);
+            assert!(writer.join().unwrap(), "written while writing was held");
         });
         assert!(path.exists());
     }
@@ -142,7 +148,7 @@ mod tests {
             fs::write(folder.path().join(name), "").unwrap();
         }
         remove_leftovers(folder.path(), Duration::from_secs(3600)).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "young ones may be in use");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "recent ones may be in use");
         remove_leftovers(folder.path(), Duration::ZERO).unwrap();
         let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["kept"]);

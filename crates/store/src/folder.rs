@@ -13,14 +13,14 @@ pub const SUMS: &str = "SHA256SUMS";
 
 const UNLISTED: &str = "is not listed in SHA256SUMS";
 
-/// A folder with a list of digests, `SHA256SUMS`. Files that the list does not name are none of its business.
+/// A folder with a list of digests, `SHA256SUMS`. Files that are not in the list are ignored.
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// The folder at this path, which need not exist to be read.
+    /// The folder at this path. It does not have to exist.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Folder { path: path.into() }
     }
@@ -30,7 +30,7 @@ impl Folder {
         &self.path
     }
 
-    /// Makes the folder if it is not there, and removes what a killed process left unfinished in it. The caller must be
+    /// Creates the folder if it does not exist, and removes the temporary files of killed processes. The caller must be
     /// the only process that writes there.
     ///
     /// # Errors
@@ -51,8 +51,8 @@ impl Folder {
     /// The bytes of a file, as they were written.
     ///
     /// # Errors
-    /// [`StoreError::Read`] when the operating system does not let us. The inner error is [`Damage`]: the file is
-    /// missing, or is not what the list says; so is a list that cannot be understood.
+    /// [`StoreError::Read`] when the operating system cannot read it. The inner error is [`Damage`]: the file is
+    /// missing, does not match its digest in the list, or the list itself is damaged.
     pub fn read(&self, name: &str) -> Result<Result<Vec<u8>, Damage>, StoreError> {
         let sums = match self.sums()? {
             Ok(sums) => sums,
@@ -72,14 +72,15 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return damage(path, "is missing"),
             other => other.map_err(StoreError::read(&path))?,
         };
-        match digest(&bytes) == expected {
-            true => Ok(Ok(bytes)),
-            false => damage(path, "is not what was written: its digest is another one than SHA256SUMS lists"),
+        if digest(&bytes) == expected {
+            Ok(Ok(bytes))
+        } else {
+            damage(path, "was changed after it was written: its digest differs from the one in SHA256SUMS")
         }
     }
 
-    /// Writes some files, each at once, then the list. Whoever is killed in between leaves files that do not agree with
-    /// the list: damage, which is found.
+    /// Writes some files, each atomically, then the list. A process that is killed in between leaves files that do not
+    /// match the list; the next read reports them as damage.
     ///
     /// # Errors
     /// [`StoreError::Write`], which names the file.
@@ -98,10 +99,10 @@ impl Folder {
         replace(&path, sums.to_text().as_bytes()).map_err(StoreError::write(&path))
     }
 
-    /// Every damaged file that the list names.
+    /// All damaged files in the list.
     ///
     /// # Errors
-    /// [`StoreError::Read`] when the operating system does not let us look.
+    /// [`StoreError::Read`] when the operating system cannot read a file.
     pub fn damages(&self) -> Result<Vec<Damage>, StoreError> {
         let sums = match self.sums()? {
             Ok(sums) => sums,
@@ -114,10 +115,10 @@ impl Folder {
         Ok(damages)
     }
 
-    /// The first file that is there without being listed.
+    /// The first file in the folder that is not in the list.
     ///
     /// # Errors
-    /// [`StoreError::Read`] when the operating system does not let us look.
+    /// [`StoreError::Read`] when the operating system cannot read a file.
     pub fn unlisted(&self) -> Result<Option<Damage>, StoreError> {
         let sums = match self.sums()? {
             Ok(sums) => sums,
@@ -150,7 +151,7 @@ impl Folder {
         Ok(())
     }
 
-    /// The list; no list is an empty one.
+    /// The list. A missing list counts as an empty one.
     fn sums(&self) -> Result<Result<Sums, Damage>, StoreError> {
         let path = self.path.join(SUMS);
         let bytes = match fs::read(&path) {
@@ -158,7 +159,7 @@ impl Folder {
             other => other.map_err(StoreError::read(&path))?,
         };
         let sums = std::str::from_utf8(&bytes).ok().and_then(Sums::parse);
-        Ok(sums.ok_or_else(|| Damage { path, reason: "is no list of digests any more".to_owned() }))
+        Ok(sums.ok_or_else(|| Damage { path, reason: "is not a valid list of digests".to_owned() }))
     }
 }
 
@@ -193,7 +194,7 @@ mod tests {
                 let mut flipped = whole.clone();
                 flipped[place] ^= 1;
                 fs::write(&path, &flipped).unwrap();
-                // A digest or a name of the list that changed belongs to one of the two files.
+                // A changed digest or name in the list belongs to one of the two files.
                 assert!(!folder.damages().unwrap().is_empty(), "{name}, byte {place} flipped");
                 fs::write(&path, &whole[..place]).unwrap();
                 let found = folder.read("a.txt").unwrap().and(folder.read("b/c.txt").unwrap());

@@ -1,12 +1,13 @@
-//! Durable files: whole or not at all, checked by digest, bounded, one process at a time.
+//! Durable files: written atomically, checked by digest, bounded in size, used by one process at a time.
 //!
-//! [`write_file`] replaces a file at once and for good. A [`Folder`] is a folder whose files are listed with their
-//! SHA-256 digests in `SHA256SUMS` (`sha256sum -c` reads it, too): what does not agree with its digest is
-//! [damage](Damage), and is never handed out. A [`Store`] keeps such folders by key, within a bound. A [`Lock`] keeps a
-//! second process out and dies with its owner. [`Lines`] appends to a journal whose lines check themselves. [`text`] reads the
-//! text files that people write, one way for all.
+//! [`write_file`] replaces a file atomically. A [`Folder`] lists its files with their SHA-256 digests in `SHA256SUMS`,
+//! which `sha256sum -c` reads, too. A file that does not match its digest is [damaged](Damage), and its content is
+//! never returned. A [`Store`] keeps such folders by key, within a size bound. A [`Lock`] keeps a second process out;
+//! it ends with the process that holds it. [`Lines`] appends to a journal, each of whose lines carries a digest.
+//! [`text`] reads text files that people write.
 //!
-//! This crate holds bytes and names. It refuses to know what they mean: no models, no results, no configuration.
+//! This crate handles bytes and names. It does not know what they mean: models, results and configuration are
+//! elsewhere.
 
 mod damage;
 mod error;
@@ -20,7 +21,7 @@ pub mod text;
 
 pub use damage::Damage;
 pub use error::StoreError;
-pub use file::{Held, hold_writing, write_file};
+pub use file::{WritingPause, hold_writing, write_file};
 pub use folder::{Folder, SUMS};
 pub use lines::{Lines, read_lines};
 pub use lock::{Lock, LockError, is_locked};

@@ -1,4 +1,4 @@
-//! A journal: lines that are appended, and check themselves.
+//! A journal: appended lines, each with a digest of its text.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -7,13 +7,13 @@ use std::path::Path;
 use crate::sums::digest;
 use crate::{Damage, StoreError};
 
-/// Digits of the digest that stands before each line.
+/// The number of hexadecimal digits of the digest before each line.
 const DIGITS: usize = 16;
 
-/// A file to which lines are appended, each at once.
+/// A file to which whole lines are appended.
 ///
-/// A line that was cut off, as a kill or a full disk may leave one, or changed is found by the digest before it, and is
-/// skipped by [`read_lines`].
+/// A killed process or a full disk may leave a line cut off. [`read_lines`] detects cut and changed lines by their
+/// digest and skips them.
 #[derive(Debug)]
 pub struct Lines {
     file: File,
@@ -29,18 +29,18 @@ impl Lines {
         Ok(Lines { file: file.map_err(StoreError::write(path))? })
     }
 
-    /// Appends a line, which must hold no line break. It is not written through to the disk: a journal says what is
-    /// going on, nothing is computed from it.
+    /// Appends a line, which must not contain a line break. The line is not flushed to disk, because no result depends
+    /// on a journal.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn append(&mut self, text: &str) -> io::Result<()> {
         self.file.write_all(format!("{} {text}\n", &digest(text.as_bytes())[..DIGITS]).as_bytes())
     }
 }
 
-/// The lines of a journal that are as they were written, and the damage for those that are not. A last line that has
-/// no end is being written, or its process was killed: neither.
+/// The intact lines of a journal, and a [`Damage`] for each other line. A last line without a line break is left out of
+/// both: it is still being written, or its process was killed.
 ///
 /// # Errors
 /// [`StoreError::Read`], also when the file is missing.
@@ -52,8 +52,10 @@ pub fn read_lines(path: &Path) -> Result<(Vec<String>, Vec<Damage>), StoreError>
     for (number, line) in complete.lines().enumerate() {
         match line.split_once(' ') {
             Some((check, text)) if check == &digest(text.as_bytes())[..DIGITS] => lines.push(text.to_owned()),
-            _ => damages
-                .push(Damage { path: path.to_owned(), reason: format!("line {} is not what was written", number + 1) }),
+            _ => damages.push(Damage {
+                path: path.to_owned(),
+                reason: format!("line {} was changed after it was written", number + 1),
+            }),
         }
     }
     Ok((lines, damages))

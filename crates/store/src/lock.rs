@@ -1,13 +1,13 @@
-//! A lock on a folder: one process at a time, and gone with its process.
+//! A lock on a folder: one process holds it at a time, and it ends with that process.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-/// A lock that is held until it is dropped or its process ends, however it ends.
+/// A lock that is held until it is dropped or its process ends in any way.
 ///
-/// It is the operating system's lock on an open file, so a lock that a killed process left is no lock: the file alone
-/// means nothing. The file names the process, for messages.
+/// It is the operating system's lock on an open file. A lock file that a killed process left behind locks nothing. The
+/// file contains the process number, for messages.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -18,14 +18,14 @@ pub struct Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
-    #[error("{}: {} works there; accepted: wait until it is done, or another folder", path.display(), process(*holder))]
+    #[error("{}: {} is using this folder; wait until it is done, or use another folder", path.display(), process(*holder))]
     Held {
         /// The lock file.
         path: PathBuf,
-        /// The process that holds it, where the file says so.
+        /// The process that holds it, if the file names it.
         holder: Option<u32>,
     },
-    /// The operating system does not let us.
+    /// The operating system refused the lock.
     #[error("{}: cannot be locked ({cause})", path.display())]
     Refused {
         /// The lock file.
@@ -43,7 +43,7 @@ impl Lock {
     /// Takes the lock.
     ///
     /// # Errors
-    /// [`LockError::Held`] at once when another process has it: this function does not wait.
+    /// [`LockError::Held`] when another process has the lock. This function does not wait for it.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let refused = |cause| LockError::Refused { path: path.to_owned(), cause };
         let mut file = open(path).map_err(refused)?;
@@ -53,12 +53,13 @@ impl Lock {
             Err(TryLockError::WouldBlock) => return Err(LockError::Held { path: path.to_owned(), holder: before }),
             Err(TryLockError::Error(cause)) => return Err(refused(cause)),
         }
-        // A name that cannot be written (a full disk) costs a message its process number, and nothing else.
+        // If the process number cannot be written (such as on a full disk), messages lack it. The lock holds all the
+        // same.
         let _ = name(&mut file, &std::process::id().to_string());
         Ok(Lock { file, left_by: before })
     }
 
-    /// The process that had the lock before and ended without giving it back: it was killed.
+    /// The process that held the lock before and was killed.
     pub fn left_by(&self) -> Option<u32> {
         self.left_by
     }
@@ -66,12 +67,12 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The file stays: whoever removed it could remove one that a third process just locked.
+        // The file stays. Removing it could remove a file that a third process has just locked.
         let _ = name(&mut self.file, "");
     }
 }
 
-/// The process that works under this lock now; `None` when nobody does. `Some(None)` when its number is not known.
+/// The process that holds this lock now. `None`: the lock is free. `Some(None)`: the process number is not known.
 pub fn is_locked(path: &Path) -> Option<Option<u32>> {
     let mut file = OpenOptions::new().read(true).open(path).ok()?;
     match file.try_lock_shared() {

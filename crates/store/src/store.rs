@@ -1,4 +1,4 @@
-//! A store: folders by key, found again by key, within a bound.
+//! A store: folders that are kept and found by key, within a size bound.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,20 +11,20 @@ use crate::file::{TEMPORARY, remove_leftovers, sync_folder, writing};
 use crate::folder::{Folder, SUMS};
 use crate::{Damage, StoreError};
 
-/// The file that every entry has and that eviction spares longest: what was measured, and nothing large.
+/// The file that every entry has and that eviction removes last. It holds measurements and is small.
 pub const RECORD: &str = "record.json";
 
-/// Temporary folders of a store that others may share are left alone until they are this old.
+/// Temporary folders in a shared store are removed only when they are older than this.
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// Entries by key, on disk, within a bound.
 ///
-/// An entry is a folder of files with a list of their digests; it appears whole, by a rename. Several processes may share
-/// a store: who computes the same entry twice writes the same bytes.
+/// An entry is a folder of files with a list of their digests. It appears complete, by a rename. Several processes may
+/// share a store: two processes that compute the same entry write the same bytes.
 ///
-/// **Eviction.** When the files are larger than the bound together, the entries that were not used for the longest time
-/// lose everything but their [`RECORD`], until a tenth of the bound is free; if records alone are larger than that, whole
-/// entries go, in the same order.
+/// **Eviction.** When all files together are larger than the bound, the least recently used entries lose everything but
+/// their [`RECORD`], until a tenth of the bound is free. If that is not enough, whole entries are removed in the same
+/// order.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
@@ -39,7 +39,7 @@ pub struct Entry {
     folder: Folder,
 }
 
-/// How much a store holds.
+/// The size of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
     /// Entries.
@@ -49,8 +49,8 @@ pub struct Usage {
 }
 
 impl Store {
-    /// Opens the store in this folder, which is made if it is not there. `bound` is in bytes. `alone` says that no other
-    /// process can be using it, so that everything unfinished in it is a leftover.
+    /// Opens the store in this folder, and creates the folder if needed. `bound` is in bytes. `alone` states that no
+    /// other process is using the store, so all temporary folders in it can be removed.
     ///
     /// # Errors
     /// [`StoreError`] when the folder cannot be made or read.
@@ -64,30 +64,30 @@ impl Store {
         Ok(store)
     }
 
-    /// The entry of that key, if it is there. Being found counts as being used.
+    /// The entry with this key, if there is one. Finding an entry marks it as used.
     ///
     /// # Errors
-    /// [`StoreError::Read`] when the operating system does not let us look.
+    /// [`StoreError::Read`] when the operating system cannot read a file.
     pub fn find(&self, key: &str) -> Result<Option<Entry>, StoreError> {
         let folder = Folder::at(self.root.join(key));
         let sums = folder.path().join(SUMS);
         match File::options().append(true).open(&sums) {
             Ok(file) => {
-                // Without the time of use, eviction is less fair and nothing else.
+                // Without the time of use, only the order of eviction suffers.
                 let _ = file.set_modified(SystemTime::now());
                 Ok(Some(Entry { folder }))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            // A store that others fill may be read-only for us.
+            // A shared store may be read-only for this process.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Some(Entry { folder })),
             Err(error) => Err(StoreError::read(&sums)(error)),
         }
     }
 
-    /// Keeps an entry: its [`RECORD`] and further files. It replaces the entry of that key.
+    /// Stores an entry: its [`RECORD`] and further files. It replaces an older entry with the same key.
     ///
     /// # Errors
-    /// [`StoreError::Write`]; nothing of the entry is then there.
+    /// [`StoreError::Write`]. The entry is then not in the store.
     pub fn put(&self, key: &str, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
         let _writing = writing();
         let number = self.written.fetch_add(1, Ordering::Relaxed);
@@ -95,10 +95,10 @@ impl Store {
         let place = self.root.join(key);
         let written = Self::write_whole(&unfinished, files).and_then(|()| self.move_to(&unfinished, &place));
         if written.is_err() {
-            // A disk that is full must not stay full of what is of no use.
+            // Remove the incomplete files, so that they do not fill the disk.
             let _ = fs::remove_dir_all(&unfinished);
         }
-        // Users know the entry by its place, not by where it was being written.
+        // Users know the final path of the entry, not the temporary one.
         written.map_err(|error| error.within(&unfinished, &place))?;
         let bytes = files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>();
         if self.add_used(bytes) > self.bound {
@@ -123,7 +123,7 @@ impl Store {
             let _ = fs::remove_dir_all(place);
         }
         match fs::rename(unfinished, place) {
-            // Another process put the same entry there in between.
+            // Another process stored the same entry meanwhile.
             Err(_) if place.join(SUMS).exists() => {
                 let _ = fs::remove_dir_all(unfinished);
             }
@@ -132,7 +132,7 @@ impl Store {
         sync_folder(&self.root).map_err(StoreError::write(&self.root))
     }
 
-    /// Removes an entry: it was damaged.
+    /// Removes an entry that was found damaged.
     ///
     /// # Errors
     /// [`StoreError::Write`].
@@ -154,7 +154,7 @@ impl Store {
         Ok(Usage { entries: entries.len(), bytes: entries.iter().map(|entry| entry.bytes).sum() })
     }
 
-    /// Makes room; the entry `newest` stays whole.
+    /// Frees space. The entry `newest` keeps all its files.
     fn evict(&self, newest: &str) -> Result<(), StoreError> {
         let goal = self.bound - self.bound / 10;
         let mut entries = self.entries()?;
@@ -167,7 +167,7 @@ impl Store {
                     break;
                 }
                 let left = match step(entry) {
-                    // Another process made room here, or found damage.
+                    // Another process freed space here, or removed a damaged entry.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
                     left => left.map_err(StoreError::write(&entry.path))?,
                 };
@@ -179,7 +179,7 @@ impl Store {
         Ok(())
     }
 
-    fn entries(&self) -> Result<Vec<Stored>, StoreError> {
+    fn entries(&self) -> Result<Vec<EvictionCandidate>, StoreError> {
         let mut entries = vec![];
         for entry in fs::read_dir(&self.root).map_err(StoreError::read(&self.root))? {
             let path = entry.map_err(StoreError::read(&self.root))?.path();
@@ -187,7 +187,7 @@ impl Store {
             let Ok(used) = fs::metadata(path.join(SUMS)).and_then(|data| data.modified()) else { continue };
             let files = fs::read_dir(&path).into_iter().flatten().flatten();
             let bytes = files.filter_map(|file| file.metadata().ok()).map(|data| data.len()).sum();
-            entries.push(Stored { path, used, bytes });
+            entries.push(EvictionCandidate { path, used, bytes });
         }
         Ok(entries)
     }
@@ -204,7 +204,7 @@ impl Store {
 }
 
 impl Entry {
-    /// One of its files, as it was written.
+    /// The content of one of its files.
     ///
     /// # Errors
     /// As [`Folder::read`]. A file that was evicted is missing.
@@ -212,48 +212,45 @@ impl Entry {
         self.folder.read(name)
     }
 
-    /// Checks every file that is there; those that were evicted are no damage.
+    /// Checks every file of the entry. Evicted files do not count as damage.
     ///
     /// # Errors
-    /// [`StoreError::Read`] when the operating system does not let us look.
+    /// [`StoreError::Read`] when the operating system cannot read a file.
     pub fn damage(&self) -> Result<Option<Damage>, StoreError> {
         let changed = self.folder.damages()?.into_iter().find(|damage| damage.path.exists());
         if changed.is_some() {
             return Ok(changed);
         }
-        // A name in the list that was changed would otherwise pass for a file that was evicted.
+        // Otherwise, a changed name in the list would look like an evicted file.
         self.folder.unlisted()
     }
 }
 
-/// An entry as eviction sees it.
-struct Stored {
+/// An entry that may be evicted.
+struct EvictionCandidate {
     path: PathBuf,
     used: SystemTime,
     bytes: u64,
 }
 
-/// Removes everything but the record; gives the bytes that are left.
-fn trim(entry: &Stored) -> io::Result<u64> {
+/// Removes everything but the record. Returns how many bytes are left.
+fn trim(entry: &EvictionCandidate) -> io::Result<u64> {
     let mut left = 0;
     for file in fs::read_dir(&entry.path)? {
         let file = file?;
         let name = file.file_name();
-        match name == RECORD || name == SUMS {
-            true => left += file.metadata()?.len(),
-            false => fs::remove_file(file.path())?,
-        }
+        if name == RECORD || name == SUMS { left += file.metadata()?.len() } else { fs::remove_file(file.path())? }
     }
     Ok(left)
 }
 
 /// Removes the entry.
-fn remove(entry: &Stored) -> io::Result<u64> {
+fn remove(entry: &EvictionCandidate) -> io::Result<u64> {
     fs::remove_dir_all(&entry.path)?;
     Ok(0)
 }
 
-/// Writes a new file through to the disk.
+/// Writes a new file and flushes it to disk.
 fn write_through(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let write = || {
         let mut file = File::create_new(path)?;
@@ -273,7 +270,7 @@ mod tests {
         (dir, store)
     }
 
-    /// Sets the time of use, which is too coarse on some file systems to tell two puts apart.
+    /// Sets the time of use. Some file systems record it too coarsely to tell two puts apart.
     fn used_at(dir: &tempfile::TempDir, key: &str, seconds: u64) {
         let file = File::options().append(true).open(dir.path().join(key).join(SUMS)).unwrap();
         file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();

@@ -9,7 +9,7 @@ use alluvium_primitives::Digest;
 pub(crate) struct Sums(pub(crate) BTreeMap<String, String>);
 
 impl Sums {
-    /// Reads a list; `None` when a line is none, which a list that was cut off or changed has.
+    /// Parses a list. `None`: a line is malformed, because the list was cut off or changed.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let complete = text.is_empty() || text.ends_with('\n');
         let lines = text.lines().map(|line| {
@@ -49,7 +49,7 @@ mod tests {
         let text = Sums(BTreeMap::from([("a".to_owned(), digest(b"a")), ("b".to_owned(), digest(b"b"))])).to_text();
         for length in 1..text.len() {
             let cut = Sums::parse(&text[..length]);
-            // What is cut between two lines is a list, of less: the reader then misses a file.
+            // A list that is cut between two lines is still valid, but shorter: a reader then finds a file missing.
             assert!(cut.is_none() || length == text.len() / 2, "{length}");
         }
     }

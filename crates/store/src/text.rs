@@ -1,8 +1,8 @@
 //! Text files that people write: lists of names, tables, configurations. One reader for all of them.
 //!
-//! Editors write the same text in several ways. [`read_text`] takes UTF-8 with and without a byte order mark, and lines that
-//! end as on Unix or as on Windows; what it gives has neither mark nor carriage returns. It refuses other encodings by name,
-//! for a guess would make other names of the same bytes.
+//! Editors write the same text in several ways. [`read_text`] accepts UTF-8 with and without a byte order mark, and
+//! lines that end as on Unix or on Windows. The text it returns has neither mark nor carriage returns. It refuses other
+//! encodings and names them, because a wrong guess would change the names in the file.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The byte order mark of UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What begins a text in UTF-16, or in UTF-32, which goes on with zeros.
+/// The byte order marks of UTF-16. UTF-32 begins with the same bytes, followed by zeros.
 const WIDE_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
 /// A file that cannot be read as text. The message names the file.
@@ -24,11 +24,11 @@ pub struct TextError {
     pub problem: NotText,
 }
 
-/// Why bytes are no text that is accepted, and what is accepted.
+/// Why bytes are not accepted as text, and what is accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotText {
-    /// The operating system does not let us read it.
+    /// The operating system cannot read it.
     #[error("cannot be read ({0})")]
     Unreadable(io::Error),
     /// It is longer than the caller accepts.
@@ -55,7 +55,7 @@ pub enum NotText {
 /// Reads a text file of at most `longest` bytes. A byte order mark at its beginning is left out, and `\r\n` becomes `\n`.
 ///
 /// # Errors
-/// [`TextError`], when it cannot be read, is longer, or is not text in UTF-8. It names the file.
+/// [`TextError`], which names the file, when it cannot be read, is longer, or is not text in UTF-8.
 ///
 /// ```
 /// let folder = tempfile::tempdir()?;
@@ -69,13 +69,14 @@ pub fn read_text(path: &Path, longest: u64) -> Result<String, TextError> {
     let mut bytes = vec![];
     let file = File::open(path).map_err(NotText::Unreadable).map_err(wrong)?;
     file.take(longest.saturating_add(1)).read_to_end(&mut bytes).map_err(NotText::Unreadable).map_err(wrong)?;
-    match bytes.len() as u64 > longest {
-        true => Err(wrong(NotText::TooLong { longest })),
-        false => from_bytes(&bytes).map_err(wrong),
+    if bytes.len() as u64 > longest {
+        Err(wrong(NotText::TooLong { longest }))
+    } else {
+        from_bytes(&bytes).map_err(wrong)
     }
 }
 
-/// The text that bytes are, by the rules of [`read_text`]: for bytes that came out of an archive, or were read already.
+/// Decodes bytes by the rules of [`read_text`]. Use it for bytes from an archive or ones that were read already.
 ///
 /// # Errors
 /// [`NotText`], when they are not text in UTF-8.
@@ -84,7 +85,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<String, NotText> {
         return Err(NotText::Wide);
     }
     let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
-    // Without its mark, UTF-16 shows by the zeros between letters, which UTF-8 has for no letter at all.
+    // UTF-16 without a mark is recognised by the zero bytes between letters. UTF-8 never has these.
     let zero = bytes.iter().position(|byte| *byte == 0);
     match (str::from_utf8(bytes), zero) {
         (Ok(text), None) => Ok(text.replace("\r\n", "\n")),
@@ -139,7 +140,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("names.txt");
         std::fs::write(&file, b"\xef\xbb\xbfcat\r\n").unwrap();
-        assert_eq!(read_text(&file, 8).unwrap(), "cat\n", "8 bytes are there, the mark included");
+        assert_eq!(read_text(&file, 8).unwrap(), "cat\n", "8 bytes, the mark included");
         let said = |file: &Path, longest| read_text(file, longest).unwrap_err().to_string();
         assert!(said(&file, 7).contains("names.txt: is longer than 7 bytes"), "{}", said(&file, 7));
         let missing = said(&folder.path().join("missing"), 7);

@@ -1,4 +1,4 @@
-//! Any bytes as an index: no panic, and no name that leaves a folder.
+//! Reads any bytes as an index. It must not panic, nor accept a file name that leaves the folder.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes behind the first pickles of what `torch.save` wrote before version 1.6: no panic.
+//! Reads any bytes after the first pickles of a file by `torch.save` before version 1.6. It must not panic.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 mod by_hand;
 
 fuzz_target!(|bytes: &[u8]| {
-    // These are always the same; a fuzzer would try in vain to change them.
+    // The first pickles are fixed. A fuzzer would waste its time changing them.
     let file = [by_hand::LEGACY_START, bytes].concat();
     let Ok(checkpoint) = Checkpoint::from_reader(Cursor::new(file)) else { return };
     for info in checkpoint.tensors() {

@@ -1,4 +1,4 @@
-//! Any text as a table of names, applied to any names: no panic, and names go back to where they came from.
+//! Parses any text as a table of names and applies it to any names. It must not panic, and names must map back.
 
 #![no_main]
 

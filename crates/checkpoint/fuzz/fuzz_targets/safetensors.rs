@@ -1,4 +1,5 @@
-//! Any bytes as a safetensors file: no panic, and nothing is accepted that the reference implementation refuses.
+//! Reads any bytes as a safetensors file. It must not panic, nor accept anything that the reference implementation
+//! refuses.
 
 #![no_main]
 
@@ -15,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = checkpoint.read_finite_range(&info.name, half / 2..half);
     }
     let _ = checkpoint.digest();
-    // What begins like an archive or a pickle may be one.
+    // Bytes that begin like an archive or a pickle may be one.
     if !matches!(bytes[0], b'P' | 0x80) {
         let reference = safetensors::SafeTensors::deserialize(bytes).expect("the reference implementation accepts it");
         assert_eq!(reference.len(), checkpoint.tensors().count());

@@ -1,5 +1,5 @@
-//! Tensors that no file holds: updates made of their factors, and sums with a base. They are computed for each piece that is
-//! asked for, and no update is ever held whole.
+//! Computed tensors: updates from their factors, and base tensors with updates added. Each piece is computed when it is
+//! read, and no update is held whole.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use crate::{Checkpoint, CheckpointError, Dtype, TensorInfo, Values};
 /// `scale · up · down`.
 #[derive(Debug, Clone)]
 pub(crate) struct Update {
-    /// What it changes, without `.weight`.
+    /// The name of the weight that it changes, without `.weight`.
     pub target: String,
     pub down: TensorInfo,
     pub up: TensorInfo,
     pub rank: usize,
     pub scale: f64,
-    /// Whether rows and columns are exchanged.
+    /// Whether the update is transposed.
     pub turned: bool,
 }
 
 impl Update {
-    /// `[out, in]` or `[out, in, height, width]`; of one that is turned, `[in, out]`.
+    /// `[out, in]` or `[out, in, height, width]`. If transposed, `[in, out]`.
     pub(crate) fn shape(&self) -> Vec<usize> {
         let mut shape = [&self.up.shape[..1], &self.down.shape[1..]].concat();
         if self.turned {
@@ -33,7 +33,7 @@ impl Update {
         shape
     }
 
-    /// The type of the factors; of two types, one that holds both.
+    /// The type of the factors. If they differ, a type that can hold both.
     pub(crate) fn dtype(&self) -> Dtype {
         match (self.down.dtype, self.up.dtype) {
             (one, other) if one == other => one,
@@ -46,9 +46,9 @@ impl Update {
 /// Where the values of a tensor come from.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
-    /// They are those of a tensor of a file.
+    /// The values of a tensor of a file.
     Plain { from: Arc<Checkpoint>, info: TensorInfo },
-    /// They are an update, or a base's tensor with it added. `info` is of what comes out.
+    /// The values of an update, or of a base tensor with an update added. `info` describes the result.
     Update { update: Box<Update>, info: TensorInfo, base: Option<(Arc<Checkpoint>, TensorInfo)> },
 }
 
@@ -60,21 +60,21 @@ impl Source {
     }
 }
 
-pub(crate) struct Computed {
+pub(crate) struct ComputedTensors {
     place: Place,
     adapter: Arc<Checkpoint>,
     sources: Vec<Source>,
-    /// The factors of the last update that was asked for: its place, `down` and `up`.
+    /// The factors of the last update that was read: its index, `down` and `up`.
     held: Option<(usize, Vec<f64>, Vec<f64>)>,
 }
 
-impl Computed {
+impl ComputedTensors {
     pub(crate) fn new(place: Place, adapter: Arc<Checkpoint>, sources: Vec<Source>) -> Self {
-        Computed { place, adapter, sources, held: None }
+        ComputedTensors { place, adapter, sources, held: None }
     }
 }
 
-impl Bytes for Computed {
+impl Bytes for ComputedTensors {
     fn fetch(&mut self, index: usize, values: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
         let (update, info, base) = match &self.sources[index] {
             Source::Plain { from, info } => return from.read_bytes(&info.name, values, false),
@@ -96,8 +96,9 @@ impl Bytes for Computed {
             dtype => {
                 let count = made.len();
                 let floats = Values::Floats(made.into_iter().map(|value| value as f32).collect());
-                encode(dtype, &floats, 0..count, values.start)
-                    .map_err(|reason| self.place.tensor(&update.down.name, format!("is of an update that {reason}")))
+                encode(dtype, &floats, 0..count, values.start).map_err(|reason| {
+                    self.place.tensor(&update.down.name, format!("belongs to an update that {reason}"))
+                })
             }
         }
     }
@@ -114,8 +115,8 @@ fn product(update: &Update, down: &[f64], up: &[f64], values: Range<usize>) -> V
         return made;
     }
     if update.turned {
-        for (value, place) in made.iter_mut().zip(values) {
-            let (column, row) = (place / outer, place % outer);
+        for (value, index) in made.iter_mut().zip(values) {
+            let (column, row) = (index / outer, index % outer);
             *value = (0..rank).map(|k| up[row * rank + k] * down[k * inner + column]).sum();
         }
         return made;
@@ -139,12 +140,12 @@ fn numbers(adapter: &Checkpoint, info: &TensorInfo) -> Result<Vec<f64>, Checkpoi
     Ok(doubles(info.dtype, &adapter.read_bytes(&info.name, 0..info.elements(), true)?))
 }
 
-/// Floats of any type as numbers of 64 bits, which hold all of them.
+/// Floats of any type as 64-bit floats, which represent all of them exactly.
 fn doubles(dtype: Dtype, bytes: &[u8]) -> Vec<f64> {
     match (dtype, decode(dtype, bytes, 0)) {
         (Dtype::F64, _) => bytes.as_chunks().0.iter().map(|eight| f64::from_le_bytes(*eight)).collect(),
         (_, Ok(Values::Floats(values))) => values.into_iter().map(f64::from).collect(),
-        // Only floats are asked for.
+        // Only floats are read.
         _ => vec![],
     }
 }

@@ -1,10 +1,13 @@
-//! Files of low-rank adapters, read as the updates that they stand for.
+//! Reads files of low-rank adapters as updates of weights.
 //!
-//! An adapter keeps two thin factors A and B for each weight that it changes, and the change is `scale · B·A`. The factors
-//! are no weights: the mean of two As times the mean of two Bs is not the mean of the changes. So whatever
-//! compares or merges models is given the changes, or a base model with them added, and never the factors. They are read
-//! in the forms of PEFT (`….lora_A.weight`, with `adapter_config.json` beside the file) and of kohya's scripts
-//! (`….lora_down.weight` with `….alpha`); every other form is refused by the name of a tensor.
+//! An adapter stores two thin factors A and B for each weight that it changes. The update of the weight is `scale ·
+//! B·A`. Factors must not be merged like weights: the mean of two As times the mean of two Bs is not the mean of the
+//! updates. So code that compares or merges models gets the updates, or a base model with the updates added, never the
+//! factors.
+//!
+//! Two formats are read: that of PEFT (`….lora_A.weight`, with `adapter_config.json` beside the file) and that of
+//! kohya's scripts (`….lora_down.weight` with `….alpha`). Any other format is refused with an error that names a
+//! tensor.
 
 mod computed;
 mod names;
@@ -14,20 +17,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::error::Place;
-use crate::opened::Opened;
+use crate::opened::OpenFile;
 use crate::shown::shown;
 use crate::{Checkpoint, CheckpointError, Dtype, TensorInfo};
 
-use computed::{Computed, Source, Update};
-use names::{Named, Role};
+use computed::{ComputedTensors, Source, Update};
+use names::{NameKind, Role};
 use scale::Scales;
 
-/// An adapter: a file of factors.
+/// A low-rank adapter.
 #[derive(Debug, Clone)]
 pub struct Adapter {
     checkpoint: Arc<Checkpoint>,
     updates: Vec<Update>,
-    /// Tensors that are no factors, such as a classifier that was trained whole.
+    /// Tensors that are not factors, such as a classifier that was trained whole.
     plain: Vec<TensorInfo>,
 }
 
@@ -41,41 +44,41 @@ struct Pair {
 }
 
 impl Adapter {
-    /// The adapter that a file holds, if its tensors are the factors of one. Reads `adapter_config.json` beside it, if it is
-    /// there.
+    /// The adapter in a file. `None` if the tensors are not factors of an adapter. Reads `adapter_config.json` beside
+    /// the file, if it exists.
     ///
     /// # Errors
-    /// When a factor has no other, or a shape that does not fit it; when the file is of a form that is not known here; when
-    /// nobody states the scale, or two statements of it differ. The message names a tensor, and says what is accepted.
+    /// When a factor lacks its counterpart or does not fit its shape; when the format is unknown; when the scale is
+    /// unknown or stated twice with different values. The message names a tensor, and says what is accepted.
     pub fn of(checkpoint: &Arc<Checkpoint>) -> Result<Option<Self>, CheckpointError> {
         let place = Place::new(checkpoint.path());
         let names: BTreeMap<_, _> =
             checkpoint.tensors().map(|info| (&info.name, (info, names::named(&info.name)))).collect();
-        if names.values().all(|(_, named)| matches!(named, Named::Plain | Named::Factor(Role::Alpha, _))) {
+        if names.values().all(|(_, named)| matches!(named, NameKind::Plain | NameKind::Factor(Role::Alpha, _))) {
             return Ok(None);
         }
         let mut pairs: BTreeMap<String, Pair> = BTreeMap::new();
         let (mut plain, mut alphas, mut labels) = (vec![], vec![], BTreeSet::new());
         for (name, (info, named)) in names {
             match named {
-                Named::Plain => plain.push(info.clone()),
-                Named::Unknown(what) => return Err(place.tensor(name, what)),
-                Named::Factor(Role::Alpha, factor) => alphas.push((info, factor.target)),
-                Named::Factor(role, factor) => {
+                NameKind::Plain => plain.push(info.clone()),
+                NameKind::Unknown(what) => return Err(place.tensor(name, what)),
+                NameKind::Factor(Role::Alpha, factor) => alphas.push((info, factor.target)),
+                NameKind::Factor(role, factor) => {
                     labels.insert(factor.label);
                     let pair = pairs.entry(factor.target).or_default();
                     pair.embedding = factor.embedding;
                     let own = if role == Role::Down { &mut pair.down } else { &mut pair.up };
                     if own.replace(info.clone()).is_some() {
                         return Err(
-                            place.tensor(name, "is a second factor of the same weight; accepted: one adapter a file")
+                            place.tensor(name, "is a second factor of the same weight; accepted: one adapter per file")
                         );
                     }
                 }
             }
         }
         if labels.len() > 1 {
-            return Err(place.broken("holds the factors of several adapters; accepted: one adapter a file"));
+            return Err(place.broken("holds the factors of several adapters; accepted: one adapter per file"));
         }
         for (info, target) in alphas {
             match pairs.get_mut(&target) {
@@ -89,17 +92,17 @@ impl Adapter {
         Ok(Some(Adapter { checkpoint: checkpoint.clone(), updates, plain }))
     }
 
-    /// The name of a tensor that is a factor of an adapter, in a known form or another, if there is one.
+    /// The name of a tensor that is a factor of an adapter of any format, if there is one.
     pub fn factor_in(checkpoint: &Checkpoint) -> Option<&str> {
-        let is_factor = |name: &&str| !matches!(names::named(name), Named::Plain | Named::Factor(Role::Alpha, _));
+        let is_factor = |name: &&str| !matches!(names::named(name), NameKind::Plain | NameKind::Factor(Role::Alpha, _));
         checkpoint.tensors().map(|info| info.name.as_str()).find(is_factor)
     }
 
-    /// The updates as a model: for each pair of factors, `scale · B·A` under the name of what it is added to, with the
-    /// ending `.weight`; other tensors as they are.
+    /// The updates as a model. Each pair of factors becomes `scale · B·A`, under the name of the weight that it
+    /// changes, with the ending `.weight`. Other tensors are unchanged.
     ///
     /// # Errors
-    /// [`CheckpointError::Tensor`] when a tensor has the name of an update.
+    /// [`CheckpointError::Tensor`] when another tensor already has the name of an update.
     pub fn updates(&self) -> Result<Checkpoint, CheckpointError> {
         let mut sources = BTreeMap::new();
         for info in &self.plain {
@@ -111,19 +114,20 @@ impl Adapter {
             let name = info.name.clone();
             let source = Source::Update { update: Box::new(update.clone()), info, base: None };
             if sources.insert(name.clone(), source).is_some() {
-                return Err(self
-                    .place()
-                    .tensor(&name, "is there beside the factors of an update of it; accepted: an adapter alone"));
+                return Err(self.place().tensor(
+                    &name,
+                    "is stored beside the factors of its update; accepted: a file with only the adapter",
+                ));
             }
         }
         self.checkpoint_of(sources)
     }
 
-    /// The base model with the updates added: all its tensors, of which some are changed. Those are of 32 bits, or of 64 where
-    /// the base's are: a small update of a number of 16 bits would be lost. Nothing but factors and pieces is held.
+    /// The base model with the updates added. Changed tensors have 32 bits, or 64 if the base tensor has, because a
+    /// small update of a 16-bit number would be lost. Only factors and pieces are held in memory.
     ///
     /// # Errors
-    /// [`CheckpointError::Tensor`] when the base has no such weight, or one of another shape; it names the factor.
+    /// [`CheckpointError::Tensor`], which names the factor, when the base lacks the weight or has it in another shape.
     pub fn added_to(&self, base: &Arc<Checkpoint>) -> Result<Checkpoint, CheckpointError> {
         let mut sources: BTreeMap<_, _> = base
             .tensors()
@@ -143,11 +147,12 @@ impl Adapter {
                         format!("is for a weight of the shape {shape:?}, but {} of {in_base} is {there}", shown(found));
                     self.place().tensor(own, reason)
                 })?;
-            match changed.insert(found.to_owned()) {
-                true => Ok(info.clone()),
-                false => {
-                    Err(self.place().tensor(own, format!("changes {} of {in_base}, as another does", shown(found))))
-                }
+            if changed.insert(found.to_owned()) {
+                Ok(info.clone())
+            } else {
+                Err(self
+                    .place()
+                    .tensor(own, format!("changes {} of {in_base}, and so does another factor", shown(found))))
             }
         };
         for update in &self.updates {
@@ -168,11 +173,15 @@ impl Adapter {
 
     fn checkpoint_of(&self, sources: BTreeMap<String, Source>) -> Result<Checkpoint, CheckpointError> {
         let tensors = sources.iter().map(|(name, source)| TensorInfo { name: name.clone(), ..source.info().clone() });
-        let opened = Opened {
+        let opened = OpenFile {
             tensors: tensors.collect(),
             metadata: self.checkpoint.metadata().clone(),
             state_dict: self.checkpoint.state_dict().cloned(),
-            bytes: Box::new(Computed::new(self.place(), self.checkpoint.clone(), sources.into_values().collect())),
+            bytes: Box::new(ComputedTensors::new(
+                self.place(),
+                self.checkpoint.clone(),
+                sources.into_values().collect(),
+            )),
         };
         let path = self.checkpoint.path().to_owned();
         Checkpoint::of(Place::new(&path), vec![(path, opened)], None)
@@ -183,7 +192,7 @@ impl Adapter {
     }
 }
 
-/// The update that a pair of factors stands for.
+/// The update of a pair of factors.
 fn update(
     place: &Place,
     checkpoint: &Checkpoint,
@@ -194,7 +203,8 @@ fn update(
     let (down, up) = match (pair.down, pair.up) {
         (Some(down), Some(up)) => (down, up),
         (Some(one), None) | (None, Some(one)) => {
-            return Err(place.tensor(&one.name, "is a factor of an update without the other one; accepted: both"));
+            return Err(place
+                .tensor(&one.name, "is a factor whose counterpart is missing; accepted: both factors of an update"));
         }
         (None, None) => return Err(place.broken("has an update without factors")),
     };
@@ -208,8 +218,8 @@ fn update(
         ([rank, _, _, _], [_, other, 1, 1]) if rank == other && !pair.embedding => *rank,
         (own, other) => {
             let reason = format!(
-                "has the shape {own:?}, and its other factor {} {other:?}; accepted: [r, in] and [out, r], or of a convolution \
-                 [r, in, height, width] and [out, r, 1, 1]",
+                "has the shape {own:?}, but its other factor {} has {other:?}; accepted: [r, in] and [out, r], or for a \
+                 convolution [r, in, height, width] and [out, r, 1, 1]",
                 shown(&up.name)
             );
             return Err(place.tensor(&down.name, reason));
@@ -221,7 +231,7 @@ fn update(
     Ok(Update { target, down, up, rank, scale, turned })
 }
 
-/// The one value of a tensor.
+/// The single value of a tensor.
 fn one_value(place: &Place, checkpoint: &Checkpoint, info: &TensorInfo) -> Result<f64, CheckpointError> {
     if info.elements() != 1 {
         return Err(

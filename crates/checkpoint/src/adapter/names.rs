@@ -1,17 +1,17 @@
-//! What tensors of adapters are called, and what the weights of a base model that they change.
+//! Names of the tensors of adapters, and of the weights that they change in a base model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::shown::shown;
 
-/// What a tensor's name says of it.
+/// The kind of a tensor, by its name.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Named {
+pub(crate) enum NameKind {
     /// A part of an update.
     Factor(Role, Factor),
-    /// A tensor as any other.
+    /// Any other tensor.
     Plain,
-    /// A part of an adapter of another form, and why it is refused; it goes on from the name.
+    /// A part of an adapter of another format. The text completes the sentence "the tensor …".
     Unknown(&'static str),
 }
 
@@ -21,39 +21,39 @@ pub(crate) enum Role {
     Down,
     /// B, of the shape `[out, r]`.
     Up,
-    /// What is divided by the rank.
+    /// The numerator of the scale; the denominator is the rank.
     Alpha,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Factor {
-    /// What is changed, without the ending `.weight`.
+    /// The name of the weight that is changed, without the ending `.weight`.
     pub target: String,
-    /// The name of the adapter, where the tensor's has one.
+    /// The name of the adapter, if it is part of the tensor's name.
     pub label: Option<String>,
-    /// Whether it changes an embedding, which is kept the other way round.
+    /// Whether it changes an embedding, which is stored transposed.
     pub embedding: bool,
 }
 
-/// What segments of names begin with that belong to adapters of other forms.
+/// The beginnings of name segments of other kinds of adapters, and why they are refused.
 const OTHERS: [(&str, &str); 8] = [
-    ("lora_magnitude", "is of a DoRA adapter, whose update is not the product of its factors; accepted: LoRA"),
-    ("dora_", "is of a DoRA adapter, whose update is not the product of its factors; accepted: LoRA"),
-    ("hada_", "is of a LoHa adapter, which is not known here; accepted: LoRA"),
-    ("lokr_", "is of a LoKr adapter, which is not known here; accepted: LoRA"),
-    ("oft_", "is of an OFT adapter, whose update is no sum; accepted: LoRA"),
-    ("boft_", "is of a BOFT adapter, whose update is no sum; accepted: LoRA"),
-    ("ia3_", "is of an (IA)³ adapter, whose update is no sum; accepted: LoRA"),
-    ("vera_", "is of a VeRA adapter, which is not known here; accepted: LoRA"),
+    ("lora_magnitude", "belongs to a DoRA adapter, whose update is not the product of its factors; accepted: LoRA"),
+    ("dora_", "belongs to a DoRA adapter, whose update is not the product of its factors; accepted: LoRA"),
+    ("hada_", "belongs to a LoHa adapter, which is not known here; accepted: LoRA"),
+    ("lokr_", "belongs to a LoKr adapter, which is not known here; accepted: LoRA"),
+    ("oft_", "belongs to an OFT adapter, which does not add an update; accepted: LoRA"),
+    ("boft_", "belongs to a BOFT adapter, which does not add an update; accepted: LoRA"),
+    ("ia3_", "belongs to an (IA)³ adapter, which does not add an update; accepted: LoRA"),
+    ("vera_", "belongs to a VeRA adapter, which is not known here; accepted: LoRA"),
 ];
 
-const UNKNOWN: &str = "looks like a part of an adapter, and its name is not known here; accepted: `….lora_A.weight` and \
+const UNKNOWN: &str = "looks like a part of an adapter, but its name is unknown; accepted: `….lora_A.weight` and \
                        `….lora_B.weight`, or `….lora_down.weight` and `….lora_up.weight`";
 
-/// What a tensor's name says of it.
-pub(crate) fn named(name: &str) -> Named {
+/// The kind of a tensor, by its name.
+pub(crate) fn named(name: &str) -> NameKind {
     let segments: Vec<_> = name.split('.').collect();
-    // The first one may be a whole path, as in `lora_unet_mid_block.lora_up.weight`.
+    // The first segment may contain a whole path, as in `lora_unet_mid_block.lora_up.weight`.
     for (place, segment) in segments.iter().enumerate() {
         let (role, embedding, labelled) = match *segment {
             "lora_A" => (Role::Down, false, true),
@@ -64,9 +64,9 @@ pub(crate) fn named(name: &str) -> Named {
             "lora_up" => (Role::Up, false, false),
             _ if place == 0 => continue,
             other => match OTHERS.iter().find(|(start, _)| other.starts_with(start)) {
-                Some((_, why)) => return Named::Unknown(why),
+                Some((_, why)) => return NameKind::Unknown(why),
                 None if other.starts_with("lora_") || other == "lora" || other.ends_with("_lora") => {
-                    return Named::Unknown(UNKNOWN);
+                    return NameKind::Unknown(UNKNOWN);
                 }
                 None => continue,
             },
@@ -75,27 +75,27 @@ pub(crate) fn named(name: &str) -> Named {
             ([], true) | (["weight"], _) => None,
             ([label], true) if embedding => Some((*label).to_owned()),
             ([label, "weight"], true) => Some((*label).to_owned()),
-            _ => return Named::Unknown(UNKNOWN),
+            _ => return NameKind::Unknown(UNKNOWN),
         };
-        return Named::Factor(role, Factor { target: segments[..place].join("."), label, embedding });
+        return NameKind::Factor(role, Factor { target: segments[..place].join("."), label, embedding });
     }
     match segments[..] {
         [ref target @ .., "alpha"] if !target.is_empty() => {
-            Named::Factor(Role::Alpha, Factor { target: target.join("."), label: None, embedding: false })
+            NameKind::Factor(Role::Alpha, Factor { target: target.join("."), label: None, embedding: false })
         }
-        _ => Named::Plain,
+        _ => NameKind::Plain,
     }
 }
 
-/// What PEFT puts before the names of the base model.
+/// The prefixes that PEFT adds to the names of the base model.
 const WRAPPERS: [&str; 3] = ["base_model.model.", "base_model.", ""];
-/// What kohya's scripts put before the names, whose dots they replace.
+/// The prefixes that kohya's scripts add to names. These scripts also replace the dots.
 const FLAT: [&str; 7] = ["lora_unet_", "lora_te1_", "lora_te2_", "lora_te_", "lora_transformer_", "lora_", ""];
 
 /// The names of a base model's tensors.
 pub(crate) struct Base<'a> {
     exact: BTreeSet<&'a str>,
-    /// Each with its dots replaced; two that are the same then are nobody's.
+    /// Each name with its dots replaced. `None`: two names become equal.
     flat: BTreeMap<String, Option<&'a str>>,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Base<'a> {
         Base { exact, flat }
     }
 
-    /// The tensor that a name of an adapter stands for.
+    /// The base tensor that a name in an adapter refers to.
     pub(crate) fn find(&self, name: &str) -> Result<&'a str, String> {
         let exact = |name: &str| self.exact.get(name).copied();
         if let Some(found) = WRAPPERS.iter().filter_map(|wrapper| name.strip_prefix(wrapper)).find_map(exact) {
@@ -119,7 +119,9 @@ impl<'a> Base<'a> {
         for rest in FLAT.iter().filter_map(|start| flat.strip_prefix(start)).filter(|_| is_flat(name)) {
             match self.flat.get(rest) {
                 Some(Some(found)) => return Ok(found),
-                Some(None) => return Err(format!("may change two weights of the base model, both {}", shown(rest))),
+                Some(None) => {
+                    return Err(format!("fits two weights of the base model, whose names both become {}", shown(rest)));
+                }
                 None => {}
             }
         }
@@ -127,7 +129,7 @@ impl<'a> Base<'a> {
     }
 }
 
-/// Whether its dots were replaced, but for that of its ending.
+/// Whether its dots were replaced, except the one of its ending.
 fn is_flat(name: &str) -> bool {
     name.bytes().filter(|byte| *byte == b'.').count() <= 1
 }
@@ -136,13 +138,13 @@ fn is_flat(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn factor(role: Role, target: &str, label: Option<&str>, embedding: bool) -> Named {
-        Named::Factor(role, Factor { target: target.to_owned(), label: label.map(str::to_owned), embedding })
+    fn factor(role: Role, target: &str, label: Option<&str>, embedding: bool) -> NameKind {
+        NameKind::Factor(role, Factor { target: target.to_owned(), label: label.map(str::to_owned), embedding })
     }
 
     #[test]
     fn factors_are_known_by_their_names() {
-        // As PEFT 0.19 and kohya's sd-scripts write them.
+        // The names that PEFT 0.19 and kohya's sd-scripts write.
         let cases = [
             ("base_model.model.q.lora_A.weight", factor(Role::Down, "base_model.model.q", None, false)),
             ("q.lora_B.default.weight", factor(Role::Up, "q", Some("default"), false)),
@@ -151,8 +153,8 @@ mod tests {
             ("lora_unet_mid_block.lora_up.weight", factor(Role::Up, "lora_unet_mid_block", None, false)),
             ("lora_unet_mid_block.alpha", factor(Role::Alpha, "lora_unet_mid_block", None, false)),
             ("layers.0.lora_A", factor(Role::Down, "layers.0", None, false)),
-            ("classifier.weight", Named::Plain),
-            ("alpha", Named::Plain),
+            ("classifier.weight", NameKind::Plain),
+            ("alpha", NameKind::Plain),
         ];
         for (name, expected) in cases {
             assert_eq!(named(name), expected, "{name}");
@@ -160,7 +162,7 @@ mod tests {
         for name in
             ["q.lora_B.bias", "q.lora_magnitude_vector", "x.hada_w1_a", "x.lora_mid.weight", "a.to_q_lora.down.weight"]
         {
-            assert!(matches!(named(name), Named::Unknown(_)), "{name}");
+            assert!(matches!(named(name), NameKind::Unknown(_)), "{name}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! By what the product of two factors is multiplied: alpha through the rank, or through its root.
+//! The scale of an update: alpha divided by the rank, or by its square root.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ use crate::CheckpointError;
 use crate::error::Place;
 use crate::shown::shown;
 
-/// What PEFT writes beside an adapter.
+/// The configuration file that PEFT writes beside an adapter.
 const CONFIG: &str = "adapter_config.json";
 const LONGEST_CONFIG: u64 = 10_000_000;
 
-/// What is said of the scales of an adapter.
+/// Determines the scales of an adapter.
 #[derive(Debug)]
 pub(crate) struct Scales(Option<Config>);
 
-/// The keys of an `adapter_config.json` that decide what an update is.
+/// The keys of an `adapter_config.json` that determine an update.
 #[derive(Debug)]
 struct Config {
     r: Option<f64>,
@@ -29,7 +29,7 @@ struct Config {
 }
 
 impl Scales {
-    /// Reads the configuration that lies beside a file, if there is one.
+    /// Reads the configuration beside a file, if there is one.
     pub(crate) fn beside(file: &Path) -> Result<Self, CheckpointError> {
         let path = file.parent().unwrap_or(Path::new("")).join(CONFIG);
         let place = Place::new(&path);
@@ -37,9 +37,12 @@ impl Scales {
             return Ok(Scales(None));
         }
         let text = read_text(&path, LONGEST_CONFIG).map_err(|error| place.broken(error.problem.to_string()))?;
-        let table: Value = serde_json::from_str(&text)
-            .map_err(|error| place.broken(format!("is no JSON (line {}, column {})", error.line(), error.column())))?;
-        let Value::Object(table) = table else { return Err(place.broken("is no JSON object, as PEFT writes it")) };
+        let table: Value = serde_json::from_str(&text).map_err(|error| {
+            place.broken(format!("is not valid JSON (line {}, column {})", error.line(), error.column()))
+        })?;
+        let Value::Object(table) = table else {
+            return Err(place.broken("is not a JSON object; accepted: the file that PEFT writes"));
+        };
         let (config, refused) = Config::read(table).map_err(|problem| place.broken(problem))?;
         if let Some(reason) = refused {
             return Err(place.broken(reason));
@@ -47,18 +50,19 @@ impl Scales {
         Ok(Scales(Some(config)))
     }
 
-    /// Whether weights are kept the other way round, `[in, out]`, as in GPT-2.
+    /// Whether weights are stored transposed, `[in, out]`, as in GPT-2.
     pub(crate) fn is_turned(&self) -> bool {
         self.0.as_ref().is_some_and(|config| config.fan_in_fan_out)
     }
 
-    /// The scale of an update of that rank; `alpha` is what the file itself says. The error goes on from a factor's name.
+    /// The scale of an update of this rank. `alpha` is the value in the file itself. The error completes the sentence
+    /// "the tensor …" about a factor.
     pub(crate) fn of(&self, target: &str, rank: usize, alpha: Option<f64>) -> Result<f64, String> {
         let rank = rank.max(1) as f64;
         let Some(config) = &self.0 else {
             return alpha.map(|alpha| alpha / rank).ok_or_else(|| {
                 format!(
-                    "is a factor of an update whose scale nobody states; accepted: an `{CONFIG}` beside the file with \
+                    "is a factor of an update whose scale is not stated; accepted: an `{CONFIG}` beside the file with \
                      `lora_alpha` and `r`, or a tensor {}",
                     shown(&format!("{target}.alpha"))
                 )
@@ -68,43 +72,43 @@ impl Scales {
         let stated = own(&config.rank_pattern, "rank_pattern")?.or(config.r);
         if let Some(stated) = stated.filter(|stated| *stated != rank) {
             return Err(format!(
-                "has the rank {rank}, but {CONFIG} beside it says {stated}; accepted: files that agree"
+                "has the rank {rank}, but {CONFIG} beside the file states {stated}; accepted: equal values in both"
             ));
         }
         let stated = own(&config.alpha_pattern, "alpha_pattern")?.or(config.lora_alpha);
         let alpha = match (alpha, stated) {
             (Some(own), Some(stated)) if own != stated => {
                 return Err(format!(
-                    "has the alpha {own}, but {CONFIG} beside it says {stated}; accepted: files that agree"
+                    "has the alpha {own}, but {CONFIG} beside the file states {stated}; accepted: equal values in both"
                 ));
             }
             (own, stated) => own.or(stated),
         };
         let alpha = alpha.filter(|alpha| alpha.is_finite());
         let alpha = alpha.ok_or_else(|| {
-            format!("is a factor of an update whose scale nobody states; accepted: `lora_alpha` in {CONFIG}")
+            format!("is a factor of an update whose scale is not stated; accepted: `lora_alpha` in {CONFIG}")
         })?;
         Ok(if config.use_rslora { alpha / rank.sqrt() } else { alpha / rank })
     }
 }
 
 impl Config {
-    /// The configuration, and why an adapter of this kind is refused, if it is.
+    /// Parses the configuration. The text says why an adapter of this kind is refused, if it is.
     fn read(mut table: Map<String, Value>) -> Result<(Self, Option<String>), String> {
         let mut key = |key: &str| table.remove(key).filter(|value| !value.is_null());
         let kind = key("peft_type")
             .filter(|kind| *kind != "LORA")
             .map(|kind| format!("is of the kind {}; accepted: \"LORA\"", shown(&kind.to_string())));
         let dora = truth("use_dora", key("use_dora"))?
-            .then(|| "is of a DoRA adapter (`use_dora`), whose update is no product; accepted: LoRA".to_owned());
+            .then(|| "is of a DoRA adapter (`use_dora`), whose update is not a product; accepted: LoRA".to_owned());
         let start = key("init_lora_weights");
         let changed = start.as_ref().and_then(Value::as_str).filter(|start| {
             ["pissa", "olora", "corda", "loftq", "lora_ga"].iter().any(|changes| start.starts_with(changes))
         });
         let changed = changed.map(|start| {
             format!(
-                "says that the base model was changed when the adapter began (`init_lora_weights` = {}), so its factors are no \
-                 update of the base; accepted: an adapter that was converted to plain LoRA when it was saved",
+                "says that initialising the adapter changed the base model (`init_lora_weights` = {}), so its factors are not \
+                 updates of the original; accepted: an adapter that was converted to plain LoRA when it was saved",
                 shown(start)
             )
         });
@@ -143,13 +147,13 @@ fn pattern(key: &str, value: Option<Value>) -> Result<Option<Map<String, Value>>
     }
 }
 
-/// What a pattern says of a target. PEFT takes the keys for regular expressions that match from a dot to the end; those that
-/// are plain names are read, and no others.
+/// The value of a pattern for a target. For PEFT, keys are regular expressions that match from a dot to the end. Only
+/// keys that are plain names are supported.
 fn by_pattern(pattern: Option<&Map<String, Value>>, target: &str, key: &str) -> Result<Option<f64>, String> {
     for (name, value) in pattern.into_iter().flatten() {
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')) {
             return Err(format!(
-                "has a scale that {CONFIG} states by the pattern {} in `{key}`; accepted: names without special characters",
+                "has a scale that {CONFIG} states with the pattern {} in `{key}`; accepted: names without special characters",
                 shown(name)
             ));
         }

@@ -1,4 +1,4 @@
-//! What can be wrong with a table of names, or between a table and a model.
+//! Errors about a table of names, or about a model that it does not fit.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::CheckpointError;
 use crate::shown::{listed, shown};
 
-/// A table of names that cannot be used, or does not fit a model.
+/// Why a table of names cannot be used, or does not fit a model.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NamesError {
@@ -24,53 +24,53 @@ pub enum NamesError {
         /// What is wrong, and what is accepted.
         reason: String,
     },
-    /// No table of that kind is built in.
-    #[error("there is no table of names {}; there are: {}", shown(kind), listed(known.iter().copied()))]
+    /// There is no built-in table of this kind.
+    #[error("there is no table of names {}; accepted: {}", shown(kind), listed(known.iter().copied()))]
     Unknown {
-        /// What was asked for.
+        /// The kind that was requested.
         kind: String,
-        /// What there is.
+        /// The existing kinds.
         known: Vec<&'static str>,
     },
-    /// Tensors of the model that the table does not name.
+    /// The table does not map some tensors of the model.
     #[error(
-        "the table of names says nothing of {} tensors: {}; give each a name, or list it under `ignored`",
+        "the table of names does not map {} tensors: {}; give each a name, or list it under `ignored`",
         names.len(), listed(names.iter().map(String::as_str))
     )]
     Unmapped {
-        /// All of them, as the model calls them.
+        /// Their names in the model.
         names: Vec<String>,
     },
-    /// The table says two things of one tensor.
-    #[error("the table of names says two things of the tensor {}: {} and {}", shown(name), shown(first), shown(second))]
+    /// Two rules of the table match one tensor.
+    #[error("two rules of the table of names match the tensor {}: {} and {}", shown(name), shown(first), shown(second))]
     Ambiguous {
-        /// The tensor, as the model calls it.
+        /// The name of the tensor in the model.
         name: String,
-        /// The one entry of the table.
+        /// The first rule.
         first: String,
-        /// The other entry.
+        /// The other rule.
         second: String,
     },
     /// Two tensors would get the same name.
     #[error("the tensors {} and {} would both be called {}", shown(first), shown(second), shown(ours))]
     Collision {
-        /// The one, as the model calls it.
+        /// The name of the first tensor in the model.
         first: String,
-        /// The other.
+        /// The name of the other tensor.
         second: String,
         /// Our name.
         ours: String,
     },
-    /// A tensor is to be transposed and does not have two dimensions.
-    #[error("the tensor {} is to be transposed, and has the shape {shape:?}; accepted: two dimensions", shown(name))]
+    /// A tensor that must be transposed does not have two dimensions.
+    #[error("the tensor {} must be transposed, but has the shape {shape:?}; accepted: two dimensions", shown(name))]
     NoMatrix {
         /// Our name.
         name: String,
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// There is no tensor of that name of ours.
-    #[error("no tensor of the model is called {} by us", shown(name))]
+    /// The model has no tensor with this name of ours.
+    #[error("the table of names maps no tensor of the model to {}", shown(name))]
     Missing {
         /// Our name.
         name: String,

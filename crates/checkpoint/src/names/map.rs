@@ -1,4 +1,4 @@
-//! The table itself: read from TOML, checked, and applied to the names of a model.
+//! A table of names: read from TOML, checked, and applied to the names of a model.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -7,32 +7,32 @@ use std::path::Path;
 use alluvium_store::text;
 use serde::Deserialize;
 
-use crate::names::mapping::{Mapped, Mapping};
+use crate::names::mapping::{Mapping, TensorSource};
 use crate::names::pattern::Pattern;
 use crate::names::template::Template;
 use crate::names::{NamesError, shipped};
 use crate::regular;
 use crate::shown::shown;
 
-/// The longest table that is read.
+/// The most bytes of a table.
 const LONGEST: u64 = 1_000_000;
 const MOST_RULES: usize = 10_000;
 
-/// A table from a foreign model's names to ours. In TOML:
+/// A table that maps a foreign model's names to ours. In TOML:
 ///
 /// ```toml
-/// # Tensors that we have no use for; a star stands for any characters.
+/// # Tensors to leave out. A star stands for any characters.
 /// ignored = ["*.num_batches_tracked"]
-/// # Of the names on the right, those whose rows are our columns.
+/// # The names on the right whose rows are our columns.
 /// transposed = ["head.weight"]
 ///
 /// [names]
 /// "fc.weight" = "head.weight"
-/// # Any numbers; on the right, something may be added to them.
+/// # Braces stand for any number. On the right, a constant may be added.
 /// "layer{stage}.{block}.conv1.weight" = "stages.{stage-1}.{block}.first.conv.weight"
 /// ```
 ///
-/// A rule may be read from right to left as well, so that a model can be written under the names it came with.
+/// Every rule works in both directions, so that a model can be written under its original names.
 #[derive(Debug, Clone)]
 pub struct NameMap {
     rules: Vec<Rule>,
@@ -48,7 +48,7 @@ struct Rule {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct TableToml {
     #[serde(default)]
     ignored: Vec<String>,
     #[serde(default)]
@@ -60,12 +60,12 @@ impl NameMap {
     /// Reads a table from TOML.
     ///
     /// # Errors
-    /// [`NamesError::Table`] when it is no such table, or one of its rules cannot be read from right to left.
+    /// [`NamesError::Table`] when it is not a table of names, or one of its rules cannot be reversed.
     pub fn parse(toml: &str) -> Result<Self, NamesError> {
         if toml.len() as u64 > LONGEST {
             return Err(NamesError::table(format!("has {} bytes; accepted: at most {LONGEST}", toml.len())));
         }
-        let written: Written = toml::from_str(toml)
+        let written: TableToml = toml::from_str(toml)
             .map_err(|error| NamesError::table(format!("cannot be read: {}", error.to_string().trim_end())))?;
         if written.names.len() > MOST_RULES {
             return Err(NamesError::table(format!(
@@ -77,10 +77,10 @@ impl NameMap {
         for (foreign, ours) in &written.names {
             rules.push(Rule::parse(foreign, ours, &written.transposed).map_err(NamesError::table)?);
         }
-        // A typing error here would leave a square matrix as it is, and nobody would see it.
+        // Without this check, a misspelt name would silently leave a square matrix untransposed.
         let lost = written.transposed.iter().find(|text| !rules.iter().any(|rule| rule.ours.text() == *text));
         if let Some(lost) = lost {
-            let reason = format!("lists {} under `transposed`, which is not the right side of a rule", shown(lost));
+            let reason = format!("lists {} under `transposed`, but no rule has it on its right side", shown(lost));
             return Err(NamesError::table(reason));
         }
         Ok(NameMap { rules, ignored: written.ignored.iter().map(|text| Pattern::new(text)).collect() })
@@ -89,7 +89,7 @@ impl NameMap {
     /// Reads a table from a file.
     ///
     /// # Errors
-    /// [`NamesError::Read`] when the file cannot be read, and as for [`parse`](NameMap::parse).
+    /// [`NamesError::Read`] when the file cannot be read, and those of [`parse`](NameMap::parse).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, NamesError> {
         let path = path.as_ref();
         let mut bytes = vec![];
@@ -100,37 +100,36 @@ impl NameMap {
         Self::parse(&toml)
     }
 
-    /// A table that is built in; [`SHIPPED`](NameMap::SHIPPED) lists them.
+    /// The built-in table of this kind. [`SHIPPED`](NameMap::SHIPPED) lists the kinds.
     ///
     /// # Errors
-    /// [`NamesError::Unknown`], which names those there are.
+    /// [`NamesError::Unknown`], which lists the existing kinds.
     pub fn shipped(kind: &str) -> Result<Self, NamesError> {
         Self::parse(shipped::toml(kind)?)
     }
 
-    /// The kinds of tables that are built in.
+    /// The kinds of built-in tables.
     pub const SHIPPED: [&'static str; 3] = shipped::KINDS;
 
-    /// Gives each of a model's tensors its name, or leaves it out where the table says so.
+    /// Maps the name of each of a model's tensors, or leaves the tensor out if the table ignores it.
     ///
     /// # Errors
-    /// When the table says nothing or two things of a tensor, or gives two tensors one name.
+    /// When no rule or two rules match a tensor, or two tensors get the same name.
     pub fn apply<'a>(&self, foreign: impl IntoIterator<Item = &'a str>) -> Result<Mapping, NamesError> {
         let (mut mapping, mut unmapped) = (Mapping::default(), vec![]);
         for name in foreign {
             match self.rule_of(name)? {
-                Some((ours, transposed)) => mapping.insert(ours, Mapped { foreign: name.to_owned(), transposed })?,
+                Some((ours, transposed)) => {
+                    mapping.insert(ours, TensorSource { foreign: name.to_owned(), transposed })?
+                }
                 None if self.ignored.iter().any(|pattern| pattern.matches(name)) => mapping.ignore(name),
                 None => unmapped.push(name.to_owned()),
             }
         }
-        match unmapped.is_empty() {
-            true => Ok(mapping),
-            false => Err(NamesError::Unmapped { names: unmapped }),
-        }
+        if unmapped.is_empty() { Ok(mapping) } else { Err(NamesError::Unmapped { names: unmapped }) }
     }
 
-    /// What a model calls one of our tensors, by the first rule that says it; `None` where no rule does.
+    /// The foreign name of one of our tensors, by the first rule that maps it. `None` if no rule does.
     pub fn foreign(&self, ours: &str) -> Option<String> {
         self.rules.iter().find_map(|rule| rule.foreign.fill(&rule.ours.read(ours)?))
     }
@@ -160,10 +159,17 @@ impl Rule {
             transposed: transposed.iter().any(|text| text == ours),
         };
         if rule.foreign.adds() {
-            return Err(format!("has the name {}; on the left nothing is added to a number", shown(foreign)));
+            return Err(format!(
+                "has the name {} on the left; a number there must not have a constant added",
+                shown(foreign)
+            ));
         }
         if rule.foreign.numbers() != rule.ours.numbers() {
-            return Err(format!("has {} = {}; the same numbers must be on both sides", shown(foreign), shown(ours)));
+            return Err(format!(
+                "has the rule {} = {}; both sides must have the same numbers",
+                shown(foreign),
+                shown(ours)
+            ));
         }
         Ok(rule)
     }
@@ -206,14 +212,14 @@ mod tests {
     fn every_tensor_has_one_place() {
         let map = NameMap::parse(TABLE).unwrap();
         let cases: [(&[&str], &str); 4] = [
-            (&["fc.weight", "fc.bias", "x"], "says nothing of 2 tensors: `fc.bias`, `x`"),
+            (&["fc.weight", "fc.bias", "x"], "does not map 2 tensors: `fc.bias`, `x`"),
             (
                 &["layer1.weight", "first.weight"],
                 "`layer1.weight` and `first.weight` would both be called `stages.0.weight`",
             ),
             (&["fc.weight", "fc.weight"], "would both be called `head.weight`"),
-            // Stage -1 is none.
-            (&["layer0.weight"], "says nothing of 1 tensors: `layer0.weight`"),
+            // There is no stage -1.
+            (&["layer0.weight"], "does not map 1 tensors: `layer0.weight`"),
         ];
         for (names, expected) in cases {
             let error = map.apply(names.iter().copied()).unwrap_err().to_string();
@@ -225,7 +231,7 @@ mod tests {
     fn two_rules_for_a_tensor_are_refused() {
         let two = NameMap::parse("[names]\n\"a.{n}\" = \"b.{n}\"\n\"a.1\" = \"c\"").unwrap();
         let error = two.apply(["a.1"]).unwrap_err().to_string();
-        assert_eq!(error, "the table of names says two things of the tensor `a.1`: `a.1` and `a.{n}`");
+        assert_eq!(error, "two rules of the table of names match the tensor `a.1`: `a.1` and `a.{n}`");
         let ignored = NameMap::parse("ignored = [\"a*\"]\n[names]\n\"a.1\" = \"c\"").unwrap();
         let error = ignored.apply(["a.1"]).unwrap_err().to_string();
         assert!(error.contains("`a.1` and `a*`"), "{error}");
@@ -234,8 +240,8 @@ mod tests {
     #[test]
     fn a_table_that_cannot_go_both_ways_is_refused() {
         let cases = [
-            ("[names]\n\"a{n}\" = \"b\"", "same numbers"),
-            ("[names]\n\"a\" = \"b{n}\"", "same numbers"),
+            ("[names]\n\"a{n}\" = \"b\"", "the same numbers"),
+            ("[names]\n\"a\" = \"b{n}\"", "the same numbers"),
             ("[names]\n\"a{n-1}\" = \"b{n}\"", "on the left"),
             ("[names]\n\"a{\" = \"b\"", "no `}`"),
             ("transposed = [\"heads\"]\n[names]\n\"a\" = \"head\"", "`heads` under `transposed`"),

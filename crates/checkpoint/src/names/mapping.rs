@@ -1,21 +1,21 @@
-//! A table applied to one model: each tensor under our name, with the name that it came with.
+//! A table of names applied to one model: our name and the original name of each tensor.
 
 use std::collections::BTreeMap;
 
 use crate::names::NamesError;
 use crate::{Checkpoint, Tensor, TensorInfo};
 
-/// Which of a model's tensors is which of ours.
+/// Maps a model's tensors to ours.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mapping {
-    by_ours: BTreeMap<String, Mapped>,
+    by_ours: BTreeMap<String, TensorSource>,
     by_foreign: BTreeMap<String, String>,
     ignored: Vec<String>,
 }
 
-/// Where one of our tensors comes from.
+/// The source of one of our tensors.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mapped {
+pub(crate) struct TensorSource {
     pub foreign: String,
     pub transposed: bool,
 }
@@ -31,12 +31,12 @@ impl Mapping {
         self.by_foreign.get(foreign).map(String::as_str)
     }
 
-    /// Our names, each with the model's; sorted by ours.
+    /// Pairs of our name and the model's, sorted by our name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.by_ours.iter().map(|(ours, mapped)| (ours.as_str(), mapped.foreign.as_str()))
     }
 
-    /// Whether the model has one of our tensors with rows and columns exchanged; not so for a tensor that it does not have.
+    /// Whether one of our tensors is transposed in the model. `false` for a tensor that the model does not have.
     pub fn is_transposed(&self, ours: &str) -> bool {
         self.by_ours.get(ours).is_some_and(|mapped| mapped.transposed)
     }
@@ -46,10 +46,10 @@ impl Mapping {
         &self.ignored
     }
 
-    /// What one of our tensors is: under our name, and in our shape.
+    /// The description of one of our tensors, with our name and our shape.
     ///
     /// # Errors
-    /// [`NamesError::Missing`] when there is none, [`NamesError::NoMatrix`] when it cannot be transposed.
+    /// [`NamesError::Missing`] when there is no such tensor, [`NamesError::NoMatrix`] when it cannot be transposed.
     pub fn info(&self, checkpoint: &Checkpoint, ours: &str) -> Result<TensorInfo, NamesError> {
         let mapped = self.mapped(ours)?;
         let found = checkpoint.tensor(&mapped.foreign).ok_or_else(|| missing(ours))?;
@@ -61,20 +61,21 @@ impl Mapping {
         Ok(TensorInfo { name: ours.to_owned(), dtype: found.dtype, shape })
     }
 
-    /// Reads one of our tensors out of the model that the table was applied to, transposed where the table says so. Its
-    /// values must be finite.
+    /// Reads one of our tensors from the model that the table was applied to, and transposes it if the table says so.
+    /// Its values must be finite.
     ///
     /// # Errors
-    /// [`NamesError::Missing`] when there is none, [`NamesError::NoMatrix`] when it cannot be transposed, and as for
-    /// [`Checkpoint::read_finite`].
+    /// [`NamesError::Missing`] when there is no such tensor, [`NamesError::NoMatrix`] when it cannot be transposed, and
+    /// those of [`Checkpoint::read_finite`].
     pub fn read(&self, checkpoint: &Checkpoint, ours: &str) -> Result<Tensor, NamesError> {
         self.turned(ours, checkpoint.read_finite(&self.mapped(ours)?.foreign)?)
     }
 
-    /// Transposes one of our tensors if the table says so. It is the same in both directions.
+    /// Transposes one of our tensors if the table says so. This works in both directions.
     ///
     /// # Errors
-    /// [`NamesError::Missing`] when there is none of that name, [`NamesError::NoMatrix`] when it cannot be transposed.
+    /// [`NamesError::Missing`] when there is no tensor with this name, [`NamesError::NoMatrix`] when it cannot be
+    /// transposed.
     pub fn turned(&self, ours: &str, tensor: Tensor) -> Result<Tensor, NamesError> {
         if !self.mapped(ours)?.transposed {
             return Ok(tensor);
@@ -82,7 +83,7 @@ impl Mapping {
         tensor.transposed().ok_or_else(|| NamesError::NoMatrix { name: ours.to_owned(), shape: tensor.shape })
     }
 
-    pub(crate) fn insert(&mut self, ours: String, mapped: Mapped) -> Result<(), NamesError> {
+    pub(crate) fn insert(&mut self, ours: String, mapped: TensorSource) -> Result<(), NamesError> {
         if let Some(first) = self.by_ours.get(&ours) {
             return Err(NamesError::Collision { first: first.foreign.clone(), second: mapped.foreign, ours });
         }
@@ -95,7 +96,7 @@ impl Mapping {
         self.ignored.push(foreign.to_owned());
     }
 
-    fn mapped(&self, ours: &str) -> Result<&Mapped, NamesError> {
+    fn mapped(&self, ours: &str) -> Result<&TensorSource, NamesError> {
         self.by_ours.get(ours).ok_or_else(|| missing(ours))
     }
 }

@@ -1,4 +1,4 @@
-//! The names of a foreign model's tensors, and ours: a table that is written down and checked, never guessed.
+//! Maps the names of a foreign model's tensors to ours, by an explicit and checked table.
 
 mod error;
 mod map;

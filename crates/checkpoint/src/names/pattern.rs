@@ -1,4 +1,4 @@
-//! Names with stars: a star stands for any characters, dots too.
+//! Patterns of names. A star stands for any characters, including dots.
 
 /// A pattern of names.
 #[derive(Debug, Clone, PartialEq, Eq)]

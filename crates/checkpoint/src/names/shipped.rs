@@ -1,10 +1,10 @@
-//! The tables that are built in.
+//! The built-in tables.
 
 use crate::names::NamesError;
 
 pub(crate) const KINDS: [&str; 3] = ["timm-resnet", "timm-vit", "torchvision-resnet"];
 
-/// The text of the table of that kind.
+/// The text of the table of this kind.
 pub(crate) fn toml(kind: &str) -> Result<&'static str, NamesError> {
     match kind {
         "timm-resnet" => Ok(include_str!("timm-resnet.toml")),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_is_said() {
+    fn an_unknown_kind_gets_a_list_of_the_kinds() {
         let error = NameMap::shipped("resnet").unwrap_err();
         assert!(matches!(error, NamesError::Unknown { .. }) && error.to_string().contains("`torchvision-resnet`"));
     }

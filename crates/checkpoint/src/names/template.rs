@@ -1,16 +1,17 @@
-//! Names with numbers in them: `layer{stage}.{block}.conv1.weight` stands for a name with any numbers at these places.
+//! Templates of names with numbers: `layer{stage}.{block}.conv1.weight` matches a name with any numbers in place of the
+//! braces.
 //!
-//! A template reads a name in one way only: a number is written without leading zeros, and beside a place for one there is
-//! neither another place nor a digit.
+//! A template matches a name in at most one way: numbers have no leading zeros, and a placeholder is never next to
+//! another placeholder or a digit.
 
 use std::fmt::Write as _;
 
 use crate::shown::shown;
 
-/// More digits than any honest model has layers; they fit an `i64` whatever is added.
+/// More digits than any real model needs. Such a number fits an `i64`, whatever is added.
 const MOST_DIGITS: usize = 9;
 
-/// A name with places for numbers.
+/// A name with placeholders for numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
     text: String,
@@ -20,12 +21,12 @@ pub(crate) struct Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    /// A number by its name, and what is added to it here.
+    /// The name of a number, and the constant that is added to it.
     Number(String, i64),
 }
 
 impl Template {
-    /// Reads a template; the error says what is wrong with it.
+    /// Parses a template. The error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = |what: &str| Err(format!("has the name {}, in which {what}", shown(text)));
         let (mut parts, mut rest) = (vec![], text);
@@ -40,21 +41,21 @@ impl Template {
             let Some(after) = after else { break };
             let Some((place, behind)) = after.split_once('}') else { return wrong("a `{` has no `}`") };
             let Some(number) = number(place) else {
-                return wrong("a place for a number is not written as `{name}`, `{name-1}` or `{name+1}`");
+                return wrong("a placeholder is not written as `{name}`, `{name-1}` or `{name+1}`");
             };
             parts.push(number);
             rest = behind;
         }
         let template = Template { text: text.to_owned(), parts };
         match template {
-            _ if text.is_empty() => wrong("there is nothing"),
-            _ if !template.is_clear() => wrong("a place for a number touches another or a digit"),
-            _ if template.has_twice() => wrong("a number has two places"),
+            _ if text.is_empty() => wrong("there are no characters"),
+            _ if !template.is_clear() => wrong("a placeholder is next to another one or to a digit"),
+            _ if template.has_twice() => wrong("a number occurs twice"),
             _ => Ok(template),
         }
     }
 
-    /// As it was written.
+    /// The text of the template.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -66,12 +67,12 @@ impl Template {
         names
     }
 
-    /// Whether something is added to a number.
+    /// Whether a constant is added to a number.
     pub(crate) fn adds(&self) -> bool {
         self.places().any(|(_, added)| added != 0)
     }
 
-    /// The numbers of a name, if it is one of these.
+    /// The numbers in a name, if the template matches it.
     pub(crate) fn read<'a>(&'a self, name: &str) -> Option<Vec<(&'a str, i64)>> {
         let (mut numbers, mut rest) = (vec![], name);
         for part in &self.parts {
@@ -91,7 +92,7 @@ impl Template {
         rest.is_empty().then_some(numbers)
     }
 
-    /// The name with these numbers, unless one would be negative.
+    /// The name with these numbers. `None` if one would be negative.
     pub(crate) fn fill(&self, numbers: &[(&str, i64)]) -> Option<String> {
         let mut name = String::new();
         for part in &self.parts {
@@ -128,7 +129,7 @@ impl Template {
     }
 }
 
-/// What stands between braces: a name of lower-case letters, and perhaps a sign and up to four digits.
+/// Parses the text between braces: a name of lower-case letters, optionally followed by a sign and up to four digits.
 fn number(place: &str) -> Option<Part> {
     let end = place.find(['+', '-']).unwrap_or(place.len());
     let (name, added) = place.split_at(end);
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn what_could_be_read_in_two_ways_is_refused() {
         let cases = [
-            ("", "nothing"),
+            ("", "no characters"),
             ("a{", "no `}`"),
             ("a}", "no `{`"),
             ("a{}", "not written as"),
@@ -179,10 +180,10 @@ mod tests {
             ("a{b*2}", "not written as"),
             ("a{b+}", "not written as"),
             ("a{b-12345}", "not written as"),
-            ("a{b}{c}", "touches"),
-            ("a1{b}", "touches"),
-            ("a{b}1", "touches"),
-            ("a{b}.{b}", "two places"),
+            ("a{b}{c}", "is next to"),
+            ("a1{b}", "is next to"),
+            ("a{b}1", "is next to"),
+            ("a{b}.{b}", "occurs twice"),
         ];
         for (text, expected) in cases {
             let error = Template::parse(text).unwrap_err();

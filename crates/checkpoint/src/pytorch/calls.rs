@@ -1,57 +1,58 @@
-//! What the functions would give that `torch.save` makes tensors by. They are not called: their arguments say all that is
-//! needed, and every one of them is read or refused.
+//! Computes the results of the functions that `torch.save` uses to rebuild tensors. The functions are not called: their
+//! arguments contain everything. Every argument is either understood or refused.
 
 use crate::Dtype;
 use crate::pytorch::globals::{Global, Rebuild};
 use crate::pytorch::object::{Id, Object, Storage, TensorObject};
 use crate::shown::shown;
 
-/// `torch.save` writes two entries at most. One dict may be the metadata of a million tensors, and is not gone through for each.
+/// The most entries of a metadata dict; `torch.save` writes two at most. The limit bounds the work if one dict is
+/// shared by a million tensors.
 const MOST_METADATA: usize = 8;
 
-/// What a call gives.
+/// The result of a call.
 #[derive(Debug)]
 pub(crate) enum CallResult {
     Object(Object),
-    /// An object that was there before.
+    /// An existing object.
     Same(Id),
 }
 
-/// What a known class or function makes of its arguments. The error goes on from the name of what would be made.
+/// The result of a known class or function. The error completes a sentence about the tensor.
 pub(crate) fn made(objects: &[Object], global: &Global, arguments: &[Id]) -> Result<CallResult, String> {
     match (global, arguments) {
         (Global::OrderedDict, []) => Ok(CallResult::Object(Object::Dict(vec![]))),
         (Global::OrderedDict, [list]) => Ok(CallResult::Object(Object::Dict(pairs(objects, *list)?))),
         (Global::Size, [sizes]) => Ok(CallResult::Same(*sizes)),
-        // Whether it is trained, hooks and attributes say nothing of its values.
+        // Hooks, attributes and whether it is trained do not affect the values.
         (Global::Parameter, [data] | [data, _] | [data, _, _] | [data, _, _, _]) => Ok(CallResult::Same(*data)),
         (Global::FromType, [function, class, inner, _]) => from_type(objects, *function, *class, *inner),
         (Global::Tensor(rebuild), _) => Ok(CallResult::Object(Object::Tensor(tensor(objects, *rebuild, arguments)?))),
-        _ => Err(format!("is made by `{global}` of {} arguments, as `torch.save` does not", arguments.len())),
+        _ => Err(format!("is built by `{global}` with {} arguments, which `torch.save` never writes", arguments.len())),
     }
 }
 
-/// `_rebuild_from_type_v2(function, class, arguments, state)`: the state is attributes.
+/// `_rebuild_from_type_v2(function, class, arguments, state)`. The state holds attributes.
 fn from_type(objects: &[Object], function: Id, class: Id, inner: Id) -> Result<CallResult, String> {
     if !matches!(get(objects, class), Object::Global(Global::TensorClass | Global::Parameter)) {
         let class = code(objects, class).unwrap_or_else(|| get(objects, class).kind().to_owned());
         return Err(format!(
-            "is of the class {}, whose values may be others than its storage's; accepted: plain tensors (save it after \
+            "is of the class {}, whose values may differ from those of its storage; accepted: plain tensors (save it after \
              `.as_subclass(torch.Tensor)`)",
             shown(&class)
         ));
     }
     match (get(objects, function), get(objects, inner)) {
-        // A class within a class is nothing that is written, and could be a long way down.
+        // A nested class is never written, and could be nested without end.
         (Object::Global(global @ (Global::Tensor(_) | Global::Parameter)), Object::Tuple(arguments)) => {
             made(objects, global, arguments)
         }
         (Object::Code { .. }, _) => Err(foreign(objects, function, inner)),
-        (other, _) => Err(format!("is made by {}; accepted: a function of `torch._utils`", other.kind())),
+        (other, _) => Err(format!("is built by {}; accepted: a function of `torch._utils`", other.kind())),
     }
 }
 
-/// A tensor of a storage; the arguments are those of `torch._utils._rebuild_tensor_v2` and its like.
+/// A tensor that views a storage. The arguments are those of `torch._utils._rebuild_tensor_v2` and similar functions.
 fn tensor(objects: &[Object], rebuild: Rebuild, arguments: &[Id]) -> Result<TensorObject, String> {
     let (dtype, metadata) = match (rebuild, arguments) {
         (Rebuild::V1 | Rebuild::V2, [_, _, _, _] | [_, _, _, _, _, _]) => (None, None),
@@ -60,14 +61,17 @@ fn tensor(objects: &[Object], rebuild: Rebuild, arguments: &[Id]) -> Result<Tens
         (Rebuild::V3, [_, _, _, _, _, _, dtype, metadata]) => (Some(*dtype), Some(*metadata)),
         _ => {
             let function = Global::Tensor(rebuild);
-            return Err(format!("is made by `{function}` of {} arguments, as `torch.save` does not", arguments.len()));
+            return Err(format!(
+                "is built by `{function}` with {} arguments, which `torch.save` never writes",
+                arguments.len()
+            ));
         }
     };
     let [storage, offset, sizes, strides] = [0, 1, 2, 3].map(|index: usize| arguments[index]);
     let parts = [storage, offset, sizes, strides].map(|id| get(objects, id));
     let [Object::Storage(storage), Object::Int(offset), Object::Tuple(_), Object::Tuple(_)] = parts else {
         let parts = parts.map(Object::kind).join(", ");
-        return Err(format!("is made of {parts}; accepted: a storage, an int and two tuples"));
+        return Err(format!("is built from {parts}; accepted: a storage, an int and two tuples"));
     };
     let dtype = dtype.map(|id| dtype_of(objects, id)).transpose()?;
     let negative = metadata.map_or(Ok(false), |id| is_negative(objects, id))?;
@@ -84,8 +88,8 @@ fn dtype_of(objects: &[Object], id: Id) -> Result<Dtype, String> {
     }
 }
 
-/// What the metadata of a view say: `neg`, that its values have the other sign, and `conj`, that they are conjugated, which
-/// changes no real number (types that are not real are refused by their storage).
+/// Whether the metadata of a view negate its values. `neg` negates them. `conj` conjugates them, which does not change
+/// real numbers (storages of complex types are refused).
 fn is_negative(objects: &[Object], metadata: Id) -> Result<bool, String> {
     let entries = match get(objects, metadata) {
         Object::None => return Ok(false),
@@ -110,7 +114,7 @@ fn is_negative(objects: &[Object], metadata: Id) -> Result<bool, String> {
     Ok(negative)
 }
 
-/// The keys and values that Python 2 gives to an ordered dict: a list of lists of two.
+/// The keys and values of an ordered dict by Python 2: a list of pairs.
 fn pairs(objects: &[Object], list: Id) -> Result<Vec<(Id, Id)>, String> {
     let pair = |id: &Id| match get(objects, *id) {
         Object::List(pair) | Object::Tuple(pair) => <[Id; 2]>::try_from(&pair[..]).ok().map(|[a, b]| (a, b)),
@@ -120,10 +124,10 @@ fn pairs(objects: &[Object], list: Id) -> Result<Vec<(Id, Id)>, String> {
         Object::List(items) => items.iter().map(pair).collect(),
         _ => None,
     };
-    pairs.ok_or_else(|| "is an ordered dict of something that is no list of pairs".to_owned())
+    pairs.ok_or_else(|| "is an ordered dict of something that is not a list of pairs".to_owned())
 }
 
-/// The storage that a reference stands for, if it is one.
+/// The storage that a persistent reference describes, if it does.
 pub(crate) fn storage(objects: &[Object], reference: Id) -> Option<Storage> {
     let Object::Tuple(parts) = get(objects, reference) else { return None };
     let ([kind, class, key, _, length] | [kind, class, key, _, length, _]) = parts[..] else { return None };
@@ -138,7 +142,7 @@ pub(crate) fn storage(objects: &[Object], reference: Id) -> Option<Storage> {
     }
 }
 
-/// Why an object is no tensor that is accepted. It goes on from the name that it has among the weights.
+/// Why an object is not an accepted tensor. The text completes the sentence "the tensor …".
 pub(crate) fn why_no_tensor(objects: &[Object], id: Id) -> String {
     match get(objects, id) {
         Object::Made { by, arguments } => match (get(objects, *by), get(objects, *arguments)) {
@@ -152,7 +156,7 @@ pub(crate) fn why_no_tensor(objects: &[Object], id: Id) -> String {
     }
 }
 
-/// Why what a function makes that is not known here is no tensor that is accepted.
+/// Why the result of an unknown function is not an accepted tensor.
 fn foreign(objects: &[Object], by: Id, arguments: Id) -> String {
     let function = code(objects, by).unwrap_or_else(|| get(objects, by).kind().to_owned());
     let first = match get(objects, arguments) {
@@ -167,29 +171,31 @@ fn foreign(objects: &[Object], by: Id, arguments: Id) -> String {
             "is a quantised tensor; accepted: floats and integers (save it after `.dequantize()`)"
         }
         "torch._utils._rebuild_nested_tensor" => "is a nested tensor; accepted: tensors of one shape",
-        "torch._utils._rebuild_meta_tensor_no_storage" => "is on the device `meta`, and has no values",
+        "torch._utils._rebuild_meta_tensor_no_storage" => {
+            "is on the device `meta`, which has no values; accepted: a tensor with values"
+        }
         "torch._utils._rebuild_device_tensor_from_numpy"
         | "torch._utils._rebuild_device_tensor_from_cpu_tensor"
         | "torch._utils._rebuild_xla_tensor" => {
-            "was saved from a device that has a form of its own; accepted: tensors of the CPU (save it after `.cpu()`)"
+            "was saved from a device with its own format; accepted: tensors of the CPU (save it after `.cpu()`)"
         }
         _ => "",
     };
     match (known, function.as_str(), first) {
         ("", "torch._utils._rebuild_wrapper_subclass" | "torch._tensor._rebuild_from_type", Some(class)) => format!(
-            "is of the class {}, which holds its values in a form of its own; accepted: plain tensors",
+            "is of the class {}, which stores its values in its own format; accepted: plain tensors",
             shown(&class)
         ),
         ("", ..) => format!(
-            "is made by {}, which is not known here; nothing was executed. Accepted: plain tensors, as `state_dict()` gives \
-             them",
+            "is built by {}, which is not known here; nothing was executed. Accepted: plain tensors, as `state_dict()` \
+             returns them",
             shown(&function)
         ),
         (known, ..) => known.to_owned(),
     }
 }
 
-/// The module and name, joined by a dot, of a class or function, or of what an object was made by.
+/// The module and name, joined by a dot, of a class or function, or of the one that built an object.
 pub(crate) fn code(objects: &[Object], id: Id) -> Option<String> {
     let mut id = id;
     loop {
@@ -199,7 +205,7 @@ pub(crate) fn code(objects: &[Object], id: Id) -> Option<String> {
                 [Object::Text(module), Object::Text(name)] => return Some(format!("{module}.{name}")),
                 _ => return None,
             },
-            // What makes an object was there before the object: this goes down, and ends.
+            // An object is built by one with a smaller id, so this recursion ends.
             Object::Made { by, .. } => id = *by,
             _ => return None,
         }

@@ -1,24 +1,25 @@
-//! How many entries an archive says it has: the zip crate takes memory for so many before it has read the first.
+//! Checks how many entries an archive claims. The zip crate allocates memory for all of them before it reads the first.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::opened::exactly;
 
-/// More files than a model has storages.
+/// The most entries of an archive. No model has as many storages.
 pub(crate) const MOST_ENTRIES: u64 = 100_000;
 
-/// The end of a directory, which may be followed by a comment of 64 KiB.
+/// The signature of the end of a directory. A comment of up to 64 KiB may follow it.
 const END: [u8; 4] = *b"PK\x05\x06";
-/// Before it, in archives that may be large, stands where the larger end is.
+/// The signature and length of the locator before it, which large archives have. It gives the offset of the larger end.
 const LOCATOR: ([u8; 4], usize) = (*b"PK\x06\x07", 20);
-/// The larger end, which counts entries with 64 bits; the other one, with its 16, can claim nothing that matters.
+/// The signature and length of the larger end, which counts entries with 64 bits. The 16 bits of the other end are too
+/// few to do harm.
 const LARGE_END: ([u8; 4], usize) = (*b"PK\x06\x06", 56);
 const LONGEST_TAIL: u64 = 22 + 65_536 + 4 + 20 + 56;
 
-/// What is wrong with the numbers at the end of an archive of that length, if something is.
+/// What is wrong with the counts at the end of an archive of this length. `None` if nothing is.
 ///
-/// A reader may take any of several ends for the true one, so every one of them is looked at, and a larger end is accepted
-/// only where all readers find the same: right before its locator, and as long as those without extensions are.
+/// If there are several ends, readers may disagree on the true one, so all of them are checked. A larger end is
+/// accepted only where all readers find it: directly before its locator, and without extensions.
 pub(crate) fn too_large(reader: &mut (impl Read + Seek), length: u64) -> io::Result<Option<String>> {
     let first = length.saturating_sub(LONGEST_TAIL);
     reader.seek(SeekFrom::Start(first))?;
@@ -31,7 +32,7 @@ pub(crate) fn too_large(reader: &mut (impl Read + Seek), length: u64) -> io::Res
         };
         let stated = locator.checked_sub(LARGE_END.1).and_then(|at| stated(&tail[at..end], first + at as u64));
         match stated {
-            None => return Ok(Some("its directory has an end that no program writes".to_owned())),
+            None => return Ok(Some("its directory has an end that no zip program writes".to_owned())),
             Some(count) if count > MOST_ENTRIES => {
                 return Ok(Some(format!("its directory claims {count} entries; accepted: at most {MOST_ENTRIES}")));
             }
@@ -41,7 +42,7 @@ pub(crate) fn too_large(reader: &mut (impl Read + Seek), length: u64) -> io::Res
     Ok(None)
 }
 
-/// The number of entries, where the larger end is at this place of the file and agrees with the locator behind it.
+/// The number of entries, if the larger end is at this offset of the file and agrees with the locator after it.
 fn stated(bytes: &[u8], place: u64) -> Option<u64> {
     let word = |at: usize| bytes[at..].first_chunk().map(|four| u32::from_le_bytes(*four));
     let long = |at: usize| bytes[at..].first_chunk().map(|eight| u64::from_le_bytes(*eight));

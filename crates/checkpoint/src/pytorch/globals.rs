@@ -1,43 +1,43 @@
-//! The names that a pickle of weights may mention. None of them is ever called.
+//! The classes and functions that a pickle of weights may name. None of them is ever called.
 
 use std::fmt;
 
 use crate::Dtype;
 
-/// A class or function that is known here.
+/// A known class or function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Global {
     /// `collections.OrderedDict`.
     OrderedDict,
-    /// A function of `torch._utils` that makes a tensor of a storage.
+    /// A function of `torch._utils` that builds a tensor from a storage.
     Tensor(Rebuild),
     /// `torch._utils._rebuild_parameter` with or without a state, or `torch.nn.parameter.Parameter` itself before version 0.4.
     Parameter,
-    /// `torch._tensor._rebuild_from_type_v2`: a tensor with attributes, or of a class of its own.
+    /// `torch._tensor._rebuild_from_type_v2`: a tensor with attributes, or of a subclass.
     FromType,
-    /// `torch.Tensor`, or the class of a buffer: they add nothing to the values.
+    /// `torch.Tensor`, or the class of a buffer. They do not change the values.
     TensorClass,
     /// `torch.Size`.
     Size,
-    /// A class such as `torch.FloatStorage`, and its type where that is accepted.
+    /// A class such as `torch.FloatStorage`, and its type if that is accepted.
     Storage { class: String, dtype: Option<Dtype> },
     /// A type such as `torch.float32`, if it is accepted.
     Dtype(Dtype),
 }
 
-/// Which function makes a tensor. They differ in what they are given.
+/// The function that builds a tensor. The functions differ in their arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rebuild {
     /// `_rebuild_tensor(storage, offset, sizes, strides)`, before version 0.4.
     V1,
     /// `_rebuild_tensor_v2(…, requires_grad, hooks, metadata=None)`.
     V2,
-    /// `_rebuild_tensor_v3(…, requires_grad, hooks, dtype, metadata=None)`, of a storage that is counted in bytes.
+    /// `_rebuild_tensor_v3(…, requires_grad, hooks, dtype, metadata=None)`. The length of its storage is in bytes.
     V3,
 }
 
 impl Global {
-    /// The one of that name, if weights are made of it.
+    /// The class or function with this name, if weights need it.
     pub(crate) fn named(module: &str, name: &str) -> Option<Self> {
         Some(match (module, name) {
             ("collections", "OrderedDict") => Global::OrderedDict,
@@ -75,10 +75,11 @@ impl fmt::Display for Global {
     }
 }
 
-/// The storage that has no type of its own: it is counted in bytes, and the tensor says what they are.
+/// The storage without a type. Its length is in bytes, and the tensor states the type.
 pub(crate) const UNTYPED: &str = "UntypedStorage";
 
-/// How many bytes a value of such a storage takes, also where its type is not accepted: an optimiser may have some.
+/// How many bytes a value of this storage class takes. Types that are not accepted are included, because an optimiser
+/// may use them.
 pub(crate) fn storage_width(class: &str) -> Option<u64> {
     Some(match class {
         "ComplexDoubleStorage" => 16,
@@ -89,7 +90,7 @@ pub(crate) fn storage_width(class: &str) -> Option<u64> {
     })
 }
 
-/// Storages of types that are not accepted are known, too: then the tensor can be named.
+/// Includes storages of types that are not accepted, so that the error can name the tensor.
 fn is_storage(class: &str) -> bool {
     class.len() <= 40 && class.ends_with("Storage") && class.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -1,47 +1,47 @@
-//! What `torch.save` wrote before version 1.6, and writes still where it is asked to: five pickles, one after another (a
-//! magic number, a version, what machine wrote it, the object, the keys of its storages), then, in the order of the keys,
-//! each storage: how many values it has, in 8 bytes, and these.
+//! The format of `torch.save` before version 1.6, which it still writes on request. A file has five pickles: a magic
+//! number, a version, a description of the machine, the object, and the keys of its storages. The storages follow in
+//! the order of the keys, each as the number of its values (8 bytes) and the values.
 //!
-//! The pickles go through the same machine as those of an archive. Values are little-endian whatever the third pickle says:
-//! PyTorch turns them around on machines of the other kind, and does not look at it either.
+//! The pickles run on the same machine as those of an archive. Values are always little-endian, whatever the third
+//! pickle says: PyTorch converts them on big-endian machines, and ignores that pickle, too.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use crate::CheckpointError;
 use crate::error::Place;
-use crate::opened::{Opened, exactly, length};
+use crate::opened::{OpenFile, exactly, length};
 use crate::pytorch::globals::{self, Global};
-use crate::pytorch::machine::{self, LONGEST_PICKLE, Pickle, Stopped};
+use crate::pytorch::machine::{self, LONGEST_PICKLE, Pickle, RunError};
 use crate::pytorch::object::{Object, TensorObject};
 use crate::pytorch::opcode::{Code, Opcode};
 use crate::pytorch::state_dict::StateDictKey;
 use crate::pytorch::weights::{self, Storages};
 use crate::shown::shown;
 
-/// The number that the first pickle stands for, little-endian.
+/// The number in the first pickle, little-endian.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// The one version there has been.
+/// The only version that exists.
 const VERSION: i64 = 1001;
-/// How much of the file is first looked at for a pickle, and how many times as much where that was too little.
+/// How many bytes are first read for a pickle. If that is too little, [`MORE`] times as many are read.
 const FIRST_LOOK: u64 = 65_536;
 const MORE: u64 = 8;
 
-/// Reads what the pickles say, and where the storages are.
+/// Reads the pickles, and locates the storages.
 pub(crate) fn open<R: Read + Seek + Send + 'static>(
     place: &Place,
     mut reader: R,
     wanted: Option<&StateDictKey>,
-) -> Result<Opened, CheckpointError> {
+) -> Result<OpenFile, CheckpointError> {
     let length = length(&mut reader).map_err(|cause| place.read(cause))?;
     let mut file = Pickles { place: place.clone(), reader: BufReader::new(reader), length, at: 0 };
     file.check_magic()?;
     let version = file.next()?;
     if !matches!(version.get(version.root), Object::Int(VERSION)) {
-        return Err(place.broken(format!("is of another version of PyTorch's older format; accepted: {VERSION}")));
+        return Err(place.broken(format!("has another version of PyTorch's older format; accepted: {VERSION}")));
     }
     let machine = file.next()?;
-    // What machine it was is said in numbers and texts. Code is no part of that, and nothing of ours needs it.
+    // The description of the machine consists of numbers and texts. It must not contain code.
     if let Some(wanted) = machine.objects().iter().zip(0..).find_map(|(object, id)| match object {
         Object::Global(_) | Object::Code { .. } => machine.code(id),
         _ => None,
@@ -54,13 +54,13 @@ pub(crate) fn open<R: Read + Seek + Send + 'static>(
     weights::open(place, &pickle, chosen, storages)
 }
 
-/// A file of which some pickles were read.
+/// A file whose pickles are read one after another.
 struct Pickles<R> {
     place: Place,
     reader: BufReader<R>,
     /// The length of the file.
     length: u64,
-    /// Where what was not read begins.
+    /// The offset of the bytes that were not read yet.
     at: u64,
 }
 
@@ -73,24 +73,24 @@ impl<R: Read + Seek> Pickles<R> {
         match number {
             Some(Opcode::Large(bytes)) if *bytes == MAGIC => self.next().map(|_| ()),
             _ => {
-                let reason = "is a bare pickle, and not by `torch.save`; nothing was executed. Accepted: a safetensors \
-                              file, the index of several, or what `torch.save` writes";
+                let reason = "is a bare pickle, which `torch.save` did not write; nothing was executed. Accepted: a \
+                              safetensors file, the index of several, or a file by `torch.save`";
                 Err(self.place.broken(reason))
             }
         }
     }
 
-    /// The next pickle. How long it is, is known only when it was run.
+    /// The next pickle. Its length is known only after it was run.
     fn next(&mut self) -> Result<Pickle, CheckpointError> {
         let most = (self.length - self.at).min(LONGEST_PICKLE);
         let mut size = most.min(FIRST_LOOK);
         loop {
             match machine::run(&self.look(size)?) {
-                Err(Stopped::Cut(_)) if size < most => size = (size * MORE).min(most),
-                Err(Stopped::Cut(_)) if most == LONGEST_PICKLE => {
+                Err(RunError::Cut(_)) if size < most => size = (size * MORE).min(most),
+                Err(RunError::Cut(_)) if most == LONGEST_PICKLE => {
                     return Err(self.place.broken(format!("has a pickle of more than {LONGEST_PICKLE} bytes")));
                 }
-                Err(stopped) => return Err(stopped.told(&self.place)),
+                Err(error) => return Err(error.into_checkpoint_error(&self.place)),
                 Ok(pickle) => {
                     self.at += pickle.length as u64;
                     return Ok(pickle);
@@ -99,20 +99,20 @@ impl<R: Read + Seek> Pickles<R> {
         }
     }
 
-    /// The next bytes, which are not taken.
+    /// The next bytes. Does not advance.
     fn look(&mut self, length: u64) -> Result<Vec<u8>, CheckpointError> {
         let read = self.reader.seek(SeekFrom::Start(self.at)).and_then(|_| exactly(&mut self.reader, length));
         read.map_err(|cause| self.place.read(cause))
     }
 
-    /// Finds all storages behind the pickles. Each key is there once, and what the file says of a storage is what the
-    /// pickle says.
+    /// Locates all storages after the pickles. Each key must occur once, and each storage must match its description in
+    /// the pickle.
     fn storages(
         mut self,
         pickle: &Pickle,
         keys: &Pickle,
         named: &[(String, TensorObject)],
-    ) -> Result<Stored<R>, CheckpointError> {
+    ) -> Result<StorageTable<R>, CheckpointError> {
         let place = self.place.clone();
         let claims = Claims::new(&place, pickle, named)?;
         let Object::List(list) = keys.get(keys.root) else {
@@ -137,27 +137,30 @@ impl<R: Read + Seek> Pickles<R> {
                 .place
                 .broken(format!("has {more} bytes after its last storage; accepted: one model a file")));
         }
-        Ok(Stored { reader: self.reader, places, by_key })
+        Ok(StorageTable { reader: self.reader, places, by_key })
     }
 
-    /// How many bytes the storage has that is next; they are passed over.
+    /// Skips the next storage. Returns its number of bytes.
     fn skip_storage(&mut self, claims: &Claims<'_>, key: &str) -> Result<u64, CheckpointError> {
         let Some(claim) = claims.by_key.get(key) else {
-            return Err(claims.wrong(key, "is listed, and the pickle does not say what it is"));
+            return Err(claims.wrong(key, "is listed, but the pickle does not describe it"));
         };
         let left = (self.length - self.at).checked_sub(8);
-        let left = left.ok_or_else(|| claims.wrong(key, "is not there: the file is cut off"))?;
+        let left = left.ok_or_else(|| claims.wrong(key, "is missing, because the file is cut off"))?;
         let count = self.look(8)?.first_chunk().map(|eight| i64::from_le_bytes(*eight));
         if count != Some(claim.length) {
             let count = count.unwrap_or_default();
-            return Err(claims.wrong(key, &format!("has {count} values; the pickle says {}", claim.length)));
+            return Err(claims.wrong(key, &format!("has {count} values, but the pickle states {}", claim.length)));
         }
         let bytes = u64::try_from(claim.length).ok().and_then(|count| count.checked_mul(claim.width));
         let bytes = bytes.filter(|bytes| *bytes <= left);
         let bytes = bytes.ok_or_else(|| {
             claims.wrong(
                 key,
-                &format!("has {} values of {} bytes; the file has {left} bytes for it", claim.length, claim.width),
+                &format!(
+                    "has {} values of {} bytes, but the file has only {left} bytes for it",
+                    claim.length, claim.width
+                ),
             )
         })?;
         self.at += 8 + bytes;
@@ -165,7 +168,7 @@ impl<R: Read + Seek> Pickles<R> {
     }
 }
 
-/// What a pickle says of its storages.
+/// The descriptions of the storages in a pickle.
 struct Claims<'a> {
     place: &'a Place,
     by_key: HashMap<&'a str, Claim<'a>>,
@@ -174,7 +177,7 @@ struct Claims<'a> {
 struct Claim<'a> {
     length: i64,
     width: u64,
-    /// A tensor that is in it; there is none where it belongs to an optimiser.
+    /// A tensor that uses the storage. `None` if the storage belongs to an optimiser.
     tensor: Option<&'a str>,
 }
 
@@ -200,7 +203,7 @@ impl<'a> Claims<'a> {
             })?;
             let known = claims.by_key.entry(key).or_insert(Claim { length, width, tensor });
             if (known.length, known.width) != (length, width) {
-                return Err(claims.wrong(key, "is said to have two types or lengths"));
+                return Err(claims.wrong(key, "is described with two types or lengths"));
             }
         }
         Ok(claims)
@@ -210,7 +213,7 @@ impl<'a> Claims<'a> {
         Self::wrong_of(self.place, key, self.by_key.get(key).and_then(|claim| claim.tensor), reason)
     }
 
-    /// An error that names a tensor of the storage, if there is one.
+    /// An error about a storage, which names one of its tensors if there is one.
     fn wrong_of(place: &Place, key: &str, tensor: Option<&str>, reason: &str) -> CheckpointError {
         match tensor {
             Some(tensor) => place.tensor(tensor, format!("is in the storage {}, which {reason}", shown(key))),
@@ -219,21 +222,22 @@ impl<'a> Claims<'a> {
     }
 }
 
-/// The storages behind the pickles.
-struct Stored<R> {
+/// The storages after the pickles.
+struct StorageTable<R> {
     reader: BufReader<R>,
-    /// Where in the file each begins, and how many bytes it has.
+    /// The offset and the number of bytes of each storage in the file.
     places: Vec<(u64, u64)>,
     by_key: HashMap<String, usize>,
 }
 
-impl<R: Read + Seek + Send> Storages for Stored<R> {
+impl<R: Read + Seek + Send> Storages for StorageTable<R> {
     fn find(&mut self, key: &str, bytes: u64) -> Result<usize, String> {
         let number = self.by_key.get(key).copied();
-        let number = number.ok_or_else(|| format!("is in the storage {}, which is not there", shown(key)))?;
-        match self.places[number].1 == bytes {
-            true => Ok(number),
-            false => Err(format!("has a storage of {bytes} bytes; {} has {}", shown(key), self.places[number].1)),
+        let number = number.ok_or_else(|| format!("is in the storage {}, which is missing", shown(key)))?;
+        if self.places[number].1 == bytes {
+            Ok(number)
+        } else {
+            Err(format!("has a storage of {bytes} bytes, but {} has {}", shown(key), self.places[number].1))
         }
     }
 

@@ -1,13 +1,13 @@
-//! Runs a pickle without executing anything: what it would build is written down as [`Object`]s.
+//! Runs a pickle without executing any code. The objects that it would build are recorded as [`Object`]s.
 //!
-//! Beside weights, a training script saves whatever it has: schedulers, arguments, counters, arrays. A class or function that
-//! is not known here is written down by its name, and what it would make as an object of nothing but that
-//! name: neither is called, and what is put into such an object is forgotten. So a file may mention any code, `os.system` too,
-//! and its weights are read all the same, for none of it runs here. Only where such an object stands for the weights, or for
-//! what holds them, the file is refused, and the error names the code.
+//! Training scripts save other objects beside the weights: schedulers, arguments, counters, arrays. An unknown class or
+//! function is recorded by its name, and an object that it would build by that name alone. Neither is called, and the
+//! content of such an object is discarded. So a file may name any code, even `os.system`: none of it runs, and the
+//! weights can still be read. The file is refused only if such an object takes the place of the weights or of a dict
+//! that holds them. The error then names the code.
 //!
-//! Every instruction adds at most one object, and objects are shared by number, so memory is bounded by the number of
-//! instructions and the length of the pickle, both of which are limited.
+//! Every instruction adds at most a few objects, and objects refer to one another by number. So memory is bounded by
+//! the number of instructions and the length of the pickle, and both are limited.
 
 use std::collections::HashMap;
 
@@ -19,32 +19,32 @@ use crate::pytorch::object::{Id, Object};
 use crate::pytorch::opcode::{Code, NoOpcode, Opcode};
 use crate::shown::shown;
 
-/// The longest pickle that is read.
+/// The most bytes of a pickle.
 pub(crate) const LONGEST_PICKLE: u64 = 100_000_000;
-/// A checkpoint of ten thousand tensors with its optimiser has about two million.
+/// The most instructions. A checkpoint of ten thousand tensors with its optimiser has about two million.
 const MOST_INSTRUCTIONS: usize = 5_000_000;
-/// Pickles put a thousand items on the stack at a time.
+/// The most objects on the stack. Pickles put a thousand items there at a time.
 const DEEPEST_STACK: usize = 100_000;
 const MOST_REMEMBERED: usize = 2_000_000;
 
 /// Why a pickle was not read to its end.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Stopped {
-    /// It is no pickle of weights.
+pub(crate) enum RunError {
+    /// It is not a pickle of weights.
     Broken(String),
-    /// The bytes end within the instruction that begins at this one.
+    /// The bytes end within the instruction that begins at this byte.
     Cut(usize),
 }
 
-fn broken<T>(reason: impl Into<String>) -> Result<T, Stopped> {
-    Err(Stopped::Broken(reason.into()))
+fn broken<T>(reason: impl Into<String>) -> Result<T, RunError> {
+    Err(RunError::Broken(reason.into()))
 }
 
 /// All objects of a pickle.
 #[derive(Debug)]
 pub(crate) struct Pickle {
     objects: Vec<Object>,
-    /// The object that the pickle stands for.
+    /// The object that the pickle represents.
     pub root: Id,
     /// How many bytes the pickle has.
     pub length: usize,
@@ -55,33 +55,33 @@ impl Pickle {
         &self.objects[id as usize]
     }
 
-    /// The class or function that an object is, or that would make it, if it is one: module and name, joined by a dot.
+    /// The class or function that an object is, or that would build it: module and name, joined by a dot.
     pub(crate) fn code(&self, id: Id) -> Option<String> {
         calls::code(&self.objects, id)
     }
 
-    /// Why an object is no tensor that is accepted; it goes on from the tensor's name.
+    /// Why an object is not an accepted tensor. The text completes the sentence "the tensor …".
     pub(crate) fn why_no_tensor(&self, id: Id) -> String {
         calls::why_no_tensor(&self.objects, id)
     }
 
-    /// All of them, in the order in which they were made.
+    /// All objects, in the order in which they were built.
     pub(crate) fn objects(&self) -> &[Object] {
         &self.objects
     }
 }
 
-/// Runs the pickle that these bytes begin with to its end.
-pub(crate) fn run(bytes: &[u8]) -> Result<Pickle, Stopped> {
+/// Runs the pickle at the beginning of these bytes to its end.
+pub(crate) fn run(bytes: &[u8]) -> Result<Pickle, RunError> {
     let mut code = Code::new(bytes);
     let mut machine = Machine::default();
     for _ in 0..MOST_INSTRUCTIONS {
         let at = code.at();
         let opcode = code.next().map_err(|NoOpcode(byte)| match byte {
-            Some(byte) => Stopped::Broken(format!(
+            Some(byte) => RunError::Broken(format!(
                 "has the instruction {byte:#04x} at byte {at}, which no pickle of weights needs"
             )),
-            None => Stopped::Cut(at),
+            None => RunError::Cut(at),
         })?;
         if opcode == Opcode::Stop {
             let root = machine.pop().map_err(|stopped| stopped.at(at))?;
@@ -92,18 +92,18 @@ pub(crate) fn run(bytes: &[u8]) -> Result<Pickle, Stopped> {
     broken(format!("has more than {MOST_INSTRUCTIONS} instructions"))
 }
 
-impl Stopped {
+impl RunError {
     fn at(self, byte: usize) -> Self {
         match self {
-            Stopped::Broken(reason) => Stopped::Broken(format!("{reason} (at byte {byte})")),
+            RunError::Broken(reason) => RunError::Broken(format!("{reason} (at byte {byte})")),
             other => other,
         }
     }
 
-    pub(crate) fn told(self, place: &Place) -> CheckpointError {
+    pub(crate) fn into_checkpoint_error(self, place: &Place) -> CheckpointError {
         match self {
-            Stopped::Broken(reason) => place.broken(format!("its pickle {reason}")),
-            Stopped::Cut(at) => place.broken(format!("its pickle ends in the middle of the instruction at byte {at}")),
+            RunError::Broken(reason) => place.broken(format!("its pickle {reason}")),
+            RunError::Cut(at) => place.broken(format!("its pickle ends in the middle of the instruction at byte {at}")),
         }
     }
 }
@@ -115,12 +115,12 @@ struct Machine {
     /// How high the stack was at each mark.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
-    /// How many entries dicts have that were made of lists, which may be shared.
+    /// The number of entries of dicts that were built from lists. Lists may be shared, so this number is limited.
     copied: usize,
 }
 
 impl Machine {
-    fn step(&mut self, opcode: Opcode<'_>) -> Result<(), Stopped> {
+    fn step(&mut self, opcode: Opcode<'_>) -> Result<(), RunError> {
         match opcode {
             Opcode::Proto(2..=5) | Opcode::Frame | Opcode::Stop => Ok(()),
             Opcode::Proto(version) => broken(format!("has protocol {version}; accepted: 2 to 5")),
@@ -138,7 +138,7 @@ impl Machine {
             Opcode::Other(kind) => self.push(Object::Other(kind)),
             Opcode::Text(bytes) => self.push(match str::from_utf8(bytes) {
                 Ok(text) => Object::Text(text.to_owned()),
-                // Python 2 wrote bytes so, and Python 3 texts with half a character.
+                // Python 2 wrote bytes like this. Python 3 writes texts with lone surrogates like this.
                 Err(_) => Object::Other("a str that is not UTF-8"),
             }),
             Opcode::EmptyTuple => self.push(Object::Tuple(vec![])),
@@ -182,7 +182,7 @@ impl Machine {
             }
             Opcode::Get(number) => match self.memo.get(&number).copied() {
                 Some(id) => self.push_id(id),
-                None => broken(format!("asks for the object {number}, which it did not remember")),
+                None => broken(format!("refers to the object {number}, which was not stored")),
             },
             Opcode::Put(number) => self.remember(number),
             Opcode::Memoize => self.remember(u32::try_from(self.memo.len()).unwrap_or(u32::MAX)),
@@ -201,9 +201,10 @@ impl Machine {
             }
             Opcode::Obj => {
                 let mut parts = self.pop_to_mark()?;
-                match parts.is_empty() {
-                    true => broken("makes an object of nothing"),
-                    false => self.make(parts.remove(0), parts),
+                if parts.is_empty() {
+                    broken("builds an object without a class")
+                } else {
+                    self.make(parts.remove(0), parts)
                 }
             }
             Opcode::NewObj(arguments) => {
@@ -213,18 +214,19 @@ impl Machine {
         }
     }
 
-    /// Adds an object that is not on the stack. An instruction adds three at most, and there are few enough of these.
+    /// Adds an object without pushing it on the stack. An instruction adds at most three, and the number of
+    /// instructions is limited.
     fn add(&mut self, object: Object) -> Id {
         self.objects.push(object);
         (self.objects.len() - 1) as Id
     }
 
-    fn push(&mut self, object: Object) -> Result<(), Stopped> {
+    fn push(&mut self, object: Object) -> Result<(), RunError> {
         let id = self.add(object);
         self.push_id(id)
     }
 
-    fn push_id(&mut self, id: Id) -> Result<(), Stopped> {
+    fn push_id(&mut self, id: Id) -> Result<(), RunError> {
         if self.stack.len() >= DEEPEST_STACK {
             return broken(format!("puts more than {DEEPEST_STACK} objects on the stack"));
         }
@@ -232,7 +234,7 @@ impl Machine {
         Ok(())
     }
 
-    fn mark(&mut self) -> Result<(), Stopped> {
+    fn mark(&mut self) -> Result<(), RunError> {
         if self.marks.len() >= DEEPEST_STACK {
             return broken(format!("sets more than {DEEPEST_STACK} marks"));
         }
@@ -240,40 +242,40 @@ impl Machine {
         Ok(())
     }
 
-    /// How much of the stack lies below the last mark, and cannot be taken before the mark is.
+    /// The height of the stack at the last mark. Objects below it cannot be popped before the mark is.
     fn floor(&self) -> usize {
         self.marks.last().copied().unwrap_or(0)
     }
 
-    fn pop_many(&mut self, count: usize) -> Result<Vec<Id>, Stopped> {
+    fn pop_many(&mut self, count: usize) -> Result<Vec<Id>, RunError> {
         match self.stack.len().checked_sub(count).filter(|start| *start >= self.floor()) {
             Some(start) => Ok(self.stack.split_off(start)),
-            None => broken("takes more from the stack than it put there"),
+            None => broken("pops an empty stack"),
         }
     }
 
-    fn pop(&mut self) -> Result<Id, Stopped> {
+    fn pop(&mut self) -> Result<Id, RunError> {
         Ok(self.pop_many(1)?[0])
     }
 
-    fn top(&self) -> Result<Id, Stopped> {
+    fn top(&self) -> Result<Id, RunError> {
         match self.stack[self.floor()..].last() {
             Some(id) => Ok(*id),
-            None => broken("takes more from the stack than it put there"),
+            None => broken("pops an empty stack"),
         }
     }
 
-    fn pop_to_mark(&mut self) -> Result<Vec<Id>, Stopped> {
+    fn pop_to_mark(&mut self) -> Result<Vec<Id>, RunError> {
         match self.marks.pop() {
             Some(start) => Ok(self.stack.split_off(start)),
-            None => broken("takes objects up to a mark that it did not set"),
+            None => broken("pops up to a mark that was not set"),
         }
     }
 
-    fn remember(&mut self, number: u32) -> Result<(), Stopped> {
+    fn remember(&mut self, number: u32) -> Result<(), RunError> {
         let top = self.top()?;
         if self.memo.len() >= MOST_REMEMBERED && !self.memo.contains_key(&number) {
-            return broken(format!("remembers more than {MOST_REMEMBERED} objects"));
+            return broken(format!("stores more than {MOST_REMEMBERED} objects"));
         }
         self.memo.insert(number, top);
         Ok(())
@@ -283,7 +285,7 @@ impl Machine {
         &self.objects[id as usize]
     }
 
-    fn append(&mut self, new: &[Id]) -> Result<(), Stopped> {
+    fn append(&mut self, new: &[Id]) -> Result<(), RunError> {
         let list = self.top()?;
         match &mut self.objects[list as usize] {
             Object::List(items) => {
@@ -295,7 +297,7 @@ impl Machine {
         }
     }
 
-    fn set_items(&mut self, items: &[Id]) -> Result<(), Stopped> {
+    fn set_items(&mut self, items: &[Id]) -> Result<(), RunError> {
         let dict = self.top()?;
         let (pairs, []) = items.as_chunks::<2>() else { return broken("has a key without a value") };
         match &mut self.objects[dict as usize] {
@@ -318,42 +320,42 @@ impl Machine {
         }
     }
 
-    fn stack_global(&mut self) -> Result<(), Stopped> {
+    fn stack_global(&mut self) -> Result<(), RunError> {
         let parts = self.pop_many(2)?;
         let (module, name) = (parts[0], parts[1]);
         let [Object::Text(own), Object::Text(inner)] = [module, name].map(|id| self.object(id)) else {
-            return broken("names a class by something that is no text");
+            return broken("names a class by something that is not a text");
         };
-        // The texts are not copied: they may be long, and shared by many such instructions.
+        // The texts are not copied. They may be long, and shared by many instructions.
         let global = Global::named(own, inner).map_or(Object::Code { module, name }, Object::Global);
         self.push(global)
     }
 
-    /// An object of a class that is not made here, such as every class that is instantiated and not called.
-    fn make(&mut self, by: Id, arguments: Vec<Id>) -> Result<(), Stopped> {
+    /// Records an object of a class without building it. This applies to every class that is instantiated, not called.
+    fn make(&mut self, by: Id, arguments: Vec<Id>) -> Result<(), RunError> {
         match self.object(by) {
             Object::Global(_) | Object::Code { .. } | Object::Made { .. } => {
                 let arguments = self.add(Object::Tuple(arguments));
                 self.push(Object::Made { by, arguments })
             }
-            other => broken(format!("makes an object of {}", other.kind())),
+            other => broken(format!("builds an object of {}", other.kind())),
         }
     }
 
-    /// `('storage', class, key, location, length)` stands for a storage. Without an archive there is a sixth part: the part
-    /// of the storage that is meant, or None. Anything else is no part of weights, such as the source of a class.
-    fn persistent(&mut self) -> Result<(), Stopped> {
+    /// `('storage', class, key, location, length)` describes a storage. Without an archive there is a sixth item: a
+    /// view of the storage, or None. Anything else, such as the source of a class, does not belong to the weights.
+    fn persistent(&mut self) -> Result<(), RunError> {
         let id = self.pop()?;
         let storage = calls::storage(&self.objects, id);
-        self.push(storage.map_or(Object::Other("a reference to something that is no storage"), Object::Storage))
+        self.push(storage.map_or(Object::Other("a reference to something that is not a storage"), Object::Storage))
     }
 
-    /// What Python does by calling: `callable(*arguments)`.
-    fn reduce(&mut self) -> Result<(), Stopped> {
+    /// Records the result of a call: `callable(*arguments)`.
+    fn reduce(&mut self) -> Result<(), RunError> {
         let parts = self.pop_many(2)?;
         let (by, arguments) = (parts[0], parts[1]);
         let Object::Tuple(given) = self.object(arguments) else {
-            return broken("calls something with arguments that are no tuple");
+            return broken("calls something with arguments that are not a tuple");
         };
         match self.object(by) {
             Object::Global(global) => match calls::made(&self.objects, global, given) {
@@ -361,13 +363,14 @@ impl Machine {
                     if let Object::Dict(entries) = &object {
                         self.copied += entries.len();
                     }
-                    match self.copied > MOST_INSTRUCTIONS {
-                        true => broken(format!("makes dicts of more than {MOST_INSTRUCTIONS} entries")),
-                        false => self.push(object),
+                    if self.copied > MOST_INSTRUCTIONS {
+                        broken(format!("builds dicts of more than {MOST_INSTRUCTIONS} entries"))
+                    } else {
+                        self.push(object)
                     }
                 }
                 Ok(CallResult::Same(id)) => self.push_id(id),
-                // What is wrong with it is said where it is among the weights.
+                // If the object is among the weights, it is reported there.
                 Err(_) => self.push(Object::Made { by, arguments }),
             },
             Object::Code { .. } | Object::Made { .. } => self.push(Object::Made { by, arguments }),
@@ -375,15 +378,16 @@ impl Machine {
         }
     }
 
-    /// `object.__setstate__(state)`: an ordered dict has attributes such as `_metadata`, and a parameter of before version 0.4
-    /// whether it is trained; they say nothing of weights. Other states of a tensor would be its values.
-    fn build(&mut self) -> Result<(), Stopped> {
+    /// `object.__setstate__(state)`. The state of an ordered dict holds attributes such as `_metadata`; that of a
+    /// parameter before version 0.4 says whether it is trained. Neither affects the weights. Any other state of a
+    /// tensor would change its values.
+    fn build(&mut self) -> Result<(), RunError> {
         let (state, top) = (self.pop()?, self.top()?);
         match (self.object(top), self.object(state)) {
             (Object::Dict(_) | Object::Made { .. }, _) => Ok(()),
             (Object::Tensor(_), Object::Tuple(parts)) if parts.len() == 3 => Ok(()),
             (Object::Tensor(_), _) => {
-                self.objects[top as usize] = Object::Other("a tensor that was given another state");
+                self.objects[top as usize] = Object::Other("a tensor whose state was replaced");
                 Ok(())
             }
             (Object::Other(_), _) => Ok(()),
@@ -392,7 +396,7 @@ impl Machine {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Stopped> {
+fn text(bytes: &[u8]) -> Result<&str, RunError> {
     match str::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(_) => broken(format!("has a text that is not UTF-8: {}", shown(&String::from_utf8_lossy(bytes)))),
@@ -405,8 +409,8 @@ mod tests {
 
     fn stopped(bytes: &[u8]) -> String {
         match run(bytes).unwrap_err() {
-            Stopped::Broken(reason) => reason,
-            Stopped::Cut(at) => format!("cut at {at}"),
+            RunError::Broken(reason) => reason,
+            RunError::Cut(at) => format!("cut at {at}"),
         }
     }
 
@@ -423,7 +427,7 @@ mod tests {
 
     #[test]
     fn code_is_named_and_not_run() {
-        // os.system as GLOBAL, called by INST, OBJ, NEWOBJ and REDUCE, and named by STACK_GLOBAL with its two texts.
+        // os.system as GLOBAL; called by INST, OBJ, NEWOBJ and REDUCE; named by STACK_GLOBAL with two texts.
         for bytes in [
             &b"\x80\x02cos\nsystem\n."[..],
             b"(ios\nsystem\n.",
@@ -440,8 +444,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_into_an_object_of_nobody_s_is_forgotten() {
-        // collections.deque([1]) as pickle writes it: made of nothing, then an item; set items, and a state.
+    fn the_content_of_an_unknown_object_is_discarded() {
+        // collections.deque([1]) as pickle writes it: built empty, then an item is added; then set items, and a state.
         for tail in [&b"K\x01a"[..], b"(K\x01K\x02e", b"K\x01K\x02s", b"(K\x01K\x02u", b"(K\x01\x90", b"}b"] {
             let bytes = [b"\x80\x02ccollections\ndeque\n)R", tail, b"."].concat();
             let pickle = run(&bytes).unwrap();
@@ -461,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_that_is_too_short_is_no_panic() {
+    fn a_stack_that_is_too_short_does_not_panic() {
         for bytes in [
             &b"."[..],
             b"0.",

@@ -1,17 +1,17 @@
-//! A reader that stops after so many bytes: what is built from a directory is bounded by what was read of it.
+//! A reader with a limit. It bounds the memory for a directory, which grows with the bytes that are read.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Reads no more than it may.
+/// Fails when more bytes are read than the limit.
 #[derive(Debug)]
-pub(crate) struct Metered<R> {
+pub(crate) struct MeteredReader<R> {
     reader: R,
     left: u64,
 }
 
-impl<R> Metered<R> {
+impl<R> MeteredReader<R> {
     pub(crate) fn new(reader: R, limit: u64) -> Self {
-        Metered { reader, left: limit }
+        MeteredReader { reader, left: limit }
     }
 
     pub(crate) fn into_inner(self) -> R {
@@ -19,10 +19,10 @@ impl<R> Metered<R> {
     }
 }
 
-impl<R: Read> Read for Metered<R> {
+impl<R: Read> Read for MeteredReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 && !buffer.is_empty() {
-            return Err(io::Error::other("its directory is longer than any of a model"));
+            return Err(io::Error::other("its directory is longer than that of any model"));
         }
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         let count = self.reader.read(&mut buffer[..most])?;
@@ -31,7 +31,7 @@ impl<R: Read> Read for Metered<R> {
     }
 }
 
-impl<R: Seek> Seek for Metered<R> {
+impl<R: Seek> Seek for MeteredReader<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.reader.seek(to)
     }
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn it_stops_when_it_has_read_enough() {
-        let mut reader = Metered::new(Cursor::new([1; 10]), 4);
+        let mut reader = MeteredReader::new(Cursor::new([1; 10]), 4);
         let mut bytes = vec![];
         assert!(reader.read_to_end(&mut bytes).is_err());
         assert_eq!(bytes, [1; 4]);

@@ -1,10 +1,10 @@
-//! Files by `torch.save`: a zip archive with a pickle that says which tensors there are, and an entry for each storage; or,
-//! as it was written before version 1.6, pickles with the storages behind them.
+//! Files by `torch.save`. They are a zip archive with a pickle that lists the tensors, and an entry for each storage.
+//! Before version 1.6, they were pickles followed by the storages.
 //!
-//! A pickle is a program. The [`machine`] here knows its instructions and no function at all: what a tensor is made by is
-//! written down, not called. What lies outside the weights (an optimiser, a scheduler, arguments) is not read, and may be
-//! anything: it is code to nobody here. What stands among the weights is a tensor whose every argument is understood, or the
-//! file is refused.
+//! A pickle is a program. The [`machine`] here runs its instructions but calls no function: it records which function
+//! would build a tensor. Everything outside the weights (an optimiser, a scheduler, arguments) is ignored, and may be
+//! anything. Everything among the weights must be a tensor whose arguments are all understood. Otherwise, the file is
+//! refused.
 
 mod archive;
 mod calls;

@@ -1,5 +1,5 @@
-//! What a pickle is made of. Objects name one another by number, so that sharing one costs nothing and none is ever
-//! followed further than it is looked at.
+//! The objects of a pickle. They refer to one another by number, so a shared object is stored once, and objects are
+//! visited only when needed.
 
 use crate::Dtype;
 use crate::pytorch::globals::Global;
@@ -19,25 +19,25 @@ pub(crate) enum Object {
     /// Keys and values.
     Dict(Vec<(Id, Id)>),
     Global(Global),
-    /// A class or function that is not known here, by the texts of its module and its name.
+    /// An unknown class or function: the texts of its module and its name.
     Code {
         module: Id,
         name: Id,
     },
-    /// What a call of a class or function would give that is not made here, and the tuple of its arguments. What is put into
-    /// it later is forgotten.
+    /// The result of a call that is not evaluated here: the class or function, and the tuple of arguments. Later
+    /// additions to the object are discarded.
     Made {
         by: Id,
         arguments: Id,
     },
     Storage(Storage),
     Tensor(TensorObject),
-    /// Something that weights are not made of, with what Python calls it. Its content is forgotten.
+    /// An object that weights do not need, by its name in Python. Its content is discarded.
     Other(&'static str),
 }
 
 impl Object {
-    /// What it is, for messages.
+    /// The kind of the object, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Object::None => "None",
@@ -56,20 +56,20 @@ impl Object {
     }
 }
 
-/// Values, in an entry of the archive or behind the pickles.
+/// A storage of values: an entry of the archive, or a section after the pickles.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Storage {
     /// A [`Global::Storage`].
     pub class: Id,
-    /// What it is called there, a text.
+    /// Its key there, a text.
     pub key: Id,
     /// How many values it has.
     pub length: i64,
-    /// Whether a part of it is meant.
+    /// Whether only a part of it is used.
     pub is_view: bool,
 }
 
-/// A view of a storage, with nothing checked but that the parts are what they should be.
+/// A tensor as a view of a storage. Only the kinds of its components were checked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TensorObject {
     pub storage: Storage,
@@ -79,8 +79,8 @@ pub(crate) struct TensorObject {
     pub sizes: Id,
     /// A tuple.
     pub strides: Id,
-    /// The type of the values, where the storage has none of its own and is counted in bytes.
+    /// The type of the values, if the storage is untyped and its length is in bytes.
     pub dtype: Option<Dtype>,
-    /// Whether the values are those of the storage with their signs turned.
+    /// Whether the values are those of the storage, negated.
     pub negative: bool,
 }

@@ -1,5 +1,4 @@
-//! The instructions of a pickle, read one at a time out of its bytes. Numbers and texts are taken only where the bytes for
-//! them are there.
+//! Reads the instructions of a pickle one at a time. Numbers and texts are read only if all their bytes exist.
 
 /// An instruction with its operand.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,12 +15,12 @@ pub(crate) enum Opcode<'a> {
     Int(i64),
     /// A whole number of more than 8 bytes, little-endian.
     Large(&'a [u8]),
-    /// A number or some bytes that weights are not made of, with what Python calls it.
+    /// A number or bytes that weights do not need, by the name of its type in Python.
     Other(&'static str),
     Text(&'a [u8]),
     EmptyTuple,
     Tuple,
-    /// Of the topmost one, two or three.
+    /// Builds a tuple of the topmost one, two or three objects.
     Tuples(usize),
     EmptyList,
     EmptyDict,
@@ -43,25 +42,25 @@ pub(crate) enum Opcode<'a> {
     Persistent,
     Reduce,
     Build,
-    /// Makes an object of a class that the operand names.
+    /// Builds an object of the class that the operand names.
     Instance {
         module: &'a [u8],
         name: &'a [u8],
     },
-    /// Makes an object of the class that is first behind the mark.
+    /// Builds an object of the class that is the first object after the mark.
     Obj,
-    /// Makes an object of the class below its arguments, which are one object or two.
+    /// Builds an object of the class below its arguments, which are one or two objects.
     NewObj(usize),
 }
 
-/// The bytes that are left, and how many were taken.
+/// The remaining bytes, and how many were read.
 #[derive(Debug)]
 pub(crate) struct Code<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-/// The bytes end within an instruction, or there is none of that number: `Some` of it.
+/// `None`: the bytes end within an instruction. `Some`: no instruction has this number.
 #[derive(Debug, PartialEq)]
 pub(crate) struct NoOpcode(pub Option<u8>);
 
@@ -72,7 +71,7 @@ impl<'a> Code<'a> {
         Code { bytes, at: 0 }
     }
 
-    /// How many bytes were taken.
+    /// How many bytes were read.
     pub(crate) fn at(&self) -> usize {
         self.at
     }
@@ -156,14 +155,14 @@ impl<'a> Code<'a> {
         Ok(*taken)
     }
 
-    /// Bytes behind their count, which is so many bytes wide.
+    /// Bytes that follow their count. The count is `WIDTH` bytes wide.
     fn counted<const WIDTH: usize>(&mut self) -> Result<&'a [u8], NoOpcode> {
         let mut count = [0; 8];
         count[..WIDTH].copy_from_slice(&self.array::<WIDTH>()?);
         self.take(usize::try_from(u64::from_le_bytes(count)).map_err(|_| CUT)?)
     }
 
-    /// Bytes up to a line feed, which is taken, too.
+    /// Bytes up to a line feed. Consumes the line feed, too.
     fn line(&mut self) -> Result<&'a [u8], NoOpcode> {
         let end = self.bytes.iter().position(|byte| *byte == b'\n').ok_or(CUT)?;
         let line = self.take(end)?;
@@ -172,7 +171,7 @@ impl<'a> Code<'a> {
     }
 }
 
-/// A whole number of any width, the sign in the highest bit.
+/// An integer of any width, with the sign in the highest bit.
 fn long(bytes: &[u8]) -> Opcode<'_> {
     if bytes.len() > 8 {
         return Opcode::Large(bytes);

@@ -1,9 +1,9 @@
-//! Which objects of a pickle are the weights.
+//! Finds the weights among the objects of a pickle.
 //!
-//! A training script saves its weights by themselves, or in a dict beside numbers of epochs and the like; often twice, as they
-//! are and as a running average of them. Which dict of tensors is taken is a rule, not a guess: the first of the names that
-//! scripts use for the weights that are trained, or the only dict there is. A reader is told which it was and what else
-//! there is, and may ask for another one.
+//! A training script saves its weights alone, or in a dict beside the number of epochs and the like. Often it saves
+//! them twice: as they are, and as a running average. The dict of tensors is chosen by a fixed rule: the first of the
+//! names that scripts commonly use for trained weights, or the only dict of tensors. The caller learns which one was
+//! chosen and which others exist, and may ask for another one.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,80 +15,79 @@ use crate::pytorch::machine::Pickle;
 use crate::pytorch::object::{Id, Object, TensorObject};
 use crate::shown::{listed, shown};
 
-/// Under which names training scripts put the weights, in the order in which they are looked for.
+/// The common names of the weights in training scripts, in the order in which they are tried.
 const WELL_KNOWN: [&str; 9] =
     ["state_dict", "model_state_dict", "model", "model_state", "module", "net", "network", "params", "weights"];
-/// What a key begins with that holds tensors which are no weights.
+/// The beginnings of keys whose tensors are not weights.
 const NO_WEIGHTS: [&str; 6] = ["optim", "lr_sched", "scheduler", "sched", "rng", "random"];
 
-/// So deep are dicts of dicts looked into, through so many entries; and so many dicts of tensors are listed.
+/// The limits of the search: the depth of nested dicts, the number of entries, and the number of dicts of tensors.
 const DEEPEST: usize = 5;
 const MOST_ENTRIES: usize = 2_000_000;
 const MOST_FOUND: usize = 200;
-/// Longer keys name no dict of a training script.
+/// The longest key that the search considers.
 const LONGEST_KEY: usize = 200;
 
-/// Which of a file's state dicts the weights are.
+/// The state dict that was chosen from a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct StateDict {
-    /// Its key; of a dict within dicts all of them, joined by dots. Empty where the file is one dict of tensors.
+    /// Its key. For a nested dict, all keys, joined by dots. Empty if the file is just one dict of tensors.
     pub key: String,
     /// The keys of the file's other dicts of tensors.
     pub others: Vec<String>,
 }
 
-/// As a sentence that goes on from the file's name.
+/// A text that completes a sentence about the file.
 impl fmt::Display for StateDict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.key.as_str() {
-            "" => f.write_str("its one dict of tensors is taken")?,
+            "" => f.write_str("its only dict of tensors is taken")?,
             key => write!(f, "its state dict {} is taken", shown(key))?,
         }
-        match self.others.is_empty() {
-            true => Ok(()),
-            false => {
-                let others = listed(self.others.iter().map(String::as_str));
-                write!(f, "; it holds others, too, which --state-dict takes: {others}")
-            }
+        if self.others.is_empty() {
+            Ok(())
+        } else {
+            let others = listed(self.others.iter().map(String::as_str));
+            write!(f, "; --state-dict takes one of the others: {others}")
         }
     }
 }
 
-/// Which of a file's state dicts is wanted.
+/// A request for a state dict of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateDictKey {
-    /// The one of this key. A file that cannot have it is refused.
+    /// The state dict with this key. A file without it is refused.
     Exactly(String),
-    /// The one of this key in files that hold several; others are read as they are.
+    /// The state dict with this key in files that hold several. Other files are read without it.
     WhereSeveral(String),
 }
 
 /// The weights of a pickle.
 #[derive(Debug)]
-pub(crate) struct Chosen {
+pub(crate) struct Selection {
     pub state_dict: StateDict,
-    /// Names and tensors, in the order of the pickle.
+    /// The names and tensors, in the order of the pickle.
     pub tensors: Vec<(String, TensorObject)>,
 }
 
-/// What is wrong.
+/// Why the weights were not found.
 #[derive(Debug)]
 pub(crate) enum NoWeights {
-    /// With an entry of that name.
+    /// An entry is wrong: its name, and the problem.
     Tensor(String, String),
     File(String),
-    /// Code stands where the weights should be.
+    /// There is code in place of the weights.
     Code(String),
 }
 
-/// A dict of tensors, and perhaps of other things.
-struct Found<'a> {
+/// A dict that holds tensors, and perhaps other things.
+struct Candidate<'a> {
     key: String,
     entries: &'a [(Id, Id)],
 }
 
 /// Finds the weights.
-pub(crate) fn choose(pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<Chosen, NoWeights> {
+pub(crate) fn choose(pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<Selection, NoWeights> {
     let Object::Dict(root) = pickle.get(pickle.root) else {
         return Err(match pickle.code(pickle.root) {
             Some(code) => NoWeights::Code(code),
@@ -103,10 +102,7 @@ pub(crate) fn choose(pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<C
         if let Object::Text(key) = pickle.get(*key)
             && !keys.insert(key)
         {
-            return Err(NoWeights::File(format!(
-                "its pickle has two values for one key: {} is there twice",
-                shown(key)
-            )));
+            return Err(NoWeights::File(format!("its pickle has two values for one key: {} occurs twice", shown(key))));
         }
     }
     let mut found = vec![];
@@ -121,22 +117,22 @@ pub(crate) fn choose(pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<C
     };
     let others = found.iter().filter(|other| other.key != chosen.key && !other.key.is_empty());
     let state_dict = StateDict { key: chosen.key.clone(), others: others.map(|other| other.key.clone()).collect() };
-    Ok(Chosen { tensors: tensors(pickle, chosen.entries)?, state_dict })
+    Ok(Selection { tensors: tensors(pickle, chosen.entries)?, state_dict })
 }
 
-/// All dicts with float tensors that can be named, in the order of the pickle.
+/// Finds all dicts with float tensors, in the order of the pickle.
 fn search<'a>(
     pickle: &'a Pickle,
     entries: &'a [(Id, Id)],
     path: &mut Vec<&'a str>,
     left: &mut usize,
-    found: &mut Vec<Found<'a>>,
+    found: &mut Vec<Candidate<'a>>,
 ) {
     let first = entries.iter().take(*left).position(|(_, value)| is_float_tensor(pickle, *value));
-    // A dict may be in many others, and is gone through for each.
+    // A dict that is part of many others is searched for each of them, so the work is limited.
     *left = left.saturating_sub(first.unwrap_or(entries.len()));
     if first.is_some() {
-        found.push(Found { key: path.join("."), entries });
+        found.push(Candidate { key: path.join("."), entries });
     }
     for (key, value) in entries {
         let Some(rest) = left.checked_sub(1).filter(|_| found.len() < MOST_FOUND && path.len() < DEEPEST) else {
@@ -154,7 +150,7 @@ fn search<'a>(
     }
 }
 
-/// Counters and the states of generators are integers, and no weights.
+/// Counters and states of generators are integers, not weights.
 fn is_float_tensor(pickle: &Pickle, id: Id) -> bool {
     let Object::Tensor(tensor) = pickle.get(id) else { return false };
     let dtype = match pickle.get(tensor.storage.class) {
@@ -164,40 +160,39 @@ fn is_float_tensor(pickle: &Pickle, id: Id) -> bool {
     dtype.is_none_or(|dtype| dtype.is_float())
 }
 
-fn asked_for<'a>(found: &[Found<'a>], key: &str) -> Result<Found<'a>, NoWeights> {
+fn asked_for<'a>(found: &[Candidate<'a>], key: &str) -> Result<Candidate<'a>, NoWeights> {
     let named: Vec<_> = found.iter().filter(|dict| !dict.key.is_empty()).collect();
     let mut matching = named.iter().filter(|dict| dict.key == key);
     match matching.next() {
-        // Dots may be of a key, or between two.
+        // A dot may be part of a key, or join two keys.
         Some(_) if matching.next().is_some() => {
-            Err(NoWeights::File(format!("has two state dicts {}; save the one that is meant by itself", shown(key))))
+            Err(NoWeights::File(format!("has two state dicts {}; save one of them alone", shown(key))))
         }
-        Some(dict) => Ok(Found { key: dict.key.clone(), entries: dict.entries }),
+        Some(dict) => Ok(Candidate { key: dict.key.clone(), entries: dict.entries }),
         None if named.is_empty() => Err(NoWeights::File(format!(
-            "has no state dict {}: it is one dict of tensors by itself; accepted: no --state-dict",
+            "has no state dict {}: it is just one dict of tensors; leave out --state-dict",
             shown(key)
         ))),
         None => {
             let there = listed(named.iter().map(|dict| dict.key.as_str()));
-            Err(NoWeights::File(format!("has no state dict {}; there are: {there}", shown(key))))
+            Err(NoWeights::File(format!("has no state dict {}; accepted: {there}", shown(key))))
         }
     }
 }
 
-/// The weights where nobody says which.
-fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Found<'a>]) -> Result<Found<'a>, NoWeights> {
+/// The weights by the fixed rule.
+fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Candidate<'a>]) -> Result<Candidate<'a>, NoWeights> {
     let entry = |wanted: &str| {
         root.iter().find(|(key, _)| matches!(pickle.get(*key), Object::Text(key) if key == wanted)).map(|entry| entry.1)
     };
-    let several = |dicts: &[&Found<'_>]| {
+    let several = |dicts: &[&Candidate<'_>]| {
         NoWeights::File(format!(
-            "holds several dicts of tensors, and none under a name that training scripts give to the weights; --state-dict \
-             takes one of: {}",
+            "holds several dicts of tensors, none under a common name for weights; --state-dict takes one of: {}",
             listed(dicts.iter().map(|dict| dict.key.as_str()))
         ))
     };
     let dict = |name: &&'static str| match pickle.get(entry(name)?) {
-        Object::Dict(entries) => Some(Found { key: (*name).to_owned(), entries }),
+        Object::Dict(entries) => Some(Candidate { key: (*name).to_owned(), entries }),
         _ => None,
     };
     for dict in WELL_KNOWN.iter().filter_map(dict) {
@@ -205,9 +200,9 @@ fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Found<'a>]) ->
         let below: Vec<_> = found.iter().filter(|other| other.key.starts_with(&within)).collect();
         match below[..] {
             _ if dict.entries.is_empty() || found.iter().any(|other| other.key == dict.key) => return Ok(dict),
-            // Such as the settings of a model.
+            // A dict without tensors, such as the settings of a model.
             [] => {}
-            [only] => return Ok(Found { key: only.key.clone(), entries: only.entries }),
+            [only] => return Ok(Candidate { key: only.key.clone(), entries: only.entries }),
             _ => return Err(several(&below)),
         }
     }
@@ -216,11 +211,11 @@ fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Found<'a>]) ->
     }
     let named: Vec<_> = found.iter().filter(|dict| !dict.key.is_empty()).collect();
     match named[..] {
-        // A dict of tensors by itself, whatever else is in it.
+        // The file itself is a dict of tensors, whatever else it holds.
         _ if found.len() > named.len() => {}
-        [only] => return Ok(Found { key: only.key.clone(), entries: only.entries }),
+        [only] => return Ok(Candidate { key: only.key.clone(), entries: only.entries }),
         [] => {
-            // A whole network, and not its weights.
+            // A whole network instead of its weights.
             let code = WELL_KNOWN.iter().filter_map(|name| entry(name)).find_map(|id| pickle.code(id));
             if let Some(code) = code {
                 return Err(NoWeights::Code(code));
@@ -228,10 +223,10 @@ fn by_rule<'a>(pickle: &'a Pickle, root: &'a [(Id, Id)], found: &[Found<'a>]) ->
         }
         _ => return Err(several(&named)),
     }
-    Ok(Found { key: String::new(), entries: root })
+    Ok(Candidate { key: String::new(), entries: root })
 }
 
-/// Names and tensors of a dict of nothing else.
+/// The names and tensors of a dict that must hold only tensors.
 fn tensors(pickle: &Pickle, entries: &[(Id, Id)]) -> Result<Vec<(String, TensorObject)>, NoWeights> {
     let mut names = HashSet::new();
     let mut tensors = vec![];
@@ -244,7 +239,7 @@ fn tensors(pickle: &Pickle, entries: &[(Id, Id)]) -> Result<Vec<(String, TensorO
             let reason = match pickle.get(*value) {
                 Object::Made { .. } => pickle.why_no_tensor(*value),
                 _ => format!(
-                    "{}; accepted: a dict of tensors, by itself or under one of {}",
+                    "{}; accepted: a dict of tensors, alone or under one of {}",
                     pickle.why_no_tensor(*value),
                     listed(WELL_KNOWN[..3].iter().copied())
                 ),
@@ -252,7 +247,7 @@ fn tensors(pickle: &Pickle, entries: &[(Id, Id)]) -> Result<Vec<(String, TensorO
             return Err(NoWeights::Tensor(name.clone(), reason));
         };
         if !names.insert(name.as_str()) {
-            return Err(NoWeights::Tensor(name.clone(), "is there twice".to_owned()));
+            return Err(NoWeights::Tensor(name.clone(), "occurs twice".to_owned()));
         }
         tensors.push((name.clone(), *tensor));
     }

@@ -1,23 +1,23 @@
-//! A tensor as a view of a storage: which of the storage's values are its own, and in which order.
+//! A tensor as a view of a storage: which of the storage's values it has, and in which order.
 
 use crate::Dtype;
 use crate::tensor::elements;
 
-/// Checked against the length of its storage.
+/// A view that was checked against the length of its storage.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
-    /// The first of the storage's values that are needed, and how many from there.
+    /// The first value of the storage that is needed, and how many from there on.
     pub start: u64,
     pub length: u64,
     shape: Vec<usize>,
     strides: Vec<usize>,
     pub dtype: Dtype,
-    /// Whether the values are the storage's with their signs turned.
+    /// Whether the values are those of the storage, negated.
     pub is_negative: bool,
 }
 
 impl View {
-    /// The error goes on from the tensor's name.
+    /// Checks a view. The error completes the sentence "the tensor …".
     pub(crate) fn new(dtype: Dtype, storage: i64, offset: i64, sizes: &[i64], strides: &[i64]) -> Result<Self, String> {
         let whole = |numbers: &[i64]| numbers.iter().map(|number| usize::try_from(*number).ok()).collect::<Option<_>>();
         let (Some(shape), Some(steps), Ok(storage), Ok(start)) =
@@ -32,7 +32,7 @@ impl View {
             return Err(format!("has the shape {shape:?} and strides for {} dimensions", strides.len()));
         }
         let count = elements(&shape).filter(|count| count.checked_mul(dtype.bytes()).is_some());
-        let count = count.ok_or_else(|| format!("has the shape {shape:?}, which is more than a machine can hold"))?;
+        let count = count.ok_or_else(|| format!("has the shape {shape:?}, which is more than fits into memory"))?;
         if count == 0 {
             return Ok(View { start: 0, length: 0, shape, strides, dtype, is_negative: false });
         }
@@ -50,17 +50,17 @@ impl View {
         }
         if count as u64 > storage {
             return Err(format!(
-                "has {count} values and a storage of {storage}: it was expanded; save it after `.clone()`"
+                "was expanded: it has {count} values, but a storage of {storage}; save it after `.clone()`"
             ));
         }
         Ok(View { start, length, shape, strides, dtype, is_negative: false })
     }
 
-    /// The same view with all signs turned, where the type has signs.
+    /// The negated view, if the type has signs.
     pub(crate) fn negative(self) -> Result<Self, String> {
         match self.dtype {
             Dtype::U8 | Dtype::Bool => Err(format!(
-                "is said to be {} with its signs turned; accepted: a type with signs (save it after `.resolve_neg()`)",
+                "is a negated view of {}; accepted: a type with signs (save it after `.resolve_neg()`)",
                 self.dtype
             )),
             _ => Ok(View { is_negative: true, ..self }),
@@ -76,7 +76,7 @@ impl View {
         self.shape.iter().product()
     }
 
-    /// The tensor's bytes, row-major, out of the storage's from [`start`](View::start) on.
+    /// The tensor's bytes, row-major. `storage` holds the storage's bytes from [`start`](View::start) on.
     pub(crate) fn gather(&self, mut storage: Vec<u8>) -> Vec<u8> {
         if self.is_negative {
             turn_signs(self.dtype, &mut storage);
@@ -95,7 +95,7 @@ impl View {
         }
     }
 
-    /// Counts up like an odometer, the last dimension first; false where it would begin anew.
+    /// Advances the index like an odometer, the last dimension first. Returns false at the end.
     fn advance(&self, index: &mut [usize], at: &mut usize) -> bool {
         for (place, count) in index.iter_mut().enumerate().rev() {
             if *count + 1 < self.shape[place] {
@@ -109,7 +109,7 @@ impl View {
         false
     }
 
-    /// Whether the values lie in the order in which they are wanted. The stride of a dimension of one size is never used.
+    /// Whether the values are stored in row-major order. The stride of a dimension of size one does not matter.
     pub(crate) fn is_row_major(&self) -> bool {
         if self.length == 0 {
             return true;
@@ -123,11 +123,11 @@ impl View {
     }
 }
 
-/// Turns the sign of each of these little-endian values. The smallest integer, which has no counterpart, stays as it is, as in
+/// Negates each of these little-endian values. The smallest integer has no counterpart and stays unchanged, as in
 /// PyTorch.
 pub(crate) fn turn_signs(dtype: Dtype, bytes: &mut [u8]) {
     match dtype {
-        // The sign of a float is the highest bit, whatever else it holds.
+        // The sign of a float is its highest bit, also for NaN.
         Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::Bf16 => {
             bytes.iter_mut().skip(dtype.bytes() - 1).step_by(dtype.bytes()).for_each(|byte| *byte ^= 0x80);
         }
@@ -199,8 +199,8 @@ mod tests {
             (0, &[3, 4], &[5, 1], "outside"),
             (i64::MAX, &[1], &[1], "outside"),
             (0, &[2, 2], &[i64::MAX, i64::MAX], "outside"),
-            (0, &[1 << 40], &[0], "it was expanded"),
-            (0, &[1 << 40, 1 << 40], &[0, 0], "more than a machine can hold"),
+            (0, &[1 << 40], &[0], "was expanded"),
+            (0, &[1 << 40, 1 << 40], &[0, 0], "more than fits into memory"),
             (0, &[-1], &[1], "negative"),
             (-1, &[1], &[1], "negative"),
             (0, &[2], &[1, 1], "strides for 2 dimensions"),

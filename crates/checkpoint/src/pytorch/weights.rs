@@ -1,37 +1,41 @@
-//! The tensors that a pickle names, as views of storages, whatever kind of file these lie in.
+//! The tensors of a pickle as views of storages, for all kinds of files by `torch.save`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::error::Place;
 use crate::header::MOST_DIMENSIONS;
-use crate::opened::{Bytes, Opened};
+use crate::opened::{Bytes, OpenFile};
 use crate::pytorch::globals::{Global, UNTYPED};
 use crate::pytorch::machine::Pickle;
 use crate::pytorch::object::{Object, Storage, TensorObject};
-use crate::pytorch::state_dict::{self, Chosen, NoWeights, StateDictKey};
+use crate::pytorch::state_dict::{self, NoWeights, Selection, StateDictKey};
 use crate::pytorch::view::{View, turn_signs};
 use crate::shown::shown;
 use crate::{CheckpointError, Dtype, TensorInfo};
 
-/// How often the bytes of all storages may have to be gone through to read every tensor once: tied weights share theirs,
-/// two or three of them, and a column of a matrix needs all its rows.
+/// How often the bytes of all storages may have to be read to read every tensor once. Tied weights share storages, two
+/// or three of them, and a column of a matrix needs all rows.
 const MOST_READ: u64 = 16;
 
-/// Where the values of a file's storages lie. An error goes on from the name of the tensor that is read.
+/// Access to the storages of a file. An error completes the sentence "the tensor …".
 pub(crate) trait Storages: Send {
-    /// The number of the storage of that key, where as many bytes are there as it claims.
+    /// The number of the storage with this key. Checks that it has the claimed number of bytes.
     fn find(&mut self, key: &str, bytes: u64) -> Result<usize, String>;
 
-    /// Whether any part of it can be read only by going through all of it.
+    /// Whether reading any part of it requires reading all of it.
     fn is_solid(&self, storage: usize) -> bool;
 
     /// Some of its bytes.
     fn read(&mut self, storage: usize, start: u64, length: u64) -> Result<Vec<u8>, String>;
 }
 
-/// The weights that a pickle holds, or those of its state dicts that are wanted.
-pub(crate) fn chosen(place: &Place, pickle: &Pickle, wanted: Option<&StateDictKey>) -> Result<Chosen, CheckpointError> {
+/// The weights of a pickle, or those of the requested state dict.
+pub(crate) fn chosen(
+    place: &Place,
+    pickle: &Pickle,
+    wanted: Option<&StateDictKey>,
+) -> Result<Selection, CheckpointError> {
     state_dict::choose(pickle, wanted).map_err(|no_weights| match no_weights {
         NoWeights::Tensor(name, reason) => place.tensor(&name, reason),
         NoWeights::File(reason) => place.broken(reason),
@@ -43,9 +47,9 @@ pub(crate) fn chosen(place: &Place, pickle: &Pickle, wanted: Option<&StateDictKe
 pub(crate) fn open<S: Storages + 'static>(
     place: &Place,
     pickle: &Pickle,
-    chosen: Chosen,
+    chosen: Selection,
     storages: S,
-) -> Result<Opened, CheckpointError> {
+) -> Result<OpenFile, CheckpointError> {
     let mut weights = Weights { place: place.clone(), storages, known: HashMap::new(), views: vec![], held: None };
     let mut tensors = vec![];
     for (name, object) in chosen.tensors {
@@ -55,47 +59,44 @@ pub(crate) fn open<S: Storages + 'static>(
     }
     weights.check_cost()?;
     let state_dict = Some(chosen.state_dict);
-    Ok(Opened { tensors, metadata: BTreeMap::new(), state_dict, bytes: Box::new(weights) })
+    Ok(OpenFile { tensors, metadata: BTreeMap::new(), state_dict, bytes: Box::new(weights) })
 }
 
 struct Weights<S> {
     place: Place,
     storages: S,
     /// The storages that tensors are views of, by key.
-    known: HashMap<String, Known>,
-    /// Each tensor's name, storage, and part of it.
-    views: Vec<(String, Known, View)>,
-    /// The last tensor that was asked for in pieces and can be read as a whole only, and its bytes.
+    known: HashMap<String, KnownStorage>,
+    /// Each tensor's name, storage and view of it.
+    views: Vec<(String, KnownStorage, View)>,
+    /// The last tensor that was read in pieces but can be read only as a whole: its index and bytes.
     held: Option<(usize, Vec<u8>)>,
 }
 
 /// A storage that some tensor is a view of.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct KnownStorage {
     number: usize,
     dtype: Dtype,
     bytes: u64,
 }
 
 impl<S: Storages> Weights<S> {
-    /// The storage and the part of it that a tensor of the pickle is.
-    fn view(&mut self, pickle: &Pickle, tensor: &TensorObject) -> Result<(Known, View), String> {
+    /// The storage of a tensor of the pickle, and the view of it.
+    fn view(&mut self, pickle: &Pickle, tensor: &TensorObject) -> Result<(KnownStorage, View), String> {
         let (sizes, strides) = (integers(pickle, tensor.sizes)?, integers(pickle, tensor.strides)?);
         let storage = self.storage(pickle, tensor.storage, tensor.dtype)?;
         let length = match tensor.dtype {
-            // Counted in bytes.
+            // Its length is in bytes.
             Some(dtype) => tensor.storage.length / dtype.bytes() as i64,
             None => tensor.storage.length,
         };
         let view = View::new(storage.dtype, length, tensor.offset, &sizes, &strides)?;
-        match tensor.negative {
-            true => Ok((storage, view.negative()?)),
-            false => Ok((storage, view)),
-        }
+        if tensor.negative { Ok((storage, view.negative()?)) } else { Ok((storage, view)) }
     }
 
-    /// What a storage claims is compared with what is there. `of_tensor` is the type of a tensor that states its own.
-    fn storage(&mut self, pickle: &Pickle, storage: Storage, of_tensor: Option<Dtype>) -> Result<Known, String> {
+    /// Compares the claims of a storage with the file. `of_tensor` is the type that the tensor states, if it does.
+    fn storage(&mut self, pickle: &Pickle, storage: Storage, of_tensor: Option<Dtype>) -> Result<KnownStorage, String> {
         let (Object::Global(Global::Storage { class, dtype }), Object::Text(key)) =
             (pickle.get(storage.class), pickle.get(storage.key))
         else {
@@ -109,33 +110,34 @@ impl<S: Storages> Weights<S> {
             }
             (_, Some(dtype)) => {
                 return Err(format!(
-                    "is said to be {dtype} in a storage of type {}; accepted: `{UNTYPED}`",
+                    "claims to be {dtype} in a storage of type {}; accepted: `{UNTYPED}`",
                     shown(class)
                 ));
             }
         };
         if storage.is_view {
             return Err(
-                "has a storage that is a part of another one, as no PyTorch since 0.4 writes it; load it there \
-                        and save it again"
+                "has a storage that is a part of another one, which only PyTorch before 0.4 wrote; load the file in \
+                 PyTorch and save it again"
                     .to_owned(),
             );
         }
         let width = if of_tensor.is_some() { 1 } else { dtype.bytes() as u64 };
         let bytes = u64::try_from(storage.length).ok().and_then(|count| count.checked_mul(width));
-        let bytes = bytes.ok_or_else(|| format!("has a storage of {} values, which cannot be", storage.length))?;
+        let bytes = bytes.ok_or_else(|| format!("has a storage of {} values, which is impossible", storage.length))?;
         if let Some(known) = self.known.get(key) {
-            return match (known.dtype, known.bytes) == (dtype, bytes) {
-                true => Ok(*known),
-                false => Err(format!("shares its storage {} with a tensor of another type or length", shown(key))),
+            return if (known.dtype, known.bytes) == (dtype, bytes) {
+                Ok(*known)
+            } else {
+                Err(format!("shares its storage {} with a tensor of another type or length", shown(key)))
             };
         }
-        let known = Known { number: self.storages.find(key, bytes)?, dtype, bytes };
+        let known = KnownStorage { number: self.storages.find(key, bytes)?, dtype, bytes };
         self.known.insert(key.clone(), known);
         Ok(known)
     }
 
-    /// A small file must not stand for hours of reading.
+    /// Refuses a small file that would take hours to read.
     fn check_cost(&self) -> Result<(), CheckpointError> {
         let stored = self.known.values().fold(0_u64, |sum, storage| sum.saturating_add(storage.bytes));
         let (most, mut sum) = (stored.saturating_mul(MOST_READ), 0_u64);
@@ -144,9 +146,9 @@ impl<S: Storages> Weights<S> {
             sum = sum.saturating_add(cost);
             if sum > most {
                 let reason = format!(
-                    "takes {cost} bytes of reading, and with the tensors before it {sum}, out of storages of {stored} bytes \
-                     that all of them share; accepted: at most {MOST_READ} times these. Save each tensor after `.clone()`, \
-                     in a file that is not compressed"
+                    "takes {cost} bytes of reading, and with the tensors before it {sum}, out of shared storages of {stored} \
+                     bytes; accepted: at most {MOST_READ} times these. Save each tensor after `.clone()`, in a file that is \
+                     not compressed"
                 );
                 return Err(self.place.tensor(name, reason));
             }
@@ -154,8 +156,8 @@ impl<S: Storages> Weights<S> {
         Ok(())
     }
 
-    /// How many bytes are gone through to read a tensor once.
-    fn cost(&self, storage: Known, view: &View) -> u64 {
+    /// How many bytes must be read to read a tensor once.
+    fn cost(&self, storage: KnownStorage, view: &View) -> u64 {
         match view.length {
             0 => 0,
             _ if self.storages.is_solid(storage.number) => storage.bytes,
@@ -171,8 +173,8 @@ impl<S: Storages> Weights<S> {
         Ok(view.gather(bytes))
     }
 
-    /// Some bytes of a tensor that is read as a whole: its values do not lie in their order, or they are compressed. Reading
-    /// it anew for each piece could take a small file hours, so the last such tensor is held.
+    /// Some bytes of a tensor that can be read only as a whole, because its values are in another order or compressed.
+    /// The last such tensor is held, because reading it again for each piece could take hours.
     fn piece_of_held(&mut self, index: usize, bytes: Range<usize>) -> Result<Vec<u8>, CheckpointError> {
         let held = match self.held.take() {
             Some((held, all)) if held == index => all,
@@ -183,7 +185,13 @@ impl<S: Storages> Weights<S> {
         Ok(piece)
     }
 
-    fn bytes(&mut self, index: usize, storage: Known, start: u64, length: u64) -> Result<Vec<u8>, CheckpointError> {
+    fn bytes(
+        &mut self,
+        index: usize,
+        storage: KnownStorage,
+        start: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, CheckpointError> {
         let bytes = self.storages.read(storage.number, start, length);
         bytes.map_err(|reason| self.place.tensor(&self.views[index].0, reason))
     }
@@ -212,10 +220,10 @@ impl<S: Storages> Bytes for Weights<S> {
     }
 }
 
-/// A tuple's items, if they are all numbers and not too many.
+/// The items of a tuple, if they are all numbers and not too many.
 fn integers(pickle: &Pickle, tuple: u32) -> Result<Vec<i64>, String> {
     let Object::Tuple(items) = pickle.get(tuple) else {
-        return Err("has sizes or strides that are no tuple".to_owned());
+        return Err("has sizes or strides that are not a tuple".to_owned());
     };
     if items.len() > MOST_DIMENSIONS {
         return Err(format!("has {} dimensions; accepted: at most {MOST_DIMENSIONS}", items.len()));
@@ -224,5 +232,5 @@ fn integers(pickle: &Pickle, tuple: u32) -> Result<Vec<i64>, String> {
         Object::Int(value) => Some(*value),
         _ => None,
     };
-    items.iter().map(integer).collect::<Option<_>>().ok_or_else(|| "has sizes or strides that are no ints".to_owned())
+    items.iter().map(integer).collect::<Option<_>>().ok_or_else(|| "has sizes or strides that are not ints".to_owned())
 }

@@ -1,4 +1,5 @@
-//! The beginning of a safetensors file: the header's length, the header, and spaces up to a multiple of eight.
+//! The beginning of a safetensors file: the length of the header, and the header, padded with spaces to a multiple of
+//! eight.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +46,7 @@ impl Serialize for Header<'_> {
         }
         let mut start = 0;
         for info in self.tensors {
-            // Sums of bytes were checked when the files were planned.
+            // The sum of bytes was checked when the files were planned.
             let end = start + info.bytes();
             let entry = Entry { dtype: info.dtype.name(), shape: &info.shape, data_offsets: [start, end] };
             table.serialize_entry(&info.name, &entry)?;

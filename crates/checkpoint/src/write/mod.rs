@@ -1,4 +1,5 @@
-//! Writing safetensors: one file or several with an index, tensor by tensor, all of it or nothing.
+//! Writes safetensors tensor by tensor, as one file or as several with an index. The model appears completely or not at
+//! all.
 
 mod header;
 mod plan;

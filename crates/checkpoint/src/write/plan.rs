@@ -1,4 +1,4 @@
-//! Which files will be written, and which tensors go into which.
+//! Plans the files of a model, and which tensors go into which.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -15,23 +15,23 @@ use crate::{CheckpointError, TensorInfo};
 /// How a model is written.
 #[derive(Debug, Clone, Default)]
 pub struct WriteOptions {
-    /// What the file says of itself. Libraries by Hugging Face want `format` = `pt`.
+    /// The metadata of the file. Hugging Face libraries require `format` = `pt`.
     pub metadata: BTreeMap<String, String>,
     /// The order of the tensors.
     pub order: Order,
-    /// Where all tensors together have more bytes than this, they go into several files with an index. A tensor is never
-    /// cut, so a file may be longer.
+    /// The most bytes of tensors in one file. If all tensors together have more, they are split into several files with
+    /// an index. A tensor is never split, so a file may be larger.
     pub shard_bytes: Option<u64>,
-    /// Files that must not be written over, such as [`Checkpoint::files`](crate::Checkpoint::files) of what is read.
+    /// Files that must not be overwritten, such as the [`Checkpoint::files`](crate::Checkpoint::files) of the inputs.
     pub inputs: Vec<PathBuf>,
 }
 
 impl WriteOptions {
-    /// The files that a model of these tensors is written to, the index last: what [`Writer::create`](crate::Writer::create)
-    /// and [`finish`](crate::Writer::finish) would make, so that a caller can ask which of them are there.
+    /// The files that [`Writer::create`](crate::Writer::create) and [`finish`](crate::Writer::finish) would write for a
+    /// model of these tensors, the index last. A caller can check which of them exist.
     ///
     /// # Errors
-    /// As for [`Writer::create`](crate::Writer::create), but that no folder is touched.
+    /// Those of [`Writer::create`](crate::Writer::create), except the ones of the file system.
     pub fn planned(&self, path: impl AsRef<Path>, tensors: Vec<TensorInfo>) -> Result<Vec<PathBuf>, CheckpointError> {
         let plan = Plan::new(path.as_ref(), tensors, self)?;
         let index = plan.index.into_iter().map(|(path, _)| path);
@@ -39,17 +39,17 @@ impl WriteOptions {
     }
 }
 
-/// The order in which tensors are given to a writer, and lie in its file.
+/// The order in which tensors are given to a writer and stored in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
-    /// As they were declared.
+    /// The order of the declaration.
     #[default]
     Given,
     /// Sorted by name.
     ByName,
 }
 
-/// The files to be.
+/// The planned files.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// Each with its tensors.
@@ -84,7 +84,7 @@ impl Plan {
             None => Plan { files: vec![(path.to_owned(), tensors)], index: None },
             Some(limit) => Plan::in_several(&place, split(tensors, limit), total)?,
         };
-        // A folder that cannot be read is said when it is written.
+        // If the folder cannot be read, writing to it reports the error.
         plan.check_inputs(&options.inputs, &replaced(path).unwrap_or_default())?;
         Ok(plan)
     }
@@ -95,7 +95,9 @@ impl Plan {
         let (Some(name), Some(stem)) =
             (path.file_name().and_then(|name| name.to_str()), path.file_stem().and_then(|stem| stem.to_str()))
         else {
-            return Err(place.broken("has a name that is no text; files with numbers cannot be named after it"));
+            return Err(place.broken(
+                "has a name that is not valid UTF-8, so numbered files cannot be named after it; give another name",
+            ));
         };
         let count = shards.len();
         let shard = |number: usize| format!("{stem}-{number:05}-of-{count:05}.safetensors");
@@ -112,25 +114,25 @@ impl Plan {
         Ok(Plan { files, index })
     }
 
-    /// A model that is still being read must not be replaced.
+    /// Checks that no input is replaced.
     fn check_inputs(&self, inputs: &[PathBuf], replaced: &[PathBuf]) -> Result<(), CheckpointError> {
         let inputs: HashSet<_> = inputs.iter().filter_map(|input| fs::canonicalize(input).ok()).collect();
         let index = self.index.iter().map(|(path, _)| path);
         for path in self.files.iter().map(|(path, _)| path).chain(index).chain(replaced) {
             if fs::canonicalize(path).is_ok_and(|path| inputs.contains(&path)) {
-                return Err(Place::new(path).broken("is being read, and is not written over; give another name"));
+                return Err(Place::new(path).broken("is being read and must not be overwritten; give another name"));
             }
         }
         Ok(())
     }
 }
 
-/// How many bytes all tensors have.
+/// Checks the tensors. Returns how many bytes all of them have.
 fn check(place: &Place, tensors: &[TensorInfo]) -> Result<u64, CheckpointError> {
     let (mut names, mut total) = (HashSet::new(), 0_u64);
     for info in tensors {
         if info.name == METADATA {
-            return Err(place.tensor(&info.name, "has a name that safetensors keeps for itself"));
+            return Err(place.tensor(&info.name, "has a name that safetensors reserves"));
         }
         if !names.insert(info.name.as_str()) {
             return Err(place.tensor(&info.name, "was declared twice"));
@@ -143,7 +145,7 @@ fn check(place: &Place, tensors: &[TensorInfo]) -> Result<u64, CheckpointError> 
     Ok(total)
 }
 
-/// As many tensors into each file as the limit lets in, and at least one.
+/// Puts as many tensors into each file as the limit allows, and at least one.
 fn split(tensors: Vec<TensorInfo>, limit: u64) -> Vec<Vec<TensorInfo>> {
     let (mut shards, mut filled) = (vec![], 0);
     for info in tensors {
@@ -203,7 +205,7 @@ mod tests {
         let huge = TensorInfo { name: "a".to_owned(), dtype: Dtype::F32, shape: vec![1 << 62] };
         let cases = [
             (tensors(&[("a", 1), ("a", 1)]), "`a` was declared twice"),
-            (tensors(&[("__metadata__", 1)]), "keeps for itself"),
+            (tensors(&[("__metadata__", 1)]), "safetensors reserves"),
             (vec![huge], "more than a file can hold"),
         ];
         for (all, expected) in cases {

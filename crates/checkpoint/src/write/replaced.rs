@@ -1,7 +1,8 @@
-//! What is there of a model that another one of the same name replaces: the whole file, the index, and every part.
+//! Finds the files of an older model that a new one of the same name replaces: the whole file, the index, and every
+//! part.
 //!
-//! A reader finds a model by the whole file, by the index or by the folder. Were anything of the old model left, two of these
-//! ways would lead to different models.
+//! A reader finds a model by the whole file, by the index or by the folder. If any file of the old model remained,
+//! these could lead to different models.
 
 use std::fs;
 use std::io;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::parts::Part;
 
-/// The files of a model of this name that are there, the index first: without it, its parts are nobody's model.
+/// The existing files of a model of this name, the index first. Without the index, its parts do not count as a model.
 pub(crate) fn replaced(path: &Path) -> io::Result<Vec<PathBuf>> {
     let (Some(name), Some(stem)) =
         (path.file_name().and_then(|name| name.to_str()), path.file_stem().and_then(|stem| stem.to_str()))
@@ -30,7 +31,7 @@ pub(crate) fn replaced(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What names of parts end in, whatever that of the whole file is.
+/// The ending of the names of parts, whatever the ending of the whole file.
 const PART: &str = ".safetensors";
 
 /// The index of a model whose file has this path and name.
@@ -38,12 +39,12 @@ pub(crate) fn index_of(path: &Path, name: &str) -> PathBuf {
     path.with_file_name(format!("{name}.index.json"))
 }
 
-/// A link that leads nowhere is there, too.
+/// Whether something has this path. A dangling link counts, too.
 fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// The folder that a file is in.
+/// The folder of a file.
 pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

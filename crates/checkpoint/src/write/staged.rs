@@ -1,9 +1,9 @@
-//! Files that are written under another name first, and get their own when all are whole.
+//! Writes files under temporary names first, and renames them when all are complete.
 //!
-//! Of a model in several files, the index decides: it names the old files until all new ones are there, then the new ones. So
-//! that old parts can be named while new ones take their names, they get a second name each, and the index names these
-//! meanwhile. A process that is killed at any moment leaves an index, or a whole file, that leads to the old model or to the
-//! new one; what it leaves beside them is hidden, or no model.
+//! The index decides which files belong to a model in several files. It names the old files until all new ones exist,
+//! then the new ones. While new parts take the names of old ones, the old parts have second names, and the index refers
+//! to these. A process that is killed at any moment leaves an index or a whole file that leads to the old model or to
+//! the new one. Anything else that it leaves is hidden or not a model.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -17,10 +17,11 @@ use crate::error::Place;
 use crate::write::replaced::{folder, replaced};
 use crate::{CheckpointError, ShardIndex};
 
-/// What temporary names begin with; a folder's hidden files are nobody's model.
+/// The prefix of temporary names. Hidden files do not count as models.
 const TEMPORARY: &str = ".tmp-";
 
-/// A new file beside the one to be: a rename is atomic within one file system only. It goes away by itself.
+/// Creates a temporary file in the same folder, because a rename is atomic only within one file system. It is removed
+/// when it is dropped.
 pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(TEMPORARY);
@@ -28,19 +29,19 @@ pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder(path))
 }
 
-/// Gives all files of the model of this name their own names, in this order, all of which are in one folder, and removes what
-/// is left of a model that had the name before. Where one cannot have its name, everything is again as it was.
+/// Renames all files of a model to their final names, in this order, and removes the rest of an older model of the same
+/// name. All files are in one folder. If a file cannot be renamed, the old state is restored.
 pub(crate) fn publish(files: Vec<(NamedTempFile, PathBuf)>, name: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
     let paths: Vec<_> = files.iter().map(|(_, path)| path.clone()).collect();
     let Some(folder) = paths.first().map(|path| folder(path).to_owned()) else { return Ok(paths) };
     let mut exchange = Exchange::default();
     let mut exchanged = Ok(());
-    // One rename replaces one file. Of several files the index is last.
+    // One rename replaces one file. If there are several files, the index is last.
     if let [_, .., index] = &paths[..]
         && exchange.name_again(index, &folder).is_err()
     {
-        // Where the old parts cannot have second names, all of the old model is out of the way meanwhile. The index goes
-        // first: at no moment does it stand beside files that are not its own.
+        // If the old parts cannot get second names, the whole old model is moved away meanwhile. The index is moved
+        // first, so that it is never beside files that are not its own.
         exchange.drop_names();
         exchanged = paths.iter().rev().try_for_each(|path| exchange.set_aside(path, &folder));
     }
@@ -55,7 +56,7 @@ pub(crate) fn publish(files: Vec<(NamedTempFile, PathBuf)>, name: &Path) -> Resu
     Ok(paths)
 }
 
-/// Removes what belongs to an older model of this name and not to the new one, the index first.
+/// Removes the files that belong only to an older model of this name, the index first.
 fn remove_old(name: &Path, new: &[PathBuf]) -> Result<(), CheckpointError> {
     let place = Place::new(name);
     for path in replaced(name).map_err(|cause| place.read(cause))? {
@@ -63,7 +64,7 @@ fn remove_old(name: &Path, new: &[PathBuf]) -> Result<(), CheckpointError> {
             fs::remove_file(&path).map_err(|cause| {
                 let old = path.display();
                 place.broken(format!(
-                    "was written, but {old} of the model before it cannot be removed ({cause}); remove it"
+                    "was written, but the file {old} of the older model cannot be removed ({cause}); remove it"
                 ))
             })?;
         }
@@ -71,20 +72,20 @@ fn remove_old(name: &Path, new: &[PathBuf]) -> Result<(), CheckpointError> {
     Ok(())
 }
 
-/// What was done so far to put new files in the place of old ones.
+/// The state of replacing old files by new ones.
 #[derive(Debug, Default)]
 struct Exchange {
-    /// Where old files are meanwhile.
+    /// The folder that old files are moved to meanwhile.
     aside: Option<TempDir>,
-    /// The old files: where they were, and where they are, or are, too.
+    /// The old files: their original path, and the path that they were moved or linked to.
     old: Vec<(PathBuf, PathBuf)>,
     new: Vec<PathBuf>,
-    /// The old index and its bytes, where it names the old files by their second names meanwhile.
+    /// The path and the original bytes of the old index, while it refers to the old files by their second names.
     index: Option<(PathBuf, Vec<u8>)>,
 }
 
 impl Exchange {
-    /// Gives the files of an old model second names, and lets the index name them by these. Does nothing without an index.
+    /// Gives the files of an old model second names, and changes the index to use them. Does nothing without an index.
     fn name_again(&mut self, index: &Path, folder: &Path) -> io::Result<()> {
         let bytes = match fs::read(index) {
             Ok(bytes) => bytes,
@@ -92,7 +93,7 @@ impl Exchange {
             Err(error) => return Err(error),
         };
         let old = ShardIndex::from_bytes(&bytes).map_err(io::Error::other)?;
-        // A name that nobody has: it is of a file that goes at once.
+        // A free name: that of a temporary file that is removed at once.
         let unique =
             beside(index)?.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let second = |file: &str| format!("{unique}-{file}");
@@ -111,7 +112,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Second names are no longer needed. One that cannot be removed is hidden, and no model.
+    /// Removes the second names. One that cannot be removed is hidden, and does not count as a model.
     fn drop_names(&mut self) {
         if self.aside.is_none() {
             for (_, there) in self.old.drain(..) {
@@ -120,7 +121,7 @@ impl Exchange {
         }
     }
 
-    /// Takes what has this name out of the way, a link itself and not what it leads to.
+    /// Moves the file with this name away. Moves a link itself, not its target.
     fn set_aside(&mut self, path: &Path, folder: &Path) -> Result<(), CheckpointError> {
         let place = Place::new(path);
         match fs::symlink_metadata(path) {
@@ -146,14 +147,15 @@ impl Exchange {
         Ok(())
     }
 
-    /// Puts everything back, and says what was wrong. What cannot be put back stays where it is, and is named.
+    /// Restores the old state, and returns the error. A file that cannot be restored stays where it is, and the error
+    /// names it.
     fn undo(mut self, error: CheckpointError) -> CheckpointError {
         for path in &self.new {
-            // What cannot be removed is replaced, or left: the first error is the one to tell.
+            // A failure to remove is ignored, because the first error is the one to report.
             let _ = fs::remove_file(path);
         }
         let mut lost: Vec<_> = self.old.iter().rev().filter(|(path, there)| fs::rename(there, path).is_err()).collect();
-        // Of two names of one file, a rename to the other leaves both.
+        // Renaming one name of a file to another name of the same file leaves both.
         self.old.iter().filter(|_| self.aside.is_none()).for_each(|(_, there)| drop(fs::remove_file(there)));
         if let Some((path, bytes)) = &self.index {
             let put_back = beside(path).and_then(|mut file| {
@@ -162,12 +164,13 @@ impl Exchange {
             });
             match put_back {
                 Ok(_) => lost.clear(),
-                Err(cause) => return Place::new(path).broken(format!("could not be put back ({cause}; {error})")),
+                Err(cause) => return Place::new(path).broken(format!("could not be restored ({cause}; {error})")),
             }
         }
         match (lost.first(), self.aside.take()) {
             (Some((path, _)), Some(aside)) => {
-                let reason = format!("could be neither written nor put back; it is in {}", aside.keep().display());
+                let reason =
+                    format!("could be neither written nor restored; the old file is in {}", aside.keep().display());
                 Place::new(path).broken(format!("{reason} ({error})"))
             }
             _ => error,
@@ -175,18 +178,18 @@ impl Exchange {
     }
 }
 
-/// Temporary files are private by default; ours become as readable as any file that the user makes.
+/// Temporary files are private by default. This gives them the permissions of any new file of the user.
 #[cfg(unix)]
 fn readable_by_all(builder: &mut Builder<'_, '_>) {
     use std::os::unix::fs::PermissionsExt as _;
-    // The system takes the user's umask off.
+    // The operating system applies the user's umask.
     builder.permissions(fs::Permissions::from_mode(0o666));
 }
 
 #[cfg(not(unix))]
 fn readable_by_all(_builder: &mut Builder<'_, '_>) {}
 
-/// Makes a rename itself survive a power cut.
+/// Flushes the folder, so that a rename survives a power cut.
 #[cfg(unix)]
 fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

@@ -1,4 +1,4 @@
-//! Takes the tensors of a model, one after another, and writes them.
+//! Writes the tensors of a model one after another.
 
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use crate::write::replaced::replaced;
 use crate::write::staged::{beside, publish};
 use crate::{CheckpointError, Dtype, TensorInfo, Values};
 
-/// How many values are turned into bytes at a time.
+/// How many values are encoded at a time.
 const PIECE: usize = 65_536;
 
-/// Writes a model as safetensors, holding one tensor or a part of one at a time. Nothing is seen under the file's name before
-/// [`finish`](Writer::finish), and nothing is left where a writer is dropped without it.
+/// Writes a model as safetensors, and holds one tensor or a part of one at a time. The file appears only with
+/// [`finish`](Writer::finish). A writer that is dropped without it leaves nothing behind.
 ///
 /// ```
 /// use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
@@ -35,30 +35,30 @@ const PIECE: usize = 65_536;
 /// ```
 #[derive(Debug)]
 pub struct Writer {
-    /// The path that the model was given.
+    /// The path of the model.
     name: PathBuf,
-    /// The file that tensors go into now, and what it still lacks.
+    /// The file that is being written. Its path, and the tensors that it still lacks, follow.
     file: BufWriter<NamedTempFile>,
     path: PathBuf,
     lacks: iter::Peekable<vec::IntoIter<TensorInfo>>,
-    /// How many values of the next of these are written already.
+    /// How many values of the next tensor are already written.
     written: usize,
-    /// The files after it.
+    /// The files that follow, with their tensors.
     later: vec::IntoIter<(PathBuf, Vec<TensorInfo>)>,
     whole: Vec<(NamedTempFile, PathBuf)>,
     index: Option<(PathBuf, Vec<u8>)>,
     options: WriteOptions,
-    /// Half a tensor may have been written.
+    /// An error occurred, and a tensor may be incomplete.
     failed: bool,
 }
 
 impl Writer {
-    /// Begins a model of these tensors, each with a name, a type and a shape. Where they go into several files, `path`
-    /// says how these are called.
+    /// Begins a model of these tensors, each with a name, a type and a shape. If they are split into several files, the
+    /// names of these are derived from `path`.
     ///
     /// # Errors
-    /// When two tensors have one name or one is too large, when a file would be written over that is in
-    /// [`inputs`](WriteOptions::inputs), and when the folder cannot be written.
+    /// When two tensors have the same name, when one is too large, when a file in [`inputs`](WriteOptions::inputs)
+    /// would be overwritten, and when the folder cannot be written.
     pub fn create(
         path: impl AsRef<Path>,
         tensors: Vec<TensorInfo>,
@@ -68,7 +68,7 @@ impl Writer {
         let plan = Plan::new(&name, tensors, options)?;
         let mut later = plan.files.into_iter();
         let Some((path, tensors)) = later.next() else {
-            return Err(Place::new(path.as_ref()).broken("would have no file"));
+            return Err(Place::new(path.as_ref()).broken("would consist of no file"));
         };
         let file = begin(&path, &tensors, options)?;
         let (lacks, whole, options) = (tensors.into_iter().peekable(), vec![], options.clone());
@@ -78,8 +78,8 @@ impl Writer {
         Ok(writer)
     }
 
-    /// The files that are there and that a model of this name replaces: the whole file, its index, and every numbered part of
-    /// that name. [`finish`](Writer::finish) leaves none of them beside the new model.
+    /// The existing files that a model of this name replaces: the whole file, its index, and every numbered part.
+    /// [`finish`](Writer::finish) leaves none of them beside the new model.
     ///
     /// # Errors
     /// [`CheckpointError::Read`] when its folder cannot be read.
@@ -87,33 +87,32 @@ impl Writer {
         replaced(path.as_ref()).map_err(|cause| Place::new(path.as_ref()).read(cause))
     }
 
-    /// The tensor that is to be written next.
+    /// The tensor that must be written next.
     pub fn peek(&mut self) -> Option<&TensorInfo> {
         self.lacks.peek()
     }
 
-    /// Writes the next tensor. Floats are rounded to the declared type, to nearest, ties to even.
+    /// Writes the next tensor. Floats are rounded to the declared type: to nearest, ties to even.
     ///
     /// # Errors
-    /// When another tensor is next, when there are more or fewer values than were declared, when one does not fit the
-    /// declared type, and when the file cannot be written. After the latter two the model cannot be finished.
+    /// When another tensor is next, when there are more or fewer values than declared, when a value does not fit the
+    /// declared type, and when the file cannot be written. After the last two, the model cannot be finished.
     pub fn write(&mut self, name: &str, values: &Values) -> Result<(), CheckpointError> {
         if let Some(next) = self.lacks.peek()
             && next.name == name
             && self.written + values.len() < next.elements()
         {
-            let reason = format!("was declared with the shape {:?}, and has {} values", next.shape, values.len());
+            let reason = format!("was declared with the shape {:?}, but has {} values", next.shape, values.len());
             return Err(Place::new(&self.path).tensor(name, reason));
         }
         self.write_part(name, values)
     }
 
-    /// Writes the next values of the next tensor, row-major. The one after it is next when all its values were given; of a
-    /// tensor without values, that is after a part without values.
+    /// Writes the next values of the next tensor, row-major. When all its values are written, the following tensor is
+    /// next. A tensor without values needs one part without values.
     ///
     /// # Errors
-    /// As for [`write`](Writer::write), but that fewer values than were declared are no error before
-    /// [`finish`](Writer::finish).
+    /// Those of [`write`](Writer::write). Too few values are an error only in [`finish`](Writer::finish).
     pub fn write_part(&mut self, name: &str, values: &Values) -> Result<(), CheckpointError> {
         let place = Place::new(&self.path);
         let (dtype, before) = self.begin_part(&place, name, values.len())?;
@@ -125,16 +124,17 @@ impl Writer {
         self.end_part(before + values.len())
     }
 
-    /// As [`write_part`](Writer::write_part), of values that are bytes of the declared type already, little-endian: those
-    /// of a tensor that is taken over unchanged, as [`Checkpoint::read_bytes`](crate::Checkpoint::read_bytes) gives them.
+    /// Like [`write_part`](Writer::write_part), for little-endian bytes that already have the declared type. Use it to
+    /// copy a tensor unchanged, with the bytes of [`Checkpoint::read_bytes`](crate::Checkpoint::read_bytes).
     ///
     /// # Errors
-    /// As for [`write_part`](Writer::write_part), and when the bytes are no whole number of values.
+    /// Those of [`write_part`](Writer::write_part), and when the bytes are not a whole number of values.
     pub fn write_bytes(&mut self, name: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
         let place = Place::new(&self.path);
         let width = self.lacks.peek().map_or(1, |next| next.dtype.bytes());
         if !bytes.len().is_multiple_of(width) {
-            let reason = format!("was given {} bytes, and its values have {width}", bytes.len());
+            let reason =
+                format!("was given {} bytes; accepted: a multiple of {width}, the size of a value", bytes.len());
             return Err(place.tensor(name, reason));
         }
         let (_, before) = self.begin_part(&place, name, bytes.len() / width)?;
@@ -142,22 +142,22 @@ impl Writer {
         self.end_part(before + bytes.len() / width)
     }
 
-    /// The type of the next tensor and how many of its values are there, where it is the one that is given, and lacks as
-    /// many as are given.
+    /// Checks that this tensor is next, and lacks at least `given` values. Returns its type and how many of its values
+    /// are written.
     fn begin_part(&mut self, place: &Place, name: &str, given: usize) -> Result<(Dtype, usize), CheckpointError> {
         self.check_whole(place)?;
         let Some(next) = self.lacks.peek() else {
-            return Err(place.tensor(name, "was not declared, or was written already; all tensors are there"));
+            return Err(place.tensor(name, "was not declared, or is already written; all declared tensors are written"));
         };
         if next.name != name {
-            return Err(place.tensor(name, format!("was given, where {} is next", shown(&next.name))));
+            return Err(place.tensor(name, format!("was given, but {} is next", shown(&next.name))));
         }
         let (dtype, before) = (next.dtype, self.written);
         if next.elements() - before < given {
-            let reason = format!("was declared with the shape {:?}, and has {} values", next.shape, before + given);
+            let reason = format!("was declared with the shape {:?}, but has {} values", next.shape, before + given);
             return Err(place.tensor(name, reason));
         }
-        // Until the part is there.
+        // Reset when the part is written.
         self.failed = true;
         Ok((dtype, before))
     }
@@ -173,20 +173,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes everything through to the disk and gives the files their names. Returns these, the index last. Of an older model
-    /// of the same name nothing is left, in one file or in several; until the new one is whole, the old one is what a
-    /// reader finds.
+    /// Flushes everything to disk, and renames the files to their final names. Returns these, the index last. An older
+    /// model of the same name is removed completely. Until the new model is complete, readers find the old one.
     ///
     /// # Errors
-    /// When a tensor was not written, or a file cannot be; the files are there then that were before, unchanged. When the new
-    /// model is there and a file of the old one cannot be removed; the message names it.
+    /// When a tensor was not written, or a file cannot be written; the old files are then unchanged. Also when the new
+    /// model is complete, but a file of the old one cannot be removed; the message names it.
     pub fn finish(mut self) -> Result<Vec<PathBuf>, CheckpointError> {
         let place = Place::new(&self.path);
         self.check_whole(&place)?;
         if let Some(next) = self.lacks.peek() {
             let reason = match self.written {
-                0 => "was declared, and not written".to_owned(),
-                some => format!("was declared with the shape {:?}, and has {some} values", next.shape),
+                0 => "was declared, but not written".to_owned(),
+                some => format!("was declared with the shape {:?}, but has {some} values", next.shape),
             };
             return Err(place.tensor(&next.name, reason));
         }
@@ -200,7 +199,7 @@ impl Writer {
         publish(self.whole, &self.name)
     }
 
-    /// Begins the next file where this one lacks nothing.
+    /// Begins the next file if this one is complete.
     fn go_on(&mut self) -> Result<(), CheckpointError> {
         while self.lacks.peek().is_none() {
             let Some((path, tensors)) = self.later.next() else { return Ok(()) };
@@ -213,9 +212,10 @@ impl Writer {
     }
 
     fn check_whole(&self, place: &Place) -> Result<(), CheckpointError> {
-        match self.failed {
-            true => Err(place.broken("was not written, for one of its tensors could not be")),
-            false => Ok(()),
+        if self.failed {
+            Err(place.broken("was not written, because writing one of its tensors failed"))
+        } else {
+            Ok(())
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Zip archives, pickles and safetensors files made byte by byte: what no honest library would write.
+//! Builds zip archives, pickles and safetensors files byte by byte, including ones that no library would write.
 
 #![allow(dead_code, missing_docs, reason = "each test uses some of it")]
 
@@ -6,23 +6,23 @@ use std::io::{self, Read, Seek, SeekFrom, Write as _};
 
 use alluvium_checkpoint::{Checkpoint, CheckpointError};
 
-/// An archive with these entries, stored as they are.
+/// An archive with these entries, not compressed.
 pub fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let entries: Vec<_> = entries.iter().map(|(name, bytes)| Entry::stored(name, bytes)).collect();
     zip_of(&entries)
 }
 
-/// One entry, with everything that its headers say.
+/// One entry, with all claims of its headers.
 #[derive(Clone)]
 pub struct Entry {
     pub name: String,
     pub bytes: Vec<u8>,
     /// 0 is stored, 8 is deflated.
     pub method: u16,
-    /// The length it claims to have when it is read.
+    /// The uncompressed length that it claims.
     pub length: u32,
     pub checksum: u32,
-    /// Whether it has no bytes of its own, but claims those of the entry before it.
+    /// Whether it has no bytes itself, but claims those of the entry before it.
     pub shared: bool,
 }
 
@@ -79,7 +79,7 @@ pub fn zip_of(entries: &[Entry]) -> Vec<u8> {
     file
 }
 
-/// The check sum of zip: the polynomial 0xedb88320, bit by bit.
+/// The checksum of zip: the polynomial 0xedb88320, bit by bit.
 pub fn crc32(bytes: &[u8]) -> u32 {
     let step = |sum: u32, _| if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 };
     !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), step))
@@ -92,12 +92,12 @@ pub fn deflated_zeros(count: usize) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A piece of pickle: a tensor that claims this storage, offset, shape and strides, each a piece of pickle itself.
+/// A fragment of a pickle: a tensor that claims this storage, offset, shape and strides. Each is a fragment, too.
 pub fn tensor_of(class: &str, key: &str, length: &[u8], offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
     rebuilt_of("_rebuild_tensor_v2", class, key, length, &[offset, shape, strides, b"\x89}"].concat())
 }
 
-/// A piece of pickle: what a function of `torch._utils` makes of a storage and more arguments.
+/// A fragment of a pickle: a call of a function of `torch._utils` with a storage and more arguments.
 pub fn rebuilt_of(function: &str, class: &str, key: &str, length: &[u8], arguments: &[u8]) -> Vec<u8> {
     [
         format!("ctorch._utils\n{function}\n((").as_bytes(),
@@ -113,12 +113,12 @@ pub fn rebuilt_of(function: &str, class: &str, key: &str, length: &[u8], argumen
     .concat()
 }
 
-/// A piece of pickle: what a class or function makes of arguments, which are pieces, too.
+/// A fragment of a pickle: a call of a class or function. The arguments are fragments, too.
 pub fn called(module: &str, name: &str, arguments: &[u8]) -> Vec<u8> {
     [format!("c{module}\n{name}\n(").as_bytes(), arguments, b"tR"].concat()
 }
 
-/// A piece of pickle: a dict with these keys and values, which are pieces.
+/// A fragment of a pickle: a dict with these keys and values. The values are fragments, too.
 pub fn inner_dict(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let entries = entries.iter().map(|(name, value)| [&text(name)[..], value, b"s"].concat());
     [&b"}"[..], &entries.collect::<Vec<_>>().concat()].concat()
@@ -135,12 +135,12 @@ pub fn pickle_of(class: &str, key: &str, length: &[u8], offset: &[u8], shape: &[
     dict_of(&[("w", tensor_of(class, key, length, offset, shape, strides))])
 }
 
-/// A piece of pickle: a number of 8 bytes.
+/// A fragment of a pickle: a number of 8 bytes.
 pub fn long(number: i64) -> Vec<u8> {
     [&b"\x8a\x08"[..], &number.to_le_bytes()].concat()
 }
 
-/// A piece of pickle: a text.
+/// A fragment of a pickle: a text.
 pub fn text(text: &str) -> Vec<u8> {
     [&b"X"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat()
 }
@@ -150,18 +150,19 @@ pub fn archive_of(pickle: &[u8], values: &[u8]) -> Vec<u8> {
     zip(&[("a/data.pkl", pickle), ("a/byteorder", b"little"), ("a/data/0", values)])
 }
 
-/// What `torch.save` wrote before version 1.6 begins with: a magic number, the version 1001, and an empty dict where it
-/// says what machine it was.
+/// The beginning of a file by `torch.save` before version 1.6: a magic number, the version 1001, and an empty dict in
+/// place of the description of the machine.
 pub const LEGACY_START: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.";
 
-/// Such a file, with these storages under these keys: how many values each says it has, and its bytes.
+/// Such a file with these storages under these keys. Each storage has the number of values that it claims, and its
+/// bytes.
 pub fn legacy_of(pickle: &[u8], keys: &[&str], storages: &[(i64, &[u8])]) -> Vec<u8> {
     let keys = keys.iter().map(|key| [&text(key)[..], b"a"].concat()).collect::<Vec<_>>().concat();
     let storages = storages.iter().map(|(count, bytes)| [&count.to_le_bytes()[..], bytes].concat()).collect::<Vec<_>>();
     [LEGACY_START, pickle, b"\x80\x02]", &keys, b".", &storages.concat()].concat()
 }
 
-/// What is said of a file, or of the first of its tensors that cannot be read.
+/// The error of a file, or of the first of its tensors that cannot be read.
 pub fn said(file: impl Read + Seek + Send + 'static) -> String {
     let read = || {
         let checkpoint = Checkpoint::from_reader(file)?;
@@ -176,7 +177,7 @@ pub fn said(file: impl Read + Seek + Send + 'static) -> String {
     }
 }
 
-/// A file that is mostly a hole: zeros between its start and its end.
+/// A file that is mostly a hole: it has zeros between its start and its end.
 pub struct Hole {
     pub start: Vec<u8>,
     pub length: u64,
@@ -211,7 +212,7 @@ impl Seek for Hole {
     }
 }
 
-/// A safetensors file of that header and data.
+/// A safetensors file with this header and data.
 pub fn flat(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
 }

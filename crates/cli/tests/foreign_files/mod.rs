@@ -134,7 +134,7 @@ fn adapters_are_consolidated_as_the_updates_that_they_stand_for() {
     let both = ["--expert", "a", "--expert", "b", "--initial-only"];
     says(
         mean("base.safetensors", &both),
-        &["`base_model.model.q.lora_A.weight`", "whose scale nobody states", "adapter_config.json"],
+        &["`base_model.model.q.lora_A.weight`", "whose scale is not stated", "adapter_config.json"],
     );
     for folder in ["a", "b"] {
         fs::write(
@@ -151,7 +151,7 @@ fn adapters_are_consolidated_as_the_updates_that_they_stand_for() {
     assert_eq!(floats(&path.join("o.safetensors"), "bias"), [5.0]);
     // Into an adapter: updates.
     let printed = run(mean("a", &["--expert", "b"]));
-    assert!(printed.contains("these tensors are updates and no weights"), "{printed}");
+    assert!(printed.contains("these tensors are updates, not weights"), "{printed}");
     assert_eq!(floats(&path.join("o.safetensors"), "base_model.model.q.weight"), [1.0, 2.0, 12.0, 0.0]);
     let written = Checkpoint::open(path.join("o.safetensors")).unwrap();
     assert!(written.metadata()["alluvium.updates"].contains("add each one to the base model"));

@@ -1,5 +1,5 @@
-//! Checkpoints as PyTorch would have saved them, made tensor by tensor: a narrow ResNet-18 with a 3×3 stem under
-//! torchvision's names, and a perceptron under names of somebody's own.
+//! Checkpoints as PyTorch would save them, built tensor by tensor: a narrow ResNet-18 with a 3×3 stem under
+//! torchvision's names, and a perceptron under custom names.
 
 #![allow(dead_code, missing_docs, reason = "each test uses some of it")]
 
@@ -24,8 +24,8 @@ pub type StateDict = BTreeMap<String, (TensorInfo, Values)>;
 /// The channels of the ResNet's stages.
 pub const CHANNELS: [usize; 4] = [2, 4, 8, 16];
 
-/// `model.state_dict()` of a ResNet-18 of width 2 on one channel; `classes` rows in its classifier, or none at all. Each
-/// `seed` gives other values, and running variances above 0.
+/// `model.state_dict()` of a ResNet-18 of width 2 on one channel. Its classifier has `classes` rows; `None`: no
+/// classifier. Each `seed` gives other values, and running variances above 0.
 pub fn resnet(seed: usize, classes: Option<usize>) -> StateDict {
     let mut tensors = StateDict::new();
     let mut conv = |name: &str, outputs: usize, inputs: usize, size: usize| {
@@ -60,7 +60,7 @@ pub fn resnet(seed: usize, classes: Option<usize>) -> StateDict {
     tensors
 }
 
-/// A perceptron of six inputs, four latents and a classifier, as `torch.nn.Linear` keeps it: `[outputs, inputs]`.
+/// A perceptron of six inputs, four latents and a classifier, stored as `torch.nn.Linear` does: `[outputs, inputs]`.
 pub fn perceptron(seed: usize, classes: usize) -> StateDict {
     let mut tensors = StateDict::new();
     for (name, shape) in [
@@ -74,7 +74,7 @@ pub fn perceptron(seed: usize, classes: usize) -> StateDict {
     tensors
 }
 
-/// Gives a tensor 64 bits, and digits that 32 do not have.
+/// Makes a tensor 64 bits wide, with values that 32 bits cannot hold.
 pub fn widen(tensors: &mut StateDict, name: &str) {
     let (info, values) = tensors.get_mut(name).unwrap();
     let Values::Floats(floats) = values else { unreachable!() };
@@ -106,7 +106,7 @@ fn count(tensors: &mut StateDict, name: &str, value: i64) {
     tensors.insert(name.to_owned(), (info, Values::Integers(vec![value])));
 }
 
-/// Writes a file; the metadata are those of nobody.
+/// Writes a file without metadata.
 pub fn save(path: &Path, tensors: &StateDict) -> PathBuf {
     save_with(path, tensors, BTreeMap::new())
 }
@@ -136,7 +136,7 @@ pub fn load(path: &Path) -> StateDict {
     checkpoint.tensors().map(read).collect()
 }
 
-/// What is said of the ResNet's files.
+/// How to read the ResNet's files.
 pub fn slim() -> Reading {
     Reading {
         backbone: Some(Arc::new(SlimResNet18Config { width: 2 })),
@@ -145,7 +145,7 @@ pub fn slim() -> Reading {
     }
 }
 
-/// What is said of the perceptron's files; the table of names goes into the folder.
+/// How to read the perceptron's files. Writes the table of names into the folder.
 pub fn mlp(folder: &Path) -> Reading {
     let table = folder.join("names.toml");
     fs::write(&table, PERCEPTRON_NAMES).unwrap();
@@ -165,7 +165,7 @@ pub fn open(path: &Path, reading: &Reading) -> Result<ForeignModel, InterchangeE
     ForeignModel::open(path, reading, &Device::flex())
 }
 
-/// Opens a file whose classes are these.
+/// Opens a file, and names its classes.
 pub fn named(path: &Path, reading: &Reading, classes: &str) -> ForeignModel {
     open(path, &Reading { classes: Some(words(classes)), ..reading.clone() }).unwrap()
 }

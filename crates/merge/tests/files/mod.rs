@@ -7,22 +7,25 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
-use alluvium_merge::{MergeError, MergeModel, Merged, Request, merge};
+use alluvium_merge::{MergeError, MergeModel, MergeOutcome, Request, merge};
 use alluvium_model::Seed;
 use alluvium_strategy::StrategyConfig;
 use burn::tensor::Device;
 
-/// Of one tensor: its name, its type in the file, its shape, its values.
-pub type Named = (&'static str, Dtype, Vec<usize>, Values);
+/// A tensor: its name, its type in the file, its shape, its values.
+pub type NamedTensor = (&'static str, Dtype, Vec<usize>, Values);
 
-pub fn floats(name: &'static str, shape: &[usize], values: &[f32]) -> Named {
+pub fn floats(name: &'static str, shape: &[usize], values: &[f32]) -> NamedTensor {
     (name, Dtype::F32, shape.to_vec(), Values::Floats(values.to_vec()))
 }
 
 /// Writes a checkpoint and opens it.
-pub fn checkpoint(path: &Path, tensors: &[Named], options: &WriteOptions) -> Checkpoint {
-    let info =
-        |(name, dtype, shape, _): &Named| TensorInfo { name: (*name).to_owned(), dtype: *dtype, shape: shape.clone() };
+pub fn checkpoint(path: &Path, tensors: &[NamedTensor], options: &WriteOptions) -> Checkpoint {
+    let info = |(name, dtype, shape, _): &NamedTensor| TensorInfo {
+        name: (*name).to_owned(),
+        dtype: *dtype,
+        shape: shape.clone(),
+    };
     let mut writer = Writer::create(path, tensors.iter().map(info).collect(), options).unwrap();
     for (name, _, _, values) in tensors {
         writer.write(name, values).unwrap();
@@ -31,7 +34,7 @@ pub fn checkpoint(path: &Path, tensors: &[Named], options: &WriteOptions) -> Che
     Checkpoint::open(files.last().unwrap()).unwrap()
 }
 
-/// A model of every tensor in its file.
+/// A model that consists of all tensors in its file.
 pub fn model<'a>(name: &str, checkpoint: &'a Checkpoint) -> MergeModel<'a> {
     MergeModel { name: name.to_owned(), checkpoint, mapping: None, classifier: None, samples: 1 }
 }
@@ -44,9 +47,9 @@ pub struct Files {
 }
 
 impl Files {
-    pub fn new(models: &[Vec<Named>]) -> Self {
+    pub fn new(models: &[Vec<NamedTensor>]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let write = |(number, tensors): (usize, &Vec<Named>)| {
+        let write = |(number, tensors): (usize, &Vec<NamedTensor>)| {
             let path = folder.path().join(format!("model-{number}.safetensors"));
             checkpoint(&path, tensors, &WriteOptions::default())
         };
@@ -70,7 +73,7 @@ impl Files {
         mut models: Vec<MergeModel<'_>>,
         strategy: &dyn StrategyConfig,
         change: impl FnOnce(&mut Request<'_>),
-    ) -> Result<Merged, MergeError> {
+    ) -> Result<MergeOutcome, MergeError> {
         let previous = models.remove(0);
         let output = self.output();
         let mut request = Request {
@@ -89,11 +92,11 @@ impl Files {
         merge(&request)
     }
 
-    pub fn merge(&self, strategy: &dyn StrategyConfig) -> Result<Merged, MergeError> {
+    pub fn merge(&self, strategy: &dyn StrategyConfig) -> Result<MergeOutcome, MergeError> {
         self.merge_models(self.models(), strategy, |_| {})
     }
 
-    /// What is said of models that cannot be merged; nothing is left of the attempt.
+    /// The error for models that cannot be merged. Checks that the attempt leaves no files.
     pub fn error(&self, models: Vec<MergeModel<'_>>, strategy: &dyn StrategyConfig) -> String {
         let before = self.names();
         let error = self.merge_models(models, strategy, |_| {}).unwrap_err().to_string();
@@ -112,7 +115,7 @@ impl Files {
         Checkpoint::open(self.output()).unwrap()
     }
 
-    /// A tensor of what was merged.
+    /// The values of a tensor of the merged model.
     pub fn values(&self, name: &str) -> Vec<f32> {
         self.merged().read(name).unwrap().floats().unwrap().to_vec()
     }

@@ -1,7 +1,5 @@
-//! Models in several files: however the set is disturbed, what is read is the model that was written, or an error that names a
-//! file. And what one model leaves of another that had its name: nothing.
-
-mod by_hand;
+//! Models in several files. However the set is disturbed, reading gives the model that was written, or an error that
+//! names a file. A model leaves no files of an older one of the same name.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,10 +10,12 @@ use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 
-/// Tensor by tensor, the values.
+use crate::by_hand;
+
+/// The values of each tensor.
 type Numbers = BTreeMap<String, Vec<f32>>;
 
-/// Writes six tensors, in files of so many of them, whose values begin with `first`.
+/// Writes six tensors whose values begin with `first`, with `in_a_file` tensors in each file.
 fn write(path: &Path, first: f32, in_a_file: Option<u64>) -> Vec<PathBuf> {
     let infos: Vec<_> = ["a", "b", "c", "d", "e", "f"]
         .map(|name| TensorInfo { name: name.to_owned(), dtype: Dtype::F32, shape: vec![2] })
@@ -34,7 +34,7 @@ fn read(path: &Path) -> Result<Numbers, CheckpointError> {
     checkpoint.tensors().map(tensor).collect()
 }
 
-/// What is said of a path that is refused.
+/// The error of a path that is refused.
 #[track_caller]
 fn refused(path: &Path) -> String {
     read(path).expect_err("refused").to_string()
@@ -54,7 +54,7 @@ fn an_incomplete_set_is_refused_on_every_path() {
     write(&at("m.safetensors"), 1.0, Some(2));
     let (first, second) = ("m-00001-of-00003.safetensors", "m-00002-of-00003.safetensors");
     let (index, third) = (at("m.safetensors.index.json"), "m-00003-of-00003.safetensors");
-    // A part is no model, also where all of them are there.
+    // One part is not a model, even if all parts exist.
     let said = refused(&at(first));
     assert!(said.contains("is one part of 3") && said.contains("`m.safetensors.index.json`"), "{said}");
     assert!(!said.contains("missing"), "{said}");
@@ -92,7 +92,7 @@ fn an_incomplete_set_is_refused_on_every_path() {
         fs::remove_file(at(name)).unwrap();
     }
     assert!(refused(folder.path()).contains("`pytorch_model-00002-of-00002.bin`"));
-    // One of one is whole.
+    // A set of one part is a whole file.
     fs::rename(&bin, at("pytorch_model-00001-of-00001.bin")).unwrap();
     assert_eq!(read(folder.path()).unwrap()["w"], [0.0]);
 }
@@ -112,7 +112,7 @@ fn an_index_may_have_a_byte_order_mark() {
 
 #[test]
 fn nothing_of_the_model_before_is_left_to_be_found() {
-    // One after another in the same folder, in one file or in several: 2, 3 or 6 of them.
+    // Models one after another in the same folder, in 1, 2, 3 or 6 files.
     let kinds = [None, Some(2), None, Some(3), Some(2), Some(1), Some(1), Some(3), None];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.safetensors");
@@ -148,13 +148,13 @@ fn what_is_read_is_not_removed() {
     assert_eq!(names(folder.path()), before);
 }
 
-/// The states of a folder in which a process that replaces a model may be killed: each is what was done before some rename.
-/// All are made by hand here, in the order in which the files change.
+/// The states of a folder in which a process that replaces a model may be killed, one before each rename. They are
+/// built by hand, in the order in which the files change.
 #[test]
 fn a_reader_finds_the_old_model_or_the_new_one_at_any_moment() {
     let (old, new) = (1.0, 2.0);
     let found = |folder: &Path| read(folder).map(|numbers| numbers["a"][0]);
-    // From several to one: the whole file, then the index goes, then the parts.
+    // From several files to one: the whole file is written, then the index is removed, then the parts.
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let parts = write(&at("m.safetensors"), old, Some(3));
@@ -167,19 +167,21 @@ fn a_reader_finds_the_old_model_or_the_new_one_at_any_moment() {
         fs::remove_file(gone).unwrap();
         assert_eq!(found(folder.path()).unwrap(), new);
     }
-    // From one to several: the parts, then the index, then the whole file goes.
+    // From one file to several: the parts are written, then the index, then the whole file is removed.
     for (part, expected) in write(&aside.path().join("n.safetensors"), 3.0, Some(3)).iter().zip([new, new, 3.0]) {
         let name = part.file_name().unwrap().to_str().unwrap().replacen('n', "m", 1);
         let text = String::from_utf8(fs::read(part).unwrap_or_default()).unwrap_or_default();
-        match name.ends_with(".json") {
-            true => fs::write(at(&name), text.replace("\"n-", "\"m-")).unwrap(),
-            false => drop(fs::copy(part, at(&name)).unwrap()),
+        if name.ends_with(".json") {
+            fs::write(at(&name), text.replace("\"n-", "\"m-")).unwrap();
+        } else {
+            fs::copy(part, at(&name)).unwrap();
         }
         assert_eq!(found(folder.path()).unwrap(), expected, "{name}");
     }
     fs::remove_file(at("m.safetensors")).unwrap();
     assert_eq!(found(folder.path()).unwrap(), 3.0);
-    // From several to several: the old parts have second names, by which the index names them, while the first ones change.
+    // From several files to several: the old parts get second names, and the index refers to these while new parts take
+    // the first names.
     let index = fs::read_to_string(at("m.safetensors.index.json")).unwrap();
     for name in ["m-00001-of-00002.safetensors", "m-00002-of-00002.safetensors"] {
         fs::hard_link(at(name), at(&format!(".tmp-x-{name}"))).unwrap();
@@ -209,7 +211,7 @@ fn disturb(folder: &Path, files: &[String], random: &mut SmallRng) -> String {
     match random.random_range(0..9) {
         0 => drop(fs::remove_file(at(&one))),
         1 => {
-            // Exchanged, or all of them shuffled.
+            // Two files are exchanged, or all are shuffled.
             let bytes: Vec<_> = files.iter().map(|file| fs::read(at(file)).unwrap_or_default()).collect();
             let mut order: Vec<_> = (0..files.len() - 1).collect();
             order.shuffle(random);
@@ -224,7 +226,7 @@ fn disturb(folder: &Path, files: &[String], random: &mut SmallRng) -> String {
             fs::write(at(&one), &bytes[..random.random_range(0..bytes.len().max(1))]).unwrap();
         }
         5 => {
-            // The index leaves a line out: a tensor, or something of its form.
+            // The index leaves out a line: a tensor, or part of its structure.
             let text = fs::read_to_string(at(index)).unwrap_or_default();
             let lost = random.random_range(0..text.lines().count().max(1));
             let kept: Vec<_> =
@@ -232,19 +234,19 @@ fn disturb(folder: &Path, files: &[String], random: &mut SmallRng) -> String {
             fs::write(at(index), kept.join("\n")).unwrap();
         }
         6 => {
-            // The index leaves a whole file out.
+            // The index leaves out a whole file.
             let text = fs::read_to_string(at(index)).unwrap_or_default();
             let kept: Vec<_> = text.lines().filter(|line| !line.contains(&one)).collect();
             let text = kept.join("\n").replace(",\n  }", "\n  }");
             fs::write(at(index), text).unwrap();
         }
         7 => {
-            // The index says another file of a tensor.
+            // The index states another file for a tensor.
             let text = fs::read_to_string(at(index)).unwrap_or_default();
             fs::write(at(index), text.replacen(&one, &other, 1)).unwrap();
         }
         _ => {
-            // A part counts another number of parts.
+            // The name of a part states another number of parts.
             drop(fs::rename(at(&one), at(&one.replace("-of-00003", "-of-00002"))));
         }
     }
@@ -255,7 +257,7 @@ fn disturb(folder: &Path, files: &[String], random: &mut SmallRng) -> String {
 fn a_disturbed_set_is_the_undisturbed_one_or_refused() {
     let mut random = SmallRng::seed_from_u64(17);
     let (mut read_well, mut refusals) = (0, 0);
-    // The sets are written once, of one, two or three tensors a file, and put down again for every case.
+    // The sets are written once, with one, two or three tensors per file, and restored for every case.
     let sets = [1, 2, 3].map(|in_a_file| {
         let folder = tempfile::tempdir().unwrap();
         let files = write(&folder.path().join("m.safetensors"), 1.0, Some(in_a_file));

@@ -1,6 +1,4 @@
-//! Files in, a file out: the numbers, the names, and what the file says of itself.
-
-mod files;
+//! Consolidating files into a file: the numbers, the names and the metadata.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,9 +18,11 @@ use alluvium_strategy_weight_averaging::WeightAveragingConfig;
 use alluvium_surrogate_noise::NoiseConfig;
 use burn::tensor::Device;
 
-use files::{StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, slim, widen, words};
+use crate::files::{
+    self, StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, slim, widen, words,
+};
 
-/// That every value of a tensor is what a function of both experts' values says.
+/// Asserts that every value of a tensor is a function of both experts' values.
 #[track_caller]
 fn assert_values(out: &StateDict, name: &str, of: [&StateDict; 2], expected: impl Fn(f64, f64) -> f64) {
     let [a, b] = of.map(|tensors| floats(tensors, name));
@@ -64,7 +64,7 @@ fn two_experts_of_a_base_average_to_their_mean_under_the_names_that_they_came_wi
         }
     }
 
-    // The file says what it is, so that nothing has to be said of it again.
+    // The file describes itself, so it can be read without further options.
     let read = open(&out, &Reading::default()).unwrap();
     assert_eq!(read.classes(), words("cat dog cow car bus"));
     assert_eq!((read.heads().len(), read.input(), read.is_numbered()), (2, [1, 8, 8].into(), false));
@@ -84,7 +84,7 @@ fn a_previous_model_with_classes_counts_as_the_first_expert() {
     }
     assert_eq!(floats(&written, "fc.bias"), [floats(&a, "fc.bias"), floats(&b, "fc.bias")].concat());
 
-    // With its classifier left behind, it is only where the experts began.
+    // With its classifier left behind, the previous model is only the start of the experts.
     let backbone_only = Reading { backbone_only: true, ..slim() };
     let previous = open(&folder.path().join("a.safetensors"), &backbone_only).unwrap();
     consolidate(&previous, &experts, &WeightAveragingConfig {}, None, &out).unwrap();
@@ -136,7 +136,7 @@ fn types_are_those_of_the_previous_model() {
             assert!((value - mean).abs() <= mean.abs() / 256.0 + 1e-6, "{name}: {value}, and the mean is {mean}");
         }
     }
-    // Rows that one model alone has: the previous one's as they were, the expert's rounded.
+    // Rows that only one model has: the previous model's are unchanged, the expert's are rounded.
     let rows = floats(&written, "out.weight");
     assert_eq!(rows[..8], *floats(&a, "out.weight"));
     let rounded = |value: &f32| {
@@ -150,7 +150,7 @@ fn types_are_those_of_the_previous_model() {
 fn names_that_all_begin_with_the_same_are_written_as_they_came() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    // What torch.nn.parallel.DistributedDataParallel makes of the names.
+    // The names as torch.nn.parallel.DistributedDataParallel changes them.
     let wrapped = |tensors: StateDict| -> StateDict {
         let wrap = |(name, (info, values)): (String, (TensorInfo, Values))| {
             let name = format!("module.{name}");
@@ -181,10 +181,10 @@ fn names_that_all_begin_with_the_same_are_written_as_they_came() {
         assert_values(&plain, name, [&a, &b], |a, b| (a + b) / 2.0);
     }
     assert_eq!(floats(&plain, "fc.weight"), [floats(&a, "fc.weight"), floats(&b, "fc.weight")].concat());
-    // The file says which table it is, and is read behind the prefix again.
+    // The file names its table, and is read behind the prefix again.
     assert_eq!(open(&out, &Reading::default()).unwrap().names().prefix(), "module.");
 
-    // The names of a classifier that the previous model does not have would be the first expert's.
+    // If the previous model has no classifier, the classifier would get the first expert's names.
     let previous = open(&save(&at("plain.safetensors"), &base), &slim()).unwrap();
     let error = consolidate(&previous, &experts(), &WeightAveragingConfig {}, None, &at("no.safetensors")).unwrap_err();
     let error = error.to_string();
@@ -247,7 +247,7 @@ fn the_file_says_where_it_comes_from_generation_by_generation() {
     let older = newest.previous.provenance.unwrap();
     assert_eq!(older.strategy, serde_json::json!({ "kind": "slerp", "expert_weight": 0.25 }));
     assert_eq!((&older.previous.digest, &older.experts[0].digest), (&digest(&paths[0]), &digest(&paths[1])));
-    assert!(!metadata[PROVENANCE].contains("somewhere"), "folders are nobody's business");
+    assert!(!metadata[PROVENANCE].contains("somewhere"), "folders are private");
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn in_pieces_and_whole_models_come_to_the_same_numbers() {
     let at = |name: &str| folder.path().join(name);
     let (base, a, b) = (resnet(0, Some(2)), resnet(1, Some(3)), resnet(2, Some(2)));
     save(&at("base.safetensors"), &base);
-    // The second expert brings back the previous model's classes, in another order.
+    // The second expert has the previous model's classes, in another order.
     let experts = [
         named(&save(&at("a.safetensors"), &a), &slim(), "cow sheep goat"),
         named(&save(&at("b.safetensors"), &b), &slim(), "dog cat"),
@@ -296,7 +296,7 @@ fn in_pieces_and_whole_models_come_to_the_same_numbers() {
         &NaiveConfig {},
         &TaskArithmeticConfig::default(),
     ];
-    // With the previous model's classifier, and with that left behind.
+    // With the previous model's classifier, and without it.
     for backbone_only in [false, true] {
         let previous = named(&at("base.safetensors"), &Reading { backbone_only, ..slim() }, "cat dog");
         let arrangement = Arrangement::new(previous.heads(), &classes).unwrap();
@@ -381,7 +381,8 @@ fn weights_of_64_bits_keep_them_in_pieces_and_in_whole_models() {
             let expected = whole.weights.get(ours).unwrap_or_else(|| panic!("{ours} is not there"));
             assert_eq!(found, expected.as_f64().unwrap(), "{kind}: {theirs}");
         }
-        // Worked out in 64 bits: the mean of both experts, which is also the base and a half of both changes; or the last one.
+        // Worked out in 64 bits: the mean of both experts, which equals the base plus half of both changes; or the last
+        // expert.
         let [base, a, b] = [&base, &a, &b].map(|tensors| doubles(tensors, "hidden.bias"));
         for (place, found) in doubles(&pieces, "hidden.bias").into_iter().enumerate() {
             let expected = match kind {

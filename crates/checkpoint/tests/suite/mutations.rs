@@ -1,9 +1,8 @@
-//! Sound files, as they are, cut off and changed at every byte, and at random: whatever comes out of it, nothing panics, and the reader
-//! of safetensors accepts nothing that the reference implementation refuses.
+//! Sound files, unchanged, cut off and changed at every byte, and changed at random. Nothing may panic, and the reader
+//! of safetensors must not accept anything that the reference implementation refuses.
 //!
-//! `ALLUVIUM_MUTATIONS` says how many random changes are tried for each kind of file, and `ALLUVIUM_MUTATION_SEED` which.
-
-mod by_hand;
+//! `ALLUVIUM_MUTATIONS` sets the number of random changes for each kind of file, and `ALLUVIUM_MUTATION_SEED` their
+//! seed.
 
 use std::fs;
 use std::io::Cursor;
@@ -13,6 +12,8 @@ use alluvium_checkpoint::{Checkpoint, CheckpointError, NameMap, NamesError, Shar
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use safetensors::SafeTensors;
+
+use crate::by_hand;
 
 /// Names and bytes.
 type Seeds = Vec<(String, Vec<u8>)>;
@@ -28,7 +29,7 @@ fn seeds(folder: &str) -> Seeds {
         .collect()
 }
 
-/// Everything that a file can be asked for.
+/// Reads everything that a file can provide.
 fn read(bytes: &[u8]) -> Result<usize, CheckpointError> {
     let checkpoint = Checkpoint::from_reader(Cursor::new(bytes.to_vec()))?;
     for info in checkpoint.tensors() {
@@ -54,9 +55,10 @@ fn flat(bytes: &[u8]) {
 }
 
 fn pickle(bytes: &[u8]) {
-    let archive = match bytes.starts_with(b"PK") {
-        true => bytes.to_vec(),
-        false => by_hand::zip(&[("a/data.pkl", bytes), ("a/data/0", &[0; 16]), ("a/data/1", &[1; 8])]),
+    let archive = if bytes.starts_with(b"PK") {
+        bytes.to_vec()
+    } else {
+        by_hand::zip(&[("a/data.pkl", bytes), ("a/data/0", &[0; 16]), ("a/data/1", &[1; 8])])
     };
     let _ = read(&archive);
 }
@@ -86,7 +88,7 @@ fn names(bytes: &[u8]) {
     let _ = applied();
 }
 
-/// What is done with the bytes of a file.
+/// Reads the bytes of a file.
 type Reader = fn(&[u8]);
 
 /// The kinds of files, each with its reader.
@@ -106,7 +108,7 @@ fn files_as_they_are_cut_off_or_changed_at_any_byte() {
     for (seeds, reader) in kinds() {
         assert!(!seeds.is_empty());
         for (name, seed) in seeds {
-            // Shown where one of them fails.
+            // Printed if one of them fails.
             println!("{name}");
             reader(&seed);
             for place in 0..seed.len() {

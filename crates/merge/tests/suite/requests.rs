@@ -1,6 +1,4 @@
-//! What may be merged: kinds of files, types, tables of names; and what is said of everything else.
-
-mod files;
+//! What may be merged: kinds of files, types, tables of names. What may not be merged gets an error that explains it.
 
 use std::fs;
 use std::path::Path;
@@ -10,11 +8,12 @@ use alluvium_checkpoint::{Adapter, Checkpoint, Dtype, NameMap, TensorInfo, Value
 use alluvium_strategy_finetune::FinetuneConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
-use files::{Files, Named, checkpoint, floats, model};
+
+use crate::files::{Files, NamedTensor, checkpoint, floats, model};
 
 const MEAN: WeightAveragingConfig = WeightAveragingConfig {};
 
-fn pair(values: [f32; 2]) -> Vec<Named> {
+fn pair(values: [f32; 2]) -> Vec<NamedTensor> {
     vec![floats("a", &[2], &values), floats("b", &[1, 1], &values[..1])]
 }
 
@@ -51,7 +50,7 @@ fn a_file_by_pytorch_and_several_with_an_index_are_merged() {
         (info.clone(), values)
     });
     let tripled: Vec<_> = tripled.collect();
-    let tensors: Vec<Named> = tripled
+    let tensors: Vec<NamedTensor> = tripled
         .iter()
         .map(|(info, values)| (info.name.clone().leak() as &str, info.dtype, info.shape.clone(), values.clone()))
         .collect();
@@ -104,7 +103,7 @@ fn models_under_different_names_are_merged_by_their_tables() {
 
     models[1].mapping = None;
     let error = files.error(models.clone(), &MEAN);
-    assert!(error.contains("model 1: has no table of names, and model 0 has one"), "{error}");
+    assert!(error.contains("model 1: has no table of names, but model 0 has one"), "{error}");
     let one_turned = tables("[\"stem.weight\"]");
     models.iter_mut().zip(&one_turned).for_each(|(model, table)| model.mapping = Some(table));
     let error = files.error(models.clone(), &MEAN);
@@ -117,7 +116,7 @@ fn models_under_different_names_are_merged_by_their_tables() {
 #[test]
 fn what_is_taken_over_keeps_every_bit() {
     let files = Files::new(&[vec![floats("a", &[1], &[2.0])]]);
-    // A third has no end in 32 bits, nor in 64.
+    // One third is not exact in 32 bits, nor in 64.
     let third = (1.0f64 / 3.0).to_le_bytes();
     let info = |name: &str, dtype, shape: &[usize]| TensorInfo { name: name.to_owned(), dtype, shape: shape.to_vec() };
     let tensors = vec![info("a", Dtype::F32, &[1]), info("scale", Dtype::F64, &[1])];
@@ -133,7 +132,7 @@ fn what_is_taken_over_keeps_every_bit() {
     models.iter_mut().zip(&tables).for_each(|(model, table)| model.mapping = Some(table));
     files.merge_models(models.clone(), &MEAN, |_| ()).unwrap();
     assert_eq!(files.merged().read_bytes("scale", 0..1, true).unwrap(), third);
-    // Of another type it is the nearest that this type has.
+    // In another type, it is rounded to the nearest value.
     files.merge_models(models, &MEAN, |request| request.dtype = Some(Dtype::F32)).unwrap();
     assert_eq!(files.merged().read("scale").unwrap().floats(), Some(&[1.0f32 / 3.0][..]));
 }
@@ -142,18 +141,18 @@ fn what_is_taken_over_keeps_every_bit() {
 fn tensors_that_differ_are_named() {
     let integer = |name, values: &[i64]| (name, Dtype::I64, vec![values.len()], Values::Integers(values.to_vec()));
     let cases = [
-        (vec![floats("a", &[2], &[1.0; 2])], "model 1: the tensor `b` is missing, and is in model 0"),
+        (vec![floats("a", &[2], &[1.0; 2])], "model 1: the tensor `b` is missing, but model 0 has it"),
         (
             vec![floats("a", &[2], &[1.0; 2]), floats("b", &[1, 1], &[1.0]), floats("c", &[1], &[1.0])],
             "model 1: the tensor `c` is not in model 0",
         ),
         (
             vec![floats("a", &[1, 2], &[1.0; 2]), floats("b", &[1, 1], &[1.0])],
-            "model 1: the tensor `a` has the shape [1, 2], and in model 0 it has [2]",
+            "model 1: the tensor `a` has the shape [1, 2], but in model 0 it has [2]",
         ),
         (
             vec![integer("a", &[1, 2]), floats("b", &[1, 1], &[1.0])],
-            "model 1: the tensor `a` has values of type I64, and in model 0 of F32; accepted: any floats",
+            "model 1: the tensor `a` has values of type I64, but in model 0 of F32; accepted: any floats",
         ),
     ];
     for (other, expected) in cases {
@@ -163,11 +162,11 @@ fn tensors_that_differ_are_named() {
     }
     let files = Files::new(&[vec![integer("n", &[1])], vec![("n", Dtype::I8, vec![1], Values::Integers(vec![1]))]]);
     let error = files.error(files.models(), &MEAN);
-    assert!(error.contains("`n` has values of type I8, and in model 0 of I64; accepted: I64"), "{error}");
+    assert!(error.contains("`n` has values of type I8, but in model 0 of I64; accepted: I64"), "{error}");
 }
 
 #[test]
-fn values_that_are_no_numbers_are_named_and_nothing_is_written() {
+fn values_that_are_not_finite_are_named_and_nothing_is_written() {
     for place in 0..3 {
         let mut models = vec![pair([1.0, 2.0]), pair([3.0, 4.0]), pair([5.0, 6.0])];
         models[place][0].3 = Values::Floats(vec![1.0, f32::NAN]);
@@ -179,7 +178,7 @@ fn values_that_are_no_numbers_are_named_and_nothing_is_written() {
             "{error}"
         );
     }
-    // Its sum does not fit 32 bits.
+    // The sum does not fit 32 bits.
     let files = Files::new(&[pair([0.0, 1.0]), pair([3e38, 1.0]), pair([3e38, 1.0])]);
     let sum = TaskArithmeticConfig { scaling: 1.0, relative_to: None };
     let error = files.error(files.models(), &sum);
@@ -218,7 +217,7 @@ fn what_is_read_is_not_written_over() {
     {
         std::os::unix::fs::symlink(&input, files.output()).unwrap();
         let error = files.error(files.models(), &MEAN);
-        assert!(error.contains("is being read, and is not written over"), "{error}");
+        assert!(error.contains("is being read and must not be overwritten"), "{error}");
     }
     assert_eq!(fs::read(&input).unwrap(), before);
 }

@@ -1,14 +1,13 @@
-//! The format of `torch.save` before version 1.6: files made to do harm, and files that are larger than memory. Those that
-//! PyTorch made are in `pytorch.rs`.
-
-mod by_hand;
+//! The format of `torch.save` before version 1.6: hostile files, and files that are larger than memory. Files by
+//! PyTorch itself are in `pytorch.rs`.
 
 use std::io::Cursor;
 
 use alluvium_checkpoint::{Checkpoint, Values};
-use by_hand::{Hole, LEGACY_START, dict_of, legacy_of, long, pickle_of, said, tensor_of};
 
-/// 4 floats under the key `7`, of which a tensor claims these.
+use crate::by_hand::{Hole, LEGACY_START, dict_of, legacy_of, long, pickle_of, said, tensor_of};
+
+/// A tensor that claims a view of 4 floats under the key `7`.
 fn pickle(length: &[u8]) -> Vec<u8> {
     pickle_of("FloatStorage", "7", length, b"K\0", b"K\x04\x85", b"K\x01\x85")
 }
@@ -25,13 +24,13 @@ fn hostile_files() {
     let after = |start: &[u8]| [&LEGACY_START[..LEGACY_START.len() - 4], start].concat();
     let cases: Vec<(&str, Vec<u8>, &[&str])> = vec![
         ("sound", sound.clone(), &["nothing is wrong"]),
-        ("another number", [b"\x80\x02\x8a\x0a", &[7; 10][..], b"."].concat(), &["is a bare pickle, and not by"]),
-        ("no number", b"\x80\x02}.".to_vec(), &["is a bare pickle, and not by", "nothing was executed"]),
+        ("another number", [b"\x80\x02\x8a\x0a", &[7; 10][..], b"."].concat(), &["is a bare pickle, which"]),
+        ("no number", b"\x80\x02}.".to_vec(), &["is a bare pickle, which", "nothing was executed"]),
         ("a pickle alone", LEGACY_START[..15].to_vec(), &["ends in the middle"]),
         (
             "another version",
             [&LEGACY_START[..15], b"\x80\x02M\xea\x03.", b"\x80\x02}."].concat(),
-            &["of another version", "1001"],
+            &["another version of", "1001"],
         ),
         ("code where the machine is named", after(b"\x80\x02cos\nsystem\n."), &["`os.system`", "nothing was executed"]),
         (
@@ -52,27 +51,35 @@ fn hostile_files() {
         (
             "2^62 values",
             legacy_of(&pickle(&long(1 << 62)), &["7"], &[(1 << 62, values)]),
-            &["`w`", "4611686018427387904 values of 4 bytes; the file has 16 bytes"],
+            &["`w`", "4611686018427387904 values of 4 bytes, but the file has only 16 bytes"],
         ),
         ("-1 values", legacy_of(&pickle(&long(-1)), &["7"], &[(-1, values)]), &["`w`", "-1 values of 4 bytes"]),
-        ("no key", legacy_of(&pickle(FOUR), &[], &[]), &["`w` is in the storage `7`, which is not there"]),
-        ("another key", legacy_of(&pickle(FOUR), &["8"], &[(4, values)]), &["storage `8`", "does not say what it is"]),
+        ("no key", legacy_of(&pickle(FOUR), &[], &[]), &["`w` is in the storage `7`, which is missing"]),
+        ("another key", legacy_of(&pickle(FOUR), &["8"], &[(4, values)]), &["storage `8`", "does not describe it"]),
         (
             "a key twice",
             legacy_of(&pickle(FOUR), &["7", "7"], &[(4, values), (4, values)]),
             &["`w` is in the storage `7`, which is listed twice"],
         ),
-        ("cut off in the values", sound[..sound.len() - 1].to_vec(), &["`w`", "4 values of 4 bytes", "has 15 bytes"]),
-        ("cut off before the values", sound[..sound.len() - 20].to_vec(), &["`w`", "not there: the file is cut off"]),
+        (
+            "cut off in the values",
+            sound[..sound.len() - 1].to_vec(),
+            &["`w`", "4 values of 4 bytes", "has only 15 bytes"],
+        ),
+        (
+            "cut off before the values",
+            sound[..sound.len() - 20].to_vec(),
+            &["`w`", "is missing, because the file is cut off"],
+        ),
         ("cut off in the keys", sound[..sound.len() - 26].to_vec(), &["its pickle ends in the middle"]),
         ("more than there should be", [&sound[..], b"\0"].concat(), &["1 bytes after its last storage"]),
         (
-            "keys that are no list",
+            "keys that are not a list",
             [LEGACY_START, &pickle(FOUR), b"\x80\x02}."].concat(),
             &["has a dict for the keys of its storages"],
         ),
         (
-            "a key that is no text",
+            "a key that is not a text",
             [LEGACY_START, &pickle(FOUR), b"\x80\x02]K\x07a."].concat(),
             &["has an int for the key of a storage"],
         ),
@@ -105,7 +112,7 @@ fn hostile_files() {
             &["`w` has values of type `ComplexFloatStorage`; accepted: F64"],
         ),
         (
-            "values of a type that nobody knows",
+            "values of an unknown type",
             legacy_of(&pickle_of("OtherStorage", "7", FOUR, b"K\0", b")", b")"), &["7"], &[(4, values)]),
             &["`w` is in the storage `7`, which has values of type `OtherStorage`"],
         ),
@@ -119,13 +126,13 @@ fn hostile_files() {
             &["`w` holds a value that is not finite (NaN at index 1)"],
         ),
         (
-            "a state that would be other values",
+            "a state that would change the values",
             legacy_of(
                 &dict_of(&[("w", [&tensor_of("FloatStorage", "7", FOUR, b"K\0", b")", b")")[..], b"}b"].concat())]),
                 &[],
                 &[],
             ),
-            &["`w` is a tensor that was given another state, not a tensor"],
+            &["`w` is a tensor whose state was replaced, not a tensor"],
         ),
         (
             "an ordered dict of something else",
@@ -143,7 +150,8 @@ fn hostile_files() {
 
 #[test]
 fn a_tensor_larger_than_memory_is_read_in_pieces() {
-    // 2^42 bytes, all but the last four a hole; beside it, two bytes of another storage that nothing belongs to.
+    // 2^42 bytes, of which all but the last four are a hole. Beside it is another storage of two bytes, which no tensor
+    // uses.
     let length: i64 = 1 << 42;
     let shape = [long(length), b"\x85".to_vec()].concat();
     let large = tensor_of("ByteStorage", "7", &long(length), b"K\0", &shape, b"K\x01\x85");

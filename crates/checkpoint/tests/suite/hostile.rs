@@ -1,14 +1,14 @@
-//! Files made to do harm, byte by byte. Each is refused with an error that says what is wrong and, where there is one, in
-//! which tensor. None makes the reader panic, take memory that the file does not fill, or execute anything.
-
-mod by_hand;
+//! Hostile files, built byte by byte. Each is refused with an error that says what is wrong and, if there is one, in
+//! which tensor. No file makes the reader panic, allocate much more memory than the file has bytes, or execute
+//! anything.
 
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
 use alluvium_checkpoint::Checkpoint;
-use by_hand::{
+
+use crate::by_hand::{
     Entry, archive_of, called, deflated_zeros, dict_of, flat, inner_dict, pickle_of, said, tensor_of, zip, zip_of,
 };
 
@@ -40,11 +40,11 @@ fn hostile_safetensors() {
     let dimensions = format!("[{}]", vec!["1"; 65].join(","));
     check(vec![
         ("empty", vec![], &["is empty", "accepted: a safetensors file"]),
-        ("text", b"# a readme of some length".to_vec(), &["is no model file that is known here"]),
-        ("a header longer than the file", claims(1000), &["its header claims 1000 bytes; the file has 2"]),
-        ("a header of 2^60 bytes", claims(1 << 60), &["claims 1152921504606846976 bytes; the file has 2"]),
+        ("text", b"# a readme of some length".to_vec(), &["is not a model file that is known here"]),
+        ("a header longer than the file", claims(1000), &["its header claims 1000 bytes, but the file has only 2"]),
+        ("a header of 2^60 bytes", claims(1 << 60), &["claims 1152921504606846976 bytes, but the file has only 2"]),
         ("a header of 2^64 - 1 bytes", claims(u64::MAX), &["claims 18446744073709551615 bytes"]),
-        ("no UTF-8", [&4_u64.to_le_bytes()[..], b"{\xff\xfe}"].concat(), &["its header is not UTF-8"]),
+        ("not UTF-8", [&4_u64.to_le_bytes()[..], b"{\xff\xfe}"].concat(), &["its header is not UTF-8"]),
         ("no JSON", flat("{nothing}", b""), &["its header cannot be read", "key must be a string"]),
         ("a list", flat("{\"a\":[]}", b""), &["the entry `a`"]),
         ("JSON that goes on", flat("{}{}", b""), &["trailing characters"]),
@@ -60,7 +60,7 @@ fn hostile_safetensors() {
         (
             "2^60 values",
             one("F32", "[1152921504606846976,16]", "[0,4]", &[0; 4]),
-            &["`fc.weight`", "more than a machine"],
+            &["`fc.weight`", "more than fits into memory"],
         ),
         (
             "2^60 bytes",
@@ -68,28 +68,32 @@ fn hostile_safetensors() {
             &["`fc.weight` has 4 bytes", "needs 1152"],
         ),
         ("too few bytes for the shape", one("F32", "[2]", "[0,4]", &[0; 4]), &["`fc.weight` has 4 bytes", "needs 8"]),
-        ("bytes beyond the file", one("F32", "[2]", "[0,8]", &[0; 4]), &["`fc.weight` has the bytes 0 to 8", "has 4"]),
+        (
+            "bytes beyond the file",
+            one("F32", "[2]", "[0,8]", &[0; 4]),
+            &["`fc.weight` claims the bytes 0 to 8", "has only 4"],
+        ),
         (
             "offsets of 2^64 - 1",
             one("U8", "[1]", "[18446744073709551615,18446744073709551615]", &[0]),
             &["`fc.weight`"],
         ),
-        ("an end before its beginning", one("F32", "[1]", "[4,0]", &[0; 4]), &["`fc.weight` has the bytes 4 to 0"]),
+        ("an end before its beginning", one("F32", "[1]", "[4,0]", &[0; 4]), &["`fc.weight` claims the bytes 4 to 0"]),
         (
             "overlapping tensors",
             two("[0,4]", "[2,6]", &[0; 6]),
             &["`b` begins at byte 2", "`a` ends at byte 4", "overlap"],
         ),
         ("the same bytes twice", two("[0,4]", "[0,4]", &[0; 4]), &["`b` begins at byte 0", "overlap"]),
-        ("a gap", two("[0,4]", "[5,9]", &[0; 9]), &["`b` begins at byte 5", "bytes of no tensor"]),
+        ("a gap", two("[0,4]", "[5,9]", &[0; 9]), &["`b` begins at byte 5", "belong to no tensor"]),
         ("a gap at the beginning", two("[1,5]", "[5,9]", &[0; 9]), &["`a` begins at byte 1", "the header"]),
         ("bytes at the end", two("[0,4]", "[4,8]", &[0; 11]), &["3 bytes after the last tensor belong to no tensor"]),
         (
             "the same name twice",
             flat(&format!("{{{0},{0}}}", entry("a", "U8", "[0]", "[0,0]")), b""),
-            &["the tensor `a` is there twice"],
+            &["the tensor `a` occurs twice"],
         ),
-        ("a name that is no tensor", flat("{\"__metadata__\":{\"a\":1}}", b""), &["the entry `__metadata__`"]),
+        ("a name that is not a tensor", flat("{\"__metadata__\":{\"a\":1}}", b""), &["the entry `__metadata__`"]),
         (
             "a name for the terminal",
             flat(&format!("{{{}}}", entry("\\u001b[2J", "F7", "[1]", "[0,1]")), &[0]),
@@ -110,7 +114,7 @@ fn hostile_safetensors() {
     ]);
 }
 
-/// An archive with 4 floats, of which the tensor claims these.
+/// An archive with 4 floats, and a tensor that claims this view of them.
 fn view(length: &[u8], offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
     archive_of(&pickle_of("FloatStorage", "0", length, offset, shape, strides), &[0; 16])
 }
@@ -135,21 +139,25 @@ fn hostile_views() {
         (
             "2^62 values, all the same",
             view(b"K\x04", b"K\0", &large(b"\x85"), b"K\0\x85"),
-            &["`w`", "more than a machine"],
+            &["`w`", "more than fits into memory"],
         ),
-        ("2^124 values", view(b"K\x04", b"K\0", &twice(b"\x86"), b"K\0K\0\x86"), &["`w`", "more than a machine"]),
+        (
+            "2^124 values",
+            view(b"K\x04", b"K\0", &twice(b"\x86"), b"K\0K\0\x86"),
+            &["`w`", "more than fits into memory"],
+        ),
         ("fewer strides", view(b"K\x04", b"K\0", b"K\x02K\x02\x86", b"K\x01\x85"), &["`w`", "strides for 1 dim"]),
-        ("a size that is no number", view(b"K\x04", b"K\0", b"N\x85", b"K\x01\x85"), &["`w`", "no ints"]),
+        ("a size that is not a number", view(b"K\x04", b"K\0", b"N\x85", b"K\x01\x85"), &["`w`", "not ints"]),
         (
             "a longer storage than its entry",
             view(b"K\x05", b"K\0", b"K\x04\x85", b"K\x01\x85"),
             &["`w`", "20 bytes", "16"],
         ),
-        ("a storage of 2^62 values", view(LARGE, b"K\0", b"K\x04\x85", b"K\x01\x85"), &["`w`", "which cannot be"]),
+        ("a storage of 2^62 values", view(LARGE, b"K\0", b"K\x04\x85", b"K\x01\x85"), &["`w`", "which is impossible"]),
         (
             "a storage of -1",
             view(b"J\xff\xff\xff\xff", b"K\0", b"K\x04\x85", b"K\x01\x85"),
-            &["`w`", "which cannot be"],
+            &["`w`", "which is impossible"],
         ),
         (
             "65 dimensions",
@@ -164,7 +172,7 @@ fn hostile_views() {
         (
             "an entry that is not there",
             archive_of(&pickle_of("FloatStorage", "../../0", b"K\x04", b"K\0", b")", b")"), &[0; 16]),
-            &["`w` has its values in the entry `../../0`", "not there"],
+            &["`w` has its values in the entry `../../0`", "which is missing"],
         ),
         (
             "NaN",
@@ -179,11 +187,11 @@ fn hostile_pickles() {
     let archive = |pickle: &[u8]| archive_of(pickle, &[0; 16]);
     let sound = pickle_of("FloatStorage", "0", b"K\x04", b"K\0", b"K\x04\x85", b"K\x01\x85");
     let nothing = "nothing was executed";
-    // 2^40 items, if a tuple of tuples were followed: each remembers the last one and puts it in twice.
+    // A tuple of tuples, which would expand to 2^40 items: each contains the previous one twice.
     let doubling = [&b"\x80\x02N"[..], &b"q\0h\0\x86".repeat(40), b"."].concat();
     // A list that contains itself.
     let circle = b"\x80\x02]q\0h\0a.";
-    // One text of 100 kB as the key of ten thousand storages.
+    // One text of 100 kB is the key of ten thousand storages.
     let shared = [
         &b"\x80\x02X\xa0\x86\x01\0"[..],
         &[b'k'; 100_000],
@@ -192,7 +200,7 @@ fn hostile_pickles() {
         b"}.",
     ]
     .concat();
-    // A sound state dict, beside something else.
+    // A sound state dict beside another object.
     let beside = |key: &str, value: &[u8]| {
         let weights =
             inner_dict(&[("w", tensor_of("FloatStorage", "0", b"K\x04", b"K\0", b"K\x04\x85", b"K\x01\x85"))]);
@@ -200,7 +208,7 @@ fn hostile_pickles() {
     };
     let within_parameter =
         dict_of(&[("w", called("torch._utils", "_rebuild_parameter", b"cos\nsystem\nX\x02\0\0\0id\x85R\x88}"))]);
-    // A list of a thousand pairs, as Python 2 gives them to an ordered dict, given to ten thousand of them.
+    // A list of a thousand pairs, as Python 2 writes an ordered dict, is shared by ten thousand ordered dicts.
     let copies = [
         &b"\x80\x02ccollections\nOrderedDict\nq\0N\x85q\x010]("[..],
         &b"]K\x01aK\x01a".repeat(1000),
@@ -232,7 +240,7 @@ fn hostile_pickles() {
             archive(b"\x80\x04\x8c\x05torch\x8c\x0e_utils.Storage\x93."),
             &["`torch._utils.Storage`"],
         ),
-        // What code stands for in an optimiser is not read: that runs nothing, and the weights are as sound as without it.
+        // Code in an optimiser is neither read nor run, so the weights can be read.
         (
             "code in an optimiser",
             archive(&beside("optimizer", b"cos\nsystem\nX\x02\0\0\0id\x85R")),
@@ -248,9 +256,9 @@ fn hostile_pickles() {
         (
             "code for a weight",
             archive(b"\x80\x02}X\x01\0\0\0wcos\nsystem\nX\x02\0\0\0id\x85Rs."),
-            &["`w` is made by `os.system`, which is not known here", nothing],
+            &["`w` is built by `os.system`, which is not known here", nothing],
         ),
-        ("code within a parameter", archive(&within_parameter), &["`w` is made by `os.system`", nothing]),
+        ("code within a parameter", archive(&within_parameter), &["`w` is built by `os.system`", nothing]),
         (
             "a storage that is called",
             archive(b"\x80\x02ctorch\nFloatStorage\n)R."),
@@ -265,36 +273,36 @@ fn hostile_pickles() {
         ("cut off", archive(&sound[..sound.len() - 1]), &["its pickle ends in the middle of the instruction"]),
         ("a text that is not there", archive(b"X\xff\xff\xff\xff"), &["ends in the middle"]),
         ("2^63 bytes that are not there", archive(b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f"), &["ends in the middle"]),
-        ("a text that is no UTF-8", archive(b"X\x01\0\0\0\xff."), &["not UTF-8"]),
+        ("a text that is not UTF-8", archive(b"X\x01\0\0\0\xff."), &["not UTF-8"]),
         ("tuples of tuples", archive(&doubling), &["its pickle holds a tuple; accepted: a dict of tensors"]),
         ("a list in itself", archive(circle), &["holds a list; accepted: a dict of tensors"]),
         ("a long text, shared", archive(&shared), &["holds no tensors"]),
         ("a deep stack", archive(&[b'N'; 200_000]), &["more than 100000 objects on the stack"]),
         ("many instructions", archive(&b"N0".repeat(3_000_000)), &["more than 5000000 instructions"]),
-        ("a memo out of order", archive(b"h\x07."), &["asks for the object 7, which it did not remember"]),
+        ("a memo out of order", archive(b"h\x07."), &["refers to the object 7, which was not stored"]),
         (
             "a dict of numbers",
             archive(b"\x80\x02}X\x05\0\0\0epochK\x03s."),
             &["`epoch` is an int, not a tensor", "`state_dict`"],
         ),
-        ("a key that is no text", archive(b"\x80\x02}K\x01K\x03s."), &["has an int for a tensor's name"]),
+        ("a key that is not a text", archive(b"\x80\x02}K\x01K\x03s."), &["has an int for a tensor's name"]),
         (
             "two models, one of nothing",
             archive(b"\x80\x02}(X\x05\0\0\0model}X\x0a\0\0\0state_dict}u."),
             &["holds no tensors"],
         ),
-        ("a dict of lists that are shared", archive(&copies), &["makes dicts of more than 5000000 entries"]),
+        ("a dict of lists that are shared", archive(&copies), &["builds dicts of more than 5000000 entries"]),
     ]);
 }
 
 #[test]
-fn a_name_that_is_twice_in_a_pickle_is_refused() {
-    // {'w': t, 'w': t}: the tensor is remembered, and set again.
+fn a_duplicate_name_in_a_pickle_is_refused() {
+    // {'w': t, 'w': t}: the tensor is stored, and set again.
     let sound = pickle_of("FloatStorage", "0", b"K\x04", b"K\0", b"K\x04\x85", b"K\x01\x85");
     let body = &sound[..sound.len() - 2];
     let twice = [body, b"q\0sX\x01\0\0\0wh\0s."].concat();
     let said = said(Cursor::new(archive_of(&twice, &[0; 16])));
-    assert!(said.contains("`w` is there twice"), "{said}");
+    assert!(said.contains("`w` occurs twice"), "{said}");
 }
 
 #[test]
@@ -313,7 +321,7 @@ fn hostile_archives() {
         entry.bytes = vec![0x63, 0x60, 0x40, 0x05, 0x00];
     };
     check(vec![
-        ("not an archive", b"PK\x03\x04 and so on".to_vec(), &["is no zip archive that can be read"]),
+        ("not an archive", b"PK\x03\x04 and so on".to_vec(), &["is not a readable zip archive"]),
         ("an empty archive", zip(&[]), &["without a `data.pkl`"]),
         ("no pickle", zip(&[("a/model.json", b"{}")]), &["without a `data.pkl`"]),
         ("two pickles", zip(&[("a/data.pkl", &sound), ("b/data.pkl", &sound)]), &["several `data.pkl`"]),
@@ -328,13 +336,13 @@ fn hostile_archives() {
             &["its byte order is `big`; accepted: `little`"],
         ),
         ("a long byte order", zip(&[("a/data.pkl", &sound), ("a/byteorder", &[b'x'; 99])]), &["`byteorder` is longer"]),
-        ("cut off", archive[..archive.len() - 30].to_vec(), &["is no zip archive that can be read"]),
+        ("cut off", archive[..archive.len() - 30].to_vec(), &["is not a readable zip archive"]),
         ("other values than were summed", values(&|entry| entry.checksum ^= 1), &["`w` cannot be read", "hecksum"]),
         ("a longer entry than it says", values(&|entry| entry.length = 17), &["`w` has a storage", "17"]),
         (
             "an entry that is not where the directory says",
             {
-                // The first local header is that of the pickle, whose place the directory gives right.
+                // The first local header is that of the pickle, whose offset in the directory is right.
                 let mut archive = archive.clone();
                 let second = archive.windows(4).skip(1).position(|four| four == b"PK\x03\x04").unwrap() + 1;
                 archive[second] = b'Q';
@@ -395,7 +403,9 @@ fn hostile_archives() {
                 pickle.extend(b"u.");
                 zip(&[("a/data.pkl", &pickle), ("a/data/0", &[0; 16])])
             },
-            &["`00015` takes 16 bytes of reading, and with the tensors before it 272, out of storages of 16 bytes"],
+            &[
+                "`00015` takes 16 bytes of reading, and with the tensors before it 272, out of shared storages of 16 bytes",
+            ],
         ),
     ]);
 }
@@ -416,16 +426,24 @@ fn hostile_indices() {
         ("an absolute path", r#"{"a":"/etc/passwd"}"#, &["`a`", "`/etc/passwd`", "without a folder"]),
         ("a folder of another system", r#"{"a":"..\\1"}"#, &["`a`", "without a folder"]),
         ("the folder itself", r#"{"a":"."}"#, &["`a`", "without a folder"]),
-        ("a folder below", r#"{"a":"folder"}"#, &["is no file"]),
+        ("a folder below", r#"{"a":"folder"}"#, &["is not a file"]),
         ("a file that is not there", r#"{"a":"1.safetensors","c":"3"}"#, &["`c`", "`3`", "cannot be opened"]),
-        ("a tensor that is not there", r#"{"a":"1.safetensors","c":"1.safetensors"}"#, &["`c`", "is not there"]),
-        ("a tensor that is not listed", r#"{"a":"1.safetensors","b":"ab.safetensors"}"#, &["`a` is in another file"]),
-        ("a tensor in another file", r#"{"b":"1.safetensors","a":"2.safetensors"}"#, &["says it is in the file"]),
-        ("a tensor in two files", r#"{"a":"1.safetensors","b":"again.safetensors"}"#, &["`a` is in another file"]),
-        ("a tensor listed twice", r#"{"a":"1.safetensors","a":"2.safetensors"}"#, &["the tensor `a` is there twice"]),
-        ("a file that is a pickle", r#"{"a":"model.pt"}"#, &["is no safetensors file"]),
+        ("a tensor that is not there", r#"{"a":"1.safetensors","c":"1.safetensors"}"#, &["`c`", "is missing there"]),
+        (
+            "a tensor that is not listed",
+            r#"{"a":"1.safetensors","b":"ab.safetensors"}"#,
+            &["`a` is also in another file"],
+        ),
+        (
+            "a tensor in another file",
+            r#"{"b":"1.safetensors","a":"2.safetensors"}"#,
+            &["the index lists it in the file"],
+        ),
+        ("a tensor in two files", r#"{"a":"1.safetensors","b":"again.safetensors"}"#, &["`a` is also in another file"]),
+        ("a tensor listed twice", r#"{"a":"1.safetensors","a":"2.safetensors"}"#, &["the tensor `a` occurs twice"]),
+        ("a file that is a pickle", r#"{"a":"model.pt"}"#, &["is not a safetensors file"]),
         ("an empty file", r#"{"a":"empty"}"#, &["empty: is empty"]),
-        ("no table", "7", &["is no index of safetensors files"]),
+        ("no table", "7", &["is not an index of safetensors files"]),
     ];
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -452,7 +470,7 @@ fn hostile_indices() {
 }
 
 #[test]
-fn what_is_no_model_is_named() {
+fn paths_without_a_model_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let said = said_of(folder.path());
     assert!(said.contains(folder.path().to_str().unwrap()) && said.contains("holds no model file"), "{said}");

@@ -1,13 +1,11 @@
-//! Small files that would take hours to read, or memory that no machine has. Each is refused when it is opened, and the
-//! error names the tensor where there is one.
-
-mod by_hand;
+//! Small files that would take hours to read, or more memory than any machine has. Each is refused when it is opened,
+//! and the error names the tensor if there is one.
 
 use std::io::Cursor;
 
-use by_hand::{Entry, Hole, deflated_zeros, dict_of, long, said, tensor_of, zip_of};
+use crate::by_hand::{Entry, Hole, deflated_zeros, dict_of, long, said, tensor_of, zip_of};
 
-/// An archive with one storage of so many bytes, and so many tensors that are this part of it.
+/// An archive with one storage (`values`), and `count` tensors that all have this view of it.
 fn many(values: Entry, count: usize, shape: &[u8], strides: &[u8]) -> Vec<u8> {
     let tensor = tensor_of("ByteStorage", "0", &long(values.length.into()), b"K\0", shape, strides);
     let names: Vec<_> = (0..count).map(|number| format!("t{number:04}")).collect();
@@ -26,7 +24,8 @@ fn an_entry_is_not_inflated_for_each_of_many_tensors() {
         checksum: 0xcfdb_2a7f,
         ..Entry::stored("a/data/0", b"")
     };
-    // Each of one value: all of them claim a thousand bytes, and take four thousand million.
+    // Each tensor has one value. All of them claim a thousand bytes, and would take four thousand million bytes to
+    // read.
     let file = many(values(), 1000, b"K\x01\x85", b"K\x01\x85");
     assert!(file.len() < 200_000, "{} bytes", file.len());
     let error = said(Cursor::new(file));
@@ -47,7 +46,7 @@ fn what_lies_between_two_values_is_not_read_for_each_of_many_tensors() {
         "{error}"
     );
     assert_eq!(said(Cursor::new(many(values.clone(), 16, b"K\x02\x85", &apart))), "nothing is wrong");
-    // A thousand tensors of a value each are no more than that.
+    // A thousand tensors of one value each are cheap to read.
     assert_eq!(said(Cursor::new(many(values, 1000, b"K\x01\x85", b"K\x01\x85"))), "nothing is wrong");
 }
 
@@ -66,7 +65,7 @@ fn entries_do_not_share_their_bytes() {
     assert!(error.contains("shares its bytes with other entries") && error.contains("the tensor `t"), "{error}");
 }
 
-/// The end of a large archive that claims so many entries.
+/// The end of a large archive that claims this number of entries.
 fn large_end(length: u64, entries: u64) -> Vec<u8> {
     let directory = 100;
     let mut end = b"PK\x06\x06".to_vec();
@@ -87,17 +86,17 @@ fn large_end(length: u64, entries: u64) -> Vec<u8> {
 
 #[test]
 fn no_memory_is_taken_for_entries_that_are_claimed() {
-    // 2^36 entries, for each of which a reader that believes it keeps some hundred bytes.
+    // 2^36 entries. A reader that trusts this number allocates about a hundred bytes for each.
     let (length, entries) = (1 << 45, 1 << 36);
     let end = large_end(length, entries);
     let error = said(Hole { start: b"PK\x03\x04".to_vec(), length, end, at: 0 });
     assert!(error.contains("its directory claims 68719476736 entries; accepted: at most 100000"), "{error}");
 
-    // A locator that leads elsewhere, where another number could be.
+    // A locator that leads to another offset, where another number could be.
     let mut end = large_end(length, 3);
     end[64] ^= 1;
     let error = said(Hole { start: b"PK\x03\x04".to_vec(), length, end, at: 0 });
-    assert!(error.contains("its directory has an end that no program writes"), "{error}");
+    assert!(error.contains("its directory has an end that no zip program writes"), "{error}");
 }
 
 #[test]
@@ -105,5 +104,5 @@ fn a_directory_of_any_length_is_not_read() {
     // 800 names of 65 kB.
     let entries: Vec<_> = (0..800).map(|number| Entry::stored(&format!("{number:065000}"), b"")).collect();
     let error = said(Cursor::new(zip_of(&entries)));
-    assert!(error.contains("its directory is longer than any of a model"), "{error}");
+    assert!(error.contains("its directory is longer than that of any model"), "{error}");
 }

@@ -1,6 +1,5 @@
-//! Weights of 64 bits stay in 64 bits: values that 32 cannot hold, each strategy against numbers worked out by hand.
-
-mod files;
+//! Weights of 64 bits keep their precision. Each strategy gets values that 32 bits cannot hold, and is compared with
+//! numbers worked out by hand.
 
 use alluvium_checkpoint::{Checkpoint, Dtype, Values};
 use alluvium_merge::Request;
@@ -14,9 +13,10 @@ use alluvium_strategy_slerp::SlerpConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_ties::TiesConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
-use files::{Files, Named, floats};
 
-fn doubles(name: &'static str, shape: &[usize], values: &[f64]) -> Named {
+use crate::files::{Files, NamedTensor, floats};
+
+fn doubles(name: &'static str, shape: &[usize], values: &[f64]) -> NamedTensor {
     (name, Dtype::F64, shape.to_vec(), Values::Doubles(values.to_vec()))
 }
 
@@ -129,7 +129,7 @@ fn a_copy_is_bit_for_bit() {
 
 #[test]
 fn widths_may_differ_and_the_widest_is_computed_in() {
-    // The sum of the experts' values, 1e39 and 2·10³¹ − 10³⁹, is of no use to 32 bits; their mean is 10³¹.
+    // The experts' values, 1e39 and 2·10³¹ − 10³⁹, do not fit 32 bits. Their mean, 10³¹, does.
     let files = Files::new(&[
         vec![floats("w", &[1], &[0.0])],
         vec![doubles("w", &[1], &[1e39])],
@@ -151,7 +151,7 @@ fn widths_may_differ_and_the_widest_is_computed_in() {
         files.merge(strategy).unwrap();
         near(&wide(&files.merged(), "w"), &[1.0 + 2.0_f64.powi(-42)], &format!("{strategy:?}"));
     }
-    // What the previous model's type cannot hold is named.
+    // A value that does not fit the previous model's type is named.
     let files = Files::new(&[vec![floats("w", &[2], &[0.0; 2])], vec![doubles("w", &[2], &[1.0, 1e39])]]);
     let error = files.error(files.models(), &NaiveConfig {});
     assert!(error.contains("`w` has the value 1") && error.contains("at index 1, which does not fit F32"), "{error}");
@@ -190,7 +190,7 @@ fn what_was_set_is_obeyed_and_a_previous_model_that_counts_is_met_as_by_devices(
         let set = TaskArithmeticConfig { scaling: 0.5, relative_to: Some(RelativeTo::Previous) };
         files.merge(&set).unwrap();
         assert_eq!(files.values("w")[0], expected);
-        // The previous model as an expert changes itself by nothing.
+        // As an expert, the previous model has a change of zero.
         let open = TaskArithmeticConfig { scaling: 0.5, relative_to: None };
         files.merge_models(files.models(), &open, |request| request.previous_counts = true).unwrap();
         assert_eq!(files.values("w")[0], expected);

@@ -1,6 +1,4 @@
-//! Merged piece by piece, files hold what the strategy makes of the same models in memory, bit for bit.
-
-mod files;
+//! Merging files piece by piece gives bit for bit what the strategy computes from the same models in memory.
 
 use std::ops::ControlFlow;
 
@@ -19,11 +17,12 @@ use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_ties::TiesConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
 use burn::tensor::Device;
-use files::{Files, Named, floats};
 use rand::RngExt as _;
 
-/// A model of tensors of all kinds; `embedding` is several pieces long.
-fn tensors(seed: u64) -> Vec<Named> {
+use crate::files::{Files, NamedTensor, floats};
+
+/// A model with tensors of all kinds. `embedding` is several pieces long.
+fn tensors(seed: u64) -> Vec<NamedTensor> {
     let mut random = Seed::new(seed).random();
     let mut drawn = |name, shape: &[usize]| {
         let count = shape.iter().product();
@@ -43,7 +42,7 @@ fn tensors(seed: u64) -> Vec<Named> {
     all
 }
 
-/// The same in memory: all floats are the backbone's.
+/// The same model in memory. All floats belong to the backbone.
 fn state(checkpoint: &Checkpoint, heads: Vec<HeadSpec>) -> ModelState {
     let mut weights = Weights::new();
     for info in checkpoint.tensors().filter(|info| info.dtype.is_float()) {
@@ -61,7 +60,7 @@ fn expert(checkpoint: &Checkpoint, samples: usize) -> Expert {
     Expert::new(model, manifest).unwrap()
 }
 
-/// Consolidated in memory: the experts in one round, after the previous model in a round of its own if it counts.
+/// Consolidates in memory: first the previous model in a round of its own if it counts, then the experts in one round.
 fn whole(files: &Files, strategy: &dyn StrategyConfig, previous_counts: bool) -> ModelState {
     let mut strategy = strategy.build().unwrap();
     let context = |before| Context::new(&files.compute, Seed::new(3), before);
@@ -76,7 +75,7 @@ fn whole(files: &Files, strategy: &dyn StrategyConfig, previous_counts: bool) ->
 }
 
 fn strategies() -> Vec<(Box<dyn StrategyConfig>, [usize; 2])> {
-    // With the number of surveys of three experts, and of four where the previous model counts as one.
+    // Each with its number of surveys: for three experts, and for four where the previous model counts as one.
     let relative = |relative_to| TaskArithmeticConfig { relative_to: Some(relative_to), ..Default::default() };
     let ties = |relative_to| TiesConfig { relative_to, ..Default::default() };
     vec![

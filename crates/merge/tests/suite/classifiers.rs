@@ -1,13 +1,12 @@
 //! Rows of classifiers: put together, matched, and consolidated where several models have them.
 
-mod files;
-
 use alluvium_checkpoint::{Dtype, Values};
 use alluvium_merge::{Classifier, HeadRows, MergeModel};
 use alluvium_strategy::StrategyConfig;
 use alluvium_strategy_slerp::SlerpConfig;
 use alluvium_strategy_weight_averaging::WeightAveragingConfig;
-use files::{Files, floats};
+
+use crate::files::{Files, floats};
 
 fn classifier(heads: &[(&str, &[usize])]) -> Classifier {
     let head = |(name, rows): &(&str, &[usize])| HeadRows { name: (*name).to_owned(), rows: rows.to_vec() };
@@ -15,7 +14,7 @@ fn classifier(heads: &[(&str, &[usize])]) -> Classifier {
     Classifier { weight: "fc.weight".to_owned(), bias: Some("fc.bias".to_owned()), heads }
 }
 
-/// Models of one weight and a classifier of two features, whose rows and biases are these numbers.
+/// Models of one weight and a classifier of two features. These numbers are its rows and biases.
 fn files(rows: &[&[f32]]) -> Files {
     let model = |rows: &&[f32]| {
         let features: Vec<_> = rows.iter().flat_map(|row| [*row, 10.0 * row]).collect();
@@ -53,7 +52,7 @@ fn heads_of_one_model_are_put_together() {
     let models = with_heads(&files, &[&[("a", &[0, 1])], &[("b", &[0])], &[("c", &[1, 0])]]);
     let merged = files.merge_models(models, &WeightAveragingConfig {}, |_| {}).unwrap();
     assert_eq!(merged.heads, ["a", "b", "c"]);
-    // Rows are in the order in which the head lists them.
+    // Rows have the order in which the head lists them.
     assert_eq!(rows(&files), [1.0, 2.0, 3.0, 5.0, 4.0]);
     // The backbone: the mean of the experts, 3 and 4, or of all three.
     assert_eq!(files.values("w"), [3.5]);
@@ -70,7 +69,7 @@ fn a_head_that_comes_back_is_consolidated_row_by_row() {
     let models = || with_heads(&files, &[&[("a", &[0, 1]), ("b", &[2])], &[("a", &[1, 0])]]);
     files.merge_models(models(), &WeightAveragingConfig {}, |request| request.previous_counts = true).unwrap();
     assert_eq!(rows(&files), [2.0, 3.0, 7.0], "(1 + 3) / 2, (2 + 4) / 2, and what is the previous model's alone");
-    // At t = 0 the arc begins at the previous model, which has a classifier and so is no beginner.
+    // At t = 0 the result is the start of the arc: the previous model, because it has a classifier.
     files.merge_models(models(), &SlerpConfig { expert_weight: 0.0 }, |_| {}).unwrap();
     assert_eq!(rows(&files), [1.0, 2.0, 7.0]);
     assert_eq!(files.values("w"), [1.0]);
@@ -102,7 +101,7 @@ fn a_model_may_have_no_classifier() {
 
 #[test]
 fn a_classifier_that_is_left_behind_gives_its_names_and_nothing_else() {
-    // Not even a value that is not finite is read.
+    // Its values are not read: even an infinite one does not matter.
     let previous = vec![
         ("w", Dtype::F32, vec![1], Values::Floats(vec![1.0])),
         ("fc.weight", Dtype::F16, vec![2, 2], Values::Floats(vec![f32::NAN; 4])),
@@ -123,7 +122,8 @@ fn a_classifier_that_is_left_behind_gives_its_names_and_nothing_else() {
         models[0].classifier = Some(classifier(&[]));
         let merged = files.merge_models(models, strategy, |_| {}).unwrap();
         assert_eq!((merged.heads, rows(&files)), (vec!["a".to_owned(), "b".to_owned()], vec![3.0, 5.0]));
-        // The mean of the experts; at t = 0 the arc begins at the first expert, for what it met knew nothing.
+        // The mean of the experts. At t = 0 the arc begins at the first expert, because the previous model had no
+        // classes.
         assert_eq!(files.values("w"), [expected]);
         let bias = files.merged().tensor("fc.bias").unwrap().dtype;
         assert_eq!(bias, Dtype::F16, "as the previous model has it");
@@ -145,10 +145,10 @@ fn what_does_not_fit_is_said() {
         (&[("a", &[0, 0])], "model 1: has a classifier with a row that belongs to two heads, or to none"),
         (&[("a", &[0, 2])], "belongs to two heads, or to none"),
         (&[("b", &[0]), ("b", &[1])], "model 1: has the head \"b\" twice"),
-        (&[("a", &[0]), ("b", &[1])], "model 1: has 1 rows for the head \"a\", and another 2"),
+        (&[("a", &[0]), ("b", &[1])], "model 1: has 1 rows for the head \"a\", but another model has 2"),
         (
             &[("b", &[0, 1, 2])],
-            "model 1: the tensor `fc.bias` has the shape [2]; accepted for heads of together 3 rows",
+            "model 1: the tensor `fc.bias` has the shape [2]; accepted: [3], because the heads have 3 rows",
         ),
     ];
     for (heads, expected) in cases {

@@ -1,4 +1,4 @@
-//! Low-rank adapters: their updates worked out by hand, and what is refused.
+//! Low-rank adapters: updates that are worked out by hand, and adapters that are refused.
 
 use std::fs;
 use std::path::Path;
@@ -75,7 +75,7 @@ fn an_update_is_the_product_of_its_factors_with_its_scale() {
     );
     files.config(r#"{"r": 4, "lora_alpha": 6, "use_rslora": true}"#);
     assert_eq!(floats(&files.adapter(Dtype::F32, &[down, up]).unwrap().updates().unwrap(), "q.weight"), [12.0, 12.0]);
-    // Half numbers stay such: 2049 is no f16, and 2048 is the nearest even one.
+    // Factors of f16 give updates of f16: 2049 is not an f16, and is rounded to 2048, the nearest even one.
     let (down, up) = (("q.lora_A", &[1, 1][..], &[683.0][..]), ("q.lora_B", &[1, 1][..], &[1.0][..]));
     files.config(r#"{"r": 1, "lora_alpha": 3}"#);
     let updates = files.adapter(Dtype::F16, &[down, up]).unwrap().updates().unwrap();
@@ -83,7 +83,7 @@ fn an_update_is_the_product_of_its_factors_with_its_scale() {
 }
 
 #[test]
-fn convolutions_embeddings_and_weights_kept_the_other_way_round() {
+fn convolutions_embeddings_and_transposed_weights() {
     let files = Files::new();
     // kohya: alpha 4 through rank 2 is 2. A is [2, 1, 1, 2] with rows (1, 2) and (3, 4); B is [1, 2, 1, 1] with 10 and 1.
     // 2·(10·(1, 2) + 1·(3, 4)) = (26, 48).
@@ -124,7 +124,7 @@ fn a_base_has_the_updates_added_in_numbers_that_hold_them() {
         [("q.weight", &[2, 3], &[1.0; 6]), ("head.weight", &[1, 1], &[3.0]), ("bias", &[1], &[0.5])];
     let base = files.base(Dtype::Bf16, &tensors);
     let sum = adapter.added_to(&base).unwrap();
-    // 1 + 2⁻¹⁰ is no bf16, which has 7 bits behind the point.
+    // 1 + 2⁻¹⁰ is not a bf16, which has 7 bits after the point.
     assert_eq!(floats(&sum, "q.weight")[..2], [1.0 + 2.0_f32.powi(-10), 1.0 + 2.0_f32.powi(-9)]);
     assert_eq!((floats(&sum, "head.weight"), floats(&sum, "bias")), (vec![7.0], vec![0.5]), "one was trained whole");
     assert_eq!(sum.tensors().count(), 3);
@@ -145,7 +145,7 @@ fn a_base_has_the_updates_added_in_numbers_that_hold_them() {
 }
 
 #[test]
-fn what_is_no_plain_low_rank_update_is_refused_by_name() {
+fn other_adapters_are_refused_with_the_name_of_a_tensor() {
     const ALPHA: Tensor<'_> = ("base_model.model.q.alpha", &[], &[3.0]);
     let good = r#"{"r": 1, "lora_alpha": 2}"#;
     let bias: Tensor<'_> = ("base_model.model.q.lora_B.bias", &[2], &[0.0; 2]);
@@ -156,23 +156,27 @@ fn what_is_no_plain_low_rank_update_is_refused_by_name() {
     let long: Tensor<'_> = ("base_model.model.q.lora_B.weight", &[2, 2], &[0.0; 4]);
     let cube: [Tensor<'_>; 2] = [("q.lora_A", &[1, 3, 1], &[0.0; 3]), ("q.lora_B", &[2, 1, 1], &[0.0; 2])];
     let cases: [(&str, &[Tensor<'_>], &str); 18] = [
-        ("", &[DOWN, UP], "`base_model.model.q.lora_A.weight` is a factor of an update whose scale nobody states"),
-        ("{}", &[DOWN, UP], "whose scale nobody states; accepted: `lora_alpha`"),
-        ("{", &[DOWN, UP], "adapter_config.json: is no JSON (line 1, column 1)"),
+        ("", &[DOWN, UP], "`base_model.model.q.lora_A.weight` is a factor of an update whose scale is not stated"),
+        ("{}", &[DOWN, UP], "whose scale is not stated; accepted: `lora_alpha`"),
+        ("{", &[DOWN, UP], "adapter_config.json: is not valid JSON (line 1, column 1)"),
         (r#"{"r": 1, "lora_alpha": "2"}"#, &[DOWN, UP], "has `\"2\"` for `lora_alpha`; accepted: a number"),
         (r#"{"peft_type": "LOHA"}"#, &[DOWN, UP], "is of the kind `\"LOHA\"`"),
-        (good, &[DOWN], "`base_model.model.q.lora_A.weight` is a factor of an update without the other one"),
-        (good, &[DOWN, UP, ALPHA], "has the alpha 3, but adapter_config.json beside it says 2"),
-        (r#"{"r": 8, "lora_alpha": 2}"#, &[DOWN, UP], "has the rank 1, but adapter_config.json beside it says 8"),
+        (good, &[DOWN], "`base_model.model.q.lora_A.weight` is a factor whose counterpart is missing"),
+        (good, &[DOWN, UP, ALPHA], "has the alpha 3, but adapter_config.json beside the file states 2"),
+        (
+            r#"{"r": 8, "lora_alpha": 2}"#,
+            &[DOWN, UP],
+            "has the rank 1, but adapter_config.json beside the file states 8",
+        ),
         (good, &[DOWN, UP, bias], "`base_model.model.q.lora_B.bias` looks like a part of an adapter"),
-        (good, &[DOWN, UP, magnitude], "is of a DoRA adapter"),
+        (good, &[DOWN, UP, magnitude], "belongs to a DoRA adapter"),
         (good, &[DOWN, UP, other], "is a second factor of the same weight"),
         (good, &[mid], "`q.lora_mid.weight` looks like"),
-        (good, &[hada], "`q.hada_w1_a` is of a LoHa adapter"),
-        (good, &[DOWN, long], "has the shape [1, 3], and its other factor"),
+        (good, &[hada], "`q.hada_w1_a` belongs to a LoHa adapter"),
+        (good, &[DOWN, long], "has the shape [1, 3], but its other factor"),
         (good, &cube, "`q.lora_A` has the shape [1, 3, 1]"),
         (r#"{"r": 1, "lora_alpha": 2, "use_dora": true}"#, &[DOWN, UP], "`use_dora`"),
-        (r#"{"r": 1, "lora_alpha": 2, "init_lora_weights": "pissa"}"#, &[DOWN, UP], "the base model was changed"),
+        (r#"{"r": 1, "lora_alpha": 2, "init_lora_weights": "pissa"}"#, &[DOWN, UP], "changed the base model"),
         (
             r#"{"r": 1, "lora_alpha": 2, "alpha_pattern": {"^q$": 1}}"#,
             &[DOWN, UP],
@@ -187,7 +191,7 @@ fn what_is_no_plain_low_rank_update_is_refused_by_name() {
         let error = files.adapter(Dtype::F32, tensors).unwrap_err();
         assert!(error.contains(expected), "{expected} is not in: {error}");
     }
-    // Not every alpha is that of an adapter.
+    // Not every alpha belongs to an adapter.
     let files = Files::new();
     let plain = files.base(Dtype::F32, &[("block.alpha", &[], &[1.0]), ("block.weight", &[1], &[1.0])]);
     assert!(Adapter::of(&plain).unwrap().is_none() && Adapter::factor_in(&plain).is_none());

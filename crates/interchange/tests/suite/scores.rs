@@ -1,6 +1,4 @@
-//! How good a foreign model is on a stream: its classes and the stream's are matched by their names.
-
-mod files;
+//! Scores of a foreign model on a stream. Its classes are matched with the stream's by name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,9 +9,9 @@ use alluvium_model::HeadSpec;
 use alluvium_stream::{Samples, Task, Tasks};
 use burn::tensor::Device;
 
-use files::{StateDict, mlp, named, open, save_with, words};
+use crate::files::{StateDict, mlp, named, open, save_with, words};
 
-/// A perceptron whose latents are the first four of six pixels (rectified), and whose rows are one latent each.
+/// A perceptron whose latents are the first four of six pixels (rectified). Each row has one latent as its logit.
 fn one_hot(rows: &[usize]) -> StateDict {
     let unit = |place: usize, of: usize| (0..of).map(|at| if at == place { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
     let tensors = [
@@ -28,8 +26,8 @@ fn one_hot(rows: &[usize]) -> StateDict {
     tensors.into_iter().map(tensor).collect()
 }
 
-/// A stream of two tasks with two classes each. A sample is a picture whose brightest pixels are given, the first one at 255,
-/// the second at 200, and whose others are black, which is −1.
+/// A stream of two tasks with two classes each. A sample is an image with two given bright pixels, the first at 255 and
+/// the second at 200. All others are black, which is −1.
 fn stream() -> Tasks {
     let sample = |samples: &mut Samples, pixels: [usize; 2], label: usize| {
         let mut image = [0; 6];
@@ -41,12 +39,12 @@ fn stream() -> Tasks {
         Task { index, name: format!("task {index}"), head, train: test.clone(), test }
     };
     let (mut first, mut second) = (Samples::new([1, 2, 3].into()), Samples::new([1, 2, 3].into()));
-    // Of the first task: cat is pixel 0, dog pixel 1.
+    // First task: cat is pixel 0, dog pixel 1.
     sample(&mut first, [0, 1], 0); // right either way
     sample(&mut first, [2, 1], 1); // a cow's pixel is brighter: right only where the task is known
     sample(&mut first, [0, 3], 1); // wrong either way
     sample(&mut first, [1, 0], 1); // right either way
-    // Of the second: cow is pixel 2, fox pixel 3.
+    // Second task: cow is pixel 2, fox pixel 3.
     sample(&mut second, [2, 3], 2); // right either way
     sample(&mut second, [3, 0], 2); // wrong either way
     let tasks = vec![task(0, [0, 1], first), task(1, [2, 3], second)];
@@ -97,14 +95,14 @@ fn of_several_heads_the_one_of_the_task_answers_alone() {
     let path = save(folder.path(), &[0, 1, 0, 2], Some(manifest));
     let model = open(&path, &Reading { names: mlp(folder.path()).names, ..Reading::default() }).unwrap();
     assert_eq!(scores(&model)[0].1, Some(0.75), "head-1 answers");
-    // Where the task is unknown, the first of two equal rows answers: the cat's for pixel 0.
+    // If the task is unknown, the first of two equal rows answers: the cat's for pixel 0.
     assert_eq!(scores(&model)[0].2, 0.5);
-    // Of the second task the model knows the cow only, and says so of every sample: both are cows.
+    // The model knows only the cow of the second task, and predicts it for every sample: both are cows.
     assert_eq!((scores(&model)[1].0, scores(&model)[1].1), (1, Some(1.0)));
 }
 
 #[test]
-fn a_stream_that_is_none_of_the_model_s_is_refused() {
+fn a_stream_without_known_classes_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = save(folder.path(), &[0, 1], None);
     let model = named(&path, &mlp(folder.path()), "Cat Dog");

@@ -1,13 +1,12 @@
-//! Files made by PyTorch itself; the values and digests are those that `fixtures/generate.py` printed. And files with every
-//! other argument that `torch.save` may write, made by hand after the functions of `torch/_utils.py`.
-
-mod by_hand;
+//! Files by PyTorch itself, with the values and digests that `fixtures/generate.py` printed. Also files with every
+//! other argument that `torch.save` may write, built by hand after the functions of `torch/_utils.py`.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use alluvium_checkpoint::{Checkpoint, CheckpointError, Dtype, StateDictKey, Values};
-use by_hand::{archive_of, called, dict_of, inner_dict, long, rebuilt_of, said, tensor_of, text};
+
+use crate::by_hand::{self, archive_of, called, dict_of, inner_dict, long, rebuilt_of, said, tensor_of, text};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -46,7 +45,7 @@ fn values_are_those_of_pytorch() {
             let tensor = checkpoint.read_finite(name).unwrap();
             assert_eq!((tensor.dtype, &tensor.shape[..], tensor.floats()), (dtype, shape, Some(values)), "{name}");
         }
-        // generate.py: all bits of 0.1, and what 32 bits take for 0.
+        // generate.py: all bits of 0.1, and a value that is 0 in 32 bits.
         let double = checkpoint.read_finite("double").unwrap();
         let expected = (Dtype::F64, &[2][..], Some(&[0.1, 1e-300][..]));
         assert_eq!((double.dtype, &double.shape[..], double.doubles()), expected);
@@ -87,18 +86,18 @@ fn what_python_2_and_pytorch_03_wrote_is_read() {
 #[test]
 fn what_is_not_accepted_is_said() {
     let pickle = error("pickle.pt");
-    assert!(pickle.contains("is a bare pickle, and not by `torch.save`; nothing was executed"), "{pickle}");
+    assert!(pickle.contains("is a bare pickle, which `torch.save` did not write; nothing was executed"), "{pickle}");
     let complex = error("complex.pt");
     assert!(complex.contains("`spectrum` has values of type `ComplexFloatStorage`; accepted: F64"), "{complex}");
     let expanded = error("expanded.pt");
-    assert!(expanded.contains("`wide` has 1000 values and a storage of 1: it was expanded"), "{expanded}");
+    assert!(expanded.contains("`wide` was expanded: it has 1000 values, but a storage of 1"), "{expanded}");
 }
 
 #[test]
 fn a_tensor_that_is_not_there_is_named_with_those_that_are() {
     let checkpoint = Checkpoint::open(fixture("training.pt")).unwrap();
     let error = checkpoint.read("fc.weight").unwrap_err().to_string();
-    assert!(error.contains("`fc.weight` is not there; there are: `0.weight`, `1.bias`"), "{error}");
+    assert!(error.contains("`fc.weight` is missing; the tensors of the model: `0.weight`, `1.bias`"), "{error}");
 }
 
 #[test]
@@ -116,14 +115,15 @@ fn the_sign_of_a_view_is_turned_as_in_pytorch() {
     assert_eq!(Checkpoint::open(fixture("neg.pt")).unwrap().read_range("w", 1..2).unwrap(), Values::Floats(vec![-1.0]));
 }
 
-/// What `_rebuild_tensor_v2` and its like make of four numbers of 16 bits, 1, 2, 3 and 4, with what follows the strides.
+/// The result of `_rebuild_tensor_v2` and similar functions for four 16-bit numbers, 1 to 4. `tail` holds the arguments
+/// after the strides.
 fn four(function: &str, class: &str, length: &[u8], tail: &[u8]) -> String {
     let arguments = [&b"K\0K\x04\x85K\x01\x85"[..], tail].concat();
     let tensor = rebuilt_of(function, class, "0", length, &arguments);
     read_of(&dict_of(&[("w", tensor)]))
 }
 
-/// The values of `w` in a file with that pickle and one storage, or what is said of it.
+/// The values of `w` in a file with this pickle and one storage, or the error.
 fn read_of(pickle: &[u8]) -> String {
     let read = || {
         let file = archive_of(pickle, &[1, 0, 2, 0, 3, 0, 4, 0]);
@@ -149,13 +149,10 @@ fn every_argument_of_a_tensor_is_read_or_refused() {
     refused(with(&metadata(&[("neg", b"K\x01")])), "`w` has an int for `neg`");
     refused(with(b"K\x01"), "`w` has an int for its metadata");
     let neg = metadata(&[("neg", b"\x88")]);
-    refused(
-        four(v2, "ByteStorage", b"K\x08", &[b"\x89}", &neg[..]].concat()),
-        "`w` is said to be U8 with its signs turned",
-    );
-    refused(four(v2, "ShortStorage", b"K\x04", b"\x89}NN"), "of 8 arguments, as `torch.save` does not");
+    refused(four(v2, "ByteStorage", b"K\x08", &[b"\x89}", &neg[..]].concat()), "`w` is a negated view of U8");
+    refused(four(v2, "ShortStorage", b"K\x04", b"\x89}NN"), "with 8 arguments, which `torch.save` never writes");
 
-    // With a type of its own, the storage is counted in bytes.
+    // If the tensor states its type, the length of the storage is in bytes.
     let v3 = |dtype: &str, more: &[u8]| {
         four(
             "_rebuild_tensor_v3",
@@ -171,7 +168,7 @@ fn every_argument_of_a_tensor_is_read_or_refused() {
     refused(v3("int32", b""), "`w` needs values outside of its storage of 2");
     refused(
         four("_rebuild_tensor_v3", "ShortStorage", b"K\x04", b"\x89}ctorch\nint16\n"),
-        "is said to be I16 in a storage",
+        "claims to be I16 in a storage",
     );
 }
 
@@ -211,10 +208,10 @@ fn every_function_that_makes_a_tensor_is_read_or_refused() {
             ),
             "`w` is a sparse tensor",
         ),
-        (utils("_rebuild_of_next_year", b""), "`w` is made by `torch._utils._rebuild_of_next_year`"),
+        (utils("_rebuild_of_next_year", b""), "`w` is built by `torch._utils._rebuild_of_next_year`"),
         (
             w(called("numpy.core.multiarray", "_reconstruct", b"K\0")),
-            "`w` is made by `numpy.core.multiarray._reconstruct`",
+            "`w` is built by `numpy.core.multiarray._reconstruct`",
         ),
         (utils("_rebuild_parameter", b"K\x01\x88}"), "`w` is an int, not a tensor"),
     ] {
@@ -243,7 +240,7 @@ fn what_lies_outside_the_weights_stays_unread() {
     let weights = || inner_dict(&[("w", tensor_of("ShortStorage", "0", b"K\x04", b"K\0", b"K\x04\x85", b"K\x01\x85"))]);
     for (key, value) in &others {
         assert_eq!(read_of(&dict_of(&[(key, value.clone()), ("model", weights())])), "Integers([1, 2, 3, 4])", "{key}");
-        // Among the weights, it is named.
+        // Among the weights, it is refused by name.
         let said = read_of(&dict_of(&[("w", value.clone())]));
         assert!(said.contains("the tensor `w` is "), "{key}: {said}");
     }
@@ -263,13 +260,13 @@ fn a_file_without_tensors_is_refused() {
     assert!(Checkpoint::open(&index).unwrap_err().to_string().contains("holds no tensors"));
 }
 
-/// A dict of one float, the first or second of the storage.
+/// A dict of one float: the first or the second of the storage.
 fn one(place: u8) -> Vec<u8> {
     let tensor = tensor_of("FloatStorage", "0", &long(2), &[b'K', place], b"K\x01\x85", b"K\x01\x85");
     inner_dict(&[("w", tensor)])
 }
 
-/// Which state dict is taken of a file, its value, and the others; or what is said.
+/// The state dict that is chosen from a file, its value, and the others; or the error.
 fn taken(pickle: &[u8], wanted: Option<StateDictKey>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.pt");
@@ -292,18 +289,18 @@ fn of_several_state_dicts_one_is_taken_by_a_rule_or_by_its_key() {
     assert_eq!(taken(&timm, exactly("state_dict_ema")), "state_dict_ema=2 [state_dict]");
     assert_eq!(taken(&timm, several("state_dict_ema")), "state_dict_ema=2 [state_dict]");
     let said = taken(&timm, exactly("ema"));
-    assert!(said.contains("has no state dict `ema`; there are: `state_dict_ema`, `state_dict`"), "{said}");
+    assert!(said.contains("has no state dict `ema`; accepted: `state_dict_ema`, `state_dict`"), "{said}");
 
     let nested =
         dict_of(&[("ema", inner_dict(&[("module", one(1)), ("decay", b"K\x01".to_vec())])), ("model", one(0))]);
     assert_eq!(taken(&nested, None), "model=1 [ema.module]");
     assert_eq!(taken(&nested, exactly("ema.module")), "ema.module=2 [model]");
-    // What an optimiser holds are no weights, nor are counters.
+    // The tensors of an optimiser are not weights, and counters are not either.
     let optimiser = inner_dict(&[("state", inner_dict(&[("w", one(1))]))]);
     let counter = inner_dict(&[("n", tensor_of("LongStorage", "0", b"K\x01", b"K\0", b")", b")"))]);
     let trained = dict_of(&[("optimizer", optimiser), ("counts", counter), ("model_state_dict", one(0))]);
     assert_eq!(taken(&trained, None), "model_state_dict=1 []");
-    assert_eq!(taken(&dict_of(&[("generator", one(1))]), None), "generator=2 []", "the only one there is");
+    assert_eq!(taken(&dict_of(&[("generator", one(1))]), None), "generator=2 []", "the only dict of tensors");
     let two = taken(&dict_of(&[("generator", one(1)), ("critic", one(0))]), None);
     assert!(two.contains("--state-dict takes one of: `generator`, `critic`"), "{two}");
     // The settings of a model are not its weights.
@@ -312,16 +309,16 @@ fn of_several_state_dicts_one_is_taken_by_a_rule_or_by_its_key() {
         taken(&dict_of(&[("model", settings), ("params", one(0)), ("params_ema", one(1))]), None),
         "params=1 [params_ema]"
     );
-    // Keys that are there twice, or can be read in two ways.
+    // Keys that occur twice, or can be read in two ways.
     let twice = taken(&dict_of(&[("state_dict", one(0)), ("state_dict", one(1))]), None);
-    assert!(twice.contains("`state_dict` is there twice"), "{twice}");
+    assert!(twice.contains("`state_dict` occurs twice"), "{twice}");
     let dotted = dict_of(&[("ema.module", one(0)), ("ema", inner_dict(&[("module", one(1))])), ("model", one(0))]);
     assert!(taken(&dotted, exactly("ema.module")).contains("two state dicts `ema.module`"));
-    // One by itself has no key.
+    // A dict of tensors alone has no key.
     let alone = [b"\x80\x02", &one(1)[..], b"."].concat();
     assert_eq!(taken(&alone, several("ema")), "=2 []");
     let said = taken(&alone, exactly("ema"));
-    assert!(said.contains("it is one dict of tensors by itself"), "{said}");
+    assert!(said.contains("it is just one dict of tensors"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,4 @@
-//! What is wrong is refused before anything is written, and the tensor is named as its file has it.
-
-mod files;
+//! Errors are reported before anything is written, and name the tensor as its file does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,11 +18,12 @@ use alluvium_strategy_pld::{Data, PldConfig};
 use alluvium_surrogate_noise::NoiseConfig;
 use burn::tensor::Device;
 
-use files::{
-    StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, save_with, slim, widen, words,
+use crate::files::{
+    self, StateDict, consolidate, floats, load, mlp, named, open, perceptron, resnet, save, save_with, slim, widen,
+    words,
 };
 
-/// What is said of a ResNet that was changed.
+/// The error for a changed ResNet.
 #[track_caller]
 fn refused(change: impl FnOnce(&mut StateDict), reading: &Reading) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -41,7 +40,7 @@ fn refused(change: impl FnOnce(&mut StateDict), reading: &Reading) -> String {
 #[test]
 fn tensors_that_are_missing_too_many_or_of_another_shape_are_named() {
     let error = refused(|tensors| _ = tensors.remove("layer3.1.conv2.weight"), &slim());
-    assert!(error.contains("`layer3.1.conv2.weight` is not there; slim-resnet18 (width = 2) needs"), "{error}");
+    assert!(error.contains("`layer3.1.conv2.weight` is missing; slim-resnet18 (width = 2) needs"), "{error}");
 
     let extra = |tensors: &mut StateDict| {
         let (mut info, values) = tensors["conv1.weight"].clone();
@@ -57,7 +56,7 @@ fn tensors_that_are_missing_too_many_or_of_another_shape_are_named() {
         tensors.insert(info.name.clone(), (info, values));
     };
     let error = refused(third, &slim());
-    assert!(error.contains("`layer1.0.conv3.weight` has no place in slim-resnet18"), "{error}");
+    assert!(error.contains("`layer1.0.conv3.weight` is not part of slim-resnet18"), "{error}");
 
     let narrow = |tensors: &mut StateDict| {
         let (info, values) = tensors.get_mut("bn1.running_mean").unwrap();
@@ -77,7 +76,7 @@ fn tensors_that_are_missing_too_many_or_of_another_shape_are_named() {
 #[test]
 fn a_classifier_is_whole_and_on_the_backbone_s_latents() {
     let error = refused(|tensors| _ = tensors.remove("fc.bias"), &slim());
-    assert!(error.contains("`fc.bias` is not there, but `fc.weight` is"), "{error}");
+    assert!(error.contains("`fc.bias` is missing, but `fc.weight` is present"), "{error}");
     let turned = |tensors: &mut StateDict| tensors.get_mut("fc.weight").unwrap().0.shape.reverse();
     let error = refused(turned, &slim());
     // [2, 16] became [16, 2]: 16 rows of two latents.
@@ -95,7 +94,7 @@ fn another_architecture_is_refused() {
     let error = refused(|_| (), &Reading { backbone: Some(Arc::new(SlimResNet18Config { width: 3 })), ..slim() });
     assert!(error.contains("slim-resnet18 (width = 3) for inputs of 1×8×8 needs [3,"), "{error}");
     let error = refused(|_| (), &Reading { backbone: Some(Arc::new(MlpConfig { layers: vec![4] })), ..slim() });
-    assert!(error.contains("`layers.0.") && error.contains("has none for it"), "{error}");
+    assert!(error.contains("`layers.0.") && error.contains("does not map it"), "{error}");
     let error = refused(|_| (), &Reading::default());
     assert!(error.contains("kind = \"slim-resnet18\", width = 2"), "{error}");
     let error = refused(|_| (), &Reading { input: Some([3, 8, 8].into()), ..slim() });
@@ -107,10 +106,10 @@ fn another_architecture_is_refused() {
 
 #[test]
 fn a_file_of_a_few_bytes_cannot_ask_for_a_network_of_gigabytes() {
-    // 64 layers of 65 536 units would be 275 billion weights; nothing is drawn before shapes are compared.
+    // 64 layers of 65 536 outputs would have 275 billion weights. Shapes are compared before weights are drawn.
     let backbone = MlpConfig { layers: vec![65_536; 64] };
     let error = refused(|_| (), &Reading { backbone: Some(Arc::new(backbone)), ..slim() });
-    assert!(error.contains("is not there"), "{error}");
+    assert!(error.contains("is missing"), "{error}");
 }
 
 #[test]
@@ -145,12 +144,15 @@ fn a_manifest_that_contradicts_the_weights_is_refused() {
         assert!(error.contains(expected), "{to}: {error}");
     }
     let said = [
-        (Reading { backbone: Some(Arc::new(SlimResNet18Config { width: 4 })), ..Reading::default() }, "no --backbone"),
-        (Reading { input: Some([1, 9, 9].into()), ..Reading::default() }, "no --input"),
-        (Reading { classes: Some(words("a b")), ..Reading::default() }, "no --classes"),
+        (
+            Reading { backbone: Some(Arc::new(SlimResNet18Config { width: 4 })), ..Reading::default() },
+            "leave out --backbone",
+        ),
+        (Reading { input: Some([1, 9, 9].into()), ..Reading::default() }, "leave out --input"),
+        (Reading { classes: Some(words("a b")), ..Reading::default() }, "leave out --classes"),
         (
             Reading { normalisation: Some(Normalisation { mean: vec![0.4], std: vec![0.5] }), ..Reading::default() },
-            "no --mean",
+            "leave out --mean",
         ),
     ];
     for (reading, expected) in said {
@@ -188,7 +190,7 @@ fn a_model_of_a_run_directory_is_told_apart() {
     assert!(error.contains("run directory"), "{error}");
 }
 
-/// What is seen in a ResNet with one more text in its metadata.
+/// Inspects a ResNet with one more text in its metadata.
 fn inspected(key: &str, text: &str) -> Result<Inspection, InterchangeError> {
     let folder = tempfile::tempdir().unwrap();
     let metadata = BTreeMap::from([(key.to_owned(), text.to_owned())]);
@@ -198,7 +200,7 @@ fn inspected(key: &str, text: &str) -> Result<Inspection, InterchangeError> {
 
 #[test]
 fn a_model_of_a_run_directory_is_inspected_whatever_it_says_of_itself() {
-    // A backbone without a kind, or that is no table, was not written by us; there are tensors to look at all the same.
+    // We never write a backbone without a kind or one that is not a table. The tensors can be inspected all the same.
     for (backbone, words) in [
         ("{}", "unknown, inputs of 1×1×1"),
         (r#"{"kind":{}}"#, "unknown, "),
@@ -232,7 +234,7 @@ fn nothing_that_a_file_says_looks_like_a_line_of_an_inspection() {
     }
 }
 
-/// What is said of a consolidation of two perceptrons; nothing is written.
+/// The error for a consolidation of two perceptrons. Nothing is written.
 #[track_caller]
 fn not_consolidated(
     strategy: &dyn StrategyConfig,
@@ -331,14 +333,13 @@ fn floats_that_the_table_leaves_out_are_as_finite_as_all_others() {
             let (previous, experts) = (named(&a, &reading, "cat dog"), [named(&b, &reading, "car bus")]);
             let out = folder.path().join(format!("{}-{value}.safetensors", strategy.typetag_name()));
             let done = consolidate(&previous, &experts, strategy, surrogate, &out);
-            match value.is_nan() {
-                true => {
-                    let error = done.unwrap_err().to_string();
-                    let says = "a.safetensors: the tensor `scale` holds a value that is not finite (NaN at index 1)";
-                    assert!(error.contains(says) && !out.exists(), "{error}");
-                }
-                // The expert's is not looked at.
-                false => assert_eq!(floats(&load(&done.unwrap()[0]), "scale"), [1.5, 2.5]),
+            if value.is_nan() {
+                let error = done.unwrap_err().to_string();
+                let says = "a.safetensors: the tensor `scale` holds a value that is not finite (NaN at index 1)";
+                assert!(error.contains(says) && !out.exists(), "{error}");
+            } else {
+                // The expert's value is not read.
+                assert_eq!(floats(&load(&done.unwrap()[0]), "scale"), [1.5, 2.5]);
             }
         }
     }
@@ -371,7 +372,7 @@ fn surrogate_data_are_looked_for_by_the_check() {
 }
 
 #[test]
-fn an_expert_without_a_classifier_is_no_expert() {
+fn an_expert_without_a_classifier_is_refused() {
     let error = not_consolidated(&NaiveConfig {}, None, |_, _| {
         let mut tensors = perceptron(2, 2);
         tensors.retain(|name, _| name.starts_with("hidden"));
@@ -392,7 +393,7 @@ fn strategies_that_need_what_checkpoints_do_not_carry_are_refused() {
     let error = not_consolidated(&of_devices, Some(&noise), other);
     assert!(error.contains("current-task") && error.contains("no checkpoint holds"), "{error}");
     let error = not_consolidated(&EnsembleConfig::default(), None, other);
-    assert!(error.contains("\"ensemble\" makes a model that is no mlp"), "{error}");
+    assert!(error.contains("\"ensemble\" makes a model whose architecture is not mlp"), "{error}");
 }
 
 #[test]
@@ -452,18 +453,18 @@ fn what_is_stopped_while_it_is_written_leaves_nothing() {
     use alluvium_interchange::{Destination, Watcher, carry_out};
     use alluvium_model::Progress;
 
-    /// Wants to stop after it was asked twice.
+    /// Stops the work when it is asked for the second time.
     #[derive(Default)]
-    struct Impatient {
+    struct ImpatientWatcher {
         asked: Mutex<Cell<usize>>,
         writing: Mutex<Vec<bool>>,
     }
 
-    impl Progress for Impatient {
+    impl Progress for ImpatientWatcher {
         fn step(&self, _done: usize, _steps: usize) {}
     }
 
-    impl Watcher for Impatient {
+    impl Watcher for ImpatientWatcher {
         fn writing(&self, now: bool) {
             self.writing.lock().unwrap().push(now);
         }
@@ -491,7 +492,7 @@ fn what_is_stopped_while_it_is_written_leaves_nothing() {
     let path = folder.path().join("out.safetensors");
     let to = Destination { path, shard_bytes: None, inputs: vec![] };
     let before = fs::read_dir(folder.path()).unwrap().count();
-    let watcher = Impatient::default();
+    let watcher = ImpatientWatcher::default();
     let origin = ("0", serde_json::Value::Null);
     let error = carry_out(&consolidation, &to, origin, &Device::flex(), &watcher).unwrap_err();
     assert!(matches!(error, InterchangeError::Stopped) && !error.is_refusal());

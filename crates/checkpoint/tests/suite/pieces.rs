@@ -1,6 +1,4 @@
-//! Tensors in pieces: what is read and written so is what is read and written as a whole.
-
-mod by_hand;
+//! Reading and writing tensors in pieces gives the same as reading and writing them whole.
 
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
@@ -8,7 +6,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
-use by_hand::{Entry, flat, zip_of};
+
+use crate::by_hand::{Entry, flat, zip_of};
 
 /// Seventeen tensors by `torch.save`, of all types; some are views of a storage in another order.
 fn mixed() -> Vec<u8> {
@@ -42,7 +41,7 @@ fn slice(values: &Values, range: Range<usize>) -> Values {
     }
 }
 
-/// Writes a model in pieces of so many values.
+/// Writes a model in pieces of `size` values.
 fn write_in_pieces(checkpoint: &Checkpoint, path: &Path, size: usize) {
     let mut writer = Writer::create(path, checkpoint.tensors().cloned().collect(), &WriteOptions::default()).unwrap();
     while let Some(next) = writer.peek().cloned() {
@@ -66,7 +65,7 @@ fn pieces_are_parts_of_the_whole_in_every_kind_of_file() {
     });
     let files = [open(mixed()), open(deflated), Checkpoint::open(&safetensors).unwrap()];
     let whole = open(mixed());
-    // Not that of the third file: its 64-bit floats went through 32 bits.
+    // The third file is left out, because its 64-bit floats were rounded to 32 bits.
     assert_eq!(files[1].digest().unwrap(), whole.digest().unwrap());
     for checkpoint in &files {
         let mut pieces = 0;
@@ -92,18 +91,18 @@ fn bytes_are_taken_over_as_they_are() {
     let checkpoint = open(mixed());
     let mut writer = Writer::create(&path, checkpoint.tensors().cloned().collect(), &WriteOptions::default()).unwrap();
     let error = writer.write_bytes("brain", &[0; 3]).unwrap_err().to_string();
-    assert!(error.contains("`brain` was given 3 bytes, and its values have 2"), "{error}");
+    assert!(error.contains("`brain` was given 3 bytes; accepted: a multiple of 2"), "{error}");
     while let Some(next) = writer.peek().cloned() {
         let (all, middle) = (next.elements(), next.elements() / 2);
         for piece in [0..middle, middle..all] {
-            // What has no values, or one, is there after its first piece.
+            // A tensor with one value or none is complete after its first piece.
             if writer.peek().is_some_and(|still| still.name == next.name) {
                 writer.write_bytes(&next.name, &checkpoint.read_bytes(&next.name, piece, true).unwrap()).unwrap();
             }
         }
     }
     writer.finish().unwrap();
-    // That of the digest of all bits, also those of F64 that 32 bits do not have.
+    // The digest covers all bits, including those of F64 that 32 bits cannot hold.
     let copied = Checkpoint::open(&path).unwrap();
     assert_eq!(copied.digest().unwrap(), checkpoint.digest().unwrap());
     // generate.py: 0.1 and 1e-300.
@@ -130,9 +129,9 @@ fn a_range_outside_of_the_tensor_is_refused() {
     let (backwards, far) = (Range { start: 2, end: 1 }, usize::MAX - 1..usize::MAX);
     for (range, shown) in [(0..7, "0..7"), (6..8, "6..8"), (backwards, "2..1"), (far, "18446744073709551614")] {
         let error = checkpoint.read_range("contiguous", range).unwrap_err().to_string();
-        assert!(error.contains("`contiguous` has 6 values, and those of") && error.contains(shown), "{error}");
+        assert!(error.contains("`contiguous` has 6 values, but those of") && error.contains(shown), "{error}");
     }
-    assert!(checkpoint.read_range("nobody", 0..0).unwrap_err().to_string().contains("`nobody` is not there"));
+    assert!(checkpoint.read_range("nobody", 0..0).unwrap_err().to_string().contains("`nobody` is missing"));
 }
 
 #[test]
@@ -172,17 +171,17 @@ fn parts_are_counted() {
     writer.write_part("a", &some(&[1, 2])).unwrap();
     assert_eq!(writer.peek().unwrap().name, "a");
     let error = writer.write_part("b", &some(&[1])).unwrap_err().to_string();
-    assert!(error.contains("`b` was given, where `a` is next"), "{error}");
+    assert!(error.contains("`b` was given, but `a` is next"), "{error}");
     let error = writer.write_part("a", &some(&[1, 2])).unwrap_err().to_string();
-    assert!(error.contains("`a` was declared with the shape [3], and has 4 values"), "{error}");
+    assert!(error.contains("`a` was declared with the shape [3], but has 4 values"), "{error}");
     let error = writer.finish().unwrap_err().to_string();
-    assert!(error.contains("`a` was declared with the shape [3], and has 2 values"), "{error}");
+    assert!(error.contains("`a` was declared with the shape [3], but has 2 values"), "{error}");
 
     let mut writer = create();
     writer.write_part("a", &some(&[1, 2])).unwrap();
     let error = writer.write_part("a", &some(&[256])).unwrap_err().to_string();
     assert!(error.contains("`a` has the value 256 at index 2"), "{error}");
-    assert!(writer.finish().is_err(), "half of it may be there");
+    assert!(writer.finish().is_err(), "a part of it may be written");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 
     let mut writer = create();

@@ -1,8 +1,4 @@
-//! Where links may lead, and what is no file.
-
-#![cfg(unix)]
-
-mod by_hand;
+//! Where links may lead, and paths that are not files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use alluvium_checkpoint::{Checkpoint, NameMap};
-use by_hand::flat;
+
+use crate::by_hand::flat;
 
 fn weights() -> Vec<u8> {
     flat(r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, &[1])
@@ -33,14 +30,14 @@ fn a_link_out_of_the_folder_is_not_followed() {
     let link = folder.path().join("link");
     symlink(outside.path().join("secret"), &link).unwrap();
     let said = said_of(&index);
-    assert!(said.contains("`a` is said to be in the file `link`, a link that leads out of the folder"), "{said}");
-    // Nor where the folder is named and the file is the one that is found there.
+    assert!(said.contains("`a` is listed in the file `link`, a link that leads out of the folder"), "{said}");
+    // It is not followed either if only the folder is given and the file is found there.
     for file in [&index, &folder.path().join("inside")] {
         fs::remove_file(file).unwrap();
     }
     let said = said_of(folder.path());
     assert!(said.contains("holds as its model `link`, a link that leads out of the folder"), "{said}");
-    // But where the link itself is named: that is the user's own word.
+    // It is followed if the user gives the link itself.
     assert_eq!(said_of(&link), "Some([1])");
 }
 
@@ -50,7 +47,7 @@ fn a_link_within_the_folder_is_followed() {
     fs::write(folder.path().join(".inside"), weights()).unwrap();
     symlink(".inside", folder.path().join("link")).unwrap();
     assert_eq!(said_of(folder.path()), "Some([1])");
-    // The file behind the link has another name than the index says, and is found all the same.
+    // The target of the link has another name than the index states, and is found all the same.
     let index = folder.path().join("model.safetensors.index.json");
     fs::write(&index, r#"{"weight_map":{"a":"link"}}"#).unwrap();
     assert_eq!(said_of(&index), "Some([1])");
@@ -59,7 +56,7 @@ fn a_link_within_the_folder_is_followed() {
 
 #[test]
 fn the_cache_of_the_hub_is_read() {
-    // As `huggingface_hub` lays it out: every file of a snapshot is a link to a blob.
+    // The layout of `huggingface_hub`: every file of a snapshot is a link to a blob.
     let cache = tempfile::tempdir().unwrap();
     let model = cache.path().join("models--somebody--something");
     let (blobs, snapshot) = (model.join("blobs"), model.join("snapshots/0123abc"));
@@ -72,7 +69,7 @@ fn the_cache_of_the_hub_is_read() {
     assert_eq!(said_of(&snapshot), "Some([1])");
     assert_eq!(said_of(&snapshot.join("model.safetensors.index.json")), "Some([1])");
 
-    // Not everything else of the cache, nor what a blob that is a link itself leads to.
+    // Links to other files of the cache are refused, and so are blobs that are links themselves.
     fs::write(model.join("secret"), weights()).unwrap();
     let shard = snapshot.join("model-00001-of-00001.safetensors");
     for target in ["../../secret", "../../blobs/link"] {
@@ -90,11 +87,11 @@ fn a_pipe_is_not_waited_for() {
     let pipe = folder.path().join("model.safetensors");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let said = said_of(&pipe);
-    assert!(said.contains("it is no file but a folder, a pipe or a device"), "{said}");
+    assert!(said.contains("it is not a file, but a folder, a pipe or a device"), "{said}");
     let error = NameMap::open(&pipe).unwrap_err().to_string();
-    assert!(error.contains("it is no file but a folder, a pipe or a device"), "{error}");
+    assert!(error.contains("it is not a file, but a folder, a pipe or a device"), "{error}");
     assert!(said_of(folder.path()).contains("holds no model file"), "{}", said_of(folder.path()));
     let index = folder.path().join("model.safetensors.index.json");
     fs::write(&index, r#"{"weight_map":{"a":"model.safetensors"}}"#).unwrap();
-    assert!(said_of(&index).contains("it is no file"), "{}", said_of(&index));
+    assert!(said_of(&index).contains("it is not a file"), "{}", said_of(&index));
 }

@@ -1,7 +1,5 @@
-//! What a sound file says of itself, cut off and changed at every byte, and with every part of it replaced: whatever comes of
-//! it is a model or an error, and nothing panics.
-
-mod files;
+//! The metadata of a sound file, cut off and changed at every byte, and with each of its values replaced. The result is
+//! a model or an error, never a panic.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,34 +10,34 @@ use alluvium_strategy_slerp::SlerpConfig;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use files::{StateDict, consolidate, mlp, named, open, perceptron, save};
+use crate::files::{self, StateDict, consolidate, mlp, named, open, perceptron, save};
 
 /// The key of a model in a run directory, and of an expert's manifest there.
 const RUN_MODEL: &str = "alluvium";
 const RUN_EXPERT: &str = "alluvium.manifest";
 
 /// A safetensors file whose metadata can be replaced.
-struct Sound {
-    /// Where changed ones are written.
+struct SoundFile {
+    /// The path that changed files are written to.
     path: PathBuf,
     header: Value,
     data: Vec<u8>,
 }
 
-impl Sound {
+impl SoundFile {
     fn of(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
         let (length, rest) = bytes.split_first_chunk::<8>().unwrap();
         let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
         let path = path.with_file_name("changed.safetensors");
-        Sound { path, header: serde_json::from_slice(header).unwrap(), data: data.to_vec() }
+        SoundFile { path, header: serde_json::from_slice(header).unwrap(), data: data.to_vec() }
     }
 
     fn metadata(&self, key: &str) -> String {
         self.header["__metadata__"][key].as_str().unwrap().to_owned()
     }
 
-    /// What is seen in the file with another text there. The tensors are the same.
+    /// Inspects the file with another text under this key. The tensors stay the same.
     fn inspected(&self, key: &str, text: &str, reading: &Reading) -> Option<Inspection> {
         let mut header = self.header.clone();
         header["__metadata__"][key] = text.into();
@@ -52,7 +50,7 @@ impl Sound {
     }
 }
 
-/// The text cut off at each place, and changed there.
+/// The text cut off at each byte, and changed there.
 fn changed(text: &str) -> Vec<String> {
     let cuts = text.char_indices().map(|(place, _)| text[..place].to_owned());
     let changes = (0..text.len()).flat_map(|place| [0x01, 0x02, 0x10, 0x40].map(|change| (place, change)));
@@ -64,7 +62,7 @@ fn changed(text: &str) -> Vec<String> {
     cuts.chain(changes).collect()
 }
 
-/// The value with each of its parts, and itself, replaced by others; and without each of its keys.
+/// The value with itself and each of its parts replaced by others, and with each key removed.
 fn replaced(value: &Value) -> Vec<Value> {
     let others = [json!(null), json!({}), json!([]), json!(0), json!(-1), json!(u64::MAX), json!(1e300), json!("")];
     let mut all = others.to_vec();
@@ -96,8 +94,8 @@ fn replaced(value: &Value) -> Vec<Value> {
     all
 }
 
-/// Tries everything with the text of one key.
-fn bend(sound: &Sound, key: &str, reading: &Reading) {
+/// Tries all changes of the text under one key.
+fn bend(sound: &SoundFile, key: &str, reading: &Reading) {
     let text = sound.metadata(key);
     let whole: Value = serde_json::from_str(&text).unwrap();
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
@@ -119,8 +117,8 @@ fn manifests_and_provenance_may_say_anything() {
     let third = [named(&save(&folder.path().join("c.safetensors"), &perceptron(3, 1)), &reading, "e")];
     consolidate(&open(&out, &reading).unwrap(), &third, &SlerpConfig::default(), None, &again).unwrap();
 
-    let sound = Sound::of(&again);
-    // The table of names is not one that is built in: everything else stands in the file.
+    let sound = SoundFile::of(&again);
+    // The table of names is not built in. Everything else is in the file.
     let reading = Reading { names: reading.names, ..Reading::default() };
     let seen = sound.inspected(MANIFEST, &sound.metadata(MANIFEST), &reading).unwrap();
     assert!(matches!(seen.model, Kind::Foreign { .. }) && seen.provenance.is_some(), "it is sound: {seen:?}");
@@ -144,7 +142,7 @@ fn models_of_a_run_directory_may_say_anything() {
     let path = files::save_with(&folder.path().join("m.safetensors"), &tensors, metadata.into());
     assert!(Checkpoint::open(&path).unwrap().metadata().contains_key(RUN_MODEL));
 
-    let sound = Sound::of(&path);
+    let sound = SoundFile::of(&path);
     let seen = sound.inspected(RUN_MODEL, model, &Reading::default()).unwrap();
     assert!(matches!(seen.model, Kind::Run { expert: Some(_), .. }), "it is sound: {seen:?}");
     bend(&sound, RUN_MODEL, &Reading::default());

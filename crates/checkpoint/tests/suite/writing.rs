@@ -1,4 +1,4 @@
-//! What is written is what is read, whole or not at all.
+//! A written model reads back unchanged, and appears completely or not at all.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -114,17 +114,17 @@ fn nothing_is_left_of_a_model_that_was_not_finished() {
 
     let mut writer = create();
     let error = writer.write("b", &good).unwrap_err().to_string();
-    assert!(error.contains("`b` was given, where `a` is next"), "{error}");
+    assert!(error.contains("`b` was given, but `a` is next"), "{error}");
     let error = writer.write("a", &Values::Integers(vec![1])).unwrap_err().to_string();
-    assert!(error.contains("`a` was declared with the shape [2], and has 1 values"), "{error}");
+    assert!(error.contains("`a` was declared with the shape [2], but has 1 values"), "{error}");
     writer.write("a", &good).unwrap();
     let error = writer.finish().unwrap_err().to_string();
-    assert!(error.contains("`b` was declared, and not written"), "{error}");
+    assert!(error.contains("`b` was declared, but not written"), "{error}");
 
     let mut writer = create();
     let error = writer.write("a", &Values::Integers(vec![1, 256])).unwrap_err().to_string();
     assert!(error.contains("`a` has the value 256 at index 1, which does not fit U8"), "{error}");
-    assert!(writer.write("a", &good).is_err(), "half a tensor may be there");
+    assert!(writer.write("a", &good).is_err(), "a tensor may be incomplete");
     assert!(writer.finish().is_err());
 
     drop(create());
@@ -141,7 +141,7 @@ fn nothing_is_left_of_a_model_that_was_not_finished() {
 #[test]
 fn a_name_that_cannot_be_had_takes_the_others_back() {
     let folder = tempfile::tempdir().unwrap();
-    // A folder stands where the index should.
+    // A folder has the name of the index.
     fs::create_dir_all(folder.path().join("model.safetensors.index.json/full")).unwrap();
     let options = WriteOptions { shard_bytes: Some(1), ..WriteOptions::default() };
     let declared = vec![info("a", Dtype::U8, &[1]), info("b", Dtype::U8, &[1])];
@@ -163,7 +163,7 @@ fn the_old_model_stays_whole_where_the_new_one_cannot_be() {
     let contents =
         || -> Vec<Vec<u8>> { files.iter().map(|file| fs::read(folder.path().join(file)).unwrap()).collect() };
     let old = contents();
-    // Another model under the same names, whose second file stands where a folder is by now.
+    // Another model with the same names. Its second file cannot be written, because a folder has its name now.
     let begin = || {
         let all = tensors();
         let mut writer = Writer::create(&path, all.iter().map(|(info, _)| info.clone()).collect(), &options).unwrap();
@@ -188,7 +188,7 @@ fn the_old_model_stays_whole_where_the_new_one_cannot_be() {
     assert_eq!(contents(), old);
     assert_eq!(names(folder.path()), files, "nothing else is left");
 
-    // Where it can be, all of it is new.
+    // If all files can be written, the whole model is new.
     begin().finish().unwrap();
     assert!(contents().iter().zip(&old).take(files.len() - 1).all(|(new, old)| new != old));
     assert_eq!(names(folder.path()), files, "nothing else is left");

@@ -1,4 +1,4 @@
-//! A foreign model under our names, and back under its own.
+//! Mapping a foreign model to our names, and back to its own.
 
 use std::path::Path;
 
@@ -65,9 +65,9 @@ fn what_does_not_fit_the_table_is_named() {
     let mapping = NameMap::parse(table).unwrap().apply(names()).unwrap();
     let error = mapping.read(&checkpoint, "stem").unwrap_err();
     assert!(matches!(&error, NamesError::NoMatrix { .. }), "{error}");
-    assert!(error.to_string().contains("`stem` is to be transposed, and has the shape [1, 1, 1, 1]"), "{error}");
+    assert!(error.to_string().contains("`stem` must be transposed, but has the shape [1, 1, 1, 1]"), "{error}");
     let error = mapping.read(&checkpoint, "tail").unwrap_err().to_string();
     assert!(error.contains("`tail`"), "{error}");
     let error = NameMap::parse("[names]").unwrap().apply(names()).unwrap_err().to_string();
-    assert!(error.contains("says nothing of 4 tensors: `conv1.weight`, `fc.weight`"), "{error}");
+    assert!(error.contains("does not map 4 tensors: `conv1.weight`, `fc.weight`"), "{error}");
 }

@@ -1,0 +1,16 @@
+//! Model files read and written: sound ones, hostile ones, and what may be done with them. One module for each subject.
+
+mod adapters;
+#[path = "../by_hand/mod.rs"]
+mod by_hand;
+mod costly;
+mod hostile;
+mod legacy;
+#[cfg(unix)]
+mod links;
+mod mutations;
+mod names;
+mod parts;
+mod pieces;
+mod pytorch;
+mod writing;
