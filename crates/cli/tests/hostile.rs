@@ -1,5 +1,6 @@
 //! Files made to do harm, given to `alluvium consolidate` as an expert: the error names the file and, where there is one, the
-//! tensor; the exit code is that of a wrong file, and nothing is written. `crates/checkpoint/tests/hostile.rs` has more of them.
+//! tensor; the exit code is that of a wrong file, and nothing is written. `crates/checkpoint/tests/suite/hostile.rs` has
+//! more of them.
 
 #[path = "../../checkpoint/tests/by_hand/mod.rs"]
 mod by_hand;

@@ -62,14 +62,14 @@ impl Template {
 
     /// The names of its numbers, sorted.
     pub(crate) fn numbers(&self) -> Vec<&str> {
-        let mut names: Vec<_> = self.places().map(|(name, _)| name).collect();
+        let mut names: Vec<_> = self.placeholders().map(|(name, _)| name).collect();
         names.sort_unstable();
         names
     }
 
     /// Whether a constant is added to a number.
     pub(crate) fn adds(&self) -> bool {
-        self.places().any(|(_, added)| added != 0)
+        self.placeholders().any(|(_, added)| added != 0)
     }
 
     /// The numbers in a name, if the template matches it.
@@ -108,7 +108,7 @@ impl Template {
         Some(name)
     }
 
-    fn places(&self) -> impl Iterator<Item = (&str, i64)> {
+    fn placeholders(&self) -> impl Iterator<Item = (&str, i64)> {
         self.parts.iter().filter_map(|part| match part {
             Part::Number(name, added) => Some((name.as_str(), *added)),
             Part::Text(_) => None,

@@ -119,17 +119,17 @@ impl<R: Read + Seek> Pickles<R> {
             let kind = keys.get(keys.root).kind();
             return Err(self.place.broken(format!("has {kind} for the keys of its storages; accepted: a list")));
         };
-        let (mut places, mut by_key) = (vec![], HashMap::new());
+        let (mut extents, mut by_key) = (vec![], HashMap::new());
         for id in list {
             let Object::Text(key) = keys.get(*id) else {
                 let kind = keys.get(*id).kind();
                 return Err(self.place.broken(format!("has {kind} for the key of a storage; accepted: a str")));
             };
-            if by_key.insert(key.clone(), places.len()).is_some() {
+            if by_key.insert(key.clone(), extents.len()).is_some() {
                 return Err(claims.wrong(key, "is listed twice"));
             }
             let bytes = self.skip_storage(&claims, key)?;
-            places.push((self.at - bytes, bytes));
+            extents.push((self.at - bytes, bytes));
         }
         if self.at != self.length {
             let more = self.length - self.at;
@@ -137,7 +137,7 @@ impl<R: Read + Seek> Pickles<R> {
                 .place
                 .broken(format!("has {more} bytes after its last storage; accepted: one model a file")));
         }
-        Ok(StorageTable { reader: self.reader, places, by_key })
+        Ok(StorageTable { reader: self.reader, extents, by_key })
     }
 
     /// Skips the next storage. Returns its number of bytes.
@@ -226,7 +226,7 @@ impl<'a> Claims<'a> {
 struct StorageTable<R> {
     reader: BufReader<R>,
     /// The offset and the number of bytes of each storage in the file.
-    places: Vec<(u64, u64)>,
+    extents: Vec<(u64, u64)>,
     by_key: HashMap<String, usize>,
 }
 
@@ -234,10 +234,10 @@ impl<R: Read + Seek + Send> Storages for StorageTable<R> {
     fn find(&mut self, key: &str, bytes: u64) -> Result<usize, String> {
         let number = self.by_key.get(key).copied();
         let number = number.ok_or_else(|| format!("is in the storage {}, which is missing", shown(key)))?;
-        if self.places[number].1 == bytes {
+        if self.extents[number].1 == bytes {
             Ok(number)
         } else {
-            Err(format!("has a storage of {bytes} bytes, but {} has {}", shown(key), self.places[number].1))
+            Err(format!("has a storage of {bytes} bytes, but {} has {}", shown(key), self.extents[number].1))
         }
     }
 
@@ -246,7 +246,7 @@ impl<R: Read + Seek + Send> Storages for StorageTable<R> {
     }
 
     fn read(&mut self, storage: usize, start: u64, length: u64) -> Result<Vec<u8>, String> {
-        let read = self.reader.seek(SeekFrom::Start(self.places[storage].0 + start));
+        let read = self.reader.seek(SeekFrom::Start(self.extents[storage].0 + start));
         read.and_then(|_| exactly(&mut self.reader, length)).map_err(|error| format!("cannot be read ({error})"))
     }
 }

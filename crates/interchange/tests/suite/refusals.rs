@@ -323,7 +323,7 @@ fn floats_that_the_table_leaves_out_are_as_finite_as_all_others() {
     let noise: NoiseConfig = serde_json::from_str(r#"{ "samples": 16 }"#).unwrap();
     let mut learned = PldConfig::default();
     learned.distillation.steps = 1;
-    // In pieces, and as whole models.
+    // In pieces, and as whole models. The expert's value is never read.
     let ways: [(&dyn StrategyConfig, Option<&dyn SurrogateConfig>); 2] =
         [(&NaiveConfig {}, None), (&learned, Some(&noise))];
     for (strategy, surrogate) in ways {
@@ -338,7 +338,6 @@ fn floats_that_the_table_leaves_out_are_as_finite_as_all_others() {
                 let says = "a.safetensors: the tensor `scale` holds a value that is not finite (NaN at index 1)";
                 assert!(error.contains(says) && !out.exists(), "{error}");
             } else {
-                // The expert's value is not read.
                 assert_eq!(floats(&load(&done.unwrap()[0]), "scale"), [1.5, 2.5]);
             }
         }
