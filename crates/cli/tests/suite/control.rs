@@ -1,11 +1,10 @@
 //! What other rows are compared with: the same stream without a device, and joint training against the classes of all tasks.
 
-mod tiny;
-
 use std::fs;
 
 use serde_json::{Value, json};
-use tiny::{TINY, alluvium, cell, compare, folder, succeeds, text};
+
+use crate::tiny::{TINY, alluvium, cell, compare, folder, succeeds, text};
 
 /// The comparison under one seed, with a row in which a device never comes.
 fn with_control(absent: usize) -> String {

@@ -1,11 +1,9 @@
 //! Files of a run directory that were truncated, changed or emptied, and disks without room.
 
-mod tiny;
-
 use std::fs;
 use std::path::Path;
 
-use tiny::{TINY, alluvium, folder, numbers, succeeds, text};
+use crate::tiny::{self, TINY, alluvium, folder, numbers, succeeds, text};
 
 /// Two tasks, one seed: few files.
 fn smaller() -> String {

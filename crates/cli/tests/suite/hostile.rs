@@ -1,10 +1,5 @@
 //! Files made to do harm, given to `alluvium consolidate` as an expert: the error names the file and, where there is one, the
-//! tensor; the exit code is that of a wrong file, and nothing is written. `crates/checkpoint/tests/hostile.rs` has more of them.
-
-#[path = "../../checkpoint/tests/by_hand/mod.rs"]
-mod by_hand;
-mod perceptron;
-mod tiny;
+//! tensor; the exit code is that of a wrong file, and nothing is written. The tests of `crates/checkpoint` have more of them.
 
 use std::fs;
 use std::path::Path;
@@ -13,9 +8,9 @@ use alluvium_checkpoint::Checkpoint;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use by_hand::{flat, zip};
-use perceptron::{SAID, folder, write, write_with};
-use tiny::{alluvium, files_below, text};
+use crate::by_hand::{self, flat, zip};
+use crate::perceptron::{SAID, folder, write, write_with};
+use crate::tiny::{self, alluvium, files_below, text};
 
 /// Everything below a folder, with its bytes.
 fn contents(folder: &Path) -> Vec<(String, Option<Vec<u8>>)> {

@@ -1,10 +1,8 @@
 //! Sweeps, as a user sees them: what `check` shows of them, what is wrong with them, and what `compare` makes of them.
 
-mod tiny;
-
 use std::fs;
 
-use tiny::{TINY, alluvium, folder, succeeds, text};
+use crate::tiny::{TINY, alluvium, folder, succeeds, text};
 
 /// The tiny comparison with changes.
 fn changed(changes: &[(&str, &str)]) -> String {

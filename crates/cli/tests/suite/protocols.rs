@@ -1,11 +1,9 @@
-//! What crosses between devices and centre, over random streams and protocols: what the results state is what the centre
-//! itself saw come and go, and what it was not granted it never sees; what devices that are under way together begin from; and
-//! what one client in one round is.
+//! What crosses between devices and centre, over random streams and protocols. The results state what the centre itself saw
+//! come and go. The centre never sees data that it was not granted. Devices that are under way together begin from one model.
+//! One client in one round is centralised training.
 //!
-//! The observer on the centre's side is a strategy. It weighs every expert that it is given, and knows from the digest of an
-//! expert's parent which model its device had taken. It knows nothing of the boundary, which counts for the results.
-
-mod tiny;
+//! The observer at the centre is a strategy. It weighs every expert, and the digest of an expert's parent tells it which model
+//! the device took. It does not know the boundary, which counts for the results.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +11,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use alluvium_cli as _;
 use alluvium_config::{ConfigSource, Experiment, Variant, read_all};
 use alluvium_device::{ClassificationLoss, train};
 use alluvium_experiment::{DirectoryOptions, RunDirectory, RunOptions, Unobserved};
@@ -27,24 +24,38 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use crate::tiny;
+
 /// Keeps the newest expert, and notes all that it sees under the name of its case.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 struct WitnessConfig {
+    /// The name of the case.
     case: String,
+    /// The data that it asks for.
     wants: DataAccess,
     /// Whether devices compute a statistic for it.
-    #[serde(default)]
     statistic: bool,
     /// Whether it hands out the central model without its heads.
-    #[serde(default)]
     hands_out: bool,
     /// How often it says what it wants before it wants everything; absent: always.
-    #[serde(default)]
     honest: Option<usize>,
     /// How often it was asked.
     #[serde(skip)]
     asked: Arc<AtomicUsize>,
+}
+
+impl Default for WitnessConfig {
+    fn default() -> Self {
+        WitnessConfig {
+            case: String::new(),
+            wants: DataAccess::None,
+            statistic: false,
+            hands_out: false,
+            honest: None,
+            asked: Arc::default(),
+        }
+    }
 }
 
 describe!(Family::Strategy, "witness", WitnessConfig, paper: "");

@@ -1,13 +1,12 @@
 //! A model zoo in a whole comparison: each task is answered by its own expert, also where a run goes on from what was
 //! stored, and a centre that keeps everything is larger for it.
 
-mod tiny;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tiny::{TINY, alluvium, numbers, succeeds, text};
+
+use crate::tiny::{self, TINY, alluvium, numbers, succeeds, text};
 
 /// The three rows: what keeps one model, and the two ways to keep all of them.
 const ROWS: &str = r#"

@@ -1,11 +1,9 @@
 //! The kinds of surrogate data that other tests do not run, in a whole comparison: the strategy `pld` consolidates with
 //! them, and the numbers repeat.
 
-mod tiny;
-
 use std::fs;
 
-use tiny::{TINY, folder, numbers, succeeds};
+use crate::tiny::{TINY, folder, numbers, succeeds};
 
 /// The table of each kind, in place of the tiny comparison's; photos lie in `photos`.
 const TABLES: [&str; 4] = [

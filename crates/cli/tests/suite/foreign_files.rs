@@ -5,9 +5,10 @@ use std::path::Path;
 
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
 
+use crate::by_hand;
+use crate::consolidate::{json, refused};
 use crate::perceptron::{SAID, floats, folder, write};
 use crate::tiny::{files_below, succeeds};
-use crate::{by_hand, json, refused};
 
 /// A file by `torch.save` of one storage of floats, with that pickle.
 fn torch_save(path: &Path, pickle: &[u8], floats: &[f32]) {

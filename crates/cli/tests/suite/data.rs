@@ -1,12 +1,11 @@
 //! What `check` says of data that are not wrong, and still surprise.
 
-mod tiny;
-
 use std::fs;
 use std::path::Path;
 
 use image::{Rgb, RgbImage};
-use tiny::{TINY, alluvium, folder, succeeds, text};
+
+use crate::tiny::{TINY, alluvium, folder, succeeds, text};
 
 /// Writes so many pictures of a class.
 fn write_class(folder: &Path, name: &str, count: u8) {

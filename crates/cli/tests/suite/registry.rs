@@ -9,9 +9,6 @@ use alluvium_strategy::{StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
 use serde_json::{Value, json};
 
-// Links the plugins of the shipped binary.
-use alluvium_cli as _;
-
 /// Kinds of what strategies make and store, of what stands before a foreign model, and of pieces of models. They can be read
 /// again, but no configuration names them, so nothing describes them.
 const NOT_DESCRIBED: [(Family, &str); 3] =

@@ -1,11 +1,10 @@
 //! What results say of single devices: how good they are after a part of their budget, and what one of them did to the others.
 
-mod tiny;
-
 use std::fs;
 
 use serde_json::Value;
-use tiny::{TINY, alluvium, cell, compare, folder, numbers, succeeds, text};
+
+use crate::tiny::{TINY, alluvium, cell, compare, folder, numbers, succeeds, text};
 
 #[test]
 fn early_devices_are_those_that_were_called_away() {

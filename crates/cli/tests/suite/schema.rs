@@ -1,7 +1,5 @@
 //! The JSON Schema of a configuration: it is the one that ships, the examples keep to it, and it says what `check` says.
 
-mod tiny;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,10 +9,7 @@ use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use tiny::{TINY, succeeds};
-
-// Links the plugins of the shipped binary.
-use alluvium_cli as _;
+use crate::tiny::{TINY, succeeds};
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")

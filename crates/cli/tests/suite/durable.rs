@@ -1,14 +1,12 @@
 //! Runs that last: killed, interrupted, continued, locked, started over, and found again.
 
-mod tiny;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use tiny::{TINY, alluvium, command, folder, numbers, succeeds, text};
+use crate::tiny::{self, TINY, alluvium, command, folder, numbers, succeeds, text};
 
 /// A comparison that takes long enough to be killed in the middle.
 fn longer() -> String {
@@ -35,6 +33,12 @@ fn stages(out: &Path) -> usize {
     entries.filter(|entry| entry.path().join("SHA256SUMS").exists()).count()
 }
 
+/// Files and folders below a folder while another process writes there: some may vanish on the way.
+fn entries_below(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| 1 + entries_below(&entry.path())).sum()
+}
+
 /// The number before a word in a text: `3 reused` → 3.
 #[track_caller]
 fn count(text: &str, word: &str) -> usize {
@@ -47,18 +51,18 @@ fn count(text: &str, word: &str) -> usize {
 fn a_run_that_is_killed_again_and_again_ends_with_the_same_numbers() {
     let folder = folder();
     fs::write(folder.path().join("longer.toml"), longer()).unwrap();
-    let started = Instant::now();
     succeeds(folder.path(), &["compare", "longer.toml", "--out", "whole"]);
-    let undisturbed = started.elapsed();
 
     let arguments = ["compare", "longer.toml", "--out", "killed"];
     let out = folder.path().join("killed");
     let mut killed = 0;
-    // Not the same moment of a stage each time: the golden ratio spreads the waits evenly.
+    // Each stage writes several files, so a kill after 1 to 8 new files comes at another moment of a stage each time.
     for number in 1..=8 {
-        let fraction = (f64::from(number) * 0.618_034).fract();
+        let (before, more) = (entries_below(&out), 1 + 5 * number % 8);
         let mut child = start(folder.path(), &arguments);
-        sleep(undisturbed.mul_f64(0.05 + 0.25 * fraction));
+        wait_until("new files are there, or the run is over", || {
+            entries_below(&out) >= before + more || child.try_wait().unwrap().is_some()
+        });
         child.kill().unwrap();
         killed += usize::from(child.wait().unwrap().code().is_none());
     }

@@ -1,8 +1,6 @@
 //! Model files as somebody else's framework would have written them: a perceptron of one hidden layer, under names of its
 //! own, and the table of these names.
 
-#![allow(dead_code)] // Each test file uses its own part.
-
 use std::fs;
 use std::path::Path;
 
