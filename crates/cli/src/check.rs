@@ -33,13 +33,13 @@ fn summary(variants: &[Variant]) -> String {
     let rows: Vec<_> = first.experiment.strategies.iter().map(|row| row.name.as_str()).collect();
     let seeds = counted(first.experiment.seeds.len(), "seed");
     let list = || rows.iter().map(|row| format!("  {row}\n")).collect::<String>();
-    let head = match first.label.is_empty() {
-        true if rows.len() <= ROWS_IN_A_LINE => format!("{} under {seeds}\n", rows.join(", ")),
-        true => format!("{} under {seeds}\n{}", counted(rows.len(), "row"), list()),
-        false => {
-            let (variants_in_words, rows) = (counted(variants.len(), "variant"), counted(rows.len(), "row"));
-            format!("{variants_in_words} of {rows} under {seeds}\n\nrows\n{}\n{}\n", list(), table(variants))
-        }
+    let head = if !first.label.is_empty() {
+        let (variants_in_words, rows) = (counted(variants.len(), "variant"), counted(rows.len(), "row"));
+        format!("{variants_in_words} of {rows} under {seeds}\n\nrows\n{}\n{}\n", list(), table(variants))
+    } else if rows.len() <= ROWS_IN_A_LINE {
+        format!("{} under {seeds}\n", rows.join(", "))
+    } else {
+        format!("{} under {seeds}\n{}", counted(rows.len(), "row"), list())
     };
     head + &totals(variants, rows.len(), first.experiment.seeds.len())
 }

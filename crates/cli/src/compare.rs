@@ -44,9 +44,10 @@ pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::
     watch.finish();
     directory.finish(failures.len());
     let program = std::env::args().next().unwrap_or_else(|| "alluvium".to_owned());
-    let next = match on_tour {
-        true => tour::after(&program, &folder),
-        false => format!("A page with charts: {program} report {}\n", folder.display()),
+    let next = if on_tour {
+        tour::after(&program, &folder)
+    } else {
+        format!("A page with charts: {program} report {}\n", folder.display())
     };
     print(out, &next)?;
     anyhow::ensure!(

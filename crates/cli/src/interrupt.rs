@@ -75,9 +75,10 @@ fn command_line() -> String {
 
 fn quoted(argument: String) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./=,:@%+".contains(character);
-    match !argument.is_empty() && argument.chars().all(plain) {
-        true => argument,
-        false => format!("'{}'", argument.replace('\'', r"'\''")),
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
     }
 }
 

@@ -44,9 +44,10 @@ impl Document {
         })?;
         let mut reader = Reader { text, keys: vec![], flaws: vec![] };
         let root = reader.object(table.get_ref());
-        match reader.flaws.is_empty() {
-            true => Ok(Document { text: text.to_owned(), root, replaced: vec![] }),
-            false => Err(reader.flaws),
+        if reader.flaws.is_empty() {
+            Ok(Document { text: text.to_owned(), root, replaced: vec![] })
+        } else {
+            Err(reader.flaws)
         }
     }
 
@@ -163,9 +164,12 @@ impl Reader<'_> {
 /// TOML's whole numbers have 64 bits and a sign.
 fn integer(written: &DeInteger<'_>) -> Result<Value, String> {
     let read = i64::from_str_radix(written.as_str(), written.radix());
-    read.map(Value::from).map_err(|_| match written.as_str().starts_with('-') {
-        true => format!("is {written}, which is too small; accepted: whole numbers from {}", i64::MIN),
-        false => format!("is {written}, which is too large; accepted: whole numbers up to {}", i64::MAX),
+    read.map(Value::from).map_err(|_| {
+        if written.as_str().starts_with('-') {
+            format!("is {written}, which is too small; accepted: whole numbers from {}", i64::MIN)
+        } else {
+            format!("is {written}, which is too large; accepted: whole numbers up to {}", i64::MAX)
+        }
     })
 }
 

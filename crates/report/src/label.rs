@@ -47,10 +47,10 @@ fn file_stem(name: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let mut stem = String::new();
     for c in name.chars().take(LONGEST_STEM) {
-        match allowed(c) {
-            true => stem.push(c),
-            false if stem.ends_with('-') => {}
-            false => stem.push('-'),
+        if allowed(c) {
+            stem.push(c);
+        } else if !stem.ends_with('-') {
+            stem.push('-');
         }
     }
     // A dot in front hides a file, and two of them leave the folder.

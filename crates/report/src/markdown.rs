@@ -134,10 +134,7 @@ fn push_table(text: &mut String, heading: &[String], rows: &[Vec<String>], words
 
     let mut push_row = |cells: &[String]| {
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-            let padded = match is_words(column) {
-                true => format!("| {cell:<width$} "),
-                false => format!("| {cell:>width$} "),
-            };
+            let padded = if is_words(column) { format!("| {cell:<width$} ") } else { format!("| {cell:>width$} ") };
             text.push_str(&padded);
         }
         text.push_str("|\n");
@@ -146,10 +143,9 @@ fn push_table(text: &mut String, heading: &[String], rows: &[Vec<String>], words
     let rule: Vec<String> = widths
         .iter()
         .enumerate()
-        .map(|(column, width)| match is_words(column) {
-            true => "-".repeat(*width),
-            false => format!("{}:", "-".repeat(width - 1)),
-        })
+        .map(
+            |(column, width)| if is_words(column) { "-".repeat(*width) } else { format!("{}:", "-".repeat(width - 1)) },
+        )
         .collect();
     push_row(&rule);
     for row in rows {

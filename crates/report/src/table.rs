@@ -235,12 +235,11 @@ fn baseline(results: &Results) -> Option<String> {
 
 fn tasks(results: &Results) -> String {
     let count = results.tasks.len();
-    match results.tasks_vary {
-        true => format!("{count}, others under each seed"),
-        false => {
-            let names: Vec<_> = results.tasks.iter().map(|task| one_line(&task.name)).collect();
-            format!("{count} ({})", names.join("; "))
-        }
+    if results.tasks_vary {
+        format!("{count}, others under each seed")
+    } else {
+        let names: Vec<_> = results.tasks.iter().map(|task| one_line(&task.name)).collect();
+        format!("{count} ({})", names.join("; "))
     }
 }
 

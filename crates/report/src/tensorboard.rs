@@ -76,9 +76,8 @@ fn task_tags(results: &Results) -> Vec<String> {
     };
     let names: Vec<String> = (0..results.tasks.len()).map(name).collect();
     let is_repeated = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
-    let tag = |(index, name): (usize, &String)| match is_repeated(name) {
-        true => format!("{name} ({})", index + 1),
-        false => name.clone(),
+    let tag = |(index, name): (usize, &String)| {
+        if is_repeated(name) { format!("{name} ({})", index + 1) } else { name.clone() }
     };
     names.iter().enumerate().map(tag).collect()
 }

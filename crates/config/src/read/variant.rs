@@ -161,9 +161,8 @@ fn variants(document: &Document) -> Result<Vec<Variant>, Vec<ConfigProblem>> {
         .map_err(|findings| findings.iter().map(|finding| finding.in_file(document)).collect::<Vec<_>>())?;
     let all = 0..expansion.variants.len();
     let mut found = vec![];
-    let report = |found: Vec<VariantFinding>| match found.is_empty() {
-        true => Ok(()),
-        false => Err(in_file(document, &expansion, found)),
+    let report = |found: Vec<VariantFinding>| {
+        if found.is_empty() { Ok(()) } else { Err(in_file(document, &expansion, found)) }
     };
     let of = |variant: usize| move |finding: Finding| VariantFinding { variant, finding };
 

@@ -116,11 +116,12 @@ impl<'a> Centre<'a> {
         let experts = experts.collect::<Result<Vec<_>, _>>()?;
         let previous = self.central.load(stages)?;
         if let Some((key, values, has_weights)) = &self.state.stored {
-            let weights = match has_weights {
-                true => stages.file(key, STATE, |bytes| {
+            let weights = if has_weights {
+                stages.file(key, STATE, |bytes| {
                     Weights::from_safetensors(bytes).map(|(weights, _)| weights).map_err(|error| error.to_string())
-                })?,
-                false => Weights::new(),
+                })?
+            } else {
+                Weights::new()
             };
             let state = StrategyState { values: values.clone(), weights };
             let restored = self.row.config.build().and_then(|mut strategy| {

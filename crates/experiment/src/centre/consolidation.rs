@@ -251,10 +251,7 @@ fn size(files: &[(&str, Vec<u8>)]) -> u64 {
 
 /// The size of a strategy's state but for its weights, as the record holds it.
 fn values_size(state: &StrategyState) -> u64 {
-    match state.values.is_empty() {
-        true => 0,
-        false => serde_json::to_string(&state.values).map_or(0, |text| text.len() as u64),
-    }
+    if state.values.is_empty() { 0 } else { serde_json::to_string(&state.values).map_or(0, |text| text.len() as u64) }
 }
 
 /// Everything that the outcome depends on.

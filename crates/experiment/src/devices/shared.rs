@@ -44,9 +44,10 @@ pub(crate) struct Statistics {
 impl Statistics {
     pub(crate) fn asked_by(config: &dyn StrategyConfig) -> Result<Self, ExperimentError> {
         let statistics = config.statistics();
-        let options = match statistics.is_empty() {
-            true => Value::Null,
-            false => serde_json::to_value(config).map_err(|error| ExperimentError::Record(error.to_string()))?,
+        let options = if statistics.is_empty() {
+            Value::Null
+        } else {
+            serde_json::to_value(config).map_err(|error| ExperimentError::Record(error.to_string()))?
         };
         Ok(Statistics { asked: statistics, options })
     }

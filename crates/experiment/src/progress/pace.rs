@@ -102,10 +102,7 @@ impl Pace {
         let others = self.rows.iter().filter(|((other, of), _)| *of == stage && !is_joint(other));
         let (seconds, stages) = others.fold((0.0, 0), |(sum, count), (_, (s, n))| (sum + s, count + n));
         let mean = (stages > 0).then(|| seconds / stages as f64)?;
-        match is_joint(row) {
-            true => Some((mean * self.devices() as f64, false)),
-            false => Some((mean, stage == Stage::Adapting)),
-        }
+        if is_joint(row) { Some((mean * self.devices() as f64, false)) } else { Some((mean, stage == Stage::Adapting)) }
     }
 
     /// How many devices the stream has.

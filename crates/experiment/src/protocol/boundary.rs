@@ -92,12 +92,10 @@ impl Boundary {
     /// The centre is to see data of this kind.
     pub(crate) fn show(&self, data: DataAccess) -> Result<GrantedAccess, Breach> {
         let permitted = self.clauses.data_access;
-        match data > permitted {
-            true => {
-                Err(self
-                    .breach(format!("{permitted} data at the centre"), format!("the strategy would see {data} data")))
-            }
-            false => Ok(GrantedAccess(data)),
+        if data > permitted {
+            Err(self.breach(format!("{permitted} data at the centre"), format!("the strategy would see {data} data")))
+        } else {
+            Ok(GrantedAccess(data))
         }
     }
 

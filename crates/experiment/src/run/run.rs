@@ -76,9 +76,10 @@ enum Done {
 
 /// How many cells run side by side unless the user says otherwise: one a core where tensors live on the host.
 pub fn default_jobs(experiment: &Experiment) -> usize {
-    match experiment.backend.config.runs_on_host() {
-        true => std::thread::available_parallelism().map_or(1, usize::from),
-        false => 1,
+    if experiment.backend.config.runs_on_host() {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    } else {
+        1
     }
 }
 

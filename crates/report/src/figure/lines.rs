@@ -82,10 +82,8 @@ impl LineChart<'_> {
 
     fn draw_plot(&self, sheet: &Sheet<'_>) -> Drawn {
         let (across, up) = (self.range_across(), self.range_up());
-        let ticks_across = match self.across.counts {
-            true => Ticks::whole(self.most(), 12),
-            false => Ticks::round(across.start, across.end, 8),
-        };
+        let ticks_across =
+            if self.across.counts { Ticks::whole(self.most(), 12) } else { Ticks::round(across.start, across.end, 8) };
         let ticks_up = Ticks::round(up.start, up.end, 8);
         let mut chart = ChartBuilder::on(sheet)
             .margin_left(px::<i32>(EDGE))
@@ -158,12 +156,11 @@ impl LineChart<'_> {
     /// The points that get a marker: all of a short stream's. Of a long one's only some, which are not the same for
     /// neighbours, so that one does not hide the other.
     fn marked<'p, P>(&self, place: usize, points: &'p [P]) -> impl Iterator<Item = &'p P> {
-        let (first, step) = match self.is_short() {
-            true => (0, 1),
-            false => {
-                let step = points.len().div_ceil(FEW_MARKS).max(1);
-                (place * step / FEW_MARKS % step, step)
-            }
+        let (first, step) = if self.is_short() {
+            (0, 1)
+        } else {
+            let step = points.len().div_ceil(FEW_MARKS).max(1);
+            (place * step / FEW_MARKS % step, step)
         };
         points.iter().skip(first).step_by(step)
     }

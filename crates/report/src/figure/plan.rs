@@ -153,10 +153,11 @@ fn lines_caption(along: Along, shown: Measure, curves: &[Curve]) -> String {
         ),
     });
     let has_band = curves.iter().flat_map(|curve| &curve.points).any(|point| point.y.ci95_low.is_some());
-    sentences.push(match has_band {
-        true => "Line: mean over seeds; band: 95 % confidence interval (Student t), cut off at the edge of the chart."
-            .to_owned(),
-        false => "One seed, so no band.".to_owned(),
+    sentences.push(if has_band {
+        "Line: mean over seeds; band: 95 % confidence interval (Student t), cut off at the edge of the chart."
+            .to_owned()
+    } else {
+        "One seed, so no band.".to_owned()
     });
     if !is_complete(curves) {
         sentences.push(
@@ -168,9 +169,10 @@ fn lines_caption(along: Along, shown: Measure, curves: &[Curve]) -> String {
 
 /// The caption, with what a reader must know where devices are left out.
 fn with_left_out(caption: String, results: &Results) -> String {
-    match results.left_out.is_empty() {
-        true => caption,
-        false => format!("{caption} Devices that are left out are not counted along the axes."),
+    if results.left_out.is_empty() {
+        caption
+    } else {
+        format!("{caption} Devices that are left out are not counted along the axes.")
     }
 }
 
