@@ -15,7 +15,7 @@ use anyhow::Context;
 use crate::arguments::CompareOptions;
 use crate::duration::duration;
 use crate::progress::Watch;
-use crate::{Refused, interrupt, print, tour};
+use crate::{Refusal, interrupt, print, tour};
 
 pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let source = options.config.as_deref().map_or(tour::CONFIG, ConfigSource::File);
@@ -116,7 +116,7 @@ fn open(folder: &Path, variants: &[Variant], options: &CompareOptions) -> anyhow
         // Hours of work must not end in a folder that cannot be written.
         DirectoryError::Store(error) if !error.is_no_room() => {
             let (folder, accepted) = (folder.display(), "accepted: a folder that can be written");
-            Refused(format!("--out {folder}: nothing can be kept there: {error}; {accepted}")).into()
+            Refusal(format!("--out {folder}: nothing can be kept there: {error}; {accepted}")).into()
         }
         error => error.into(),
     })

@@ -15,7 +15,7 @@ use alluvium_strategy::StrategyConfig;
 use crate::given::{ModelStatements, part, surrogate};
 use crate::model_arguments::ConsolidateOptions;
 use crate::steps::Steps;
-use crate::{Refused, interrupt, print};
+use crate::{Refusal, interrupt, print};
 
 /// As many names of classes as a line of the plan shows.
 const CLASSES_SHOWN: usize = 12;
@@ -44,7 +44,7 @@ pub(crate) fn consolidate(options: &ConsolidateOptions, out: &mut dyn Write) -> 
     said.check_taken([&previous].into_iter().chain(&experts).map(|model| key_of(model.checkpoint())))?;
     let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
     let arrangement = Arrangement::new(previous.heads(), &classes)
-        .map_err(|(place, problem)| Refused(format!("{}: {problem}", options.expert[place].display())))?;
+        .map_err(|(place, problem)| Refusal(format!("{}: {problem}", options.expert[place].display())))?;
 
     let consolidation = Consolidation {
         previous: &previous,
@@ -111,7 +111,7 @@ fn print_written(files: &[PathBuf], out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 /// The file to be can be made, and nothing is lost by it.
-fn check_destination(out: &Path, overwrite: bool) -> Result<(), Refused> {
+fn check_destination(out: &Path, overwrite: bool) -> Result<(), Refusal> {
     if out.extension().is_none_or(|extension| extension != "safetensors") {
         return Err(not_written(out, "has another ending", "a file whose name ends in .safetensors"));
     }
@@ -122,7 +122,7 @@ fn check_destination(out: &Path, overwrite: bool) -> Result<(), Refused> {
 }
 
 /// Nothing is lost where a file of that name is written.
-fn check_free(file: &Path, overwrite: bool) -> Result<(), Refused> {
+fn check_free(file: &Path, overwrite: bool) -> Result<(), Refusal> {
     // Of the link itself, wherever it leads.
     match fs::symlink_metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -136,8 +136,8 @@ fn check_free(file: &Path, overwrite: bool) -> Result<(), Refused> {
     }
 }
 
-fn not_written(file: &Path, problem: &str, accepted: &str) -> Refused {
-    Refused(format!("--out {}: {problem}; accepted: {accepted}", file.display()))
+fn not_written(file: &Path, problem: &str, accepted: &str) -> Refusal {
+    Refusal(format!("--out {}: {problem}; accepted: {accepted}", file.display()))
 }
 
 fn folder_of(file: &Path) -> &Path {
@@ -145,7 +145,7 @@ fn folder_of(file: &Path) -> &Path {
 }
 
 /// Where a model of so many bytes goes; not where one of the inputs is, nor where a file is that is not to be written over.
-fn destination(options: &ConsolidateOptions, inputs: Vec<PathBuf>, bytes: u64) -> Result<Destination, Refused> {
+fn destination(options: &ConsolidateOptions, inputs: Vec<PathBuf>, bytes: u64) -> Result<Destination, Refusal> {
     let shard_bytes = options.shard_size.map(|size| (size * 1e9) as u64);
     let in_several = shard_bytes.is_some_and(|most| bytes > most);
     let unreadable = |error| not_written(&options.out, &format!("cannot be looked at ({error})"), "another folder");

@@ -5,7 +5,7 @@ use std::io::Write;
 use alluvium_registry::{Description, Family, OptionDescription, described, descriptions};
 use serde_json::Value;
 
-use crate::{Refused, print};
+use crate::{Refusal, print};
 
 pub(crate) fn list(family: Option<Family>, out: &mut dyn Write) -> anyhow::Result<()> {
     let families: Vec<_> = Family::ALL.into_iter().filter(|one| family.is_none_or(|wanted| wanted == *one)).collect();
@@ -22,7 +22,7 @@ pub(crate) fn show(kind: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     if found.is_empty() {
         let kinds: Vec<_> = descriptions().iter().map(|description| description.kind).collect();
         return Err(
-            Refused(format!("there is no kind \"{kind}\"; linked into this binary: {}", kinds.join(", "))).into()
+            Refusal(format!("there is no kind \"{kind}\"; linked into this binary: {}", kinds.join(", "))).into()
         );
     }
     let texts: Vec<_> = found.into_iter().map(page).collect();

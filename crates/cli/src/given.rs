@@ -11,7 +11,7 @@ use alluvium_store::text::read_text;
 use alluvium_strategy::SurrogateConfig;
 use serde_json::Value;
 
-use crate::Refused;
+use crate::Refusal;
 use crate::model_arguments::ModelOptions;
 
 /// The longest list of class names that is read from a file.
@@ -65,7 +65,7 @@ impl ModelStatements {
         let names = options
             .names
             .as_deref()
-            .map(|given| Names::open(given).map_err(|error| Refused(format!("--names {given}: {error}"))));
+            .map(|given| Names::open(given).map_err(|error| Refusal(format!("--names {given}: {error}"))));
         let backbone = options.backbone.as_deref().map(|given| {
             let (_, backbone) = part::<dyn BackboneConfig>(Family::Backbone, "--backbone", given)?;
             Ok::<Arc<dyn BackboneConfig>, ConfigError>(backbone.into())
@@ -82,7 +82,7 @@ impl ModelStatements {
         for given in &options.classes {
             let (file, names) = classes_of(given, files)?;
             if classes.iter().any(|(other, _)| *other == file) {
-                return Err(Refused(format!("--classes names those of {} twice", file.display())).into());
+                return Err(Refusal(format!("--classes names those of {} twice", file.display())).into());
             }
             classes.push((file, names));
         }
@@ -90,11 +90,11 @@ impl ModelStatements {
         for given in &options.state_dict {
             match of_one_file(given, files) {
                 Some((file, _)) if state_dicts.iter().any(|(other, _)| *other == file) => {
-                    return Err(Refused(format!("--state-dict names that of {} twice", file.display())).into());
+                    return Err(Refusal(format!("--state-dict names that of {} twice", file.display())).into());
                 }
                 Some((file, key)) => state_dicts.push((file, key.to_owned())),
                 None if everywhere.is_some() => {
-                    return Err(Refused(format!(
+                    return Err(Refusal(format!(
                         "--state-dict {given}: names a second one; accepted: FILE=KEY for others"
                     ))
                     .into());
@@ -116,9 +116,9 @@ impl ModelStatements {
     }
 
     /// The state dict that is wanted of every file that has several was there in one of them.
-    pub(crate) fn check_taken(&self, keys: impl IntoIterator<Item = Option<String>>) -> Result<(), Refused> {
+    pub(crate) fn check_taken(&self, keys: impl IntoIterator<Item = Option<String>>) -> Result<(), Refusal> {
         match &self.everywhere {
-            Some(key) if !keys.into_iter().any(|taken| taken.as_ref() == Some(key)) => Err(Refused(format!(
+            Some(key) if !keys.into_iter().any(|taken| taken.as_ref() == Some(key)) => Err(Refusal(format!(
                 "--state-dict {key}: no file that is given holds several state dicts (safetensors hold one model, without a \
                  key); accepted: no --state-dict"
             ))),
@@ -138,10 +138,10 @@ impl ModelStatements {
 }
 
 /// The file, and the names of its classes.
-fn classes_of(given: &str, files: &[&Path]) -> Result<(PathBuf, Vec<String>), Refused> {
+fn classes_of(given: &str, files: &[&Path]) -> Result<(PathBuf, Vec<String>), Refusal> {
     let Some((file, names)) = of_one_file(given, files) else {
         let files: Vec<_> = files.iter().map(|file| format!("{}=A,B,…", file.display())).collect();
-        return Err(Refused(format!(
+        return Err(Refusal(format!(
             "--classes {given}: names no file that is given; accepted: {}",
             files.join(" or ")
         )));
@@ -150,7 +150,7 @@ fn classes_of(given: &str, files: &[&Path]) -> Result<(PathBuf, Vec<String>), Re
         return Ok((file, names.split(',').map(|name| name.trim().to_owned()).collect()));
     };
     let text = read_text(Path::new(list), LONGEST_LIST)
-        .map_err(|error| Refused(format!("--classes: {error} (a list has a name a line)")))?;
+        .map_err(|error| Refusal(format!("--classes: {error} (a list has a name a line)")))?;
     Ok((file, text.lines().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()))
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use alluvium_registry::{Family, find};
 
 use crate::describe::table;
-use crate::{Refused, print};
+use crate::{Refusal, print};
 
 /// The part of the configuration that no plugin owns.
 const HEAD: &str = r#"# A comparison of consolidation strategies. Run it with `alluvium compare FILE`.
@@ -50,7 +50,7 @@ pub(crate) fn init(file: &Path, force: bool, out: &mut dyn Write) -> anyhow::Res
     options.write(true).create_new(!force).create(true).truncate(force);
     let opened = options.open(file).map_err(|error| {
         let name = file.display();
-        Refused(format!("{name}: cannot be written ({error}); accepted: a new file, or --force to overwrite one"))
+        Refusal(format!("{name}: cannot be written ({error}); accepted: a new file, or --force to overwrite one"))
     });
     opened?.write_all(text.as_bytes())?;
     print(out, &format!("Written: {}. Run it with: alluvium compare {}\n", file.display(), file.display()))

@@ -43,15 +43,15 @@ use arguments::{Arguments, Command};
 
 /// A mistake of the user's: it ends with exit code 2, like a wrong flag.
 #[derive(Debug)]
-struct Refused(String);
+struct Refusal(String);
 
-impl std::fmt::Display for Refused {
+impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for Refusal {}
 
 /// Runs the command line of the process and ends it: exit code 0 when all went well, 2 when the arguments, the
 /// configuration or a model file are wrong, 1 when a run failed, 130 when it was stopped.
@@ -78,7 +78,7 @@ fn exit_code(error: &anyhow::Error) -> i32 {
             || in_file
             || directory
             || cause.is::<ConfigError>()
-            || cause.is::<Refused>()
+            || cause.is::<Refusal>()
             || cause.is::<alluvium_registry::UnknownKind>()
             || cause.is::<alluvium_stream::StreamError>()
     };

@@ -78,75 +78,90 @@ fn lists_in_a_strategy_give_rows() {
 }
 
 /// A change that makes the comparison wrong, where the error stands, and words of its message.
-struct Wrong {
+struct WrongFile {
     from: &'static str,
     to: &'static str,
     at: &'static str,
     says: &'static [&'static str],
 }
 
-const WRONG: [Wrong; 21] = [
-    Wrong { from: "epochs = 1", to: "epochs = 2026-11-29", at: "epochs", says: &["`device.epochs` is the date"] },
-    Wrong { from: "epochs = 1", to: "epochs = nan", at: "epochs", says: &["`device.epochs` is NaN"] },
-    Wrong { from: "seeds = [0]", to: "seeds = [0]\nsede = 1", at: "sede", says: &["`sede` is not a key"] },
-    Wrong { from: "epochs = 1", to: "epoch = 1", at: "epoch", says: &["`device.epoch` is not a key", "epochs"] },
-    Wrong {
+const WRONG: [WrongFile; 21] = [
+    WrongFile { from: "epochs = 1", to: "epochs = 2026-11-29", at: "epochs", says: &["`device.epochs` is the date"] },
+    WrongFile { from: "epochs = 1", to: "epochs = nan", at: "epochs", says: &["`device.epochs` is NaN"] },
+    WrongFile { from: "seeds = [0]", to: "seeds = [0]\nsede = 1", at: "sede", says: &["`sede` is not a key"] },
+    WrongFile { from: "epochs = 1", to: "epoch = 1", at: "epoch", says: &["`device.epoch` is not a key", "epochs"] },
+    WrongFile {
         from: "tasks = 2",
         to: "task = 2",
         at: "task =",
         says: &["[stream]: `task` is not a key", "tasks, samples"],
     },
-    Wrong { from: "\"squares\"", to: "\"rings\"", at: "kind = \"rings\"", says: &["unknown stream kind", "squares"] },
-    Wrong {
+    WrongFile {
+        from: "\"squares\"",
+        to: "\"rings\"",
+        at: "kind = \"rings\"",
+        says: &["unknown stream kind", "squares"],
+    },
+    WrongFile {
         from: "kind = \"squares\"\n",
         to: "",
         at: "stream]",
         says: &["[stream]: `kind` is missing", "\"squares\""],
     },
-    Wrong { from: "epochs = 1", to: "epochs = \"one\"", at: "epochs", says: &["`device.epochs` is a string: \"one\""] },
-    Wrong { from: "tasks = 2", to: "tasks = 0", at: "tasks", says: &["`tasks` = 0 is out of range", "at least 1"] },
-    Wrong { from: "tasks = 2", to: "tasks = [2, 0]", at: "0]\n\n[backbone]", says: &["`tasks` = 0 is out of range"] },
-    Wrong { from: "tasks = 2", to: "tasks = []", at: "tasks", says: &["`tasks` is an empty list"] },
-    Wrong { from: "tasks = 2", to: "tasks = [2, 2]", at: "2]\n\n[backbone]", says: &["`tasks` lists 2 twice"] },
-    Wrong { from: "seeds = [0]", to: "seeds = [0, 0]", at: "0]", says: &["`seeds` names the seed 0 twice"] },
-    Wrong { from: "seeds = [0]", to: "seeds = [0]\nbaseline = \"x\"", at: "baseline", says: &["\"x\"", "blend"] },
-    Wrong {
+    WrongFile {
+        from: "epochs = 1",
+        to: "epochs = \"one\"",
+        at: "epochs",
+        says: &["`device.epochs` is a string: \"one\""],
+    },
+    WrongFile { from: "tasks = 2", to: "tasks = 0", at: "tasks", says: &["`tasks` = 0 is out of range", "at least 1"] },
+    WrongFile {
+        from: "tasks = 2",
+        to: "tasks = [2, 0]",
+        at: "0]\n\n[backbone]",
+        says: &["`tasks` = 0 is out of range"],
+    },
+    WrongFile { from: "tasks = 2", to: "tasks = []", at: "tasks", says: &["`tasks` is an empty list"] },
+    WrongFile { from: "tasks = 2", to: "tasks = [2, 2]", at: "2]\n\n[backbone]", says: &["`tasks` lists 2 twice"] },
+    WrongFile { from: "seeds = [0]", to: "seeds = [0, 0]", at: "0]", says: &["`seeds` names the seed 0 twice"] },
+    WrongFile { from: "seeds = [0]", to: "seeds = [0]\nbaseline = \"x\"", at: "baseline", says: &["\"x\"", "blend"] },
+    WrongFile {
         from: "kind = \"blend\"\n",
         to: "kind = \"blend\"\n\n[[strategies]]\nkind = \"blend\"\nweight = 0.0\n",
         at: "[[strategies]]",
         says: &["[[strategies]] 2: the row name \"blend\" is taken"],
     },
-    Wrong {
+    WrongFile {
         from: "kind = \"dcl\"",
         to: "kind = \"dcl\", rounds = 3",
         at: "rounds",
         says: &["`rounds` is a key of the protocol \"federated\", not of \"dcl\""],
     },
-    Wrong {
+    WrongFile {
         from: "kind = \"dcl\"",
         to: "kind = \"dcl\", absent_devices = [7]",
         at: "absent_devices",
         says: &["`absent_devices` names the device 7, but the stream has 2"],
     },
-    Wrong {
+    WrongFile {
         from: "tasks = 2",
         to: "tasks = 9\nsamples = 50",
         at: "samples",
         says: &["[stream]: `samples` × `tasks` = 450; accepted: 200 at most"],
     },
-    Wrong {
+    WrongFile {
         from: "kind = \"blend\"",
         to: "kind = \"blend\"\nwants = \"surrogate\"",
         at: "[[strategies]]",
         says: &["[[strategies]] 1: the strategy \"blend\" needs surrogate data", "[surrogate] table"],
     },
-    Wrong {
+    WrongFile {
         from: "kind = \"blend\"",
         to: "kind = \"blend\"\nwants = \"current-task\"",
         at: "[[strategies]]",
         says: &["asks for current-task data", "\"dcl\" grants surrogate data only"],
     },
-    Wrong {
+    WrongFile {
         from: "kind = \"blend\"",
         to: "kind = \"blend\"\ndevice = { epochs = 0 }",
         at: "epochs",
@@ -156,7 +171,7 @@ const WRONG: [Wrong; 21] = [
 
 #[test]
 fn every_error_names_line_and_column_and_what_is_accepted() {
-    for Wrong { from, to, at, says } in WRONG {
+    for WrongFile { from, to, at, says } in WRONG {
         let text = changed(from, to);
         let error = read(&text).expect_err(to);
         let (line, column) = place(&text, at);

@@ -5,5 +5,5 @@ mod shared;
 mod task_note;
 
 pub(crate) use heads::SharedHeads;
-pub(crate) use shared::{DeviceRequest, Shared, Statistics};
+pub(crate) use shared::{DeviceRequest, SharedSetup, Statistics};
 pub(crate) use task_note::TaskNote;

@@ -80,7 +80,7 @@ inventory::collect!(Description);
 
 /// A kind whose crate is linked, but empty, because a cargo feature is off. Submit one with [`left_out!`](crate::left_out).
 #[derive(Debug, Clone, Copy)]
-pub struct LeftOut {
+pub struct OmittedKind {
     /// The trait that the plugin would implement.
     pub family: Family,
     /// The plugin's name in a configuration.
@@ -89,7 +89,7 @@ pub struct LeftOut {
     pub feature: &'static str,
 }
 
-inventory::collect!(LeftOut);
+inventory::collect!(OmittedKind);
 
 /// One option of a plugin, read off its schema.
 #[derive(Debug, Clone, PartialEq)]
@@ -201,7 +201,7 @@ macro_rules! describe {
 macro_rules! left_out {
     ($family:expr, $kind:literal, feature: $feature:literal) => {
         $crate::inventory::submit! {
-            $crate::LeftOut { family: $family, kind: $kind, feature: $feature }
+            $crate::OmittedKind { family: $family, kind: $kind, feature: $feature }
         }
     };
 }

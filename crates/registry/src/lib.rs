@@ -15,7 +15,7 @@ mod node;
 mod words;
 
 pub use check::{Accepted, Checker, Problem, check_table};
-pub use description::{Description, Family, LeftOut, OptionDescription};
+pub use description::{Description, Family, OmittedKind, OptionDescription};
 pub use inventory;
 pub use lookup::{UnknownKind, described, descriptions, find};
 pub use node::SchemaNode;

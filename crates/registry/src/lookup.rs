@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Description, Family, LeftOut};
+use crate::{Description, Family, OmittedKind};
 
 /// A kind that no linked plugin of the family has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub fn find(family: Family, kind: &str) -> Result<&'static Description, UnknownK
 
 /// The cargo feature that brings in a kind which this build has left out.
 fn left_out(family: Family, kind: &str) -> Option<&'static str> {
-    let mut all = inventory::iter::<LeftOut>.into_iter();
+    let mut all = inventory::iter::<OmittedKind>.into_iter();
     all.find(|one| one.family == family && one.kind == kind).map(|one| one.feature)
 }
 

@@ -10,7 +10,7 @@ pub(crate) const TITLE: &str = "What each row was allowed";
 
 /// The clauses of every row that ran under a protocol.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Allowed {
+pub(crate) struct Allowances {
     /// The names of all clauses, in the order in which rows have them.
     pub(crate) clauses: Vec<String>,
     /// The rows, in the order of the configuration.
@@ -26,7 +26,7 @@ pub(crate) struct AllowedRow {
     pub(crate) values: Vec<Option<String>>,
 }
 
-impl Allowed {
+impl Allowances {
     pub(crate) fn new(results: &Results) -> Self {
         let mut clauses: Vec<&str> = Vec::new();
         for clause in ruled(results).flat_map(|row| &row.clauses) {
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn rows_have_the_clauses_of_their_own_protocols() {
         let results = example::mixed();
-        let allowed = Allowed::new(&results);
+        let allowed = Allowances::new(&results);
         assert_eq!(allowed.clauses, ["contacts a device", "rounds", "data that the centre sees"]);
         let rows: Vec<_> = allowed.rows.iter().map(|row| (row.name.as_str(), row.protocol.as_str())).collect();
         assert_eq!(rows, [("pld", "dcl"), ("fedavg", "federated"), ("finetune", "centralised")]);

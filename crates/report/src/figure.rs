@@ -15,7 +15,7 @@ use alluvium_results::Results;
 
 use crate::error::ReportError;
 
-pub(crate) use curve::{Along, Measure};
+pub(crate) use curve::{Measure, XAxis};
 pub(crate) use plan::draw;
 
 /// A figure that stands by itself.

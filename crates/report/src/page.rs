@@ -13,7 +13,7 @@ use crate::baseline;
 use crate::error::ReportError;
 use crate::figure::{self, Figure, Outcome};
 use crate::label::one_line;
-use section::{Place, section};
+use section::{RunPosition, section};
 
 /// What a run directory holds that a page shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,7 @@ pub struct ReportedRun {
 }
 
 /// The page, with what its figures consist of.
-pub(crate) struct Composed {
+pub(crate) struct ComposedPage {
     /// The page.
     pub(crate) html: String,
     /// The figures of each run.
@@ -46,7 +46,7 @@ pub fn page(runs: &[ReportedRun], baseline: Option<&str>) -> Result<String, Repo
     Ok(compose(runs, baseline)?.html)
 }
 
-pub(crate) fn compose(runs: &[ReportedRun], baseline: Option<&str>) -> Result<Composed, ReportError> {
+pub(crate) fn compose(runs: &[ReportedRun], baseline: Option<&str>) -> Result<ComposedPage, ReportError> {
     for run in runs {
         run.results.check().map_err(|source| ReportError::Invalid { run: run.name.clone(), source })?;
     }
@@ -57,7 +57,7 @@ pub(crate) fn compose(runs: &[ReportedRun], baseline: Option<&str>) -> Result<Co
     for (index, run) in runs.iter().enumerate() {
         let results: Cow<'_, Results> = baseline::compare_if_there(&run.results, baseline);
         let outcomes = figure::draw(&results)?;
-        let place = Place { index, runs: runs.len(), name: &run.name };
+        let place = RunPosition { index, runs: runs.len(), name: &run.name };
         sections.push(section(place, &results, &outcomes, &run.pictures)?);
         figures.push(outcomes.into_iter().filter_map(Outcome::into_figure).collect());
     }
@@ -65,7 +65,7 @@ pub(crate) fn compose(runs: &[ReportedRun], baseline: Option<&str>) -> Result<Co
         [run] => one_line(&run.results.name),
         _ => format!("Comparison of {} runs", runs.len()),
     };
-    Ok(Composed { html: templates::page(&title, &sections)?, figures })
+    Ok(ComposedPage { html: templates::page(&title, &sections)?, figures })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alluvium_results::{Cell, EarlyAccuracy, Estimate, Metric, Results, Row, RowRole, Unit};
 
-use crate::allowed::{self, Allowed};
+use crate::allowed::{self, Allowances};
 use crate::column::{Column, Content, Words, columns};
 use crate::label::one_line;
 use crate::number::Scale;
@@ -23,7 +23,7 @@ pub struct Table {
     /// The rows, in the order of the configuration.
     lines: Vec<Line>,
     /// What each row was allowed.
-    pub(crate) allowed: Allowed,
+    pub(crate) allowed: Allowances,
     /// Where the numbers come from.
     pub(crate) run: Facts,
 }
@@ -92,7 +92,7 @@ impl Table {
             words: Words::columns(allowed::differs(results)),
             columns: Vec::new(),
             lines: results.rows.iter().map(|row| Line::new(row, results)).collect(),
-            allowed: Allowed::new(results),
+            allowed: Allowances::new(results),
             run: Facts::new(results),
         };
         for column in columns(results) {

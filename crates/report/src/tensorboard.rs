@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use alluvium_results::{Accuracy, Cell, Estimate, MatrixRow, Results};
 use prost::Message;
 
-use crate::figure::{Along, Measure};
+use crate::figure::{Measure, XAxis};
 use crate::label::{file_stems, one_line};
 
 /// The name of an event file; TensorBoard looks for `tfevents` in it. In a name that it writes itself the number is the
@@ -106,8 +106,8 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
         put_all("expert_accuracy", &each(&cell.expert_accuracy));
     }
     put_all("latent_similarity", &Measure::LatentSimilarity.values(cell));
-    put_all("bytes", &each(&Along::Bytes.positions(cell)));
-    put_all("seconds", &each(&Along::Seconds.positions(cell)));
+    put_all("bytes", &each(&XAxis::Bytes.positions(cell)));
+    put_all("seconds", &each(&XAxis::Seconds.positions(cell)));
 
     let tag = |index: usize| match tasks.get(index) {
         Some(name) => format!("task_aware/{name}"),

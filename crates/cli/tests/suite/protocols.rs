@@ -89,7 +89,7 @@ struct Witness {
 
 /// What a witness saw.
 #[derive(Debug, Default)]
-struct Seen {
+struct Observations {
     /// The central models, the initial one first.
     centres: Vec<ModelState>,
     /// Of each expert: its task, its size, and the digest of the model that its device took.
@@ -105,7 +105,7 @@ struct Seen {
     with_surrogate: usize,
 }
 
-static SEEN: Mutex<BTreeMap<String, Seen>> = Mutex::new(BTreeMap::new());
+static SEEN: Mutex<BTreeMap<String, Observations>> = Mutex::new(BTreeMap::new());
 
 fn size(model: &ModelState) -> u64 {
     model.to_bytes().unwrap().len() as u64
@@ -272,7 +272,7 @@ fn heads(experiment: &Experiment, seed: u64) -> Vec<HeadSpec> {
 
 /// The size of each model that a device can have taken, by the digest of its weights: what the strategy hands out, and, where
 /// devices are under way together, with all heads that tasks share.
-fn models_to_take(case: &Case, heads: &[HeadSpec], seen: &Seen) -> BTreeMap<Digest, u64> {
+fn models_to_take(case: &Case, heads: &[HeadSpec], seen: &Observations) -> BTreeMap<Digest, u64> {
     let together = case.protocol == "federated" || case.protocol == "dcl" && case.concurrency > 1;
     let is_shared = |head: &&HeadSpec| heads.iter().filter(|other| other.name == head.name).count() > 1;
     let model = |central: &ModelState| {
@@ -327,7 +327,7 @@ fn stated(summary: &str, metric: Metric) -> f64 {
     line.split(',').nth(2).unwrap().parse().unwrap()
 }
 
-fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Seen) {
+fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Observations) {
     let (devices, text) = (heads.len(), &case.text);
     if case.protocol == "centralised" {
         assert_eq!((&cell.bytes_down, &cell.bytes_up), (&vec![0; devices], &vec![0; devices]));

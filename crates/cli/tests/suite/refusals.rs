@@ -43,7 +43,7 @@ steps = 1
 "#;
 
 /// What is changed in the good file, at which line and column the message stands, and what it must contain.
-struct Bad {
+struct BadFile {
     what: &'static str,
     from: &'static str,
     to: &'static str,
@@ -57,11 +57,11 @@ const fn bad(
     to: &'static str,
     at: &'static str,
     says: &'static [&'static str],
-) -> Bad {
-    Bad { what, from, to, at, says }
+) -> BadFile {
+    BadFile { what, from, to, at, says }
 }
 
-const BAD: &[Bad] = &[
+const BAD: &[BadFile] = &[
     bad(
         "unknown strategy",
         "kind = \"naive\"",
@@ -326,7 +326,7 @@ fn the_good_file_is_good() {
 fn every_bad_file_is_refused_with_its_reason() {
     let folder = folder();
     assert!(BAD.len() >= 25);
-    for Bad { what, from, to, at, says } in BAD {
+    for BadFile { what, from, to, at, says } in BAD {
         let changed = GOOD.replacen(from, to, 1);
         assert_ne!(changed, GOOD, "{what} changes nothing");
         fs::write(folder.path().join("bad.toml"), changed).unwrap();

@@ -19,13 +19,13 @@ const NAMES_SHOWN: usize = 12;
 #[derive(Default)]
 pub(crate) struct Rules {
     backends: HashMap<String, Result<Device, String>>,
-    streams: HashMap<String, Result<Built, String>>,
+    streams: HashMap<String, Result<StreamFacts, String>>,
     backbones: HashMap<String, Result<(), String>>,
     surrogates: HashMap<String, Result<(), String>>,
 }
 
 /// What there is to know of a stream that was built.
-struct Built {
+struct StreamFacts {
     devices: usize,
     input: InputShape,
     notes: Vec<String>,
@@ -79,7 +79,7 @@ impl Rules {
         }
         let build = || {
             let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
-            Ok(Built { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
+            Ok(StreamFacts { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
         };
         let input = match self.streams.entry(stream).or_insert_with(build) {
             Ok(built) => {

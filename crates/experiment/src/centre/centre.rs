@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::devices::SharedHeads;
 use crate::protocol::{GrantedAccess, IncomingExperts};
-use crate::stored::{Central, Interruption, Stages};
+use crate::stored::{CentralModel, Interruption, Stages};
 
 pub(crate) const STATE: &str = "state.safetensors";
 
@@ -28,9 +28,9 @@ pub(crate) struct Centre<'a> {
     surrogate: Option<Box<dyn Surrogate>>,
     /// The heads that every model has that is handed out, where devices are under way together and share some.
     heads: Option<&'a SharedHeads>,
-    central: Central,
+    central: CentralModel,
     /// What the next device takes, where that is not the central model.
-    handed_out: Option<Central>,
+    handed_out: Option<CentralModel>,
     state: State,
     received: usize,
     compute: Compute,
@@ -45,7 +45,7 @@ struct State {
 }
 
 /// What a consolidation leaves.
-pub(crate) struct Consolidated {
+pub(crate) struct ConsolidationOutput {
     pub(crate) model: Arc<ModelState>,
     /// What the next device takes, where that is not the central model.
     pub(crate) handed_out: Option<Arc<ModelState>>,
@@ -60,7 +60,7 @@ impl<'a> Centre<'a> {
         row: &'a StrategyRow,
         surrogate: Option<&dyn SurrogateConfig>,
         shown: GrantedAccess,
-        initial: Central,
+        initial: CentralModel,
         heads: Option<&'a SharedHeads>,
         compute: &Compute,
         seed: Seed,
@@ -74,13 +74,13 @@ impl<'a> Centre<'a> {
     }
 
     /// The central model.
-    pub(crate) fn central(&self) -> &Central {
+    pub(crate) fn central(&self) -> &CentralModel {
         &self.central
     }
 
     /// What a device takes at its first contact: the central model, unless the strategy hands out another one or the devices
     /// must begin from heads that it lacks.
-    pub(crate) fn handed_out(&self) -> &Central {
+    pub(crate) fn handed_out(&self) -> &CentralModel {
         self.handed_out.as_ref().unwrap_or(&self.central)
     }
 
@@ -111,7 +111,7 @@ impl<'a> Centre<'a> {
         granted: Vec<TaskDataset<'_>>,
         stages: &Stages<'_>,
         progress: &dyn Progress,
-    ) -> Result<Result<Consolidated, StrategyError>, Interruption> {
+    ) -> Result<Result<ConsolidationOutput, StrategyError>, Interruption> {
         let experts = arrived.experts().iter().map(|(_, expert)| expert.expert(stages));
         let experts = experts.collect::<Result<Vec<_>, _>>()?;
         let previous = self.central.load(stages)?;
@@ -144,7 +144,7 @@ impl<'a> Centre<'a> {
         experts: &[&Expert],
         granted: Vec<TaskDataset<'_>>,
         progress: &dyn Progress,
-    ) -> Result<Consolidated, StrategyError> {
+    ) -> Result<ConsolidationOutput, StrategyError> {
         let mut context = Context::new(&self.compute, self.seed, self.received).with_progress(progress);
         if let Some(surrogate) = &mut self.surrogate {
             context = context.with_surrogate(surrogate.as_mut());
@@ -155,7 +155,7 @@ impl<'a> Centre<'a> {
         let handed_out = self.strategy.handed_out(&model);
         let with_heads = self.heads.and_then(|heads| heads.added_to(handed_out.as_ref().unwrap_or(&model)));
         let handed_out = with_heads.or(handed_out).map(Arc::new);
-        Ok(Consolidated { model: model.into(), handed_out, state: self.strategy.state(), effort })
+        Ok(ConsolidationOutput { model: model.into(), handed_out, state: self.strategy.state(), effort })
     }
 
     /// Takes over the outcome of a consolidation of so many experts. `stored` says where the strategy's state is stored, and
@@ -163,8 +163,8 @@ impl<'a> Centre<'a> {
     pub(crate) fn advance(
         &mut self,
         experts: usize,
-        central: Central,
-        handed_out: Option<Central>,
+        central: CentralModel,
+        handed_out: Option<CentralModel>,
         state: Digest,
         stored: Option<(Digest, BTreeMap<String, Value>, bool)>,
     ) {

@@ -15,11 +15,13 @@ use serde_json::{Value, json};
 use crate::ExperimentError;
 use crate::centre::centre::{Centre, STATE, state_digest};
 use crate::context::RunContext;
-use crate::devices::Shared;
+use crate::devices::SharedSetup;
 use crate::memory::peak_memory_bytes;
 use crate::progress::{Ending, Stage, Steps, Work};
 use crate::protocol::IncomingExperts;
-use crate::stored::{Adapted, CENTRAL, Central, Computed, Files, HANDED_OUT, Interruption, Latents, identity};
+use crate::stored::{
+    AdaptedDevice, CENTRAL, CentralModel, Computation, Files, HANDED_OUT, Interruption, Latents, identity,
+};
 
 /// What was measured during a consolidation, and what leads to the next one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,7 +32,7 @@ pub(crate) struct ConsolidationRecord {
     bytes: u64,
     /// What the next device takes, in a file of its own; absent where it takes the central model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    handed_out: Option<HandedOut>,
+    handed_out: Option<HandedOutRecord>,
     /// The digest of the strategy's state.
     state: Digest,
     /// The strategy's state but for its weights.
@@ -54,13 +56,13 @@ pub(crate) struct ConsolidationRecord {
 
 /// A model that is handed out in the central model's place.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct HandedOut {
+struct HandedOutRecord {
     digest: Digest,
     bytes: u64,
 }
 
 /// What a consolidation leaves at hand: the new central model, and what the next device takes in its place.
-struct AtHand {
+struct ModelsAtHand {
     central: Arc<ModelState>,
     handed_out: Option<Arc<ModelState>>,
 }
@@ -79,7 +81,7 @@ impl ExpertHistory {
     }
 
     /// The centre meets the expert of a device.
-    pub(crate) fn meet(&mut self, shared: &Shared, device: usize, adapted: &Adapted) {
+    pub(crate) fn meet(&mut self, shared: &SharedSetup, device: usize, adapted: &AdaptedDevice) {
         let task = &shared.tasks[device].digest;
         self.chain = Digest::of(format!("{}{task}{}", self.chain, adapted.key()).as_bytes());
         self.experts.push((device, adapted.latents()));
@@ -114,7 +116,7 @@ pub(crate) enum EvaluationScope {
 pub(crate) fn consolidate(
     run: &RunContext<'_>,
     row: &StrategyRow,
-    shared: &Shared,
+    shared: &SharedSetup,
     centre: &mut Centre<'_>,
     arrived: &IncomingExperts,
     met: &ExpertHistory,
@@ -167,8 +169,8 @@ pub(crate) fn consolidate(
             latent_similarity: scores.latent_similarity,
             peak_memory_bytes: peak_memory_bytes(),
         };
-        let at_hand = AtHand { central: consolidated.model, handed_out: consolidated.handed_out };
-        Ok(Computed { record, files, at_hand })
+        let at_hand = ModelsAtHand { central: consolidated.model, handed_out: consolidated.handed_out };
+        Ok(Computation { record, files, at_hand })
     })?;
     let found = stage.at_hand.is_none();
     run.observer.ends(work(Stage::Consolidating), Ending { seconds: stage.record.seconds, found });
@@ -187,7 +189,7 @@ struct TaskScores {
 /// Judges a central model.
 fn judge(
     run: &RunContext<'_>,
-    shared: &Shared,
+    shared: &SharedSetup,
     central: &Model,
     met: &ExpertHistory,
     judged: EvaluationScope,
@@ -220,27 +222,32 @@ fn advance(
     experts: usize,
     key: Digest,
     record: &ConsolidationRecord,
-    at_hand: Option<AtHand>,
+    at_hand: Option<ModelsAtHand>,
 ) {
     let stored = match &at_hand {
         Some(_) => None,
         None => Some((key.clone(), record.values.clone(), record.has_weights)),
     };
     let (model, handed_out) = at_hand.map_or((None, None), |models| (Some(models.central), models.handed_out));
-    let of_stage = |HandedOut { digest, bytes }| Central::of_stage(key.clone(), HANDED_OUT, digest, bytes, handed_out);
+    let of_stage =
+        |HandedOutRecord { digest, bytes }| CentralModel::of_stage(key.clone(), HANDED_OUT, digest, bytes, handed_out);
     let handed_out = record.handed_out.clone().map(of_stage);
-    let central = Central::of_stage(key, CENTRAL, record.central.clone(), record.bytes, model);
+    let central = CentralModel::of_stage(key, CENTRAL, record.central.clone(), record.bytes, model);
     centre.advance(experts, central, handed_out, record.state.clone(), stored);
 }
 
 /// Adds the file of the model that is handed out, unless that is the central model.
-fn hand_out(model: &ModelState, central: &Digest, files: &mut Files) -> Result<Option<HandedOut>, ExperimentError> {
+fn hand_out(
+    model: &ModelState,
+    central: &Digest,
+    files: &mut Files,
+) -> Result<Option<HandedOutRecord>, ExperimentError> {
     let digest = identity(model)?;
     if digest == *central {
         return Ok(None);
     }
     let bytes = model.to_bytes()?;
-    let taken = HandedOut { digest, bytes: bytes.len() as u64 };
+    let taken = HandedOutRecord { digest, bytes: bytes.len() as u64 };
     files.push((HANDED_OUT, bytes));
     Ok(Some(taken))
 }
@@ -258,7 +265,7 @@ fn values_size(state: &StrategyState) -> u64 {
 fn inputs(
     run: &RunContext<'_>,
     row: &StrategyRow,
-    shared: &Shared,
+    shared: &SharedSetup,
     centre: &Centre<'_>,
     arrived: &IncomingExperts,
     met: &ExpertHistory,
@@ -284,7 +291,7 @@ fn inputs(
 /// The tasks whose samples a strategy is given that is shown data of this kind, those of the experts that came last at the end.
 fn granted(
     shown: DataAccess,
-    shared: &Shared,
+    shared: &SharedSetup,
     met: &ExpertHistory,
     arrived: &IncomingExperts,
 ) -> Result<Vec<Task>, ExperimentError> {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::ExperimentError;
 use crate::devices::TaskNote;
-use crate::stored::Central;
+use crate::stored::CentralModel;
 
 /// The heads that two tasks or more share, with initial weights under one seed.
 pub(crate) struct SharedHeads {
@@ -20,7 +20,7 @@ pub(crate) struct SharedHeads {
     latent_size: usize,
     seed: Seed,
     /// The initial model with all of them.
-    pub(crate) initial: Central,
+    pub(crate) initial: CentralModel,
     /// What tells them from those of another stream.
     pub(crate) digest: Digest,
 }
@@ -40,7 +40,7 @@ impl SharedHeads {
         let latent_size = initial.backbone.build(initial.input, compute)?.latent_size();
         let digest = Digest::of(json!(heads).to_string().as_bytes());
         let begun = grown(initial, &heads, latent_size, seed);
-        Ok(Some(SharedHeads { heads, latent_size, seed, initial: Central::initial(begun)?, digest }))
+        Ok(Some(SharedHeads { heads, latent_size, seed, initial: CentralModel::initial(begun)?, digest }))
     }
 
     /// The model with the heads that it lacks; `None` where it lacks none.

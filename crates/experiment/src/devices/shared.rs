@@ -18,7 +18,8 @@ use crate::devices::{SharedHeads, TaskNote};
 use crate::progress::{Ending, Observer, Stage, Steps, Unobserved, Work};
 use crate::protocol::{HandedOutModel, Visit};
 use crate::stored::{
-    AdaptationRecord, Adapted, Central, Computed, EXPERT, Interruption, LATENTS, identity, latents_to_bytes, redo,
+    AdaptationRecord, AdaptedDevice, CentralModel, Computation, EXPERT, Interruption, LATENTS, identity,
+    latents_to_bytes, redo,
 };
 
 /// What is asked of a device.
@@ -54,7 +55,7 @@ impl Statistics {
 }
 
 /// The stream, the test sets and the initial weights under one seed.
-pub(crate) struct Shared {
+pub(crate) struct SharedSetup {
     pub(crate) seed: u64,
     pub(crate) root: Seed,
     /// What is known of each task without its samples.
@@ -62,7 +63,7 @@ pub(crate) struct Shared {
     stream: Box<dyn TaskStream>,
     /// All test sets, where they are small enough to stay on the compute device.
     tests: Option<Vec<TestSet>>,
-    pub(crate) initial: Central,
+    pub(crate) initial: CentralModel,
     /// The heads that tasks share, if they share any.
     pub(crate) heads: Option<SharedHeads>,
     pub(crate) class_names: Vec<String>,
@@ -72,7 +73,7 @@ pub(crate) struct Shared {
 /// Test sets that take no more bytes than this stay on the compute device; larger ones are brought there each time.
 const MOST_TEST_BYTES: usize = 256 << 20;
 
-impl Shared {
+impl SharedSetup {
     pub(crate) fn new(experiment: &Experiment, seed: u64, compute: &Compute) -> Result<Self, ExperimentError> {
         let root = Seed::new(seed);
         let stream = experiment.stream.build(root)?;
@@ -93,9 +94,9 @@ impl Shared {
         }
         let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
         let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
-        let initial = Central::initial(initial)?;
+        let initial = CentralModel::initial(initial)?;
         let class_names = stream.class_names().to_vec();
-        Ok(Shared { seed, root, tasks, stream, tests, initial, heads, class_names, compute: compute.clone() })
+        Ok(SharedSetup { seed, root, tasks, stream, tests, initial, heads, class_names, compute: compute.clone() })
     }
 
     /// A task with its samples.
@@ -118,7 +119,7 @@ impl Shared {
         row: &str,
         taken: &HandedOutModel,
         asked: DeviceRequest<'_>,
-    ) -> Result<Adapted, Interruption> {
+    ) -> Result<AdaptedDevice, Interruption> {
         self.adapt_from(run, row, taken.visit(), taken.model(), asked)
     }
 
@@ -129,9 +130,9 @@ impl Shared {
         run: &RunContext<'_>,
         row: &str,
         visit: Visit,
-        central: &Central,
+        central: &CentralModel,
         asked: DeviceRequest<'_>,
-    ) -> Result<Adapted, Interruption> {
+    ) -> Result<AdaptedDevice, Interruption> {
         let mut adapted = self.adapt_once(run, run.observer, row, visit, central, asked)?;
         for part in asked.budgets {
             let settings = DeviceSettings { budget: asked.settings.budget * part, ..asked.settings.clone() };
@@ -149,9 +150,9 @@ impl Shared {
         observer: &dyn Observer,
         row: &str,
         visit: Visit,
-        central: &Central,
+        central: &CentralModel,
         asked: DeviceRequest<'_>,
-    ) -> Result<Adapted, Interruption> {
+    ) -> Result<AdaptedDevice, Interruption> {
         let Visit { device: index, number } = visit;
         let (devices, stage) = (self.tasks.len(), Stage::Adapting);
         let work = Work { row, seed: self.seed, device: index + 1, devices, stage, before: number };
@@ -191,11 +192,11 @@ impl Shared {
                 statistics: expert.manifest.statistics.keys().cloned().collect(),
             };
             let files = vec![(EXPERT, bytes), (LATENTS, latents_to_bytes(&scores.latents)?)];
-            Ok(Computed { record, files, at_hand: Arc::new(expert) })
+            Ok(Computation { record, files, at_hand: Arc::new(expert) })
         };
         let stage = run.stages.stage(inputs, compute)?;
         observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
-        Ok(Adapted::new(stage))
+        Ok(AdaptedDevice::new(stage))
     }
 
     /// A device that starts from the initial weights, as if it were alone.
@@ -204,7 +205,7 @@ impl Shared {
         run: &RunContext<'_>,
         row: &str,
         index: usize,
-    ) -> Result<Adapted, ExperimentError> {
+    ) -> Result<AdaptedDevice, ExperimentError> {
         // A penalty for leaving the central model means nothing where there is no centre.
         let settings = DeviceSettings { proximal: 0.0, ..run.experiment.device.clone() };
         let budgets = &run.experiment.evaluation.budgets;

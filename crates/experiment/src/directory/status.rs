@@ -87,15 +87,15 @@ impl RunStatus {
 }
 
 /// A variant's place, a row, a seed and a device.
-type Place = (usize, String, u64, usize);
+type StageKey = (usize, String, u64, usize);
 
 /// When a stage began, how many devices there are, and which stage it is.
-type Begun = (f64, usize, Stage);
+type StageStart = (f64, usize, Stage);
 
 /// Follows the journal.
 struct Follower {
     variants: Vec<VariantStatus>,
-    begun: BTreeMap<Place, Begun>,
+    begun: BTreeMap<StageKey, StageStart>,
     started: f64,
     last: f64,
     failures: Option<usize>,

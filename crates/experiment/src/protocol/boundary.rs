@@ -5,12 +5,12 @@ use alluvium_config::{Clauses, Protocol};
 use alluvium_strategy::DataAccess;
 
 use crate::protocol::{Breach, Visit};
-use crate::stored::{Adapted, Central};
+use crate::stored::{AdaptedDevice, CentralModel};
 
 /// A model that a device has taken. A device adapts nothing else, and only [`Boundary::hand_out`] makes one.
 pub(crate) struct HandedOutModel {
     visit: Visit,
-    model: Central,
+    model: CentralModel,
 }
 
 impl HandedOutModel {
@@ -20,19 +20,19 @@ impl HandedOutModel {
     }
 
     /// The model.
-    pub(crate) fn model(&self) -> &Central {
+    pub(crate) fn model(&self) -> &CentralModel {
         &self.model
     }
 }
 
 /// Experts that came together. The centre receives nothing else, and only [`Boundary::take_in`] makes one.
 pub(crate) struct IncomingExperts {
-    experts: Vec<(usize, Adapted)>,
+    experts: Vec<(usize, AdaptedDevice)>,
 }
 
 impl IncomingExperts {
     /// The experts, each with its device.
-    pub(crate) fn experts(&self) -> &[(usize, Adapted)] {
+    pub(crate) fn experts(&self) -> &[(usize, AdaptedDevice)] {
         &self.experts
     }
 }
@@ -100,7 +100,7 @@ impl Boundary {
     }
 
     /// A device takes a model.
-    pub(crate) fn hand_out(&mut self, device: usize, model: &Central) -> Result<HandedOutModel, Breach> {
+    pub(crate) fn hand_out(&mut self, device: usize, model: &CentralModel) -> Result<HandedOutModel, Breach> {
         if self.crosses {
             self.goes_down(device, model.bytes)?;
         }
@@ -110,9 +110,9 @@ impl Boundary {
     }
 
     /// Devices send their experts, which the centre takes in together.
-    pub(crate) fn take_in(&mut self, experts: Vec<(usize, Adapted)>) -> Result<IncomingExperts, Breach> {
+    pub(crate) fn take_in(&mut self, experts: Vec<(usize, AdaptedDevice)>) -> Result<IncomingExperts, Breach> {
         if self.crosses {
-            let crossing = |(device, expert): &(usize, Adapted)| Crossing {
+            let crossing = |(device, expert): &(usize, AdaptedDevice)| Crossing {
                 device: *device,
                 bytes: expert.record.bytes,
                 statistics: !expert.record.statistics.is_empty(),

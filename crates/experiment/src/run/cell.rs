@@ -9,19 +9,19 @@ use alluvium_strategy::StrategyError;
 use crate::ExperimentError;
 use crate::centre::{Centre, ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
 use crate::context::RunContext;
-use crate::devices::{DeviceRequest, Shared, Statistics};
+use crate::devices::{DeviceRequest, SharedSetup, Statistics};
 use crate::protocol::{Boundary, GrantedAccess, ScheduleEvent, schedule};
-use crate::stored::{Adapted, Interruption, redo};
+use crate::stored::{AdaptedDevice, Interruption, redo};
 
 /// Runs the stream of devices against one strategy.
 ///
 /// A cell that was stopped is simply run again: the stages that it left are found, and only the first one that is not
 /// needs the weights of the model before it.
-pub(crate) fn run_cell(run: &RunContext<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, ExperimentError> {
+pub(crate) fn run_cell(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedSetup) -> Result<Cell, ExperimentError> {
     redo(|| attempt(run, row, shared))
 }
 
-fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, Interruption> {
+fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedSetup) -> Result<Cell, Interruption> {
     let devices = shared.tasks.len();
     let breach = |breach| ExperimentError::Protocol { row: row.name.clone(), seed: shared.seed, breach };
     let mut boundary = Boundary::new(&row.protocol, devices);
@@ -30,7 +30,7 @@ fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &Shared) -> Result<C
     let statistics = Statistics::asked_by(row.config.as_ref())?;
     let budgets = budgets(run, row.protocol.kind);
     let asked = DeviceRequest { settings: &row.device, statistics: &statistics, budgets };
-    let mut measured = Measured::new(row.protocol.kind, budgets, shared);
+    let mut measured = Measurements::new(row.protocol.kind, budgets, shared);
     let mut under_way = BTreeMap::new();
     let mut met = ExpertHistory::nobody();
     let events = schedule(&row.protocol, devices, shared.root);
@@ -65,7 +65,7 @@ fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &Shared) -> Result<C
 fn centre<'a>(
     run: &RunContext<'_>,
     row: &'a StrategyRow,
-    shared: &'a Shared,
+    shared: &'a SharedSetup,
     shown: GrantedAccess,
 ) -> Result<Centre<'a>, ExperimentError> {
     let failed = |cause: StrategyError| ExperimentError::Strategy {
@@ -100,13 +100,13 @@ fn judged(run: &RunContext<'_>, row: &StrategyRow, round: usize, rounds: usize) 
 }
 
 /// What a cell has measured so far.
-struct Measured {
+struct Measurements {
     cell: Cell,
     similarities: Vec<Option<Vec<f64>>>,
 }
 
-impl Measured {
-    fn new(protocol: ProtocolKind, budgets: &[f64], shared: &Shared) -> Self {
+impl Measurements {
+    fn new(protocol: ProtocolKind, budgets: &[f64], shared: &SharedSetup) -> Self {
         let accuracy = match protocol {
             ProtocolKind::Federated => Accuracy::Rounds(vec![]),
             ProtocolKind::Dcl | ProtocolKind::Centralised => {
@@ -116,11 +116,11 @@ impl Measured {
         let early = |budget: &f64| EarlyAccuracy { budget: *budget, accuracy: vec![], alone: vec![] };
         let early_accuracy = budgets.iter().map(early).collect();
         let cell = Cell { early_accuracy, ..Cell::new(shared.seed, accuracy) };
-        Measured { cell, similarities: vec![] }
+        Measurements { cell, similarities: vec![] }
     }
 
     /// An expert came back.
-    fn expert(&mut self, adapted: &Adapted) {
+    fn expert(&mut self, adapted: &AdaptedDevice) {
         self.cell.seconds += adapted.record.seconds;
         self.cell.device_seconds.push(adapted.record.seconds);
         self.cell.expert_accuracy.push(adapted.record.accuracy);
@@ -164,7 +164,7 @@ impl Measured {
     }
 
     fn cell(self, boundary: &Boundary, met: &ExpertHistory) -> Cell {
-        let Measured { mut cell, similarities } = self;
+        let Measurements { mut cell, similarities } = self;
         cell.contacts = boundary.contacts();
         cell.bytes_down = boundary.down();
         cell.bytes_up = boundary.up();

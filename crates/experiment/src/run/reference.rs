@@ -11,13 +11,13 @@ use serde_json::json;
 
 use crate::ExperimentError;
 use crate::context::RunContext;
-use crate::devices::Shared;
+use crate::devices::SharedSetup;
 use crate::memory::peak_memory_bytes;
 use crate::progress::{Ending, Stage, Steps, Work};
-use crate::stored::{Adapted, Computed, Interruption, redo};
+use crate::stored::{AdaptedDevice, Computation, Interruption, redo};
 
 /// Each device alone: adapted from the initial weights, judged on its own task.
-pub(crate) fn devices_alone(seed: u64, alone: &[Adapted], budgets: &[f64]) -> Cell {
+pub(crate) fn devices_alone(seed: u64, alone: &[AdaptedDevice], budgets: &[f64]) -> Cell {
     let accuracy: Vec<_> = alone.iter().map(|device| device.record.accuracy).collect();
     let mut cell = Cell::new(seed, Accuracy::Final { task_aware: accuracy.clone(), task_agnostic: None });
     cell.expert_accuracy = accuracy;
@@ -48,7 +48,7 @@ struct JointRecord {
 pub(crate) fn joint(
     run: &RunContext<'_>,
     row: &str,
-    shared: &Shared,
+    shared: &SharedSetup,
     loss: ClassificationLoss,
 ) -> Result<Cell, ExperimentError> {
     let record = redo(|| joint_stage(run, row, shared, loss))?;
@@ -62,7 +62,7 @@ pub(crate) fn joint(
 fn joint_stage(
     run: &RunContext<'_>,
     row: &str,
-    shared: &Shared,
+    shared: &SharedSetup,
     loss: ClassificationLoss,
 ) -> Result<JointRecord, Interruption> {
     let devices = shared.tasks.len();
@@ -102,7 +102,7 @@ fn joint_stage(
             seconds,
             peak_memory_bytes: peak_memory_bytes(),
         };
-        Ok(Computed { record, files: vec![], at_hand: () })
+        Ok(Computation { record, files: vec![], at_hand: () })
     })?;
     run.observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
     Ok(stage.record)

@@ -7,7 +7,7 @@ use alluvium_results::{Cell, Clause, FORMAT, Results, Row, RowRole, TaskLabel};
 use alluvium_strategy::DataAccess;
 use serde_json::Value;
 
-use crate::devices::{Shared, TaskNote};
+use crate::devices::{SharedSetup, TaskNote};
 use crate::run::plan::joint_references;
 
 /// The version of burn, which says it nowhere itself.
@@ -16,7 +16,7 @@ const BURN: &str = "0.22.1";
 /// Everything that was measured, row by row.
 pub(crate) fn results(
     experiment: &Experiment,
-    shared: &[Shared],
+    shared: &[SharedSetup],
     mut strategies: BTreeMap<usize, Vec<Cell>>,
     mut joints: BTreeMap<Reference, Vec<Cell>>,
     alone: Vec<Cell>,
@@ -107,15 +107,15 @@ fn settings(row: &StrategyRow) -> Value {
 }
 
 /// Whether a task has another name or other classes under another seed.
-fn tasks_vary(shared: &[Shared]) -> bool {
-    let tasks = |shared: &Shared| -> Vec<_> {
+fn tasks_vary(shared: &[SharedSetup]) -> bool {
+    let tasks = |shared: &SharedSetup| -> Vec<_> {
         shared.tasks.iter().map(|task| (task.name.clone(), task.head.classes.clone())).collect()
     };
     shared.windows(2).any(|pair| tasks(&pair[0]) != tasks(&pair[1]))
 }
 
 /// The tasks of the first seed; under other seeds the classes may come in another order.
-fn task_labels(shared: &Shared) -> Vec<TaskLabel> {
+fn task_labels(shared: &SharedSetup) -> Vec<TaskLabel> {
     let name = |class: &usize| shared.class_names.get(*class).cloned().unwrap_or_default();
     let label = |task: &TaskNote| TaskLabel {
         name: task.name.clone(),

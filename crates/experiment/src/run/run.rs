@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::ExperimentError;
 use crate::context::RunContext;
-use crate::devices::Shared;
+use crate::devices::SharedSetup;
 use crate::directory::{RunDirectory, program_digest};
 use crate::progress::{Observer, TwoObservers};
 use crate::run::cell::run_cell;
@@ -22,7 +22,7 @@ use crate::run::plan::{joint_references, plan};
 use crate::run::reference::{devices_alone, joint};
 use crate::run::results::results;
 use crate::run::sheets::sheets;
-use crate::stored::{Adapted, StageCounts, Stages};
+use crate::stored::{AdaptedDevice, StageCounts, Stages};
 
 /// How a run is carried out. Nothing in it changes the results.
 pub struct RunOptions<'a> {
@@ -69,9 +69,9 @@ enum Job {
 }
 
 /// What a job gives.
-enum Done {
+enum JobOutput {
     Cell(Box<Cell>),
-    Alone(Box<Adapted>),
+    Alone(Box<AdaptedDevice>),
 }
 
 /// How many cells run side by side unless the user says otherwise: one a core where tensors live on the host.
@@ -99,7 +99,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     let run =
         RunContext { experiment, stages: &stages, observer: &observer, surrogates: surrogate_inputs(experiment)? };
     let shared: Vec<_> =
-        experiment.seeds.iter().map(|seed| Shared::new(experiment, *seed, &compute)).collect::<Result<_, _>>()?;
+        experiment.seeds.iter().map(|seed| SharedSetup::new(experiment, *seed, &compute)).collect::<Result<_, _>>()?;
     let devices = shared.first().map_or(0, |shared| shared.tasks.len());
     run.observer.planned(&plan(experiment, devices), options.jobs);
 
@@ -108,7 +108,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     let seeds = 0..experiment.seeds.len();
     let first: Vec<_> = seeds.clone().map(|seed| Job::Alone { device: 0, seed }).collect();
     let first = work(&first, &shared, &run, options.jobs)?.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let first: Vec<_> = first.into_iter().filter_map(Done::alone).collect();
+    let first: Vec<_> = first.into_iter().filter_map(JobOutput::alone).collect();
 
     // Long jobs first, so that no core idles at the end.
     let mut jobs: Vec<_> = vec![];
@@ -132,15 +132,17 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     let mut failures = vec![];
     for (job, done) in jobs.iter().zip(done) {
         match (job, done) {
-            (Job::Strategy { row, .. }, Ok(Done::Cell(cell))) => strategies.entry(*row).or_default().push(*cell),
-            (Job::Joint { reference, .. }, Ok(Done::Cell(cell))) => joints.entry(*reference).or_default().push(*cell),
-            (Job::Alone { seed, .. }, Ok(Done::Alone(adapted))) => alone[*seed].push(*adapted),
+            (Job::Strategy { row, .. }, Ok(JobOutput::Cell(cell))) => strategies.entry(*row).or_default().push(*cell),
+            (Job::Joint { reference, .. }, Ok(JobOutput::Cell(cell))) => {
+                joints.entry(*reference).or_default().push(*cell)
+            }
+            (Job::Alone { seed, .. }, Ok(JobOutput::Alone(adapted))) => alone[*seed].push(*adapted),
             (_, Err(error)) => failures.push(error),
             _ => {}
         }
     }
     // Where a device alone failed, or none was asked for, its seed has no such row, and no forward transfer.
-    let whole: BTreeMap<u64, Vec<Adapted>> =
+    let whole: BTreeMap<u64, Vec<AdaptedDevice>> =
         shared.iter().map(|shared| shared.seed).zip(alone).filter(|(_, alone)| alone.len() == devices).collect();
     // One learner alone, under `centralised`, is no device that could gain by taking part.
     let with_devices = strategies.iter_mut().filter(|(row, _)| experiment.strategies[**row].protocol.crosses());
@@ -191,10 +193,10 @@ fn surrogate_inputs(experiment: &Experiment) -> Result<BTreeMap<String, Value>, 
 /// Does all jobs, several side by side; the outcomes are in the order of the jobs.
 fn work(
     jobs: &[Job],
-    shared: &[Shared],
+    shared: &[SharedSetup],
     run: &RunContext<'_>,
     workers: usize,
-) -> Result<Vec<Result<Done, ExperimentError>>, ExperimentError> {
+) -> Result<Vec<Result<JobOutput, ExperimentError>>, ExperimentError> {
     let next = AtomicUsize::new(0);
     let results: Vec<_> = jobs.iter().map(|_| Mutex::new(None)).collect();
     // One thread a worker, also within an operation: results must not depend on how work is split, and two
@@ -226,22 +228,22 @@ fn work(
 }
 
 /// Does one job; a panic in burn or in a plugin becomes an error that names the cell.
-fn guarded(job: Job, shared: &[Shared], run: &RunContext<'_>) -> Result<Done, ExperimentError> {
+fn guarded(job: Job, shared: &[SharedSetup], run: &RunContext<'_>) -> Result<JobOutput, ExperimentError> {
     let attempt = || match job {
         Job::Strategy { row, seed } => {
             let row = &run.experiment.strategies[row];
             let cell = run_cell(run, row, &shared[seed])?;
             run.observer.cell_finished(&row.name, &cell);
-            Ok(Done::Cell(Box::new(cell)))
+            Ok(JobOutput::Cell(Box::new(cell)))
         }
         Job::Joint { reference, loss, seed } => {
             let cell = joint(run, reference.name(), &shared[seed], loss)?;
             run.observer.cell_finished(reference.name(), &cell);
-            Ok(Done::Cell(Box::new(cell)))
+            Ok(JobOutput::Cell(Box::new(cell)))
         }
         Job::Alone { device, seed } => {
             let adapted = shared[seed].adapt_alone(run, Reference::DevicesAlone.name(), device)?;
-            Ok(Done::Alone(Box::new(adapted.put_away())))
+            Ok(JobOutput::Alone(Box::new(adapted.put_away())))
         }
     };
     catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| {
@@ -256,11 +258,11 @@ fn guarded(job: Job, shared: &[Shared], run: &RunContext<'_>) -> Result<Done, Ex
     })
 }
 
-impl Done {
-    fn alone(self) -> Option<Adapted> {
+impl JobOutput {
+    fn alone(self) -> Option<AdaptedDevice> {
         match self {
-            Done::Alone(adapted) => Some(*adapted),
-            Done::Cell(_) => None,
+            JobOutput::Alone(adapted) => Some(*adapted),
+            JobOutput::Cell(_) => None,
         }
     }
 }

@@ -9,8 +9,8 @@ use alluvium_results::SampleSheet;
 use alluvium_strategy::{SurrogateConfig, SurrogateRequest};
 use alluvium_stream::Samples;
 
-use crate::devices::Shared;
-use crate::stored::{Adapted, Stages};
+use crate::devices::SharedSetup;
+use crate::stored::{AdaptedDevice, Stages};
 
 /// Devices and sources of surrogate data that are shown, and samples of each.
 const DEVICES: usize = 12;
@@ -20,8 +20,8 @@ const SAMPLES: usize = 16;
 /// Sheets of samples under the first seed. A sheet that cannot be made is left out: the run does not depend on it.
 pub(crate) fn sheets(
     experiment: &Experiment,
-    shared: &[Shared],
-    first: Option<&Adapted>,
+    shared: &[SharedSetup],
+    first: Option<&AdaptedDevice>,
     stages: &Stages<'_>,
 ) -> Vec<SampleSheet> {
     let Some(shared) = shared.first() else { return vec![] };
@@ -58,8 +58,8 @@ fn pick(samples: &Samples) -> impl Iterator<Item = usize> {
 fn surrogate(
     title: String,
     surrogate: &dyn SurrogateConfig,
-    shared: &Shared,
-    first: &Adapted,
+    shared: &SharedSetup,
+    first: &AdaptedDevice,
     stages: &Stages<'_>,
 ) -> Option<SampleSheet> {
     let mut surrogate = surrogate.build().ok()?;

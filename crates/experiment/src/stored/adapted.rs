@@ -29,7 +29,7 @@ pub(crate) struct AdaptationRecord {
 }
 
 /// A device that was adapted.
-pub(crate) struct Adapted {
+pub(crate) struct AdaptedDevice {
     pub(crate) record: AdaptationRecord,
     /// Its accuracy after each part of its budget that was asked for.
     pub(crate) early: Vec<f64>,
@@ -43,14 +43,14 @@ pub(crate) struct Latents {
     key: Digest,
 }
 
-impl Adapted {
+impl AdaptedDevice {
     pub(crate) fn new(stage: FinishedStage<AdaptationRecord, Arc<Expert>>) -> Self {
-        Adapted { record: stage.record, early: vec![], key: stage.key, expert: stage.at_hand }
+        AdaptedDevice { record: stage.record, early: vec![], key: stage.key, expert: stage.at_hand }
     }
 
     /// The same without what it sends at hand.
     pub(crate) fn put_away(self) -> Self {
-        Adapted { expert: None, ..self }
+        AdaptedDevice { expert: None, ..self }
     }
 
     /// The stage that it comes from.

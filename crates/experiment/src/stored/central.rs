@@ -15,7 +15,7 @@ pub(crate) const HANDED_OUT: &str = "handed-out.safetensors";
 /// A central model, or what the centre hands out in its place. Cells that are run again to go on from where they stopped
 /// never look at the weights of the models on the way there.
 #[derive(Clone)]
-pub(crate) struct Central {
+pub(crate) struct CentralModel {
     /// The digest of architecture, heads and weights.
     pub(crate) digest: Digest,
     /// The size of what a device takes.
@@ -30,11 +30,11 @@ enum Source {
     Stored(Digest, &'static str),
 }
 
-impl Central {
+impl CentralModel {
     /// The model before the first device.
     pub(crate) fn initial(model: ModelState) -> Result<Self, ExperimentError> {
         let bytes = model.to_bytes()?.len() as u64;
-        Ok(Central { digest: identity(&model)?, bytes, source: Source::AtHand(Arc::new(model)) })
+        Ok(CentralModel { digest: identity(&model)?, bytes, source: Source::AtHand(Arc::new(model)) })
     }
 
     /// The model that a stage left in a file, at hand if the stage was computed just now.
@@ -45,7 +45,7 @@ impl Central {
         bytes: u64,
         model: Option<Arc<ModelState>>,
     ) -> Self {
-        Central { digest, bytes, source: model.map_or(Source::Stored(key, file), Source::AtHand) }
+        CentralModel { digest, bytes, source: model.map_or(Source::Stored(key, file), Source::AtHand) }
     }
 
     /// The model with its weights.

@@ -49,7 +49,7 @@ pub(crate) fn redo<T>(mut attempt: impl FnMut() -> Result<T, Interruption>) -> R
 pub(crate) type Files = Vec<(&'static str, Vec<u8>)>;
 
 /// What computing a stage gives: what was measured, the files to keep, and the same things at hand.
-pub(crate) struct Computed<R, T> {
+pub(crate) struct Computation<R, T> {
     pub(crate) record: R,
     pub(crate) files: Files,
     pub(crate) at_hand: T,
@@ -113,7 +113,7 @@ impl<'a> Stages<'a> {
     pub(crate) fn stage<R, T>(
         &self,
         inputs: Value,
-        compute: impl FnOnce() -> Result<Computed<R, T>, Interruption>,
+        compute: impl FnOnce() -> Result<Computation<R, T>, Interruption>,
     ) -> Result<FinishedStage<R, T>, Interruption>
     where
         R: Serialize + DeserializeOwned,
@@ -128,7 +128,7 @@ impl<'a> Stages<'a> {
         if self.stopped.load(Ordering::Relaxed) {
             return Err(ExperimentError::Stopped.into());
         }
-        let Computed { record, mut files, at_hand } = compute()?;
+        let Computation { record, mut files, at_hand } = compute()?;
         let file = RecordFile { inputs, record };
         let text = serde_json::to_string_pretty(&file).map_err(|error| ExperimentError::Record(error.to_string()))?;
         files.push((RECORD, text.into_bytes()));
@@ -226,7 +226,7 @@ mod tests {
     fn number(stages: &Stages<'_>, input: u64) -> (u64, bool) {
         let compute = || {
             let files = vec![("double", (input * 2).to_string().into_bytes())];
-            Ok(Computed { record: input + 1, files, at_hand: () })
+            Ok(Computation { record: input + 1, files, at_hand: () })
         };
         let stage = stages.stage(json!({"input": input}), compute).expect("nothing fails");
         (stage.record, stage.at_hand.is_some())
@@ -234,7 +234,7 @@ mod tests {
 
     fn key(stages: &Stages<'_>, input: u64) -> Digest {
         let stage =
-            stages.stage(json!({"input": input}), || Ok(Computed { record: 0_u64, files: vec![], at_hand: () }));
+            stages.stage(json!({"input": input}), || Ok(Computation { record: 0_u64, files: vec![], at_hand: () }));
         stage.expect("nothing fails").key
     }
 

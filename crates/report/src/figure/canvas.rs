@@ -34,7 +34,7 @@ pub(crate) const EDGE: f64 = 4.0;
 pub(crate) type Sheet<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// What drawing on it leads to.
-pub(crate) type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
+pub(crate) type DrawResult = Result<(), DrawingAreaErrorKind<io::Error>>;
 
 /// Where on the sheet a chart that stands on it has this point.
 pub(crate) fn place<X, Y>(
@@ -91,7 +91,7 @@ pub(crate) fn draw(
     title: &str,
     (width, height): (f64, f64),
     crisp: bool,
-    paint: impl FnOnce(&Sheet<'_>) -> Drawn,
+    paint: impl FnOnce(&Sheet<'_>) -> DrawResult,
 ) -> Result<String, ReportError> {
     let mut svg = String::new();
     let sheet = SVGBackend::with_string(&mut svg, (px(width), px(height))).into_drawing_area();

@@ -4,7 +4,7 @@ use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results, RoundA
 
 /// What a curve goes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Along {
+pub(crate) enum XAxis {
     /// The experts that the centre has taken in; where devices come one at a time, the devices.
     Experts,
     /// The bytes moved so far, up and down.
@@ -72,7 +72,7 @@ pub(crate) struct Point {
 }
 
 /// A curve for each row that has what is to be shown.
-pub(crate) fn curves(results: &Results, along: Along, shown: Measure) -> Vec<Curve> {
+pub(crate) fn curves(results: &Results, along: XAxis, shown: Measure) -> Vec<Curve> {
     let mut curves = Vec::new();
     for (place, row) in results.rows.iter().enumerate() {
         let measured: Vec<_> = row.cells.iter().map(|cell| (along.positions(cell), shown.values(cell))).collect();
@@ -98,7 +98,7 @@ fn point(measured: &[(Vec<f64>, Vec<Option<f64>>)], index: usize) -> Option<Poin
     Some(Point { step: index + 1, x, y: Estimate::from_samples(&shown)? })
 }
 
-impl Along {
+impl XAxis {
     /// How far along the cell is after each device; empty where that was not measured.
     pub(crate) fn positions(self, cell: &Cell) -> Vec<f64> {
         match self {
@@ -177,14 +177,14 @@ mod tests {
 
     #[test]
     fn references_have_no_curve() {
-        let curves = curves(&example::results(), Along::Experts, Measure::TaskAware);
+        let curves = curves(&example::results(), XAxis::Experts, Measure::TaskAware);
         let names: Vec<_> = curves.iter().map(|curve| curve.name.as_str()).collect();
         assert_eq!(names, ["naive", "pld"]);
     }
 
     #[test]
     fn accuracy_is_over_the_tasks_so_far_and_over_seeds() {
-        let curves = curves(&example::results(), Along::Experts, Measure::TaskAware);
+        let curves = curves(&example::results(), XAxis::Experts, Measure::TaskAware);
         let [first, second] = curves[1].points.as_slice() else { panic!("two devices") };
         assert_eq!((first.step, first.x, first.y.mean), (1, 1.0, 1.0));
         assert_eq!((second.step, second.x, second.y.n), (2, 2.0, 3));
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn bytes_add_up_over_both_directions() {
-        let curves = curves(&example::results(), Along::Bytes, Measure::TaskAgnostic);
+        let curves = curves(&example::results(), XAxis::Bytes, Measure::TaskAgnostic);
         let x: Vec<_> = curves[0].points.iter().map(|point| point.x).collect();
         assert_eq!(x, [2000.0, 5000.0]);
     }
@@ -211,9 +211,9 @@ mod tests {
     fn time_needs_both_its_parts() {
         let mut results = example::results();
         results.rows[0].cells[0].device_seconds = vec![1.0, 2.0];
-        assert!(curves(&results, Along::Seconds, Measure::TaskAware).is_empty());
+        assert!(curves(&results, XAxis::Seconds, Measure::TaskAware).is_empty());
         results.rows[0].cells[0].consolidation_seconds = vec![0.5, 0.25];
-        let curves = curves(&results, Along::Seconds, Measure::TaskAware);
+        let curves = curves(&results, XAxis::Seconds, Measure::TaskAware);
         let points: Vec<_> = curves[0].points.iter().map(|point| (point.x, point.y.n)).collect();
         assert_eq!(points, [(1.5, 1), (3.75, 1)], "over the one seed that has it");
     }
@@ -226,9 +226,9 @@ mod tests {
             let curve = curves.iter().find(|curve| curve.name == "fedavg").expect("a curve");
             curve.points.iter().map(|point| (point.step, point.x, point.y.mean)).collect::<Vec<_>>()
         };
-        assert_eq!(of_rounds(Along::Experts), [(1, 2.0, 0.625), (2, 4.0, 0.875)]);
-        assert_eq!(of_rounds(Along::Bytes), [(1, 4000.0, 0.625), (2, 8000.0, 0.875)]);
-        assert_eq!(of_rounds(Along::Seconds), [(1, 2.5, 0.625), (2, 5.0, 0.875)]);
+        assert_eq!(of_rounds(XAxis::Experts), [(1, 2.0, 0.625), (2, 4.0, 0.875)]);
+        assert_eq!(of_rounds(XAxis::Bytes), [(1, 4000.0, 0.625), (2, 8000.0, 0.875)]);
+        assert_eq!(of_rounds(XAxis::Seconds), [(1, 2.5, 0.625), (2, 5.0, 0.875)]);
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
             let Accuracy::Rounds(rounds) = &mut cell.accuracy else { panic!("rounds") };
             rounds.remove(0);
         }
-        let curves = curves(&results, Along::Seconds, Measure::TaskAware);
+        let curves = curves(&results, XAxis::Seconds, Measure::TaskAware);
         let points: Vec<_> = curves[1].points.iter().map(|point| (point.step, point.x)).collect();
         assert_eq!((curves[1].name.as_str(), points), ("fedavg", vec![(2, 5.0)]));
     }

@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, ShapeStyle};
 
 use super::axis::{Axis, Ticks};
-use super::canvas::{self, Drawn, EDGE, Sheet, TEXT, place, px, text, text_width};
+use super::canvas::{self, DrawResult, EDGE, Sheet, TEXT, place, px, text, text_width};
 use super::curve::Steps;
 use super::matrix::{Block, Blocks};
 use super::palette::INK;
@@ -58,7 +58,7 @@ pub(crate) fn draw(title: &str, matrices: &[Blocks]) -> Result<String, ReportErr
     })
 }
 
-fn draw_panel(panel: &Sheet<'_>, matrix: &Blocks) -> Drawn {
+fn draw_panel(panel: &Sheet<'_>, matrix: &Blocks) -> DrawResult {
     let side = matrix.devices as f64;
     let ticks = Ticks::whole(matrix.devices, if matrix.devices <= MOST_NUMBERED { MOST_NUMBERED } else { 5 });
     let across = Axis::new(0.5..side + 0.5, ticks.clone());
@@ -104,7 +104,7 @@ fn draw_panel(panel: &Sheet<'_>, matrix: &Blocks) -> Drawn {
 }
 
 /// The strategy's name above its panel, as much of it as there is room for.
-fn draw_name(panel: &Sheet<'_>, name: &str) -> Drawn {
+fn draw_name(panel: &Sheet<'_>, name: &str) -> DrawResult {
     let room = PANEL.0 - EDGE - LEFT - RIGHT;
     let longest = (room / text_width("x", TEXT + 1.0)) as usize;
     let style = text(TEXT + 1.0, INK, HPos::Left, VPos::Center);
@@ -112,7 +112,7 @@ fn draw_name(panel: &Sheet<'_>, name: &str) -> Drawn {
 }
 
 /// The colours from 0 to 100 %, with their numbers.
-fn draw_scale(sheet: &Sheet<'_>) -> Drawn {
+fn draw_scale(sheet: &Sheet<'_>) -> DrawResult {
     let at = |share: f64, down: f64| -> (i32, i32) { (px(EDGE + LEFT + share * SCALE.0), px(6.0 + down)) };
     for step in 0..SCALE_STEPS {
         let (from, to) = (step as f64 / SCALE_STEPS as f64, (step + 1) as f64 / SCALE_STEPS as f64);

@@ -4,7 +4,7 @@ use plotters::element::PathElement;
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, ShapeStyle};
 
-use super::canvas::{Drawn, Sheet, TEXT, px, text, text_width};
+use super::canvas::{DrawResult, Sheet, TEXT, px, text, text_width};
 use super::palette::{INK, Look, stroke};
 use crate::label::shortened;
 
@@ -49,7 +49,7 @@ impl Legend {
     }
 
     /// Draws it into the sheet, column by column.
-    pub(crate) fn draw(&self, sheet: &Sheet<'_>, left: f64) -> Drawn {
+    pub(crate) fn draw(&self, sheet: &Sheet<'_>, left: f64) -> DrawResult {
         for (index, (name, look)) in self.entries.iter().enumerate() {
             let (column, line) = (index / self.lines(), index % self.lines());
             let x = left + column as f64 * self.column_width;
@@ -59,7 +59,7 @@ impl Legend {
         Ok(())
     }
 
-    fn draw_entry(&self, sheet: &Sheet<'_>, (x, y): (f64, f64), name: &str, look: Look) -> Drawn {
+    fn draw_entry(&self, sheet: &Sheet<'_>, (x, y): (f64, f64), name: &str, look: Look) -> DrawResult {
         let at = |x: f64| (px::<i32>(x), px::<i32>(y));
         for (from, to) in dashes(look, self.dashed) {
             let style = ShapeStyle { color: look.colour.to_rgba(), filled: false, stroke_width: stroke() };

@@ -11,7 +11,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, ShapeStyle};
 
 use super::axis::{Axis, Ticks};
-use super::canvas::{self, Drawn, EDGE, Sheet, TEXT, place, px, text};
+use super::canvas::{self, DrawResult, EDGE, Sheet, TEXT, place, px, text};
 use super::curve::{Curve, Point};
 use super::legend::Legend;
 use super::palette::{GRID, INK, Look, stroke};
@@ -80,7 +80,7 @@ impl LineChart<'_> {
         })
     }
 
-    fn draw_plot(&self, sheet: &Sheet<'_>) -> Drawn {
+    fn draw_plot(&self, sheet: &Sheet<'_>) -> DrawResult {
         let (across, up) = (self.range_across(), self.range_up());
         let ticks_across =
             if self.across.counts { Ticks::whole(self.most(), 12) } else { Ticks::round(across.start, across.end, 8) };
@@ -117,7 +117,7 @@ impl LineChart<'_> {
     }
 
     /// The interval over seeds, where there is one, cut off at the edge of the chart.
-    fn draw_band(&self, chart: &mut Chart<'_, '_>, curve: &Curve, up: &Range<f64>) -> Drawn {
+    fn draw_band(&self, chart: &mut Chart<'_, '_>, curve: &Curve, up: &Range<f64>) -> DrawResult {
         let strength = if self.curves.len() > MOST_STRONG_BANDS { 0.09 } else { 0.18 };
         let style = Look::of(curve.place).colour.mix(strength).filled();
         let inside = |value: f64| (value * self.up.factor).clamp(up.start, up.end);
@@ -133,7 +133,7 @@ impl LineChart<'_> {
         Ok(())
     }
 
-    fn draw_line(&self, sheet: &Sheet<'_>, chart: &mut Chart<'_, '_>, curve: &Curve) -> Drawn {
+    fn draw_line(&self, sheet: &Sheet<'_>, chart: &mut Chart<'_, '_>, curve: &Curve) -> DrawResult {
         let look = Look::of(curve.place);
         let style = ShapeStyle { color: look.colour.to_rgba(), filled: false, stroke_width: stroke() };
         let at = |point: &Point| (point.x * self.across.factor, point.y.mean * self.up.factor);

@@ -8,7 +8,7 @@
 use plotters::element::{Circle, Polygon};
 use plotters::style::{Color, RGBColor};
 
-use super::canvas::{Drawn, Sheet, px};
+use super::canvas::{DrawResult, Sheet, px};
 
 /// Axes and text.
 pub(crate) const INK: RGBColor = RGBColor(0x1A, 0x1A, 0x1A);
@@ -74,7 +74,7 @@ impl Look {
     }
 
     /// Draws the marker around this place of the sheet.
-    pub(crate) fn draw_mark(&self, sheet: &Sheet<'_>, (x, y): (i32, i32)) -> Drawn {
+    pub(crate) fn draw_mark(&self, sheet: &Sheet<'_>, (x, y): (i32, i32)) -> DrawResult {
         let style = self.colour.filled();
         match self.marker.corners() {
             None => sheet.draw(&Circle::new((x, y), px::<u32>(3.2), style)),

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::comparison::{self, ComparisonPart};
 use super::templates::{self, Section};
-use crate::allowed::{self, Allowed};
+use crate::allowed::{self, Allowances};
 use crate::error::ReportError;
 use crate::figure::{Figure, Outcome};
 use crate::label::one_line;
@@ -31,7 +31,7 @@ const PICTURE_SCALE: u32 = 3;
 
 /// Where in the page a run stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct RunPosition<'a> {
     /// Which run, from 0.
     pub(crate) index: usize,
     /// How many runs there are.
@@ -54,7 +54,7 @@ struct Context {
     parts: Vec<ComparisonPart>,
     notes: Vec<String>,
     allowed_title: &'static str,
-    allowed: Allowed,
+    allowed: Allowances,
     figures: Vec<ShownFigure>,
     pictures: Vec<Picture>,
     machine: Vec<Group>,
@@ -120,7 +120,7 @@ struct Settings {
 
 /// The run's part of the page.
 pub(crate) fn section(
-    place: Place<'_>,
+    place: RunPosition<'_>,
     results: &Results,
     figures: &[Outcome],
     pictures: &BTreeMap<String, Vec<u8>>,
@@ -162,7 +162,7 @@ pub(crate) fn section(
 
 /// The comparison's name; beside others also the run's, by which two runs of one comparison are told apart, unless that
 /// has it in front already.
-fn heading(place: Place<'_>, results: &Results) -> String {
+fn heading(place: RunPosition<'_>, results: &Results) -> String {
     let (title, run) = (one_line(&results.name), one_line(place.name));
     match place.runs {
         1 => title,
@@ -171,7 +171,7 @@ fn heading(place: Place<'_>, results: &Results) -> String {
     }
 }
 
-fn facts(place: Place<'_>, table: &Table, results: &Results) -> Vec<Fact> {
+fn facts(place: RunPosition<'_>, table: &Table, results: &Results) -> Vec<Fact> {
     let seeds: Vec<String> = results.seeds.iter().map(u64::to_string).collect();
     let rows = |role| results.rows.iter().filter(|row| row.role == role).count().to_string();
     let facts = [
@@ -186,7 +186,7 @@ fn facts(place: Place<'_>, table: &Table, results: &Results) -> Vec<Fact> {
     facts.into_iter().map(|(name, value)| Fact { name: name.to_owned(), value }).collect()
 }
 
-fn shown_figure(outcome: &Outcome, place: Place<'_>) -> ShownFigure {
+fn shown_figure(outcome: &Outcome, place: RunPosition<'_>) -> ShownFigure {
     match outcome {
         Outcome::Missing { title, reason } => {
             ShownFigure { title: title.clone(), missing: Some(reason.clone()), ..ShownFigure::default() }
