@@ -1,4 +1,4 @@
-//! The devices' side of one seed: the stream, its tasks, and what adapts to them.
+//! The devices of one seed: the stream, its tasks, and the adaptation to them.
 
 mod heads;
 mod shared;

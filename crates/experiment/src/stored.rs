@@ -1,4 +1,4 @@
-//! What is stored while a run goes on, and found again: the stages, and the models that they leave.
+//! Stages and their models, stored during a run and found again.
 
 mod adapted;
 mod central;

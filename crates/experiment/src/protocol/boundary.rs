@@ -1,5 +1,5 @@
-//! The boundary between the centre and the devices: every model that crosses it is counted here, and held against the
-//! clauses of the protocol.
+//! The boundary between the centre and the devices. Every model that crosses it is counted, and checked against the clauses of
+//! the protocol.
 
 use alluvium_config::{Clauses, Protocol};
 use alluvium_strategy::DataAccess;
@@ -7,14 +7,14 @@ use alluvium_strategy::DataAccess;
 use crate::protocol::{Breach, Visit};
 use crate::stored::{AdaptedDevice, CentralModel};
 
-/// A model that a device has taken. A device adapts nothing else, and only [`Boundary::hand_out`] makes one.
+/// A model that a device has taken. Only [`Boundary::hand_out`] makes one, and a device adapts nothing else.
 pub(crate) struct HandedOutModel {
     visit: Visit,
     model: CentralModel,
 }
 
 impl HandedOutModel {
-    /// Which device took it, and how often it took one before.
+    /// The device that took it, and how often it took one before.
     pub(crate) fn visit(&self) -> Visit {
         self.visit
     }
@@ -25,7 +25,7 @@ impl HandedOutModel {
     }
 }
 
-/// Experts that came together. The centre receives nothing else, and only [`Boundary::take_in`] makes one.
+/// Experts that came together. Only [`Boundary::take_in`] makes one, and the centre receives nothing else.
 pub(crate) struct IncomingExperts {
     experts: Vec<(usize, AdaptedDevice)>,
 }
@@ -47,16 +47,16 @@ impl GrantedAccess {
     }
 }
 
-/// What has crossed.
+/// Counts everything that crosses.
 #[derive(Debug)]
 pub(crate) struct Boundary {
     clauses: Clauses,
-    /// Whether models cross at all: one learner at the centre stays where it is.
+    /// Whether models cross at all. A single learner stays at the centre.
     crosses: bool,
     devices: Vec<Crossings>,
-    /// How often the centre has taken in experts.
+    /// The number of rounds in which the centre has taken in experts.
     rounds: usize,
-    /// All bytes so far: asked for after every consolidation, so not to be added up over all devices each time.
+    /// All bytes so far. The sum is kept, because it is needed after every consolidation.
     moved: u64,
 }
 
@@ -83,13 +83,13 @@ struct Crossing {
 }
 
 impl Boundary {
-    /// The boundary of a stream of so many devices, under a protocol.
+    /// The boundary of a stream of `devices` devices, under a protocol.
     pub(crate) fn new(protocol: &Protocol, devices: usize) -> Self {
         let (clauses, crosses) = (protocol.clauses(devices), protocol.crosses());
         Boundary { clauses, crosses, devices: vec![Crossings::default(); devices], rounds: 0, moved: 0 }
     }
 
-    /// The centre is to see data of this kind.
+    /// Grants the centre access to data of this kind.
     pub(crate) fn show(&self, data: DataAccess) -> Result<GrantedAccess, Breach> {
         let permitted = self.clauses.data_access;
         if data > permitted {
@@ -99,7 +99,7 @@ impl Boundary {
         }
     }
 
-    /// A device takes a model.
+    /// Hands out a model to a device.
     pub(crate) fn hand_out(&mut self, device: usize, model: &CentralModel) -> Result<HandedOutModel, Breach> {
         if self.crosses {
             self.goes_down(device, model.bytes)?;
@@ -109,7 +109,7 @@ impl Boundary {
         Ok(HandedOutModel { visit, model: model.clone() })
     }
 
-    /// Devices send their experts, which the centre takes in together.
+    /// Takes in the experts of several devices together.
     pub(crate) fn take_in(&mut self, experts: Vec<(usize, AdaptedDevice)>) -> Result<IncomingExperts, Breach> {
         if self.crosses {
             let crossing = |(device, expert): &(usize, AdaptedDevice)| Crossing {

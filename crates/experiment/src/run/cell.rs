@@ -15,8 +15,8 @@ use crate::stored::{AdaptedDevice, Interruption, redo};
 
 /// Runs the stream of devices against one strategy.
 ///
-/// A cell that was stopped is simply run again: the stages that it left are found, and only the first one that is not
-/// needs the weights of the model before it.
+/// A cell that was stopped is run again. Its stored stages are found. Only the first stage that is computed needs the weights of
+/// the model before it.
 pub(crate) fn run_cell(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedSetup) -> Result<Cell, ExperimentError> {
     redo(|| attempt(run, row, shared))
 }
@@ -32,14 +32,14 @@ fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedSetup) -> Res
     let asked = DeviceRequest { settings: &row.device, statistics: &statistics, budgets };
     let mut measured = Measurements::new(row.protocol.kind, budgets, shared);
     let mut under_way = BTreeMap::new();
-    let mut met = ExpertHistory::nobody();
+    let mut history = ExpertHistory::empty();
     let events = schedule(&row.protocol, devices, shared.root);
     let rounds = events.iter().filter(|event| matches!(event, ScheduleEvent::TakeIn(_))).count();
     let mut round = 0;
     for event in events {
         match event {
             ScheduleEvent::HandOut { device, returns } => {
-                // What happens at the centre from now on does not reach the device.
+                // Later consolidations do not reach the device.
                 let taken = boundary.hand_out(device, centre.handed_out()).map_err(breach)?;
                 if returns {
                     under_way.insert(device, shared.adapt(run, &row.name, &taken, asked)?);
@@ -49,17 +49,17 @@ fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedSetup) -> Res
                 let experts = together.into_iter().filter_map(|device| Some((device, under_way.remove(&device)?)));
                 let arrived = boundary.take_in(experts.collect()).map_err(breach)?;
                 for (device, expert) in arrived.experts() {
-                    met.meet(shared, *device, expert);
+                    history.add(shared, *device, expert);
                     measured.expert(expert);
                 }
                 round += 1;
                 let judged = judged(run, row, round, rounds);
-                let record = consolidate(run, row, shared, &mut centre, &arrived, &met, judged)?;
+                let record = consolidate(run, row, shared, &mut centre, &arrived, &history, judged)?;
                 measured.consolidation(record, judged, round, centre.received(), &boundary)?;
             }
         }
     }
-    Ok(measured.cell(&boundary, &met))
+    Ok(measured.cell(&boundary, &history))
 }
 
 fn centre<'a>(
@@ -79,8 +79,8 @@ fn centre<'a>(
     Centre::new(row, surrogate, shown, shared.initial.clone(), heads, &shared.compute, shared.root).map_err(failed)
 }
 
-/// The parts of their budget after which devices are judged as well. In rounds a device comes back and goes on: no part of its
-/// budget is the first.
+/// The fractions of their budget after which devices are judged as well. In rounds there are none, because a device comes back
+/// and continues.
 fn budgets<'a>(run: &RunContext<'a>, protocol: ProtocolKind) -> &'a [f64] {
     match protocol {
         ProtocolKind::Federated => &[],
@@ -88,7 +88,7 @@ fn budgets<'a>(run: &RunContext<'a>, protocol: ProtocolKind) -> &'a [f64] {
     }
 }
 
-/// What the central model is judged on after a round, of so many.
+/// What the central model is judged on after round `round` of `rounds`.
 fn judged(run: &RunContext<'_>, row: &StrategyRow, round: usize, rounds: usize) -> EvaluationScope {
     let whole = run.experiment.evaluation.judges_all(round - 1, rounds);
     match (row.protocol.kind, whole) {
@@ -99,7 +99,7 @@ fn judged(run: &RunContext<'_>, row: &StrategyRow, round: usize, rounds: usize) 
     }
 }
 
-/// What a cell has measured so far.
+/// The measurements of a cell so far.
 struct Measurements {
     cell: Cell,
     similarities: Vec<Option<Vec<f64>>>,
@@ -119,7 +119,7 @@ impl Measurements {
         Measurements { cell, similarities: vec![] }
     }
 
-    /// An expert came back.
+    /// Adds the measurements of an expert.
     fn expert(&mut self, adapted: &AdaptedDevice) {
         self.cell.seconds += adapted.record.seconds;
         self.cell.device_seconds.push(adapted.record.seconds);
@@ -128,7 +128,7 @@ impl Measurements {
         early.for_each(|(early, accuracy)| early.accuracy.push(*accuracy));
     }
 
-    /// A consolidation is done, after which the centre has taken in so many experts.
+    /// Adds the measurements of a consolidation. `experts` is the number of experts that the centre has taken in by then.
     fn consolidation(
         &mut self,
         record: ConsolidationRecord,
@@ -163,17 +163,17 @@ impl Measurements {
         Ok(())
     }
 
-    fn cell(self, boundary: &Boundary, met: &ExpertHistory) -> Cell {
+    fn cell(self, boundary: &Boundary, history: &ExpertHistory) -> Cell {
         let Measurements { mut cell, similarities } = self;
         cell.contacts = boundary.contacts();
         cell.bytes_down = boundary.down();
         cell.bytes_up = boundary.up();
-        let arrivals: Vec<_> = met.tasks().collect();
+        let arrivals: Vec<_> = history.tasks().collect();
         let in_order = arrivals.len() == cell.contacts.len() && arrivals.is_sorted();
         if matches!(cell.accuracy, Accuracy::Stream { .. }) && !in_order {
             cell.arrivals = arrivals;
         }
-        // Undefined for one task (latents that do not vary), undefined for the row.
+        // If the similarity is undefined for one task (its latents do not vary), it is undefined for the row.
         cell.latent_similarity = similarities.last().cloned().flatten().unwrap_or_default();
         let mean = |row: &Option<Vec<f64>>| row.as_ref().map(|row| row.iter().sum::<f64>() / row.len() as f64);
         cell.latent_similarity_over_stream = similarities.iter().map(mean).collect::<Option<_>>().unwrap_or_default();

@@ -21,9 +21,9 @@ pub(crate) fn devices_alone(seed: u64, alone: &[AdaptedDevice], budgets: &[f64])
     let accuracy: Vec<_> = alone.iter().map(|device| device.record.accuracy).collect();
     let mut cell = Cell::new(seed, Accuracy::Final { task_aware: accuracy.clone(), task_agnostic: None });
     cell.expert_accuracy = accuracy;
-    let early = |(place, budget): (usize, &f64)| EarlyAccuracy {
+    let early = |(index, budget): (usize, &f64)| EarlyAccuracy {
         budget: *budget,
-        accuracy: alone.iter().map(|device| device.early[place]).collect(),
+        accuracy: alone.iter().map(|device| device.early[index]).collect(),
         alone: vec![],
     };
     cell.early_accuracy = budgets.iter().enumerate().map(early).collect();
@@ -32,7 +32,7 @@ pub(crate) fn devices_alone(seed: u64, alone: &[AdaptedDevice], budgets: &[f64])
     cell
 }
 
-/// What was measured of joint training.
+/// The measurements of joint training.
 #[derive(Debug, Serialize, Deserialize)]
 struct JointRecord {
     task_aware: Vec<f64>,
@@ -41,10 +41,10 @@ struct JointRecord {
     peak_memory_bytes: Option<u64>,
 }
 
-/// Joint training: one model learns all tasks at once with the devices' settings. The loss says whether the heads of other
+/// Joint training: one model learns all tasks at once with the devices' settings. The loss decides whether the heads of other
 /// tasks compete for a sample.
 ///
-/// It sees every device's data as often as the device itself does, which no protocol grants: for comparison.
+/// It sees every device's data as often as the device itself does. No protocol grants that; it is for comparison.
 pub(crate) fn joint(
     run: &RunContext<'_>,
     row: &str,
