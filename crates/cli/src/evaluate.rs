@@ -1,4 +1,4 @@
-//! `alluvium evaluate`: how good a model file is on the test samples of a stream.
+//! `alluvium evaluate`: the accuracy of a model file on the test samples of a stream.
 
 use std::io::Write;
 

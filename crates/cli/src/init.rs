@@ -16,11 +16,11 @@ const HEAD: &str = r#"# A comparison of consolidation strategies. Run it with `a
 ##:schema alluvium.schema.json
 
 name = "my-comparison"
-# Distributed continual learning: two contacts a device, surrogate data at most while consolidating.
+# Distributed continual learning: each device has two contacts, and the centre sees surrogate data at most.
 protocol = { kind = "dcl" }
-# Everything random is repeated under each seed; intervals are over seeds.
+# The whole comparison is repeated under each seed. Intervals are over seeds.
 seeds = [0, 1, 2]
-# The row to which paired differences are taken.
+# The row that the others are compared with, seed by seed.
 baseline = "weight-averaging"
 # Rows without a strategy, for comparison: each device alone, and joint training on all data.
 references = ["devices-alone", "joint"]

@@ -1,4 +1,4 @@
-//! `alluvium consolidate`, `inspect` and `evaluate` as a user runs them, on files that somebody else's framework has written.
+//! `alluvium consolidate`, `inspect` and `evaluate` as a user runs them, on files of other frameworks.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ const EXPERTS: [&str; 10] = [
     "--classes=b.safetensors=C,D,E",
 ];
 
-/// The arguments of a consolidation of both experts; `more` says how and where to.
+/// The arguments of a consolidation of both experts. `more` gives the strategy and the destination.
 fn both<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&EXPERTS[..], &SAID, more].concat()
 }
@@ -106,7 +106,7 @@ fn every_strategy_without_data_and_pld_from_a_photo_give_a_file() {
 }
 
 #[test]
-fn a_network_that_nobody_knows_is_consolidated_tensor_by_tensor() {
+fn an_unknown_network_is_consolidated_tensor_by_tensor() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
     write(&at("c.safetensors"), 3, 3);
@@ -129,7 +129,7 @@ fn a_network_that_nobody_knows_is_consolidated_tensor_by_tensor() {
     let steps = Checkpoint::open(at("mean.safetensors")).unwrap().read("steps").unwrap();
     assert_eq!(steps.values, Values::Integers(vec![103]), "integers are the last expert's");
 
-    // Of a mean over experts, what they started from is no part.
+    // A mean over experts does not include the model that they started from.
     consolidate(&["--strategy", "weight-averaging", "--initial-only", "--out", "of-one.safetensors"]);
     assert_eq!(floats(&at("of-one.safetensors"), "out.weight"), floats(&at("c.safetensors"), "out.weight"));
     let found = json(&succeeds(folder.path(), &["inspect", "of-one.safetensors", "--json"]));
@@ -205,10 +205,10 @@ fn of_files_task_vectors_are_taken_from_what_the_experts_started_from() {
     }
     let inspected = json(&succeeds(folder.path(), &["inspect", "out.safetensors", "--json"]));
     assert_eq!(inspected["provenance"]["strategy"]["relative_to"], "initial");
-    // What is said is obeyed: 0 + 0.5·2 = 1, 1 + 0.5·(4 − 1) = 2.5.
+    // The given option is used: 0 + 0.5·2 = 1, 1 + 0.5·(4 − 1) = 2.5.
     let set = r#"{ kind = "task-arithmetic", scaling = 0.5, relative_to = "previous" }"#;
     assert_eq!(consolidate(forth, set, &["--initial-only"]).0, [2.5, 25.0, -2.5]);
-    // A previous model that counts as a first expert is met as by devices.
+    // A previous model that counts as a first expert is treated as in a stream.
     let (found, printed) = consolidate(forth, half, &[]);
     assert_eq!(found, [2.5, 25.0, -2.5]);
     assert!(printed.contains(r#""relative_to":"previous""#), "{printed}");
@@ -225,7 +225,7 @@ fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() 
     let found = json(&succeeds(folder.path(), &["inspect", index, "--names", "names.toml", "--json"]));
     assert_eq!((&found["files"], &found["model"]["kind"]), (&3.into(), &"foreign".into()));
     refused(folder.path(), &both(&how), &["index.json: is there already", "--overwrite"]);
-    // A part is as good a reason as the index, also one of another model.
+    // A part is refused like the index, even one of another model.
     fs::rename(folder.path().join(index), folder.path().join("kept")).unwrap();
     refused(folder.path(), &both(&how), &["parts-00001-of-00002.safetensors: is there already"]);
     fs::rename(folder.path().join("kept"), folder.path().join(index)).unwrap();
@@ -233,7 +233,7 @@ fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() 
     let parts = ["consolidate", "--previous", index];
     let says = ["parts.safetensors.index.json: is one of the models"];
     refused(folder.path(), &[&parts[..], &input, &["--shard-size", "0.000001"], &how[..4]].concat(), &says);
-    // One file in its place would leave the parts to be found, so it needs the same word; then none of them is left.
+    // One file instead of several would leave the old parts behind, so it needs --overwrite, which removes them.
     refused(folder.path(), &both(&how[..4]), &["index.json: is there already", "--overwrite"]);
     let alone = ["consolidate", "--tensorwise", "--previous", "parts-00001-of-00002.safetensors", "--expert", index];
     refused(
@@ -251,7 +251,7 @@ fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() 
 #[test]
 fn a_file_is_judged_on_a_stream_by_the_names_of_its_classes() {
     let folder = folder();
-    // Whatever it is shown, the first of its rows has the largest bias: it always answers with its first class.
+    // The first row has the largest bias, so the model always answers with its first class.
     let first = |name: &str, values: Vec<f32>| match name {
         "out.weight" => vec![0.0; values.len()],
         "out.bias" => (0..values.len()).map(|row| -(row as f32)).collect(),
@@ -263,7 +263,7 @@ fn a_file_is_judged_on_a_stream_by_the_names_of_its_classes() {
     let evaluate = ["evaluate", "m.safetensors", "--stream", stream, "--classes", "m.safetensors=b,d,Q"];
     let found = json(&succeeds(folder.path(), &[&evaluate[..], &said, &["--json"]].concat()));
     let tasks = found["scores"]["tasks"].as_array().unwrap();
-    // Of a and b it knows b, of c and d it knows d; the test set has as many glyphs of each class.
+    // It knows b of the classes a and b, and d of c and d. The test set has the same number of glyphs of each class.
     let of = |task: &Value| ["known_classes", "task_aware", "task_agnostic"].map(|key| task[key].as_f64().unwrap());
     assert_eq!(of(&tasks[0]), [1.0, 0.5, 0.5]);
     assert_eq!(of(&tasks[1]), [1.0, 0.5, 0.0]);
@@ -279,7 +279,7 @@ fn a_file_is_judged_on_a_stream_by_the_names_of_its_classes() {
 
     assert!(!table.contains("64 bits"), "{table}");
 
-    // The same numbers in 64 bits are judged alike, and it is said that they run in 32.
+    // The same numbers in 64 bits get the same scores, and the output says that they run in 32 bits.
     let narrow = Checkpoint::open(folder.path().join("m.safetensors")).unwrap();
     let widen = |info: &TensorInfo| {
         let values = match narrow.read(&info.name).unwrap().values {
@@ -333,7 +333,7 @@ fn what_is_not_known_is_inspected_all_the_same() {
     assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
 }
 
-/// What must be refused, in what it says, with exit code 2; nothing is written.
+/// Checks that the arguments are refused with these words and exit code 2, and that nothing is written.
 #[track_caller]
 pub fn refused(folder: &Path, arguments: &[&str], says: &[&str]) {
     let before = files_below(folder);
@@ -375,7 +375,7 @@ fn what_cannot_be_consolidated_is_refused_and_nothing_is_written() {
     let naive = |out: &'static str| both(&["--strategy", "naive", "--out", out]);
     refused(path, &naive("o.pt"), &["ends in .safetensors"]);
     refused(path, &naive("a.safetensors"), &["is there already", "--overwrite"]);
-    refused(path, &naive("no/o.safetensors"), &["no such folder"]);
+    refused(path, &naive("no/o.safetensors"), &["the folder does not exist"]);
     refused(path, &[&naive("a.safetensors")[..], &["--overwrite"]].concat(), &["is one of the models"]);
     refused(path, &[&naive("o.safetensors")[..], &["--surrogate", "noise"]].concat(), &["uses no surrogate data"]);
     refused(path, &[&naive("o.safetensors")[..], &["--classes", "c.safetensors=a"]].concat(), &["names no file"]);

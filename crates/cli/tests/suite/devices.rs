@@ -1,4 +1,4 @@
-//! What results say of single devices: how good they are after a part of their budget, and what one of them did to the others.
+//! Results on single devices: their accuracy after a fraction of their budget, and the effect of one device on the others.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ fn early_devices_are_those_that_were_called_away() {
     let whole = compare(folder.path(), "whole", TINY);
     let early = compare(folder.path(), "early", &format!("{TINY}\n[evaluation]\nbudgets = [0.5, 0.9]\n"));
     let half = compare(folder.path(), "half", &TINY.replace("[device]", "[device]\nbudget = 0.5"));
-    // Each device alone does half of its work, or does all of it and is looked at in between: the same device.
+    // A device alone that does half of its work equals one that does all of it and is judged in between.
     let alone = |results| cell(results, "devices-alone");
     assert_eq!(alone(&early)["early_accuracy"][0]["accuracy"], alone(&half)["expert_accuracy"]);
     let naive = &cell(&early, "naive")["early_accuracy"];
@@ -88,8 +88,8 @@ fn a_run_is_compared_with_a_control_run_row_by_row() {
     assert!((shown - expected).abs() < 0.051, "{expected}: {row}");
 
     for (option, accepted) in [
-        (["--control", "nobody"], "no run's name; accepted: tiny (all) or tiny (half)"),
-        (["--baseline", "nobody"], "no row's name; accepted: devices-alone or joint or naive"),
+        (["--control", "nobody"], "not the name of a run; accepted: tiny (all) or tiny (half)"),
+        (["--baseline", "nobody"], "not the name of a row; accepted: devices-alone or joint or naive"),
     ] {
         let refused = alluvium(folder.path(), &[&report[..], &option].concat());
         let error = text(&refused.stderr);

@@ -1,4 +1,4 @@
-//! Runs that last: killed, interrupted, continued, locked, started over, and found again.
+//! Runs that are killed, interrupted, continued, locked, started over, and reused.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn start(folder: &Path, arguments: &[&str]) -> Child {
     command(folder, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
 }
 
-/// Waits until something is true; a run that never gets there is a defect.
+/// Waits until a condition is true. Panics after some minutes.
 #[track_caller]
 fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let started = Instant::now();
@@ -43,8 +43,8 @@ fn entries_below(folder: &Path) -> usize {
 #[track_caller]
 fn count(text: &str, word: &str) -> usize {
     let words: Vec<_> = text.split_whitespace().collect();
-    let place = words.iter().position(|one| *one == word).unwrap_or_else(|| panic!("no `{word}` in {text}"));
-    words[place - 1].parse().unwrap_or_else(|_| panic!("no number before `{word}` in {text}"))
+    let index = words.iter().position(|one| *one == word).unwrap_or_else(|| panic!("no `{word}` in {text}"));
+    words[index - 1].parse().unwrap_or_else(|_| panic!("no number before `{word}` in {text}"))
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn two_processes_cannot_work_in_one_directory() {
     assert!(status.starts_with(&format!("running (process {})", first.id())), "{status}");
     first.kill().unwrap();
     first.wait().unwrap();
-    // The lock of a process that is gone is no lock.
+    // The lock of a process that has ended does not count.
     succeeds(folder.path(), &["compare", "longer.toml", "--out", "out"]);
 }
 
@@ -168,7 +168,7 @@ fn a_second_comparison_computes_only_what_it_does_not_share() {
         "time and memory, too, are those of the stages when they were computed"
     );
 
-    // One strategy more: its stages are new, those of the others, the devices alone and joint training are not.
+    // With one more strategy, only its stages are new. Those of the others, the devices alone and joint training are reused.
     fs::write(folder.path().join("more.toml"), format!("{TINY}\n[[strategies]]\nkind = \"weight-averaging\"\n"))
         .unwrap();
     let more = compare("more.toml", "more");
@@ -189,7 +189,7 @@ fn a_cache_that_is_too_small_costs_time_and_no_numbers() {
     };
     assert!(bytes("large") > 1_200_000 && bytes("small") <= 1_000_000, "{} and {}", bytes("large"), bytes("small"));
     assert_eq!(numbers(&folder.path().join("small/summary.csv")), numbers(&folder.path().join("large/summary.csv")));
-    // What was measured outlives the models: the run is still there.
+    // Measurements outlive the models, so the run can still be read.
     assert_eq!(count(&succeeds(folder.path(), &small), "computed,"), 0);
 }
 

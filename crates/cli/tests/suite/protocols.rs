@@ -26,7 +26,7 @@ use tempfile::TempDir;
 
 use crate::tiny;
 
-/// Keeps the newest expert, and notes all that it sees under the name of its case.
+/// Keeps the newest expert, and records everything that it sees under the name of its case.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct WitnessConfig {
@@ -87,18 +87,18 @@ struct Witness {
     hands_out: bool,
 }
 
-/// What a witness saw.
+/// What a witness has recorded.
 #[derive(Debug, Default)]
 struct Observations {
     /// The central models, the initial one first.
     centres: Vec<ModelState>,
-    /// Of each expert: its task, its size, and the digest of the model that its device took.
+    /// The task and the size of each expert, and the digest of the model that its device took.
     experts: Vec<(usize, u64, Digest)>,
     /// The digest of each expert's weights.
     weights: BTreeSet<Digest>,
-    /// How many experts came together, each time.
+    /// The number of experts in each consolidation.
     rounds: Vec<usize>,
-    /// How many experts carried a statistic.
+    /// The number of experts with a statistic.
     with_statistics: usize,
     /// Consolidations in which samples of a device could be reached, and those with surrogate data.
     with_samples: usize,
@@ -270,8 +270,8 @@ fn heads(experiment: &Experiment, seed: u64) -> Vec<HeadSpec> {
     (0..stream.tasks()).map(|index| stream.task(index).unwrap().head).collect()
 }
 
-/// The size of each model that a device can have taken, by the digest of its weights: what the strategy hands out, and, where
-/// devices are under way together, with all heads that tasks share.
+/// The size of each model that a device can have taken, by the digest of its weights. It is the model that the strategy hands
+/// out. Where devices are under way together, it has all heads that tasks share.
 fn models_to_take(case: &Case, heads: &[HeadSpec], seen: &Observations) -> BTreeMap<Digest, u64> {
     let together = case.protocol == "federated" || case.protocol == "dcl" && case.concurrency > 1;
     let is_shared = |head: &&HeadSpec| heads.iter().filter(|other| other.name == head.name).count() > 1;
@@ -285,7 +285,8 @@ fn models_to_take(case: &Case, heads: &[HeadSpec], seen: &Observations) -> BTree
     seen.centres.iter().map(model).collect()
 }
 
-/// What each device took, sent and met, as the witness counts it. `None` for what a device took that never came back.
+/// The bytes that each device took and sent, and its contacts, as the witness counts them. `None` for a device that never came
+/// back.
 fn counted(experts: &[(usize, u64, u64)], devices: usize) -> (Vec<Option<u64>>, Vec<u64>, Vec<u64>) {
     let (mut down, mut up, mut contacts) = (vec![None; devices], vec![0; devices], vec![1; devices]);
     for (task, taken, sent) in experts {
@@ -299,8 +300,8 @@ fn counted(experts: &[(usize, u64, u64)], devices: usize) -> (Vec<Option<u64>>, 
     (down, up, contacts)
 }
 
-/// The bytes that had moved after each consolidation, by the experts that came: all that came had been taken, and so had those
-/// of devices that were under way.
+/// The bytes that had moved after each consolidation: those of all experts so far, and of the models that devices under way had
+/// taken.
 fn moved(case: &Case, experts: &[(usize, u64, u64)], rounds: &[usize]) -> Vec<u64> {
     let mut came = 0;
     let after = |together: &usize| {
@@ -346,7 +347,7 @@ fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Ob
             (Some(taken), _) => {
                 assert_eq!((stated, cell.contacts[device]), (*taken, contacts[device]), "{text}");
             }
-            // It took one of the models, and that was all; a client that was never drawn did not even that.
+            // The device only took a model. A client that was never drawn took none.
             (None, "dcl") => {
                 assert!(models.values().any(|bytes| *bytes == stated), "{stated}: {models:?}\n{text}");
                 assert_eq!(cell.contacts[device], 1, "{text}");
@@ -359,7 +360,7 @@ fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Ob
     assert_eq!(cell.moved_bytes.len(), moved.len(), "{text}");
     let (lost, mut before) = (sums(&lost), 0);
     for (stated, known) in cell.moved_bytes.iter().zip(&moved) {
-        // What is more was taken by devices that never returned.
+        // The rest was taken by devices that never returned.
         let more = stated.checked_sub(*known).unwrap_or_else(|| panic!("{stated} of {known} bytes\n{text}"));
         assert!(lost.contains(&more) && more >= before, "{more} of {lost:?} after {before}\n{text}");
         before = more;
@@ -376,8 +377,8 @@ fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Ob
 fn bytes_and_contacts_are_those_that_the_centre_saw() {
     let folder = TempDir::new().unwrap();
     let mut random = Seed::new(7).of("protocols").random();
-    // How many cases have devices that are lost, statistics, surrogate data, a model of their own to hand out, and heads that
-    // devices under way together share.
+    // The number of cases with lost devices, with statistics, with surrogate data, with a separate model to hand out, and with
+    // heads that devices under way together share.
     let mut met = [0; 5];
     for number in 0..36 {
         let case = case(number, &mut random);
@@ -407,7 +408,7 @@ fn bytes_and_contacts_are_those_that_the_centre_saw() {
             met.iter_mut().zip(has).for_each(|(count, has)| *count += usize::from(has));
         }
     }
-    assert!(met.iter().all(|count| *count > 0), "the cases say nothing about some: {met:?}");
+    assert!(met.iter().all(|count| *count > 0), "some of these never occur: {met:?}");
 }
 
 /// McMahan et al., arXiv 1602.05629, Algorithm 1: every client of a round begins from the same w. A device that takes steps of
@@ -497,7 +498,7 @@ fn one_client_in_one_round_is_centralised_training_bit_for_bit() {
         let stream = experiment.stream.build(root).unwrap();
         let task = stream.task(0).unwrap();
         let mut start = ModelState::initial(experiment.backbone.clone(), stream.input(), root, &compute).unwrap();
-        start.grow_head(&task.head, 8, seed); // The last layer of the backbone has 8 units.
+        start.grow_head(&task.head, 8, seed); // The last layer of the backbone has 8 outputs.
         let mut model = Model::load(&start, &learning).unwrap();
         let all = [TaskDataset { head: &task.head, samples: &task.train }];
         let (own, settings) = (ClassificationLoss::OwnHead, &experiment.device);

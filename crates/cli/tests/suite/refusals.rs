@@ -1,5 +1,5 @@
-//! Bad input: each is refused before anything is trained, in a paragraph that names file, table and key and says what is
-//! accepted, with exit code 2, no panic, and nothing half-written.
+//! Bad input is refused before anything is trained, with exit code 2. The message is a paragraph that names file, table and key,
+//! and says what is accepted. Nothing panics, and no file is left half-written.
 
 use std::fs;
 use std::path::Path;
@@ -81,7 +81,7 @@ const BAD: &[BadFile] = &[
     bad("unknown surrogate", "\"noise\"", "\"nois\"", "24:1", &["[surrogate]", "nois", "single-image"]),
     bad("unknown protocol", "\"dcl\"", "\"fl\"", "3:14", &["protocol", "\"fl\"", "\"dcl\""]),
     bad("kind missing", "kind = \"mlp\"\n", "", "16:2", &["[backbone]", "`kind`", "\"small-cnn\""]),
-    bad("kind no string", "kind = \"mlp\"", "kind = 3", "17:1", &["[backbone]", "`kind`"]),
+    bad("kind not a string", "kind = \"mlp\"", "kind = 3", "17:1", &["[backbone]", "`kind`"]),
     bad("unknown key at the top", "seeds = [0]", "seeds = [0]\nsede = 1", "5:1", &["`sede`", "seeds"]),
     bad(
         "unknown key of a strategy",
@@ -171,7 +171,7 @@ const BAD: &[BadFile] = &[
         "steps = 1",
         "surrogate = \"noise\"",
         "32:1",
-        &["[[strategies]] 2", "`surrogate` is no table", "list surrogates"],
+        &["[[strategies]] 2", "`surrogate` is not a table", "list surrogates"],
     ),
     bad(
         "an unknown key in a row's surrogate data",
@@ -333,7 +333,7 @@ fn every_bad_file_is_refused_with_its_reason() {
         let refused = run(folder.path(), &["compare", "bad.toml", "--out", "out"]);
         is_refused(what, &refused, says);
         let place = format!("bad.toml:{at}: ");
-        assert!(refused.1.contains(&place), "{what} does not stand at {place}but: {}", refused.1);
+        assert!(refused.1.contains(&place), "{what} is not reported at {place}but: {}", refused.1);
         assert!(!folder.path().join("out").exists(), "{what} left something behind");
     }
 }
