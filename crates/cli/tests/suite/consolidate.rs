@@ -224,17 +224,17 @@ fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() 
     let index = "parts.safetensors.index.json";
     let found = json(&succeeds(folder.path(), &["inspect", index, "--names", "names.toml", "--json"]));
     assert_eq!((&found["files"], &found["model"]["kind"]), (&3.into(), &"foreign".into()));
-    refused(folder.path(), &both(&how), &["index.json: is there already", "--overwrite"]);
+    refused(folder.path(), &both(&how), &["index.json: exists already", "--overwrite"]);
     // A part is refused like the index, even one of another model.
     fs::rename(folder.path().join(index), folder.path().join("kept")).unwrap();
-    refused(folder.path(), &both(&how), &["parts-00001-of-00002.safetensors: is there already"]);
+    refused(folder.path(), &both(&how), &["parts-00001-of-00002.safetensors: exists already"]);
     fs::rename(folder.path().join("kept"), folder.path().join(index)).unwrap();
     let input = ["--expert", index, "--overwrite", "--tensorwise"];
     let parts = ["consolidate", "--previous", index];
     let says = ["parts.safetensors.index.json: is one of the models"];
     refused(folder.path(), &[&parts[..], &input, &["--shard-size", "0.000001"], &how[..4]].concat(), &says);
     // One file instead of several would leave the old parts behind, so it needs --overwrite, which removes them.
-    refused(folder.path(), &both(&how[..4]), &["index.json: is there already", "--overwrite"]);
+    refused(folder.path(), &both(&how[..4]), &["index.json: exists already", "--overwrite"]);
     let alone = ["consolidate", "--tensorwise", "--previous", "parts-00001-of-00002.safetensors", "--expert", index];
     refused(
         folder.path(),
@@ -374,7 +374,7 @@ fn what_cannot_be_consolidated_is_refused_and_nothing_is_written() {
 
     let naive = |out: &'static str| both(&["--strategy", "naive", "--out", out]);
     refused(path, &naive("o.pt"), &["ends in .safetensors"]);
-    refused(path, &naive("a.safetensors"), &["is there already", "--overwrite"]);
+    refused(path, &naive("a.safetensors"), &["exists already", "--overwrite"]);
     refused(path, &naive("no/o.safetensors"), &["the folder does not exist"]);
     refused(path, &[&naive("a.safetensors")[..], &["--overwrite"]].concat(), &["is one of the models"]);
     refused(path, &[&naive("o.safetensors")[..], &["--surrogate", "noise"]].concat(), &["uses no surrogate data"]);

@@ -214,7 +214,8 @@ impl SharedSetup {
     }
 }
 
-/// The digest of what a device sends, with its manifest. The bytes are not used, because safetensors writes metadata in any order.
+/// The digest of what a device sends, with its manifest. The bytes are not used, because safetensors writes metadata in any
+/// order.
 fn expert_digest(expert: &Expert) -> Result<Digest, ExperimentError> {
     let parts = json!([identity(&expert.model)?, expert.manifest]);
     Ok(Digest::of(parts.to_string().as_bytes()))
