@@ -1,4 +1,4 @@
-//! What each row was allowed: the clauses of its protocol, side by side.
+//! What each row was allowed: the clauses of the protocols, side by side.
 
 use alluvium_results::{Results, Row};
 use serde::Serialize;
@@ -11,7 +11,7 @@ pub(crate) const TITLE: &str = "What each row was allowed";
 /// The clauses of every row that ran under a protocol.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Allowances {
-    /// The names of all clauses, in the order in which rows have them.
+    /// The names of all clauses, in the order of the rows.
     pub(crate) clauses: Vec<String>,
     /// The rows, in the order of the configuration.
     pub(crate) rows: Vec<AllowedRow>,
@@ -22,7 +22,7 @@ pub(crate) struct Allowances {
 pub(crate) struct AllowedRow {
     pub(crate) name: String,
     pub(crate) protocol: String,
-    /// One value for each of the clauses; `None` where its protocol has no such clause.
+    /// One value for each clause; `None` if the protocol of the row does not have it.
     pub(crate) values: Vec<Option<String>>,
 }
 
@@ -46,14 +46,14 @@ impl Allowances {
     }
 }
 
-/// Whether rows ran under different protocols, so that a reader has to know which row was allowed what.
+/// Whether rows ran under different protocols. If so, the report shows what each row was allowed.
 pub(crate) fn differs(results: &Results) -> bool {
     let mut rows = ruled(results);
     let first = rows.next();
     rows.any(|row| first.is_some_and(|first| (&first.protocol, &first.clauses) != (&row.protocol, &row.clauses)))
 }
 
-/// The protocols of the rows, each once; the configuration's where no row has one.
+/// The protocols of the rows, each once; that of the configuration if no row has one.
 pub(crate) fn protocols(results: &Results) -> String {
     let mut kinds: Vec<&str> = Vec::new();
     for row in ruled(results) {
@@ -67,7 +67,7 @@ pub(crate) fn protocols(results: &Results) -> String {
     one_line(&kinds.join(", "))
 }
 
-/// The rows that a protocol held for.
+/// The rows with a protocol.
 fn ruled(results: &Results) -> impl Iterator<Item = &Row> {
     results.rows.iter().filter(|row| !row.protocol.is_empty())
 }

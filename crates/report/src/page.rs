@@ -1,4 +1,4 @@
-//! The report as one HTML page that needs nothing else.
+//! The report as one self-contained HTML page.
 
 mod comparison;
 mod section;
@@ -15,19 +15,18 @@ use crate::figure::{self, Figure, Outcome};
 use crate::label::one_line;
 use section::{RunPosition, section};
 
-/// What a run directory holds that a page shows.
+/// The contents of a run directory that a page shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReportedRun {
-    /// What the run is called: its folder's name.
+    /// The name of the run, which is that of its folder.
     pub name: String,
-    /// What it measured.
+    /// Its results.
     pub results: Results,
-    /// The pictures that the results list, as PNG files, by the `file` that they are listed with. One that is
-    /// missing here is said to be missing in its place.
+    /// The pictures that the results list, as PNG files, by their `file`. For a missing one, the page says so in its place.
     pub pictures: BTreeMap<String, Vec<u8>>,
 }
 
-/// The page, with what its figures consist of.
+/// The page and its figures.
 pub(crate) struct ComposedPage {
     /// The page.
     pub(crate) html: String,
@@ -35,13 +34,13 @@ pub(crate) struct ComposedPage {
     pub(crate) figures: Vec<Vec<Figure>>,
 }
 
-/// One HTML page about these runs. It needs no network and no other file: style, script, figures, their data and the
-/// pictures are in it.
+/// One HTML page about these runs. It contains style, script, figures, their data and the pictures, and needs no network or other
+/// file.
 ///
-/// `baseline` replaces the rows that the results themselves are compared with; a run that has no row of this name keeps
-/// its own. A name that no run has is refused.
+/// `baseline` replaces the baselines of the results. A run without a row of this name keeps its own baseline. A name that no run
+/// has is refused.
 ///
-/// In the tables strategies are sorted among themselves, and so are references, which stay below.
+/// In the tables, strategies are sorted among themselves, and so are references, which stay below.
 pub fn page(runs: &[ReportedRun], baseline: Option<&str>) -> Result<String, ReportError> {
     Ok(compose(runs, baseline)?.html)
 }

@@ -1,4 +1,4 @@
-//! Which figures there are, what each is called, and what its reader must know.
+//! The list of figures, with their names, titles and captions.
 
 use alluvium_results::{Results, Unit};
 
@@ -12,7 +12,7 @@ use crate::error::ReportError;
 use crate::label::one_line;
 use crate::number::{Scale, for_file};
 
-/// Every figure of these results, in the order of a report: what is task-aware stands beside what is task-agnostic.
+/// Every figure of these results, in the order of a report. Task-aware figures are beside task-agnostic ones.
 pub(crate) fn draw(results: &Results) -> Result<Vec<Outcome>, ReportError> {
     let lines = |along, shown| draw_lines(results, along, shown);
     let matrix = |shown| draw_matrices(results, shown);
@@ -81,7 +81,7 @@ impl Measure {
         }
     }
 
-    /// What its column of a CSV file is called.
+    /// The name of its column in a CSV file.
     fn column(self) -> &'static str {
         match self {
             Self::LatentSimilarity => "latent_similarity",
@@ -133,17 +133,18 @@ fn lines_caption(along: XAxis, shown: Measure, curves: &[Curve]) -> String {
     let goes_by = |steps| curves.iter().any(|curve| curve.steps == steps);
     if goes_by(Steps::Arrivals) {
         sentences.push(
-            "Where devices came back in another order than the stream's, or not all of them, a point is the n-th that came \
+            "If devices came back in another order than that of the stream, or not all of them, a point is the n-th that came \
              back."
                 .to_owned(),
         );
     }
     if goes_by(Steps::Rounds) {
-        sentences
-            .push("Rows that go in rounds were judged on all tasks of the stream, and a point is a round.".to_owned());
+        sentences.push("Rows with rounds were judged on all tasks of the stream, and a point is a round.".to_owned());
     }
     sentences.extend(match along {
-        XAxis::Experts if goes_by(Steps::Rounds) => Some("It lies where so many experts were taken in.".to_owned()),
+        XAxis::Experts if goes_by(Steps::Rounds) => {
+            Some("Its position is the number of experts that were taken in.".to_owned())
+        }
         XAxis::Experts => None,
         XAxis::Bytes => Some("Bytes add up over all devices so far, both directions; mean over seeds.".to_owned()),
         XAxis::Seconds => Some(
@@ -161,13 +162,14 @@ fn lines_caption(along: XAxis, shown: Measure, curves: &[Curve]) -> String {
     });
     if !is_complete(curves) {
         sentences.push(
-            "The stream is longer than the chart is wide: not every device is drawn; the data has them all.".to_owned(),
+            "The stream is longer than the chart is wide, so not every device is drawn. The data has them all."
+                .to_owned(),
         );
     }
     sentences.join(" ")
 }
 
-/// The caption, with what a reader must know where devices are left out.
+/// The caption, with a note if devices are left out.
 fn with_left_out(caption: String, results: &Results) -> String {
     if results.left_out.is_empty() {
         caption
@@ -230,8 +232,8 @@ fn up(shown: Measure) -> Quantity {
     Quantity { title: title.to_owned(), factor, counts: false }
 }
 
-/// One line for each point. `device` and `task` are there where devices came in the order of the stream, `task` only if it
-/// is the same one under all seeds, `round` where devices came in rounds; then how far along the point is.
+/// One line for each point. `device` and `task` are given if devices came in the order of the stream, and `task` only if it is
+/// the same under all seeds. `round` is given if devices came in rounds. The horizontal position follows.
 fn lines_csv(results: &Results, along: XAxis, shown: Measure, curves: &[Curve]) -> Result<String, ReportError> {
     let amount = match along {
         XAxis::Experts => "experts",
@@ -249,11 +251,11 @@ fn lines_csv(results: &Results, along: XAxis, shown: Measure, curves: &[Curve]) 
     let mut lines = Vec::new();
     for curve in curves {
         for point in &curve.points {
-            let place = point.step - 1;
+            let index = point.step - 1;
             let [device, round, task] = match curve.steps {
                 Steps::Devices => {
-                    let task = results.task_name(place).map(one_line).unwrap_or_default();
-                    [results.device(place).to_string(), String::new(), task]
+                    let task = results.task_name(index).map(one_line).unwrap_or_default();
+                    [results.device(index).to_string(), String::new(), task]
                 }
                 Steps::Arrivals => Default::default(),
                 Steps::Rounds => [String::new(), point.step.to_string(), String::new()],
@@ -267,7 +269,7 @@ fn lines_csv(results: &Results, along: XAxis, shown: Measure, curves: &[Curve]) 
     csv::table(&heading, lines)
 }
 
-/// One line for each strategy and cell; `order` says whether devices and tasks count along the stream or by arrival.
+/// One line for each strategy and cell. `order` says whether devices and tasks are counted along the stream or by arrival.
 fn matrices_csv(matrices: &[Blocks]) -> Result<String, ReportError> {
     let heading = ["strategy", "order", "first_device", "last_device", "first_task", "last_task", "accuracy", "seeds"];
     let lines = matrices.iter().flat_map(|matrix| {
