@@ -110,7 +110,7 @@ impl Part {
         match self {
             Self::Accuracy => "Accuracy at the end of the stream (%)",
             Self::Stream => "Along the stream (%)",
-            Self::Budget => "Devices after a part of their budget (%)",
+            Self::Budget => "Devices after a fraction of their budget (%)",
             Self::Cost => "Transfer and cost",
         }
     }
@@ -135,11 +135,11 @@ impl Column {
                 percent(budget)
             ),
             Content::EarlyTransfer(budget) => format!(
-                "the same less that of the same device started from the initial weights, after {} of its budget, mean over \
+                "the same minus that of the same device started from the initial weights, after {} of its budget, mean over \
                  all devices but the first; higher is better",
                 percent(budget)
             ),
-            Content::Difference(_) => "the ACC to its left less the baseline's, paired by seed; \
+            Content::Difference(_) => "the ACC to its left minus the baseline's, paired by seed; \
                 * marks p below 0.05 in a two-sided paired t-test, not corrected for the number of comparisons"
                 .to_owned(),
         }

@@ -79,7 +79,7 @@ impl Table {
             .any(|heading| heading.column.part == part && matches!(heading.column.content, Content::Difference(_)));
         if let (true, Some(baseline)) = (has_differences, &self.run.baseline) {
             caption.push_str(&format!(
-                " $\\Delta$: less {}, paired by seed; $^{{*}}$ $p < 0.05$, paired $t$-test, uncorrected.",
+                " $\\Delta$: minus {}, paired by seed; $^{{*}}$ $p < 0.05$, paired $t$-test, uncorrected.",
                 escape(baseline)
             ));
         }
@@ -170,7 +170,7 @@ mod tests {
         let text = Table::new(&results).to_latex();
         let expected = r"50\%\_\{\textbackslash{}input\{x\}\} \& \$y\textasciicircum{}2\$";
         assert!(text.contains(&format!("    {expected} & none & ")), "{text}");
-        assert!(text.contains(&format!("less {expected}, paired")), "{text}");
+        assert!(text.contains(&format!("minus {expected}, paired")), "{text}");
         assert!(!text.contains("LuaLaTeX"), "{text}");
     }
 

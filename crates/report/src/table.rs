@@ -388,7 +388,7 @@ mod tests {
         assert_eq!(shown(&table, 0, "Δ ACC task-agnostic"), number("0.0", "0.0", false));
         assert_eq!(shown(&table, 1, "Δ ACC task-agnostic"), number("+25.0", "0.0", true));
         assert!(table.lines.iter().all(|line| !line.is_baseline));
-        let note = "Δ: less the same row of clean, paired by seed";
+        let note = "Δ: minus the same row of clean, paired by seed";
         assert!(table.to_terminal().contains(note), "{}", table.to_terminal());
         assert!(table.to_markdown().contains("- **baseline**: the same row of clean\n"), "{}", table.to_markdown());
     }

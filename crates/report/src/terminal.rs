@@ -67,7 +67,7 @@ impl Table {
             _ => format!("Mean ± half-width of the 95 % interval over {seeds} seeds (Student t). Accuracies in %."),
         }];
         if let Some(baseline) = &self.run.baseline {
-            notes.push(format!("Δ: less {baseline}, paired by seed; * p < 0.05, paired t-test, uncorrected."));
+            notes.push(format!("Δ: minus {baseline}, paired by seed; * p < 0.05, paired t-test, uncorrected."));
         }
         notes.extend(self.notes_on_tasks());
         notes

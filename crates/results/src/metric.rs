@@ -153,32 +153,32 @@ impl Metric {
                 "accuracy on the tasks met so far, mean over the steps of the stream; task unknown"
             }
             Self::BackwardTransferTaskAware => {
-                "final accuracy less the accuracy when just consolidated, mean over all tasks but the last \
+                "final accuracy minus the accuracy when just consolidated, mean over all tasks but the last \
                  (Lopez-Paz & Ranzato 2017); task known"
             }
             Self::BackwardTransferTaskAgnostic => {
-                "final accuracy less the accuracy when just consolidated, mean over all tasks but the last \
+                "final accuracy minus the accuracy when just consolidated, mean over all tasks but the last \
                  (Lopez-Paz & Ranzato 2017); task unknown"
             }
             Self::ForgettingTaskAware => {
-                "best earlier accuracy less the final one, mean over all tasks but the last \
+                "best earlier accuracy minus the final one, mean over all tasks but the last \
                  (Chaudhry et al. 2018); task known"
             }
             Self::ForgettingTaskAgnostic => {
-                "best earlier accuracy less the final one, mean over all tasks but the last \
+                "best earlier accuracy minus the final one, mean over all tasks but the last \
                  (Chaudhry et al. 2018); task unknown"
             }
             Self::ConsolidationGapTaskAware => {
-                "each expert's accuracy on its own task less the centre's just after consolidating it, mean \
+                "each expert's accuracy on its own task minus the centre's just after consolidating it, mean \
                  over tasks; task known to the centre"
             }
             Self::ConsolidationGapTaskAgnostic => {
-                "each expert's accuracy on its own task less the centre's just after consolidating it, mean \
+                "each expert's accuracy on its own task minus the centre's just after consolidating it, mean \
                  over tasks; task unknown to the centre"
             }
             Self::ExpertAccuracy => "accuracy of each expert on its own task, mean over tasks",
             Self::ForwardTransfer => {
-                "accuracy of each device started from the centre less that of the same device started from \
+                "accuracy of each device started from the centre minus that of the same device started from \
                  the initial weights, mean over all devices but the first"
             }
             Self::LatentSimilarity => {

@@ -36,7 +36,7 @@ fn early_devices_are_those_that_were_called_away() {
     assert!((stated - mean).abs() < 1e-6, "{mean}: {part}");
 
     let table = succeeds(folder.path(), &["report", "early", "--format", "markdown"]);
-    assert!(table.contains("## Devices after a part of their budget (%)"), "{table}");
+    assert!(table.contains("## Devices after a fraction of their budget (%)"), "{table}");
     assert!(table.contains("forward transfer at 50 %"), "{table}");
     succeeds(folder.path(), &["report", "early"]);
     let csv = fs::read_to_string(folder.path().join("early/figures/budget.csv")).unwrap();
@@ -73,7 +73,7 @@ fn a_run_is_compared_with_a_control_run_row_by_row() {
     assert!(compared.contains("- **baseline**: the same row of tiny (half)\n"), "{compared}");
     assert!(own.contains("- **baseline**: naive\n"), "{own}");
 
-    // Seed by seed: the mean of the last row of the matrix, less that of the control.
+    // Seed by seed: the mean of the last row of the matrix, minus that of the control.
     let accuracy = |results: &Value, seed: usize| {
         let rows = results["rows"].as_array().unwrap();
         let cell = &rows.iter().find(|row| row["name"] == "naive").unwrap()["cells"][seed];

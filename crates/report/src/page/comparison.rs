@@ -77,7 +77,7 @@ pub(crate) fn notes(table: &Table) -> Vec<String> {
     notes.push("Bold: the best strategy of a column; references do not compete.".to_owned());
     if let Some(baseline) = &table.run.baseline {
         notes.push(format!(
-            "Δ: less {baseline}, paired by seed; * p < 0.05 in a two-sided paired t-test, not corrected for the number \
+            "Δ: minus {baseline}, paired by seed; * p < 0.05 in a two-sided paired t-test, not corrected for the number \
              of comparisons. Point at a difference for its p-value."
         ));
     }
