@@ -1,6 +1,6 @@
 //! The tests of the command line in one binary: it is linked once, and its tests run side by side in one process.
 //!
-//! They register the strategy `witness` (see `protocols`). Tests that read the registry see it beside the kinds of the shipped
+//! They register the strategy `witness` (see `witness`). Tests that read the registry see it beside the kinds of the shipped
 //! binary. `tests/precision.rs` changes a setting of the whole process, so it is a binary of its own.
 
 #[path = "../../../checkpoint/tests/by_hand/mod.rs"]
@@ -25,6 +25,7 @@ mod schema;
 mod surrogates;
 mod sweep;
 mod tiny;
+mod witness;
 
 // Links the plugins of the shipped binary.
 use alluvium_cli as _;

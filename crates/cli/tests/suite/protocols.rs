@@ -2,158 +2,24 @@
 //! come and go. The centre never sees data that it was not granted. Devices that are under way together begin from one model.
 //! One client in one round is centralised training.
 //!
-//! The observer at the centre is a strategy. It weighs every expert, and the digest of an expert's parent tells it which model
-//! the device took. It does not know the boundary, which counts for the results.
+//! The observer at the centre is the strategy `witness`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use alluvium_config::{ConfigSource, Experiment, Variant, read_all};
 use alluvium_device::{ClassificationLoss, train};
 use alluvium_experiment::{DirectoryOptions, RunDirectory, RunOptions, Unobserved};
-use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Random, Seed, Silent};
-use alluvium_registry::{Family, describe};
+use alluvium_model::{Digest, HeadSpec, Model, ModelState, Random, Seed, Silent};
 use alluvium_report::summary_csv;
 use alluvium_results::{Cell, Metric, Results};
-use alluvium_strategy::{Context, DataAccess, DeviceStatistic, Strategy, StrategyConfig, StrategyError, TaskDataset};
+use alluvium_strategy::TaskDataset;
 use rand::RngExt as _;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::tiny;
-
-/// Keeps the newest expert, and records everything that it sees under the name of its case.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct WitnessConfig {
-    /// The name of the case.
-    case: String,
-    /// The data that it asks for.
-    wants: DataAccess,
-    /// Whether devices compute a statistic for it.
-    statistic: bool,
-    /// Whether it hands out the central model without its heads.
-    hands_out: bool,
-    /// How often it says what it wants before it wants everything; absent: always.
-    honest: Option<usize>,
-    /// How often it was asked.
-    #[serde(skip)]
-    asked: Arc<AtomicUsize>,
-}
-
-impl Default for WitnessConfig {
-    fn default() -> Self {
-        WitnessConfig {
-            case: String::new(),
-            wants: DataAccess::None,
-            statistic: false,
-            hands_out: false,
-            honest: None,
-            asked: Arc::default(),
-        }
-    }
-}
-
-describe!(Family::Strategy, "witness", WitnessConfig, paper: "");
-
-#[typetag::serde(name = "witness")]
-impl StrategyConfig for WitnessConfig {
-    fn data_access(&self) -> DataAccess {
-        let before = self.asked.fetch_add(1, Ordering::Relaxed);
-        if self.honest.is_some_and(|times| before >= times) { DataAccess::AllTasks } else { self.wants }
-    }
-
-    fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {
-        if !self.statistic {
-            return vec![];
-        }
-        let other: Box<dyn StrategyConfig> =
-            serde_json::from_value(serde_json::json!({"kind": "fisher-merging"})).unwrap();
-        other.statistics()
-    }
-
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Witness { case: self.case.clone(), hands_out: self.hands_out }))
-    }
-}
-
-#[derive(Debug)]
-struct Witness {
-    case: String,
-    hands_out: bool,
-}
-
-/// What a witness has recorded.
-#[derive(Debug, Default)]
-struct Observations {
-    /// The central models, the initial one first.
-    centres: Vec<ModelState>,
-    /// The task and the size of each expert, and the digest of the model that its device took.
-    experts: Vec<(usize, u64, Digest)>,
-    /// The digest of each expert's weights.
-    weights: BTreeSet<Digest>,
-    /// The number of experts in each consolidation.
-    rounds: Vec<usize>,
-    /// The number of experts with a statistic.
-    with_statistics: usize,
-    /// Consolidations in which samples of a device could be reached, and those with surrogate data.
-    with_samples: usize,
-    with_surrogate: usize,
-}
-
-static SEEN: Mutex<BTreeMap<String, Observations>> = Mutex::new(BTreeMap::new());
-
-fn size(model: &ModelState) -> u64 {
-    model.to_bytes().unwrap().len() as u64
-}
-
-impl Strategy for Witness {
-    fn consolidate(
-        &mut self,
-        previous: &ModelState,
-        expert: &Expert,
-        context: &mut Context<'_>,
-    ) -> Result<ModelState, StrategyError> {
-        self.consolidate_round(previous, &[expert], context)
-    }
-
-    fn consolidate_round(
-        &mut self,
-        previous: &ModelState,
-        experts: &[&Expert],
-        context: &mut Context<'_>,
-    ) -> Result<ModelState, StrategyError> {
-        let mut all = SEEN.lock().unwrap();
-        let seen = all.entry(self.case.clone()).or_default();
-        seen.centres.push(previous.clone());
-        seen.rounds.push(experts.len());
-        seen.with_surrogate += usize::from(context.surrogate_samples().is_ok());
-        seen.with_samples += usize::from(context.current_task().is_ok() || context.all_tasks().is_ok());
-        let mut central = previous.clone();
-        for expert in experts {
-            let bytes = expert.to_bytes().unwrap().len() as u64;
-            seen.experts.push((expert.manifest.task, bytes, expert.manifest.parent.clone()));
-            seen.weights.insert(expert.model.digest());
-            seen.with_statistics += usize::from(!expert.manifest.statistics.is_empty());
-            central = central.with_backbone_weights(expert.model.backbone_weights());
-            central.set_head(expert.head().clone(), expert.model.head_weights(expert.head()));
-        }
-        seen.centres.push(central.clone());
-        Ok(central)
-    }
-
-    fn handed_out(&self, central: &ModelState) -> Option<ModelState> {
-        self.hands_out.then(|| without_heads(central))
-    }
-}
-
-fn without_heads(model: &ModelState) -> ModelState {
-    model.with_heads(|_| false)
-}
+use crate::witness::{Observations, SEEN, size, without_heads};
 
 /// A comparison of one row, of a random stream under a random protocol.
 struct Case {
