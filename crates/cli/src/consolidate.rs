@@ -44,7 +44,7 @@ pub(crate) fn consolidate(options: &ConsolidateOptions, out: &mut dyn Write) -> 
     said.check_taken([&previous].into_iter().chain(&experts).map(|model| key_of(model.checkpoint())))?;
     let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
     let arrangement = Arrangement::new(previous.heads(), &classes)
-        .map_err(|(place, problem)| Refusal(format!("{}: {problem}", options.expert[place].display())))?;
+        .map_err(|(index, problem)| Refusal(format!("{}: {problem}", options.expert[index].display())))?;
 
     let consolidation = Consolidation {
         previous: &previous,
@@ -192,7 +192,8 @@ fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination
     line("previous", format!("{}: {role}", previous.path().display()));
     for (expert, placed) in experts.iter().zip(&arrangement.experts) {
         let classes = expert.classes();
-        let (path, classes, head) = (expert.path().display(), shown_classes(&classes), place(arrangement, placed));
+        let (path, classes, head) =
+            (expert.path().display(), shown_classes(&classes), destination_in_words(arrangement, placed));
         line("expert", format!("{path}: {classes}, {head}"));
     }
     line("strategy", consolidation.strategy_table().to_string());
@@ -212,7 +213,7 @@ fn line(key: &str, value: &str) -> String {
 }
 
 /// Where the rows of an expert go, in words.
-fn place(arrangement: &Arrangement, placed: &Placed) -> String {
+fn destination_in_words(arrangement: &Arrangement, placed: &Placed) -> String {
     let name = &arrangement.heads[placed.head].name;
     match (placed.returns, placed.shared.as_slice()) {
         (true, _) => format!("the same as {name}"),

@@ -52,10 +52,7 @@ mod tests {
     fn an_unknown_name_is_refused_with_those_that_there_are() {
         let results = example::results();
         let message = compare(&results, Some("nobody")).expect_err("unknown").to_string();
-        assert_eq!(
-            message,
-            "`nobody` is not the name of a row; the rows are `naive`, `pld`, `joint`, `devices-alone`"
-        );
+        assert_eq!(message, "`nobody` is not the name of a row; the rows are `naive`, `pld`, `joint`, `devices-alone`");
     }
 
     #[test]

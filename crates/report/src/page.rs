@@ -56,8 +56,8 @@ pub(crate) fn compose(runs: &[ReportedRun], baseline: Option<&str>) -> Result<Co
     for (index, run) in runs.iter().enumerate() {
         let results: Cow<'_, Results> = baseline::compare_if_there(&run.results, baseline);
         let outcomes = figure::draw(&results)?;
-        let place = RunPosition { index, runs: runs.len(), name: &run.name };
-        sections.push(section(place, &results, &outcomes, &run.pictures)?);
+        let position = RunPosition { index, runs: runs.len(), name: &run.name };
+        sections.push(section(position, &results, &outcomes, &run.pictures)?);
         figures.push(outcomes.into_iter().filter_map(Outcome::into_figure).collect());
     }
     let title = match runs {

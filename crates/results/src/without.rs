@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn devices_keep_their_numbers() {
         let numbers =
-            |results: &Results| (0..results.tasks.len()).map(|place| results.device(place)).collect::<Vec<_>>();
+            |results: &Results| (0..results.tasks.len()).map(|index| results.device(index)).collect::<Vec<_>>();
         let mut results = three();
         results.tasks = vec![results.tasks[0].clone(); 5];
         results.rows.clear();

@@ -107,7 +107,7 @@ impl Follower {
         Follower { variants, begun: BTreeMap::new(), started: now(), last: now(), failures: None }
     }
 
-    fn place(&self, label: &str) -> Option<usize> {
+    fn index_of(&self, label: &str) -> Option<usize> {
         self.variants.iter().position(|variant| variant.label == label)
     }
 
@@ -116,22 +116,22 @@ impl Follower {
             JournalEvent::Started { at, .. } => (self.started, self.last) = (at, at),
             JournalEvent::Planned { at, variant, jobs, cells } => {
                 self.last = at;
-                if let Some(place) = self.place(&variant) {
-                    self.variants[place].pace.planned(&cells, jobs);
+                if let Some(index) = self.index_of(&variant) {
+                    self.variants[index].pace.planned(&cells, jobs);
                 }
             }
             JournalEvent::Begins { at, variant, row, seed, device, devices, stage } => {
                 self.last = at;
-                if let Some(place) = self.place(&variant) {
-                    self.begun.insert((place, row, seed, device), (at, devices, stage));
+                if let Some(index) = self.index_of(&variant) {
+                    self.begun.insert((index, row, seed, device), (at, devices, stage));
                 }
             }
             JournalEvent::Ends { at, variant, row, seed, device, stage, before, seconds, found } => {
                 self.last = at;
-                if let Some(place) = self.place(&variant) {
+                if let Some(index) = self.index_of(&variant) {
                     let ending = Ending { seconds, found };
-                    self.variants[place].pace.ends(&row, seed, device, before, stage, ending);
-                    self.begun.remove(&(place, row, seed, device));
+                    self.variants[index].pace.ends(&row, seed, device, before, stage, ending);
+                    self.begun.remove(&(index, row, seed, device));
                 }
             }
             JournalEvent::Finished { at, failures } => {
@@ -148,9 +148,9 @@ impl Follower {
             (None, None) => RunState::Stopped,
         };
         let until = if matches!(state, RunState::Running { .. }) { now() } else { self.last };
-        for ((place, row, seed, device), (at, devices, stage)) in self.begun {
+        for ((index, row, seed, device), (at, devices, stage)) in self.begun {
             let seconds = (until - at).max(0.0);
-            self.variants[place].underway.push(Underway { row, seed, device, devices, stage, seconds });
+            self.variants[index].underway.push(Underway { row, seed, device, devices, stage, seconds });
         }
         RunStatus {
             state,

@@ -35,13 +35,13 @@ pub(crate) fn draw(results: &Results) -> Result<Option<Outcome>, ReportError> {
 /// A curve for each row with early accuracies: a point for each fraction of the budget, and one for the whole budget.
 fn curves(results: &Results) -> Vec<Curve> {
     let budgets = results.budgets();
-    let curve = |(place, row): (usize, &Row)| {
+    let curve = |(index, row): (usize, &Row)| {
         let early = budgets.iter().map(|budget| Some((*budget, row.early(*budget, EarlyAccuracy::mean)?)));
         let early: Vec<(f64, Estimate)> = early.flatten().collect();
         let whole = row.estimate(Metric::ExpertAccuracy).filter(|_| !early.is_empty()).map(|whole| (1.0, whole));
         let points = early.into_iter().chain(whole).enumerate();
         let points: Vec<_> = points.map(|(index, (x, y))| Point { step: index + 1, x, y }).collect();
-        Curve { name: row.name.clone(), place, steps: Steps::of(row), points }
+        Curve { name: row.name.clone(), index, steps: Steps::of(row), points }
     };
     results.rows.iter().enumerate().map(curve).filter(|curve| !curve.points.is_empty()).collect()
 }

@@ -120,32 +120,32 @@ struct Settings {
 
 /// The section of a run.
 pub(crate) fn section(
-    place: RunPosition<'_>,
+    position: RunPosition<'_>,
     results: &Results,
     figures: &[Outcome],
     pictures: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Section, ReportError> {
     let table = Table::new(results);
-    let id = format!("run-{}", place.index + 1);
-    let heading = heading(place, results);
-    let (part_tag, sub_tag) = if place.runs > 1 { ("h3", "h4") } else { ("h2", "h3") };
+    let id = format!("run-{}", position.index + 1);
+    let heading = heading(position, results);
+    let (part_tag, sub_tag) = if position.runs > 1 { ("h3", "h4") } else { ("h2", "h3") };
     let context = Context {
         id: id.clone(),
         heading: heading.clone(),
-        several: place.runs > 1,
-        first: place.index == 0,
+        several: position.runs > 1,
+        first: position.index == 0,
         part_tag,
         sub_tag,
-        facts: facts(place, &table, results),
+        facts: facts(position, &table, results),
         parts: comparison::parts(&table),
         notes: comparison::notes(&table),
         allowed_title: allowed::TITLE,
         allowed: table.allowed.clone(),
-        figures: figures.iter().map(|outcome| shown_figure(outcome, place)).collect(),
+        figures: figures.iter().map(|outcome| shown_figure(outcome, position)).collect(),
         pictures: results.pictures.iter().map(|label| picture(label, pictures)).collect(),
         machine: machine(results),
         tasks_title: tasks_title(results),
-        tasks: results.tasks.iter().enumerate().map(|(place, label)| task(results.device(place), label)).collect(),
+        tasks: results.tasks.iter().enumerate().map(|(index, label)| task(results.device(index), label)).collect(),
         rows: results
             .rows
             .iter()
@@ -162,20 +162,20 @@ pub(crate) fn section(
 
 /// The heading: the name of the comparison. With several runs, the name of the run follows, which distinguishes runs of one
 /// comparison, unless it begins with the name of the comparison.
-fn heading(place: RunPosition<'_>, results: &Results) -> String {
-    let (title, run) = (one_line(&results.name), one_line(place.name));
-    match place.runs {
+fn heading(position: RunPosition<'_>, results: &Results) -> String {
+    let (title, run) = (one_line(&results.name), one_line(position.name));
+    match position.runs {
         1 => title,
         _ if run.starts_with(&title) => run,
         _ => format!("{title} ({run})"),
     }
 }
 
-fn facts(place: RunPosition<'_>, table: &Table, results: &Results) -> Vec<Fact> {
+fn facts(position: RunPosition<'_>, table: &Table, results: &Results) -> Vec<Fact> {
     let seeds: Vec<String> = results.seeds.iter().map(u64::to_string).collect();
     let rows = |role| results.rows.iter().filter(|row| row.role == role).count().to_string();
     let facts = [
-        ("run", one_line(place.name)),
+        ("run", one_line(position.name)),
         ("protocol", table.run.protocol.clone()),
         ("tasks", results.tasks.len().to_string()),
         ("strategies", rows(RowRole::Strategy)),
@@ -186,7 +186,7 @@ fn facts(place: RunPosition<'_>, table: &Table, results: &Results) -> Vec<Fact> 
     facts.into_iter().map(|(name, value)| Fact { name: name.to_owned(), value }).collect()
 }
 
-fn shown_figure(outcome: &Outcome, place: RunPosition<'_>) -> ShownFigure {
+fn shown_figure(outcome: &Outcome, position: RunPosition<'_>) -> ShownFigure {
     match outcome {
         Outcome::Missing { title, reason } => {
             ShownFigure { title: title.clone(), missing: Some(reason.clone()), ..ShownFigure::default() }
@@ -197,8 +197,8 @@ fn shown_figure(outcome: &Outcome, place: RunPosition<'_>) -> ShownFigure {
                 title: figure.title.clone(),
                 missing: None,
                 // Downloads of several runs end up in one folder.
-                name: if place.runs > 1 {
-                    format!("run-{}-{}", place.index + 1, figure.name)
+                name: if position.runs > 1 {
+                    format!("run-{}-{}", position.index + 1, figure.name)
                 } else {
                     figure.name.clone()
                 },
