@@ -115,7 +115,7 @@ impl<'a> Centre<'a> {
         let experts = experts.collect::<Result<Vec<_>, _>>()?;
         let previous = self.central.load(stages)?;
         if let Some((key, values, has_weights)) = &self.state.stored {
-            let weights = if has_weights {
+            let weights = if *has_weights {
                 stages.file(key, STATE, |bytes| {
                     Weights::from_safetensors(bytes).map(|(weights, _)| weights).map_err(|error| error.to_string())
                 })?

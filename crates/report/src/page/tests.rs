@@ -11,7 +11,7 @@ fn run(name: &str) -> ReportedRun {
     ReportedRun { name: name.to_owned(), results: example::results(), pictures: BTreeMap::new() }
 }
 
-fn one(run: Run) -> String {
+fn one(run: ReportedRun) -> String {
     page(&[run], None).expect("a page")
 }
 
