@@ -37,21 +37,21 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Run the comparison that a configuration describes and print its table.
     Compare(CompareOptions),
-    /// Check a configuration without training anything, and show what its sweeps stand for.
+    /// Check a configuration without training anything, and show the comparisons that its sweeps give.
     Check {
         /// The configuration, a TOML file.
         config: PathBuf,
     },
     /// Write a run's report: one HTML page, its figures as SVG and their data as CSV; or print its table.
     Report(ReportOptions),
-    /// Say how far a run is: one in another terminal, or one that was stopped.
+    /// Show the progress of a run in another terminal, or of one that was stopped.
     Status {
         /// The run directory, as given to `compare --out`.
         dir: PathBuf,
     },
-    /// Consolidate model files, of PyTorch for one, into a new one.
+    /// Consolidate model files, such as those of PyTorch, into a new one.
     Consolidate(ConsolidateOptions),
-    /// Say what a model file holds: architecture, classes, digest, provenance.
+    /// Show what a model file holds: architecture, classes, digest, provenance.
     Inspect(InspectOptions),
     /// Judge a model file on the test samples of a stream.
     Evaluate(EvaluateOptions),
@@ -74,9 +74,9 @@ pub(crate) enum Command {
         #[arg(long)]
         force: bool,
     },
-    /// Print the JSON Schema of a configuration, with which an editor completes and checks it.
+    /// Print the JSON Schema of a configuration. Editors use it to complete and check files.
     Schema,
-    /// Print the completions of a shell, to be sourced by it.
+    /// Print completions for a shell.
     Completions {
         /// The shell.
         shell: Shell,
@@ -85,8 +85,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareOptions {
-    /// The configuration, a TOML file. Default: a tour of four strategies on a short stream, which is built in and takes less
-    /// than a minute.
+    /// The configuration, a TOML file. Default: a built-in tour of four strategies on a short stream, which takes less than a
+    /// minute.
     pub(crate) config: Option<PathBuf>,
     /// Seeds instead of the configuration's, such as 0,1,2.
     #[arg(long, value_delimiter = ',', value_name = "SEED,…")]
@@ -94,23 +94,23 @@ pub(crate) struct CompareOptions {
     /// The kind of a backend instead of the configuration's, with its default options.
     #[arg(long, value_name = "KIND")]
     pub(crate) backend: Option<String>,
-    /// Cells that run side by side; the results do not depend on it. Default: one a core, or 1 where the backend computes
-    /// elsewhere than on the processor.
+    /// The number of cells that run side by side. The results do not depend on it. Default: one for each core, or 1 if the
+    /// backend does not compute on the processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
-    /// The run directory: everything that is done is kept there, and the same command goes on from there when it was
-    /// stopped. Default: results/NAME.
+    /// The run directory. Everything that is done is kept there, and the same command continues a run that was stopped.
+    /// Default: results/NAME.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Forget what the run directory holds, and start over. A --cache elsewhere stays.
+    /// Remove what the run directory holds, and start over. A --cache outside it stays.
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Where models and measurements of single stages are kept to be found again; several runs may share it. Default:
+    /// The folder for models and measurements of single stages, which later runs reuse. Several runs may share it. Default:
     /// DIR/cache.
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
-    /// How large the cache may become, in gigabytes. Beyond it, the models that were not used for the longest time go
-    /// first, what was measured last.
+    /// The most gigabytes that the cache may take. Beyond that, models are removed first, the least recently used ones before
+    /// others, and measurements last.
     #[arg(long, value_name = "GB", default_value_t = DEFAULT_CACHE_BYTES as f64 / 1e9, value_parser = gigabytes(0.001))]
     pub(crate) cache_size: f64,
 }
@@ -123,12 +123,12 @@ pub(crate) struct ReportOptions {
     /// The row that the others are compared with, instead of the configuration's.
     #[arg(long, value_name = "ROW")]
     pub(crate) baseline: Option<String>,
-    /// The run that is the control, as its report calls it, by its label or by its directory: each row of the others is
-    /// compared with the row of its name there, under the same seeds, in place of a baseline.
+    /// The run that serves as the control, by its name in the report, its label or its directory. Each row of the other runs is
+    /// compared with the row of the same name there, under the same seeds, instead of with a baseline.
     #[arg(long, value_name = "RUN", conflicts_with = "baseline")]
     pub(crate) control: Option<String>,
-    /// Leave these devices, counted from 1, out of the accuracies: what they did to the others. The centre consolidated them
-    /// all the same.
+    /// Leave these devices, counted from 1, out of the accuracies, to see what they did to the others. The centre has still
+    /// consolidated them.
     #[arg(long, value_name = "DEVICES", value_delimiter = ',')]
     pub(crate) without_devices: Vec<std::num::NonZeroUsize>,
     /// The folder for report.html and figures/. Default: the run directory, or the current folder where there are

@@ -1,4 +1,4 @@
-//! `alluvium check`: whether a configuration is right, and what it stands for.
+//! `alluvium check`: checks a configuration, and shows the comparisons that it gives.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,7 +8,7 @@ use alluvium_experiment::most_adaptations;
 
 use crate::print;
 
-/// As many rows as one line names.
+/// The most rows that are named in one line.
 const ROWS_IN_A_LINE: usize = 6;
 
 pub(crate) fn check(config: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -16,7 +16,7 @@ pub(crate) fn check(config: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     print(out, &format!("{} is right: {}{}", config.display(), summary(&variants), notes(&variants)))
 }
 
-/// What the streams say of their data, each sentence once.
+/// The notes of the streams on their data, each sentence once.
 fn notes(variants: &[Variant]) -> String {
     let mut notes: Vec<&str> = vec![];
     for note in variants.iter().flat_map(|variant| &variant.notes) {
@@ -27,19 +27,19 @@ fn notes(variants: &[Variant]) -> String {
     notes.into_iter().map(|note| format!("note: {note}\n")).collect()
 }
 
-/// What the variants are; all have the same rows and seeds.
+/// The variants in words. All have the same rows and seeds.
 fn summary(variants: &[Variant]) -> String {
     let Some(first) = variants.first() else { return String::new() };
     let rows: Vec<_> = first.experiment.strategies.iter().map(|row| row.name.as_str()).collect();
     let seeds = counted(first.experiment.seeds.len(), "seed");
     let list = || rows.iter().map(|row| format!("  {row}\n")).collect::<String>();
-    let head = match first.label.is_empty() {
-        true if rows.len() <= ROWS_IN_A_LINE => format!("{} under {seeds}\n", rows.join(", ")),
-        true => format!("{} under {seeds}\n{}", counted(rows.len(), "row"), list()),
-        false => {
-            let (variants_in_words, rows) = (counted(variants.len(), "variant"), counted(rows.len(), "row"));
-            format!("{variants_in_words} of {rows} under {seeds}\n\nrows\n{}\n{}\n", list(), table(variants))
-        }
+    let head = if !first.label.is_empty() {
+        let (variants_in_words, rows) = (counted(variants.len(), "variant"), counted(rows.len(), "row"));
+        format!("{variants_in_words} of {rows} under {seeds}\n\nrows\n{}\n{}\n", list(), table(variants))
+    } else if rows.len() <= ROWS_IN_A_LINE {
+        format!("{} under {seeds}\n", rows.join(", "))
+    } else {
+        format!("{} under {seeds}\n{}", counted(rows.len(), "row"), list())
     };
     head + &totals(variants, rows.len(), first.experiment.seeds.len())
 }
@@ -76,7 +76,7 @@ pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
     lines.iter().map(line).collect()
 }
 
-/// How much there is to do. A device can turn out to be shared between rows or variants, or to be done already.
+/// The amount of work, at most. Devices may be shared between rows or variants, or be done already.
 fn totals(variants: &[Variant], rows: usize, seeds: usize) -> String {
     let cells = counted(variants.len() * rows * seeds, "cell");
     let adaptations = variants.iter().map(|variant| most_adaptations(&variant.experiment, variant.devices));

@@ -15,7 +15,7 @@ use anyhow::Context;
 use crate::arguments::CompareOptions;
 use crate::duration::duration;
 use crate::progress::Watch;
-use crate::{Refused, interrupt, print, tour};
+use crate::{Refusal, interrupt, print, tour};
 
 pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let source = options.config.as_deref().map_or(tour::CONFIG, ConfigSource::File);
@@ -44,9 +44,10 @@ pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::
     watch.finish();
     directory.finish(failures.len());
     let program = std::env::args().next().unwrap_or_else(|| "alluvium".to_owned());
-    let next = match on_tour {
-        true => tour::after(&program, &folder),
-        false => format!("A page with charts: {program} report {}\n", folder.display()),
+    let next = if on_tour {
+        tour::after(&program, &folder)
+    } else {
+        format!("A page with charts: {program} report {}\n", folder.display())
     };
     print(out, &next)?;
     anyhow::ensure!(
@@ -58,7 +59,7 @@ pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::
     Ok(())
 }
 
-/// Runs one variant, writes what came out and prints its table. Gives the cells that failed.
+/// Runs one variant, writes its results and prints its table. Returns the errors of the cells that failed.
 fn run_variant(
     options: &CompareOptions,
     variant: &Variant,
@@ -81,7 +82,7 @@ fn run_variant(
     written.extend(result_files(&results)?);
     let (paths, damages) = directory.write_results(variant, &written).context("the results cannot be written")?;
     for damage in &damages {
-        tracing::warn!("{damage}: it was written anew");
+        tracing::warn!("{damage}: it was written again");
     }
 
     print(out, &format!("{}\n", Table::new(&results).to_terminal()))?;
@@ -92,7 +93,7 @@ fn run_variant(
     Ok(failures.iter().map(ToString::to_string).collect())
 }
 
-/// How the stages came about, in a sentence.
+/// The numbers of stages that were computed and found, in a sentence.
 fn stages_line(stages: StageCounts, repaired: usize) -> String {
     let StageCounts { computed, shared, reused } = stages;
     let mut line = format!(
@@ -100,7 +101,7 @@ fn stages_line(stages: StageCounts, repaired: usize) -> String {
         computed + shared + reused
     );
     if repaired > 0 {
-        line.push_str(&format!("; {repaired} damaged ones were computed anew"));
+        line.push_str(&format!("; {repaired} damaged ones were computed again"));
     }
     line
 }
@@ -112,16 +113,16 @@ fn open(folder: &Path, variants: &[Variant], options: &CompareOptions) -> anyhow
         cache_bytes: (options.cache_size * 1e9) as u64,
     };
     RunDirectory::open(folder, variants, &directory).map_err(|error| match error {
-        // Hours of work must not end in a folder that cannot be written.
+        // This is found out at the start, and not after hours of work.
         DirectoryError::Store(error) if !error.is_no_room() => {
-            let (folder, accepted) = (folder.display(), "accepted: a folder that can be written");
-            Refused(format!("--out {folder}: nothing can be kept there: {error}; {accepted}")).into()
+            let (folder, accepted) = (folder.display(), "accepted: a folder that can be written to");
+            Refusal(format!("--out {folder}: the results cannot be stored there: {error}; {accepted}")).into()
         }
         error => error.into(),
     })
 }
 
-/// An experiment's name as a folder's.
+/// The name of an experiment as the name of a folder.
 fn folder_name(name: &str) -> String {
     let plain = |character: char| match character {
         '/' | '\\' | ':' | '\0' => '-',

@@ -1,4 +1,4 @@
-//! `alluvium consolidate`: experts into a previous model, from files to a file.
+//! `alluvium consolidate`: consolidates expert files into a previous model, and writes a new file.
 
 use std::fs;
 use std::io::{self, Write};
@@ -15,9 +15,9 @@ use alluvium_strategy::StrategyConfig;
 use crate::given::{ModelStatements, part, surrogate};
 use crate::model_arguments::ConsolidateOptions;
 use crate::steps::Steps;
-use crate::{Refused, interrupt, print};
+use crate::{Refusal, interrupt, print};
 
-/// As many names of classes as a line of the plan shows.
+/// The most names of classes that a line of the plan shows.
 const CLASSES_SHOWN: usize = 12;
 
 const DRY_RUN: &str = "Nothing was written: this was a dry run.\n";
@@ -44,7 +44,7 @@ pub(crate) fn consolidate(options: &ConsolidateOptions, out: &mut dyn Write) -> 
     said.check_taken([&previous].into_iter().chain(&experts).map(|model| key_of(model.checkpoint())))?;
     let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
     let arrangement = Arrangement::new(previous.heads(), &classes)
-        .map_err(|(place, problem)| Refused(format!("{}: {problem}", options.expert[place].display())))?;
+        .map_err(|(index, problem)| Refusal(format!("{}: {problem}", options.expert[index].display())))?;
 
     let consolidation = Consolidation {
         previous: &previous,
@@ -70,7 +70,7 @@ pub(crate) fn consolidate(options: &ConsolidateOptions, out: &mut dyn Write) -> 
     print_written(&written?, out)
 }
 
-/// Experts into a previous model of a network that is not known here.
+/// Consolidates experts of a network that Alluvium does not know, tensor by tensor.
 fn tensorwise(
     options: &ConsolidateOptions,
     strategy: (&str, &dyn StrategyConfig),
@@ -110,46 +110,46 @@ fn print_written(files: &[PathBuf], out: &mut dyn Write) -> anyhow::Result<()> {
     print(out, &format!("Written: {}\n", files.join(", ")))
 }
 
-/// The file to be can be made, and nothing is lost by it.
-fn check_destination(out: &Path, overwrite: bool) -> Result<(), Refused> {
+/// Checks that the new file can be written without overwriting another one.
+fn check_destination(out: &Path, overwrite: bool) -> Result<(), Refusal> {
     if out.extension().is_none_or(|extension| extension != "safetensors") {
         return Err(not_written(out, "has another ending", "a file whose name ends in .safetensors"));
     }
     if !folder_of(out).is_dir() {
-        return Err(not_written(out, "there is no such folder", "a file in a folder that is there"));
+        return Err(not_written(out, "the folder does not exist", "a file in an existing folder"));
     }
     check_free(out, overwrite)
 }
 
-/// Nothing is lost where a file of that name is written.
-fn check_free(file: &Path, overwrite: bool) -> Result<(), Refused> {
-    // Of the link itself, wherever it leads.
+/// Checks that writing this file does not overwrite another one.
+fn check_free(file: &Path, overwrite: bool) -> Result<(), Refusal> {
+    // Look at the link itself, not at its target.
     match fs::symlink_metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(not_written(file, &format!("cannot be looked at ({error})"), "a new file")),
+        Err(error) => Err(not_written(file, &format!("cannot be examined ({error})"), "a new file")),
         Ok(data) if data.is_symlink() => {
             Err(not_written(file, "is a symbolic link, which would be replaced", "a plain file"))
         }
-        Ok(data) if !data.is_file() => Err(not_written(file, "is there and is no file", "a new file")),
-        Ok(_) if !overwrite => Err(not_written(file, "is there already", "a new file, or --overwrite")),
+        Ok(data) if !data.is_file() => Err(not_written(file, "exists and is not a file", "a new file")),
+        Ok(_) if !overwrite => Err(not_written(file, "exists already", "a new file, or --overwrite")),
         Ok(_) => Ok(()),
     }
 }
 
-fn not_written(file: &Path, problem: &str, accepted: &str) -> Refused {
-    Refused(format!("--out {}: {problem}; accepted: {accepted}", file.display()))
+fn not_written(file: &Path, problem: &str, accepted: &str) -> Refusal {
+    Refusal(format!("--out {}: {problem}; accepted: {accepted}", file.display()))
 }
 
 fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Where a model of so many bytes goes; not where one of the inputs is, nor where a file is that is not to be written over.
-fn destination(options: &ConsolidateOptions, inputs: Vec<PathBuf>, bytes: u64) -> Result<Destination, Refused> {
+/// The destination of a model of `bytes` bytes. It must not be one of the inputs, nor an existing file without `--overwrite`.
+fn destination(options: &ConsolidateOptions, inputs: Vec<PathBuf>, bytes: u64) -> Result<Destination, Refusal> {
     let shard_bytes = options.shard_size.map(|size| (size * 1e9) as u64);
     let in_several = shard_bytes.is_some_and(|most| bytes > most);
-    let unreadable = |error| not_written(&options.out, &format!("cannot be looked at ({error})"), "another folder");
-    // Also what the new model would not write over: of an older one of that name nothing is to be found.
+    let unreadable = |error| not_written(&options.out, &format!("cannot be examined ({error})"), "another folder");
+    // Also the files that are removed because they belong to an older model of that name.
     let mut files = Writer::replaces(&options.out).map_err(unreadable)?;
     files.push(options.out.clone());
     if in_several {
@@ -167,12 +167,12 @@ fn destination(options: &ConsolidateOptions, inputs: Vec<PathBuf>, bytes: u64) -
     Ok(Destination { path: options.out.clone(), shard_bytes, inputs })
 }
 
-/// The key of the state dict that was taken of a file.
+/// The key of the state dict that was taken from a file.
 fn key_of(checkpoint: &Checkpoint) -> Option<String> {
     checkpoint.state_dict().map(|dict| dict.key.clone())
 }
 
-/// What is going to be done.
+/// The plan in words.
 fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination) -> String {
     let Consolidation { previous, experts, arrangement, surrogate, seed, .. } = *consolidation;
     let mut lines = vec![];
@@ -192,7 +192,8 @@ fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination
     line("previous", format!("{}: {role}", previous.path().display()));
     for (expert, placed) in experts.iter().zip(&arrangement.experts) {
         let classes = expert.classes();
-        let (path, classes, head) = (expert.path().display(), shown_classes(&classes), place(arrangement, placed));
+        let (path, classes, head) =
+            (expert.path().display(), shown_classes(&classes), destination_in_words(arrangement, placed));
         line("expert", format!("{path}: {classes}, {head}"));
     }
     line("strategy", consolidation.strategy_table().to_string());
@@ -206,20 +207,20 @@ fn describe(consolidation: &Consolidation<'_>, plan: &Plan<'_>, to: &Destination
     lines.concat()
 }
 
-/// Values may come out of files.
+/// A line of the plan. Control characters are escaped, because values may come from files.
 fn line(key: &str, value: &str) -> String {
     format!("{key:10} {}\n", printable(value))
 }
 
-/// What becomes of an expert's rows.
-fn place(arrangement: &Arrangement, placed: &ExpertRows) -> String {
+/// Where the rows of an expert go, in words.
+fn destination_in_words(arrangement: &Arrangement, placed: &ExpertRows) -> String {
     let name = &arrangement.heads[placed.head].name;
     match (placed.returns, placed.shared.as_slice()) {
         (true, _) => format!("the same as {name}"),
         (false, []) => format!("new as {name}"),
         (false, shared) => {
             let shared = shown_classes(shared);
-            format!("new as {name}, though other heads have {shared}, too: each of these gets one more row")
+            format!("new as {name}; other heads have {shared}, too, so each of these gets one more row")
         }
     }
 }
@@ -244,9 +245,9 @@ mod tests {
         fs::create_dir(at("folder.safetensors")).unwrap();
         let cases = [
             ("new.pt", true, "ends in .safetensors"),
-            ("no/new.safetensors", true, "no such folder"),
+            ("no/new.safetensors", true, "folder does not exist"),
             ("there.safetensors", false, "--overwrite"),
-            ("folder.safetensors", true, "no file"),
+            ("folder.safetensors", true, "not a file"),
         ];
         for (name, overwrite, expected) in cases {
             let error = check_destination(&at(name), overwrite).unwrap_err().to_string();

@@ -1,11 +1,11 @@
-//! `alluvium list` and `alluvium show`: what the plugins say of themselves.
+//! `alluvium list` and `alluvium show`: the descriptions of the plugins.
 
 use std::io::Write;
 
 use alluvium_registry::{Description, Family, OptionDescription, described, descriptions};
 use serde_json::Value;
 
-use crate::{Refused, print};
+use crate::{Refusal, print};
 
 pub(crate) fn list(family: Option<Family>, out: &mut dyn Write) -> anyhow::Result<()> {
     let families: Vec<_> = Family::ALL.into_iter().filter(|one| family.is_none_or(|wanted| wanted == *one)).collect();
@@ -21,9 +21,7 @@ pub(crate) fn show(kind: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     let found: Vec<_> = descriptions().into_iter().filter(|description| description.kind == kind).collect();
     if found.is_empty() {
         let kinds: Vec<_> = descriptions().iter().map(|description| description.kind).collect();
-        return Err(
-            Refused(format!("there is no kind \"{kind}\"; linked into this binary: {}", kinds.join(", "))).into()
-        );
+        return Err(Refusal(format!("unknown kind \"{kind}\"; linked into this binary: {}", kinds.join(", "))).into());
     }
     let texts: Vec<_> = found.into_iter().map(page).collect();
     print(out, &texts.join("\n"))
@@ -72,7 +70,7 @@ pub(crate) fn comment(text: &str) -> String {
     format!("{lines}{line}\n")
 }
 
-/// `key = default`, commented out where there is no default to write.
+/// `key = default`, commented out if the key has no default.
 fn assignment(option: &OptionDescription) -> String {
     match option.default.as_ref().map(toml_value) {
         Some(Some(value)) => format!("{} = {value}\n", option.name),

@@ -1,4 +1,4 @@
-//! `alluvium evaluate`: how good a model file is on the test samples of a stream.
+//! `alluvium evaluate`: the accuracy of a model file on the test samples of a stream.
 
 use std::io::Write;
 
@@ -25,22 +25,20 @@ pub(crate) fn evaluate(options: &EvaluateOptions, out: &mut dyn Write) -> anyhow
     let reading = Reading { fallback, ..said.of_file(&options.file) };
     let model = ForeignModel::open(&options.file, &reading, &compute)?;
     let scores = score(&model, stream.as_ref(), &compute)?;
-    match options.json {
-        true => {
-            let digest = model.checkpoint().digest()?;
-            let file = options.file.display().to_string();
-            let rounded = model.is_rounded();
-            let all = json!({ "file": file, "digest": digest, "seed": options.seed, "rounded": rounded, "scores": scores,
+    if options.json {
+        let digest = model.checkpoint().digest()?;
+        let file = options.file.display().to_string();
+        let rounded = model.is_rounded();
+        let all = json!({ "file": file, "digest": digest, "seed": options.seed, "rounded": rounded, "scores": scores,
                              "state_dict": model.checkpoint().state_dict() });
-            print(out, &format!("{}\n", serde_json::to_string_pretty(&all)?))
-        }
-        false => {
-            let taken = model.taken().map(|taken| printable(&taken) + "\n\n").unwrap_or_default();
-            print(out, &(taken + &table(&scores)))?;
-            match model.is_rounded() {
-                true => print(out, "The model has weights of 64 bits; they were rounded to 32 to run it.\n"),
-                false => Ok(()),
-            }
+        print(out, &format!("{}\n", serde_json::to_string_pretty(&all)?))
+    } else {
+        let taken = model.taken().map(|taken| printable(&taken) + "\n\n").unwrap_or_default();
+        print(out, &(taken + &table(&scores)))?;
+        if model.is_rounded() {
+            print(out, "The model has weights of 64 bits; they were rounded to 32 to run it.\n")
+        } else {
+            Ok(())
         }
     }
 }

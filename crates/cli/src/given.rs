@@ -1,4 +1,4 @@
-//! What arguments stand for: a kind, a file with a table, or the table itself; and what is said of model files.
+//! Reads arguments that are a kind, a file with a table, or the table itself, and the statements about model files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use alluvium_store::text::read_text;
 use alluvium_strategy::SurrogateConfig;
 use serde_json::Value;
 
-use crate::Refused;
+use crate::Refusal;
 use crate::model_arguments::ModelOptions;
 
-/// The longest list of class names that is read from a file.
+/// The largest file with class names that is read, in bytes.
 const LONGEST_LIST: u64 = 4_000_000;
 
-/// Reads the plugin that an argument stands for, and its kind.
+/// Reads the plugin that an argument gives. Returns its kind, too.
 pub(crate) fn part<C: ?Sized>(family: Family, name: &str, given: &str) -> Result<(String, Box<C>), ConfigError>
 where
     Box<C>: serde::de::DeserializeOwned,
@@ -33,7 +33,7 @@ fn source<'a>(name: &'a str, given: &'a str) -> PartSource<'a> {
     }
 }
 
-/// Reads surrogate data: as any other plugin, or from a picture.
+/// Reads surrogate data: like any other plugin, or from a picture.
 pub(crate) fn surrogate(given: &str) -> Result<Box<dyn SurrogateConfig>, ConfigError> {
     const NAME: &str = "--surrogate";
     let is_kind = described(Family::Surrogate).iter().any(|one| one.kind == given);
@@ -47,25 +47,25 @@ pub(crate) fn surrogate(given: &str) -> Result<Box<dyn SurrogateConfig>, ConfigE
     Ok(part(Family::Surrogate, NAME, picture.as_deref().unwrap_or(given))?.1)
 }
 
-/// What is said of several model files.
+/// The statements about several model files.
 pub(crate) struct ModelStatements {
     all: Reading,
-    /// The classes that are named, file by file.
+    /// The given classes, file by file.
     classes: Vec<(PathBuf, Vec<String>)>,
-    /// The state dict that is wanted of every file that holds several, and of single files.
+    /// The state dict to take from every file that holds several; and the state dicts to take from single files.
     everywhere: Option<String>,
     state_dicts: Vec<(PathBuf, String)>,
-    /// Whether there is one file only.
+    /// Whether there is only one file.
     is_alone: bool,
 }
 
 impl ModelStatements {
-    /// Reads what was said of these files.
+    /// Reads the statements about these files.
     pub(crate) fn of(options: &ModelOptions, files: &[&Path]) -> anyhow::Result<Self> {
         let names = options
             .names
             .as_deref()
-            .map(|given| Names::open(given).map_err(|error| Refused(format!("--names {given}: {error}"))));
+            .map(|given| Names::open(given).map_err(|error| Refusal(format!("--names {given}: {error}"))));
         let backbone = options.backbone.as_deref().map(|given| {
             let (_, backbone) = part::<dyn BackboneConfig>(Family::Backbone, "--backbone", given)?;
             Ok::<Arc<dyn BackboneConfig>, ConfigError>(backbone.into())
@@ -82,7 +82,11 @@ impl ModelStatements {
         for given in &options.classes {
             let (file, names) = classes_of(given, files)?;
             if classes.iter().any(|(other, _)| *other == file) {
-                return Err(Refused(format!("--classes names those of {} twice", file.display())).into());
+                return Err(Refusal(format!(
+                    "--classes: the classes of {} are given twice; accepted: once for each file",
+                    file.display()
+                ))
+                .into());
             }
             classes.push((file, names));
         }
@@ -90,12 +94,16 @@ impl ModelStatements {
         for given in &options.state_dict {
             match of_one_file(given, files) {
                 Some((file, _)) if state_dicts.iter().any(|(other, _)| *other == file) => {
-                    return Err(Refused(format!("--state-dict names that of {} twice", file.display())).into());
+                    return Err(Refusal(format!(
+                        "--state-dict: the key for {} is given twice; accepted: once for each file",
+                        file.display()
+                    ))
+                    .into());
                 }
                 Some((file, key)) => state_dicts.push((file, key.to_owned())),
                 None if everywhere.is_some() => {
-                    return Err(Refused(format!(
-                        "--state-dict {given}: names a second one; accepted: FILE=KEY for others"
+                    return Err(Refusal(format!(
+                        "--state-dict {given}: a key for all files was given before; accepted: FILE=KEY for others"
                     ))
                     .into());
                 }
@@ -105,7 +113,7 @@ impl ModelStatements {
         Ok(ModelStatements { all, classes, everywhere, state_dicts, is_alone: files.len() == 1 })
     }
 
-    /// Which state dict is wanted of one of the files.
+    /// The state dict to take from this file.
     pub(crate) fn state_dict(&self, file: &Path) -> Option<StateDictKey> {
         let own = self.state_dicts.iter().find(|(other, _)| other == file).map(|(_, key)| key);
         match (own, &self.everywhere) {
@@ -115,18 +123,18 @@ impl ModelStatements {
         }
     }
 
-    /// The state dict that is wanted of every file that has several was there in one of them.
-    pub(crate) fn check_taken(&self, keys: impl IntoIterator<Item = Option<String>>) -> Result<(), Refused> {
+    /// Checks that the state dict for all files was found in at least one of them.
+    pub(crate) fn check_taken(&self, keys: impl IntoIterator<Item = Option<String>>) -> Result<(), Refusal> {
         match &self.everywhere {
-            Some(key) if !keys.into_iter().any(|taken| taken.as_ref() == Some(key)) => Err(Refused(format!(
-                "--state-dict {key}: no file that is given holds several state dicts (safetensors hold one model, without a \
-                 key); accepted: no --state-dict"
+            Some(key) if !keys.into_iter().any(|taken| taken.as_ref() == Some(key)) => Err(Refusal(format!(
+                "--state-dict {key}: none of the files holds several state dicts (safetensors hold one model, without a key); \
+                 accepted: no --state-dict"
             ))),
             _ => Ok(()),
         }
     }
 
-    /// What was said of one of the files.
+    /// The statements about this file.
     pub(crate) fn of_file(&self, file: &Path) -> Reading {
         let classes = self.classes.iter().find(|(own, _)| own == file);
         Reading {
@@ -138,11 +146,11 @@ impl ModelStatements {
 }
 
 /// The file, and the names of its classes.
-fn classes_of(given: &str, files: &[&Path]) -> Result<(PathBuf, Vec<String>), Refused> {
+fn classes_of(given: &str, files: &[&Path]) -> Result<(PathBuf, Vec<String>), Refusal> {
     let Some((file, names)) = of_one_file(given, files) else {
         let files: Vec<_> = files.iter().map(|file| format!("{}=A,B,…", file.display())).collect();
-        return Err(Refused(format!(
-            "--classes {given}: names no file that is given; accepted: {}",
+        return Err(Refusal(format!(
+            "--classes {given}: does not begin with one of the files; accepted: {}",
             files.join(" or ")
         )));
     };
@@ -150,13 +158,13 @@ fn classes_of(given: &str, files: &[&Path]) -> Result<(PathBuf, Vec<String>), Re
         return Ok((file, names.split(',').map(|name| name.trim().to_owned()).collect()));
     };
     let text = read_text(Path::new(list), LONGEST_LIST)
-        .map_err(|error| Refused(format!("--classes: {error} (a list has a name a line)")))?;
+        .map_err(|error| Refusal(format!("--classes: {error} (a list has one name on each line)")))?;
     Ok((file, text.lines().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()))
 }
 
-/// The file that an argument begins with, and what follows the equals sign.
+/// Splits `FILE=REST` into the file and the rest.
 fn of_one_file<'a>(given: &'a str, files: &[&Path]) -> Option<(PathBuf, &'a str)> {
-    // The file's name may hold an equals sign, and so may what follows: what counts is which files there are.
+    // Both sides may contain an equals sign, so the names of the given files decide.
     let named = files.iter().filter_map(|file| {
         let rest = given.strip_prefix(file.to_str()?)?.strip_prefix('=')?;
         Some((file.to_path_buf(), rest))

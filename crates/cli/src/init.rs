@@ -7,7 +7,7 @@ use std::path::Path;
 use alluvium_registry::{Family, find};
 
 use crate::describe::table;
-use crate::{Refused, print};
+use crate::{Refusal, print};
 
 /// The part of the configuration that no plugin owns.
 const HEAD: &str = r#"# A comparison of consolidation strategies. Run it with `alluvium compare FILE`.
@@ -16,11 +16,11 @@ const HEAD: &str = r#"# A comparison of consolidation strategies. Run it with `a
 ##:schema alluvium.schema.json
 
 name = "my-comparison"
-# Distributed continual learning: two contacts a device, surrogate data at most while consolidating.
+# Distributed continual learning: each device has two contacts, and the centre sees surrogate data at most.
 protocol = { kind = "dcl" }
-# Everything random is repeated under each seed; intervals are over seeds.
+# The whole comparison is repeated under each seed. Intervals are over seeds.
 seeds = [0, 1, 2]
-# The row to which paired differences are taken.
+# The row that the others are compared with, seed by seed.
 baseline = "weight-averaging"
 # Rows without a strategy, for comparison: each device alone, and joint training on all data.
 references = ["devices-alone", "joint"]
@@ -50,7 +50,7 @@ pub(crate) fn init(file: &Path, force: bool, out: &mut dyn Write) -> anyhow::Res
     options.write(true).create_new(!force).create(true).truncate(force);
     let opened = options.open(file).map_err(|error| {
         let name = file.display();
-        Refused(format!("{name}: cannot be written ({error}); accepted: a new file, or --force to overwrite one"))
+        Refusal(format!("{name}: cannot be written ({error}); accepted: a new file, or --force to overwrite one"))
     });
     opened?.write_all(text.as_bytes())?;
     print(out, &format!("Written: {}. Run it with: alluvium compare {}\n", file.display(), file.display()))

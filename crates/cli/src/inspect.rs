@@ -12,11 +12,12 @@ use crate::print;
 
 pub(crate) fn inspect(options: &InspectOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let said = ModelStatements::of(&options.models, &[&options.file])?;
-    // Nothing is computed; a backbone is built to see of which shapes its tensors are.
+    // A backbone is built only to see the shapes of its tensors. Nothing is computed.
     let (_, backend) = part::<dyn BackendConfig>(Family::Backend, "--backend", "flex")?;
     let inspection = Inspection::of(&options.file, &said.of_file(&options.file), &backend.open()?)?;
-    match options.json {
-        true => print(out, &format!("{}\n", serde_json::to_string_pretty(&inspection)?)),
-        false => print(out, &inspection.to_text()),
+    if options.json {
+        print(out, &format!("{}\n", serde_json::to_string_pretty(&inspection)?))
+    } else {
+        print(out, &inspection.to_text())
     }
 }

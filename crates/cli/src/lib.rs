@@ -1,12 +1,12 @@
 //! The command line.
 //!
-//! It is a library so that a third party's binary is `use my_strategy as _; fn main() { alluvium_cli::main() }`: every
-//! plugin linked into the binary is there by its kind.
+//! It is a library, so that a third party's binary is `use my_strategy as _; fn main() { alluvium_cli::main() }`. Every plugin
+//! that is linked into the binary is available under its kind.
 //!
-//! This crate holds the commands, what they print, and the list of plugins that ship. It refuses to hold anything that
-//! a program without a terminal would need: that belongs in `alluvium-experiment` and `alluvium-report`.
+//! This crate holds the commands, what they print, and the list of plugins that ship. Code that a program without a terminal
+//! needs belongs in `alluvium-experiment` and `alluvium-report`.
 
-// A plugin that is a dependency but is not linked would be missing without a word.
+// A plugin that is a dependency but is not linked would be missing silently.
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
 mod arguments;
@@ -41,20 +41,20 @@ use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
 
-/// A mistake of the user's: it ends with exit code 2, like a wrong flag.
+/// A user's mistake. The process ends with exit code 2, as for a wrong flag.
 #[derive(Debug)]
-struct Refused(String);
+struct Refusal(String);
 
-impl std::fmt::Display for Refused {
+impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for Refusal {}
 
-/// Runs the command line of the process and ends it: exit code 0 when all went well, 2 when the arguments, the
-/// configuration or a model file are wrong, 1 when a run failed, 130 when it was stopped.
+/// Runs the command line, and ends the process. The exit code is 0 if all went well, 2 if the arguments, the configuration or a
+/// model file are wrong, 1 if a run failed, and 130 if it was stopped.
 pub fn main() -> ! {
     let code = match run(Arguments::parse()) {
         Ok(()) => 0,
@@ -78,7 +78,7 @@ fn exit_code(error: &anyhow::Error) -> i32 {
             || in_file
             || directory
             || cause.is::<ConfigError>()
-            || cause.is::<Refused>()
+            || cause.is::<Refusal>()
             || cause.is::<alluvium_registry::UnknownKind>()
             || cause.is::<alluvium_stream::StreamError>()
     };
@@ -108,7 +108,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// Prints text. A reader that has gone away (`alluvium list | head`) is no error.
+/// Prints text. A closed pipe (`alluvium list | head`) is not an error.
 fn print(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::arguments::LogFormat;
 
-/// The bars of the process; lines that are logged appear above them.
+/// The progress bars of the process. Logged lines appear above them.
 pub(crate) fn bars() -> &'static MultiProgress {
     static BARS: OnceLock<MultiProgress> = OnceLock::new();
     BARS.get_or_init(MultiProgress::new)
@@ -21,11 +21,11 @@ pub(crate) fn bars() -> &'static MultiProgress {
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProgressDisplay {
-    /// By bars.
+    /// As bars.
     Bars,
-    /// By a line now and then.
+    /// As a line from time to time.
     Lines,
-    /// By a logged event a stage, for a program that reads them.
+    /// As a logged event for each stage, for programs.
     Events,
     /// Not at all.
     Nothing,
@@ -38,7 +38,7 @@ pub(crate) fn shown() -> ProgressDisplay {
     SHOWN.get().copied().unwrap_or(ProgressDisplay::Nothing)
 }
 
-/// Starts logging; the first call counts.
+/// Starts logging. Later calls have no effect.
 pub(crate) fn start(quiet: bool, format: LogFormat) {
     let shown = match (quiet, format) {
         (true, _) => ProgressDisplay::Nothing,
@@ -56,10 +56,10 @@ pub(crate) fn start(quiet: bool, format: LogFormat) {
         .with_writer(AboveBars)
         .with_target(false)
         .with_ansi(crate::on_a_terminal());
-    // A second subscriber (a binary that brings its own) is no error.
+    // A binary may have set its own subscriber before. That is not an error.
     let _ = match format {
         LogFormat::Json => tracing::subscriber::set_global_default(subscriber.json().flatten_event(true).finish()),
-        // The fields say what the message says already.
+        // The fields repeat the message.
         LogFormat::Text => tracing::subscriber::set_global_default(
             subscriber.without_time().compact().fmt_fields(debug_fn(message_only)).finish(),
         ),
@@ -70,7 +70,7 @@ fn message_only(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fm
     if field.name() == "message" { write!(writer, "{value:?}") } else { Ok(()) }
 }
 
-/// Writes to stderr, above the bars. A stderr that has gone away or is full costs the line and nothing else.
+/// Writes to stderr, above the bars. If stderr is closed or full, only the line is lost.
 struct AboveBars;
 
 impl<'a> MakeWriter<'a> for AboveBars {

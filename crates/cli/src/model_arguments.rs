@@ -8,31 +8,31 @@ use clap::Args;
 
 use crate::gigabytes::gigabytes;
 
-/// What is said of model files, where they do not say it themselves.
+/// Facts about model files that the files themselves do not state.
 #[derive(Debug, Args)]
 pub(crate) struct ModelOptions {
     #[arg(long, value_name = "KIND|FILE.toml", help = names_help())]
     pub(crate) names: Option<String>,
     /// The backbone: a kind, a TOML file with its table, or the table itself, such as '{ kind = "mlp", layers = [8] }'.
-    /// Default: the one that the file states, or that its tensors are seen to be.
+    /// Default: the one that the file states, or the one that its tensors fit.
     #[arg(long, value_name = "KIND|FILE.toml|TABLE")]
     pub(crate) backbone: Option<String>,
     /// The shape of one input, channels × height × width, such as 3x224x224.
     #[arg(long, value_name = "CxHxW", value_parser = input_shape)]
     pub(crate) input: Option<InputShape>,
-    /// What a model wants taken off its inputs, where these are 0 to 1: a number a channel. Default: 0.5.
+    /// The mean that the model expects to be subtracted from inputs in 0…1; one number for each channel. Default: 0.5.
     #[arg(long, value_delimiter = ',', value_name = "M,…", requires = "std", allow_negative_numbers = true)]
     pub(crate) mean: Option<Vec<f64>>,
-    /// What a model wants its inputs divided by then: a number a channel. Default: 0.5.
+    /// The standard deviation by which inputs are divided then; one number for each channel. Default: 0.5.
     #[arg(long, value_delimiter = ',', value_name = "S,…", requires = "mean")]
     pub(crate) std: Option<Vec<f64>>,
-    /// The classes of a file, in the order of its classifier's rows; for each file once. @NAMES stands for a file with a
-    /// name a line.
+    /// The classes of a file, in the order of its classifier's rows; once for each file. @NAMES is a file with one name on each
+    /// line.
     #[arg(long, value_name = "FILE=A,B,…|FILE=@NAMES")]
     pub(crate) classes: Vec<String>,
-    /// The state dict to take of a file by `torch.save` that holds several, such as state_dict_ema; of one within others, all
-    /// keys, joined by dots. KEY is for every file that holds several, FILE=KEY for one. Default: state_dict,
-    /// model_state_dict, model or another usual name, or the only one; what was taken is said.
+    /// The state dict to take from a file by `torch.save` that holds several, such as state_dict_ema. The keys of an inner one
+    /// are joined by dots. KEY applies to every file that holds several, FILE=KEY to one file. Default: state_dict,
+    /// model_state_dict, model or another usual name, or the only one. The output names the one that was taken.
     #[arg(long, value_name = "KEY|FILE=KEY")]
     pub(crate) state_dict: Vec<String>,
 }
@@ -47,16 +47,16 @@ fn input_shape(text: &str) -> Result<InputShape, String> {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConsolidateOptions {
-    /// The central model before: a safetensors file, the index of several, what `torch.save` wrote, or a folder with one of
-    /// these. With a classifier it counts as a first expert; without one it is what the experts started from.
+    /// The previous central model: a safetensors file, the index of several, a file by `torch.save`, or a folder with one of
+    /// these. With a classifier it counts as a first expert. Without one it is the model that the experts started from.
     #[arg(long, value_name = "FILE")]
     pub(crate) previous: PathBuf,
-    /// --previous is only what the experts started from, and no expert itself: its classifier is left behind.
+    /// --previous is only the model that the experts started from, and not an expert. Its classifier is left out.
     #[arg(long)]
     pub(crate) initial_only: bool,
-    /// Whatever the network: consolidate tensors of equal names, with no backbone and no classes. For strategies that work in
-    /// pieces (averages, task vectors, TIES, …). A low-rank adapter (LoRA) counts as its updates scale·B·A: into a base model
-    /// as --previous, as that model with them added; into an adapter, as updates, and updates are written.
+    /// Consolidate tensors of equal names, for any network, without backbone and classes. For strategies that work in pieces
+    /// (averages, task vectors, TIES, …). A low-rank adapter (LoRA) counts as its updates scale·B·A. If --previous is a base
+    /// model, they are added to it. If --previous is an adapter, updates are consolidated and written.
     #[arg(
         long,
         conflicts_with_all = ["surrogate", "names", "backbone", "input", "mean", "std", "classes"]
@@ -74,13 +74,13 @@ pub(crate) struct ConsolidateOptions {
     /// The file to write, with a name that ends in .safetensors.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Write over the file if it is there. A model of that name goes whole, its index and its parts, too.
+    /// Overwrite the file if it exists. An older model of that name is removed completely, with its index and its parts.
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Where the model has more than so many gigabytes, write several files with an index, of so many each.
+    /// The most gigabytes of a file. A larger model is written as several files with an index.
     #[arg(long, value_name = "GB", value_parser = gigabytes(0.000_001))]
     pub(crate) shard_size: Option<f64>,
-    /// Check everything but the values of the weights, say what would be done, and write nothing.
+    /// Check everything except the values of the weights, print the plan, and write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// The seed of everything random.
@@ -108,7 +108,7 @@ pub(crate) struct InspectOptions {
 pub(crate) struct EvaluateOptions {
     /// The model: a file, the index of several, or a folder with one of these.
     pub(crate) file: PathBuf,
-    /// The stream whose test samples it is judged on: a TOML file with a [stream] table, the table itself, or a kind. Classes
+    /// The stream with the test samples: a TOML file with a [stream] table, the table itself, or a kind. Classes
     /// are matched by name.
     #[arg(long, value_name = "FILE.toml|TABLE|KIND")]
     pub(crate) stream: String,
@@ -128,8 +128,8 @@ pub(crate) struct EvaluateOptions {
 fn names_help() -> String {
     let kinds = Names::SHIPPED.join(", ");
     format!(
-        "The table of the tensors' names: {kinds}, or a TOML file; of names that all begin with the same, such as `module.`, \
-         what follows. Default: the one that the file names, or the first that fits"
+        "The table of the tensors' names: {kinds}, or a TOML file; a common prefix of all names, such as \
+         `module.`, is ignored. Default: the one that the file names, or the first that fits"
     )
 }
 

@@ -1,7 +1,7 @@
 //! The plugins of the shipped binary.
 //!
-//! A crate that is a dependency but never named is not linked, and its registrations are lost without a word: hence a
-//! line for each.
+//! Rust does not link a dependency that no code names, and its registrations would be missing silently. So there is a line for
+//! each plugin.
 
 use alluvium_backbone_mlp as _;
 use alluvium_backbone_resnet as _;

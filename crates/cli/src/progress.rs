@@ -1,4 +1,4 @@
-//! Progress: bars on a terminal; otherwise a line now and then, or an event a stage for a program.
+//! Progress: bars on a terminal; otherwise a line from time to time, or an event for each stage.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::duration::duration;
 use crate::logging::{ProgressDisplay, bars, shown};
 use crate::sparse_lines::SparseLines;
 
-/// Shows how far a run is, on stderr.
+/// Shows the progress of a run on stderr.
 pub(crate) struct Watch {
     total: ProgressBar,
     cells: Mutex<BTreeMap<(String, u64), ProgressBar>>,
@@ -43,7 +43,7 @@ impl Watch {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Logs how far the run is, where a line is due.
+    /// Logs the progress of the run, if a line is due.
     fn log_line(&self, pace: &Pace) {
         if shown() == ProgressDisplay::Lines
             && let Some(finished) = self.lines().due(Instant::now())
@@ -66,7 +66,7 @@ impl Watch {
     }
 }
 
-/// Time left and speed, as far as they are known.
+/// The time left and the speed, if they are known.
 pub(crate) fn outlook(pace: &Pace) -> String {
     match pace.speed() {
         Some(speed) => format!("{} · {speed:.1} stages/min per job", time_left(pace)),
@@ -94,7 +94,7 @@ impl Observer for Watch {
         pace.planned(cells, jobs);
         self.lines().planned(cells);
         self.log_line(&pace);
-        // The variant before has finished the bar.
+        // The previous variant has finished the bar.
         self.total.reset();
         self.total.set_length(pace.stages().1 as u64);
         if shown() == ProgressDisplay::Bars {
@@ -135,7 +135,7 @@ impl Observer for Watch {
         self.total.set_position(pace.stages().0 as u64);
         self.total.set_message(outlook(&pace));
         self.log_line(&pace);
-        // The next stage of the cell brings a bar of its own.
+        // The next stage of the cell gets a new bar.
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = cells.remove(&(work.row.to_owned(), work.seed)) {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! `alluvium report`: what a person wants to look at.
+//! `alluvium report`: the report of one or several runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -9,9 +9,9 @@ use alluvium_report::{ReportedRun, render, tensorboard, write_page};
 use anyhow::Context;
 
 use crate::arguments::ReportOptions;
-use crate::{Refused, print};
+use crate::{Refusal, print};
 
-/// As many names as a message lists.
+/// The most names that a message lists.
 const NAMES_SHOWN: usize = 12;
 
 pub(crate) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -55,7 +55,7 @@ pub(crate) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Re
     Ok(())
 }
 
-/// A stored run under a name that tells it from the others of the page.
+/// A stored run under a name that is unique on the page.
 fn named(stored: StoredRun, dir: &Path, many: bool) -> ReportedRun {
     let own = stored.results.name.clone();
     let mut name = if many { format!("{own} ({})", dir.display()) } else { own };
@@ -66,7 +66,7 @@ fn named(stored: StoredRun, dir: &Path, many: bool) -> ReportedRun {
 }
 
 /// Leaves devices out of the accuracies of all runs.
-fn leave_out(options: &ReportOptions, runs: &mut [ReportedRun]) -> Result<(), Refused> {
+fn leave_out(options: &ReportOptions, runs: &mut [ReportedRun]) -> Result<(), Refusal> {
     if options.without_devices.is_empty() {
         return Ok(());
     }
@@ -77,7 +77,7 @@ fn leave_out(options: &ReportOptions, runs: &mut [ReportedRun]) -> Result<(), Re
         let all = run.results.tasks.len();
         let refused = || {
             let name = &run.name;
-            Refused(format!(
+            Refusal(format!(
                 "--without-devices {numbers}: \"{name}\" has the devices 1 to {all}; accepted: some of them"
             ))
         };
@@ -87,17 +87,17 @@ fn leave_out(options: &ReportOptions, runs: &mut [ReportedRun]) -> Result<(), Re
     Ok(())
 }
 
-fn check_baseline(baseline: Option<&str>, runs: &[ReportedRun]) -> Result<(), Refused> {
+fn check_baseline(baseline: Option<&str>, runs: &[ReportedRun]) -> Result<(), Refusal> {
     let Some(baseline) = baseline else { return Ok(()) };
     let rows: BTreeSet<_> = runs.iter().flat_map(|run| &run.results.rows).map(|row| row.name.as_str()).collect();
     if rows.contains(baseline) {
         return Ok(());
     }
     let accepted = listed(rows);
-    Err(Refused(format!("--baseline \"{baseline}\" is no row's name; accepted: {accepted}")))
+    Err(Refusal(format!("--baseline \"{baseline}\" is not the name of a row; accepted: {accepted}")))
 }
 
-/// The names, as many as a reader takes in.
+/// The names, shortened to as many as a message lists.
 fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names: Vec<_> = names.into_iter().collect();
     let more = names.len().saturating_sub(NAMES_SHOWN);
@@ -109,27 +109,26 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     accepted
 }
 
-/// Compares the rows of all runs but the control with those of the control. `also` has what each run may be called besides
-/// its name.
+/// Compares the rows of all other runs with those of the control. `also` holds other names by which each run may be given.
 fn compare_with_control(
     options: &ReportOptions,
     also: &[[String; 2]],
     runs: &mut [ReportedRun],
-) -> Result<(), Refused> {
+) -> Result<(), Refusal> {
     let Some(wanted) = &options.control else { return Ok(()) };
     let is_meant = |(run, also): &(&ReportedRun, &[String; 2])| run.name == *wanted || also.contains(wanted);
     let meant: Vec<_> = runs.iter().zip(also).enumerate().filter(|(_, run)| is_meant(run)).map(|(at, _)| at).collect();
-    let [place] = meant[..] else {
-        let found = if meant.is_empty() { "no run's name" } else { "the name of several runs" };
+    let [index] = meant[..] else {
+        let found = if meant.is_empty() { "not the name of a run" } else { "the name of several runs" };
         let accepted = listed(runs.iter().map(|run| run.name.as_str()));
-        return Err(Refused(format!("--control \"{wanted}\" is {found}; accepted: {accepted}")));
+        return Err(Refusal(format!("--control \"{wanted}\" is {found}; accepted: {accepted}")));
     };
-    let control = runs[place].results.clone();
-    let name = runs[place].name.clone();
-    for run in runs.iter_mut().enumerate().filter(|(at, _)| *at != place).map(|(_, run)| run) {
+    let control = runs[index].results.clone();
+    let name = runs[index].name.clone();
+    for run in runs.iter_mut().enumerate().filter(|(at, _)| *at != index).map(|(_, run)| run) {
         run.results = run.results.against(&name, &control).ok_or_else(|| {
             let other = &run.name;
-            Refused(format!(
+            Refusal(format!(
                 "--control \"{wanted}\": \"{other}\" has no row of the same name and seed; accepted: runs that share some"
             ))
         })?;

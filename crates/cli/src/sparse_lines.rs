@@ -1,18 +1,18 @@
-//! Progress without a terminal: a line now and then, with the rows that were finished since the last one.
+//! Progress without a terminal: a line from time to time, with the rows that were finished since the last one.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use alluvium_experiment::PlannedCell;
 
-/// At most one line is due in this time.
+/// The least time between two lines.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
-/// Decides when a line is due, and remembers what it has to say.
+/// Decides when a line is due, and collects its contents.
 #[derive(Debug, Default)]
 pub(crate) struct SparseLines {
     last: Option<Instant>,
-    /// How many seeds of each row are still to come, and the accuracies of those that are done.
+    /// For each row, the number of its unfinished seeds, and the accuracies of the finished ones.
     rows: BTreeMap<String, Row>,
     /// Rows that were finished since the last line, in words.
     finished: Vec<String>,
@@ -26,7 +26,7 @@ struct Row {
 }
 
 impl SparseLines {
-    /// The cells of the run. A row is finished when all of its cells are.
+    /// Sets the cells of the run. A row is finished when all its cells are.
     pub(crate) fn planned(&mut self, cells: &[PlannedCell]) {
         self.rows.clear();
         for cell in cells {
@@ -34,7 +34,7 @@ impl SparseLines {
         }
     }
 
-    /// A cell of the row was finished, with these accuracies, where it has them.
+    /// Counts a cell of the row as finished, with its accuracies, if it has any.
     pub(crate) fn cell_finished(&mut self, row: &str, task_aware: Option<f64>, task_agnostic: Option<f64>) {
         let Some(known) = self.rows.get_mut(row) else { return };
         known.to_come = known.to_come.saturating_sub(1);
@@ -46,7 +46,7 @@ impl SparseLines {
         }
     }
 
-    /// What a line says of the finished rows, if one is due. Such a line counts as printed.
+    /// The text on the finished rows, if a line is due. The line then counts as printed.
     pub(crate) fn due(&mut self, now: Instant) -> Option<String> {
         if self.last.is_some_and(|last| now.duration_since(last) < BETWEEN_LINES) {
             return None;

@@ -1,4 +1,4 @@
-//! `alluvium status`: how far a run is, from another terminal or afterwards.
+//! `alluvium status`: the progress of a run, from another terminal or afterwards.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::progress::{label, outlook};
 pub(crate) fn status(dir: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     let status = RunStatus::read(dir)?;
     for damage in &status.damages {
-        tracing::warn!("{damage}: it was left out");
+        tracing::warn!("{damage}: it was ignored");
     }
     let worked = duration(status.seconds);
     let mut text = match status.state {
@@ -25,7 +25,7 @@ pub(crate) fn status(dir: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
             format!("finished after {worked}, {} ago; {failures} cells failed\n", duration(status.silent))
         }
         RunState::Stopped => format!(
-            "stopped after {worked}, {} ago; the command that began it goes on from there\n",
+            "stopped after {worked}, {} ago; the command that began it continues from there\n",
             duration(status.silent)
         ),
     };

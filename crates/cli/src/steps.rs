@@ -1,4 +1,4 @@
-//! How far a consolidation is: a bar on a terminal, where it takes steps; and whether it should stop.
+//! The progress of a consolidation, as a bar on a terminal, and whether it should stop.
 
 use alluvium_interchange::Watcher;
 use alluvium_model::Progress;

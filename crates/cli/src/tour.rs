@@ -1,4 +1,4 @@
-//! The tour: a short comparison that is built in, for whoever runs `alluvium compare` without a file.
+//! The tour: the built-in comparison of `alluvium compare` without a file.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use alluvium_config::ConfigSource;
 pub(crate) const CONFIG: ConfigSource<'static> =
     ConfigSource::BuiltIn { name: "the tour's configuration", text: include_str!("tour.toml") };
 
-/// What is said before the tour runs.
+/// The text before the tour.
 pub(crate) const BEFORE: &str = "\
 No configuration was given, so this is the tour: four devices, each with six characters of its own, adapt a small network one\n\
 after another, and four strategies consolidate their models. See `compare --help` for more.\n\n";
 
-/// What is said after it: how to read the table, and what to do next. `program` is how the user called it.
+/// The text after the tour: how to read the table, and what to do next. `program` is the name by which the user called it.
 pub(crate) fn after(program: &str, folder: &Path) -> String {
     let folder = folder.display();
     let next = [

@@ -1,6 +1,10 @@
-//! A backend whose tensors have another number type than `f32` runs everything that one of `f32` does: a GPU in mixed precision
-//! has `flex32`. No backend for the processor computes with that, so `flex` stands in for it with numbers of 64 bits.
+//! A backend whose tensors have another number type than `f32` runs everything that a backend of `f32` runs. A GPU in mixed
+//! precision has `flex32`. No backend for the processor computes with that, so `flex` with numbers of 64 bits stands in for it.
+//!
+//! This is a binary of its own, because the number type is a setting of the whole process.
 
+#[allow(dead_code, reason = "only the comparison is needed here")]
+#[path = "suite/tiny.rs"]
 mod tiny;
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! A TOML document with the place of everything in it.
+//! A TOML document that knows the line and column of every key and value.
 
 use serde_json::{Map, Number, Value};
 use toml::Spanned;
@@ -7,7 +7,7 @@ use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 /// Line and column, counted from 1.
 pub(crate) type Position = (usize, usize);
 
-/// Something that makes a text unreadable, and where.
+/// A reason why a text cannot be read, and its line and column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Flaw {
     pub(crate) place: Option<Position>,
@@ -17,13 +17,13 @@ pub(crate) struct Flaw {
 /// What a flaw is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FlawKind {
-    /// The text is not TOML: the parser's words.
+    /// The text is not TOML. Holds the parser's message.
     Syntax(String),
-    /// A value that no option takes: what is wrong with it, and what is accepted.
+    /// No option takes the value. Says what is wrong and what is accepted.
     Value(String),
 }
 
-/// A parsed document: its values as JSON, in the order in which they are written, and where each of them stands.
+/// A parsed document: its values as JSON, in the order of the file, and the line and column of each.
 #[derive(Debug)]
 pub(crate) struct Document {
     text: String,
@@ -36,7 +36,7 @@ impl Document {
     /// Parses a document.
     ///
     /// # Errors
-    /// What is wrong with the text: that it is not TOML, or all values that no option takes.
+    /// When the text is not TOML, or holds values that no option takes. All such values are returned.
     pub(crate) fn parse(text: &str) -> Result<Self, Vec<Flaw>> {
         let table = DeTable::parse(text).map_err(|error| {
             let place = error.span().map(|span| line_and_column(text, span.start));
@@ -44,9 +44,10 @@ impl Document {
         })?;
         let mut reader = Reader { text, keys: vec![], flaws: vec![] };
         let root = reader.object(table.get_ref());
-        match reader.flaws.is_empty() {
-            true => Ok(Document { text: text.to_owned(), root, replaced: vec![] }),
-            false => Err(reader.flaws),
+        if reader.flaws.is_empty() {
+            Ok(Document { text: text.to_owned(), root, replaced: vec![] })
+        } else {
+            Err(reader.flaws)
         }
     }
 
@@ -55,14 +56,14 @@ impl Document {
         &self.root
     }
 
-    /// Puts a value in the place of a key at the top.
+    /// Replaces the value of a key at the top of the document.
     pub(crate) fn replace(&mut self, key: &str, value: Value) {
         self.root.insert(key.to_owned(), value);
         self.replaced.push(key.to_owned());
     }
 
-    /// Where the keys (and numbers, in lists) lead to: the place of the innermost one that exists, or the top. `None` for
-    /// a value that does not come from the text.
+    /// The line and column that a path of keys (and of numbers, in lists) leads to. Where the path ends early, the place of
+    /// the innermost key that exists. `None` for a value that does not come from the text.
     pub(crate) fn place(&self, path: &[String]) -> Option<Position> {
         if path.first().is_some_and(|key| self.replaced.contains(key)) {
             return None;
@@ -77,7 +78,7 @@ impl Document {
         Some(line_and_column(&self.text, offset))
     }
 
-    /// A path taken apart for a message: the table as it is written (empty at the top), and the keys within it.
+    /// Splits a path for a message: the table as it is written (empty at the top), and the keys within it.
     pub(crate) fn table<'p>(&self, path: &'p [String]) -> (String, &'p [String]) {
         let [key, inner @ ..] = path else { return (String::new(), path) };
         match (self.root.get(key), inner) {
@@ -115,10 +116,10 @@ pub(crate) fn line_and_column(text: &str, offset: usize) -> Position {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// Reads values as JSON. Numbers that JSON cannot hold, and dates, are flaws.
+/// Reads values as JSON. Dates, and numbers that JSON cannot hold, are flaws.
 struct Reader<'t> {
     text: &'t str,
-    /// The keys that lead to the value that is read.
+    /// The path of keys to the current value.
     keys: Vec<String>,
     flaws: Vec<Flaw>,
 }
@@ -137,8 +138,7 @@ impl Reader<'_> {
         entries.collect()
     }
 
-    /// Reads a value. What is wrong with it is said of the byte `start` of the text, as of other wrong values: that of its key or,
-    /// in a list, its own.
+    /// Reads a value. A flaw is reported at the byte `start` of the text: where the key begins or, in a list, the value itself.
     fn value(&mut self, value: &Spanned<DeValue<'_>>, start: usize) -> Value {
         let read = match value.get_ref() {
             DeValue::String(text) => Ok(Value::String(text.to_string())),
@@ -163,16 +163,19 @@ impl Reader<'_> {
 /// TOML's whole numbers have 64 bits and a sign.
 fn integer(written: &DeInteger<'_>) -> Result<Value, String> {
     let read = i64::from_str_radix(written.as_str(), written.radix());
-    read.map(Value::from).map_err(|_| match written.as_str().starts_with('-') {
-        true => format!("is {written}, which is too small; accepted: whole numbers from {}", i64::MIN),
-        false => format!("is {written}, which is too large; accepted: whole numbers up to {}", i64::MAX),
+    read.map(Value::from).map_err(|_| {
+        if written.as_str().starts_with('-') {
+            format!("is {written}, which is too small; accepted: whole numbers from {}", i64::MIN)
+        } else {
+            format!("is {written}, which is too large; accepted: whole numbers up to {}", i64::MAX)
+        }
     })
 }
 
 fn float(written: &DeFloat<'_>) -> Result<Value, String> {
     let infinite = written.as_str().trim_start_matches(['+', '-']) == "inf";
     match written.as_str().parse::<f64>() {
-        Ok(number) if number.is_nan() => Err("is NaN, which stands for no number; accepted: a number".to_owned()),
+        Ok(number) if number.is_nan() => Err("is NaN, which is not a number; accepted: a number".to_owned()),
         Ok(number) if number.is_infinite() && !infinite => {
             Err(format!("is {written}, which is too large in magnitude; accepted: numbers up to {:e}", f64::MAX))
         }
@@ -256,7 +259,7 @@ mod tests {
             })
             .collect();
         let expected = [
-            ((1, 1), "`a` is NaN, which stands for no number"),
+            ((1, 1), "`a` is NaN, which is not a number"),
             ((3, 9), "`b.c` is -inf, which is infinite"),
             ((4, 1), "`b.d` is 9223372036854775808, which is too large"),
             ((6, 1), "`b.f` is 1e999, which is too large in magnitude"),

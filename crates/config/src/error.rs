@@ -1,9 +1,9 @@
-//! What can be wrong with a configuration.
+//! Errors of a configuration.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// One thing that is wrong with a configuration.
+/// One problem of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigProblem {
     /// Line and column in the file, counted from 1, where they are known.
@@ -19,7 +19,7 @@ pub struct ConfigProblem {
 pub struct ConfigError {
     /// The file.
     pub file: PathBuf,
-    /// What is wrong with it; at least one.
+    /// The problems of the file; at least one.
     pub problems: Vec<ConfigProblem>,
 }
 

@@ -1,4 +1,4 @@
-//! The evaluation schedule: when the central model is judged on all tasks, and when devices are judged on their own.
+//! The evaluation schedule: when the central model is judged on all tasks, and when devices are judged on their own task.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Evaluation {
-    /// The central model is judged on all tasks so far after every so many devices, and after the last one; after the others,
-    /// on the task of the device itself. 1: after every device.
+    /// The number of devices between two evaluations on all tasks so far. The last device is always followed by one. After the
+    /// other devices, the central model is judged on the task of that device alone. 1: after every device.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub every: usize,
-    /// Parts of a device's budget, 0.01 for one hundredth, after which each device is judged as well, and so is the same device
-    /// started from the initial weights: what a device gains by taking part. It is a device of its own that is called away
-    /// then, so a learning-rate schedule ends there; it takes that part of the time more. Nothing of it reaches the centre.
-    /// Rows in rounds have none, as their devices come back. Default: none.
+    /// Fractions of a device's budget after which each device is judged as well, such as 0.01 for one hundredth. The same
+    /// device started from the initial weights is judged, too: the difference is what a device gains by taking part. Each
+    /// fraction trains a separate device that stops there, so its learning-rate schedule ends there, and it takes that fraction
+    /// of the time more. Nothing of it reaches the centre. Rows in rounds have none, because their devices come back. Default:
+    /// none.
     #[schemars(length(max = 100), inner(range(min = 0.0001, max = 0.9999)))]
     pub budgets: Vec<f64>,
 }
@@ -28,7 +29,7 @@ impl Default for Evaluation {
 }
 
 impl Evaluation {
-    /// Whether all tasks so far are judged after the device of this index (from 0), of so many.
+    /// Whether all tasks so far are judged after the device of this index, counted from 0, on a stream of `devices` devices.
     pub fn judges_all(&self, device: usize, devices: usize) -> bool {
         (device + 1).is_multiple_of(self.every.max(1)) || device + 1 == devices
     }

@@ -22,7 +22,7 @@ pub struct Experiment {
     pub protocol: Protocol,
     /// The seeds.
     pub seeds: Vec<u64>,
-    /// The row to which paired differences are taken.
+    /// The row that the others are compared with, seed by seed.
     pub baseline: Option<String>,
     /// The rows without a strategy.
     pub references: Vec<Reference>,
@@ -36,7 +36,7 @@ pub struct Experiment {
     pub device: DeviceSettings,
     /// When the central model is judged.
     pub evaluation: Evaluation,
-    /// The surrogate data of rows that name none of their own.
+    /// The surrogate data of rows that do not name their own.
     pub surrogate: Option<Box<dyn SurrogateConfig>>,
     /// The strategies that are compared.
     pub strategies: Vec<StrategyRow>,
@@ -45,15 +45,15 @@ pub struct Experiment {
 }
 
 impl Experiment {
-    /// The surrogate data of a row: its own, or those of the experiment. None where its strategy sees no data, and none where
-    /// it sees samples of devices instead.
+    /// The surrogate data of a row: its own, or those of the experiment. `None` where its strategy sees no data or sees
+    /// samples of devices instead.
     pub fn surrogate_of<'a>(&'a self, row: &'a StrategyRow) -> Option<&'a dyn SurrogateConfig> {
         let named = row.surrogate.as_deref().or(self.surrogate.as_deref());
         named.filter(|_| row.data_access == DataAccess::Surrogate)
     }
 }
 
-/// A backend under its kind.
+/// A backend and its kind.
 #[derive(Debug, Clone)]
 pub struct Backend {
     /// The backend's kind.
@@ -62,7 +62,7 @@ pub struct Backend {
     pub config: Arc<dyn BackendConfig>,
 }
 
-/// A strategy under the name of its row.
+/// A strategy and the name of its row.
 #[derive(Debug)]
 pub struct StrategyRow {
     /// The row's name: `name`, or the kind.
@@ -71,10 +71,10 @@ pub struct StrategyRow {
     pub kind: String,
     /// The strategy's options.
     pub config: Box<dyn StrategyConfig>,
-    /// The data that the strategy sees while it consolidates, as its options said when they were read. They are asked once: what
-    /// is checked, granted and stated follows from this answer alone.
+    /// The data that the strategy sees while it consolidates. Its options are asked once, when they are read. What is checked,
+    /// granted and stated follows from this one answer.
     pub data_access: DataAccess,
-    /// The surrogate data of this row, where it does not take those of the experiment.
+    /// The surrogate data of this row; `None` where it takes those of the experiment.
     pub surrogate: Option<Box<dyn SurrogateConfig>>,
     /// How devices and the centre work together in this row.
     pub protocol: Protocol,

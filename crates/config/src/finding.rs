@@ -1,22 +1,22 @@
-//! Something that is wrong, before it is known where in the file it stands.
+//! A problem before its line and column in the file are known.
 
 use crate::ConfigProblem;
 use crate::document::Document;
 
-/// Something that is wrong, with the keys that lead to it.
+/// A problem, with the path of keys to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
-    /// Where it is.
+    /// The path of keys.
     pub(crate) at: Vec<String>,
     /// What is wrong, and what is accepted.
     pub(crate) message: String,
     subject: Subject,
 }
 
-/// What must be said before the message.
+/// What comes before the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Subject {
-    /// Nothing: it names its keys from the top of the file.
+    /// Nothing: the message names its keys from the top of the file.
     Nothing,
     /// The table.
     Table,
@@ -25,22 +25,22 @@ enum Subject {
 }
 
 impl Finding {
-    /// The message names its keys in full.
+    /// A problem whose message names its keys in full.
     pub(crate) fn of_file(at: &[String], message: String) -> Self {
         Finding { at: at.to_owned(), message, subject: Subject::Nothing }
     }
 
-    /// The message names the key within its table, if any.
+    /// A problem whose message names the key within its table, if any.
     pub(crate) fn of_table(at: &[String], message: String) -> Self {
         Finding { at: at.to_owned(), message, subject: Subject::Table }
     }
 
-    /// The message goes on after the name of the key.
+    /// A problem whose message continues after the name of the key.
     pub(crate) fn of_key(at: &[String], key: &[String], message: String) -> Self {
         Finding { at: at.to_owned(), message, subject: Subject::Key(key.to_owned()) }
     }
 
-    /// The problem in the file, if `at` leads to it there.
+    /// The problem with its place in the file. `at` must be a path in the file.
     pub(crate) fn in_file(&self, document: &Document) -> ConfigProblem {
         let (table, message) = match &self.subject {
             Subject::Nothing => (String::new(), self.message.clone()),

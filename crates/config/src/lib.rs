@@ -1,11 +1,11 @@
 //! Configurations: from a TOML file to an experiment that is ready to run.
 //!
-//! [`read_all`] reads and checks a file: every key against the plugins' schemas, every strategy's data access against the
-//! protocol; lists of values stand for several comparisons, the [`Variant`]s. [`read_part`] reads one plugin's table alone.
-//! [`config_schema`] is the JSON Schema of such files. Errors name the line and what is accepted.
+//! [`read_all`] reads a file and checks it: every key against the plugins' schemas, and every strategy's data access against
+//! the protocol. Lists of values (sweeps) give several comparisons, the [`Variant`]s. [`read_part`] reads the table of one
+//! plugin. [`config_schema`] is the JSON Schema of such files. Errors name the line, and say what is accepted.
 //!
-//! This crate holds what a configuration says: the tables that no plugin owns, the protocol and what it permits, sweeps. It
-//! refuses to run anything, to know a concrete plugin, and to print.
+//! This crate holds the tables that no plugin owns, the protocol and what it permits, and sweeps. It does not run anything,
+//! does not know a concrete plugin, and does not print.
 
 mod document;
 mod error;

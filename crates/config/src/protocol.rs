@@ -1,4 +1,4 @@
-//! The protocol: who may meet whom, how often, and who may see which data.
+//! The protocol: who meets whom, how often, and who may see which data.
 
 mod clauses;
 
@@ -19,8 +19,8 @@ pub enum ProtocolKind {
     /// Federated learning (McMahan et al., arXiv 1602.05629): in each round some devices take the central model, train it
     /// and send it back, and the centre aggregates what came back.
     Federated,
-    /// Centralised continual learning: one learner sees the data of one task after another. Nothing is sent. A device adapts a
-    /// copy of the model to each task beforehand all the same; each strategy says what it uses of that.
+    /// Centralised continual learning: one learner sees the data of one task after another. Nothing is sent. A device still
+    /// adapts a copy of the model to each task beforehand; each strategy says what it uses of that.
     Centralised,
 }
 
@@ -48,7 +48,7 @@ pub(crate) const KEYS_OF_ONE_KIND: [(&str, ProtocolKind); 6] = [
     ("client_fraction", ProtocolKind::Federated),
 ];
 
-/// In which order devices meet the centre.
+/// The order in which devices meet the centre.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
@@ -62,35 +62,35 @@ pub enum Arrival {
 }
 
 /// The `protocol` key: how devices and the centre work together, and which data a strategy is granted. A strategy's table
-/// may name a protocol of its own, so that one table holds rows of different protocols.
+/// may name its own protocol, so that one comparison holds rows of different protocols.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Protocol {
     /// How devices and the centre work together.
     pub kind: ProtocolKind,
-    /// The data that strategies may see while they consolidate; default: `surrogate`, under `centralised`
-    /// `current-task`. `surrogate` is what distributed continual learning is about; more lifts the privacy of the devices, for
-    /// comparison with centralised methods.
+    /// The data that strategies may see while they consolidate. Default: `surrogate`; under `centralised`, `current-task`.
+    /// Distributed continual learning grants `surrogate`. More than that gives up the privacy of the devices, for comparison
+    /// with centralised methods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<DataAccess>,
     /// Whether devices may send statistics of their samples along with their model; default: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statistics: Option<bool>,
     /// `dcl`: how many devices are under way at a time; default: 1. With more, a device starts from a centre that has not yet
-    /// consolidated the devices under way before it.
+    /// consolidated the devices that left shortly before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub concurrency: Option<usize>,
     /// `dcl`: the order in which devices meet the centre; default: `in-order`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrival: Option<Arrival>,
-    /// `dcl`: the part of the devices, drawn by the seed, that take the model and never send theirs; default: 0. At least one
-    /// device returns.
+    /// `dcl`: the fraction of the devices, drawn by the seed, that take the model and never send theirs; default: 0. At least
+    /// one device returns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub never_return: Option<f64>,
     /// `dcl`: devices, numbered from 1, that never meet the centre; default: none. All other devices keep their place in the
-    /// stream, their samples and their seeds: what is left to compare with when asking what a device does to the others.
+    /// stream, their samples and their seeds. Compare with such a row to see what a device does to the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(inner(range(min = 1)))]
     pub absent_devices: Option<Vec<usize>>,
@@ -98,8 +98,8 @@ pub struct Protocol {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub rounds: Option<usize>,
-    /// `federated`: the part of the devices, drawn anew by the seed, that take part in a round (C in the paper); default: 1.
-    /// At least one device takes part.
+    /// `federated`: the fraction of the devices that take part in a round (C in the paper), drawn by the seed for each round;
+    /// default: 1. At least one device takes part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub client_fraction: Option<f64>,
@@ -122,7 +122,7 @@ impl Protocol {
         open.with_defaults()
     }
 
-    /// The same with the defaults of its kind written out.
+    /// The same protocol with the defaults of its kind written out.
     pub fn with_defaults(self) -> Self {
         let (dcl, federated) = (self.kind == ProtocolKind::Dcl, self.kind == ProtocolKind::Federated);
         Protocol {
@@ -181,22 +181,22 @@ impl Protocol {
         })
     }
 
-    /// Whether models cross between devices and centre; if not, there is one learner.
+    /// Whether models cross between devices and centre. If not, there is one learner.
     pub fn crosses(&self) -> bool {
         self.kind != ProtocolKind::Centralised
     }
 
-    /// How many of so many devices take part in a round: max(C · K, 1), as in the paper's algorithm 1.
+    /// How many of `devices` devices take part in a round: max(C · K, 1), as in the paper's algorithm 1.
     pub fn clients(&self, devices: usize) -> usize {
         ((self.client_fraction() * devices as f64).round() as usize).clamp(1, devices.max(1))
     }
 
-    /// Whether devices are under way together, so that what they send back began from the same model.
+    /// Whether several devices start from the same central model before the next consolidation.
     pub fn devices_overlap(&self) -> bool {
         self.kind == ProtocolKind::Federated || self.concurrency() > 1
     }
 
-    /// What is wrong with the devices that it names, on a stream of so many; `None` when nothing is.
+    /// What is wrong with the devices that the protocol names, on a stream of `devices` devices; `None` if nothing is.
     pub fn misnames(&self, devices: usize) -> Option<String> {
         let absent = self.absent_devices();
         let stranger = absent.iter().find(|number| !(1..=devices).contains(*number));
@@ -208,7 +208,7 @@ impl Protocol {
         Some(format!("`absent_devices` {problem}; accepted: some of the devices from 1 to {devices}, but not all"))
     }
 
-    /// The keys that are given, but mean nothing under a protocol of this kind, each with the kind that knows it.
+    /// The given keys that have no meaning under this kind of protocol, each with the kind that knows it.
     pub fn foreign_keys(&self) -> Vec<(&'static str, &'static str)> {
         let given = [
             self.concurrency.is_some(),
@@ -226,10 +226,10 @@ impl Protocol {
     pub fn refuses(&self, access: DataAccess) -> Option<String> {
         let (name, grants) = (self.kind.name(), self.grants());
         if self.kind == ProtocolKind::Federated && access == DataAccess::AllTasks {
-            let reason = "asks for all-tasks data, those of the devices so far, but under the protocol \"federated\" there is \
-                          no such order: the same devices come back in every round; accepted: a strategy that needs no \
-                          more than current-task data, or protocol = { kind = \"centralised\", grants = \"all-tasks\" }, \
-                          which the results will say";
+            let reason = "asks for all-tasks data, those of the devices so far, but under the protocol \"federated\" the same \
+                          devices come back in every round; accepted: a strategy that needs no more than current-task \
+                          data, or protocol = { kind = \"centralised\", grants = \"all-tasks\" }, which the results will \
+                          say";
             return Some(reason.to_owned());
         }
         (access > grants).then(|| {
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn in_rounds_there_are_no_devices_so_far() {
+    fn all_tasks_data_are_refused_in_rounds() {
         let generous = |kind| Protocol { grants: Some(DataAccess::AllTasks), ..Protocol::of(kind) };
         let federated = generous(ProtocolKind::Federated);
         let reason = federated.refuses(DataAccess::AllTasks).unwrap();

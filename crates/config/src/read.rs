@@ -1,4 +1,4 @@
-//! Reading a configuration: the file, the variants that it stands for, the plugins' tables, and what is wrong with them.
+//! Reading a configuration: the file, its variants, the plugins' tables, and the problems in them.
 
 mod part;
 mod problems;

@@ -1,10 +1,10 @@
-//! Reference rows: what strategies are compared with.
+//! Reference rows, which strategies are compared with.
 
 use alluvium_device::ClassificationLoss;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A row of the table that no strategy stands behind, for comparison.
+/// A row without a strategy, for comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
@@ -18,7 +18,7 @@ pub enum Reference {
 }
 
 impl Reference {
-    /// All of them, in the order of their rows.
+    /// All reference rows, in the order of the table.
     pub const ALL: [Self; 3] = [Self::DevicesAlone, Self::Joint, Self::JointAllHeads];
 
     /// The row's name, which is also its name in a configuration.
@@ -30,7 +30,7 @@ impl Reference {
         }
     }
 
-    /// The loss of joint training; `None` for a row that is none.
+    /// The loss of joint training; `None` for a row that is not joint training.
     pub fn joint_loss(self) -> Option<ClassificationLoss> {
         match self {
             Reference::DevicesAlone => None,

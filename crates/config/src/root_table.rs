@@ -18,15 +18,15 @@ pub struct RootTable {
     pub name: String,
     /// How devices and the centre work together, and which data a strategy is granted.
     pub protocol: Protocol,
-    /// The seeds: everything random is repeated under each of them.
+    /// The seeds. The whole comparison is repeated under each of them.
     #[schemars(length(min = 1, max = 10_000))]
     pub seeds: Vec<u64>,
-    /// The row to which paired differences are taken. Absent: no differences.
+    /// The row that the others are compared with, seed by seed. Absent: no differences.
     #[serde(default)]
     pub baseline: Option<String>,
-    /// Rows without a strategy, for comparison: `devices-alone`, without which there is no forward transfer; `joint`, one model
-    /// trained on all data, each sample through its task's head; and `joint-all-heads`, in which the classes of all tasks
-    /// compete. Default: the first two. An empty list spares their time.
+    /// Rows without a strategy, for comparison: `devices-alone`, which forward transfer needs; `joint`, one model trained on all
+    /// data, each sample through its task's head; and `joint-all-heads`, in which the classes of all tasks compete. Default:
+    /// the first two. An empty list saves their time.
     #[serde(default = "all_references")]
     pub references: Vec<Reference>,
     /// Where tensors live and run.
@@ -41,10 +41,10 @@ pub struct RootTable {
     /// When the central model is judged.
     #[serde(default)]
     pub evaluation: Evaluation,
-    /// The surrogate data of all strategies that need some, unless their own table names others under `surrogate`.
+    /// The surrogate data of all strategies that need some. A strategy's own table may name others under `surrogate`.
     #[serde(default)]
     pub surrogate: Option<Map<String, Value>>,
-    /// The strategies that are compared; each table is a row, known by its `name` (default: its kind).
+    /// The strategies that are compared. Each table is a row; its `name` defaults to its kind.
     #[schemars(length(min = 1, max = 10_000))]
     pub strategies: Vec<Map<String, Value>>,
 }

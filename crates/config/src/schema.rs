@@ -1,9 +1,8 @@
-//! The JSON Schema of a whole configuration file, for editors: what no plugin owns, every linked plugin's table, and a
-//! list of values wherever a sweep is possible.
+//! The JSON Schema of a whole configuration file, for editors: the tables that no plugin owns, the table of every linked
+//! plugin, and a list of values wherever a sweep is possible.
 //!
-//! It is written for what editors make of it. A wrong value should be marked, and not the table around it, so nothing is
-//! a choice between schemas that can be a keyword or a condition; and completion looks into `anyOf`, but not into
-//! conditions.
+//! The schema is shaped for editors. They should mark a wrong value and not the table around it, so keywords and conditions are
+//! preferred to choices between schemas. Completion looks into `anyOf`, but not into conditions.
 
 use alluvium_registry::{Description, Family, SchemaNode, described, schemars};
 use serde_json::{Map, Value, json};
@@ -15,13 +14,14 @@ use crate::sweep::{NOT_SWEPT, PLUGIN_TABLES, ROW_DEVICE, ROW_PROTOCOL, ROW_SURRO
 /// The name of the definition of a `[[strategies]]` table.
 const STRATEGY: &str = "strategy";
 
-/// What a schema says for people, and not of the values that it accepts.
+/// Keywords for people. They do not change which values are accepted.
 const ANNOTATIONS: [&str; 5] = ["title", "description", "default", "examples", "deprecated"];
 
-/// The JSON Schema of a configuration file, from the types that it is read into: what an editor completes and checks a
-/// file against. It knows the plugins that are linked into the running binary, and is the same at every call.
+/// The JSON Schema of a configuration file, made from the types that it is read into. Editors use it to complete and check a
+/// file. It knows the plugins that are linked into the running binary, and is the same at every call.
 ///
-/// It is of draft 2020-12, in words that validators of draft 7, which some editors have, read in the same way.
+/// The schema is of draft 2020-12. It uses only keywords that validators of draft 7, which some editors have, read in the same
+/// way.
 pub fn config_schema() -> Value {
     let mut root = schemars::schema_for!(RootTable).to_value();
     forget_rust(&mut root);
@@ -55,7 +55,7 @@ pub fn config_schema() -> Value {
     }
     define_family(STRATEGY, Family::Strategy, &mut definitions);
     root["properties"]["strategies"]["items"] = reference(STRATEGY);
-    // A rule that `RootTable` does not carry, because a check by the schema would not say which seed is the second one.
+    // `RootTable` does not have this rule: a check by the schema would not say which seed is the repeated one.
     root["properties"]["seeds"]["uniqueItems"] = true.into();
 
     let mut schema = json!({
@@ -68,7 +68,7 @@ pub fn config_schema() -> Value {
     schema
 }
 
-/// A protocol of this kind has none of the keys that only another kind knows.
+/// Refuses keys that only another kind of protocol knows.
 fn refuse_foreign_keys(kind: ProtocolKind) -> Value {
     let foreign = KEYS_OF_ONE_KIND.iter().filter(|(_, of)| *of != kind);
     let nothing = foreign.map(|(key, _)| ((*key).to_owned(), json!({ "not": {} }))).collect::<Map<_, _>>();
@@ -82,14 +82,14 @@ fn reference(definition: &str) -> Value {
     json!({ "$ref": format!("#/$defs/{definition}") })
 }
 
-/// Adds the keys of another table that are not there.
+/// Adds the keys of another table that this table lacks.
 fn extend(table: &mut Value, other: Value) {
     if let (Value::Object(table), Value::Object(other)) = (table, other) {
         other.into_iter().for_each(|(key, value)| _ = table.entry(key).or_insert(value));
     }
 }
 
-/// Moves a schema's own definitions to those of the whole, under names that begin with `prefix`.
+/// Moves the definitions of a schema to those of the whole file, under names that begin with `prefix`.
 fn move_definitions(schema: &mut Value, prefix: &str, definitions: &mut Map<String, Value>) {
     visit(schema, &mut |table| {
         let name = table.get("$ref").and_then(Value::as_str).and_then(|pointer| pointer.strip_prefix("#/$defs/"));
@@ -122,7 +122,7 @@ fn define_family(name: &str, family: Family, definitions: &mut Map<String, Value
         let kind = format!("{}/properties/kind", table_of(kind)["$ref"].as_str().unwrap_or_default());
         json!({ "type": "object", "required": ["kind"], "properties": { "kind": { "$ref": kind } } })
     };
-    // Always fulfilled: it is there for completion.
+    // Every value fulfils this. It is here for completion.
     let completed: Vec<_> = kinds.iter().map(table_of).chain([json!({})]).collect();
     let checked: Vec<_> = kinds.iter().map(|kind| json!({ "if": is(kind), "then": table_of(kind) })).collect();
     let kind = json!({ "enum": &kinds });
@@ -150,7 +150,7 @@ fn define_family(name: &str, family: Family, definitions: &mut Map<String, Value
     }
 }
 
-/// The table of one kind: the kind, alone or in a sweep over `kinds`, a strategy's name, and the plugin's options.
+/// The table of one kind: the kind, alone or in a sweep over `kinds`; the name, for a strategy; and the plugin's options.
 fn kind_table(description: &Description, kinds: &Value) -> Value {
     let mut options = description.options_schema();
     forget_rust(&mut options);
@@ -186,7 +186,7 @@ fn kind_table(description: &Description, kinds: &Value) -> Value {
     table
 }
 
-/// Lets every key of a table, and of the tables in it and in its definitions, be a list of values; but not `except`.
+/// Lets every key of a table also be a list of values, in inner tables and definitions, too. The keys `except` stay as they are.
 fn allow_sweeps(schema: &mut Value, except: &[&str]) {
     let whole = schema.clone();
     let whole = SchemaNode::root(&whole);
@@ -205,7 +205,7 @@ fn sweep_keys(table: &mut Value, whole: SchemaNode<'_>, except: &[&str]) {
         if let Some(items) = property.get_mut("items") {
             sweep_keys(items, whole, &[]);
         }
-        // A list of lists is a sweep of a key that takes a list, unless it could be one value.
+        // A key that takes a list is swept by a list of lists, unless a list of lists could be a single value.
         if !node.takes_list() || node.items().is_some_and(|items| !items.takes_list()) {
             sweep(property);
         }
@@ -230,12 +230,12 @@ fn sweep(property: &mut Value) {
         keywords.clone().into_iter().partition(|(key, _)| ANNOTATIONS.contains(&key.as_str()));
     let (annotations, mut value) = (Value::Object(annotations), Value::Object(value));
     let list = list_of(&value);
-    // What else a schema of one type says, it says of values of this type alone.
+    // The other keywords of a schema with one type apply to values of this type only.
     let is_plain = ["enum", "const", "anyOf", "oneOf", "allOf"].iter().all(|keyword| value.get(keyword).is_none());
     match value.get("type").and_then(Value::as_str).filter(|name| is_plain && *name != "array") {
         Some(name) => property["type"] = json!([name, "array"]),
         None => {
-            // Some editors read annotations inside of a choice only, some outside of it.
+            // Some editors read annotations only inside a choice, others only outside.
             extend(&mut value, annotations.clone());
             *property = annotations;
             property["anyOf"] = json!([value, list]);
@@ -245,8 +245,8 @@ fn sweep(property: &mut Value) {
     ["items", "minItems", "uniqueItems"].iter().for_each(|keyword| property[keyword] = list[keyword].clone());
 }
 
-/// Lets a table that is defined elsewhere also be a list of such tables. The definition is repeated here, so that what is
-/// wrong in the table is not wrong with the choice between table and list.
+/// Lets a table that is defined elsewhere also be a list of such tables. The definition is repeated here, so that an error in
+/// the table is marked where it is, and not at the choice between table and list.
 fn sweep_table(property: &mut Value, definitions: &Map<String, Value>) {
     let reference = json!({ "$ref": property["$ref"].take() });
     let name = reference["$ref"].as_str().and_then(|pointer| pointer.strip_prefix("#/$defs/"));
@@ -258,8 +258,8 @@ fn sweep_table(property: &mut Value, definitions: &Map<String, Value>) {
     extend(property, table);
 }
 
-/// Takes out what a file in TOML cannot have (null), and what is for the eyes of a Rust programmer: the sizes of numbers,
-/// the line breaks of doc comments.
+/// Removes `null`, which TOML does not have, and what only Rust programmers need: the sizes of numbers, and the line breaks of
+/// doc comments.
 fn forget_rust(schema: &mut Value) {
     let is_null = |schema: &Value| schema.is_null() || schema.get("type").is_some_and(|one| one == "null");
     visit(schema, &mut |table| {
@@ -287,7 +287,7 @@ fn forget_rust(schema: &mut Value) {
     });
 }
 
-/// Text without the line breaks within its paragraphs.
+/// The text without line breaks inside its paragraphs.
 fn in_paragraphs(text: &str) -> String {
     let paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
     paragraphs.collect::<Vec<_>>().join("\n\n")

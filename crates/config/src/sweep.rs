@@ -1,4 +1,4 @@
-//! Sweeps: lists of values where one value is expected, and the variants and rows that they stand for.
+//! Sweeps: lists of values where one value is expected, and the variants and rows that they give.
 
 mod expansion;
 mod shape;

@@ -1,6 +1,6 @@
-//! The centre of one cell, and one consolidation with its evaluation.
+//! The centre of one cell, and a consolidation with its evaluation.
 
-#[allow(clippy::module_inception)] // The centre is what this room is about.
+#[allow(clippy::module_inception)] // The folder is named after its main file.
 mod centre;
 mod consolidation;
 

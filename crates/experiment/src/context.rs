@@ -1,4 +1,4 @@
-//! What all parts of a run need.
+//! The context of a run, which all its parts share.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use serde_json::Value;
 use crate::progress::Observer;
 use crate::stored::Stages;
 
-/// What all parts of a run need.
+/// The context of a run, which all its parts share.
 pub(crate) struct RunContext<'a> {
     pub(crate) experiment: &'a Experiment,
     pub(crate) stages: &'a Stages<'a>,
     pub(crate) observer: &'a dyn Observer,
-    /// What the surrogate data of each row that sees some follow from: their options, and the digests of their files.
+    /// For each row with surrogate data, what these depend on: their options, and the digests of their files.
     pub(crate) surrogates: BTreeMap<String, Value>,
 }

@@ -1,9 +1,9 @@
-//! The devices' side of one seed: the stream, its tasks, and what adapts to them.
+//! The devices of one seed: the stream, its tasks, and the adaptation to them.
 
 mod heads;
 mod shared;
 mod task_note;
 
 pub(crate) use heads::SharedHeads;
-pub(crate) use shared::{DeviceRequest, Shared, Statistics};
+pub(crate) use shared::{DeviceRequest, SharedSetup, Statistics};
 pub(crate) use task_note::TaskNote;

@@ -1,4 +1,4 @@
-//! The run directory: what is written while a run goes on, and read afterwards.
+//! The run directory: written during a run, and read afterwards.
 
 mod difference;
 mod journal;

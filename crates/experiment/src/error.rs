@@ -1,4 +1,4 @@
-//! What can go wrong in a run.
+//! Errors of a run.
 
 use std::path::PathBuf;
 
@@ -50,7 +50,7 @@ pub enum ExperimentError {
     /// A model cannot be built or run.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Something would have broken the protocol.
+    /// A step would have broken the protocol.
     #[error("{row}, seed {seed}: {breach}")]
     Protocol {
         /// The row's name.
@@ -66,21 +66,21 @@ pub enum ExperimentError {
     /// The threads for `--jobs` cannot be started.
     #[error("the threads for --jobs cannot be started: {0}")]
     Threads(String),
-    /// What was computed cannot be stored, or what was stored cannot be read.
+    /// A stage cannot be stored or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What was measured has no form in which it could be stored.
+    /// A measurement cannot be written as JSON.
     #[error("what was measured cannot be stored: {0}")]
     Record(String),
-    /// A file that surrogate data are made of cannot be read.
+    /// A file of surrogate data cannot be read.
     #[error("{path}: cannot be read ({cause})")]
     SurrogateFile {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
-    /// The cell was not begun or not finished, because another one's outcome could not be stored.
+    /// The cell was not finished, because a stage of another cell could not be stored.
     #[error("stopped, because a stage could not be stored")]
     Stopped,
     /// A burn operation or a plugin panicked.

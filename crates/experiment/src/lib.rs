@@ -1,12 +1,18 @@
-//! From a configuration that was read and checked to results.
+//! Runs an experiment, from a checked configuration to results.
 //!
-//! [`run`] runs an [`Experiment`](alluvium_config::Experiment): for every seed and every strategy the stream of devices, one
-//! after another, each consolidated into the centre and judged by the shared evaluator. `devices` has what the devices of one
-//! seed share, `centre` the centre and its consolidations, `protocol` what crosses between them, `run` the order of the work,
-//! `stored` what is found again, `directory` the run directory, and `progress` what is told while it goes on.
+//! [`run`] runs an [`Experiment`](alluvium_config::Experiment). For every seed and every strategy, the devices of the stream
+//! adapt one after another. Each expert is consolidated into the centre, and the shared evaluator judges the new central model.
 //!
-//! This crate holds the run. It refuses to read configurations (`alluvium-config` does), to know a concrete strategy, stream,
-//! backbone, surrogate or backend, to make tables and charts, and to print.
+//! - `devices`: what the devices of one seed share.
+//! - `centre`: the centre and its consolidations.
+//! - `protocol`: what crosses between devices and centre.
+//! - `run`: the order of the work, and the results.
+//! - `stored`: stages that are stored and found again.
+//! - `directory`: the run directory.
+//! - `progress`: what observers are told, and the time left.
+//!
+//! This crate holds the run. It does not read configurations (`alluvium-config` does), does not know a concrete strategy, stream,
+//! backbone, surrogate or backend, does not make tables or charts, and does not print.
 
 mod centre;
 mod context;

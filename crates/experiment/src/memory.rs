@@ -1,7 +1,7 @@
-//! Measurements of the process.
+//! The memory of the process.
 
-/// The most memory the process has held so far, in bytes, where the platform tells. All cells that run in the process
-/// at the same time count.
+/// The peak memory of the process so far, in bytes, where the platform reports it. It includes all cells that run in the
+/// process at the same time.
 pub(crate) fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

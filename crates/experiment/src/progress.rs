@@ -1,4 +1,4 @@
-//! What a run tells while it runs, and how long the rest will take.
+//! The progress of a run: what observers are told, and how long the rest will take.
 
 mod observe;
 mod pace;

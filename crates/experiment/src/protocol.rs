@@ -1,4 +1,4 @@
-//! The protocol as it happens: who meets whom, in what order, and what is counted where models cross.
+//! The protocol in action: who meets whom, in what order, and what is counted when models cross.
 
 mod boundary;
 mod breach;

@@ -1,10 +1,10 @@
-//! The run: its plan, its cells, the reference rows, and the results that come of it.
+//! The run: its plan, its cells, the reference rows, and the results.
 
 mod cell;
 mod plan;
 mod reference;
 mod results;
-#[allow(clippy::module_inception)] // The run is what this room is about.
+#[allow(clippy::module_inception)] // The folder is named after its main file.
 mod run;
 mod sheets;
 

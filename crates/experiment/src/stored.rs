@@ -1,10 +1,10 @@
-//! What is stored while a run goes on, and found again: the stages, and the models that they leave.
+//! Stages and their models, stored during a run and found again.
 
 mod adapted;
 mod central;
 mod stages;
 
-pub(crate) use adapted::{AdaptationRecord, Adapted, EXPERT, LATENTS, Latents, latents_to_bytes};
-pub(crate) use central::{CENTRAL, Central, HANDED_OUT, identity};
+pub(crate) use adapted::{AdaptationRecord, AdaptedDevice, EXPERT, LATENTS, Latents, latents_to_bytes};
+pub(crate) use central::{CENTRAL, CentralModel, HANDED_OUT, identity};
 pub use stages::StageCounts;
-pub(crate) use stages::{Computed, Files, Interruption, Stages, redo};
+pub(crate) use stages::{Computation, Files, Interruption, Stages, redo};

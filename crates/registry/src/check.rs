@@ -1,7 +1,7 @@
 //! The check of a table of options against a plugin's schema.
 //!
-//! serde stops at the first mismatch and, behind a tagged trait object, cannot say where it was. The schema knows every
-//! key, type, range and list of values, so the check here names the key and what is accepted, for all problems at once.
+//! serde stops at the first mismatch, and does not know its place behind a tagged trait object. The schema knows every key, type,
+//! range and list of values. So this check reports all problems at once, with their keys and what is accepted.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ use crate::words::{shown, typed};
 /// What a key accepts, in words.
 pub type Accepted = String;
 
-/// One thing that is wrong with a table.
+/// A problem of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The keys that lead to the wrong value, outermost first; empty when the table itself is wrong.
+    /// The path of keys to the wrong value, outermost first; empty if the table itself is wrong.
     pub path: Vec<String>,
     /// What is wrong with it.
     pub message: String,
-    /// What would be accepted instead.
+    /// What is accepted.
     pub accepted: Accepted,
 }
 
@@ -38,18 +38,18 @@ impl fmt::Display for Problem {
 #[derive(Debug)]
 pub struct Checker {
     schema: Value,
-    /// Or what is wrong with the schema.
+    /// The compiled schema, or the error in it.
     validator: Result<jsonschema::Validator, String>,
 }
 
 impl Checker {
-    /// A checker of tables that should hold the options of this schema.
+    /// A checker for tables of this schema.
     pub fn new(schema: Value) -> Self {
         let validator = jsonschema::validator_for(&schema).map_err(|error| error.to_string());
         Checker { schema, validator }
     }
 
-    /// Every problem of a table (a JSON object), in the order of the schema's keywords; none when the table is right.
+    /// Every problem of a table (a JSON object), in the order of the schema's keywords; empty if the table is right.
     pub fn check(&self, table: &Value) -> Vec<Problem> {
         match &self.validator {
             Ok(validator) => {
@@ -61,7 +61,7 @@ impl Checker {
             Err(error) => vec![Problem {
                 path: vec![],
                 message: format!("cannot be checked, because the plugin's own schema is wrong ({error})"),
-                accepted: "nothing until the plugin is mended".to_owned(),
+                accepted: "nothing until the plugin is fixed".to_owned(),
             }],
         }
     }
@@ -74,7 +74,7 @@ impl Checker {
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 unexpected.iter().map(|key| self.unknown(&path, key)).collect()
             }
-            // Of a table that has no keys at all, the validator names none.
+            // If the schema allows no keys at all, the validator does not name the wrong ones.
             ValidationErrorKind::FalseSchema => {
                 let found = table.pointer(error.instance_path().as_str()).and_then(Value::as_object);
                 found.into_iter().flat_map(|found| found.keys()).map(|key| self.unknown(&path, key)).collect()
@@ -88,7 +88,7 @@ impl Checker {
         }
     }
 
-    /// Finds whole numbers that are written as floats, where only an integer can be read.
+    /// Finds whole numbers that are written as floats where only an integer is accepted.
     fn find_floats(&self, node: SchemaNode<'_>, value: &Value, path: &[String], problems: &mut Vec<Problem>) {
         let inside: Vec<_> = match value {
             Value::Object(table) => table.iter().map(|(key, value)| (key.clone(), node.property(key), value)).collect(),
@@ -97,7 +97,7 @@ impl Checker {
                 items.map(|(number, item)| (number.to_string(), node.items(), item)).collect()
             }
             Value::Number(number) if node.takes_only_integers() => {
-                // The validator has found those with a fraction.
+                // The validator finds floats with a fraction.
                 if number.is_f64() && number.as_f64().is_some_and(|number| number.fract() == 0.0) {
                     problems.push(self.at(path.to_owned(), format!("is {}", typed(value))));
                 }
@@ -126,9 +126,9 @@ impl Checker {
     }
 }
 
-/// Checks one table against the schema of the options it should hold; see [`Checker`] for many tables.
+/// Checks one table against a schema. For many tables, use a [`Checker`].
 ///
-/// Returns every problem, in the order of the schema's keywords; none when the table is right.
+/// Returns every problem, in the order of the schema's keywords; empty if the table is right.
 pub fn check_table(schema: &Value, table: &Value) -> Vec<Problem> {
     Checker::new(schema.clone()).check(table)
 }

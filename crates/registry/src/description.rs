@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::SchemaNode;
 
-/// What a plugin implements: the trait behind its kind.
+/// A family of plugins: those that implement the same trait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// A consolidation strategy: previous central model + expert (+ surrogate data) → new central model.
@@ -62,43 +62,43 @@ impl fmt::Display for Family {
     }
 }
 
-/// What a plugin says of itself. Submit one with [`describe!`](crate::describe).
+/// The description of a plugin. Submit one with [`describe!`](crate::describe).
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
     /// The trait that the plugin implements.
     pub family: Family,
     /// The plugin's name in a configuration: `kind = "…"`. Lower case, words joined by hyphens.
     pub kind: &'static str,
-    /// Where the method is published, or an empty string where it is common knowledge.
+    /// The publication of the method; empty if the method is common knowledge.
     pub paper: &'static str,
-    /// The JSON Schema of the plugin's options, from the struct that they are read into. Its description (the struct's
-    /// doc comment) says what the plugin does; each property carries its meaning, default and range.
+    /// The JSON Schema of the plugin's options, made from the struct that they are read into. Its description, the struct's doc
+    /// comment, says what the plugin does. Each property has its meaning, default and range.
     pub schema: fn() -> Schema,
 }
 
 inventory::collect!(Description);
 
-/// A kind whose crate is linked, but empty, because a cargo feature is off. Submit one with [`left_out!`](crate::left_out).
+/// A kind that a build leaves out, because a cargo feature is off. Submit one with [`left_out!`](crate::left_out).
 #[derive(Debug, Clone, Copy)]
-pub struct LeftOut {
+pub struct OmittedKind {
     /// The trait that the plugin would implement.
     pub family: Family,
     /// The plugin's name in a configuration.
     pub kind: &'static str,
-    /// The cargo feature of the binary that brings the plugin in.
+    /// The cargo feature of the binary that includes the plugin.
     pub feature: &'static str,
 }
 
-inventory::collect!(LeftOut);
+inventory::collect!(OmittedKind);
 
-/// One option of a plugin, read off its schema.
+/// One option of a plugin, taken from its schema.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptionDescription {
     /// The key in the configuration.
     pub name: String,
-    /// What it sets: the field's doc comment.
+    /// What the option sets: the doc comment of the field.
     pub meaning: String,
-    /// The default, or `None` where the option must be given or is absent by default.
+    /// The default; `None` if the option must be given or is absent by default.
     pub default: Option<Value>,
     /// What is accepted, in words: a type and a range or the list of values.
     pub accepts: String,
@@ -139,13 +139,13 @@ impl Description {
         described.collect()
     }
 
-    /// The schema that a table of options is checked against: [`schema`](Self::schema), closed. A key that the plugin
-    /// does not know is wrong, also where its struct would overlook it: a typing error would keep the default.
+    /// The schema that a table of options is checked against: [`schema`](Self::schema) without additional keys. An unknown key is
+    /// always wrong, even if the struct would ignore it, because a misspelt key would silently keep its default.
     pub fn options_schema(&self) -> Value {
         let mut schema = (self.schema)().to_value();
         let Some(table) = schema.as_object_mut() else { return schema };
         if !["additionalProperties", "unevaluatedProperties"].iter().any(|key| table.contains_key(*key)) {
-            // Keys can come from elsewhere (a flattened enum's), and only the second keyword sees those.
+            // Keys can come from another schema (a flattened enum), and only the second keyword knows those.
             let from_elsewhere = ["allOf", "anyOf", "oneOf", "$ref"].iter().any(|key| table.contains_key(*key));
             let keyword = if from_elsewhere { "unevaluatedProperties" } else { "additionalProperties" };
             table.insert(keyword.to_owned(), false.into());
@@ -186,7 +186,7 @@ macro_rules! describe {
     };
 }
 
-/// Submits a kind that a build leaves out, and the cargo feature that brings it in: whoever names the kind is told.
+/// Submits a kind that a build leaves out, and the cargo feature that includes it. The error about the kind names the feature.
 ///
 /// ```
 /// use alluvium_registry::{Family, left_out};
@@ -201,7 +201,7 @@ macro_rules! describe {
 macro_rules! left_out {
     ($family:expr, $kind:literal, feature: $feature:literal) => {
         $crate::inventory::submit! {
-            $crate::LeftOut { family: $family, kind: $kind, feature: $feature }
+            $crate::OmittedKind { family: $family, kind: $kind, feature: $feature }
         }
     };
 }

@@ -1,12 +1,12 @@
-//! What plugins say of themselves.
+//! The descriptions of plugins.
 //!
 //! Every plugin (a strategy, a stream, a backbone, a surrogate, a backend) submits one [`Description`]: its kind, the
-//! paper it comes from and the JSON Schema of its options, generated from the Rust struct that the options are read
+//! paper it comes from, and the JSON Schema of its options, generated from the Rust struct that the options are read
 //! into. `alluvium list`, `alluvium show`, the check of a configuration and its error messages all read the
-//! descriptions, so a plugin documents itself once, in its own doc comments.
+//! descriptions. So a plugin is documented once, in its own doc comments.
 //!
-//! This crate holds the descriptions and the check of a table against one of them. It refuses to hold the traits that
-//! plugins implement (each lives in its own crate), anything that builds or runs a plugin, files, and burn.
+//! This crate holds the descriptions and the check of a table against them. The traits that plugins implement are in other
+//! crates. This crate does not build or run plugins, does not read files, and does not depend on burn.
 
 mod check;
 mod description;
@@ -15,7 +15,7 @@ mod node;
 mod words;
 
 pub use check::{Accepted, Checker, Problem, check_table};
-pub use description::{Description, Family, LeftOut, OptionDescription};
+pub use description::{Description, Family, OmittedKind, OptionDescription};
 pub use inventory;
 pub use lookup::{UnknownKind, described, descriptions, find};
 pub use node::SchemaNode;

@@ -1,10 +1,10 @@
-//! Finding the descriptions of what is linked into the running binary.
+//! Finds the descriptions of plugins that are linked into the running binary.
 
 use std::fmt;
 
-use crate::{Description, Family, LeftOut};
+use crate::{Description, Family, OmittedKind};
 
-/// A kind that no linked plugin of the family has.
+/// The error about a kind that no linked plugin of the family has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownKind {
     /// The family that was searched.
@@ -13,7 +13,7 @@ pub struct UnknownKind {
     pub kind: String,
     /// The kinds that are linked in, sorted.
     pub linked: Vec<&'static str>,
-    /// The cargo feature that brings the kind in, where this build has left it out.
+    /// The cargo feature that includes the kind, if this build leaves it out.
     pub feature: Option<&'static str>,
 }
 
@@ -36,7 +36,7 @@ impl std::error::Error for UnknownKind {}
 
 /// Every description linked into the running binary, by family, then kind.
 ///
-/// `inventory` has no order of its own, hence the sorting.
+/// They are sorted, because `inventory` has no fixed order.
 pub fn descriptions() -> Vec<&'static Description> {
     let mut all: Vec<_> = inventory::iter::<Description>.into_iter().collect();
     all.sort_by_key(|description| (description.family, description.kind));
@@ -62,9 +62,9 @@ pub fn find(family: Family, kind: &str) -> Result<&'static Description, UnknownK
     })
 }
 
-/// The cargo feature that brings in a kind which this build has left out.
+/// The cargo feature that includes a kind which this build leaves out.
 fn left_out(family: Family, kind: &str) -> Option<&'static str> {
-    let mut all = inventory::iter::<LeftOut>.into_iter();
+    let mut all = inventory::iter::<OmittedKind>.into_iter();
     all.find(|one| one.family == family && one.kind == kind).map(|one| one.feature)
 }
 

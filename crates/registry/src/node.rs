@@ -1,4 +1,4 @@
-//! A way through a JSON Schema: from a table to its keys, from a list to its items.
+//! Navigation in a JSON Schema: from a table to its keys, from a list to its items.
 
 use serde_json::{Map, Value};
 
@@ -24,8 +24,8 @@ impl<'a> SchemaNode<'a> {
         }
     }
 
-    /// The keys of a table in the order of their declaration, with what the schema says of each before a `$ref` is
-    /// followed: a doc comment of the field stands there.
+    /// The keys of a table in the order of their declaration, each with its schema before a `$ref` is followed, where the doc
+    /// comment of the field is.
     pub fn properties(self) -> impl Iterator<Item = (&'a String, &'a Value)> {
         self.schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::iter)
     }
@@ -38,7 +38,7 @@ impl<'a> SchemaNode<'a> {
         }
     }
 
-    /// The schema of the value that the keys (and numbers, in lists) lead to.
+    /// The schema of the value at a path of keys (and of numbers, in lists).
     pub fn descend(self, path: &[String]) -> Option<Self> {
         path.iter().try_fold(self, |node, key| match node.property(key) {
             None if key.parse::<usize>().is_ok() => node.items(),
@@ -46,17 +46,17 @@ impl<'a> SchemaNode<'a> {
         })
     }
 
-    /// Whether a list is a value of this schema, whatever its items.
+    /// Whether this schema accepts a list, with any items.
     pub fn takes_list(self) -> bool {
         self.takes("array", Value::is_array)
     }
 
-    /// Whether a whole number is a value of this schema, but `2.0` is not: serde tells them apart, JSON Schema does not.
+    /// Whether this schema accepts whole numbers, but not `2.0`. serde distinguishes them; JSON Schema does not.
     pub(crate) fn takes_only_integers(self) -> bool {
         self.takes("integer", Value::is_i64) && !self.takes("number", Value::is_number)
     }
 
-    /// Whether values of a type, by its name and as a test, are values of this schema.
+    /// Whether this schema accepts values of a type, which is given by its name and by a test.
     fn takes(self, name: &str, is: fn(&Value) -> bool) -> bool {
         if let Some(types) = self.schema.get("type") {
             return types == name || types.as_array().is_some_and(|types| types.iter().any(|one| one == name));
@@ -68,7 +68,7 @@ impl<'a> SchemaNode<'a> {
             return values.iter().any(is);
         }
         let mut alternatives = self.alternatives().peekable();
-        // A schema that says nothing takes everything.
+        // A schema without keywords accepts everything.
         alternatives.peek().is_none() || alternatives.any(|alternative| alternative.takes(name, is))
     }
 
@@ -78,13 +78,13 @@ impl<'a> SchemaNode<'a> {
         required.is_some_and(|keys| keys.iter().any(|other| other.as_str() == Some(key)))
     }
 
-    /// The schemas of which a value must fit one (or all).
+    /// The schemas in `anyOf`, `oneOf` and `allOf`.
     pub(crate) fn alternatives(self) -> impl Iterator<Item = Self> {
         let lists = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(move |key| self.schema.get(key)?.as_array());
         lists.flatten().map(move |schema| self.at(schema))
     }
 
-    /// This part of the schema, any `$ref` to it followed.
+    /// This part of the schema, with any `$ref` followed.
     pub fn schema(self) -> &'a Value {
         self.schema
     }
@@ -94,7 +94,7 @@ impl<'a> SchemaNode<'a> {
         self.schema.get(name)
     }
 
-    /// Another schema under the same definitions, its `$ref` followed.
+    /// Another schema under the same definitions, with any `$ref` followed.
     pub fn at(self, schema: &'a Value) -> Self {
         SchemaNode { schema, ..self }.resolved()
     }
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn only_lists_and_what_says_nothing_take_a_list() {
+    fn only_lists_and_schemas_without_keywords_take_a_list() {
         let schema = schema();
         let takes = |key: &str| SchemaNode::root(&schema).property(key).unwrap().takes_list();
         let expected = [("plain", false), ("maybe", false), ("list", true), ("choice", false), ("anything", true)];

@@ -1,11 +1,11 @@
-//! A schema in words: what a key accepts, and what was given instead.
+//! Schemas and values in words, for messages.
 
 use serde_json::Value;
 
 use crate::SchemaNode;
 
 impl SchemaNode<'_> {
-    /// What a value must be, in words: one of a few values, or a type and a range.
+    /// What this schema accepts, in words: one of a few values, or a type and a range.
     pub fn accepts(self) -> String {
         if let Some(value) = self.keyword("const") {
             return value.to_string();
@@ -53,7 +53,7 @@ impl SchemaNode<'_> {
         if words.is_empty() { "any value".to_owned() } else { words.join(" or ") }
     }
 
-    /// How many items a list may have, where it matters to a person.
+    /// The number of items that a list may have, if it is limited.
     fn length_in_words(self) -> String {
         let bound = |key: &str| self.keyword(key).and_then(Value::as_u64);
         match (bound("minItems"), bound("maxItems")) {
@@ -80,7 +80,7 @@ impl SchemaNode<'_> {
     }
 }
 
-/// A value with its type before it: `a string: "5"`.
+/// A value with its type: `a string: "5"`.
 pub(crate) fn typed(value: &Value) -> String {
     let article = match value {
         Value::Null => "nothing:",

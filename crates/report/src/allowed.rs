@@ -1,4 +1,4 @@
-//! What each row was allowed: the clauses of its protocol, side by side.
+//! What each row was allowed: the clauses of the protocols, side by side.
 
 use alluvium_results::{Results, Row};
 use serde::Serialize;
@@ -10,8 +10,8 @@ pub(crate) const TITLE: &str = "What each row was allowed";
 
 /// The clauses of every row that ran under a protocol.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Allowed {
-    /// The names of all clauses, in the order in which rows have them.
+pub(crate) struct Allowances {
+    /// The names of all clauses, in the order of the rows.
     pub(crate) clauses: Vec<String>,
     /// The rows, in the order of the configuration.
     pub(crate) rows: Vec<AllowedRow>,
@@ -22,11 +22,11 @@ pub(crate) struct Allowed {
 pub(crate) struct AllowedRow {
     pub(crate) name: String,
     pub(crate) protocol: String,
-    /// One value for each of the clauses; `None` where its protocol has no such clause.
+    /// One value for each clause; `None` if the protocol of the row does not have it.
     pub(crate) values: Vec<Option<String>>,
 }
 
-impl Allowed {
+impl Allowances {
     pub(crate) fn new(results: &Results) -> Self {
         let mut clauses: Vec<&str> = Vec::new();
         for clause in ruled(results).flat_map(|row| &row.clauses) {
@@ -46,14 +46,14 @@ impl Allowed {
     }
 }
 
-/// Whether rows ran under different protocols, so that a reader has to know which row was allowed what.
+/// Whether rows ran under different protocols. If so, the report shows what each row was allowed.
 pub(crate) fn differs(results: &Results) -> bool {
     let mut rows = ruled(results);
     let first = rows.next();
     rows.any(|row| first.is_some_and(|first| (&first.protocol, &first.clauses) != (&row.protocol, &row.clauses)))
 }
 
-/// The protocols of the rows, each once; the configuration's where no row has one.
+/// The protocols of the rows, each once; that of the configuration if no row has one.
 pub(crate) fn protocols(results: &Results) -> String {
     let mut kinds: Vec<&str> = Vec::new();
     for row in ruled(results) {
@@ -67,7 +67,7 @@ pub(crate) fn protocols(results: &Results) -> String {
     one_line(&kinds.join(", "))
 }
 
-/// The rows that a protocol held for.
+/// The rows with a protocol.
 fn ruled(results: &Results) -> impl Iterator<Item = &Row> {
     results.rows.iter().filter(|row| !row.protocol.is_empty())
 }
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn rows_have_the_clauses_of_their_own_protocols() {
         let results = example::mixed();
-        let allowed = Allowed::new(&results);
+        let allowed = Allowances::new(&results);
         assert_eq!(allowed.clauses, ["contacts a device", "rounds", "data that the centre sees"]);
         let rows: Vec<_> = allowed.rows.iter().map(|row| (row.name.as_str(), row.protocol.as_str())).collect();
         assert_eq!(rows, [("pld", "dcl"), ("fedavg", "federated"), ("finetune", "centralised")]);

@@ -1,4 +1,4 @@
-//! Which row the others are compared with: the results' own baseline, or one that the reader asks for.
+//! The row that the others are compared with: the baseline of the results, or one that the user chooses.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -7,13 +7,13 @@ use alluvium_results::Results;
 
 use crate::error::ReportError;
 
-/// The results, compared with this row if a name is given, with their own baseline if not.
+/// The results, compared with the row of this name; without a name, with their own baseline.
 pub(crate) fn compare<'a>(results: &'a Results, baseline: Option<&str>) -> Result<Cow<'a, Results>, ReportError> {
     check(&[results], baseline)?;
     Ok(compare_if_there(results, baseline))
 }
 
-/// The results, compared with the row of this name; with their own baseline where they have no such row.
+/// The results, compared with the row of this name; with their own baseline if they do not have this row.
 pub(crate) fn compare_if_there<'a>(results: &'a Results, baseline: Option<&str>) -> Cow<'a, Results> {
     match baseline {
         Some(name) if results.row(name).is_some() && results.baseline.as_deref() != Some(name) => {
@@ -23,7 +23,7 @@ pub(crate) fn compare_if_there<'a>(results: &'a Results, baseline: Option<&str>)
     }
 }
 
-/// Refuses a name that no row of any of these results has.
+/// Refuses a name that is not the name of a row of any of these results.
 pub(crate) fn check(all: &[&Results], baseline: Option<&str>) -> Result<(), ReportError> {
     let Some(name) = baseline else { return Ok(()) };
     if all.iter().any(|results| results.row(name).is_some()) {
@@ -52,10 +52,7 @@ mod tests {
     fn an_unknown_name_is_refused_with_those_that_there_are() {
         let results = example::results();
         let message = compare(&results, Some("nobody")).expect_err("unknown").to_string();
-        assert_eq!(
-            message,
-            "there is no row `nobody` to compare with; the rows are `naive`, `pld`, `joint`, `devices-alone`"
-        );
+        assert_eq!(message, "`nobody` is not the name of a row; the rows are `naive`, `pld`, `joint`, `devices-alone`");
     }
 
     #[test]

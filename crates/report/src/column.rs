@@ -1,4 +1,4 @@
-//! The columns of the comparison table: what stands in each, where it is shown, and what it means.
+//! The columns of the comparison table: the contents of each, where it is shown, and its meaning.
 
 use std::borrow::Cow;
 
@@ -9,13 +9,13 @@ use crate::allowed;
 /// One column of numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
-    /// Its heading; `\n` is a line break where the medium has them.
+    /// Its heading. `\n` is a line break, if the medium has line breaks.
     pub(crate) heading: Cow<'static, str>,
     /// The part of the table that it belongs to.
     pub(crate) part: Part,
     /// What its numbers are.
     pub(crate) content: Content,
-    /// The order in which columns are given room on a terminal; those without are never shown there.
+    /// The rank for room on a terminal. Columns without a rank are not shown there.
     pub(crate) terminal_rank: Option<u8>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum Words {
 }
 
 impl Words {
-    /// The columns of words; a protocol that all rows have in common needs none.
+    /// The columns of words. There is no column for a protocol that all rows have in common.
     pub(crate) fn columns(protocols_differ: bool) -> Vec<Self> {
         let columns = [Self::Strategy, Self::Protocol, Self::Data];
         columns.into_iter().filter(|column| protocols_differ || *column != Self::Protocol).collect()
@@ -45,7 +45,7 @@ impl Words {
         }
     }
 
-    /// What the column means; `None` where its heading says it.
+    /// The meaning of the column; `None` if its heading is enough.
     pub(crate) fn meaning(self) -> Option<&'static str> {
         match self {
             Self::Strategy => None,
@@ -55,16 +55,16 @@ impl Words {
     }
 }
 
-/// The full table has too many columns for a page, so it comes in parts with the same rows.
+/// The parts of the table. All parts have the same rows, because the full table has too many columns for a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// How good the centre is at the end.
+    /// The accuracy of the centre at the end.
     Accuracy,
-    /// How it got there.
+    /// The accuracy along the stream.
     Stream,
-    /// How good devices are after a part of their budget.
+    /// The accuracy of devices after a fraction of their budget.
     Budget,
-    /// What the devices gain, and what it costs.
+    /// The gain of the devices, and the costs.
     Cost,
 }
 
@@ -73,16 +73,16 @@ pub(crate) enum Part {
 pub(crate) enum Content {
     /// A metric over seeds.
     Estimate(Metric),
-    /// A metric less the baseline's, paired by seed.
+    /// A metric minus that of the baseline, paired by seed.
     Difference(Metric),
-    /// The accuracy of devices on their own tasks after this part of their budget, over seeds.
+    /// The accuracy of devices on their own tasks after this fraction of their budget, over seeds.
     Early(f64),
-    /// What devices gained by starting from the centre, after this part of their budget, over seeds.
+    /// The gain of devices from starting at the centre, after this fraction of their budget, over seeds.
     EarlyTransfer(f64),
 }
 
 impl Content {
-    /// The metric, where the number is one, or differs from one only in the budget.
+    /// The metric of the number, or the metric from which it differs only in the budget.
     pub(crate) fn metric(self) -> Metric {
         match self {
             Self::Estimate(metric) | Self::Difference(metric) => metric,
@@ -91,7 +91,7 @@ impl Content {
         }
     }
 
-    /// The name that the very same number has in files.
+    /// The name of the same number in files.
     pub(crate) fn name_in_files(self) -> Option<String> {
         match self {
             Self::Estimate(_) => Some(self.metric().name_at(None)),
@@ -110,14 +110,14 @@ impl Part {
         match self {
             Self::Accuracy => "Accuracy at the end of the stream (%)",
             Self::Stream => "Along the stream (%)",
-            Self::Budget => "Devices after a part of their budget (%)",
+            Self::Budget => "Devices after a fraction of their budget (%)",
             Self::Cost => "Transfer and cost",
         }
     }
 }
 
 impl Column {
-    /// What the column means, in one line for the legend.
+    /// The meaning of the column, in one line for the legend.
     pub(crate) fn meaning(&self) -> String {
         match self.content {
             Content::Estimate(metric) => {
@@ -135,11 +135,11 @@ impl Column {
                 percent(budget)
             ),
             Content::EarlyTransfer(budget) => format!(
-                "the same less that of the same device started from the initial weights, after {} of its budget, mean over \
+                "the same minus that of the same device started from the initial weights, after {} of its budget, mean over \
                  all devices but the first; higher is better",
                 percent(budget)
             ),
-            Content::Difference(_) => "the ACC to its left less the baseline's, paired by seed; \
+            Content::Difference(_) => "the ACC to its left minus the baseline's, paired by seed; \
                 * marks p below 0.05 in a two-sided paired t-test, not corrected for the number of comparisons"
                 .to_owned(),
         }
@@ -150,17 +150,17 @@ impl Column {
 pub(crate) fn columns(results: &Results) -> Vec<Column> {
     let mut columns = COLUMNS.to_vec();
     if allowed::differs(results) {
-        // What each row was allowed is read beside what it reached.
+        // What each row was allowed is shown beside its accuracies.
         columns.retain(|column| column.content != Content::Estimate(Metric::Contacts));
-        let place = columns.iter().position(|column| column.part != Part::Accuracy).unwrap_or(columns.len());
-        columns.splice(place..place, ALLOWED);
+        let index = columns.iter().position(|column| column.part != Part::Accuracy).unwrap_or(columns.len());
+        columns.splice(index..index, ALLOWED);
     }
-    let place = columns.iter().position(|column| column.part == Part::Cost).unwrap_or(columns.len());
-    columns.splice(place..place, budget_columns(&results.budgets()));
+    let index = columns.iter().position(|column| column.part == Part::Cost).unwrap_or(columns.len());
+    columns.splice(index..index, budget_columns(&results.budgets()));
     columns
 }
 
-/// The devices after each part of their budget, and after the whole of it.
+/// The columns for devices after each fraction of their budget, and after the whole budget.
 fn budget_columns(budgets: &[f64]) -> Vec<Column> {
     let column =
         |heading: String, content| Column { heading: heading.into(), part: Part::Budget, content, terminal_rank: None };
@@ -174,14 +174,14 @@ fn budget_columns(budgets: &[f64]) -> Vec<Column> {
     devices.chain(whole).chain(transfer).collect()
 }
 
-/// A share of the budget in percent, with as many digits as it has.
+/// A fraction of the budget in percent, with all its digits.
 pub(crate) fn percent(budget: f64) -> String {
-    // Through a decimal number: 0.07 · 100 is not 7 in binary.
+    // This goes through decimal digits, because 0.07 · 100 is not 7 in binary.
     let text = format!("{:.4}", budget * 100.0);
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// The columns that there are whatever was measured, in the order of the table.
+/// The columns that do not depend on the measurements, in the order of the table.
 const COLUMNS: [Column; 20] = [
     accuracy("ACC\ntask-aware", Content::Estimate(Metric::AverageAccuracyTaskAware), 0),
     accuracy("Δ ACC\ntask-aware", Content::Difference(Metric::AverageAccuracyTaskAware), 4),
@@ -205,7 +205,7 @@ const COLUMNS: [Column; 20] = [
     cost("peak\nmemory", Metric::PeakMemoryBytes, None),
 ];
 
-/// What stands beside the accuracies where rows ran under different protocols.
+/// The columns beside the accuracies, if rows ran under different protocols.
 const ALLOWED: [Column; 2] = [
     accuracy("contacts\na device", Content::Estimate(Metric::Contacts), 2),
     accuracy("bytes\nmoved", Content::Estimate(Metric::BytesMoved), 3),

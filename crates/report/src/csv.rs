@@ -9,12 +9,11 @@ use crate::number::for_file;
 const COLUMNS: [&str; 6] = ["strategy", "metric", "mean", "ci95_low", "ci95_high", "seeds"];
 
 /// The text of `summary.csv`: columns `strategy,metric,mean,ci95_low,ci95_high,seeds`, lines in the order of
-/// [`Results::summary`]. `metric` is the metric's name, behind `@` with the part of the devices' budget where that was not
-/// the whole: `expert_accuracy@0.01`.
+/// [`Results::summary`]. `metric` is the name of the metric. If devices had spent only a fraction of their budget, `@` and the
+/// fraction follow: `expert_accuracy@0.01`.
 ///
-/// Numbers are in the metric's unit: fractions with six decimals, bytes as whole numbers, seconds and counts
-/// with three decimals. The interval's cells are empty where there was one seed; `seeds` is how many seeds
-/// the line is over.
+/// Numbers are in the unit of the metric: fractions with six decimals, bytes as whole numbers, seconds and counts
+/// with three decimals. The cells of the interval are empty if there was one seed. `seeds` is the number of seeds of the line.
 pub fn summary_csv(results: &Results) -> Result<String, ReportError> {
     let lines = results.summary().into_iter().map(|line| {
         let number = |value| for_file(value, line.metric.unit());
@@ -31,7 +30,7 @@ pub fn summary_csv(results: &Results) -> Result<String, ReportError> {
     table(&COLUMNS, lines)
 }
 
-/// A heading and lines, each with a field for each of the heading's.
+/// A CSV table. Each line has as many fields as the heading.
 pub(crate) fn table(heading: &[&str], lines: impl IntoIterator<Item = Vec<String>>) -> Result<String, ReportError> {
     let mut text = Vec::new();
     let mut writer = csv::Writer::from_writer(&mut text);

@@ -16,20 +16,20 @@ pub enum ReportError {
     /// The results contradict themselves.
     #[error("the results of `{run}` are invalid: {source}")]
     Invalid {
-        /// The run that they are of.
+        /// The run.
         run: String,
-        /// How they contradict themselves.
+        /// The contradiction.
         source: InvalidResults,
     },
     /// A table could not be put together as CSV.
     #[error("cannot make a CSV table: {0}")]
     Csv(#[from] ::csv::Error),
-    /// The baseline that was asked for is the name of no row.
-    #[error("there is no row `{name}` to compare with; {}", accepted_names(accepted))]
+    /// The chosen baseline is not the name of a row.
+    #[error("`{name}` is not the name of a row; {}", accepted_names(accepted))]
     UnknownBaseline {
-        /// The name that was asked for.
+        /// The chosen name.
         name: String,
-        /// The names of the rows that there are.
+        /// The names of the rows.
         accepted: Vec<String>,
     },
     /// A figure could not be drawn.
@@ -37,13 +37,13 @@ pub enum ReportError {
     Figure {
         /// The figure's title.
         figure: String,
-        /// What the chart library said.
+        /// The error of the chart library.
         reason: String,
     },
     /// The page could not be put together.
     #[error("cannot make the page: {0}")]
     Page(#[from] minijinja::Error),
-    /// What was to be a sheet of samples is none.
+    /// A sheet of samples cannot be made.
     #[error("cannot make a picture of `{title}`: {reason}")]
     Sheet {
         /// The sheet's title.

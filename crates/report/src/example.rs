@@ -86,7 +86,7 @@ fn row(name: &str, role: RowRole, data_access: &str, cell: fn(u64) -> Cell) -> R
     }
 }
 
-/// The same under every seed but for its time, 1, 2, 3 s.
+/// The same under every seed, except its time: 1, 2, 3 s.
 ///
 /// Task-aware: ACC = (0.25 + 0.75) / 2 = 0.5; AIA = (1 + 0.5) / 2; BWT = 0.25 − 1; F = 0.75; gap 0.
 /// Task-agnostic: ACC = (0 + 0.5) / 2; AIA = (1 + 0.25) / 2; BWT = 0 − 1; F = 1; gap (0 + 0.75 − 0.5) / 2.
@@ -193,7 +193,7 @@ fn devices_alone(seed: u64) -> Cell {
     Cell { seconds: 4.0, ..Cell::new(seed, Accuracy::Final { task_aware: vec![1.0, 0.75], task_agnostic: None }) }
 }
 
-/// A centre that knows the first task perfectly when it is alone.
+/// A centre that is perfect on the first task as long as it is the only one.
 fn matrix(last: [f64; 2]) -> AccuracyMatrix {
     AccuracyMatrix::from_rows(vec![vec![1.0], last.into()]).expect("a valid matrix")
 }

@@ -1,4 +1,4 @@
-//! The figures of a run, each with the data that it shows.
+//! The figures of a run, each with its data.
 
 mod axis;
 mod budget;
@@ -15,13 +15,13 @@ use alluvium_results::Results;
 
 use crate::error::ReportError;
 
-pub(crate) use curve::{Along, Measure};
+pub(crate) use curve::{Measure, XAxis};
 pub(crate) use plan::draw;
 
-/// A figure that stands by itself.
+/// A complete figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figure {
-    /// What its files are called, without the ending: small letters and hyphens.
+    /// The name of its files without the ending: small letters and hyphens.
     pub name: String,
     /// What it shows, in a few words.
     pub title: String,
@@ -33,28 +33,28 @@ pub struct Figure {
     pub csv: String,
 }
 
-/// What became of a figure.
+/// The outcome of drawing a figure.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
-    /// It could be drawn.
+    /// The figure was drawn.
     Drawn(Figure),
-    /// There was nothing to draw.
+    /// There are no data to draw.
     Missing {
         /// What it would have shown.
         title: String,
-        /// Why there is nothing.
+        /// Why there are no data.
         reason: String,
     },
 }
 
-/// Every figure that there is data for.
+/// Every figure with data.
 ///
 /// - `accuracy-task-aware` and `accuracy-task-agnostic`: average accuracy on the tasks so far along the stream
 /// - `matrix-task-aware` and `matrix-task-agnostic`: the accuracy matrices as heat maps
-/// - `bytes-task-aware`, `bytes-task-agnostic`, `time-task-aware`, `time-task-agnostic`: accuracy against what it
-///   cost so far
+/// - `bytes-task-aware`, `bytes-task-agnostic`, `time-task-aware`, `time-task-agnostic`: accuracy against the costs
+///   so far
 /// - `latent-similarity`: linear CKA of centre and experts along the stream
-/// - `budget`: the devices' own accuracy against the part of their budget that they have spent
+/// - `budget`: the accuracy of the devices against the fraction of their budget that they have spent
 pub fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
     Ok(draw(results)?.into_iter().filter_map(Outcome::into_figure).collect())
 }

@@ -13,7 +13,7 @@ use crate::page::{self, ReportedRun};
 use crate::table::Table;
 use crate::tensorboard::event_files;
 
-/// The files of a comparison by their names: `summary.csv`, `results.json` and `table.md`. Nothing is written.
+/// The files of a comparison, by name: `summary.csv`, `results.json` and `table.md`. Nothing is written.
 pub fn result_files(results: &Results) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let files = [
         ("summary.csv", summary_csv(results)?),
@@ -24,8 +24,8 @@ pub fn result_files(results: &Results) -> Result<Vec<(String, Vec<u8>)>, ReportE
 }
 
 /// Writes `report.html`, as [`page()`](page::page) gives it, into this folder, and beside it `figures/NAME.svg` and
-/// `figures/NAME.csv` of every figure; for several runs `figures/RUN/NAME.svg`. Says which files these are, the page
-/// first; each is replaced as a whole.
+/// `figures/NAME.csv` of every figure; for several runs `figures/RUN/NAME.svg`. Returns the paths of the files, the page first.
+/// Each file is replaced atomically.
 ///
 /// The page does not need the other files.
 pub fn write_page(dir: &Path, runs: &[ReportedRun], baseline: Option<&str>) -> Result<Vec<PathBuf>, ReportError> {
@@ -46,16 +46,16 @@ pub fn write_page(dir: &Path, runs: &[ReportedRun], baseline: Option<&str>) -> R
 }
 
 /// Writes what each row measured along the stream into this folder, for TensorBoard: `ROW/seed-S/events.out.…`, a
-/// scalar after each device, with the device's number as step. Says which files these are; each is replaced as a whole.
+/// scalar after each device, with the number of the device as the step. Returns the paths. Each file is replaced atomically.
 ///
 /// Tags: `accuracy/task_aware` and `accuracy/task_agnostic` (mean over the tasks so far), `task_aware/TASK`,
-/// `expert_accuracy`, `latent_similarity`, and `bytes` and `seconds` so far. A reference has no stream: its accuracies
-/// stand at the last device.
+/// `expert_accuracy`, `latent_similarity`, and `bytes` and `seconds` so far. A reference has no stream, so its accuracies are at
+/// the last device.
 pub fn tensorboard(dir: &Path, results: &Results) -> Result<Vec<PathBuf>, ReportError> {
     write_all(dir, event_files(results))
 }
 
-/// Writes files into this folder, each by its path in there.
+/// Writes files into this folder. Paths are relative to it.
 fn write_all(dir: &Path, files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Result<Vec<PathBuf>, ReportError> {
     let make = |folder: &Path| {
         fs::create_dir_all(folder).map_err(|cause| StoreError::Write { path: folder.to_owned(), cause })
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_written_is_named() {
-        // A file where the folder should be: refused for every user, root too.
+        // There is a file where the folder should be. The system refuses that for every user, even root.
         let dir = tempfile::tempdir().expect("a temporary folder");
         let blocked = dir.path().join("blocked");
         fs::write(&blocked, "").expect("writes");

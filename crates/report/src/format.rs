@@ -1,4 +1,4 @@
-//! The comparison as text, in the formats that papers, issues and programs want.
+//! The comparison as text, in formats for papers, issues and programs.
 
 use alluvium_results::Results;
 
@@ -7,7 +7,7 @@ use crate::csv::summary_csv;
 use crate::error::ReportError;
 use crate::table::Table;
 
-/// What a comparison can be written as.
+/// A text format of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
     /// The comparison table for a paper: `table` environments in the style of `booktabs`.
@@ -20,8 +20,7 @@ pub enum Format {
     Json,
 }
 
-/// The comparison in this format; `baseline` replaces the row that the results themselves are compared with, and has to
-/// be the name of a row.
+/// The comparison in this format. `baseline` must be the name of a row, and replaces the baseline of the results.
 pub fn render(results: &Results, baseline: Option<&str>, format: Format) -> Result<String, ReportError> {
     let results = baseline::compare(results, baseline)?;
     match format {

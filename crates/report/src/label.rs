@@ -1,19 +1,18 @@
-//! Names that users chose, made fit for the places where a report shows or uses them.
+//! Names that users chose, made safe for the places where a report shows or uses them.
 
 use std::collections::BTreeSet;
 
-/// How many characters of a name a file may be called by; the file systems in use allow 255 bytes.
+/// The most characters of a name in the name of a file. Common file systems allow 255 bytes.
 const LONGEST_STEM: usize = 64;
 
-/// The text with every control character, a line break above all, as a space: a name cannot break a table
-/// or send commands to a terminal. Nor can it make an SVG file unreadable, so the two other characters that
-/// XML does not allow go the same way.
+/// The text with a space for every control character, such as a line break. So a name cannot break a table or send commands to
+/// a terminal. The two other characters that XML does not allow are replaced, too, so that an SVG file stays readable.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') { ' ' } else { c }).collect()
 }
 
-/// The text in one line of at most so many characters. Where it is longer, `…` stands for its middle: names that start
-/// alike mostly differ at their ends.
+/// The text in one line of at most `longest` characters. If it is longer, `…` replaces its middle, because names with the same
+/// start mostly differ at their ends.
 pub(crate) fn shortened(text: &str, longest: usize) -> String {
     let text: Vec<char> = one_line(text).chars().collect();
     if text.len() <= longest {
@@ -25,8 +24,8 @@ pub(crate) fn shortened(text: &str, longest: usize) -> String {
     start.iter().chain(&['…']).chain(rest).collect()
 }
 
-/// A name for a file or folder for each of these names, in their order: letters, digits, `-`, `_` and `.`
-/// alone, never hidden, and no two alike, not even where the file system takes `A` for `a`.
+/// A name for a file or folder for each of these names, in their order. It has only letters, digits, `-`, `_` and `.`, and is
+/// never hidden. All differ, even on a file system that ignores case.
 pub(crate) fn file_stems<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut taken = BTreeSet::new();
     let mut stems = Vec::new();
@@ -47,13 +46,13 @@ fn file_stem(name: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let mut stem = String::new();
     for c in name.chars().take(LONGEST_STEM) {
-        match allowed(c) {
-            true => stem.push(c),
-            false if stem.ends_with('-') => {}
-            false => stem.push('-'),
+        if allowed(c) {
+            stem.push(c);
+        } else if !stem.ends_with('-') {
+            stem.push('-');
         }
     }
-    // A dot in front hides a file, and two of them leave the folder.
+    // A dot in front hides a file, and two dots lead out of the folder.
     match stem.trim_matches(['-', '.']) {
         "" => "unnamed".to_owned(),
         stem => stem.to_owned(),

@@ -4,7 +4,7 @@ use crate::column::{Content, Part};
 use crate::label::file_stems;
 use crate::table::{Entry, Heading, Line, Table};
 
-/// What stands where there is no number.
+/// The text for a missing number.
 const ABSENT: &str = "--";
 
 impl Table {
@@ -24,7 +24,7 @@ impl Table {
         text
     }
 
-    /// One part of the table, unless it has no columns; references without a number in it are left out.
+    /// One part of the table; nothing if it has no columns. References without a number in it are left out.
     fn push_latex_part(&self, text: &mut String, part: Part) {
         let shown: Vec<usize> =
             (0..self.columns.len()).filter(|index| self.columns[*index].column.part == part).collect();
@@ -64,7 +64,7 @@ impl Table {
         text.push_str("    \\bottomrule\n  \\end{tabular}\n\\end{table}\n");
     }
 
-    /// What a reader must know of the numbers.
+    /// The notes on the numbers.
     fn caption(&self, part: Part) -> String {
         let mut caption = format!("{}: {}.", escape(&self.title), escape(&lower_first(part.title())));
         match self.run.seeds.len() {
@@ -79,7 +79,7 @@ impl Table {
             .any(|heading| heading.column.part == part && matches!(heading.column.content, Content::Difference(_)));
         if let (true, Some(baseline)) = (has_differences, &self.run.baseline) {
             caption.push_str(&format!(
-                " $\\Delta$: less {}, paired by seed; $^{{*}}$ $p < 0.05$, paired $t$-test, uncorrected.",
+                " $\\Delta$: minus {}, paired by seed; $^{{*}}$ $p < 0.05$, paired $t$-test, uncorrected.",
                 escape(baseline)
             ));
         }
@@ -90,7 +90,7 @@ impl Table {
         caption
     }
 
-    /// The name by which the text refers to the part.
+    /// The label for references to the part.
     fn anchor(&self, part: Part) -> String {
         let stem = file_stems([self.title.as_str()]).concat().to_lowercase();
         let part = match part {
@@ -107,7 +107,7 @@ fn push_row(text: &mut String, cells: &[String]) {
     text.push_str(&format!("    {} \\\\\n", cells.join(" & ")));
 }
 
-/// The heading, in as many lines as it has.
+/// The heading with its line breaks.
 fn show_heading(heading: &Heading) -> String {
     let lines: Vec<String> = heading.text.lines().map(|line| escape(line).replace('Δ', "$\\Delta$")).collect();
     match lines.as_slice() {
@@ -126,7 +126,7 @@ fn show(entry: Option<&Entry>) -> String {
     format!("${mean}{half_width}{star}$")
 }
 
-/// Words as they are, where LaTeX would read them as its own.
+/// Escapes words for LaTeX.
 fn escape(words: &str) -> String {
     let mut escaped = String::with_capacity(words.len());
     for c in words.chars() {
@@ -170,7 +170,7 @@ mod tests {
         let text = Table::new(&results).to_latex();
         let expected = r"50\%\_\{\textbackslash{}input\{x\}\} \& \$y\textasciicircum{}2\$";
         assert!(text.contains(&format!("    {expected} & none & ")), "{text}");
-        assert!(text.contains(&format!("less {expected}, paired")), "{text}");
+        assert!(text.contains(&format!("minus {expected}, paired")), "{text}");
         assert!(!text.contains("LuaLaTeX"), "{text}");
     }
 

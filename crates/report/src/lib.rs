@@ -1,17 +1,16 @@
-//! Tables, figures and files from the [`Results`](alluvium_results::Results) of a comparison alone.
+//! Tables, figures and files, made only from the [`Results`](alluvium_results::Results) of a comparison.
 //!
 //! - [`Table`] is the comparison table, to print with [`to_terminal`](Table::to_terminal) or to paste with
 //!   [`to_markdown`](Table::to_markdown); [`render`] gives it in any [`Format`].
-//! - [`figures`] draws what goes along the stream, each [`Figure`] with its data.
-//! - [`page()`] is everything about one or several runs in one HTML page.
-//! - [`result_files`] are the files that every comparison ends in; [`write_page`] and [`tensorboard()`] put the page with
-//!   its figures, and TensorBoard's event files into a folder.
+//! - [`figures`] draws curves and matrices along the stream, each [`Figure`] with its data.
+//! - [`page()`] shows everything about one or several runs in one HTML page.
+//! - [`result_files`] are the files that every comparison writes. [`write_page`] and [`tensorboard()`] write the page with its
+//!   figures, and TensorBoard's event files, into a folder.
 //! - [`contact_sheet`] makes a picture of samples, for the pictures that results list.
 //!
-//! **Invariants.** A report is a function of the results: the same results give the same bytes, so there is
-//! no date, host name or random order in one. Nothing depends on burn, nothing is trained or evaluated. Only
-//! the module `files` touches the disk. What users named (rows, tasks, runs) is text wherever it ends up, and can
-//! neither break a table nor run as a script.
+//! **Invariants.** A report is a function of the results: the same results give the same bytes, without date, host name or random
+//! order. This crate does not depend on burn, and does not train or evaluate. Only the module `files` accesses the disk. Names
+//! that users chose (rows, tasks, runs) are always text. They cannot break a table or run as a script.
 
 mod allowed;
 mod baseline;

@@ -6,12 +6,12 @@ use crate::allowed::{self, AllowedRow};
 use crate::column::Part;
 use crate::table::{Entry, Line, Table};
 
-/// What stands where there is no number.
+/// The text for a missing number.
 const ABSENT: &str = "–";
 
 impl Table {
     /// The text of `table.md`: the title, the table in parts that fit a page, a legend with a line for each
-    /// column, and where the numbers come from.
+    /// column, and the origin of the numbers.
     pub fn to_markdown(&self) -> String {
         let mut text = format!("# {}\n", escape(&self.title));
         for part in Part::ALL {
@@ -23,7 +23,7 @@ impl Table {
         text
     }
 
-    /// One part of the table, unless it has no columns; references without a number in it are left out.
+    /// One part of the table; nothing if it has no columns. References without a number in it are left out.
     fn push_part(&self, text: &mut String, part: Part) {
         let shown: Vec<usize> =
             (0..self.columns.len()).filter(|index| self.columns[*index].column.part == part).collect();
@@ -46,7 +46,7 @@ impl Table {
             .map(cells)
             .collect();
         if !references.is_empty() {
-            // Markdown has no rule within a table.
+            // Markdown does not have rules within a table.
             let mut rule = vec![String::new(); heading.len()];
             rule[0] = "*for reference*".to_owned();
             rows.push(rule);
@@ -57,7 +57,7 @@ impl Table {
         push_table(text, &heading, &rows, self.words.len());
     }
 
-    /// What each row was allowed, where protocols held.
+    /// What each row was allowed, if rows have protocols.
     fn push_allowed(&self, text: &mut String) {
         if self.allowed.rows.is_empty() {
             return;
@@ -93,7 +93,7 @@ impl Table {
         for heading in &self.columns {
             let name = in_one_line(&heading.text);
             let meaning = escape(&heading.column.meaning());
-            // The name in full, by which the same number is found in summary.csv.
+            // The full name, under which the same number is in summary.csv.
             let in_files =
                 heading.column.content.name_in_files().map(|name| format!(" (`{name}`)")).unwrap_or_default();
             text.push_str(&format!("- **{name}**{in_files}: {meaning}\n"));
@@ -122,7 +122,7 @@ impl Table {
     }
 }
 
-/// A Markdown table, padded so that its source is readable too; so many columns, in front, are words.
+/// A Markdown table, padded so that its source is readable, too. The first `words` columns are words.
 fn push_table(text: &mut String, heading: &[String], rows: &[Vec<String>], words: usize) {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| &row[column]);
@@ -134,10 +134,7 @@ fn push_table(text: &mut String, heading: &[String], rows: &[Vec<String>], words
 
     let mut push_row = |cells: &[String]| {
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-            let padded = match is_words(column) {
-                true => format!("| {cell:<width$} "),
-                false => format!("| {cell:>width$} "),
-            };
+            let padded = if is_words(column) { format!("| {cell:<width$} ") } else { format!("| {cell:>width$} ") };
             text.push_str(&padded);
         }
         text.push_str("|\n");
@@ -146,10 +143,9 @@ fn push_table(text: &mut String, heading: &[String], rows: &[Vec<String>], words
     let rule: Vec<String> = widths
         .iter()
         .enumerate()
-        .map(|(column, width)| match is_words(column) {
-            true => "-".repeat(*width),
-            false => format!("{}:", "-".repeat(width - 1)),
-        })
+        .map(
+            |(column, width)| if is_words(column) { "-".repeat(*width) } else { format!("{}:", "-".repeat(width - 1)) },
+        )
         .collect();
     push_row(&rule);
     for row in rows {
@@ -171,7 +167,7 @@ fn show(entry: Option<&Entry>) -> String {
     text
 }
 
-/// Words, or what stands where there are none.
+/// Words, or the text for missing ones.
 fn or_absent(words: &str) -> String {
     if words.is_empty() { ABSENT.to_owned() } else { words.to_owned() }
 }
@@ -186,7 +182,7 @@ fn join(facts: &BTreeMap<String, String>, separator: &str) -> String {
     facts.join(", ")
 }
 
-/// Words as they are, where Markdown would read them as its own.
+/// Escapes words for Markdown.
 fn escape(words: &str) -> String {
     let mut escaped = String::with_capacity(words.len());
     for c in words.chars() {

@@ -1,8 +1,8 @@
-//! How numbers look: fixed formats, so that equal results give equal bytes.
+//! The formats of numbers. They are fixed, so that equal results give equal bytes.
 
 use alluvium_results::Unit;
 
-/// A number for a file: in the metric's own unit, with enough digits to compute with.
+/// A number for a file: in the unit of the metric, with enough digits to compute with.
 pub(crate) fn for_file(value: f64, unit: Unit) -> String {
     let decimals = match unit {
         Unit::Fraction => 6,
@@ -12,23 +12,23 @@ pub(crate) fn for_file(value: f64, unit: Unit) -> String {
     fixed(value, decimals)
 }
 
-/// How the numbers of one column of a table look.
+/// The format of the numbers of one column of a table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
-    /// What a value is multiplied by.
+    /// The factor for a value.
     pub(crate) factor: f64,
     /// Digits after the point.
     decimals: usize,
-    /// The unit that this leads to, for the column's heading.
+    /// The unit after the factor, for the heading of the column.
     pub(crate) unit: Option<&'static str>,
 }
 
 impl Scale {
     /// Fractions as percent: 0.713 as `71.3`. The heading of the table says so, once for all columns.
     pub(crate) const PERCENT: Self = Self { factor: 100.0, decimals: 1, unit: None };
-    /// Fractions that nobody reads as percent: similarities.
+    /// Fractions that are not shown as percent: similarities.
     pub(crate) const FRACTION: Self = Self { factor: 1.0, decimals: 3, unit: None };
-    /// Numbers of things.
+    /// Counts.
     pub(crate) const COUNT: Self = Self { factor: 1.0, decimals: 1, unit: None };
     /// Seconds.
     pub(crate) const SECONDS: Self = Self { factor: 1.0, decimals: 1, unit: Some("s") };
@@ -49,7 +49,7 @@ impl Scale {
         fixed(value * self.factor, self.decimals)
     }
 
-    /// The value in this scale, with a plus if it is more than zero when rounded.
+    /// The value in this scale, with a plus sign if it is above zero after rounding.
     pub(crate) fn show_signed(self, value: f64) -> String {
         let text = self.show(value);
         let is_zero = text.chars().all(|c| matches!(c, '0' | '.'));
@@ -57,7 +57,7 @@ impl Scale {
     }
 }
 
-/// A number with so many digits after the point, and no sign on a zero.
+/// A number with `decimals` digits after the point. Zero has no sign.
 fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     match text.strip_prefix('-') {

@@ -7,17 +7,17 @@ use image::{DynamicImage, GrayAlphaImage, ImageFormat, LumaA, Rgba, RgbaImage};
 
 use crate::error::ReportError;
 
-/// How many samples stand side by side.
+/// The number of samples side by side.
 const COLUMNS: usize = 8;
 
-/// How many pixels are left free between samples.
+/// The gap between samples, in pixels.
 const GAP: usize = 1;
 
-/// The grey of the gaps: samples are mostly on black or on white.
+/// The grey of the gaps. Samples are mostly on black or on white.
 const GAP_GREY: u8 = 128;
 
-/// The samples as a PNG picture: eight in a row, a pixel of grey between them, each as large as it is; where the last
-/// row has fewer, nothing. The page enlarges it.
+/// The samples as a PNG picture: eight in a row, in their own size, with a pixel of grey between them. The rest of the last row
+/// is transparent. The page enlarges the picture.
 pub fn contact_sheet(sheet: &SampleSheet) -> Result<Vec<u8>, ReportError> {
     let sheet = Grid(sheet);
     sheet.check()?;
@@ -34,7 +34,7 @@ pub fn contact_sheet(sheet: &SampleSheet) -> Result<Vec<u8>, ReportError> {
     Ok(png.into_inner())
 }
 
-/// The samples in their places.
+/// The grid of samples.
 struct Grid<'a>(&'a SampleSheet);
 
 impl Grid<'_> {
@@ -67,7 +67,7 @@ impl Grid<'_> {
         (columns * (self.0.width + GAP) - GAP, rows * (self.0.height + GAP) - GAP)
     }
 
-    /// The picture's pixel at a place: the value of each of these channels, and how opaque it is.
+    /// The pixel of the picture at a position: the value of each of these channels, and its opacity.
     fn pixel<const CHANNELS: usize, const VALUES: usize>(
         &self,
         channels: [usize; CHANNELS],
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn grey(samples: usize) -> SampleSheet {
-        // Two pixels wide, one high: the sample's number and its number plus 100.
+        // Two pixels wide, one high: the number of the sample, and that number plus 100.
         let samples = (0..samples as u8).map(|number| vec![number, number + 100]).collect();
         SampleSheet { title: "digits".into(), channels: 1, height: 1, width: 2, samples }
     }

@@ -1,34 +1,34 @@
-//! The comparison table as a model; `terminal`, `markdown`, `latex` and `page` render it.
+//! The comparison table as data. `terminal`, `markdown`, `latex` and `page` render it.
 
 use std::collections::BTreeMap;
 
 use alluvium_results::{Cell, EarlyAccuracy, Estimate, Metric, Results, Row, RowRole, Unit};
 
-use crate::allowed::{self, Allowed};
+use crate::allowed::{self, Allowances};
 use crate::column::{Column, Content, Words, columns};
 use crate::label::one_line;
 use crate::number::Scale;
 
-/// The comparison of all rows of [`Results`]: strategies first, references below a rule.
+/// The comparison of all rows of [`Results`]: strategies first, and references below a rule.
 ///
-/// Columns that no row has a number for are left out.
+/// Columns without a number in any row are left out.
 #[derive(Debug, Clone)]
 pub struct Table {
     /// The comparison's name.
     pub(crate) title: String,
     /// The columns of words, in front.
     pub(crate) words: Vec<Words>,
-    /// The columns of numbers that are there.
+    /// The columns of numbers.
     pub(crate) columns: Vec<Heading>,
     /// The rows, in the order of the configuration.
     lines: Vec<Line>,
     /// What each row was allowed.
-    pub(crate) allowed: Allowed,
-    /// Where the numbers come from.
+    pub(crate) allowed: Allowances,
+    /// The origin of the numbers.
     pub(crate) run: Facts,
 }
 
-/// A column of this table: what it is, and its heading with the unit that fits these numbers.
+/// A column of this table, and its heading with the unit that fits these numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Heading {
     pub(crate) column: Column,
@@ -40,14 +40,14 @@ pub(crate) struct Heading {
 pub(crate) struct Line {
     role: RowRole,
     pub(crate) name: String,
-    /// Whether its accuracies are over fewer tasks than there are.
+    /// Whether its accuracies cover fewer tasks than the stream has.
     lacks_tasks: bool,
-    /// Whether the others are compared with it.
+    /// Whether it is the baseline.
     pub(crate) is_baseline: bool,
-    /// The protocol that it ran under; empty where none holds for it.
+    /// The protocol that it ran under; empty for a row without protocol.
     pub(crate) protocol: String,
     pub(crate) data_access: String,
-    /// One entry for each of the table's columns.
+    /// One entry for each column of the table.
     pub(crate) entries: Vec<Option<Entry>>,
 }
 
@@ -55,28 +55,28 @@ pub(crate) struct Line {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) mean: String,
-    /// Half of the 95 % interval's width.
+    /// Half of the width of the 95 % interval.
     pub(crate) half_width: Option<String>,
     /// Whether this is a difference with p < 0.05.
     pub(crate) significant: bool,
-    /// Whether no strategy shows a better number in this column, and some a worse one.
+    /// Whether no strategy shows a better number in this column, and at least one shows a worse one.
     pub(crate) best: bool,
-    /// The mean, not rounded, in the metric's unit: what to sort by.
+    /// The sort key: the mean in the unit of the metric, not rounded.
     pub(crate) value: f64,
-    /// How many seeds it is over.
+    /// The number of its seeds.
     pub(crate) seeds: usize,
-    /// How surprising a difference is; `None` for what is none, and for a single seed.
+    /// The p-value of a difference; `None` if it is not a difference, and for a single seed.
     pub(crate) p_value: Option<f64>,
 }
 
-/// Facts about the run, for below the table.
+/// Facts about the run, which are shown below the table.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) protocol: String,
     pub(crate) seeds: Vec<u64>,
-    /// What rows are compared with.
+    /// The name of the row or run that rows are compared with.
     pub(crate) baseline: Option<String>,
-    /// How many tasks there are, and what they are called where names hold under every seed.
+    /// The number of tasks, and their names if these hold under every seed.
     pub(crate) tasks: String,
     /// The numbers of the devices that are left out of the accuracies.
     left_out: Vec<String>,
@@ -92,7 +92,7 @@ impl Table {
             words: Words::columns(allowed::differs(results)),
             columns: Vec::new(),
             lines: results.rows.iter().map(|row| Line::new(row, results)).collect(),
-            allowed: Allowed::new(results),
+            allowed: Allowances::new(results),
             run: Facts::new(results),
         };
         for column in columns(results) {
@@ -106,12 +106,12 @@ impl Table {
         self.lines.iter().filter(|line| line.role == RowRole::Strategy)
     }
 
-    /// The rows for orientation, which stand below a rule.
+    /// The references, which are below a rule.
     pub(crate) fn references(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(|line| line.role == RowRole::Reference)
     }
 
-    /// What accuracies are means over, where that is not every task of the stream.
+    /// Notes on accuracies that do not cover every task of the stream.
     pub(crate) fn notes_on_tasks(&self) -> Vec<String> {
         let mut notes = vec![];
         let left_out = &self.run.left_out;
@@ -126,7 +126,7 @@ impl Table {
         notes
     }
 
-    /// Adds the column, unless no row has a number for it.
+    /// Adds the column, if any row has a number for it.
     fn add(&mut self, column: Column, results: &Results) {
         let numbers = numbers(column.content, results);
         let largest = numbers.iter().flatten().map(|number| number.estimate.mean).reduce(f64::max);
@@ -144,10 +144,10 @@ impl Table {
         self.mark_best(self.columns.len() - 1);
     }
 
-    /// Marks the best numbers of a column among the strategies; references are no contenders.
+    /// Marks the best numbers of a column among the strategies. References do not compete.
     ///
-    /// What looks the same counts as the same: a reader could not see why one of two equal numbers is bold.
-    /// Where all strategies are the same, or where neither direction is better, none is.
+    /// Numbers that look the same count as equal, because a reader could not see why only one of them is bold. If all strategies
+    /// are equal, or if neither direction is better, none is marked.
     fn mark_best(&mut self, index: usize) {
         let Some(higher) = self.columns[index].column.content.metric().higher_is_better() else { return };
         let entries = || self.strategies().filter_map(|line| line.entries[index].as_ref());
@@ -168,7 +168,7 @@ impl Table {
 }
 
 impl Line {
-    /// What stands in a column of words.
+    /// The text in a column of words.
     pub(crate) fn words(&self, column: Words) -> &str {
         match column {
             Words::Strategy => &self.name,
@@ -196,15 +196,15 @@ impl Line {
     }
 }
 
-/// How many of the seeds a row has, unless it has them all.
+/// The number of seeds that a row has; `None` if it has all of them.
 fn fewer_seeds(row: &Row, results: &Results) -> Option<String> {
     let (done, all) = (row.cells.len(), results.seeds.len());
     (done < all).then(|| format!("{done} of {all} seeds"))
 }
 
-/// How many of the tasks a row's accuracies are over, unless they are over all under every seed.
+/// The number of tasks that the accuracies of a row cover; `None` if they cover all tasks under every seed.
 fn fewer_tasks(row: &Row, results: &Results) -> Option<String> {
-    // A cell that was not judged yet is over none.
+    // A cell that was not judged yet covers no task.
     let tasks = || row.cells.iter().map(Cell::tasks).filter(|tasks| *tasks > 0);
     let all = results.tasks.len();
     let (least, most) = (tasks().min()?, tasks().max()?);
@@ -235,16 +235,15 @@ fn baseline(results: &Results) -> Option<String> {
 
 fn tasks(results: &Results) -> String {
     let count = results.tasks.len();
-    match results.tasks_vary {
-        true => format!("{count}, others under each seed"),
-        false => {
-            let names: Vec<_> = results.tasks.iter().map(|task| one_line(&task.name)).collect();
-            format!("{count} ({})", names.join("; "))
-        }
+    if results.tasks_vary {
+        format!("{count}, others under each seed")
+    } else {
+        let names: Vec<_> = results.tasks.iter().map(|task| one_line(&task.name)).collect();
+        format!("{count} ({})", names.join("; "))
     }
 }
 
-/// A number of the table before it is a text.
+/// A number of the table before it is formatted.
 #[derive(Debug, Clone, Copy)]
 struct Number {
     estimate: Estimate,
@@ -255,8 +254,8 @@ struct Number {
 impl Number {
     fn entry(self, content: Content, scale: Scale) -> Entry {
         let mean = self.estimate.mean;
-        // Counted numbers are mostly the same under every seed, and "± 0" would only fill the table. A
-        // measured one that happens not to vary keeps it.
+        // Counts are mostly the same under every seed, and "± 0" would only fill the table. A measurement that
+        // happens not to vary keeps it.
         let is_exact = matches!(content.metric().unit(), Unit::Bytes | Unit::Count);
         let half_width = self.estimate.half_width().filter(|half| !is_exact || *half > 0.0);
         Entry {
@@ -287,7 +286,7 @@ fn numbers(content: Content, results: &Results) -> Vec<Option<Number>> {
         Content::Difference(metric) => {
             let differences: BTreeMap<_, _> = results.difference_to_baseline(metric).into_iter().collect();
             let number = |row: &Row| {
-                // A reference is no contender: it is there to be read beside the others, not tested.
+                // References do not compete, so their differences are not tested.
                 let difference = differences.get(&row.name).filter(|_| row.role == RowRole::Strategy)?;
                 Some(Number {
                     estimate: difference.estimate,
@@ -300,7 +299,7 @@ fn numbers(content: Content, results: &Results) -> Vec<Option<Number>> {
     }
 }
 
-/// The scale for a column with numbers up to `largest`.
+/// The scale of a column with numbers up to `largest`.
 fn scale(content: Content, largest: f64) -> Scale {
     match content.metric() {
         Metric::LatentSimilarity => Scale::FRACTION,
@@ -329,7 +328,7 @@ mod tests {
         table.lines[row].entries[column].clone()
     }
 
-    /// What a reader sees of an entry.
+    /// An entry as a reader sees it.
     fn shown(table: &Table, row: usize, heading: &str) -> Option<(String, Option<String>, bool)> {
         entry(table, row, heading).map(|entry| (entry.mean, entry.half_width, entry.significant))
     }
@@ -389,7 +388,7 @@ mod tests {
         assert_eq!(shown(&table, 0, "Δ ACC task-agnostic"), number("0.0", "0.0", false));
         assert_eq!(shown(&table, 1, "Δ ACC task-agnostic"), number("+25.0", "0.0", true));
         assert!(table.lines.iter().all(|line| !line.is_baseline));
-        let note = "Δ: less the same row of clean, paired by seed";
+        let note = "Δ: minus the same row of clean, paired by seed";
         assert!(table.to_terminal().contains(note), "{}", table.to_terminal());
         assert!(table.to_markdown().contains("- **baseline**: the same row of clean\n"), "{}", table.to_markdown());
     }
@@ -435,7 +434,7 @@ mod tests {
         assert!(!best(2, "ACC task-aware"), "90, but of a reference");
         assert!(best(1, "forgetting task-aware"), "75 and 40, lower is better");
         assert!(best(0, "time (s)"), "2 and 11 s");
-        // Both strategies less joint: 50 − 90 and 70 − 90.
+        // Both strategies minus joint: 50 − 90 and 70 − 90.
         assert!(!best(0, "Δ ACC task-aware") && best(1, "Δ ACC task-aware"));
         assert!(!best(0, "bytes up (kB)") && !best(1, "bytes up (kB)"), "the same");
         assert!(!best(1, "latent CKA"), "no direction is better");

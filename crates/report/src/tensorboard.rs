@@ -1,4 +1,4 @@
-//! TensorBoard's event files: what a row measured along the stream, one file for each seed.
+//! TensorBoard's event files: the measurements of a row along the stream, one file for each seed.
 //!
 //! The format is that of `tensorboard/compat/proto/event.proto` and of TFRecord files: each event is a protocol
 //! buffer between its length and checksums.
@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use alluvium_results::{Accuracy, Cell, Estimate, MatrixRow, Results};
 use prost::Message;
 
-use crate::figure::{Along, Measure};
+use crate::figure::{Measure, XAxis};
 use crate::label::{file_stems, one_line};
 
-/// The name of an event file; TensorBoard looks for `tfevents` in it. In a name that it writes itself the number is the
-/// time and the end is the host.
+/// The name of an event file. TensorBoard looks for `tfevents` in it. In its own files, the number is the time and the end is the
+/// host.
 const FILE: &str = "events.out.tfevents.0.alluvium";
 
 /// The first event of every file says which version of the format follows.
@@ -49,8 +49,8 @@ struct Value {
     simple_value: Option<f32>,
 }
 
-/// The event files of these results, each with its path below the folder of all: `ROW/seed-S/events.out.…`, which
-/// TensorBoard shows as the run `ROW/seed-S`. A cell without any number has none.
+/// The event files of these results, each with its relative path `ROW/seed-S/events.out.…`, which TensorBoard shows as the run
+/// `ROW/seed-S`. A cell without numbers has no file.
 pub(crate) fn event_files(results: &Results) -> Vec<(PathBuf, Vec<u8>)> {
     let tasks = task_tags(results);
     let mut files = Vec::new();
@@ -67,23 +67,22 @@ pub(crate) fn event_files(results: &Results) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// The names of the tasks, or their numbers where they have none under all seeds; no two alike: two series of one tag would
-/// be drawn as one.
+/// The names of the tasks, or their numbers if the names do not hold under all seeds. All differ, because two series with one tag
+/// would be drawn as one.
 fn task_tags(results: &Results) -> Vec<String> {
-    let name = |place: usize| match results.task_name(place) {
+    let name = |index: usize| match results.task_name(index) {
         Some(name) => one_line(name),
-        None => results.device(place).to_string(),
+        None => results.device(index).to_string(),
     };
     let names: Vec<String> = (0..results.tasks.len()).map(name).collect();
     let is_repeated = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
-    let tag = |(index, name): (usize, &String)| match is_repeated(name) {
-        true => format!("{name} ({})", index + 1),
-        false => name.clone(),
+    let tag = |(index, name): (usize, &String)| {
+        if is_repeated(name) { format!("{name} ({})", index + 1) } else { name.clone() }
     };
     names.iter().enumerate().map(tag).collect()
 }
 
-/// What the cell measured after each device or round, by its number from 1.
+/// The measurements of the cell after each device or round, by its number from 1.
 fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
     let mut events: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
     let mut put = |device: usize, tag: String, value: f64| {
@@ -102,13 +101,13 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
 
     put_all("accuracy/task_aware", &Measure::TaskAware.values(cell));
     put_all("accuracy/task_agnostic", &Measure::TaskAgnostic.values(cell));
-    // In rounds several experts come at a time, and none of them has a step of its own.
+    // In rounds several experts come at a time, so they have no separate steps.
     if !matches!(cell.accuracy, Accuracy::Rounds(_)) {
         put_all("expert_accuracy", &each(&cell.expert_accuracy));
     }
     put_all("latent_similarity", &Measure::LatentSimilarity.values(cell));
-    put_all("bytes", &each(&Along::Bytes.positions(cell)));
-    put_all("seconds", &each(&Along::Seconds.positions(cell)));
+    put_all("bytes", &each(&XAxis::Bytes.positions(cell)));
+    put_all("seconds", &each(&XAxis::Seconds.positions(cell)));
 
     let tag = |index: usize| match tasks.get(index) {
         Some(name) => format!("task_aware/{name}"),
@@ -136,7 +135,7 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
                 }
             }
         }
-        // What has no stream was measured once, when all tasks were there.
+        // A row without stream was measured once, after all tasks.
         Accuracy::Final { task_aware, task_agnostic } => {
             let last = task_aware.len();
             for (kind, accuracies) in [("aware", Some(task_aware)), ("agnostic", task_agnostic.as_ref())] {
@@ -156,8 +155,8 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
 fn event_file(events: &BTreeMap<i64, Vec<Value>>) -> Vec<u8> {
     let version = Event { file_version: Some(VERSION.to_owned()), ..Event::default() };
     let steps = events.iter().map(|(&step, values)| Event {
-        // The same results are to give the same bytes, so the time is no time of day: the device's number, in seconds,
-        // which keeps TensorBoard's "relative" and "wall" views in the right order.
+        // The same results must give the same bytes, so the time is the number of the device, in seconds. This keeps
+        // TensorBoard's "relative" and "wall" views in the right order.
         wall_time: step as f64,
         step,
         file_version: None,
@@ -180,7 +179,7 @@ fn push_record(bytes: &mut Vec<u8>, data: &[u8]) {
     bytes.extend(masked_crc(data).to_le_bytes());
 }
 
-/// CRC-32C, turned and shifted as TFRecord has it: the checksum of data that holds checksums is weak otherwise.
+/// CRC-32C, masked as in TFRecord, because the plain checksum of data that contain checksums is weak.
 fn masked_crc(data: &[u8]) -> u32 {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }

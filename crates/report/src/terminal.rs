@@ -6,23 +6,23 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
 use crate::column::Words;
 use crate::table::{Entry, Line, Table};
 
-/// How many columns of a terminal the table takes at most.
+/// The most columns of a terminal that the table takes.
 pub const WIDTH: usize = 100;
 
-/// How many columns of a terminal the columns of words may take together.
+/// The most columns of a terminal that the columns of words take together.
 const WORDS_WIDTH: usize = 48;
 
-/// How many columns of a terminal stand empty between two columns of the table.
+/// The gap between two columns of the table, in columns of a terminal.
 const GAP: usize = 2;
 
-/// What stands where there is no number.
+/// The text for a missing number.
 const ABSENT: &str = "–";
 
 impl Table {
     /// The table as text of at most [`TERMINAL_WIDTH`](crate::TERMINAL_WIDTH) columns, with the most
     /// important columns that fit; every line ends in a line break.
     ///
-    /// No colours and no cursor movement: it may as well go to a file.
+    /// It has no colours and no cursor movement, so it may also go to a file.
     pub fn to_terminal(&self) -> String {
         let words = |words: &Words| TextColumn::of_words(*words, self.words.len(), self.lines());
         let mut columns: Vec<_> = self.words.iter().map(words).collect();
@@ -59,7 +59,7 @@ impl Table {
         columns
     }
 
-    /// What a reader must know to read the table, in lines of its width.
+    /// The notes on the table, in lines of its width.
     fn notes(&self) -> Vec<String> {
         let seeds = self.run.seeds.len();
         let mut notes = vec![match seeds {
@@ -67,7 +67,7 @@ impl Table {
             _ => format!("Mean ± half-width of the 95 % interval over {seeds} seeds (Student t). Accuracies in %."),
         }];
         if let Some(baseline) = &self.run.baseline {
-            notes.push(format!("Δ: less {baseline}, paired by seed; * p < 0.05, paired t-test, uncorrected."));
+            notes.push(format!("Δ: minus {baseline}, paired by seed; * p < 0.05, paired t-test, uncorrected."));
         }
         notes.extend(self.notes_on_tasks());
         notes
@@ -80,12 +80,12 @@ struct TextColumn {
     rank: Option<u8>,
     alignment: CellAlignment,
     cells: Vec<String>,
-    /// How many columns of the terminal it takes.
+    /// Its width, in columns of the terminal.
     width: usize,
 }
 
 impl TextColumn {
-    /// A column of words, one of so many, which are wrapped where they are long.
+    /// One of `columns` columns of words. Long words are wrapped.
     fn of_words<'a>(words: Words, columns: usize, lines: impl Iterator<Item = &'a Line>) -> Self {
         let shown = |line: &'a Line| match line.words(words) {
             "" => ABSENT.to_owned(),
@@ -120,7 +120,7 @@ fn widest(heading: &str, cells: &[String]) -> usize {
     texts.map(width).max().unwrap_or(0)
 }
 
-/// The widths that the parts of a column's entries are padded to, so that its points and ± stand in line.
+/// The widths to which the parts of the entries of a column are padded, so that points and ± are aligned.
 #[derive(Default)]
 struct Padding {
     mean: usize,
@@ -157,14 +157,14 @@ impl Padding {
     }
 }
 
-/// The columns that fit beside those that are always there: the most important ones, in table order.
+/// The columns that fit beside the fixed ones: the most important ones, in the order of the table.
 fn choose(mut columns: Vec<TextColumn>, always: &[TextColumn]) -> Vec<TextColumn> {
     let mut by_rank: Vec<(u8, usize)> =
         columns.iter().filter_map(|column| Some((column.rank?, column.width))).collect();
     by_rank.sort_unstable();
 
     let taken: usize = always.iter().map(|column| column.width + GAP).sum();
-    // Nothing stands after the last column, so its gap is free.
+    // The last column has no gap after it.
     let mut room = (WIDTH + GAP).saturating_sub(taken);
     let mut shown = Vec::new();
     for (rank, width) in by_rank {
@@ -202,7 +202,7 @@ fn render(columns: &[TextColumn], strategies: usize) -> String {
     table.to_string()
 }
 
-/// How many columns of a terminal a text takes, for the scripts that names are mostly in.
+/// The width of a text in columns of a terminal, for common scripts.
 fn width(text: &str) -> usize {
     text.chars().count()
 }

@@ -1,4 +1,4 @@
-//! The page as a browser shows it: everything is drawn, can be sorted and read, on a desk and on a phone.
+//! The page in a browser: everything is drawn, and can be sorted and read, on a desktop and on a phone.
 
 mod browser;
 mod sample;
@@ -6,7 +6,7 @@ mod sample;
 use alluvium_report::{ReportedRun, page};
 use browser::Verdict;
 
-/// Asserts what holds for every page.
+/// Asserts the properties of every page.
 #[track_caller]
 fn assert_good(verdict: &Verdict) {
     assert!(verdict.problems.is_empty(), "{:#?}", verdict.problems);

@@ -1,11 +1,11 @@
-//! The rows after parts of the devices' budget.
+//! The rows after fractions of the devices' budget.
 
 use crate::early::EarlyAccuracy;
 use crate::results::{Results, Row};
 use crate::statistics::Estimate;
 
 impl Row {
-    /// A number of the devices after this part of their budget, over the seeds; `None` if it can be computed for none.
+    /// A metric of the devices after this fraction of their budget, over the seeds; `None` if no seed has it.
     pub fn early(&self, budget: f64, number: impl Fn(&EarlyAccuracy) -> Option<f64>) -> Option<Estimate> {
         let of_cell = |early: &Vec<EarlyAccuracy>| early.iter().find(|early| early.budget == budget).and_then(&number);
         let values: Vec<f64> = self.cells.iter().filter_map(|cell| of_cell(&cell.early_accuracy)).collect();
@@ -14,7 +14,7 @@ impl Row {
 }
 
 impl Results {
-    /// The parts of the devices' budget after which some row was judged, in increasing order; without the whole budget.
+    /// The fractions of the devices' budget after which some row was judged, in increasing order, without the whole budget.
     pub fn budgets(&self) -> Vec<f64> {
         let cells = self.rows.iter().flat_map(|row| &row.cells);
         let mut budgets: Vec<f64> = cells.flat_map(|cell| &cell.early_accuracy).map(|early| early.budget).collect();

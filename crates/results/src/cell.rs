@@ -1,4 +1,4 @@
-//! What one strategy measured under one seed, and the metrics that follow from it.
+//! The measurements of one strategy under one seed, and the metrics that are computed from them.
 
 use std::collections::BTreeMap;
 
@@ -9,46 +9,45 @@ use crate::matrix::AccuracyMatrix;
 use crate::mean::mean;
 use crate::metric::Metric;
 
-/// Everything that one (row, seed) of a comparison measured.
+/// All measurements of one row of a comparison under one seed.
 ///
-/// Lists are per task in the order of the stream. A list that was not measured is empty, and is left out of
-/// the JSON form; so are the metrics that would need it.
+/// Lists have one value for each task, in the order of the stream. A list that was not measured is empty. It is left out of the
+/// JSON form, and so are the metrics that need it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// The seed of the run. Cells of two rows with the same seed form a pair.
     pub seed: u64,
-    /// How well the central model (or what a reference row has in its place) did.
+    /// The accuracies of the central model, or of what a reference row has instead.
     pub accuracy: Accuracy,
     /// e\[t\]: expert t's accuracy on its own task, in \[0, 1\].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expert_accuracy: Vec<f64>,
-    /// The accuracy of the same devices, same data and budget, started from the initial weights.
+    /// The accuracy of the same devices with the same data and budget, started from the initial weights.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alone_accuracy: Vec<f64>,
-    /// How well the devices did after a part of their budget, one entry for each part.
+    /// The accuracies of the devices after fractions of their budget, one entry for each fraction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub early_accuracy: Vec<EarlyAccuracy>,
     /// Linear CKA of the final centre's and expert t's latents on the test set of task t, in \[0, 1\].
-    /// Where it is undefined for a task (a latent that is constant), leave the whole list empty: JSON has no
-    /// NaN.
+    /// If it is undefined for a task (its latents are constant), leave the whole list empty, because JSON has no NaN.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub latent_similarity: Vec<f64>,
     /// The same similarity along the stream: the mean over the tasks so far, one number for each device after which all of
-    /// them were judged. Empty where it is undefined for some task.
+    /// them were judged. Empty if it is undefined for some task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub latent_similarity_over_stream: Vec<f64>,
-    /// The task of each column of the accuracy matrix, where devices did not come back in the order of the stream or not all of
-    /// them came back; empty otherwise. Lists by task are in the order of this one.
+    /// The task of each column of the accuracy matrix, if devices came back in another order than that of the stream, or not all
+    /// of them came back; empty otherwise. Lists by task are in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arrivals: Vec<usize>,
-    /// How often each device of the stream met the centre: each model that it took or sent is a contact.
+    /// The contacts of each device of the stream with the centre. Each model that it took or sent is a contact.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<u64>,
     /// The bytes that had moved in either direction, over all devices, when each consolidation or round was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved_bytes: Vec<u64>,
-    /// The seconds of adapting and consolidating that had gone by when each consolidation or round was done, as if devices worked
-    /// one after another; without evaluation.
+    /// The seconds of adapting and consolidating up to the end of each consolidation or round, as if devices worked one after
+    /// another, without evaluation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elapsed_seconds: Vec<f64>,
     /// Bytes sent from the centre to each device of the stream, over all contacts.
@@ -57,13 +56,13 @@ pub struct Cell {
     /// Bytes sent from each device of the stream to the centre, over all contacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bytes_up: Vec<u64>,
-    /// Bytes that the centre keeps after each consolidation: the central model, and the strategy's state.
+    /// Bytes that the centre keeps after each consolidation: the central model and the strategy's state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stored_bytes: Vec<u64>,
     /// Optimisation steps of each consolidation, or round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consolidation_steps: Vec<u64>,
-    /// Samples (surrogate or other) seen in each consolidation.
+    /// Samples that each consolidation saw, surrogate or other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consolidation_samples: Vec<u64>,
     /// Wall-clock time of each device's adaptation, in seconds.
@@ -72,11 +71,11 @@ pub struct Cell {
     /// Wall-clock time of each consolidation, in seconds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consolidation_seconds: Vec<f64>,
-    /// Seconds that devices took to adapt and the centre to consolidate, without evaluation. What was found again instead of
-    /// computed counts with the time that it took when it was computed.
+    /// Seconds that devices took to adapt and the centre to consolidate, without evaluation. A stage that was found instead of
+    /// computed counts with the time of its computation.
     pub seconds: f64,
-    /// The most memory that the process had held when the cell was done, in bytes, where the platform can tell: with all
-    /// cells that ran in it, before or beside this one.
+    /// The peak memory of the process when the cell was done, in bytes, where the platform reports it. It includes cells that
+    /// ran before or beside this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
 }
@@ -85,32 +84,31 @@ pub struct Cell {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Accuracy {
-    /// One central model, judged after every device: what a strategy has.
+    /// One central model, judged after every device. Strategies have this.
     Stream {
         /// Each test sample judged by the head of its own task.
         task_aware: AccuracyMatrix,
         /// Each test sample judged over all heads.
         task_agnostic: AccuracyMatrix,
     },
-    /// One central model, judged on all tasks of the stream after some rounds: what a federated strategy has.
+    /// One central model, judged on all tasks of the stream after some rounds. Federated strategies have this.
     Rounds(Vec<RoundAccuracy>),
-    /// One accuracy for each task and no history: what a reference row has.
+    /// One accuracy for each task, without history. Reference rows have this.
     Final {
         /// Each test sample judged by the head of its own task.
         task_aware: Vec<f64>,
-        /// Each test sample judged over all heads; `None` where there is no such thing, as for devices
-        /// that never share a model.
+        /// Each test sample judged over all heads; `None` where no single model has all heads, as for devices alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task_agnostic: Option<Vec<f64>>,
     },
 }
 
-/// How well the central model did after a round.
+/// The accuracies of the central model after a round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoundAccuracy {
-    /// Which round, from 1.
+    /// The round, from 1.
     pub round: usize,
-    /// How many experts the centre had taken in by then.
+    /// The number of experts that the centre had taken in by then.
     pub experts: usize,
     /// The accuracy on each task of the stream, each test sample judged by the head of its own task.
     pub task_aware: Vec<f64>,
@@ -119,7 +117,7 @@ pub struct RoundAccuracy {
 }
 
 impl Cell {
-    /// A cell with its accuracies and nothing else measured yet.
+    /// A cell with its accuracies, and no other measurements yet.
     pub fn new(seed: u64, accuracy: Accuracy) -> Self {
         Self {
             seed,
@@ -145,7 +143,7 @@ impl Cell {
         }
     }
 
-    /// How many tasks the accuracies cover: fewer than the stream has where devices never came back.
+    /// The number of tasks that the accuracies cover. The stream may have more, if devices never came back.
     pub fn tasks(&self) -> usize {
         match &self.accuracy {
             Accuracy::Stream { task_aware, .. } => task_aware.tasks(),
@@ -154,10 +152,10 @@ impl Cell {
         }
     }
 
-    /// The seconds that had been spent when each consolidation or round was done; empty where that was not measured.
+    /// The seconds up to the end of each consolidation or round; empty if they were not measured.
     ///
-    /// Results that were written before [`elapsed_seconds`](Self::elapsed_seconds) was have them where one device came at a
-    /// time: each device's and each consolidation's seconds add up.
+    /// Older results do not have [`elapsed_seconds`](Self::elapsed_seconds). If one device came at a time, they are the sums of
+    /// the seconds of devices and consolidations.
     pub fn elapsed(&self) -> Vec<f64> {
         if !self.elapsed_seconds.is_empty() || !matches!(self.accuracy, Accuracy::Stream { .. }) {
             return self.elapsed_seconds.clone();
@@ -170,9 +168,9 @@ impl Cell {
         each.scan(0.0, add_up).collect()
     }
 
-    /// Every metric that can be computed from this cell; the others are absent.
+    /// Every metric that can be computed from this cell. The others are absent.
     ///
-    /// A value that is not finite, as the CKA of a collapsed latent may be, counts as not measured.
+    /// A value that is not finite, such as the CKA of constant latents, counts as not measured.
     pub fn metrics(&self) -> BTreeMap<Metric, f64> {
         let mut metrics = BTreeMap::new();
         let mut put = |metric, value: Option<f64>| {
@@ -223,14 +221,14 @@ impl Cell {
         metrics
     }
 
-    /// The bytes that moved in either direction, over all devices; `None` where they were not counted.
+    /// The bytes that moved in either direction, over all devices; `None` if they were not counted.
     fn bytes_moved(&self) -> Option<f64> {
         let both = self.bytes_down.iter().chain(&self.bytes_up);
         (!self.bytes_down.is_empty() && !self.bytes_up.is_empty()).then(|| both.sum::<u64>() as f64)
     }
 }
 
-/// The mean of whole numbers; `None` of nothing. Exact up to 2^53, far above any count here.
+/// The mean of whole numbers; `None` for an empty list. It is exact up to 2^53, far above any count here.
 fn mean_count(values: &[u64]) -> Option<f64> {
     mean(values.iter().map(|&value| value as f64))
 }
@@ -330,7 +328,7 @@ mod tests {
         assert_eq!(cell.elapsed(), [1.5, 3.75]);
         cell.elapsed_seconds = vec![2.0, 4.0];
         assert_eq!(cell.elapsed(), [2.0, 4.0], "what was measured goes before what was added up");
-        // Four devices in two rounds: which seconds are of which round is not known.
+        // Four devices in two rounds: it is unknown which seconds belong to which round.
         let rounds = Cell {
             device_seconds: vec![1.0; 4],
             consolidation_seconds: vec![0.5; 2],

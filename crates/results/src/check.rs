@@ -1,4 +1,4 @@
-//! Whether results hold together: what types alone cannot say.
+//! Checks of results that types alone cannot express.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,7 @@ use crate::invalid::InvalidResults;
 use crate::results::Results;
 
 impl Results {
-    /// Checks what would otherwise make a report wrong or unreadable later; rows that are not finished yet
-    /// are valid.
+    /// Checks everything that would make a report wrong or unreadable later. Rows that are not finished yet are valid.
     pub fn check(&self) -> Result<(), InvalidResults> {
         let mut names = BTreeSet::new();
         for row in &self.rows {
@@ -44,8 +43,8 @@ impl Results {
     }
 }
 
-/// Every number is in its range. A NaN in particular has no JSON form: it would be written as `null` and
-/// never read back. (Accuracy matrices check themselves.)
+/// Checks that every number is in its range. NaN has no JSON form: it would be written as `null`, which cannot be read back.
+/// Accuracy matrices check themselves.
 fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     let of_rounds = |part: fn(&RoundAccuracy) -> &Vec<f64>, rounds: &[RoundAccuracy]| -> Vec<f64> {
         rounds.iter().flat_map(part).copied().collect()
@@ -101,12 +100,12 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     }
 }
 
-/// What a number can be.
+/// The range of a number.
 #[derive(Clone, Copy)]
 enum Range {
     Accuracy,
     Share,
-    /// CKA is a ratio of floating point sums, and may leave \[0, 1\] by rounding.
+    /// CKA is a ratio of floating-point sums, so rounding may move it slightly out of \[0, 1\].
     Finite,
     Duration,
 }
@@ -123,14 +122,14 @@ impl Range {
     fn name(self) -> &'static str {
         match self {
             Self::Accuracy => "an accuracy in [0, 1]",
-            Self::Share => "a share of the whole, in [0, 1]",
+            Self::Share => "a fraction, in [0, 1]",
             Self::Finite => "a finite number",
             Self::Duration => "a duration of 0 or more",
         }
     }
 }
 
-/// The lists that formulas pair have one value for each task, expert or round, or none.
+/// Checks that lists which formulas combine have one value for each task, expert or round, or are empty.
 fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     let (tasks, agnostic) = match &cell.accuracy {
         Accuracy::Stream { task_aware, task_agnostic } => (task_aware.tasks(), Some(task_agnostic.tasks())),
@@ -158,7 +157,8 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     same_length(row, cell, [similarity], whole, "tasks")
 }
 
-/// Every round was judged on the same tasks, both ways; the other lists have a value for each expert, or for each round.
+/// Checks that every round was judged on the same tasks, both ways, and that the other lists have a value for each expert or for
+/// each round.
 fn check_rounds(row: &str, cell: &Cell, rounds: &[RoundAccuracy]) -> Result<(), InvalidResults> {
     let tasks = rounds.first().map_or(0, |round| round.task_aware.len());
     let both =
@@ -174,7 +174,7 @@ fn check_rounds(row: &str, cell: &Cell, rounds: &[RoundAccuracy]) -> Result<(), 
         }
         (round, experts) = (next.round, next.experts);
     }
-    // What came after the last round that was judged counts as well, so that a list is compared with another one.
+    // Rounds after the last one that was judged count as well, so lists are compared with each other.
     let by_round = [
         ("moved_bytes", measured(&cell.moved_bytes)),
         ("stored_bytes", measured(&cell.stored_bytes)),
@@ -191,7 +191,7 @@ fn check_rounds(row: &str, cell: &Cell, rounds: &[RoundAccuracy]) -> Result<(), 
     same_length(row, cell, by_expert, all.max(experts), "experts")
 }
 
-/// How long the list is; `None` for one that was not measured.
+/// The length of the list; `None` if it was not measured.
 fn measured<T>(list: &[T]) -> Option<usize> {
     (!list.is_empty()).then_some(list.len())
 }
@@ -269,7 +269,7 @@ mod tests {
         );
         assert_refused(
             |results| results.rows[0].cells[0].early_accuracy = early(f64::NAN, &[0.5; 2]),
-            "row `a`, seed 1: early_accuracy: budget holds NaN, which is not a share of the whole, in [0, 1]",
+            "row `a`, seed 1: early_accuracy: budget holds NaN, which is not a fraction, in [0, 1]",
         );
     }
 

@@ -1,4 +1,4 @@
-//! A control run: the same rows under the same seeds, where one thing was otherwise.
+//! A control run: the same rows under the same seeds, with one difference.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::results::Results;
 use crate::statistics::PairedDifference;
 
 impl Results {
-    /// The same results compared with a control run, each row with the row of its name there. `None` where no row shares a
+    /// The same results, compared with a control run: each row with the row of the same name there. `None` if no row shares a
     /// name and a seed with it.
     pub fn against(&self, name: &str, control: &Results) -> Option<Results> {
         let mut rows = BTreeMap::new();
@@ -25,7 +25,7 @@ impl Results {
         (!control.rows.is_empty()).then(|| Results { baseline: None, control: Some(control), ..self.clone() })
     }
 
-    /// Each row less the row of its name in the control run, paired by seed, in the order of the rows.
+    /// Each row minus the row of the same name in the control run, paired by seed, in the order of the rows.
     pub(crate) fn difference_to_control(&self, metric: Metric, control: &Control) -> Vec<(String, PairedDifference)> {
         let difference = |name: &str| {
             let cells = control.rows.get(name)?;

@@ -1,17 +1,18 @@
-//! How well devices did when only a part of their budget was spent.
+//! The accuracies of devices after a fraction of their budget.
 
 use serde::{Deserialize, Serialize};
 
 use crate::mean::mean;
 
-/// The accuracies of the devices of one cell after a part of their budget.
+/// The accuracies of the devices of one cell after a fraction of their budget.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EarlyAccuracy {
-    /// The part of its budget that each device had spent, between 0 and 1.
+    /// The fraction of its budget that each device had spent, between 0 and 1.
     pub budget: f64,
-    /// Each device's accuracy on its own task then, in the order of [`Cell::expert_accuracy`](crate::Cell::expert_accuracy).
+    /// The accuracy of each device on its own task at that point, in the order of
+    /// [`Cell::expert_accuracy`](crate::Cell::expert_accuracy).
     pub accuracy: Vec<f64>,
-    /// The same of the same devices started from the initial weights, in the order of
+    /// The same for the same devices started from the initial weights, in the order of
     /// [`Cell::alone_accuracy`](crate::Cell::alone_accuracy).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alone: Vec<f64>,
@@ -23,16 +24,16 @@ impl EarlyAccuracy {
         mean(self.accuracy.iter().copied())
     }
 
-    /// What the devices gained by starting from the centre: mean over the devices after the first.
+    /// The gain of the devices from starting at the centre: the mean over the devices after the first.
     pub fn forward_transfer(&self) -> Option<f64> {
         forward_transfer(&self.accuracy, &self.alone)
     }
 }
 
-/// mean over the devices after the first of (accuracy started from the centre − started from the initial weights).
+/// The mean, over the devices after the first, of (accuracy started from the centre − accuracy started from the initial
+/// weights).
 ///
-/// The first device is left out: the centre *is* the initial weights then, so its difference is 0 by construction and would
-/// only dilute the others.
+/// The first device is left out. It starts from the initial weights in both cases, so its difference is always 0.
 pub(crate) fn forward_transfer(from_centre: &[f64], alone: &[f64]) -> Option<f64> {
     if from_centre.len() != alone.len() {
         return None;

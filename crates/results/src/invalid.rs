@@ -1,17 +1,17 @@
-//! How results contradict themselves.
+//! The contradictions that results can have.
 
 use thiserror::Error;
 
-/// How results contradict themselves.
+/// A contradiction in results.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum InvalidResults {
-    /// The baseline is the name of no row.
+    /// The baseline is not the name of a row.
     #[error("the baseline `{0}` is not the name of a row")]
     UnknownBaseline(String),
     /// Two rows have one name, so a report could not tell them apart.
     #[error("two rows have the name `{0}`")]
     RepeatedRow(String),
-    /// A row has two cells of one seed, so its seeds are not independent.
+    /// A row has two cells with the same seed, so they are not independent.
     #[error("row `{row}` has two cells with seed {seed}")]
     RepeatedSeed {
         /// The row's name.
@@ -19,7 +19,7 @@ pub enum InvalidResults {
         /// The seed.
         seed: u64,
     },
-    /// A row has a cell of a seed that the comparison does not have.
+    /// A row has a cell with a seed that the comparison does not have.
     #[error("row `{row}` has a cell with seed {seed}, which is not among the seeds of the comparison")]
     UnknownSeed {
         /// The row's name.
@@ -27,34 +27,34 @@ pub enum InvalidResults {
         /// The seed.
         seed: u64,
     },
-    /// A value lies outside what it can be.
+    /// A value is out of its range.
     #[error("row `{row}`, seed {seed}: {field} holds {value}, which is not {range}")]
     OutOfRange {
         /// The row's name.
         row: String,
         /// The cell's seed.
         seed: u64,
-        /// Which of the cell's fields.
+        /// The field of the cell.
         field: &'static str,
         /// The value.
         value: f64,
-        /// What it should be.
+        /// The range.
         range: &'static str,
     },
-    /// A list has another length than what it goes along.
+    /// A list has the wrong length.
     #[error("row `{row}`, seed {seed}: {field} holds {found} values for {expected} {of}")]
     Length {
         /// The row's name.
         row: String,
         /// The cell's seed.
         seed: u64,
-        /// Which of the cell's fields.
+        /// The field of the cell.
         field: &'static str,
-        /// How many values it holds.
+        /// The number of its values.
         found: usize,
-        /// How many it should hold.
+        /// The expected number of values.
         expected: usize,
-        /// What it has a value for each of: tasks, experts or rounds.
+        /// What the list has one value for: tasks, experts or rounds.
         of: &'static str,
     },
     /// The rounds of a row do not follow one another.
@@ -69,7 +69,7 @@ pub enum InvalidResults {
         seed: u64,
         /// The round.
         round: usize,
-        /// How many experts the centre is said to have taken in by then.
+        /// The stated number of experts that the centre had taken in by then.
         experts: usize,
     },
 }

@@ -1,13 +1,12 @@
-//! What a comparison of consolidation strategies measured, as plain data, and the arithmetic on it.
+//! The measurements of a comparison of consolidation strategies, as plain data, and the arithmetic on them.
 //!
-//! Read from the inside out: an [`AccuracyMatrix`] is what one evaluator saw in one run; a [`Cell`] is
-//! everything one (strategy, seed) measured, and computes its [`Metric`]s; a [`Row`] is one strategy over
-//! all seeds; [`Results`] is the whole comparison. [`Estimate`] and [`PairedDifference`] are the
-//! statistics over seeds.
+//! From the inside out: an [`AccuracyMatrix`] holds the accuracies of one run. A [`Cell`] holds all measurements of one strategy
+//! under one seed, and computes its [`Metric`]s. A [`Row`] is one strategy over all seeds. [`Results`] is the whole comparison.
+//! [`Estimate`] and [`PairedDifference`] are the statistics over seeds.
 //!
-//! **Invariants.** No files are read or written here, and nothing depends on burn: a report can be made
-//! on a machine that could not have run the experiment. Every number of a report can be computed from the
-//! JSON form of [`Results`] alone. A metric that cannot be computed is absent; it is never NaN.
+//! **Invariants.** This crate does not read or write files, and does not depend on burn, so a report can be made on a machine
+//! that could not run the experiment. Every number of a report can be computed from the JSON form of [`Results`] alone. A metric
+//! that cannot be computed is absent; it is never NaN.
 //!
 //! ```
 //! use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Metric};

@@ -7,26 +7,26 @@ use crate::mean::mean;
 
 /// R\[t\]\[i\]: the accuracy, in \[0, 1\], of the central model on task `i` after device `t` was consolidated.
 ///
-/// Tasks and devices count from 0 here (from 1 in the formulas of papers). The matrix is lower triangular:
-/// row `t` holds the tasks `0..=t`, those that the centre has met, or only its own task `t`, where the evaluation schedule
-/// spared the others. As JSON it is an array of such rows; one number in place of a row is the accuracy on its own task.
+/// Tasks and devices count from 0 here, and from 1 in the formulas of papers. The matrix is lower triangular: row `t` holds the
+/// tasks `0..=t`. Where the evaluation schedule leaves out the others, it holds only its own task `t`. As JSON it is an array of
+/// rows. A number instead of a row is the accuracy on the row's own task.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<MatrixRow>", into = "Vec<MatrixRow>")]
 pub struct AccuracyMatrix {
     rows: Vec<MatrixRow>,
 }
 
-/// What was measured after one device.
+/// The accuracies after one device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum MatrixRow {
-    /// The accuracy on the task of this very device, and on no other.
+    /// The accuracy on the task of this device alone.
     Own(f64),
     /// The accuracies on all tasks so far.
     All(Vec<f64>),
 }
 
-/// Why a row is not the next row of an accuracy matrix.
+/// Why a row cannot be the next row of an accuracy matrix.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum MatrixError {
     /// The row does not have one accuracy for each task met so far.
@@ -37,11 +37,11 @@ pub enum MatrixError {
     RowLength {
         /// Which row, from 0.
         row: usize,
-        /// How many accuracies it holds.
+        /// The number of its accuracies.
         found: usize,
     },
-    /// A value is no accuracy.
-    #[error("row {row} of the accuracy matrix: {value} on task {task} is no accuracy, which lies in [0, 1]")]
+    /// A value is not an accuracy.
+    #[error("row {row} of the accuracy matrix: {value} on task {task} is not an accuracy, which lies in [0, 1]")]
     OutOfRange {
         /// Which row, from 0.
         row: usize,
@@ -63,8 +63,7 @@ impl AccuracyMatrix {
         rows.into_iter().map(MatrixRow::All).collect::<Vec<_>>().try_into()
     }
 
-    /// Adds what was measured after the next device, `t`, was consolidated: the accuracies on the tasks `0..=t`, or on task
-    /// `t` alone.
+    /// Adds the accuracies after the next device, `t`, was consolidated: on the tasks `0..=t`, or on task `t` alone.
     pub fn push(&mut self, measured: MatrixRow) -> Result<(), MatrixError> {
         let row = self.rows.len();
         let (first, accuracies) = match &measured {
@@ -74,21 +73,21 @@ impl AccuracyMatrix {
         if first + accuracies.len() != row + 1 {
             return Err(MatrixError::RowLength { row, found: accuracies.len() });
         }
-        for (place, &value) in accuracies.iter().enumerate() {
+        for (index, &value) in accuracies.iter().enumerate() {
             if !(0.0..=1.0).contains(&value) {
-                return Err(MatrixError::OutOfRange { row, task: first + place, value });
+                return Err(MatrixError::OutOfRange { row, task: first + index, value });
             }
         }
         self.rows.push(measured);
         Ok(())
     }
 
-    /// T: how many tasks, and so devices, the matrix covers.
+    /// T: the number of tasks, and so of devices, that the matrix covers.
     pub fn tasks(&self) -> usize {
         self.rows.len()
     }
 
-    /// What was measured after each device, in the order of the stream.
+    /// The rows, one for each device, in the order of the stream.
     pub fn rows(&self) -> &[MatrixRow] {
         &self.rows
     }
@@ -109,7 +108,7 @@ impl AccuracyMatrix {
         }
     }
 
-    /// The accuracies after the last device: the last row; empty where not all tasks were judged then.
+    /// The accuracies after the last device, which are the last row; empty if not all tasks were judged then.
     pub fn last_row(&self) -> &[f64] {
         match self.rows.last() {
             Some(MatrixRow::All(accuracies)) => accuracies,
@@ -155,8 +154,8 @@ impl AccuracyMatrix {
         mean(self.earlier_tasks().zip(best).map(|((_, last), best)| best - last))
     }
 
-    /// mean_t (e\[t\] − R\[t, t\]), in \[−1, 1\]: what the centre fails to take over from each expert at the very
-    /// moment of its consolidation, before anything is forgotten.
+    /// mean_t (e\[t\] − R\[t, t\]), in \[−1, 1\]: the accuracy of each expert that the centre fails to take over when it
+    /// consolidates it, before it forgets anything.
     ///
     /// `own` is e, the accuracy of expert `t` on its own task `t`. `None` for an empty matrix, or where `own`
     /// does not have one accuracy for each task.

@@ -1,9 +1,9 @@
-//! The mean, of whatever there is to average.
+//! The arithmetic mean.
 
-/// The arithmetic mean; `None` of nothing.
+/// The arithmetic mean; `None` for an empty list.
 ///
-/// Deviations from the first value are averaged, not the values: equal values then have exactly that
-/// value as their mean, so that "no variance over seeds" is seen as such.
+/// It averages the deviations from the first value. So the mean of equal values is exactly that value, and their variance is
+/// exactly 0.
 pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut values = values.into_iter();
     let first = values.next()?;

@@ -1,10 +1,10 @@
-//! Every metric that a report can name: its name in files, unit, direction and meaning.
+//! The metrics of a report: name in files, unit, direction and meaning.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Something that is computed from one [`Cell`](crate::Cell), so once for each strategy and seed.
+/// A metric. It is computed from one [`Cell`](crate::Cell), so once for each strategy and seed.
 ///
 /// The order of the variants is the order of the lines of a summary. Formulas use R, the
 /// [`AccuracyMatrix`](crate::AccuracyMatrix), and e\[t\], the accuracy of expert t on its own task.
@@ -53,21 +53,21 @@ pub enum Metric {
     ConsolidationSamples,
     /// Time that devices took to adapt and the centre to consolidate, without evaluation.
     Seconds,
-    /// The most memory that the process held until then, with all that ran in it.
+    /// The peak memory of the process until then, with everything that ran in it.
     PeakMemoryBytes,
 }
 
-/// What a metric is counted in.
+/// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
-    /// A share of one: an accuracy, a difference of accuracies, a similarity.
+    /// A fraction: an accuracy, a difference of accuracies, a similarity.
     Fraction,
     /// Bytes of 8 bits.
     Bytes,
     /// Seconds.
     Seconds,
-    /// A number of things.
+    /// A count.
     Count,
 }
 
@@ -98,7 +98,7 @@ impl Metric {
         Self::PeakMemoryBytes,
     ];
 
-    /// The metric's name in files, such as `forgetting_task_aware`; the same as its serde form.
+    /// The name of the metric in files, such as `forgetting_task_aware`. It is also the serde form.
     pub fn name(self) -> &'static str {
         match self {
             Self::AverageAccuracyTaskAware => "average_accuracy_task_aware",
@@ -126,7 +126,8 @@ impl Metric {
         }
     }
 
-    /// The name in files after a part of the devices' budget, such as `expert_accuracy@0.01`; the metric's own for the whole.
+    /// The name in files after a fraction of the devices' budget, such as `expert_accuracy@0.01`. For the whole budget, it is the
+    /// name of the metric.
     pub fn name_at(self, budget: Option<f64>) -> String {
         budget.map_or_else(|| self.name().to_owned(), |budget| format!("{self}@{budget}"))
     }
@@ -136,7 +137,7 @@ impl Metric {
         Self::ALL.into_iter().find(|metric| metric.name() == name)
     }
 
-    /// What the metric says, in one line that a reader outside the field can follow.
+    /// The meaning of the metric, in one line for readers outside the field.
     pub fn description(self) -> &'static str {
         match self {
             Self::AverageAccuracyTaskAware => {
@@ -152,32 +153,32 @@ impl Metric {
                 "accuracy on the tasks met so far, mean over the steps of the stream; task unknown"
             }
             Self::BackwardTransferTaskAware => {
-                "final accuracy less the accuracy when just consolidated, mean over all tasks but the last \
+                "final accuracy minus the accuracy when just consolidated, mean over all tasks but the last \
                  (Lopez-Paz & Ranzato 2017); task known"
             }
             Self::BackwardTransferTaskAgnostic => {
-                "final accuracy less the accuracy when just consolidated, mean over all tasks but the last \
+                "final accuracy minus the accuracy when just consolidated, mean over all tasks but the last \
                  (Lopez-Paz & Ranzato 2017); task unknown"
             }
             Self::ForgettingTaskAware => {
-                "best earlier accuracy less the final one, mean over all tasks but the last \
+                "best earlier accuracy minus the final one, mean over all tasks but the last \
                  (Chaudhry et al. 2018); task known"
             }
             Self::ForgettingTaskAgnostic => {
-                "best earlier accuracy less the final one, mean over all tasks but the last \
+                "best earlier accuracy minus the final one, mean over all tasks but the last \
                  (Chaudhry et al. 2018); task unknown"
             }
             Self::ConsolidationGapTaskAware => {
-                "each expert's accuracy on its own task less the centre's just after consolidating it, mean \
+                "each expert's accuracy on its own task minus the centre's just after consolidating it, mean \
                  over tasks; task known to the centre"
             }
             Self::ConsolidationGapTaskAgnostic => {
-                "each expert's accuracy on its own task less the centre's just after consolidating it, mean \
+                "each expert's accuracy on its own task minus the centre's just after consolidating it, mean \
                  over tasks; task unknown to the centre"
             }
             Self::ExpertAccuracy => "accuracy of each expert on its own task, mean over tasks",
             Self::ForwardTransfer => {
-                "accuracy of each device started from the centre less that of the same device started from \
+                "accuracy of each device started from the centre minus that of the same device started from \
                  the initial weights, mean over all devices but the first"
             }
             Self::LatentSimilarity => {
@@ -200,7 +201,7 @@ impl Metric {
         }
     }
 
-    /// What the metric is counted in.
+    /// The unit of the metric.
     pub fn unit(self) -> Unit {
         match self {
             Self::BytesDown | Self::BytesUp | Self::BytesMoved | Self::StoredBytes | Self::PeakMemoryBytes => {
@@ -212,10 +213,10 @@ impl Metric {
         }
     }
 
-    /// Whether more is better; `None` where neither is.
+    /// Whether more is better; `None` if neither direction is.
     ///
-    /// Latent similarity has no direction: it explains why a centre is good or bad, but a centre that ends
-    /// as a copy of one expert is not better for it.
+    /// Latent similarity has no direction. It explains why a centre is good or bad, but a centre that becomes a copy of one
+    /// expert is not better.
     pub fn higher_is_better(self) -> Option<bool> {
         match self {
             Self::AverageAccuracyTaskAware
@@ -231,10 +232,9 @@ impl Metric {
         }
     }
 
-    /// Whether the metric is measured on the machine, so that two identical runs differ in it.
+    /// Whether the metric is a measurement of the machine, in which two identical runs differ.
     ///
-    /// Every other metric is the same number for the same configuration and seed; compare runs without
-    /// those that are measurements.
+    /// Every other metric is the same for the same configuration and seed. Leave measurements out when you compare runs.
     pub fn is_measurement(self) -> bool {
         matches!(self, Self::Seconds | Self::PeakMemoryBytes)
     }
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn all_is_in_order_and_complete() {
         assert!(Metric::ALL.is_sorted());
-        // The discriminant of the last variant: a variant missing from ALL would shift it.
+        // If ALL lacked a variant, the discriminant of the last one would differ.
         assert_eq!(Metric::PeakMemoryBytes as usize + 1, Metric::ALL.len());
     }
 

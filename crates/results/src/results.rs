@@ -1,4 +1,4 @@
-//! A whole comparison: the configuration that was run, where, and what each strategy measured.
+//! A whole comparison: its configuration, its environment, and the measurements of each strategy.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::statistics::Estimate;
 /// The version of the JSON form of [`Results`] that this crate writes, and the only one that it reads.
 pub const FORMAT: u32 = 1;
 
-/// Everything that is needed to report a comparison and to explain where its numbers come from.
+/// Everything that is needed to report a comparison and to explain its numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// The version of this form: [`FORMAT`].
@@ -23,27 +23,28 @@ pub struct Results {
     pub name: String,
     /// The configuration as it was run, defaults filled in.
     pub config: serde_json::Value,
-    /// The kind of the configuration's protocol, under which rows run that name none of their own: `dcl`, `federated`,
-    /// `centralised`.
+    /// The kind of the configuration's protocol: `dcl`, `federated` or `centralised`. Rows without their own protocol run under
+    /// it.
     #[serde(deserialize_with = "kind_alone")]
     pub protocol: String,
-    /// The seeds that every row was to be run under.
+    /// The seeds of every row.
     pub seeds: Vec<u64>,
     /// The name of the row that the others are compared with, if any.
     pub baseline: Option<String>,
-    /// The run that each row is compared with its own row of, in place of the baseline, if any.
+    /// The control run, if any. Each row is compared with the row of the same name there, instead of with the baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<Control>,
-    /// The version of each program and library that may change a number, by name.
+    /// The version of each program and library that can influence a number, by name.
     pub versions: BTreeMap<String, String>,
     /// Facts about the machine and backend, by name.
     pub environment: BTreeMap<String, String>,
-    /// The tasks, in the order of the stream, as they are under the first seed.
+    /// The tasks under the first seed, in the order of the stream.
     pub tasks: Vec<TaskLabel>,
-    /// Whether a task may be another one under another seed, so that its name and classes do not hold for all of them.
+    /// Whether tasks depend on the seed, so that their names and classes do not hold for all seeds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tasks_vary: bool,
-    /// Devices, counted from 0, that [`without_devices`](Self::without_devices) left out: `tasks` are those of the others.
+    /// The devices, counted from 0, that [`without_devices`](Self::without_devices) left out. `tasks` holds the tasks of the
+    /// others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<usize>,
     /// Pictures of what the models saw: some samples of each device, and of the surrogate data.
@@ -62,16 +63,16 @@ pub struct PictureLabel {
     pub title: String,
 }
 
-/// What a task is called, and how large it is.
+/// The name and the size of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskLabel {
     /// The task's name.
     pub name: String,
-    /// The names of its classes, in the order of its head's units.
+    /// The names of its classes, in the order of the logits of its head.
     pub classes: Vec<String>,
-    /// How many samples its device trains on.
+    /// The number of samples that its device trains on.
     pub train_samples: usize,
-    /// How many samples it is judged on.
+    /// The number of its test samples.
     pub test_samples: usize,
 }
 
@@ -82,20 +83,20 @@ pub struct Row {
     pub name: String,
     /// Which strategy or reference it is: the plugin's `kind`.
     pub kind: String,
-    /// Whether it competes or is there for orientation.
+    /// Whether it competes or is a reference.
     pub role: RowRole,
-    /// The kind of the protocol that it ran under; empty where none holds for it.
+    /// The kind of the protocol that it ran under; empty for a row without protocol.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "kind_alone")]
     pub protocol: String,
     /// What that protocol permits on this stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clauses: Vec<Clause>,
-    /// What data it needs while consolidating: `none`, `surrogate`, `current-task` or `all-tasks`, and behind ` + ` each
-    /// statistic that devices send along with their model.
+    /// The data that it needs while consolidating: `none`, `surrogate`, `current-task` or `all-tasks`. Each statistic that
+    /// devices send along with their model follows after ` + `.
     pub data_access: String,
     /// Its settings as they were run, defaults filled in.
     pub settings: serde_json::Value,
-    /// What it measured, one cell for each seed that is done.
+    /// Its measurements, one cell for each finished seed.
     pub cells: Vec<Cell>,
 }
 
@@ -104,11 +105,11 @@ pub struct Row {
 pub struct Clause {
     /// What is permitted, such as `contacts a device`.
     pub name: String,
-    /// How much of it, or which.
+    /// How much of it, or which kind.
     pub value: String,
 }
 
-/// Results that were written before rows had clauses have them in words behind the kind of the protocol.
+/// Reads the kind of a protocol. In older results, the clauses follow the kind in words.
 fn kind_alone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let mut protocol = String::deserialize(deserializer)?;
     if let Some(end) = protocol.find(" (") {
@@ -123,21 +124,20 @@ fn kind_alone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Strin
 pub enum RowRole {
     /// A consolidation strategy, run under the protocol.
     Strategy,
-    /// A bound for orientation, such as joint training or each device alone; the protocol's rules do not
-    /// hold for it.
+    /// A reference, such as joint training or each device alone. The rules of the protocol do not apply to it.
     Reference,
 }
 
-/// Why text is not results, or results have no JSON form.
+/// Why a text cannot be read as results, or why results cannot be written as JSON.
 #[derive(Debug, Error)]
 pub enum ResultsError {
     /// The text is not the JSON form of results.
     #[error("this is not the JSON form of results: {0}")]
     Json(#[source] serde_json::Error),
-    /// The text is of another version of the form.
+    /// The text has another version of the form.
     #[error("these results are of format {found}; this version of Alluvium reads and writes format {FORMAT} only")]
     Format {
-        /// The format that they say they are.
+        /// The format that they state.
         found: u64,
     },
     /// The results contradict themselves.
@@ -154,7 +154,7 @@ impl Results {
             format: u64,
         }
 
-        // Before the rest, which in another format may well look different.
+        // The format is checked first, because the rest may look different in another format.
         let header: Header = serde_json::from_str(text).map_err(ResultsError::Json)?;
         if header.format != u64::from(FORMAT) {
             return Err(ResultsError::Format { found: header.format });
@@ -178,18 +178,18 @@ impl Results {
         Ok(text)
     }
 
-    /// The number, from 1, of the device whose task is at this place of `tasks`.
-    pub fn device(&self, place: usize) -> usize {
-        let mut number = place;
+    /// The number, from 1, of the device whose task has this index in `tasks`.
+    pub fn device(&self, index: usize) -> usize {
+        let mut number = index;
         for left_out in &self.left_out {
             number += usize::from(*left_out <= number);
         }
         number + 1
     }
 
-    /// The name of the task at this place; `None` where there is none that holds under all seeds.
-    pub fn task_name(&self, place: usize) -> Option<&str> {
-        let label = self.tasks.get(place).filter(|_| !self.tasks_vary)?;
+    /// The name of the task with this index; `None` if the name does not hold under all seeds.
+    pub fn task_name(&self, index: usize) -> Option<&str> {
+        let label = self.tasks.get(index).filter(|_| !self.tasks_vary)?;
         Some(&label.name)
     }
 
@@ -200,18 +200,19 @@ impl Results {
 }
 
 impl Row {
-    /// The metric's value under each seed; seeds for which it cannot be computed are absent.
+    /// The value of the metric under each seed. Seeds without it are absent.
     pub fn values(&self, metric: Metric) -> BTreeMap<u64, f64> {
         values(&self.cells, metric)
     }
 
-    /// Whether the n-th column of every cell's accuracies is the n-th task of the stream: all devices came, and in its order.
+    /// Whether the n-th column of every cell's accuracies is the n-th task of the stream, because all devices came back in its
+    /// order.
     pub fn follows_the_stream(&self) -> bool {
         let in_order = |cell: &Cell| cell.arrivals.is_empty() && !matches!(cell.accuracy, Accuracy::Rounds(_));
         self.cells.iter().all(in_order)
     }
 
-    /// The metric over the seeds; `None` if it can be computed for none.
+    /// The metric over the seeds; `None` if no seed has it.
     pub fn estimate(&self, metric: Metric) -> Option<Estimate> {
         let values: Vec<f64> = self.values(metric).into_values().collect();
         Estimate::from_samples(&values)

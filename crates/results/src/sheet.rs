@@ -1,9 +1,9 @@
-//! Samples to look at.
+//! Samples for a picture.
 
-/// Some samples of one kind, for a picture.
+/// Some samples for one picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleSheet {
-    /// What they are.
+    /// The title of the picture.
     pub title: String,
     /// 1 for grey, 3 for red, green and blue.
     pub channels: usize,
@@ -11,6 +11,6 @@ pub struct SampleSheet {
     pub height: usize,
     /// Columns of pixels.
     pub width: usize,
-    /// Each sample `[channels, height, width]`, last fastest.
+    /// Each sample as `[channels, height, width]`, the last index fastest.
     pub samples: Vec<Vec<u8>>,
 }

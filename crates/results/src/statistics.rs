@@ -10,35 +10,35 @@ use crate::mean::mean;
 /// A mean over seeds with its 95 % confidence interval.
 ///
 /// mean ± t₀.₉₇₅,ₙ₋₁ · s / √n, with s the sample standard deviation (n − 1 in the denominator) and t the
-/// quantile of Student's distribution. The interval is about the mean over seeds of this configuration, not
-/// about single runs; with the three to five seeds that are usual it is wide, and honestly so.
+/// quantile of Student's distribution. The interval is for the mean over seeds of this configuration, not for single runs. With
+/// the usual three to five seeds, it is wide.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The mean of the samples.
     pub mean: f64,
-    /// The interval's lower end; `None` for one sample, which says nothing about spread.
+    /// The lower end of the interval; `None` for one sample, because one sample has no spread.
     pub ci95_low: Option<f64>,
-    /// The interval's upper end; `None` exactly where the lower end is.
+    /// The upper end of the interval; `None` if the lower end is.
     pub ci95_high: Option<f64>,
-    /// How many samples there were, at least 1.
+    /// The number of samples, at least 1.
     pub n: usize,
 }
 
-/// The mean difference of two rows over the seeds that they share, and how surprising it is.
+/// The mean difference of two rows over their common seeds, and its p-value.
 ///
-/// Two rows under one seed share data order, initial weights and the first device, so a difference seed by
-/// seed shows more than the two means apart.
+/// Two rows under one seed share the order of the data, the initial weights and the first device. So the differences seed by seed
+/// show more than the two means do.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PairedDifference {
     /// The mean difference, with its interval; `n` is the number of shared seeds.
     pub estimate: Estimate,
-    /// The two-sided p-value of the paired t-test, in \[0, 1\]: how often so large a mean difference would be
-    /// seen if there were none. Not corrected for the number of comparisons. `None` for one shared seed.
+    /// The two-sided p-value of the paired t-test, in \[0, 1\]: the probability of a mean difference at least as large if there
+    /// is no true difference. It is not corrected for the number of comparisons. `None` for one common seed.
     pub p_value: Option<f64>,
 }
 
 impl Estimate {
-    /// The estimate from these samples; `None` where there are none, or where one is not finite.
+    /// The estimate from these samples; `None` if there are none, or if one is not finite.
     ///
     /// Equal samples give an interval of width 0.
     pub fn from_samples(samples: &[f64]) -> Option<Self> {
@@ -63,10 +63,10 @@ impl Estimate {
 }
 
 impl PairedDifference {
-    /// `row` − `baseline` over the seeds that are in both, each a value by seed; `None` if they share none.
+    /// `row` − `baseline` over their common seeds; `None` if they have none. Both are values by seed.
     ///
-    /// Differences without any variance, which the t-test does not cover, give p = 1 if they are all 0 and
-    /// p = 0 if they are all the same other number: the limits of the test.
+    /// The t-test does not cover differences without variance. They give p = 1 if all are 0, and p = 0 if all are the same other
+    /// number, which are the limits of the test.
     pub fn by_seed(row: &BTreeMap<u64, f64>, baseline: &BTreeMap<u64, f64>) -> Option<Self> {
         let differences: Vec<f64> = row.iter().filter_map(|(seed, value)| Some(value - baseline.get(seed)?)).collect();
         let estimate = Estimate::from_samples(&differences)?;

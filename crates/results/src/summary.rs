@@ -12,9 +12,9 @@ use crate::statistics::{Estimate, PairedDifference};
 pub struct SummaryLine {
     /// The row's name: a strategy, or a reference.
     pub strategy: String,
-    /// What was measured.
+    /// The metric.
     pub metric: Metric,
-    /// The part of their budget after which devices were judged, where it is not the whole.
+    /// The fraction of their budget after which devices were judged; `None` for the whole budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<f64>,
     /// The mean over seeds and its interval, in the metric's unit.
@@ -22,14 +22,14 @@ pub struct SummaryLine {
 }
 
 impl SummaryLine {
-    /// The name of the number in files: the metric's, with the part of the budget behind it, as in `expert_accuracy@0.01`.
+    /// The name of the number in files: the name of the metric, and the fraction of the budget, as in `expert_accuracy@0.01`.
     pub fn name(&self) -> String {
         self.metric.name_at(self.budget)
     }
 }
 
 impl Row {
-    /// The metric after a part of the devices' budget, over the seeds; `None` for a metric that is none of the devices' own.
+    /// The metric after a fraction of the devices' budget, over the seeds; `None` for a metric that is not about devices.
     fn estimate_at(&self, metric: Metric, budget: f64) -> Option<Estimate> {
         match metric {
             Metric::ExpertAccuracy => self.early(budget, EarlyAccuracy::mean),
@@ -40,9 +40,8 @@ impl Row {
 }
 
 impl Results {
-    /// A line for every metric of every row, in the order of the rows, then of [`Metric::ALL`]; before a metric of the
-    /// devices, a line for each part of their budget after which they were judged as well. A metric that a row lacks under
-    /// every seed has no line.
+    /// A line for every metric of every row, in the order of the rows and of [`Metric::ALL`]. A metric of the devices comes
+    /// after its lines for fractions of their budget. A metric that a row lacks under every seed has no line.
     pub fn summary(&self) -> Vec<SummaryLine> {
         let budgets = self.budgets();
         let mut lines = Vec::new();
@@ -59,10 +58,10 @@ impl Results {
         lines
     }
 
-    /// Each other row less the baseline, paired by seed, in the order of the rows; against a control run each row less its
-    /// own there.
+    /// Each other row minus the baseline, paired by seed, in the order of the rows. With a control run, each row minus the row of
+    /// the same name there.
     ///
-    /// Empty without either. A row is absent if it shares no seed with what it is compared with for this metric.
+    /// The list is empty without baseline and control. A row is absent if it has no seed in common with the other one.
     pub fn difference_to_baseline(&self, metric: Metric) -> Vec<(String, PairedDifference)> {
         if let Some(control) = &self.control {
             return self.difference_to_control(metric, control);

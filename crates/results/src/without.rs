@@ -7,10 +7,10 @@ use crate::matrix::{AccuracyMatrix, MatrixRow};
 use crate::results::Results;
 
 impl Results {
-    /// The same results as seen from the other devices: without these ones (from 0) in the accuracies and in whatever follows
-    /// from them. The centre has consolidated them all the same, and what the run cost is what it cost.
+    /// The same results without these devices, counted from 0. They are left out of the accuracies and of everything that is
+    /// computed from them. The centre has still consolidated them, so costs stay as they are.
     ///
-    /// `None` where a device is not in the stream, or none would be left.
+    /// `None` if a device is not in the stream, or if no device is left.
     pub fn without_devices(&self, devices: &BTreeSet<usize>) -> Option<Results> {
         if devices.iter().any(|device| *device >= self.tasks.len()) || devices.len() == self.tasks.len() {
             return None;
@@ -27,9 +27,9 @@ impl Results {
     }
 }
 
-/// The items at the places that are wanted.
+/// The items whose index is wanted.
 fn kept<T: Clone>(items: &[T], wanted: impl Fn(usize) -> bool) -> Vec<T> {
-    items.iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, item)| item.clone()).collect()
+    items.iter().enumerate().filter(|(index, _)| wanted(*index)).map(|(_, item)| item.clone()).collect()
 }
 
 fn without(cell: &Cell, devices: &BTreeSet<usize>) -> Cell {
@@ -51,7 +51,7 @@ fn without(cell: &Cell, devices: &BTreeSet<usize>) -> Cell {
                 round.task_aware = kept(&round.task_aware, of_task);
                 round.task_agnostic = kept(&round.task_agnostic, of_task);
             }
-            // Which device an expert came from is not known, so that what is said of experts cannot be taken apart.
+            // The device of each expert is unknown, so the lists by expert cannot be split.
             return Cell { accuracy: Accuracy::Rounds(rounds), expert_accuracy: vec![], ..others };
         }
     };
@@ -66,7 +66,7 @@ fn without(cell: &Cell, devices: &BTreeSet<usize>) -> Cell {
     for list in lists.into_iter().chain(early) {
         *list = kept(list, of_column);
     }
-    // Its values are means over the tasks so far, which cannot be taken apart.
+    // These values are means over the tasks so far, which cannot be split.
     others.latent_similarity_over_stream.clear();
     others.moved_bytes = kept(&cell.moved_bytes, of_column);
     others.elapsed_seconds = kept(&cell.elapsed(), of_column);
@@ -82,7 +82,7 @@ fn part(matrix: &AccuracyMatrix, wanted: impl Fn(usize) -> bool + Copy) -> Accur
         MatrixRow::All(accuracies) => MatrixRow::All(kept(accuracies, wanted)),
     };
     let rows: Vec<_> = kept(matrix.rows(), wanted).iter().map(row).collect();
-    // As many columns go from a row as rows before it, so what is left is triangular, too.
+    // Rows and columns are removed together, so the rest is triangular, too.
     rows.try_into().unwrap_or_default()
 }
 
@@ -93,7 +93,7 @@ mod tests {
     use crate::metric::Metric;
     use crate::results::tests::small;
 
-    /// Three devices, of which the second spoils the others.
+    /// Three devices. The second one spoils the others.
     fn three() -> Results {
         let matrix = AccuracyMatrix::from_rows(vec![vec![1.0], vec![0.5, 0.25], vec![0.75, 0.0, 0.5]]).expect("valid");
         let mut results = small();
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn devices_keep_their_numbers() {
         let numbers =
-            |results: &Results| (0..results.tasks.len()).map(|place| results.device(place)).collect::<Vec<_>>();
+            |results: &Results| (0..results.tasks.len()).map(|index| results.device(index)).collect::<Vec<_>>();
         let mut results = three();
         results.tasks = vec![results.tasks[0].clone(); 5];
         results.rows.clear();

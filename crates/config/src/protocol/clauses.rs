@@ -8,22 +8,22 @@ use crate::protocol::{Protocol, ProtocolKind};
 /// What a protocol permits. The runner enforces it, and the results state it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clauses {
-    /// How the protocol is called.
+    /// The kind of the protocol.
     pub protocol: &'static str,
-    /// The contacts of a device: each model that it takes or sends is one.
+    /// The most contacts of a device. Each model that it takes or sends is one contact.
     pub contacts_per_device: usize,
-    /// How often the centre takes in experts at most.
+    /// The most rounds in which the centre takes in experts.
     pub rounds: usize,
-    /// The experts that the centre takes in at a time.
+    /// The most experts that the centre takes in at a time.
     pub experts_at_a_time: usize,
-    /// The data that the centre sees.
+    /// The data that the centre may see.
     pub data_access: DataAccess,
-    /// Whether devices send statistics of their samples along with their model.
+    /// Whether devices may send statistics of their samples along with their model.
     pub statistics: bool,
 }
 
 impl Protocol {
-    /// What the protocol permits on a stream of so many devices.
+    /// What the protocol permits on a stream of `devices` devices.
     pub fn clauses(&self, devices: usize) -> Clauses {
         let rounds = self.rounds();
         let (contacts_per_device, rounds, experts_at_a_time) = match self.kind {
@@ -43,7 +43,7 @@ impl Protocol {
 }
 
 impl Clauses {
-    /// The clauses as results state them; numbers are the most that is permitted.
+    /// The clauses as results state them. Numbers are upper limits.
     pub fn list(&self) -> Vec<Clause> {
         let Clauses { protocol: _, contacts_per_device, rounds, experts_at_a_time, data_access, statistics } = self;
         let clauses = [

@@ -1,4 +1,4 @@
-//! One plugin's table alone, for commands that need a part of a configuration.
+//! Reading the table of one plugin, for commands that do not need a whole configuration.
 
 use std::path::Path;
 
@@ -16,9 +16,9 @@ use crate::sweep::PLUGIN_TABLES;
 /// Where a plugin's table stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartSource<'a> {
-    /// In a file: the table itself, with its `kind`, or as it stands in a configuration, of which the rest is not looked at.
+    /// In a file: the table itself, with its `kind`; or a configuration, whose other tables are ignored.
     File(&'a Path),
-    /// In an argument, as TOML writes a table in a line: `{ kind = "pld", steps = 100 }`.
+    /// In an argument, as an inline table of TOML: `{ kind = "pld", steps = 100 }`.
     Inline {
         /// The argument's name, for messages.
         name: &'a str,
@@ -52,7 +52,7 @@ where
     };
     let failed = |mut problems: Vec<ConfigProblem>| {
         if !in_file {
-            // The places are those of a text that nobody has written.
+            // The places are those of a text that the user has not written.
             problems.iter_mut().for_each(|problem| (problem.place, problem.table) = (None, String::new()));
         }
         ConfigError { file: file.to_owned(), problems }
@@ -61,7 +61,7 @@ where
     read(family, &document).map_err(failed)
 }
 
-/// The key under which an inline table is put.
+/// The key of an inline table.
 const INLINE: &str = "table";
 
 fn inline(text: &str) -> Result<Document, Vec<ConfigProblem>> {
@@ -84,7 +84,7 @@ where
     let (path, mut table) = find(family, document.root())
         .map_err(|message| vec![ConfigProblem { place: None, table: String::new(), message }])?;
     if family == Family::Strategy {
-        // A row of a configuration has one; here there is nothing to be told apart.
+        // A row of a configuration may have a name. Here there is only one strategy.
         table.remove("name");
     }
     let mut tables = Tables::new();
@@ -94,7 +94,7 @@ where
     part.ok_or_else(|| plugins.findings().iter().map(|finding: &Finding| finding.in_file(document)).collect())
 }
 
-/// The table, and the keys that lead to it.
+/// The table, and the path of keys to it.
 fn find(family: Family, root: &Map<String, Value>) -> Result<(Vec<String>, Map<String, Value>), String> {
     if root.contains_key("kind") {
         return Ok((vec![], root.clone()));

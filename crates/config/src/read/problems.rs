@@ -1,4 +1,4 @@
-//! From what was found in the variants to what is reported: each problem once, at its place in the file.
+//! Turns the findings of all variants into problems of the file: each problem once, with its line and column.
 
 use std::collections::BTreeSet;
 
@@ -7,26 +7,26 @@ use crate::document::Document;
 use crate::finding::Finding;
 use crate::sweep::{Expansion, Pick};
 
-/// What was found in one variant; the findings' paths lead through its configuration.
+/// A finding in one variant. Its path leads through the configuration of that variant.
 #[derive(Debug)]
 pub(crate) struct VariantFinding {
     pub(crate) variant: usize,
     pub(crate) finding: Finding,
 }
 
-/// A variant, and a row where the finding is in one.
+/// A variant, and the row if the finding is in one.
 type Combination = (usize, Option<usize>);
 
-/// A finding of one or more combinations.
+/// A finding that one or more combinations have.
 struct Problem<'a> {
     finding: Finding,
-    /// The picks that its place shows.
+    /// The picks that follow from its place in the file.
     shown: Vec<&'a Pick>,
     combinations: BTreeSet<Combination>,
 }
 
-/// Every problem once, in the order in which they were found. A problem that only some values of a sweep have, but that
-/// does not stand at one of them, names them.
+/// Every problem once, in the order in which they were found. Where only some values of a sweep cause a problem and its place
+/// in the file does not show which, the message names them.
 pub(crate) fn in_file(document: &Document, expansion: &Expansion, found: Vec<VariantFinding>) -> Vec<ConfigProblem> {
     let mut problems: Vec<Problem<'_>> = vec![];
     for VariantFinding { variant, mut finding } in found {
@@ -49,7 +49,7 @@ pub(crate) fn in_file(document: &Document, expansion: &Expansion, found: Vec<Var
 }
 
 impl Problem<'_> {
-    /// Which combinations have the problem; `None` when all have it that its place does not rule out.
+    /// Which combinations have the problem; `None` if all combinations that its place allows have it.
     fn combinations_in_words(&self, expansion: &Expansion) -> Option<String> {
         let picks = |(variant, row): &Combination| {
             let of_row = row.iter().flat_map(|row| &expansion.rows[*row].picks);
@@ -70,7 +70,7 @@ impl Problem<'_> {
         Some(format!("{}, and {} other combinations", self.names(first.iter().copied()), wrong.len() - 1))
     }
 
-    /// All combinations that could have the problem: the variants, times the rows of its table where it is in a row.
+    /// All combinations that could have the problem: all variants, and all rows of its table if it is in a row.
     fn possible(&self, expansion: &Expansion) -> Vec<Combination> {
         let table = self.combinations.first().and_then(|(_, row)| *row).map(|row| expansion.rows[row].table);
         let rows: Vec<_> = match table {

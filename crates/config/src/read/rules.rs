@@ -1,4 +1,4 @@
-//! What a schema cannot say: names, data access, files, and whether the parts go together.
+//! Rules that a schema cannot express: names, data access, files, and whether the parts fit together.
 
 use std::collections::HashMap;
 
@@ -12,33 +12,33 @@ use crate::finding::Finding;
 use crate::protocol::Protocol;
 use crate::reference::Reference;
 
-/// As many names as a message lists.
+/// The most names that a message lists.
 const NAMES_SHOWN: usize = 12;
 
-/// Checks experiments. What is built for it is built once, however many variants have it in common.
+/// Checks experiments. Parts that several variants have in common are built once.
 #[derive(Default)]
 pub(crate) struct Rules {
     backends: HashMap<String, Result<Device, String>>,
-    streams: HashMap<String, Result<Built, String>>,
+    streams: HashMap<String, Result<StreamFacts, String>>,
     backbones: HashMap<String, Result<(), String>>,
     surrogates: HashMap<String, Result<(), String>>,
 }
 
-/// What there is to know of a stream that was built.
-struct Built {
+/// Facts about a stream that was built.
+struct StreamFacts {
     devices: usize,
     input: InputShape,
     notes: Vec<String>,
 }
 
-/// What the rules find in one experiment.
+/// The findings in one experiment.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// What is wrong; paths lead through the written-out configuration.
+    /// The problems. Their paths lead through the written-out configuration.
     pub(crate) findings: Vec<Finding>,
-    /// How many tasks the stream has, and so devices.
+    /// The number of devices, one for each task of the stream.
     pub(crate) devices: usize,
-    /// What the stream says of its data.
+    /// The notes of the stream on its data.
     pub(crate) notes: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ impl Rules {
         verdict
     }
 
-    /// Builds every part once: its files are there, and the parts fit.
+    /// Builds every part once, to check that its files exist and that the parts fit together.
     fn parts(&mut self, experiment: &Experiment, verdict: &mut Verdict) {
         let written = &experiment.written_out;
         let [backend, stream, backbone] = ["backend", "stream", "backbone"].map(|table| written[table].to_string());
@@ -61,7 +61,7 @@ impl Rules {
             Err(error) => return verdict.plugin_says(&["backend"], &written["backend"], error),
         };
         if let Some(config) = &experiment.surrogate {
-            // What a row may see may differ from what the experiment grants: the strictest row that uses them counts.
+            // Rows may have their own protocol. The strictest row that uses these data decides.
             let users = experiment
                 .strategies
                 .iter()
@@ -79,7 +79,7 @@ impl Rules {
         }
         let build = || {
             let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
-            Ok(Built { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
+            Ok(StreamFacts { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
         };
         let input = match self.streams.entry(stream).or_insert_with(build) {
             Ok(built) => {
@@ -96,7 +96,7 @@ impl Rules {
         }
     }
 
-    /// Surrogate data can be made, and are not what the centre must not see.
+    /// Checks that surrogate data can be built, and that they are not data that the centre must not see.
     fn surrogate(
         &mut self,
         experiment: &Experiment,
@@ -142,7 +142,10 @@ impl Verdict {
             if more > 0 {
                 accepted.push_str(&format!(" or {more} others; without `baseline`, `alluvium check` lists them"));
             }
-            self.wrong(&["baseline"], format!("`baseline` = \"{baseline}\" is no row's name; accepted: {accepted}"));
+            self.wrong(
+                &["baseline"],
+                format!("`baseline` = \"{baseline}\" is not the name of a row; accepted: {accepted}"),
+            );
         }
         for (number, seed) in experiment.seeds.iter().enumerate() {
             if experiment.seeds[..number].contains(seed) {
@@ -152,7 +155,7 @@ impl Verdict {
         }
     }
 
-    /// A strategy is known by its kind here, so that rows that differ in an option have the same problem.
+    /// Messages name a strategy by its kind, so that rows that differ in an option have the same problem.
     fn strategies(&mut self, experiment: &Experiment) {
         let scenario = experiment.stream.scenario();
         for (index, row) in experiment.strategies.iter().enumerate() {
@@ -196,12 +199,12 @@ impl Verdict {
         }
     }
 
-    /// The devices that protocols name are devices of the stream.
+    /// Checks that the devices that protocols name are devices of the stream.
     fn absent_devices(&mut self, experiment: &Experiment) {
         if let Some(message) = experiment.protocol.misnames(self.devices) {
             self.wrong(&["protocol", "absent_devices"], message);
         }
-        // A row without a protocol of its own has that of the experiment.
+        // A row without its own protocol has that of the experiment.
         let own = experiment.strategies.iter().enumerate().filter(|(_, row)| row.protocol != experiment.protocol);
         let wrong: Vec<_> =
             own.filter_map(|(number, row)| Some((number.to_string(), row.protocol.misnames(self.devices)?))).collect();
@@ -210,7 +213,7 @@ impl Verdict {
         }
     }
 
-    /// A plugin cannot be built from its table. The message is its own.
+    /// Adds the message of a plugin that cannot be built from its table.
     fn plugin_says(&mut self, path: &[&str], table: &Value, message: &str) {
         let key = key_named(message, table);
         self.wrong(&[path, key.as_slice()].concat(), message.to_owned());
@@ -222,8 +225,8 @@ impl Verdict {
     }
 }
 
-/// The key of a table that a plugin's message is about: the first in backticks, or that of the text (a file's name) with
-/// which the message begins.
+/// The key of a table that a plugin's message is about: the first key in backticks, or the key whose value (the name of a
+/// file) the message begins with.
 fn key_named<'a>(message: &'a str, table: &'a Value) -> Option<&'a str> {
     let table = table.as_object()?;
     let mut quoted = message.split('`').skip(1).step_by(2);

@@ -1,4 +1,4 @@
-//! From a variant's tables to an experiment: their keys, types, ranges and kinds.
+//! Turns the tables of a variant into an experiment, and checks their keys, types, ranges and kinds.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::protocol::Protocol;
 use crate::root_table::RootTable;
 use crate::sweep::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
 
-/// Reads tables. Each schema is compiled once, however many tables are checked against it.
+/// Reads tables. Each schema is compiled once for all tables.
 #[derive(Debug)]
 pub(crate) struct Tables {
     root: Checker,
@@ -36,13 +36,13 @@ impl Tables {
         }
     }
 
-    /// Checks what no plugin owns.
+    /// Checks the tables that no plugin owns.
     pub(crate) fn check(&self, root: &Value) -> Vec<Finding> {
         let problems = self.root.check(root).into_iter();
         problems.map(|problem| Finding::of_file(&problem.path, problem.to_string())).collect()
     }
 
-    /// Reads a variant whose root was checked: the plugins' tables.
+    /// Reads the plugins' tables of a variant whose other tables were checked.
     pub(crate) fn read(&mut self, root: Value) -> Result<Experiment, Vec<Finding>> {
         let mut root: RootTable = serde_json::from_value(root)
             .map_err(|error| vec![Finding::of_file(&[], format!("cannot be read ({error})"))])?;
@@ -92,7 +92,7 @@ impl Tables {
     }
 }
 
-/// Reads plugins' tables and collects what is wrong with them.
+/// Reads plugins' tables and collects their problems.
 pub(crate) struct Plugins<'a> {
     tables: &'a mut Tables,
     findings: Vec<Finding>,
@@ -103,7 +103,7 @@ impl<'a> Plugins<'a> {
         Plugins { tables, findings: vec![] }
     }
 
-    /// What is wrong with the tables that were read so far.
+    /// The problems of the tables that were read so far.
     pub(crate) fn findings(&self) -> &[Finding] {
         &self.findings
     }
@@ -121,7 +121,7 @@ impl<'a> Plugins<'a> {
         let mut options = table.clone();
         let Some(Value::String(kind)) = options.remove("kind") else {
             let linked: Vec<_> = described(family).iter().map(|one| format!("\"{}\"", one.kind)).collect();
-            let message = format!("`kind` is missing or no string; accepted: {}", linked.join(" or "));
+            let message = format!("`kind` is missing, or is not a string; accepted: {}", linked.join(" or "));
             return self.wrong(path, &["kind"], message);
         };
         let checker = match self.tables.plugin(family, &kind) {
@@ -145,8 +145,8 @@ impl<'a> Plugins<'a> {
         }
     }
 
-    /// A row: the strategy, and what no plugin knows: the name, and the surrogate data, the protocol and the devices of this
-    /// row.
+    /// Reads a row: the strategy, and the keys that no plugin owns: the name, and the row's own surrogate data, protocol and
+    /// device settings.
     fn row(&mut self, number: usize, table: &Map<String, Value>, root: &RootTable) -> Option<StrategyRow> {
         let number = number.to_string();
         let path = ["strategies", &number];
@@ -163,7 +163,7 @@ impl<'a> Plugins<'a> {
         let surrogate = match options.remove(ROW_SURROGATE) {
             Some(Value::Object(table)) => Some(self.read::<dyn SurrogateConfig>(Family::Surrogate, &at, &table)?.1),
             Some(_) => {
-                let message = "`surrogate` is no table; accepted: a table with a kind of `alluvium list surrogates`";
+                let message = "`surrogate` is not a table; accepted: a table with a kind of `alluvium list surrogates`";
                 return self.wrong(&path, &[ROW_SURROGATE], message.to_owned());
             }
             None => None,
@@ -190,7 +190,7 @@ impl<'a> Plugins<'a> {
         Some(StrategyRow { name, kind, config, data_access, surrogate, protocol, device })
     }
 
-    /// A table of a row that no plugin owns; keys that it lacks are taken from `defaults`.
+    /// Reads a table of a row that no plugin owns. Missing keys are taken from `defaults`.
     fn own<T: DeserializeOwned>(
         &mut self,
         path: &[&str],
@@ -200,7 +200,7 @@ impl<'a> Plugins<'a> {
     ) -> Option<T> {
         let at = [path, &[key]].concat();
         let Value::Object(given) = &table else {
-            let message = format!("`{key}` is no table; accepted: a table with the keys of `[{key}]`");
+            let message = format!("`{key}` is not a table; accepted: a table with the keys of `[{key}]`");
             return self.wrong(path, &[key], message);
         };
         let mut all = defaults.clone();
@@ -220,7 +220,7 @@ impl<'a> Plugins<'a> {
         }
     }
 
-    /// Keys of a protocol that mean nothing under its kind.
+    /// Reports keys of a protocol that have no meaning under its kind.
     fn foreign_keys(&mut self, path: &[&str], protocol: &Protocol) {
         for (key, kind) in protocol.foreign_keys() {
             let message = format!(
@@ -238,7 +238,7 @@ impl<'a> Plugins<'a> {
     }
 }
 
-/// The configuration with all defaults, as the results keep it.
+/// The configuration with all defaults, as it is stored in the results.
 fn written_out(
     root: &RootTable,
     backend: &dyn BackendConfig,

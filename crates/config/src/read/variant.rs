@@ -1,4 +1,4 @@
-//! Reading a configuration file: the variants that it stands for.
+//! Reading a configuration file: all its variants.
 
 use std::path::Path;
 
@@ -21,20 +21,20 @@ const LONGEST_FILE: u64 = 10_000_000;
 /// The most characters of a folder's name.
 const LONGEST_FOLDER: usize = 100;
 
-/// The digits of a digest that keep shortened folder names apart.
+/// The number of digits of a digest that make shortened folder names unique.
 const DIGEST_DIGITS: usize = 12;
 
-/// One of the comparisons that a configuration file stands for: a value is chosen from every list of values outside
-/// the strategies' tables. A file without such lists has one variant.
+/// One of the comparisons that a configuration file describes. From every list of values outside the strategies' tables, one
+/// value is chosen. A file without such lists has one variant.
 #[derive(Debug)]
 pub struct Variant {
-    /// What was chosen: `device.epochs=1, stream.tasks=5`. Empty where nothing is swept outside the strategies.
+    /// The chosen values: `device.epochs=1, stream.tasks=5`. Empty if nothing is swept outside the strategies.
     pub label: String,
     /// The same as keys and values, in the order of the file.
     pub settings: Vec<(String, String)>,
     /// How many devices the stream has.
     pub devices: usize,
-    /// What is not wrong with the data, and would still surprise somebody who trains with them: a sentence each.
+    /// Facts about the data that are not errors but may surprise a user; one sentence each.
     pub notes: Vec<String>,
     /// The comparison.
     pub experiment: Experiment,
@@ -47,10 +47,10 @@ impl Variant {
         Variant { label: label.join(", "), settings, devices, notes, experiment }
     }
 
-    /// The label as a folder's name: ASCII letters, digits and `.-_=,`, at most 100 of them; empty where the label is.
+    /// The label as the name of a folder: at most 100 ASCII letters, digits and `.-_=,`; empty if the label is empty.
     ///
-    /// Two variants of a file never have the same: where the name does not hold the whole label, or where a file system
-    /// that does not tell `A` from `a` could mix it up with another, it ends in a part of the label's digest.
+    /// Two variants of a file never have the same name. Where the name cannot hold the whole label, or a file system that
+    /// ignores case could mistake it for another, it ends in the first digits of the label's digest.
     pub fn folder(&self) -> String {
         folder(&self.label)
     }
@@ -84,7 +84,7 @@ pub enum ConfigSource<'a> {
 }
 
 impl<'a> ConfigSource<'a> {
-    /// The file, or what stands in its place in messages.
+    /// The file, or the name that messages use instead.
     fn path(self) -> &'a Path {
         match self {
             ConfigSource::File(file) => file,
@@ -93,20 +93,19 @@ impl<'a> ConfigSource<'a> {
     }
 }
 
-/// Reads a configuration; `backend` stands in for its `[backend]` table as a kind with default options, `seeds` for
-/// its seeds.
+/// Reads a configuration. `backend`, a kind with default options, replaces its `[backend]` table; `seeds` replaces its seeds.
 ///
 /// A list of values where one value is expected is a *sweep*. In a `[[strategies]]` table it gives one row for each
-/// combination, named `NAME (key = value, …)`; anywhere else it gives variants. A key that takes a list is swept by a list
+/// combination, named `NAME (key = value, …)`. Anywhere else it gives variants. A key that takes a list is swept by a list
 /// of lists, a table by a list of tables. `name`, `seeds` and `references` are not swept. The last list of the file
-/// changes fastest; there are at most 1 000 variants, 1 000 rows in each, and 10 000 rows in all.
+/// changes fastest. There are at most 1 000 variants, 1 000 rows in each, and 10 000 rows in all.
 ///
 /// Checks everything that can be checked without training: keys, types and ranges, kinds, names, data access, files of
-/// the stream and the surrogate, and that backbone and stream go together.
+/// the stream and the surrogate, and whether backbone and stream fit together.
 ///
 /// # Errors
-/// [`ConfigError`] with all problems of the first stage of checks that finds some in any variant, each once, at its place
-/// in the file.
+/// [`ConfigError`] with all problems of the first stage of checks that finds any in some variant. Each problem comes once, with
+/// its place in the file.
 pub fn read_all(
     source: ConfigSource<'_>,
     backend: Option<&str>,
@@ -154,16 +153,16 @@ fn parse(text: &str) -> Result<Document, Vec<ConfigProblem>> {
     Document::parse(text).map_err(|flaws| flaws.into_iter().map(problem).collect())
 }
 
-/// All variants, checked stage by stage: what is wrong with one variant must not hide what is wrong with another.
+/// All variants. Each stage checks all of them before the next stage begins, so that problems of one variant do not hide those
+/// of another.
 fn variants(document: &Document) -> Result<Vec<Variant>, Vec<ConfigProblem>> {
     let schemas = Schemas::linked();
     let expansion = Expansion::of(document.root(), &schemas)
         .map_err(|findings| findings.iter().map(|finding| finding.in_file(document)).collect::<Vec<_>>())?;
     let all = 0..expansion.variants.len();
     let mut found = vec![];
-    let report = |found: Vec<VariantFinding>| match found.is_empty() {
-        true => Ok(()),
-        false => Err(in_file(document, &expansion, found)),
+    let report = |found: Vec<VariantFinding>| {
+        if found.is_empty() { Ok(()) } else { Err(in_file(document, &expansion, found)) }
     };
     let of = |variant: usize| move |finding: Finding| VariantFinding { variant, finding };
 

@@ -1,4 +1,4 @@
-//! The expansion of a file: its variants, the rows of each, and where in the file each of their values stands.
+//! The expansion of a file: its variants, the rows of each, and the place in the file of each value.
 
 use serde_json::{Map, Value};
 
@@ -6,22 +6,22 @@ use crate::finding::Finding;
 use crate::sweep::shape::Schemas;
 use crate::sweep::tree::{Choice, Pick, Sweeps, Tree, join};
 
-/// The most variants, and the most rows of a variant, that sweeps may give.
+/// The most variants that sweeps may give, and the most rows of a variant.
 const MOST: usize = 1_000;
 
 /// The most rows that sweeps may give in all variants together.
 const MOST_IN_ALL: usize = 10_000;
 
-/// What a file with sweeps stands for.
+/// A file with all its sweeps expanded.
 #[derive(Debug)]
 pub(crate) struct Expansion {
-    /// One choice of everything outside the strategies' tables, each; a single one where nothing is swept there.
+    /// The choices of values outside the strategies' tables; a single one if nothing is swept there.
     pub(crate) variants: Vec<Choice>,
-    /// The strategies' tables, one for each choice of what is swept in them.
+    /// The strategies' tables, one for each choice of values in them.
     pub(crate) rows: Vec<Row>,
 }
 
-/// A strategy's table in which everything is chosen.
+/// A strategy's table in which every value is chosen.
 #[derive(Debug)]
 pub(crate) struct Row {
     /// The number of its table in the file, from 0.
@@ -34,7 +34,7 @@ impl Expansion {
     /// Expands all sweeps of a file.
     ///
     /// # Errors
-    /// What is wrong with the lists, or that there are too many combinations.
+    /// When a list is wrong, or when there are too many combinations.
     pub(crate) fn of(root: &Map<String, Value>, schemas: &Schemas) -> Result<Self, Vec<Finding>> {
         let mut sweeps = Sweeps::default();
         let tables = root.get("strategies").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -62,7 +62,7 @@ impl Expansion {
         Ok(Expansion { rows: rows.collect(), variants: outside.choices(&[]) })
     }
 
-    /// A variant's configuration, without any sweep.
+    /// The configuration of a variant, without sweeps.
     pub(crate) fn root(&self, variant: usize) -> Value {
         let mut root = self.variants[variant].value.clone();
         if !self.rows.is_empty() {
@@ -77,7 +77,7 @@ impl Expansion {
         number.parse().ok().filter(|number| table == "strategies" && *number < self.rows.len())
     }
 
-    /// The path in the file of what stands at a path in a variant's configuration, and the picks on the way.
+    /// Turns a path in a variant's configuration into a path in the file. Also returns the picks on the way.
     pub(crate) fn in_file(&self, variant: usize, path: &[String]) -> (Vec<String>, Vec<&Pick>) {
         let (start, rest, picks) = match self.row(path) {
             Some(row) => (table_path(self.rows[row].table), &path[2..], &self.rows[row].picks),
@@ -101,23 +101,23 @@ fn table_path(number: usize) -> Vec<String> {
     vec!["strategies".to_owned(), number.to_string()]
 }
 
-/// A row, named after its table and what was picked in it.
+/// A row, named after its table and the values picked in it.
 fn row(table: usize, choice: Choice) -> Row {
     let Choice { mut value, picks } = choice;
     let own = value.get("name").cloned();
-    // Without a name the kind stands for it, and need not be said twice.
+    // Without a name, the row is named after its kind, which need not be repeated.
     let says = |pick: &&Pick| own.is_some() || pick.path[2..] != ["kind"];
     let said = picks.iter().filter(says).map(|pick| format!("{} = {}", pick.path[2..].join("."), pick.shown));
     let said: Vec<_> = said.collect();
     let base = own.as_ref().or(value.get("kind")).and_then(Value::as_str);
-    // What is no name must stay so, to be found.
+    // A name that is not a string stays as it is, so that the check of the table finds it.
     if let (Some(base), false) = (base.filter(|base| !base.is_empty()), said.is_empty()) {
         value["name"] = format!("{base} ({})", said.join(", ")).into();
     }
     Row { table, value, picks }
 }
 
-/// Too many combinations, found before they are made.
+/// Reports too many combinations before they are made.
 fn too_many(outside: &Tree, strategies: &[(Vec<String>, Tree)]) -> Option<Finding> {
     let sum = |counts: &mut dyn Iterator<Item = usize>| counts.fold(0, usize::saturating_add);
     let variants = outside.count();
@@ -141,7 +141,7 @@ fn too_many(outside: &Tree, strategies: &[(Vec<String>, Tree)]) -> Option<Findin
     Some(Finding::of_table(&place.unwrap_or_default(), message))
 }
 
-/// A number with its thousands apart.
+/// A number with spaces between its thousands.
 fn number(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();

@@ -1,11 +1,11 @@
-//! The shape that a value of the file should have: which schemas speak of it, and whether a list there is a sweep.
+//! The expected shape of a value of the file: which schemas apply to it, and whether a list there is a sweep.
 
 use alluvium_registry::{Family, SchemaNode, descriptions, schemars};
 use serde_json::{Map, Value, json};
 
 use crate::root_table::RootTable;
 
-/// The keys at the top of a file that name a plugin's table. The strategies' tables are rows and come apart from them.
+/// The keys at the top of a file whose tables belong to a plugin. The strategies' tables are not among them: they are rows.
 pub(crate) const PLUGIN_TABLES: [(&str, Family); 4] = [
     ("backend", Family::Backend),
     ("stream", Family::Stream),
@@ -13,18 +13,18 @@ pub(crate) const PLUGIN_TABLES: [(&str, Family); 4] = [
     ("surrogate", Family::Surrogate),
 ];
 
-/// The keys of a `[[strategies]]` table that stand in for the tables of the same names, for its row alone: its own surrogate
-/// data; its own protocol; the settings of its devices that differ.
+/// The key of a `[[strategies]]` table with the row's own surrogate data. Like [`ROW_PROTOCOL`] and [`ROW_DEVICE`], it replaces
+/// the table of the same name for its row.
 pub const ROW_SURROGATE: &str = "surrogate";
-/// See [`ROW_SURROGATE`]: the row's own protocol.
+/// The key with the row's own protocol; see [`ROW_SURROGATE`].
 pub const ROW_PROTOCOL: &str = "protocol";
-/// See [`ROW_SURROGATE`]: the settings of the row's devices that differ.
+/// The key with the device settings in which the row differs; see [`ROW_SURROGATE`].
 pub const ROW_DEVICE: &str = "device";
 
 /// The keys at the top of a file that have one value for the whole file.
 pub(crate) const NOT_SWEPT: [&str; 4] = ["name", "seeds", "references", "strategies"];
 
-/// The schemas of a file: of the tables that no plugin owns, and of every linked plugin's options.
+/// The schemas of a file: of the tables that no plugin owns, and of the options of every linked plugin.
 #[derive(Debug)]
 pub(crate) struct Schemas {
     root: Value,
@@ -39,7 +39,7 @@ struct Plugin {
 }
 
 impl Schemas {
-    /// The schemas of what is linked into the running binary.
+    /// The schemas of the plugins that are linked into the running binary.
     pub(crate) fn linked() -> Self {
         let plugins = descriptions().into_iter().map(|one| (one.family, one.kind, one.options_schema()));
         Schemas::new(plugins)
@@ -76,13 +76,13 @@ impl Schemas {
 /// The shape of a value.
 #[derive(Debug, Clone)]
 pub(crate) enum Shape<'a> {
-    /// It is taken as it is: no schema knows it, or it has one value for the whole file.
+    /// The value is taken as it is: no schema knows it, or the whole file has one value.
     Fixed,
-    /// The table of a plugin, whose schema its kind names.
+    /// The table of a plugin. Its kind selects the schema.
     Plugin(&'a Schemas, Family),
     /// The keys of a strategy's table: the plugin's, and those of the row, which no plugin owns.
     Row(&'a Schemas, Vec<SchemaNode<'a>>),
-    /// It has a schema; several where the kind is swept, one for each kind that knows the key.
+    /// The value has a schema. Where the kind is swept, it has one for each kind that knows the key.
     Options(Vec<SchemaNode<'a>>),
 }
 
@@ -92,7 +92,7 @@ impl<'a> Shape<'a> {
         if nodes.is_empty() { Shape::Fixed } else { Shape::Options(nodes) }
     }
 
-    /// Whether a list that stands here is a sweep: where no list is expected; or where one is, but not a list of lists.
+    /// Whether a list here is a sweep: where one value is expected; or where a list is expected, and this is a list of lists.
     pub(crate) fn is_swept_by(&self, list: &[Value]) -> bool {
         match self {
             Shape::Fixed | Shape::Row(..) => false,
@@ -106,7 +106,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// The shape of a table's keys, where the table may have to say which: a plugin's by its kind or kinds.
+    /// The shape of the keys of a table. The kind or kinds of a plugin's table select it.
     pub(crate) fn of_table(&self, table: &Map<String, Value>) -> Self {
         let Shape::Plugin(schemas, family) = self else { return self.clone() };
         let kinds = match table.get("kind") {
@@ -134,7 +134,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// The shape of the items of a list that is no sweep.
+    /// The shape of the items of a list that is not a sweep.
     pub(crate) fn item(&self) -> Self {
         match self {
             Shape::Options(nodes) => Shape::of(nodes.iter().filter_map(|node| node.items())),
@@ -187,7 +187,7 @@ pub(crate) mod tests {
         assert!(swept("steps", json!([1, 2])));
         assert!(swept("clip", json!([{"norm": 1}, {"norm": 2}])));
         assert!(!swept("layers", json!(["latent"])), "the list itself is the value");
-        assert!(swept("layers", json!([["latent"], ["first", "latent"]])), "lists of which each is a value");
+        assert!(swept("layers", json!([["latent"], ["first", "latent"]])), "each of these lists is a value");
         assert!(!swept("layers", json!([["latent"], "first"])), "neither");
         assert!(!swept("layers", json!([])));
         assert!(!swept("unknown", json!([1, 2])));

@@ -1,31 +1,31 @@
-//! Sweeps: lists where one value is expected, and the choices that they leave.
+//! Sweeps as a tree: lists where one value is expected, and the choices that they give.
 
 use serde_json::{Map, Value};
 
 use crate::finding::Finding;
 use crate::sweep::shape::Shape;
 
-/// A value of the file, and where in it something is left to choose.
+/// A value of the file, with the choices in it.
 #[derive(Debug)]
 pub(crate) enum Tree {
-    /// A value with nothing to choose in it.
+    /// A value without choices.
     Value(Value),
-    /// A table, its keys in the order of the file.
+    /// A table with its keys in the order of the file.
     Table(Vec<(String, Tree)>),
-    /// A list that is expected.
+    /// A list where a list is expected.
     List(Vec<Tree>),
-    /// A list of which one item is chosen; each has a short name.
+    /// A sweep: one item of the list is chosen. Each item has a short name.
     Sweep(Vec<(String, Tree)>),
 }
 
 /// One item of one sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Pick {
-    /// The keys that lead to the value once it is chosen.
+    /// The path of keys to the value once it is chosen.
     pub(crate) path: Vec<String>,
-    /// The item's place in the list.
+    /// The index of the item in the list.
     pub(crate) index: usize,
-    /// The item, in short.
+    /// The short name of the item.
     pub(crate) shown: String,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Choice {
 }
 
 impl Tree {
-    /// How many choices there are.
+    /// The number of choices.
     pub(crate) fn count(&self) -> usize {
         let product = |counts: &mut dyn Iterator<Item = usize>| counts.fold(1, usize::saturating_mul);
         match self {
@@ -48,7 +48,7 @@ impl Tree {
         }
     }
 
-    /// All choices; the last list of the file changes fastest. `path` are the keys that lead here.
+    /// All choices. The last list of the file changes fastest. `path` is the path of keys to this value.
     pub(crate) fn choices(&self, path: &[String]) -> Vec<Choice> {
         match self {
             Tree::Value(value) => vec![Choice { value: value.clone(), picks: vec![] }],
@@ -81,7 +81,7 @@ impl Tree {
         }
     }
 
-    /// The keys that lead to the first list of which an item is chosen.
+    /// The path of keys to the first sweep.
     pub(crate) fn first_sweep(&self, path: &[String]) -> Option<Vec<String>> {
         match self {
             Tree::Value(_) => None,
@@ -110,14 +110,14 @@ pub(crate) fn join(path: &[String], key: &str) -> Vec<String> {
     [path, &[key.to_owned()]].concat()
 }
 
-/// Finds the sweeps of a value, and what is wrong with their lists.
+/// Finds the sweeps of a value, and the problems of their lists.
 #[derive(Debug, Default)]
 pub(crate) struct Sweeps {
     pub(crate) findings: Vec<Finding>,
 }
 
 impl Sweeps {
-    /// Reads a value; `path` leads to it in the file.
+    /// Reads a value. `path` is its path in the file.
     pub(crate) fn read(&mut self, value: &Value, shape: &Shape<'_>, path: &[String]) -> Tree {
         match value {
             Value::Array(items) if shape.is_swept_by(items) => self.sweep(items, shape, path),
@@ -138,7 +138,7 @@ impl Sweeps {
         }
     }
 
-    /// Reads an item of a list: a list in a list is nothing to choose from, but a table may hold sweeps.
+    /// Reads an item of a list. A list inside a list is not a sweep, but a table may hold sweeps.
     fn tables_in(&mut self, item: &Value, shape: &Shape<'_>, path: &[String]) -> Tree {
         if item.is_object() { self.read(item, shape, path) } else { Tree::Value(item.clone()) }
     }
@@ -161,7 +161,7 @@ impl Sweeps {
     }
 }
 
-/// Whether two values are the same to whoever reads them: 1 is 1.0.
+/// Whether two values mean the same: 1 equals 1.0.
 fn equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(a), Value::Number(b)) => a == b || (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64(),
@@ -173,11 +173,11 @@ fn equal(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// The longest text of what sets a table apart that is its name.
+/// The longest name, in characters, of a table that is named after its distinguishing keys.
 const LONGEST_NAME: usize = 60;
 
-/// The short name of an item of a sweep: the value; of a table its kind, or where several have the same kind what sets it
-/// apart from them, `key=value key=value`; its number where there is no kind, or nothing short to say.
+/// The short name of an item of a sweep. A value is its own name. A table is named after its kind or, where several have the
+/// same kind, after the keys in which it differs: `key=value key=value`. Otherwise the name is the number of the item.
 fn short(items: &[Value], number: usize) -> String {
     let kind = |item: &Value| item.get("kind").and_then(Value::as_str).map(str::to_owned);
     let Some(table) = items[number].as_object() else { return shown(&items[number]) };
@@ -193,7 +193,7 @@ fn short(items: &[Value], number: usize) -> String {
     if apart.is_empty() || apart.chars().count() > LONGEST_NAME { (number + 1).to_string() } else { apart }
 }
 
-/// A value as a name holds it. A text stands in quotes where it could be taken for something else.
+/// A value as part of a name. A string is quoted where it could be mistaken for something else.
 fn shown(value: &Value) -> String {
     let is_plain = |text: &str| {
         let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+');
@@ -294,7 +294,7 @@ mod tests {
         let list = || Tree::Sweep((0..1000).map(|number| (number.to_string(), Tree::Value(number.into()))).collect());
         let table = |keys: usize| Tree::Table((0..keys).map(|key| (key.to_string(), list())).collect());
         assert_eq!(table(2).count(), 1_000_000);
-        assert_eq!(table(30).count(), usize::MAX, "more than can be counted");
+        assert_eq!(table(30).count(), usize::MAX, "larger than any usize");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The centre: it hands out its model, takes experts, and sees nothing else.
+//! The centre: it hands out its model and takes in experts. It sees nothing else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,24 +13,24 @@ use serde_json::Value;
 
 use crate::devices::SharedHeads;
 use crate::protocol::{GrantedAccess, IncomingExperts};
-use crate::stored::{Central, Interruption, Stages};
+use crate::stored::{CentralModel, Interruption, Stages};
 
 pub(crate) const STATE: &str = "state.safetensors";
 
 /// The centre of one cell.
 ///
-/// It has no way to a device or to the stream: experts come in through [`receive`](Self::receive), and samples only in
+/// It cannot reach a device or the stream. Experts come in through [`receive`](Self::receive). Samples come in only through
 /// `granted`, which the runner fills with what the protocol grants.
 pub(crate) struct Centre<'a> {
     row: &'a StrategyRow,
     strategy: Box<dyn Strategy>,
     shown: GrantedAccess,
     surrogate: Option<Box<dyn Surrogate>>,
-    /// The heads that every model has that is handed out, where devices are under way together and share some.
+    /// The heads of every model that is handed out, where devices are under way together and share heads.
     heads: Option<&'a SharedHeads>,
-    central: Central,
-    /// What the next device takes, where that is not the central model.
-    handed_out: Option<Central>,
+    central: CentralModel,
+    /// The model that the next device takes, if it is not the central model.
+    handed_out: Option<CentralModel>,
     state: State,
     received: usize,
     compute: Compute,
@@ -40,27 +40,26 @@ pub(crate) struct Centre<'a> {
 /// What the strategy keeps between devices.
 struct State {
     digest: Digest,
-    /// Where it is stored, if the running strategy is not in it: it was found, not computed.
+    /// Where the state is stored, if the running strategy does not have it yet because the stage was found, not computed.
     stored: Option<(Digest, BTreeMap<String, Value>, bool)>,
 }
 
-/// What a consolidation leaves.
-pub(crate) struct Consolidated {
+/// The output of a consolidation.
+pub(crate) struct ConsolidationOutput {
     pub(crate) model: Arc<ModelState>,
-    /// What the next device takes, where that is not the central model.
+    /// The model that the next device takes, if it is not the central model.
     pub(crate) handed_out: Option<Arc<ModelState>>,
     pub(crate) state: StrategyState,
     pub(crate) effort: Effort,
 }
 
 impl<'a> Centre<'a> {
-    /// A centre that has received nothing. It is given what it needs, and neither the stream nor the experiment, which
-    /// could build one.
+    /// A centre that has received nothing yet. It is not given the stream, nor the experiment, which could build one.
     pub(crate) fn new(
         row: &'a StrategyRow,
         surrogate: Option<&dyn SurrogateConfig>,
         shown: GrantedAccess,
-        initial: Central,
+        initial: CentralModel,
         heads: Option<&'a SharedHeads>,
         compute: &Compute,
         seed: Seed,
@@ -74,13 +73,13 @@ impl<'a> Centre<'a> {
     }
 
     /// The central model.
-    pub(crate) fn central(&self) -> &Central {
+    pub(crate) fn central(&self) -> &CentralModel {
         &self.central
     }
 
-    /// What a device takes at its first contact: the central model, unless the strategy hands out another one or the devices
-    /// must begin from heads that it lacks.
-    pub(crate) fn handed_out(&self) -> &Central {
+    /// The model that a device takes at its first contact. It is the central model, unless the strategy hands out another one or
+    /// the devices must begin from heads that the central model lacks.
+    pub(crate) fn handed_out(&self) -> &CentralModel {
         self.handed_out.as_ref().unwrap_or(&self.central)
     }
 
@@ -94,33 +93,34 @@ impl<'a> Centre<'a> {
         &self.state.digest
     }
 
-    /// The digest of the heads that it adds to what it hands out, if it adds any.
+    /// The digest of the heads that the centre adds to models that it hands out, if it adds any.
     pub(crate) fn heads(&self) -> Option<&Digest> {
         self.heads.map(|heads| &heads.digest)
     }
 
-    /// How many experts were consolidated.
+    /// The number of experts that were consolidated.
     pub(crate) fn received(&self) -> usize {
         self.received
     }
 
-    /// Consolidates what devices send together. What it gives is not taken over before [`advance`](Self::advance).
+    /// Consolidates experts that come together. The output takes effect only with [`advance`](Self::advance).
     pub(crate) fn receive(
         &mut self,
         arrived: &IncomingExperts,
         granted: Vec<TaskDataset<'_>>,
         stages: &Stages<'_>,
         progress: &dyn Progress,
-    ) -> Result<Result<Consolidated, StrategyError>, Interruption> {
+    ) -> Result<Result<ConsolidationOutput, StrategyError>, Interruption> {
         let experts = arrived.experts().iter().map(|(_, expert)| expert.expert(stages));
         let experts = experts.collect::<Result<Vec<_>, _>>()?;
         let previous = self.central.load(stages)?;
         if let Some((key, values, has_weights)) = &self.state.stored {
-            let weights = match has_weights {
-                true => stages.file(key, STATE, |bytes| {
+            let weights = if *has_weights {
+                stages.file(key, STATE, |bytes| {
                     Weights::from_safetensors(bytes).map(|(weights, _)| weights).map_err(|error| error.to_string())
-                })?,
-                false => Weights::new(),
+                })?
+            } else {
+                Weights::new()
             };
             let state = StrategyState { values: values.clone(), weights };
             let restored = self.row.config.build().and_then(|mut strategy| {
@@ -143,7 +143,7 @@ impl<'a> Centre<'a> {
         experts: &[&Expert],
         granted: Vec<TaskDataset<'_>>,
         progress: &dyn Progress,
-    ) -> Result<Consolidated, StrategyError> {
+    ) -> Result<ConsolidationOutput, StrategyError> {
         let mut context = Context::new(&self.compute, self.seed, self.received).with_progress(progress);
         if let Some(surrogate) = &mut self.surrogate {
             context = context.with_surrogate(surrogate.as_mut());
@@ -154,16 +154,16 @@ impl<'a> Centre<'a> {
         let handed_out = self.strategy.handed_out(&model);
         let with_heads = self.heads.and_then(|heads| heads.added_to(handed_out.as_ref().unwrap_or(&model)));
         let handed_out = with_heads.or(handed_out).map(Arc::new);
-        Ok(Consolidated { model: model.into(), handed_out, state: self.strategy.state(), effort })
+        Ok(ConsolidationOutput { model: model.into(), handed_out, state: self.strategy.state(), effort })
     }
 
-    /// Takes over the outcome of a consolidation of so many experts. `stored` says where the strategy's state is stored, and
-    /// whether it has weights, unless the strategy that runs here is in that state.
+    /// Moves on to the output of a consolidation; `experts` is the number of its experts. `stored` says where the strategy's
+    /// state is stored and whether it has weights. It is `None` if the running strategy has that state.
     pub(crate) fn advance(
         &mut self,
         experts: usize,
-        central: Central,
-        handed_out: Option<Central>,
+        central: CentralModel,
+        handed_out: Option<CentralModel>,
         state: Digest,
         stored: Option<(Digest, BTreeMap<String, Value>, bool)>,
     ) {

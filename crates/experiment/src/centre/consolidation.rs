@@ -1,4 +1,4 @@
-//! One consolidation with its evaluation: a stage.
+//! A consolidation with its evaluation, as one stage.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,71 +15,73 @@ use serde_json::{Value, json};
 use crate::ExperimentError;
 use crate::centre::centre::{Centre, STATE, state_digest};
 use crate::context::RunContext;
-use crate::devices::Shared;
+use crate::devices::SharedSetup;
 use crate::memory::peak_memory_bytes;
 use crate::progress::{Ending, Stage, Steps, Work};
 use crate::protocol::IncomingExperts;
-use crate::stored::{Adapted, CENTRAL, Central, Computed, Files, HANDED_OUT, Interruption, Latents, identity};
+use crate::stored::{
+    AdaptedDevice, CENTRAL, CentralModel, Computation, Files, HANDED_OUT, Interruption, Latents, identity,
+};
 
-/// What was measured during a consolidation, and what leads to the next one.
+/// What a consolidation measured, and what the next one needs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ConsolidationRecord {
     /// The digest of the new central model.
     central: Digest,
     /// The size of the new central model.
     bytes: u64,
-    /// What the next device takes, in a file of its own; absent where it takes the central model.
+    /// The model that the next device takes, stored in a separate file; absent where it takes the central model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    handed_out: Option<HandedOut>,
+    handed_out: Option<HandedOutRecord>,
     /// The digest of the strategy's state.
     state: Digest,
-    /// The strategy's state but for its weights.
+    /// The strategy's state without its weights.
     values: BTreeMap<String, Value>,
-    /// Whether the state has weights, in a file of their own.
+    /// Whether the state has weights, stored in a separate file.
     has_weights: bool,
-    /// What the centre keeps: the size of the new central model and of the strategy's state.
+    /// The bytes that the centre keeps: the new central model and the strategy's state.
     pub(crate) stored_bytes: u64,
     pub(crate) steps: u64,
     pub(crate) samples: u64,
-    /// How long the consolidation took, in seconds, without the evaluation.
+    /// The seconds that the consolidation took, without the evaluation.
     pub(crate) seconds: f64,
     /// The accuracy on each task that was judged.
     pub(crate) task_aware: Vec<f64>,
     pub(crate) task_agnostic: Vec<f64>,
-    /// The similarity with each expert's latents so far, `null` where it is undefined; empty where it was not measured.
+    /// The similarity with the latents of each expert so far; `null` where it is undefined, empty where it was not measured.
     pub(crate) latent_similarity: Vec<Option<f64>>,
-    /// The most memory that the process had held when this was measured.
+    /// The peak memory of the process up to this moment.
     pub(crate) peak_memory_bytes: Option<u64>,
 }
 
-/// A model that is handed out in the central model's place.
+/// A model that is handed out instead of the central model.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct HandedOut {
+struct HandedOutRecord {
     digest: Digest,
     bytes: u64,
 }
 
-/// What a consolidation leaves at hand: the new central model, and what the next device takes in its place.
-struct AtHand {
+/// The models of a computed consolidation, in memory: the new central model, and the model that is handed out instead of it.
+struct ModelsAtHand {
     central: Arc<ModelState>,
     handed_out: Option<Arc<ModelState>>,
 }
 
-/// The experts that the centre has met.
+/// The experts that the centre has received.
 pub(crate) struct ExpertHistory {
-    /// The task and the latents of each, in the order in which they came.
+    /// The task and the latents of each expert, in the order of arrival.
     experts: Vec<(usize, Latents)>,
-    /// One digest for all their tasks and experts: keys stay small on long streams.
+    /// One digest of all their tasks and experts, so that keys stay small on long streams.
     chain: Digest,
 }
 
 impl ExpertHistory {
-    pub(crate) fn nobody() -> Self {
+    pub(crate) fn empty() -> Self {
         ExpertHistory { experts: vec![], chain: Digest::of(b"") }
     }
 
-    /// The centre meets the expert of a device.
-    pub(crate) fn meet(&mut self, shared: &Shared, device: usize, adapted: &Adapted) {
+    /// Adds the expert of a device.
+    pub(crate) fn add(&mut self, shared: &SharedSetup, device: usize, adapted: &AdaptedDevice) {
         let task = &shared.tasks[device].digest;
         self.chain = Digest::of(format!("{}{task}{}", self.chain, adapted.key()).as_bytes());
         self.experts.push((device, adapted.latents()));
@@ -90,19 +92,19 @@ impl ExpertHistory {
         self.experts.iter().map(|(task, _)| *task)
     }
 
-    /// The task of the expert that came last.
+    /// The task of the latest expert.
     fn last_task(&self) -> Option<usize> {
         self.experts.last().map(|(task, _)| *task)
     }
 }
 
-/// What the new central model is judged on.
+/// The tasks on which the new central model is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum EvaluationScope {
-    /// The task of the expert that came last.
+    /// The task of the latest expert.
     Last,
-    /// The task of each expert so far, and how similar the latents are to the expert's.
+    /// The task of each expert so far. The similarity to each expert's latents is measured, too.
     SoFar,
     /// All tasks of the stream.
     Stream,
@@ -110,17 +112,18 @@ pub(crate) enum EvaluationScope {
     Nothing,
 }
 
-/// Consolidates the experts that came together, the last that were met, into the centre and judges the new central model.
+/// Consolidates the experts that came together into the centre, and judges the new central model. They are the latest of
+/// `history`.
 pub(crate) fn consolidate(
     run: &RunContext<'_>,
     row: &StrategyRow,
-    shared: &Shared,
+    shared: &SharedSetup,
     centre: &mut Centre<'_>,
     arrived: &IncomingExperts,
-    met: &ExpertHistory,
+    history: &ExpertHistory,
     judged: EvaluationScope,
 ) -> Result<ConsolidationRecord, Interruption> {
-    let device = met.last_task().unwrap_or(0);
+    let device = history.last_task().unwrap_or(0);
     let (devices, before) = (shared.tasks.len(), centre.received());
     let work = |stage| Work { row: &row.name, seed: shared.seed, device: device + 1, devices, stage, before };
     let failed = |cause: StrategyError| ExperimentError::Strategy {
@@ -129,9 +132,9 @@ pub(crate) fn consolidate(
         device: device + 1,
         cause: Box::new(cause),
     };
-    let stage = run.stages.stage(inputs(run, row, shared, centre, arrived, met, judged)?, || {
+    let stage = run.stages.stage(inputs(run, row, shared, centre, arrived, history, judged)?, || {
         run.observer.begins(work(Stage::Consolidating));
-        let granted = granted(centre.shown(), shared, met, arrived)?;
+        let granted = granted(centre.shown(), shared, history, arrived)?;
         let granted = granted.iter().map(|task| TaskDataset { head: &task.head, samples: &task.train }).collect();
         let started = Instant::now();
         let steps = Steps { observer: run.observer, work: work(Stage::Consolidating) };
@@ -140,7 +143,7 @@ pub(crate) fn consolidate(
 
         run.observer.begins(work(Stage::Evaluating));
         let central = Model::load(&consolidated.model, &shared.compute)?;
-        let scores = judge(run, shared, &central, met, judged)?;
+        let scores = judge(run, shared, &central, history, judged)?;
         let digest = identity(&consolidated.model)?;
         let mut files = vec![(CENTRAL, consolidated.model.to_bytes()?)];
         let bytes = size(&files);
@@ -148,7 +151,7 @@ pub(crate) fn consolidate(
         if !state.weights.is_empty() {
             files.push((STATE, state.weights.to_safetensors(Default::default())?));
         }
-        // What is handed out follows from the model and the state, so it takes no room at the centre.
+        // The model that is handed out follows from the central model and the state, so the centre need not keep it.
         let stored_bytes = size(&files) + values_size(&state);
         let handed_out = consolidated.handed_out.as_deref().map(|model| hand_out(model, &digest, &mut files));
         let record = ConsolidationRecord {
@@ -167,8 +170,8 @@ pub(crate) fn consolidate(
             latent_similarity: scores.latent_similarity,
             peak_memory_bytes: peak_memory_bytes(),
         };
-        let at_hand = AtHand { central: consolidated.model, handed_out: consolidated.handed_out };
-        Ok(Computed { record, files, at_hand })
+        let at_hand = ModelsAtHand { central: consolidated.model, handed_out: consolidated.handed_out };
+        Ok(Computation { record, files, at_hand })
     })?;
     let found = stage.at_hand.is_none();
     run.observer.ends(work(Stage::Consolidating), Ending { seconds: stage.record.seconds, found });
@@ -176,7 +179,7 @@ pub(crate) fn consolidate(
     Ok(stage.record)
 }
 
-/// How good a central model is, task by task.
+/// The scores of a central model, task by task.
 #[derive(Default)]
 struct TaskScores {
     task_aware: Vec<f64>,
@@ -187,9 +190,9 @@ struct TaskScores {
 /// Judges a central model.
 fn judge(
     run: &RunContext<'_>,
-    shared: &Shared,
+    shared: &SharedSetup,
     central: &Model,
-    met: &ExpertHistory,
+    history: &ExpertHistory,
     judged: EvaluationScope,
 ) -> Result<TaskScores, Interruption> {
     let mut scores = TaskScores::default();
@@ -201,11 +204,11 @@ fn judge(
     };
     match judged {
         EvaluationScope::Nothing => {}
-        EvaluationScope::Last => met.last_task().map(judge).transpose().map(drop)?,
+        EvaluationScope::Last => history.last_task().map(judge).transpose().map(drop)?,
         EvaluationScope::Stream => (0..shared.tasks.len()).try_for_each(|task| judge(task).map(drop))?,
         EvaluationScope::SoFar => {
             let mut similarity = vec![];
-            for (task, latents) in &met.experts {
+            for (task, latents) in &history.experts {
                 similarity.push(linear_cka(&judge(*task)?, &latents.get(run.stages, &shared.compute)?));
             }
             scores.latent_similarity = similarity;
@@ -214,33 +217,38 @@ fn judge(
     Ok(scores)
 }
 
-/// Moves the centre on to what the stage left.
+/// Moves the centre on to the output of the stage.
 fn advance(
     centre: &mut Centre<'_>,
     experts: usize,
     key: Digest,
     record: &ConsolidationRecord,
-    at_hand: Option<AtHand>,
+    at_hand: Option<ModelsAtHand>,
 ) {
     let stored = match &at_hand {
         Some(_) => None,
         None => Some((key.clone(), record.values.clone(), record.has_weights)),
     };
     let (model, handed_out) = at_hand.map_or((None, None), |models| (Some(models.central), models.handed_out));
-    let of_stage = |HandedOut { digest, bytes }| Central::of_stage(key.clone(), HANDED_OUT, digest, bytes, handed_out);
+    let of_stage =
+        |HandedOutRecord { digest, bytes }| CentralModel::of_stage(key.clone(), HANDED_OUT, digest, bytes, handed_out);
     let handed_out = record.handed_out.clone().map(of_stage);
-    let central = Central::of_stage(key, CENTRAL, record.central.clone(), record.bytes, model);
+    let central = CentralModel::of_stage(key, CENTRAL, record.central.clone(), record.bytes, model);
     centre.advance(experts, central, handed_out, record.state.clone(), stored);
 }
 
-/// Adds the file of the model that is handed out, unless that is the central model.
-fn hand_out(model: &ModelState, central: &Digest, files: &mut Files) -> Result<Option<HandedOut>, ExperimentError> {
+/// Adds the file of the model that is handed out, unless it equals the central model.
+fn hand_out(
+    model: &ModelState,
+    central: &Digest,
+    files: &mut Files,
+) -> Result<Option<HandedOutRecord>, ExperimentError> {
     let digest = identity(model)?;
     if digest == *central {
         return Ok(None);
     }
     let bytes = model.to_bytes()?;
-    let taken = HandedOut { digest, bytes: bytes.len() as u64 };
+    let taken = HandedOutRecord { digest, bytes: bytes.len() as u64 };
     files.push((HANDED_OUT, bytes));
     Ok(Some(taken))
 }
@@ -249,22 +257,19 @@ fn size(files: &[(&str, Vec<u8>)]) -> u64 {
     files.iter().map(|(_, bytes)| bytes.len() as u64).sum()
 }
 
-/// The size of a strategy's state but for its weights, as the record holds it.
+/// The size of a strategy's state without its weights, as the record holds it.
 fn values_size(state: &StrategyState) -> u64 {
-    match state.values.is_empty() {
-        true => 0,
-        false => serde_json::to_string(&state.values).map_or(0, |text| text.len() as u64),
-    }
+    if state.values.is_empty() { 0 } else { serde_json::to_string(&state.values).map_or(0, |text| text.len() as u64) }
 }
 
-/// Everything that the outcome depends on.
+/// Everything that the result depends on.
 fn inputs(
     run: &RunContext<'_>,
     row: &StrategyRow,
-    shared: &Shared,
+    shared: &SharedSetup,
     centre: &Centre<'_>,
     arrived: &IncomingExperts,
-    met: &ExpertHistory,
+    history: &ExpertHistory,
     judged: EvaluationScope,
 ) -> Result<Value, ExperimentError> {
     let strategy = serde_json::to_value(&row.config).map_err(|error| ExperimentError::Record(error.to_string()))?;
@@ -277,24 +282,24 @@ fn inputs(
         "strategy": strategy,
         "surrogate": run.surrogates.get(&row.name),
         "heads": centre.heads(),
-        "met": met.chain,
+        "met": history.chain,
         "judged": judged,
         "seed": shared.seed,
         "index": centre.received(),
     }))
 }
 
-/// The tasks whose samples a strategy is given that is shown data of this kind, those of the experts that came last at the end.
+/// The tasks whose samples a strategy with this data access is given. Those of the latest experts come last.
 fn granted(
     shown: DataAccess,
-    shared: &Shared,
-    met: &ExpertHistory,
+    shared: &SharedSetup,
+    history: &ExpertHistory,
     arrived: &IncomingExperts,
 ) -> Result<Vec<Task>, ExperimentError> {
     let first = match shown {
         DataAccess::None | DataAccess::Surrogate => return Ok(vec![]),
-        DataAccess::CurrentTask => met.experts.len() - arrived.experts().len(),
+        DataAccess::CurrentTask => history.experts.len() - arrived.experts().len(),
         DataAccess::AllTasks => 0,
     };
-    met.experts[first..].iter().map(|(task, _)| shared.task(*task)).collect()
+    history.experts[first..].iter().map(|(task, _)| shared.task(*task)).collect()
 }

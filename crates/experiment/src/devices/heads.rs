@@ -1,8 +1,9 @@
-//! The heads that several tasks share: devices that are under way together begin from the same ones.
+//! The heads that several tasks share. Devices that are under way together begin from the same heads.
 //!
-//! A device that takes a model without its head grows one with a seed of its own. Where it is the only one under way, the next
-//! device takes that head from the centre. Devices that are under way together would each grow another, and a mean of heads
-//! that began from different weights is no head: McMahan et al., arXiv 1602.05629, Algorithm 1, hand every client the same w₀.
+//! A device that takes a model without its head adds a new head, with its own seed. If it is the only device under way, the
+//! next device takes that head from the centre. Devices that are under way together would each add a different head, and the
+//! mean of heads with different initial weights is useless. McMahan et al., arXiv 1602.05629, Algorithm 1, hand every client
+//! the same w₀.
 
 use std::collections::BTreeSet;
 
@@ -12,21 +13,21 @@ use serde_json::json;
 
 use crate::ExperimentError;
 use crate::devices::TaskNote;
-use crate::stored::Central;
+use crate::stored::CentralModel;
 
-/// The heads that two tasks or more share, with initial weights under one seed.
+/// The heads that two or more tasks share, with initial weights under one seed.
 pub(crate) struct SharedHeads {
     heads: Vec<HeadSpec>,
     latent_size: usize,
     seed: Seed,
     /// The initial model with all of them.
-    pub(crate) initial: Central,
-    /// What tells them from those of another stream.
+    pub(crate) initial: CentralModel,
+    /// The digest of the heads' names and classes.
     pub(crate) digest: Digest,
 }
 
 impl SharedHeads {
-    /// The heads that tasks share; `None` where they share none.
+    /// The heads that these tasks share; `None` if they share none.
     pub(crate) fn of(
         tasks: &[TaskNote],
         initial: &ModelState,
@@ -40,10 +41,10 @@ impl SharedHeads {
         let latent_size = initial.backbone.build(initial.input, compute)?.latent_size();
         let digest = Digest::of(json!(heads).to_string().as_bytes());
         let begun = grown(initial, &heads, latent_size, seed);
-        Ok(Some(SharedHeads { heads, latent_size, seed, initial: Central::initial(begun)?, digest }))
+        Ok(Some(SharedHeads { heads, latent_size, seed, initial: CentralModel::initial(begun)?, digest }))
     }
 
-    /// The model with the heads that it lacks; `None` where it lacks none.
+    /// The model with the missing heads added; `None` if no head is missing.
     pub(crate) fn added_to(&self, model: &ModelState) -> Option<ModelState> {
         let lacks = self.heads.iter().any(|head| model.head(&head.name).is_none());
         lacks.then(|| grown(model, &self.heads, self.latent_size, self.seed))
@@ -56,11 +57,11 @@ fn grown(model: &ModelState, heads: &[HeadSpec], latent_size: usize, seed: Seed)
     model
 }
 
-/// The heads whose name comes twice or more, each once, in the order in which they come back.
+/// The heads whose name occurs at least twice, each once, in the order of their second occurrence.
 fn shared<'a>(heads: impl Iterator<Item = &'a HeadSpec>) -> Vec<HeadSpec> {
-    let (mut met, mut shared) = (BTreeSet::new(), Vec::<HeadSpec>::new());
+    let (mut known, mut shared) = (BTreeSet::new(), Vec::<HeadSpec>::new());
     for head in heads {
-        if !met.insert(&head.name) && !shared.iter().any(|known| known.name == head.name) {
+        if !known.insert(&head.name) && !shared.iter().any(|other| other.name == head.name) {
             shared.push(head.clone());
         }
     }

@@ -1,4 +1,4 @@
-//! What all cells of one seed share: the stream, the test sets, the initial weights, and the devices.
+//! The setup that all cells of one seed share: the stream, the test sets, the initial weights, and the devices.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,17 +18,18 @@ use crate::devices::{SharedHeads, TaskNote};
 use crate::progress::{Ending, Observer, Stage, Steps, Unobserved, Work};
 use crate::protocol::{HandedOutModel, Visit};
 use crate::stored::{
-    AdaptationRecord, Adapted, Central, Computed, EXPERT, Interruption, LATENTS, identity, latents_to_bytes, redo,
+    AdaptationRecord, AdaptedDevice, CentralModel, Computation, EXPERT, Interruption, LATENTS, identity,
+    latents_to_bytes, redo,
 };
 
-/// What is asked of a device.
+/// What a device is asked to do.
 #[derive(Clone, Copy)]
 pub(crate) struct DeviceRequest<'a> {
     /// How it adapts.
     pub(crate) settings: &'a DeviceSettings,
-    /// What it computes of its samples.
+    /// The statistics that it computes of its samples.
     pub(crate) statistics: &'a Statistics,
-    /// The parts of its budget after which it is judged as well.
+    /// The fractions of its budget after which it is judged as well.
     pub(crate) budgets: &'a [f64],
 }
 
@@ -36,52 +37,53 @@ pub(crate) struct DeviceRequest<'a> {
 #[derive(Default)]
 pub(crate) struct Statistics {
     asked: Vec<Arc<dyn DeviceStatistic>>,
-    /// The options of the strategy, which they follow from; `null` where none are asked for, so that strategies that ask
-    /// for nothing have devices in common.
+    /// The options of the strategy, on which the statistics depend. `null` if there are none, so that strategies without
+    /// statistics have devices in common.
     options: Value,
 }
 
 impl Statistics {
     pub(crate) fn asked_by(config: &dyn StrategyConfig) -> Result<Self, ExperimentError> {
         let statistics = config.statistics();
-        let options = match statistics.is_empty() {
-            true => Value::Null,
-            false => serde_json::to_value(config).map_err(|error| ExperimentError::Record(error.to_string()))?,
+        let options = if statistics.is_empty() {
+            Value::Null
+        } else {
+            serde_json::to_value(config).map_err(|error| ExperimentError::Record(error.to_string()))?
         };
         Ok(Statistics { asked: statistics, options })
     }
 }
 
 /// The stream, the test sets and the initial weights under one seed.
-pub(crate) struct Shared {
+pub(crate) struct SharedSetup {
     pub(crate) seed: u64,
     pub(crate) root: Seed,
-    /// What is known of each task without its samples.
+    /// Each task without its samples.
     pub(crate) tasks: Vec<TaskNote>,
     stream: Box<dyn TaskStream>,
-    /// All test sets, where they are small enough to stay on the compute device.
+    /// All test sets, if they are small enough to stay on the compute device.
     tests: Option<Vec<TestSet>>,
-    pub(crate) initial: Central,
+    pub(crate) initial: CentralModel,
     /// The heads that tasks share, if they share any.
     pub(crate) heads: Option<SharedHeads>,
     pub(crate) class_names: Vec<String>,
     pub(crate) compute: Compute,
 }
 
-/// Test sets that take no more bytes than this stay on the compute device; larger ones are brought there each time.
+/// Test sets of at most this many bytes stay on the compute device. Larger ones are moved there each time.
 const MOST_TEST_BYTES: usize = 256 << 20;
 
-impl Shared {
+impl SharedSetup {
     pub(crate) fn new(experiment: &Experiment, seed: u64, compute: &Compute) -> Result<Self, ExperimentError> {
         let root = Seed::new(seed);
         let stream = experiment.stream.build(root)?;
         let mut tasks = vec![];
         let mut tests = Some(vec![]);
         let mut test_bytes = 0;
-        // One task at a time: a stream need not have room for all samples at once.
+        // One task at a time: all samples together may not fit into memory.
         for index in 0..stream.tasks() {
             let task = stream.task(index)?;
-            // A stream may come from anybody.
+            // Streams of other crates are checked, too.
             task.check()?;
             test_bytes += task.test.bytes().saturating_mul(size_of::<f32>());
             match &mut tests {
@@ -92,9 +94,9 @@ impl Shared {
         }
         let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
         let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
-        let initial = Central::initial(initial)?;
+        let initial = CentralModel::initial(initial)?;
         let class_names = stream.class_names().to_vec();
-        Ok(Shared { seed, root, tasks, stream, tests, initial, heads, class_names, compute: compute.clone() })
+        Ok(SharedSetup { seed, root, tasks, stream, tests, initial, heads, class_names, compute: compute.clone() })
     }
 
     /// A task with its samples.
@@ -110,30 +112,30 @@ impl Shared {
         }
     }
 
-    /// A device adapts the model that it took.
+    /// Lets a device adapt the model that it took.
     pub(crate) fn adapt(
         &self,
         run: &RunContext<'_>,
         row: &str,
         taken: &HandedOutModel,
         asked: DeviceRequest<'_>,
-    ) -> Result<Adapted, Interruption> {
+    ) -> Result<AdaptedDevice, Interruption> {
         self.adapt_from(run, row, taken.visit(), taken.model(), asked)
     }
 
-    /// A device adapts a model and is judged on its own task; also after the parts of its budget that are asked for, each time
-    /// by a device that is called away then.
+    /// Lets a device adapt a model, and judges it on its own task. For each requested fraction of its budget, a separate device
+    /// adapts and stops there.
     fn adapt_from(
         &self,
         run: &RunContext<'_>,
         row: &str,
         visit: Visit,
-        central: &Central,
+        central: &CentralModel,
         asked: DeviceRequest<'_>,
-    ) -> Result<Adapted, Interruption> {
+    ) -> Result<AdaptedDevice, Interruption> {
         let mut adapted = self.adapt_once(run, run.observer, row, visit, central, asked)?;
-        for part in asked.budgets {
-            let settings = DeviceSettings { budget: asked.settings.budget * part, ..asked.settings.clone() };
+        for fraction in asked.budgets {
+            let settings = DeviceSettings { budget: asked.settings.budget * fraction, ..asked.settings.clone() };
             let called_away = DeviceRequest { settings: &settings, statistics: &Statistics::default(), budgets: &[] };
             // Unobserved: the plan knows one adaptation of each device.
             let early = self.adapt_once(run, &Unobserved, row, visit, central, called_away)?;
@@ -148,9 +150,9 @@ impl Shared {
         observer: &dyn Observer,
         row: &str,
         visit: Visit,
-        central: &Central,
+        central: &CentralModel,
         asked: DeviceRequest<'_>,
-    ) -> Result<Adapted, Interruption> {
+    ) -> Result<AdaptedDevice, Interruption> {
         let Visit { device: index, number } = visit;
         let (devices, stage) = (self.tasks.len(), Stage::Adapting);
         let work = Work { row, seed: self.seed, device: index + 1, devices, stage, before: number };
@@ -190,21 +192,21 @@ impl Shared {
                 statistics: expert.manifest.statistics.keys().cloned().collect(),
             };
             let files = vec![(EXPERT, bytes), (LATENTS, latents_to_bytes(&scores.latents)?)];
-            Ok(Computed { record, files, at_hand: Arc::new(expert) })
+            Ok(Computation { record, files, at_hand: Arc::new(expert) })
         };
         let stage = run.stages.stage(inputs, compute)?;
         observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
-        Ok(Adapted::new(stage))
+        Ok(AdaptedDevice::new(stage))
     }
 
-    /// A device that starts from the initial weights, as if it were alone.
+    /// Lets a device adapt the initial weights, as if it were alone.
     pub(crate) fn adapt_alone(
         &self,
         run: &RunContext<'_>,
         row: &str,
         index: usize,
-    ) -> Result<Adapted, ExperimentError> {
-        // A penalty for leaving the central model means nothing where there is no centre.
+    ) -> Result<AdaptedDevice, ExperimentError> {
+        // Without a centre, a penalty for leaving the central model has no meaning.
         let settings = DeviceSettings { proximal: 0.0, ..run.experiment.device.clone() };
         let budgets = &run.experiment.evaluation.budgets;
         let asked = DeviceRequest { settings: &settings, statistics: &Statistics::default(), budgets };
@@ -212,7 +214,8 @@ impl Shared {
     }
 }
 
-/// The digest of what a device sends, manifest and all. Not of the bytes: safetensors writes metadata in any order.
+/// The digest of what a device sends, with its manifest. The bytes are not used, because safetensors writes metadata in any
+/// order.
 fn expert_digest(expert: &Expert) -> Result<Digest, ExperimentError> {
     let parts = json!([identity(&expert.model)?, expert.manifest]);
     Ok(Digest::of(parts.to_string().as_bytes()))

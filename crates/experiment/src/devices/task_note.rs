@@ -1,4 +1,4 @@
-//! What is known of a task without its samples.
+//! A task without its samples.
 
 use alluvium_model::{Digest, HeadSpec};
 use alluvium_stream::{StreamError, Task};

@@ -1,4 +1,4 @@
-//! What differs between two configurations.
+//! The differences between two configurations.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(crate) fn differences(before: &Value, after: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Every value that is no table, by the keys that lead to it. Lists of tables are counted from 1, as messages do.
+/// Every value that is not a table, by its path of keys. Lists of tables are counted from 1, as in messages.
 fn flat(value: &Value) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     collect(String::new(), value, &mut all);
@@ -36,7 +36,7 @@ fn collect(path: String, value: &Value, all: &mut BTreeMap<String, Value>) {
                 collect(format!("{path}[{}]", number + 1), inner, all);
             }
         }
-        // A key that is absent and one that is null are the same in TOML, which has no null.
+        // TOML has no null, so a key that is null counts as absent.
         Value::Null => {}
         scalar => {
             all.insert(path, scalar.clone());

@@ -1,4 +1,4 @@
-//! The journal: what a run is doing, for whoever looks from another terminal, or afterwards.
+//! The journal: what a run is doing, for `alluvium status` in another terminal or afterwards.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -31,11 +31,11 @@ pub(crate) enum JournalEvent {
         seconds: f64,
         found: bool,
     },
-    /// All variants are done, with so many cells that failed.
+    /// All variants are done; `failures` is the number of cells that failed.
     Finished { at: f64, failures: usize },
 }
 
-/// Where events go; nowhere when the file could not be written, as nothing depends on it.
+/// The file that events go to; `None` if it could not be written. Nothing depends on it.
 pub(crate) type JournalFile = Mutex<Option<Lines>>;
 
 pub(crate) fn write(file: &JournalFile, event: &JournalEvent) {
@@ -44,18 +44,18 @@ pub(crate) fn write(file: &JournalFile, event: &JournalEvent) {
     let written = serde_json::to_string(event).map_err(std::io::Error::from).and_then(|text| open.append(&text));
     if let Err(error) = written {
         tracing::warn!(
-            "the journal cannot be written ({error}): `alluvium status` will not know what happens from now on"
+            "the journal cannot be written ({error}); `alluvium status` will not show what happens from now on"
         );
         *lines = None;
     }
 }
 
-/// Now, in seconds since 1970.
+/// The current time, in seconds since 1970.
 pub(crate) fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// Writes what happens in one variant into the journal.
+/// Writes the events of one variant into the journal.
 pub(crate) struct Journal<'a> {
     pub(crate) file: &'a JournalFile,
     pub(crate) variant: String,

@@ -1,13 +1,13 @@
-//! Which program this is.
+//! The digest of the running program.
 
 use std::sync::OnceLock;
 
 use alluvium_model::Digest;
 
-/// The digest of the running executable, plugins and all.
+/// The digest of the running executable, with all plugins.
 ///
-/// A stage that another build computed is not found: its code may have been another one. Where the executable cannot
-/// be read, its version stands in.
+/// Stages of another build are not reused, because their code may differ. If the executable cannot be read, its version is used
+/// instead.
 pub(crate) fn program_digest() -> &'static Digest {
     static DIGEST: OnceLock<Digest> = OnceLock::new();
     DIGEST.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! The run directory: everything that is needed to explain a run, or to go on with it.
+//! The run directory: everything that is needed to explain a run or to continue it.
 //!
 //! ```text
 //! DIR/
@@ -6,9 +6,9 @@
 //!   lock            held by the process that works here
 //!   journal         what happened, for `alluvium status`
 //!   cache/KEY/      one folder a stage: record.json, the model or expert, the latents, the strategy's state
-//!   summary.csv, results.json, table.md, pictures/    what came out
-//!   SHA256SUMS      the digests of run.json and of what came out; each stage has a list of its own
-//!   VARIANT/        what came out of each variant, where the configuration sweeps over values
+//!   summary.csv, results.json, table.md, pictures/    the results
+//!   SHA256SUMS      the digests of run.json and of the results; each stage has its own list
+//!   VARIANT/        the results of each variant, if the configuration sweeps over values
 //! ```
 
 use std::fs;
@@ -31,17 +31,17 @@ pub(crate) const JOURNAL: &str = "journal";
 const CACHE: &str = "cache";
 const RESULTS: &str = "results.json";
 
-/// The bound of the stages' store unless the user says otherwise: 20 GB.
+/// The default limit of the store of stages: 20 GB.
 pub const DEFAULT_CACHE_BYTES: u64 = 20_000_000_000;
 
 /// How a run directory is opened.
 #[derive(Debug, Clone)]
 pub struct DirectoryOptions {
-    /// Forget what is there and start over.
+    /// Remove what is there, and start over.
     pub fresh: bool,
-    /// Where stages are stored, instead of inside the directory: several runs may share it.
+    /// A folder for stages outside the directory. Several runs may share it.
     pub cache: Option<PathBuf>,
-    /// How large the stages may become together, in bytes.
+    /// The most bytes that all stages together may take.
     pub cache_bytes: u64,
 }
 
@@ -51,7 +51,7 @@ impl Default for DirectoryOptions {
     }
 }
 
-/// A directory that cannot be worked in, or read.
+/// A run directory that cannot be used or read.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// Another process works there.
@@ -74,7 +74,7 @@ pub enum DirectoryError {
     #[error("{0}; accepted: `alluvium compare` with the same configuration and --out, which repairs it")]
     Damaged(Damage),
     /// There is no run.
-    #[error("{}: is no run directory; accepted: a folder that `alluvium compare --out` has worked in", path.display())]
+    #[error("{}: is not a run directory; accepted: a folder that `alluvium compare --out` has worked in", path.display())]
     NoRun {
         /// The directory.
         path: PathBuf,
@@ -88,7 +88,7 @@ pub enum DirectoryError {
         /// The folder that will have them.
         path: PathBuf,
     },
-    /// The operating system does not let us.
+    /// The operating system refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -110,7 +110,7 @@ pub(crate) struct RunVariant {
     config: Value,
 }
 
-/// A run directory that this process works in; no other one can as long as this lives.
+/// A run directory that this process works in. It locks out other processes until it is dropped.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
@@ -121,11 +121,11 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Opens the directory for the variants of a configuration; makes it if it is not there.
+    /// Opens the directory for the variants of a configuration, and creates it if it does not exist.
     ///
     /// # Errors
     /// When another process works there, when it holds the run of another configuration, or when the operating system
-    /// does not let us.
+    /// refuses.
     pub fn open(path: &Path, variants: &[Variant], options: &DirectoryOptions) -> Result<Self, DirectoryError> {
         fs::create_dir_all(path).map_err(|cause| StoreError::Write { path: path.to_owned(), cause })?;
         let lock = Lock::take(&path.join(LOCK))?;
@@ -156,13 +156,13 @@ impl RunDirectory {
         Ok(RunDirectory { path: path.to_owned(), store, journal, notes, _lock: lock })
     }
 
-    /// What was found out while opening that a user should know.
+    /// Notes for the user from opening the directory.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Writes what came out of a variant, each file at once, and lists its digest. Gives the files' paths, and what had
-    /// been damaged before.
+    /// Writes the results of a variant, each file atomically, and lists its digest. Returns the paths of the files, and the
+    /// damage that was found before.
     ///
     /// # Errors
     /// [`StoreError::Write`], which names the file.
@@ -180,7 +180,7 @@ impl RunDirectory {
         Ok((files.iter().map(|(name, _)| folder.path().join(name)).collect(), damages))
     }
 
-    /// Says in the journal that all variants are done.
+    /// Writes into the journal that all variants are done.
     pub fn finish(&self, failures: usize) {
         write(&self.journal, &JournalEvent::Finished { at: now(), failures });
     }
@@ -194,7 +194,7 @@ impl RunDirectory {
     }
 }
 
-/// What came out of a run, read back.
+/// The results of a run, read back.
 #[derive(Debug)]
 pub struct StoredRun {
     /// The variant's label; empty where the configuration has no variants.
@@ -203,11 +203,11 @@ pub struct StoredRun {
     pub folder: PathBuf,
     /// Everything that was measured.
     pub results: Results,
-    /// The pictures of the results that are as they were written, by file.
+    /// The pictures of the results, by file name.
     pub pictures: Vec<(String, Vec<u8>)>,
 }
 
-/// Reads what came out of a run; every file is checked against its digest.
+/// Reads the results of a run. Every file is checked against its digest.
 ///
 /// # Errors
 /// [`DirectoryError`], which names the file that is missing or damaged.
@@ -270,7 +270,7 @@ impl RunFile {
     }
 }
 
-/// Removes what an earlier run left: the files that its lists name, and its stages.
+/// Removes the files of an earlier run, as far as its lists name them, and its stages.
 fn clear(folder: &Folder, cache: &Path) -> Result<(), DirectoryError> {
     if let Ok(old) = RunFile::read(folder.path()) {
         for variant in old.variants.iter().filter(|variant| !variant.folder.is_empty()) {
@@ -284,13 +284,13 @@ fn clear(folder: &Folder, cache: &Path) -> Result<(), DirectoryError> {
     Ok(())
 }
 
-/// Whether the run that is there is one of the same configuration. Gives what the user should know.
+/// Checks that the run in the directory has the same configuration. Returns a note for the user, if there is one.
 fn check(folder: &Folder, run: &RunFile) -> Result<Option<String>, DirectoryError> {
     let before = match RunFile::read(folder.path()) {
         Err(DirectoryError::NoRun { .. }) => return Ok(None),
         Err(DirectoryError::Damaged(damage)) => {
-            // Stages are found by what they were computed from, so none of another configuration can be taken for ours.
-            return Ok(Some(format!("{damage}: it was written anew")));
+            // Stages are found by the digest of their inputs, so stages of another configuration cannot be mistaken for ours.
+            return Ok(Some(format!("{damage}: it was written again")));
         }
         other => other?,
     };
@@ -299,5 +299,5 @@ fn check(folder: &Folder, run: &RunFile) -> Result<Option<String>, DirectoryErro
         return Err(DirectoryError::OtherConfiguration { path: folder.path().to_owned(), differences });
     }
     let rebuilt = before.program != run.program;
-    Ok(rebuilt.then(|| "another build of the program worked here before: its stages are computed anew".to_owned()))
+    Ok(rebuilt.then(|| "another build of the program worked here before: its stages are computed again".to_owned()))
 }

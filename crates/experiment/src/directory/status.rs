@@ -1,4 +1,4 @@
-//! What a run directory says of its run, from another process or afterwards.
+//! The status of a run, read from its directory by another process or afterwards.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,20 +9,20 @@ use crate::directory::journal::{JournalEvent, now};
 use crate::directory::run_directory::{DirectoryError, JOURNAL, LOCK, RunFile};
 use crate::progress::{Ending, Pace, Stage};
 
-/// How a run is.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RunState {
     /// A process works in the directory.
     Running {
-        /// Its number, where it is known.
+        /// Its process id, where it is known.
         process: Option<u32>,
     },
-    /// All is done; so many cells failed.
+    /// All variants are done.
     Finished {
-        /// Cells that failed.
+        /// The number of cells that failed.
         failures: usize,
     },
-    /// The process that worked there ended before all was done.
+    /// The process ended before all variants were done.
     Stopped,
 }
 
@@ -37,9 +37,9 @@ pub struct Underway {
     pub device: usize,
     /// How many devices there are.
     pub devices: usize,
-    /// What is being done.
+    /// The stage.
     pub stage: Stage,
-    /// For how many seconds, up to now or up to the last thing that is known of the run.
+    /// The seconds since it began, up to now or up to the last event of the run.
     pub seconds: f64,
 }
 
@@ -48,32 +48,32 @@ pub struct Underway {
 pub struct VariantStatus {
     /// The variant's label; empty where the configuration has no variants.
     pub label: String,
-    /// How far it is; without cells when it has not begun.
+    /// Its progress. It has no cells before the variant begins.
     pub pace: Pace,
     /// The stages that have begun and not ended, in the order of rows and seeds.
     pub underway: Vec<Underway>,
 }
 
-/// A run as its directory tells.
+/// The status of a run.
 #[derive(Debug)]
 pub struct RunStatus {
-    /// How it is.
+    /// Its state.
     pub state: RunState,
     /// Its variants, in the order of the configuration.
     pub variants: Vec<VariantStatus>,
-    /// For how many seconds the newest process has worked there, up to now or to its last word.
+    /// The seconds that the latest process has worked there, up to now or up to its last event.
     pub seconds: f64,
-    /// How many seconds ago it said its last word.
+    /// The seconds since its last event.
     pub silent: f64,
-    /// Lines of the journal that are not as they were written; they were not used.
+    /// Damaged lines of the journal. They were ignored.
     pub damages: Vec<Damage>,
 }
 
 impl RunStatus {
-    /// Reads what the directory says.
+    /// Reads the status from the directory.
     ///
     /// # Errors
-    /// [`DirectoryError`] when it is no run directory, or the list of its variants or its journal cannot be read.
+    /// [`DirectoryError`] when this is not a run directory, or when the list of its variants or its journal cannot be read.
     pub fn read(path: &Path) -> Result<Self, DirectoryError> {
         let run = RunFile::read(path)?;
         let running = is_locked(&path.join(LOCK));
@@ -86,16 +86,16 @@ impl RunStatus {
     }
 }
 
-/// A variant's place, a row, a seed and a device.
-type Place = (usize, String, u64, usize);
+/// The index of a variant, a row, a seed and a device.
+type StageKey = (usize, String, u64, usize);
 
-/// When a stage began, how many devices there are, and which stage it is.
-type Begun = (f64, usize, Stage);
+/// When a stage began, the number of devices, and the stage.
+type StageStart = (f64, usize, Stage);
 
 /// Follows the journal.
 struct Follower {
     variants: Vec<VariantStatus>,
-    begun: BTreeMap<Place, Begun>,
+    begun: BTreeMap<StageKey, StageStart>,
     started: f64,
     last: f64,
     failures: Option<usize>,
@@ -107,7 +107,7 @@ impl Follower {
         Follower { variants, begun: BTreeMap::new(), started: now(), last: now(), failures: None }
     }
 
-    fn place(&self, label: &str) -> Option<usize> {
+    fn index_of(&self, label: &str) -> Option<usize> {
         self.variants.iter().position(|variant| variant.label == label)
     }
 
@@ -116,22 +116,22 @@ impl Follower {
             JournalEvent::Started { at, .. } => (self.started, self.last) = (at, at),
             JournalEvent::Planned { at, variant, jobs, cells } => {
                 self.last = at;
-                if let Some(place) = self.place(&variant) {
-                    self.variants[place].pace.planned(&cells, jobs);
+                if let Some(index) = self.index_of(&variant) {
+                    self.variants[index].pace.planned(&cells, jobs);
                 }
             }
             JournalEvent::Begins { at, variant, row, seed, device, devices, stage } => {
                 self.last = at;
-                if let Some(place) = self.place(&variant) {
-                    self.begun.insert((place, row, seed, device), (at, devices, stage));
+                if let Some(index) = self.index_of(&variant) {
+                    self.begun.insert((index, row, seed, device), (at, devices, stage));
                 }
             }
             JournalEvent::Ends { at, variant, row, seed, device, stage, before, seconds, found } => {
                 self.last = at;
-                if let Some(place) = self.place(&variant) {
+                if let Some(index) = self.index_of(&variant) {
                     let ending = Ending { seconds, found };
-                    self.variants[place].pace.ends(&row, seed, device, before, stage, ending);
-                    self.begun.remove(&(place, row, seed, device));
+                    self.variants[index].pace.ends(&row, seed, device, before, stage, ending);
+                    self.begun.remove(&(index, row, seed, device));
                 }
             }
             JournalEvent::Finished { at, failures } => {
@@ -148,9 +148,9 @@ impl Follower {
             (None, None) => RunState::Stopped,
         };
         let until = if matches!(state, RunState::Running { .. }) { now() } else { self.last };
-        for ((place, row, seed, device), (at, devices, stage)) in self.begun {
+        for ((index, row, seed, device), (at, devices, stage)) in self.begun {
             let seconds = (until - at).max(0.0);
-            self.variants[place].underway.push(Underway { row, seed, device, devices, stage, seconds });
+            self.variants[index].underway.push(Underway { row, seed, device, devices, stage, seconds });
         }
         RunStatus {
             state,

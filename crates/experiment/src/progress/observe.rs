@@ -1,9 +1,9 @@
-//! What a run tells while it runs.
+//! What a run tells its observers.
 
 use alluvium_results::Cell;
 use serde::{Deserialize, Serialize};
 
-/// What one cell is doing.
+/// The kind of work that a cell is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
@@ -11,7 +11,7 @@ pub enum Stage {
     Adapting,
     /// The centre consolidates the expert.
     Consolidating,
-    /// The evaluator judges.
+    /// The evaluator judges the new central model.
     Evaluating,
 }
 
@@ -36,55 +36,55 @@ pub struct Work<'a> {
     pub device: usize,
     /// How many devices there are.
     pub devices: usize,
-    /// What is being done.
+    /// The stage.
     pub stage: Stage,
-    /// What tells stages of one device apart: how often it took a model before; at the centre, how many experts were
-    /// consolidated before.
+    /// Distinguishes stages of one device: how often it took a model before; at the centre, how many experts were consolidated
+    /// before.
     pub before: usize,
 }
 
 /// How a stage ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ending {
-    /// How long it took when it was computed, in seconds.
+    /// The seconds that it took when it was computed.
     pub seconds: f64,
-    /// Whether it was found instead of computed.
+    /// Whether it was found in the store instead of computed.
     pub found: bool,
 }
 
-/// A cell that is going to be run.
+/// A cell that will be run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedCell {
     /// The row's name.
     pub row: String,
     /// The seed.
     pub seed: u64,
-    /// How many stages of adapting end in it.
+    /// The number of its adaptations.
     pub adaptations: usize,
-    /// How many stages of consolidating end in it.
+    /// The number of its consolidations.
     pub consolidations: usize,
-    /// How many devices the stream has.
+    /// The number of devices of the stream.
     #[serde(default)]
     pub devices: usize,
 }
 
-/// Watches a run; called from several threads.
+/// Watches a run. It is called from several threads.
 pub trait Observer: Sync {
-    /// The cells that will be run, and how many of them side by side.
+    /// The run knows its cells, and how many of them run side by side.
     fn planned(&self, _cells: &[PlannedCell], _jobs: usize) {}
-    /// Work begins on a stage; nothing begins on one that is found.
+    /// Work begins on a stage. A stage that is found does not begin.
     fn begins(&self, _work: Work<'_>) {}
     /// The stage has taken `done` of `steps` steps.
     fn steps(&self, _work: Work<'_>, _done: usize, _steps: usize) {}
-    /// A stage of adapting or consolidating is done. Cells that meet a damaged stage are run again: then their stages
-    /// end a second time.
+    /// An adaptation or a consolidation is done. A cell that meets a damaged stage is run again, and its stages end a second
+    /// time.
     fn ends(&self, _work: Work<'_>, _ending: Ending) {}
-    /// A cell of a strategy or of joint training is finished: everything that it measured. The row of devices alone has
-    /// no cells of its own before the run ends.
+    /// A cell of a strategy or of joint training is finished; `cell` holds its measurements. Cells of `devices-alone` are put
+    /// together when the run ends, so they are not reported.
     fn cell_finished(&self, _row: &str, _cell: &Cell) {}
 }
 
-/// Watches nothing.
+/// An observer that does nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unobserved;
 

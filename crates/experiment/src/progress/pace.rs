@@ -1,4 +1,4 @@
-//! How far a run is, and how long the rest will take.
+//! The progress of a run, and an estimate of the time left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,26 +6,26 @@ use alluvium_config::Reference;
 
 use crate::progress::{Ending, PlannedCell, Stage};
 
-/// Follows the stages of a run and extrapolates from the time that those of the same row took.
+/// Follows the stages of a run, and extrapolates from the time that stages of the same row took.
 ///
-/// Stages that were found instead of computed count as done, and say nothing about time.
+/// Stages that were found instead of computed count as done, but not for the time.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     cells: BTreeMap<(String, u64), CellPace>,
     jobs: usize,
-    /// Seconds and number of the computed stages, by row.
+    /// The seconds and the number of the computed stages, by row and kind of stage.
     rows: BTreeMap<(String, Stage), (f64, usize)>,
 }
 
 #[derive(Debug, Clone)]
 struct CellPace {
     plan: PlannedCell,
-    /// Each stage that is done: its device, and how many came before at this device or at the centre.
+    /// The finished stages: each with its device, and with the number of earlier ones at this device or at the centre.
     done: BTreeSet<(Stage, usize, usize)>,
 }
 
 impl Pace {
-    /// The run's cells, and how many of them run side by side.
+    /// Sets the cells of the run, and how many of them run side by side.
     pub fn planned(&mut self, cells: &[PlannedCell], jobs: usize) {
         let cell = |plan: &PlannedCell| {
             ((plan.row.clone(), plan.seed), CellPace { plan: plan.clone(), done: BTreeSet::new() })
@@ -34,7 +34,7 @@ impl Pace {
         self.jobs = jobs.max(1);
     }
 
-    /// A stage of a cell is done; `device` counts from 1, and `before` tells stages of one device apart, as in
+    /// Counts a stage of a cell as done. `device` counts from 1, and `before` distinguishes stages of one device, as in
     /// [`Work`](crate::Work). A stage that ends a second time counts once.
     pub fn ends(&mut self, row: &str, seed: u64, device: usize, before: usize, stage: Stage, ending: Ending) {
         if let Some(cell) = self.cells.get_mut(&(row.to_owned(), seed)) {
@@ -47,13 +47,13 @@ impl Pace {
         }
     }
 
-    /// Stages that are done, and all of them.
+    /// The number of finished stages, and of all stages.
     pub fn stages(&self) -> (usize, usize) {
         let done = self.cells.values().map(|cell| cell.done.len()).sum();
         (done, self.cells.values().map(|cell| cell.plan.adaptations + cell.plan.consolidations).sum())
     }
 
-    /// For each cell its row, its seed, the stages that are done and all of them.
+    /// For each cell, its row, its seed, and the numbers of its finished stages and of all its stages.
     pub fn cells(&self) -> impl Iterator<Item = (&str, u64, usize, usize)> {
         self.cells.values().map(|cell| {
             let all = cell.plan.adaptations + cell.plan.consolidations;
@@ -61,13 +61,13 @@ impl Pace {
         })
     }
 
-    /// Stages computed a minute of computing, over all rows.
+    /// Stages per minute of computing time, over all rows.
     pub fn speed(&self) -> Option<f64> {
         let (seconds, stages) = self.rows.values().fold((0.0, 0), |(sum, count), (s, n)| (sum + s, count + n));
         (seconds > 0.0).then(|| 60.0 * stages as f64 / seconds)
     }
 
-    /// How long the rest will take, as far as can be told; `None` before any stage was timed.
+    /// An estimate of the time left; `None` before the needed stages were timed.
     pub fn left(&self) -> Option<TimeLeft> {
         let (mut total, mut longest, mut timed) = (0.0, 0.0_f64, true);
         for cell in self.cells.values() {
@@ -84,7 +84,7 @@ impl Pace {
                 }
             }
             total += left;
-            // The stages of a strategy's cell wait for each other; those of devices alone do not.
+            // The stages of a strategy's cell run one after another; devices alone can run side by side.
             if cell.plan.consolidations > 0 {
                 longest = longest.max(left);
             }
@@ -92,8 +92,8 @@ impl Pace {
         Some(TimeLeft { seconds: longest.max(total / self.jobs.max(1) as f64), timed })
     }
 
-    /// The mean time of a row's stages of this kind, and whether it was measured in this row. A device takes about as
-    /// long in whatever row; joint training as long as all devices; the consolidations of another strategy are a guess.
+    /// The mean time of a row's stages of this kind, and whether it was measured in this row. A device takes about the same time
+    /// in every row. Joint training takes about as long as all devices. The consolidations of another strategy are a guess.
     fn mean(&self, row: &str, stage: Stage) -> Option<(f64, bool)> {
         if let Some((seconds, stages)) = self.rows.get(&(row.to_owned(), stage)) {
             return Some((seconds / *stages as f64, true));
@@ -102,10 +102,7 @@ impl Pace {
         let others = self.rows.iter().filter(|((other, of), _)| *of == stage && !is_joint(other));
         let (seconds, stages) = others.fold((0.0, 0), |(sum, count), (_, (s, n))| (sum + s, count + n));
         let mean = (stages > 0).then(|| seconds / stages as f64)?;
-        match is_joint(row) {
-            true => Some((mean * self.devices() as f64, false)),
-            false => Some((mean, stage == Stage::Adapting)),
-        }
+        if is_joint(row) { Some((mean * self.devices() as f64, false)) } else { Some((mean, stage == Stage::Adapting)) }
     }
 
     /// How many devices the stream has.
@@ -114,12 +111,12 @@ impl Pace {
     }
 }
 
-/// How long the rest of a run will take.
+/// An estimate of the time that the rest of a run will take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimeLeft {
-    /// About so many seconds.
+    /// The estimated seconds.
     pub seconds: f64,
-    /// Whether every kind of stage that is still to come was timed before; otherwise some are guessed from others.
+    /// Whether every kind of remaining stage was timed before. Otherwise some times are guessed.
     pub timed: bool,
 }
 

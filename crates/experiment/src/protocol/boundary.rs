@@ -1,38 +1,38 @@
-//! The boundary between the centre and the devices: every model that crosses it is counted here, and held against the
-//! clauses of the protocol.
+//! The boundary between the centre and the devices. Every model that crosses it is counted, and checked against the clauses of
+//! the protocol.
 
 use alluvium_config::{Clauses, Protocol};
 use alluvium_strategy::DataAccess;
 
 use crate::protocol::{Breach, Visit};
-use crate::stored::{Adapted, Central};
+use crate::stored::{AdaptedDevice, CentralModel};
 
-/// A model that a device has taken. A device adapts nothing else, and only [`Boundary::hand_out`] makes one.
+/// A model that a device has taken. Only [`Boundary::hand_out`] makes one, and a device adapts nothing else.
 pub(crate) struct HandedOutModel {
     visit: Visit,
-    model: Central,
+    model: CentralModel,
 }
 
 impl HandedOutModel {
-    /// Which device took it, and how often it took one before.
+    /// The device that took it, and how often it took one before.
     pub(crate) fn visit(&self) -> Visit {
         self.visit
     }
 
     /// The model.
-    pub(crate) fn model(&self) -> &Central {
+    pub(crate) fn model(&self) -> &CentralModel {
         &self.model
     }
 }
 
-/// Experts that came together. The centre receives nothing else, and only [`Boundary::take_in`] makes one.
+/// Experts that came together. Only [`Boundary::take_in`] makes one, and the centre receives nothing else.
 pub(crate) struct IncomingExperts {
-    experts: Vec<(usize, Adapted)>,
+    experts: Vec<(usize, AdaptedDevice)>,
 }
 
 impl IncomingExperts {
     /// The experts, each with its device.
-    pub(crate) fn experts(&self) -> &[(usize, Adapted)] {
+    pub(crate) fn experts(&self) -> &[(usize, AdaptedDevice)] {
         &self.experts
     }
 }
@@ -47,16 +47,16 @@ impl GrantedAccess {
     }
 }
 
-/// What has crossed.
+/// Counts everything that crosses.
 #[derive(Debug)]
 pub(crate) struct Boundary {
     clauses: Clauses,
-    /// Whether models cross at all: one learner at the centre stays where it is.
+    /// Whether models cross at all. A single learner stays at the centre.
     crosses: bool,
     devices: Vec<Crossings>,
-    /// How often the centre has taken in experts.
+    /// The number of rounds in which the centre has taken in experts.
     rounds: usize,
-    /// All bytes so far: asked for after every consolidation, so not to be added up over all devices each time.
+    /// All bytes so far. The sum is kept, because it is needed after every consolidation.
     moved: u64,
 }
 
@@ -83,26 +83,24 @@ struct Crossing {
 }
 
 impl Boundary {
-    /// The boundary of a stream of so many devices, under a protocol.
+    /// The boundary of a stream of `devices` devices, under a protocol.
     pub(crate) fn new(protocol: &Protocol, devices: usize) -> Self {
         let (clauses, crosses) = (protocol.clauses(devices), protocol.crosses());
         Boundary { clauses, crosses, devices: vec![Crossings::default(); devices], rounds: 0, moved: 0 }
     }
 
-    /// The centre is to see data of this kind.
+    /// Grants the centre access to data of this kind.
     pub(crate) fn show(&self, data: DataAccess) -> Result<GrantedAccess, Breach> {
         let permitted = self.clauses.data_access;
-        match data > permitted {
-            true => {
-                Err(self
-                    .breach(format!("{permitted} data at the centre"), format!("the strategy would see {data} data")))
-            }
-            false => Ok(GrantedAccess(data)),
+        if data > permitted {
+            Err(self.breach(format!("{permitted} data at the centre"), format!("the strategy would see {data} data")))
+        } else {
+            Ok(GrantedAccess(data))
         }
     }
 
-    /// A device takes a model.
-    pub(crate) fn hand_out(&mut self, device: usize, model: &Central) -> Result<HandedOutModel, Breach> {
+    /// Hands out a model to a device.
+    pub(crate) fn hand_out(&mut self, device: usize, model: &CentralModel) -> Result<HandedOutModel, Breach> {
         if self.crosses {
             self.goes_down(device, model.bytes)?;
         }
@@ -111,10 +109,10 @@ impl Boundary {
         Ok(HandedOutModel { visit, model: model.clone() })
     }
 
-    /// Devices send their experts, which the centre takes in together.
-    pub(crate) fn take_in(&mut self, experts: Vec<(usize, Adapted)>) -> Result<IncomingExperts, Breach> {
+    /// Takes in the experts of several devices together.
+    pub(crate) fn take_in(&mut self, experts: Vec<(usize, AdaptedDevice)>) -> Result<IncomingExperts, Breach> {
         if self.crosses {
-            let crossing = |(device, expert): &(usize, Adapted)| Crossing {
+            let crossing = |(device, expert): &(usize, AdaptedDevice)| Crossing {
                 device: *device,
                 bytes: expert.record.bytes,
                 statistics: !expert.record.statistics.is_empty(),

@@ -1,8 +1,8 @@
-//! What a run does where something would break the protocol: it stops, and says which clause.
+//! The error of a run that would break the protocol. It names the clause.
 
 use thiserror::Error;
 
-/// What would break the protocol. The cell is stopped before it does.
+/// A step that would break the protocol. The cell is stopped before it happens.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "the protocol \"{protocol}\" permits {permitted}, but {wanted}; accepted: a protocol that permits it, or a run that \

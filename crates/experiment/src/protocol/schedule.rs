@@ -1,4 +1,4 @@
-//! The schedule: which device takes the model, and which experts come back, in what order.
+//! The schedule: the order in which devices take the model and send their experts.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -15,11 +15,11 @@ pub(crate) enum ScheduleEvent {
         /// Whether it will send its own.
         returns: bool,
     },
-    /// These devices send their experts, which the centre takes in together.
+    /// These devices send their experts, and the centre takes them in together.
     TakeIn(Vec<usize>),
 }
 
-/// All events of a protocol on a stream of so many devices. Whatever is random follows the seed.
+/// All events of a protocol on a stream of `devices` devices. Random choices follow the seed.
 pub(crate) fn schedule(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<ScheduleEvent> {
     match protocol.kind {
         ProtocolKind::Dcl => one_after_another(protocol, devices, seed),
@@ -30,7 +30,7 @@ pub(crate) fn schedule(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<S
     }
 }
 
-/// Devices come back one by one; up to `concurrency` of them are under way at a time.
+/// Devices come back one by one. Up to `concurrency` of them are under way at a time.
 fn one_after_another(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<ScheduleEvent> {
     let mut order: Vec<_> = (0..devices).collect();
     match protocol.arrival() {
@@ -58,12 +58,12 @@ fn one_after_another(protocol: &Protocol, devices: usize, seed: Seed) -> Vec<Sch
     events
 }
 
-/// The devices that never return: this part of those that are not absent, but not all.
-fn lost(part: f64, devices: usize, absent: &BTreeSet<usize>, seed: Seed) -> BTreeSet<usize> {
+/// The devices that never return: this fraction of those that are not absent. At least one device returns.
+fn lost(fraction: f64, devices: usize, absent: &BTreeSet<usize>, seed: Seed) -> BTreeSet<usize> {
     let mut all: Vec<_> = (0..devices).collect();
     all.shuffle(&mut seed.of("never return").random());
     all.retain(|device| !absent.contains(device));
-    let count = ((part * all.len() as f64).round() as usize).min(all.len().saturating_sub(1));
+    let count = ((fraction * all.len() as f64).round() as usize).min(all.len().saturating_sub(1));
     all.into_iter().take(count).collect()
 }
 
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(events(without(dcl()), 3), [out(0), back(0), out(2), back(2)]);
         let two = Protocol { concurrency: Some(2), ..dcl() };
         assert_eq!(events(without(two), 3), [out(0), out(2), back(0), back(2)]);
-        // The order of the others is what it is with the second device, and one of them returns whatever gets lost.
+        // The other devices keep their order, and one of them returns even if all would get lost.
         let shuffled = Protocol { arrival: Some(Arrival::Shuffled), ..dcl() };
         let mut with = events(shuffled.clone(), 6);
         with.retain(|event| ![out(1), back(1)].contains(event));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_choose_devices_anew() {
+    fn each_round_chooses_its_devices() {
         let protocol =
             Protocol { rounds: Some(20), client_fraction: Some(0.5), ..Protocol::of(ProtocolKind::Federated) };
         let events = events(protocol, 4);

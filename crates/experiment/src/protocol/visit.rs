@@ -1,18 +1,18 @@
-//! A device's visit to the centre: it takes a model, and sends one back.
+//! A device's visit to the centre: it takes a model and sends one back.
 
 use alluvium_model::Seed;
 
-/// A device that takes the model, for the n-th time.
+/// A device that takes the model for the n-th time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Visit {
-    /// The device's place in the stream.
+    /// The device's index in the stream.
     pub(crate) device: usize,
     /// How often it took the model before.
     pub(crate) number: usize,
 }
 
 impl Visit {
-    /// What is random for the device: something else at each visit.
+    /// The seed of the device, different at each visit.
     pub(crate) fn seed(self, root: Seed) -> Seed {
         let first = root.at("device", self.device);
         match self.number {

@@ -9,19 +9,19 @@ use alluvium_strategy::StrategyError;
 use crate::ExperimentError;
 use crate::centre::{Centre, ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
 use crate::context::RunContext;
-use crate::devices::{DeviceRequest, Shared, Statistics};
+use crate::devices::{DeviceRequest, SharedSetup, Statistics};
 use crate::protocol::{Boundary, GrantedAccess, ScheduleEvent, schedule};
-use crate::stored::{Adapted, Interruption, redo};
+use crate::stored::{AdaptedDevice, Interruption, redo};
 
 /// Runs the stream of devices against one strategy.
 ///
-/// A cell that was stopped is simply run again: the stages that it left are found, and only the first one that is not
-/// needs the weights of the model before it.
-pub(crate) fn run_cell(run: &RunContext<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, ExperimentError> {
+/// A cell that was stopped is run again. Its stored stages are found. Only the first stage that is computed needs the weights of
+/// the model before it.
+pub(crate) fn run_cell(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedSetup) -> Result<Cell, ExperimentError> {
     redo(|| attempt(run, row, shared))
 }
 
-fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &Shared) -> Result<Cell, Interruption> {
+fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedSetup) -> Result<Cell, Interruption> {
     let devices = shared.tasks.len();
     let breach = |breach| ExperimentError::Protocol { row: row.name.clone(), seed: shared.seed, breach };
     let mut boundary = Boundary::new(&row.protocol, devices);
@@ -30,16 +30,16 @@ fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &Shared) -> Result<C
     let statistics = Statistics::asked_by(row.config.as_ref())?;
     let budgets = budgets(run, row.protocol.kind);
     let asked = DeviceRequest { settings: &row.device, statistics: &statistics, budgets };
-    let mut measured = Measured::new(row.protocol.kind, budgets, shared);
+    let mut measured = Measurements::new(row.protocol.kind, budgets, shared);
     let mut under_way = BTreeMap::new();
-    let mut met = ExpertHistory::nobody();
+    let mut history = ExpertHistory::empty();
     let events = schedule(&row.protocol, devices, shared.root);
     let rounds = events.iter().filter(|event| matches!(event, ScheduleEvent::TakeIn(_))).count();
     let mut round = 0;
     for event in events {
         match event {
             ScheduleEvent::HandOut { device, returns } => {
-                // What happens at the centre from now on does not reach the device.
+                // Later consolidations do not reach the device.
                 let taken = boundary.hand_out(device, centre.handed_out()).map_err(breach)?;
                 if returns {
                     under_way.insert(device, shared.adapt(run, &row.name, &taken, asked)?);
@@ -49,23 +49,23 @@ fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &Shared) -> Result<C
                 let experts = together.into_iter().filter_map(|device| Some((device, under_way.remove(&device)?)));
                 let arrived = boundary.take_in(experts.collect()).map_err(breach)?;
                 for (device, expert) in arrived.experts() {
-                    met.meet(shared, *device, expert);
+                    history.add(shared, *device, expert);
                     measured.expert(expert);
                 }
                 round += 1;
                 let judged = judged(run, row, round, rounds);
-                let record = consolidate(run, row, shared, &mut centre, &arrived, &met, judged)?;
+                let record = consolidate(run, row, shared, &mut centre, &arrived, &history, judged)?;
                 measured.consolidation(record, judged, round, centre.received(), &boundary)?;
             }
         }
     }
-    Ok(measured.cell(&boundary, &met))
+    Ok(measured.cell(&boundary, &history))
 }
 
 fn centre<'a>(
     run: &RunContext<'_>,
     row: &'a StrategyRow,
-    shared: &'a Shared,
+    shared: &'a SharedSetup,
     shown: GrantedAccess,
 ) -> Result<Centre<'a>, ExperimentError> {
     let failed = |cause: StrategyError| ExperimentError::Strategy {
@@ -79,8 +79,8 @@ fn centre<'a>(
     Centre::new(row, surrogate, shown, shared.initial.clone(), heads, &shared.compute, shared.root).map_err(failed)
 }
 
-/// The parts of their budget after which devices are judged as well. In rounds a device comes back and goes on: no part of its
-/// budget is the first.
+/// The fractions of their budget after which devices are judged as well. In rounds there are none, because a device comes back
+/// and continues.
 fn budgets<'a>(run: &RunContext<'a>, protocol: ProtocolKind) -> &'a [f64] {
     match protocol {
         ProtocolKind::Federated => &[],
@@ -88,7 +88,7 @@ fn budgets<'a>(run: &RunContext<'a>, protocol: ProtocolKind) -> &'a [f64] {
     }
 }
 
-/// What the central model is judged on after a round, of so many.
+/// What the central model is judged on after round `round` of `rounds`.
 fn judged(run: &RunContext<'_>, row: &StrategyRow, round: usize, rounds: usize) -> EvaluationScope {
     let whole = run.experiment.evaluation.judges_all(round - 1, rounds);
     match (row.protocol.kind, whole) {
@@ -99,14 +99,14 @@ fn judged(run: &RunContext<'_>, row: &StrategyRow, round: usize, rounds: usize) 
     }
 }
 
-/// What a cell has measured so far.
-struct Measured {
+/// The measurements of a cell so far.
+struct Measurements {
     cell: Cell,
     similarities: Vec<Option<Vec<f64>>>,
 }
 
-impl Measured {
-    fn new(protocol: ProtocolKind, budgets: &[f64], shared: &Shared) -> Self {
+impl Measurements {
+    fn new(protocol: ProtocolKind, budgets: &[f64], shared: &SharedSetup) -> Self {
         let accuracy = match protocol {
             ProtocolKind::Federated => Accuracy::Rounds(vec![]),
             ProtocolKind::Dcl | ProtocolKind::Centralised => {
@@ -116,11 +116,11 @@ impl Measured {
         let early = |budget: &f64| EarlyAccuracy { budget: *budget, accuracy: vec![], alone: vec![] };
         let early_accuracy = budgets.iter().map(early).collect();
         let cell = Cell { early_accuracy, ..Cell::new(shared.seed, accuracy) };
-        Measured { cell, similarities: vec![] }
+        Measurements { cell, similarities: vec![] }
     }
 
-    /// An expert came back.
-    fn expert(&mut self, adapted: &Adapted) {
+    /// Adds the measurements of an expert.
+    fn expert(&mut self, adapted: &AdaptedDevice) {
         self.cell.seconds += adapted.record.seconds;
         self.cell.device_seconds.push(adapted.record.seconds);
         self.cell.expert_accuracy.push(adapted.record.accuracy);
@@ -128,7 +128,7 @@ impl Measured {
         early.for_each(|(early, accuracy)| early.accuracy.push(*accuracy));
     }
 
-    /// A consolidation is done, after which the centre has taken in so many experts.
+    /// Adds the measurements of a consolidation. `experts` is the number of experts that the centre has taken in by then.
     fn consolidation(
         &mut self,
         record: ConsolidationRecord,
@@ -163,17 +163,17 @@ impl Measured {
         Ok(())
     }
 
-    fn cell(self, boundary: &Boundary, met: &ExpertHistory) -> Cell {
-        let Measured { mut cell, similarities } = self;
+    fn cell(self, boundary: &Boundary, history: &ExpertHistory) -> Cell {
+        let Measurements { mut cell, similarities } = self;
         cell.contacts = boundary.contacts();
         cell.bytes_down = boundary.down();
         cell.bytes_up = boundary.up();
-        let arrivals: Vec<_> = met.tasks().collect();
+        let arrivals: Vec<_> = history.tasks().collect();
         let in_order = arrivals.len() == cell.contacts.len() && arrivals.is_sorted();
         if matches!(cell.accuracy, Accuracy::Stream { .. }) && !in_order {
             cell.arrivals = arrivals;
         }
-        // Undefined for one task (latents that do not vary), undefined for the row.
+        // If the similarity is undefined for one task (its latents do not vary), it is undefined for the row.
         cell.latent_similarity = similarities.last().cloned().flatten().unwrap_or_default();
         let mean = |row: &Option<Vec<f64>>| row.as_ref().map(|row| row.iter().sum::<f64>() / row.len() as f64);
         cell.latent_similarity_over_stream = similarities.iter().map(mean).collect::<Option<_>>().unwrap_or_default();

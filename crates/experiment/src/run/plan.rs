@@ -1,4 +1,4 @@
-//! What a run will do: its cells, and how many stages each of them has.
+//! The plan of a run: its cells, and the number of stages of each.
 
 use alluvium_config::{Experiment, Reference, StrategyRow};
 use alluvium_device::ClassificationLoss;
@@ -13,15 +13,15 @@ pub(crate) fn joint_references(experiment: &Experiment) -> impl Iterator<Item = 
     wanted.filter_map(|reference| Some((reference, reference.joint_loss()?)))
 }
 
-/// How many adaptations there are at most on a stream of so many devices; one that rows have in common may turn out to be
-/// done once. Early ones, by devices that are called away, do not count.
+/// The most adaptations that a run needs on a stream of `devices` devices. An adaptation that rows have in common may be done
+/// only once. Adaptations for fractions of the budget do not count.
 pub fn most_adaptations(experiment: &Experiment, devices: usize) -> usize {
     let alone = if experiment.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
     let of_row = |row: &StrategyRow, seed: u64| {
         let events = schedule(&row.protocol, devices, Seed::new(seed));
         let all = events.iter().filter(|event| matches!(event, ScheduleEvent::HandOut { returns: true, .. })).count();
-        // The first device meets the initial weights here, too, as it does alone, where nothing would hold it near them; and
-        // where devices overlap, with heads of which it is not known here whether they share any.
+        // The first device adapts the initial weights, as it does alone. It is the same adaptation unless a proximal term
+        // holds it near them, or devices overlap: then the model may have shared heads, which are not known here.
         let begins_alike = matches!(events.first(), Some(ScheduleEvent::HandOut { device: 0, returns: true }))
             && !row.protocol.devices_overlap();
         let is_alike = row.device == experiment.device && row.device.proximal == 0.0;
@@ -54,7 +54,7 @@ pub(crate) fn plan(experiment: &Experiment, devices: usize) -> Vec<PlannedCell> 
             let (adaptations, consolidations) = of_row(row, seed);
             cell(&row.name, seed, adaptations, consolidations)
         }));
-        // The first device is alone whether it is referred to or not.
+        // The first device always adapts alone, with or without the row `devices-alone`.
         let alone = if experiment.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
         plan.push(cell(Reference::DevicesAlone.name(), seed, alone, 0));
         plan.extend(joint_references(experiment).map(|(reference, _)| cell(reference.name(), seed, 1, 0)));

@@ -11,19 +11,19 @@ use serde_json::json;
 
 use crate::ExperimentError;
 use crate::context::RunContext;
-use crate::devices::Shared;
+use crate::devices::SharedSetup;
 use crate::memory::peak_memory_bytes;
 use crate::progress::{Ending, Stage, Steps, Work};
-use crate::stored::{Adapted, Computed, Interruption, redo};
+use crate::stored::{AdaptedDevice, Computation, Interruption, redo};
 
 /// Each device alone: adapted from the initial weights, judged on its own task.
-pub(crate) fn devices_alone(seed: u64, alone: &[Adapted], budgets: &[f64]) -> Cell {
+pub(crate) fn devices_alone(seed: u64, alone: &[AdaptedDevice], budgets: &[f64]) -> Cell {
     let accuracy: Vec<_> = alone.iter().map(|device| device.record.accuracy).collect();
     let mut cell = Cell::new(seed, Accuracy::Final { task_aware: accuracy.clone(), task_agnostic: None });
     cell.expert_accuracy = accuracy;
-    let early = |(place, budget): (usize, &f64)| EarlyAccuracy {
+    let early = |(index, budget): (usize, &f64)| EarlyAccuracy {
         budget: *budget,
-        accuracy: alone.iter().map(|device| device.early[place]).collect(),
+        accuracy: alone.iter().map(|device| device.early[index]).collect(),
         alone: vec![],
     };
     cell.early_accuracy = budgets.iter().enumerate().map(early).collect();
@@ -32,7 +32,7 @@ pub(crate) fn devices_alone(seed: u64, alone: &[Adapted], budgets: &[f64]) -> Ce
     cell
 }
 
-/// What was measured of joint training.
+/// The measurements of joint training.
 #[derive(Debug, Serialize, Deserialize)]
 struct JointRecord {
     task_aware: Vec<f64>,
@@ -41,14 +41,14 @@ struct JointRecord {
     peak_memory_bytes: Option<u64>,
 }
 
-/// Joint training: one model learns all tasks at once with the devices' settings. The loss says whether the heads of other
+/// Joint training: one model learns all tasks at once with the devices' settings. The loss decides whether the heads of other
 /// tasks compete for a sample.
 ///
-/// It sees every device's data as often as the device itself does, which no protocol grants: for comparison.
+/// It sees every device's data as often as the device itself does. No protocol grants that; it is for comparison.
 pub(crate) fn joint(
     run: &RunContext<'_>,
     row: &str,
-    shared: &Shared,
+    shared: &SharedSetup,
     loss: ClassificationLoss,
 ) -> Result<Cell, ExperimentError> {
     let record = redo(|| joint_stage(run, row, shared, loss))?;
@@ -62,7 +62,7 @@ pub(crate) fn joint(
 fn joint_stage(
     run: &RunContext<'_>,
     row: &str,
-    shared: &Shared,
+    shared: &SharedSetup,
     loss: ClassificationLoss,
 ) -> Result<JointRecord, Interruption> {
     let devices = shared.tasks.len();
@@ -102,7 +102,7 @@ fn joint_stage(
             seconds,
             peak_memory_bytes: peak_memory_bytes(),
         };
-        Ok(Computed { record, files: vec![], at_hand: () })
+        Ok(Computation { record, files: vec![], at_hand: () })
     })?;
     run.observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
     Ok(stage.record)

@@ -1,4 +1,4 @@
-//! What was measured, put together as results.
+//! Puts the measurements together as results.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use alluvium_results::{Cell, Clause, FORMAT, Results, Row, RowRole, TaskLabel};
 use alluvium_strategy::DataAccess;
 use serde_json::Value;
 
-use crate::devices::{Shared, TaskNote};
+use crate::devices::{SharedSetup, TaskNote};
 use crate::run::plan::joint_references;
 
-/// The version of burn, which says it nowhere itself.
+/// The version of burn. The crate itself does not export it.
 const BURN: &str = "0.22.1";
 
-/// Everything that was measured, row by row.
+/// All measurements, row by row.
 pub(crate) fn results(
     experiment: &Experiment,
-    shared: &[Shared],
+    shared: &[SharedSetup],
     mut strategies: BTreeMap<usize, Vec<Cell>>,
     mut joints: BTreeMap<Reference, Vec<Cell>>,
     alone: Vec<Cell>,
@@ -26,7 +26,7 @@ pub(crate) fn results(
         .strategies
         .iter()
         .enumerate()
-        .map(|(place, row)| Row {
+        .map(|(index, row)| Row {
             name: row.name.clone(),
             kind: row.kind.clone(),
             role: RowRole::Strategy,
@@ -34,7 +34,7 @@ pub(crate) fn results(
             clauses: [row.protocol.clauses(devices).list(), vec![scenario(experiment)]].concat(),
             data_access: data_access(row),
             settings: settings(row),
-            cells: strategies.remove(&place).unwrap_or_default(),
+            cells: strategies.remove(&index).unwrap_or_default(),
         })
         .collect();
     let reference = |reference: Reference, access: DataAccess, cells| Row {
@@ -84,18 +84,18 @@ fn environment(experiment: &Experiment) -> BTreeMap<String, String> {
     entries.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// How the devices' tasks differ, which no protocol decides: distributed continual learning is about tasks that do.
+/// How the devices' tasks differ. The stream decides this, not the protocol.
 fn scenario(experiment: &Experiment) -> Clause {
     Clause { name: "tasks of the devices".to_owned(), value: experiment.stream.scenario().to_string() }
 }
 
-/// The data that a row is allowed: what the strategy sees, and what devices compute of theirs for it.
+/// The data access of a row: what the strategy sees, and the statistics that devices compute for it.
 fn data_access(row: &StrategyRow) -> String {
     let access = row.data_access.to_string();
     row.config.statistics().iter().fold(access, |access, statistic| format!("{access} + {}", statistic.name()))
 }
 
-/// A row's options, its protocol and devices, and its surrogate data where they are its own.
+/// A row's options, its protocol and device settings, and its own surrogate data, if it has any.
 fn settings(row: &StrategyRow) -> Value {
     let mut settings = serde_json::to_value(&row.config).unwrap_or(Value::Null);
     if let Some(surrogate) = &row.surrogate {
@@ -106,16 +106,16 @@ fn settings(row: &StrategyRow) -> Value {
     settings
 }
 
-/// Whether a task has another name or other classes under another seed.
-fn tasks_vary(shared: &[Shared]) -> bool {
-    let tasks = |shared: &Shared| -> Vec<_> {
+/// Whether the name or the classes of a task depend on the seed.
+fn tasks_vary(shared: &[SharedSetup]) -> bool {
+    let tasks = |shared: &SharedSetup| -> Vec<_> {
         shared.tasks.iter().map(|task| (task.name.clone(), task.head.classes.clone())).collect()
     };
     shared.windows(2).any(|pair| tasks(&pair[0]) != tasks(&pair[1]))
 }
 
-/// The tasks of the first seed; under other seeds the classes may come in another order.
-fn task_labels(shared: &Shared) -> Vec<TaskLabel> {
+/// The tasks under the first seed. Under other seeds, the classes may come in another order.
+fn task_labels(shared: &SharedSetup) -> Vec<TaskLabel> {
     let name = |class: &usize| shared.class_names.get(*class).cloned().unwrap_or_default();
     let label = |task: &TaskNote| TaskLabel {
         name: task.name.clone(),

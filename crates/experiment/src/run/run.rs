@@ -1,4 +1,4 @@
-//! The run: all cells of the comparison, several at a time, the same results for any number of them.
+//! The run: all cells of the comparison, several side by side. The results do not depend on how many.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::ExperimentError;
 use crate::context::RunContext;
-use crate::devices::Shared;
+use crate::devices::SharedSetup;
 use crate::directory::{RunDirectory, program_digest};
 use crate::progress::{Observer, TwoObservers};
 use crate::run::cell::run_cell;
@@ -22,17 +22,17 @@ use crate::run::plan::{joint_references, plan};
 use crate::run::reference::{devices_alone, joint};
 use crate::run::results::results;
 use crate::run::sheets::sheets;
-use crate::stored::{Adapted, StageCounts, Stages};
+use crate::stored::{AdaptedDevice, StageCounts, Stages};
 
-/// How a run is carried out. Nothing in it changes the results.
+/// How a run is carried out. No option changes the results.
 pub struct RunOptions<'a> {
     /// Cells that run side by side; at least 1.
     pub jobs: usize,
     /// Watches the run.
     pub observer: &'a dyn Observer,
-    /// Where every stage is stored, and found again.
+    /// Where stages are stored and found again.
     pub directory: &'a RunDirectory,
-    /// The label of the variant that this is, for the journal; empty where there is one.
+    /// The label of the variant, for the journal; empty if there is only one variant.
     pub variant: &'a str,
 }
 
@@ -42,25 +42,25 @@ impl std::fmt::Debug for RunOptions<'_> {
     }
 }
 
-/// What a run gives.
+/// The outcome of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Everything that was measured.
+    /// All measurements.
     pub results: Results,
-    /// The cells that failed; they are missing from the results.
+    /// The errors of the cells that failed. These cells are missing from the results.
     pub failures: Vec<ExperimentError>,
-    /// How many stages were computed, and how many were found.
+    /// The numbers of stages that were computed and found.
     pub stages: StageCounts,
-    /// What was damaged and was computed anew.
+    /// The damaged stages that were computed again; one sentence each.
     pub repairs: Vec<String>,
-    /// Some samples of the first devices and of the surrogate data, under the first seed.
+    /// Samples of the first devices and of the surrogate data, under the first seed.
     pub sheets: Vec<SampleSheet>,
 }
 
-/// A piece of work that waits for no other one of its list.
+/// A piece of work that does not depend on the other jobs of its list.
 #[derive(Clone, Copy)]
 enum Job {
-    /// One strategy (its place in the configuration) under one seed (its place in the list).
+    /// One strategy under one seed; both by their index in the configuration.
     Strategy { row: usize, seed: usize },
     /// Joint training for one reference row, with its loss, under one seed.
     Joint { reference: Reference, loss: ClassificationLoss, seed: usize },
@@ -68,28 +68,29 @@ enum Job {
     Alone { device: usize, seed: usize },
 }
 
-/// What a job gives.
-enum Done {
+/// The output of a job.
+enum JobOutput {
     Cell(Box<Cell>),
-    Alone(Box<Adapted>),
+    Alone(Box<AdaptedDevice>),
 }
 
-/// How many cells run side by side unless the user says otherwise: one a core where tensors live on the host.
+/// The default number of cells that run side by side: one for each core if tensors live on the host.
 pub fn default_jobs(experiment: &Experiment) -> usize {
-    match experiment.backend.config.runs_on_host() {
-        true => std::thread::available_parallelism().map_or(1, usize::from),
-        false => 1,
+    if experiment.backend.config.runs_on_host() {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    } else {
+        1
     }
 }
 
-/// Runs the comparison. A cell that fails does not stop the others: what they measured is in the outcome, too.
+/// Runs the comparison. A cell that fails does not stop the others, whose measurements are in the outcome.
 ///
-/// Every stage (a device that adapted, a consolidation, joint training) is stored in the run directory when it is
-/// done. What is there already, from a run that was stopped or from another cell, is not computed again.
+/// Every stage (an adaptation, a consolidation, joint training) is stored in the run directory when it is done. Stages that
+/// are already there, from a run that was stopped or from another cell, are not computed again.
 ///
 /// # Errors
-/// What keeps every cell from running: the backend, the stream, the first device of a seed; and a stage that cannot
-/// be stored, as then all further work would be lost.
+/// When no cell can run, because the backend, the stream or the first device of a seed fails. Also when a stage cannot be stored,
+/// because all further work would be lost.
 pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
     let journal = options.directory.journal(options.variant);
     let observer = TwoObservers(&journal, options.observer);
@@ -98,18 +99,17 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     let run =
         RunContext { experiment, stages: &stages, observer: &observer, surrogates: surrogate_inputs(experiment)? };
     let shared: Vec<_> =
-        experiment.seeds.iter().map(|seed| Shared::new(experiment, *seed, &compute)).collect::<Result<_, _>>()?;
+        experiment.seeds.iter().map(|seed| SharedSetup::new(experiment, *seed, &compute)).collect::<Result<_, _>>()?;
     let devices = shared.first().map_or(0, |shared| shared.tasks.len());
     run.observer.planned(&plan(experiment, devices), options.jobs);
 
-    // The first device meets the initial weights under every strategy. Adapted before everything else, it keeps no
-    // cell waiting for another one.
+    // The first device adapts the initial weights under every strategy. It goes first, so that no cell waits for another.
     let seeds = 0..experiment.seeds.len();
     let first: Vec<_> = seeds.clone().map(|seed| Job::Alone { device: 0, seed }).collect();
     let first = work(&first, &shared, &run, options.jobs)?.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let first: Vec<_> = first.into_iter().filter_map(Done::alone).collect();
+    let first: Vec<_> = first.into_iter().filter_map(JobOutput::alone).collect();
 
-    // Long jobs first, so that no core idles at the end.
+    // Long jobs come first, so that no core is idle at the end.
     let mut jobs: Vec<_> = vec![];
     let rows = (0..experiment.strategies.len()).rev();
     jobs.extend(rows.flat_map(|row| seeds.clone().map(move |seed| Job::Strategy { row, seed })));
@@ -120,8 +120,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
         jobs.extend(seeds.clone().flat_map(|seed| (1..devices).map(move |device| Job::Alone { device, seed })));
     }
     let mut done = work(&jobs, &shared, &run, options.jobs)?;
-    if let Some(place) = done.iter().position(|done| matches!(done, Err(ExperimentError::Store(_)))) {
-        return Err(done.swap_remove(place).err().unwrap_or(ExperimentError::Stopped));
+    if let Some(index) = done.iter().position(|done| matches!(done, Err(ExperimentError::Store(_)))) {
+        return Err(done.swap_remove(index).err().unwrap_or(ExperimentError::Stopped));
     }
     let sheets = sheets(experiment, &shared, first.first(), &stages);
 
@@ -131,27 +131,29 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     let mut failures = vec![];
     for (job, done) in jobs.iter().zip(done) {
         match (job, done) {
-            (Job::Strategy { row, .. }, Ok(Done::Cell(cell))) => strategies.entry(*row).or_default().push(*cell),
-            (Job::Joint { reference, .. }, Ok(Done::Cell(cell))) => joints.entry(*reference).or_default().push(*cell),
-            (Job::Alone { seed, .. }, Ok(Done::Alone(adapted))) => alone[*seed].push(*adapted),
+            (Job::Strategy { row, .. }, Ok(JobOutput::Cell(cell))) => strategies.entry(*row).or_default().push(*cell),
+            (Job::Joint { reference, .. }, Ok(JobOutput::Cell(cell))) => {
+                joints.entry(*reference).or_default().push(*cell)
+            }
+            (Job::Alone { seed, .. }, Ok(JobOutput::Alone(adapted))) => alone[*seed].push(*adapted),
             (_, Err(error)) => failures.push(error),
             _ => {}
         }
     }
-    // Where a device alone failed, or none was asked for, its seed has no such row, and no forward transfer.
-    let whole: BTreeMap<u64, Vec<Adapted>> =
+    // A seed without all devices alone has no such row and no forward transfer.
+    let whole: BTreeMap<u64, Vec<AdaptedDevice>> =
         shared.iter().map(|shared| shared.seed).zip(alone).filter(|(_, alone)| alone.len() == devices).collect();
-    // One learner alone, under `centralised`, is no device that could gain by taking part.
+    // Under `centralised` there is a single learner, so no device gains by taking part.
     let with_devices = strategies.iter_mut().filter(|(row, _)| experiment.strategies[**row].protocol.crosses());
     for cell in with_devices.flat_map(|(_, cells)| cells) {
         let Some(alone) = whole.get(&cell.seed) else { continue };
-        // Where devices come back in rounds, there is no one device to compare with.
+        // In rounds devices come back, so there is no single adaptation to compare with.
         if let Accuracy::Stream { task_aware, .. } = &cell.accuracy {
             let all = (0..task_aware.tasks()).collect();
             let tasks = if cell.arrivals.is_empty() { &all } else { &cell.arrivals };
             cell.alone_accuracy = tasks.iter().map(|task| alone[*task].record.accuracy).collect();
-            for (place, early) in cell.early_accuracy.iter_mut().enumerate() {
-                early.alone = tasks.iter().map(|task| alone[*task].early[place]).collect();
+            for (index, early) in cell.early_accuracy.iter_mut().enumerate() {
+                early.alone = tasks.iter().map(|task| alone[*task].early[index]).collect();
             }
         }
     }
@@ -160,7 +162,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     Ok(Outcome { results, failures, stages: stages.counts(), repairs: stages.repairs(), sheets })
 }
 
-/// What every stage depends on: this very program, and the backend.
+/// The inputs that all stages have in common: the program and the backend.
 fn common(experiment: &Experiment) -> Result<Value, ExperimentError> {
     let backend = serde_json::to_value(&experiment.backend.config);
     let backend = backend.map_err(|error| ExperimentError::Record(error.to_string()))?;
@@ -187,17 +189,17 @@ fn surrogate_inputs(experiment: &Experiment) -> Result<BTreeMap<String, Value>, 
     Ok(inputs)
 }
 
-/// Does all jobs, several side by side; the outcomes are in the order of the jobs.
+/// Does all jobs, several side by side. The outputs are in the order of the jobs.
 fn work(
     jobs: &[Job],
-    shared: &[Shared],
+    shared: &[SharedSetup],
     run: &RunContext<'_>,
     workers: usize,
-) -> Result<Vec<Result<Done, ExperimentError>>, ExperimentError> {
+) -> Result<Vec<Result<JobOutput, ExperimentError>>, ExperimentError> {
     let next = AtomicUsize::new(0);
     let results: Vec<_> = jobs.iter().map(|_| Mutex::new(None)).collect();
-    // One thread a worker, also within an operation: results must not depend on how work is split, and two
-    // operations side by side are faster than one that is split in two.
+    // Each worker has one thread, also inside an operation. Results must not depend on how work is split, and two operations
+    // side by side are faster than one that is split in two.
     let pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build();
     let workers = workers.clamp(1, jobs.len().max(1));
     let pools = (0..workers).map(|_| pool()).collect::<Result<Vec<_>, _>>();
@@ -206,12 +208,12 @@ fn work(
         for pool in &pools {
             let worker = || {
                 loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    if place >= jobs.len() {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= jobs.len() {
                         break;
                     }
-                    let result = guarded(jobs[place], shared, run);
-                    if let Ok(mut slot) = results[place].lock() {
+                    let result = guarded(jobs[index], shared, run);
+                    if let Ok(mut slot) = results[index].lock() {
                         *slot = Some(result);
                     }
                 }
@@ -224,23 +226,23 @@ fn work(
     Ok(results.into_iter().map(|slot| outcome(slot).unwrap_or_else(lost)).collect())
 }
 
-/// Does one job; a panic in burn or in a plugin becomes an error that names the cell.
-fn guarded(job: Job, shared: &[Shared], run: &RunContext<'_>) -> Result<Done, ExperimentError> {
+/// Does one job. A panic in burn or in a plugin becomes an error that names the cell.
+fn guarded(job: Job, shared: &[SharedSetup], run: &RunContext<'_>) -> Result<JobOutput, ExperimentError> {
     let attempt = || match job {
         Job::Strategy { row, seed } => {
             let row = &run.experiment.strategies[row];
             let cell = run_cell(run, row, &shared[seed])?;
             run.observer.cell_finished(&row.name, &cell);
-            Ok(Done::Cell(Box::new(cell)))
+            Ok(JobOutput::Cell(Box::new(cell)))
         }
         Job::Joint { reference, loss, seed } => {
             let cell = joint(run, reference.name(), &shared[seed], loss)?;
             run.observer.cell_finished(reference.name(), &cell);
-            Ok(Done::Cell(Box::new(cell)))
+            Ok(JobOutput::Cell(Box::new(cell)))
         }
         Job::Alone { device, seed } => {
             let adapted = shared[seed].adapt_alone(run, Reference::DevicesAlone.name(), device)?;
-            Ok(Done::Alone(Box::new(adapted.put_away())))
+            Ok(JobOutput::Alone(Box::new(adapted.put_away())))
         }
     };
     catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| {
@@ -255,11 +257,11 @@ fn guarded(job: Job, shared: &[Shared], run: &RunContext<'_>) -> Result<Done, Ex
     })
 }
 
-impl Done {
-    fn alone(self) -> Option<Adapted> {
+impl JobOutput {
+    fn alone(self) -> Option<AdaptedDevice> {
         match self {
-            Done::Alone(adapted) => Some(*adapted),
-            Done::Cell(_) => None,
+            JobOutput::Alone(adapted) => Some(*adapted),
+            JobOutput::Cell(_) => None,
         }
     }
 }

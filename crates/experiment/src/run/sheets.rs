@@ -1,4 +1,4 @@
-//! What the models saw: some samples of the devices and of the surrogate data, for the report.
+//! Samples of the devices and of the surrogate data, for the report.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,19 +9,19 @@ use alluvium_results::SampleSheet;
 use alluvium_strategy::{SurrogateConfig, SurrogateRequest};
 use alluvium_stream::Samples;
 
-use crate::devices::Shared;
-use crate::stored::{Adapted, Stages};
+use crate::devices::SharedSetup;
+use crate::stored::{AdaptedDevice, Stages};
 
-/// Devices and sources of surrogate data that are shown, and samples of each.
+/// The most devices, sources of surrogate data, and samples of each that are shown.
 const DEVICES: usize = 12;
 const SURROGATES: usize = 16;
 const SAMPLES: usize = 16;
 
-/// Sheets of samples under the first seed. A sheet that cannot be made is left out: the run does not depend on it.
+/// Sheets of samples under the first seed. A sheet that cannot be made is left out, because the run does not depend on it.
 pub(crate) fn sheets(
     experiment: &Experiment,
-    shared: &[Shared],
-    first: Option<&Adapted>,
+    shared: &[SharedSetup],
+    first: Option<&AdaptedDevice>,
     stages: &Stages<'_>,
 ) -> Vec<SampleSheet> {
     let Some(shared) = shared.first() else { return vec![] };
@@ -31,7 +31,7 @@ pub(crate) fn sheets(
         let shown = task.train.select(pick(&task.train)).held().ok()?;
         Some(sheet(title, shown.input(), (0..shown.len()).map(|index| shown.image(index).to_vec()).collect()))
     });
-    // A plugin that panics here has measured everything before.
+    // All measurements are done by now, so a plugin that panics here loses nothing.
     let own = experiment.strategies.iter().filter_map(|row| {
         let title = format!("Surrogate data of {}", row.name);
         row.surrogate.as_deref().map(|surrogate| (title, surrogate))
@@ -44,7 +44,7 @@ pub(crate) fn sheets(
     shown.into_iter().chain(own).take(SURROGATES).filter_map(sheet).chain(devices).collect()
 }
 
-/// Samples to show, the classes taking turns.
+/// The samples to show. The classes take turns.
 fn pick(samples: &Samples) -> impl Iterator<Item = usize> {
     let mut by_class: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, label) in samples.labels().iter().enumerate() {
@@ -58,8 +58,8 @@ fn pick(samples: &Samples) -> impl Iterator<Item = usize> {
 fn surrogate(
     title: String,
     surrogate: &dyn SurrogateConfig,
-    shared: &Shared,
-    first: &Adapted,
+    shared: &SharedSetup,
+    first: &AdaptedDevice,
     stages: &Stages<'_>,
 ) -> Option<SampleSheet> {
     let mut surrogate = surrogate.build().ok()?;
@@ -74,7 +74,7 @@ fn surrogate(
     };
     let inputs = surrogate.draw(2 * SAMPLES, &request).ok()?;
     let values = inputs.into_data().convert::<f32>().try_into_vec::<f32>().ok()?;
-    // Inputs are in −1…1, pixels in 0…255.
+    // Inputs are in −1…1, and pixels in 0…255.
     let pixels = values.iter().map(|value| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8).collect::<Vec<_>>();
     let size = previous.input.channels * previous.input.height * previous.input.width;
     let samples = pixels.chunks_exact(size).map(<[u8]>::to_vec).collect();

@@ -1,4 +1,4 @@
-//! A device that was adapted: what was measured, what it sends, and its latents.
+//! A device after its adaptation: the measurements, the expert that it sends, and its latents.
 
 use std::sync::Arc;
 
@@ -12,58 +12,58 @@ use crate::stored::stages::{FinishedStage, Interruption, Stages};
 pub(crate) const EXPERT: &str = "expert.safetensors";
 pub(crate) const LATENTS: &str = "latents.safetensors";
 
-/// What was measured while a device adapted.
+/// The measurements of an adaptation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AdaptationRecord {
     /// The expert's accuracy on its own task.
     pub(crate) accuracy: f64,
-    /// How long it took to adapt, in seconds.
+    /// The seconds that the adaptation took.
     pub(crate) seconds: f64,
     /// The size of what the device sends.
     pub(crate) bytes: u64,
-    /// The digest of what the device sends, manifest and all.
+    /// The digest of what the device sends, with its manifest.
     pub(crate) digest: Digest,
-    /// The names of the statistics of its samples that go with its model.
+    /// The names of the statistics that the device sends along with its model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) statistics: Vec<String>,
 }
 
-/// A device that was adapted.
-pub(crate) struct Adapted {
+/// A device after its adaptation.
+pub(crate) struct AdaptedDevice {
     pub(crate) record: AdaptationRecord,
-    /// Its accuracy after each part of its budget that was asked for.
+    /// Its accuracy after each requested fraction of its budget.
     pub(crate) early: Vec<f64>,
     key: Digest,
     expert: Option<Arc<Expert>>,
 }
 
-/// An expert's latents on its own task's test samples. They are read when they are asked for: a long stream has too many
-/// to keep.
+/// An expert's latents on the test samples of its own task. They are read from the store when needed, because a long stream has
+/// too many to keep in memory.
 pub(crate) struct Latents {
     key: Digest,
 }
 
-impl Adapted {
+impl AdaptedDevice {
     pub(crate) fn new(stage: FinishedStage<AdaptationRecord, Arc<Expert>>) -> Self {
-        Adapted { record: stage.record, early: vec![], key: stage.key, expert: stage.at_hand }
+        AdaptedDevice { record: stage.record, early: vec![], key: stage.key, expert: stage.at_hand }
     }
 
-    /// The same without what it sends at hand.
+    /// Drops the expert from memory.
     pub(crate) fn put_away(self) -> Self {
-        Adapted { expert: None, ..self }
+        AdaptedDevice { expert: None, ..self }
     }
 
-    /// The stage that it comes from.
+    /// The key of its stage.
     pub(crate) fn key(&self) -> &Digest {
         &self.key
     }
 
-    /// Its latents, which later evaluations need: they outlive the expert.
+    /// Its latents, which later evaluations need.
     pub(crate) fn latents(&self) -> Latents {
         Latents { key: self.key.clone() }
     }
 
-    /// What the device sends.
+    /// The expert that the device sends.
     pub(crate) fn expert(&self, stages: &Stages<'_>) -> Result<Arc<Expert>, Interruption> {
         match &self.expert {
             Some(expert) => Ok(expert.clone()),
@@ -75,7 +75,7 @@ impl Adapted {
 }
 
 impl Latents {
-    /// `[samples, latent size]`.
+    /// The latents, as `[samples, latent size]`.
     pub(crate) fn get(&self, stages: &Stages<'_>, compute: &Compute) -> Result<Tensor<2>, Interruption> {
         stages.file(&self.key, LATENTS, |bytes| latents_from_bytes(bytes, compute))
     }

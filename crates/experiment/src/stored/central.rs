@@ -1,4 +1,4 @@
-//! A central model as it goes along the stream: its digest and size always, its weights at hand or stored.
+//! A central model along the stream: its digest, its size, and its weights in memory or on disk.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::ExperimentError;
 use crate::stored::stages::{Interruption, Stages};
 
 pub(crate) const CENTRAL: &str = "central.safetensors";
-/// What the next device takes, where that is not the central model.
+/// The model that the next device takes, if it is not the central model.
 pub(crate) const HANDED_OUT: &str = "handed-out.safetensors";
 
-/// A central model, or what the centre hands out in its place. Cells that are run again to go on from where they stopped
-/// never look at the weights of the models on the way there.
+/// A central model, or the model that the centre hands out instead of it. A cell that continues a stopped run does not read the
+/// weights of the models before that point.
 #[derive(Clone)]
-pub(crate) struct Central {
+pub(crate) struct CentralModel {
     /// The digest of architecture, heads and weights.
     pub(crate) digest: Digest,
     /// The size of what a device takes.
@@ -26,18 +26,18 @@ pub(crate) struct Central {
 #[derive(Clone)]
 enum Source {
     AtHand(Arc<ModelState>),
-    /// In that file of the stage of that key.
+    /// In this file of the stage with this key.
     Stored(Digest, &'static str),
 }
 
-impl Central {
+impl CentralModel {
     /// The model before the first device.
     pub(crate) fn initial(model: ModelState) -> Result<Self, ExperimentError> {
         let bytes = model.to_bytes()?.len() as u64;
-        Ok(Central { digest: identity(&model)?, bytes, source: Source::AtHand(Arc::new(model)) })
+        Ok(CentralModel { digest: identity(&model)?, bytes, source: Source::AtHand(Arc::new(model)) })
     }
 
-    /// The model that a stage left in a file, at hand if the stage was computed just now.
+    /// The model that a stage stored in a file. `model` is the model in memory, if the stage was computed just now.
     pub(crate) fn of_stage(
         key: Digest,
         file: &'static str,
@@ -45,7 +45,7 @@ impl Central {
         bytes: u64,
         model: Option<Arc<ModelState>>,
     ) -> Self {
-        Central { digest, bytes, source: model.map_or(Source::Stored(key, file), Source::AtHand) }
+        CentralModel { digest, bytes, source: model.map_or(Source::Stored(key, file), Source::AtHand) }
     }
 
     /// The model with its weights.

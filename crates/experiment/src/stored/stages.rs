@@ -1,10 +1,9 @@
-//! Stages: the pieces of work that are stored whole, and found again by what they were computed from.
+//! Stages: pieces of work that are stored, and found again by the digest of their inputs.
 //!
-//! A stage is one device's adaptation, one consolidation with its evaluation, or joint training. Its key is the digest
-//! of everything its outcome depends on: the program, the backend, the digests of the models and samples that go in,
-//! the settings, the seed and its place in the stream. So a run that was stopped goes on by running again, cells share
-//! what they have in common, and a file that was damaged is a stage to compute anew; nothing can be found that was
-//! computed from something else.
+//! A stage is the adaptation of one device, one consolidation with its evaluation, or joint training. Its key is the digest of
+//! everything that its result depends on: the program, the backend, the digests of the models and samples that go in, the
+//! settings, the seed and the index in the stream. So a run that was stopped continues when it is run again, cells share the
+//! stages that they have in common, and a stage with a damaged file is computed again. A stage with other inputs is never used.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,10 +17,10 @@ use serde_json::{Value, json};
 
 use crate::ExperimentError;
 
-/// Why a cell does not go on.
+/// Why a cell stopped.
 #[derive(Debug)]
 pub(crate) enum Interruption {
-    /// A stored stage that is needed was damaged or evicted. It was removed: run the cell again, and it is computed anew.
+    /// A stored stage was damaged or evicted. It was removed. Run the cell again to compute it again.
     Redo,
     /// The cell failed.
     Failed(ExperimentError),
@@ -33,8 +32,7 @@ impl<E: Into<ExperimentError>> From<E> for Interruption {
     }
 }
 
-/// Does some work again and again, as long as it meets stages that have to be computed anew. Each time there is one
-/// less, so it ends.
+/// Repeats some work as long as it meets stages that must be computed again. Each repetition repairs one, so this ends.
 pub(crate) fn redo<T>(mut attempt: impl FnMut() -> Result<T, Interruption>) -> Result<T, ExperimentError> {
     loop {
         match attempt() {
@@ -48,8 +46,8 @@ pub(crate) fn redo<T>(mut attempt: impl FnMut() -> Result<T, Interruption>) -> R
 /// Files of an entry, by name.
 pub(crate) type Files = Vec<(&'static str, Vec<u8>)>;
 
-/// What computing a stage gives: what was measured, the files to keep, and the same things at hand.
-pub(crate) struct Computed<R, T> {
+/// The output of computing a stage: the measurements, the files to store, and the same objects in memory.
+pub(crate) struct Computation<R, T> {
     pub(crate) record: R,
     pub(crate) files: Files,
     pub(crate) at_hand: T,
@@ -59,27 +57,27 @@ pub(crate) struct Computed<R, T> {
 pub(crate) struct FinishedStage<R, T> {
     pub(crate) key: Digest,
     pub(crate) record: R,
-    /// What computing gave; `None` when the stage was found.
+    /// The objects in memory; `None` if the stage was found in the store.
     pub(crate) at_hand: Option<T>,
 }
 
-/// How many stages were computed, and how many were found.
+/// The numbers of stages that were computed and found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StageCounts {
     /// Stages that were computed.
     pub computed: usize,
-    /// Stages that another cell of this run had computed.
+    /// Stages that were found because another cell of this run had computed them.
     pub shared: usize,
-    /// Stages that an earlier run had computed.
+    /// Stages that were found because an earlier run had computed them.
     pub reused: usize,
 }
 
 /// All stages of a run.
 pub(crate) struct Stages<'a> {
     store: &'a Store,
-    /// What every stage depends on.
+    /// The inputs that all stages have in common.
     common: Value,
-    /// One lock a key, so that what two cells need at the same time is computed once.
+    /// One lock for each key, so that a stage that two cells need at the same time is computed once.
     keys: Mutex<BTreeMap<Digest, Arc<Mutex<()>>>>,
     computed: Mutex<HashSet<Digest>>,
     found: [AtomicUsize; 2],
@@ -90,13 +88,13 @@ pub(crate) struct Stages<'a> {
 /// What a record file holds.
 #[derive(Serialize, Deserialize)]
 struct RecordFile<R> {
-    /// What the stage was computed from, for people.
+    /// The inputs of the stage, for people.
     inputs: Value,
     record: R,
 }
 
 impl<'a> Stages<'a> {
-    /// Stages in a store. `common` is what all of them depend on.
+    /// Stages in a store. `common` holds the inputs that all of them have in common.
     pub(crate) fn new(store: &'a Store, common: Value) -> Self {
         Stages {
             store,
@@ -109,11 +107,11 @@ impl<'a> Stages<'a> {
         }
     }
 
-    /// Finds the stage that these inputs lead to, or computes and stores it.
+    /// Finds the stage with these inputs, or computes and stores it.
     pub(crate) fn stage<R, T>(
         &self,
         inputs: Value,
-        compute: impl FnOnce() -> Result<Computed<R, T>, Interruption>,
+        compute: impl FnOnce() -> Result<Computation<R, T>, Interruption>,
     ) -> Result<FinishedStage<R, T>, Interruption>
     where
         R: Serialize + DeserializeOwned,
@@ -128,13 +126,13 @@ impl<'a> Stages<'a> {
         if self.stopped.load(Ordering::Relaxed) {
             return Err(ExperimentError::Stopped.into());
         }
-        let Computed { record, mut files, at_hand } = compute()?;
+        let Computation { record, mut files, at_hand } = compute()?;
         let file = RecordFile { inputs, record };
         let text = serde_json::to_string_pretty(&file).map_err(|error| ExperimentError::Record(error.to_string()))?;
         files.push((RECORD, text.into_bytes()));
         let files: Vec<_> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
         if let Err(error) = self.store.put(key.as_str(), &files) {
-            // What cannot be stored would be lost: nothing new begins.
+            // Further work could not be stored, so no new stage begins.
             self.stopped.store(true, Ordering::Relaxed);
             return Err(error.into());
         }
@@ -142,7 +140,7 @@ impl<'a> Stages<'a> {
         Ok(FinishedStage { key, record: file.record, at_hand: Some(at_hand) })
     }
 
-    /// A file of a stage that was found, as `parse` reads it.
+    /// Reads a file of a stage that was found, with `parse`.
     pub(crate) fn file<T>(
         &self,
         key: &Digest,
@@ -163,21 +161,21 @@ impl<'a> Stages<'a> {
         Err(Interruption::Redo)
     }
 
-    /// How the stages came about.
+    /// The numbers of stages that were computed and found so far.
     pub(crate) fn counts(&self) -> StageCounts {
         let computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner).len();
-        let [shared, reused] = [0, 1].map(|place| self.found[place].load(Ordering::Relaxed));
+        let [shared, reused] = [0, 1].map(|index| self.found[index].load(Ordering::Relaxed));
         StageCounts { computed, shared, reused }
     }
 
-    /// What was damaged and computed anew.
+    /// The damaged stages that were computed again; one sentence each.
     pub(crate) fn repairs(&self) -> Vec<String> {
         self.repairs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn find<R: DeserializeOwned>(&self, key: &Digest) -> Result<Option<R>, ExperimentError> {
         let Some(entry) = self.store.find(key.as_str())? else { return Ok(None) };
-        // All its files, though this run may need only some: a damaged model must not wait for whoever takes it next.
+        // Checks all files, even those that this run does not need, so that damage is found early.
         let checked = match entry.damage()? {
             Some(damage) => Err(damage),
             None => entry.read(RECORD)?,
@@ -197,7 +195,7 @@ impl<'a> Stages<'a> {
     }
 
     fn discard(&self, key: &Digest, damage: &str) -> Result<(), ExperimentError> {
-        let note = format!("{damage}: the stage is computed anew");
+        let note = format!("{damage}: the stage is computed again");
         tracing::warn!("{note}");
         self.repairs.lock().unwrap_or_else(PoisonError::into_inner).push(note);
         self.computed.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
@@ -205,7 +203,7 @@ impl<'a> Stages<'a> {
     }
 }
 
-/// JSON with the keys of every object in order: equal values, equal text.
+/// JSON with sorted keys, so that equal values give equal text.
 fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {
@@ -226,7 +224,7 @@ mod tests {
     fn number(stages: &Stages<'_>, input: u64) -> (u64, bool) {
         let compute = || {
             let files = vec![("double", (input * 2).to_string().into_bytes())];
-            Ok(Computed { record: input + 1, files, at_hand: () })
+            Ok(Computation { record: input + 1, files, at_hand: () })
         };
         let stage = stages.stage(json!({"input": input}), compute).expect("nothing fails");
         (stage.record, stage.at_hand.is_some())
@@ -234,7 +232,7 @@ mod tests {
 
     fn key(stages: &Stages<'_>, input: u64) -> Digest {
         let stage =
-            stages.stage(json!({"input": input}), || Ok(Computed { record: 0_u64, files: vec![], at_hand: () }));
+            stages.stage(json!({"input": input}), || Ok(Computation { record: 0_u64, files: vec![], at_hand: () }));
         stage.expect("nothing fails").key
     }
 
@@ -254,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_stage_is_computed_anew() {
+    fn a_damaged_stage_is_computed_again() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), u64::MAX, true).unwrap();
         let first = Stages::new(&store, json!("a"));
@@ -276,7 +274,7 @@ mod tests {
         assert_eq!(number(&third, 1), (2, true));
         assert_eq!(read(&third).unwrap(), "2");
 
-        // What was evicted is missed only by who needs it.
+        // A missing file matters only to those who need it.
         std::fs::remove_file(folder.join("double")).unwrap();
         assert_eq!(number(&third, 1), (2, false));
         assert!(matches!(read(&third), Err(Interruption::Redo)));

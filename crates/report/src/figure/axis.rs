@@ -5,8 +5,8 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 
-/// An axis of a chart, as the chart library wants it. Its own axes choose ticks too, but not so that devices are whole
-/// numbers, nor so that all labels have the same number of decimals.
+/// An axis for the chart library. The axes of the library choose ticks, too. But they do not keep devices to whole numbers, and
+/// do not give all labels the same number of decimals.
 #[derive(Clone)]
 pub(crate) struct Axis {
     range: RangedCoordf64,
@@ -14,7 +14,7 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// The axis over this range; one that starts at its larger end goes the other way.
+    /// The axis over this range. A range that starts at its larger end gives a reversed axis.
     pub(crate) fn new(range: Range<f64>, ticks: Ticks) -> Self {
         Self { range: range.into(), ticks }
     }
@@ -29,7 +29,7 @@ impl Ranged for Axis {
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        // Light points are for finer grid lines, which these charts have not.
+        // Light points are for finer grid lines, which these charts do not have.
         if hint.weight().allow_light_points() { Vec::new() } else { self.ticks.at.clone() }
     }
 
@@ -57,7 +57,7 @@ impl Ticks {
         Self::multiples(low, high, most, f64::MIN_POSITIVE)
     }
 
-    /// The same, but whole numbers only, with both ends of a stream of `count` devices where they fit.
+    /// The same with whole numbers only, and with both ends of a stream of `count` devices if they fit.
     pub(crate) fn whole(count: usize, most: usize) -> Self {
         if count <= most {
             return Self { at: (1..=count).map(|number| number as f64).collect(), decimals: 0 };
@@ -75,7 +75,7 @@ impl Ticks {
 
     fn multiples(low: f64, high: f64, most: usize, least_step: f64) -> Self {
         let step = round_step((high - low) / most.max(1) as f64).max(least_step);
-        // A little is added and taken away so that rounding does not lose a tick at an end.
+        // A small margin at both ends keeps rounding from losing a tick.
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
         let at = (first..=last).map(|multiple| multiple as f64 * step).collect();
@@ -83,7 +83,7 @@ impl Ticks {
     }
 }
 
-/// The smallest of 1, 2 and 5 times a power of ten that is not below `step`; 1 where there is nothing to divide.
+/// The smallest of 1, 2 and 5 times a power of ten that is not below `step`; 1 if the range is empty.
 fn round_step(step: f64) -> f64 {
     if !(step.is_finite() && step > 0.0) {
         return 1.0;
@@ -93,7 +93,7 @@ fn round_step(step: f64) -> f64 {
     factor.unwrap_or(10.0) * power
 }
 
-/// How many digits after the point a multiple of this step has.
+/// The number of digits after the point of a multiple of this step.
 fn decimals(step: f64) -> usize {
     (-(step.log10() + 1e-9).floor()).max(0.0) as usize
 }

@@ -1,4 +1,4 @@
-//! Curves of the devices' own accuracy against the part of their budget that they have spent.
+//! Curves of the accuracy of devices against the fraction of their budget that they have spent.
 
 use alluvium_results::{EarlyAccuracy, Estimate, Metric, Results, Row, Unit};
 
@@ -11,7 +11,7 @@ use crate::number::for_file;
 
 const TITLE: &str = "Accuracy of devices against their budget";
 
-/// The figure, where devices were judged before they had spent their budget.
+/// The figure, if devices were judged before they had spent their budget.
 pub(crate) fn draw(results: &Results) -> Result<Option<Outcome>, ReportError> {
     let curves = curves(results);
     if curves.is_empty() {
@@ -24,7 +24,7 @@ pub(crate) fn draw(results: &Results) -> Result<Option<Outcome>, ReportError> {
         name: "budget".to_owned(),
         title: TITLE.to_owned(),
         caption:
-            "Each device's accuracy on its own task after a part of its gradient steps, mean over devices. Line: mean \
+            "Each device's accuracy on its own task after a fraction of its gradient steps, mean over devices. Line: mean \
                   over seeds; band: 95 % confidence interval (Student t), cut off at the edge of the chart."
                 .to_owned(),
         svg: chart.draw()?,
@@ -32,21 +32,21 @@ pub(crate) fn draw(results: &Results) -> Result<Option<Outcome>, ReportError> {
     })))
 }
 
-/// A curve for each row with early accuracies: a point for each part of the budget, and one for the whole.
+/// A curve for each row with early accuracies: a point for each fraction of the budget, and one for the whole budget.
 fn curves(results: &Results) -> Vec<Curve> {
     let budgets = results.budgets();
-    let curve = |(place, row): (usize, &Row)| {
+    let curve = |(index, row): (usize, &Row)| {
         let early = budgets.iter().map(|budget| Some((*budget, row.early(*budget, EarlyAccuracy::mean)?)));
         let early: Vec<(f64, Estimate)> = early.flatten().collect();
         let whole = row.estimate(Metric::ExpertAccuracy).filter(|_| !early.is_empty()).map(|whole| (1.0, whole));
         let points = early.into_iter().chain(whole).enumerate();
         let points: Vec<_> = points.map(|(index, (x, y))| Point { step: index + 1, x, y }).collect();
-        Curve { name: row.name.clone(), place, steps: Steps::of(row), points }
+        Curve { name: row.name.clone(), index, steps: Steps::of(row), points }
     };
     results.rows.iter().enumerate().map(curve).filter(|curve| !curve.points.is_empty()).collect()
 }
 
-/// One line for each row and part of the budget.
+/// One line for each row and fraction of the budget.
 fn budgets_csv(curves: &[Curve]) -> Result<String, ReportError> {
     let number = |value| for_file(value, Unit::Fraction);
     let lines = curves.iter().flat_map(|curve| {

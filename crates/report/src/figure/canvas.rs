@@ -14,29 +14,29 @@ use plotters::style::{Color, FontFamily, IntoFont, RGBColor, TextStyle};
 use crate::error::ReportError;
 use crate::label::one_line;
 
-/// How many units of the drawing a pixel has. The chart library knows whole units only, and lines and markers that
-/// snap to whole pixels look crooked.
+/// The number of units of the drawing in a pixel. The chart library knows only whole units, and lines and markers at whole
+/// pixels would look crooked.
 const UNITS: f64 = 4.0;
 
-/// The SVG backend writes text smaller by this than it is asked to.
+/// The factor by which the SVG backend writes text smaller than requested.
 const FONT_FACTOR: f64 = 1.24;
 
-/// The ground of a figure.
+/// The background of a figure.
 pub(crate) const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
 
 /// The size of most text, in pixels.
 pub(crate) const TEXT: f64 = 13.0;
 
-/// How far the axis titles stand from the left edge: the library puts capitals right on it, and some letters are taller.
+/// The distance of axis titles from the left edge. The library puts capitals right on the edge, and some letters are taller.
 pub(crate) const EDGE: f64 = 4.0;
 
 /// The sheet as the chart library sees it.
 pub(crate) type Sheet<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// What drawing on it leads to.
-pub(crate) type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
+/// The result of drawing.
+pub(crate) type DrawResult = Result<(), DrawingAreaErrorKind<io::Error>>;
 
-/// Where on the sheet a chart that stands on it has this point.
+/// The place on the sheet of this point of a chart.
 pub(crate) fn place<X, Y>(
     sheet: &Sheet<'_>,
     chart: &ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
@@ -51,14 +51,14 @@ where
     (x - left, y - top)
 }
 
-/// So many pixels in units of the drawing, as whatever kind of number the chart library wants there.
+/// Pixels in units of the drawing, as the type of number that the chart library expects.
 pub(crate) fn px<N: Units>(pixels: f64) -> N {
     N::from_units((pixels * UNITS).round())
 }
 
 /// A number of units of the drawing.
 pub(crate) trait Units {
-    /// The number, which is a whole one.
+    /// Converts a whole number of units.
     fn from_units(units: f64) -> Self;
 }
 
@@ -74,24 +74,24 @@ impl Units for u32 {
     }
 }
 
-/// Text in this colour that hangs from the given place by this point of its box.
+/// The style of text in this colour. The given point of its box is at the place where it is drawn.
 pub(crate) fn text(pixels: f64, colour: RGBColor, across: HPos, down: VPos) -> TextStyle<'static> {
     let font = (FontFamily::SansSerif, pixels * UNITS * FONT_FACTOR).into_font();
     TextStyle { font, color: colour.to_backend_color(), pos: Pos::new(across, down) }
 }
 
-/// How many pixels wide the text is at most, for the fonts that browsers use as sans-serif. Letters of scripts that
-/// are wider than Latin count as a square.
+/// The largest width of the text in pixels, for the sans-serif fonts of browsers. Letters of scripts that are wider than Latin
+/// count as squares.
 pub(crate) fn text_width(text: &str, pixels: f64) -> f64 {
     text.chars().map(|c| if c.is_ascii() { 0.58 } else { 1.0 } * pixels).sum()
 }
 
-/// The SVG document of so many pixels that `paint` draws, on white; `crisp` keeps the edges of areas sharp that touch.
+/// The SVG document of the given size in pixels that `paint` draws, on white. `crisp` keeps the edges of touching areas sharp.
 pub(crate) fn draw(
     title: &str,
     (width, height): (f64, f64),
     crisp: bool,
-    paint: impl FnOnce(&Sheet<'_>) -> Drawn,
+    paint: impl FnOnce(&Sheet<'_>) -> DrawResult,
 ) -> Result<String, ReportError> {
     let mut svg = String::new();
     let sheet = SVGBackend::with_string(&mut svg, (px(width), px(height))).into_drawing_area();
@@ -101,8 +101,8 @@ pub(crate) fn draw(
     Ok(with_head(&svg, title, (width, height), crisp))
 }
 
-/// The document with a root element that says what the library cannot: the size in pixels, and a name for those who
-/// do not see it.
+/// The document with its own root element, which adds what the library cannot: the size in pixels, and a name for screen
+/// readers.
 fn with_head(svg: &str, title: &str, (width, height): (f64, f64), crisp: bool) -> String {
     let body = svg.split_once('>').map_or("", |(_head, body)| body.trim_start());
     let (units_wide, units_high): (u32, u32) = (px(width), px(height));

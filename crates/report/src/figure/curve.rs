@@ -2,10 +2,10 @@
 
 use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results, RoundAccuracy, Row};
 
-/// What a curve goes along.
+/// The horizontal axis of a curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Along {
-    /// The experts that the centre has taken in; where devices come one at a time, the devices.
+pub(crate) enum XAxis {
+    /// The experts that the centre has taken in. If devices come one at a time, these are the devices.
     Experts,
     /// The bytes moved so far, up and down.
     Bytes,
@@ -13,7 +13,7 @@ pub(crate) enum Along {
     Seconds,
 }
 
-/// What a curve shows.
+/// The vertical axis of a curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Measure {
     /// The mean accuracy on the tasks so far, each sample judged by the head of its own task.
@@ -24,19 +24,19 @@ pub(crate) enum Measure {
     LatentSimilarity,
 }
 
-/// What lies between two points of a curve.
+/// The step from one point of a curve to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Steps {
     /// A device of the stream, in its order.
     Devices,
-    /// A device that came back, whichever it was: not all of them came, or in another order under some seed.
+    /// A device that came back. Not all devices came back, or their order depends on the seed.
     Arrivals,
     /// A round with several devices.
     Rounds,
 }
 
 impl Steps {
-    /// What the row went by.
+    /// The steps of the row.
     pub(crate) fn of(row: &Row) -> Self {
         let in_rounds = row.cells.iter().any(|cell| matches!(cell.accuracy, Accuracy::Rounds(_)));
         match (in_rounds, row.follows_the_stream()) {
@@ -52,40 +52,40 @@ impl Steps {
 pub(crate) struct Curve {
     /// The strategy's name.
     pub(crate) name: String,
-    /// Its place among all rows, which decides its look: the same in every figure.
-    pub(crate) place: usize,
-    /// What its points come after.
+    /// Its index among all rows. It decides the look, which is the same in every figure.
+    pub(crate) index: usize,
+    /// The steps between its points.
     pub(crate) steps: Steps,
-    /// A point for each device or round after which all tasks so far were judged, in their order.
+    /// A point for each device or round after which all tasks so far were judged, in order.
     pub(crate) points: Vec<Point>,
 }
 
 /// One strategy after one device or round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Point {
-    /// Which device, arrival or round, from 1.
+    /// The number of the device, arrival or round, from 1.
     pub(crate) step: usize,
-    /// How far along the point is; the mean over seeds.
+    /// The horizontal position, as the mean over seeds.
     pub(crate) x: f64,
-    /// What was measured, over seeds.
+    /// The measurement, over seeds.
     pub(crate) y: Estimate,
 }
 
-/// A curve for each row that has what is to be shown.
-pub(crate) fn curves(results: &Results, along: Along, shown: Measure) -> Vec<Curve> {
+/// A curve for each row with this measurement.
+pub(crate) fn curves(results: &Results, along: XAxis, shown: Measure) -> Vec<Curve> {
     let mut curves = Vec::new();
-    for (place, row) in results.rows.iter().enumerate() {
+    for (index, row) in results.rows.iter().enumerate() {
         let measured: Vec<_> = row.cells.iter().map(|cell| (along.positions(cell), shown.values(cell))).collect();
         let devices = measured.iter().map(|(positions, values)| positions.len().min(values.len())).max();
         let points: Vec<_> = (0..devices.unwrap_or(0)).filter_map(|index| point(&measured, index)).collect();
         if !points.is_empty() {
-            curves.push(Curve { name: row.name.clone(), place, steps: Steps::of(row), points });
+            curves.push(Curve { name: row.name.clone(), index, steps: Steps::of(row), points });
         }
     }
     curves
 }
 
-/// The point after the device at this index, over those seeds that have both numbers.
+/// The point after the device at this index, over the seeds that have both numbers.
 fn point(measured: &[(Vec<f64>, Vec<Option<f64>>)], index: usize) -> Option<Point> {
     let (mut along, mut shown) = (Vec::new(), Vec::new());
     for (positions, values) in measured {
@@ -98,8 +98,8 @@ fn point(measured: &[(Vec<f64>, Vec<Option<f64>>)], index: usize) -> Option<Poin
     Some(Point { step: index + 1, x, y: Estimate::from_samples(&shown)? })
 }
 
-impl Along {
-    /// How far along the cell is after each device; empty where that was not measured.
+impl XAxis {
+    /// The horizontal position after each device; empty if it was not measured.
     pub(crate) fn positions(self, cell: &Cell) -> Vec<f64> {
         match self {
             Self::Experts => experts(cell),
@@ -110,13 +110,13 @@ impl Along {
 }
 
 impl Measure {
-    /// The number after each device; `None` after those after which not all tasks were judged, and empty where nothing was
+    /// The measurement after each device; `None` for a device after which not all tasks were judged. Empty if nothing was
     /// measured.
     pub(crate) fn values(self, cell: &Cell) -> Vec<Option<f64>> {
         let (task_aware, task_agnostic) = match &cell.accuracy {
             Accuracy::Stream { task_aware, task_agnostic } => (task_aware, task_agnostic),
             Accuracy::Rounds(rounds) => return self.after_rounds(rounds),
-            // What has no stream has no place along it.
+            // A row without stream has no position along it.
             Accuracy::Final { .. } => return Vec::new(),
         };
         let measured: Vec<_> = match self {
@@ -141,7 +141,7 @@ impl Measure {
     }
 }
 
-/// How many experts the centre had taken in after each consolidation or round.
+/// The number of experts that the centre had taken in after each consolidation or round.
 fn experts(cell: &Cell) -> Vec<f64> {
     match &cell.accuracy {
         Accuracy::Stream { task_aware, .. } => (1..=task_aware.tasks()).map(|device| device as f64).collect(),
@@ -153,7 +153,7 @@ fn experts(cell: &Cell) -> Vec<f64> {
     }
 }
 
-/// A number of each round, `None` for those after which nothing was judged.
+/// A value for each round; `None` for a round after which nothing was judged.
 fn by_round(rounds: &[RoundAccuracy], number: impl Fn(&RoundAccuracy) -> Option<f64>) -> Vec<Option<f64>> {
     let mut numbers = Vec::new();
     for round in rounds {
@@ -163,7 +163,7 @@ fn by_round(rounds: &[RoundAccuracy], number: impl Fn(&RoundAccuracy) -> Option<
     numbers
 }
 
-/// The mean accuracy on the tasks so far, each time that all of them were judged.
+/// The mean accuracy on the tasks so far, for each time that all of them were judged.
 fn so_far(matrix: &AccuracyMatrix) -> Vec<f64> {
     matrix.whole_rows().filter_map(|(_, row)| Some(Estimate::from_samples(row)?.mean)).collect()
 }
@@ -177,14 +177,14 @@ mod tests {
 
     #[test]
     fn references_have_no_curve() {
-        let curves = curves(&example::results(), Along::Experts, Measure::TaskAware);
+        let curves = curves(&example::results(), XAxis::Experts, Measure::TaskAware);
         let names: Vec<_> = curves.iter().map(|curve| curve.name.as_str()).collect();
         assert_eq!(names, ["naive", "pld"]);
     }
 
     #[test]
     fn accuracy_is_over_the_tasks_so_far_and_over_seeds() {
-        let curves = curves(&example::results(), Along::Experts, Measure::TaskAware);
+        let curves = curves(&example::results(), XAxis::Experts, Measure::TaskAware);
         let [first, second] = curves[1].points.as_slice() else { panic!("two devices") };
         assert_eq!((first.step, first.x, first.y.mean), (1, 1.0, 1.0));
         assert_eq!((second.step, second.x, second.y.n), (2, 2.0, 3));
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn bytes_add_up_over_both_directions() {
-        let curves = curves(&example::results(), Along::Bytes, Measure::TaskAgnostic);
+        let curves = curves(&example::results(), XAxis::Bytes, Measure::TaskAgnostic);
         let x: Vec<_> = curves[0].points.iter().map(|point| point.x).collect();
         assert_eq!(x, [2000.0, 5000.0]);
     }
@@ -211,9 +211,9 @@ mod tests {
     fn time_needs_both_its_parts() {
         let mut results = example::results();
         results.rows[0].cells[0].device_seconds = vec![1.0, 2.0];
-        assert!(curves(&results, Along::Seconds, Measure::TaskAware).is_empty());
+        assert!(curves(&results, XAxis::Seconds, Measure::TaskAware).is_empty());
         results.rows[0].cells[0].consolidation_seconds = vec![0.5, 0.25];
-        let curves = curves(&results, Along::Seconds, Measure::TaskAware);
+        let curves = curves(&results, XAxis::Seconds, Measure::TaskAware);
         let points: Vec<_> = curves[0].points.iter().map(|point| (point.x, point.y.n)).collect();
         assert_eq!(points, [(1.5, 1), (3.75, 1)], "over the one seed that has it");
     }
@@ -226,9 +226,9 @@ mod tests {
             let curve = curves.iter().find(|curve| curve.name == "fedavg").expect("a curve");
             curve.points.iter().map(|point| (point.step, point.x, point.y.mean)).collect::<Vec<_>>()
         };
-        assert_eq!(of_rounds(Along::Experts), [(1, 2.0, 0.625), (2, 4.0, 0.875)]);
-        assert_eq!(of_rounds(Along::Bytes), [(1, 4000.0, 0.625), (2, 8000.0, 0.875)]);
-        assert_eq!(of_rounds(Along::Seconds), [(1, 2.5, 0.625), (2, 5.0, 0.875)]);
+        assert_eq!(of_rounds(XAxis::Experts), [(1, 2.0, 0.625), (2, 4.0, 0.875)]);
+        assert_eq!(of_rounds(XAxis::Bytes), [(1, 4000.0, 0.625), (2, 8000.0, 0.875)]);
+        assert_eq!(of_rounds(XAxis::Seconds), [(1, 2.5, 0.625), (2, 5.0, 0.875)]);
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
             let Accuracy::Rounds(rounds) = &mut cell.accuracy else { panic!("rounds") };
             rounds.remove(0);
         }
-        let curves = curves(&results, Along::Seconds, Measure::TaskAware);
+        let curves = curves(&results, XAxis::Seconds, Measure::TaskAware);
         let points: Vec<_> = curves[1].points.iter().map(|point| (point.step, point.x)).collect();
         assert_eq!((curves[1].name.as_str(), points), ("fedavg", vec![(2, 5.0)]));
     }

@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, ShapeStyle};
 
 use super::axis::{Axis, Ticks};
-use super::canvas::{self, Drawn, EDGE, Sheet, TEXT, place, px, text, text_width};
+use super::canvas::{self, DrawResult, EDGE, Sheet, TEXT, place, px, text, text_width};
 use super::curve::Steps;
 use super::matrix::{Block, Blocks};
 use super::palette::INK;
@@ -17,34 +17,34 @@ use crate::label::shortened;
 /// The size of a panel, in pixels.
 const PANEL: (f64, f64) = (330.0, 352.0);
 
-/// How much of a panel its name, the axis labels and the gap to the next panel take, in pixels.
+/// The room in a panel for its name, the axis labels and the gap to the next panel, in pixels.
 const ABOVE: f64 = 26.0;
 const LEFT: f64 = 42.0;
 const BELOW: f64 = 42.0;
 const RIGHT: f64 = 14.0;
 const GAP: f64 = 16.0;
 
-/// How many panels stand side by side.
+/// The number of panels side by side.
 const MOST_COLUMNS: usize = 3;
 
-/// With more tasks than this there is no room for numbers.
+/// The most tasks for which cells have room for numbers.
 const MOST_NUMBERED: usize = 12;
 
 /// The size of the colour scale below the panels, in pixels.
 const SCALE: (f64, f64) = (240.0, 12.0);
 
-/// How high the band is that the colour scale stands in.
+/// The height of the band with the colour scale.
 const SCALE_BAND: f64 = 46.0;
 
-/// In how many steps the scale is drawn.
+/// The number of steps of the scale.
 const SCALE_STEPS: usize = 60;
 
-/// Text on cells. Cells keep their colours on dark ground, so their text has to keep its own as well; these two are no
-/// colours of the palette, which change.
+/// The colours of text on cells. Cells keep their colours on a dark page, so their text must keep its colours, too. So these two
+/// are not in the palette, whose colours change.
 const ON_DARK: RGBColor = RGBColor(0xFE, 0xFE, 0xFE);
 const ON_LIGHT: RGBColor = RGBColor(0x10, 0x10, 0x10);
 
-/// The figure of these matrices, of which there is at least one, as an SVG document.
+/// The figure of these matrices, at least one, as an SVG document.
 pub(crate) fn draw(title: &str, matrices: &[Blocks]) -> Result<String, ReportError> {
     let columns = matrices.len().clamp(1, MOST_COLUMNS);
     let rows = matrices.len().div_ceil(columns);
@@ -58,7 +58,7 @@ pub(crate) fn draw(title: &str, matrices: &[Blocks]) -> Result<String, ReportErr
     })
 }
 
-fn draw_panel(panel: &Sheet<'_>, matrix: &Blocks) -> Drawn {
+fn draw_panel(panel: &Sheet<'_>, matrix: &Blocks) -> DrawResult {
     let side = matrix.devices as f64;
     let ticks = Ticks::whole(matrix.devices, if matrix.devices <= MOST_NUMBERED { MOST_NUMBERED } else { 5 });
     let across = Axis::new(0.5..side + 0.5, ticks.clone());
@@ -103,16 +103,16 @@ fn draw_panel(panel: &Sheet<'_>, matrix: &Blocks) -> Drawn {
     Ok(())
 }
 
-/// The strategy's name above its panel, as much of it as there is room for.
-fn draw_name(panel: &Sheet<'_>, name: &str) -> Drawn {
+/// Draws the name of the strategy above its panel, as far as it fits.
+fn draw_name(panel: &Sheet<'_>, name: &str) -> DrawResult {
     let room = PANEL.0 - EDGE - LEFT - RIGHT;
     let longest = (room / text_width("x", TEXT + 1.0)) as usize;
     let style = text(TEXT + 1.0, INK, HPos::Left, VPos::Center);
     panel.draw_text(&shortened(name, longest), &style, (px(EDGE + LEFT), px(ABOVE / 2.0)))
 }
 
-/// The colours from 0 to 100 %, with their numbers.
-fn draw_scale(sheet: &Sheet<'_>) -> Drawn {
+/// Draws the colours from 0 to 100 %, with their numbers.
+fn draw_scale(sheet: &Sheet<'_>) -> DrawResult {
     let at = |share: f64, down: f64| -> (i32, i32) { (px(EDGE + LEFT + share * SCALE.0), px(6.0 + down)) };
     for step in 0..SCALE_STEPS {
         let (from, to) = (step as f64 / SCALE_STEPS as f64, (step + 1) as f64 / SCALE_STEPS as f64);
@@ -127,22 +127,22 @@ fn draw_scale(sheet: &Sheet<'_>) -> Drawn {
     sheet.draw_text("accuracy (%)", &style, at(1.0 + 16.0 / SCALE.0, SCALE.1 / 2.0 + 0.5))
 }
 
-/// Viridis: even to the eye, to the colour-blind, and as grey.
+/// Viridis: perceptually uniform, also for the colour-blind and in grey.
 fn colour(accuracy: f64) -> RGBColor {
     ViridisRGB.get_color(accuracy)
 }
 
-/// What can be read on that colour.
+/// The colour of text that is readable on this colour.
 fn ink(accuracy: f64) -> RGBColor {
     if accuracy < 0.6 { ON_DARK } else { ON_LIGHT }
 }
 
-/// Whole percent: the files have the digits.
+/// Whole percent. The files have more digits.
 fn number(block: &Block) -> String {
     format!("{:.0}", block.accuracy * 100.0)
 }
 
-/// Small enough for `100` in a cell, in pixels.
+/// The size of text at which `100` fits into a cell, in pixels.
 fn number_size(devices: usize) -> f64 {
     let cell = (PANEL.0 - EDGE - LEFT - RIGHT) / devices.max(1) as f64;
     (cell / 2.2).clamp(8.0, TEXT)

@@ -1,23 +1,23 @@
-//! The legend below a line chart: it covers no data, however many strategies there are.
+//! The legend below a line chart. There it covers no data, for any number of strategies.
 
 use plotters::element::PathElement;
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, ShapeStyle};
 
-use super::canvas::{Drawn, Sheet, TEXT, px, text, text_width};
+use super::canvas::{DrawResult, Sheet, TEXT, px, text, text_width};
 use super::palette::{INK, Look, stroke};
 use crate::label::shortened;
 
-/// How many characters of a name are shown.
+/// The most characters of a name that are shown.
 const LONGEST_NAME: usize = 48;
 
-/// How high a line of the legend is, in pixels.
+/// The height of a line of the legend, in pixels.
 const LINE: f64 = 20.0;
 
-/// How wide the sample of a curve is, in pixels.
+/// The width of the sample of a curve, in pixels.
 const SAMPLE: f64 = 34.0;
 
-/// What is left free between two columns, in pixels.
+/// The gap between two columns, in pixels.
 const GAP: f64 = 18.0;
 
 /// The names and looks of the curves, in columns.
@@ -39,7 +39,7 @@ impl Legend {
         Self { entries, columns, column_width, dashed }
     }
 
-    /// How many pixels high it is.
+    /// Its height in pixels.
     pub(crate) fn height(&self) -> f64 {
         self.lines() as f64 * LINE + 8.0
     }
@@ -49,7 +49,7 @@ impl Legend {
     }
 
     /// Draws it into the sheet, column by column.
-    pub(crate) fn draw(&self, sheet: &Sheet<'_>, left: f64) -> Drawn {
+    pub(crate) fn draw(&self, sheet: &Sheet<'_>, left: f64) -> DrawResult {
         for (index, (name, look)) in self.entries.iter().enumerate() {
             let (column, line) = (index / self.lines(), index % self.lines());
             let x = left + column as f64 * self.column_width;
@@ -59,7 +59,7 @@ impl Legend {
         Ok(())
     }
 
-    fn draw_entry(&self, sheet: &Sheet<'_>, (x, y): (f64, f64), name: &str, look: Look) -> Drawn {
+    fn draw_entry(&self, sheet: &Sheet<'_>, (x, y): (f64, f64), name: &str, look: Look) -> DrawResult {
         let at = |x: f64| (px::<i32>(x), px::<i32>(y));
         for (from, to) in dashes(look, self.dashed) {
             let style = ShapeStyle { color: look.colour.to_rgba(), filled: false, stroke_width: stroke() };
@@ -70,7 +70,7 @@ impl Legend {
     }
 }
 
-/// Where the sample line is drawn, in pixels from its left end.
+/// The positions of the sample line, in pixels from its left end.
 fn dashes(look: Look, dashed: bool) -> Vec<(f64, f64)> {
     let Some(dash) = look.dash.filter(|_| dashed) else { return vec![(0.0, SAMPLE)] };
     let (length, period) = (f64::from(dash.length), f64::from(dash.length + dash.gap));
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     fn legend(names: &[&str]) -> Legend {
-        let entries = names.iter().enumerate().map(|(place, name)| ((*name).to_owned(), Look::of(place)));
+        let entries = names.iter().enumerate().map(|(index, name)| ((*name).to_owned(), Look::of(index)));
         Legend::new(entries, 600.0, true)
     }
 

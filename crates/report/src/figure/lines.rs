@@ -1,4 +1,4 @@
-//! Line charts: a line a strategy, with a band for the interval over seeds.
+//! Line charts: a line for each strategy, with a band for the interval over seeds.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, ShapeStyle};
 
 use super::axis::{Axis, Ticks};
-use super::canvas::{self, Drawn, EDGE, Sheet, TEXT, place, px, text};
+use super::canvas::{self, DrawResult, EDGE, Sheet, TEXT, place, px, text};
 use super::curve::{Curve, Point};
 use super::legend::Legend;
 use super::palette::{GRID, INK, Look, stroke};
@@ -21,32 +21,32 @@ use crate::error::ReportError;
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 356.0;
 
-/// What the axis labels take on the left and below, and what is left free below them, in pixels.
+/// The room for axis labels on the left and below, and the gap below them, in pixels.
 const LEFT: f64 = 54.0;
 const BELOW: f64 = 42.0;
 const GAP: f64 = 12.0;
 
-/// With more devices than this the points are too close for a marker each, and dashes would be cut to pieces.
+/// The most devices with a marker for each point. With more, points are too close, and dashes would be cut to pieces.
 const MOST_MARKED: usize = 60;
 
-/// How many markers a line with more devices than that has, to be told from others of its colour.
+/// The number of markers on a line with more devices, which distinguish it from others of its colour.
 const FEW_MARKS: usize = 8;
 
-/// More points than this a line of this width cannot show.
+/// The most points that a line of this width can show.
 const MOST_POINTS: usize = 400;
 
-/// How many bands can lie over one another before they are made fainter.
+/// The most bands that may overlap before they are made fainter.
 const MOST_STRONG_BANDS: usize = 6;
 
-/// What is to be drawn.
+/// A line chart.
 pub(crate) struct LineChart<'a> {
-    /// The figure's title, for those who do not see it.
+    /// The title of the figure, for screen readers.
     pub(crate) title: &'a str,
-    /// The lines, of which there is at least one.
+    /// The lines, at least one.
     pub(crate) curves: &'a [Curve],
     /// From left to right.
     pub(crate) across: Quantity,
-    /// From bottom to top; what is shown lies between 0 and 1.
+    /// From bottom to top. The values are between 0 and 1.
     pub(crate) up: Quantity,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct LineChart<'a> {
 pub(crate) struct Quantity {
     /// Its name, with the unit.
     pub(crate) title: String,
-    /// What a value is multiplied by to be in that unit.
+    /// The factor from a value to that unit.
     pub(crate) factor: f64,
     /// Whether it counts devices or experts.
     pub(crate) counts: bool,
@@ -62,7 +62,7 @@ pub(crate) struct Quantity {
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 
-/// Whether every point of these curves is drawn; of more than so many devices only some are.
+/// Whether every point of these curves is drawn. Of long curves, only some points are.
 pub(crate) fn is_complete(curves: &[Curve]) -> bool {
     curves.iter().all(|curve| curve.points.len() <= MOST_POINTS)
 }
@@ -70,7 +70,7 @@ pub(crate) fn is_complete(curves: &[Curve]) -> bool {
 impl LineChart<'_> {
     /// The chart as an SVG document.
     pub(crate) fn draw(&self) -> Result<String, ReportError> {
-        let looks = self.curves.iter().map(|curve| (curve.name.clone(), Look::of(curve.place)));
+        let looks = self.curves.iter().map(|curve| (curve.name.clone(), Look::of(curve.index)));
         let legend = Legend::new(looks, WIDTH - EDGE - LEFT, self.is_short());
         let size = (WIDTH, HEIGHT + legend.height());
         canvas::draw(self.title, size, false, |sheet| {
@@ -80,12 +80,10 @@ impl LineChart<'_> {
         })
     }
 
-    fn draw_plot(&self, sheet: &Sheet<'_>) -> Drawn {
+    fn draw_plot(&self, sheet: &Sheet<'_>) -> DrawResult {
         let (across, up) = (self.range_across(), self.range_up());
-        let ticks_across = match self.across.counts {
-            true => Ticks::whole(self.most(), 12),
-            false => Ticks::round(across.start, across.end, 8),
-        };
+        let ticks_across =
+            if self.across.counts { Ticks::whole(self.most(), 12) } else { Ticks::round(across.start, across.end, 8) };
         let ticks_up = Ticks::round(up.start, up.end, 8);
         let mut chart = ChartBuilder::on(sheet)
             .margin_left(px::<i32>(EDGE))
@@ -118,13 +116,13 @@ impl LineChart<'_> {
         Ok(())
     }
 
-    /// The interval over seeds, where there is one, cut off at the edge of the chart.
-    fn draw_band(&self, chart: &mut Chart<'_, '_>, curve: &Curve, up: &Range<f64>) -> Drawn {
+    /// Draws the interval over seeds, if there is one, cut off at the edge of the chart.
+    fn draw_band(&self, chart: &mut Chart<'_, '_>, curve: &Curve, up: &Range<f64>) -> DrawResult {
         let strength = if self.curves.len() > MOST_STRONG_BANDS { 0.09 } else { 0.18 };
-        let style = Look::of(curve.place).colour.mix(strength).filled();
+        let style = Look::of(curve.index).colour.mix(strength).filled();
         let inside = |value: f64| (value * self.up.factor).clamp(up.start, up.end);
         let points: Vec<&Point> = some_of(&curve.points);
-        // A device that only one seed got to has no interval, and the band has a hole there.
+        // A device that only one seed reached has no interval, so the band has a gap there.
         for stretch in points.split(|point| point.y.ci95_low.is_none()).filter(|stretch| stretch.len() > 1) {
             let x = |point: &Point| point.x * self.across.factor;
             let low = stretch.iter().filter_map(|point| Some((x(point), inside(point.y.ci95_low?))));
@@ -135,8 +133,8 @@ impl LineChart<'_> {
         Ok(())
     }
 
-    fn draw_line(&self, sheet: &Sheet<'_>, chart: &mut Chart<'_, '_>, curve: &Curve) -> Drawn {
-        let look = Look::of(curve.place);
+    fn draw_line(&self, sheet: &Sheet<'_>, chart: &mut Chart<'_, '_>, curve: &Curve) -> DrawResult {
+        let look = Look::of(curve.index);
         let style = ShapeStyle { color: look.colour.to_rgba(), filled: false, stroke_width: stroke() };
         let at = |point: &Point| (point.x * self.across.factor, point.y.mean * self.up.factor);
         let points: Vec<_> = some_of(&curve.points).into_iter().map(at).collect();
@@ -149,21 +147,20 @@ impl LineChart<'_> {
                 chart.draw_series([PathElement::new(points.clone(), style)])?;
             }
         }
-        for point in self.marked(curve.place, &points) {
+        for point in self.marked(curve.index, &points) {
             look.draw_mark(sheet, place(sheet, chart, *point))?;
         }
         Ok(())
     }
 
-    /// The points that get a marker: all of a short stream's. Of a long one's only some, which are not the same for
-    /// neighbours, so that one does not hide the other.
-    fn marked<'p, P>(&self, place: usize, points: &'p [P]) -> impl Iterator<Item = &'p P> {
-        let (first, step) = match self.is_short() {
-            true => (0, 1),
-            false => {
-                let step = points.len().div_ceil(FEW_MARKS).max(1);
-                (place * step / FEW_MARKS % step, step)
-            }
+    /// The points with a marker. A short stream has a marker for each point. A long one has only some, at other points than the
+    /// next curve, so that markers do not hide each other.
+    fn marked<'p, P>(&self, index: usize, points: &'p [P]) -> impl Iterator<Item = &'p P> {
+        let (first, step) = if self.is_short() {
+            (0, 1)
+        } else {
+            let step = points.len().div_ceil(FEW_MARKS).max(1);
+            (index * step / FEW_MARKS % step, step)
         };
         points.iter().skip(first).step_by(step)
     }
@@ -177,7 +174,8 @@ impl LineChart<'_> {
         self.curves.iter().flat_map(|curve| &curve.points).map(|point| point.x).fold(1.0, f64::max).round() as usize
     }
 
-    /// Half a device is left free at both ends, so that no marker lies on the axis; amounts start at nothing.
+    /// The range of the horizontal axis. Half a device is left free at both ends, so that no marker lies on the axis. Amounts
+    /// start at 0.
     fn range_across(&self) -> Range<f64> {
         if self.across.counts {
             return 0.5..self.most() as f64 + 0.5;
@@ -187,7 +185,8 @@ impl LineChart<'_> {
         0.0..if largest > 0.0 { largest * 1.03 } else { 1.0 }
     }
 
-    /// Whole tenths around what is shown, and no narrower than a fifth: small differences are not to look large.
+    /// The range of the vertical axis: whole tenths around the values, at least a fifth wide, so that small differences do not
+    /// look large.
     fn range_up(&self) -> Range<f64> {
         let (mut low, mut high) = (1.0_f64, 0.0_f64);
         for point in self.curves.iter().flat_map(|curve| &curve.points) {
@@ -204,7 +203,7 @@ impl LineChart<'_> {
     }
 }
 
-/// So many of the points as can be told apart, the last one among them.
+/// As many of the points as can be distinguished. The last one is among them.
 fn some_of(points: &[Point]) -> Vec<&Point> {
     let step = points.len().div_ceil(MOST_POINTS).max(1);
     let last = points.len().saturating_sub(1);
@@ -218,10 +217,10 @@ mod tests {
     use super::*;
     use crate::figure::curve::Steps;
 
-    fn curve(place: usize, devices: usize, samples: &[f64]) -> Curve {
+    fn curve(index: usize, devices: usize, samples: &[f64]) -> Curve {
         let y = Estimate::from_samples(samples).expect("samples");
         let points = (1..=devices).map(|device| Point { step: device, x: device as f64, y }).collect();
-        Curve { name: format!("s{place}"), place, steps: Steps::Devices, points }
+        Curve { name: format!("s{index}"), index, steps: Steps::Devices, points }
     }
 
     fn chart(curves: &[Curve]) -> LineChart<'_> {
@@ -239,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_long_stream_has_few_markers_and_bounded_size() {
-        let curves: Vec<_> = (0..25).map(|place| curve(place, 1000, &[0.5, 0.6])).collect();
+        let curves: Vec<_> = (0..25).map(|index| curve(index, 1000, &[0.5, 0.6])).collect();
         let svg = chart(&curves).draw().expect("draws");
         // Five of the 25 are circles, each with one more in the legend.
         let circles = svg.matches("<circle").count();
@@ -255,7 +254,7 @@ mod tests {
         // Three rounds of ten devices each.
         let y = Estimate::from_samples(&[0.5]).expect("a sample");
         let points = (1..=3).map(|step| Point { step, x: 10.0 * step as f64, y }).collect();
-        let rounds = [Curve { name: "rounds".into(), place: 0, steps: Steps::Rounds, points }];
+        let rounds = [Curve { name: "rounds".into(), index: 0, steps: Steps::Rounds, points }];
         assert_eq!(chart(&rounds).range_across(), 0.5..30.5);
     }
 
@@ -267,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_range_is_whole_tenths() {
-        // ± 1.27 at 0.5 and 0.7: all that accuracies can be.
+        // ± 1.27 at 0.5 and 0.7: the whole range of accuracies.
         assert_eq!(chart(&[curve(0, 1, &[0.5, 0.7])]).range_up(), 0.0..1.0);
         assert_eq!(chart(&[curve(0, 1, &[0.42]), curve(1, 1, &[0.87])]).range_up(), 0.4..0.9);
         assert_eq!(chart(&[curve(0, 1, &[1.0])]).range_up(), 0.8..1.0);

@@ -4,10 +4,10 @@ use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Estimate, Results, Row};
 
 use super::curve::{Measure, Steps};
 
-/// How many blocks a matrix has in each direction at most: more could not be told apart.
+/// The most blocks of a matrix in each direction. More could not be distinguished.
 const FINEST: usize = 60;
 
-/// How many blocks are worth drawing in one figure, over all its matrices: a browser should open the page at once.
+/// The most blocks in one figure, over all its matrices, so that a browser opens the page quickly.
 const MOST_BLOCKS: usize = 10_000;
 
 /// The accuracies of one strategy, mean over seeds.
@@ -15,11 +15,11 @@ const MOST_BLOCKS: usize = 10_000;
 pub(crate) struct Blocks {
     /// The strategy's name.
     pub(crate) name: String,
-    /// Whether devices and tasks count in the order of the stream, or in that of their arrival.
+    /// Whether devices and tasks are counted in the order of the stream or in that of their arrival.
     pub(crate) steps: Steps,
-    /// How many devices, and so tasks, there are.
+    /// The number of devices, and so of tasks.
     pub(crate) devices: usize,
-    /// How many devices and tasks each block covers in each direction; the last ones may cover fewer.
+    /// The number of devices and tasks that each block covers in each direction. The last ones may cover fewer.
     pub(crate) side: usize,
     /// The blocks of the lower triangle, line by line.
     pub(crate) blocks: Vec<Block>,
@@ -34,7 +34,7 @@ pub(crate) struct Block {
     pub(crate) tasks: (usize, usize),
     /// The mean accuracy.
     pub(crate) accuracy: f64,
-    /// The number of seeds that it is over.
+    /// The number of seeds.
     pub(crate) seeds: usize,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn matrices(results: &Results, shown: Measure) -> Vec<Blocks> {
     rows.into_iter().map(coarse).collect()
 }
 
-/// How many blocks each of so many matrices may have in each direction; a triangle has half of the square.
+/// The most blocks of each of `matrices` matrices in each direction. A triangle has half of the blocks of a square.
 fn blocks_a_side(matrices: usize) -> usize {
     let share = 2.0 * MOST_BLOCKS as f64 / matrices.max(1) as f64;
     (share.sqrt() as usize).clamp(8, FINEST)
@@ -88,7 +88,7 @@ fn blocks(seeds: &[&AccuracyMatrix], devices: usize, side: usize) -> Vec<Block> 
     blocks
 }
 
-/// The mean of what one seed has between these bounds; what lies above the diagonal was never measured.
+/// The mean of the values of one seed between these bounds. Values above the diagonal were never measured.
 fn mean(matrix: &AccuracyMatrix, (top, bottom): (usize, usize), (left, right): (usize, usize)) -> Option<f64> {
     let values: Vec<f64> =
         (top..bottom).flat_map(|device| (left..right).filter_map(move |task| matrix.at(device, task))).collect();

@@ -1,14 +1,14 @@
 //! The colours, markers and dashes of the figures.
 //!
-//! Okabe and Ito's colours (jfly.uni-koeln.de/color, 2008) can be told apart by the colour-blind. Black is left out
-//! because the axes have it and yellow because it is too faint on white; a grey takes their place. Markers and dashes
-//! say the same again for a print in grey. The page's style sheet gives each of these colours another value on dark
-//! ground, so every figure has to keep to them.
+//! The colour-blind can distinguish the colours of Okabe and Ito (jfly.uni-koeln.de/color, 2008). Black is left out because the
+//! axes have it, and yellow because it is too faint on white. A grey replaces them. Markers and dashes repeat the distinction for
+//! prints in grey. The style sheet of the page gives each of these colours another value on a dark background, so every figure
+//! must use them.
 
 use plotters::element::{Circle, Polygon};
 use plotters::style::{Color, RGBColor};
 
-use super::canvas::{Drawn, Sheet, px};
+use super::canvas::{DrawResult, Sheet, px};
 
 /// Axes and text.
 pub(crate) const INK: RGBColor = RGBColor(0x1A, 0x1A, 0x1A);
@@ -21,7 +21,7 @@ pub(crate) fn stroke() -> u32 {
     px(1.8)
 }
 
-/// What tells strategies apart first: blue, vermilion, bluish green, reddish purple, sky blue, orange, grey.
+/// The colours, which distinguish strategies first: blue, vermilion, bluish green, reddish purple, sky blue, orange, grey.
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0x00, 0x72, 0xB2),
     RGBColor(0xD5, 0x5E, 0x00),
@@ -54,7 +54,7 @@ pub(crate) struct Dash {
     pub(crate) gap: i32,
 }
 
-/// What all that belongs to one strategy looks like.
+/// The look of one strategy in all figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Look {
     pub(crate) colour: RGBColor,
@@ -63,18 +63,18 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// The look of the strategy at this place; no two of the first 105 are alike, since the numbers of colours,
-    /// markers and dashes have no common divisor.
-    pub(crate) fn of(place: usize) -> Self {
+    /// The look of the strategy with this index. The first 105 looks all differ, because the numbers of colours, markers and
+    /// dashes have no common divisor.
+    pub(crate) fn of(index: usize) -> Self {
         Self {
-            colour: COLOURS[place % COLOURS.len()],
-            marker: MARKERS[place % MARKERS.len()],
-            dash: DASHES[place % DASHES.len()],
+            colour: COLOURS[index % COLOURS.len()],
+            marker: MARKERS[index % MARKERS.len()],
+            dash: DASHES[index % DASHES.len()],
         }
     }
 
-    /// Draws the marker around this place of the sheet.
-    pub(crate) fn draw_mark(&self, sheet: &Sheet<'_>, (x, y): (i32, i32)) -> Drawn {
+    /// Draws the marker around this point of the sheet.
+    pub(crate) fn draw_mark(&self, sheet: &Sheet<'_>, (x, y): (i32, i32)) -> DrawResult {
         let style = self.colour.filled();
         match self.marker.corners() {
             None => sheet.draw(&Circle::new((x, y), px::<u32>(3.2), style)),
@@ -88,7 +88,7 @@ impl Look {
 }
 
 impl Marker {
-    /// The corners around the point; `None` for what has none.
+    /// The corners around the point; `None` for a marker without corners.
     fn corners(self) -> Option<&'static [(f64, f64)]> {
         match self {
             Self::Circle => None,

@@ -1,8 +1,8 @@
-//! Which figures there are, what each is called, and what its reader must know.
+//! The list of figures, with their names, titles and captions.
 
 use alluvium_results::{Results, Unit};
 
-use super::curve::{Along, Curve, Measure, Steps, curves};
+use super::curve::{Curve, Measure, Steps, XAxis, curves};
 use super::lines::{LineChart, Quantity, is_complete};
 use super::matrix::{Blocks, matrices};
 use super::{Figure, Outcome};
@@ -12,26 +12,26 @@ use crate::error::ReportError;
 use crate::label::one_line;
 use crate::number::{Scale, for_file};
 
-/// Every figure of these results, in the order of a report: what is task-aware stands beside what is task-agnostic.
+/// Every figure of these results, in the order of a report. Task-aware figures are beside task-agnostic ones.
 pub(crate) fn draw(results: &Results) -> Result<Vec<Outcome>, ReportError> {
     let lines = |along, shown| draw_lines(results, along, shown);
     let matrix = |shown| draw_matrices(results, shown);
     let mut outcomes = vec![
-        lines(Along::Experts, Measure::TaskAware)?,
-        lines(Along::Experts, Measure::TaskAgnostic)?,
+        lines(XAxis::Experts, Measure::TaskAware)?,
+        lines(XAxis::Experts, Measure::TaskAgnostic)?,
         matrix(Measure::TaskAware)?,
         matrix(Measure::TaskAgnostic)?,
-        lines(Along::Bytes, Measure::TaskAware)?,
-        lines(Along::Bytes, Measure::TaskAgnostic)?,
-        lines(Along::Seconds, Measure::TaskAware)?,
-        lines(Along::Seconds, Measure::TaskAgnostic)?,
-        lines(Along::Experts, Measure::LatentSimilarity)?,
+        lines(XAxis::Bytes, Measure::TaskAware)?,
+        lines(XAxis::Bytes, Measure::TaskAgnostic)?,
+        lines(XAxis::Seconds, Measure::TaskAware)?,
+        lines(XAxis::Seconds, Measure::TaskAgnostic)?,
+        lines(XAxis::Experts, Measure::LatentSimilarity)?,
     ];
     outcomes.extend(budget::draw(results)?);
     Ok(outcomes)
 }
 
-fn draw_lines(results: &Results, along: Along, shown: Measure) -> Result<Outcome, ReportError> {
+fn draw_lines(results: &Results, along: XAxis, shown: Measure) -> Result<Outcome, ReportError> {
     let title = lines_title(along, shown);
     let curves = curves(results, along, shown);
     let moved = curves.iter().flat_map(|curve| &curve.points).any(|point| point.x > 0.0);
@@ -81,7 +81,7 @@ impl Measure {
         }
     }
 
-    /// What its column of a CSV file is called.
+    /// The name of its column in a CSV file.
     fn column(self) -> &'static str {
         match self {
             Self::LatentSimilarity => "latent_similarity",
@@ -90,34 +90,34 @@ impl Measure {
     }
 }
 
-fn lines_name(along: Along, shown: Measure) -> String {
+fn lines_name(along: XAxis, shown: Measure) -> String {
     match (along, shown) {
-        (Along::Experts, Measure::LatentSimilarity) => shown.stem().to_owned(),
-        (Along::Experts, _) => format!("accuracy-{}", shown.stem()),
-        (Along::Bytes, _) => format!("bytes-{}", shown.stem()),
-        (Along::Seconds, _) => format!("time-{}", shown.stem()),
+        (XAxis::Experts, Measure::LatentSimilarity) => shown.stem().to_owned(),
+        (XAxis::Experts, _) => format!("accuracy-{}", shown.stem()),
+        (XAxis::Bytes, _) => format!("bytes-{}", shown.stem()),
+        (XAxis::Seconds, _) => format!("time-{}", shown.stem()),
     }
 }
 
-fn lines_title(along: Along, shown: Measure) -> String {
+fn lines_title(along: XAxis, shown: Measure) -> String {
     match (along, shown) {
-        (Along::Experts, Measure::LatentSimilarity) => "Latent similarity over the stream".to_owned(),
-        (Along::Experts, _) => format!("Accuracy over the stream, {}", shown.words()),
-        (Along::Bytes, _) => format!("Accuracy against bytes moved, {}", shown.words()),
-        (Along::Seconds, _) => format!("Accuracy against time, {}", shown.words()),
+        (XAxis::Experts, Measure::LatentSimilarity) => "Latent similarity over the stream".to_owned(),
+        (XAxis::Experts, _) => format!("Accuracy over the stream, {}", shown.words()),
+        (XAxis::Bytes, _) => format!("Accuracy against bytes moved, {}", shown.words()),
+        (XAxis::Seconds, _) => format!("Accuracy against time, {}", shown.words()),
     }
 }
 
-fn missing(along: Along, shown: Measure) -> &'static str {
+fn missing(along: XAxis, shown: Measure) -> &'static str {
     match (along, shown) {
-        (Along::Experts, Measure::LatentSimilarity) => "No row measured the latent similarity after each device.",
-        (Along::Experts, _) => "No row was judged after each device.",
-        (Along::Bytes, _) => "No row that was judged after each device also counted the bytes that it moved.",
-        (Along::Seconds, _) => "No row that was judged after each device also timed its devices and consolidations.",
+        (XAxis::Experts, Measure::LatentSimilarity) => "No row measured the latent similarity after each device.",
+        (XAxis::Experts, _) => "No row was judged after each device.",
+        (XAxis::Bytes, _) => "No row that was judged after each device also counted the bytes that it moved.",
+        (XAxis::Seconds, _) => "No row that was judged after each device also timed its devices and consolidations.",
     }
 }
 
-fn lines_caption(along: Along, shown: Measure, curves: &[Curve]) -> String {
+fn lines_caption(along: XAxis, shown: Measure, curves: &[Curve]) -> String {
     let what = match shown {
         Measure::TaskAware => {
             "Mean accuracy on the tasks met so far, after each device; each sample is judged by the head of its own task."
@@ -133,44 +133,48 @@ fn lines_caption(along: Along, shown: Measure, curves: &[Curve]) -> String {
     let goes_by = |steps| curves.iter().any(|curve| curve.steps == steps);
     if goes_by(Steps::Arrivals) {
         sentences.push(
-            "Where devices came back in another order than the stream's, or not all of them, a point is the n-th that came \
+            "If devices came back in another order than that of the stream, or not all of them, a point is the n-th that came \
              back."
                 .to_owned(),
         );
     }
     if goes_by(Steps::Rounds) {
-        sentences
-            .push("Rows that go in rounds were judged on all tasks of the stream, and a point is a round.".to_owned());
+        sentences.push("Rows with rounds were judged on all tasks of the stream, and a point is a round.".to_owned());
     }
     sentences.extend(match along {
-        Along::Experts if goes_by(Steps::Rounds) => Some("It lies where so many experts were taken in.".to_owned()),
-        Along::Experts => None,
-        Along::Bytes => Some("Bytes add up over all devices so far, both directions; mean over seeds.".to_owned()),
-        Along::Seconds => Some(
+        XAxis::Experts if goes_by(Steps::Rounds) => {
+            Some("Its position is the number of experts that were taken in.".to_owned())
+        }
+        XAxis::Experts => None,
+        XAxis::Bytes => Some("Bytes add up over all devices so far, both directions; mean over seeds.".to_owned()),
+        XAxis::Seconds => Some(
             "Time adds up over the training of all devices, one after another, and the consolidations so far, without \
              evaluation; mean over seeds."
                 .to_owned(),
         ),
     });
     let has_band = curves.iter().flat_map(|curve| &curve.points).any(|point| point.y.ci95_low.is_some());
-    sentences.push(match has_band {
-        true => "Line: mean over seeds; band: 95 % confidence interval (Student t), cut off at the edge of the chart."
-            .to_owned(),
-        false => "One seed, so no band.".to_owned(),
+    sentences.push(if has_band {
+        "Line: mean over seeds; band: 95 % confidence interval (Student t), cut off at the edge of the chart."
+            .to_owned()
+    } else {
+        "One seed, so no band.".to_owned()
     });
     if !is_complete(curves) {
         sentences.push(
-            "The stream is longer than the chart is wide: not every device is drawn; the data has them all.".to_owned(),
+            "The stream is longer than the chart is wide, so not every device is drawn. The data has them all."
+                .to_owned(),
         );
     }
     sentences.join(" ")
 }
 
-/// The caption, with what a reader must know where devices are left out.
+/// The caption, with a note if devices are left out.
 fn with_left_out(caption: String, results: &Results) -> String {
-    match results.left_out.is_empty() {
-        true => caption,
-        false => format!("{caption} Devices that are left out are not counted along the axes."),
+    if results.left_out.is_empty() {
+        caption
+    } else {
+        format!("{caption} Devices that are left out are not counted along the axes.")
     }
 }
 
@@ -196,20 +200,20 @@ fn matrices_caption(matrices: &[Blocks]) -> String {
     sentences.join(" ")
 }
 
-fn across(along: Along, curves: &[Curve]) -> Quantity {
+fn across(along: XAxis, curves: &[Curve]) -> Quantity {
     let largest = curves.iter().flat_map(|curve| &curve.points).map(|point| point.x).fold(0.0, f64::max);
     match along {
-        Along::Experts => {
+        XAxis::Experts => {
             let one_at_a_time = curves.iter().all(|curve| curve.steps == Steps::Devices);
             let title = if one_at_a_time { "device" } else { "experts taken in" };
             Quantity { title: title.to_owned(), factor: 1.0, counts: true }
         }
-        Along::Bytes => {
+        XAxis::Bytes => {
             let scale = Scale::bytes(largest);
             let unit = scale.unit.unwrap_or_default();
             Quantity { title: format!("bytes moved so far ({unit})"), factor: scale.factor, counts: false }
         }
-        Along::Seconds => {
+        XAxis::Seconds => {
             let (unit, seconds) = match largest {
                 ..300.0 => ("s", 1.0),
                 ..18_000.0 => ("min", 60.0),
@@ -228,30 +232,30 @@ fn up(shown: Measure) -> Quantity {
     Quantity { title: title.to_owned(), factor, counts: false }
 }
 
-/// One line for each point. `device` and `task` are there where devices came in the order of the stream, `task` only if it
-/// is the same one under all seeds, `round` where devices came in rounds; then how far along the point is.
-fn lines_csv(results: &Results, along: Along, shown: Measure, curves: &[Curve]) -> Result<String, ReportError> {
+/// One line for each point. `device` and `task` are given if devices came in the order of the stream, and `task` only if it is
+/// the same under all seeds. `round` is given if devices came in rounds. The horizontal position follows.
+fn lines_csv(results: &Results, along: XAxis, shown: Measure, curves: &[Curve]) -> Result<String, ReportError> {
     let amount = match along {
-        Along::Experts => "experts",
-        Along::Bytes => "bytes",
-        Along::Seconds => "seconds",
+        XAxis::Experts => "experts",
+        XAxis::Bytes => "bytes",
+        XAxis::Seconds => "seconds",
     };
     let heading = ["strategy", "device", "round", "task", amount, shown.column(), "ci95_low", "ci95_high", "seeds"];
     let far = |x: f64| match along {
-        Along::Experts => x.to_string(),
-        Along::Bytes => for_file(x, Unit::Bytes),
-        Along::Seconds => for_file(x, Unit::Seconds),
+        XAxis::Experts => x.to_string(),
+        XAxis::Bytes => for_file(x, Unit::Bytes),
+        XAxis::Seconds => for_file(x, Unit::Seconds),
     };
 
     let number = |value| for_file(value, Unit::Fraction);
     let mut lines = Vec::new();
     for curve in curves {
         for point in &curve.points {
-            let place = point.step - 1;
+            let index = point.step - 1;
             let [device, round, task] = match curve.steps {
                 Steps::Devices => {
-                    let task = results.task_name(place).map(one_line).unwrap_or_default();
-                    [results.device(place).to_string(), String::new(), task]
+                    let task = results.task_name(index).map(one_line).unwrap_or_default();
+                    [results.device(index).to_string(), String::new(), task]
                 }
                 Steps::Arrivals => Default::default(),
                 Steps::Rounds => [String::new(), point.step.to_string(), String::new()],
@@ -265,7 +269,7 @@ fn lines_csv(results: &Results, along: Along, shown: Measure, curves: &[Curve]) 
     csv::table(&heading, lines)
 }
 
-/// One line for each strategy and cell; `order` says whether devices and tasks count along the stream or by arrival.
+/// One line for each strategy and cell. `order` says whether devices and tasks are counted along the stream or by arrival.
 fn matrices_csv(matrices: &[Blocks]) -> Result<String, ReportError> {
     let heading = ["strategy", "order", "first_device", "last_device", "first_task", "last_task", "accuracy", "seeds"];
     let lines = matrices.iter().flat_map(|matrix| {

@@ -1,4 +1,4 @@
-//! The figures of whole results: which there are, their data, and what they do with odd results.
+//! The figures of whole results: their list, their data, and unusual results.
 
 use alluvium_results::{Accuracy, AccuracyMatrix, Cell, Results};
 
@@ -14,7 +14,7 @@ fn figure(results: &Results, name: &str) -> Figure {
     figure.expect("the figure is there")
 }
 
-/// Why the figure of this title is not there.
+/// Why the figure with this title is missing.
 fn reason(results: &Results, wanted: &str) -> String {
     let outcomes = draw(results).expect("draws");
     let found = outcomes.into_iter().find_map(|outcome| match outcome {
@@ -140,7 +140,7 @@ fn tasks_have_no_names_where_there_is_none_that_holds() {
     let csv = figure(&results, "accuracy-task-aware").csv;
     assert!(csv.contains("\nnaive,1,,,1,1.000000,"), "{csv}");
 
-    // One seed in another order: the n-th device is not one of the stream.
+    // One seed has another order, so the n-th device is not always the same device of the stream.
     let mut results = example::results();
     results.rows[1].cells[1].arrivals = vec![1, 0];
     let stream = figure(&results, "accuracy-task-aware");
@@ -192,7 +192,7 @@ fn names_are_text_in_every_figure() {
     }
 }
 
-/// A strategy that knows every task half, over so many devices.
+/// A strategy with an accuracy of one half on every task, over `devices` devices.
 fn long_cell(seed: u64, devices: usize) -> Cell {
     let rows = (0..devices).map(|device| vec![0.5; device + 1]).collect();
     let matrix = AccuracyMatrix::from_rows(rows).expect("valid");

@@ -1,4 +1,4 @@
-//! The comparison table as the page shows it: in parts, each sortable by itself.
+//! The comparison table of the page, in parts that are sorted separately.
 
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ struct ColumnHead {
     /// The heading in one line.
     name: String,
     meaning: String,
-    /// The name in files; none for a difference.
+    /// The name in files; `None` for a difference.
     metric: Option<String>,
 }
 
@@ -42,7 +42,7 @@ struct Body {
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
-    /// What stands in the columns of words behind the name.
+    /// The columns of words after the name.
     words: Vec<String>,
     baseline: bool,
     entries: Vec<Option<Number>>,
@@ -53,21 +53,21 @@ struct Number {
     mean: String,
     half_width: Option<String>,
     best: bool,
-    /// Whether it is a difference, which may have a star.
+    /// Whether it is a difference. Only differences may have a star.
     tested: bool,
     significant: bool,
-    /// What to sort by, as a text that leads back to the very same number.
+    /// The sort key, as a text that is parsed to exactly the same number.
     value: String,
-    /// What is said of it on pointing at it.
+    /// The tooltip.
     title: Option<String>,
 }
 
-/// The parts that have columns.
+/// The parts with columns.
 pub(crate) fn parts(table: &Table) -> Vec<ComparisonPart> {
     Part::ALL.into_iter().filter_map(|part| comparison_part(table, part)).collect()
 }
 
-/// What a reader must know of the numbers.
+/// The notes on the numbers.
 pub(crate) fn notes(table: &Table) -> Vec<String> {
     let mut notes = vec![match table.run.seeds.len() {
         1 => "One seed, so no intervals.".to_owned(),
@@ -77,7 +77,7 @@ pub(crate) fn notes(table: &Table) -> Vec<String> {
     notes.push("Bold: the best strategy of a column; references do not compete.".to_owned());
     if let Some(baseline) = &table.run.baseline {
         notes.push(format!(
-            "Δ: less {baseline}, paired by seed; * p < 0.05 in a two-sided paired t-test, not corrected for the number \
+            "Δ: minus {baseline}, paired by seed; * p < 0.05 in a two-sided paired t-test, not corrected for the number \
              of comparisons. Point at a difference for its p-value."
         ));
     }
@@ -99,7 +99,7 @@ fn comparison_part(table: &Table, part: Part) -> Option<ComparisonPart> {
         entries: shown.iter().map(|index| number(line.entries[*index].as_ref()?, &table.columns[*index])).collect(),
     };
     let strategies: Vec<Row> = table.strategies().map(row).collect();
-    // A reference without a number in this part would be a line of dashes.
+    // A reference without a number in this part would give a line of dashes.
     let references: Vec<Row> =
         table.references().map(row).filter(|row| row.entries.iter().any(Option::is_some)).collect();
     let bodies = [(false, strategies), (true, references)];

@@ -1,4 +1,4 @@
-//! What the page says of one run.
+//! The section of the page on one run.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -11,54 +11,54 @@ use serde::Serialize;
 
 use super::comparison::{self, ComparisonPart};
 use super::templates::{self, Section};
-use crate::allowed::{self, Allowed};
+use crate::allowed::{self, Allowances};
 use crate::error::ReportError;
 use crate::figure::{Figure, Outcome};
 use crate::label::one_line;
 use crate::table::Table;
 
-/// A figure may be shown so much smaller than it was drawn before it scrolls instead: its text has to stay legible.
+/// The smallest scale at which a figure is shown. Below that it scrolls, so that its text stays legible.
 const LEAST_SCALE: f64 = 0.75;
 
-/// How many times its size a figure may be shown.
+/// The largest scale at which a figure is shown.
 const MOST_SCALE: f64 = 1.3;
 
-/// A figure wider than this, in pixels, gets a line of the page to itself.
+/// A figure that is wider than this, in pixels, has its own line of the page.
 const WIDE: f64 = 700.0;
 
-/// How many page pixels a picture's pixel becomes.
+/// The size of a pixel of a picture, in pixels of the page.
 const PICTURE_SCALE: u32 = 3;
 
-/// Where in the page a run stands.
+/// The position of a run in the page.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    /// Which run, from 0.
+pub(crate) struct RunPosition<'a> {
+    /// The index of the run.
     pub(crate) index: usize,
-    /// How many runs there are.
+    /// The number of runs.
     pub(crate) runs: usize,
-    /// The run's name: its folder.
+    /// The name of the run, which is that of its folder.
     pub(crate) name: &'a str,
 }
 
-/// What the template needs to know.
+/// The values for the template.
 #[derive(Debug, Serialize)]
 struct Context {
     id: String,
     heading: String,
     several: bool,
     first: bool,
-    /// The elements that headings of parts and below are: a level deeper where each run has a heading.
+    /// The elements for headings of parts and below. They are a level deeper if each run has a heading.
     part_tag: &'static str,
     sub_tag: &'static str,
     facts: Vec<Fact>,
     parts: Vec<ComparisonPart>,
     notes: Vec<String>,
     allowed_title: &'static str,
-    allowed: Allowed,
+    allowed: Allowances,
     figures: Vec<ShownFigure>,
     pictures: Vec<Picture>,
     machine: Vec<Group>,
-    /// What the list of tasks is called.
+    /// The title of the list of tasks.
     tasks_title: String,
     tasks: Vec<Task>,
     rows: Vec<Settings>,
@@ -80,7 +80,7 @@ struct Group {
 #[derive(Debug, Default, Serialize)]
 struct ShownFigure {
     title: String,
-    /// Why it is not there; `None` if it is.
+    /// Why it is missing; `None` if it is not.
     missing: Option<String>,
     name: String,
     caption: String,
@@ -98,7 +98,7 @@ struct Picture {
     file: String,
     /// The picture itself; `None` if its file was not found.
     uri: Option<Value>,
-    /// How wide it is shown, in pixels; `None` if the file does not say how wide it is.
+    /// The width at which it is shown, in pixels; `None` if the file does not state its width.
     width: Option<u32>,
 }
 
@@ -118,34 +118,34 @@ struct Settings {
     settings: String,
 }
 
-/// The run's part of the page.
+/// The section of a run.
 pub(crate) fn section(
-    place: Place<'_>,
+    position: RunPosition<'_>,
     results: &Results,
     figures: &[Outcome],
     pictures: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Section, ReportError> {
     let table = Table::new(results);
-    let id = format!("run-{}", place.index + 1);
-    let heading = heading(place, results);
-    let (part_tag, sub_tag) = if place.runs > 1 { ("h3", "h4") } else { ("h2", "h3") };
+    let id = format!("run-{}", position.index + 1);
+    let heading = heading(position, results);
+    let (part_tag, sub_tag) = if position.runs > 1 { ("h3", "h4") } else { ("h2", "h3") };
     let context = Context {
         id: id.clone(),
         heading: heading.clone(),
-        several: place.runs > 1,
-        first: place.index == 0,
+        several: position.runs > 1,
+        first: position.index == 0,
         part_tag,
         sub_tag,
-        facts: facts(place, &table, results),
+        facts: facts(position, &table, results),
         parts: comparison::parts(&table),
         notes: comparison::notes(&table),
         allowed_title: allowed::TITLE,
         allowed: table.allowed.clone(),
-        figures: figures.iter().map(|outcome| shown_figure(outcome, place)).collect(),
+        figures: figures.iter().map(|outcome| shown_figure(outcome, position)).collect(),
         pictures: results.pictures.iter().map(|label| picture(label, pictures)).collect(),
         machine: machine(results),
         tasks_title: tasks_title(results),
-        tasks: results.tasks.iter().enumerate().map(|(place, label)| task(results.device(place), label)).collect(),
+        tasks: results.tasks.iter().enumerate().map(|(index, label)| task(results.device(index), label)).collect(),
         rows: results
             .rows
             .iter()
@@ -160,22 +160,22 @@ pub(crate) fn section(
     Ok(Section { id, heading, html: templates::run(context)? })
 }
 
-/// The comparison's name; beside others also the run's, by which two runs of one comparison are told apart, unless that
-/// has it in front already.
-fn heading(place: Place<'_>, results: &Results) -> String {
-    let (title, run) = (one_line(&results.name), one_line(place.name));
-    match place.runs {
+/// The heading: the name of the comparison. With several runs, the name of the run follows, which distinguishes runs of one
+/// comparison, unless it begins with the name of the comparison.
+fn heading(position: RunPosition<'_>, results: &Results) -> String {
+    let (title, run) = (one_line(&results.name), one_line(position.name));
+    match position.runs {
         1 => title,
         _ if run.starts_with(&title) => run,
         _ => format!("{title} ({run})"),
     }
 }
 
-fn facts(place: Place<'_>, table: &Table, results: &Results) -> Vec<Fact> {
+fn facts(position: RunPosition<'_>, table: &Table, results: &Results) -> Vec<Fact> {
     let seeds: Vec<String> = results.seeds.iter().map(u64::to_string).collect();
     let rows = |role| results.rows.iter().filter(|row| row.role == role).count().to_string();
     let facts = [
-        ("run", one_line(place.name)),
+        ("run", one_line(position.name)),
         ("protocol", table.run.protocol.clone()),
         ("tasks", results.tasks.len().to_string()),
         ("strategies", rows(RowRole::Strategy)),
@@ -186,7 +186,7 @@ fn facts(place: Place<'_>, table: &Table, results: &Results) -> Vec<Fact> {
     facts.into_iter().map(|(name, value)| Fact { name: name.to_owned(), value }).collect()
 }
 
-fn shown_figure(outcome: &Outcome, place: Place<'_>) -> ShownFigure {
+fn shown_figure(outcome: &Outcome, position: RunPosition<'_>) -> ShownFigure {
     match outcome {
         Outcome::Missing { title, reason } => {
             ShownFigure { title: title.clone(), missing: Some(reason.clone()), ..ShownFigure::default() }
@@ -196,9 +196,9 @@ fn shown_figure(outcome: &Outcome, place: Place<'_>) -> ShownFigure {
             ShownFigure {
                 title: figure.title.clone(),
                 missing: None,
-                // The files of several runs end up in one folder of downloads.
-                name: if place.runs > 1 {
-                    format!("run-{}-{}", place.index + 1, figure.name)
+                // Downloads of several runs end up in one folder.
+                name: if position.runs > 1 {
+                    format!("run-{}-{}", position.index + 1, figure.name)
                 } else {
                     figure.name.clone()
                 },
@@ -214,7 +214,7 @@ fn shown_figure(outcome: &Outcome, place: Place<'_>) -> ShownFigure {
     }
 }
 
-/// How many pixels wide the figure was drawn.
+/// The width of the figure in pixels.
 fn width(figure: &Figure) -> f64 {
     let width = figure.svg.split_once(" width=\"").and_then(|(_, rest)| rest.split_once('"')?.0.parse().ok());
     width.unwrap_or(WIDE)
@@ -230,13 +230,13 @@ fn picture(label: &PictureLabel, pictures: &BTreeMap<String, Vec<u8>>) -> Pictur
     }
 }
 
-/// How many pixels wide the PNG is; `None` if it is none that can be read.
+/// The width of the PNG in pixels; `None` if it cannot be read.
 fn picture_width(png: &[u8]) -> Option<u32> {
     let reader = image::ImageReader::with_format(Cursor::new(png), image::ImageFormat::Png);
     Some(reader.into_dimensions().ok()?.0)
 }
 
-/// The bytes within the page. Base64 has no character that HTML would read otherwise.
+/// The bytes as a data URI. Base64 has no characters with a meaning in HTML.
 fn data_uri(kind: &str, bytes: &[u8]) -> Value {
     templates::safe(format!("data:{kind};base64,{}", STANDARD.encode(bytes)))
 }
@@ -252,7 +252,7 @@ fn machine(results: &Results) -> Vec<Group> {
     groups.into_iter().filter(|group| !group.facts.is_empty()).collect()
 }
 
-/// Where tasks are others under each seed, those that are listed are the first one's.
+/// The first seed, if tasks depend on the seed: the listed tasks are those of this seed.
 fn tasks_title(results: &Results) -> String {
     match results.seeds.first().filter(|_| results.tasks_vary) {
         Some(seed) => format!("Tasks under seed {seed}; others under each seed"),
@@ -270,7 +270,7 @@ fn task(device: usize, label: &TaskLabel) -> Task {
     }
 }
 
-/// JSON as people write it.
+/// JSON in a form for people.
 fn pretty(value: &serde_json::Value) -> String {
     format!("{value:#}")
 }

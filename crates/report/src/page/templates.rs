@@ -1,4 +1,4 @@
-//! The page's templates, in which everything is escaped that is not marked as safe.
+//! The templates of the page. They escape everything that is not marked as safe.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
@@ -21,18 +21,18 @@ struct Page<'a> {
     runs: &'a [Section],
 }
 
-/// One run's part of the page.
+/// The section of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Section {
     /// The anchor.
     pub(crate) id: String,
-    /// What the table of contents calls it.
+    /// Its name in the table of contents.
     pub(crate) heading: String,
-    /// The part itself.
+    /// The section itself.
     pub(crate) html: Value,
 }
 
-/// The page with these parts.
+/// The page with these sections.
 pub(crate) fn page(title: &str, runs: &[Section]) -> Result<String, ReportError> {
     let page = Page { title, style: safe(STYLE.to_owned()), script: safe(SCRIPT.to_owned()), runs };
     let mut html = environment()?.render_named_str("page.html", PAGE, Serde(page))?;
@@ -40,12 +40,12 @@ pub(crate) fn page(title: &str, runs: &[Section]) -> Result<String, ReportError>
     Ok(html)
 }
 
-/// The part of a run, from what the template needs to know of it.
+/// The section of a run, from the values for the template.
 pub(crate) fn run(context: impl Serialize) -> Result<Value, ReportError> {
     Ok(safe(environment()?.render_named_str("run.html", RUN, Serde(context))?))
 }
 
-/// Text that is HTML already: made by this crate, and without a word of the user's that is not escaped.
+/// Text that is already HTML. This crate made it, and escaped all words of users.
 pub(crate) fn safe(html: String) -> Value {
     Value::from_safe_string(html)
 }
@@ -53,9 +53,9 @@ pub(crate) fn safe(html: String) -> Value {
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    // A name that the context lacks is a slip of the pen, not something to leave out.
+    // A name that the context lacks is an error in the template.
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // A line that holds a block alone leaves no empty line.
+    // A line with only a block leaves no empty line.
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
     Ok(environment)
 }

@@ -1,4 +1,4 @@
-//! What the page says, whatever the results are. `tests/page.rs` looks at it in a browser.
+//! The contents of the page for all kinds of results. `tests/page.rs` opens it in a browser.
 
 use alluvium_results::{Clause, PictureLabel, Row, SampleSheet};
 use base64::Engine as _;
@@ -123,7 +123,7 @@ fn the_same_runs_give_the_same_bytes() {
 
 #[test]
 fn another_baseline_changes_the_differences_and_an_unknown_one_is_refused() {
-    // 50 − 90: naive less joint.
+    // 50 − 90: naive minus joint.
     let html = page(&[run("r")], Some("joint")).expect("a page");
     assert!(html.contains("-40.0"), "{html}");
     assert!(html.contains("<dt>baseline</dt><dd>joint</dd>"), "{html}");

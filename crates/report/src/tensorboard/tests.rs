@@ -1,4 +1,4 @@
-//! The event files, read by other means than they are written.
+//! The event files, read by an independent reader.
 //!
 //! TensorBoard 2.21.0 itself (`EventAccumulator`, Python 3.11) was given the files of the run in `tests/sample` once, by
 //! hand: it lists the tags, and reads steps, wall times and values as they were written.

@@ -17,7 +17,7 @@
         box.bottom <= frame.bottom + 1;
       if (!inside) fail(`${name}: "${text}" is cut off`);
     }
-    // Boxes of lines of text are higher than their letters, so that touching by a quarter of a line is none.
+    // Boxes of lines of text are higher than their letters, so an overlap of a quarter of a line does not count.
     const overlaps = (a, b) => {
       const slack = Math.min(a.width, a.height, b.width, b.height) / 4;
       return Math.min(a.right, b.right) - Math.max(a.left, b.left) > slack &&
@@ -69,7 +69,7 @@
   for (const details of document.querySelectorAll("details")) details.open = true;
   if (root.scrollWidth > innerWidth) fail(`the page is ${root.scrollWidth} wide in a window of ${innerWidth}`);
 
-  // The theme: ground and ink change places.
+  // The theme: background and text colours are swapped.
   const ink = document.querySelector('figure svg text[fill="#1A1A1A"]');
   const colours = () => [getComputedStyle(document.body).backgroundColor, ink ? getComputedStyle(ink).fill : ""];
   const themes = [colours()];

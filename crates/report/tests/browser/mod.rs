@@ -1,4 +1,4 @@
-//! A page, opened in a browser without a window, and what was found there.
+//! Opens a page in a browser without a window, and collects what the checks find there.
 
 use std::env;
 use std::fs;
@@ -14,31 +14,31 @@ use serde::Deserialize;
 const RECORDER: &str = include_str!("recorder.js");
 const CHECKS: &str = include_str!("checks.js");
 
-/// How long the browser may take. It starts in a second; a busy machine is slower.
+/// The most time that the browser may take. It starts in a second, but a busy machine is slower.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What the checks in `checks.js` found.
+/// The findings of the checks in `checks.js`.
 #[derive(Debug, Deserialize)]
 pub struct Verdict {
-    /// Everything that is wrong, scripts' errors among it.
+    /// All problems, with the errors of scripts.
     pub problems: Vec<String>,
-    /// How many figures there are.
+    /// The number of figures.
     pub figures: usize,
-    /// How many parts of comparison tables there are.
+    /// The number of parts of comparison tables.
     pub tables: usize,
-    /// How many times a table was sorted.
+    /// How often a table was sorted.
     pub sorted: usize,
-    /// The ground and the ink of figures: at first, and after each of two switches of the theme.
+    /// The background and the colour of text of figures: at first, and after each of two switches of the theme.
     pub themes: Vec<[String; 2]>,
-    /// How wide the window was.
+    /// The width of the window.
     pub width: u32,
-    /// How many pictures there are.
+    /// The number of pictures.
     pub images: usize,
-    /// How many scripts there are, the two of the test among them.
+    /// The number of scripts, with the two of the test.
     pub scripts: usize,
 }
 
-/// The browser; `None`, with a line that says so, where there is none and none is required.
+/// The browser. `None`, with a line that says so, if there is no browser and none is required.
 pub fn find() -> Option<PathBuf> {
     let paths = env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "chromium-browser", "google-chrome"];
@@ -60,7 +60,7 @@ pub fn open(browser: &Path, html: &str) -> Verdict {
     run(browser, dir.path(), &page, "1280,900")
 }
 
-/// Opens the page as a phone of 375 × 800 would: in a frame, since the browser's own windows are no narrower than 500.
+/// Opens the page as on a phone of 375 × 800: in a frame, because windows of the browser are at least 500 wide.
 pub fn open_on_phone(browser: &Path, html: &str) -> Verdict {
     let dir = tempfile::tempdir().expect("a temporary folder");
     fs::write(dir.path().join("page.html"), with_checks(html)).expect("writes");

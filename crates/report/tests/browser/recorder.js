@@ -1,4 +1,4 @@
-// Runs before the page's own script, and notes whatever goes wrong.
+// Runs before the page's own script, and records everything that goes wrong.
 window.problems = [];
 addEventListener("error", (event) => problems.push(`error: ${event.message}`), true);
 addEventListener("unhandledrejection", (event) => problems.push(`rejection: ${event.reason}`));

@@ -1,4 +1,4 @@
-//! Results as a real comparison has them, from formulas: five strategies and two references, three seeds, ten tasks.
+//! Results like those of a real comparison, from formulas: five strategies and two references, three seeds, ten tasks.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use alluvium_results::{
 struct Behaviour {
     name: &'static str,
     data_access: &'static str,
-    /// What is kept of a task's accuracy, at least.
+    /// The least fraction of the accuracy of a task that is kept.
     floor: f64,
-    /// How much of the rest is lost with each further device.
+    /// The fraction of the rest that is lost with each further device.
     loss: f64,
     /// Seconds of one consolidation.
     seconds: f64,
@@ -27,7 +27,7 @@ const STRATEGIES: [Behaviour; 5] = [
     Behaviour { name: "latent-only", data_access: "surrogate", floor: 0.55, loss: 0.2, seconds: 4.5 },
 ];
 
-/// The run: its results and its pictures, but for one that is missing.
+/// The run: its results and its pictures. One picture is missing.
 pub fn run(name: &str, tasks: usize) -> ReportedRun {
     let picture = |file: &str, title: &str| PictureLabel { file: file.into(), title: title.into() };
     let results = Results {
@@ -137,7 +137,7 @@ fn stream_cell(behaviour: &Behaviour, seed: u64, tasks: usize) -> Cell {
     }
 }
 
-/// A number in ±0.05 that looks like chance and is none.
+/// A number in ±0.05 that looks random, but is not.
 fn wobble(seed: u64, a: usize, b: usize) -> f64 {
     let mixed = (seed * 7919 + a as u64 * 104_729 + b as u64 * 1_299_709).wrapping_mul(2_654_435_761) >> 7;
     (mixed % 1000) as f64 / 10_000.0 - 0.05

@@ -1,11 +1,9 @@
 //! The binary as a user runs it: what it prints, what it writes, what it refuses.
 
-mod tiny;
-
 use std::fs;
 use std::path::Path;
 
-use tiny::{TINY, alluvium, folder, numbers, text};
+use crate::tiny::{TINY, alluvium, folder, numbers, text};
 
 #[test]
 fn compare_writes_its_files_and_the_numbers_do_not_depend_on_jobs() {

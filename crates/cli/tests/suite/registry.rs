@@ -9,11 +9,8 @@ use alluvium_strategy::{StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
 use serde_json::{Value, json};
 
-// Links the plugins of the shipped binary.
-use alluvium_cli as _;
-
-/// Kinds of what strategies make and store, of what stands before a foreign model, and of pieces of models. They can be read
-/// again, but no configuration names them, so nothing describes them.
+/// Kinds that a configuration cannot name: models that strategies make and store, the wrapper of a foreign model, and pieces of
+/// models. They can be read back, but are not described.
 const NOT_DESCRIBED: [(Family, &str); 3] =
     [(Family::Backbone, "ensemble"), (Family::Backbone, "normalised-inputs"), (Family::Backbone, "piece-of-a-model")];
 
@@ -43,7 +40,7 @@ fn every_kind_that_can_be_parsed_is_described_once_and_the_other_way_round() {
         assert_eq!(kinds.len(), unique.len(), "two descriptions of one kind among the {}", family.plural());
         let mut parsable = parsable(family);
         for (_, kind) in NOT_DESCRIBED.into_iter().filter(|(of, _)| *of == family) {
-            assert!(parsable.remove(kind), "\"{kind}\" is no kind of the {}", family.plural());
+            assert!(parsable.remove(kind), "\"{kind}\" is not a kind of the {}", family.plural());
         }
         assert_eq!(parsable, unique, "typetag's kinds and the descriptions of the {}", family.plural());
     }

@@ -1,11 +1,5 @@
-//! Files made to do harm, given to `alluvium consolidate` as an expert: the error names the file and, where there is one, the
-//! tensor; the exit code is that of a wrong file, and nothing is written. `crates/checkpoint/tests/suite/hostile.rs` has
-//! more of them.
-
-#[path = "../../checkpoint/tests/by_hand/mod.rs"]
-mod by_hand;
-mod perceptron;
-mod tiny;
+//! Malicious files, given to `alluvium consolidate` as an expert. The error names the file and, if there is one, the tensor.
+//! The exit code is that of a wrong file, and nothing is written. The tests of `crates/checkpoint` have more such files.
 
 use std::fs;
 use std::path::Path;
@@ -14,9 +8,9 @@ use alluvium_checkpoint::Checkpoint;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use by_hand::{flat, zip};
-use perceptron::{SAID, folder, write, write_with};
-use tiny::{alluvium, files_below, text};
+use crate::by_hand::{self, flat, zip};
+use crate::perceptron::{SAID, folder, write, write_with};
+use crate::tiny::{self, alluvium, files_below, text};
 
 /// Everything below a folder, with its bytes.
 fn contents(folder: &Path) -> Vec<(String, Option<Vec<u8>>)> {
@@ -25,13 +19,13 @@ fn contents(folder: &Path) -> Vec<(String, Option<Vec<u8>>)> {
     files_below(folder).iter().map(|path| (name(path), fs::read(path).ok())).collect()
 }
 
-/// The second expert, by its name in the folder, is refused in a message with its name and these words, and nothing is written.
+/// Checks that the second expert is refused in a message with its name and these words, and that nothing is written.
 #[track_caller]
 fn refused(folder: &Path, expert: &str, says: &[&str]) {
     refused_for(folder, expert, &[&[expert][..], says].concat());
 }
 
-/// The same for what is wrong with a file that another one names.
+/// The same for a problem of a file that another file names.
 #[track_caller]
 fn refused_for(folder: &Path, expert: &str, says: &[&str]) {
     let before = contents(folder);

@@ -1,14 +1,13 @@
-//! What `check` says of data that are not wrong, and still surprise.
-
-mod tiny;
+//! The notes of `check` on data that are valid but may surprise.
 
 use std::fs;
 use std::path::Path;
 
 use image::{Rgb, RgbImage};
-use tiny::{TINY, alluvium, folder, succeeds, text};
 
-/// Writes so many pictures of a class.
+use crate::tiny::{TINY, alluvium, folder, succeeds, text};
+
+/// Writes `count` pictures of a class.
 fn write_class(folder: &Path, name: &str, count: u8) {
     let own = folder.join(name);
     fs::create_dir_all(&own).unwrap();
@@ -45,7 +44,7 @@ fn check_names_the_classes_that_have_no_training_or_no_test_pictures() {
     assert!(noted.contains("note: there are no training samples of the class \"eel\"\n"), "{noted}");
     let test = "note: there are no test samples of the classes \"cat\", \"dog\", \"eel\"\n";
     assert!(noted.ends_with(test), "{noted}");
-    // A part that is called otherwise is refused, not taken for a class.
+    // A folder with another name than the two parts is refused, and not taken for a class.
     fs::rename(data.join("train"), data.join("training")).unwrap();
     let refused = alluvium(folder.path(), &["check", "data.toml"]);
     let error = text(&refused.stderr);

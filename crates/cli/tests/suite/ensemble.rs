@@ -1,15 +1,14 @@
-//! A model zoo in a whole comparison: each task is answered by its own expert, also where a run goes on from what was
-//! stored, and a centre that keeps everything is larger for it.
-
-mod tiny;
+//! A model zoo in a whole comparison. Each task is answered by its own expert, also in a run that continues from stored stages.
+//! A centre that keeps all experts is larger.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tiny::{TINY, alluvium, numbers, succeeds, text};
 
-/// The three rows: what keeps one model, and the two ways to keep all of them.
+use crate::tiny::{self, TINY, alluvium, numbers, succeeds, text};
+
+/// The three rows: one strategy that keeps one model, and two that keep all experts.
 const ROWS: &str = r#"
 [[strategies]]
 kind = "naive"
@@ -104,13 +103,13 @@ fn a_run_goes_on_from_what_the_centre_handed_out() {
     assert!(last.iter().all(|(_, folder)| folder.exists()), "the same stages are computed again");
     assert_eq!(numbers(&out.join("summary.csv")), before);
 
-    // What is handed out is damaged, and the device that takes it is lost: the consolidation is computed anew.
+    // The model that is handed out is damaged, and the device that takes it is lost: the consolidation is computed again.
     let second = stages(&out, 1).into_iter().find(|(inputs, _)| inputs["strategy"]["start"] == "latest");
     let file = second.unwrap().1.join("handed-out.safetensors");
     fs::write(&file, "not a model").unwrap();
     last.iter().for_each(|(_, folder)| fs::remove_dir_all(folder).unwrap());
     compare(folder.path());
-    assert!(fs::metadata(&file).unwrap().len() > 1000, "written anew");
+    assert!(fs::metadata(&file).unwrap().len() > 1000, "written again");
     assert_eq!(numbers(&out.join("summary.csv")), before);
 }
 

@@ -1,6 +1,4 @@
-//! Runs that last: killed, interrupted, continued, locked, started over, and found again.
-
-mod tiny;
+//! Runs that are killed, interrupted, continued, locked, started over, and reused.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +6,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use tiny::{TINY, alluvium, command, folder, numbers, succeeds, text};
+use crate::tiny::{self, TINY, alluvium, command, folder, numbers, succeeds, text};
 
 /// A comparison that takes long enough to be killed in the middle.
 fn longer() -> String {
@@ -19,7 +17,7 @@ fn start(folder: &Path, arguments: &[&str]) -> Child {
     command(folder, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
 }
 
-/// Waits until something is true; a run that never gets there is a defect.
+/// Waits until a condition is true. Panics after some minutes.
 #[track_caller]
 fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let started = Instant::now();
@@ -35,30 +33,36 @@ fn stages(out: &Path) -> usize {
     entries.filter(|entry| entry.path().join("SHA256SUMS").exists()).count()
 }
 
+/// Files and folders below a folder while another process writes there: some may vanish on the way.
+fn entries_below(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| 1 + entries_below(&entry.path())).sum()
+}
+
 /// The number before a word in a text: `3 reused` → 3.
 #[track_caller]
 fn count(text: &str, word: &str) -> usize {
     let words: Vec<_> = text.split_whitespace().collect();
-    let place = words.iter().position(|one| *one == word).unwrap_or_else(|| panic!("no `{word}` in {text}"));
-    words[place - 1].parse().unwrap_or_else(|_| panic!("no number before `{word}` in {text}"))
+    let index = words.iter().position(|one| *one == word).unwrap_or_else(|| panic!("no `{word}` in {text}"));
+    words[index - 1].parse().unwrap_or_else(|_| panic!("no number before `{word}` in {text}"))
 }
 
 #[test]
 fn a_run_that_is_killed_again_and_again_ends_with_the_same_numbers() {
     let folder = folder();
     fs::write(folder.path().join("longer.toml"), longer()).unwrap();
-    let started = Instant::now();
     succeeds(folder.path(), &["compare", "longer.toml", "--out", "whole"]);
-    let undisturbed = started.elapsed();
 
     let arguments = ["compare", "longer.toml", "--out", "killed"];
     let out = folder.path().join("killed");
     let mut killed = 0;
-    // Not the same moment of a stage each time: the golden ratio spreads the waits evenly.
+    // Each stage writes several files, so a kill after 1 to 8 new files comes at another moment of a stage each time.
     for number in 1..=8 {
-        let fraction = (f64::from(number) * 0.618_034).fract();
+        let (before, more) = (entries_below(&out), 1 + 5 * number % 8);
         let mut child = start(folder.path(), &arguments);
-        sleep(undisturbed.mul_f64(0.05 + 0.25 * fraction));
+        wait_until("new files are there, or the run is over", || {
+            entries_below(&out) >= before + more || child.try_wait().unwrap().is_some()
+        });
         child.kill().unwrap();
         killed += usize::from(child.wait().unwrap().code().is_none());
     }
@@ -124,7 +128,7 @@ fn two_processes_cannot_work_in_one_directory() {
     assert!(status.starts_with(&format!("running (process {})", first.id())), "{status}");
     first.kill().unwrap();
     first.wait().unwrap();
-    // The lock of a process that is gone is no lock.
+    // The lock of a process that has ended does not count.
     succeeds(folder.path(), &["compare", "longer.toml", "--out", "out"]);
 }
 
@@ -164,7 +168,7 @@ fn a_second_comparison_computes_only_what_it_does_not_share() {
         "time and memory, too, are those of the stages when they were computed"
     );
 
-    // One strategy more: its stages are new, those of the others, the devices alone and joint training are not.
+    // With one more strategy, only its stages are new. Those of the others, the devices alone and joint training are reused.
     fs::write(folder.path().join("more.toml"), format!("{TINY}\n[[strategies]]\nkind = \"weight-averaging\"\n"))
         .unwrap();
     let more = compare("more.toml", "more");
@@ -185,7 +189,7 @@ fn a_cache_that_is_too_small_costs_time_and_no_numbers() {
     };
     assert!(bytes("large") > 1_200_000 && bytes("small") <= 1_000_000, "{} and {}", bytes("large"), bytes("small"));
     assert_eq!(numbers(&folder.path().join("small/summary.csv")), numbers(&folder.path().join("large/summary.csv")));
-    // What was measured outlives the models: the run is still there.
+    // Measurements outlive the models, so the run can still be read.
     assert_eq!(count(&succeeds(folder.path(), &small), "computed,"), 0);
 }
 

@@ -1,11 +1,10 @@
-//! What results say of single devices: how good they are after a part of their budget, and what one of them did to the others.
-
-mod tiny;
+//! Results on single devices: their accuracy after a fraction of their budget, and the effect of one device on the others.
 
 use std::fs;
 
 use serde_json::Value;
-use tiny::{TINY, alluvium, cell, compare, folder, numbers, succeeds, text};
+
+use crate::tiny::{TINY, alluvium, cell, compare, folder, numbers, succeeds, text};
 
 #[test]
 fn early_devices_are_those_that_were_called_away() {
@@ -13,7 +12,7 @@ fn early_devices_are_those_that_were_called_away() {
     let whole = compare(folder.path(), "whole", TINY);
     let early = compare(folder.path(), "early", &format!("{TINY}\n[evaluation]\nbudgets = [0.5, 0.9]\n"));
     let half = compare(folder.path(), "half", &TINY.replace("[device]", "[device]\nbudget = 0.5"));
-    // Each device alone does half of its work, or does all of it and is looked at in between: the same device.
+    // A device alone that does half of its work equals one that does all of it and is judged in between.
     let alone = |results| cell(results, "devices-alone");
     assert_eq!(alone(&early)["early_accuracy"][0]["accuracy"], alone(&half)["expert_accuracy"]);
     let naive = &cell(&early, "naive")["early_accuracy"];
@@ -37,7 +36,7 @@ fn early_devices_are_those_that_were_called_away() {
     assert!((stated - mean).abs() < 1e-6, "{mean}: {part}");
 
     let table = succeeds(folder.path(), &["report", "early", "--format", "markdown"]);
-    assert!(table.contains("## Devices after a part of their budget (%)"), "{table}");
+    assert!(table.contains("## Devices after a fraction of their budget (%)"), "{table}");
     assert!(table.contains("forward transfer at 50 %"), "{table}");
     succeeds(folder.path(), &["report", "early"]);
     let csv = fs::read_to_string(folder.path().join("early/figures/budget.csv")).unwrap();
@@ -74,7 +73,7 @@ fn a_run_is_compared_with_a_control_run_row_by_row() {
     assert!(compared.contains("- **baseline**: the same row of tiny (half)\n"), "{compared}");
     assert!(own.contains("- **baseline**: naive\n"), "{own}");
 
-    // Seed by seed: the mean of the last row of the matrix, less that of the control.
+    // Seed by seed: the mean of the last row of the matrix, minus that of the control.
     let accuracy = |results: &Value, seed: usize| {
         let rows = results["rows"].as_array().unwrap();
         let cell = &rows.iter().find(|row| row["name"] == "naive").unwrap()["cells"][seed];
@@ -89,8 +88,8 @@ fn a_run_is_compared_with_a_control_run_row_by_row() {
     assert!((shown - expected).abs() < 0.051, "{expected}: {row}");
 
     for (option, accepted) in [
-        (["--control", "nobody"], "no run's name; accepted: tiny (all) or tiny (half)"),
-        (["--baseline", "nobody"], "no row's name; accepted: devices-alone or joint or naive"),
+        (["--control", "nobody"], "not the name of a run; accepted: tiny (all) or tiny (half)"),
+        (["--baseline", "nobody"], "not the name of a row; accepted: devices-alone or joint or naive"),
     ] {
         let refused = alluvium(folder.path(), &[&report[..], &option].concat());
         let error = text(&refused.stderr);

@@ -1,7 +1,5 @@
-//! Model files as somebody else's framework would have written them: a perceptron of one hidden layer, under names of its
-//! own, and the table of these names.
-
-#![allow(dead_code)] // Each test file uses its own part.
+//! Model files as another framework writes them: a perceptron with one hidden layer, with its own tensor names, and the table of
+//! these names.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +17,7 @@ ignored = ["steps"]
 "out.bias" = "head.bias"
 "#;
 
-/// What is said of the files on the command line; the classes come apart.
+/// The arguments that describe the files, without the classes.
 pub const SAID: [&str; 6] =
     ["--names", "names.toml", "--backbone", "{ kind = \"mlp\", layers = [8] }", "--input", "1x28x28"];
 
@@ -56,7 +54,7 @@ pub fn write_with(path: &Path, seed: usize, classes: usize, change: impl Fn(&str
         let values = match info.dtype {
             Dtype::I64 => Values::Integers(vec![100 + seed as i64]),
             _ => {
-                let value = |place: usize| ((number + 31 * place + 17 * seed) % 97) as f32 / 970.0 - 0.05;
+                let value = |index: usize| ((number + 31 * index + 17 * seed) % 97) as f32 / 970.0 - 0.05;
                 Values::Floats(change(&info.name, (0..info.elements()).map(value).collect()))
             }
         };

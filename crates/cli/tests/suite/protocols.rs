@@ -1,148 +1,25 @@
-//! What crosses between devices and centre, over random streams and protocols: what the results state is what the centre
-//! itself saw come and go, and what it was not granted it never sees; what devices that are under way together begin from; and
-//! what one client in one round is.
+//! What crosses between devices and centre, over random streams and protocols. The results state what the centre itself saw
+//! come and go. The centre never sees data that it was not granted. Devices that are under way together begin from one model.
+//! One client in one round is centralised training.
 //!
-//! The observer on the centre's side is a strategy. It weighs every expert that it is given, and knows from the digest of an
-//! expert's parent which model its device had taken. It knows nothing of the boundary, which counts for the results.
-
-mod tiny;
+//! The observer at the centre is the strategy `witness`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
-use alluvium_cli as _;
 use alluvium_config::{ConfigSource, Experiment, Variant, read_all};
 use alluvium_device::{ClassificationLoss, train};
 use alluvium_experiment::{DirectoryOptions, RunDirectory, RunOptions, Unobserved};
-use alluvium_model::{Digest, Expert, HeadSpec, Model, ModelState, Random, Seed, Silent};
-use alluvium_registry::{Family, describe};
+use alluvium_model::{Digest, HeadSpec, Model, ModelState, Random, Seed, Silent};
 use alluvium_report::summary_csv;
 use alluvium_results::{Cell, Metric, Results};
-use alluvium_strategy::{Context, DataAccess, DeviceStatistic, Strategy, StrategyConfig, StrategyError, TaskDataset};
+use alluvium_strategy::TaskDataset;
 use rand::RngExt as _;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-/// Keeps the newest expert, and notes all that it sees under the name of its case.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct WitnessConfig {
-    case: String,
-    wants: DataAccess,
-    /// Whether devices compute a statistic for it.
-    #[serde(default)]
-    statistic: bool,
-    /// Whether it hands out the central model without its heads.
-    #[serde(default)]
-    hands_out: bool,
-    /// How often it says what it wants before it wants everything; absent: always.
-    #[serde(default)]
-    honest: Option<usize>,
-    /// How often it was asked.
-    #[serde(skip)]
-    asked: Arc<AtomicUsize>,
-}
-
-describe!(Family::Strategy, "witness", WitnessConfig, paper: "");
-
-#[typetag::serde(name = "witness")]
-impl StrategyConfig for WitnessConfig {
-    fn data_access(&self) -> DataAccess {
-        let before = self.asked.fetch_add(1, Ordering::Relaxed);
-        if self.honest.is_some_and(|times| before >= times) { DataAccess::AllTasks } else { self.wants }
-    }
-
-    fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {
-        if !self.statistic {
-            return vec![];
-        }
-        let other: Box<dyn StrategyConfig> =
-            serde_json::from_value(serde_json::json!({"kind": "fisher-merging"})).unwrap();
-        other.statistics()
-    }
-
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Witness { case: self.case.clone(), hands_out: self.hands_out }))
-    }
-}
-
-#[derive(Debug)]
-struct Witness {
-    case: String,
-    hands_out: bool,
-}
-
-/// What a witness saw.
-#[derive(Debug, Default)]
-struct Seen {
-    /// The central models, the initial one first.
-    centres: Vec<ModelState>,
-    /// Of each expert: its task, its size, and the digest of the model that its device took.
-    experts: Vec<(usize, u64, Digest)>,
-    /// The digest of each expert's weights.
-    weights: BTreeSet<Digest>,
-    /// How many experts came together, each time.
-    rounds: Vec<usize>,
-    /// How many experts carried a statistic.
-    with_statistics: usize,
-    /// Consolidations in which samples of a device could be reached, and those with surrogate data.
-    with_samples: usize,
-    with_surrogate: usize,
-}
-
-static SEEN: Mutex<BTreeMap<String, Seen>> = Mutex::new(BTreeMap::new());
-
-fn size(model: &ModelState) -> u64 {
-    model.to_bytes().unwrap().len() as u64
-}
-
-impl Strategy for Witness {
-    fn consolidate(
-        &mut self,
-        previous: &ModelState,
-        expert: &Expert,
-        context: &mut Context<'_>,
-    ) -> Result<ModelState, StrategyError> {
-        self.consolidate_round(previous, &[expert], context)
-    }
-
-    fn consolidate_round(
-        &mut self,
-        previous: &ModelState,
-        experts: &[&Expert],
-        context: &mut Context<'_>,
-    ) -> Result<ModelState, StrategyError> {
-        let mut all = SEEN.lock().unwrap();
-        let seen = all.entry(self.case.clone()).or_default();
-        seen.centres.push(previous.clone());
-        seen.rounds.push(experts.len());
-        seen.with_surrogate += usize::from(context.surrogate_samples().is_ok());
-        seen.with_samples += usize::from(context.current_task().is_ok() || context.all_tasks().is_ok());
-        let mut central = previous.clone();
-        for expert in experts {
-            let bytes = expert.to_bytes().unwrap().len() as u64;
-            seen.experts.push((expert.manifest.task, bytes, expert.manifest.parent.clone()));
-            seen.weights.insert(expert.model.digest());
-            seen.with_statistics += usize::from(!expert.manifest.statistics.is_empty());
-            central = central.with_backbone_weights(expert.model.backbone_weights());
-            central.set_head(expert.head().clone(), expert.model.head_weights(expert.head()));
-        }
-        seen.centres.push(central.clone());
-        Ok(central)
-    }
-
-    fn handed_out(&self, central: &ModelState) -> Option<ModelState> {
-        self.hands_out.then(|| without_heads(central))
-    }
-}
-
-fn without_heads(model: &ModelState) -> ModelState {
-    model.with_heads(|_| false)
-}
+use crate::tiny;
+use crate::witness::{Observations, SEEN, size, without_heads};
 
 /// A comparison of one row, of a random stream under a random protocol.
 struct Case {
@@ -259,9 +136,9 @@ fn heads(experiment: &Experiment, seed: u64) -> Vec<HeadSpec> {
     (0..stream.tasks()).map(|index| stream.task(index).unwrap().head).collect()
 }
 
-/// The size of each model that a device can have taken, by the digest of its weights: what the strategy hands out, and, where
-/// devices are under way together, with all heads that tasks share.
-fn models_to_take(case: &Case, heads: &[HeadSpec], seen: &Seen) -> BTreeMap<Digest, u64> {
+/// The size of each model that a device can have taken, by the digest of its weights. It is the model that the strategy hands
+/// out. Where devices are under way together, it has all heads that tasks share.
+fn models_to_take(case: &Case, heads: &[HeadSpec], seen: &Observations) -> BTreeMap<Digest, u64> {
     let together = case.protocol == "federated" || case.protocol == "dcl" && case.concurrency > 1;
     let is_shared = |head: &&HeadSpec| heads.iter().filter(|other| other.name == head.name).count() > 1;
     let model = |central: &ModelState| {
@@ -274,7 +151,8 @@ fn models_to_take(case: &Case, heads: &[HeadSpec], seen: &Seen) -> BTreeMap<Dige
     seen.centres.iter().map(model).collect()
 }
 
-/// What each device took, sent and met, as the witness counts it. `None` for what a device took that never came back.
+/// The bytes that each device took and sent, and its contacts, as the witness counts them. `None` for a device that never came
+/// back.
 fn counted(experts: &[(usize, u64, u64)], devices: usize) -> (Vec<Option<u64>>, Vec<u64>, Vec<u64>) {
     let (mut down, mut up, mut contacts) = (vec![None; devices], vec![0; devices], vec![1; devices]);
     for (task, taken, sent) in experts {
@@ -288,8 +166,8 @@ fn counted(experts: &[(usize, u64, u64)], devices: usize) -> (Vec<Option<u64>>, 
     (down, up, contacts)
 }
 
-/// The bytes that had moved after each consolidation, by the experts that came: all that came had been taken, and so had those
-/// of devices that were under way.
+/// The bytes that had moved after each consolidation: those of all experts so far, and of the models that devices under way had
+/// taken.
 fn moved(case: &Case, experts: &[(usize, u64, u64)], rounds: &[usize]) -> Vec<u64> {
     let mut came = 0;
     let after = |together: &usize| {
@@ -316,7 +194,7 @@ fn stated(summary: &str, metric: Metric) -> f64 {
     line.split(',').nth(2).unwrap().parse().unwrap()
 }
 
-fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Seen) {
+fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Observations) {
     let (devices, text) = (heads.len(), &case.text);
     if case.protocol == "centralised" {
         assert_eq!((&cell.bytes_down, &cell.bytes_up), (&vec![0; devices], &vec![0; devices]));
@@ -335,7 +213,7 @@ fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Se
             (Some(taken), _) => {
                 assert_eq!((stated, cell.contacts[device]), (*taken, contacts[device]), "{text}");
             }
-            // It took one of the models, and that was all; a client that was never drawn did not even that.
+            // The device only took a model. A client that was never drawn took none.
             (None, "dcl") => {
                 assert!(models.values().any(|bytes| *bytes == stated), "{stated}: {models:?}\n{text}");
                 assert_eq!(cell.contacts[device], 1, "{text}");
@@ -348,7 +226,7 @@ fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Se
     assert_eq!(cell.moved_bytes.len(), moved.len(), "{text}");
     let (lost, mut before) = (sums(&lost), 0);
     for (stated, known) in cell.moved_bytes.iter().zip(&moved) {
-        // What is more was taken by devices that never returned.
+        // The rest was taken by devices that never returned.
         let more = stated.checked_sub(*known).unwrap_or_else(|| panic!("{stated} of {known} bytes\n{text}"));
         assert!(lost.contains(&more) && more >= before, "{more} of {lost:?} after {before}\n{text}");
         before = more;
@@ -365,8 +243,8 @@ fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Se
 fn bytes_and_contacts_are_those_that_the_centre_saw() {
     let folder = TempDir::new().unwrap();
     let mut random = Seed::new(7).of("protocols").random();
-    // How many cases have devices that are lost, statistics, surrogate data, a model of their own to hand out, and heads that
-    // devices under way together share.
+    // The number of cases with lost devices, with statistics, with surrogate data, with a separate model to hand out, and with
+    // heads that devices under way together share.
     let mut met = [0; 5];
     for number in 0..36 {
         let case = case(number, &mut random);
@@ -396,7 +274,7 @@ fn bytes_and_contacts_are_those_that_the_centre_saw() {
             met.iter_mut().zip(has).for_each(|(count, has)| *count += usize::from(has));
         }
     }
-    assert!(met.iter().all(|count| *count > 0), "the cases say nothing about some: {met:?}");
+    assert!(met.iter().all(|count| *count > 0), "some of these never occur: {met:?}");
 }
 
 /// McMahan et al., arXiv 1602.05629, Algorithm 1: every client of a round begins from the same w. A device that takes steps of
@@ -486,7 +364,7 @@ fn one_client_in_one_round_is_centralised_training_bit_for_bit() {
         let stream = experiment.stream.build(root).unwrap();
         let task = stream.task(0).unwrap();
         let mut start = ModelState::initial(experiment.backbone.clone(), stream.input(), root, &compute).unwrap();
-        start.grow_head(&task.head, 8, seed); // The last layer of the backbone has 8 units.
+        start.grow_head(&task.head, 8, seed); // The last layer of the backbone has 8 outputs.
         let mut model = Model::load(&start, &learning).unwrap();
         let all = [TaskDataset { head: &task.head, samples: &task.train }];
         let (own, settings) = (ClassificationLoss::OwnHead, &experiment.device);

@@ -1,11 +1,9 @@
 //! The kinds of surrogate data that other tests do not run, in a whole comparison: the strategy `pld` consolidates with
 //! them, and the numbers repeat.
 
-mod tiny;
-
 use std::fs;
 
-use tiny::{TINY, folder, numbers, succeeds};
+use crate::tiny::{TINY, folder, numbers, succeeds};
 
 /// The table of each kind, in place of the tiny comparison's; photos lie in `photos`.
 const TABLES: [&str; 4] = [
@@ -22,9 +20,9 @@ fn each_kind_serves_a_consolidation_and_repeats_itself() {
     fs::create_dir(&photos).unwrap();
     let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/surrogates/single-image/data/coffee.png");
     fs::copy(photo, photos.join("coffee.png")).unwrap();
-    for (place, table) in TABLES.into_iter().enumerate() {
+    for (number, table) in TABLES.into_iter().enumerate() {
         let config = TINY.replace("kind = \"noise\"\nsamples = 64", table).replace("seeds = [0, 1]", "seeds = [0]");
-        // The kind `dataset` takes the devices' own stream here, which the centre may see under no other protocol.
+        // The kind `dataset` takes the devices' own stream here, which needs this grant.
         let config = config.replace("{ kind = \"dcl\" }", "{ kind = \"dcl\", grants = \"all-tasks\" }");
         assert!(config.contains(table) && config.contains("all-tasks"));
         fs::write(folder.path().join("one.toml"), config).unwrap();
@@ -32,7 +30,7 @@ fn each_kind_serves_a_consolidation_and_repeats_itself() {
             succeeds(folder.path(), &["compare", "one.toml", "--out", &out]);
             numbers(&folder.path().join(out).join("summary.csv"))
         };
-        let (once, again) = (summary(format!("once-{place}")), summary(format!("again-{place}")));
+        let (once, again) = (summary(format!("once-{number}")), summary(format!("again-{number}")));
         assert!(once.contains("pld,average_accuracy_task_aware,"), "{table}: {once}");
         assert_eq!(once, again, "{table}");
     }

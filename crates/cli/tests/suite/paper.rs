@@ -1,17 +1,12 @@
 //! The presets of the paper's benchmarks: right as they ship, and each runs on a miniature of its data in the true format.
 
-mod miniatures;
-mod tiny;
-
 use std::fs;
 use std::path::Path;
 
 use toml::{Table, Value};
 
-use tiny::{alluvium, numbers, succeeds, text};
-
-// Links the plugins of the shipped binary.
-use alluvium_cli as _;
+use crate::miniatures;
+use crate::tiny::{alluvium, numbers, succeeds, text};
 
 fn preset(name: &str) -> Table {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/paper").join(format!("{name}.toml"));

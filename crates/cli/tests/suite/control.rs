@@ -1,11 +1,10 @@
-//! What other rows are compared with: the same stream without a device, and joint training against the classes of all tasks.
-
-mod tiny;
+//! Rows that others are compared with: the same stream without a device, and joint training over the classes of all tasks.
 
 use std::fs;
 
 use serde_json::{Value, json};
-use tiny::{TINY, alluvium, cell, compare, folder, succeeds, text};
+
+use crate::tiny::{TINY, alluvium, cell, compare, folder, succeeds, text};
 
 /// The comparison under one seed, with a row in which a device never comes.
 fn with_control(absent: usize) -> String {
@@ -15,7 +14,7 @@ fn with_control(absent: usize) -> String {
 }
 
 #[test]
-fn a_device_that_never_comes_changes_nothing_whatever_it_would_have_brought() {
+fn an_absent_device_changes_nothing() {
     let folder = folder();
     let plain = compare(folder.path(), "plain", &with_control(2));
     let noise = "[stream]\nlabel_noise = 0.5\nnoisy_devices = [2]";
@@ -31,7 +30,7 @@ fn a_device_that_never_comes_changes_nothing_whatever_it_would_have_brought() {
     assert_eq!(control["accuracy"]["stream"]["task_aware"].as_array().unwrap().len(), 2, "two devices came");
     let first = |row| &cell(&plain, row)["accuracy"]["stream"]["task_aware"][0];
     assert_eq!(first("control"), first("naive"));
-    // As seen from the others, both rows are about the same two devices.
+    // Without the second device, both rows are about the same two devices.
     let json = succeeds(folder.path(), &["report", "plain", "--without-devices", "2", "--format", "json"]);
     let others: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(cell(&others, "control")["accuracy"], control["accuracy"]);

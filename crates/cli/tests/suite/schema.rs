@@ -1,6 +1,4 @@
-//! The JSON Schema of a configuration: it is the one that ships, the examples keep to it, and it says what `check` says.
-
-mod tiny;
+//! The JSON Schema of a configuration: it is the one that ships, the examples follow it, and it agrees with `check`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +9,7 @@ use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use tiny::{TINY, succeeds};
-
-// Links the plugins of the shipped binary.
-use alluvium_cli as _;
+use crate::tiny::{TINY, succeeds};
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
@@ -46,7 +41,7 @@ fn the_schema_that_ships_is_the_one_that_the_binary_prints() {
     let shipped = fs::read_to_string(examples().join("alluvium.schema.json")).unwrap_or_default();
     assert!(
         shipped == format!("{}\n", serde_json::to_string_pretty(&printed).unwrap()),
-        "examples/alluvium.schema.json is not the schema of this binary; write it anew: \
+        "examples/alluvium.schema.json is not the schema of this binary; write it again: \
          cargo run --release -- schema > examples/alluvium.schema.json"
     );
 }
@@ -63,7 +58,7 @@ fn forget_test_doubles(schema: &mut Value) {
             table.retain(|key, _| is_shipped(key));
             table.values_mut().for_each(forget_test_doubles);
         }
-        // From within: a list that names such a kind loses that item, and not its place in the list around it.
+        // Inner lists come first: a list that names such a kind loses that item, and is not removed from the list around it.
         Value::Array(items) => {
             items.iter_mut().for_each(forget_test_doubles);
             items.retain(|item| is_shipped(&item.to_string()));
@@ -76,7 +71,7 @@ fn forget_test_doubles(schema: &mut Value) {
 fn the_schema_is_one() {
     let schema = config_schema();
     assert!(jsonschema::draft202012::meta::is_valid(&schema));
-    // Editors' validators are of draft 7, in which `$defs` is no keyword, but a place to refer to.
+    // Validators of editors know draft 7. There `$defs` is not a keyword, but references to it work.
     assert!(jsonschema::draft7::new(&schema).is_ok());
     assert_eq!(schema["$defs"]["strategy.pld"]["properties"]["latent_weight"]["default"], 1.0);
 }
@@ -161,7 +156,7 @@ fn sweeps_keep_to_the_schema() {
     for (what, from, to) in SWEEPS {
         let text = changed(what, from, to);
         is_valid(what, &text);
-        // Without surrogate data `pld` is refused, for reasons that no schema knows.
+        // Without surrogate data `pld` is refused. A schema cannot know that.
         let refused = checked(&text).err().filter(|error| !error.contains("asks for surrogate data"));
         assert_eq!(refused, None, "{what}");
     }
@@ -264,7 +259,7 @@ fn the_schema_and_check_agree_on_types_and_ranges() {
         let checked = checked(&toml::to_string(&instance).unwrap());
         if validator.is_valid(&instance) {
             let error = checked.err().unwrap_or_default();
-            // The places and file names in it say nothing of types.
+            // Places and file names in the message do not match these words.
             let wrong = TYPE_OR_RANGE.iter().any(|words| error.contains(words));
             assert!(!wrong, "{what} is right to the schema, but check says: {error}");
         } else {

@@ -1,18 +1,16 @@
 //! Files of a run directory that were truncated, changed or emptied, and disks without room.
 
-mod tiny;
-
 use std::fs;
 use std::path::Path;
 
-use tiny::{TINY, alluvium, folder, numbers, succeeds, text};
+use crate::tiny::{self, TINY, alluvium, folder, numbers, succeeds, text};
 
 /// Two tasks, one seed: few files.
 fn smaller() -> String {
     TINY.replace("seeds = [0, 1]", "seeds = [0]").replace("tasks = 3", "tasks = 2")
 }
 
-/// Does a damage to a file's bytes.
+/// Damages the bytes of a file.
 type Damage = fn(&[u8]) -> Vec<u8>;
 
 const DAMAGES: [(&str, Damage); 3] = [
@@ -20,8 +18,8 @@ const DAMAGES: [(&str, Damage); 3] = [
     ("truncated", |bytes| bytes[..bytes.len() / 2].to_vec()),
     ("bit-flipped", |bytes| {
         let mut bytes = bytes.to_vec();
-        let place = bytes.len() / 3;
-        bytes[place] ^= 4;
+        let index = bytes.len() / 3;
+        bytes[index] ^= 4;
         bytes
     }),
 ];
@@ -42,7 +40,7 @@ fn every_damaged_file_is_repaired_or_refused_by_name_and_never_used() {
             let whole =
                 fs::read(&file).unwrap_or_else(|error| panic!("{} before it was {what}: {error}", file.display()));
             if whole.is_empty() {
-                continue; // The lock of nobody.
+                continue; // A lock that no process holds.
             }
             fs::write(&file, damage(&whole)).unwrap();
             let case = format!("{} {what}", file.strip_prefix(&out).unwrap().display());
@@ -67,8 +65,8 @@ fn every_damaged_file_is_repaired_or_refused_by_name_and_never_used() {
     }
 }
 
-/// Whether `compare` has to repair the file and to say so. It starts a journal and a lock of its own, and knows nothing
-/// of reports, which no command reads.
+/// Whether `compare` must repair the file and say so. It starts a new journal and a new lock, and ignores reports, which no
+/// command reads.
 fn repairs(file: &Path) -> bool {
     let name = file.file_name().unwrap().to_string_lossy();
     let report = name.ends_with(".html") || file.components().any(|part| part.as_os_str() == "figures");
@@ -90,7 +88,7 @@ fn readers_do_not_use_it(folder: &Path, case: &str) {
 }
 
 #[test]
-fn damaged_weights_that_are_needed_are_computed_anew() {
+fn damaged_weights_that_are_needed_are_computed_again() {
     let folder = folder();
     fs::write(folder.path().join("smaller.toml"), smaller()).unwrap();
     let compare = ["compare", "smaller.toml", "--out", "out", "--quiet"];
@@ -111,12 +109,12 @@ fn damaged_weights_that_are_needed_are_computed_anew() {
         fs::write(&record, "damaged").unwrap();
         let output = alluvium(folder.path(), &compare);
         assert!(output.status.success(), "{}", text(&output.stderr));
-        assert!(text(&output.stdout).contains("damaged ones were computed anew"), "{}", text(&output.stdout));
+        assert!(text(&output.stdout).contains("damaged ones were computed again"), "{}", text(&output.stdout));
         assert_eq!(numbers(&out.join("summary.csv")), expected);
     }
 }
 
-/// Runs a comparison that may write no file larger than so many bytes, and fails.
+/// Runs a comparison that cannot write files larger than `bytes` bytes, and fails.
 ///
 /// The limit stands in for a full disk: the system refuses the write in the same way, and it needs no rights. It counts in
 /// blocks of 512 bytes. The signal that comes with it is ignored, so that the write fails instead.
@@ -137,13 +135,13 @@ fn fails_without_room(folder: &Path, config: &str, bytes: u64) {
 fn without_room_the_run_says_so_and_goes_on_when_there_is() {
     let folder = folder();
     let path = folder.path();
-    // One hidden unit: the files of stages are small beside what comes out.
+    // With one hidden unit, the files of stages are smaller than the results.
     fs::write(path.join("small.toml"), smaller().replace("layers = [16, 8]", "layers = [1]")).unwrap();
     succeeds(path, &["compare", "small.toml", "--out", "whole", "--quiet"]);
     let stages = tiny::files_below(&path.join("whole/cache"));
     let largest = stages.iter().map(|file| file.metadata().unwrap().len()).max().unwrap();
 
-    // Not every stage can be stored, then all can, but not what comes out.
+    // First, not every stage can be stored. Then all stages can, but the results cannot.
     fails_without_room(path, "small.toml", largest - 1);
     fails_without_room(path, "small.toml", largest + 512);
     let printed = succeeds(path, &["compare", "small.toml", "--out", "out", "--quiet"]);

@@ -1,10 +1,8 @@
-//! Sweeps, as a user sees them: what `check` shows of them, what is wrong with them, and what `compare` makes of them.
-
-mod tiny;
+//! Sweeps as a user sees them: what `check` prints, which errors there are, and what `compare` runs.
 
 use std::fs;
 
-use tiny::{TINY, alluvium, folder, succeeds, text};
+use crate::tiny::{TINY, alluvium, folder, succeeds, text};
 
 /// The tiny comparison with changes.
 fn changed(changes: &[(&str, &str)]) -> String {
@@ -14,7 +12,7 @@ fn changed(changes: &[(&str, &str)]) -> String {
     })
 }
 
-/// What `check` prints of a file that is right.
+/// What `check` prints for a correct file.
 #[track_caller]
 fn shown(changes: &[(&str, &str)]) -> String {
     let folder = folder();
@@ -22,7 +20,7 @@ fn shown(changes: &[(&str, &str)]) -> String {
     succeeds(folder.path(), &["check", "swept.toml"])
 }
 
-/// What `check` says of a file that is wrong, without `error: `.
+/// What `check` prints for a wrong file, without `error: `.
 #[track_caller]
 fn refused(changes: &[(&str, &str)]) -> String {
     let folder = folder();
@@ -97,7 +95,7 @@ fn a_problem_of_all_combinations_is_reported_once() {
 
 #[test]
 fn a_problem_of_some_combinations_names_what_they_have_in_common() {
-    // 40 tasks of 2 classes are more than the 62 that there are.
+    // 40 tasks of 2 classes are more than the 62 classes of the data.
     let error = refused(&[("tasks = 3", "tasks = [3, 40]"), ("epochs = 1", "epochs = [1, 2]")]);
     assert_eq!(error.lines().count(), 1, "{error}");
     assert!(error.starts_with("swept.toml:13:1: [stream]: `classes_per_task`"), "{error}");

@@ -1,13 +1,14 @@
-//! Files that do not quite agree with themselves or with each other: what is read of them, and what is refused.
+//! Files that contradict themselves or each other: what is read from them, and what is refused.
 
 use std::fs;
 use std::path::Path;
 
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
 
+use crate::by_hand;
+use crate::consolidate::{json, refused};
 use crate::perceptron::{SAID, floats, folder, write};
 use crate::tiny::{files_below, succeeds};
-use crate::{by_hand, json, refused};
 
 /// A file by `torch.save` of one storage of floats, with that pickle.
 fn torch_save(path: &Path, pickle: &[u8], floats: &[f32]) {
@@ -48,10 +49,10 @@ fn files_of_pytorch_give_what_pytorch_reads() {
 fn another_state_dict_is_taken_where_it_is_asked_for() {
     let folder = folder();
     let path = folder.path();
-    let dict = |place: u8| {
+    let dict = |index: u8| {
         by_hand::inner_dict(&[(
             "w",
-            by_hand::tensor_of("FloatStorage", "0", b"K\x02", &[b'K', place], b"K\x01\x85", b"K\x01\x85"),
+            by_hand::tensor_of("FloatStorage", "0", b"K\x02", &[b'K', index], b"K\x01\x85", b"K\x01\x85"),
         )])
     };
     let pickle = by_hand::dict_of(&[("state_dict", dict(0)), ("state_dict_ema", dict(1))]);
@@ -90,10 +91,10 @@ fn another_state_dict_is_taken_where_it_is_asked_for() {
     refused(path, &["inspect", "a.safetensors", "--state-dict", "ema"], &["a.safetensors", "is safetensors"]);
     let files = ["consolidate", "--tensorwise", "--previous", "a.safetensors", "--expert", "a.safetensors"];
     let how = ["--strategy", "naive", "--out", "no.safetensors"];
-    refused(path, &[&files[..], &how, &["--state-dict", "ema"]].concat(), &["no file that is given holds several"]);
+    refused(path, &[&files[..], &how, &["--state-dict", "ema"]].concat(), &["none of the files holds several"]);
     refused(path, &[&files[..], &how, &["--state-dict", "a.safetensors=ema"]].concat(), &["is safetensors"]);
     let twice = ["--state-dict", "ema", "--state-dict", "other"];
-    refused(path, &[&files[..], &how, &twice].concat(), &["names a second one"]);
+    refused(path, &[&files[..], &how, &twice].concat(), &["a key for all files was given before"]);
 }
 
 #[test]

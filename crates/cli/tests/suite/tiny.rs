@@ -1,7 +1,5 @@
 //! A comparison that takes seconds, and the binary that runs it.
 
-#![allow(dead_code)] // Each test file uses its own part.
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
@@ -57,13 +55,13 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// What the binary does with these arguments.
+/// Runs the binary with these arguments.
 pub fn alluvium(folder: &Path, arguments: &[&str]) -> Output {
     command(folder, arguments).output().expect("the binary runs")
 }
 
-/// What a process that was started with pipes says when it is told to stop, as by Ctrl-C. One that goes on is killed after a
-/// minute.
+/// Stops a process that was started with pipes, as Ctrl-C does, and returns its output. A process that does not stop is killed
+/// after a minute.
 #[cfg(unix)]
 #[track_caller]
 pub fn interrupt(mut child: Child) -> Output {
@@ -76,10 +74,10 @@ pub fn interrupt(mut child: Child) -> Output {
         sleep(Duration::from_millis(50));
     }
     child.kill().unwrap();
-    panic!("it goes on; do these tests run where interrupts are ignored, such as behind `nohup … &`?");
+    panic!("it does not stop; do these tests run where interrupts are ignored, such as behind `nohup … &`?");
 }
 
-/// As [`alluvium`], for arguments that must be accepted: what it prints to stdout.
+/// Like [`alluvium`], for arguments that must be accepted. Returns stdout.
 #[track_caller]
 pub fn succeeds(folder: &Path, arguments: &[&str]) -> String {
     let output = alluvium(folder, arguments);
@@ -98,7 +96,7 @@ pub fn folder() -> TempDir {
     folder
 }
 
-/// What a comparison of this configuration gives, run in a folder of that name.
+/// Runs a comparison of this configuration in a folder of this name. Returns its results.
 #[track_caller]
 pub fn compare(folder: &Path, name: &str, config: &str) -> Value {
     fs::write(folder.join(format!("{name}.toml")), config).unwrap();
@@ -127,9 +125,10 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = vec![];
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => files.extend(files_below(&path)),
-            false => files.push(path),
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
         }
     }
     files.sort();

@@ -1,10 +1,4 @@
-//! `alluvium consolidate`, `inspect` and `evaluate` as a user runs them, on files that somebody else's framework has written.
-
-#[path = "../../checkpoint/tests/by_hand/mod.rs"]
-mod by_hand;
-mod foreign_files;
-mod perceptron;
-mod tiny;
+//! `alluvium consolidate`, `inspect` and `evaluate` as a user runs them, on files of other frameworks.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +6,8 @@ use std::path::Path;
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
 use serde_json::Value;
 
-use perceptron::{SAID, floats, folder, write, write_with};
-use tiny::{alluvium, files_below, succeeds, text};
+use crate::perceptron::{SAID, floats, folder, write, write_with};
+use crate::tiny::{self, alluvium, files_below, succeeds, text};
 
 const EXPERTS: [&str; 10] = [
     "consolidate",
@@ -28,12 +22,12 @@ const EXPERTS: [&str; 10] = [
     "--classes=b.safetensors=C,D,E",
 ];
 
-/// The arguments of a consolidation of both experts; `more` says how and where to.
+/// The arguments of a consolidation of both experts. `more` gives the strategy and the destination.
 fn both<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&EXPERTS[..], &SAID, more].concat()
 }
 
-fn json(printed: &str) -> Value {
+pub fn json(printed: &str) -> Value {
     serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
 }
 
@@ -102,18 +96,17 @@ fn every_strategy_without_data_and_pld_from_a_photo_give_a_file() {
         assert_eq!(floats(&folder.path().join(&out), "out.bias").len(), 5, "{job:?}");
         let found = json(&succeeds(folder.path(), &["inspect", &out, "--names", "names.toml", "--json"]));
         let surrogate = &found["provenance"]["surrogate"];
-        match job.len() {
-            1 => assert!(surrogate.is_null()),
-            _ => {
-                assert_eq!(surrogate["settings"]["image"], "photo.png");
-                assert_eq!(surrogate["files"][0][1].as_str().unwrap().len(), 64);
-            }
+        if job.len() == 1 {
+            assert!(surrogate.is_null());
+        } else {
+            assert_eq!(surrogate["settings"]["image"], "photo.png");
+            assert_eq!(surrogate["files"][0][1].as_str().unwrap().len(), 64);
         }
     }
 }
 
 #[test]
-fn a_network_that_nobody_knows_is_consolidated_tensor_by_tensor() {
+fn an_unknown_network_is_consolidated_tensor_by_tensor() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
     write(&at("c.safetensors"), 3, 3);
@@ -136,7 +129,7 @@ fn a_network_that_nobody_knows_is_consolidated_tensor_by_tensor() {
     let steps = Checkpoint::open(at("mean.safetensors")).unwrap().read("steps").unwrap();
     assert_eq!(steps.values, Values::Integers(vec![103]), "integers are the last expert's");
 
-    // Of a mean over experts, what they started from is no part.
+    // A mean over experts does not include the model that they started from.
     consolidate(&["--strategy", "weight-averaging", "--initial-only", "--out", "of-one.safetensors"]);
     assert_eq!(floats(&at("of-one.safetensors"), "out.weight"), floats(&at("c.safetensors"), "out.weight"));
     let found = json(&succeeds(folder.path(), &["inspect", "of-one.safetensors", "--json"]));
@@ -212,10 +205,10 @@ fn of_files_task_vectors_are_taken_from_what_the_experts_started_from() {
     }
     let inspected = json(&succeeds(folder.path(), &["inspect", "out.safetensors", "--json"]));
     assert_eq!(inspected["provenance"]["strategy"]["relative_to"], "initial");
-    // What is said is obeyed: 0 + 0.5·2 = 1, 1 + 0.5·(4 − 1) = 2.5.
+    // The given option is used: 0 + 0.5·2 = 1, 1 + 0.5·(4 − 1) = 2.5.
     let set = r#"{ kind = "task-arithmetic", scaling = 0.5, relative_to = "previous" }"#;
     assert_eq!(consolidate(forth, set, &["--initial-only"]).0, [2.5, 25.0, -2.5]);
-    // A previous model that counts as a first expert is met as by devices.
+    // A previous model that counts as a first expert is treated as in a stream.
     let (found, printed) = consolidate(forth, half, &[]);
     assert_eq!(found, [2.5, 25.0, -2.5]);
     assert!(printed.contains(r#""relative_to":"previous""#), "{printed}");
@@ -231,17 +224,17 @@ fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() 
     let index = "parts.safetensors.index.json";
     let found = json(&succeeds(folder.path(), &["inspect", index, "--names", "names.toml", "--json"]));
     assert_eq!((&found["files"], &found["model"]["kind"]), (&3.into(), &"foreign".into()));
-    refused(folder.path(), &both(&how), &["index.json: is there already", "--overwrite"]);
-    // A part is as good a reason as the index, also one of another model.
+    refused(folder.path(), &both(&how), &["index.json: exists already", "--overwrite"]);
+    // A part is refused like the index, even one of another model.
     fs::rename(folder.path().join(index), folder.path().join("kept")).unwrap();
-    refused(folder.path(), &both(&how), &["parts-00001-of-00002.safetensors: is there already"]);
+    refused(folder.path(), &both(&how), &["parts-00001-of-00002.safetensors: exists already"]);
     fs::rename(folder.path().join("kept"), folder.path().join(index)).unwrap();
     let input = ["--expert", index, "--overwrite", "--tensorwise"];
     let parts = ["consolidate", "--previous", index];
     let says = ["parts.safetensors.index.json: is one of the models"];
     refused(folder.path(), &[&parts[..], &input, &["--shard-size", "0.000001"], &how[..4]].concat(), &says);
-    // One file in its place would leave the parts to be found, so it needs the same word; then none of them is left.
-    refused(folder.path(), &both(&how[..4]), &["index.json: is there already", "--overwrite"]);
+    // One file instead of several would leave the old parts behind, so it needs --overwrite, which removes them.
+    refused(folder.path(), &both(&how[..4]), &["index.json: exists already", "--overwrite"]);
     let alone = ["consolidate", "--tensorwise", "--previous", "parts-00001-of-00002.safetensors", "--expert", index];
     refused(
         folder.path(),
@@ -258,7 +251,7 @@ fn a_model_that_is_too_large_for_one_file_goes_into_several_and_is_read_again() 
 #[test]
 fn a_file_is_judged_on_a_stream_by_the_names_of_its_classes() {
     let folder = folder();
-    // Whatever it is shown, the first of its rows has the largest bias: it always answers with its first class.
+    // The first row has the largest bias, so the model always answers with its first class.
     let first = |name: &str, values: Vec<f32>| match name {
         "out.weight" => vec![0.0; values.len()],
         "out.bias" => (0..values.len()).map(|row| -(row as f32)).collect(),
@@ -270,7 +263,7 @@ fn a_file_is_judged_on_a_stream_by_the_names_of_its_classes() {
     let evaluate = ["evaluate", "m.safetensors", "--stream", stream, "--classes", "m.safetensors=b,d,Q"];
     let found = json(&succeeds(folder.path(), &[&evaluate[..], &said, &["--json"]].concat()));
     let tasks = found["scores"]["tasks"].as_array().unwrap();
-    // Of a and b it knows b, of c and d it knows d; the test set has as many glyphs of each class.
+    // It knows b of the classes a and b, and d of c and d. The test set has the same number of glyphs of each class.
     let of = |task: &Value| ["known_classes", "task_aware", "task_agnostic"].map(|key| task[key].as_f64().unwrap());
     assert_eq!(of(&tasks[0]), [1.0, 0.5, 0.5]);
     assert_eq!(of(&tasks[1]), [1.0, 0.5, 0.0]);
@@ -286,7 +279,7 @@ fn a_file_is_judged_on_a_stream_by_the_names_of_its_classes() {
 
     assert!(!table.contains("64 bits"), "{table}");
 
-    // The same numbers in 64 bits are judged alike, and it is said that they run in 32.
+    // The same numbers in 64 bits get the same scores, and the output says that they run in 32 bits.
     let narrow = Checkpoint::open(folder.path().join("m.safetensors")).unwrap();
     let widen = |info: &TensorInfo| {
         let values = match narrow.read(&info.name).unwrap().values {
@@ -340,9 +333,9 @@ fn what_is_not_known_is_inspected_all_the_same() {
     assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
 }
 
-/// What must be refused, in what it says, with exit code 2; nothing is written.
+/// Checks that the arguments are refused with these words and exit code 2, and that nothing is written.
 #[track_caller]
-fn refused(folder: &Path, arguments: &[&str], says: &[&str]) {
+pub fn refused(folder: &Path, arguments: &[&str], says: &[&str]) {
     let before = files_below(folder);
     let output = alluvium(folder, arguments);
     let error = text(&output.stderr);
@@ -381,8 +374,8 @@ fn what_cannot_be_consolidated_is_refused_and_nothing_is_written() {
 
     let naive = |out: &'static str| both(&["--strategy", "naive", "--out", out]);
     refused(path, &naive("o.pt"), &["ends in .safetensors"]);
-    refused(path, &naive("a.safetensors"), &["is there already", "--overwrite"]);
-    refused(path, &naive("no/o.safetensors"), &["no such folder"]);
+    refused(path, &naive("a.safetensors"), &["exists already", "--overwrite"]);
+    refused(path, &naive("no/o.safetensors"), &["the folder does not exist"]);
     refused(path, &[&naive("a.safetensors")[..], &["--overwrite"]].concat(), &["is one of the models"]);
     refused(path, &[&naive("o.safetensors")[..], &["--surrogate", "noise"]].concat(), &["uses no surrogate data"]);
     refused(path, &[&naive("o.safetensors")[..], &["--classes", "c.safetensors=a"]].concat(), &["names no file"]);
@@ -427,8 +420,6 @@ fn links_are_followed_where_models_are_read_and_not_where_one_is_written() {
 #[test]
 fn ctrl_c_leaves_nothing() {
     use std::process::Stdio;
-    use std::thread::sleep;
-    use std::time::Duration;
 
     let folder = folder();
     write(&folder.path().join("base.safetensors"), 0, 1);
@@ -437,14 +428,13 @@ fn ctrl_c_leaves_nothing() {
     let more = ["--strategy", strategy, "--surrogate", "{ kind = \"noise\", samples = 64 }", "--out", "o.safetensors"];
     let mut child =
         tiny::command(folder.path(), &both(&more)).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // The plan is printed before the work begins and signals are watched for.
+    // The program watches for signals before it prints the plan. The work that follows takes far longer than this test.
     let mut plan = std::io::BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     while !line.contains("o.safetensors: ") {
         line.clear();
         assert!(std::io::BufRead::read_line(&mut plan, &mut line).unwrap() > 0, "no plan was printed");
     }
-    sleep(Duration::from_millis(500));
     let output = tiny::interrupt(child);
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("nothing was written"), "{}", text(&output.stderr));

@@ -1,5 +1,5 @@
-//! Bad input: each is refused before anything is trained, in a paragraph that names file, table and key and says what is
-//! accepted, with exit code 2, no panic, and nothing half-written.
+//! Bad input is refused before anything is trained, with exit code 2. The message is a paragraph that names file, table and key,
+//! and says what is accepted. Nothing panics, and no file is left half-written.
 
 use std::fs;
 use std::path::Path;
@@ -43,7 +43,7 @@ steps = 1
 "#;
 
 /// What is changed in the good file, at which line and column the message stands, and what it must contain.
-struct Bad {
+struct BadFile {
     what: &'static str,
     from: &'static str,
     to: &'static str,
@@ -57,11 +57,11 @@ const fn bad(
     to: &'static str,
     at: &'static str,
     says: &'static [&'static str],
-) -> Bad {
-    Bad { what, from, to, at, says }
+) -> BadFile {
+    BadFile { what, from, to, at, says }
 }
 
-const BAD: &[Bad] = &[
+const BAD: &[BadFile] = &[
     bad(
         "unknown strategy",
         "kind = \"naive\"",
@@ -81,7 +81,7 @@ const BAD: &[Bad] = &[
     bad("unknown surrogate", "\"noise\"", "\"nois\"", "24:1", &["[surrogate]", "nois", "single-image"]),
     bad("unknown protocol", "\"dcl\"", "\"fl\"", "3:14", &["protocol", "\"fl\"", "\"dcl\""]),
     bad("kind missing", "kind = \"mlp\"\n", "", "16:2", &["[backbone]", "`kind`", "\"small-cnn\""]),
-    bad("kind no string", "kind = \"mlp\"", "kind = 3", "17:1", &["[backbone]", "`kind`"]),
+    bad("kind not a string", "kind = \"mlp\"", "kind = 3", "17:1", &["[backbone]", "`kind`"]),
     bad("unknown key at the top", "seeds = [0]", "seeds = [0]\nsede = 1", "5:1", &["`sede`", "seeds"]),
     bad(
         "unknown key of a strategy",
@@ -171,7 +171,7 @@ const BAD: &[Bad] = &[
         "steps = 1",
         "surrogate = \"noise\"",
         "32:1",
-        &["[[strategies]] 2", "`surrogate` is no table", "list surrogates"],
+        &["[[strategies]] 2", "`surrogate` is not a table", "list surrogates"],
     ),
     bad(
         "an unknown key in a row's surrogate data",
@@ -326,14 +326,14 @@ fn the_good_file_is_good() {
 fn every_bad_file_is_refused_with_its_reason() {
     let folder = folder();
     assert!(BAD.len() >= 25);
-    for Bad { what, from, to, at, says } in BAD {
+    for BadFile { what, from, to, at, says } in BAD {
         let changed = GOOD.replacen(from, to, 1);
         assert_ne!(changed, GOOD, "{what} changes nothing");
         fs::write(folder.path().join("bad.toml"), changed).unwrap();
         let refused = run(folder.path(), &["compare", "bad.toml", "--out", "out"]);
         is_refused(what, &refused, says);
         let place = format!("bad.toml:{at}: ");
-        assert!(refused.1.contains(&place), "{what} does not stand at {place}but: {}", refused.1);
+        assert!(refused.1.contains(&place), "{what} is not reported at {place}but: {}", refused.1);
         assert!(!folder.path().join("out").exists(), "{what} left something behind");
     }
 }
