@@ -35,7 +35,7 @@ fn shape([inputs, side, outputs, kernel, stride]: [usize; 5]) -> Shape {
 
 /// Numbers that are neither zero nor alike.
 fn values(count: usize) -> Vec<f32> {
-    (0..count).map(|place| (place as f32 * 0.37).sin()).collect()
+    (0..count).map(|index| (index as f32 * 0.37).sin()).collect()
 }
 
 fn convolution(criterion: &mut Criterion) {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde::Deserialize;
 
@@ -51,15 +51,13 @@ fn measure(args: &BenchBackendsArgs, results: &Path) -> Result<()> {
     cargo.args(["--", &args.benches]);
     cargo.env("ALLUVIUM_BENCH_BACKENDS", "all").env("CRITERION_HOME", results);
     let status = cargo.status().context("cargo cannot be run")?;
-    match status.success() {
-        true => Ok(()),
-        false => bail!("the benches ended with {status}"),
-    }
+    ensure!(status.success(), "the benches ended with {status}");
+    Ok(())
 }
 
 /// One bench, as criterion stores it.
 #[derive(Debug, PartialEq)]
-struct Measured {
+struct Measurement {
     /// What was measured: group and function.
     what: String,
     backend: String,
@@ -96,7 +94,7 @@ struct Estimate {
 }
 
 /// Reads the newest measurements in a folder and in all below it.
-fn read(folder: &Path, measured: &mut Vec<Measured>) -> Result<()> {
+fn read(folder: &Path, measured: &mut Vec<Measurement>) -> Result<()> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     let entries = entries.map(|entry| entry.map(|entry| entry.path()));
     for path in entries.collect::<Result<Vec<PathBuf>, _>>()?.into_iter().filter(|path| path.is_dir()) {
@@ -109,11 +107,11 @@ fn read(folder: &Path, measured: &mut Vec<Measured>) -> Result<()> {
     Ok(())
 }
 
-fn read_one(folder: &Path) -> Result<Option<Measured>> {
+fn read_one(folder: &Path) -> Result<Option<Measurement>> {
     let bench: Bench = parse(&folder.join("benchmark.json"))?;
     let estimates: Estimates = parse(&folder.join("estimates.json"))?;
     let (Some(function), Some(backend)) = (bench.function_id, bench.value_str) else { return Ok(None) };
-    Ok(Some(Measured {
+    Ok(Some(Measurement {
         what: format!("{} {function}", bench.group_id),
         backend,
         seconds: estimates.median.point_estimate * 1e-9,
@@ -127,7 +125,7 @@ fn parse<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
 }
 
 /// A row for each step, a column for each backend: elements a second, and how often as long as on `flex` an element takes.
-fn table(measured: &[Measured]) -> String {
+fn table(measured: &[Measurement]) -> String {
     let backends: BTreeSet<_> = measured.iter().map(|one| one.backend.as_str()).collect();
     let mut rows: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
     for one in measured {
@@ -190,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_a_dash() {
-        let one = |what: &str, backend: &str| Measured {
+        let one = |what: &str, backend: &str| Measurement {
             what: what.to_owned(),
             backend: backend.to_owned(),
             seconds: 2.0,

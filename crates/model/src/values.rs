@@ -192,10 +192,10 @@ impl Numbers {
     ///
     /// # Panics
     /// When there are no such values: that is a defect of the caller.
-    pub fn part(&self, places: Range<usize>) -> Numbers {
+    pub fn part(&self, indices: Range<usize>) -> Numbers {
         match self {
-            Numbers::Single(values) => Numbers::Single(values[places].to_vec()),
-            Numbers::Double(values) => Numbers::Double(values[places].to_vec()),
+            Numbers::Single(values) => Numbers::Single(values[indices].to_vec()),
+            Numbers::Double(values) => Numbers::Double(values[indices].to_vec()),
         }
     }
 
@@ -203,11 +203,11 @@ impl Numbers {
     ///
     /// # Panics
     /// When there is no value at one of the places: that is a defect of the caller.
-    pub fn at(&self, places: impl IntoIterator<Item = usize>) -> Numbers {
-        let places = places.into_iter();
+    pub fn at(&self, indices: impl IntoIterator<Item = usize>) -> Numbers {
+        let indices = indices.into_iter();
         match self {
-            Numbers::Single(values) => Numbers::Single(places.map(|place| values[place]).collect()),
-            Numbers::Double(values) => Numbers::Double(places.map(|place| values[place]).collect()),
+            Numbers::Single(values) => Numbers::Single(indices.map(|index| values[index]).collect()),
+            Numbers::Double(values) => Numbers::Double(indices.map(|index| values[index]).collect()),
         }
     }
 

@@ -22,7 +22,7 @@ impl BackboneConfig for Nothing {
 }
 
 fn one(name: &str, shape: &[usize]) -> Weights {
-    let values = (0..shape.iter().product::<usize>()).map(|place| place as f32 - 0.5).collect();
+    let values = (0..shape.iter().product::<usize>()).map(|offset| offset as f32 - 0.5).collect();
     [(name.to_owned(), Values::new(shape.to_vec(), values))].into_iter().collect()
 }
 
@@ -58,13 +58,13 @@ fn stored_models_that_are_cut_off_or_changed_at_any_byte() {
     assert!(read(&bytes), "it is sound");
     let header = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
     assert_eq!(bytes.len() - header, 4 * (6 + 2 + 6));
-    for place in 0..bytes.len() {
-        assert!(!read(&bytes[..place]), "half a file is none");
+    for offset in 0..bytes.len() {
+        assert!(!read(&bytes[..offset]), "half a file is none");
         for change in [0x01, 0x02, 0x10, 0x40, 0x80, 0xff] {
             let mut changed = bytes.clone();
-            changed[place] ^= change;
+            changed[offset] ^= change;
             let sound = read(&changed);
-            assert!(place < header || !sound, "another value at byte {place}, and the manifest agrees");
+            assert!(offset < header || !sound, "another value at byte {offset}, and the manifest agrees");
         }
     }
 }

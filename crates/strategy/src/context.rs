@@ -36,12 +36,12 @@ pub struct Context<'a> {
 /// The place of an expert in its round; a consolidation outside of a round is a round of one.
 #[derive(Debug, Clone, Copy)]
 struct Turn {
-    place: usize,
+    index: usize,
     experts: usize,
 }
 
 impl Turn {
-    const ONLY: Turn = Turn { place: 0, experts: 1 };
+    const ONLY: Turn = Turn { index: 0, experts: 1 };
 }
 
 impl std::fmt::Debug for Context<'_> {
@@ -100,9 +100,9 @@ impl<'a> Context<'a> {
     /// together.
     ///
     /// A place beyond the round counts as its last one.
-    pub fn turn_to(&mut self, place: usize, experts: usize) {
+    pub fn turn_to(&mut self, index: usize, experts: usize) {
         let experts = experts.max(1);
-        self.turn = Turn { place: place.min(experts - 1), experts };
+        self.turn = Turn { index: index.min(experts - 1), experts };
     }
 
     /// Ends what [`turn_to`](Self::turn_to) began: the context is that of the whole round again.
@@ -117,7 +117,7 @@ impl<'a> Context<'a> {
 
     /// How many devices were consolidated before this one; for a whole round, before its first one.
     pub fn device(&self) -> usize {
-        self.before + self.turn.place
+        self.before + self.turn.index
     }
 
     /// How many samples the fixed set of surrogate data has.
@@ -188,7 +188,7 @@ impl<'a> Context<'a> {
 
     /// The tasks that were granted, without those of experts that come later in the round.
     fn tasks_so_far(&self) -> &[TaskDataset<'a>] {
-        let later = self.turn.experts - 1 - self.turn.place;
+        let later = self.turn.experts - 1 - self.turn.index;
         &self.tasks[..self.tasks.len().saturating_sub(later)]
     }
 
@@ -218,12 +218,12 @@ mod tests {
         let tasks: Vec<_> = heads.iter().map(|head| TaskDataset { head, samples: &samples }).collect();
         // One consolidation came before the round of the other three.
         let mut round = Context::new(&Device::flex(), seed, 1).with_tasks(tasks.clone());
-        for place in 0..3 {
-            round.turn_to(place, 3);
-            let alone = Context::new(&Device::flex(), seed, 1 + place).with_tasks(tasks[..place + 2].to_vec());
+        for index in 0..3 {
+            round.turn_to(index, 3);
+            let alone = Context::new(&Device::flex(), seed, 1 + index).with_tasks(tasks[..index + 2].to_vec());
             assert_eq!((round.device(), round.seed()), (alone.device(), alone.seed()));
-            assert_eq!(round.current_task().unwrap().head, &heads[place + 1]);
-            assert_eq!(round.all_tasks().unwrap().len(), place + 2);
+            assert_eq!(round.current_task().unwrap().head, &heads[index + 1]);
+            assert_eq!(round.all_tasks().unwrap().len(), index + 2);
         }
         round.end_turns();
         assert_eq!((round.device(), round.all_tasks().unwrap().len()), (1, 4));

@@ -48,7 +48,7 @@ impl Cut {
     ) -> Result<Option<ModelState>, StrategyError> {
         match survey {
             Survey::Start | Survey::Expert(0) => Ok(None),
-            Survey::Expert(place) => Ok(Some(self.first(place, strategy, compute, seed)?)),
+            Survey::Expert(index) => Ok(Some(self.first(index, strategy, compute, seed)?)),
         }
     }
 
@@ -100,10 +100,10 @@ impl Survey {
     /// As for [`Piecewise::observe`].
     pub fn show(self, cut: &Cut, met: Option<&ModelState>, to: &mut dyn Piecewise) -> Result<(), StrategyError> {
         let start = &cut.previous;
-        for (place, expert) in cut.experts.iter().enumerate() {
-            if self == Survey::Start || self == Survey::Expert(place) {
+        for (index, expert) in cut.experts.iter().enumerate() {
+            if self == Survey::Start || self == Survey::Expert(index) {
                 let previous = met.unwrap_or(start);
-                to.observe(&Sight { piece: &cut.piece, place, start, previous, expert })?;
+                to.observe(&Sight { piece: &cut.piece, place: index, start, previous, expert })?;
             }
         }
         Ok(())

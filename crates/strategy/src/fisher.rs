@@ -42,8 +42,8 @@ pub fn fisher(
     let mut random = seed.random();
     let count = task.samples.len().min(most);
     let mut sums = NamedTensors::new();
-    for place in sample(&mut random, task.samples.len(), count) {
-        let alone = task.samples.select([place]);
+    for index in sample(&mut random, task.samples.len(), count) {
+        let alone = task.samples.select([index]);
         let Some(head) = running.head(&task.head.name) else { break };
         let log = log_softmax(head.linear.forward(running.latents(alone.inputs(&learning))), 1);
         let unit = match labels {
@@ -158,19 +158,19 @@ mod tests {
         // Small enough that no sample crosses the kink of the rectifier.
         let step = 1e-3;
         let bias = model.weights.get("backbone.layer.bias").unwrap().clone();
-        for place in 0..4 {
+        for index in 0..4 {
             let moved = |by: f32| {
                 let mut moved = model.clone();
                 let mut values = bias.clone();
-                values.as_f32_mut().unwrap()[place] += by;
+                values.as_f32_mut().unwrap()[index] += by;
                 moved.weights.insert("backbone.layer.bias", values);
                 log_likelihoods(&moved)
             };
             let (up, down) = (moved(step), moved(-step));
             let squares = up.iter().zip(&down).map(|(up, down)| ((up - down) / (2.0 * f64::from(step))).powi(2));
             let expected = squares.sum::<f64>() / 10.0;
-            let found = f64::from(found.get("backbone.layer.bias").unwrap().as_f32().unwrap()[place]);
-            assert!((found - expected).abs() < 0.02 * expected + 1e-5, "bias {place}: {found}, expected {expected}");
+            let found = f64::from(found.get("backbone.layer.bias").unwrap().as_f32().unwrap()[index]);
+            assert!((found - expected).abs() < 0.02 * expected + 1e-5, "bias {index}: {found}, expected {expected}");
         }
     }
 }

@@ -74,17 +74,17 @@ impl Inversion {
             // Without autodiff: burn takes such weights for constants, also where the inputs learn.
             let mut model = Model::load(state, request.compute)?;
             model.freeze_training_behaviour();
-            let places: Vec<_> = (turn..count).step_by(teachers.len()).collect();
-            for batch in places.chunks(self.batch_size.max(1)) {
+            let indices: Vec<_> = (turn..count).step_by(teachers.len()).collect();
+            for batch in indices.chunks(self.batch_size.max(1)) {
                 let (mut wishes, mut noise) = (vec![], vec![]);
-                for place in batch {
-                    let mut random = request.seed.at("inverted input", *place).random();
+                for index in batch {
+                    let mut random = request.seed.at("inverted input", *index).random();
                     wishes.push(wish(state, &mut random));
                     noise.extend((0..size).map(|_| 2.0 * random.random::<f32>() - 1.0));
                 }
                 let found = self.optimise(&model, request.inputs(noise), &wishes)?;
-                for (place, input) in batch.iter().zip(found.chunks(size)) {
-                    values[place * size..][..size].copy_from_slice(input);
+                for (index, input) in batch.iter().zip(found.chunks(size)) {
+                    values[index * size..][..size].copy_from_slice(input);
                 }
             }
         }
@@ -163,8 +163,8 @@ fn wanted(model: &Model, wishes: &[Wish], like: &Tensor<4>) -> (Tensor<2>, Tenso
     let sizes: Vec<_> = model.heads().iter().map(|head| head.spec.classes.len()).collect();
     let (mut targets, mut mask) = (vec![], vec![]);
     for wish in wishes {
-        for (place, size) in sizes.iter().enumerate() {
-            let asked = place == wish.head;
+        for (index, size) in sizes.iter().enumerate() {
+            let asked = index == wish.head;
             let probability = |class: usize| wish.probabilities.get(class).filter(|_| asked).copied();
             targets.extend((0..*size).map(|class| probability(class).unwrap_or_default()));
             mask.extend(std::iter::repeat_n(if asked { 0.0 } else { NOT_ASKED }, *size));

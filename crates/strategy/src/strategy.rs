@@ -52,8 +52,8 @@ pub trait Strategy: Debug + Send {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let mut central = previous.clone();
-        for (place, expert) in experts.iter().enumerate() {
-            context.turn_to(place, experts.len());
+        for (index, expert) in experts.iter().enumerate() {
+            context.turn_to(index, experts.len());
             central = self.consolidate(&central, expert, context)?;
         }
         context.end_turns();

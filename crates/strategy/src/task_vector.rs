@@ -32,10 +32,10 @@ pub enum RelativeTo {
 impl RelativeTo {
     /// The survey that sees task vectors, for [`Piecewise::survey`](crate::Piecewise::survey): all of them at once, or, where
     /// each is counted from its own central model, that of the expert at this place.
-    pub fn survey(self, place: usize) -> Survey {
+    pub fn survey(self, index: usize) -> Survey {
         match self {
             RelativeTo::Initial | RelativeTo::CommonStart => Survey::Start,
-            RelativeTo::Previous => Survey::Expert(place),
+            RelativeTo::Previous => Survey::Expert(index),
         }
     }
 

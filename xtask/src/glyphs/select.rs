@@ -114,10 +114,7 @@ fn candidate(licences: &Licences, installed: Installed) -> Result<Option<Candida
 }
 
 fn font_name(names: &Names) -> String {
-    match names.full.is_empty() {
-        true => format!("{} {}", names.family, names.style),
-        false => names.full.clone(),
-    }
+    if names.full.is_empty() { format!("{} {}", names.family, names.style) } else { names.full.clone() }
 }
 
 /// Plain, bold, slanted, bold slanted, and then all other cuts.

@@ -105,9 +105,10 @@ impl Reader {
 
     fn name(&mut self, name: &str, known_as: &str, before: &[String], exported: bool) {
         let path = self.absolute(&if name == "self" { before.to_vec() } else { [before, &[name.to_owned()]].concat() });
-        match exported {
-            true => _ = self.source.exports.insert(known_as.to_owned(), path),
-            false => _ = self.source.paths.insert(path),
+        if exported {
+            self.source.exports.insert(known_as.to_owned(), path);
+        } else {
+            self.source.paths.insert(path);
         }
     }
 }
@@ -161,7 +162,7 @@ fn uses(modules: &BTreeMap<Module, Source>) -> BTreeMap<Module, BTreeSet<Module>
 /// The module that a path leads to: the innermost that there is, behind any re-exports.
 fn leads_to(modules: &BTreeMap<Module, Source>, path: &[String], depth: usize) -> Module {
     let mut at: Module = vec![];
-    for (place, name) in path.iter().enumerate() {
+    for (index, name) in path.iter().enumerate() {
         let deeper = [&at[..], std::slice::from_ref(name)].concat();
         if modules.contains_key(&deeper) {
             at = deeper;
@@ -169,7 +170,7 @@ fn leads_to(modules: &BTreeMap<Module, Source>, path: &[String], depth: usize) -
         }
         let exported = modules.get(&at).and_then(|source| source.exports.get(name));
         return match exported.filter(|_| depth < 16) {
-            Some(target) => leads_to(modules, &[target, &path[place + 1..]].concat(), depth + 1),
+            Some(target) => leads_to(modules, &[target, &path[index + 1..]].concat(), depth + 1),
             None => at,
         };
     }

@@ -23,7 +23,7 @@ const SAMPLES: usize = 2000;
 const NO_FLEX: &str = "the backend flex is not linked";
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let number = |place, default| std::env::args().nth(place).map_or(Ok(default), |number| number.parse::<usize>());
+    let number = |index, default| std::env::args().nth(index).map_or(Ok(default), |number| number.parse::<usize>());
     let (rounds, pictures) = (number(1, 3)?, number(2, 0)?);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     if rounds > 0 {

@@ -12,7 +12,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use plot::{Axes, Curve, draw};
-use run::{Measured, run};
+use run::{Measurement, run};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -131,7 +131,7 @@ fn parameters(pictures: &Path) -> Outcome<()> {
     draw(&pictures.join("parameters-memory.svg"), &axes, &memory)
 }
 
-fn print(grows: &str, size: usize, strategy: &Value, measured: &Measured) {
+fn print(grows: &str, size: usize, strategy: &Value, measured: &Measurement) {
     let all = &measured.consolidations;
     // The first consolidation takes over the first expert as it is.
     let tenth = (all.len() / 10).max(1);
@@ -157,5 +157,5 @@ fn median(values: &[f64]) -> f64 {
 fn smooth(seconds: &[f64]) -> Vec<(f64, f64)> {
     const WINDOW: usize = 20;
     let windows = seconds.chunks(WINDOW).enumerate();
-    windows.map(|(place, window)| ((place * WINDOW + window.len() / 2) as f64, median(window))).collect()
+    windows.map(|(index, window)| ((index * WINDOW + window.len() / 2) as f64, median(window))).collect()
 }

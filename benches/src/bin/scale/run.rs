@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::Outcome;
 
 /// What was measured of one comparison.
-pub struct Measured {
+pub struct Measurement {
     /// The seconds of each consolidation.
     pub consolidations: Vec<f64>,
     /// The seconds of the whole process.
@@ -21,25 +21,25 @@ pub struct Measured {
     memory: Vec<f64>,
 }
 
-impl Measured {
+impl Measurement {
     /// The memory when this part of the time had passed.
     pub fn at(&self, part: f64) -> f64 {
-        let place = (self.memory.len() as f64 * part) as usize;
-        self.memory.get(place).copied().unwrap_or(f64::NAN)
+        let index = (self.memory.len() as f64 * part) as usize;
+        self.memory.get(index).copied().unwrap_or(f64::NAN)
     }
 
     /// The memory along the stream, as if every device took the same time.
     pub fn along(&self) -> Vec<(f64, f64)> {
         let devices = self.consolidations.len() as f64;
         let looks = self.memory.len().max(1) as f64;
-        self.memory.iter().enumerate().map(|(place, memory)| (place as f64 / looks * devices, *memory)).collect()
+        self.memory.iter().enumerate().map(|(index, memory)| (index as f64 / looks * devices, *memory)).collect()
     }
 }
 
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs a comparison of one row under one seed, one cell at a time.
-pub fn run(configuration: &Value) -> Outcome<Measured> {
+pub fn run(configuration: &Value) -> Outcome<Measurement> {
     let folder = tempfile::tempdir()?;
     let (file, out) = (folder.path().join("scale.toml"), folder.path().join("out"));
     fs::write(&file, toml::to_string(configuration)?)?;
@@ -70,7 +70,7 @@ pub fn run(configuration: &Value) -> Outcome<Measured> {
     let results: Value = serde_json::from_str(&fs::read_to_string(out.join("results.json"))?)?;
     let list = &results["rows"][0]["cells"][0]["consolidation_seconds"];
     let consolidations = serde_json::from_value(list.clone())?;
-    Ok(Measured { consolidations, seconds, peak, memory })
+    Ok(Measurement { consolidations, seconds, peak, memory })
 }
 
 /// The memory that a process holds, and the most that it has held, in MB; where the platform tells.

@@ -69,7 +69,7 @@ pub fn check_fixture(json: &str, names: &NameMap, fill: impl Fn(&str, &[usize]) 
     let outputs = backbone.forward_layers(inputs.clone());
     assert!(!layers.is_empty() && outputs.len() == layers.len(), "{options}: {} layers", outputs.len());
     let latents = backbone.forward(inputs);
-    for (place, (output, expected)) in
+    for (index, (output, expected)) in
         outputs.into_iter().chain([latents]).zip(layers.iter().chain(layers.last())).enumerate()
     {
         let found: Vec<_> = host(output).into_iter().map(f64::from).collect();
@@ -77,10 +77,10 @@ pub fn check_fixture(json: &str, names: &NameMap, fill: impl Fn(&str, &[usize]) 
             |values: &dyn Fn(f64) -> f64| found.iter().map(|value| values(*value)).sum::<f64>() / found.len() as f64;
         let means = [(mean(&|value| value), expected.mean), (mean(&|value| value * value), expected.mean_square)];
         let stored: Vec<_> = found.iter().copied().step_by(expected.every).collect();
-        assert_eq!(stored.len(), expected.values.len(), "{options}: layer {place}");
+        assert_eq!(stored.len(), expected.values.len(), "{options}: layer {index}");
         for (found, expected) in stored.into_iter().zip(expected.values.iter().copied()).chain(means) {
             let near = (found - expected).abs() < TOLERANCE;
-            assert!(near, "{options}: layer {place} has {found}, {generator} has {expected}");
+            assert!(near, "{options}: layer {index} has {found}, {generator} has {expected}");
         }
     }
 }
@@ -100,8 +100,8 @@ pub fn spread(name: &str, shape: &[usize], gain: f64) -> (f64, f64) {
 fn numbers(name: &str, count: usize) -> impl Iterator<Item = f64> {
     let fnv = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     let seed = name.bytes().fold(0x811c_9dc5, fnv);
-    (0..count as u32).map(move |place| {
-        let mut x = seed.wrapping_add(place.wrapping_mul(0x9e37_79b9));
+    (0..count as u32).map(move |index| {
+        let mut x = seed.wrapping_add(index.wrapping_mul(0x9e37_79b9));
         x = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
         x = (x ^ (x >> 13)).wrapping_mul(0xc2b2_ae35);
         x ^= x >> 16;

@@ -87,9 +87,9 @@ pub fn expert(head: &str, seed: u64) -> Expert {
 /// Some samples of a head's two classes.
 pub fn samples(head_name: &str) -> Samples {
     let mut samples = Samples::new(INPUT.into());
-    for (place, class) in head(head_name).classes.into_iter().enumerate() {
+    for (index, class) in head(head_name).classes.into_iter().enumerate() {
         for shade in 0..5 {
-            samples.push(&[40 * shade, 200 * place as u8, 10, 20, 30, 250 - 40 * shade], class);
+            samples.push(&[40 * shade, 200 * index as u8, 10, 20, 30, 250 - 40 * shade], class);
         }
     }
     samples

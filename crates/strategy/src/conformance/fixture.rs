@@ -96,8 +96,8 @@ pub fn check_fixture(json: &str) {
             central = consolidated.expect("the strategy consolidates");
             state = strategy.state();
             device += size;
-            let place = format!("{} after device {}", case.options, device - 1);
-            assert_close(&central.weights, &weights(expected), &place);
+            let prefix = format!("{} after device {}", case.options, device - 1);
+            assert_close(&central.weights, &weights(expected), &prefix);
         }
     }
 }
@@ -128,20 +128,20 @@ fn expert(device: &Sender) -> Expert {
     expert.with_statistics(device.statistics.iter().map(|(name, sent)| (name.clone(), weights(sent))).collect())
 }
 
-/// Compares weights with what they should be, to within 10⁻⁵, or this share of a number larger than 1. `place` begins the
+/// Compares weights with what they should be, to within 10⁻⁵, or this share of a number larger than 1. `prefix` begins the
 /// message.
 ///
 /// # Panics
 /// When a tensor is missing, has another shape or holds another number; the message names it.
-pub fn assert_close(found: &Weights, expected: &Weights, place: &str) {
+pub fn assert_close(found: &Weights, expected: &Weights, prefix: &str) {
     let compare = |name: &str, found: &Values, expected: &Values| {
         for (index, (found, expected)) in found.numbers.exact().iter().zip(&*expected.numbers.exact()).enumerate() {
             let near = (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
-            assert!(near, "{place}: `{name}`[{index}] is {found}, expected {expected}");
+            assert!(near, "{prefix}: `{name}`[{index}] is {found}, expected {expected}");
         }
         found.numbers.clone()
     };
-    found.combine_named(expected, compare).unwrap_or_else(|error| panic!("{place}: {error}"));
+    found.combine_named(expected, compare).unwrap_or_else(|error| panic!("{prefix}: {error}"));
 }
 
 #[cfg(test)]

@@ -86,11 +86,11 @@ impl FixedSet {
             self.order = (0..all as i32).collect();
             self.order.shuffle(&mut self.random);
         }
-        let places = self.order.split_off(self.order.len() - count);
-        let places: Tensor<1, Int> = Tensor::from_data(TensorData::new(places, [count]), &self.inputs.device());
-        let inputs = self.inputs.clone().select(0, places.clone());
+        let indices = self.order.split_off(self.order.len() - count);
+        let indices: Tensor<1, Int> = Tensor::from_data(TensorData::new(indices, [count]), &self.inputs.device());
+        let inputs = self.inputs.clone().select(0, indices.clone());
         let targets = match &self.targets {
-            Some(known) => known.select(&places),
+            Some(known) => known.select(&indices),
             None => teachers.targets(inputs.clone()),
         };
         (inputs, targets)

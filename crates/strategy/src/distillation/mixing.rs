@@ -36,10 +36,10 @@ impl Mixing {
         let (units, most) = (sources.len(), sources.iter().map(Vec::len).max().unwrap_or(0));
         let layer = |number: usize| {
             let of = |unit: &Sources| unit.get(number).copied().unwrap_or((0, 0.0));
-            let places = sources.iter().map(|unit| of(unit).0 as i32).collect();
+            let indices = sources.iter().map(|unit| of(unit).0 as i32).collect();
             let weights = sources.iter().map(|unit| of(unit).1).collect();
-            let places = Tensor::from_data(TensorData::new::<i32, _>(places, [units]), compute);
-            (places, Tensor::from_data(TensorData::new::<f32, _>(weights, [1, units]), compute))
+            let indices = Tensor::from_data(TensorData::new::<i32, _>(indices, [units]), compute);
+            (indices, Tensor::from_data(TensorData::new::<f32, _>(weights, [1, units]), compute))
         };
         // No layer at all would be no target at all.
         Mixing { layers: (0..most.max(1)).map(layer).collect() }
@@ -49,7 +49,7 @@ impl Mixing {
     pub(super) fn targets(&self, previous: Tensor<2>, expert: Tensor<2>) -> Tensor<2> {
         let both = Tensor::cat(vec![previous, expert], 1);
         let layers = self.layers.iter();
-        let layers = layers.map(|(places, weights)| both.clone().select(1, places.clone()).mul(weights.clone()));
+        let layers = layers.map(|(indices, weights)| both.clone().select(1, indices.clone()).mul(weights.clone()));
         layers.reduce(|sum, layer| sum + layer).expect("made with a layer at least")
     }
 }
@@ -66,8 +66,8 @@ fn sources(previous: &[HeadSpec], expert: &[HeadSpec], student: &[HeadSpec], wei
             return vec![]; // Only a teacher that does not teach knows it.
         }
         let share = |of: f64, known: &[usize]| (of / (a + b) / known.len() as f64) as f32;
-        let of_previous = in_previous.iter().map(|place| (*place, share(a, in_previous)));
-        let of_expert = in_expert.iter().map(|place| (previous.count + place, share(b, in_expert)));
+        let of_previous = in_previous.iter().map(|index| (*index, share(a, in_previous)));
+        let of_expert = in_expert.iter().map(|index| (previous.count + index, share(b, in_expert)));
         of_previous.chain(of_expert).filter(|(_, weight)| *weight > 0.0).collect()
     });
     sources.collect()

@@ -94,15 +94,15 @@ impl<'a> Teachers<'a> {
             if self.centred { centred(logits) } else { logits }
         };
         let targets = self.mixing.targets(logits(&self.previous, &previous), logits(&self.expert, &expert));
-        let chosen = |layers: &[Tensor<2>]| self.layers.iter().map(|place| layers[*place].clone()).collect();
+        let chosen = |layers: &[Tensor<2>]| self.layers.iter().map(|index| layers[*index].clone()).collect();
         Targets { logits: targets, previous: chosen(&previous), expert: chosen(&expert) }
     }
 }
 
 impl Targets {
     /// The targets of some of the inputs.
-    pub(super) fn select(&self, places: &Tensor<1, Int>) -> Targets {
-        let select = |tensor: &Tensor<2>| tensor.clone().select(0, places.clone());
+    pub(super) fn select(&self, indices: &Tensor<1, Int>) -> Targets {
+        let select = |tensor: &Tensor<2>| tensor.clone().select(0, indices.clone());
         Targets {
             logits: select(&self.logits),
             previous: self.previous.iter().map(select).collect(),

@@ -37,10 +37,10 @@ fn model(backbone: &Arc<dyn BackboneConfig>, heads: &[&str], seed: u64) -> Model
     let mut random = seed.of("images").random();
     let mut image = |class: usize| -> Vec<f32> {
         let bright = |column: usize| if column * 3 / 8 == class { 0.5 } else { -0.5 };
-        (0..64).map(|place| bright(place % 8) + random.random_range(-0.5..0.5)).collect()
+        (0..64).map(|index| bright(index % 8) + random.random_range(-0.5..0.5)).collect()
     };
-    let images: Vec<_> = (0..30).flat_map(|place| image(place % 3)).collect();
-    let classes: Vec<f32> = (0..90).map(|place| f32::from(u8::from(place / 3 % 3 == place % 3))).collect();
+    let images: Vec<_> = (0..30).flat_map(|index| image(index % 3)).collect();
+    let classes: Vec<f32> = (0..90).map(|index| f32::from(u8::from(index / 3 % 3 == index % 3))).collect();
     let learning = compute.autodiff();
     let images = Tensor::<4>::from_data(TensorData::new(images, [30, 1, 8, 8]), &learning);
     let classes = Tensor::<2>::from_data(TensorData::new(classes, [30, 3]), &learning);

@@ -59,8 +59,8 @@ impl Backbone for Mlp {
 
     fn layers(&self) -> Vec<(String, usize)> {
         let last = self.layers.len() - 1;
-        let name = |place: usize| if place == last { "latent".to_owned() } else { format!("layer-{}", place + 1) };
-        self.layers.iter().enumerate().map(|(place, layer)| (name(place), layer.weight.dims()[1])).collect()
+        let name = |index: usize| if index == last { "latent".to_owned() } else { format!("layer-{}", index + 1) };
+        self.layers.iter().enumerate().map(|(index, layer)| (name(index), layer.weight.dims()[1])).collect()
     }
 
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
@@ -73,8 +73,8 @@ impl Backbone for Mlp {
     }
 
     fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
-        self.layers.iter().enumerate().fold(inputs.flatten(1, 3), |x, (place, layer)| {
-            map(&format!("layers.{place}.weight"), x.clone());
+        self.layers.iter().enumerate().fold(inputs.flatten(1, 3), |x, (index, layer)| {
+            map(&format!("layers.{index}.weight"), x.clone());
             relu(layer.forward(x))
         })
     }
@@ -117,8 +117,8 @@ mod tests {
         let latents = mlp.forward_maps(inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
         let outputs = mlp.forward_layers(inputs);
         assert_eq!(maps.len(), 3);
-        for (place, (name, rows)) in maps.into_iter().enumerate() {
-            assert_eq!(name, format!("layers.{place}.weight"));
+        for (index, (name, rows)) in maps.into_iter().enumerate() {
+            assert_eq!(name, format!("layers.{index}.weight"));
             let [weight, bias] = [name.clone(), name.replace("weight", "bias")].map(|name| {
                 parameters
                     .get(&name)
@@ -127,7 +127,7 @@ mod tests {
             let [weight, bias] = [weight.unwrap(), bias.unwrap()];
             let sums = rows.matmul(Tensor::<2>::from_data(weight, &compute));
             let found = host(relu(sums + Tensor::<1>::from_data(bias, &compute).unsqueeze()));
-            assert!(found.iter().zip(host(outputs[place].clone())).all(|(a, b)| (a - b).abs() < 1e-5), "{name}");
+            assert!(found.iter().zip(host(outputs[index].clone())).all(|(a, b)| (a - b).abs() < 1e-5), "{name}");
         }
         assert_eq!(host(latents), host(outputs[2].clone()));
     }

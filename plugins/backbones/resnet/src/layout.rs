@@ -52,15 +52,15 @@ impl Layout {
             }
         };
         let mut inputs = self.width;
-        let mut block = |stage: usize, place: usize| {
+        let mut block = |stage: usize, index: usize| {
             let channels = self.width << stage;
-            let stride = if stage > 0 && place == 0 { 2 } else { 1 };
+            let stride = if stage > 0 && index == 0 { 2 } else { 1 };
             let block = Block::new(self.form, [inputs, channels], stride, self.shortcut, compute);
             inputs = block.outputs();
             block
         };
         let stages = self.blocks.iter().enumerate();
-        let stages = stages.map(|(stage, blocks)| (0..*blocks).map(|place| block(stage, place)).collect()).collect();
+        let stages = stages.map(|(stage, blocks)| (0..*blocks).map(|index| block(stage, index)).collect()).collect();
         Ok(ResNet { stem, pool, stages })
     }
 }

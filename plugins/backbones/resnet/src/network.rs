@@ -28,9 +28,9 @@ impl Backbone for ResNet {
 
     fn layers(&self) -> Vec<(String, usize)> {
         let last = self.stages.len() - 1;
-        let name = |place: usize| if place == last { "latent".to_owned() } else { format!("stage-{}", place + 1) };
+        let name = |index: usize| if index == last { "latent".to_owned() } else { format!("stage-{}", index + 1) };
         let size = |stage: &Vec<Block>| stage.last().map(Block::outputs).unwrap_or_default();
-        self.stages.iter().enumerate().map(|(place, stage)| (name(place), size(stage))).collect()
+        self.stages.iter().enumerate().map(|(index, stage)| (name(index), size(stage))).collect()
     }
 
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
@@ -59,9 +59,9 @@ impl ResNet {
     pub(crate) fn forward_shown(&self, inputs: Tensor<4>, show: &mut Show<'_>) -> Tensor<2> {
         let mut x = self.before_stages(inputs, show);
         for (stage, blocks) in self.stages.iter().enumerate() {
-            for (place, block) in blocks.iter().enumerate() {
+            for (index, block) in blocks.iter().enumerate() {
                 let mut show = |name: &str, layer: &ConvNorm, x: &Tensor<4>, convolved: &Tensor<4>| {
-                    show(&format!("stages.{stage}.{place}.{name}"), layer, x, convolved);
+                    show(&format!("stages.{stage}.{index}.{name}"), layer, x, convolved);
                 };
                 x = block.forward_shown(x, &mut show);
             }

@@ -62,8 +62,8 @@ impl SmallCnnConfig {
     fn network(&self, input: InputShape, compute: &Device) -> SmallCnn {
         let mut blocks = vec![];
         let (mut channels, mut height, mut width) = (input.channels, input.height, input.width);
-        for (place, stride) in self.strides.into_iter().enumerate() {
-            let outputs = self.width << place;
+        for (index, stride) in self.strides.into_iter().enumerate() {
+            let outputs = self.width << index;
             blocks.push(Block::new(channels, outputs, stride, compute));
             (channels, height, width) = (outputs, height.div_ceil(stride), width.div_ceil(stride));
         }
@@ -116,7 +116,7 @@ impl Backbone for SmallCnn {
 
     fn layers(&self) -> Vec<(String, usize)> {
         let size = |block: &Block| block.conv.weight.dims()[0];
-        let blocks = self.blocks.iter().enumerate().map(|(place, block)| (format!("block-{}", place + 1), size(block)));
+        let blocks = self.blocks.iter().enumerate().map(|(index, block)| (format!("block-{}", index + 1), size(block)));
         blocks.chain([("latent".to_owned(), self.latent_size())]).collect()
     }
 
@@ -132,8 +132,8 @@ impl Backbone for SmallCnn {
     }
 
     fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
-        let x = self.blocks.iter().enumerate().fold(inputs, |x, (place, block)| {
-            map(&format!("blocks.{place}.conv.weight"), block.patches(x.clone()));
+        let x = self.blocks.iter().enumerate().fold(inputs, |x, (index, block)| {
+            map(&format!("blocks.{index}.conv.weight"), block.patches(x.clone()));
             block.forward(x)
         });
         let x = x.flatten(1, 3);

@@ -64,7 +64,7 @@ impl Attention {
         let qkv = self.qkv.forward(x).reshape([batch, tokens, 3, self.heads, width / self.heads]);
         // [3, batch, heads, tokens, width of a head]
         let qkv = qkv.permute([2, 0, 3, 1, 4]);
-        let [queries, keys, values] = [0, 1, 2].map(|place| qkv.clone().narrow(0, place, 1).squeeze_dim::<4>(0));
+        let [queries, keys, values] = [0, 1, 2].map(|index| qkv.clone().narrow(0, index, 1).squeeze_dim::<4>(0));
         let mixed = attention(queries, keys, values, None, None, Default::default());
         let mixed = mixed.swap_dims(1, 2).reshape([batch, tokens, width]);
         show("attention.output", &mixed);

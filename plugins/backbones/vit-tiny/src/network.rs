@@ -62,8 +62,8 @@ impl VisionTransformer {
     /// The latents; every fully connected layer is shown by its name, and the class token after each block goes to `after`.
     fn forward_shown(&self, inputs: Tensor<4>, show: &mut Show<'_>, after: &mut dyn FnMut(Tensor<2>)) -> Tensor<2> {
         let mut x = self.tokens(inputs);
-        for (place, block) in self.blocks.iter().enumerate() {
-            let mut show = |name: &str, rows: &Tensor<3>| show(&format!("blocks.{place}.{name}"), rows);
+        for (index, block) in self.blocks.iter().enumerate() {
+            let mut show = |name: &str, rows: &Tensor<3>| show(&format!("blocks.{index}.{name}"), rows);
             x = block.forward_shown(x, &mut show);
             after(of_class(x.clone()));
         }
@@ -87,8 +87,8 @@ impl Backbone for VisionTransformer {
 
     fn layers(&self) -> Vec<(String, usize)> {
         let last = self.blocks.len();
-        let name = |place: usize| if place == last { "latent".to_owned() } else { format!("block-{place}") };
-        (1..=last).map(|place| (name(place), self.latent_size())).collect()
+        let name = |index: usize| if index == last { "latent".to_owned() } else { format!("block-{index}") };
+        (1..=last).map(|index| (name(index), self.latent_size())).collect()
     }
 
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {

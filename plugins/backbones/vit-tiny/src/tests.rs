@@ -1,5 +1,5 @@
-//! Sizes, layers, linear maps and refusals. What the network computes is checked in `tests/pytorch.rs`, that it learns in
-//! `tests/conformance.rs`.
+//! Sizes, layers, linear maps and refusals. What the network computes is checked in `tests/suite/pytorch.rs`, that it learns in
+//! `tests/suite/conformance.rs`.
 
 use alluvium_model::conformance::{host, images};
 use alluvium_model::{Backbone, Parameters, Seed, SetParameters, initial_weights};

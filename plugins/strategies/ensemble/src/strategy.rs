@@ -103,7 +103,7 @@ mod tests {
     fn logits(model: &ModelState, head: &str) -> Vec<f32> {
         let compute = Device::flex();
         let model = Model::load(model, &compute).unwrap();
-        let values = (0..60).map(|place| (place * 37 % 61) as f32 / 30.0 - 1.0).collect();
+        let values = (0..60).map(|index| (index * 37 % 61) as f32 / 30.0 - 1.0).collect();
         let inputs = Tensor::from_data(TensorData::new::<f32, _>(values, [10, 1, 2, 3]), &compute);
         let logits = model.head(head).unwrap().linear.forward(model.latents(inputs));
         logits.into_data().try_into_vec().unwrap()
@@ -130,7 +130,7 @@ mod tests {
     fn a_head_that_comes_back_gives_the_mean_of_its_experts_logits() {
         let experts = [expert("a", 1), expert("b", 2), expert("a", 3), expert("a", 4)];
         let central = consolidated(&mut Ensemble::new(Start::Initial), &experts);
-        let of = [0, 2, 3].map(|place: usize| logits(&experts[place].model, "a"));
+        let of = [0, 2, 3].map(|index: usize| logits(&experts[index].model, "a"));
         let mean: Vec<_> = (0..of[0].len()).map(|unit| (of[0][unit] + of[1][unit] + of[2][unit]) / 3.0).collect();
         assert_near(&logits(&central, "a"), &mean);
         assert_near(&logits(&central, "b"), &logits(&experts[1].model, "b"));

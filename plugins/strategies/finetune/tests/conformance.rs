@@ -71,8 +71,8 @@ fn without_a_learning_rate_nothing_moves() {
 fn negatives() -> Samples {
     let own = samples("a");
     let mut other = Samples::new(own.input());
-    for (place, label) in own.labels().iter().enumerate() {
-        let negative: Vec<u8> = own.image(place).iter().map(|value| 255 - value).collect();
+    for (index, label) in own.labels().iter().enumerate() {
+        let negative: Vec<u8> = own.image(index).iter().map(|value| 255 - value).collect();
         other.push(&negative, *label);
     }
     other

@@ -28,11 +28,11 @@ impl Opcm {
 }
 
 /// scale·merged + new.
-struct Added {
+struct ScaledSum {
     scale: f64,
 }
 
-impl Pairwise for Added {
+impl Pairwise for ScaledSum {
     fn of<N: Number>(&self, merged: N, new: N) -> N {
         N::rounded(self.scale) * merged + new
     }
@@ -51,7 +51,7 @@ pub(crate) fn add_projected(
             failed.get_or_insert(error);
             vector.numbers.clone()
         });
-        merged.numbers.combine(&projected, &Added { scale })
+        merged.numbers.combine(&projected, &ScaledSum { scale })
     })?;
     match failed {
         Some(error) => Err(error.into()),

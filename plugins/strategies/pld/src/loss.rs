@@ -29,9 +29,9 @@ pub(crate) fn groups(
     let knows = |teacher: &[HeadSpec], weight| {
         let names: HashSet<_> = teacher.iter().map(|head| &head.name).collect();
         let units = student.iter().flat_map(|head| std::iter::repeat_n(names.contains(&head.name), head.classes.len()));
-        let places: Vec<i32> = units.enumerate().filter(|(_, known)| *known).map(|(place, _)| place as i32).collect();
-        let count = places.len();
-        Group { units: Tensor::from_data(TensorData::new(places, [count]), compute), weight }
+        let indices: Vec<i32> = units.enumerate().filter(|(_, known)| *known).map(|(index, _)| index as i32).collect();
+        let count = indices.len();
+        Group { units: Tensor::from_data(TensorData::new(indices, [count]), compute), weight }
     };
     [knows(previous, weights.0), knows(std::slice::from_ref(expert), weights.1)]
 }

@@ -33,13 +33,13 @@ impl Map {
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let layers = self.layers.iter().enumerate();
-        layers.fold(x, |x, (place, layer)| layer.forward(if place > 0 { relu(x) } else { x }))
+        layers.fold(x, |x, (index, layer)| layer.forward(if index > 0 { relu(x) } else { x }))
     }
 }
 
 fn identity(size: usize) -> Weights {
     let mut weight = vec![0.0; size * size];
-    (0..size).for_each(|place| weight[place * size + place] = 1.0);
+    (0..size).for_each(|index| weight[index * size + index] = 1.0);
     let tensors = [
         ("weight".to_owned(), Values::new(vec![size, size], weight)),
         ("bias".to_owned(), Values::new(vec![size], vec![0.0; size])),

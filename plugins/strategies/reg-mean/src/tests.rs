@@ -27,7 +27,7 @@ fn rows(rows: &[[f32; 6]]) -> Values {
 
 /// Rows that look drawn, and of full rank.
 fn drawn(seed: usize) -> Values {
-    let value = |place: usize| ((place + 60 * seed).pow(2) as f64 * 0.7).sin() as f32;
+    let value = |index: usize| ((index + 60 * seed).pow(2) as f64 * 0.7).sin() as f32;
     Values::new(vec![9, 6], (0..54).map(value).collect())
 }
 
@@ -94,7 +94,7 @@ fn each_input_s_weights_come_from_who_saw_it() {
     for alpha in [0.0, 0.9, 1.0] {
         let [one, two] = [&first, &second].map(|expert| weight(&expert.model).as_f32().unwrap().to_vec());
         let pairs = one.iter().zip(two).enumerate();
-        let expected = pairs.map(|(place, (one, two))| shares[place / 4] * one + (1.0 - shares[place / 4]) * two);
+        let expected = pairs.map(|(index, (one, two))| shares[index / 4] * one + (1.0 - shares[index / 4]) * two);
         let expected = Values::new(vec![6, 4], expected.collect());
         assert_close(&merged(paper(alpha), &[first.clone(), second.clone()]), &expected, 1e-5);
     }
@@ -126,11 +126,11 @@ fn no_other_weights_keep_the_outputs_nearer() {
     };
     let best = merged(paper(1.0), &experts);
     let least = error(&best);
-    for place in 0..24 {
+    for index in 0..24 {
         for step in [-0.01, 0.01] {
             let mut other = best.clone();
-            other.as_f32_mut().unwrap()[place] += step;
-            assert!(error(&other) > least, "moved by {step} at {place}: {} is not above {least}", error(&other));
+            other.as_f32_mut().unwrap()[index] += step;
+            assert!(error(&other) > least, "moved by {step} at {index}: {} is not above {least}", error(&other));
         }
     }
     // With less than all of the entries off the diagonal it is another weight, and further off.
@@ -169,7 +169,7 @@ fn a_head_that_comes_back_is_merged_like_any_map() {
     let [first, second] = [(1, 0.0), (2, 1.0)].map(|(seed, square)| {
         let expert = expert("a", seed, &drawn(1));
         let mut grams = expert.statistic(GRAM).unwrap().clone();
-        let diagonal = (0..16).map(|place| if place % 5 == 0 { square } else { 0.0 });
+        let diagonal = (0..16).map(|index| if index % 5 == 0 { square } else { 0.0 });
         grams.insert(head, Values::new(vec![4, 4], diagonal.collect()));
         expert.with_statistics([(GRAM.to_owned(), grams)].into())
     });

@@ -43,19 +43,19 @@ impl Buffer {
     pub(crate) fn fill(tasks: &[TaskDataset<'_>], capacity: usize, random: &mut Random, compute: &Device) -> Self {
         let mut reservoir = Reservoir::new(capacity);
         for (task, data) in tasks.iter().enumerate() {
-            (0..data.samples.len()).for_each(|place| reservoir.offer((task, place), random));
+            (0..data.samples.len()).for_each(|index| reservoir.offer((task, index), random));
         }
         let units: Vec<_> = tasks.iter().map(TaskDataset::units).collect();
         let mut kept: Option<Samples> = None;
         let (mut heads, mut targets) = (vec![], vec![]);
-        for (task, place) in reservoir.into_kept() {
+        for (task, index) in reservoir.into_kept() {
             let TaskDataset { head, samples } = tasks[task];
-            kept.get_or_insert_with(|| Samples::new(samples.input())).extend(&samples.select([place]));
+            kept.get_or_insert_with(|| Samples::new(samples.input())).extend(&samples.select([index]));
             let number = heads.iter().position(|own| *own == head.name).unwrap_or_else(|| {
                 heads.push(head.name.clone());
                 heads.len() - 1
             });
-            targets.push((number, units[task][place]));
+            targets.push((number, units[task][index]));
         }
         Buffer { compute: compute.clone(), inputs: kept.map(|kept| kept.inputs(compute)), targets, heads }
     }
@@ -66,15 +66,15 @@ impl Buffer {
     }
 
     /// The samples at these places.
-    pub(crate) fn batch(&self, mut places: Vec<usize>) -> Replayed {
-        places.sort_unstable_by_key(|place| (self.targets[*place].0, *place));
-        let groups = places.chunk_by(|a, b| self.targets[*a].0 == self.targets[*b].0).map(|group| Group {
+    pub(crate) fn batch(&self, mut indices: Vec<usize>) -> Replayed {
+        indices.sort_unstable_by_key(|index| (self.targets[*index].0, *index));
+        let groups = indices.chunk_by(|a, b| self.targets[*a].0 == self.targets[*b].0).map(|group| Group {
             head: self.heads[self.targets[group[0]].0].clone(),
-            units: self.integers(group.iter().map(|place| self.targets[*place].1).collect()),
+            units: self.integers(group.iter().map(|index| self.targets[*index].1).collect()),
         });
         let groups = groups.collect();
-        let places = self.integers(places.into_iter().map(|place| place as i32).collect());
-        Replayed { inputs: self.inputs.as_ref().map(|inputs| inputs.clone().select(0, places)), groups }
+        let indices = self.integers(indices.into_iter().map(|index| index as i32).collect());
+        Replayed { inputs: self.inputs.as_ref().map(|inputs| inputs.clone().select(0, indices)), groups }
     }
 
     fn integers(&self, values: Vec<i32>) -> Tensor<1, Int> {

@@ -21,7 +21,7 @@ pub(crate) struct Products {
 }
 
 /// The products of each tensor, by its full name: the centre's and an expert's.
-pub(crate) type Found = BTreeMap<String, Products>;
+pub(crate) type TensorProducts = BTreeMap<String, Products>;
 
 impl Products {
     /// Of whole tensors.
@@ -59,14 +59,14 @@ impl Products {
     /// The scales for the next values. Where these are much larger than those before, the sums are brought to their scale.
     fn rescaled(&mut self, own: &[f64], other: &[f64]) -> [Scale; 2] {
         let next = [Scale::of(own), Scale::of(other)];
-        let [p, q] = [0, 1].map(|place| {
-            let old = self.scales[place];
-            let new = match (old, next[place]) {
+        let [p, q] = [0, 1].map(|index| {
+            let old = self.scales[index];
+            let new = match (old, next[index]) {
                 (Some(old), Some(new)) if !new.outgrows(old) => old,
                 (old, new) => new.or(old).unwrap_or_default(),
             };
-            if old.is_some() || next[place].is_some() {
-                self.scales[place] = Some(new);
+            if old.is_some() || next[index].is_some() {
+                self.scales[index] = Some(new);
             }
             (old.unwrap_or(new), new)
         });

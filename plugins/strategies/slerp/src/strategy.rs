@@ -3,17 +3,17 @@
 use alluvium_model::{BACKBONE, Numbers, Values};
 use alluvium_strategy::{Context, Expert, ModelState, Strategy, StrategyError, is_statistic, take_head};
 
-use crate::arc::{Found, Products, WeightedSum};
+use crate::arc::{TensorProducts, Products, WeightedSum};
 
 #[derive(Debug)]
 pub(crate) struct Slerp {
     expert_weight: f64,
     /// The angles of whole tensors at each expert; none but in pieces, which do not show them.
-    found: Vec<Found>,
+    found: Vec<TensorProducts>,
 }
 
 impl Slerp {
-    pub(crate) fn new(expert_weight: f64, found: Vec<Found>) -> Self {
+    pub(crate) fn new(expert_weight: f64, found: Vec<TensorProducts>) -> Self {
         Slerp { expert_weight, found }
     }
 

@@ -32,8 +32,8 @@ impl SignedSums {
     /// The disjoint merge: the mean of the values that have the sign of the sum of all values.
     pub(crate) fn merged(&self) -> Result<Weights, StrategyError> {
         let elected = self.positive.sum.combine_by(&self.negative.sum, &Sum)?;
-        let positive = elected.combine_by(&self.positive.mean()?, &Elected::<Positive>::default())?;
-        let negative = elected.combine_by(&self.negative.mean()?, &Elected::<Negative>::default())?;
+        let positive = elected.combine_by(&self.positive.mean()?, &ElectedMean::<Positive>::default())?;
+        let negative = elected.combine_by(&self.negative.mean()?, &ElectedMean::<Negative>::default())?;
         Ok(positive.combine_by(&negative, &Sum)?)
     }
 
@@ -59,8 +59,8 @@ impl OneSign {
             let zero = vector.combine_by(vector, &Zero)?;
             *self = OneSign { sum: zero.clone(), count: zero };
         }
-        self.sum = self.sum.combine_by(vector, &Added::<S>::default())?;
-        self.count = self.count.combine_by(vector, &Counted::<S>::default())?;
+        self.sum = self.sum.combine_by(vector, &SignSum::<S>::default())?;
+        self.count = self.count.combine_by(vector, &SignCount::<S>::default())?;
         Ok(())
     }
 
@@ -112,9 +112,9 @@ impl Pairwise for Sum {
 
 /// A sum with one more value, if that is of the sign.
 #[derive(Default)]
-struct Added<S>(S);
+struct SignSum<S>(S);
 
-impl<S: Sign> Pairwise for Added<S> {
+impl<S: Sign> Pairwise for SignSum<S> {
     fn of<N: Number>(&self, sum: N, value: N) -> N {
         if S::is(value) { sum + value } else { sum }
     }
@@ -122,9 +122,9 @@ impl<S: Sign> Pairwise for Added<S> {
 
 /// A count, one more if a value is of the sign.
 #[derive(Default)]
-struct Counted<S>(S);
+struct SignCount<S>(S);
 
-impl<S: Sign> Pairwise for Counted<S> {
+impl<S: Sign> Pairwise for SignCount<S> {
     fn of<N: Number>(&self, count: N, value: N) -> N {
         if S::is(value) { count + N::ONE } else { count }
     }
@@ -132,9 +132,9 @@ impl<S: Sign> Pairwise for Counted<S> {
 
 /// A mean, where the sum of all values is of the sign.
 #[derive(Default)]
-struct Elected<S>(S);
+struct ElectedMean<S>(S);
 
-impl<S: Sign> Pairwise for Elected<S> {
+impl<S: Sign> Pairwise for ElectedMean<S> {
     fn of<N: Number>(&self, sum: N, mean: N) -> N {
         if S::is(sum) { mean } else { N::ZERO }
     }

@@ -11,20 +11,20 @@ pub(crate) fn trimmed(count: usize, density: f64) -> usize {
 
 /// The smallest magnitude among the largest, this share of all values.
 pub(crate) fn smallest_kept(vector: &Weights, density: f64) -> f64 {
-    let place = trimmed(vector.values(), density);
-    if place == 0 {
+    let index = trimmed(vector.values(), density);
+    if index == 0 {
         return 0.0;
     }
     let all_single: Option<Vec<_>> = vector.iter().map(|(_, tensor)| tensor.as_f32()).collect();
     match all_single {
         Some(tensors) => {
             let mut sizes: Vec<_> = tensors.into_iter().flatten().map(|value| value.abs()).collect();
-            f64::from(*sizes.select_nth_unstable_by(place, f32::total_cmp).1)
+            f64::from(*sizes.select_nth_unstable_by(index, f32::total_cmp).1)
         }
         None => {
             let sizes = vector.iter().flat_map(|(_, tensor)| tensor.numbers.exact().into_owned());
             let mut sizes: Vec<_> = sizes.map(f64::abs).collect();
-            *sizes.select_nth_unstable_by(place, f64::total_cmp).1
+            *sizes.select_nth_unstable_by(index, f64::total_cmp).1
         }
     }
 }

@@ -94,9 +94,9 @@ mod tests {
         let backbones = experts.each_ref().map(|expert| expert.model.backbone_weights());
         for (name, averaged) in central.backbone_weights().iter() {
             let each = backbones.each_ref().map(|weights| weights.get(name).unwrap().as_f32().unwrap());
-            for (place, value) in averaged.as_f32().unwrap().iter().enumerate() {
-                let mean = each.iter().map(|values| f64::from(values[place])).sum::<f64>() / 3.0;
-                assert!((f64::from(*value) - mean).abs() < 1e-6, "{name}[{place}]");
+            for (index, value) in averaged.as_f32().unwrap().iter().enumerate() {
+                let mean = each.iter().map(|values| f64::from(values[index])).sum::<f64>() / 3.0;
+                assert!((f64::from(*value) - mean).abs() < 1e-6, "{name}[{index}]");
             }
         }
         assert_eq!(central.heads.len(), 3);
