@@ -1,4 +1,4 @@
-//! The gradients of one module: by name, measured, scaled; and its weights replaced by name.
+//! The gradients of one module: read by name, their norm, scaling; and replacing its weights by name.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ pub(crate) fn updated<M: Module>(module: M, update: &mut dyn FnMut(&str, Tensor<
         }
 
         fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            // A running statistic is no parameter; burn keeps its newest value elsewhere.
+            // A running statistic is not a parameter; burn keeps its newest value in a separate state.
             if !parameter.is_require_grad() {
                 return parameter;
             }

@@ -1,4 +1,4 @@
-//! Reading a burn module's parameters into named values, and writing them back.
+//! Reads a burn module's parameters into named values, and writes them back.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,25 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::{ModelError, Values, Weights};
 
-/// Reads parameters and running statistics of any module; names are the fields on the way, joined by dots.
+/// Reads parameters and running statistics of any module. Names are the fields on the path, joined by dots.
 pub trait Parameters {
     /// All floating-point parameters and running statistics on the host.
     fn parameters(&self) -> Weights;
 
-    /// The shapes of the same tensors, by name. A module that was built and not used yet draws no weights for it: it takes no
-    /// memory for them, however large they would be.
+    /// The shapes of the same tensors, by name. For a newly built module this does not draw its weights, so it takes no memory,
+    /// however large the weights would be.
     fn shapes(&self) -> BTreeMap<String, Vec<usize>>;
 }
 
 /// Writes parameters and running statistics of any module.
 pub trait SetParameters: Sized {
-    /// The module with all its parameters replaced. It stays where it was, and learns or not as it did.
+    /// The module with all its parameters replaced. It stays on its compute device, and requires gradients as before.
     ///
-    /// Meant for a module that has not run in training since it was built: burn would bring a pending update of running
-    /// statistics back over what was written.
+    /// Use it on a module that has not run in training since it was built. Otherwise burn overwrites the new running statistics
+    /// with a pending update.
     ///
     /// # Errors
-    /// When a tensor is missing, has another shape or 64 bits, or has no place in the module.
+    /// When a tensor is missing, unknown to the module, of another shape, or of 64 bits.
     fn with_parameters(self, weights: &Weights) -> Result<Self, ModelError>;
 }
 
@@ -127,7 +127,7 @@ impl ModuleMapper for Writer<'_> {
 
     fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.join(".");
-        // Not `val`: a module that was just built would draw weights, only to have them replaced.
+        // Not `val`: a new module would draw weights that are replaced at once.
         let expected = parameter.lazy_shape().to_vec();
         let Some(found) = self.weights.get(&name) else {
             self.error.get_or_insert(ModelError::Missing { name, expected });

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-# So many values of each layer are stored, evenly spaced over samples and units; its means are taken over all.
+# The number of stored values of each layer, evenly spaced over samples and outputs. The means are taken over all values.
 STORED = 24
 
 

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 /// A multi-layer perceptron: fully connected layers with rectifiers over the flattened input.
 ///
-/// The default is the perceptron with layers of 400 and 128 units; the last layer's output is the latent.
+/// The default has layers of 400 and 128 outputs. The output of the last layer is the latent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
-    /// The units of each layer, from the input to the latent.
+    /// The number of outputs of each layer, from the input to the latent.
     #[schemars(length(min = 1, max = 64), inner(range(min = 1, max = 65_536)))]
     pub layers: Vec<usize>,
 }
@@ -32,7 +32,7 @@ describe!(Family::Backbone, "mlp", MlpConfig, paper: "");
 impl BackboneConfig for MlpConfig {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         if self.layers.is_empty() || self.layers.contains(&0) {
-            let reason = "`layers` needs at least one layer, each of at least one unit".to_owned();
+            let reason = "`layers` needs at least one layer, each with at least one output".to_owned();
             return Err(ModelError::Backbone { kind: "mlp".to_owned(), reason });
         }
         let sizes = std::iter::once(input.values()).chain(self.layers.iter().copied());
@@ -42,7 +42,7 @@ impl BackboneConfig for MlpConfig {
     }
 }
 
-/// The perceptron: `[batch, channels, height, width]` → `[batch, units of the last layer]`.
+/// The perceptron: `[batch, channels, height, width]` → `[batch, outputs of the last layer]`.
 #[derive(Module, Debug)]
 pub struct Mlp {
     layers: Vec<Linear>,

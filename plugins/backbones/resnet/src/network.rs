@@ -12,7 +12,7 @@ use crate::conv_norm::{ConvNorm, Show};
 #[derive(Module, Debug)]
 pub struct ResNet {
     pub(crate) stem: ConvNorm,
-    /// Only behind a stem for large images.
+    /// Only after a stem for large images.
     pub(crate) pool: Option<MaxPool2d>,
     pub(crate) stages: Vec<Vec<Block>>,
 }
@@ -55,7 +55,7 @@ impl Backbone for ResNet {
 }
 
 impl ResNet {
-    /// The latents; every layer is shown by its name.
+    /// The latents. Calls `show` for every layer, with its name.
     pub(crate) fn forward_shown(&self, inputs: Tensor<4>, show: &mut Show<'_>) -> Tensor<2> {
         let mut x = self.before_stages(inputs, show);
         for (stage, blocks) in self.stages.iter().enumerate() {

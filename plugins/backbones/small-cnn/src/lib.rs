@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// a rectifier, then a fully connected layer whose output is the latent.
 ///
 /// Channels double from one convolution to the next. Group normalisation (Wu & He, ECCV 2018) has no running statistics,
-/// so nothing in the network depends on whether it sees a device's data or surrogate data.
+/// so the network behaves the same on a device's data and on surrogate data.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmallCnnConfig {
@@ -40,7 +40,7 @@ describe!(Family::Backbone, "small-cnn", SmallCnnConfig, paper: "Wu & He, \"Grou
 
 const GROUPS: usize = 4;
 const KERNEL: [usize; 2] = [3, 3];
-/// Zeros around the image: they keep a stride of 1 from shrinking it.
+/// Zeros around the image. With a stride of 1, they keep its size.
 const PADDING: usize = 1;
 
 #[typetag::serde(name = "small-cnn")]
@@ -58,7 +58,7 @@ impl BackboneConfig for SmallCnnConfig {
 }
 
 impl SmallCnnConfig {
-    /// The network of options and inputs that were checked.
+    /// The network for checked options and inputs.
     fn network(&self, input: InputShape, compute: &Device) -> SmallCnn {
         let mut blocks = vec![];
         let (mut channels, mut height, mut width) = (input.channels, input.height, input.width);

@@ -1,4 +1,4 @@
-//! The running strategy: it adds experts to the ensemble, and says what devices take in its place.
+//! The running strategy: it adds experts to the ensemble, and hands out another model to devices.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use crate::start::Start;
 #[derive(Debug)]
 pub(crate) struct Ensemble {
     start: Start,
-    /// The backbone of the model that the first device met, where devices start from it.
+    /// The backbone of the model that the first device took, if devices start from it.
     initial: Weights,
-    /// How many members' logits each head gives the mean of.
+    /// For each head, the number of members whose logits it averages.
     heads: BTreeMap<String, u64>,
 }
 
@@ -36,7 +36,7 @@ impl Strategy for Ensemble {
         _context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let name = &expert.head().name;
-        // The experts behind a head that was there before the first device are taken for one.
+        // A head from before the first device counts as the head of one expert.
         let had = previous.head(name).map_or(0, |_| self.heads.get(name).copied().unwrap_or(1));
         let central = joined(previous, expert, had)?;
         if self.heads.is_empty() && self.start == Start::Initial {
@@ -48,7 +48,7 @@ impl Strategy for Ensemble {
 
     fn handed_out(&self, central: &ModelState) -> Option<ModelState> {
         let members = central.backbone.members();
-        // Experts have the backbone of the model that they began with, so the first member's is that of the initial one.
+        // Experts have the backbone of the model that they started from, so the first member has that of the initial model.
         let (member, weights) = match self.start {
             Start::Initial => (members.first()?, self.initial.clone()),
             Start::Latest => (members.last()?, central.backbone_weights().below(&prefix(members.len() - 1))),
@@ -141,7 +141,10 @@ mod tests {
         let experts = [expert("a", 1), expert("b", 2)];
         let initial = conformance::central(&[], 0);
         let mut strategy = Ensemble::new(Start::Initial);
-        assert!(strategy.handed_out(&initial).is_none(), "before the first expert there is no ensemble");
+        assert!(
+            strategy.handed_out(&initial).is_none(),
+            "before the first expert the central model itself is handed out"
+        );
         let central = consolidated(&mut strategy, &experts);
         assert_eq!(strategy.handed_out(&central).unwrap().digest(), initial.digest());
         let mut strategy = Ensemble::new(Start::Latest);

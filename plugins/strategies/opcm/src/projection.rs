@@ -3,12 +3,12 @@
 use alluvium_model::{ModelError, Numbers, Values};
 use nalgebra::{DMatrix, SVD};
 
-/// Singular values below this share of the largest belong to no direction: what 32-bit weights leave of zero.
+/// Singular values below this fraction of the largest count as 0: they come from the rounding of 32-bit weights.
 const NO_DIRECTION: f64 = 1e-6;
 
-/// The values of `vector` without their part along the leading directions of `merged`, and without what is along any one
-/// of its pairs of directions. A tensor of less than two dimensions comes back as it is; the first dimension counts rows,
-/// all others together columns.
+/// The values of `vector` without their part along the leading directions of `merged`, and without their part along each pair
+/// of directions. A tensor of less than two dimensions is returned unchanged. The first dimension is the rows, all others
+/// together are the columns.
 ///
 /// # Errors
 /// [`ModelError::Incompatible`], which names the tensor, when its singular values cannot be found.
@@ -43,7 +43,7 @@ pub(crate) fn project(
         }
     }
     let projected = matrix - u * along * v_t;
-    // nalgebra keeps columns together, and weights keep rows together.
+    // nalgebra is column-major, weights are row-major.
     Ok(Numbers::rounded(projected.transpose().iter().copied(), width))
 }
 
@@ -108,7 +108,7 @@ mod tests {
                 let lengths = (inner(&merged, single(&merged)) * inner(&vector, single(&vector))).sqrt();
                 let cosine = inner(&merged, &left) / lengths;
                 assert!(cosine.abs() < 1e-6, "{shape:?} at {share}: {cosine}");
-                // What was merged has nothing left, nor what was taken out.
+                // Nothing is left along the merged directions.
                 let nothing = projected(&merged, &merged, share);
                 assert!(nothing.iter().all(|value| value.abs() < 1e-5), "{shape:?} at {share}");
                 let again = projected(&merged, &Values::new(shape.clone(), left.clone()), share);

@@ -14,7 +14,7 @@ pub(crate) struct Opcm {
     protected_share: f64,
     vectors: TaskVectors,
     lengths: Lengths,
-    /// λ of each consolidation of whole models; none but in pieces, which do not show it.
+    /// λ of each consolidation of whole models. Empty unless the strategy works in pieces, which do not show λ.
     scales: Vec<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! The projections g_P and g_E: they learn beside the student and are thrown away afterwards.
+//! The projections g_P and g_E: they learn beside the student and are discarded afterwards.
 
 use alluvium_model::{ModelError, Random};
 use alluvium_model::{SetParameters, Values, Weights, initial_linear};
@@ -16,8 +16,8 @@ struct Map {
 }
 
 impl Map {
-    /// A projection between spaces of one size starts as the identity, as a student that starts near a teacher wants
-    /// it to be; other layers start at random.
+    /// A projection between spaces of the same size starts as the identity, which suits a student that starts near a teacher.
+    /// Other layers start at random.
     fn new(size: usize, shape: Projection, random: &mut Random, compute: &Device) -> Result<Self, ModelError> {
         let initial = match shape {
             Projection::None => vec![],

@@ -20,7 +20,7 @@ impl Pld {
         Pld { config }
     }
 
-    /// The places of the chosen layers among the backbone's, with their sizes.
+    /// The indices of the chosen layers among the backbone's layers, with their sizes.
     fn layers(&self, model: &Model) -> Result<Vec<(usize, usize)>, StrategyError> {
         if self.config.latent_weight == 0.0 {
             return Ok(vec![]);
@@ -78,7 +78,7 @@ impl Strategy for Pld {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         if previous.heads.is_empty() {
-            return Ok(expert.model.clone()); // The centre knows nothing yet that could be kept.
+            return Ok(expert.model.clone()); // The centre has learned nothing yet.
         }
         let config = &self.config;
         let compute = context.compute().clone();
@@ -121,7 +121,7 @@ impl Strategy for Pld {
         }
         let inputs = match fixed {
             Some(inputs) => inputs,
-            None => context.surrogate(previous, expert)?, // Every step had fresh inputs.
+            None => context.surrogate(previous, expert)?, // Every step had new inputs.
         };
         Ok(recalibrated(central, &inputs)?)
     }

@@ -1,17 +1,17 @@
-//! Spherical interpolation in pieces: the angles of whole tensors are found beforehand, from sums of products.
+//! Spherical interpolation in pieces: surveys find the angles of whole tensors from sums of products.
 
 use alluvium_strategy::{Piece, Piecewise, Sight, Strategy, StrategyError, Survey};
 
 use crate::arc::TensorProducts;
 use crate::strategy::Slerp;
 
-/// One survey for each expert: what the centre is before it depends on the angles of the expert before.
+/// One survey per expert, because the centre before an expert depends on the angles of the expert before it.
 #[derive(Debug)]
 pub(crate) struct InPieces {
     expert_weight: f64,
-    /// Of the expert that is being surveyed.
+    /// The products of the surveyed expert.
     sums: TensorProducts,
-    /// Of the experts that were.
+    /// The products of the experts surveyed so far.
     found: Vec<TensorProducts>,
 }
 

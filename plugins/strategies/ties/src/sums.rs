@@ -1,16 +1,16 @@
-//! What the election of signs and the disjoint mean need of all task vectors so far.
+//! The sums over all task vectors so far that the election of signs and the disjoint mean need.
 
 use alluvium_model::{Number, Pairwise, Weights};
 use alluvium_strategy::StrategyError;
 
-/// For each weight, the sum and the number of its positive and of its negative values.
+/// The sum and the number of the positive and of the negative values of each weight.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct SignedSums {
     positive: OneSign,
     negative: OneSign,
 }
 
-/// The values of one sign. No tensors before the first vector.
+/// The values of one sign. Empty before the first vector.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct OneSign {
     sum: Weights,
@@ -70,7 +70,7 @@ impl OneSign {
     }
 }
 
-/// Which values are of a sign.
+/// Tells which values have a sign.
 trait Sign: Default {
     fn is<N: Number>(value: N) -> bool;
 }
@@ -93,7 +93,7 @@ impl Sign for Negative {
     }
 }
 
-/// 0.
+/// Always 0.
 struct Zero;
 
 impl Pairwise for Zero {
@@ -110,7 +110,7 @@ impl Pairwise for Sum {
     }
 }
 
-/// A sum with one more value, if that is of the sign.
+/// Adds a value to a sum if it has the sign.
 #[derive(Default)]
 struct SignSum<S>(S);
 
@@ -120,7 +120,7 @@ impl<S: Sign> Pairwise for SignSum<S> {
     }
 }
 
-/// A count, one more if a value is of the sign.
+/// Adds 1 to a count if a value has the sign.
 #[derive(Default)]
 struct SignCount<S>(S);
 
@@ -130,7 +130,7 @@ impl<S: Sign> Pairwise for SignCount<S> {
     }
 }
 
-/// A mean, where the sum of all values is of the sign.
+/// The mean if the sum of all values has the sign, otherwise 0.
 #[derive(Default)]
 struct ElectedMean<S>(S);
 

@@ -1,15 +1,15 @@
-//! Trimming: which values of a task vector are kept.
+//! Trimming: keeps the largest values of a task vector.
 
 use alluvium_model::Weights;
 use alluvium_strategy::StrategyError;
 
-/// How many of so many values are trimmed where this share is kept.
+/// The number of trimmed values, of `count` values, if the fraction `density` is kept.
 pub(crate) fn trimmed(count: usize, density: f64) -> usize {
     let kept = ((density * count as f64).round() as usize).clamp(1, count.max(1));
     count.saturating_sub(kept)
 }
 
-/// The smallest magnitude among the largest, this share of all values.
+/// The smallest kept magnitude if the fraction `density` of all values is kept.
 pub(crate) fn smallest_kept(vector: &Weights, density: f64) -> f64 {
     let index = trimmed(vector.values(), density);
     if index == 0 {
@@ -29,7 +29,7 @@ pub(crate) fn smallest_kept(vector: &Weights, density: f64) -> f64 {
     }
 }
 
-/// The values from this magnitude on; the others become 0.
+/// Keeps the values of at least this magnitude; the others become 0.
 pub(crate) fn trim(vector: &Weights, smallest: f64) -> Result<Weights, StrategyError> {
     Ok(vector.combine(vector, |value, _| if value.abs() >= smallest { value } else { 0.0 })?)
 }
