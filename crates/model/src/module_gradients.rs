@@ -46,13 +46,13 @@ pub(crate) fn scale<M: Module>(module: &M, gradients: GradientsParams, factor: &
 
 /// A module's gradients by the names of its parameters.
 pub(crate) fn named_gradients<M: Module>(module: &M, gradients: &Gradients) -> NamedTensors {
-    struct Reader<'a> {
+    struct GradientReader<'a> {
         path: Vec<String>,
         gradients: &'a Gradients,
         named: NamedTensors,
     }
 
-    impl ModuleVisitor for Reader<'_> {
+    impl ModuleVisitor for GradientReader<'_> {
         fn enter_module(&mut self, name: &str, _container_type: &str) {
             self.path.push(name.to_owned());
         }
@@ -68,19 +68,19 @@ pub(crate) fn named_gradients<M: Module>(module: &M, gradients: &Gradients) -> N
         }
     }
 
-    let mut reader = Reader { path: vec![], gradients, named: NamedTensors::new() };
+    let mut reader = GradientReader { path: vec![], gradients, named: NamedTensors::new() };
     module.visit(&mut reader);
     reader.named
 }
 
 /// A module with its parameters replaced; see [`Model::update`].
 pub(crate) fn updated<M: Module>(module: M, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) -> M {
-    struct Writer<'a> {
+    struct ParameterUpdater<'a> {
         path: Vec<String>,
         update: &'a mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>,
     }
 
-    impl ModuleMapper for Writer<'_> {
+    impl ModuleMapper for ParameterUpdater<'_> {
         fn enter_module(&mut self, name: &str, _container_type: &str) {
             self.path.push(name.to_owned());
         }
@@ -103,7 +103,7 @@ pub(crate) fn updated<M: Module>(module: M, update: &mut dyn FnMut(&str, Tensor<
         }
     }
 
-    module.map(&mut Writer { path: vec![], update })
+    module.map(&mut ParameterUpdater { path: vec![], update })
 }
 
 #[cfg(test)]

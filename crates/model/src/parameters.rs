@@ -31,14 +31,14 @@ pub trait SetParameters: Sized {
 
 impl<M: Module> Parameters for M {
     fn parameters(&self) -> Weights {
-        let mut reader = Reader::default();
+        let mut reader = ParameterReader::default();
         // `valid` brings the running statistics up to date: burn keeps the newest of each thread beside them.
         self.valid().visit(&mut reader);
         reader.weights
     }
 
     fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
-        let mut measure = Measure::default();
+        let mut measure = ShapeReader::default();
         self.visit(&mut measure);
         measure.shapes
     }
@@ -46,7 +46,7 @@ impl<M: Module> Parameters for M {
 
 impl<M: Module> SetParameters for M {
     fn with_parameters(self, weights: &Weights) -> Result<Self, ModelError> {
-        let mut writer = Writer { path: vec![], weights, written: 0, error: None };
+        let mut writer = ParameterWriter { path: vec![], weights, written: 0, error: None };
         let module = self.map(&mut writer);
         let written = writer.written;
         if let Some(error) = writer.error {
@@ -63,12 +63,12 @@ impl<M: Module> SetParameters for M {
 }
 
 #[derive(Default)]
-struct Reader {
+struct ParameterReader {
     path: Vec<String>,
     weights: Weights,
 }
 
-impl ModuleVisitor for Reader {
+impl ModuleVisitor for ParameterReader {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -83,12 +83,12 @@ impl ModuleVisitor for Reader {
 }
 
 #[derive(Default)]
-struct Measure {
+struct ShapeReader {
     path: Vec<String>,
     shapes: BTreeMap<String, Vec<usize>>,
 }
 
-impl ModuleVisitor for Measure {
+impl ModuleVisitor for ShapeReader {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -109,14 +109,14 @@ pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Values {
     Values::new(shape, values.expect("data converted to f32 holds f32"))
 }
 
-struct Writer<'a> {
+struct ParameterWriter<'a> {
     path: Vec<String>,
     weights: &'a Weights,
     written: usize,
     error: Option<ModelError>,
 }
 
-impl ModuleMapper for Writer<'_> {
+impl ModuleMapper for ParameterWriter<'_> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }

@@ -114,7 +114,7 @@ impl Reader {
 }
 
 /// Whether an item is built for tests only: `cfg(test)`, `cfg(all(test, …))`.
-fn is_for_tests(attributes: &[Attribute]) -> bool {
+pub fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).any(|attribute| {
         let Ok(list) = attribute.meta.require_list() else { return false };
         let condition = list.tokens.to_string().replace(' ', "");
