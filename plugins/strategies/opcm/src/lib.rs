@@ -20,8 +20,8 @@ use strategy::Opcm;
 /// M_t = θ_t − θ₀ the merged change. The first expert becomes the central model unchanged: M_1 = Δ_1, λ_1 = 1. Then
 /// M_t = (λ_{t−1}·M_{t−1} + P(Δ_t)) / λ_t, where λ_t is such that ‖M_t‖ is the mean of ‖Δ_1‖ … ‖Δ_t‖ over all parameters
 /// together. P projects each matrix: with M_{t−1} = U Σ Vᵀ, it takes out of Δ_t = Σ_ij ⟨Δ_t, u_i v_jᵀ⟩ u_i v_jᵀ the terms
-/// of the leading directions, i, j ≤ r, and those with i = j, so that ⟨P(Δ_t), M_{t−1}⟩ = 0. r counts the largest singular
-/// values that together make up no more than the share α of their sum. Vectors are added without projection.
+/// of the leading directions, i, j ≤ r, and those with i = j, so that ⟨P(Δ_t), M_{t−1}⟩ = 0. r is the number of largest
+/// singular values that together make up at most the fraction α of their sum. Vectors are added without projection.
 ///
 /// This is what the authors' code computes, with two differences. That code projects only the weights of linear layers; here
 /// kernels of convolutions are projected, too, as matrices of out × in·height·width. And directions whose singular value is
@@ -38,7 +38,7 @@ use strategy::Opcm;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpcmConfig {
-    /// α, the share of the sum of singular values of the merged change whose directions are closed to later experts. The
+    /// α, the fraction of the sum of singular values of the merged change whose directions are closed to later experts. The
     /// default is that of the authors' code; 0 takes out the terms with i = j only.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub protected_share: f64,

@@ -55,13 +55,13 @@ fn as_matrix(tensor: &Values) -> Option<DMatrix<f64>> {
     Some(DMatrix::from_row_slice(*rows, inner.iter().product(), &tensor.numbers.exact()))
 }
 
-/// How many singular values, sorted from the largest, belong to a direction.
+/// The number of singular values, sorted from the largest, that belong to a direction.
 fn directions(values: &[f64]) -> usize {
     let largest = values.first().copied().unwrap_or_default();
     values.iter().take_while(|value| **value > NO_DIRECTION * largest).count()
 }
 
-/// How many singular values, from the largest, make up no more than this share of their sum.
+/// The number of singular values, from the largest, that make up at most this fraction of their sum.
 fn leading(values: &[f64], share: f64) -> usize {
     let sums = values.iter().scan(0.0, |sum, value| {
         *sum += value;
