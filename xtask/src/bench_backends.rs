@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::repository;
 
-/// What is compared unless the user says otherwise: the rest of the strategies would take longer and say the same.
+/// The benches that are compared by default. The other strategies would take longer without new information.
 const STEPS: &str = "device-epoch/|evaluation/|consolidation/(pld|weight-averaging)/";
 
 #[derive(Args)]
@@ -22,13 +22,13 @@ pub struct BenchBackendsArgs {
     /// Features of the benches' build beside `ndarray`, such as `cuda,wgpu`.
     #[arg(long)]
     features: Option<String>,
-    /// Make the table of what was measured before, and measure nothing.
+    /// Only print the table of the last measurements.
     #[arg(long)]
     table: bool,
 }
 
 pub fn run(args: &BenchBackendsArgs) -> Result<()> {
-    // A folder of its own: what other benches left in criterion's would be in the table.
+    // A separate folder, because the table would include other benches' results in criterion's folder.
     let results = crate::ci::target_folder(&repository())?.join("bench-backends");
     if !args.table {
         measure(args, &results)?;
@@ -55,10 +55,10 @@ fn measure(args: &BenchBackendsArgs, results: &Path) -> Result<()> {
     Ok(())
 }
 
-/// One bench, as criterion stores it.
+/// One measurement, as criterion stores it.
 #[derive(Debug, PartialEq)]
 struct Measurement {
-    /// What was measured: group and function.
+    /// The measured bench: group and function.
     what: String,
     backend: String,
     /// The median seconds of an iteration.
@@ -67,7 +67,7 @@ struct Measurement {
     elements: f64,
 }
 
-/// `benchmark.json`: which bench it is.
+/// `benchmark.json`: the name of the bench.
 #[derive(Deserialize)]
 struct Bench {
     group_id: String,
@@ -82,7 +82,7 @@ struct Throughput {
     elements: f64,
 }
 
-/// `estimates.json`: what was measured, in nanoseconds.
+/// `estimates.json`: the measurements in nanoseconds.
 #[derive(Deserialize)]
 struct Estimates {
     median: Estimate,
@@ -124,7 +124,7 @@ fn parse<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
     serde_json::from_str(&text).with_context(|| format!("{} is not what criterion writes", path.display()))
 }
 
-/// A row for each step, a column for each backend: elements a second, and how often as long as on `flex` an element takes.
+/// A row for each step and a column for each backend: elements per second, and the time of an element divided by that on `flex`.
 fn table(measured: &[Measurement]) -> String {
     let backends: BTreeSet<_> = measured.iter().map(|one| one.backend.as_str()).collect();
     let mut rows: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
@@ -149,7 +149,7 @@ fn join(cells: impl Iterator<Item: ToString>) -> String {
     cells.map(|cell| cell.to_string()).collect::<Vec<_>>().join(" | ")
 }
 
-/// Three digits that count.
+/// A number with three significant digits.
 fn digits(rate: f64) -> String {
     match rate {
         rate if rate >= 100.0 => format!("{rate:.0}"),

@@ -1,8 +1,8 @@
 //! Modules of a crate use each other in one direction: no circle of files.
 //!
 //! A file uses another where it names something that stands there, in a `use` or in a path that begins with `crate`, `super`
-//! or `self`. Names that a module re-exports lead to the file they come from, so a room's own front door is no circle. What
-//! only tests use does not count.
+//! or `self`. A name that a module re-exports leads to the file that it comes from, so a module that only re-exports its files does
+//! not make a circle. Uses in tests do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ fn named(module: &Module) -> String {
     if module.is_empty() { "lib".to_owned() } else { module.join("::") }
 }
 
-/// What a file says of other files.
+/// The names of other files that a file uses.
 #[derive(Debug, Default)]
 struct Source {
     /// Paths that it names, in full where they begin at the crate's root.
@@ -72,7 +72,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// A path from the crate's root on; one that begins with the name of another crate leads nowhere in this one.
+    /// The path from the crate's root; one that begins with the name of another crate leads nowhere in this one.
     fn absolute(&self, names: &[String]) -> Module {
         let (first, rest) = match names.split_first() {
             Some((first, rest)) => (first.as_str(), rest),
@@ -159,7 +159,7 @@ fn uses(modules: &BTreeMap<Module, Source>) -> BTreeMap<Module, BTreeSet<Module>
     modules.iter().map(of).collect()
 }
 
-/// The module that a path leads to: the innermost that there is, behind any re-exports.
+/// The module that a path leads to: the innermost existing one, after following re-exports.
 fn leads_to(modules: &BTreeMap<Module, Source>, path: &[String], depth: usize) -> Module {
     let mut at: Module = vec![];
     for (index, name) in path.iter().enumerate() {
@@ -201,7 +201,7 @@ fn circles(uses: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<Vec<Module>> {
 }
 
 #[test]
-fn circles_are_found_and_front_doors_are_none() {
+fn circles_are_found_and_re_exports_are_none() {
     let source = |paths: &[&str], exports: &[(&str, &str)]| Source {
         paths: paths.iter().map(|path| words(path)).collect(),
         exports: exports.iter().map(|(name, path)| ((*name).to_owned(), words(path))).collect(),

@@ -76,8 +76,8 @@ impl StrategyConfig for OpcmConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alluvium_strategy::conformance;
-    use length::length;
+    use alluvium_strategy::{ModelState, conformance, difference, parameters};
+    use length::{length, squares};
 
     #[test]
     fn conforms() {
