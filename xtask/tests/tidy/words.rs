@@ -153,12 +153,14 @@ impl<'ast> Visit<'ast> for TypeNames {
 
 #[test]
 fn phrases_are_counted_in_comments_alone_and_over_line_ends() {
-    let source = "/// This is\n/// no joke, as this nook shows.\nlet text = \"is no comment // is no comment\"; // It is no joke.";
-    assert_eq!(count(&prose("a.rs", source), "is no"), 2);
-    let document = "It is no\njoke.\n## Glossary\nIt is no joke.\n## After\nIt is no joke.";
-    assert_eq!(count(&prose(GLOSSARY, document), "is no"), 2);
-    assert_eq!(count(&prose("README.md", document), "is no"), 3);
-    assert_eq!(count(&prose("Cargo.toml", "a = \"#anew\" # Anew.\n"), "anew"), 1);
+    let source = "/// Here are two\n/// words, and two wordsmiths.\nlet text = 'two words'; // Two words.";
+    assert_eq!(count(&prose("a.rs", source), "two words"), 2);
+    let quoted = "let address = \"a://two words\"; // Two words.";
+    assert_eq!(count(&prose("a.rs", quoted), "two words"), 1);
+    let document = "Two\nwords.\n## Glossary\nTwo words.\n## After\nTwo words.";
+    assert_eq!(count(&prose(GLOSSARY, document), "two words"), 2);
+    assert_eq!(count(&prose("README.md", document), "two words"), 3);
+    assert_eq!(count(&prose("Cargo.toml", "a = \"#one\" # One.\n"), "one"), 1);
 }
 
 #[test]
