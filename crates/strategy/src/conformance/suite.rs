@@ -46,7 +46,8 @@ fn survives_serialisation(config: &dyn StrategyConfig) {
     assert_eq!(again, written, "a configuration must not change when it is written and read");
 }
 
-/// Checks that completing a configuration twice changes nothing, and that a configuration without completion is built as for a stream.
+/// Checks that completing a configuration twice changes nothing, and that a configuration without completion is built as for a
+/// stream.
 fn is_completed_once(config: &dyn StrategyConfig) {
     let written = |config: &dyn StrategyConfig| serde_json::to_value(config).expect("a configuration can be written");
     for (start, other) in [(ExpertStart::Previous, ExpertStart::Common), (ExpertStart::Common, ExpertStart::Previous)] {

@@ -13,7 +13,8 @@ use crate::conv_norm::{ConvNorm, Show};
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Shortcut {
-    /// The input itself, without weights: every second pixel of each row and column, and zeros for the new channels. Option A of He et al.
+    /// The input itself, without weights: every second pixel of each row and column, and zeros for the new channels. Option A
+    /// of He et al.
     Identity,
     /// A 1×1 convolution with batch normalisation. Option B of He et al.
     Convolution,
