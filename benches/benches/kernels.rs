@@ -1,4 +1,4 @@
-//! The kernels under the convolutional backbones, each alone, on one thread: what a slower step would be traced to.
+//! The kernels of the convolutional backbones, each by itself, on one thread. They show why a step became slower.
 
 use std::time::Duration;
 
@@ -33,9 +33,9 @@ fn shape([inputs, side, outputs, kernel, stride]: [usize; 5]) -> Shape {
     }
 }
 
-/// Numbers that are neither zero nor alike.
+/// Numbers that are neither zero nor equal.
 fn values(count: usize) -> Vec<f32> {
-    (0..count).map(|place| (place as f32 * 0.37).sin()).collect()
+    (0..count).map(|index| (index as f32 * 0.37).sin()).collect()
 }
 
 fn convolution(criterion: &mut Criterion) {

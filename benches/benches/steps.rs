@@ -1,7 +1,7 @@
 //! One device epoch, one consolidation and one evaluation, per strategy × backbone × backend.
 //!
-//! Without more words on `flex` alone, the backend that a comparison runs on unless told otherwise; the environment
-//! variable `ALLUVIUM_BENCH_BACKENDS` names others, with commas, or `all`.
+//! By default they run only on `flex`, the default backend. The environment variable `ALLUVIUM_BENCH_BACKENDS` names other
+//! backends, with commas, or `all`.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use alluvium_strategy::{Context, DataAccess, Surrogate, SurrogateError, Surrogat
 use burn::tensor::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
-/// Samples of one measurement. Throughput is per sample, so that rows can be compared; burn's ndarray backend learns
-/// convolutions so slowly that it gets few.
+/// Samples of one measurement. Throughput is per sample, so that rows can be compared. Training convolutions is slow on
+/// burn's ndarray backend, so it gets few samples.
 fn samples(backbone: &str, backend: &str) -> usize {
     match (backbone, backend) {
         ("mlp", _) => 256,
@@ -26,7 +26,7 @@ fn samples(backbone: &str, backend: &str) -> usize {
     }
 }
 
-/// The backends that are measured, of those that this machine has.
+/// The measured backends, as far as this machine has them.
 fn backends() -> Vec<(&'static str, Device)> {
     let named = std::env::var("ALLUVIUM_BENCH_BACKENDS").unwrap_or_else(|_| "flex".to_owned());
     let wanted = |kind: &&str| named == "all" || named.split(',').any(|name| name.trim() == *kind);
@@ -57,7 +57,7 @@ fn device_epoch(criterion: &mut Criterion) {
     }
 }
 
-/// Surrogate data that cost nothing to draw: what is measured is the strategy.
+/// Surrogate data that cost nothing to draw, so that only the strategy is measured.
 #[derive(Debug)]
 struct Zeros(usize);
 
@@ -72,7 +72,7 @@ impl Surrogate for Zeros {
     }
 }
 
-/// A consolidation that takes longer is not measured: criterion wants ten of each.
+/// Slower consolidations are not measured, because criterion needs ten runs of each.
 const MOST: Duration = Duration::from_secs(3);
 
 fn consolidation(criterion: &mut Criterion) {

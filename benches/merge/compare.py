@@ -40,7 +40,7 @@ def run(command, log):
     subprocess.run(["sync"])
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=log, stderr=log)
-    # Not what `wait4` tells: that begins with the memory of this process, of which the other is forked.
+    # `wait4` is not suitable: its peak includes the memory of this process before the fork.
     most = {"VmHWM": 0, "RssAnon": 0}
     while process.poll() is None:
         try:
@@ -112,7 +112,7 @@ def main():
     dtype = json.loads((folder / "base" / "config.json").read_text())["torch_dtype"]
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ["mergekit", "torch", "transformers", "safetensors"]]
     print(f"{platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, {', '.join(versions)}; {dtype}\n")
-    print("| strategy | Alluvium s | mergekit s | Alluvium peak MB | mergekit peak MB | of which anonymous, MB | largest difference |")
+    print("| strategy | Alluvium s | mergekit s | Alluvium peak MB | mergekit peak MB | anonymous part, MB | largest difference |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     for method in options.methods:
         rounds = []

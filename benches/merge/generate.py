@@ -48,11 +48,11 @@ def main():
     dtype = getattr(torch, options.dtype)
     for number, name in enumerate(["base", "one", "other"]):
         model = {}
-        for place, (tensor, shape) in enumerate(shapes(options.layers)):
+        for index, (tensor, shape) in enumerate(shapes(options.layers)):
             draw = lambda seed: torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * 0.02
-            weights = draw(place)
+            weights = draw(index)
             if number:
-                weights += 0.1 * draw(10_000 * number + place)
+                weights += 0.1 * draw(10_000 * number + index)
             model[tensor] = weights.to(dtype)
         folder = options.folder / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -35,23 +35,23 @@ def alternate(rounds, name, *both):
     return pairs
 
 
-def compare_steps(rounds, threads, backbones, place):
+def compare_steps(rounds, threads, backbones, compute):
     heading(["what", "backbone", "threads", "Alluvium s", "PyTorch s", "ratio", "min–max"], numbers=5)
     for backbone in backbones:
         for count in threads:
             pairs = alternate(
                 rounds,
                 f"{backbone}, threads: {count}",
-                lambda: sides.alluvium_steps(count, backbone, place),
-                lambda: sides.pytorch_steps(count, backbone, place),
+                lambda: sides.alluvium_steps(count, backbone, compute),
+                lambda: sides.pytorch_steps(count, backbone, compute),
             )
             for what in pairs[0][0]:
                 seconds = [(ours[what], theirs[what]) for ours, theirs in pairs]
                 row([what, backbone, str(count), *speed(seconds)])
 
 
-def compare_quickstart(rounds, place):
-    both = (lambda: sides.alluvium_quickstart(place), lambda: sides.pytorch_quickstart(place))
+def compare_quickstart(rounds, compute):
+    both = (lambda: sides.alluvium_quickstart(compute), lambda: sides.pytorch_quickstart(compute))
     pairs = alternate(rounds, "quickstart", *both)
     columns = ["Alluvium s", "PyTorch s", "ratio", "min–max", "Alluvium peak MB", "PyTorch peak MB"]
     heading(["what", "backbone", *columns], numbers=6)
@@ -86,20 +86,20 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     if arguments.precision == "mixed" and arguments.backend != "cuda":
         parser.error("--precision mixed goes with --backend cuda")
-    place = sides.Place(arguments.backend, arguments.precision)
+    compute = sides.Compute(arguments.backend, arguments.precision)
     if unknown := set(arguments.what) - {"steps", "quickstart"}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; accepted: steps, quickstart")
     for line in machine.described(take_cores(arguments.cores)):
         print(f"- {line}")
-    if place.backend == "cuda":
-        print(f"- {machine.gpu()}; precision: {place.precision}")
+    if compute.backend == "cuda":
+        print(f"- {machine.gpu()}; precision: {compute.precision}")
     what = arguments.what or ["steps", "quickstart"]
     if "steps" in what:
         print()
-        compare_steps(arguments.rounds, arguments.threads, arguments.backbones, place)
+        compare_steps(arguments.rounds, arguments.threads, arguments.backbones, compute)
     if "quickstart" in what:
         print()
-        compare_quickstart(arguments.rounds, place)
+        compare_quickstart(arguments.rounds, compute)
     known = [cores for cores in disturbance if cores is not None]
     if known:
         print(f"\nOther programs kept at most {max(known):.2f} cores busy just before a run.")

@@ -1,4 +1,4 @@
-"""Split Glyphs as the quickstart has it: 10 tasks × 6 characters, tested on fonts of families that no device had."""
+"""Split Glyphs as in the quickstart: 10 tasks × 6 characters, tested on font families that no device had."""
 
 import csv
 import gzip
@@ -10,7 +10,7 @@ import torch
 
 DATA = Path(__file__).parents[2] / "plugins/streams/split-glyphs/data"
 
-# `labels` and `test_labels` are units of the task's own head; `classes` are the characters behind its units.
+# `labels` and `test_labels` are class indices within the task's own head; `classes` are the characters of these classes.
 Task = namedtuple("Task", "name classes inputs labels test_inputs test_labels")
 
 
@@ -34,14 +34,14 @@ def tasks(glyphs, seed, count=10, classes_per_task=6):
 
     def task(number, classes):
         train, test = images[~is_test][:, classes], images[is_test][:, classes]
-        units = torch.arange(len(classes))
+        class_indices = torch.arange(len(classes))
         return Task(
             f"task-{number + 1}",
             classes,
             train.flatten(0, 1),
-            units.repeat(len(train)),
+            class_indices.repeat(len(train)),
             test.flatten(0, 1),
-            units.repeat(len(test)),
+            class_indices.repeat(len(test)),
         )
 
     parts = order.split(classes_per_task)[:count]

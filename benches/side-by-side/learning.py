@@ -1,4 +1,4 @@
-"""What happens at a device, at the centre and in the evaluator, as one would write it in PyTorch."""
+"""The work of a device, of the centre and of the evaluator, written for PyTorch."""
 
 import copy
 import random
@@ -8,31 +8,31 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def train(backbone, lessons, epochs):
-    """Supervised learning. `lessons` are (inputs, labels, head); each batch comes from one of them, in random order."""
-    parameters = [*backbone.parameters(), *(p for *_, head in lessons for p in head.parameters())]
+def train(backbone, datasets, epochs):
+    """Supervised learning. `datasets` are (inputs, labels, head); each batch comes from one of them, in random order."""
+    parameters = [*backbone.parameters(), *(p for *_, head in datasets for p in head.parameters())]
     optimiser = torch.optim.SGD(parameters, lr=0.01, momentum=0.9)
     backbone.train()
     for _ in range(epochs):
-        batches = [(lesson, places) for lesson in lessons for places in torch.randperm(len(lesson[0])).split(32)]
+        batches = [(dataset, indices) for dataset in datasets for indices in torch.randperm(len(dataset[0])).split(32)]
         random.shuffle(batches)
-        for (inputs, labels, head), places in batches:
-            loss = F.cross_entropy(head(backbone(inputs[places])), labels[places])
+        for (inputs, labels, head), indices in batches:
+            loss = F.cross_entropy(head(backbone(inputs[indices])), labels[indices])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
 
 
-def adapt(backbone, latent_size, inputs, labels, units, epochs=5):
-    """A device: takes the central backbone, and gives its own backbone and head."""
-    backbone, head = copy.deepcopy(backbone), nn.Linear(latent_size, units)
+def adapt(backbone, latent_size, inputs, labels, classes, epochs=5):
+    """A device: takes the central backbone, and returns its own backbone and head."""
+    backbone, head = copy.deepcopy(backbone), nn.Linear(latent_size, classes)
     train(backbone, [(inputs, labels, head)], epochs)
     return backbone, head
 
 
 @torch.no_grad()
 def targets(previous, expert, patches):
-    """What the teachers say of all patches: their logits less each sample's mean, and their latents."""
+    """The teachers' outputs for all patches: their logits minus each sample's mean, and their latents."""
     previous.eval()
     backbone, head = expert
     backbone.eval()
@@ -66,13 +66,13 @@ def consolidate(previous, expert, name, patches, latent_weight=1.0, steps=400):
     waiting = []
     for _ in range(steps):
         if not waiting:
-            waiting = [places for places in torch.randperm(len(patches)).split(size) if len(places) == size]
-        places = waiting.pop()
-        latents, logits = student(patches[places])
-        loss = F.mse_loss(logits[:, : old.shape[1]], old[places]) + F.mse_loss(logits[:, old.shape[1] :], new[places])
+            waiting = [indices for indices in torch.randperm(len(patches)).split(size) if len(indices) == size]
+        indices = waiting.pop()
+        latents, logits = student(patches[indices])
+        loss = F.mse_loss(logits[:, : old.shape[1]], old[indices]) + F.mse_loss(logits[:, old.shape[1] :], new[indices])
         if latent_weight > 0:
-            latent_loss = F.mse_loss(to_previous(latents), old_latents[places])
-            loss = loss + latent_weight * (latent_loss + F.mse_loss(to_expert(latents), new_latents[places]))
+            latent_loss = F.mse_loss(to_previous(latents), old_latents[indices])
+            loss = loss + latent_weight * (latent_loss + F.mse_loss(to_expert(latents), new_latents[indices]))
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 5.0)
@@ -81,13 +81,13 @@ def consolidate(previous, expert, name, patches, latent_weight=1.0, steps=400):
 
 
 @torch.no_grad()
-def evaluate(model, name, inputs, labels, first_unit):
-    """The accuracy where the task is known, and where it is not: then all heads compete.
+def evaluate(model, name, inputs, labels, first_logit):
+    """The accuracy with the task known, and with it unknown: then all heads compete.
 
-    `first_unit` is the place of the task's head among all units.
+    `first_logit` is the index of the first logit of the task's head among all logits.
     """
     model.eval()
     latents = torch.cat([model.backbone(batch) for batch in inputs.split(500)])
     aware = model.heads[name](latents).argmax(1) == labels
-    agnostic = model.logits(latents).argmax(1) == labels + first_unit
+    agnostic = model.logits(latents).argmax(1) == labels + first_logit
     return aware.float().mean().item(), agnostic.float().mean().item()

@@ -47,8 +47,8 @@ def device(backbone, task):
 def judge(model, tasks):
     """The accuracy on each task, task-aware and task-agnostic."""
     return [
-        evaluate(model, task.name, task.test_inputs, task.test_labels, place * len(task.classes))
-        for place, task in enumerate(tasks)
+        evaluate(model, task.name, task.test_inputs, task.test_labels, index * len(task.classes))
+        for index, task in enumerate(tasks)
     ]
 
 
@@ -78,12 +78,12 @@ def run_seed(images, seed):
     rows = {}
     for row, strategy in strategies.items():
         central = Model(initial)
-        for place, task in enumerate(tasks):
+        for index, task in enumerate(tasks):
             # The first device meets the initial weights under every strategy: it need not learn again.
-            expert = device(central.backbone, task) if place else from_initial[0]
+            expert = device(central.backbone, task) if index else from_initial[0]
             judge_alone(expert, task)
-            central = strategy(central, expert, task.name, place)
-            scores = judge(central, tasks[: place + 1])
+            central = strategy(central, expert, task.name, index)
+            scores = judge(central, tasks[: index + 1])
         rows[row] = mean_aware(scores)
     rows["devices-alone"] = mean_aware([judge_alone(expert, task)[0] for task, expert in zip(tasks, from_initial)])
 

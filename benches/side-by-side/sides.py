@@ -35,7 +35,7 @@ def run(command):
         return Run(output.read().decode(), seconds, used.ru_maxrss / unit)
 
 
-class Place(namedtuple("Place", "backend precision")):
+class Compute(namedtuple("Compute", "backend precision")):
     """Where both sides compute: a backend of Alluvium's, and its precision where it has a choice."""
 
     @property
@@ -50,19 +50,19 @@ class Place(namedtuple("Place", "backend precision")):
         return ["--device", "cuda" if self.backend == "cuda" else "cpu", "--precision", self.precision]
 
 
-def alluvium_steps(threads, backbone, place):
-    return seconds_by_step(run([BINARIES / "side-by-side", json.dumps(place.table), threads, backbone]))
+def alluvium_steps(threads, backbone, compute):
+    return seconds_by_step(run([BINARIES / "side-by-side", json.dumps(compute.table), threads, backbone]))
 
 
-def pytorch_steps(threads, backbone, place):
-    return seconds_by_step(run([*peer("steps"), "--threads", threads, "--backbones", backbone, *place.of_pytorch]))
+def pytorch_steps(threads, backbone, compute):
+    return seconds_by_step(run([*peer("steps"), "--threads", threads, "--backbones", backbone, *compute.of_pytorch]))
 
 
-def alluvium_quickstart(place):
+def alluvium_quickstart(compute):
     """On a processor as many cells side by side as there are cores, each with one thread: the defaults."""
     with tempfile.TemporaryDirectory() as folder:
         config, out = Path(folder) / "quickstart.toml", Path(folder) / "out"
-        table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in place.table.items())
+        table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in compute.table.items())
         config.write_text((ROOT / "examples/quickstart.toml").read_text().replace('kind = "flex"', table))
         done = run([BINARIES / "alluvium", "compare", config, "--fresh", "--quiet", "--out", out])
         results = json.loads((out / "results.json").read_text())
@@ -70,9 +70,9 @@ def alluvium_quickstart(place):
     return Quickstart(done.seconds, done.peak_mb, accuracies)
 
 
-def pytorch_quickstart(place):
+def pytorch_quickstart(compute):
     """One after another, with as many threads as PyTorch chooses: as a user's loop runs."""
-    done = run([*peer("quickstart"), *place.of_pytorch])
+    done = run([*peer("quickstart"), *compute.of_pytorch])
     accuracies = {}
     for row in csv.DictReader(done.output.splitlines()):
         if row["seed"].isdigit():

@@ -1,7 +1,7 @@
-//! What the benches measure, built by name from the plugins of the shipped binary.
+//! The objects that the benches measure, built by name from the plugins of the shipped binary.
 //!
-//! A strategy, backbone or backend that is linked into the command line is measured without a line here: the benches walk
-//! the registry. Some backbones are left out by name.
+//! The benches iterate over the registry, so they measure every linked strategy, backbone and backend. Some backbones are left
+//! out by name.
 
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ pub fn kinds(family: Family) -> Vec<&'static str> {
     kinds.filter(|kind| !kind.starts_with("conformance-")).collect()
 }
 
-/// Backbones that are not measured: `resnet32` says what `slim-resnet18` says, and on the others, which are made for larger
-/// images, the strategies that solve for whole matrices take minutes.
+/// Backbones that are not measured. `resnet32` behaves like `slim-resnet18`. The others are for larger images, on which strategies
+/// that solve for whole matrices take minutes.
 const NOT_MEASURED: [&str; 5] = ["resnet18", "resnet32", "resnet34", "resnet50", "vit-tiny"];
 
 /// The backbones that are measured.
@@ -32,7 +32,7 @@ pub fn backbones() -> Vec<&'static str> {
     kinds(Family::Backbone).into_iter().filter(|kind| !NOT_MEASURED.contains(kind)).collect()
 }
 
-/// A backend's compute device; `None` where this machine has none.
+/// A backend's compute device; `None` if this machine does not have one.
 pub fn compute(kind: &str) -> Option<Device> {
     let config: Box<dyn BackendConfig> = serde_json::from_value(json!({ "kind": kind })).ok()?;
     config.open().ok()
@@ -46,7 +46,7 @@ pub fn backbone(kind: &str) -> Arc<dyn BackboneConfig> {
     serde_json::from_value(json!({ "kind": kind })).expect("a linked backbone")
 }
 
-/// A strategy with its default options, but for one: where it takes gradient steps, it takes [`STEPS`].
+/// A strategy with its default options, except that a strategy with gradient steps takes [`STEPS`] of them.
 ///
 /// # Panics
 /// When the kind is not linked.
@@ -69,13 +69,13 @@ pub fn input(backbone: &str) -> InputShape {
     }
 }
 
-/// A task of six classes with so many random images.
+/// A task of six classes with `samples` random images.
 pub fn task(input: InputShape, samples: usize) -> Task {
     let mut random = Seed::new(0).of("bench").random();
     let mut train = Samples::new(input);
-    for place in 0..samples {
+    for number in 0..samples {
         let image: Vec<u8> = (0..input.values()).map(|_| random.random()).collect();
-        train.push(&image, place % 6);
+        train.push(&image, number % 6);
     }
     let head = HeadSpec { name: "task-1".to_owned(), classes: (0..6).collect() };
     Task { index: 0, name: "bench".to_owned(), head, test: train.clone(), train }
@@ -98,7 +98,7 @@ pub fn central(backbone_kind: &str, compute: &Device) -> ModelState {
     state
 }
 
-/// The expert of a device that took no step from `central`.
+/// The expert of a device that adapts `central` without a step.
 ///
 /// # Panics
 /// When the expert's manifest does not fit its weights.

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde::Deserialize;
 
 use crate::repository;
 
-/// What is compared unless the user says otherwise: the rest of the strategies would take longer and say the same.
+/// The benches that are compared by default. The other strategies would take longer without new information.
 const STEPS: &str = "device-epoch/|evaluation/|consolidation/(pld|weight-averaging)/";
 
 #[derive(Args)]
@@ -22,13 +22,13 @@ pub struct BenchBackendsArgs {
     /// Features of the benches' build beside `ndarray`, such as `cuda,wgpu`.
     #[arg(long)]
     features: Option<String>,
-    /// Make the table of what was measured before, and measure nothing.
+    /// Only print the table of the last measurements.
     #[arg(long)]
     table: bool,
 }
 
 pub fn run(args: &BenchBackendsArgs) -> Result<()> {
-    // A folder of its own: what other benches left in criterion's would be in the table.
+    // A separate folder, because the table would include other benches' results in criterion's folder.
     let results = crate::ci::target_folder(&repository())?.join("bench-backends");
     if !args.table {
         measure(args, &results)?;
@@ -51,16 +51,14 @@ fn measure(args: &BenchBackendsArgs, results: &Path) -> Result<()> {
     cargo.args(["--", &args.benches]);
     cargo.env("ALLUVIUM_BENCH_BACKENDS", "all").env("CRITERION_HOME", results);
     let status = cargo.status().context("cargo cannot be run")?;
-    match status.success() {
-        true => Ok(()),
-        false => bail!("the benches ended with {status}"),
-    }
+    ensure!(status.success(), "the benches ended with {status}");
+    Ok(())
 }
 
-/// One bench, as criterion stores it.
+/// One measurement, as criterion stores it.
 #[derive(Debug, PartialEq)]
-struct Measured {
-    /// What was measured: group and function.
+struct Measurement {
+    /// The measured bench: group and function.
     what: String,
     backend: String,
     /// The median seconds of an iteration.
@@ -69,7 +67,7 @@ struct Measured {
     elements: f64,
 }
 
-/// `benchmark.json`: which bench it is.
+/// `benchmark.json`: the name of the bench.
 #[derive(Deserialize)]
 struct Bench {
     group_id: String,
@@ -84,7 +82,7 @@ struct Throughput {
     elements: f64,
 }
 
-/// `estimates.json`: what was measured, in nanoseconds.
+/// `estimates.json`: the measurements in nanoseconds.
 #[derive(Deserialize)]
 struct Estimates {
     median: Estimate,
@@ -96,7 +94,7 @@ struct Estimate {
 }
 
 /// Reads the newest measurements in a folder and in all below it.
-fn read(folder: &Path, measured: &mut Vec<Measured>) -> Result<()> {
+fn read(folder: &Path, measured: &mut Vec<Measurement>) -> Result<()> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     let entries = entries.map(|entry| entry.map(|entry| entry.path()));
     for path in entries.collect::<Result<Vec<PathBuf>, _>>()?.into_iter().filter(|path| path.is_dir()) {
@@ -109,11 +107,11 @@ fn read(folder: &Path, measured: &mut Vec<Measured>) -> Result<()> {
     Ok(())
 }
 
-fn read_one(folder: &Path) -> Result<Option<Measured>> {
+fn read_one(folder: &Path) -> Result<Option<Measurement>> {
     let bench: Bench = parse(&folder.join("benchmark.json"))?;
     let estimates: Estimates = parse(&folder.join("estimates.json"))?;
     let (Some(function), Some(backend)) = (bench.function_id, bench.value_str) else { return Ok(None) };
-    Ok(Some(Measured {
+    Ok(Some(Measurement {
         what: format!("{} {function}", bench.group_id),
         backend,
         seconds: estimates.median.point_estimate * 1e-9,
@@ -126,8 +124,8 @@ fn parse<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
     serde_json::from_str(&text).with_context(|| format!("{} is not what criterion writes", path.display()))
 }
 
-/// A row for each step, a column for each backend: elements a second, and how often as long as on `flex` an element takes.
-fn table(measured: &[Measured]) -> String {
+/// A row for each step and a column for each backend: elements per second, and the time of an element divided by that on `flex`.
+fn table(measured: &[Measurement]) -> String {
     let backends: BTreeSet<_> = measured.iter().map(|one| one.backend.as_str()).collect();
     let mut rows: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
     for one in measured {
@@ -151,7 +149,7 @@ fn join(cells: impl Iterator<Item: ToString>) -> String {
     cells.map(|cell| cell.to_string()).collect::<Vec<_>>().join(" | ")
 }
 
-/// Three digits that count.
+/// A number with three significant digits.
 fn digits(rate: f64) -> String {
     match rate {
         rate if rate >= 100.0 => format!("{rate:.0}"),
@@ -190,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_a_dash() {
-        let one = |what: &str, backend: &str| Measured {
+        let one = |what: &str, backend: &str| Measurement {
             what: what.to_owned(),
             backend: backend.to_owned(),
             seconds: 2.0,

@@ -60,7 +60,7 @@ pub fn run(args: &KillArgs) -> Result<()> {
     let all_stages = stages(&undisturbed);
     let (started, mut killed) = (Instant::now(), 0);
     for number in 1..=args.kills {
-        // What is left, shared among the kills that are left: so each of them meets a run that is not over.
+        // The remaining time, divided by the remaining kills, so that no kill comes after the end of the run.
         let left = duration.as_secs_f64() * (1.0 - stages(&out) / all_stages).max(0.0);
         let wait = random.random_range(0.0..=2.0 * left / f64::from(args.kills - number + 2));
         let mut child = compare(&out)?;
@@ -93,19 +93,19 @@ fn compare(binary: &Path, config: &Path, out: &Path) -> Result<Child> {
 fn numbers(out: &Path) -> Result<String> {
     let file = out.join("summary.csv");
     let text = fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-    // Behind the row's name, which may have commas of its own, five fields follow; the metric is the first of them.
+    // Five fields follow the row's name, which may contain commas. The first of them is the metric.
     let metric = |line: &str| line.rsplit(',').nth(4).and_then(Metric::from_name);
     let measured = |line: &&str| metric(line).is_some_and(Metric::is_measurement);
     Ok(text.lines().filter(|line| !measured(line)).map(|line| format!("{line}\n")).collect())
 }
 
-/// How many stages a run directory holds.
+/// The number of stages in a run directory.
 fn stages(out: &Path) -> f64 {
     let entries = fs::read_dir(out.join("cache")).into_iter().flatten().flatten();
     entries.filter(|entry| entry.path().join("SHA256SUMS").exists()).count() as f64
 }
 
-/// How long a run that is over took: from the first file that it wrote to the last.
+/// The duration of a finished run, from the first file that it wrote to the last.
 fn seconds_of(out: &Path) -> Result<Duration> {
     let time = |name: &str| fs::metadata(out.join(name)).and_then(|data| data.modified());
     Ok(time("summary.csv")?.duration_since(time("run.json")?)?)

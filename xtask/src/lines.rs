@@ -1,4 +1,4 @@
-//! How small a strategy is: its own lines of code, without tests, comments and blank lines, in the table of all strategies.
+//! Counts the lines of code of each strategy, without tests, comments and blank lines, and writes them into the table of strategies.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ const TABLE: &str = "README.md";
 
 #[derive(Args)]
 pub struct LinesArgs {
-    /// Write nothing, and fail where the table is not as it would be written.
+    /// Write nothing; fail if the table is stale.
     #[arg(long)]
     check: bool,
 }
@@ -46,8 +46,8 @@ fn plugins(folder: &Path) -> Result<Vec<(String, usize)>> {
     Ok(plugins)
 }
 
-/// The text with each plugin's lines in its row, and the rows from the smallest to the largest. The other cells, data access
-/// and paper, stay as they are.
+/// The text with each plugin's lines in its row, sorted from the smallest to the largest. The other columns, data access and paper,
+/// stay as they are.
 fn counted(text: &str, plugins: &[(String, usize)]) -> Result<String> {
     let begins = |name: &str| format!("| [`{name}`]({name}/src/lib.rs) | ");
     let is_row = |line: &&str| line.starts_with("| [`");
@@ -56,14 +56,14 @@ fn counted(text: &str, plugins: &[(String, usize)]) -> Result<String> {
         let begin = begins(name);
         let rest = text.lines().find_map(|line| line.strip_prefix(&begin)?.split_once(" | "));
         let Some((_, rest)) = rest else {
-            bail!("there is no row of `{name}`; write one: {begin}0 | data access | paper |");
+            bail!("the row of `{name}` is missing; add: {begin}0 | data access | paper |");
         };
         rows.push((*lines, name, format!("{begin}{lines} | {rest}")));
     }
     rows.sort();
     let gone = text.lines().filter(is_row).find(|row| !plugins.iter().any(|(name, _)| row.starts_with(&begins(name))));
     if let Some(gone) = gone {
-        bail!("there is no such plugin; take the row out: {gone}");
+        bail!("this row has no plugin; remove it: {gone}");
     }
 
     let before = text.lines().take_while(|line| !is_row(line));
@@ -122,8 +122,8 @@ mod tests {
     fn a_row_too_few_or_too_many_is_named() {
         let text = row("a", 3, "none | –");
         let missing = counted(&text, &plugins(&[("a", 3), ("b", 1)])).unwrap_err().to_string();
-        assert!(missing.contains("no row of `b`"), "{missing}");
+        assert!(missing.contains("the row of `b` is missing"), "{missing}");
         let gone = counted(&text, &[]).unwrap_err().to_string();
-        assert!(gone.contains("take the row out: | [`a`]"), "{gone}");
+        assert!(gone.contains("remove it: | [`a`]"), "{gone}");
     }
 }

@@ -1,7 +1,7 @@
 //! Alluvium's side of `benches/side-by-side`: the seconds of one device epoch, one consolidation and one evaluation.
 //!
-//! `side-by-side BACKEND THREADS [BACKBONE…]` prints CSV; the backend is a kind, or its table as JSON. Everything that is timed
-//! is what a comparison runs: the in-process device, the `pld` strategy with patches of one photo, and the shared evaluator.
+//! `side-by-side BACKEND THREADS [BACKBONE…]` prints CSV; the backend is a kind, or its table as JSON. The timed code is
+//! that of a comparison: the in-process device, the `pld` strategy with patches of one photo, and the shared evaluator.
 //! All three end with numbers on the host, so a GPU's work is done when the clock is read.
 
 use std::error::Error;
@@ -16,7 +16,7 @@ use alluvium_strategy::{Context, StrategyConfig, SurrogateConfig};
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-/// How much of everything, by backbone: PyTorch's side reads the same file.
+/// The amount of work by backbone. PyTorch's side reads the same file.
 const WORK: &str = include_str!("../../side-by-side/work.json");
 
 const BACKBONES: [&str; 3] = ["mlp", "small-cnn", "slim-resnet18"];
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let table = serde_json::from_str(&backend).unwrap_or_else(|_| json!({ "kind": backend }));
     let compute = serde_json::from_value::<Box<dyn BackendConfig>>(table)?.open()?;
     println!("what,backbone,seconds");
-    // As a comparison does it: whatever runs, runs inside a pool of a set number of threads.
+    // As in a comparison, everything runs inside a pool with a fixed number of threads.
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()?
@@ -70,7 +70,7 @@ fn measure(backbone: &str, work: &Value, compute: &Device) -> Result<(), Box<dyn
     Ok(())
 }
 
-/// The median seconds, and what the last run gives. The first run is not timed: it fills caches.
+/// The median seconds, and the result of the last run. The first run is not timed, because it fills caches.
 fn timed<T, E>(repeats: usize, mut run: impl FnMut() -> Result<T, E>) -> Result<(f64, T), E> {
     let mut result = run()?;
     let mut seconds = vec![];

@@ -26,7 +26,7 @@ pub struct InputShape {
 }
 
 impl InputShape {
-    /// How many values one input has; `usize::MAX` where that overflows, as no shape does that anything was computed with.
+    /// The number of values of one input; `usize::MAX` if it overflows.
     pub fn values(self) -> usize {
         self.channels.saturating_mul(self.height).saturating_mul(self.width)
     }
@@ -53,20 +53,20 @@ impl fmt::Display for InputShape {
 /// The `[backbone]` table: which backbone, and its options.
 #[typetag::serde(tag = "kind")]
 pub trait BackboneConfig: Debug + Send + Sync {
-    /// Builds the backbone for inputs of one shape. Its weights are of no importance: they are always replaced, by a
-    /// stored model's or by [`initial_weights`](crate::initial_weights).
+    /// Builds the backbone for inputs of one shape. Its weights do not matter: they are always replaced, by those of a stored
+    /// model or by [`initial_weights`](crate::initial_weights).
     ///
     /// # Errors
-    /// [`ModelError::Backbone`] when the options and the input shape do not go together.
+    /// [`ModelError::Backbone`] when the options do not fit the input shape.
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError>;
 
-    /// The backbones that this one is made of, where it is made of other backbones. Default: none.
+    /// The backbones that this one consists of, if it consists of other backbones. Default: none.
     fn members(&self) -> &[Arc<dyn BackboneConfig>] {
         &[]
     }
 }
 
-/// A backbone of a type that is not known.
+/// A backbone whose type is erased.
 pub type BoxedBackbone = Box<dyn DynBackbone>;
 
 /// A feature extractor: implement it on a burn module, and the module is a backbone.
@@ -101,7 +101,7 @@ pub trait Backbone: Module + Sync + 'static {
 
     /// The layers whose outputs may be distilled, as name and size, from first to last.
     ///
-    /// The last one is the latent. A convolutional layer's output counts averaged over its pixels.
+    /// The last one is the latent. The output of a convolutional layer is averaged over its pixels.
     fn layers(&self) -> Vec<(String, usize)> {
         vec![("latent".to_owned(), self.latent_size())]
     }
@@ -111,30 +111,31 @@ pub trait Backbone: Module + Sync + 'static {
         vec![self.forward(inputs)]
     }
 
-    /// The latents, as [`forward`](Self::forward); on the way, `map` is shown every weight that acts as a linear map: its
-    /// name among the parameters, and the rows that it is multiplied with, `[rows, inputs]`.
+    /// The latents, as [`forward`](Self::forward). On the way, calls `map` for every weight that acts as a linear map, with its
+    /// name among the parameters and the rows that it is multiplied with, `[rows, inputs]`.
     ///
-    /// The weight of a fully connected layer is `[inputs, outputs]`, and has a row for each sample. The weight of a
-    /// convolution is `[outputs, channels, height, width]`, and has the rows that [`patches`](fn@crate::patches) gives:
-    /// `inputs` = channels · height · width. One of more than one group is no linear map.
+    /// The weight of a fully connected layer is `[inputs, outputs]`, and has one row per sample. The weight of a convolution
+    /// is `[outputs, channels, height, width]`, and has the rows of [`patches`](fn@crate::patches): `inputs` = channels ·
+    /// height · width. A convolution with several groups is not a linear map.
     ///
-    /// Maps are shown one after another, so that only one layer's rows are held at a time. Default: none is shown.
+    /// `map` is called for one layer after another, so only one layer's rows are in memory at a time. Default: `map` is not
+    /// called.
     fn forward_maps(&self, inputs: Tensor<4>, _map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
         self.forward(inputs)
     }
 
-    /// The latents, as [`forward`](Self::forward); on the way, `norm` is shown what goes into every batch normalisation,
-    /// `[batch, channels, height, width]`, with the normalisation's name: its running statistics are the parameters
-    /// `NAME.running_mean` and `NAME.running_var`. Default: none is shown.
+    /// The latents, as [`forward`](Self::forward). On the way, calls `norm` for every batch normalisation, with its name and
+    /// its input, `[batch, channels, height, width]`. The running statistics are the parameters `NAME.running_mean` and
+    /// `NAME.running_var`. Default: `norm` is not called.
     fn forward_normalised(&self, inputs: Tensor<4>, _norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.forward(inputs)
     }
 }
 
-/// A backbone whose type is not known: burn's `Module` is not object-safe, this is.
+/// A backbone whose type is erased. burn's `Module` is not object-safe; this trait is.
 ///
-/// Implemented for every [`Backbone`]. Nobody implements it by hand but a backbone made of other backbones, whose types it
-/// does not know either.
+/// Implemented for every [`Backbone`]. Implement it by hand only for a backbone that consists of other backbones of erased
+/// types.
 pub trait DynBackbone: Debug + Send + Sync {
     /// See [`Backbone::forward`].
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2>;
@@ -163,7 +164,7 @@ pub trait DynBackbone: Debug + Send + Sync {
     /// # Errors
     /// When a tensor is missing, unknown, or has another shape.
     fn set_parameters(&mut self, weights: &Weights) -> Result<(), ModelError>;
-    /// Stops everything that behaves differently in training (batch statistics, dropout); gradients stay.
+    /// Turns off everything that behaves differently in training (batch statistics, dropout). Gradients stay.
     fn freeze_training_behaviour(&mut self);
     /// Takes this backbone's gradients out of `gradients`.
     fn take_gradients(&self, gradients: &mut Gradients) -> GradientsParams;
@@ -248,7 +249,7 @@ impl<M: Backbone> DynBackbone for M {
     }
 }
 
-/// Turns every training flag off and leaves the parameters alone.
+/// Turns every training flag off. Does not change parameters.
 struct StopFlags;
 
 impl ModuleMapper for StopFlags {

@@ -1,6 +1,6 @@
-//! What can be wrong with a model.
+//! The errors of models.
 
-/// A model that cannot be built, read or combined. Every message names the tensor or the head.
+/// A model cannot be built, read or combined. Every message names the tensor or the head.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
     /// A tensor that the model needs is not in the weights.
@@ -21,7 +21,7 @@ pub enum ModelError {
         /// The shape that is needed.
         expected: Vec<usize>,
     },
-    /// The weights hold a tensor that the model has no place for.
+    /// The weights hold a tensor that the model does not have.
     #[error("the model has no tensor `{name}`, which the weights hold")]
     Unknown {
         /// The tensor's name.
@@ -35,7 +35,7 @@ pub enum ModelError {
         /// The offending value, as text.
         value: String,
     },
-    /// A tensor has 64 bits, and is to be trained or run, which is done in 32.
+    /// A tensor has 64 bits, but models are trained and run in 32.
     #[error(
         "the tensor `{name}` has values of 64 bits, and models are trained and run in 32; accepted: F32, F16, BF16"
     )]
@@ -43,7 +43,7 @@ pub enum ModelError {
         /// The tensor's name.
         name: String,
     },
-    /// Two models that should be combined do not have the same backbone.
+    /// Two models to be combined do not have the same backbone.
     #[error("the models cannot be combined: {reason}")]
     Incompatible {
         /// What differs.
@@ -60,13 +60,13 @@ pub enum ModelError {
     /// Bytes that are not a stored model.
     #[error("not a stored model: {reason}")]
     Format {
-        /// What is wrong with them.
+        /// The problem.
         reason: String,
     },
 }
 
 impl ModelError {
-    /// The same problem of a part of a model: the tensor is named in full, behind `prefix` and a dot.
+    /// The same error with the full name of the tensor: `prefix`, a dot, and the name so far.
     pub fn below(self, prefix: &str) -> Self {
         let full = |name: String| format!("{prefix}.{name}");
         match self {

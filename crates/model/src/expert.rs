@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Digest, HeadSpec, ModelError, ModelState, Weights};
 
-/// What a device says of the model it sends back. It says nothing of its data but how many samples there were.
+/// What a device states about the model that it sends back. Of its data, it states only the number of samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The number of the device's task in the stream, from 0.
     pub task: usize,
     /// The task's name.
     pub task_name: String,
-    /// How many training samples the device has.
+    /// The device's number of training samples.
     pub samples: usize,
-    /// How many gradient steps it took.
+    /// The number of gradient steps that it took.
     pub steps: usize,
     /// The digest of the central model that it started from.
     pub parent: Digest,
@@ -31,7 +31,7 @@ pub struct Manifest {
 pub struct Expert {
     /// The adapted model; its only head is that of the device's task.
     pub model: ModelState,
-    /// What the device says of it.
+    /// What the device states about it.
     pub manifest: Manifest,
     statistics: BTreeMap<String, Weights>,
 }
@@ -65,7 +65,7 @@ impl Expert {
         Err(ModelError::Incompatible { reason })
     }
 
-    /// The expert with what its device computed of its samples. The manifest names it.
+    /// The expert with a statistic that its device computed on its samples. The manifest names it.
     pub fn with_statistics(mut self, statistics: BTreeMap<String, Weights>) -> Self {
         let digests = statistics.iter().map(|(name, statistic)| (name.clone(), statistic.digest()));
         self.manifest.statistics = digests.collect();
@@ -73,10 +73,10 @@ impl Expert {
         self
     }
 
-    /// What the device computed of its samples under that name.
+    /// The statistic of this name, which the device computed on its samples.
     ///
     /// # Errors
-    /// [`ModelError::Incompatible`] when it sent nothing of that name.
+    /// [`ModelError::Incompatible`] when the device did not send it.
     pub fn statistic(&self, name: &str) -> Result<&Weights, ModelError> {
         let sent: Vec<_> = self.statistics.keys().map(String::as_str).collect();
         let missing = || ModelError::Incompatible {
@@ -106,7 +106,7 @@ impl Expert {
     /// Reads what [`to_bytes`](Self::to_bytes) wrote.
     ///
     /// # Errors
-    /// When the bytes are no expert, a weight is not finite, or the manifest contradicts the weights.
+    /// When the bytes are not an expert, a weight is not finite, or the manifest contradicts the weights.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
         let (mut model, metadata) = ModelState::from_bytes_with(bytes)?;
         let missing = || ModelError::Format { reason: format!("the metadata lack the key `{MANIFEST}`") };

@@ -1,4 +1,4 @@
-//! A model's gradients and weights by name, on the compute device: for strategies that treat each weight in its own way.
+//! A model's gradients and weights by name, on the compute device, for strategies that treat weights individually.
 
 use burn::tensor::Tensor;
 
@@ -17,11 +17,11 @@ impl Model {
         named
     }
 
-    /// Replaces every parameter by what `update` gives for its name and its values, flat and without autodiff; `None`
-    /// leaves it as it is. What learns goes on learning.
+    /// Replaces every parameter by the result of `update` for its name and its values, flat and without autodiff. `None` leaves
+    /// the parameter as it is. Parameters that require gradients still do afterwards.
     ///
     /// # Panics
-    /// When `update` gives another number of values.
+    /// When `update` returns another number of values.
     pub fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {
         self.backbone.update(&mut |name, values| update(&format!("{BACKBONE}.{name}"), values));
         for head in &mut self.heads {

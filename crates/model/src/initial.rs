@@ -1,4 +1,4 @@
-//! Initial weights from a seed of our own.
+//! Initial weights from a seed.
 
 use rand::{Rng, RngExt};
 
@@ -7,9 +7,10 @@ use crate::{Random, Values, Weights};
 /// Redraws a module's weights as burn's and PyTorch's own layers draw them, biases zero.
 ///
 /// Tensors of two and more dimensions are drawn from U(−b, b) with b = 1/√fan-in: He's uniform initialisation (He et al.,
-/// "Delving deep into rectifiers", ICCV 2015) with the gain 1/√3 that both libraries use. Fan-in is the first size of a matrix `[in, out]` (burn's layout) and
-/// the product of all but the first of a kernel `[out, in, height, width]`. Vectors named `bias` become zero; other
-/// vectors (gains, shifts and statistics of a normalisation) keep the constants that the module was built with.
+/// "Delving deep into rectifiers", ICCV 2015) with the gain 1/√3 that both libraries use. Fan-in is the first size of a matrix
+/// `[in, out]` (burn's layout), and the product of all sizes except the first of a kernel `[out, in, height, width]`. Vectors
+/// named `bias` become zero. Other vectors (gains, shifts and statistics of a normalisation) keep the constants that the module
+/// was built with.
 pub fn initial_weights(built: &Weights, random: &mut Random) -> Weights {
     let redrawn = built.iter().map(|(name, tensor)| {
         let count = tensor.len();

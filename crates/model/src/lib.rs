@@ -1,12 +1,12 @@
-//! Models: a backbone, one head a task, and both as plain data.
+//! Models: a backbone and one head per task, also as plain data.
 //!
-//! A model exists in two forms. [`ModelState`] is plain data (architecture, heads, named weights): it is what crosses
-//! between centre and devices, what is stored, hashed and averaged. [`Model`] is the same thing on a compute device:
-//! it runs and it learns. Plugins bring backbones: they implement the typed [`Backbone`] on their burn module, a blanket
-//! implementation gives the erased [`DynBackbone`], and a [`BackboneConfig`] builds one by name.
+//! A model exists in two forms. [`ModelState`] is plain data (architecture, heads, named weights): it is sent between
+//! centre and devices, stored, hashed and averaged. [`Model`] is the same model on a compute device: it runs and it learns.
+//! Plugins bring backbones: they implement the typed [`Backbone`] on their burn module, a blanket implementation gives the
+//! erased [`DynBackbone`], and a [`BackboneConfig`] builds one by name.
 //!
 //! This crate holds models, their weights and the gradient step, and, behind the feature `conformance`, the tests that
-//! every backbone must pass. It refuses to hold data, losses, tasks' samples, and every concrete backbone.
+//! every backbone must pass. It does not hold data, losses, tasks' samples or concrete backbones.
 
 mod backbone;
 #[cfg(feature = "conformance")]

@@ -31,7 +31,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Brings a model onto a compute device.
+    /// Loads a model onto a compute device.
     ///
     /// # Errors
     /// When the backbone cannot be built, or the weights do not fit it; the message names the tensor.
@@ -70,9 +70,9 @@ impl Model {
         self.backbone.forward_layers(inputs)
     }
 
-    /// The latents; on the way, `map` is shown every weight that acts as a linear map, by its name in a [`ModelState`], and
-    /// the rows that it is multiplied with: the backbone's, see [`Backbone::forward_maps`](crate::Backbone::forward_maps),
-    /// then each head's, whose rows are the latents.
+    /// The latents. On the way, calls `map` for every weight that acts as a linear map, with its name in a [`ModelState`] and
+    /// the rows that it is multiplied with: first for the backbone, see
+    /// [`Backbone::forward_maps`](crate::Backbone::forward_maps), then for each head, whose rows are the latents.
     pub fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
         let latents = self.backbone.forward_maps(inputs, &mut |name, rows| map(&format!("{BACKBONE}.{name}"), rows));
         for head in &self.heads {
@@ -81,8 +81,8 @@ impl Model {
         latents
     }
 
-    /// The latents, as [`latents`](Self::latents); on the way, `norm` is shown what goes into every batch normalisation of
-    /// the backbone; see [`Backbone::forward_normalised`](crate::Backbone::forward_normalised).
+    /// The latents, as [`latents`](Self::latents). On the way, calls `norm` with the input of every batch normalisation of the
+    /// backbone; see [`Backbone::forward_normalised`](crate::Backbone::forward_normalised).
     pub fn forward_normalised(&self, inputs: Tensor<4>, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.backbone.forward_normalised(inputs, norm)
     }
@@ -107,7 +107,7 @@ impl Model {
         self.heads.iter().find(|head| head.spec.name == name)
     }
 
-    /// The logits of all heads side by side: `[batch, latent size]` → `[batch, units of all heads]`.
+    /// The logits of all heads side by side: `[batch, latent size]` → `[batch, logits of all heads]`.
     ///
     /// # Panics
     /// When the model has no head.
@@ -116,12 +116,12 @@ impl Model {
         Tensor::cat(all, 1)
     }
 
-    /// The class of each unit of [`logits`](Self::logits).
+    /// The class of each logit of [`logits`](Self::logits).
     pub fn unit_classes(&self) -> Vec<usize> {
         self.heads.iter().flat_map(|head| head.spec.classes.iter().copied()).collect()
     }
 
-    /// Stops everything that behaves differently in training (batch statistics, dropout); gradients stay.
+    /// Turns off everything that behaves differently in training (batch statistics, dropout). Gradients stay.
     pub fn freeze_training_behaviour(&mut self) {
         self.backbone.freeze_training_behaviour();
     }

@@ -1,4 +1,4 @@
-//! The gradients of one module: by name, measured, scaled; and its weights replaced by name.
+//! The gradients of one module: read by name, their norm, scaling; and replacing its weights by name.
 
 use std::collections::BTreeMap;
 
@@ -46,13 +46,13 @@ pub(crate) fn scale<M: Module>(module: &M, gradients: GradientsParams, factor: &
 
 /// A module's gradients by the names of its parameters.
 pub(crate) fn named_gradients<M: Module>(module: &M, gradients: &Gradients) -> NamedTensors {
-    struct Reader<'a> {
+    struct GradientReader<'a> {
         path: Vec<String>,
         gradients: &'a Gradients,
         named: NamedTensors,
     }
 
-    impl ModuleVisitor for Reader<'_> {
+    impl ModuleVisitor for GradientReader<'_> {
         fn enter_module(&mut self, name: &str, _container_type: &str) {
             self.path.push(name.to_owned());
         }
@@ -68,19 +68,19 @@ pub(crate) fn named_gradients<M: Module>(module: &M, gradients: &Gradients) -> N
         }
     }
 
-    let mut reader = Reader { path: vec![], gradients, named: NamedTensors::new() };
+    let mut reader = GradientReader { path: vec![], gradients, named: NamedTensors::new() };
     module.visit(&mut reader);
     reader.named
 }
 
 /// A module with its parameters replaced; see [`Model::update`].
 pub(crate) fn updated<M: Module>(module: M, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) -> M {
-    struct Writer<'a> {
+    struct ParameterUpdater<'a> {
         path: Vec<String>,
         update: &'a mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>,
     }
 
-    impl ModuleMapper for Writer<'_> {
+    impl ModuleMapper for ParameterUpdater<'_> {
         fn enter_module(&mut self, name: &str, _container_type: &str) {
             self.path.push(name.to_owned());
         }
@@ -90,7 +90,7 @@ pub(crate) fn updated<M: Module>(module: M, update: &mut dyn FnMut(&str, Tensor<
         }
 
         fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            // A running statistic is no parameter; burn keeps its newest value elsewhere.
+            // A running statistic is not a parameter; burn keeps its newest value in a separate state.
             if !parameter.is_require_grad() {
                 return parameter;
             }
@@ -103,7 +103,7 @@ pub(crate) fn updated<M: Module>(module: M, update: &mut dyn FnMut(&str, Tensor<
         }
     }
 
-    module.map(&mut Writer { path: vec![], update })
+    module.map(&mut ParameterUpdater { path: vec![], update })
 }
 
 #[cfg(test)]

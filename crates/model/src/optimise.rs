@@ -1,4 +1,4 @@
-//! The gradient step: stochastic gradient descent over a model and whatever learns beside it.
+//! The gradient step: stochastic gradient descent over a model and a module that learns beside it.
 
 use std::f64::consts::PI;
 
@@ -17,7 +17,7 @@ use crate::sgd::Sgd;
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Schedule {
-    /// It stays as it is.
+    /// It stays constant.
     #[default]
     Constant,
     /// It falls to zero along half a cosine (Loshchilov & Hutter, "SGDR", ICLR 2017, eq. 5, without restarts).
@@ -49,7 +49,7 @@ pub struct SgdSettings {
     pub weight_decay: f64,
     /// The largest norm of all gradients together; larger ones are scaled down to it. 0: no limit.
     pub gradient_clip: f64,
-    /// How the learning rate changes.
+    /// The schedule of the learning rate.
     pub schedule: Schedule,
 }
 
@@ -116,7 +116,7 @@ impl Optimiser {
     }
 }
 
-/// The module that learns beside a model when nothing does.
+/// The module beside a model when no other module learns.
 #[derive(Module, Debug)]
 struct Nothing;
 

@@ -1,4 +1,4 @@
-//! Reading a burn module's parameters into named values, and writing them back.
+//! Reads a burn module's parameters into named values, and writes them back.
 
 use std::collections::BTreeMap;
 
@@ -7,38 +7,38 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::{ModelError, Values, Weights};
 
-/// Reads parameters and running statistics of any module; names are the fields on the way, joined by dots.
+/// Reads parameters and running statistics of any module. Names are the fields on the path, joined by dots.
 pub trait Parameters {
     /// All floating-point parameters and running statistics on the host.
     fn parameters(&self) -> Weights;
 
-    /// The shapes of the same tensors, by name. A module that was built and not used yet draws no weights for it: it takes no
-    /// memory for them, however large they would be.
+    /// The shapes of the same tensors, by name. For a newly built module this does not draw its weights, so it takes no memory,
+    /// however large the weights would be.
     fn shapes(&self) -> BTreeMap<String, Vec<usize>>;
 }
 
 /// Writes parameters and running statistics of any module.
 pub trait SetParameters: Sized {
-    /// The module with all its parameters replaced. It stays where it was, and learns or not as it did.
+    /// The module with all its parameters replaced. It stays on its compute device, and requires gradients as before.
     ///
-    /// Meant for a module that has not run in training since it was built: burn would bring a pending update of running
-    /// statistics back over what was written.
+    /// Use it on a module that has not run in training since it was built. Otherwise burn overwrites the new running statistics
+    /// with a pending update.
     ///
     /// # Errors
-    /// When a tensor is missing, has another shape or 64 bits, or has no place in the module.
+    /// When a tensor is missing, unknown to the module, of another shape, or of 64 bits.
     fn with_parameters(self, weights: &Weights) -> Result<Self, ModelError>;
 }
 
 impl<M: Module> Parameters for M {
     fn parameters(&self) -> Weights {
-        let mut reader = Reader::default();
+        let mut reader = ParameterReader::default();
         // `valid` brings the running statistics up to date: burn keeps the newest of each thread beside them.
         self.valid().visit(&mut reader);
         reader.weights
     }
 
     fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
-        let mut measure = Measure::default();
+        let mut measure = ShapeReader::default();
         self.visit(&mut measure);
         measure.shapes
     }
@@ -46,7 +46,7 @@ impl<M: Module> Parameters for M {
 
 impl<M: Module> SetParameters for M {
     fn with_parameters(self, weights: &Weights) -> Result<Self, ModelError> {
-        let mut writer = Writer { path: vec![], weights, written: 0, error: None };
+        let mut writer = ParameterWriter { path: vec![], weights, written: 0, error: None };
         let module = self.map(&mut writer);
         let written = writer.written;
         if let Some(error) = writer.error {
@@ -63,12 +63,12 @@ impl<M: Module> SetParameters for M {
 }
 
 #[derive(Default)]
-struct Reader {
+struct ParameterReader {
     path: Vec<String>,
     weights: Weights,
 }
 
-impl ModuleVisitor for Reader {
+impl ModuleVisitor for ParameterReader {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -83,12 +83,12 @@ impl ModuleVisitor for Reader {
 }
 
 #[derive(Default)]
-struct Measure {
+struct ShapeReader {
     path: Vec<String>,
     shapes: BTreeMap<String, Vec<usize>>,
 }
 
-impl ModuleVisitor for Measure {
+impl ModuleVisitor for ShapeReader {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -109,14 +109,14 @@ pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Values {
     Values::new(shape, values.expect("data converted to f32 holds f32"))
 }
 
-struct Writer<'a> {
+struct ParameterWriter<'a> {
     path: Vec<String>,
     weights: &'a Weights,
     written: usize,
     error: Option<ModelError>,
 }
 
-impl ModuleMapper for Writer<'_> {
+impl ModuleMapper for ParameterWriter<'_> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -127,7 +127,7 @@ impl ModuleMapper for Writer<'_> {
 
     fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.join(".");
-        // Not `val`: a module that was just built would draw weights, only to have them replaced.
+        // Not `val`: a new module would draw weights that are replaced at once.
         let expected = parameter.lazy_shape().to_vec();
         let Some(found) = self.weights.get(&name) else {
             self.error.get_or_insert(ModelError::Missing { name, expected });

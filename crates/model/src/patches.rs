@@ -1,4 +1,4 @@
-//! The patches of a convolution: what makes it a linear map.
+//! The patches of a convolution, which make it a linear map.
 
 use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
@@ -6,12 +6,13 @@ use burn::tensor::ops::PadMode;
 /// The patches that a convolution multiplies with its kernels: `[batch, channels, height, width]` →
 /// `[rows, channels · kernel height · kernel width]`.
 ///
-/// One row for each pixel of the output, sample by sample, and in a sample row by row. The order within a patch is that
-/// of a flattened kernel: rows · weightᵀ, with the weight `[outputs, channels, kernel height, kernel width]` flattened to
-/// `[outputs, channels · kernel height · kernel width]`, is the output without its bias. `kernel`, `stride` and `padding`,
-/// with zeros on both sides, are those of height and width. A convolution with groups or dilation has other patches.
+/// There is one row for each pixel of the output, sample by sample, and within a sample row by row. Values within a patch are
+/// ordered as in a flattened kernel: rows · weightᵀ, with the weight `[outputs, channels, kernel height, kernel width]`
+/// flattened to `[outputs, channels · kernel height · kernel width]`, is the output without its bias. `kernel`, `stride` and
+/// `padding` are given for height and width; the padding is zeros on both sides. A convolution with groups or dilation has
+/// other patches.
 ///
-/// The rows hold every input as often as it is in a patch: nine times for a 3×3 kernel at stride 1.
+/// The rows hold every input as often as patches contain it: nine times for a 3×3 kernel at stride 1.
 pub fn patches(inputs: Tensor<4>, kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]) -> Tensor<2> {
     let padded = inputs.pad(padding.map(|size| (size, size)), PadMode::Constant(0.0));
     let windows: Tensor<5> = padded.unfold(2, kernel[0], stride[0]);

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use alluvium_layers::{SgdStep, sgd_step};
 
-/// Stochastic gradient descent with momentum, as burn's own without dampening, number for number; faster on `flex`.
+/// Stochastic gradient descent with momentum. Gives the same numbers as burn's own without dampening, and is faster on `flex`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sgd {
     /// 0 for none.
@@ -14,7 +14,7 @@ pub(crate) struct Sgd {
     pub decay: f32,
 }
 
-/// What is kept of a parameter between steps.
+/// What is kept for a parameter between steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Velocity<const D: usize>(Tensor<D>);
 
@@ -38,7 +38,7 @@ impl Optimizer for Sgd {
     }
 }
 
-/// burn's derive can be used within burn alone.
+/// Written by hand, because burn's derive works only inside burn.
 impl<const D: usize> RecordState for Velocity<D> {
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
         out.push_tensor(prefix, "velocity", self.0.to_data());

@@ -1,4 +1,4 @@
-//! A model as plain data: what crosses between centre and devices.
+//! A model as plain data: the form that is sent between centre and devices.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ pub const BACKBONE: &str = "backbone";
 /// A head: the linear classifier of one task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeadSpec {
-    /// The head's name: tasks of the same name share the head.
+    /// The head's name. Tasks with the same head name share the head.
     pub name: String,
-    /// The stream's class of each output unit.
+    /// The class in the stream of each logit.
     pub classes: Vec<usize>,
 }
 
@@ -40,7 +40,7 @@ pub struct ModelState {
     pub weights: Weights,
 }
 
-/// What a stored model says of itself, beside its weights.
+/// What a stored model states besides its weights.
 #[derive(Serialize, Deserialize)]
 struct Header {
     backbone: Arc<dyn BackboneConfig>,
@@ -107,7 +107,7 @@ impl ModelState {
         }
     }
 
-    /// Adds a head with initial weights on latents of the given size; keeps the head if the model has it already.
+    /// Adds a head with initial weights on latents of the given size. Does nothing if the model already has the head.
     pub fn grow_head(&mut self, head: &HeadSpec, latent_size: usize, seed: Seed) {
         if self.head(&head.name).is_none() {
             let mut random = seed.of("head").of(&head.name).random();
@@ -149,7 +149,7 @@ impl ModelState {
     /// Reads what [`to_bytes`](Self::to_bytes) wrote.
     ///
     /// # Errors
-    /// [`ModelError::Format`] for other bytes; [`ModelError::NotFinite`] for weights that are no numbers.
+    /// [`ModelError::Format`] for other bytes; [`ModelError::NotFinite`] for weights that are not finite.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
         Ok(Self::from_bytes_with(bytes)?.0)
     }

@@ -17,7 +17,7 @@ pub struct Values {
 
 /// The values of a tensor, all of one width.
 ///
-/// What trains or runs on a compute device has 32 bits. Weights of 64 bits come out of files that others wrote, and keep their
+/// Models that train or run on a compute device have 32 bits. Weights of 64 bits come from other programs' files, and keep their
 /// precision.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Numbers {
@@ -27,7 +27,7 @@ pub enum Numbers {
     Double(Vec<f64>),
 }
 
-/// How many bits the values of a tensor have.
+/// The number of bits of a tensor's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Width {
     /// 32.
@@ -105,8 +105,8 @@ impl Number for f64 {
 
 /// A formula of two numbers that is computed in the width of the tensors that they come from.
 ///
-/// For [`Weights::combine_by`](crate::Weights::combine_by). A closure does for a formula that is computed in 64 bits, whatever
-/// the tensors have: [`Weights::combine`](crate::Weights::combine).
+/// It is used with [`Weights::combine_by`](crate::Weights::combine_by). For a formula that is always computed in 64 bits, a
+/// closure is enough: [`Weights::combine`](crate::Weights::combine).
 pub trait Pairwise {
     /// The formula.
     fn of<N: Number>(&self, own: N, other: N) -> N;
@@ -151,7 +151,7 @@ impl Numbers {
         }
     }
 
-    /// How many there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         match self {
             Numbers::Single(values) => values.len(),
@@ -159,12 +159,12 @@ impl Numbers {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many bits they have.
+    /// The number of bits of each value.
     pub fn width(&self) -> Width {
         match self {
             Numbers::Single(_) => Width::Single,
@@ -172,7 +172,7 @@ impl Numbers {
         }
     }
 
-    /// All of them in 64 bits.
+    /// All values in 64 bits.
     pub fn exact(&self) -> Cow<'_, [f64]> {
         match self {
             Numbers::Single(values) => values.iter().copied().map(f64::from).collect(),
@@ -180,7 +180,7 @@ impl Numbers {
         }
     }
 
-    /// These and as many others, in the wider one's width.
+    /// These values next to an equal number of others, in the wider width of the two.
     pub fn beside<'a>(&'a self, other: &'a Numbers) -> Beside<'a> {
         match (self, other) {
             (Numbers::Single(own), Numbers::Single(other)) => Beside::Single(own, other),
@@ -188,30 +188,30 @@ impl Numbers {
         }
     }
 
-    /// Some of them.
+    /// The values of a range of indices.
     ///
     /// # Panics
-    /// When there are no such values: that is a defect of the caller.
-    pub fn part(&self, places: Range<usize>) -> Numbers {
+    /// When the range is out of bounds, which is a bug in the caller.
+    pub fn part(&self, range: Range<usize>) -> Numbers {
         match self {
-            Numbers::Single(values) => Numbers::Single(values[places].to_vec()),
-            Numbers::Double(values) => Numbers::Double(values[places].to_vec()),
+            Numbers::Single(values) => Numbers::Single(values[range].to_vec()),
+            Numbers::Double(values) => Numbers::Double(values[range].to_vec()),
         }
     }
 
-    /// Those at these places, in this order.
+    /// The values at these indices, in this order.
     ///
     /// # Panics
-    /// When there is no value at one of the places: that is a defect of the caller.
-    pub fn at(&self, places: impl IntoIterator<Item = usize>) -> Numbers {
-        let places = places.into_iter();
+    /// When an index is out of bounds, which is a bug in the caller.
+    pub fn at(&self, indices: impl IntoIterator<Item = usize>) -> Numbers {
+        let indices = indices.into_iter();
         match self {
-            Numbers::Single(values) => Numbers::Single(places.map(|place| values[place]).collect()),
-            Numbers::Double(values) => Numbers::Double(places.map(|place| values[place]).collect()),
+            Numbers::Single(values) => Numbers::Single(indices.map(|index| values[index]).collect()),
+            Numbers::Double(values) => Numbers::Double(indices.map(|index| values[index]).collect()),
         }
     }
 
-    /// The formula of these and as many others, value by value.
+    /// Applies the formula to these values and an equal number of others, value by value.
     pub fn combine(&self, other: &Numbers, formula: &impl Pairwise) -> Numbers {
         match self.beside(other) {
             Beside::Single(own, other) => Numbers::Single(combined(own, other, formula)),
@@ -241,15 +241,15 @@ fn combined<N: Number>(own: &[N], other: &[N], formula: &impl Pairwise) -> Vec<N
 }
 
 impl Values {
-    /// A tensor of the given shape and values of 32 bits.
+    /// A tensor of the given shape, with values of 32 bits.
     ///
     /// # Panics
-    /// When the number of values is not the shape's product: that is a defect of the caller.
+    /// When the number of values is not the product of the shape, which is a bug in the caller.
     pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Self {
         Self::of(shape, values)
     }
 
-    /// A tensor of the given shape and values of either width.
+    /// A tensor of the given shape, with values of either width.
     ///
     /// # Panics
     /// As for [`new`](Self::new).
@@ -259,17 +259,17 @@ impl Values {
         Values { shape, numbers }
     }
 
-    /// How many values there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty()
     }
 
-    /// How many bits the values have.
+    /// The number of bits of each value.
     pub fn width(&self) -> Width {
         self.numbers.width()
     }
@@ -282,7 +282,7 @@ impl Values {
         }
     }
 
-    /// The values, to be changed, if they have 32 bits.
+    /// The values, mutable, if they have 32 bits.
     pub fn as_f32_mut(&mut self) -> Option<&mut [f32]> {
         match &mut self.numbers {
             Numbers::Single(values) => Some(values),
@@ -298,10 +298,10 @@ impl Values {
         }
     }
 
-    /// The values of the tensor of this name for whoever trains or runs a model, and has 32 bits for it.
+    /// The values for training or running a model, which needs 32 bits. Errors call the tensor `name`.
     ///
     /// # Errors
-    /// [`ModelError::Wide`], which names the tensor, when they have 64 bits.
+    /// [`ModelError::Wide`] when the values have 64 bits; the message names the tensor.
     pub fn single(&self, name: &str) -> Result<&[f32], ModelError> {
         self.as_f32().ok_or_else(|| ModelError::Wide { name: name.to_owned() })
     }
@@ -317,7 +317,7 @@ impl Values {
         Values { shape: self.shape.clone(), numbers }
     }
 
-    /// The same tensor in 32 bits; values of 64 are rounded to the nearest number.
+    /// The same tensor in 32 bits. Values of 64 bits are rounded to the nearest number.
     pub fn rounded_to_single(&self) -> Values {
         let numbers = match &self.numbers {
             Numbers::Single(values) => values.clone(),

@@ -19,7 +19,7 @@ impl Weights {
         Self::default()
     }
 
-    /// The tensor of that name.
+    /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&Values> {
         self.0.get(name)
     }
@@ -29,10 +29,11 @@ impl Weights {
         self.0.insert(name.into(), tensor);
     }
 
-    /// Adds a tensor to the one of that name, value by value, in the wider one's width; takes it as it is where there is none.
+    /// Adds the values of a tensor to the tensor of this name, in the wider width of the two. Inserts the tensor if there is none
+    /// of this name.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when the one of that name has another shape; nothing is added then.
+    /// [`ModelError::Shape`] when the tensor of this name has another shape. Nothing is changed then.
     pub fn accumulate(&mut self, name: &str, tensor: &Values) -> Result<(), ModelError> {
         match self.0.get_mut(name) {
             Some(sum) if sum.shape != tensor.shape => {
@@ -45,8 +46,8 @@ impl Weights {
         Ok(())
     }
 
-    /// All tensors in 32 bits: those of 64 are rounded to the nearest number. For running a model whose weights nobody writes
-    /// again.
+    /// All tensors in 32 bits; values of 64 bits are rounded to the nearest number. Use it to run a model, not before storing
+    /// its weights.
     pub fn rounded_to_single(&self) -> Weights {
         let rounded = self.iter().map(|(name, tensor)| (name.to_owned(), tensor.rounded_to_single()));
         rounded.collect()
@@ -57,17 +58,17 @@ impl Weights {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
-    /// How many tensors there are.
+    /// The number of tensors.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no tensor at all.
+    /// Whether there are no tensors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many values all tensors hold together.
+    /// The number of values of all tensors together.
     pub fn values(&self) -> usize {
         self.0.values().map(|tensor| tensor.len()).sum()
     }
@@ -75,21 +76,21 @@ impl Weights {
     /// The tensors whose name starts with `prefix` and a dot, under their remaining names.
     pub fn below(&self, prefix: &str) -> Weights {
         let dotted = format!("{prefix}.");
-        // Names are sorted, so these stand together: a model with many heads is not gone through for each of them.
+        // Names are sorted, so these are adjacent: this does not scan all tensors of a model with many heads.
         let below =
             self.0.range(dotted.clone()..).map_while(|(name, tensor)| Some((name.strip_prefix(&dotted)?, tensor)));
         Weights(below.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect())
     }
 
-    /// Adds all tensors of `other`, each name behind `prefix` and a dot.
+    /// Adds all tensors of `other`, with `prefix` and a dot before each name.
     pub fn extend_below(&mut self, prefix: &str, other: Weights) {
         self.0.extend(other.0.into_iter().map(|(name, tensor)| (format!("{prefix}.{name}"), tensor)));
     }
 
     /// Combines two sets of weights value by value: `combine(mine, other's)`.
     ///
-    /// The formula is computed in 64 bits. The result has the wider width of the two tensors: where both have 32 bits, it is
-    /// rounded to these, once.
+    /// The formula is computed in 64 bits. The result has the wider width of the two tensors: if both have 32 bits, it is
+    /// rounded to 32 bits once.
     ///
     /// # Errors
     /// When the names or a shape differ; the message names the tensor.
@@ -97,7 +98,7 @@ impl Weights {
         self.combine_by(other, &InDoubles(combine))
     }
 
-    /// As [`combine`](Self::combine), by a formula that is computed in the wider width of the two tensors.
+    /// As [`combine`](Self::combine), with a formula that is computed in the wider width of the two tensors.
     ///
     /// # Errors
     /// As for [`combine`](Self::combine).
@@ -105,7 +106,7 @@ impl Weights {
         self.combine_named(other, |_, mine, theirs| mine.numbers.combine(&theirs.numbers, formula))
     }
 
-    /// Combines two sets of weights tensor by tensor: `combine(name, mine, other's)` gives the new values.
+    /// Combines two sets of weights tensor by tensor: `combine(name, mine, other's)` returns the new values.
     ///
     /// # Errors
     /// When the names or a shape differ; the message names the tensor.
@@ -140,7 +141,7 @@ impl Weights {
     /// Checks that every value is a finite number.
     ///
     /// # Errors
-    /// [`ModelError::NotFinite`], which names the first tensor that holds NaN or an infinity.
+    /// [`ModelError::NotFinite`] with the name of the first tensor that holds NaN or an infinity.
     pub fn check_finite(&self) -> Result<(), ModelError> {
         for (name, tensor) in &self.0 {
             if let Some(value) = tensor.numbers.first_not_finite() {
@@ -150,7 +151,7 @@ impl Weights {
         Ok(())
     }
 
-    /// The digest of names, shapes, widths and values: equal weights, equal digest.
+    /// The digest of names, shapes, widths and values. Equal weights have equal digests.
     pub fn digest(&self) -> Digest {
         let mut hash = DigestBuilder::default();
         for (name, tensor) in &self.0 {
@@ -189,7 +190,7 @@ impl Weights {
     /// Reads a safetensors file: its weights and its metadata.
     ///
     /// # Errors
-    /// [`ModelError::Format`] when the bytes are no such file or hold another type than floats of 32 and 64 bits.
+    /// [`ModelError::Format`] when the bytes are not such a file, or hold another type than floats of 32 and 64 bits.
     pub fn from_safetensors(bytes: &[u8]) -> Result<(Weights, BTreeMap<String, String>), ModelError> {
         let broken = |error: safetensors::SafeTensorError| ModelError::Format { reason: error.to_string() };
         let file = SafeTensors::deserialize(bytes).map_err(broken)?;
@@ -288,7 +289,7 @@ mod tests {
         assert_eq!(error, "the tensor `a` holds a value that is not finite (-inf)");
     }
 
-    /// Worked out with Python's hashlib over the bytes that the comment of `digest` names: what was stored under it is found.
+    /// Computed with Python's hashlib over the bytes that the comment of `digest` lists. A change would lose stored stages.
     #[test]
     fn the_digest_of_32_bits_stays_what_it_is() {
         let digest = "ce3248be2177b63d57dcb6dafe72fec61f3283d6ffe2bf19687e1517af8ed575";

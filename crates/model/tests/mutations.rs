@@ -1,4 +1,4 @@
-//! A stored expert, cut off and changed at every byte: whatever comes of it is a model or an error, and nothing panics.
+//! A stored expert, cut off and changed at every byte. Reading it gives a model or an error, and never panics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ struct Nothing {
 #[typetag::serde(name = "mutations-test")]
 impl BackboneConfig for Nothing {
     fn build(&self, _input: InputShape, _compute: &Device) -> Result<BoxedBackbone, ModelError> {
-        unreachable!("only its weights are read")
+        unreachable!("only its weights are used")
     }
 }
 
 fn one(name: &str, shape: &[usize]) -> Weights {
-    let values = (0..shape.iter().product::<usize>()).map(|place| place as f32 - 0.5).collect();
+    let values = (0..shape.iter().product::<usize>()).map(|offset| offset as f32 - 0.5).collect();
     [(name.to_owned(), Values::new(shape.to_vec(), values))].into_iter().collect()
 }
 
@@ -40,7 +40,7 @@ fn expert() -> Expert {
     Expert::new(model, manifest).unwrap().with_statistics(statistics)
 }
 
-/// Reads it as everything that it may be taken for; whether it is an expert.
+/// Reads the bytes as weights, as a model and as an expert. Returns whether they are an expert.
 fn read(bytes: &[u8]) -> bool {
     let (weights, model) = (Weights::from_safetensors(bytes), ModelState::from_bytes(bytes));
     assert!(weights.is_ok() || model.is_err(), "a model has weights");
@@ -58,13 +58,13 @@ fn stored_models_that_are_cut_off_or_changed_at_any_byte() {
     assert!(read(&bytes), "it is sound");
     let header = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
     assert_eq!(bytes.len() - header, 4 * (6 + 2 + 6));
-    for place in 0..bytes.len() {
-        assert!(!read(&bytes[..place]), "half a file is none");
+    for offset in 0..bytes.len() {
+        assert!(!read(&bytes[..offset]), "a part of a file must not be an expert");
         for change in [0x01, 0x02, 0x10, 0x40, 0x80, 0xff] {
             let mut changed = bytes.clone();
-            changed[place] ^= change;
+            changed[offset] ^= change;
             let sound = read(&changed);
-            assert!(place < header || !sound, "another value at byte {place}, and the manifest agrees");
+            assert!(offset < header || !sound, "another value at byte {offset}, and the manifest agrees");
         }
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What data a strategy needs, or what a protocol grants. A protocol that grants one level permits those before it. A strategy
-/// is given what it needs and no more: one that sees samples of devices is given no surrogate data.
+/// What data a strategy needs, or what a protocol grants. A protocol that grants one level also permits the levels before it.
+/// A strategy is given only what it needs: a strategy that sees samples of devices does not get surrogate data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]

@@ -45,12 +45,12 @@ use crate::{DataAccess, Piece, Piecewise, Strategy, StrategyError};
 /// ```
 #[typetag::serde(tag = "kind")]
 pub trait StrategyConfig: Debug + Send + Sync {
-    /// The data that the strategy needs while consolidating. A protocol that does not grant them refuses the strategy
-    /// before anything runs. It is asked once, when the configuration is read; what it says later grants nothing.
+    /// The data that the strategy needs while it consolidates. A protocol that does not grant them refuses the strategy
+    /// before anything runs. The method is called once, when the configuration is read; later answers grant nothing.
     fn data_access(&self) -> DataAccess;
 
-    /// What every device computes of its own samples and sends along with its expert; the strategy finds it under
-    /// [`Expert::statistic`](crate::Expert::statistic). Default: nothing.
+    /// The statistics that every device computes from its own samples and sends along with its expert. The strategy finds
+    /// them under [`Expert::statistic`](crate::Expert::statistic). Default: none.
     fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {
         vec![]
     }
@@ -60,42 +60,43 @@ pub trait StrategyConfig: Debug + Send + Sync {
         true
     }
 
-    /// Builds the running strategy; checks what a schema cannot say, such as options that do not go together.
+    /// Builds the running strategy. Checks what a schema cannot express, such as options that exclude each other.
     ///
     /// # Errors
     /// [`StrategyError::Option`], which names the option.
     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError>;
 
-    /// The same configuration with the options set that were left open and whose default depends on what the experts started
-    /// from. Default, `None`: there are none left open.
+    /// Fills in the options that the user left open and whose default depends on what the experts started from. Default,
+    /// `None`: the configuration has no such option, or all of them are set.
     ///
-    /// A stream's runner asks with [`ExpertStart::Previous`]; so does whoever consolidates files into a previous model that
-    /// counts as a first expert. Into one that the experts started from, files are consolidated with
-    /// [`ExpertStart::Common`]. An option that the user has set stays as it is. A configuration that nobody completes is built
-    /// as for a stream.
+    /// The runner of a stream calls it with [`ExpertStart::Previous`], and so does a consolidation of files whose previous
+    /// model counts as a first expert. A consolidation of files into the model that the experts started from calls it with
+    /// [`ExpertStart::Common`]. An option that the user has set stays as it is. A configuration that was not completed is
+    /// built as for a stream.
     fn completed(&self, _start: ExpertStart) -> Option<Box<dyn StrategyConfig>> {
         None
     }
 
-    /// How the strategy consolidates models in pieces, so that checkpoints of any size can be merged. Default, `None`: it
-    /// cannot, and wants whole models. One that can needs no data and no statistics of devices, and gives the same numbers
-    /// either way.
+    /// How the strategy consolidates models in pieces, so that checkpoints of any size can be merged. Default, `None`: the
+    /// strategy needs whole models. A strategy that works in pieces needs neither data nor statistics of devices, and gives
+    /// the same numbers in pieces as on whole models.
     fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
         None
     }
 }
 
-/// What the experts of a run were adapted from. Whoever calls a strategy knows it; the strategy sees models alone.
+/// What the experts of a run were adapted from. The caller of a strategy knows it; the strategy sees only models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpertStart {
-    /// Each from the central model that it meets, as the devices of a stream are.
+    /// Each expert from the central model that it is consolidated into, as in a stream of devices.
     Previous,
-    /// All from one model, the central model that the first expert meets: models that were fine-tuned from one base model.
+    /// All experts from one model, the central model that the first expert is consolidated into: models fine-tuned from one
+    /// base model.
     Common,
 }
 
-/// For a strategy that computes each value from the same value of the models and needs to know nothing else: what it builds
-/// for whole models works on any piece.
+/// The [`Piecewise`] form of a strategy that computes each new value only from the same value of the models. The strategy that
+/// it builds for whole models works on any piece.
 pub fn value_by_value<C: StrategyConfig + Clone + 'static>(config: &C) -> Box<dyn Piecewise> {
     Box::new(ValueByValue(config.clone()))
 }

@@ -1,4 +1,4 @@
-//! What a strategy is given while it consolidates: nothing but what it declared and was granted.
+//! What a strategy gets while it consolidates: only what it declared and what the protocol granted.
 
 use alluvium_model::{Expert, ModelState, Progress, Seed, Silent};
 use alluvium_stream::TaskDataset;
@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::{DataAccess, StrategyError, Surrogate, SurrogateRequest};
 
-/// How much work a consolidation was.
+/// The work that a consolidation took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Effort {
     /// Gradient steps.
@@ -15,15 +15,15 @@ pub struct Effort {
     pub samples: u64,
 }
 
-/// What a strategy is given beside the two models.
+/// What a strategy gets besides the two models.
 ///
-/// The fields are private and start empty: the runner adds what the strategy declared *and* the protocol grants.
-/// Everything else does not exist here.
+/// The fields are private and start empty. The runner adds what the strategy declared *and* the protocol grants; nothing
+/// else is here.
 pub struct Context<'a> {
     compute: Device,
     /// The cell's seed.
     cell: Seed,
-    /// How many consolidations came before this one, or before the round.
+    /// The number of consolidations before this one, or before the round.
     before: usize,
     turn: Turn,
     surrogate: Option<&'a mut dyn Surrogate>,
@@ -33,15 +33,15 @@ pub struct Context<'a> {
     effort: Effort,
 }
 
-/// The place of an expert in its round; a consolidation outside of a round is a round of one.
+/// The position of an expert in its round. A consolidation outside of a round counts as a round of one expert.
 #[derive(Debug, Clone, Copy)]
 struct Turn {
-    place: usize,
+    index: usize,
     experts: usize,
 }
 
 impl Turn {
-    const ONLY: Turn = Turn { place: 0, experts: 1 };
+    const ONLY: Turn = Turn { index: 0, experts: 1 };
 }
 
 impl std::fmt::Debug for Context<'_> {
@@ -54,8 +54,8 @@ impl std::fmt::Debug for Context<'_> {
 }
 
 impl<'a> Context<'a> {
-    /// A context that grants no data. `seed` is the cell's, `device` the number of consolidations before this one; for a
-    /// round, of experts consolidated before the round.
+    /// A context that grants no data. `seed` is the cell's seed. `device` is the number of experts consolidated before this
+    /// consolidation or round.
     pub fn new(compute: &Device, seed: Seed, device: usize) -> Self {
         Context {
             compute: compute.clone(),
@@ -76,14 +76,14 @@ impl<'a> Context<'a> {
         self
     }
 
-    /// Grants the training samples of some tasks, the current one last; for a round, those of its experts last, in their
-    /// order.
+    /// Grants the training samples of some tasks, the current task last. For a round, the tasks of its experts come last, in
+    /// the order of the experts.
     pub fn with_tasks(mut self, tasks: Vec<TaskDataset<'a>>) -> Self {
         self.tasks = tasks;
         self
     }
 
-    /// Tells someone about the steps.
+    /// Reports the steps to an observer.
     pub fn with_progress(mut self, progress: &'a dyn Progress) -> Self {
         self.progress = progress;
         self
@@ -94,33 +94,32 @@ impl<'a> Context<'a> {
         &self.compute
     }
 
-    /// Makes this the context of one expert of a round, by its place from 0 among so many experts: what a strategy calls
-    /// that takes the experts of a round one after another. [`device`](Self::device), [`seed`](Self::seed) and the tasks are
-    /// then those of a consolidation of this expert alone, after the experts before it. The work goes on being counted
-    /// together.
+    /// Makes this the context of the expert at `index` (from 0) in a round of `experts` experts. A strategy calls it to take
+    /// the experts of a round one after another. [`device`](Self::device), [`seed`](Self::seed) and the tasks are then those of
+    /// a consolidation of this expert alone, after the experts before it. The work of all experts is still counted together.
     ///
-    /// A place beyond the round counts as its last one.
-    pub fn turn_to(&mut self, place: usize, experts: usize) {
+    /// An index beyond the round means its last expert.
+    pub fn turn_to(&mut self, index: usize, experts: usize) {
         let experts = experts.max(1);
-        self.turn = Turn { place: place.min(experts - 1), experts };
+        self.turn = Turn { index: index.min(experts - 1), experts };
     }
 
-    /// Ends what [`turn_to`](Self::turn_to) began: the context is that of the whole round again.
+    /// Makes this the context of the whole round again, after [`turn_to`](Self::turn_to).
     pub fn end_turns(&mut self) {
         self.turn = Turn::ONLY;
     }
 
-    /// The seed of this consolidation: draw from its parts.
+    /// The seed of this consolidation. Derive a generator from it by name.
     pub fn seed(&self) -> Seed {
         self.cell.at("consolidation", self.device())
     }
 
-    /// How many devices were consolidated before this one; for a whole round, before its first one.
+    /// The number of devices consolidated before this one; for a whole round, before its first device.
     pub fn device(&self) -> usize {
-        self.before + self.turn.place
+        self.before + self.turn.index
     }
 
-    /// How many samples the fixed set of surrogate data has.
+    /// The number of samples in the fixed set of surrogate data.
     ///
     /// # Errors
     /// [`StrategyError::NotGranted`] without access to surrogate data.
@@ -129,8 +128,8 @@ impl<'a> Context<'a> {
         self.surrogate.as_ref().map(|surrogate| surrogate.samples()).ok_or(missing)
     }
 
-    /// The fixed set of surrogate data, `[samples, channels, height, width]`. Each cell has one: all its
-    /// consolidations, and all strategies of the same seed, see the same inputs.
+    /// The fixed set of surrogate data, `[samples, channels, height, width]`. All consolidations of a cell, and all strategies
+    /// with the same seed, see the same inputs.
     ///
     /// # Errors
     /// [`StrategyError::NotGranted`] without access to surrogate data; [`StrategyError::Surrogate`] when they cannot be made.
@@ -186,13 +185,13 @@ impl<'a> Context<'a> {
         Ok(tasks)
     }
 
-    /// The tasks that were granted, without those of experts that come later in the round.
+    /// The granted tasks, without the tasks of experts that come later in the round.
     fn tasks_so_far(&self) -> &[TaskDataset<'a>] {
-        let later = self.turn.experts - 1 - self.turn.place;
+        let later = self.turn.experts - 1 - self.turn.index;
         &self.tasks[..self.tasks.len().saturating_sub(later)]
     }
 
-    /// Says that a step was taken on so many samples, `done` of `steps`.
+    /// Counts a step on `samples` samples, and reports that `done` of `steps` steps are done.
     pub fn step_taken(&mut self, samples: usize, done: usize, steps: usize) {
         self.effort.steps += 1;
         self.effort.samples += samples as u64;
@@ -218,12 +217,12 @@ mod tests {
         let tasks: Vec<_> = heads.iter().map(|head| TaskDataset { head, samples: &samples }).collect();
         // One consolidation came before the round of the other three.
         let mut round = Context::new(&Device::flex(), seed, 1).with_tasks(tasks.clone());
-        for place in 0..3 {
-            round.turn_to(place, 3);
-            let alone = Context::new(&Device::flex(), seed, 1 + place).with_tasks(tasks[..place + 2].to_vec());
+        for index in 0..3 {
+            round.turn_to(index, 3);
+            let alone = Context::new(&Device::flex(), seed, 1 + index).with_tasks(tasks[..index + 2].to_vec());
             assert_eq!((round.device(), round.seed()), (alone.device(), alone.seed()));
-            assert_eq!(round.current_task().unwrap().head, &heads[place + 1]);
-            assert_eq!(round.all_tasks().unwrap().len(), place + 2);
+            assert_eq!(round.current_task().unwrap().head, &heads[index + 1]);
+            assert_eq!(round.all_tasks().unwrap().len(), index + 2);
         }
         round.end_turns();
         assert_eq!((round.device(), round.all_tasks().unwrap().len()), (1, 4));

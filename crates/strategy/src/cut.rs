@@ -10,11 +10,11 @@ use crate::{Context, Piece, Piecewise, Sight, StrategyError, Survey};
 pub struct Cut {
     /// The piece.
     pub piece: Piece,
-    /// That of the central model which the first expert meets.
+    /// The piece of the central model before the first expert.
     pub previous: ModelState,
-    /// Those of the experts, in the order in which they are consolidated.
+    /// The pieces of the experts, in the order in which they are consolidated.
     pub experts: Vec<Expert>,
-    /// How many of the experts each round has: a strategy is given the experts of a round at once, see
+    /// The number of experts in each round. A strategy gets the experts of a round at once, see
     /// [`Strategy::consolidate_round`](crate::Strategy::consolidate_round).
     pub rounds: Vec<usize>,
 }
@@ -34,8 +34,8 @@ impl Cut {
         Cut { previous: piece.of(previous), experts, rounds: rounds.to_vec(), piece }
     }
 
-    /// The central model that the surveyed expert meets, of this piece; `None` where that is the first one's. `seed` is the
-    /// cell's.
+    /// The piece of the central model before the surveyed expert. `None` if that is the central model before the first expert.
+    /// `seed` is the cell's seed.
     ///
     /// # Errors
     /// As for [`Strategy::consolidate_round`](crate::Strategy::consolidate_round).
@@ -48,12 +48,12 @@ impl Cut {
     ) -> Result<Option<ModelState>, StrategyError> {
         match survey {
             Survey::Start | Survey::Expert(0) => Ok(None),
-            Survey::Expert(place) => Ok(Some(self.first(place, strategy, compute, seed)?)),
+            Survey::Expert(index) => Ok(Some(self.first(index, strategy, compute, seed)?)),
         }
     }
 
-    /// Consolidates all experts, with a fresh strategy for this piece. Gives the piece's values in the new central model, if
-    /// that has the tensor. `seed` is the cell's.
+    /// Consolidates all experts with a new strategy for this piece. Returns the piece's values in the new central model, if
+    /// that model has the tensor. `seed` is the cell's seed.
     ///
     /// # Errors
     /// As for [`Strategy::consolidate_round`](crate::Strategy::consolidate_round).
@@ -67,7 +67,7 @@ impl Cut {
         Ok(central.weights.get(&self.piece.tensor).cloned())
     }
 
-    /// Consolidates so many experts.
+    /// Consolidates the first experts, as many as `count`.
     fn first(
         &self,
         count: usize,
@@ -94,16 +94,16 @@ impl Cut {
 }
 
 impl Survey {
-    /// Shows one piece of all models to a strategy; `met` is what [`Cut::met`] gave for it.
+    /// Shows one piece of all models to a strategy. `met` is the result of [`Cut::met`] for this piece.
     ///
     /// # Errors
     /// As for [`Piecewise::observe`].
     pub fn show(self, cut: &Cut, met: Option<&ModelState>, to: &mut dyn Piecewise) -> Result<(), StrategyError> {
         let start = &cut.previous;
-        for (place, expert) in cut.experts.iter().enumerate() {
-            if self == Survey::Start || self == Survey::Expert(place) {
+        for (index, expert) in cut.experts.iter().enumerate() {
+            if self == Survey::Start || self == Survey::Expert(index) {
                 let previous = met.unwrap_or(start);
-                to.observe(&Sight { piece: &cut.piece, place, start, previous, expert })?;
+                to.observe(&Sight { piece: &cut.piece, place: index, start, previous, expert })?;
             }
         }
         Ok(())

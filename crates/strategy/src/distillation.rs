@@ -1,9 +1,8 @@
-//! Distillation from two teachers: what strategies have in common whose student learns, without labels, what the previous
-//! central model and the expert say.
+//! Distillation from two teachers: a student learns, without labels, the outputs of the previous central model and of the
+//! expert. Several strategies share this code.
 //!
-//! `settings` holds the options, `learning` the loop, `student` what the student starts from, `teachers` what both teachers say,
-//! `mixing` whose units speak for which of the student's, `batches` where the inputs come from, `logits` what is done to
-//! logits.
+//! `settings` holds the options, `learning` the loop, `student` the start of the student, `teachers` the outputs of both
+//! teachers, `mixing` the targets made of their logits, `batches` the inputs of each step, `logits` operations on logits.
 
 mod batches;
 mod learning;

@@ -1,26 +1,26 @@
-//! What can go wrong while consolidating.
+//! The errors of a consolidation.
 
 use alluvium_model::ModelError;
 
 use crate::DataAccess;
 
-/// A consolidation that failed. Messages name the option, the tensor or the data that was wanted.
+/// A consolidation failed. Messages name the option, the tensor or the requested data.
 #[derive(Debug, thiserror::Error)]
 pub enum StrategyError {
-    /// Options that do not go together.
+    /// Options that exclude each other.
     #[error("`{option}` {problem}; accepted: {accepted}")]
     Option {
         /// The option's key.
         option: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
         /// What is accepted.
         accepted: String,
     },
-    /// Data that the context does not hold, because the strategy did not declare them or the protocol did not grant them.
+    /// The context does not hold the data: the strategy did not declare them, or the protocol did not grant them.
     #[error("the strategy asked for {wanted} data, which it did not declare or was not granted")]
     NotGranted {
-        /// What was asked for.
+        /// The requested data.
         wanted: DataAccess,
     },
     /// The surrogate data cannot be made.
@@ -29,18 +29,18 @@ pub enum StrategyError {
     /// A model cannot be run, or two models do not fit together.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The consolidated weights are no numbers.
+    /// The consolidated weights are not finite.
     #[error("consolidation diverged ({0}); a smaller `learning_rate` or a `gradient_clip` would help")]
     Diverged(ModelError),
-    /// A stored state that this strategy cannot take up.
+    /// This strategy cannot restore the stored state.
     #[error("the stored state of the strategy cannot be restored: {0}")]
     State(String),
 }
 
-/// Surrogate data that cannot be made. Messages name the file or the option.
+/// Surrogate data cannot be made. Messages name the file or the option.
 #[derive(Debug, thiserror::Error)]
 pub enum SurrogateError {
-    /// A file that cannot be read as an image.
+    /// A file cannot be read as an image.
     #[error("{path}: {cause}; accepted: {accepted}")]
     File {
         /// The file.
@@ -50,17 +50,17 @@ pub enum SurrogateError {
         /// What is accepted.
         accepted: String,
     },
-    /// Options that do not go together.
+    /// Options that exclude each other.
     #[error("`{option}` {problem}; accepted: {accepted}")]
     Option {
         /// The option's key.
         option: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
         /// What is accepted.
         accepted: String,
     },
-    /// A model that the surrogate looks at cannot be run.
+    /// A model that the surrogate data depend on cannot be run.
     #[error(transparent)]
     Model(#[from] ModelError),
 }

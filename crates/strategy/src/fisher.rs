@@ -1,4 +1,4 @@
-//! The diagonal of the Fisher information: how much each weight matters for what a model says of a task.
+//! The diagonal of the Fisher information: how much each weight matters for a model's predictions on a task.
 
 use alluvium_model::{Model, ModelError, ModelState, NamedTensors, Seed, Values, Weights};
 use alluvium_stream::TaskDataset;
@@ -16,15 +16,15 @@ use serde::{Deserialize, Serialize};
 pub enum FisherLabels {
     /// The samples' own labels: the empirical Fisher information.
     Empirical,
-    /// Labels drawn from what the model says: the Fisher information proper.
+    /// Labels drawn from the model's own predictions: the Fisher information proper.
     True,
 }
 
-/// F of every weight of a model, under the weights' names: the mean, over at most `most` samples, of the squared gradient
-/// of log p(y|x) through the task's own head, with normalisation frozen (Kirkpatrick et al., arXiv 1612.00796, eq. 3).
-/// Weights that p(y|x) does not depend on (other heads, running statistics) have F = 0.
+/// F of every weight of a model, under the names of the weights. F is the mean, over at most `most` samples, of the squared
+/// gradient of log p(y|x) through the task's own head, with normalisation frozen (Kirkpatrick et al., arXiv 1612.00796,
+/// eq. 3). Weights that p(y|x) does not depend on (other heads, running statistics) have F = 0.
 ///
-/// The gradient is that of each sample alone: a batch's would be squared after the sum over its samples.
+/// The gradient is taken for each sample by itself: the gradient of a batch would be squared after the sum over its samples.
 ///
 /// # Errors
 /// When the model cannot be run.
@@ -42,17 +42,17 @@ pub fn fisher(
     let mut random = seed.random();
     let count = task.samples.len().min(most);
     let mut sums = NamedTensors::new();
-    for place in sample(&mut random, task.samples.len(), count) {
-        let alone = task.samples.select([place]);
+    for index in sample(&mut random, task.samples.len(), count) {
+        let alone = task.samples.select([index]);
         let Some(head) = running.head(&task.head.name) else { break };
         let log = log_softmax(head.linear.forward(running.latents(alone.inputs(&learning))), 1);
-        let unit = match labels {
+        let class_index = match labels {
             FisherLabels::Empirical => {
                 task.head.classes.iter().position(|class| *class == alone.labels()[0]).unwrap_or_default()
             }
             FisherLabels::True => drawn(&log, random.random()),
         };
-        for (name, gradient) in running.gradients(log.slice([0..1, unit..unit + 1]).sum()) {
+        for (name, gradient) in running.gradients(log.slice([0..1, class_index..class_index + 1]).sum()) {
             let square = gradient.clone().mul(gradient);
             let sum = match sums.remove(&name) {
                 Some(sum) => sum + square,
@@ -70,7 +70,7 @@ pub fn fisher(
     Ok(model.weights.iter().map(mean).collect())
 }
 
-/// The unit that a number from [0, 1) falls on, given the logarithms of the units' probabilities, `[1, units]`.
+/// The class index that a number from [0, 1) falls on, given the log-probabilities of the classes, `[1, classes]`.
 fn drawn(log: &Tensor<2>, mut at: f32) -> usize {
     let logs = log.clone().into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
     let passed = logs.iter().take_while(|log| {
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::conformance::{central, samples};
 
-    /// A model whose latents are always (1, 2, 3, 0) and whose head `a` says 3/4 and 1/4 of everything.
+    /// A model whose latents are always (1, 2, 3, 0), and whose head `a` gives the probabilities 3/4 and 1/4 for every input.
     fn known() -> ModelState {
         let mut model = central(&["a", "b"], 1);
         let values = [
@@ -117,19 +117,19 @@ mod tests {
     fn softmax_regression_has_a_closed_form() {
         // Softmax regression on h: ∂ log p_y / ∂W_ij = h_i·(1[y = j] − p_j), and the same with h = 1 for the bias.
         // p = (3/4, 1/4). Five samples of class 0 have 1[y = j] − p_j = (1/4, −1/4), five of class 1 have (−3/4, 3/4):
-        // F_bias = ½·1/16 + ½·9/16 = 5/16 for both units, and F_W_ij = h_i²·5/16 with h² = (1, 4, 9, 0).
+        // F_bias = ½·1/16 + ½·9/16 = 5/16 for both classes, and F_W_ij = h_i²·5/16 with h² = (1, 4, 9, 0).
         let found = of(&known(), FisherLabels::Empirical, 100);
         assert_near(&found, "heads.a.bias", &[0.3125; 2], 1e-6);
         assert_near(&found, "heads.a.weight", &[0.3125, 0.3125, 1.25, 1.25, 2.8125, 2.8125, 0.0, 0.0], 1e-5);
-        // The head's weights are zero, so nothing depends on the backbone; and nothing on the other head.
+        // The head's weights are zero, so the output depends neither on the backbone nor on the other head.
         assert_near(&found, "backbone.layer.bias", &[0.0; 4], 0.0);
         assert_near(&found, "heads.b.weight", &[0.0; 8], 0.0);
     }
 
     #[test]
     fn labels_from_the_model_give_the_fisher_information_proper() {
-        // E_y∼p (1[y = j] − p_j)² = p_j(1 − p_j) = 3/16 for both units, where the labels' own share gave 5/16. Of ten draws,
-        // k fall on unit 0: F = (k·1/16 + (10 − k)·9/16) / 10, which is 3/16 on average with a deviation of 0.07.
+        // E_y∼p (1[y = j] − p_j)² = p_j(1 − p_j) = 3/16 for both classes, where the labels' own share gave 5/16. Of ten draws,
+        // k fall on class 0: F = (k·1/16 + (10 − k)·9/16) / 10, which is 3/16 on average with a deviation of 0.07.
         let found = of(&known(), FisherLabels::True, 100);
         let bias = found.get("heads.a.bias").unwrap().as_f32().unwrap();
         let k = (f64::from(bias[0]) * 160.0 - 90.0) / -8.0;
@@ -140,8 +140,8 @@ mod tests {
     #[test]
     fn a_number_falls_on_the_unit_whose_share_it_is_in() {
         let log = Tensor::<2>::from_floats([[0.5f32.ln(), 0.25f32.ln(), 0.25f32.ln()]], &Device::flex());
-        let units = [0.0, 0.49, 0.51, 0.74, 0.76, 0.999_999].map(|at| drawn(&log, at));
-        assert_eq!(units, [0, 0, 1, 1, 2, 2]);
+        let class_indices = [0.0, 0.49, 0.51, 0.74, 0.76, 0.999_999].map(|at| drawn(&log, at));
+        assert_eq!(class_indices, [0, 0, 1, 1, 2, 2]);
     }
 
     #[test]
@@ -152,25 +152,25 @@ mod tests {
             let model = Model::load(model, &Device::flex()).unwrap();
             let logits = model.logits(model.latents(samples("a").inputs(&Device::flex())));
             let logs = log_softmax(logits, 1).into_data().try_into_vec::<f32>().unwrap();
-            let units = samples("a").labels().to_vec();
-            logs.chunks(2).zip(units).map(|(pair, unit)| f64::from(pair[unit])).collect::<Vec<_>>()
+            let labels = samples("a").labels().to_vec();
+            logs.chunks(2).zip(labels).map(|(pair, label)| f64::from(pair[label])).collect::<Vec<_>>()
         };
         // Small enough that no sample crosses the kink of the rectifier.
         let step = 1e-3;
         let bias = model.weights.get("backbone.layer.bias").unwrap().clone();
-        for place in 0..4 {
+        for index in 0..4 {
             let moved = |by: f32| {
                 let mut moved = model.clone();
                 let mut values = bias.clone();
-                values.as_f32_mut().unwrap()[place] += by;
+                values.as_f32_mut().unwrap()[index] += by;
                 moved.weights.insert("backbone.layer.bias", values);
                 log_likelihoods(&moved)
             };
             let (up, down) = (moved(step), moved(-step));
             let squares = up.iter().zip(&down).map(|(up, down)| ((up - down) / (2.0 * f64::from(step))).powi(2));
             let expected = squares.sum::<f64>() / 10.0;
-            let found = f64::from(found.get("backbone.layer.bias").unwrap().as_f32().unwrap()[place]);
-            assert!((found - expected).abs() < 0.02 * expected + 1e-5, "bias {place}: {found}, expected {expected}");
+            let found = f64::from(found.get("backbone.layer.bias").unwrap().as_f32().unwrap()[index]);
+            assert!((found - expected).abs() < 0.02 * expected + 1e-5, "bias {index}: {found}, expected {expected}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Model inversion: inputs that are optimised until a frozen model says of them what it should.
+//! Model inversion: inputs that are optimised until a frozen model gives the wished predictions for them.
 
 mod settings;
 
@@ -14,33 +14,33 @@ use crate::{SurrogateError, SurrogateRequest};
 
 pub use settings::InversionSettings;
 
-/// What is added to the logits of heads that are not asked: their probability becomes 0.
-const NOT_ASKED: f32 = -1e4;
+/// Added to the logits of the other heads, so that their probability becomes 0.
+const MASKED: f32 = -1e4;
 
-/// What a model should say of one input.
+/// The predictions that a model should give for one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wish {
-    /// The place of the head that is asked among the model's heads.
+    /// The index of the head among the model's heads.
     pub head: usize,
     /// The probability of each of the head's classes.
     pub probabilities: Vec<f32>,
 }
 
-/// How inputs are optimised: Adam (Kingma & Ba, ICLR 2015) on the cross-entropy between what a model should say and what
-/// it says, plus priors of natural images.
+/// How inputs are optimised: Adam (Kingma & Ba, ICLR 2015) on the cross-entropy between the wished and the given predictions,
+/// plus priors of natural images.
 ///
-/// Each input is tanh of what is optimised, so it stays within −1…1. An input's loss is its own, and is added to that of
-/// the others: Adam scales each value by itself, so inputs do not depend on what shares their batch, rounding aside. Only
-/// the statistics of features are those of a batch.
+/// Each input is tanh of the optimised variable, so it stays within −1…1. The losses of the inputs are added up. Adam scales
+/// each value by itself, so an input does not depend on the other inputs of its batch, rounding aside. Only the statistics of
+/// features are taken over a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Inversion {
-    /// How many steps each input takes.
+    /// The number of steps of each input.
     pub steps: usize,
     /// The learning rate of Adam.
     pub learning_rate: f64,
-    /// How many inputs take their steps at once.
+    /// The number of inputs that are optimised together.
     pub batch_size: usize,
-    /// What logits are divided by before the softmax.
+    /// The temperature that divides logits before the softmax.
     pub temperature: f64,
     /// The weight of [`total_variation`].
     pub total_variation: f64,
@@ -51,15 +51,14 @@ pub struct Inversion {
 }
 
 impl Inversion {
-    /// Inverts the models of a request: every other input, the first one included, is the expert's, the rest are those
-    /// of the previous central model; all are the expert's while that one has no head. `wish` says for each input what
-    /// the model should say of it.
+    /// Inverts the models of a request. The first input and every second one after it are made from the expert, the others
+    /// from the previous central model. While the central model has no head, all inputs are made from the expert. `wish`
+    /// gives the wished predictions of each input.
     ///
-    /// Weights are frozen, and so are running statistics. Each input has a generator of its own, for its wish and for
-    /// the noise that it starts from.
+    /// Weights and running statistics are frozen. Each input has its own generator, for its wish and for its initial noise.
     ///
     /// # Errors
-    /// When a model cannot be run, or inputs are no numbers any more.
+    /// When a model cannot be run, or inputs stop being finite.
     pub fn draw(
         &self,
         count: usize,
@@ -71,27 +70,27 @@ impl Inversion {
         let size = request.input.values();
         let mut values = vec![0.0; count * size];
         for (turn, state) in teachers.iter().enumerate() {
-            // Without autodiff: burn takes such weights for constants, also where the inputs learn.
+            // Without autodiff: burn treats such weights as constants, also when the inputs learn.
             let mut model = Model::load(state, request.compute)?;
             model.freeze_training_behaviour();
-            let places: Vec<_> = (turn..count).step_by(teachers.len()).collect();
-            for batch in places.chunks(self.batch_size.max(1)) {
+            let indices: Vec<_> = (turn..count).step_by(teachers.len()).collect();
+            for batch in indices.chunks(self.batch_size.max(1)) {
                 let (mut wishes, mut noise) = (vec![], vec![]);
-                for place in batch {
-                    let mut random = request.seed.at("inverted input", *place).random();
+                for index in batch {
+                    let mut random = request.seed.at("inverted input", *index).random();
                     wishes.push(wish(state, &mut random));
                     noise.extend((0..size).map(|_| 2.0 * random.random::<f32>() - 1.0));
                 }
                 let found = self.optimise(&model, request.inputs(noise), &wishes)?;
-                for (place, input) in batch.iter().zip(found.chunks(size)) {
-                    values[place * size..][..size].copy_from_slice(input);
+                for (index, input) in batch.iter().zip(found.chunks(size)) {
+                    values[index * size..][..size].copy_from_slice(input);
                 }
             }
         }
         Ok(request.inputs(values))
     }
 
-    /// The inputs that `start`, in what tanh is taken of, becomes.
+    /// Optimises the inputs from `start`, their values before tanh.
     fn optimise(&self, model: &Model, start: Tensor<4>, wishes: &[Wish]) -> Result<Vec<f32>, SurrogateError> {
         let (targets, mask) = wanted(model, wishes, &start);
         let running = if self.feature_statistics > 0.0 { running_statistics(model, &start) } else { BTreeMap::new() };
@@ -129,13 +128,13 @@ impl Inversion {
         }
         Err(SurrogateError::Option {
             option: "learning_rate",
-            problem: format!("= {} makes inputs that are no numbers", self.learning_rate),
+            problem: format!("= {} makes inputs that are not finite", self.learning_rate),
             accepted: "a smaller one, or models whose outputs are finite".to_owned(),
         })
     }
 }
 
-/// The running mean and variance of each batch normalisation, by its name, both `[channels]` and constants where inputs learn.
+/// The running mean and variance of each batch normalisation by its name, both `[channels]`. They are constants when inputs learn.
 fn running_statistics(model: &Model, like: &Tensor<4>) -> BTreeMap<String, [Tensor<1>; 2]> {
     let weights = model.state().backbone_weights();
     // A model that runs has 32 bits.
@@ -158,16 +157,16 @@ fn distance(x: Tensor<4>, [running_mean, running_variance]: &[Tensor<1>; 2]) -> 
     norm(mean.flatten(0, 3) - running_mean.clone()) + norm(variance.flatten(0, 3) - running_variance.clone())
 }
 
-/// The targets of all units, and what is added to their logits, both `[wishes, units of all heads]`.
+/// The target probabilities of all logits, and what is added to the logits, both `[wishes, logits of all heads]`.
 fn wanted(model: &Model, wishes: &[Wish], like: &Tensor<4>) -> (Tensor<2>, Tensor<2>) {
     let sizes: Vec<_> = model.heads().iter().map(|head| head.spec.classes.len()).collect();
     let (mut targets, mut mask) = (vec![], vec![]);
     for wish in wishes {
-        for (place, size) in sizes.iter().enumerate() {
-            let asked = place == wish.head;
-            let probability = |class: usize| wish.probabilities.get(class).filter(|_| asked).copied();
+        for (index, size) in sizes.iter().enumerate() {
+            let wished = index == wish.head;
+            let probability = |class: usize| wish.probabilities.get(class).filter(|_| wished).copied();
             targets.extend((0..*size).map(|class| probability(class).unwrap_or_default()));
-            mask.extend(std::iter::repeat_n(if asked { 0.0 } else { NOT_ASKED }, *size));
+            mask.extend(std::iter::repeat_n(if wished { 0.0 } else { MASKED }, *size));
         }
     }
     let shape = [wishes.len(), sizes.iter().sum()];
@@ -175,11 +174,11 @@ fn wanted(model: &Model, wishes: &[Wish], like: &Tensor<4>) -> (Tensor<2>, Tenso
     (constant(targets), constant(mask))
 }
 
-/// The total variation of each input, summed over the inputs: the mean distance of a value to its right neighbour, plus
-/// that to its lower neighbour (Rudin, Osher & Fatemi, 1992, in its anisotropic form). `None` for a single pixel.
+/// The total variation of each input, summed over the inputs: the mean distance of a value to its right neighbour, plus the
+/// mean distance to its lower neighbour (Rudin, Osher & Fatemi, 1992, in its anisotropic form). `None` for a single pixel.
 ///
-/// Yin et al. take norms over the whole batch, in four directions: their weight means something else for every size of
-/// image and batch, this one does not.
+/// The weight of this form does not depend on the sizes of image and batch. Yin et al. take norms over the whole batch, in four
+/// directions, so the meaning of their weight does.
 pub fn total_variation(inputs: Tensor<4>) -> Option<Tensor<1>> {
     let [count, _, height, width] = inputs.dims();
     let distance = |along: usize, length: usize| {

@@ -7,10 +7,10 @@
 //!
 //! A strategy that can work on models in pieces says so with [`Piecewise`].
 //!
-//! This crate holds those traits, what more than one plugin needs (task vectors, distillation from two teachers, datasets on
-//! a task's samples, the Fisher information, model inversion; behind the feature `picture`, reading pictures), and, behind
-//! the feature `conformance`, the tests that every strategy and all surrogate data must pass. It refuses to hold a concrete
-//! strategy, the order of a stream, evaluation and files.
+//! This crate holds these traits and the code that more than one plugin needs: task vectors, distillation from two teachers,
+//! training on a task's samples, the Fisher information, model inversion and, with the feature `picture`, reading pictures.
+//! With the feature `conformance` it has the tests that every strategy and all surrogate data must pass. It does not hold
+//! concrete strategies, the order of a stream, evaluation or files.
 
 mod access;
 mod config;

@@ -1,9 +1,9 @@
-//! Which tensors of a backbone are parameters, and which are running statistics.
+//! Tells parameters of a backbone from running statistics.
 
 use alluvium_model::{ModelState, Weights};
 
-/// Whether a tensor of this name is a running statistic of a normalisation and no parameter: burn's batch normalisation
-/// calls them `running_mean` and `running_var`.
+/// Whether a tensor of this name is a running statistic of a normalisation: burn's batch normalisation calls them
+/// `running_mean` and `running_var`. All other tensors are parameters.
 pub fn is_statistic(name: &str) -> bool {
     name.rsplit('.').next().is_some_and(|last| last.starts_with("running_"))
 }

@@ -9,19 +9,19 @@ use crate::SurrogateError;
 
 pub use alluvium_stream::picture::{Orientation as PictureOrientation, fit as fit_picture, luminance};
 
-/// What the error messages say of a right file.
+/// The accepted files, for error messages.
 const ACCEPTED: &str =
     "a whole picture in PNG or JPEG of at least 2×2 and at most 50 million pixels, and at most 256 MiB";
 
 /// Reads a picture from a file.
 ///
 /// # Errors
-/// [`SurrogateError::File`] when it cannot be read, is no picture, is cut short or is too large.
+/// [`SurrogateError::File`] when the file cannot be read, is not a picture, is cut short or is too large.
 pub fn read_picture(path: &Path, orientation: PictureOrientation) -> Result<RgbImage, SurrogateError> {
     picture::read(path, orientation).map_err(|cause| wrong(&path.display().to_string(), cause))
 }
 
-/// Reads a picture from bytes, its pixels as they are stored; `name` is what an error calls them.
+/// Reads a picture from bytes, with its pixels as they are stored. Errors call it `name`.
 ///
 /// # Errors
 /// As [`read_picture`].
@@ -29,10 +29,10 @@ pub fn decode_picture(name: &str, bytes: &[u8]) -> Result<RgbImage, SurrogateErr
     picture::decode(bytes, PictureOrientation::Ignore).map_err(|cause| wrong(name, cause))
 }
 
-/// Checks a file's length and its header, and not its pixels: that is quick.
+/// Checks the length and the header of a file. Skips its pixels, so it is quick.
 ///
 /// # Errors
-/// As [`read_picture`], where length and header show it.
+/// As [`read_picture`], as far as length and header show the problem.
 pub fn check_picture(path: &Path) -> Result<(), SurrogateError> {
     picture::dimensions(path, PictureOrientation::Ignore)
         .map(|_| ())

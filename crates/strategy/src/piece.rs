@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Some values of one tensor.
 ///
-/// A model of a piece is a [`ModelState`] with the heads of the whole model, none or one tensor, and a backbone that cannot
-/// run. The tensor has its full name; where the piece is not all of it, it has one dimension.
+/// The model of a piece is a [`ModelState`] with the heads of the whole model, at most one tensor, and a backbone that cannot
+/// run. The tensor has its full name. It has one dimension, unless the piece is the whole tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     /// The tensor's full name in a model's weights: `backbone.NAME`, `heads.NAME.weight`.
@@ -24,10 +24,10 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// The model of this piece, for a model with these heads. `values`: the piece's, if the model has that tensor.
+    /// The model of this piece, for a model with these heads. `values` are the values of the piece, if the model has the tensor.
     ///
     /// # Panics
-    /// When there are more or fewer values than the piece has: that is a defect of the caller.
+    /// When the number of values is not that of the piece, which is a bug in the caller.
     pub fn model(&self, heads: Vec<HeadSpec>, values: Option<Numbers>) -> ModelState {
         let whole = self.values == (0..self.shape.iter().product());
         let shape = if whole { self.shape.clone() } else { vec![self.values.len()] };
@@ -36,7 +36,7 @@ impl Piece {
         ModelState { backbone: Arc::new(NoBackbone {}), input, heads, weights: tensor.into_iter().collect() }
     }
 
-    /// The expert of this piece, for one with this head, of a device with so many training samples.
+    /// The expert of this piece, for an expert with this head from a device with `samples` training samples.
     ///
     /// # Panics
     /// As for [`model`](Self::model).

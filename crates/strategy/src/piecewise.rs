@@ -1,8 +1,8 @@
-//! Strategies that consolidate models in pieces, so that no model has to be whole in memory.
+//! Strategies that consolidate models in pieces, so that a model need not fit into memory.
 //!
-//! Most weight-space strategies compute each new value from the same value of the models. Some need a few numbers of whole
-//! models besides, such as the angle between two tensors: they take surveys first, passes over all pieces that leave just
-//! these numbers.
+//! Most weight-space strategies compute each new value from the same value of the models. Some also need a few numbers of
+//! whole models, such as the angle between two tensors. They find these numbers in surveys: passes over all pieces before
+//! the consolidation.
 
 use std::fmt::Debug;
 
@@ -11,7 +11,7 @@ use alluvium_model::{Expert, ModelState};
 use crate::piece::Piece;
 use crate::{Strategy, StrategyError};
 
-/// How small the pieces may be that a strategy works on.
+/// The smallest pieces that a strategy works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grain {
     /// Any part of a tensor.
@@ -23,33 +23,34 @@ pub enum Grain {
 /// A pass over all pieces of some models, before they are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Survey {
-    /// Looks at every expert beside the central model that the first one meets.
+    /// Looks at every expert, together with the central model before the first expert.
     Start,
-    /// Looks at the expert at that place, from 0, beside the central model that it meets: the experts before it are
-    /// consolidated piece by piece for this, as by [`Piecewise::build`].
+    /// Looks at the expert of this index (from 0), together with the central model before it. For this, the experts before it
+    /// are consolidated piece by piece, as with [`Piecewise::build`].
     Expert(usize),
 }
 
-/// What a survey sees of one piece: models that hold nothing else, see [`Piece`].
+/// What a survey sees of one piece: models that hold only the piece, see [`Piece`].
 #[derive(Debug, Clone, Copy)]
 pub struct Sight<'a> {
     /// The piece.
     pub piece: &'a Piece,
-    /// The expert's place among the experts, from 0.
+    /// The index of the expert among the experts, from 0.
     pub place: usize,
-    /// The central model that the first expert meets.
+    /// The central model before the first expert.
     pub start: &'a ModelState,
-    /// The central model that this expert meets, as of [`Survey::Expert`]; under [`Survey::Start`] that of the first one.
+    /// In a [`Survey::Expert`], the central model before this expert; in a [`Survey::Start`], the central model before the first
+    /// expert.
     pub previous: &'a ModelState,
     /// The expert.
     pub expert: &'a Expert,
 }
 
-/// A strategy's way of consolidating in pieces: what a [`StrategyConfig`](crate::StrategyConfig) gives that can.
+/// A strategy that consolidates in pieces. A [`StrategyConfig`](crate::StrategyConfig) returns it.
 ///
-/// Whoever consolidates takes the surveys that it asks for, one after another, until it asks for none, and then, for every
-/// piece, consolidates all experts with a fresh strategy from [`build`](Self::build). The result is that of the whole models,
-/// bit for bit. The conformance tests check it.
+/// The caller first takes the surveys that it requests, one after another. Then it consolidates all experts of every piece
+/// with a new strategy from [`build`](Self::build). The result equals that of the whole models bit for bit, which the
+/// conformance tests check.
 ///
 /// ```
 /// use alluvium_strategy::registry::{Family, describe, schemars};
@@ -90,29 +91,29 @@ pub struct Sight<'a> {
 /// }
 /// ```
 pub trait Piecewise: Debug + Send + Sync {
-    /// How small the pieces may be. Default: any part of a tensor.
+    /// The smallest pieces. Default: any part of a tensor.
     fn grain(&self) -> Grain {
         Grain::Value
     }
 
-    /// The next survey that it needs, of so many experts. Default: none.
+    /// The next survey that the strategy needs of the `experts` experts. Default, `None`: no survey is left.
     fn survey(&self, _experts: usize) -> Option<Survey> {
         None
     }
 
-    /// Looks at one expert's piece, in a survey that it asked for. The pieces of a tensor come in their order; tensors come
-    /// in any order, and so do the experts of one piece.
+    /// Looks at the piece of one expert, in a survey that the strategy requested. The pieces of a tensor come in their order.
+    /// Tensors come in any order, and so do the experts of one piece.
     ///
     /// # Errors
-    /// When the models do not go together; the message names the tensor.
+    /// When the models do not fit together; the message names the tensor.
     fn observe(&mut self, _sight: &Sight<'_>) -> Result<(), StrategyError> {
         Ok(())
     }
 
-    /// The survey has gone through all pieces.
+    /// Called when the survey has gone through all pieces.
     fn surveyed(&mut self) {}
 
-    /// A fresh strategy for one piece, that knows what the surveys found. It consolidates the same experts in the same order and
+    /// A new strategy for one piece, with the results of the surveys. It consolidates the same experts in the same order and
     /// the same rounds; [`Context::device`](crate::Context::device) counts them from 0.
     ///
     /// # Errors
@@ -121,11 +122,11 @@ pub trait Piecewise: Debug + Send + Sync {
 }
 
 impl Survey {
-    /// How many experts it needs, from the first.
+    /// The number of experts that the survey needs, from the first.
     pub fn experts(self, all: usize) -> usize {
         match self {
             Survey::Start => all,
-            Survey::Expert(place) => all.min(place + 1),
+            Survey::Expert(index) => all.min(index + 1),
         }
     }
 }

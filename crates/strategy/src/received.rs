@@ -1,4 +1,4 @@
-//! What strategies that merge experts keep of those they received, and the central model that the merged weights make.
+//! What merging strategies keep of the experts they received, and the central model that they make from merged weights.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::parameters::is_statistic;
 use crate::start::{Mean, average_head};
 use crate::{StrategyError, StrategyState, take_head};
 
-/// How many experts came, and how many had each head.
+/// The number of experts so far, and the number of experts that had each head.
 #[derive(Debug, Clone, Default)]
 pub struct Received {
     experts: u32,
@@ -19,7 +19,7 @@ const EXPERTS: &str = "experts";
 const HEADS: &str = "heads";
 
 impl Received {
-    /// Takes up one more expert. A head that `previous` has and no expert had counts as one expert's.
+    /// Counts one more expert. A head that `previous` has, but no expert had, counts as the head of one expert.
     ///
     /// # Errors
     /// When the expert's weights are not finite; the message names the tensor.
@@ -32,12 +32,12 @@ impl Received {
         Ok(())
     }
 
-    /// How many experts were received.
+    /// The number of experts so far.
     pub fn experts(&self) -> u32 {
         self.experts
     }
 
-    /// How many of them had the head of that name.
+    /// The number of experts that had the head of this name.
     pub fn with_head(&self, name: &str) -> u32 {
         self.heads.get(name).copied().unwrap_or_default()
     }
@@ -45,8 +45,8 @@ impl Received {
     /// The new central model after `expert` was received: `previous` with the tensors of `merged`, under their full names
     /// (`backbone.…`, `heads.NAME.…`), and with the expert's head.
     ///
-    /// What is not among `merged` is averaged: tensors of the backbone over all experts so far, and a head that comes back
-    /// over the experts that had it. A new head is taken over. Heads of other tasks stay as they are.
+    /// Tensors that are not in `merged` are averaged: those of the backbone over all experts so far, those of a returning head
+    /// over the experts that had it. A new head is copied from the expert. Heads of other tasks stay as they are.
     ///
     /// # Errors
     /// When the models do not fit together; the message names the tensor.
@@ -79,14 +79,14 @@ impl Received {
         Ok(central)
     }
 
-    /// What must be stored, under `experts` and `heads`; a strategy adds its own values and weights under other names.
+    /// The state to store, under `experts` and `heads`. A strategy adds its own values and weights under other names.
     pub fn state(&self) -> StrategyState {
         let heads = serde_json::to_value(&self.heads).unwrap_or_default();
         let values = [(EXPERTS.to_owned(), self.experts.into()), (HEADS.to_owned(), heads)].into();
         StrategyState { values, weights: Weights::new() }
     }
 
-    /// Takes up what [`state`](Self::state) gave.
+    /// Restores what [`state`](Self::state) returned.
     ///
     /// # Errors
     /// [`StrategyError::State`], which says what is missing.
@@ -99,7 +99,7 @@ impl Received {
     }
 }
 
-/// The parameters of an expert, its head's too, by their full names; running statistics are none.
+/// The parameters of an expert and of its head by their full names, without running statistics.
 pub fn expert_parameters(expert: &Expert) -> Weights {
     let parameters = expert.model.weights.iter().filter(|(name, _)| !is_statistic(name));
     parameters.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect()

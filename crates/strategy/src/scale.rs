@@ -1,51 +1,50 @@
 //! Powers of two by which weights of 64 bits are divided before they are squared.
 
-/// As far from 1 as a power of two may be that is left as it is: sums of squares, and products of two such sums, stay within
-/// what 64 bits can hold.
+/// Exponents up to this size need no scaling: sums of squares, and products of two such sums, then fit into 64 bits.
 const NEAR: i32 = 200;
 
-/// 2^n, where n is near the exponent of the largest of some numbers.
+/// A power of two near the largest of some numbers.
 ///
-/// The squares of numbers beyond 10¹⁵⁴ are infinite, and those below 10⁻¹⁶² are 0, though such numbers are weights like any
-/// others: a sum of squares is taken of numbers that were divided by this. It is 1 wherever the numbers need none, and always
-/// for numbers of 32 bits. Dividing by a power of two rounds nothing.
+/// The squares of numbers above 10¹⁵⁴ are infinite, and those below 10⁻¹⁶² are 0, but such numbers are valid weights. So a sum
+/// of squares is computed from numbers divided by this scale. The scale is 1 if the numbers need none, and always for numbers
+/// of 32 bits. Dividing by a power of two does not round.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scale(i32);
 
 impl Scale {
-    /// That of the largest of these numbers; `None` where all are 0.
+    /// The scale of the largest of these numbers; `None` if all are 0.
     pub fn of(values: &[f64]) -> Option<Self> {
         let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
         let exponent = largest.log2();
-        // Neither of 0 nor of an infinity.
+        // 0 and infinities have no exponent.
         exponent.is_finite().then(|| match exponent as i32 {
             near if near.abs() <= NEAR => Scale(0),
             far => Scale(far),
         })
     }
 
-    /// Whether numbers of this scale are so much larger than those of the other that it has to be given up for this one.
+    /// Whether numbers of this scale are too large for the other scale, so that this one must replace it.
     pub fn outgrows(self, other: Scale) -> bool {
         self.0 > other.0 + NEAR
     }
 
-    /// The number, divided.
+    /// Divides a number by the scale.
     pub fn divide(self, value: f64) -> f64 {
         times(value, -self.0)
     }
 
-    /// The number, multiplied.
+    /// Multiplies a number by the scale.
     pub fn multiply(self, value: f64) -> f64 {
         times(value, self.0)
     }
 
-    /// What a number that was divided by the other scale is when it is divided by this one.
+    /// Converts a number that was divided by the other scale: divides it by this scale instead.
     pub fn instead_of(self, other: Scale, value: f64) -> f64 {
         times(value, other.0 - self.0)
     }
 }
 
-/// `value`·2^`exponent`, in steps: 2^−1074 times 2^1023 is no power that 64 bits can hold.
+/// `value`·2^`exponent`, in steps, because `2^exponent` itself may not fit into 64 bits.
 fn times(value: f64, exponent: i32) -> f64 {
     let third = exponent / 3;
     value * 2f64.powi(third) * 2f64.powi(third) * 2f64.powi(exponent - 2 * third)

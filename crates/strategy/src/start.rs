@@ -1,17 +1,17 @@
-//! What strategies do with backbones and heads before anything else.
+//! First steps of many strategies: averaging backbones, and taking over heads.
 
 use alluvium_model::{Expert, ModelState, Number, Pairwise};
 
 use crate::StrategyError;
 
-/// Gives `model` the expert's head with the expert's weights; replaces a head of the same name.
+/// Copies the expert's head and its weights into `model`. Replaces a head of the same name.
 pub fn take_head(model: &mut ModelState, expert: &Expert) {
     let head = expert.head();
     model.set_head(head.clone(), expert.model.head_weights(head));
 }
 
-/// Averages a head that both have: `model`'s is weighted by `weight`, the expert's by 1 − `weight`. A model without the
-/// expert's head stays as it is.
+/// Averages a head that both models have: the weight of `model` is `weight`, that of the expert 1 − `weight`. A model without
+/// the expert's head stays as it is.
 ///
 /// # Errors
 /// When the heads differ in shape; the message names the tensor.
@@ -24,8 +24,8 @@ pub(crate) fn average_head(model: &mut ModelState, expert: &Expert, weight: f64)
     Ok(())
 }
 
-/// The mean of two models' backbones, the first one's weighted by `weight`, the second one's by 1 − `weight`, in the
-/// first one's heads. A head that both models have is averaged likewise.
+/// The mean of two models' backbones, with the heads of the first. The weight of the first model is `weight`, that of the
+/// second 1 − `weight`. A head that both models have is averaged in the same way.
 ///
 /// # Errors
 /// When the backbones differ; the message names the tensor.
@@ -36,7 +36,7 @@ pub fn average_backbones(first: &ModelState, second: &Expert, weight: f64) -> Re
     Ok(averaged)
 }
 
-/// The mean of two numbers, the first one weighted by this number, the second one by 1 − it.
+/// The mean of two numbers. This is the weight of the first; the weight of the second is 1 minus this.
 pub(crate) struct Mean(pub f64);
 
 impl Pairwise for Mean {

@@ -20,11 +20,11 @@ pub struct StrategyState {
 pub trait Strategy: Debug + Send {
     /// Consolidates one expert: previous central model + expert → new central model.
     ///
-    /// The first expert meets a central model without heads, with initial weights. The new model has all heads of the
-    /// previous one, and the expert's.
+    /// Before the first expert, the central model has initial weights and no heads. The new model has all heads of the previous
+    /// one, and the expert's.
     ///
     /// # Errors
-    /// [`StrategyError`] when models do not fit together, data are missing, or the result is no number.
+    /// [`StrategyError`] when models do not fit together, data are missing, or the result is not finite.
     fn consolidate(
         &mut self,
         previous: &ModelState,
@@ -34,17 +34,17 @@ pub trait Strategy: Debug + Send {
 
     /// Consolidates the experts of one round: previous central model + experts → new central model.
     ///
-    /// What a federated protocol calls once a round, with every expert that came back, in the order of the devices; all of
-    /// them began from the same handed-out model. [`Manifest::samples`](alluvium_model::Manifest::samples) says how many
-    /// samples each device has, the usual weight of a mean.
+    /// A federated protocol calls this once per round, with every expert that came back, in the order of the devices. All
+    /// experts started from the same handed-out model. [`Manifest::samples`](alluvium_model::Manifest::samples) is the number
+    /// of samples of each device, the usual weight in a mean.
     ///
-    /// Default: the experts are consolidated one after another, and `context` is for each what it would be in a protocol
-    /// that consolidates them so: [`Context::device`] counts on from one expert to the next, with seeds and granted tasks
-    /// that follow. A strategy that overrides it is given the context of the whole round, see [`Context::turn_to`]. Either
-    /// way, a round of one is the same as [`consolidate`](Self::consolidate), and a round of none changes nothing.
+    /// Default: consolidates the experts one after another. For each expert, `context` is what it would be if the experts came
+    /// one by one: [`Context::device`], the seed and the granted tasks advance from expert to expert. An override gets the
+    /// context of the whole round, see [`Context::turn_to`]. Either way, a round of one expert equals
+    /// [`consolidate`](Self::consolidate), and an empty round changes nothing.
     ///
     /// # Errors
-    /// As [`consolidate`](Self::consolidate); the round is then lost as a whole.
+    /// As [`consolidate`](Self::consolidate). After an error, the whole round is lost.
     fn consolidate_round(
         &mut self,
         previous: &ModelState,
@@ -52,8 +52,8 @@ pub trait Strategy: Debug + Send {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let mut central = previous.clone();
-        for (place, expert) in experts.iter().enumerate() {
-            context.turn_to(place, experts.len());
+        for (index, expert) in experts.iter().enumerate() {
+            context.turn_to(index, experts.len());
             central = self.consolidate(&central, expert, context)?;
         }
         context.end_turns();
@@ -62,23 +62,23 @@ pub trait Strategy: Debug + Send {
 
     /// The model that the next device takes at its first contact. Default, `None`: the central model itself.
     ///
-    /// For a centre that no device could adapt, such as an ensemble. It has the backbone that the first device's model has,
-    /// and follows from `central`, which is what the last consolidation gave, and from what [`state`](Self::state) keeps.
-    /// The first device takes the initial model, whatever the strategy. Where devices are under way together, heads that tasks
-    /// share and the model lacks are added to it, so that all devices begin from the same weights.
+    /// Override it if devices cannot adapt the central model, as with an ensemble. The model must have the backbone of the
+    /// initial model. It may depend only on `central`, the result of the last consolidation, and on what
+    /// [`state`](Self::state) keeps. The first device always takes the initial model. If several devices are under way at once,
+    /// shared heads that the model lacks are added to it, so that all devices start from the same weights.
     fn handed_out(&self, _central: &ModelState) -> Option<ModelState> {
         None
     }
 
-    /// What must be stored so that a run can go on after this device. Default: nothing.
+    /// The state to store so that a run can continue after this device. Default: empty.
     fn state(&self) -> StrategyState {
         StrategyState::default()
     }
 
-    /// Takes up a stored state.
+    /// Restores a stored state.
     ///
     /// # Errors
-    /// [`StrategyError::State`] when it is not one of this strategy.
+    /// [`StrategyError::State`] when the state does not belong to this strategy.
     fn restore(&mut self, _state: StrategyState) -> Result<(), StrategyError> {
         Ok(())
     }

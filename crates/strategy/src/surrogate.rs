@@ -12,32 +12,32 @@ use crate::SurrogateError;
 /// The `[surrogate]` table: which surrogate data, and its options.
 #[typetag::serde(tag = "kind")]
 pub trait SurrogateConfig: Debug + Send + Sync {
-    /// Builds the source of surrogate data; reads its files.
+    /// Builds the source of surrogate data, and reads its files.
     ///
     /// # Errors
     /// [`SurrogateError`] when a file cannot be read.
     fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError>;
 
-    /// The files that the data are made of. What was computed from them is found again only while they are the same.
+    /// The files that the data are made from. When a file changes, everything computed from it is computed again.
     fn files(&self) -> Vec<PathBuf> {
         vec![]
     }
 
-    /// The kinds of the task streams whose inputs these are, where they are a stream's. The experiment's own stream is
-    /// refused: the centre would see what belongs to devices.
+    /// The kinds of the task streams that the inputs come from, if any. The experiment's own stream is refused, because the
+    /// centre would see the devices' data.
     fn stream_kinds(&self) -> Vec<String> {
         vec![]
     }
 }
 
-/// What surrogate data are wanted for. Most sources look at the shape and the seed only.
+/// A request for surrogate data. Most sources use only the shape and the seed.
 #[derive(Debug, Clone, Copy)]
 pub struct SurrogateRequest<'a> {
     /// The shape of one input.
     pub input: InputShape,
-    /// Where the inputs should live.
+    /// The compute device of the inputs.
     pub compute: &'a Device,
-    /// The seed of the draw: the same seed, the same inputs.
+    /// The seed of the draw. The same seed gives the same inputs.
     pub seed: Seed,
     /// The central model before the consolidation.
     pub previous: &'a ModelState,
@@ -46,14 +46,14 @@ pub struct SurrogateRequest<'a> {
 }
 
 impl SurrogateRequest<'_> {
-    /// Inputs of the shape that is wanted, where they are wanted, from their values: one input after the other.
+    /// Inputs of the requested shape on the requested compute device, from the values of one input after the other.
     pub fn inputs(&self, values: Vec<f32>) -> Tensor<4> {
         let InputShape { channels, height, width } = self.input;
         let count = values.len() / self.input.values().max(1);
         Tensor::from_data(TensorData::new(values, [count, channels, height, width]), self.compute)
     }
 
-    /// [`inputs`](Self::inputs) from bytes: 0…255 become −1…1.
+    /// [`inputs`](Self::inputs) from bytes: maps 0…255 to −1…1.
     pub fn inputs_of_bytes(&self, bytes: &[u8]) -> Tensor<4> {
         self.inputs(bytes.iter().map(|byte| input_value(f32::from(*byte))).collect())
     }
@@ -61,13 +61,13 @@ impl SurrogateRequest<'_> {
 
 /// A source of surrogate data.
 pub trait Surrogate: Debug + Send {
-    /// How many samples the fixed set of one consolidation has.
+    /// The number of samples in the fixed set of one consolidation.
     fn samples(&self) -> usize;
 
-    /// Draws `count` inputs, `[count, channels, height, width]`, in −1…1 as all inputs.
+    /// Draws `count` inputs, `[count, channels, height, width]`, in −1…1 like all inputs.
     ///
-    /// They follow from the request alone, not from earlier draws: a run that goes on after it was stopped makes only
-    /// the draws that are left. What is kept between draws may only spare time.
+    /// The inputs must depend only on the request, not on earlier draws: a resumed run makes only the remaining draws. Keep
+    /// something between draws only to save time.
     ///
     /// # Errors
     /// [`SurrogateError`] when they cannot be made.

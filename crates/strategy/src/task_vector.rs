@@ -1,11 +1,11 @@
-//! Task vectors: what an expert changed, as a difference of weights, and what strategies that merge them keep.
+//! Task vectors: an expert's change as a difference of weights, and the state of strategies that merge them.
 //!
 //! A task vector is τ = θ_expert − θ_reference (Ilharco et al., "Editing models with task arithmetic", arXiv 2212.04089),
-//! here over the parameters of the backbone. The paper counts it from the pre-trained model that all fine-tuned models
-//! start from. A device of a stream starts from the previous central model instead, hence [`RelativeTo`].
+//! here over the parameters of the backbone. In the paper, the reference is the pre-trained model that all fine-tuned models
+//! start from. A device of a stream starts from the previous central model instead; [`RelativeTo`] chooses the reference.
 //!
-//! *Parameters* are the backbone's tensors without the running statistics of a normalisation. Those are no directions to
-//! add up: a sum, a rescaled or a trimmed difference of variances can be negative. They are averaged over the experts.
+//! *Parameters* are the backbone's tensors without the running statistics of a normalisation. Running statistics are averaged
+//! over the experts, because a sum of differences of variances can be negative, and so can a rescaled or trimmed difference.
 
 use alluvium_model::{BACKBONE, Expert, ModelState, Number, Pairwise, Weights};
 use schemars::JsonSchema;
@@ -14,33 +14,33 @@ use serde::{Deserialize, Serialize};
 use crate::parameters::parameters;
 use crate::{ExpertStart, Received, Sight, StrategyError, StrategyState, Survey};
 
-/// The weights that a task vector is counted from.
+/// The reference of a task vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum RelativeTo {
-    /// θ₀, the central model that the first device met: the base model of the papers. A later expert's task vector then
+    /// θ₀, the central model that the first device took: the base model of the papers. The task vector of a later expert then
     /// also holds what the centre had learned before.
     Initial,
-    /// The previous central model, which the device started from: the task vector is what this device alone changed.
+    /// The previous central model, which the device started from. The task vector holds only the change of this device.
     Previous,
-    /// θ₀, which the centre hands out to every device in place of the central model: the papers' setting, in which all
-    /// experts are fine-tuned from one model. The task vector is what this device alone changed.
+    /// θ₀, which the centre hands out to every device instead of the central model. This is the papers' setting, in which all
+    /// experts are fine-tuned from one model. The task vector holds only the change of this device.
     CommonStart,
 }
 
 impl RelativeTo {
-    /// The survey that sees task vectors, for [`Piecewise::survey`](crate::Piecewise::survey): all of them at once, or, where
-    /// each is counted from its own central model, that of the expert at this place.
-    pub fn survey(self, place: usize) -> Survey {
+    /// The survey that sees task vectors, for [`Piecewise::survey`](crate::Piecewise::survey): all of them at once, or only that
+    /// of the expert of this index if each has its own central model as reference.
+    pub fn survey(self, index: usize) -> Survey {
         match self {
             RelativeTo::Initial | RelativeTo::CommonStart => Survey::Start,
-            RelativeTo::Previous => Survey::Expert(place),
+            RelativeTo::Previous => Survey::Expert(index),
         }
     }
 
-    /// The paper's choice for a sum of task vectors: each change counts once. From the previous central model where the devices
-    /// of a stream start from it, and from θ₀ where all experts did.
+    /// The reference for a sum of task vectors in which each change counts once, as in the paper: the previous central model if
+    /// the devices started from it, θ₀ if all experts started from θ₀.
     pub fn what_experts_started_from(start: ExpertStart) -> Self {
         match start {
             ExpertStart::Previous => RelativeTo::Previous,
@@ -48,7 +48,7 @@ impl RelativeTo {
         }
     }
 
-    /// The task vector that such a survey sees: what [`TaskVectors::receive`] gives for that expert.
+    /// The task vector that a survey sees. It equals the result of [`TaskVectors::receive`] for the same expert.
     ///
     /// # Errors
     /// When the backbones differ; the message names the tensor.
@@ -61,9 +61,10 @@ impl RelativeTo {
     }
 }
 
-/// What strategies that merge task vectors keep between devices: θ₀, how many experts came, and how many had each head.
+/// What strategies that merge task vectors keep between devices: θ₀, the number of experts, and the number of experts that had
+/// each head.
 ///
-/// Its state is one copy of the backbone's parameters, however many devices come.
+/// The state is one copy of the backbone's parameters, for any number of devices.
 #[derive(Debug, Clone, Default)]
 pub struct TaskVectors {
     base: Weights,
@@ -73,7 +74,7 @@ pub struct TaskVectors {
 const BASE: &str = "base";
 
 impl TaskVectors {
-    /// Takes up one more expert and gives its task vector. The first call takes `previous` as θ₀.
+    /// Counts one more expert and returns its task vector. The first call takes `previous` as θ₀.
     ///
     /// # Errors
     /// When the expert's weights are not finite or the backbones differ; the message names the tensor.
@@ -98,20 +99,20 @@ impl TaskVectors {
         Ok(vector)
     }
 
-    /// θ₀: the parameters of the central model that the first device met.
+    /// θ₀: the parameters of the central model that the first device took.
     pub fn base(&self) -> &Weights {
         &self.base
     }
 
-    /// How many experts were received.
+    /// The number of experts so far.
     pub fn experts(&self) -> u32 {
         self.received.experts()
     }
 
     /// The new central model: `previous` with these parameters, and with the expert's head.
     ///
-    /// The running statistics of a normalisation become their mean over all experts so far, and a head that comes back
-    /// the mean over the experts that had it.
+    /// Running statistics of a normalisation become the mean over all experts so far. A returning head becomes the mean over the
+    /// experts that had it.
     ///
     /// # Errors
     /// When the models do not fit together; the message names the tensor.
@@ -126,8 +127,9 @@ impl TaskVectors {
         self.received.central(previous, expert, &merged)
     }
 
-    /// What the next device takes, for [`Strategy::handed_out`](crate::Strategy::handed_out): θ₀ without heads where all
-    /// devices have a common start, and with the central model's running statistics. Otherwise the central model itself.
+    /// The model that the next device takes, for [`Strategy::handed_out`](crate::Strategy::handed_out). If all devices have a
+    /// common start, it is θ₀ without heads and with the central model's running statistics. Otherwise it is `None`, which
+    /// means the central model.
     pub fn handed_out(&self, relative_to: RelativeTo, central: &ModelState) -> Option<ModelState> {
         (relative_to == RelativeTo::CommonStart).then(|| {
             let mut backbone = central.backbone_weights();
@@ -136,14 +138,14 @@ impl TaskVectors {
         })
     }
 
-    /// What must be stored. A strategy adds its own values and weights under other names than `base`.
+    /// The state to store. A strategy adds its own values and weights under other names than `base`.
     pub fn state(&self) -> StrategyState {
         let mut state = self.received.state();
         state.weights.extend_below(BASE, self.base.clone());
         state
     }
 
-    /// Takes up what [`state`](Self::state) gave.
+    /// Restores what [`state`](Self::state) returned.
     ///
     /// # Errors
     /// [`StrategyError::State`], which says what is missing.
@@ -211,7 +213,7 @@ mod tests {
                 _input: alluvium_model::InputShape,
                 _compute: &burn::tensor::Device,
             ) -> Result<alluvium_model::BoxedBackbone, alluvium_model::ModelError> {
-                unreachable!("only its weights are looked at")
+                unreachable!("only its weights are used")
             }
         }
         ModelState {
@@ -247,14 +249,14 @@ mod tests {
         for (relative_to, expected) in cases {
             let mut vectors = TaskVectors::default();
             let first = vectors.receive(relative_to, &model(1.0, 1.0, None), &expert(3.0, 1.0, 0.0)).unwrap();
-            assert_eq!((gamma(&first), first.len()), (2.0, 1), "3 − 1, and no statistic");
+            assert_eq!((gamma(&first), first.len()), (2.0, 1), "3 − 1, without the statistic");
             let second = vectors.receive(relative_to, &model(4.0, 1.0, None), &expert(5.0, 1.0, 0.0)).unwrap();
             assert_eq!(gamma(&second), expected, "5 − 1 or 5 − 4");
             assert_eq!((gamma(vectors.base()), vectors.experts()), (1.0, 2));
             let handed_out = vectors.handed_out(relative_to, &model(7.0, 3.0, Some(1.0)));
             let taken = handed_out.map(|model| (gamma(&parameters(&model)), model.weights.len(), model.heads.len()));
             let expected = (relative_to == RelativeTo::CommonStart).then_some((1.0, 2, 0));
-            assert_eq!(taken, expected, "θ₀ with the statistic, and no head");
+            assert_eq!(taken, expected, "θ₀ with the statistic, without a head");
         }
     }
 

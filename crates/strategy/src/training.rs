@@ -1,4 +1,4 @@
-//! Datasets: what strategies that learn from a task's own samples have in common, their options and their loop.
+//! Training on a task's own samples: the options and the loop that several strategies share.
 
 use alluvium_device::ClassificationLoss;
 use alluvium_model::{Expert, Model, ModelState, Optimiser, Schedule, SgdSettings};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Context, StrategyError, take_head};
 
-/// What the head of a new task starts from.
+/// The start of the head of a new task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
@@ -20,16 +20,16 @@ pub enum NewHead {
     Fresh,
 }
 
-/// How a strategy learns from a task's samples: options to flatten into those of the strategy.
+/// How a strategy learns from a task's samples: options to be flattened into the options of the strategy.
 ///
-/// They are those of the `[device]` table, but for the default limit on the gradients, which is that of `pld`.
+/// They are those of the `[device]` table. Only the default limit on the gradients differs: it is that of `pld`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TrainingSettings {
-    /// How often the centre goes through the current task's training samples.
+    /// The number of passes over the current task's training samples.
     #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
-    /// Samples of the current task a gradient step.
+    /// Samples of the current task per gradient step.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
     /// The learning rate of stochastic gradient descent.
@@ -46,15 +46,15 @@ pub struct TrainingSettings {
     /// The largest norm of a step's gradients; larger ones are scaled down to it. 0: no limit.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub gradient_clip: f64,
-    /// What the head of a new task starts from. `expert` spares the backbone the gradients of a head that knows nothing
-    /// yet, and has learned every sample twice: it was trained for `[device] epochs` before the centre learns the task. With
-    /// `fresh`, nothing is taken from any expert but the first: the class-incremental learner of the literature. The device
-    /// adapts the model all the same, and its time counts.
+    /// The start of the head of a new task. With `expert`, the head was trained for `[device] epochs` before the centre learns
+    /// the task. This spares the backbone the gradients of an untrained head, but the head learns every sample twice: on the
+    /// device and at the centre. With `fresh`, the centre takes nothing from any expert after the first: this is the
+    /// class-incremental learner of the literature. The device still adapts the model, and its time counts.
     pub new_head: NewHead,
-    /// Which classes compete in the softmax of the cross-entropy: those of the sample's own head, or with `all-heads` those of
-    /// all heads so far, as in class-incremental learning (Masana et al., arXiv 2010.15277), so that a model also learns to tell
-    /// the classes of different tasks apart. Strategies that have no samples of earlier tasks then teach the old heads that none
-    /// of their classes ever comes.
+    /// The classes that compete in the softmax of the cross-entropy: those of the sample's own head, or with `all-heads` those
+    /// of all heads so far, as in class-incremental learning (Masana et al., arXiv 2010.15277). With `all-heads` a model also
+    /// learns to tell the classes of different tasks apart. A strategy without samples of earlier tasks then trains the old
+    /// heads towards zero probability for all their classes.
     pub loss: ClassificationLoss,
 }
 
@@ -86,12 +86,12 @@ impl TrainingSettings {
         }
     }
 
-    /// How many gradient steps so many samples are.
+    /// The number of gradient steps for `samples` samples.
     pub fn steps(&self, samples: usize) -> usize {
         self.epochs * samples.div_ceil(self.batch_size)
     }
 
-    /// The model before the first step: the previous central model, with a head for the expert's task if it has none.
+    /// The model before the first step: the previous central model, with a head for the expert's task added if it lacks one.
     ///
     /// # Errors
     /// When the backbone cannot be built.
@@ -113,8 +113,8 @@ impl TrainingSettings {
         Ok(start)
     }
 
-    /// Calls `learn` with every batch of a task's samples, on the autodiff device; it says how many samples went through
-    /// the new model, or `None` when it took no step.
+    /// Calls `learn` with every batch of a task's samples, on the autodiff device. `learn` returns the number of samples that
+    /// went through the new model, or `None` if it took no step.
     pub fn for_each_batch(
         &self,
         data: TaskDataset<'_>,
@@ -133,8 +133,8 @@ impl TrainingSettings {
         }
     }
 
-    /// Learns a task's samples from `start` on, and gives the new central model. `loss` gives the loss, `[1]`, of a model
-    /// on a batch, and how many samples went through the model for it.
+    /// Trains a task's samples from `start` on, and returns the new central model. `loss` computes the loss, `[1]`, of a model
+    /// on a batch, and the number of samples that went through the model.
     ///
     /// # Errors
     /// When the model cannot be run, or [`StrategyError::Diverged`].
@@ -192,7 +192,7 @@ mod tests {
             Some((cross_entropy(logits, batch.units.clone()), batch.samples()))
         });
         assert_ne!(central.unwrap().weights, start.weights);
-        // Ten samples are three batches.
+        // Ten samples make three batches.
         assert_eq!((context.effort().steps, context.effort().samples), (9, 30));
     }
 }

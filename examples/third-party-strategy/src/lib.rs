@@ -7,14 +7,14 @@ use alluvium_strategy::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Exponential averaging: the central backbone moves a fixed part of the way to each expert's; each task keeps its head.
+/// Exponential averaging: the central backbone moves a fixed fraction of the way to each expert's; each task keeps its head.
 ///
 /// θ_t = (1 − α)·θ_{t−1} + α·θ_expert; the first expert is taken as it is. Unlike in a running mean, the newest expert
 /// always weighs the same. A head that several tasks share is averaged like the backbone.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExponentialAveragingConfig {
-    /// α, the weight of the newest expert; 1: only the newest counts.
+    /// α, the weight of the newest expert; with 1, only the newest counts.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub alpha: f32,
 }
@@ -38,7 +38,7 @@ impl StrategyConfig for ExponentialAveragingConfig {
     }
 }
 
-/// Nothing is kept between devices, so the options are the running strategy.
+/// The strategy has no state between devices, so the options are also the running strategy.
 impl Strategy for ExponentialAveragingConfig {
     fn consolidate(
         &mut self,

@@ -1,4 +1,4 @@
-//! The command line of Alluvium with one strategy more.
+//! The command line of Alluvium with one more strategy.
 
 use third_party_strategy as _;
 

@@ -136,10 +136,7 @@ fn without_cuts(name: &str) -> String {
     let is_cut = |word: &&str| CUTS.contains(&word.to_lowercase().as_str());
     let words = name.split([' ', '-', '_']).filter(|word| !word.is_empty());
     let kept: Vec<&str> = words.filter(|word| !is_cut(word)).collect();
-    match kept.is_empty() {
-        true => name.to_owned(),
-        false => kept.join(" "),
-    }
+    if kept.is_empty() { name.to_owned() } else { kept.join(" ") }
 }
 
 #[cfg(test)]

@@ -181,7 +181,7 @@ fn objects(names: &Names) -> bool {
         "personal use",
         "shareware",
     ];
-    // The SIL text forbids selling the font alone; that is no objection.
+    // The SIL text forbids selling the font by itself, which is acceptable.
     let sil = text.contains("open font licen");
     refused.iter().any(|term| text.contains(term) && !(sil && *term == "commercial"))
 }

@@ -18,10 +18,7 @@ pub struct Names {
 pub fn read(font_file: &[u8]) -> Result<Names> {
     let face = Face::parse(font_file, 0).context("not a readable TrueType or OpenType")?;
     let name = |id| first_name(&face, id);
-    let or = |preferred: String, other: u16| match preferred.is_empty() {
-        true => name(other),
-        false => preferred,
-    };
+    let or = |preferred: String, other: u16| if preferred.is_empty() { name(other) } else { preferred };
     Ok(Names {
         family: or(name(name_id::TYPOGRAPHIC_FAMILY), name_id::FAMILY),
         style: or(name(name_id::TYPOGRAPHIC_SUBFAMILY), name_id::SUBFAMILY),

@@ -101,7 +101,7 @@ fn draw(mut outline: Outline, placement: Placement) -> [u8; IMAGE] {
         let column = corner.x as i64 + i64::from(x);
         let row = corner.y as i64 + i64::from(y);
         let inside = (0..SIDE as i64).contains(&column) && (0..SIDE as i64).contains(&row);
-        // The widened box may reach past the canvas, where there is no ink.
+        // The widened box may extend past the canvas, outside of the ink.
         if inside {
             image[row as usize * SIDE + column as usize] = grey(coverage);
         }

@@ -86,7 +86,7 @@ fn key(candidate: &Candidate) -> (&str, u8, &str, &str) {
 fn candidate(licences: &Licences, installed: Installed) -> Result<Option<Candidate>> {
     let file = &installed.file;
     let bytes = fs::read(file).with_context(|| format!("reading {file}"))?;
-    // A file that is not a font, or not a Latin one, is no error here.
+    // Skips files that are not fonts, or not Latin ones.
     let Ok(names) = names::read(&bytes) else {
         return Ok(None);
     };
@@ -114,10 +114,7 @@ fn candidate(licences: &Licences, installed: Installed) -> Result<Option<Candida
 }
 
 fn font_name(names: &Names) -> String {
-    match names.full.is_empty() {
-        true => format!("{} {}", names.family, names.style),
-        false => names.full.clone(),
-    }
+    if names.full.is_empty() { format!("{} {}", names.family, names.style) } else { names.full.clone() }
 }
 
 /// Plain, bold, slanted, bold slanted, and then all other cuts.

@@ -10,9 +10,9 @@ use crate::workspace::{Dependencies, Member, folders, members, read};
 const COMMAND_LINE: &str = "crates/cli";
 const LINKED: &str = "crates/cli/src/plugins.rs";
 
-/// What a crate's "depends on" line says when it needs no crate of ours.
+/// The "depends on" line of a crate that needs no crate of ours.
 const NOTHING: &str = "nothing of ours";
-/// What it says in place of the plugins' names.
+/// Stands for the names of all plugins in that line.
 const EVERY_PLUGIN: &str = "every plugin";
 
 /// Crates that must build without burn, whatever ARCHITECTURE.md says.
@@ -25,7 +25,7 @@ struct Section {
 }
 
 impl Section {
-    /// What follows `key: ` on a line of its own.
+    /// The rest of the line `- key: …`.
     fn says(&self, key: &str) -> Option<&str> {
         self.lines.iter().find_map(|line| line.trim_start_matches("- ").strip_prefix(key)?.strip_prefix(": "))
     }
@@ -81,7 +81,8 @@ fn the_code_map_lists_the_crates_that_are_there() {
     let (listed, there): (BTreeSet<_>, BTreeSet<_>) =
         (sections().into_iter().map(|section| section.folder).collect(), folders("crates").into_iter().collect());
     let missing = there.difference(&listed).map(|folder| format!("ARCHITECTURE.md: add a section \"### `{folder}`\""));
-    let gone = listed.difference(&there).map(|folder| format!("ARCHITECTURE.md: there is no {folder}; take it out"));
+    let gone =
+        listed.difference(&there).map(|folder| format!("ARCHITECTURE.md: {folder} does not exist; remove its section"));
     expect_none(missing.chain(gone));
 }
 

@@ -1,8 +1,8 @@
 //! Modules of a crate use each other in one direction: no circle of files.
 //!
 //! A file uses another where it names something that stands there, in a `use` or in a path that begins with `crate`, `super`
-//! or `self`. Names that a module re-exports lead to the file they come from, so a room's own front door is no circle. What
-//! only tests use does not count.
+//! or `self`. A name that a module re-exports leads to the file that it comes from, so a module that only re-exports its files does
+//! not make a circle. Uses in tests do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ fn named(module: &Module) -> String {
     if module.is_empty() { "lib".to_owned() } else { module.join("::") }
 }
 
-/// What a file says of other files.
+/// The names of other files that a file uses.
 #[derive(Debug, Default)]
 struct Source {
     /// Paths that it names, in full where they begin at the crate's root.
@@ -72,7 +72,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// A path from the crate's root on; one that begins with the name of another crate leads nowhere in this one.
+    /// The path from the crate's root; one that begins with the name of another crate leads nowhere in this one.
     fn absolute(&self, names: &[String]) -> Module {
         let (first, rest) = match names.split_first() {
             Some((first, rest)) => (first.as_str(), rest),
@@ -105,15 +105,16 @@ impl Reader {
 
     fn name(&mut self, name: &str, known_as: &str, before: &[String], exported: bool) {
         let path = self.absolute(&if name == "self" { before.to_vec() } else { [before, &[name.to_owned()]].concat() });
-        match exported {
-            true => _ = self.source.exports.insert(known_as.to_owned(), path),
-            false => _ = self.source.paths.insert(path),
+        if exported {
+            self.source.exports.insert(known_as.to_owned(), path);
+        } else {
+            self.source.paths.insert(path);
         }
     }
 }
 
 /// Whether an item is built for tests only: `cfg(test)`, `cfg(all(test, …))`.
-fn is_for_tests(attributes: &[Attribute]) -> bool {
+pub fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).any(|attribute| {
         let Ok(list) = attribute.meta.require_list() else { return false };
         let condition = list.tokens.to_string().replace(' ', "");
@@ -158,10 +159,10 @@ fn uses(modules: &BTreeMap<Module, Source>) -> BTreeMap<Module, BTreeSet<Module>
     modules.iter().map(of).collect()
 }
 
-/// The module that a path leads to: the innermost that there is, behind any re-exports.
+/// The module that a path leads to: the innermost existing one, after following re-exports.
 fn leads_to(modules: &BTreeMap<Module, Source>, path: &[String], depth: usize) -> Module {
     let mut at: Module = vec![];
-    for (place, name) in path.iter().enumerate() {
+    for (index, name) in path.iter().enumerate() {
         let deeper = [&at[..], std::slice::from_ref(name)].concat();
         if modules.contains_key(&deeper) {
             at = deeper;
@@ -169,7 +170,7 @@ fn leads_to(modules: &BTreeMap<Module, Source>, path: &[String], depth: usize) -
         }
         let exported = modules.get(&at).and_then(|source| source.exports.get(name));
         return match exported.filter(|_| depth < 16) {
-            Some(target) => leads_to(modules, &[target, &path[place + 1..]].concat(), depth + 1),
+            Some(target) => leads_to(modules, &[target, &path[index + 1..]].concat(), depth + 1),
             None => at,
         };
     }
@@ -200,7 +201,7 @@ fn circles(uses: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<Vec<Module>> {
 }
 
 #[test]
-fn circles_are_found_and_front_doors_are_none() {
+fn circles_are_found_and_re_exports_are_none() {
     let source = |paths: &[&str], exports: &[(&str, &str)]| Source {
         paths: paths.iter().map(|path| words(path)).collect(),
         exports: exports.iter().map(|(name, path)| ((*name).to_owned(), words(path))).collect(),

@@ -1,4 +1,4 @@
-//! What is built for a crate, by Cargo.lock.
+//! The packages that are built for a crate, from Cargo.lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ pub type Package = (String, String);
 pub struct Lock(Vec<Table>);
 
 impl Lock {
-    /// Reads one, by its path from the root.
+    /// Reads a Cargo.lock, by its path from the root.
     pub fn read(path: &str) -> Self {
         let lock = read_toml(path);
         let packages = lock["package"].as_array().expect("`package` is a list");

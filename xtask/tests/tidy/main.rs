@@ -1,4 +1,4 @@
-//! House rules that a test can check: manifests, sources, and whether ARCHITECTURE.md is true.
+//! House rules that a test can check: manifests, sources, words, and whether ARCHITECTURE.md is true.
 
 mod architecture;
 mod circles;
@@ -7,6 +7,7 @@ mod manifests;
 mod sources;
 mod strategies;
 mod third_party;
+mod words;
 mod workspace;
 
 /// Fails with all problems, one a line.

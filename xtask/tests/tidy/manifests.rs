@@ -32,9 +32,9 @@ fn members_inherit_what_is_the_same_for_all() {
 
 #[test]
 fn members_take_the_lints_of_the_workspace() {
-    in_manifests(|member| match inherits(member.manifest.get("lints")) {
-        true => vec![],
-        false => vec!["write `[lints]` and below it `workspace = true`".to_owned()],
+    in_manifests(|member| {
+        let inherited = inherits(member.manifest.get("lints"));
+        if inherited { vec![] } else { vec!["write `[lints]` and below it `workspace = true`".to_owned()] }
     });
 }
 

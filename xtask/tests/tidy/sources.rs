@@ -9,10 +9,10 @@ const FOLDERS: [&str; 5] = ["crates", "plugins", "xtask", "benches", "examples"]
 /// The longest a source file may be, in lines.
 const LONGEST: usize = 500;
 
-/// Files that may be longer. None should be: split them.
+/// Files that may be longer. The list should stay empty: split long files.
 const LONGER: [&str; 0] = [];
 
-/// Names that say nothing of what is inside.
+/// Names that do not describe the content.
 const EMPTY_NAMES: [&str; 7] = ["helper", "helpers", "util", "utils", "manager", "managers", "common"];
 
 fn sources() -> impl Iterator<Item = String> {
@@ -22,7 +22,7 @@ fn sources() -> impl Iterator<Item = String> {
 #[test]
 fn every_source_file_begins_with_its_module_doc() {
     let without = sources().filter(|path| !read(path).starts_with("//!"));
-    expect_none(without.map(|path| format!("{path}: let the first line be `//! ` and what the file is for")));
+    expect_none(without.map(|path| format!("{path}: begin the file with `//! ` and what it is for")));
 }
 
 #[test]
@@ -51,8 +51,5 @@ fn only_the_command_line_prints() {
     };
     let crates = ["crates", "plugins"].into_iter().flat_map(|folder| files(folder, |name| name.ends_with(".rs")));
     let printing = crates.filter(|path| !path.starts_with("crates/cli/") && !path.contains("/tests/")).filter(prints);
-    expect_none(
-        printing
-            .map(|path| format!("{path}: only crates/cli prints; tell an observer, or return what there is to say")),
-    );
+    expect_none(printing.map(|path| format!("{path}: only crates/cli prints; call an observer, or return the text")));
 }

@@ -1,4 +1,4 @@
-//! The third-party example is a workspace of its own, built in the same target folder: it must ask for the same.
+//! The third-party example is its own workspace, built in the same target folder, so it must use the same profiles and versions.
 
 use toml::Value;
 

@@ -74,12 +74,12 @@ pub fn members() -> Vec<Member> {
     folders.map(member).collect()
 }
 
-/// Which tables of dependencies are meant.
+/// Which tables of dependencies to include.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Dependencies {
-    /// What the crate itself needs.
+    /// Those of the crate itself.
     Normal,
-    /// Those, and what its tests and its build script need.
+    /// Those of the crate itself, its tests and its build script.
     All,
 }
 

@@ -1,4 +1,4 @@
-//! What reading pictures costs: an epoch of batches of a data set that is too large to be held, from its files and from memory.
+//! The cost of reading pictures: an epoch over a dataset that is too large to be held in memory, from its files and from memory.
 
 use std::error::Error;
 use std::fs;
@@ -16,14 +16,14 @@ use rand::RngExt;
 const SIDE: u32 = 128;
 const BATCH: usize = 32;
 
-/// Measures an epoch of so many pictures, a JPEG each, and prints Markdown.
+/// Measures an epoch over `pictures` JPEGs, and prints Markdown.
 pub fn measure(pictures: usize, compute: &Device) -> Result<(), Box<dyn Error + Send + Sync>> {
     let folder = tempfile::tempdir()?;
     let task = task(folder.path(), pictures)?;
     println!("\n{pictures} JPEGs of 3×{SIDE}×{SIDE}, {} MiB as bytes\n", task.train.bytes() >> 20);
     println!("| batches of {BATCH}, cropped and flipped | seconds an epoch | peak memory so far, MiB |");
     println!("|---|---:|---:|");
-    // The files first: the peak of what was before remains.
+    // The files come first, because the peak of memory never falls.
     row("from the files", &task, &task.train, compute);
     row("from memory, decoded before", &task, &task.train.held()?, compute);
     Ok(())
@@ -40,7 +40,7 @@ fn row(name: &str, task: &Task, samples: &Samples, compute: &Device) {
     println!("| {name} | {:.2} | {memory} |", started.elapsed().as_secs_f64());
 }
 
-/// A task of pictures that are written into a folder, a few hundred of them over and over.
+/// A task of pictures that are written into a folder: copies of a few hundred different ones.
 fn task(folder: &Path, pictures: usize) -> Result<Task, Box<dyn Error + Send + Sync>> {
     let mut random = Seed::new(7).random();
     let path = |number: usize| folder.join(format!("{number}.jpg"));
@@ -70,7 +70,7 @@ fn task(folder: &Path, pictures: usize) -> Result<Task, Box<dyn Error + Send + S
     Ok(split.by_class(&data, Seed::new(6))?.task(0)?)
 }
 
-/// The largest memory that the process had so far, where the system says it.
+/// The largest memory of the process so far, if the system reports it.
 fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

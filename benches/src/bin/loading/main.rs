@@ -1,10 +1,10 @@
-//! What augmentation costs: the seconds of a device epoch of 2 000 images of 3×32×32 with its images brought to the compute
-//! device as a whole, and with their batches made one by one, augmented more and more.
+//! The cost of augmentation: the seconds of a device epoch of 2 000 images of 3×32×32, with all images copied to the compute
+//! device at once, and with batches made one by one, with more and more augmentation.
 //!
 //! `cargo run --release -p alluvium-benches --bin loading [ROUNDS [PICTURES]]` prints Markdown: medians over the rounds, in
-//! which all settings take turns. The model computes on one thread, as in a cell of a comparison; batches are made beside it,
-//! on all cores. Below that, where a number of pictures is given: an epoch of so many JPEGs, of which 5 500 and more are too
-//! many to be held, with the peak of the memory; `loading 0 8000` prints that alone.
+//! which all settings alternate. The model computes on one thread, as in a cell of a comparison; batches are made in parallel, on
+//! all cores. If a number of pictures is given, a second table follows: an epoch over this number of JPEGs, with the peak of
+//! memory. From 5 500 on they are too large to be held in memory. `loading 0 8000` prints only the second table.
 
 mod files;
 
@@ -23,7 +23,7 @@ const SAMPLES: usize = 2000;
 const NO_FLEX: &str = "the backend flex is not linked";
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let number = |place, default| std::env::args().nth(place).map_or(Ok(default), |number| number.parse::<usize>());
+    let number = |index, default| std::env::args().nth(index).map_or(Ok(default), |number| number.parse::<usize>());
     let (rounds, pictures) = (number(1, 3)?, number(2, 0)?);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     if rounds > 0 {
@@ -35,14 +35,14 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     }
 }
 
-/// What is measured, from nothing to everything.
+/// The measured settings, from no augmentation to all.
 fn settings() -> [(&'static str, Augmentation); 5] {
     let off = Augmentation::default();
     let crop = Augmentation { crop_padding: 4, flip: true, ..off };
     let colour = Augmentation { brightness: 0.4, contrast: 0.4, erasing: 0.5, ..crop };
     [
         ("none, as a whole", off),
-        // As good as never.
+        // Practically never.
         ("none, one by one", Augmentation { erasing: 1e-12, ..off }),
         ("crop and flip", crop),
         ("and colour, erasing", colour),
@@ -79,7 +79,7 @@ fn measure(rounds: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// Makes the batches of an epoch, and computes nothing.
+/// Makes the batches of an epoch, without computing on them.
 fn batches_alone(task: &Task, augmentation: Augmentation, compute: &Device) {
     let datasets = [TaskDataset { head: &task.head, samples: &task.train }];
     let order = Seed::new(4).random();

@@ -12,7 +12,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use plot::{Axes, Curve, draw};
-use run::{Measured, run};
+use run::{Measurement, run};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -41,7 +41,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// The strategies that are measured: one that takes no gradient step, and the method itself, with few.
+/// The measured strategies: one without gradient steps, and PLD with few steps.
 fn strategies() -> [Value; 2] {
     [json!({"kind": "weight-averaging"}), json!({"kind": "pld", "steps": 10, "batch_size": 32})]
 }
@@ -67,7 +67,7 @@ fn comparison(stream: Value, backbone: Value, strategy: &Value) -> Value {
     })
 }
 
-/// Ever more devices share the same samples, all classes and one head, so that nothing but their number grows.
+/// More and more devices share the same samples, all classes and one head, so that only their number grows.
 fn devices(pictures: &Path) -> Outcome<()> {
     let backbone = json!({"kind": "small-cnn"});
     let (mut seconds, mut memory) = (vec![], vec![]);
@@ -89,7 +89,7 @@ fn devices(pictures: &Path) -> Outcome<()> {
     draw(&pictures.join("devices-memory.svg"), &axes, &memory)
 }
 
-/// Ten devices with ever more classes each.
+/// Ten devices with more and more classes each.
 fn classes(pictures: &Path) -> Outcome<()> {
     let mut curves = vec![];
     for strategy in strategies() {
@@ -106,7 +106,7 @@ fn classes(pictures: &Path) -> Outcome<()> {
     draw(&pictures.join("classes-time.svg"), &axes, &curves)
 }
 
-/// Ten devices with ever wider networks.
+/// Ten devices with wider and wider networks.
 fn parameters(pictures: &Path) -> Outcome<()> {
     let (mut seconds, mut memory) = (vec![], vec![]);
     for strategy in strategies() {
@@ -131,9 +131,9 @@ fn parameters(pictures: &Path) -> Outcome<()> {
     draw(&pictures.join("parameters-memory.svg"), &axes, &memory)
 }
 
-fn print(grows: &str, size: usize, strategy: &Value, measured: &Measured) {
+fn print(grows: &str, size: usize, strategy: &Value, measured: &Measurement) {
     let all = &measured.consolidations;
-    // The first consolidation takes over the first expert as it is.
+    // The first consolidation only copies the first expert.
     let tenth = (all.len() / 10).max(1);
     let (first, last) = (median(&all[1..=tenth]), median(&all[all.len() - tenth..]));
     println!(
@@ -153,9 +153,9 @@ fn median(values: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
-/// Medians of windows: single consolidations on a machine with other work jump.
+/// Medians of windows, because times of single consolidations vary on a busy machine.
 fn smooth(seconds: &[f64]) -> Vec<(f64, f64)> {
     const WINDOW: usize = 20;
     let windows = seconds.chunks(WINDOW).enumerate();
-    windows.map(|(place, window)| ((place * WINDOW + window.len() / 2) as f64, median(window))).collect()
+    windows.map(|(index, window)| ((index * WINDOW + window.len() / 2) as f64, median(window))).collect()
 }

@@ -6,7 +6,7 @@ use plotters::prelude::*;
 
 use crate::Outcome;
 
-/// What a picture says around its curves.
+/// The title and the axes of a picture.
 pub struct Axes {
     pub title: &'static str,
     pub x: &'static str,

@@ -1,4 +1,4 @@
-//! One comparison in a process of its own, watched.
+//! Runs one comparison in its own process, and measures it.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,37 +9,37 @@ use serde_json::Value;
 
 use crate::Outcome;
 
-/// What was measured of one comparison.
-pub struct Measured {
+/// The measurements of one comparison.
+pub struct Measurement {
     /// The seconds of each consolidation.
     pub consolidations: Vec<f64>,
     /// The seconds of the whole process.
     pub seconds: f64,
-    /// The most memory of the process, in MB.
+    /// The peak memory of the process, in MB.
     pub peak: f64,
-    /// Its memory in MB, as often as it was looked at, at even distances.
+    /// Samples of its memory in MB, at even intervals.
     memory: Vec<f64>,
 }
 
-impl Measured {
-    /// The memory when this part of the time had passed.
-    pub fn at(&self, part: f64) -> f64 {
-        let place = (self.memory.len() as f64 * part) as usize;
-        self.memory.get(place).copied().unwrap_or(f64::NAN)
+impl Measurement {
+    /// The memory after this fraction of the time.
+    pub fn at(&self, fraction: f64) -> f64 {
+        let index = (self.memory.len() as f64 * fraction) as usize;
+        self.memory.get(index).copied().unwrap_or(f64::NAN)
     }
 
-    /// The memory along the stream, as if every device took the same time.
+    /// The memory along the stream, assuming that every device takes the same time.
     pub fn along(&self) -> Vec<(f64, f64)> {
         let devices = self.consolidations.len() as f64;
         let looks = self.memory.len().max(1) as f64;
-        self.memory.iter().enumerate().map(|(place, memory)| (place as f64 / looks * devices, *memory)).collect()
+        self.memory.iter().enumerate().map(|(index, memory)| (index as f64 / looks * devices, *memory)).collect()
     }
 }
 
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs a comparison of one row under one seed, one cell at a time.
-pub fn run(configuration: &Value) -> Outcome<Measured> {
+pub fn run(configuration: &Value) -> Outcome<Measurement> {
     let folder = tempfile::tempdir()?;
     let (file, out) = (folder.path().join("scale.toml"), folder.path().join("out"));
     fs::write(&file, toml::to_string(configuration)?)?;
@@ -70,10 +70,10 @@ pub fn run(configuration: &Value) -> Outcome<Measured> {
     let results: Value = serde_json::from_str(&fs::read_to_string(out.join("results.json"))?)?;
     let list = &results["rows"][0]["cells"][0]["consolidation_seconds"];
     let consolidations = serde_json::from_value(list.clone())?;
-    Ok(Measured { consolidations, seconds, peak, memory })
+    Ok(Measurement { consolidations, seconds, peak, memory })
 }
 
-/// The memory that a process holds, and the most that it has held, in MB; where the platform tells.
+/// The current and the peak memory of a process, in MB, if the platform reports it.
 fn memory_of(process: u32) -> Option<[f64; 2]> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let kilobytes = |key: &str| -> Option<f64> {

@@ -1,7 +1,7 @@
 """Outputs of PyTorch's networks for the fixtures that `check_fixture` in fixture.rs reads, and the writer of their format.
 
 Each backbone's `tests/fixtures/generate.py` imports this file, builds its networks, and writes JSON files beside itself.
-Weights and inputs are not stored: `fill` and the tensor's name say them, there and in the backbone's `tests/pytorch.rs`.
+Weights and inputs are not stored: `fill` and the tensor's name say them, there and in the backbone's `pytorch.rs`.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-# So many values of each layer are stored, evenly spaced over samples and units; its means are taken over all.
+# The number of stored values of each layer, evenly spaced over samples and outputs. The means are taken over all values.
 STORED = 24
 
 

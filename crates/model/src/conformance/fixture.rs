@@ -1,4 +1,4 @@
-//! Outputs that were worked out elsewhere: from the same weights a backbone must give the same ones.
+//! Outputs computed by another program: with the same weights, a backbone must give the same outputs.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use serde_json::Value;
 use super::host;
 use crate::{BackboneConfig, Values, Weights};
 
-/// How far an output may be from the fixture's, which are of order 1.
+/// The tolerance for an output. The outputs of a fixture are of order 1.
 const TOLERANCE: f64 = 1e-4;
 
-/// What a generator writes; `fixture.py` beside this file is the other side of the format.
+/// The file that a generator writes. `fixture.py` beside this file writes the same format.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fixture {
-    /// The script that wrote it, and the versions of what it used.
+    /// The script that wrote it, and the versions of its libraries.
     generator: String,
     /// The `[backbone]` table.
     options: Value,
@@ -28,7 +28,7 @@ struct Fixture {
     layers: Vec<Layer>,
 }
 
-/// A layer's output, flat: every so many of its values, and means over all of them.
+/// A layer's output, flat: some of its values at even distances, and means over all of them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Layer {
@@ -39,14 +39,14 @@ struct Layer {
 }
 
 /// Checks a backbone against a fixture: the JSON text that a generator wrote with PyTorch. It has the names and shapes of
-/// PyTorch's tensors, which `names` maps to ours as it would those of a file of weights, and the outputs of every layer.
+/// PyTorch's tensors and the outputs of every layer. `names` maps the names to ours, as for a file of weights.
 ///
-/// Weights and inputs are not stored: each value is `middle` + `spread` · u, where u in [−1, 1) follows from the tensor's
-/// name and the value's place, and `fill` gives middle and spread for a name and a shape; the inputs are called `inputs`.
+/// Weights and inputs are not stored. Each value is `middle` + `spread` · u, where u in [−1, 1) depends on the name of the
+/// tensor and the index of the value. `fill` gives middle and spread for a name and a shape; the inputs are called `inputs`.
 /// The generator fills its tensors in the same way, see [`spread`].
 ///
 /// # Panics
-/// With a message that names options and layer; that is what makes the test fail.
+/// When the outputs differ. The message names options and layer.
 pub fn check_fixture(json: &str, names: &NameMap, fill: impl Fn(&str, &[usize]) -> (f64, f64)) {
     let fixture: Fixture = serde_json::from_str(json).unwrap_or_else(|error| panic!("not a fixture: {error}"));
     let Fixture { generator, options, inputs, tensors, layers } = &fixture;
@@ -69,7 +69,7 @@ pub fn check_fixture(json: &str, names: &NameMap, fill: impl Fn(&str, &[usize]) 
     let outputs = backbone.forward_layers(inputs.clone());
     assert!(!layers.is_empty() && outputs.len() == layers.len(), "{options}: {} layers", outputs.len());
     let latents = backbone.forward(inputs);
-    for (place, (output, expected)) in
+    for (index, (output, expected)) in
         outputs.into_iter().chain([latents]).zip(layers.iter().chain(layers.last())).enumerate()
     {
         let found: Vec<_> = host(output).into_iter().map(f64::from).collect();
@@ -77,16 +77,16 @@ pub fn check_fixture(json: &str, names: &NameMap, fill: impl Fn(&str, &[usize]) 
             |values: &dyn Fn(f64) -> f64| found.iter().map(|value| values(*value)).sum::<f64>() / found.len() as f64;
         let means = [(mean(&|value| value), expected.mean), (mean(&|value| value * value), expected.mean_square)];
         let stored: Vec<_> = found.iter().copied().step_by(expected.every).collect();
-        assert_eq!(stored.len(), expected.values.len(), "{options}: layer {place}");
+        assert_eq!(stored.len(), expected.values.len(), "{options}: layer {index}");
         for (found, expected) in stored.into_iter().zip(expected.values.iter().copied()).chain(means) {
             let near = (found - expected).abs() < TOLERANCE;
-            assert!(near, "{options}: layer {place} has {found}, {generator} has {expected}");
+            assert!(near, "{options}: layer {index} has {found}, {generator} has {expected}");
         }
     }
 }
 
-/// Middle and spread of a tensor for [`check_fixture`]: weights shrink with their fan-in, by √(`gain` / fan-in), so that
-/// outputs stay of order 1; scales and running variances are near 1, all else near 0. `fixture.py` has the same.
+/// Middle and spread of a tensor for [`check_fixture`]. Weights shrink with their fan-in, by √(`gain` / fan-in), so that outputs
+/// stay of order 1. Scales and running variances are near 1, everything else near 0. `fixture.py` has the same rule.
 pub fn spread(name: &str, shape: &[usize], gain: f64) -> (f64, f64) {
     match shape {
         _ if name.ends_with("running_var") => (1.0, 0.5),
@@ -96,12 +96,12 @@ pub fn spread(name: &str, shape: &[usize], gain: f64) -> (f64, f64) {
     }
 }
 
-/// Numbers in [−1, 1) that follow from a name, as in `fixture.py`.
+/// Numbers in [−1, 1) that depend on a name, as in `fixture.py`.
 fn numbers(name: &str, count: usize) -> impl Iterator<Item = f64> {
     let fnv = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     let seed = name.bytes().fold(0x811c_9dc5, fnv);
-    (0..count as u32).map(move |place| {
-        let mut x = seed.wrapping_add(place.wrapping_mul(0x9e37_79b9));
+    (0..count as u32).map(move |index| {
+        let mut x = seed.wrapping_add(index.wrapping_mul(0x9e37_79b9));
         x = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
         x = (x ^ (x >> 13)).wrapping_mul(0xc2b2_ae35);
         x ^= x >> 16;
@@ -109,7 +109,7 @@ fn numbers(name: &str, count: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-/// The backbone's weights, which come in under PyTorch's names and in its layout.
+/// The backbone's weights, converted from PyTorch's names and layout.
 fn weights(
     tensors: &BTreeMap<String, Vec<usize>>,
     names: &NameMap,
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::{Backbone, BoxedBackbone, InputShape, ModelError};
 
-    /// A backbone of one layer that gives one number.
+    /// A backbone with one layer and one output.
     #[derive(Debug, Serialize, Deserialize)]
     struct OneNumber {}
 

@@ -1,4 +1,4 @@
-//! Whether a model of a backbone learns.
+//! Checks that a model of a backbone learns.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use burn::tensor::{Device, Tensor};
 use super::images;
 use crate::{BackboneConfig, HeadSpec, Model, ModelState, Optimiser, Seed, SgdSettings};
 
-/// Checks that so many steps down the gradient halve the squared error of a head of two classes on four images of a shape,
+/// Checks that `steps` gradient steps halve the squared error of a head of two classes on four images of the shape
 /// `[channels, height, width]`.
 ///
 /// # Panics
-/// When they do not, with the losses of all steps.
+/// When the error is not halved. The message has the losses of all steps.
 pub fn check_learning(config: Arc<dyn BackboneConfig>, input: [usize; 3], settings: SgdSettings, steps: usize) {
     let learning = Device::flex().autodiff();
     let name = format!("{config:?}");

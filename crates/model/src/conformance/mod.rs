@@ -1,4 +1,4 @@
-//! The tests that every backbone must pass, ours and a third party's.
+//! The tests that every backbone must pass, ours and those of third parties.
 //!
 //! A plugin enables the feature `conformance` under `[dev-dependencies]` and calls [`check_kind`] with its kind and
 //! [`check_config`] with options that build a small network:
@@ -11,7 +11,7 @@
 //! }
 //! ```
 //!
-//! [`check_fixture`] compares a backbone with outputs that were worked out elsewhere, by PyTorch.
+//! [`check_fixture`] compares a backbone with outputs of PyTorch.
 
 mod fixture;
 mod learning;
@@ -35,7 +35,7 @@ pub fn images(shape: [usize; 4], compute: &Device) -> Tensor<4> {
 /// A tensor's values, flat.
 ///
 /// # Panics
-/// When they are not of 32 bits.
+/// When the values do not have 32 bits.
 pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_into_vec::<f32>().expect("a tensor of 32-bit floats")
 }

@@ -1,4 +1,4 @@
-//! What every network must do: its layers, its parameters, its gradients, and what it shows on the way.
+//! The checks of a network: its layers, parameters, gradients, linear maps and normalisations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +13,17 @@ const BATCH: usize = 4;
 /// [`check_network`] for the network of a configuration.
 ///
 /// # Panics
-/// With a message that says what is not so; that is what makes the test fail.
+/// When the network does not conform. The message says which check failed.
 pub fn check_config(config: &dyn BackboneConfig, input: [usize; 3]) {
     let build = |compute: &Device| config.build(input.into(), compute).unwrap_or_else(|error| panic!("{error}"));
     check_network(&format!("{config:?}"), &build, input);
 }
 
-/// Checks the network that `build` builds for inputs of one shape, `[channels, height, width]`, with initial weights;
-/// messages begin with `name`. It runs forward and back a few times: choose a small one.
+/// Checks the network that `build` builds for inputs of the shape `[channels, height, width]`, with initial weights. Messages
+/// begin with `name`. The check runs the network forward and back a few times, so choose a small one.
 ///
 /// # Panics
-/// With a message that says what is not so; that is what makes the test fail.
+/// When the network does not conform. The message says which check failed.
 pub fn check_network(name: &str, build: &dyn Fn(&Device) -> BoxedBackbone, input: [usize; 3]) {
     let network = Network { name, build, input };
     network.layers_end_with_the_latent();
@@ -46,7 +46,7 @@ impl Network<'_> {
         let mut network = (self.build)(compute);
         let weights = initial_weights(&network.parameters(), &mut Seed::new(0).random());
         let written = network.set_parameters(&weights);
-        written.unwrap_or_else(|error| panic!("{}: its own weights cannot be written: {error}", self.name));
+        written.unwrap_or_else(|error| panic!("{}: it does not accept its own weights: {error}", self.name));
         network
     }
 
@@ -60,7 +60,7 @@ impl Network<'_> {
         let network = self.initial(&compute);
         let layers = network.layers();
         let names: BTreeSet<_> = layers.iter().map(|(layer, _)| layer).collect();
-        assert_eq!(names.len(), layers.len(), "{name}: two layers have one name: {layers:?}");
+        assert_eq!(names.len(), layers.len(), "{name}: two layers have the same name: {layers:?}");
         let expected = ("latent".to_owned(), network.latent_size());
         assert_eq!(layers.last(), Some(&expected), "{name}: the last layer is not the latent");
 
@@ -88,9 +88,9 @@ impl Network<'_> {
             let mut shifted = own.combine(&own, |value, _| value + 0.25).expect("the same tensors");
             let mut other = (self.build)(&compute);
             other.set_parameters(&shifted).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert_eq!(other.parameters(), shifted, "{name}: weights are not those that were written");
+            assert_eq!(other.parameters(), shifted, "{name}: it has other weights than those that were set");
             shifted.insert("conformance.unknown", Values::new(vec![1], vec![0.0]));
-            assert!(other.set_parameters(&shifted).is_err(), "{name}: a tensor that it does not have is accepted");
+            assert!(other.set_parameters(&shifted).is_err(), "{name}: it accepts a tensor that it does not have");
         }
     }
 
@@ -100,13 +100,17 @@ impl Network<'_> {
         let (shapes, inputs) = (network.shapes(), images(self.shape(), &compute));
         let mut shown = BTreeSet::new();
         let latents = network.forward_maps(inputs.clone(), &mut |weight, rows| {
-            let shape = shapes.get(weight).unwrap_or_else(|| panic!("{name}: the map `{weight}` is no parameter"));
+            let shape = shapes.get(weight).unwrap_or_else(|| panic!("{name}: the map `{weight}` is not a parameter"));
             let expected = match shape.as_slice() {
                 [inputs, _] => *inputs,
                 [_, inner @ ..] => inner.iter().product(),
                 [] => panic!("{name}: the map `{weight}` is a number"),
             };
-            assert_eq!(rows.dims()[1], expected, "{name}: the rows of `{weight}`, a weight of {shape:?}");
+            assert_eq!(
+                rows.dims()[1],
+                expected,
+                "{name}: the size of the rows of `{weight}`, a weight of shape {shape:?}"
+            );
             assert!(shown.insert(weight.to_owned()), "{name}: the map `{weight}` is shown twice");
         });
         assert_eq!(host(latents), host(network.forward(inputs)), "{name}: `forward_maps` gives other latents");
@@ -149,14 +153,18 @@ impl Network<'_> {
         let before = frozen.parameters();
         frozen.freeze_training_behaviour();
         let found = host(frozen.forward(images(self.shape(), &learning)));
-        assert_eq!(frozen.parameters(), before, "{name}: running statistics move though training behaviour is frozen");
+        assert_eq!(
+            frozen.parameters(),
+            before,
+            "{name}: running statistics change although training behaviour is frozen"
+        );
         let expected = host(self.initial(&plain).forward(images(self.shape(), &plain)));
         let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-4 * b.abs().max(1.0);
         assert!(found.iter().zip(&expected).all(near), "{name}: frozen, it gives other latents than in use");
         self.gradients(frozen.as_ref(), &learning);
     }
 
-    /// The gradient of each parameter; every parameter has one, and all are finite.
+    /// The gradient of each parameter. Checks that every parameter has one, and that all are finite.
     fn gradients(&self, network: &dyn DynBackbone, learning: &Device) -> Vec<(String, Vec<f32>)> {
         let latents = network.forward(images(self.shape(), learning));
         let gradients = (latents.clone() * latents.sin()).sum().backward();
@@ -166,14 +174,18 @@ impl Network<'_> {
         let of_parameter = |parameter: String| {
             let gradient = gradients.remove(&parameter).map(host);
             let gradient = gradient.unwrap_or_else(|| panic!("{}: `{parameter}` has no gradient", self.name));
-            assert!(gradient.iter().all(|value| value.is_finite()), "{}: the gradient of `{parameter}`", self.name);
+            assert!(
+                gradient.iter().all(|value| value.is_finite()),
+                "{}: the gradient of `{parameter}` is not finite",
+                self.name
+            );
             (parameter, gradient)
         };
         parameters.map(of_parameter).collect()
     }
 }
 
-/// Whether a tensor is a running statistic of a batch normalisation.
+/// Whether the tensor is a running statistic of a batch normalisation.
 fn is_statistic(name: &str) -> bool {
     name.rsplit('.').next().is_some_and(|last| last.starts_with("running_"))
 }
@@ -187,12 +199,12 @@ mod tests {
     use super::*;
     use crate::Backbone;
 
-    /// A backbone of one layer, and one that it has and does not use.
+    /// A backbone with one layer that it uses, and one that it does not use.
     #[derive(Module, Debug)]
     struct OneLayer {
         layer: Linear,
         unused: Option<Linear>,
-        /// How much larger its latents are said to be than they are.
+        /// How much larger the stated size of its latents is than the true size.
         more: usize,
     }
 

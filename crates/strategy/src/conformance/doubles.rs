@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Context, DataAccess, DeviceStatistic, StrategyConfig, Surrogate, SurrogateError, SurrogateRequest};
 
-/// A test double of the conformance tests: one fully connected layer of four units.
+/// A test double of the conformance tests: one fully connected layer with four outputs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TinyConfig {}
@@ -59,7 +59,7 @@ pub(super) fn head(name: &str) -> HeadSpec {
     HeadSpec { name: name.to_owned(), classes: vec![first, first + 1] }
 }
 
-/// A central model with these heads; another seed, other weights.
+/// A central model with these heads. The weights depend on the seed.
 pub fn central(heads: &[&str], seed: u64) -> ModelState {
     let seed = Seed::new(seed);
     let mut state = ModelState::initial(Arc::new(TinyConfig {}), INPUT.into(), seed, &Device::flex())
@@ -68,7 +68,7 @@ pub fn central(heads: &[&str], seed: u64) -> ModelState {
     state
 }
 
-/// An expert whose task has the head `head`; another seed, other weights.
+/// An expert whose task has the head `head`. The weights depend on the seed.
 pub fn expert(head: &str, seed: u64) -> Expert {
     let model = central(&[head], seed);
     let digest = model.digest();
@@ -87,9 +87,9 @@ pub fn expert(head: &str, seed: u64) -> Expert {
 /// Some samples of a head's two classes.
 pub fn samples(head_name: &str) -> Samples {
     let mut samples = Samples::new(INPUT.into());
-    for (place, class) in head(head_name).classes.into_iter().enumerate() {
+    for (index, class) in head(head_name).classes.into_iter().enumerate() {
         for shade in 0..5 {
-            samples.push(&[40 * shade, 200 * place as u8, 10, 20, 30, 250 - 40 * shade], class);
+            samples.push(&[40 * shade, 200 * index as u8, 10, 20, 30, 250 - 40 * shade], class);
         }
     }
     samples
@@ -117,7 +117,7 @@ pub fn context() -> Context<'static> {
     Context::new(&Device::flex(), Seed::new(0), 0)
 }
 
-/// Consolidates one expert with a fresh strategy, with just the data that it declares.
+/// Consolidates one expert with a new strategy, which gets only the data that it declares.
 ///
 /// # Panics
 /// When the strategy cannot be built or fails.
@@ -129,7 +129,7 @@ pub fn consolidate(config: &dyn StrategyConfig, previous: &ModelState, expert: &
     })
 }
 
-/// The expert as its device sends it: with the statistics that the strategy asks for, of the samples of its head.
+/// The expert as its device sends it: with the statistics that the strategy requests, computed on the samples of its head.
 pub(super) fn sent(config: &dyn StrategyConfig, expert: &Expert) -> Expert {
     let own = samples(&expert.head().name);
     let dataset = TaskDataset { head: expert.head(), samples: &own };
@@ -140,7 +140,7 @@ pub(super) fn sent(config: &dyn StrategyConfig, expert: &Expert) -> Expert {
     expert.clone().with_statistics(config.statistics().into_iter().map(compute).collect())
 }
 
-/// Runs `run` with a context that grants what is declared and nothing else.
+/// Runs `run` with a context that grants only the declared data.
 pub(super) fn granted<T>(
     access: DataAccess,
     seed: Seed,
@@ -151,7 +151,7 @@ pub(super) fn granted<T>(
     granted_round(access, seed, device, &[expert], run)
 }
 
-/// Runs `run` with a context for a round of experts, that grants what is declared and nothing else.
+/// Runs `run` with a context for a round of experts. The context grants only the declared data.
 pub(super) fn granted_round<T>(
     access: DataAccess,
     seed: Seed,

@@ -1,4 +1,4 @@
-//! Consolidations that were worked out elsewhere: a fixture names devices and the central model after each of them.
+//! Consolidations computed by another program: a fixture holds devices and the central model after each of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::doubles::{INPUT, TinyConfig, head};
 use crate::{Context, StrategyConfig};
 
-/// How far a weight may be from the fixture's: this, or this share of it where it is larger than 1.
+/// The tolerance for a weight: absolute up to a size of 1, relative above.
 const TOLERANCE: f64 = 1e-5;
 
-/// What a generator writes; `fixture.py` beside this file is the other side of the format.
+/// The file that a generator writes. `fixture.py` beside this file writes the same format.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fixture {
@@ -22,7 +22,7 @@ struct Fixture {
     generator: String,
     /// The cell's seed.
     seed: u64,
-    /// The weights of the central model that the first device meets.
+    /// The weights of the central model before the first device.
     initial: BTreeMap<String, Tensor>,
     experts: Vec<Sender>,
     cases: Vec<Case>,
@@ -35,8 +35,8 @@ struct Tensor {
     values: Vec<f32>,
 }
 
-/// One device's expert: its head's name, how many samples the device has, all its weights, and the statistics that it
-/// carries by their names.
+/// One device's expert: the name of its head, the device's number of samples, all weights, and the statistics by their
+/// names.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sender {
@@ -48,8 +48,8 @@ struct Sender {
     statistics: BTreeMap<String, BTreeMap<String, Tensor>>,
 }
 
-/// One set of options, and the central model after each device; or after each round, where `rounds` says how many experts
-/// each has.
+/// One set of options, and the central model after each device. With `rounds`, which holds the number of experts of each
+/// round, it is the central model after each round.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
@@ -64,10 +64,10 @@ fn ten() -> usize {
 }
 
 /// Checks a strategy that needs no data against a fixture: the JSON text that a generator wrote from the paper's
-/// equations. Between devices the strategy is built anew and takes up its own state.
+/// equations. Before each device the strategy is built again and restores its own state.
 ///
 /// # Panics
-/// With a message that names options, device and tensor; that is what makes the test fail.
+/// When a number differs. The message names options, device and tensor.
 pub fn check_fixture(json: &str) {
     let fixture: Fixture = serde_json::from_str(json).unwrap_or_else(|error| panic!("not a fixture: {error}"));
     let experts: Vec<_> = fixture.experts.iter().map(expert).collect();
@@ -96,8 +96,8 @@ pub fn check_fixture(json: &str) {
             central = consolidated.expect("the strategy consolidates");
             state = strategy.state();
             device += size;
-            let place = format!("{} after device {}", case.options, device - 1);
-            assert_close(&central.weights, &weights(expected), &place);
+            let prefix = format!("{} after device {}", case.options, device - 1);
+            assert_close(&central.weights, &weights(expected), &prefix);
         }
     }
 }
@@ -128,20 +128,20 @@ fn expert(device: &Sender) -> Expert {
     expert.with_statistics(device.statistics.iter().map(|(name, sent)| (name.clone(), weights(sent))).collect())
 }
 
-/// Compares weights with what they should be, to within 10⁻⁵, or this share of a number larger than 1. `place` begins the
-/// message.
+/// Compares weights with the expected ones. The tolerance is 10⁻⁵, absolute up to a size of 1 and relative above. The message
+/// begins with `prefix`.
 ///
 /// # Panics
 /// When a tensor is missing, has another shape or holds another number; the message names it.
-pub fn assert_close(found: &Weights, expected: &Weights, place: &str) {
+pub fn assert_close(found: &Weights, expected: &Weights, prefix: &str) {
     let compare = |name: &str, found: &Values, expected: &Values| {
         for (index, (found, expected)) in found.numbers.exact().iter().zip(&*expected.numbers.exact()).enumerate() {
             let near = (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
-            assert!(near, "{place}: `{name}`[{index}] is {found}, expected {expected}");
+            assert!(near, "{prefix}: `{name}`[{index}] is {found}, expected {expected}");
         }
         found.numbers.clone()
     };
-    found.combine_named(expected, compare).unwrap_or_else(|error| panic!("{place}: {error}"));
+    found.combine_named(expected, compare).unwrap_or_else(|error| panic!("{prefix}: {error}"));
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
     use serde::Serialize;
     use serde_json::json;
 
-    /// Gives each expert back.
+    /// Returns each expert unchanged.
     #[derive(Debug, Serialize, Deserialize)]
     struct Newest {}
 

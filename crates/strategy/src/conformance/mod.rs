@@ -1,5 +1,5 @@
-//! The tests that every strategy and all surrogate data must pass, ours and a third party's, and the doubles that they
-//! need.
+//! The tests that every strategy and all surrogate data must pass, ours and those of third parties, and the test doubles
+//! that they need.
 //!
 //! A plugin enables the feature `conformance` under `[dev-dependencies]` and calls [`check`] with its kind:
 //!

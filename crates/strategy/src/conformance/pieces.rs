@@ -1,4 +1,4 @@
-//! Whether a strategy that works in pieces gives the same numbers so.
+//! Checks that a strategy gives the same numbers in pieces as on whole models.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use burn::tensor::Device;
 use super::doubles::{central, expert};
 use crate::{Context, Cut, DataAccess, Grain, Piece, StrategyConfig};
 
-/// A strategy in pieces consolidates whole models' weights bit for bit.
+/// Checks that a strategy gives the same weights in pieces as on whole models, bit for bit.
 pub(super) fn is_the_same_in_pieces(config: &dyn StrategyConfig) {
     let Some(strategy) = config.piecewise() else { return };
-    assert_eq!(config.data_access(), DataAccess::None, "a strategy that works in pieces has no data to work with");
-    assert!(config.statistics().is_empty(), "a strategy that works in pieces has no statistics to work with");
+    assert_eq!(config.data_access(), DataAccess::None, "a strategy that works in pieces must not need data");
+    assert!(config.statistics().is_empty(), "a strategy that works in pieces must not need statistics");
     let sizes = match strategy.grain() {
         Grain::Value => vec![1, 7, usize::MAX],
         Grain::Tensor => vec![usize::MAX],
     };
-    // The head `a` is new to the one centre and comes back to the other; it comes back once more with the third expert.
+    // The head `a` is new to one centre and returns to the other. The third expert brings it again.
     let experts = ["a", "b", "a"].into_iter().zip(1..).map(|(head, seed)| {
         let mut expert = expert(head, seed);
         add_statistic(&mut expert.model, seed);
@@ -29,7 +29,7 @@ pub(super) fn is_the_same_in_pieces(config: &dyn StrategyConfig) {
         add_statistic(&mut previous, 9);
         previous
     });
-    // Models of 32 bits, of 64, and of both: the first expert alone is wide, or it alone is not.
+    // Models of 32 bits, of 64 bits, and mixed: only the first expert has 64 bits, or only it has 32.
     for (previous, wide) in previous.iter().flat_map(|previous| {
         [[false; 4], [true; 4], [false, true, false, false], [true, false, true, true]].map(|wide| (previous, wide))
     }) {
@@ -45,14 +45,18 @@ pub(super) fn is_the_same_in_pieces(config: &dyn StrategyConfig) {
                 assert!(same, "`{name}` in pieces of {size} is {merged:?}, of the whole model {:?}", tensor.numbers);
                 let width = if wide[0] { Width::Double } else { Width::Single };
                 let keeps = tensor.width() == width || wide.iter().any(|other| *other != wide[0]);
-                assert!(keeps, "`{name}` comes back in {:?} precision of models in {width:?}", tensor.width());
+                assert!(keeps, "`{name}` comes back in {:?} precision, but the models have {width:?}", tensor.width());
             }
-            assert_eq!(merged.len(), whole.weights.len(), "there are no other tensors in pieces of {size}");
+            assert_eq!(
+                merged.len(),
+                whole.weights.len(),
+                "consolidation in pieces of {size} makes other tensors than the whole model has"
+            );
         }
     }
 }
 
-/// In 64 bits, with digits that 32 bits do not have.
+/// Widens the weights to 64 bits, with digits that 32 bits cannot hold.
 fn widen(weights: &mut Weights) {
     let wide = |value: &f64| value * (1.0 + 3e-10);
     let widened = weights.iter().map(|(name, tensor)| {
@@ -62,7 +66,7 @@ fn widen(weights: &mut Weights) {
     *weights = widened.collect();
 }
 
-/// All bits, and how many each number has.
+/// The bits of all numbers, and their width.
 fn bits(numbers: &Numbers) -> (Width, Vec<u64>) {
     (numbers.width(), numbers.exact().iter().map(|value| value.to_bits()).collect())
 }
@@ -71,7 +75,7 @@ fn seed() -> Seed {
     Seed::new(7)
 }
 
-/// The whole models, consolidated in rounds of so many experts.
+/// Consolidates the whole models. `rounds` holds the number of experts of each round.
 fn whole(config: &dyn StrategyConfig, previous: &ModelState, experts: &[Expert], rounds: &[usize]) -> ModelState {
     let mut strategy = config.build().expect("the strategy can be built");
     let (mut central, mut before) = (previous.clone(), 0);
@@ -84,24 +88,24 @@ fn whole(config: &dyn StrategyConfig, previous: &ModelState, experts: &[Expert],
     central
 }
 
-/// What a normalisation would hold beside its parameters.
+/// Adds a running statistic, as a normalisation has it.
 fn add_statistic(model: &mut ModelState, seed: u64) {
     let values = (1..=9).map(|n| n as f32 / (seed as f32 + 0.7)).collect();
     model.weights.insert("backbone.norm.running_var", Values::new(vec![9], values));
 }
 
-/// The values of each tensor, consolidated in these pieces.
+/// Consolidates in these pieces, and returns the values of each tensor.
 fn in_pieces(config: &dyn StrategyConfig, cuts: Vec<Cut>) -> BTreeMap<String, Numbers> {
-    let mut strategy = config.piecewise().expect("it gave one before");
+    let mut strategy = config.piecewise().expect("the strategy works in pieces");
     let compute = Device::flex();
     let experts = cuts[0].experts.len();
     while let Some(survey) = strategy.survey(experts) {
         for cut in &cuts {
             let mut cut = cut.clone();
             cut.experts.truncate(survey.experts(experts));
-            let met = cut.met(survey, strategy.as_ref(), &compute, seed());
-            let met = met.expect("the strategy consolidates a piece");
-            survey.show(&cut, met.as_ref(), strategy.as_mut()).expect("the strategy surveys a piece");
+            let previous = cut.met(survey, strategy.as_ref(), &compute, seed());
+            let previous = previous.expect("the strategy consolidates a piece");
+            survey.show(&cut, previous.as_ref(), strategy.as_mut()).expect("the strategy surveys a piece");
         }
         strategy.surveyed();
     }
@@ -120,7 +124,7 @@ fn joined(pieces: Vec<Numbers>) -> Numbers {
     Numbers::rounded(pieces.iter().flat_map(|piece| piece.exact().into_owned()), width)
 }
 
-/// All pieces of all tensors, the last tensor first: their order is not promised.
+/// All pieces of all tensors. The last tensor comes first, because the order of tensors is not guaranteed.
 fn cuts(previous: &ModelState, experts: &[Expert], rounds: &[usize], size: usize) -> Vec<Cut> {
     let models = experts.iter().map(|expert| &expert.model).chain([previous]);
     let shapes = models.flat_map(|model| model.weights.iter().map(|(name, tensor)| (name, tensor.shape.clone())));
@@ -144,7 +148,7 @@ mod tests {
     use super::*;
     use crate::{Piecewise, Strategy, StrategyError, value_by_value};
 
-    /// Divides the expert's weights by the largest of each tensor, which no piece alone knows.
+    /// Divides the expert's weights by the largest value of each tensor, which a single piece does not know.
     #[derive(Debug, Clone, Serialize, Deserialize)]
     struct Largest {}
 

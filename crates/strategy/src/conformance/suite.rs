@@ -1,4 +1,4 @@
-//! The suite: what is true of every strategy.
+//! The conformance tests of strategies.
 
 use alluvium_model::conformance::check_options;
 use alluvium_model::{Expert, Model, ModelState, Seed};
@@ -13,10 +13,10 @@ use crate::{DataAccess, ExpertStart, Strategy, StrategyConfig};
 /// Checks the strategy of a kind with its default options.
 ///
 /// # Panics
-/// With a message that says what is not so; that is what makes the test fail.
+/// When the strategy does not conform. The message says which check failed.
 pub fn check(kind: &str) {
     let config: Box<dyn StrategyConfig> = serde_json::from_value(json!({ "kind": kind }))
-        .unwrap_or_else(|error| panic!("kind = \"{kind}\" alone is not a configuration: {error}"));
+        .unwrap_or_else(|error| panic!("kind = \"{kind}\" without options is not a configuration: {error}"));
     check_options(Family::Strategy, &config);
     check_config(config.as_ref());
 }
@@ -24,7 +24,7 @@ pub fn check(kind: &str) {
 /// Checks a strategy with the given options.
 ///
 /// # Panics
-/// With a message that says what is not so; that is what makes the test fail.
+/// When the strategy does not conform. The message says which check failed.
 pub fn check_config(config: &dyn StrategyConfig) {
     survives_serialisation(config);
     is_completed_once(config);
@@ -40,25 +40,31 @@ pub fn check_config(config: &dyn StrategyConfig) {
 
 fn survives_serialisation(config: &dyn StrategyConfig) {
     let written = serde_json::to_value(config).expect("a configuration can be written");
-    let read: Box<dyn StrategyConfig> = serde_json::from_value(written.clone()).expect("what was written can be read");
+    let read: Box<dyn StrategyConfig> =
+        serde_json::from_value(written.clone()).expect("a written configuration can be read");
     let again = serde_json::to_value(read).expect("a configuration can be written");
-    assert_eq!(again, written, "a configuration changes when it is written and read");
+    assert_eq!(again, written, "a configuration must not change when it is written and read");
 }
 
-/// What was chosen for one run stays as it is, and is built without completion as for a stream.
+/// Checks that completing a configuration twice changes nothing, and that a configuration without completion is built as for a
+/// stream.
 fn is_completed_once(config: &dyn StrategyConfig) {
     let written = |config: &dyn StrategyConfig| serde_json::to_value(config).expect("a configuration can be written");
     for (start, other) in [(ExpertStart::Previous, ExpertStart::Common), (ExpertStart::Common, ExpertStart::Previous)] {
         let Some(completed) = config.completed(start) else { continue };
         let (own, before) = (written(completed.as_ref()), written(config));
-        assert_eq!(own.get("kind"), before.get("kind"), "a configuration that is completed keeps its kind");
+        assert_eq!(own.get("kind"), before.get("kind"), "completing a configuration must keep its kind");
         let again = completed.completed(other).map_or_else(|| own.clone(), |again| written(again.as_ref()));
-        assert_eq!(again, own, "a configuration that is complete is left as it is");
+        assert_eq!(again, own, "completing a complete configuration must not change it");
     }
     let Some(completed) = config.completed(ExpertStart::Previous) else { return };
     let centres =
         |config: &dyn StrategyConfig| run(config).iter().map(|left| left.central.digest()).collect::<Vec<_>>();
-    assert_eq!(centres(completed.as_ref()), centres(config), "what nobody completes is built as for a stream");
+    assert_eq!(
+        centres(completed.as_ref()),
+        centres(config),
+        "a configuration without completion must be built as for a stream"
+    );
 }
 
 /// The experts of a stream of three tasks.
@@ -83,20 +89,20 @@ fn step(
     })
 }
 
-/// What a consolidation leaves: the central model, and what is handed out in its place.
+/// The outcome of a consolidation: the central model, and the model that is handed out in its place.
 struct RunOutcome {
     central: ModelState,
     handed_out: Option<ModelState>,
 }
 
 impl RunOutcome {
-    /// What the next device takes.
+    /// The model that the next device takes.
     fn taken(&self) -> &ModelState {
         self.handed_out.as_ref().unwrap_or(&self.central)
     }
 }
 
-/// Consolidates a whole stream; gives what is left after each device.
+/// Consolidates a whole stream, and returns the outcome after each device.
 fn run(config: &dyn StrategyConfig) -> Vec<RunOutcome> {
     let mut strategy = build(config);
     let mut previous = central(&[], 0);
@@ -107,7 +113,7 @@ fn run(config: &dyn StrategyConfig) -> Vec<RunOutcome> {
     stream().iter().enumerate().map(consolidate).collect()
 }
 
-/// A strategy that takes up another one's state.
+/// A new strategy with the state of another.
 fn resumed(config: &dyn StrategyConfig, before: &dyn Strategy) -> Box<dyn Strategy> {
     let mut resumed = build(config);
     resumed.restore(before.state()).expect("its own state can be restored");
@@ -125,14 +131,14 @@ fn consolidates_a_stream(config: &dyn StrategyConfig) {
             state.backbone_weights().iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect()
         };
         let kind = |state: &ModelState| serde_json::to_value(&state.backbone).expect("a backbone can be written");
-        // What a device takes is what the first one took but for its values. Mostly that is the central model.
+        // A device takes a model of the same shapes as the first device did; usually the central model.
         let (taken, first) = (left.taken(), central(&[], 0));
-        assert_eq!(kind(taken), kind(&first), "what a device takes keeps its backbone");
-        assert_eq!(shapes(taken), shapes(&first), "the backbone keeps its tensors");
+        assert_eq!(kind(taken), kind(&first), "the model that a device takes must keep its backbone");
+        assert_eq!(shapes(taken), shapes(&first), "the backbone must keep the names and shapes of its tensors");
         taken.weights.check_finite().expect("the weights are numbers");
         for model in [state, taken] {
             let back = ModelState::from_bytes(&model.to_bytes().expect("written")).expect("the model can be stored");
-            assert!(Model::load(&back, &Device::flex()).is_ok(), "the model can run");
+            assert!(Model::load(&back, &Device::flex()).is_ok(), "the model must run");
         }
     }
 }
@@ -141,7 +147,7 @@ fn repeats_itself(config: &dyn StrategyConfig) {
     let digests = |all: Vec<RunOutcome>| {
         all.iter().map(|left| [left.central.digest(), left.taken().digest()]).collect::<Vec<_>>()
     };
-    assert_eq!(digests(run(config)), digests(run(config)), "the same seed gives the same models");
+    assert_eq!(digests(run(config)), digests(run(config)), "the same seed must give the same models");
 }
 
 fn resumes_from_its_state(config: &dyn StrategyConfig) {
@@ -160,7 +166,7 @@ fn resumes_from_its_state(config: &dyn StrategyConfig) {
     }
 }
 
-/// A strategy that is granted nothing and yet succeeds declared too much; one that fails says what it missed.
+/// Checks a strategy without its data. If it succeeds, it declared too much; if it fails, the error must name the missing data.
 fn needs_what_it_declares(config: &dyn StrategyConfig) {
     if config.data_access() == DataAccess::None {
         return;
@@ -170,18 +176,21 @@ fn needs_what_it_declares(config: &dyn StrategyConfig) {
         build(config).consolidate(&previous, &expert, context)
     });
     let error = alone.err().map(|error| error.to_string());
-    let error = error.expect("a strategy that works without data declares no data access");
-    assert!(error.contains("was not granted"), "without its data the strategy says: {error}");
+    let error = error.expect("a strategy that works without data must declare `DataAccess::None`");
+    assert!(
+        error.contains("was not granted"),
+        "without its data the strategy must fail with \"was not granted\", but it says: {error}"
+    );
 }
 
-/// A task that comes back, or a domain: the expert's head is one that the centre has already.
+/// Checks a task that returns, or a new domain of the same task: the centre already has the expert's head.
 fn takes_a_returning_head(config: &dyn StrategyConfig) {
     let central = super::consolidate(config, &central(&["a", "b"], 1), &expert("a", 2));
     let names: Vec<_> = central.heads.iter().map(|head| head.name.as_str()).collect();
-    assert_eq!(names, ["a", "b"], "a head that comes back is not added a second time");
+    assert_eq!(names, ["a", "b"], "a head that returns must not be added a second time");
 }
 
-/// What a federated protocol calls: the experts of a round at once. A round of one is a consolidation.
+/// Checks the call of federated protocols: all experts of a round at once. A round of one expert equals a consolidation.
 fn consolidates_a_round(config: &dyn StrategyConfig) {
     let round = |experts: &[&Expert]| {
         let experts: Vec<_> = experts.iter().map(|expert| sent(config, expert)).collect();
@@ -190,7 +199,7 @@ fn consolidates_a_round(config: &dyn StrategyConfig) {
             let mut strategy = build(config);
             let central = strategy.consolidate_round(&central(&[], 0), &experts, context);
             let central = central.expect("the strategy consolidates a round");
-            assert_eq!(context.device(), 0, "after a round the context is that of the round");
+            assert_eq!(context.device(), 0, "after a round the context must be the context of the round again");
             (central, strategy.state())
         })
     };
@@ -198,18 +207,18 @@ fn consolidates_a_round(config: &dyn StrategyConfig) {
     let (central, _) = round(&stream.each_ref());
     let mut names: Vec<_> = central.heads.iter().map(|head| head.name.as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["a", "b", "c"], "after a round, the heads of all its experts");
+    assert_eq!(names, ["a", "b", "c"], "after a round, the centre must have the heads of all its experts");
     central.weights.check_finite().expect("the weights are numbers");
-    assert_eq!(round(&stream.each_ref()).0.digest(), central.digest(), "the same round gives the same model");
+    assert_eq!(round(&stream.each_ref()).0.digest(), central.digest(), "the same round must give the same model");
 
     let mut strategy = build(config);
     let alone = step(config, strategy.as_mut(), &super::central(&[], 0), &stream[0], 0);
     let (central, state) = round(&[&stream[0]]);
-    assert_eq!(central.digest(), alone.digest(), "a round of one is a consolidation");
-    assert_eq!(state, strategy.state(), "a round of one leaves the state that a consolidation leaves");
+    assert_eq!(central.digest(), alone.digest(), "a round of one expert must equal a consolidation");
+    assert_eq!(state, strategy.state(), "a round of one expert must leave the same state as a consolidation");
 }
 
-/// A strategy that asks devices for statistics and succeeds without them costs every device bytes for nothing.
+/// Checks a strategy without the statistics that it requests. If it succeeds, every device sends them for nothing.
 fn asks_for_what_it_uses(config: &dyn StrategyConfig) {
     if config.statistics().is_empty() {
         return;
@@ -219,5 +228,8 @@ fn asks_for_what_it_uses(config: &dyn StrategyConfig) {
         build(config).consolidate(&previous, &expert, context)
     });
     let error = without.err().map(|error| error.to_string()).unwrap_or_default();
-    assert!(error.contains("carries no statistic"), "without the device's statistics the strategy says: {error:?}");
+    assert!(
+        error.contains("carries no statistic"),
+        "without the device's statistics the strategy must fail with \"carries no statistic\", but it says: {error:?}"
+    );
 }

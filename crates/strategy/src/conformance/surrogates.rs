@@ -1,4 +1,4 @@
-//! The suite of surrogate data: what is true of every source.
+//! The conformance tests of surrogate data.
 
 use alluvium_model::Seed;
 use alluvium_model::conformance::{check_options, host};
@@ -9,32 +9,40 @@ use serde_json::Value;
 use super::doubles::{central, expert};
 use crate::{Surrogate, SurrogateConfig, SurrogateRequest};
 
-/// Checks surrogate data of the given options, with files where they need some: the options are described, within their own
-/// ranges, and the same after they were written and read; a draw has as many inputs as it is asked for, of the shape that
-/// it is asked for, within −1…1; it follows from the request alone, and from its seed. Inputs are of 1×2×3: let the fixed
-/// set be small, but so large that two draws of it are not the same by chance.
+/// Checks surrogate data with the given options:
+///
+/// - The options are described, lie within their own ranges, and do not change when they are written and read.
+/// - A draw has the requested number of inputs of the requested shape, within −1…1.
+/// - A draw depends only on the request and its seed.
+///
+/// Inputs have the shape 1×2×3. Choose a small fixed set, but large enough that two draws are not equal by chance. If the
+/// options name files, the files must be there.
 ///
 /// # Panics
-/// With a message that says what is not so; that is what makes the test fail.
+/// When the surrogate data do not conform. The message says which check failed.
 pub fn check_surrogate(config: &dyn SurrogateConfig) {
     let written: Value = serde_json::to_value(config).expect("a configuration can be written");
-    let read: Box<dyn SurrogateConfig> = serde_json::from_value(written).expect("what was written can be read");
+    let read: Box<dyn SurrogateConfig> = serde_json::from_value(written).expect("a written configuration can be read");
     check_options(Family::Surrogate, &read);
 
     let mut source = build(config);
     let count = source.samples();
     let first = draw(source.as_mut(), count, 1);
-    assert_ne!(draw(source.as_mut(), count, 2), first, "{config:?}: another seed draws the same inputs");
+    assert_ne!(draw(source.as_mut(), count, 2), first, "{config:?}: two seeds must not draw the same inputs");
     draw(source.as_mut(), count + 3, 1);
-    assert_eq!(draw(source.as_mut(), count, 1), first, "{config:?}: inputs depend on the draws before");
-    assert_eq!(draw(build(read.as_ref()).as_mut(), count, 1), first, "{config:?}: another source draws other inputs");
+    assert_eq!(draw(source.as_mut(), count, 1), first, "{config:?}: inputs must not depend on earlier draws");
+    assert_eq!(
+        draw(build(read.as_ref()).as_mut(), count, 1),
+        first,
+        "{config:?}: two sources must draw the same inputs"
+    );
 }
 
 fn build(config: &dyn SurrogateConfig) -> Box<dyn Surrogate> {
     config.build().unwrap_or_else(|error| panic!("{config:?}: {error}"))
 }
 
-/// The values of some inputs, which are checked.
+/// The values of some inputs, after checking shape and range.
 fn draw(source: &mut dyn Surrogate, count: usize, seed: u64) -> Vec<f32> {
     let (previous, expert, compute) = (central(&["a", "b"], 3), expert("c", 2), Device::flex());
     let (input, seed) = (previous.input, Seed::new(seed));
@@ -43,6 +51,6 @@ fn draw(source: &mut dyn Surrogate, count: usize, seed: u64) -> Vec<f32> {
     assert_eq!(inputs.dims(), [count, input.channels, input.height, input.width], "{source:?}: the shape of a draw");
     let values = host(inputs);
     let within = values.iter().all(|value| (-1.0..=1.0).contains(value));
-    assert!(within, "{source:?}: a value is beyond −1…1, or no number");
+    assert!(within, "{source:?}: a value is outside −1…1 or not a number");
     values
 }

@@ -1,4 +1,4 @@
-//! Where the batches come from: a fixed set of inputs, or fresh surrogate data at every step.
+//! The source of the batches: a fixed set of inputs, or new surrogate data at every step.
 
 use alluvium_model::Random;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use super::{DistillationSettings, Targets, Teachers};
 use crate::{Context, StrategyError};
 
-/// The inputs of each step, and what the teachers say of them.
+/// The inputs of each step, and the teachers' outputs for them.
 #[derive(Debug)]
 pub struct DistillationBatches<'a> {
     teachers: Teachers<'a>,
@@ -15,18 +15,18 @@ pub struct DistillationBatches<'a> {
     fixed: Option<FixedSet>,
 }
 
-/// A fixed set of inputs: each step takes the next places of a shuffled order.
+/// A fixed set of inputs. Each step takes the next indices of a shuffled order.
 #[derive(Debug)]
 struct FixedSet {
     inputs: Tensor<4>,
-    /// What the teachers say of all inputs, where they were asked before the first step.
+    /// The teachers' outputs for all inputs, if they were computed before the first step.
     targets: Option<Targets>,
     order: Vec<i32>,
     random: Random,
 }
 
 impl<'a> DistillationBatches<'a> {
-    /// Batches of surrogate data: of the fixed set with `cache_teachers`, otherwise fresh at every step.
+    /// Batches of surrogate data: from the fixed set with `cache_teachers`, otherwise new inputs at every step.
     ///
     /// # Errors
     /// [`StrategyError::NotGranted`] without access to surrogate data; [`StrategyError::Surrogate`] when they cannot be made.
@@ -43,8 +43,8 @@ impl<'a> DistillationBatches<'a> {
         Ok(Self::of_inputs(inputs, settings, teachers, context))
     }
 
-    /// Batches of these inputs without autodiff, `[inputs, channels, height, width]`. With `cache_teachers` the teachers
-    /// see them now, otherwise at every step.
+    /// Batches of these inputs without autodiff, `[inputs, channels, height, width]`. With `cache_teachers` the teachers run
+    /// on all of them now, otherwise on each batch at its step.
     pub fn of_inputs(
         inputs: Tensor<4>,
         settings: &DistillationSettings,
@@ -57,12 +57,12 @@ impl<'a> DistillationBatches<'a> {
         DistillationBatches { teachers, batch_size: settings.batch_size, fixed: Some(fixed) }
     }
 
-    /// The inputs that all steps choose from, without autodiff; `None` where every step draws fresh ones.
+    /// The inputs that all steps choose from, without autodiff. `None` if every step draws new inputs.
     pub fn fixed_set(&self) -> Option<&Tensor<4>> {
         self.fixed.as_ref().map(|fixed| &fixed.inputs)
     }
 
-    /// The inputs of one step and what the teachers say of them, both without autodiff.
+    /// The inputs of one step and the teachers' outputs for them, both without autodiff.
     pub(super) fn batch(
         &mut self,
         step: usize,
@@ -86,11 +86,11 @@ impl FixedSet {
             self.order = (0..all as i32).collect();
             self.order.shuffle(&mut self.random);
         }
-        let places = self.order.split_off(self.order.len() - count);
-        let places: Tensor<1, Int> = Tensor::from_data(TensorData::new(places, [count]), &self.inputs.device());
-        let inputs = self.inputs.clone().select(0, places.clone());
+        let indices = self.order.split_off(self.order.len() - count);
+        let indices: Tensor<1, Int> = Tensor::from_data(TensorData::new(indices, [count]), &self.inputs.device());
+        let inputs = self.inputs.clone().select(0, indices.clone());
         let targets = match &self.targets {
-            Some(known) => known.select(&places),
+            Some(known) => known.select(&indices),
             None => teachers.targets(inputs.clone()),
         };
         (inputs, targets)

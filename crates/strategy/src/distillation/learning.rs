@@ -1,4 +1,4 @@
-//! How a student learns from two teachers: the loop.
+//! The loop in which a student learns from two teachers.
 
 use alluvium_model::{Model, ModelState};
 use burn::tensor::Tensor;
@@ -7,7 +7,7 @@ use super::{DistillationBatches, DistillationSettings, Targets};
 use crate::{Context, StrategyError};
 
 impl DistillationSettings {
-    /// Calls `learn` once a step, with the inputs, `[batch, channels, height, width]`, and what the teachers say of them,
+    /// Calls `learn` once per step, with the inputs, `[batch, channels, height, width]`, and the teachers' outputs for them,
     /// on the autodiff device.
     ///
     /// # Errors
@@ -27,8 +27,8 @@ impl DistillationSettings {
         Ok(())
     }
 
-    /// Distils the teachers' logits into the student, and gives the new central model. `loss` gives the loss, `[1]`, of the
-    /// student's logits and their targets, both `[batch, units]`.
+    /// Distils the teachers' logits into the student, and returns the new central model. `loss` computes the loss, `[1]`, from
+    /// the student's logits and their targets, both `[batch, logits]`.
     ///
     /// # Errors
     /// When surrogate data are not granted or cannot be made, or [`StrategyError::Diverged`].

@@ -1,14 +1,14 @@
-//! What is done to logits before and while they are distilled, on tensors alone.
+//! Operations on logits before and during distillation, on plain tensors.
 
 use burn::tensor::Tensor;
 
-/// N(z) = z − mean over a sample's units: `[batch, units]` → the same shape (Zhang et al., arXiv 1903.07864, eq. 4).
+/// N(z) = z − mean over a sample's logits: `[batch, logits]` → the same shape (Zhang et al., arXiv 1903.07864, eq. 4).
 pub fn centred(logits: Tensor<2>) -> Tensor<2> {
     let mean = logits.clone().mean_dim(1);
     logits - mean
 }
 
-/// The mean of the squared differences, over the batch and over all units, `[1]`; both are `[batch, units]`.
+/// The mean of the squared differences, over the batch and over all logits, `[1]`. Both tensors are `[batch, logits]`.
 pub fn mean_squared_error(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
     let difference = a - b;
     difference.clone().mul(difference).mean()

@@ -1,25 +1,26 @@
-//! Whose units speak for which: how the targets of a student's units are made of the teachers' logits.
+//! How the targets of a student's logits are made from the teachers' logits.
 
 use std::collections::HashMap;
 
 use alluvium_model::HeadSpec;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-/// What the target of one of the student's units is made of: units of both teachers side by side, the previous model's
-/// first, each with its weight. None where no teacher speaks for it.
+/// The sources of the target of one of the student's logits: indices of the teachers' logits with their weights. The logits
+/// of the previous model come first, those of the expert after them. Empty if no teacher knows the class.
 type Sources = Vec<(usize, f32)>;
 
 /// How the targets mix the teachers' logits.
 ///
-/// A unit's target comes from the teacher that knows its class: from the unit of the same head where there is one,
-/// otherwise from the mean of the teacher's units of that class. Where both know it, from both, by their weights.
+/// The target of a logit comes from the teacher that knows its class. If that teacher has the same head, the source is the
+/// logit of that head; otherwise it is the mean of the teacher's logits of that class. If both teachers know the class, the
+/// target is their weighted mean.
 ///
-/// Nearly always one unit speaks for each, so this is a list of places and not a matrix, which would grow with the square
-/// of the number of classes.
+/// Nearly every logit has one source. So this is a list of indices; a matrix would grow with the square of the number of
+/// classes.
 #[derive(Debug)]
 pub(super) struct Mixing {
-    /// For the first source of each unit, for the second and so on: its place, `[units]`, and its weight, `[1, units]`, which
-    /// is 0 where a unit has fewer.
+    /// For the first source of each logit, the second and so on: its index, `[logits]`, and its weight, `[1, logits]`. The
+    /// weight is 0 if a logit has fewer sources.
     layers: Vec<(Tensor<1, Int>, Tensor<2>)>,
 }
 
@@ -33,68 +34,68 @@ impl Mixing {
         compute: &Device,
     ) -> Self {
         let sources = sources(previous, expert, student, weights);
-        let (units, most) = (sources.len(), sources.iter().map(Vec::len).max().unwrap_or(0));
+        let (logits, most) = (sources.len(), sources.iter().map(Vec::len).max().unwrap_or(0));
         let layer = |number: usize| {
-            let of = |unit: &Sources| unit.get(number).copied().unwrap_or((0, 0.0));
-            let places = sources.iter().map(|unit| of(unit).0 as i32).collect();
-            let weights = sources.iter().map(|unit| of(unit).1).collect();
-            let places = Tensor::from_data(TensorData::new::<i32, _>(places, [units]), compute);
-            (places, Tensor::from_data(TensorData::new::<f32, _>(weights, [1, units]), compute))
+            let of = |sources: &Sources| sources.get(number).copied().unwrap_or((0, 0.0));
+            let indices = sources.iter().map(|logit| of(logit).0 as i32).collect();
+            let weights = sources.iter().map(|logit| of(logit).1).collect();
+            let indices = Tensor::from_data(TensorData::new::<i32, _>(indices, [logits]), compute);
+            (indices, Tensor::from_data(TensorData::new::<f32, _>(weights, [1, logits]), compute))
         };
-        // No layer at all would be no target at all.
+        // At least one layer: without any, the targets would be missing.
         Mixing { layers: (0..most.max(1)).map(layer).collect() }
     }
 
-    /// The targets, `[batch, student's units]`, of the teachers' logits, `[batch, teacher's units]` each.
+    /// The targets, `[batch, student's logits]`, from the logits of each teacher, `[batch, teacher's logits]`.
     pub(super) fn targets(&self, previous: Tensor<2>, expert: Tensor<2>) -> Tensor<2> {
         let both = Tensor::cat(vec![previous, expert], 1);
         let layers = self.layers.iter();
-        let layers = layers.map(|(places, weights)| both.clone().select(1, places.clone()).mul(weights.clone()));
-        layers.reduce(|sum, layer| sum + layer).expect("made with a layer at least")
+        let layers = layers.map(|(indices, weights)| both.clone().select(1, indices.clone()).mul(weights.clone()));
+        layers.reduce(|sum, layer| sum + layer).expect("there is at least one layer")
     }
 }
 
-/// The sources of each of the student's units.
+/// The sources of each of the student's logits.
 fn sources(previous: &[HeadSpec], expert: &[HeadSpec], student: &[HeadSpec], weights: (f64, f64)) -> Vec<Sources> {
-    let (previous, expert) = (Units::of(previous), Units::of(expert));
+    let (previous, expert) = (LogitIndices::of(previous), LogitIndices::of(expert));
     let student = student.iter().flat_map(|head| head.classes.iter().map(|class| (head.name.as_str(), *class)));
-    let sources = student.map(|unit| {
-        let (in_previous, in_expert) = (previous.speaking_for(unit), expert.speaking_for(unit));
+    let sources = student.map(|logit| {
+        let (in_previous, in_expert) = (previous.sources_of(logit), expert.sources_of(logit));
         let weight = |known: &[usize], weight: f64| if known.is_empty() { 0.0 } else { weight };
         let (a, b) = (weight(in_previous, weights.0), weight(in_expert, weights.1));
         if a + b == 0.0 {
-            return vec![]; // Only a teacher that does not teach knows it.
+            return vec![]; // Only a teacher of weight 0 knows the class.
         }
         let share = |of: f64, known: &[usize]| (of / (a + b) / known.len() as f64) as f32;
-        let of_previous = in_previous.iter().map(|place| (*place, share(a, in_previous)));
-        let of_expert = in_expert.iter().map(|place| (previous.count + place, share(b, in_expert)));
+        let of_previous = in_previous.iter().map(|index| (*index, share(a, in_previous)));
+        let of_expert = in_expert.iter().map(|index| (previous.count + index, share(b, in_expert)));
         of_previous.chain(of_expert).filter(|(_, weight)| *weight > 0.0).collect()
     });
     sources.collect()
 }
 
-/// A teacher's units, to be found by head and class.
-struct Units<'a> {
+/// The indices of a teacher's logits, by head and class.
+struct LogitIndices<'a> {
     count: usize,
     of_head: HashMap<(&'a str, usize), Vec<usize>>,
     of_class: HashMap<usize, Vec<usize>>,
 }
 
-impl<'a> Units<'a> {
+impl<'a> LogitIndices<'a> {
     fn of(heads: &'a [HeadSpec]) -> Self {
-        let mut units = Units { count: 0, of_head: HashMap::new(), of_class: HashMap::new() };
+        let mut indices = LogitIndices { count: 0, of_head: HashMap::new(), of_class: HashMap::new() };
         for head in heads {
             for class in &head.classes {
-                units.of_head.entry((&head.name, *class)).or_insert_with(|| vec![units.count]);
-                units.of_class.entry(*class).or_default().push(units.count);
-                units.count += 1;
+                indices.of_head.entry((&head.name, *class)).or_insert_with(|| vec![indices.count]);
+                indices.of_class.entry(*class).or_default().push(indices.count);
+                indices.count += 1;
             }
         }
-        units
+        indices
     }
 
-    /// The places of the units that speak for a student's.
-    fn speaking_for<'b>(&'b self, (head, class): (&'b str, usize)) -> &'b [usize] {
+    /// The indices of the logits that are sources for a logit of the student.
+    fn sources_of<'b>(&'b self, (head, class): (&'b str, usize)) -> &'b [usize] {
         let same = self.of_head.get(&(head, class));
         same.or_else(|| self.of_class.get(&class)).map_or(&[], Vec::as_slice)
     }
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_class_that_both_know_is_averaged() {
-        // Class 1 is in both heads: its unit in head a and its unit in head b both take half of each teacher.
+        // Class 1 is in both heads: its logits in head a and in head b both take half of each teacher.
         let (old, new) = ([head("a", &[0, 1])], [head("b", &[1, 2])]);
         let found = sources(&old, &new, &[old[0].clone(), new[0].clone()], (1.0, 1.0));
         let both = vec![(1, 0.5), (2, 0.5)];
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn several_units_of_a_class_speak_together() {
+    fn several_logits_of_a_class_are_averaged() {
         // The previous model knows class 5 in two heads, neither of them the student's.
         let old = [head("a", &[5]), head("b", &[5, 6])];
         let found = sources(&old, &[head("c", &[7])], &[head("c", &[5, 7])], (1.0, 1.0));
@@ -141,10 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_the_weighted_sums_of_what_the_sources_say() {
+    fn targets_are_the_weighted_sums_of_their_sources() {
         let compute = Device::flex();
         let (old, new) = ([head("a", &[0, 1])], [head("b", &[1, 2])]);
-        // Nobody speaks for class 9.
+        // No teacher knows class 9.
         let student = [old[0].clone(), new[0].clone(), head("c", &[9])];
         let mixing = Mixing::new(&old, &new, &student, (1.0, 1.0), &compute);
         let logits = |values: [f32; 2]| Tensor::<2>::from_floats([values], &compute);

@@ -1,17 +1,17 @@
-//! How a student learns from two teachers: the options.
+//! The options of distillation from two teachers.
 
 use alluvium_model::{Optimiser, Schedule, SgdSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a student learns from two teachers: options to flatten into those of the strategy.
+/// The options of distillation from two teachers, to be flattened into the options of a strategy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DistillationSettings {
-    /// Gradient steps a consolidation.
+    /// Gradient steps per consolidation.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub steps: usize,
-    /// Inputs a gradient step.
+    /// Inputs per gradient step.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
     /// The learning rate of stochastic gradient descent.
@@ -28,8 +28,8 @@ pub struct DistillationSettings {
     /// The largest norm of a step's gradients; larger ones are scaled down to it. 0: no limit.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub gradient_clip: f64,
-    /// Whether the teachers see a fixed set of inputs once, before the first step. Otherwise every step draws fresh
-    /// inputs and runs both teachers on them, which costs about as much again as the student's own step.
+    /// Whether the teachers run once on a fixed set of inputs, before the first step. Otherwise every step draws new inputs
+    /// and runs both teachers on them, which costs about as much as the student's own step.
     pub cache_teachers: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the student starts from.
+//! The weights that the student starts from.
 
 use alluvium_model::{Expert, Model, ModelState};
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use crate::{Context, StrategyError, average_backbones, take_head};
 
 /// Which weights the student starts from.
 ///
-/// Heads come from the previous central model, and a head that it does not have from the expert. Where both have it,
+/// Heads come from the previous central model. A head that it does not have comes from the expert. If both have it,
 /// `average` averages it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

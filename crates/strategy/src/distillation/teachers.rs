@@ -1,4 +1,4 @@
-//! What the teachers say: targets for the student's logits, and the teachers' latents.
+//! The teachers' outputs: targets for the student's logits, and the teachers' latents.
 
 use alluvium_model::{Expert, HeadSpec, Model, ModelError, ModelState};
 use burn::tensor::{Device, Int, Tensor};
@@ -6,25 +6,25 @@ use burn::tensor::{Device, Int, Tensor};
 use super::logits::centred;
 use super::mixing::Mixing;
 
-/// Both teachers, frozen, and where their units lie among the student's.
+/// Both teachers, frozen, and how their logits become targets of the student's.
 #[derive(Debug)]
 pub struct Teachers<'a> {
-    /// The teachers as plain data: some surrogate data are made from them.
+    /// The teachers as plain data. Some surrogate data are made from them.
     pub(super) states: (&'a ModelState, &'a Expert),
     previous: Model,
     expert: Model,
-    /// What each target is made of.
+    /// The sources of each target.
     mixing: Mixing,
-    /// Whether each sample's mean over a teacher's units is subtracted from the teacher's logits.
+    /// Whether the mean of each sample's logits is subtracted from a teacher's logits.
     centred: bool,
-    /// The places of the distilled layers among the backbone's.
+    /// The indices of the distilled layers among the backbone's layers.
     layers: Vec<usize>,
 }
 
-/// What both teachers say of some inputs.
+/// The outputs of both teachers for some inputs.
 #[derive(Debug, Clone)]
 pub struct Targets {
-    /// The targets of the student's logits, `[inputs, units]`.
+    /// The targets of the student's logits, `[inputs, logits]`.
     pub logits: Tensor<2>,
     /// The previous model's output of each layer of [`Teachers::with_layers`], `[inputs, size]`.
     pub previous: Vec<Tensor<2>>,
@@ -32,15 +32,15 @@ pub struct Targets {
     pub expert: Vec<Tensor<2>>,
 }
 
-/// How many inputs go through the teachers at a time.
+/// The number of inputs that go through the teachers at a time.
 const CHUNK: usize = 500;
 
 impl<'a> Teachers<'a> {
     /// Both teachers on a device without autodiff, for this student.
     ///
-    /// The target of a unit is what the teacher that knows its class says of it, less the sample's mean over all units of
-    /// that teacher ([`centred`]). A class that both know has the mean of both, by `weights`: the previous model's, then
-    /// the expert's; `(1.0, 1.0)` for equal ones. A teacher of weight 0 says nothing.
+    /// The target of a logit is the logit of the teacher that knows its class, minus the sample's mean over all logits of
+    /// that teacher ([`centred`]). If both teachers know the class, the target is their mean by `weights`: that of the
+    /// previous model, then that of the expert; `(1.0, 1.0)` for equal weights. A teacher of weight 0 is ignored.
     ///
     /// # Errors
     /// When a teacher cannot be run.
@@ -62,19 +62,19 @@ impl<'a> Teachers<'a> {
         })
     }
 
-    /// With the teachers' logits as they are, no mean subtracted.
+    /// Uses the teachers' logits as they are, without subtracting the mean.
     pub fn with_raw_logits(mut self) -> Self {
         self.centred = false;
         self
     }
 
-    /// With the outputs of these layers of both teachers, by their places among the backbone's layers.
+    /// Adds the outputs of these layers of both teachers, by their indices among the backbone's layers.
     pub fn with_layers(mut self, layers: Vec<usize>) -> Self {
         self.layers = layers;
         self
     }
 
-    /// What both teachers say of inputs without autodiff, `[inputs, channels, height, width]`.
+    /// The outputs of both teachers for inputs without autodiff, `[inputs, channels, height, width]`.
     pub fn targets(&self, inputs: Tensor<4>) -> Targets {
         let chunks: Vec<_> = inputs.split(CHUNK, 0).into_iter().map(|chunk| self.chunk(chunk)).collect();
         let joined = |of: &dyn Fn(&Targets) -> Tensor<2>| Tensor::cat(chunks.iter().map(of).collect(), 0);
@@ -94,15 +94,15 @@ impl<'a> Teachers<'a> {
             if self.centred { centred(logits) } else { logits }
         };
         let targets = self.mixing.targets(logits(&self.previous, &previous), logits(&self.expert, &expert));
-        let chosen = |layers: &[Tensor<2>]| self.layers.iter().map(|place| layers[*place].clone()).collect();
+        let chosen = |layers: &[Tensor<2>]| self.layers.iter().map(|index| layers[*index].clone()).collect();
         Targets { logits: targets, previous: chosen(&previous), expert: chosen(&expert) }
     }
 }
 
 impl Targets {
     /// The targets of some of the inputs.
-    pub(super) fn select(&self, places: &Tensor<1, Int>) -> Targets {
-        let select = |tensor: &Tensor<2>| tensor.clone().select(0, places.clone());
+    pub(super) fn select(&self, indices: &Tensor<1, Int>) -> Targets {
+        let select = |tensor: &Tensor<2>| tensor.clone().select(0, indices.clone());
         Targets {
             logits: select(&self.logits),
             previous: self.previous.iter().map(select).collect(),
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::conformance::{central, expert};
 
-    /// The model with heads that say the same of every input: their weights are 0, their biases these.
+    /// The model with heads that give the same logits for every input: their weights are 0, their biases are given.
     fn saying(mut model: ModelState, biases: &[[f32; 2]]) -> ModelState {
         for (head, biases) in model.heads.clone().into_iter().zip(biases) {
             let of = |name: &str, values: Vec<f32>, shape| (name.to_owned(), Values::new(shape, values));
@@ -143,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_each_teachers_logits_less_their_mean_over_its_units() {
+    fn targets_are_each_teachers_logits_less_their_mean() {
         let previous = saying(central(&["a", "b"], 1), &[[1.0, 3.0], [2.0, 6.0]]);
         let mut expert = expert("c", 2);
         expert.model = saying(expert.model, &[[4.0, 0.0]]);
         let compute = Device::flex();
         let student = Model::load(&central(&["a", "b", "c"], 3), &compute).unwrap();
         let teachers = || Teachers::new(&previous, &expert, &student, (1.0, 1.0), &compute).unwrap();
-        // The old units' mean is (1 + 3 + 2 + 6)/4 = 3, the new ones' (4 + 0)/2 = 2.
+        // The mean of the old logits is (1 + 3 + 2 + 6)/4 = 3, that of the new ones (4 + 0)/2 = 2.
         assert_eq!(said(&teachers()), [-2.0, 0.0, -1.0, 3.0, 2.0, -2.0]);
         assert_eq!(said(&teachers().with_raw_logits()), [1.0, 3.0, 2.0, 6.0, 4.0, 0.0]);
     }

@@ -1,25 +1,25 @@
-//! The options that all surrogate data made by inversion have.
+//! The options of all surrogate data that are made by inversion.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Inversion;
 
-/// How many inputs are made, and how they are optimised: options to flatten into those of the surrogate data.
+/// The number of inputs and their optimisation: options to be flattened into the options of surrogate data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct InversionSettings {
-    /// How many inputs the fixed set has.
+    /// The number of inputs in the fixed set.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub samples: usize,
-    /// How many steps each input takes.
+    /// The number of steps of each input.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub steps: usize,
     /// The learning rate of Adam.
     #[schemars(range(min = 0.000_001, max = 10.0))]
     pub learning_rate: f64,
-    /// How many inputs take their steps at once. It changes time and memory; results change only by rounding, unless the
-    /// statistics of features are matched, which are those of such a batch.
+    /// The number of inputs that are optimised together. It changes time and memory. Results change only by rounding, unless
+    /// the statistics of features are matched: those are taken over such a batch.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
 }
@@ -31,7 +31,7 @@ impl Default for InversionSettings {
 }
 
 impl InversionSettings {
-    /// The optimisation of these options at a temperature of 1, towards what the model should say alone: without priors.
+    /// The optimisation with these options, at a temperature of 1 and without priors.
     pub fn inversion(&self) -> Inversion {
         Inversion {
             steps: self.steps,

@@ -25,7 +25,7 @@ const SETTINGS: Inversion = Inversion {
     feature_statistics: 0.0,
 };
 
-/// A model that has learnt, for each of its heads, to tell which third of an image is bright.
+/// A model whose heads have learned which third of an image is bright.
 fn model(backbone: &Arc<dyn BackboneConfig>, heads: &[&str], seed: u64) -> ModelState {
     let (seed, compute) = (Seed::new(seed), Device::flex());
     let mut state = ModelState::initial(backbone.clone(), INPUT.into(), seed, &compute).unwrap();
@@ -37,10 +37,10 @@ fn model(backbone: &Arc<dyn BackboneConfig>, heads: &[&str], seed: u64) -> Model
     let mut random = seed.of("images").random();
     let mut image = |class: usize| -> Vec<f32> {
         let bright = |column: usize| if column * 3 / 8 == class { 0.5 } else { -0.5 };
-        (0..64).map(|place| bright(place % 8) + random.random_range(-0.5..0.5)).collect()
+        (0..64).map(|index| bright(index % 8) + random.random_range(-0.5..0.5)).collect()
     };
-    let images: Vec<_> = (0..30).flat_map(|place| image(place % 3)).collect();
-    let classes: Vec<f32> = (0..90).map(|place| f32::from(u8::from(place / 3 % 3 == place % 3))).collect();
+    let images: Vec<_> = (0..30).flat_map(|index| image(index % 3)).collect();
+    let classes: Vec<f32> = (0..90).map(|index| f32::from(u8::from(index / 3 % 3 == index % 3))).collect();
     let learning = compute.autodiff();
     let images = Tensor::<4>::from_data(TensorData::new(images, [30, 1, 8, 8]), &learning);
     let classes = Tensor::<2>::from_data(TensorData::new(classes, [30, 3]), &learning);
@@ -74,7 +74,7 @@ fn mlp() -> Arc<dyn BackboneConfig> {
     Arc::new(MlpConfig { layers: vec![32, 16] })
 }
 
-/// Draws inputs of which the second class of the last head is wished.
+/// Draws inputs that should be of the second class of the last head.
 fn draw(settings: &Inversion, count: usize, seed: u64, previous: &ModelState, expert: &Expert) -> Tensor<4> {
     let compute = Device::flex();
     let request = SurrogateRequest { input: INPUT.into(), compute: &compute, seed: Seed::new(seed), previous, expert };
@@ -87,7 +87,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_into_vec::<f32>().unwrap()
 }
 
-/// How sure a model is on average of the second class of its last head, over every other input from `first` on.
+/// The mean probability of the second class of a model's last head, over every second input from `first` on.
 fn confidence(state: &ModelState, inputs: &Tensor<4>, first: usize) -> f32 {
     let mut model = Model::load(state, &inputs.device()).unwrap();
     model.freeze_training_behaviour();
@@ -124,7 +124,7 @@ fn draws_follow_from_the_request_alone() {
     assert!(first.iter().all(|value| (-1.0..=1.0).contains(value)));
     assert_ne!(drawn(20, 2), first);
     assert_eq!(drawn(20, 1), first);
-    // Neither the number of inputs nor the batch changes an input, rounding aside.
+    // An input depends neither on the number of inputs nor on the batch, rounding aside.
     let in_other_batches = values(draw(&Inversion { batch_size: 3, ..SETTINGS }, 20, 1, &previous, &expert));
     for other in [drawn(5, 1), in_other_batches] {
         let apart = other.iter().zip(&first).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
@@ -160,7 +160,7 @@ fn the_total_variation_is_the_one_worked_out_by_hand() {
     // Across: (|0.5 − 0| + |−1 − 0.5| + |1 − 1| + |0 − 1|)/4 = 0.75; down: (1 + 0.5 + 1)/3 = 0.8333.
     let picture = Tensor::from_floats([[[[0.0, 0.5, -1.0], [1.0, 1.0, 0.0]]]], &compute);
     assert!((of(picture.clone()).unwrap() - 1.583_333).abs() < 1e-5);
-    // Inputs are added up; a flat one has none.
+    // The sum over inputs; a flat input adds 0.
     let both = Tensor::cat(vec![picture.clone(), Tensor::zeros([1, 1, 2, 3], &compute), picture], 0);
     assert!((of(both).unwrap() - 3.166_667).abs() < 1e-5);
     // A column has no right neighbours: |2 − 0|.

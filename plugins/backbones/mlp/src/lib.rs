@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 /// A multi-layer perceptron: fully connected layers with rectifiers over the flattened input.
 ///
-/// The default is the perceptron with layers of 400 and 128 units; the last layer's output is the latent.
+/// The default has layers of 400 and 128 outputs. The output of the last layer is the latent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
-    /// The units of each layer, from the input to the latent.
+    /// The number of outputs of each layer, from the input to the latent.
     #[schemars(length(min = 1, max = 64), inner(range(min = 1, max = 65_536)))]
     pub layers: Vec<usize>,
 }
@@ -32,7 +32,7 @@ describe!(Family::Backbone, "mlp", MlpConfig, paper: "");
 impl BackboneConfig for MlpConfig {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         if self.layers.is_empty() || self.layers.contains(&0) {
-            let reason = "`layers` needs at least one layer, each of at least one unit".to_owned();
+            let reason = "`layers` needs at least one layer, each with at least one output".to_owned();
             return Err(ModelError::Backbone { kind: "mlp".to_owned(), reason });
         }
         let sizes = std::iter::once(input.values()).chain(self.layers.iter().copied());
@@ -42,7 +42,7 @@ impl BackboneConfig for MlpConfig {
     }
 }
 
-/// The perceptron: `[batch, channels, height, width]` → `[batch, units of the last layer]`.
+/// The perceptron: `[batch, channels, height, width]` → `[batch, outputs of the last layer]`.
 #[derive(Module, Debug)]
 pub struct Mlp {
     layers: Vec<Linear>,
@@ -59,8 +59,8 @@ impl Backbone for Mlp {
 
     fn layers(&self) -> Vec<(String, usize)> {
         let last = self.layers.len() - 1;
-        let name = |place: usize| if place == last { "latent".to_owned() } else { format!("layer-{}", place + 1) };
-        self.layers.iter().enumerate().map(|(place, layer)| (name(place), layer.weight.dims()[1])).collect()
+        let name = |index: usize| if index == last { "latent".to_owned() } else { format!("layer-{}", index + 1) };
+        self.layers.iter().enumerate().map(|(index, layer)| (name(index), layer.weight.dims()[1])).collect()
     }
 
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
@@ -73,8 +73,8 @@ impl Backbone for Mlp {
     }
 
     fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
-        self.layers.iter().enumerate().fold(inputs.flatten(1, 3), |x, (place, layer)| {
-            map(&format!("layers.{place}.weight"), x.clone());
+        self.layers.iter().enumerate().fold(inputs.flatten(1, 3), |x, (index, layer)| {
+            map(&format!("layers.{index}.weight"), x.clone());
             relu(layer.forward(x))
         })
     }
@@ -117,8 +117,8 @@ mod tests {
         let latents = mlp.forward_maps(inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
         let outputs = mlp.forward_layers(inputs);
         assert_eq!(maps.len(), 3);
-        for (place, (name, rows)) in maps.into_iter().enumerate() {
-            assert_eq!(name, format!("layers.{place}.weight"));
+        for (index, (name, rows)) in maps.into_iter().enumerate() {
+            assert_eq!(name, format!("layers.{index}.weight"));
             let [weight, bias] = [name.clone(), name.replace("weight", "bias")].map(|name| {
                 parameters
                     .get(&name)
@@ -127,7 +127,7 @@ mod tests {
             let [weight, bias] = [weight.unwrap(), bias.unwrap()];
             let sums = rows.matmul(Tensor::<2>::from_data(weight, &compute));
             let found = host(relu(sums + Tensor::<1>::from_data(bias, &compute).unsqueeze()));
-            assert!(found.iter().zip(host(outputs[place].clone())).all(|(a, b)| (a - b).abs() < 1e-5), "{name}");
+            assert!(found.iter().zip(host(outputs[index].clone())).all(|(a, b)| (a - b).abs() < 1e-5), "{name}");
         }
         assert_eq!(host(latents), host(outputs[2].clone()));
     }

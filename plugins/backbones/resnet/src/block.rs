@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::conv_norm::{ConvNorm, Show};
 
-/// What goes around a block that halves the image or has more channels than its input.
+/// The shortcut around a block that halves the image or has more channels than its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Shortcut {
-    /// The input itself, without weights: every second pixel of each row and column, and zeros behind its channels for
-    /// those that are new. Option A of He et al.
+    /// The input itself, without weights: every second pixel of each row and column, and zeros for the new channels. Option A
+    /// of He et al.
     Identity,
     /// A 1×1 convolution with batch normalisation. Option B of He et al.
     Convolution,
@@ -30,7 +30,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// The channels that come out of a block whose 3×3 convolutions have so many.
+    /// The output channels of a block whose 3×3 convolutions have `channels` channels.
     pub fn outputs(self, channels: usize) -> usize {
         match self {
             Form::Basic => channels,
@@ -52,8 +52,8 @@ pub struct Block {
 }
 
 impl Block {
-    /// A block of 3×3 convolutions with so many `channels` on so many `inputs`. The stride is that of the first 3×3
-    /// convolution: in a bottleneck that is the second one, as in torchvision ("v1.5"), where the paper has the first.
+    /// A block whose 3×3 convolutions have `channels` channels, on `inputs` input channels. The stride belongs to the first 3×3
+    /// convolution. In a bottleneck that is the second convolution, as in torchvision ("v1.5"); in the paper it is the first.
     pub(crate) fn new(
         form: Form,
         [inputs, channels]: [usize; 2],
@@ -81,7 +81,7 @@ impl Block {
         }
     }
 
-    /// Every layer is shown by its name in the block.
+    /// Calls `show` for every layer, with its name in the block.
     pub fn forward_shown(&self, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
         let inner = self.first.forward_rectified("first", x.clone(), show);
         let inner = match &self.third {
@@ -98,7 +98,7 @@ impl Block {
         relu(inner + around)
     }
 
-    /// The input in the shape of the output: the pixels that the strides leave, and zeros for channels that it lacks.
+    /// The input in the shape of the output: the pixels that the stride keeps, and zeros for missing channels.
     fn identity(&self, x: Tensor<4>) -> Tensor<4> {
         let x = match self.first.stride() * self.second.stride() {
             1 => x,
@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// Sets some weights of a module and leaves the others.
+    /// Sets some weights of a module.
     fn with<M: Module>(module: M, tensors: &[(&str, &[f32])]) -> M {
         let set = |(name, tensor): (&str, &Values)| {
             let given = tensors.iter().find(|(other, _)| *other == name);

@@ -12,16 +12,16 @@ use crate::layout::{Layout, Stem};
 /// ResNet-32 for small images: a 3×3 convolution, then three stages of five basic blocks with 16, 32 and 64 channels; the
 /// latent is the last stage averaged over its pixels, 64 numbers.
 ///
-/// This is n = 5 of section 4.2 of the paper, which has 6n + 2 layers with the classifier. Around the two blocks that halve
-/// the image the paper has no weights: the option `shortcut` is `identity`. Code bases differ: PyCIL has that one, FACIL and
-/// Avalanche's `resnet32` have `convolution`. iCaRL's network, which puts half of the new channels of zeros before the
-/// others and leaves out the last rectifier, is neither. Under `convolution` the tensors are called and shaped as in FACIL,
-/// whose names are those of torchvision. Any input size will do. Each convolution is followed by batch normalisation, so
+/// This is n = 5 of section 4.2 of the paper, which has 6n + 2 layers with the classifier. The shortcuts around the two
+/// blocks that halve the image have no weights in the paper: this is `shortcut = "identity"`. Code bases differ: PyCIL has
+/// `identity`, FACIL and Avalanche's `resnet32` have `convolution`. iCaRL's network is neither: it puts half of the new zero
+/// channels before the others and omits the last rectifier. With `convolution`, tensors have the names and shapes of FACIL,
+/// whose names are those of torchvision. Any input size works. Each convolution is followed by batch normalisation, so
 /// that a consolidation on surrogate data should freeze the running statistics.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResNet32Config {
-    /// What goes around the blocks that halve the image and double the channels: the input itself (463 504 weights in the
+    /// The shortcut around the blocks that halve the image and double the channels: the input itself (463 504 weights in the
     /// network for three channels), or a 1×1 convolution (466 256).
     pub shortcut: Shortcut,
 }

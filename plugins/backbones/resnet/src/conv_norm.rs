@@ -1,4 +1,4 @@
-//! The layer that a ResNet is made of: a convolution without bias, then batch normalisation.
+//! The layer of a ResNet: a convolution without bias, then batch normalisation.
 
 use alluvium_layers::{batch_norm, batch_norm_relu, conv2d};
 use alluvium_model::patches;
@@ -15,7 +15,7 @@ pub struct ConvNorm {
 }
 
 impl ConvNorm {
-    /// `size` is the side of the kernel, odd; the padding keeps a stride of 1 from shrinking the image.
+    /// `size` is the side of the kernel and must be odd. With a stride of 1, the padding keeps the size of the image.
     pub fn new(inputs: usize, outputs: usize, size: usize, stride: usize, compute: &Device) -> Self {
         let border = size / 2;
         let conv = Conv2dConfig::new([inputs, outputs], [size, size])
@@ -26,12 +26,12 @@ impl ConvNorm {
         ConvNorm { conv, norm: BatchNormConfig::new(outputs).init(compute) }
     }
 
-    /// The layer is shown under that name, with what goes into the convolution and what comes out of it.
+    /// Calls `show` with this name, the layer, the input of the convolution and its output.
     pub fn forward_shown(&self, name: &str, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
         batch_norm(&self.norm, self.convolve(name, x, show))
     }
 
-    /// The same with the rectifier after it.
+    /// The same, followed by the rectifier.
     pub fn forward_rectified(&self, name: &str, x: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
         batch_norm_relu(&self.norm, self.convolve(name, x, show))
     }
@@ -58,5 +58,5 @@ impl ConvNorm {
     }
 }
 
-/// Is shown layers: name, layer, what goes into the convolution, and what comes out of it into the normalisation.
+/// Called for every layer, with the name, the layer, the input of the convolution and its output, which the normalisation gets.
 pub type Show<'a> = dyn FnMut(&str, &ConvNorm, &Tensor<4>, &Tensor<4>) + 'a;

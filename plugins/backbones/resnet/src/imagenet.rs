@@ -15,8 +15,8 @@ const PAPER: &str = "He et al., \"Deep residual learning for image recognition\"
 /// then four stages of two basic blocks; the latent is the last stage averaged over its pixels, 512 numbers.
 ///
 /// Its tensors are those of torchvision's `resnet18` without the classifier: 11 176 512 weights. Any input size and any
-/// number of channels will do, but images much smaller than 64×64 have few pixels left for the last stages: for those
-/// there are `slim-resnet18` and `resnet32`. Each convolution is followed by batch normalisation, so that a consolidation
+/// number of channels work, but images much smaller than 64×64 leave few pixels to the last stages; for those use
+/// `slim-resnet18` or `resnet32`. Each convolution is followed by batch normalisation, so that a consolidation
 /// on surrogate data should freeze the running statistics.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,4 +1,4 @@
-//! What one kind of ResNet is made of, and the network that follows from it.
+//! The layout of one kind of ResNet, and the network built from it.
 
 use alluvium_model::{InputShape, ModelError};
 use burn::nn::PaddingConfig2d;
@@ -9,16 +9,16 @@ use crate::block::{Block, Form, Shortcut};
 use crate::conv_norm::ConvNorm;
 use crate::network::ResNet;
 
-/// What comes before the first stage.
+/// The layers before the first stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stem {
-    /// A 3×3 convolution: small images stay as large as they are.
+    /// A 3×3 convolution, which keeps the size of small images.
     Small,
-    /// A 7×7 convolution, then 3×3 max-pooling, each with a stride of 2: what goes on is a quarter as wide and high.
+    /// A 7×7 convolution, then 3×3 max-pooling, each with a stride of 2. The result is a quarter as wide and high.
     Large,
 }
 
-/// What one kind of ResNet is made of.
+/// The layout of one kind of ResNet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
     /// The kind, for messages.
@@ -37,7 +37,7 @@ impl Layout {
     /// The network for inputs of one shape.
     ///
     /// # Errors
-    /// [`ModelError::Backbone`] when an input has no values; the width is the caller's to check.
+    /// [`ModelError::Backbone`] when an input has no values. The caller must check the width.
     pub fn network(&self, input: InputShape, compute: &Device) -> Result<ResNet, ModelError> {
         if <[usize; 3]>::from(input).contains(&0) {
             let reason = format!("inputs of {input}; channels, height and width must all be at least 1");
@@ -52,15 +52,15 @@ impl Layout {
             }
         };
         let mut inputs = self.width;
-        let mut block = |stage: usize, place: usize| {
+        let mut block = |stage: usize, index: usize| {
             let channels = self.width << stage;
-            let stride = if stage > 0 && place == 0 { 2 } else { 1 };
+            let stride = if stage > 0 && index == 0 { 2 } else { 1 };
             let block = Block::new(self.form, [inputs, channels], stride, self.shortcut, compute);
             inputs = block.outputs();
             block
         };
         let stages = self.blocks.iter().enumerate();
-        let stages = stages.map(|(stage, blocks)| (0..*blocks).map(|place| block(stage, place)).collect()).collect();
+        let stages = stages.map(|(stage, blocks)| (0..*blocks).map(|index| block(stage, index)).collect()).collect();
         Ok(ResNet { stem, pool, stages })
     }
 }

@@ -12,7 +12,7 @@ use crate::conv_norm::{ConvNorm, Show};
 #[derive(Module, Debug)]
 pub struct ResNet {
     pub(crate) stem: ConvNorm,
-    /// Only behind a stem for large images.
+    /// Only after a stem for large images.
     pub(crate) pool: Option<MaxPool2d>,
     pub(crate) stages: Vec<Vec<Block>>,
 }
@@ -28,9 +28,9 @@ impl Backbone for ResNet {
 
     fn layers(&self) -> Vec<(String, usize)> {
         let last = self.stages.len() - 1;
-        let name = |place: usize| if place == last { "latent".to_owned() } else { format!("stage-{}", place + 1) };
+        let name = |index: usize| if index == last { "latent".to_owned() } else { format!("stage-{}", index + 1) };
         let size = |stage: &Vec<Block>| stage.last().map(Block::outputs).unwrap_or_default();
-        self.stages.iter().enumerate().map(|(place, stage)| (name(place), size(stage))).collect()
+        self.stages.iter().enumerate().map(|(index, stage)| (name(index), size(stage))).collect()
     }
 
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
@@ -55,13 +55,13 @@ impl Backbone for ResNet {
 }
 
 impl ResNet {
-    /// The latents; every layer is shown by its name.
+    /// The latents. Calls `show` for every layer, with its name.
     pub(crate) fn forward_shown(&self, inputs: Tensor<4>, show: &mut Show<'_>) -> Tensor<2> {
         let mut x = self.before_stages(inputs, show);
         for (stage, blocks) in self.stages.iter().enumerate() {
-            for (place, block) in blocks.iter().enumerate() {
+            for (index, block) in blocks.iter().enumerate() {
                 let mut show = |name: &str, layer: &ConvNorm, x: &Tensor<4>, convolved: &Tensor<4>| {
-                    show(&format!("stages.{stage}.{place}.{name}"), layer, x, convolved);
+                    show(&format!("stages.{stage}.{index}.{name}"), layer, x, convolved);
                 };
                 x = block.forward_shown(x, &mut show);
             }

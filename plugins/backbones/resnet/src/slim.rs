@@ -1,4 +1,4 @@
-//! The `slim-resnet18` backbone: the narrow ResNet-18 that continual learning is usually measured with.
+//! The `slim-resnet18` backbone: the narrow ResNet-18 that is common in continual learning.
 
 use alluvium_model::registry::{Family, describe};
 use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError};
@@ -12,8 +12,8 @@ use crate::layout::{Layout, Stem};
 /// A slim ResNet-18 for small images: a 3×3 convolution, then four stages of two basic blocks, the later three of which
 /// halve the image and double the channels; the latent is the last stage averaged over its pixels.
 ///
-/// Convolutions have no bias, and each is followed by batch normalisation. There is no max-pooling, and any input size
-/// will do. Running statistics are averaged and sent like weights: a consolidation on surrogate data should freeze them.
+/// Convolutions have no bias, and each is followed by batch normalisation. It has no max-pooling, and works with any
+/// input size. Running statistics are averaged and sent like weights: a consolidation on surrogate data should freeze them.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SlimResNet18Config {

@@ -1,4 +1,4 @@
-//! What holds for every kind; the networks are narrow, so that they are quick.
+//! Tests for every kind. The networks are narrow, so that they are quick.
 
 use std::sync::Arc;
 
@@ -36,12 +36,12 @@ fn network(layout: &Layout, channels: usize, compute: &Device) -> ResNet {
 }
 
 fn statistics(network: &ResNet) -> Weights {
-    // `valid` takes up the update that burn's running state still holds back.
+    // `valid` applies the pending update of burn's running state.
     let all = Parameters::parameters(&network.valid());
     all.iter().filter(|(name, _)| name.contains("running")).map(|(name, v)| (name.to_owned(), v.clone())).collect()
 }
 
-/// How many weights are trained, and how many there are with the running statistics.
+/// The number of trained weights, and the number of weights with the running statistics.
 fn counts(backbone: &BoxedBackbone) -> (usize, usize) {
     let parameters = backbone.parameters();
     let trained = parameters.iter().filter(|(name, _)| !name.contains("running"));
@@ -59,8 +59,8 @@ fn the_parameter_counts_are_the_published_ones_without_the_classifier() {
         // Channels: 20 + 4·20 + 5·(40 + 80 + 160).
         (&SlimResNet18Config::default(), 1_090_140, 1_500),
         // Stem 3·49·64 = 9408; stages as above: 4·9·64² = 147 456, (9·64·128 + 27·128² + 64·128) = 524 288, and twice four
-        // times as much. Channels: 64 + 4·64 + 5·(128 + 256 + 512). torchvision has 11 689 512, of which 1000·(512 + 1) are
-        // the classifier's: 11 176 512.
+        // times as much. Channels: 64 + 4·64 + 5·(128 + 256 + 512). torchvision has 11 689 512, with 1000·(512 + 1) in
+        // the classifier: 11 176 512.
         (&ResNet18Config {}, 9_408 + 147_456 + 524_288 + 2_097_152 + 8_388_608, 4_800),
         // 6·9·64² = 221 184, 9·64·128 + 7·9·128² + 64·128 = 1 114 112, 9·128·256 + 11·9·256² + 128·256 = 6 815 744,
         // 9·256·512 + 5·9·512² + 256·512 = 13 107 200. Channels: 64 + 6·64 + 9·128 + 13·256 + 7·512. 21 797 672 − 513 000.
@@ -181,7 +181,7 @@ fn running_statistics_move_in_training_only() {
         Backbone::forward(&trained, images([4, 3, 32, 32], &learning));
         let after = statistics(&trained);
         let moved = |(name, tensor)| after.get(name).unwrap() != tensor;
-        assert!(before.iter().all(moved), "{}: every statistic moved", layout.kind);
+        assert!(before.iter().all(moved), "{}: every statistic must change", layout.kind);
     }
 }
 
@@ -211,7 +211,7 @@ fn statistics_are_written_and_used() {
         let own = built.valid();
         let written = built.clone().with_parameters(&weights).unwrap().valid();
         assert_eq!(Parameters::parameters(&written), weights);
-        // In use they normalise: other statistics, other latents.
+        // Outside training they normalise: other statistics give other latents.
         let inputs = images([1, 1, 8, 8], &Device::flex());
         assert_ne!(host(Backbone::forward(&written, inputs.clone())), host(Backbone::forward(&own, inputs)));
     }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// a rectifier, then a fully connected layer whose output is the latent.
 ///
 /// Channels double from one convolution to the next. Group normalisation (Wu & He, ECCV 2018) has no running statistics,
-/// so nothing in the network depends on whether it sees a device's data or surrogate data.
+/// so the network behaves the same on a device's data and on surrogate data.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmallCnnConfig {
@@ -40,7 +40,7 @@ describe!(Family::Backbone, "small-cnn", SmallCnnConfig, paper: "Wu & He, \"Grou
 
 const GROUPS: usize = 4;
 const KERNEL: [usize; 2] = [3, 3];
-/// Zeros around the image: they keep a stride of 1 from shrinking it.
+/// Zeros around the image. With a stride of 1, they keep its size.
 const PADDING: usize = 1;
 
 #[typetag::serde(name = "small-cnn")]
@@ -58,12 +58,12 @@ impl BackboneConfig for SmallCnnConfig {
 }
 
 impl SmallCnnConfig {
-    /// The network of options and inputs that were checked.
+    /// The network for checked options and inputs.
     fn network(&self, input: InputShape, compute: &Device) -> SmallCnn {
         let mut blocks = vec![];
         let (mut channels, mut height, mut width) = (input.channels, input.height, input.width);
-        for (place, stride) in self.strides.into_iter().enumerate() {
-            let outputs = self.width << place;
+        for (index, stride) in self.strides.into_iter().enumerate() {
+            let outputs = self.width << index;
             blocks.push(Block::new(channels, outputs, stride, compute));
             (channels, height, width) = (outputs, height.div_ceil(stride), width.div_ceil(stride));
         }
@@ -116,7 +116,7 @@ impl Backbone for SmallCnn {
 
     fn layers(&self) -> Vec<(String, usize)> {
         let size = |block: &Block| block.conv.weight.dims()[0];
-        let blocks = self.blocks.iter().enumerate().map(|(place, block)| (format!("block-{}", place + 1), size(block)));
+        let blocks = self.blocks.iter().enumerate().map(|(index, block)| (format!("block-{}", index + 1), size(block)));
         blocks.chain([("latent".to_owned(), self.latent_size())]).collect()
     }
 
@@ -132,8 +132,8 @@ impl Backbone for SmallCnn {
     }
 
     fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
-        let x = self.blocks.iter().enumerate().fold(inputs, |x, (place, block)| {
-            map(&format!("blocks.{place}.conv.weight"), block.patches(x.clone()));
+        let x = self.blocks.iter().enumerate().fold(inputs, |x, (index, block)| {
+            map(&format!("blocks.{index}.conv.weight"), block.patches(x.clone()));
             block.forward(x)
         });
         let x = x.flatten(1, 3);

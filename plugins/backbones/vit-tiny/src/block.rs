@@ -9,10 +9,10 @@ use burn::tensor::{Device, Tensor};
 /// ε of every normalisation.
 pub(crate) const EPSILON: f64 = 1e-6;
 
-/// How many times as many units as a token the perceptron has.
+/// The hidden size of the perceptron, as a multiple of the size of a token.
 const EXPANSION: usize = 4;
 
-/// Is shown fully connected layers: the name, and the tokens that go in, `[batch, tokens, inputs]`.
+/// Called for every fully connected layer, with its name and its input tokens, `[batch, tokens, inputs]`.
 pub(crate) type Show<'a> = dyn FnMut(&str, &Tensor<3>) + 'a;
 
 /// x + attention(norm(x)), then x + mlp(norm(x)), on tokens `[batch, tokens, width]`.
@@ -36,7 +36,7 @@ impl Block {
         }
     }
 
-    /// Every fully connected layer is shown by its name in the block.
+    /// Calls `show` for every fully connected layer, with its name in the block.
     pub(crate) fn forward_shown(&self, x: Tensor<3>, show: &mut Show<'_>) -> Tensor<3> {
         let x = x.clone() + self.attention.forward_shown(self.attention_norm.forward(x), show);
         x.clone() + self.mlp.forward_shown(self.mlp_norm.forward(x), show)
@@ -64,7 +64,7 @@ impl Attention {
         let qkv = self.qkv.forward(x).reshape([batch, tokens, 3, self.heads, width / self.heads]);
         // [3, batch, heads, tokens, width of a head]
         let qkv = qkv.permute([2, 0, 3, 1, 4]);
-        let [queries, keys, values] = [0, 1, 2].map(|place| qkv.clone().narrow(0, place, 1).squeeze_dim::<4>(0));
+        let [queries, keys, values] = [0, 1, 2].map(|index| qkv.clone().narrow(0, index, 1).squeeze_dim::<4>(0));
         let mixed = attention(queries, keys, values, None, None, Default::default());
         let mixed = mixed.swap_dims(1, 2).reshape([batch, tokens, width]);
         show("attention.output", &mixed);

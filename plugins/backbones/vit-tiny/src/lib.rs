@@ -17,14 +17,14 @@ use network::{Sizes, VisionTransformer};
 /// a perceptron pass over them; the latent is the class token after the last normalisation.
 ///
 /// With `patch_size` 16 on 3×224×224 it is timm's `vit_tiny_patch16_224` without the classifier: 5 524 416 weights.
-/// Normalisation comes before attention and perceptron (ε = 10⁻⁶), the perceptron has four times as many units as a token
-/// and GELU in its exact form, positions are learned, and there is no dropout. Layer normalisation has no running
-/// statistics, so nothing in the network depends on whether it sees a device's data or surrogate data. The layers that may
-/// be distilled are the class token after each block. Initial weights are drawn as for every backbone, and not from timm's
-/// narrower normal distribution.
+/// Normalisation comes before attention and perceptron (ε = 10⁻⁶). The hidden layer of the perceptron is four times as large as
+/// a token, with GELU in its exact form. Positions are learned, and dropout is not used. Layer normalisation has no running
+/// statistics, so the network behaves the same on a device's data and on surrogate data. The layers that may be distilled are
+/// the class token after each block. Initial weights are drawn as for every backbone, not from timm's narrower normal
+/// distribution.
 ///
-/// Time and memory grow with the square of the number of patches. Such networks want more data or more steps than
-/// convolutional ones before they generalise.
+/// Time and memory grow with the square of the number of patches. Such networks need more data or more steps than
+/// convolutional ones to generalise.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct VitTinyConfig {
@@ -32,7 +32,7 @@ pub struct VitTinyConfig {
     /// 4096 patches. The default suits images of 28 to 64 pixels; 16 is usual for 224.
     #[schemars(range(min = 1, max = 256))]
     pub patch_size: usize,
-    /// How many blocks there are.
+    /// The number of blocks.
     #[schemars(range(min = 1, max = 64))]
     pub depth: usize,
     /// The size of a token, and of the latent; a multiple of `heads`.
@@ -57,7 +57,7 @@ describe!(
             \"Training data-efficient image transformers\", ICML 2021, arXiv 2012.12877"
 );
 
-/// The most patches of an image. The scores of one head's attention then have 64 MiB a sample.
+/// The largest number of patches of an image. The scores of one head's attention then take 64 MiB per sample.
 const MOST_PATCHES: usize = 4096;
 
 #[typetag::serde(name = "vit-tiny")]
@@ -70,7 +70,7 @@ impl BackboneConfig for VitTinyConfig {
 }
 
 impl VitTinyConfig {
-    /// The sizes of the network, or why there is none.
+    /// The sizes of the network, or why it cannot be built.
     fn sizes(&self, input: InputShape) -> Result<Sizes, String> {
         let VitTinyConfig { patch_size, depth, width, heads } = *self;
         if [patch_size, depth, width, heads].contains(&0) {

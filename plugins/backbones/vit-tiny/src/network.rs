@@ -26,11 +26,11 @@ pub(crate) struct Sizes {
 /// The network: `[batch, channels, height, width]` → `[batch, width of a token]`.
 #[derive(Module, Debug)]
 pub struct VisionTransformer {
-    /// A convolution whose kernels are as large as its steps: one token a patch.
+    /// A convolution whose kernel is as large as its stride: one token per patch.
     pub(crate) patches: Conv2d,
     /// `[1, 1, width]`
     class_token: Param<Tensor<3>>,
-    /// What is added to each token, that of the class first: `[1, 1 + patches, width]`.
+    /// The positions that are added to the tokens, the class token first: `[1, 1 + patches, width]`.
     positions: Param<Tensor<3>>,
     blocks: Vec<Block>,
     norm: LayerNorm,
@@ -50,7 +50,7 @@ impl VisionTransformer {
         }
     }
 
-    /// The tokens before the first block: `[batch, 1 + patches, width]`, that of the class first.
+    /// The tokens before the first block, the class token first: `[batch, 1 + patches, width]`.
     pub(crate) fn tokens(&self, inputs: Tensor<4>) -> Tensor<3> {
         let [batch, ..] = inputs.dims();
         // [batch, width, rows, columns] → [batch, patches, width]
@@ -59,11 +59,11 @@ impl VisionTransformer {
         Tensor::cat(vec![of_class, of_patches], 1) + self.positions.val()
     }
 
-    /// The latents; every fully connected layer is shown by its name, and the class token after each block goes to `after`.
+    /// The latents. Calls `show` for every fully connected layer with its name, and `after` with the class token after each block.
     fn forward_shown(&self, inputs: Tensor<4>, show: &mut Show<'_>, after: &mut dyn FnMut(Tensor<2>)) -> Tensor<2> {
         let mut x = self.tokens(inputs);
-        for (place, block) in self.blocks.iter().enumerate() {
-            let mut show = |name: &str, rows: &Tensor<3>| show(&format!("blocks.{place}.{name}"), rows);
+        for (index, block) in self.blocks.iter().enumerate() {
+            let mut show = |name: &str, rows: &Tensor<3>| show(&format!("blocks.{index}.{name}"), rows);
             x = block.forward_shown(x, &mut show);
             after(of_class(x.clone()));
         }
@@ -87,14 +87,14 @@ impl Backbone for VisionTransformer {
 
     fn layers(&self) -> Vec<(String, usize)> {
         let last = self.blocks.len();
-        let name = |place: usize| if place == last { "latent".to_owned() } else { format!("block-{place}") };
-        (1..=last).map(|place| (name(place), self.latent_size())).collect()
+        let name = |index: usize| if index == last { "latent".to_owned() } else { format!("block-{index}") };
+        (1..=last).map(|index| (name(index), self.latent_size())).collect()
     }
 
     fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
         let mut outputs = vec![];
         let latent = self.forward_shown(inputs, &mut |_, _| {}, &mut |output| outputs.push(output));
-        // The last block's is the latent's, before its normalisation.
+        // The output of the last block is the latent before normalisation.
         outputs.pop();
         outputs.push(latent);
         outputs

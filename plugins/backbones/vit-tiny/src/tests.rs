@@ -1,5 +1,5 @@
-//! Sizes, layers, linear maps and refusals. What the network computes is checked in `tests/pytorch.rs`, that it learns in
-//! `tests/conformance.rs`.
+//! Sizes, layers, linear maps and refusals. What the network computes is checked in `tests/suite/pytorch.rs`, that it learns in
+//! `tests/suite/conformance.rs`.
 
 use alluvium_model::conformance::{host, images};
 use alluvium_model::{Backbone, Parameters, Seed, SetParameters, initial_weights};
@@ -19,7 +19,7 @@ fn network(config: &VitTinyConfig, input: [usize; 3], compute: &Device) -> Visio
 fn the_parameter_count_is_that_of_timm_without_the_classifier() {
     // With d = 192. Patches: 3·16²·d + d = 147 648; class token d, positions 197·d: 38 016. A block: two normalisations 4·d,
     // qkv 3·d² + 3·d, output d² + d, perceptron 2·4·d² + 4·d + d: 12·d² + 13·d = 444 864. The last normalisation 2·d = 384.
-    // timm has 5 717 416, of which 1000·(192 + 1) are the classifier's.
+    // timm has 5 717 416, with 1000·(192 + 1) in the classifier.
     let published = 147_648 + 38_016 + 12 * 444_864 + 384;
     assert_eq!(published, 5_717_416 - 193_000);
     let vit = VitTinyConfig { patch_size: 16, ..Default::default() };
@@ -63,7 +63,7 @@ fn rows_times_weights_are_what_the_layers_add_up_to() {
 
     let of_parameter = |name: &str| {
         let tensor = parameters.get(name).unwrap();
-        let [first, inner @ ..] = tensor.shape.as_slice() else { panic!("{name} has no dimension") };
+        let [first, inner @ ..] = tensor.shape.as_slice() else { panic!("{name} is a scalar") };
         let shape = [*first, inner.iter().product()];
         Tensor::<2>::from_data(TensorData::new(tensor.as_f32().unwrap().to_vec(), shape), &compute)
     };
@@ -85,7 +85,7 @@ fn rows_times_weights_are_what_the_layers_add_up_to() {
     let added = sums("blocks.0.attention.output.weight", false) + sums("blocks.0.mlp.second.weight", false);
     let classes = (tokens + added).reshape([3, 7, 12]).narrow(1, 0, 1).squeeze_dim::<2>(1);
     near(classes, Backbone::forward_layers(&vit, inputs).remove(0));
-    // What the perceptron's first layer gives, its second is shown behind GELU.
+    // The input of the perceptron's second layer is the output of the first, after GELU.
     let (_, hidden) = maps.iter().find(|(name, _)| name == "blocks.2.mlp.second.weight").unwrap();
     near(burn::tensor::activation::gelu(sums("blocks.2.mlp.first.weight", false)), hidden.clone());
 }

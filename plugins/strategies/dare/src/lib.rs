@@ -21,20 +21,20 @@ pub enum Merge {
     Sum,
 }
 
-/// DARE: drops a part of each expert's change at random and rescales the rest before merging; each task keeps its head.
+/// DARE: drops part of each expert's change at random and rescales the rest before merging; each task keeps its head.
 ///
-/// So the changes of several experts meet less often. Of the task vector τ = θ_expert − θ₀, each value is dropped with
+/// Changes of several experts then overlap less often. Of the task vector τ = θ_expert − θ₀, each value is dropped with
 /// the probability p: m ~ Bernoulli(p), and τ̂ = (1 − m) ⊙ τ / (1 − p), whose expectation is τ. Then θ = θ₀ + λ/t · Σ_i
 /// τ̂_i over the t devices so far (`average`) or θ₀ + λ · Σ_i τ̂_i (`sum`). θ₀ is the central model that the first
-/// device met. At p = 0 and otherwise default options the backbone is that of `weight-averaging`.
+/// device took. At p = 0 and otherwise default options the backbone is that of `weight-averaging`.
 ///
-/// Between devices it keeps θ₀ (one copy of the backbone) and counts of experts: mean and sum follow from the previous
-/// central model. The draws come from the consolidation's seed, one generator a tensor. Running statistics of a
-/// normalisation are averaged over the experts, and so is a head that comes back over those that had it.
+/// Between devices it keeps θ₀ (one copy of the backbone) and counts of experts. Mean and sum follow from the previous
+/// central model. The draws come from the consolidation's seed, with one generator per tensor. Running statistics of a
+/// normalisation are averaged over the experts, and a head that comes back is averaged over the experts that had it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DareConfig {
-    /// p, the probability that a value of a task vector is dropped; 0: none is. The paper drops 90 % and more of language
+    /// p, the probability that a value of a task vector is dropped; 0 drops none. The paper drops 90 % and more of language
     /// models' changes, which are tiny. Dropping adds noise of p/(1 − p) times a change's square; at the default of a half
     /// it is as large as the change itself.
     #[schemars(range(min = 0.0, max = 0.999))]
@@ -44,8 +44,8 @@ pub struct DareConfig {
     /// λ, the weight of the merged task vectors.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub scaling: f64,
-    /// What a task vector is counted from. `initial`, the default, is the paper's, and suits the mean. A sum over many
-    /// devices wants `previous`, so that each device's change counts once.
+    /// The reference of a task vector. `initial`, the default, is the paper's, and suits the mean. For a sum over many
+    /// devices, use `previous`, so that each device's change counts once.
     pub relative_to: RelativeTo,
 }
 
@@ -78,7 +78,7 @@ impl StrategyConfig for DareConfig {
     }
 }
 
-/// A piece draws what its values draw in the whole tensor.
+/// A piece draws the same random words as its values do in the whole tensor.
 #[derive(Debug)]
 struct InPieces(DareConfig);
 
@@ -93,7 +93,7 @@ impl Piecewise for InPieces {
 struct Dare {
     config: DareConfig,
     vectors: TaskVectors,
-    /// The place in its tensor of the first value; 0 but in pieces.
+    /// The index in its tensor of the first value; 0 unless the strategy works in pieces.
     first: usize,
 }
 
@@ -107,7 +107,7 @@ impl Strategy for Dare {
         let vector = self.vectors.receive(self.config.relative_to, previous, expert)?;
         let vector = drop_values(&vector, self.first, self.config.drop_rate, context.seed().of("drop"));
         let count = f64::from(self.vectors.experts());
-        // The earlier vectors' mean or sum is what the previous central model is away from θ₀.
+        // The mean or sum of the earlier vectors is the difference of the previous central model and θ₀.
         let (keep, weight) = match self.config.merge {
             Merge::Average => ((count - 1.0) / count, self.config.scaling / count),
             Merge::Sum => (1.0, self.config.scaling),
@@ -131,11 +131,11 @@ impl Strategy for Dare {
     }
 }
 
-/// How many words of 32 bits of its generator a value draws.
+/// The number of 32-bit words that each value draws from its generator.
 const WORDS: u128 = 2;
 
-/// Drops each value with the probability `rate` and divides the others by 1 − `rate`. Each tensor has a generator of its
-/// own, from which its values draw in their order; the values given begin at the place `first`.
+/// Drops each value with the probability `rate` and divides the others by 1 − `rate`. Each tensor has its own generator, from
+/// which its values draw in order. The given values begin at the index `first`.
 fn drop_values(vector: &Weights, first: usize, rate: f64, seed: Seed) -> Weights {
     let dropped = vector.iter().map(|(name, tensor)| {
         let mut random = seed.of(name).random();
@@ -160,8 +160,8 @@ mod tests {
         conformance::check_config(&DareConfig { relative_to: RelativeTo::CommonStart, ..Default::default() });
     }
 
-    /// The numbers are those of tests/fixtures/generate.py, written from the paper's equations, with SHA-256 and ChaCha8
-    /// of its own for the draws.
+    /// The numbers are those of tests/fixtures/generate.py, written from the paper's equations, with its own
+    /// SHA-256 and ChaCha8 for the draws.
     #[test]
     fn the_central_models_are_those_of_the_paper_s_equations() {
         conformance::check_fixture(include_str!("../tests/fixtures/devices.json"));

@@ -11,20 +11,20 @@ use serde::{Deserialize, Serialize};
 /// Deep Model Consolidation: a student learns the logits of the previous central model and those of the expert at once, on
 /// surrogate data.
 ///
-/// L = 1/(s+t) · Σ_j (z_j − z°_j)², the mean over a batch, with j over the s old and the t new units (eq. 3 of the paper).
-/// The target z°_j of an old unit is what the previous central model says less the sample's mean over the old units, that
-/// of a new unit what the expert says less the mean over the new units (eq. 4). All units count the same, so that the
-/// previous central model weighs the more, the more tasks came before; in `pld`, both teachers weigh the same.
+/// L = 1/(s+t) · Σ_j (z_j − z°_j)², the mean over a batch, with j over the s old and the t new logits (eq. 3 of the paper).
+/// The target z°_j of an old logit is the logit of the previous central model minus the sample's mean over the old logits. The
+/// target of a new logit is that of the expert minus the mean over the new logits (eq. 4). All logits have the same weight, so
+/// the previous central model gains weight with every task; in `pld`, both teachers weigh the same.
 ///
-/// A class that both teachers know is distilled from the mean of their logits; the paper's teachers have no class in
-/// common. Batch normalisation is frozen in the student, unless it starts from initial weights. The first expert is taken
-/// as it is.
+/// A class that both teachers know is distilled from the mean of their logits; the paper's teachers share no class. Batch
+/// normalisation is frozen in the student, unless it starts from initial weights. The first expert becomes the central model
+/// unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DeepModelConsolidationConfig {
-    /// Which weights the student starts from. The paper trains a new model, `initial` (so it is read by its
-    /// re-implementation in FACIL, arXiv 2010.15277), for many epochs on a large set of auxiliary data. `expert` is the
-    /// default, as in `pld`, so that both can be compared after as many steps.
+    /// Which weights the student starts from. The paper trains a new model, `initial` (this is how its re-implementation in
+    /// FACIL, arXiv 2010.15277, reads it), for many epochs on a large set of auxiliary data. The default is `expert`, as in
+    /// `pld`, so that both can be compared after the same number of steps.
     pub start: StudentStart,
     /// How the student learns.
     #[serde(flatten)]
@@ -69,7 +69,7 @@ impl Strategy for DeepModelConsolidation {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         if previous.heads.is_empty() {
-            return Ok(expert.model.clone()); // The centre knows nothing yet that could be kept.
+            return Ok(expert.model.clone()); // The centre has learned nothing yet.
         }
         let DeepModelConsolidationConfig { start, distillation } = &self.config;
         let student = start.student(previous, expert, context)?;

@@ -17,7 +17,7 @@ fn conforms() {
     check_config(&DeepModelConsolidationConfig { distillation, ..Default::default() });
 }
 
-/// Heads that say the same of every input: their weights are 0, their biases these.
+/// Heads that give the same logits for every input: their weights are 0, their biases are given.
 fn saying(mut model: ModelState, biases: &[[f32; 2]]) -> ModelState {
     for (head, biases) in model.heads.clone().into_iter().zip(biases) {
         let of = |name: &str, values: Vec<f32>, shape| (name.to_owned(), Values::new(shape, values));
@@ -52,13 +52,13 @@ fn loss_and_step_are_those_worked_out_by_hand() {
     let previous = saying(central(&["a", "b"], 1), &[[1.0, 3.0], [2.0, 6.0]]);
     let mut expert = expert("c", 2);
     expert.model = saying(expert.model, &[[4.0, 0.0]]);
-    // The student begins with the teachers' own heads, z = (1, 3, 2, 6 | 4, 0). The old units' mean is 3, the new units'
-    // 2, so that z° = (−2, 0, −1, 3 | 2, −2) and z − z° = (3, 3, 3, 3 | 2, 2).
+    // The student begins with the teachers' own heads, z = (1, 3, 2, 6 | 4, 0). The mean of the old logits is 3, of the new
+    // ones 2, so that z° = (−2, 0, −1, 3 | 2, −2) and z − z° = (3, 3, 3, 3 | 2, 2).
     let start = StudentStart::Expert.state(&previous, &expert, &context()).unwrap();
     // L = (4·9 + 2·4)/6 = 22/3. A mean for each teacher would be 9 + 4.
     assert!((loss(&start, &previous, &expert) - 22.0 / 3.0).abs() < 1e-5);
 
-    // ∂L/∂b_j = 2/6·(z_j − z°_j), which is 1 for old units and 2/3 for new ones. A step at the learning rate 0.3:
+    // ∂L/∂b_j = 2/6·(z_j − z°_j), which is 1 for old logits and 2/3 for new ones. A step at the learning rate 0.3:
     let distillation =
         DistillationSettings { steps: 1, learning_rate: 0.3, momentum: 0.0, gradient_clip: 0.0, ..Default::default() };
     let config = DeepModelConsolidationConfig { distillation, ..Default::default() };

@@ -1,4 +1,4 @@
-//! A backbone made of other backbones: its latents are theirs, side by side.
+//! A backbone that consists of other backbones. Its latents are theirs, side by side.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Gradients, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// The kind under which a stored ensemble is read again. It is not described: no configuration can name it, for an
-/// ensemble begins with the experts that it is made of.
+/// The kind under which a stored ensemble is read. It has no description, so a configuration cannot name it: an ensemble only
+/// comes into being from experts.
 const KIND: &str = "ensemble";
 
 /// The members of an ensemble, in the order in which they came.
@@ -41,8 +41,8 @@ pub(crate) fn prefix(member: usize) -> String {
 
 /// The members on a compute device.
 ///
-/// They run, and gradients flow through them to the inputs, but they are never trained: an expert is kept as it is. So
-/// the ensemble has no gradients of its own to take, and no step changes it.
+/// They run, and gradients flow through them to the inputs, but they are never trained: an expert is kept as it is. So the
+/// ensemble returns no gradients of its own, and a step does not change it.
 #[derive(Debug)]
 struct EnsembleBackbone {
     members: Vec<BoxedBackbone>,

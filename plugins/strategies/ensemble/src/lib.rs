@@ -14,20 +14,20 @@ use crate::strategy::Ensemble;
 
 pub use start::Start;
 
-/// Model zoo: every expert is kept as it is, and each task is answered by its own.
+/// Model zoo: keeps every expert as it is, and answers each task with its own expert.
 ///
-/// The central model is an ensemble of all experts. Where the task is known, its head gives the logits of that task's
-/// expert: nothing is forgotten, and what an expert does not know no other one adds. A head that comes back with another
-/// expert gives the mean of the logits of all experts that had it. Where the task is unknown, the heads of all experts
-/// compete, and nothing has made their logits comparable.
+/// The central model is an ensemble of all experts. If the task is known, its head gives the logits of that task's expert:
+/// nothing is forgotten, and nothing is gained from other experts. A head that comes back with another expert gives the mean
+/// of the logits of all experts that had it. If the task is unknown, the heads of all experts compete, although their logits
+/// were never made comparable.
 ///
-/// The price is memory and time: the centre keeps one backbone for each device (`stored_bytes`), and every input goes
-/// through all of them. No device could adapt that, so it is handed out another model; see `start`. That model has no head:
-/// every device begins its own anew, also one whose head the zoo has already.
+/// The price is memory and time: the centre keeps one backbone per device (`stored_bytes`), and every input goes through all
+/// of them. Devices cannot adapt an ensemble, so they get another model; see `start`. That model has no heads: every device
+/// starts with a new head, even if the zoo already has a head of that name.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnsembleConfig {
-    /// What a device takes in place of the ensemble.
+    /// The model that a device takes instead of the ensemble.
     pub start: Start,
 }
 

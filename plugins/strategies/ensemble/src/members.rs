@@ -1,7 +1,7 @@
-//! The new central model: the members that there were, and the expert as one more.
+//! The new central model: the previous members, and the expert as one more.
 //!
 //! A head is a linear classifier over the latents of all members. Its weight has a block of rows for each member; the
-//! blocks of members that know nothing of the task are zero.
+//! blocks of members that do not know the task are zero.
 
 use std::sync::Arc;
 
@@ -12,10 +12,11 @@ use crate::backbone::{EnsembleBackboneConfig, prefix};
 const WEIGHT: &str = "weight";
 const BIAS: &str = "bias";
 
-/// The ensemble `previous` with the expert as one more member. `had` counts the members that the logits of the expert's
-/// head have been the mean of so far.
+/// The ensemble `previous` with the expert as one more member. `had` is the number of members that had the expert's head
+/// before: its logits are their mean.
 ///
-/// A previous model that is no ensemble becomes the first member if it has heads; initial weights know nothing, and go.
+/// A previous model that is not an ensemble becomes the first member if it has heads. Without heads it is dropped, because
+/// initial weights have learned nothing.
 ///
 /// # Errors
 /// When the expert's weights are not finite, or expert and centre do not have the same inputs or classes.
@@ -102,7 +103,7 @@ impl Linear {
         Ok(Linear { weight: weight.to_vec(), bias: bias.to_vec() })
     }
 
-    /// What gives no logits.
+    /// A head whose weights are all 0.
     fn nothing(rows: usize, classes: usize) -> Self {
         Linear { weight: vec![0.0; rows * classes], bias: vec![0.0; classes] }
     }
@@ -116,7 +117,7 @@ impl Linear {
         Linear { weight: scaled(&self.weight), bias: scaled(&self.bias) }
     }
 
-    /// The sum of two heads' logits, each over latents of its own: this one's rows first.
+    /// The head that adds the logits of two heads, each over its own latents. The rows of this head come first.
     fn above(mut self, below: Linear) -> Self {
         self.weight.extend(below.weight);
         self.bias.iter_mut().zip(below.bias).for_each(|(sum, other)| *sum += other);
@@ -178,7 +179,7 @@ mod tests {
         let mut central = joined(&conformance::central(&[], 0), &expert("a", 3.0), 0).unwrap();
         central = joined(&central, &expert("b", 9.0), 0).unwrap();
         central = joined(&central, &expert("a", 6.0), 1).unwrap();
-        // 3 / 2 and 6 / 2; the bias (3 + 6) / 2. The expert of b has no part in it.
+        // 3 / 2 and 6 / 2; the bias (3 + 6) / 2. The expert of b does not contribute.
         assert_eq!(head(&central, "a"), ([[1.5; 4], [0.0; 4], [3.0; 4]].concat(), vec![4.5; 2]));
         central = joined(&central, &expert("a", 12.0), 2).unwrap();
         // 3 / 3, 6 / 3 and 12 / 3; the bias (3 + 6 + 12) / 3.

@@ -1,4 +1,4 @@
-//! The running strategy: it adds experts to the ensemble, and says what devices take in its place.
+//! The running strategy: it adds experts to the ensemble, and hands out another model to devices.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use crate::start::Start;
 #[derive(Debug)]
 pub(crate) struct Ensemble {
     start: Start,
-    /// The backbone of the model that the first device met, where devices start from it.
+    /// The backbone of the model that the first device took, if devices start from it.
     initial: Weights,
-    /// How many members' logits each head gives the mean of.
+    /// For each head, the number of members whose logits it averages.
     heads: BTreeMap<String, u64>,
 }
 
@@ -36,7 +36,7 @@ impl Strategy for Ensemble {
         _context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         let name = &expert.head().name;
-        // The experts behind a head that was there before the first device are taken for one.
+        // A head from before the first device counts as the head of one expert.
         let had = previous.head(name).map_or(0, |_| self.heads.get(name).copied().unwrap_or(1));
         let central = joined(previous, expert, had)?;
         if self.heads.is_empty() && self.start == Start::Initial {
@@ -48,7 +48,7 @@ impl Strategy for Ensemble {
 
     fn handed_out(&self, central: &ModelState) -> Option<ModelState> {
         let members = central.backbone.members();
-        // Experts have the backbone of the model that they began with, so the first member's is that of the initial one.
+        // Experts have the backbone of the model that they started from, so the first member has that of the initial model.
         let (member, weights) = match self.start {
             Start::Initial => (members.first()?, self.initial.clone()),
             Start::Latest => (members.last()?, central.backbone_weights().below(&prefix(members.len() - 1))),
@@ -103,7 +103,7 @@ mod tests {
     fn logits(model: &ModelState, head: &str) -> Vec<f32> {
         let compute = Device::flex();
         let model = Model::load(model, &compute).unwrap();
-        let values = (0..60).map(|place| (place * 37 % 61) as f32 / 30.0 - 1.0).collect();
+        let values = (0..60).map(|index| (index * 37 % 61) as f32 / 30.0 - 1.0).collect();
         let inputs = Tensor::from_data(TensorData::new::<f32, _>(values, [10, 1, 2, 3]), &compute);
         let logits = model.head(head).unwrap().linear.forward(model.latents(inputs));
         logits.into_data().try_into_vec().unwrap()
@@ -130,7 +130,7 @@ mod tests {
     fn a_head_that_comes_back_gives_the_mean_of_its_experts_logits() {
         let experts = [expert("a", 1), expert("b", 2), expert("a", 3), expert("a", 4)];
         let central = consolidated(&mut Ensemble::new(Start::Initial), &experts);
-        let of = [0, 2, 3].map(|place: usize| logits(&experts[place].model, "a"));
+        let of = [0, 2, 3].map(|index: usize| logits(&experts[index].model, "a"));
         let mean: Vec<_> = (0..of[0].len()).map(|unit| (of[0][unit] + of[1][unit] + of[2][unit]) / 3.0).collect();
         assert_near(&logits(&central, "a"), &mean);
         assert_near(&logits(&central, "b"), &logits(&experts[1].model, "b"));
@@ -141,7 +141,10 @@ mod tests {
         let experts = [expert("a", 1), expert("b", 2)];
         let initial = conformance::central(&[], 0);
         let mut strategy = Ensemble::new(Start::Initial);
-        assert!(strategy.handed_out(&initial).is_none(), "before the first expert there is no ensemble");
+        assert!(
+            strategy.handed_out(&initial).is_none(),
+            "before the first expert the central model itself is handed out"
+        );
         let central = consolidated(&mut strategy, &experts);
         assert_eq!(strategy.handed_out(&central).unwrap().digest(), initial.digest());
         let mut strategy = Ensemble::new(Start::Latest);

@@ -33,12 +33,12 @@ impl Anchors {
 ///
 /// θ ← argmin_x ½(x − θ′)² + η·λ/2·F·(x − θ*)² = (θ′ + ηλF·θ*) / (1 + ηλF),
 ///
-/// where θ′ is where the step on L went, and η the rate at which a lasting gradient moves a weight: the learning rate
+/// where θ′ is the result of the step on L, and η the rate at which a constant gradient moves a weight: the learning rate
 /// divided by 1 − momentum. Where θ comes to rest, the gradient of L is −λF(θ − θ*), as in the sum of both. `stiffness` is
 /// λF / (1 − momentum). All tensors are flat.
 fn pulled(moved: Tensor<1>, stiffness: Tensor<1>, anchor: Tensor<1>, rate: f64) -> Tensor<1> {
     let pull = stiffness.mul_scalar(rate);
-    // Moved by a share of the way, so that a pull of zero leaves the weight exactly where it is.
+    // Computed as a fraction of the way, so that a pull of zero leaves the weight exactly unchanged.
     let share = pull.clone() / pull.add_scalar(1.0);
     moved.clone() + (anchor - moved) * share
 }

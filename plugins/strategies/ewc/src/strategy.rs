@@ -13,7 +13,7 @@ pub(crate) struct Ewc {
     penalty: Penalty,
 }
 
-/// Σ F (θ − θ*)², but for a constant: F and θ* of each weight.
+/// Σ F (θ − θ*)², up to a constant: F and θ* of each weight.
 #[derive(Debug, Default)]
 struct Penalty {
     fisher: Weights,
@@ -28,7 +28,7 @@ impl Ewc {
         Ewc { config, penalty: Penalty::default() }
     }
 
-    /// Learns the current task from `start` on.
+    /// Trains on the current task, starting from `start`.
     fn learn(
         &self,
         start: &ModelState,
@@ -87,7 +87,7 @@ impl Penalty {
     }
 }
 
-/// F and θ* of one weight, of what was before and a new task.
+/// F and θ* of one weight, from those of earlier tasks and of a new task.
 ///
 /// Separate: F₁(θ − a₁)² + F₂(θ − a₂)² is (F₁ + F₂)(θ − a)² and a constant, where a is the mean of both by their F.
 fn together(old: (f64, f64), new: (f64, f64), penalties: Penalties, decay: f64) -> (f64, f64) {

@@ -1,4 +1,4 @@
-//! The strategy against the conformance tests; that it holds what mattered, and takes up what it kept.
+//! The conformance tests; the strategy holds weights that mattered, and restores its state.
 
 use alluvium_model::{Seed, Values, Weights};
 use alluvium_strategy::conformance::{central, check, check_config, expert, samples};
@@ -51,7 +51,7 @@ fn the_larger_the_penalty_the_less_what_mattered_moves() {
         let mut strategy = config.build().unwrap();
         let first = next(strategy.as_mut(), &central(&[], 0), "a", 0);
         let second = next(strategy.as_mut(), &first, "b", 1);
-        // Weighed by F: what did not matter may move.
+        // Weighted by F: weights that did not matter may move.
         let fisher = strategy_fisher(&config);
         let squares = first.backbone_weights().combine(&second.backbone_weights(), |a, b| (a - b) * (a - b)).unwrap();
         let weighed = squares.combine(&fisher, |square, fisher| square * fisher).unwrap();
@@ -89,7 +89,7 @@ fn a_restored_strategy_goes_on_as_the_one_that_was_stored() {
     assert_eq!(next(restored.as_mut(), &first, "b", 1).weights, after.weights);
     assert_eq!(restored.state(), strategy.state());
 
-    // It matters what was restored.
+    // The restored state changes the result.
     let mut empty = config.build().unwrap();
     assert_ne!(next(empty.as_mut(), &first, "b", 1).weights, after.weights);
 }

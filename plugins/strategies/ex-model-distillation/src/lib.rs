@@ -1,5 +1,5 @@
-//! The `ex-model-distillation` strategy: distillation from two teachers whose logits are made comparable, with the class of
-//! which they are most sure for a label.
+//! The `ex-model-distillation` strategy: distillation from two teachers whose logits are made comparable. Their most probable
+//! class is the label.
 //!
 //! This file is the strategy; `loss` holds the loss on tensors alone.
 
@@ -16,26 +16,26 @@ use serde::{Deserialize, Serialize};
 use loss::loss;
 
 /// Ex-model distillation: a student learns the logits of the previous central model and of the expert at once, and with
-/// cross-entropy the class of which the teachers are most sure, on surrogate data.
+/// cross-entropy the most probable class of the teachers, on surrogate data.
 ///
-/// L = mse(z, z°) + `cross_entropy_weight`·CE(z, argmax_j z°_j), both over all units. The target z°_j of an old unit is what
-/// the previous central model says, that of a new unit what the expert says; with `bias_normalisation`, less the sample's
-/// mean over that teacher's units. A class that both teachers know has the mean of both. All this is as in the authors'
-/// code (github.com/AntonioCarta/ex_model_cl); without cross-entropy it is `deep-model-consolidation`.
+/// L = mse(z, z°) + `cross_entropy_weight`·CE(z, argmax_j z°_j), both over all logits. The target z°_j of an old
+/// logit is that of the previous central model, the target of a new logit that of the expert. With `bias_normalisation`, the
+/// sample's mean over the teacher's logits is subtracted. A class that both teachers know has the mean of both as target. This
+/// is as in the authors' code (github.com/AntonioCarta/ex_model_cl); without cross-entropy it is `deep-model-consolidation`.
 ///
-/// What differs from that code: the cross-entropy has a weight. Its label is always the unit of the highest target, as
-/// there with auxiliary data and noise, also where an input was made for a class, whose label the authors' generators
-/// hand on. New units start from the expert's head. Batch normalisation is frozen in the student, unless it starts from
-/// initial weights. The first expert is taken as it is.
+/// Two things differ from that code. The cross-entropy has a weight. And its label is always the class of the highest target,
+/// as there with auxiliary data and noise; for inputs that were generated for a class, the authors' code uses that class. The
+/// head of a new task starts from the expert's head. Batch normalisation is frozen in the student, unless it starts from initial
+/// weights. The first expert becomes the central model unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ExModelDistillationConfig {
-    /// Which weights the student starts from. `previous` and `initial` are the two that the authors' code knows.
+    /// Which weights the student starts from. The authors' code has `previous` and `initial`.
     pub start: StudentStart,
-    /// Whether each sample's mean over a teacher's units is subtracted from the teacher's logits. Teachers that never saw
-    /// each other's classes are biased by different amounts. The authors' code leaves it out where tasks are told apart.
+    /// Whether the mean of each sample's logits is subtracted from a teacher's logits. Teachers that never saw
+    /// each other's classes are biased by different amounts. The authors' code omits it if tasks are told apart.
     pub bias_normalisation: bool,
-    /// The weight of the cross-entropy; 0: the squared error alone. The authors' code takes 1 or leaves it out.
+    /// The weight of the cross-entropy; 0 leaves only the squared error. The authors' code uses 1 or 0.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub cross_entropy_weight: f64,
     /// How the student learns.
@@ -87,7 +87,7 @@ impl Strategy for ExModelDistillation {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         if previous.heads.is_empty() {
-            return Ok(expert.model.clone()); // The centre knows nothing yet that could be kept.
+            return Ok(expert.model.clone()); // The centre has learned nothing yet.
         }
         let ExModelDistillationConfig { start, bias_normalisation, cross_entropy_weight, distillation } = &self.config;
         let student = start.student(previous, expert, context)?;

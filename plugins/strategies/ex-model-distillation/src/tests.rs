@@ -26,7 +26,7 @@ fn conforms() {
     options.iter().for_each(|config| check_config(config));
 }
 
-/// Heads that say the same of every input: their weights are 0, their biases these.
+/// Heads that give the same logits for every input: their weights are 0, their biases are given.
 fn saying(mut model: ModelState, biases: &[[f32; 2]]) -> ModelState {
     for (head, biases) in model.heads.clone().into_iter().zip(biases) {
         let of = |name: &str, values: Vec<f32>, shape| (name.to_owned(), Values::new(shape, values));
@@ -60,7 +60,7 @@ fn bias_normalisation_takes_each_teachers_mean_away() {
     // z = (10, 12 | 4, 0), the means are 11 and 2, z° = (−1, 1 | 2, −2): ∂L/∂b = 2/4·(z − z°) = (5.5, 5.5 | 1, 1).
     let normalised = biases_after_a_step(distances_alone());
     assert_near(&normalised, [8.35, 10.35, 3.7, -0.3]);
-    // Without it, the student says already what the teachers say.
+    // Without it, the student already gives the teachers' logits.
     let raw = biases_after_a_step(ExModelDistillationConfig { bias_normalisation: false, ..distances_alone() });
     assert_near(&raw, [10.0, 12.0, 4.0, 0.0]);
 }
@@ -68,10 +68,10 @@ fn bias_normalisation_takes_each_teachers_mean_away() {
 #[test]
 fn the_label_is_the_unit_that_is_highest_after_normalisation() {
     // softmax(z) = (0.119167, 0.880532, 0.000295, 0.000005); the gradient of the cross-entropy is that less the label's 1.
-    // Normalised, the label is the third unit (z° = 2): to the steps above comes −0.3·(0.119167, 0.880532, −0.999705, 0).
+    // Normalised, the label is class index 2 (z° = 2): to the steps above comes −0.3·(0.119167, 0.880532, −0.999705, 0).
     let normalised = biases_after_a_step(ExModelDistillationConfig::default());
     assert_near(&normalised, [8.314_25, 10.085_84, 3.999_91, -0.3]);
-    // Raw, it is the second one (z° = 12): −0.3·(0.119167, −0.119468, 0.000295, 0).
+    // Raw, it is class index 1 (z° = 12): −0.3·(0.119167, −0.119468, 0.000295, 0).
     let raw = biases_after_a_step(ExModelDistillationConfig {
         bias_normalisation: false,
         ..ExModelDistillationConfig::default()

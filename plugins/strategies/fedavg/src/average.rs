@@ -6,7 +6,7 @@ use alluvium_model::{BACKBONE, Expert, ModelError, ModelState, Number, Numbers, 
 
 use crate::Weighting;
 
-/// Each tensor's mean over the experts that bring it, by its full name (`backbone.…`, `heads.NAME.…`).
+/// Each tensor's mean over the experts that have it, by its full name (`backbone.…`, `heads.NAME.…`).
 ///
 /// # Errors
 /// When an expert's backbone is not the previous model's, a head has another shape in two models, or a weight is not finite;
@@ -20,7 +20,7 @@ pub(crate) fn mean(previous: &ModelState, experts: &[&Expert], weighting: Weight
             .combine_named(&expert.model.backbone_weights(), |_, _, expert| expert.numbers.clone());
         same.map_err(|error| error.below(BACKBONE))?;
         let weight = match weighting {
-            // An expert that states no samples counts as one: a head that nobody else brings needs a mean.
+            // An expert with 0 samples counts as 1, because a head that only it has needs a mean.
             Weighting::Samples => expert.manifest.samples.max(1) as f64,
             Weighting::Uniform => 1.0,
         };
@@ -36,7 +36,7 @@ pub(crate) fn mean(previous: &ModelState, experts: &[&Expert], weighting: Weight
 struct Sum {
     shape: Vec<usize>,
     values: Vec<f64>,
-    /// That of the widest of the experts' tensors.
+    /// The width of the widest of the experts' tensors.
     width: Width,
     weight: f64,
 }

@@ -15,39 +15,39 @@ use serde::{Deserialize, Serialize};
 
 use server::Server;
 
-/// By what each client counts in the mean.
+/// The weight of each client in the mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Weighting {
-    /// By how many training samples its device has.
+    /// The number of its device's training samples.
     Samples,
-    /// All alike.
+    /// The same for all.
     Uniform,
 }
 
 /// Federated averaging: the new central model is the mean of the experts of a round.
 ///
-/// w ← Σ_k (n_k / n) w_k over the experts k of a round, where n_k is how many training samples the device has and n their sum
-/// (Algorithm 1 of the paper). With a server momentum β and a server learning rate η, the centre goes towards that mean: Δ = w
+/// w ← Σ_k (n_k / n) w_k over the experts k of a round, where n_k is the device's number of training samples and n their sum
+/// (Algorithm 1 of the paper). With a server momentum β and a server learning rate η, the centre moves towards that mean: Δ = w
 /// − Σ_k (n_k / n) w_k, v ← βv + Δ, w ← w − ηv (FedAvgM, Hsu et al., arXiv 1909.06335; η as in Reddi et al., arXiv 2003.00295,
 /// Algorithm 1). The paper's is β = 0 and η = 1.
 ///
-/// It is made for a protocol with rounds. Where experts come one by one, each is a round of its own: without momentum, the
-/// centre's backbone is then the newest expert's.
+/// It is made for a protocol with rounds. If experts come one by one, each is a round of its own; without momentum, the
+/// centre's backbone is then that of the newest expert.
 ///
-/// A head is averaged over the experts of the round that bring it, and goes towards their mean in the same way; a head that is
-/// new is their mean, and one that nobody brings stays as it is. Running statistics of a normalisation are averaged like
+/// A head is averaged over the experts of the round that have it, and moves towards their mean in the same way. A new head is
+/// their mean, and a head that no expert has stays as it is. Running statistics of a normalisation are averaged like
 /// weights, but without momentum and learning rate, under which a variance could become negative.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FedavgConfig {
-    /// By what each expert counts: by its `samples`, as in the paper, or `uniform`, all alike.
+    /// The weight of each expert: `samples`, its number of samples, as in the paper; or `uniform`, the same for all.
     pub weighting: Weighting,
-    /// β, the momentum of the centre's steps; 0: none.
+    /// β, the momentum of the centre's steps; 0 for none.
     #[schemars(range(min = 0.0, max = 0.9999))]
     pub server_momentum: f64,
-    /// η, how far the centre goes towards the mean; 1: all the way.
+    /// η, how far the centre moves towards the mean; 1 is all the way.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub server_learning_rate: f64,
 }

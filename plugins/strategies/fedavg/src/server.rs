@@ -8,7 +8,7 @@ use alluvium_strategy::is_statistic;
 pub(crate) struct Server {
     momentum: f64,
     rate: f64,
-    /// v, by full names; empty without momentum, as it is Δ then.
+    /// v, by full names; empty without momentum, because v is Δ then.
     velocity: Weights,
 }
 
@@ -17,15 +17,15 @@ impl Server {
         Server { momentum, rate, velocity: Weights::new() }
     }
 
-    /// What must be kept from one round to the next.
+    /// The state that is kept between rounds.
     pub(crate) fn velocity(&self) -> &Weights {
         &self.velocity
     }
 
-    /// Takes up what [`velocity`](Self::velocity) gave.
+    /// Restores what [`velocity`](Self::velocity) returned.
     ///
     /// # Errors
-    /// Says that there is a velocity where there is no momentum.
+    /// When there is a velocity, but the momentum is 0.
     pub(crate) fn restore(&mut self, velocity: Weights) -> Result<(), String> {
         if self.momentum == 0.0 && !velocity.is_empty() {
             return Err("it holds a momentum, but `server_momentum` is 0".to_owned());
@@ -38,8 +38,8 @@ impl Server {
         self.momentum == 0.0 && self.rate == 1.0
     }
 
-    /// The new weights: those of before, each gone towards its mean. What has no mean stays as it is, what is new is the
-    /// mean, and running statistics become the mean.
+    /// The new weights: each old tensor moved towards its mean. A tensor without a mean stays as it is. New tensors and running
+    /// statistics become the mean.
     ///
     /// # Errors
     /// When a mean or a velocity has another shape than the weights; the message names the tensor. Nothing is changed then.
@@ -47,7 +47,7 @@ impl Server {
         let mut new = weights.clone();
         let mut velocity = self.velocity.clone();
         for (name, mean) in means.iter() {
-            // The paper's step ends at the mean itself, and not at what rounding makes of w − (w − mean).
+            // The paper's step ends at the mean itself, without the rounding of w − (w − mean).
             let Some(own) = weights.get(name).filter(|_| !is_statistic(name) && !self.goes_all_the_way()) else {
                 new.insert(name, mean.clone());
                 continue;

@@ -21,7 +21,7 @@ fn the_central_models_are_those_of_the_papers_equations() {
     conformance::check_fixture(include_str!("../tests/fixtures/devices.json"));
 }
 
-/// An expert for the head `a`, of a device of so many samples, whose every weight has this value.
+/// An expert for the head `a`, from a device with `samples` samples. All its weights have the same value.
 fn flat(value: f32, samples: usize) -> Expert {
     let mut expert = expert("a", 1);
     let same = |(name, tensor): (&str, &Values)| {
@@ -32,7 +32,7 @@ fn flat(value: f32, samples: usize) -> Expert {
     expert
 }
 
-/// The centre's weights are all the same; this is what they are.
+/// The value of all the centre's weights, which are the same.
 fn value(central: &ModelState) -> f32 {
     let all: Vec<_> = central.weights.iter().flat_map(|(_, tensor)| tensor.as_f32().unwrap().to_vec()).collect();
     assert!(all.iter().all(|value| (value - all[0]).abs() < 1e-6), "{all:?}");
@@ -49,7 +49,7 @@ fn two_clients_by_hand() {
     // (30·1 + 10·5) / 40 = 2; (1 + 5) / 2 = 3
     assert!((round(Weighting::Samples, [30, 10]) - 2.0).abs() < 1e-6);
     assert!((round(Weighting::Uniform, [30, 10]) - 3.0).abs() < 1e-6);
-    assert!((round(Weighting::Samples, [0, 0]) - 3.0).abs() < 1e-6, "nobody has samples: all count alike");
+    assert!((round(Weighting::Samples, [0, 0]) - 3.0).abs() < 1e-6, "with 0 samples each, all experts count the same");
 }
 
 #[test]
@@ -73,9 +73,9 @@ fn heads_that_nobody_brings_stay_and_new_ones_are_the_mean() {
     assert_eq!(names, ["a", "b", "c"]);
     let head = |model: &ModelState, name: &str| model.weights.below(&format!("heads.{name}"));
     assert_eq!(head(&after, "b"), head(&previous, "b"));
-    assert_close(&head(&after, "a"), &head(&experts[0].model, "a"), "one expert brings the head a");
+    assert_close(&head(&after, "a"), &head(&experts[0].model, "a"), "one expert has the head a");
     let mean = head(&experts[1].model, "c").combine(&head(&experts[2].model, "c"), |one, other| (one + other) / 2.0);
-    assert_close(&head(&after, "c"), &mean.unwrap(), "two experts bring the head c");
+    assert_close(&head(&after, "c"), &mean.unwrap(), "two experts have the head c");
 }
 
 #[test]

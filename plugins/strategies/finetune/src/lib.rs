@@ -7,12 +7,12 @@ use alluvium_strategy::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Fine-tuning at the centre: the previous central model learns the current task's samples through that task's head,
-/// and nothing keeps it from forgetting: the lower bound of centralised class-incremental learning.
+/// Fine-tuning at the centre: the previous central model learns the current task's samples through that task's head, without
+/// any measure against forgetting. It is the lower bound of centralised class-incremental learning.
 ///
-/// It needs the device's samples, so no protocol that keeps them private grants it; `naive` is its counterpart that takes
-/// the expert instead. The heads of other tasks stay as they were, unless `loss` lets them compete, and the backbone moves
-/// away under them. The first expert is taken as it is: it is the initial model, which learned the same samples.
+/// It needs the device's samples, so a protocol that keeps them private refuses it; `naive` is its counterpart that takes the
+/// expert instead. The heads of other tasks stay as they were, unless `loss` lets them compete, while the backbone changes
+/// under them. The first expert becomes the central model unchanged: it is the initial model after learning the same samples.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct FinetuneConfig {

@@ -1,4 +1,4 @@
-//! The strategy against the conformance tests, and against what it is there to show: that it forgets.
+//! The conformance tests, and that the strategy forgets, as it should.
 
 use alluvium_model::{Model, Seed};
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
@@ -55,7 +55,7 @@ fn only_where_all_heads_compete_the_old_one_learns_that_none_of_its_classes_come
     let model = Model::load(&all, &Device::flex()).unwrap();
     let logits = model.logits(model.latents(samples("b").inputs(&Device::flex())));
     let shares = softmax(logits, 1).into_data().try_into_vec::<f32>().unwrap();
-    // Four units, of which the first two are those of `a`.
+    // Four logits; the first two are those of `a`.
     let of_old: f32 = shares.chunks(4).map(|share| share[0] + share[1]).sum::<f32>() / 10.0;
     assert!(of_old < 0.1, "{of_old} of the probability is left to classes that do not come");
 }
@@ -71,14 +71,14 @@ fn without_a_learning_rate_nothing_moves() {
 fn negatives() -> Samples {
     let own = samples("a");
     let mut other = Samples::new(own.input());
-    for (place, label) in own.labels().iter().enumerate() {
-        let negative: Vec<u8> = own.image(place).iter().map(|value| 255 - value).collect();
+    for (index, label) in own.labels().iter().enumerate() {
+        let negative: Vec<u8> = own.image(index).iter().map(|value| 255 - value).collect();
         other.push(&negative, *label);
     }
     other
 }
 
-/// The model after it learned these samples for a long time.
+/// The model after many steps on these samples.
 fn learned(previous: &ModelState, own: &Samples) -> ModelState {
     let expert = expert("a", 2);
     let task = TaskDataset { head: expert.head(), samples: own };
@@ -91,8 +91,8 @@ fn learned(previous: &ModelState, own: &Samples) -> ModelState {
 fn loss_on_the_old_domain(model: &ModelState) -> f32 {
     let (model, own) = (Model::load(model, &Device::flex()).unwrap(), samples("a"));
     let logits = model.head("a").unwrap().linear.forward(model.latents(own.inputs(&Device::flex())));
-    let units: Vec<i32> = own.labels().iter().map(|label| *label as i32).collect();
-    cross_entropy(logits, Tensor::from_data(units.as_slice(), &Device::flex())).into_scalar::<f32>()
+    let labels: Vec<i32> = own.labels().iter().map(|label| *label as i32).collect();
+    cross_entropy(logits, Tensor::from_data(labels.as_slice(), &Device::flex())).into_scalar::<f32>()
 }
 
 #[test]

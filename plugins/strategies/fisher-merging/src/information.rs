@@ -1,13 +1,13 @@
-//! What a device computes and sends along: the Fisher information of each of its weights.
+//! The statistic that a device computes and sends along: the Fisher information of each of its weights.
 
 use alluvium_model::{ModelError, ModelState, Seed, Weights};
 use alluvium_strategy::{DeviceStatistic, FisherLabels, TaskDataset, fisher, is_statistic};
 use burn::tensor::Device;
 
-/// The name under which an expert carries it: F of every weight of backbone and head, by full names.
+/// The name of the statistic: F of every weight of backbone and head, by full names.
 pub(crate) const FISHER: &str = "fisher";
 
-/// The diagonal of the Fisher information, estimated on at most so many samples.
+/// The diagonal of the Fisher information, estimated on a limited number of samples.
 #[derive(Debug)]
 pub(crate) struct Information {
     pub(crate) labels: FisherLabels,
@@ -27,7 +27,7 @@ impl DeviceStatistic for Information {
         seed: Seed,
     ) -> Result<Weights, ModelError> {
         let all = fisher(adapted, own, self.labels, self.samples, seed, compute)?;
-        // Nothing depends on running statistics as on weights: they need not be sent.
+        // Running statistics are not parameters, so their F is not sent.
         Ok(all.iter().filter(|(name, _)| !is_statistic(name)).map(|(name, f)| (name.to_owned(), f.clone())).collect())
     }
 }

@@ -17,30 +17,30 @@ use information::{FISHER, Information};
 
 /// Fisher merging: each weight is averaged over all experts, weighted by its Fisher information; each task keeps its head.
 ///
-/// θ_j = Σ_i λ_i F_ij θ_ij / Σ_i λ_i F_ij for each weight j, over all experts i so far, with λ_i = 1: the point that is most
-/// likely under all experts together, where each expert's weights are taken as normally distributed around its own with
-/// the precision F_i. F_i is the diagonal of the Fisher information, which the device estimates on its own samples with its
-/// adapted model, and sends along: one 32-bit number for each weight of backbone and head, which doubles what it sends.
+/// θ_j = Σ_i λ_i F_ij θ_ij / Σ_i λ_i F_ij for each weight j, over all experts i so far, with λ_i = 1. This is the most likely
+/// point under all experts together, if the weights of each expert are normally distributed around its own with the precision
+/// F_i. F_i is the diagonal of the Fisher information. The device estimates it on its own samples with its adapted model, and
+/// sends it along: one 32-bit number for each weight of backbone and head, which doubles the bytes that it sends.
 ///
-/// As in the authors' code, each F_i is divided by its norm, so that experts count alike whatever the size of their
-/// gradients, and F_ij is at least a small floor. There, the floor comes before the norm, and for one of the models only;
-/// here it comes after it and for all, so that it means the same to all. Where F is below it for all experts, the result is
-/// their plain mean. One label is drawn for a sample, where the paper takes the mean over all labels.
+/// As in the authors' code, each F_i is divided by its norm, so that experts count the same whatever the size of their
+/// gradients, and F_ij has a small minimum. In that code the minimum is applied before the norm, and to only one of the models;
+/// here it is applied after the norm and to all, so that it means the same for all. If F is below it for all experts, the
+/// result is their plain mean. One label is drawn per sample; the paper takes the mean over all labels.
 ///
-/// A new head is taken over; one that comes back is merged in the same way. Running statistics of a normalisation are
-/// averaged over the experts. Between devices it keeps ΣF and ΣFθ, two numbers a weight, however many devices come.
+/// A new head is copied from the expert; one that comes back is merged in the same way. Running statistics of a normalisation
+/// are averaged over the experts. Between devices it keeps ΣF and ΣFθ, two numbers per weight, for any number of devices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FisherMergingConfig {
     /// Which labels the Fisher information is estimated with. `true`, the default, is the paper's.
     pub fisher_labels: FisherLabels,
-    /// How many of its samples a device estimates the Fisher information on, at the most; each costs a gradient of its own.
+    /// The largest number of samples that a device estimates the Fisher information on. Each sample costs one gradient.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub fisher_samples: usize,
     /// Whether each expert's Fisher information is divided by its norm, the root mean square over the weights of the
     /// backbone.
     pub normalise: bool,
-    /// The least Fisher information of a weight. With `normalise`, 1 is the root mean square over a backbone.
+    /// The minimum of a weight's Fisher information. With `normalise`, 1 is the root mean square over a backbone.
     #[schemars(range(min = 1e-30, max = 1.0))]
     pub floor: f64,
 }
@@ -91,10 +91,10 @@ struct Sums {
 const WEIGHTED: &str = "weighted";
 
 impl FisherMergingConfig {
-    /// F as it counts: of the same norm for every expert, and nowhere below the floor.
+    /// F as used in the mean: with the same norm for every expert, and at least the minimum.
     fn importance(&self, fisher: &Weights) -> Weights {
         let norm = if self.normalise { root_mean_square(&fisher.below(BACKBONE)) } else { 1.0 };
-        // Where nothing matters to the expert there is nothing to scale.
+        // F that is 0 everywhere cannot be scaled.
         let norm = if norm > 0.0 { norm } else { 1.0 };
         let of = |tensor: &Values| tensor.map(|value| (value / norm).max(self.floor));
         fisher.iter().map(|(name, tensor)| (name.to_owned(), of(tensor))).collect()

@@ -48,11 +48,11 @@ fn two_experts_by_hand() {
     let raw = FisherMergingConfig { normalise: false, ..Default::default() };
     // θ = (3θ₁ + 1θ₂) / (3 + 1) = ¾θ₁ + ¼θ₂, of the head that comes back too.
     assert_share(raw.clone(), [3.0, 1.0], 0.75);
-    // Nothing matters to either: both have the floor, and the mean is plain.
+    // F is 0 for both: both have the minimum, so the mean is plain.
     assert_share(raw.clone(), [0.0, 0.0], 0.5);
-    // What matters to nobody but the second: 10⁻⁶ / (1 + 10⁻⁶) of the first.
+    // F is 0 only for the first: its share is 10⁻⁶ / (1 + 10⁻⁶).
     assert_share(raw, [0.0, 1.0], 1e-6);
-    // Of the same norm, the first counts no more than the second.
+    // With the same norm, the first counts as much as the second.
     assert_share(FisherMergingConfig::default(), [3.0, 1.0], 0.5);
 }
 
@@ -71,7 +71,7 @@ fn the_device_sends_one_number_for_each_of_its_weights() {
         sent.combine(&expert.model.weights, |fisher, _| fisher).is_ok(),
         "names and shapes are those of the weights"
     );
-    assert_eq!(sent, compute(1), "the same seed, the same labels");
+    assert_eq!(sent, compute(1), "the same seed must draw the same labels");
     assert!(sent.iter().flat_map(|(_, tensor)| tensor.as_f32().unwrap()).all(|value| *value >= 0.0));
     assert!(root_mean_square(&sent) > 0.0);
 }

@@ -15,21 +15,20 @@ use serde::{Deserialize, Serialize};
 
 use loss::{distillation, softened};
 
-/// Learning without forgetting: the central model learns the current task's samples, and on the same inputs its old
-/// heads keep saying what they said before.
+/// Learning without forgetting: the central model learns the current task's samples, and on the same inputs its old heads
+/// keep their earlier outputs.
 ///
 /// L = L_new + `old_weight`·Σ L_old over the old heads, where L_new is the current task's cross-entropy (see `loss`) and
 /// L_old = −Σ y′ log ŷ′, with y′ and ŷ′ the probabilities of an old head before and now, each softened by the temperature:
-/// y′ ∝ y^(1/τ) (eq. 2 and 3 of the paper). What the old heads say is recorded once, before the first step. A head that
-/// comes back is an old head, too, and is held to what it said.
+/// y′ ∝ y^(1/τ) (eq. 2 and 3 of the paper). The outputs of the old heads are recorded once, before the first step. A
+/// head that comes back is an old head, too, and keeps its outputs.
 ///
-/// The paper's warm-up, in which only the new head learns, is left to the device, which trains the head with a copy of the
-/// backbone: see `new_head`; with `fresh` there is none. The first expert is
-/// taken as it is.
+/// The paper's warm-up, in which only the new head learns, happens on the device, which trains the head with a copy of the
+/// backbone: see `new_head`. With `fresh`, there is no warm-up. The first expert becomes the central model unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LwfConfig {
-    /// λ_o, the weight of the old heads' distillation; 0: fine-tuning.
+    /// λ_o, the weight of the old heads' distillation; 0 is fine-tuning.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub old_weight: f64,
     /// The temperature τ of the distillation; the paper's is 2.
@@ -69,11 +68,11 @@ struct Lwf {
     config: LwfConfig,
 }
 
-/// How many inputs go through the previous model at a time.
+/// The number of inputs that go through the previous model at a time.
 const CHUNK: usize = 500;
 
 impl Lwf {
-    /// What each old head says of all samples, softened, `[samples, units]`, as constants of an autodiff graph.
+    /// The softened probabilities of each old head for all samples, `[samples, classes]`, as constants of an autodiff graph.
     fn recorded(
         &self,
         previous: &ModelState,

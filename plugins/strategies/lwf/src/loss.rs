@@ -3,12 +3,12 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_softmax, softmax};
 
-/// y′ = y^(1/τ) / Σ y^(1/τ) of y = softmax(z) (eq. 3), which is softmax(z/τ): `[batch, units]` → the same shape.
+/// y′ = y^(1/τ) / Σ y^(1/τ) of y = softmax(z) (eq. 3), which is softmax(z/τ): `[batch, classes]` → the same shape.
 pub(crate) fn softened(logits: Tensor<2>, temperature: f64) -> Tensor<2> {
     softmax(logits.div_scalar(temperature), 1)
 }
 
-/// L_old of one head (eq. 2): −Σ y′ log ŷ′, the mean over the batch, `[1]`. `wanted` is y′, `logits` are the head's now.
+/// L_old of one head (eq. 2): −Σ y′ log ŷ′, the mean over the batch, `[1]`. `wanted` is y′, `logits` are the head's current ones.
 pub(crate) fn distillation(logits: Tensor<2>, wanted: Tensor<2>, temperature: f64) -> Tensor<1> {
     let batch = logits.dims()[0] as f64;
     (wanted * log_softmax(logits.div_scalar(temperature), 1)).sum().div_scalar(-batch)

@@ -1,4 +1,4 @@
-//! The strategy against the conformance tests, and against fine-tuning: distillation holds the old heads' answers.
+//! The conformance tests, and a comparison with fine-tuning: distillation keeps the old heads' outputs.
 
 use alluvium_model::Model;
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
@@ -29,7 +29,7 @@ fn it_needs_the_current_task_and_no_more() {
     assert_eq!(LwfConfig::default().data_access(), DataAccess::CurrentTask);
 }
 
-/// What the head `a` says of the samples of task `b`.
+/// The outputs of the head `a` for the samples of task `b`.
 fn answers(model: &ModelState) -> Vec<f32> {
     let model = Model::load(model, &Device::flex()).unwrap();
     let latents = model.latents(samples("b").inputs(&Device::flex()));

@@ -12,20 +12,20 @@ use serde::{Deserialize, Serialize};
 /// MagMax: each weight takes the change of largest magnitude that any expert made to it; each task keeps its head.
 ///
 /// θ = θ₀ + λ·τ, where τ^p = τ_k^p with k = argmax_i |τ_i^p| for each weight p, over the task vectors τ_i = θ_expert − θ₀
-/// of all devices so far; between equals, the later one. θ₀ is the central model that the first device met. In the paper
+/// of all devices so far; of equal ones, the later. θ₀ is the central model that the first device took. In the paper
 /// each expert is fine-tuned from the one before; here it starts from the previous central model.
 ///
-/// The largest change so far is all that later devices need: between devices it keeps that and θ₀, two copies of the
-/// backbone, however many devices come. Running statistics of a normalisation are averaged over the experts, and so is a
-/// head that comes back over those that had it.
+/// Between devices it keeps the largest change so far and θ₀: two copies of the backbone, for any number of devices. Running
+/// statistics of a normalisation are averaged over the experts, and a head that comes back is averaged over the experts that
+/// had it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MagMaxConfig {
     /// λ, the weight of the merged task vector. The default is that of the authors' code.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub scaling: f64,
-    /// What a task vector is counted from. `initial`, the default, is the paper's. With `previous`, only what a device
-    /// changed itself competes with what others changed.
+    /// The reference of a task vector. `initial`, the default, is the paper's. With `previous`, only the device's
+    /// own change competes with the changes of others.
     pub relative_to: RelativeTo,
 }
 
@@ -62,11 +62,11 @@ impl StrategyConfig for MagMaxConfig {
 struct MagMax {
     config: MagMaxConfig,
     vectors: TaskVectors,
-    /// The change of largest magnitude so far; no tensors before the first expert.
+    /// The change of largest magnitude so far. Empty before the first expert.
     strongest: Weights,
 }
 
-/// The one of larger magnitude; between equals, the new one.
+/// The value of larger magnitude; of equal ones, the new value.
 struct Larger;
 
 impl Pairwise for Larger {

@@ -8,9 +8,9 @@ use alluvium_strategy::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Naive fine-tuning: the expert's backbone replaces the centre's, old heads stay as they were.
+/// Naive fine-tuning: the expert's backbone replaces the centre's; old heads stay as they were.
 ///
-/// What a centre gets that only ever keeps the newest model. It forgets, and stands in a comparison to show how much.
+/// The centre keeps only the newest model, and forgets. In a comparison it shows how much.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NaiveConfig {}

@@ -8,7 +8,7 @@ use alluvium_strategy::Scale;
 /// The sum of the squares of each tensor's values.
 pub(crate) type Squares = BTreeMap<String, Square>;
 
-/// The sum of the squares of a tensor's values, of the values divided by a scale.
+/// The sum of the squares of a tensor's values, after dividing them by a scale.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Square {
     sum: f64,
@@ -16,7 +16,7 @@ pub(crate) struct Square {
     width: Width,
 }
 
-/// Of each tensor of a change.
+/// The squares of each tensor of a change.
 pub(crate) fn squares(vector: &Weights) -> Squares {
     let of = |tensor: &Values| match &tensor.numbers {
         Numbers::Single(values) => {
@@ -43,7 +43,7 @@ pub(crate) fn length(squares: &Squares) -> f64 {
     largest.multiply(squares.values().map(in_its_scale).sum::<f64>().sqrt())
 }
 
-/// The lengths of the experts' changes, and λ. Of weights of 32 bits, they have 32 bits, too.
+/// The lengths of the experts' changes, and λ. For weights of 32 bits, they have 32 bits, too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lengths {
     /// ‖Δ_1‖ + … + ‖Δ_t‖.
@@ -59,13 +59,13 @@ impl Default for Lengths {
 }
 
 impl Lengths {
-    /// Takes up the t-th expert's Δ_t, and λ_{t−1}·M_{t−1} + P(Δ_t), which λ_t is to give the mean length.
+    /// Adds the t-th expert's Δ_t, and computes λ_t, which scales λ_{t−1}·M_{t−1} + P(Δ_t) to the mean length.
     pub(crate) fn receive(&mut self, vector: &Squares, total: &Squares, experts: u32) {
         let wide = vector.values().chain(total.values()).any(|square| square.width == Width::Double);
         let rounded = |value: f64| if wide { value } else { f64::from(value as f32) };
         self.sum = rounded(self.sum + rounded(length(vector)));
         let mean = self.sum / f64::from(experts);
-        // Where no expert changed anything there is no length to keep.
+        // If no expert changed anything, all lengths are 0.
         self.scale = if mean > 0.0 { rounded(length(total) / mean) } else { 1.0 };
     }
 }

@@ -16,16 +16,16 @@ use strategy::Opcm;
 /// OPCM: each expert's change is projected away from the leading directions of what was merged before; each task keeps its
 /// head.
 ///
-/// Orthogonal-projection continual merging. θ₀ is the central model that the first device met, Δ_t = θ_expert − θ₀ and
-/// M_t = θ_t − θ₀ the merged change. The first expert is taken as it is: M_1 = Δ_1, λ_1 = 1. Then
+/// Orthogonal-projection continual merging. θ₀ is the central model that the first device took, Δ_t = θ_expert − θ₀ and
+/// M_t = θ_t − θ₀ the merged change. The first expert becomes the central model unchanged: M_1 = Δ_1, λ_1 = 1. Then
 /// M_t = (λ_{t−1}·M_{t−1} + P(Δ_t)) / λ_t, where λ_t is such that ‖M_t‖ is the mean of ‖Δ_1‖ … ‖Δ_t‖ over all parameters
 /// together. P projects each matrix: with M_{t−1} = U Σ Vᵀ, it takes out of Δ_t = Σ_ij ⟨Δ_t, u_i v_jᵀ⟩ u_i v_jᵀ the terms
-/// of the leading directions, i, j ≤ r, and those with i = j, so that ⟨P(Δ_t), M_{t−1}⟩ = 0. r counts the largest singular
-/// values that together make up no more than the share α of their sum. Vectors are added without projection.
+/// of the leading directions, i, j ≤ r, and those with i = j, so that ⟨P(Δ_t), M_{t−1}⟩ = 0. r is the number of largest
+/// singular values that together make up at most the fraction α of their sum. Vectors are added without projection.
 ///
-/// This is what the authors' code computes, but for two things. It projects the weights of linear layers only; here
-/// also kernels of convolutions, as matrices of out × in·height·width. And nothing is taken out along directions whose
-/// singular value is below 10⁻⁶ of the largest: those are undetermined.
+/// This is what the authors' code computes, with two differences. That code projects only the weights of linear layers; here
+/// kernels of convolutions are projected, too, as matrices of out × in·height·width. And directions whose singular value is
+/// below 10⁻⁶ of the largest are left alone, because they are undetermined.
 ///
 /// In the paper every expert starts from θ₀, and λ_t grows about as √t. Here a device starts from the previous central
 /// model, and as P(M_{t−1}) = 0, P(Δ_t) holds what this device alone changed: λ_t grows less, and the newest expert weighs
@@ -34,11 +34,11 @@ use strategy::Opcm;
 /// Each consolidation takes a singular value decomposition of every matrix, O(m·n·min(m, n)) on one core of the host: in
 /// the `dev` profile 0.01 s for a kernel of 64 × 576, 0.15 s for one of 160 × 1440, 17 s for one of 512 × 4608. Between
 /// devices it keeps θ₀ (one copy of the backbone), λ_t, the sum of the lengths and counts of experts. Running statistics of
-/// a normalisation are averaged over the experts, and so is a head that comes back over those that had it.
+/// a normalisation are averaged over the experts, and a head that comes back is averaged over the experts that had it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpcmConfig {
-    /// α, the share of the sum of singular values of the merged change whose directions are closed to later experts. The
+    /// α, the fraction of the sum of singular values of the merged change whose directions are closed to later experts. The
     /// default is that of the authors' code; 0 takes out the terms with i = j only.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub protected_share: f64,

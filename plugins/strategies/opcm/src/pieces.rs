@@ -1,4 +1,4 @@
-//! OPCM tensor by tensor: the lengths of whole changes, and so each λ, are found beforehand.
+//! OPCM tensor by tensor: surveys find the lengths of whole changes, and so each λ.
 
 use alluvium_strategy::{
     Grain, Piece, Piecewise, RelativeTo, Sight, Strategy, StrategyError, Survey, difference, parameters,
@@ -7,16 +7,16 @@ use alluvium_strategy::{
 use crate::length::{Lengths, Squares, squares};
 use crate::strategy::{Opcm, add_projected};
 
-/// One survey for each expert, as what was merged before depends on the λ of the expert before. Each decomposes all matrices
-/// of the experts before it anew.
+/// One survey per expert, because the model before an expert depends on the λ of the expert before it. Each survey decomposes
+/// all matrices of the earlier experts again.
 #[derive(Debug)]
 pub(crate) struct InPieces {
     protected_share: f64,
     lengths: Lengths,
-    /// Of the expert that is being surveyed: its change, and what λ divides.
+    /// For the surveyed expert: its change, and what λ divides.
     vector: Squares,
     total: Squares,
-    /// λ of the experts that were.
+    /// λ of the experts surveyed so far.
     scales: Vec<f64>,
 }
 

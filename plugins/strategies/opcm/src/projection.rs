@@ -3,12 +3,12 @@
 use alluvium_model::{ModelError, Numbers, Values};
 use nalgebra::{DMatrix, SVD};
 
-/// Singular values below this share of the largest belong to no direction: what 32-bit weights leave of zero.
+/// Singular values below this fraction of the largest count as 0: they come from the rounding of 32-bit weights.
 const NO_DIRECTION: f64 = 1e-6;
 
-/// The values of `vector` without their part along the leading directions of `merged`, and without what is along any one
-/// of its pairs of directions. A tensor of less than two dimensions comes back as it is; the first dimension counts rows,
-/// all others together columns.
+/// The values of `vector` without their part along the leading directions of `merged`, and without their part along each pair
+/// of directions. A tensor of less than two dimensions is returned unchanged. The first dimension is the rows, all others
+/// together are the columns.
 ///
 /// # Errors
 /// [`ModelError::Incompatible`], which names the tensor, when its singular values cannot be found.
@@ -43,7 +43,7 @@ pub(crate) fn project(
         }
     }
     let projected = matrix - u * along * v_t;
-    // nalgebra keeps columns together, and weights keep rows together.
+    // nalgebra is column-major, weights are row-major.
     Ok(Numbers::rounded(projected.transpose().iter().copied(), width))
 }
 
@@ -55,13 +55,13 @@ fn as_matrix(tensor: &Values) -> Option<DMatrix<f64>> {
     Some(DMatrix::from_row_slice(*rows, inner.iter().product(), &tensor.numbers.exact()))
 }
 
-/// How many singular values, sorted from the largest, belong to a direction.
+/// The number of singular values, sorted from the largest, that belong to a direction.
 fn directions(values: &[f64]) -> usize {
     let largest = values.first().copied().unwrap_or_default();
     values.iter().take_while(|value| **value > NO_DIRECTION * largest).count()
 }
 
-/// How many singular values, from the largest, make up no more than this share of their sum.
+/// The number of singular values, from the largest, that make up at most this fraction of their sum.
 fn leading(values: &[f64], share: f64) -> usize {
     let sums = values.iter().scan(0.0, |sum, value| {
         *sum += value;
@@ -108,7 +108,7 @@ mod tests {
                 let lengths = (inner(&merged, single(&merged)) * inner(&vector, single(&vector))).sqrt();
                 let cosine = inner(&merged, &left) / lengths;
                 assert!(cosine.abs() < 1e-6, "{shape:?} at {share}: {cosine}");
-                // What was merged has nothing left, nor what was taken out.
+                // Nothing is left along the merged directions.
                 let nothing = projected(&merged, &merged, share);
                 assert!(nothing.iter().all(|value| value.abs() < 1e-5), "{shape:?} at {share}");
                 let again = projected(&merged, &Values::new(shape.clone(), left.clone()), share);

@@ -14,7 +14,7 @@ pub(crate) struct Opcm {
     protected_share: f64,
     vectors: TaskVectors,
     lengths: Lengths,
-    /// λ of each consolidation of whole models; none but in pieces, which do not show it.
+    /// λ of each consolidation of whole models. Empty unless the strategy works in pieces, which do not show λ.
     scales: Vec<f64>,
 }
 
@@ -28,11 +28,11 @@ impl Opcm {
 }
 
 /// scale·merged + new.
-struct Added {
+struct ScaledSum {
     scale: f64,
 }
 
-impl Pairwise for Added {
+impl Pairwise for ScaledSum {
     fn of<N: Number>(&self, merged: N, new: N) -> N {
         N::rounded(self.scale) * merged + new
     }
@@ -51,7 +51,7 @@ pub(crate) fn add_projected(
             failed.get_or_insert(error);
             vector.numbers.clone()
         });
-        merged.numbers.combine(&projected, &Added { scale })
+        merged.numbers.combine(&projected, &ScaledSum { scale })
     })?;
     match failed {
         Some(error) => Err(error.into()),

@@ -55,14 +55,14 @@ pub enum Projection {
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum BatchNorm {
-    /// It keeps the running statistics that the student starts with.
+    /// Keeps the running statistics that the student starts with.
     Frozen,
-    /// It normalises by the surrogate batch and moves the running statistics towards it.
+    /// Normalises by the surrogate batch, and moves the running statistics towards it.
     Batch,
     /// As `frozen` while the student learns; then its running statistics become mean and variance over all inputs of the
     /// fixed set under its final weights, layer after layer: AdaBN (Li et al., "Revisiting batch normalization for practical
     /// domain adaptation", arXiv 1603.04779, Algorithm 1), as the last step of training like the update of Izmailov et al.,
-    /// arXiv 1803.05407, section 3. It costs a pass over the inputs for each batch normalisation of the backbone.
+    /// arXiv 1803.05407, section 3. It costs one pass over the inputs per batch normalisation of the backbone.
     Recalibrated,
 }
 
@@ -70,21 +70,21 @@ pub enum BatchNorm {
 /// output space and in a projected latent space, on surrogate data.
 ///
 /// L = `output_weight`·L_KD + `latent_weight`·L_PLD with L_KD = mse(z_S\[old\], N(z_P)) + mse(z_S\[new\], N(z_E)), where N
-/// subtracts a sample's mean over the teacher's units, and L_PLD = D(g_P(h_S), h_P) + D(g_E(h_S), h_E). A class that both
-/// teachers know is distilled from the mean of their logits. `latent_weight = 0` is double distillation alone, much as
-/// in `deep-model-consolidation`, whose mean is over the units of both teachers at once.
+/// subtracts a sample's mean over the teacher's logits, and L_PLD = D(g_P(h_S), h_P) + D(g_E(h_S), h_E). A class that both
+/// teachers know is distilled from the mean of their logits. `latent_weight = 0` is plain double distillation, much
+/// as in `deep-model-consolidation`, whose mean is over the logits of both teachers at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PldConfig {
-    /// Which weights the student starts from. `initial` ones have no statistics yet: a backbone with batch normalisation
-    /// then wants `batch_norm = "batch"`.
+    /// Which weights the student starts from. `initial` weights have no statistics yet, so with them a backbone with batch
+    /// normalisation needs `batch_norm = "batch"`.
     pub start: StudentStart,
     /// Which inputs the student is distilled on; `current-task` needs a protocol that grants it.
     pub data: Data,
     /// How the student and the projections learn.
     #[serde(flatten)]
     pub distillation: DistillationSettings,
-    /// The weight of L_KD, the distillation in output space; 0: latent distillation only.
+    /// The weight of L_KD, the distillation in output space; 0 leaves only latent distillation.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub output_weight: f64,
     /// The distance in output space.
@@ -92,7 +92,7 @@ pub struct PldConfig {
     /// The temperature τ of `output_loss = "kl"`; the loss is multiplied by τ².
     #[schemars(range(min = 0.01, max = 1000.0))]
     pub temperature: f64,
-    /// λ, the weight of L_PLD, the distillation in latent space; 0: double distillation only.
+    /// λ, the weight of L_PLD, the distillation in latent space; 0 leaves only double distillation.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub latent_weight: f64,
     /// The distance in latent space.
@@ -102,15 +102,15 @@ pub struct PldConfig {
     /// The layers that are distilled in latent space, by the backbone's names; the last one is always called `latent`.
     #[schemars(length(min = 1, max = 1024))]
     pub layers: Vec<String>,
-    /// The weight of the previous central model as a teacher; 0: the expert alone teaches.
+    /// The weight of the previous central model as a teacher; with 0, only the expert teaches.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub previous_weight: f64,
-    /// The weight of the expert as a teacher; 0: the previous central model alone teaches.
+    /// The weight of the expert as a teacher; with 0, only the previous central model teaches.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub expert_weight: f64,
     /// What batch normalisation does in the student. `frozen` is the default, because the statistics of surrogate data
-    /// are not those of the devices' data. `recalibrated` needs them once, when the student has learned: of the fixed set of
-    /// surrogate data, or of the current task's samples, whatever `batch_size` is.
+    /// are not those of the devices' data. `recalibrated` estimates them once, after the student has learned, on the fixed set of
+    /// surrogate data or on the current task's samples, whatever `batch_size` is.
     pub batch_norm: BatchNorm,
 }
 

@@ -1,4 +1,4 @@
-//! The loss of data-agnostic consolidation, on tensors alone.
+//! The loss of data-agnostic consolidation, on plain tensors.
 
 use std::collections::HashSet;
 
@@ -9,16 +9,16 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::{LatentLoss, OutputLoss};
 
-/// A teacher's units within the student's, and the teacher's weight.
+/// The student's logits that a teacher knows, and the teacher's weight.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
-    /// The places of the units among the student's.
-    pub units: Tensor<1, Int>,
+    /// The indices of these logits among the student's.
+    pub indices: Tensor<1, Int>,
     /// The weight of the teacher.
     pub weight: f64,
 }
 
-/// The student's units that each teacher knows, with the teachers' weights.
+/// The student's logits that each teacher knows, with the teachers' weights.
 pub(crate) fn groups(
     previous: &[HeadSpec],
     expert: &HeadSpec,
@@ -28,17 +28,17 @@ pub(crate) fn groups(
 ) -> [Group; 2] {
     let knows = |teacher: &[HeadSpec], weight| {
         let names: HashSet<_> = teacher.iter().map(|head| &head.name).collect();
-        let units = student.iter().flat_map(|head| std::iter::repeat_n(names.contains(&head.name), head.classes.len()));
-        let places: Vec<i32> = units.enumerate().filter(|(_, known)| *known).map(|(place, _)| place as i32).collect();
-        let count = places.len();
-        Group { units: Tensor::from_data(TensorData::new(places, [count]), compute), weight }
+        let known = student.iter().flat_map(|head| std::iter::repeat_n(names.contains(&head.name), head.classes.len()));
+        let indices: Vec<i32> = known.enumerate().filter(|(_, known)| *known).map(|(index, _)| index as i32).collect();
+        let count = indices.len();
+        Group { indices: Tensor::from_data(TensorData::new(indices, [count]), compute), weight }
     };
     [knows(previous, weights.0), knows(std::slice::from_ref(expert), weights.1)]
 }
 
-/// L_KD: how far the student's logits are from the targets, `[1]`; both are `[batch, units]`.
+/// L_KD: how far the student's logits are from the targets, `[1]`; both are `[batch, logits]`.
 ///
-/// A sum over the teachers: the distance over the units that the teacher knows, times the teacher's weight.
+/// It is a sum over the teachers: the distance over the logits that the teacher knows, times the teacher's weight.
 pub(crate) fn output_loss(
     student: &Tensor<2>,
     targets: &Tensor<2>,
@@ -47,8 +47,8 @@ pub(crate) fn output_loss(
     temperature: f64,
 ) -> Option<Tensor<1>> {
     let losses = groups.iter().filter(|group| group.weight > 0.0).map(|group| {
-        let student = student.clone().select(1, group.units.clone());
-        let targets = targets.clone().select(1, group.units.clone());
+        let student = student.clone().select(1, group.indices.clone());
+        let targets = targets.clone().select(1, group.indices.clone());
         let distance = match distance {
             OutputLoss::Mse => mean_squared_error(student, targets),
             OutputLoss::Kl => kullback_leibler(student, targets, temperature),
@@ -90,16 +90,16 @@ mod tests {
         tensor.into_scalar::<f32>()
     }
 
-    fn group(units: &[i32], weight: f64) -> Group {
-        Group { units: Tensor::from_data(units, &Device::flex()), weight }
+    fn group(indices: &[i32], weight: f64) -> Group {
+        Group { indices: Tensor::from_data(indices, &Device::flex()), weight }
     }
 
     #[test]
-    fn mse_is_a_mean_over_each_teachers_units() {
+    fn mse_is_a_mean_over_each_teachers_logits() {
         let device = Device::flex();
         let student = Tensor::from_floats([[1.0, 2.0, 3.0]], &device);
         let targets = Tensor::from_floats([[0.0, 0.0, 0.0]], &device);
-        // Units 0, 1: (1 + 4)/2 = 2.5, weight 1; unit 2: 9, weight 0.5. Together 2.5 + 4.5.
+        // Logits 0, 1: (1 + 4)/2 = 2.5, weight 1; logit 2: 9, weight 0.5. Together 2.5 + 4.5.
         let groups = [group(&[0, 1], 1.0), group(&[2], 0.5)];
         let loss = output_loss(&student, &targets, &groups, OutputLoss::Mse, 1.0).unwrap();
         assert!((number(loss) - 7.0).abs() < 1e-6);

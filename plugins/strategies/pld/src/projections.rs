@@ -1,4 +1,4 @@
-//! The projections g_P and g_E: they learn beside the student and are thrown away afterwards.
+//! The projections g_P and g_E: they learn beside the student and are discarded afterwards.
 
 use alluvium_model::{ModelError, Random};
 use alluvium_model::{SetParameters, Values, Weights, initial_linear};
@@ -16,8 +16,8 @@ struct Map {
 }
 
 impl Map {
-    /// A projection between spaces of one size starts as the identity, as a student that starts near a teacher wants
-    /// it to be; other layers start at random.
+    /// A projection between spaces of the same size starts as the identity, which suits a student that starts near a teacher.
+    /// Other layers start at random.
     fn new(size: usize, shape: Projection, random: &mut Random, compute: &Device) -> Result<Self, ModelError> {
         let initial = match shape {
             Projection::None => vec![],
@@ -33,13 +33,13 @@ impl Map {
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let layers = self.layers.iter().enumerate();
-        layers.fold(x, |x, (place, layer)| layer.forward(if place > 0 { relu(x) } else { x }))
+        layers.fold(x, |x, (index, layer)| layer.forward(if index > 0 { relu(x) } else { x }))
     }
 }
 
 fn identity(size: usize) -> Weights {
     let mut weight = vec![0.0; size * size];
-    (0..size).for_each(|place| weight[place * size + place] = 1.0);
+    (0..size).for_each(|index| weight[index * size + index] = 1.0);
     let tensors = [
         ("weight".to_owned(), Values::new(vec![size, size], weight)),
         ("bias".to_owned(), Values::new(vec![size], vec![0.0; size])),

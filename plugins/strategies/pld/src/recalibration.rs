@@ -1,17 +1,17 @@
-//! Running statistics that are estimated anew when the student has learned.
+//! Estimates the running statistics again after the student has learned.
 
 use alluvium_model::{BACKBONE, Model, ModelError, ModelState, Values};
 use burn::tensor::Tensor;
 
-/// How many inputs go through the student at a time; what is estimated does not depend on it.
+/// The number of inputs that go through the student at a time. The estimate does not depend on it.
 const CHUNK: usize = 500;
 
 /// The model whose running statistics are mean and variance over all inputs, `[inputs, channels, height, width]`, without
-/// autodiff. Its parameters stay. A backbone without batch normalisation is left as it is.
+/// autodiff. Its parameters do not change, and neither does a backbone without batch normalisation.
 ///
-/// Each batch normalisation has its turn, in the order in which the network runs them, and a pass over the inputs of its
-/// own: what goes into it depends on the statistics before it, which are the new ones by then. So the result is the same as
-/// if all inputs were one batch, which no memory would hold.
+/// Batch normalisations are estimated one after another, in the order in which the network runs them, each with its own pass
+/// over the inputs. The input of each then already depends on the new statistics of those before it. So the result is the same
+/// as with all inputs in one batch, which may not fit into memory.
 ///
 /// # Errors
 /// When the model cannot be run.
@@ -40,10 +40,10 @@ pub(crate) fn recalibrated(mut state: ModelState, inputs: &Tensor<4>) -> Result<
     Ok(state)
 }
 
-/// The moments of each channel over all that was added.
+/// The moments of each channel over all added values.
 #[derive(Debug, Default)]
 struct Moments {
-    /// How many values a channel has.
+    /// The number of values of a channel.
     count: f64,
     /// A channel's mean, and the sum of its values' squared distances from it.
     channels: Vec<[f64; 2]>,
@@ -72,7 +72,7 @@ impl Moments {
         self.channels.iter().map(|[mean, _]| *mean as f32).collect()
     }
 
-    /// Divided by the number of values, as burn's layer has it.
+    /// The variance, divided by the number of values, as in burn's layer.
     fn variances(&self) -> Vec<f32> {
         self.channels.iter().map(|[_, squares]| (squares / self.count) as f32).collect()
     }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use crate::{BatchNorm as Policy, PldConfig};
 
-    /// A test double: one batch normalisation after another, and nothing else.
+    /// A test double that consists only of batch normalisations.
     #[derive(Debug, Serialize, Deserialize)]
     struct NormsConfig {}
 
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn statistics_are_those_of_all_inputs_layer_after_layer() {
         // The values 1, 3, 5 and 7 have the mean 4 and the variance (9 + 1 + 1 + 9)/4 = 5. Normalised by these, times 2 and
-        // plus 1, they have the mean 1 and the variance 4. (By the old mean 0 and variance 1 it were 9 and 20.)
+        // plus 1, they have the mean 1 and the variance 4. (With the old mean 0 and variance 1 they would be 9 and 20.)
         let mut state = model(0);
         let one = |value: f32| Values::new(vec![1], vec![value]);
         state.weights.insert("backbone.first.gamma".to_owned(), one(2.0));

@@ -20,15 +20,15 @@ impl Pld {
         Pld { config }
     }
 
-    /// The places of the chosen layers among the backbone's, with their sizes.
+    /// The indices of the chosen layers among the backbone's layers, with their sizes.
     fn layers(&self, model: &Model) -> Result<Vec<(usize, usize)>, StrategyError> {
         if self.config.latent_weight == 0.0 {
             return Ok(vec![]);
         }
         let known = model.layer_sizes();
         let find = |name: &String| {
-            let place = known.iter().position(|(own, _)| own == name);
-            place.map(|place| (place, known[place].1)).ok_or_else(|| StrategyError::Option {
+            let index = known.iter().position(|(own, _)| own == name);
+            index.map(|index| (index, known[index].1)).ok_or_else(|| StrategyError::Option {
                 option: "layers",
                 problem: format!("names \"{name}\", which the backbone does not have"),
                 accepted: known.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "),
@@ -55,8 +55,8 @@ impl Pld {
             let loss = output_loss(&logits, &targets.logits, groups, config.output_loss, config.temperature);
             parts.extend(loss.map(|loss| loss.mul_scalar(config.output_weight)));
         }
-        for (number, (place, _)) in layers.iter().enumerate() {
-            let own = &outputs[*place];
+        for (number, (index, _)) in layers.iter().enumerate() {
+            let own = &outputs[*index];
             let teachers = [
                 (config.previous_weight, projections.to_previous(number, own.clone()), &targets.previous[number]),
                 (config.expert_weight, projections.to_expert(number, own.clone()), &targets.expert[number]),
@@ -78,7 +78,7 @@ impl Strategy for Pld {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         if previous.heads.is_empty() {
-            return Ok(expert.model.clone()); // The centre knows nothing yet that could be kept.
+            return Ok(expert.model.clone()); // The centre has learned nothing yet.
         }
         let config = &self.config;
         let compute = context.compute().clone();
@@ -95,8 +95,8 @@ impl Strategy for Pld {
         let mut projections = Projections::new(&sizes, config.projection, &mut random, &learning)?;
         let weights = (config.previous_weight, config.expert_weight);
         let groups = groups(&previous.heads, expert.head(), &start.heads, weights, &learning);
-        let places = layers.iter().map(|(place, _)| *place).collect();
-        let teachers = Teachers::new(previous, expert, &student, weights, &compute)?.with_layers(places);
+        let indices = layers.iter().map(|(index, _)| *index).collect();
+        let teachers = Teachers::new(previous, expert, &student, weights, &compute)?.with_layers(indices);
 
         let settings = &config.distillation;
         let batches = match config.data {
@@ -121,7 +121,7 @@ impl Strategy for Pld {
         }
         let inputs = match fixed {
             Some(inputs) => inputs,
-            None => context.surrogate(previous, expert)?, // Every step had fresh inputs.
+            None => context.surrogate(previous, expert)?, // Every step had new inputs.
         };
         Ok(recalibrated(central, &inputs)?)
     }

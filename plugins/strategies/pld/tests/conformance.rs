@@ -1,10 +1,10 @@
-//! The strategy against the conformance tests, with its defaults and along each of its options.
+//! The conformance tests, with the defaults and along each option.
 
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert};
 use alluvium_strategy::{DataAccess, DistillationSettings, StrategyConfig, StudentStart};
 use alluvium_strategy_pld::{BatchNorm, Data, LatentLoss, OutputLoss, PldConfig, Projection};
 
-/// Few steps: what is checked does not depend on how far the student gets.
+/// Few steps are enough: the checks do not depend on how far the student gets.
 fn few_steps() -> DistillationSettings {
     DistillationSettings { steps: 5, batch_size: 8, ..Default::default() }
 }
@@ -58,8 +58,8 @@ fn options_that_teach_nothing_are_refused() {
 
 #[test]
 fn a_student_of_one_teacher_ends_near_it() {
-    // With the expert's teaching switched off and a start at the previous model, there is nothing to learn: N(z_P) only
-    // moves each sample's mean, which the heads' biases can take up, and the identity projection starts at zero loss.
+    // Without the expert as a teacher and with a start at the previous model, nothing is left to learn: N(z_P) only moves each
+    // sample's mean, which the heads' biases can follow, and the identity projection starts at zero loss.
     let (previous, expert) = (central(&["a", "b"], 1), expert("c", 2));
     let config = PldConfig { start: StudentStart::Previous, expert_weight: 0.0, output_weight: 0.0, ..short() };
     let central = consolidate(&config, &previous, &expert);

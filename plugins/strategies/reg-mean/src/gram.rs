@@ -1,4 +1,4 @@
-//! What a device computes and sends along: the Gram matrices of the inputs of its model's linear maps.
+//! The statistic that a device computes and sends along: the Gram matrices of the inputs of its model's linear maps.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use alluvium_strategy::{DeviceStatistic, TaskDataset};
 use alluvium_stream::Batches;
 use burn::tensor::{Device, Tensor};
 
-/// The name under which an expert carries them: G of each linear map, `[inputs, inputs]`, by the full name of its weight.
+/// The name of the statistic: G of each linear map, `[inputs, inputs]`, by the full name of its weight.
 pub(crate) const GRAM: &str = "gram";
 
-/// Samples a forward pass. A convolution's patches are as many rows for each of them as its output has pixels.
+/// Samples per forward pass. The patches of a convolution have one row for each pixel of the output of each sample.
 const BATCH: usize = 32;
 
-/// G = XᵀX / rows of each linear map, over the rows X that at most so many samples make.
+/// G = XᵀX / rows of each linear map, over the rows X of a limited number of samples.
 #[derive(Debug)]
 pub(crate) struct Gram {
     pub(crate) samples: usize,
 }
 
-/// XᵀX so far, and how many rows X has.
+/// XᵀX so far, and the number of rows of X.
 type Sum = (Tensor<2>, usize);
 
 impl DeviceStatistic for Gram {

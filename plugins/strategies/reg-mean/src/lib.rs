@@ -1,5 +1,4 @@
-//! The `reg-mean` strategy: linear maps are merged in closed form, so that their outputs change least on what the experts
-//! saw.
+//! The `reg-mean` strategy: merges linear maps in closed form, so that their outputs change least on the experts' inputs.
 //!
 //! `gram` is what a device computes and sends along, `solution` the algebra.
 
@@ -21,24 +20,23 @@ use serde::{Deserialize, Serialize};
 use gram::{GRAM, Gram};
 use solution::{as_map, as_weight, matrix, regular, solve, values};
 
-/// RegMean: linear maps are merged so that their outputs change least on the inputs that the experts saw; each task keeps
-/// its head.
+/// RegMean: merges linear maps so that their outputs change least on the experts' inputs; each task keeps its head.
 ///
 /// W = (Σ_i G̃_i)⁻¹ Σ_i G̃_i W_i for each linear map, over all experts i so far (eq. 2 of the paper): with G_i = X_iᵀX_i of
 /// the rows X_i that expert i multiplies W_i with, this minimises Σ_i ‖X_i W − X_i W_i‖². G̃_i is G_i with the entries off its
 /// diagonal multiplied by α (section 3.3). Fully connected layers are linear maps of their inputs, convolutions of their
 /// patches; the paper merges fully connected layers only. All other parameters, and running statistics of a normalisation,
-/// become their mean over the experts. A new head is taken over; one that comes back is merged like any linear map. Needs a
-/// backbone that shows its linear maps: all that ship do.
+/// become their mean over the experts. A new head is copied from the expert; one that comes back is merged like any linear map.
+/// The backbone must report its linear maps; all shipped ones do.
 ///
-/// As in the authors' code, and unlike eq. 2, G_i is divided by the number of its rows: experts count alike, however many
-/// samples they have, and the numbers are of the size of squared inputs.
+/// As in the authors' code, and unlike eq. 2, G_i is divided by the number of its rows: experts count the same, however many
+/// samples they have, and the numbers are of the order of squared inputs.
 ///
-/// One thing is added: λ_i on the diagonal of G̃_i, which pulls towards a mean of the experts' weights where their inputs say
-/// little. Without it, weights of inputs that are rarely there are far beyond all experts', and behind a rectifier there are
-/// many such: `small-cnn` on five tasks of `split-glyphs` (one seed) ended at 66 % without it, and at 92 to 95 % with
+/// One thing is added: λ_i on the diagonal of G̃_i, which pulls towards a mean of the experts' weights where their inputs
+/// determine little. Without it, weights of inputs that are mostly 0 go far beyond those of all experts, and behind a rectifier
+/// many inputs are mostly 0: `small-cnn` on five tasks of `split-glyphs` (one seed) ended at 66 % without it, and at 92 to 95 % with
 /// `ridge` from 10⁻⁶ to 0.1. The equation is solved by a Cholesky decomposition in double precision; what is sent and kept has
-/// 32 bits, which shows where α = 1 and `ridge` is below 10⁻³.
+/// 32 bits, which limits the precision for α = 1 and `ridge` below 10⁻³.
 ///
 /// The device computes G_i on its own samples with its adapted model, and sends along 4·n² bytes for each linear map of n
 /// inputs. For `small-cnn` on 28×28×1 that is 39.8 MB: 4·(9² + 144² + 288² + 3136² + 64²), where the model itself is 0.9 MB.
@@ -47,14 +45,14 @@ use solution::{as_map, as_weight, matrix, regular, solve, values};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegMeanConfig {
-    /// α, the factor on the entries off the diagonal of G. 1: the least squares above; 0: a mean of the weights of each
-    /// input, weighted by how large the input is. The default is the paper's.
+    /// α, the factor on the entries off the diagonal of G. 1 gives the least squares above; 0 gives a mean of the weights of each
+    /// input, weighted by the size of the input. The default is the paper's.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub off_diagonal: f64,
-    /// λ_i as a share of the mean of the diagonal of G_i. The paper has none.
+    /// λ_i as a fraction of the mean of the diagonal of G_i. The paper does not have it.
     #[schemars(range(min = 1e-6, max = 1e6))]
     pub ridge: f64,
-    /// How many of its samples a device computes G on, at the most.
+    /// The largest number of samples that a device computes G on.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub gram_samples: usize,
 }
@@ -94,14 +92,14 @@ struct RegMean {
     sums: Sums,
 }
 
-/// What later consolidations need of the experts so far, by the full names of their weights.
+/// What later consolidations need from the experts so far, by the full names of their weights.
 #[derive(Debug, Default)]
 struct Sums {
-    /// W₁, the weight of every linear map at the first expert that had it.
+    /// W₁, the weight of every linear map in the first expert that had it.
     first: Weights,
     /// Σ G̃ of every linear map, `[inputs, inputs]`.
     grams: Weights,
-    /// Σ G̃(W − W₁) of every linear map, `[inputs, outputs]`: rounded to 32 bits, it loses less than Σ G̃W does.
+    /// Σ G̃(W − W₁) of every linear map, `[inputs, outputs]`: rounded to 32 bits, it loses less precision than Σ G̃W.
     products: Weights,
 }
 
@@ -109,8 +107,8 @@ const FIRST: &str = "first";
 const PRODUCTS: &str = "products";
 
 impl RegMean {
-    /// Takes up what an expert saw of one linear map, and gives the merged weight. It is counted from the first expert's,
-    /// W = W₁ + (ΣG̃)⁻¹ ΣG̃(W_i − W₁), which is the equation of the paper.
+    /// Adds an expert's G of one linear map, and returns the merged weight. It is computed relative to the first expert's
+    /// weight, W = W₁ + (ΣG̃)⁻¹ ΣG̃(W_i − W₁), which equals the equation of the paper.
     fn merged(&mut self, name: &str, gram: &Values, weight: &Values) -> Result<Values, ModelError> {
         let Sums { first, grams, products } = &mut self.sums;
         let map = as_map(name, weight)?;
@@ -131,7 +129,8 @@ impl RegMean {
         products.insert(name, values(&product));
         grams.insert(name, values(&gram));
         let change = solve(gram, &product).ok_or_else(|| {
-            let reason = format!("the Gram matrices of `{name}` have negative eigenvalues, so they are none");
+            let reason =
+                format!("the Gram matrices of `{name}` have negative eigenvalues, which Gram matrices cannot have");
             ModelError::Incompatible { reason }
         })?;
         Ok(as_weight(&(first + change), &weight.shape, weight.width()))
@@ -148,7 +147,7 @@ impl Strategy for RegMean {
         let grams = expert.statistic(GRAM)?;
         if grams.below(BACKBONE).is_empty() {
             let reason = format!(
-                "`reg-mean` merges linear maps, and the backbone \"{}\" shows none; accepted: backbones that do, such as \
+                "`reg-mean` merges linear maps, but the backbone \"{}\" does not report any; accepted: backbones that do, such as \
                  \"mlp\", \"small-cnn\" and \"slim-resnet18\"",
                 expert.model.backbone.typetag_name()
             );

@@ -1,10 +1,10 @@
-//! The algebra: weights as matrices, Gram matrices, and the weight that solves them.
+//! The algebra: weights as matrices, Gram matrices, and the solution of the least squares.
 
 use alluvium_model::{ModelError, Numbers, Values, Width};
 use nalgebra::{Cholesky, DMatrix};
 
-/// A weight as the linear map that it is, `[inputs, outputs]`: of a fully connected layer as it is, of a convolution
-/// `[outputs, channels, height, width]` as a map of its patches.
+/// A weight as a linear map, `[inputs, outputs]`. The weight of a fully connected layer is one already; the weight of a
+/// convolution, `[outputs, channels, height, width]`, is a linear map of its patches.
 ///
 /// # Errors
 /// [`ModelError::Incompatible`], which names the weight, when it has another number of dimensions.
@@ -13,12 +13,12 @@ pub(crate) fn as_map(name: &str, weight: &Values) -> Result<DMatrix<f64>, ModelE
     let values = exact.iter().copied();
     match *weight.shape.as_slice() {
         [inputs, outputs] => Ok(DMatrix::from_row_iterator(inputs, outputs, values)),
-        // nalgebra keeps columns together, and a kernel is a column.
+        // nalgebra is column-major, and a kernel is a column.
         [outputs, channels, height, width] => Ok(DMatrix::from_iterator(channels * height * width, outputs, values)),
         _ => {
             let shape = &weight.shape;
             let reason = format!(
-                "the weight `{name}` of shape {shape:?} is no linear map; accepted: [inputs, outputs] and [outputs, \
+                "the weight `{name}` of shape {shape:?} is not a linear map; accepted: [inputs, outputs] and [outputs, \
                  channels, height, width]"
             );
             Err(ModelError::Incompatible { reason })
@@ -26,7 +26,7 @@ pub(crate) fn as_map(name: &str, weight: &Values) -> Result<DMatrix<f64>, ModelE
     }
 }
 
-/// A linear map as a weight of that shape and width: the other way round.
+/// Converts a linear map back into a weight of this shape and width.
 pub(crate) fn as_weight(map: &DMatrix<f64>, shape: &[usize], width: Width) -> Values {
     let numbers = match shape.len() {
         2 => Numbers::rounded(map.transpose().iter().copied(), width),
@@ -41,14 +41,14 @@ pub(crate) fn values(matrix: &DMatrix<f64>) -> Values {
     Values::new(vec![matrix.nrows(), matrix.ncols()], by_rows.iter().map(|value| *value as f32).collect())
 }
 
-/// What [`values`] made plain.
+/// The matrix from the result of [`values`].
 pub(crate) fn matrix(values: &Values) -> DMatrix<f64> {
     let columns = values.shape.last().copied().unwrap_or_default();
     let rows = values.len() / columns.max(1);
     DMatrix::from_row_slice(rows, columns, &values.numbers.exact())
 }
 
-/// G̃ = αG + (1 − α)·diag G + λI, where λ is the share `ridge` of the mean of G's diagonal.
+/// G̃ = αG + (1 − α)·diag G + λI, where λ is `ridge` times the mean of G's diagonal.
 ///
 /// # Errors
 /// [`ModelError::Shape`] unless G is `[inputs, inputs]`; the message names the weight.
@@ -67,14 +67,14 @@ pub(crate) fn regular(
     let gram = matrix(gram);
     let diagonal = gram.diagonal();
     let size = diagonal.mean();
-    // An expert whose layer is never on has no say where others' are, and keeps its weights where nobody's is.
+    // A layer whose inputs are always 0 has G = 0. Its λ is small: the weights of others win, and it keeps its own if it is alone.
     let size = if size == 0.0 { f64::from(f32::MIN_POSITIVE) } else { size };
     let mut regular = gram * alpha;
     regular.set_diagonal(&diagonal.add_scalar(ridge * size));
     Ok(regular)
 }
 
-/// G⁻¹P for a sum of Gram matrices G; `None` when it has no Cholesky decomposition, so that it is none.
+/// G⁻¹P for a sum of Gram matrices G; `None` if G has no Cholesky decomposition, so that it cannot be such a sum.
 pub(crate) fn solve(gram: DMatrix<f64>, product: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     Some(Cholesky::new(gram)?.solve(product))
 }

@@ -1,4 +1,4 @@
-//! Tests of the merging: against numpy, and against what is known of its solution.
+//! Tests of the merging: against numpy, and against known properties of the solution.
 
 use alluvium_model::Seed;
 use alluvium_strategy::{TaskDataset, conformance};
@@ -25,13 +25,13 @@ fn rows(rows: &[[f32; 6]]) -> Values {
     Values::new(vec![rows.len(), 6], rows.concat())
 }
 
-/// Rows that look drawn, and of full rank.
+/// Irregular rows of full rank.
 fn drawn(seed: usize) -> Values {
-    let value = |place: usize| ((place + 60 * seed).pow(2) as f64 * 0.7).sin() as f32;
+    let value = |index: usize| ((index + 60 * seed).pow(2) as f64 * 0.7).sin() as f32;
     Values::new(vec![9, 6], (0..54).map(value).collect())
 }
 
-/// An expert of a head that saw these rows, `[rows, 6]`; another seed, other weights.
+/// An expert for a head, with the statistics of these rows, `[rows, 6]`. The weights depend on the seed.
 fn expert(head: &str, seed: u64, seen: &Values) -> Expert {
     let seen = matrix(seen);
     let gram = values(&(seen.transpose() * &seen / seen.nrows() as f64));
@@ -39,7 +39,7 @@ fn expert(head: &str, seed: u64, seen: &Values) -> Expert {
     conformance::expert(head, seed).with_statistics([(GRAM.to_owned(), grams)].into())
 }
 
-/// The paper's equation, with next to nothing on the diagonal.
+/// The paper's equation, with almost nothing added on the diagonal.
 fn paper(off_diagonal: f64) -> RegMeanConfig {
     RegMeanConfig { off_diagonal, ridge: 1e-6, ..Default::default() }
 }
@@ -69,7 +69,7 @@ fn assert_close(found: &Values, expected: &Values, tolerance: f32) {
 
 #[test]
 fn equal_experts_are_kept() {
-    // Also where the rows determine nothing: there are two of six inputs.
+    // This also holds where the rows determine nothing: there are two rows of six inputs.
     let few = |scale: f32| rows(&[[1.0, 2.0, 3.0, 4.0, 5.0, 6.0 * scale], [scale, 0.0, 1.0, 0.0, 1.0, 0.0]]);
     for alpha in [0.0, 0.9, 1.0] {
         for seen in [[drawn(1), drawn(2), drawn(3)], [few(1.0), few(2.0), few(3.0)]] {
@@ -82,9 +82,9 @@ fn equal_experts_are_kept() {
 #[test]
 fn each_input_s_weights_come_from_who_saw_it() {
     // Every row has one input only, so rows are orthogonal in their inputs: XᵀX / rows is G₁ = diag(3, 3, 0, 0, 0, 0) and
-    // G₂ = diag(0, 1, 2, 0, 0, 0), and row j of W is Σ_i g_ij W_ij / Σ_i g_ij whatever α. Input 0 only the first has seen,
-    // input 2 only the second; of input 1, W is (3W₁ + 1W₂)/4. The others nobody has seen: of them, G̃ is λ, the means of the
-    // diagonals are 6/6 and 3/6, and W is (2W₁ + 1W₂)/3.
+    // G₂ = diag(0, 1, 2, 0, 0, 0), and row j of W is Σ_i g_ij W_ij / Σ_i g_ij whatever α. Only the first has seen
+    // input 0, and only the second has seen input 2. For input 1, W is (3W₁ + 1W₂)/4. The other inputs were never seen: for them
+    // G̃ is λ, the means of the diagonals are 6/6 and 3/6, and W is (2W₁ + 1W₂)/3.
     let (a, b) = (6f32.sqrt(), 3f32.sqrt());
     let z = 0.0;
     let first = expert("a", 1, &rows(&[[a, z, z, z, z, z], [z, a, z, z, z, z]]));
@@ -94,7 +94,7 @@ fn each_input_s_weights_come_from_who_saw_it() {
     for alpha in [0.0, 0.9, 1.0] {
         let [one, two] = [&first, &second].map(|expert| weight(&expert.model).as_f32().unwrap().to_vec());
         let pairs = one.iter().zip(two).enumerate();
-        let expected = pairs.map(|(place, (one, two))| shares[place / 4] * one + (1.0 - shares[place / 4]) * two);
+        let expected = pairs.map(|(index, (one, two))| shares[index / 4] * one + (1.0 - shares[index / 4]) * two);
         let expected = Values::new(vec![6, 4], expected.collect());
         assert_close(&merged(paper(alpha), &[first.clone(), second.clone()]), &expected, 1e-5);
     }
@@ -117,7 +117,7 @@ fn no_other_weights_keep_the_outputs_nearer() {
     let seen = [drawn(1), drawn(2), drawn(3)];
     let experts: Vec<_> =
         ["a", "b", "c"].iter().zip(1..).zip(&seen).map(|((head, seed), x)| expert(head, seed, x)).collect();
-    // Σ ‖X_i W − X_i W_i‖², of as many rows each.
+    // Σ ‖X_i W − X_i W_i‖², with the same number of rows each.
     let error = |merged: &Values| -> f64 {
         let of = |(expert, x): (&Expert, &Values)| {
             (matrix(x) * (matrix(merged) - matrix(&weight(&expert.model)))).norm_squared()
@@ -126,14 +126,14 @@ fn no_other_weights_keep_the_outputs_nearer() {
     };
     let best = merged(paper(1.0), &experts);
     let least = error(&best);
-    for place in 0..24 {
+    for index in 0..24 {
         for step in [-0.01, 0.01] {
             let mut other = best.clone();
-            other.as_f32_mut().unwrap()[place] += step;
-            assert!(error(&other) > least, "moved by {step} at {place}: {} is not above {least}", error(&other));
+            other.as_f32_mut().unwrap()[index] += step;
+            assert!(error(&other) > least, "moved by {step} at {index}: {} is not above {least}", error(&other));
         }
     }
-    // With less than all of the entries off the diagonal it is another weight, and further off.
+    // With α below 1 the weight differs and is further off.
     assert!(error(&merged(paper(0.5), &experts)) > least);
 }
 
@@ -155,7 +155,7 @@ fn the_device_sends_the_mean_square_of_its_inputs() {
     // The second is 0 or 200 in turn, −1 or 0.568 627 5: the mean square is (1 + 0.323 337)/2.
     assert!((gram[6 + 1] - 0.661_668_6).abs() < 1e-5, "{}", gram[6 + 1]);
     assert_eq!(all.get("heads.a.weight").unwrap().shape, [4, 4], "the head's rows are the latents");
-    // Of one sample, all rows and columns are multiples of each other.
+    // For one sample, all rows and columns are multiples of each other.
     let alone = sent(1);
     let one = alone.get(MAP).unwrap().as_f32().unwrap();
     assert!((one[0] * one[7] - one[1] * one[6]).abs() < 1e-5);
@@ -164,19 +164,19 @@ fn the_device_sends_the_mean_square_of_its_inputs() {
 
 #[test]
 fn a_head_that_comes_back_is_merged_like_any_map() {
-    // Only the second expert saw latents at all: G₁ = 0.
+    // Only the second expert saw latents: G₁ = 0.
     let head = "heads.a.weight";
     let [first, second] = [(1, 0.0), (2, 1.0)].map(|(seed, square)| {
         let expert = expert("a", seed, &drawn(1));
         let mut grams = expert.statistic(GRAM).unwrap().clone();
-        let diagonal = (0..16).map(|place| if place % 5 == 0 { square } else { 0.0 });
+        let diagonal = (0..16).map(|index| if index % 5 == 0 { square } else { 0.0 });
         grams.insert(head, Values::new(vec![4, 4], diagonal.collect()));
         expert.with_statistics([(GRAM.to_owned(), grams)].into())
     });
     let mut strategy = paper(0.9).build().unwrap();
     let initial = conformance::central(&[], 0);
     let before = strategy.consolidate(&initial, &first, &mut conformance::context()).unwrap();
-    assert_eq!(before.weights, first.model.weights, "the first expert is taken as it is");
+    assert_eq!(before.weights, first.model.weights, "the first expert becomes the central model unchanged");
     let after = strategy.consolidate(&before, &second, &mut conformance::context()).unwrap();
     assert_close(after.weights.get(head).unwrap(), second.model.weights.get(head).unwrap(), 1e-5);
 }
@@ -189,7 +189,7 @@ fn a_backbone_without_linear_maps_is_refused_by_name() {
     let error = strategy.consolidate(&conformance::central(&[], 0), &expert, &mut conformance::context()).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("\"conformance-tiny\"") && error.contains("accepted: "), "{error}");
-    assert!(strategy.state().weights.is_empty(), "nothing was taken up");
+    assert!(strategy.state().weights.is_empty(), "a refused expert must not change the state");
 }
 
 #[test]

@@ -10,16 +10,16 @@ use crate::reservoir::Reservoir;
 #[derive(Debug)]
 pub(crate) struct Buffer {
     compute: Device,
-    /// All images; `None` when no sample is kept.
+    /// All images; `None` if no sample is kept.
     inputs: Option<Tensor<4>>,
-    /// For each sample, the place of its head among `heads`, and its output unit there.
+    /// For each sample, the index of its head in `heads`, and its class index within the head.
     targets: Vec<(usize, i32)>,
     heads: Vec<String>,
 }
 
 /// Some replayed samples.
 pub(crate) struct Replayed {
-    /// Their images, the samples of one head next to each other; `None` when there is none.
+    /// Their images, the samples of one head next to each other; `None` if there are none.
     pub(crate) inputs: Option<Tensor<4>>,
     /// The heads, in the images' order.
     pub(crate) groups: Vec<Group>,
@@ -28,13 +28,13 @@ pub(crate) struct Replayed {
 /// The replayed samples of one head.
 pub(crate) struct Group {
     pub(crate) head: String,
-    /// Each sample's output unit within the head.
-    pub(crate) units: Tensor<1, Int>,
+    /// Each sample's class index within the head.
+    pub(crate) class_indices: Tensor<1, Int>,
 }
 
 impl Group {
     pub(crate) fn samples(&self) -> usize {
-        self.units.dims()[0]
+        self.class_indices.dims()[0]
     }
 }
 
@@ -43,38 +43,38 @@ impl Buffer {
     pub(crate) fn fill(tasks: &[TaskDataset<'_>], capacity: usize, random: &mut Random, compute: &Device) -> Self {
         let mut reservoir = Reservoir::new(capacity);
         for (task, data) in tasks.iter().enumerate() {
-            (0..data.samples.len()).for_each(|place| reservoir.offer((task, place), random));
+            (0..data.samples.len()).for_each(|index| reservoir.offer((task, index), random));
         }
-        let units: Vec<_> = tasks.iter().map(TaskDataset::units).collect();
+        let class_indices: Vec<_> = tasks.iter().map(TaskDataset::units).collect();
         let mut kept: Option<Samples> = None;
         let (mut heads, mut targets) = (vec![], vec![]);
-        for (task, place) in reservoir.into_kept() {
+        for (task, index) in reservoir.into_kept() {
             let TaskDataset { head, samples } = tasks[task];
-            kept.get_or_insert_with(|| Samples::new(samples.input())).extend(&samples.select([place]));
+            kept.get_or_insert_with(|| Samples::new(samples.input())).extend(&samples.select([index]));
             let number = heads.iter().position(|own| *own == head.name).unwrap_or_else(|| {
                 heads.push(head.name.clone());
                 heads.len() - 1
             });
-            targets.push((number, units[task][place]));
+            targets.push((number, class_indices[task][index]));
         }
         Buffer { compute: compute.clone(), inputs: kept.map(|kept| kept.inputs(compute)), targets, heads }
     }
 
-    /// How many samples are kept.
+    /// The number of kept samples.
     pub(crate) fn len(&self) -> usize {
         self.targets.len()
     }
 
-    /// The samples at these places.
-    pub(crate) fn batch(&self, mut places: Vec<usize>) -> Replayed {
-        places.sort_unstable_by_key(|place| (self.targets[*place].0, *place));
-        let groups = places.chunk_by(|a, b| self.targets[*a].0 == self.targets[*b].0).map(|group| Group {
+    /// The samples at these indices.
+    pub(crate) fn batch(&self, mut indices: Vec<usize>) -> Replayed {
+        indices.sort_unstable_by_key(|index| (self.targets[*index].0, *index));
+        let groups = indices.chunk_by(|a, b| self.targets[*a].0 == self.targets[*b].0).map(|group| Group {
             head: self.heads[self.targets[group[0]].0].clone(),
-            units: self.integers(group.iter().map(|place| self.targets[*place].1).collect()),
+            class_indices: self.integers(group.iter().map(|index| self.targets[*index].1).collect()),
         });
         let groups = groups.collect();
-        let places = self.integers(places.into_iter().map(|place| place as i32).collect());
-        Replayed { inputs: self.inputs.as_ref().map(|inputs| inputs.clone().select(0, places)), groups }
+        let indices = self.integers(indices.into_iter().map(|index| index as i32).collect());
+        Replayed { inputs: self.inputs.as_ref().map(|inputs| inputs.clone().select(0, indices)), groups }
     }
 
     fn integers(&self, values: Vec<i32>) -> Tensor<1, Int> {
@@ -115,7 +115,7 @@ mod tests {
         let groups = batch
             .groups
             .into_iter()
-            .map(|group| (group.head, group.units.into_data().convert::<i32>().try_into_vec::<i32>().unwrap()));
+            .map(|group| (group.head, group.class_indices.into_data().convert::<i32>().try_into_vec::<i32>().unwrap()));
         assert_eq!(groups.collect::<Vec<_>>(), [("a".to_owned(), vec![1, 0]), ("b".to_owned(), vec![0])]);
     }
 

@@ -26,17 +26,17 @@ use buffer::Buffer;
 /// reservoir (Vitter, "Random sampling with a reservoir", ACM TOMS 1985, algorithm R): at any time, each sample of the
 /// earlier tasks is in it with the same probability.
 ///
-/// A step needs the current task and the buffer alone. But a buffer keeps devices' samples at the centre, which no
-/// protocol that keeps them private grants: hence the data access `all-tasks`. It is not stored, either: the draws of the
-/// reservoir follow from a number that is, so the buffer is filled again from the tasks' samples. The first expert is
-/// taken as it is.
+/// A step needs only the current task and the buffer. But the buffer keeps devices' samples at the centre, which a protocol
+/// that keeps them private does not grant, so the data access is `all-tasks`. The buffer is not stored. The draws of the
+/// reservoir depend on a stored seed, so the buffer is filled again from the tasks' samples. The first expert becomes the
+/// central model unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ReplayConfig {
-    /// How many samples of earlier tasks the buffer holds at the most.
+    /// The largest number of samples of earlier tasks in the buffer.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub buffer_samples: usize,
-    /// Samples of the buffer a gradient step, beside the current task's.
+    /// Samples of the buffer per gradient step, in addition to those of the current task.
     #[schemars(range(min = 1, max = 65_536))]
     pub replay_batch_size: usize,
     /// How the centre learns.
@@ -71,8 +71,8 @@ impl StrategyConfig for ReplayConfig {
 #[derive(Debug)]
 struct Replay {
     config: ReplayConfig,
-    /// The seed of the reservoir's draws, drawn when the first device comes. The seed of a consolidation would not do:
-    /// it is another one each time, and the buffer would be another one, too.
+    /// The seed of the reservoir's draws, drawn at the first device. The seed of a consolidation is not suitable: it changes
+    /// every time, and so would the buffer.
     reservoir: Option<u64>,
 }
 
@@ -112,7 +112,8 @@ impl Strategy for Replay {
             let mut samples = own;
             for group in replayed.groups {
                 let count = group.samples();
-                let replayed = training.loss.of(model, &group.head, rows(samples..samples + count), group.units)?;
+                let replayed =
+                    training.loss.of(model, &group.head, rows(samples..samples + count), group.class_indices)?;
                 sum = sum + replayed.mul_scalar(count as f64);
                 samples += count;
             }

@@ -11,7 +11,7 @@ pub(crate) struct Reservoir<T> {
 }
 
 impl<T> Reservoir<T> {
-    /// An empty one.
+    /// An empty reservoir.
     pub(crate) fn new(capacity: usize) -> Self {
         Reservoir { capacity, offered: 0, kept: vec![] }
     }
@@ -29,7 +29,7 @@ impl<T> Reservoir<T> {
         }
     }
 
-    /// What is kept, in the order of the slots.
+    /// The kept items, in the order of the slots.
     pub(crate) fn into_kept(self) -> Vec<T> {
         self.kept
     }
@@ -70,7 +70,7 @@ mod tests {
     fn the_same_seed_keeps_the_same_and_what_comes_later_only_replaces() {
         assert_eq!(kept(50, 8, 3), kept(50, 8, 3));
         assert_ne!(kept(50, 8, 3), kept(50, 8, 4));
-        // Filled anew for a longer stream, it is the reservoir that would have been kept and offered the rest.
+        // Filling a reservoir again with a longer stream equals keeping it and offering the rest.
         let (before, after) = (kept(50, 8, 3), kept(80, 8, 3));
         assert!(before.iter().zip(&after).all(|(before, after)| before == after || *after >= 50));
         assert_ne!(before, after);

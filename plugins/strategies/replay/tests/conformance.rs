@@ -1,4 +1,4 @@
-//! The strategy against the conformance tests, and what it keeps between devices.
+//! The conformance tests, and the state that the strategy keeps between devices.
 
 use alluvium_model::Seed;
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};

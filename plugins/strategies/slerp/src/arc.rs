@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use alluvium_model::{Beside, Number, Numbers, Pairwise};
 use alluvium_strategy::Scale;
 
-/// From this |cos Ω| on two tensors are colinear: 1/sin Ω would amplify what is left of their difference.
+/// Above this |cos Ω|, two tensors count as colinear, because 1/sin Ω would amplify rounding errors of their difference.
 const NEARLY_COLINEAR: f64 = 0.9995;
 
-/// The products of two tensors p and q as vectors, which say what the angle Ω between them is. That does not depend on the
-/// vectors' lengths, so they are of p and q divided by their scales.
+/// The products of two tensors p and q as vectors. They give the angle Ω between them. The angle does not depend on the lengths
+/// of the vectors, so p and q are divided by their scales first.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Products {
     /// ⟨p, p⟩.
@@ -18,22 +18,22 @@ pub(crate) struct Products {
     other: f64,
     /// ⟨p, q⟩.
     both: f64,
-    /// The scales of p and of q; none before a value that is not 0.
+    /// The scales of p and of q; `None` before the first value that is not 0.
     scales: [Option<Scale>; 2],
 }
 
 /// The products of each tensor, by its full name: the centre's and an expert's.
-pub(crate) type Found = BTreeMap<String, Products>;
+pub(crate) type TensorProducts = BTreeMap<String, Products>;
 
 impl Products {
-    /// Of whole tensors.
+    /// The products of whole tensors.
     pub(crate) fn of(own: &Numbers, other: &Numbers) -> Self {
         let mut products = Products::default();
         products.add(own, other);
         products
     }
 
-    /// Adds the next values of both. The sums are the same whatever pieces a tensor comes in.
+    /// Adds the next values of both. The sums do not depend on how a tensor is cut into pieces.
     pub(crate) fn add(&mut self, own: &Numbers, other: &Numbers) {
         match own.beside(other) {
             // Squares of 32 bits fit into 64.
@@ -58,17 +58,17 @@ impl Products {
         }
     }
 
-    /// The scales for the next values. Where these are much larger than those before, the sums are brought to their scale.
+    /// The scales for the next values. If these are much larger than the earlier ones, the sums are converted to the new scale.
     fn rescaled(&mut self, own: &[f64], other: &[f64]) -> [Scale; 2] {
         let next = [Scale::of(own), Scale::of(other)];
-        let [p, q] = [0, 1].map(|place| {
-            let old = self.scales[place];
-            let new = match (old, next[place]) {
+        let [p, q] = [0, 1].map(|index| {
+            let old = self.scales[index];
+            let new = match (old, next[index]) {
                 (Some(old), Some(new)) if !new.outgrows(old) => old,
                 (old, new) => new.or(old).unwrap_or_default(),
             };
-            if old.is_some() || next[place].is_some() {
-                self.scales[place] = Some(new);
+            if old.is_some() || next[index].is_some() {
+                self.scales[index] = Some(new);
             }
             (old.unwrap_or(new), new)
         });
@@ -79,10 +79,10 @@ impl Products {
         [p.1, q.1]
     }
 
-    /// How much p and q count at the point at t on the arc from p (t = 0) to q (t = 1).
+    /// The weights of p and q at the point t on the arc from p (t = 0) to q (t = 1).
     pub(crate) fn weights(&self, t: f64) -> (f64, f64) {
         let cosine = self.both / (self.own * self.other).sqrt();
-        // Tensors of zeros have no angle: their cosine is NaN, and they are interpolated linearly, too.
+        // Tensors of zeros have no angle: their cosine is NaN, so they are interpolated linearly, too.
         if cosine.abs() <= NEARLY_COLINEAR {
             let angle = cosine.acos();
             (((1.0 - t) * angle).sin() / angle.sin(), (t * angle).sin() / angle.sin())

@@ -15,13 +15,13 @@ use strategy::Slerp;
 /// Spherical linear interpolation: each tensor moves from the centre's towards the expert's along an arc; each task keeps
 /// its head.
 ///
-/// An arc keeps the length of the weights, where a straight mean of unlike tensors would shrink it. With p the previous
+/// An arc keeps the length of the weights; a straight mean of unlike tensors would shrink it. With p the previous
 /// central model's tensor, q the expert's and Ω the angle between them as vectors, θ = sin((1 − t)Ω)/sin Ω · p +
-/// sin(tΩ)/sin Ω · q. It is (1 − t)p + tq instead where the two are nearly colinear (|cos Ω| > 0.9995, mergekit's
-/// bound), where one of them is zero, and for the running statistics of a normalisation. The first expert, which meets
-/// a central model without heads, is taken as it is; a head that comes back is interpolated like the backbone.
+/// sin(tΩ)/sin Ω · q. It is (1 − t)p + tq instead if the two are nearly colinear (|cos Ω| > 0.9995, mergekit's
+/// bound), if one of them is zero, and for the running statistics of a normalisation. The first expert becomes the central
+/// model unchanged. A head that comes back is interpolated like the backbone.
 ///
-/// It keeps nothing between devices. With a constant t an expert's share fades as (1 − t)^n after n more devices.
+/// It keeps no state between devices. With a constant t, the weight of an expert fades as (1 − t)^n after n more devices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SlerpConfig {

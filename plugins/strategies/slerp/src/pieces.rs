@@ -1,23 +1,23 @@
-//! Spherical interpolation in pieces: the angles of whole tensors are found beforehand, from sums of products.
+//! Spherical interpolation in pieces: surveys find the angles of whole tensors from sums of products.
 
 use alluvium_strategy::{Piece, Piecewise, Sight, Strategy, StrategyError, Survey};
 
-use crate::arc::Found;
+use crate::arc::TensorProducts;
 use crate::strategy::Slerp;
 
-/// One survey for each expert: what the centre is before it depends on the angles of the expert before.
+/// One survey per expert, because the centre before an expert depends on the angles of the expert before it.
 #[derive(Debug)]
 pub(crate) struct InPieces {
     expert_weight: f64,
-    /// Of the expert that is being surveyed.
-    sums: Found,
-    /// Of the experts that were.
-    found: Vec<Found>,
+    /// The products of the surveyed expert.
+    sums: TensorProducts,
+    /// The products of the experts surveyed so far.
+    found: Vec<TensorProducts>,
 }
 
 impl InPieces {
     pub(crate) fn new(expert_weight: f64) -> Self {
-        InPieces { expert_weight, sums: Found::new(), found: vec![] }
+        InPieces { expert_weight, sums: TensorProducts::new(), found: vec![] }
     }
 }
 
@@ -41,7 +41,7 @@ impl Piecewise for InPieces {
     }
 
     fn build(&self, piece: &Piece) -> Result<Box<dyn Strategy>, StrategyError> {
-        let of_piece = |found: &Found| -> Found {
+        let of_piece = |found: &TensorProducts| -> TensorProducts {
             found.get(&piece.tensor).map(|products| (piece.tensor.clone(), *products)).into_iter().collect()
         };
         let found = self.found.iter().map(of_piece).collect();

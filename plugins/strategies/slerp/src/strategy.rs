@@ -1,23 +1,23 @@
-//! The running strategy. It keeps nothing between devices.
+//! The running strategy. It keeps no state between devices.
 
 use alluvium_model::{BACKBONE, Numbers, Values};
 use alluvium_strategy::{Context, Expert, ModelState, Strategy, StrategyError, is_statistic, take_head};
 
-use crate::arc::{Found, Products, WeightedSum};
+use crate::arc::{Products, TensorProducts, WeightedSum};
 
 #[derive(Debug)]
 pub(crate) struct Slerp {
     expert_weight: f64,
-    /// The angles of whole tensors at each expert; none but in pieces, which do not show them.
-    found: Vec<Found>,
+    /// The products of whole tensors for each expert. Empty unless the strategy works in pieces, which do not show them.
+    found: Vec<TensorProducts>,
 }
 
 impl Slerp {
-    pub(crate) fn new(expert_weight: f64, found: Vec<Found>) -> Self {
+    pub(crate) fn new(expert_weight: f64, found: Vec<TensorProducts>) -> Self {
         Slerp { expert_weight, found }
     }
 
-    /// The tensor of that full name, between the centre's and the expert's.
+    /// The tensor of this full name, between the centre's and the expert's.
     fn between(&self, context: &Context<'_>, tensor: &str, own: &Values, other: &Values) -> Numbers {
         let found = self.found.get(context.device()).and_then(|found| found.get(tensor));
         let products = found.copied().unwrap_or_else(|| Products::of(&own.numbers, &other.numbers));
@@ -34,7 +34,7 @@ impl Strategy for Slerp {
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
         if previous.heads.is_empty() {
-            return Ok(expert.model.clone()); // The centre knows nothing yet that could be kept.
+            return Ok(expert.model.clone()); // The centre has learned nothing yet.
         }
         let t = self.expert_weight;
         let backbone =

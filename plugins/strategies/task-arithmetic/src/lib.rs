@@ -1,4 +1,4 @@
-//! The `task-arithmetic` strategy: what the experts changed, added up.
+//! The `task-arithmetic` strategy: adds up the experts' changes.
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
@@ -8,26 +8,26 @@ use alluvium_strategy::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Task arithmetic: the initial weights plus a scaled sum of what each expert changed; each task keeps its head.
+/// Task arithmetic: the initial weights plus a scaled sum of the experts' changes; each task keeps its head.
 ///
 /// θ = θ₀ + λ·Σ_t τ_t with the task vectors τ_t = θ_expert − θ_reference; device by device, θ_t = θ_{t−1} + λ·τ_t. In
 /// the paper all experts are fine-tuned from one pre-trained model θ₀, and τ_t = θ_expert − θ₀. Here θ₀ is the central
-/// model that the first device met, and later devices of a stream start from the previous central model: `relative_to` says
-/// which of the two τ_t is counted from, or that devices have a common start. With λ = 1 and `relative_to = "previous"` the
+/// model that the first device took, and later devices of a stream start from the previous central model. `relative_to` chooses
+/// which of the two is the reference of τ_t, or gives all devices a common start. With λ = 1 and `relative_to = "previous"` the
 /// weights are the newest expert's, as in `naive`.
 ///
 /// Between devices it keeps θ₀ (one copy of the backbone) and counts of experts. Running statistics of a normalisation
-/// are averaged over the experts, and so is a head that comes back over those that had it.
+/// are averaged over the experts, and a head that comes back is averaged over the experts that had it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TaskArithmeticConfig {
     /// λ, the weight of each task vector. The paper chooses it on held-out data, mostly between 0.3 and 0.5.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub scaling: f64,
-    /// What a task vector is counted from. Left out, it is what the experts started from, so that each one's change counts once:
-    /// under devices `previous`; of files `initial`, where `--previous` is what the experts started from (`--initial-only`, or
-    /// it has no classifier), and `previous`, where it counts as a first expert. A device's distance from the `initial` weights
-    /// also holds what the centre had learned before, so that a sum over many devices grows like (1 + λ)^t.
+    /// The reference of a task vector. The default is the model that the experts started from, so that each change counts once.
+    /// For devices, this is `previous`. For files, it is `initial` if the experts started from `--previous` (`--initial-only`, or
+    /// it has no classifier), and `previous` if `--previous` counts as a first expert. With `initial`, the task vector of a device
+    /// also holds what the centre had learned before, so a sum over many devices grows like (1 + λ)^t.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relative_to: Option<RelativeTo>,
 }

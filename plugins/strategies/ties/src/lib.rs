@@ -1,4 +1,4 @@
-//! The `ties` strategy: task vectors are trimmed, elect a sign for each weight, and those that agree are averaged.
+//! The `ties` strategy: trims task vectors, elects a sign for each weight, and averages the values of that sign.
 
 mod config;
 mod pieces;

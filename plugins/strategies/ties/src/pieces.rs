@@ -1,4 +1,4 @@
-//! TIES in pieces: where to trim is found beforehand, from counts of magnitudes.
+//! TIES in pieces: surveys find where to trim, from counts of magnitudes.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use crate::config::TiesConfig;
 use crate::selection::Selection;
 use crate::strategy::Ties;
 
-/// Two surveys find what trimming keeps, four of weights of 64 bits: of all experts at once, or, of task vectors counted from the previous central model,
-/// of one expert after another.
+/// Two surveys find what trimming keeps; weights of 64 bits need four. A survey covers all experts at once. If the reference of
+/// task vectors is the previous central model, it covers one expert after another.
 #[derive(Debug)]
 pub(crate) struct InPieces {
     config: TiesConfig,
-    /// The experts that are being surveyed, by their places.
+    /// The surveyed experts, by their indices.
     selecting: BTreeMap<usize, Selection>,
-    /// What the surveys found: the smallest magnitude that is kept, of each expert.
+    /// The result of the surveys: the smallest kept magnitude of each expert.
     smallest: Vec<f64>,
-    /// Whether a survey saw nothing, for there are no weights.
+    /// Whether a survey saw nothing, because there are no weights.
     nothing: bool,
 }
 

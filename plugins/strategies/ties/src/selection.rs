@@ -1,33 +1,33 @@
-//! The magnitude at which trimming cuts, among more values than fit into memory: found in passes that only count.
+//! Finds the magnitude at which trimming cuts, among more values than fit into memory, in passes that only count.
 
 use alluvium_model::{Number, Numbers};
 
 use crate::trimming::trimmed;
 
-/// By which bits of a magnitude in 64 bits its passes tell it from others: the upper end of each digit, the first one's first.
+/// The digits of a magnitude in 64 bits: the upper end of the bits of each digit, first digit first. Each pass finds one digit.
 ///
-/// A number of 32 bits has 11 bits of exponent and 23 behind the point when it is written in 64, which are the first two digits:
-/// two passes find it, and more are taken only where there are numbers of 64 bits.
+/// A number of 32 bits, written in 64, has 11 bits of exponent and 23 fraction bits, which are the first two digits. So two
+/// passes find it; numbers of 64 bits need more.
 const DIGITS: [u32; 5] = [63, 46, 29, 12, 0];
 
-/// As many patterns as the longest digit has.
+/// The number of patterns of the longest digit.
 const BUCKETS: usize = 1 << 17;
 
-/// Looks for the smallest magnitude that trimming keeps. The bits of numbers that are not negative are in the order of the
-/// numbers, so that a count for each pattern of bits says where it lies.
+/// Finds the smallest magnitude that trimming keeps. Non-negative numbers have the same order as their bits, so a count per bit
+/// pattern tells in which pattern the magnitude lies.
 #[derive(Debug)]
 pub(crate) struct Selection {
-    /// How many values there are with each pattern of the digit that is looked for.
+    /// The number of values with each pattern of the current digit.
     counts: Vec<u64>,
-    /// How many digits are found.
+    /// The number of digits found so far.
     found: usize,
-    /// The digits that are found, in their places.
+    /// The bits of the digits found so far.
     prefix: u64,
-    /// How many values with these digits are smaller than what is looked for; nothing before the first pass is over.
+    /// The number of values with these digits that are smaller than the result; `None` before the end of the first pass.
     smaller: Option<u64>,
-    /// Whether a value that was counted in this pass has bits behind the digit that is looked for.
+    /// Whether a value of this pass has bits after the current digit.
     goes_on: bool,
-    /// What was looked for.
+    /// The result.
     cut: Option<f64>,
 }
 
@@ -38,7 +38,7 @@ impl Default for Selection {
 }
 
 impl Selection {
-    /// Counts some values, whatever their sign. Every pass is shown all values.
+    /// Counts some values, ignoring their sign. Every pass must count all values.
     pub(crate) fn count(&mut self, values: &Numbers) {
         match values {
             _ if self.cut.is_some() => {}
@@ -61,7 +61,7 @@ impl Selection {
         self.goes_on |= rest != 0;
     }
 
-    /// A pass is over. After the last one that it needs: the smallest magnitude that is kept of this share of all values.
+    /// Ends a pass. After the last pass, returns the smallest magnitude if this fraction of all values is kept.
     pub(crate) fn narrow(&mut self, density: f64) -> Option<f64> {
         if self.cut.is_some() {
             return self.cut;
@@ -78,8 +78,8 @@ impl Selection {
         self.cut
     }
 
-    /// The pattern of the value that has so many before it, and how many of these have the same pattern; the first pattern
-    /// where there is no value at all.
+    /// The pattern of the value with `before` smaller ones, and how many of these have the same pattern. The first pattern if
+    /// there are no values.
     fn bucket(&self, mut before: u64) -> (u64, u64) {
         for (bits, count) in (0..).zip(&self.counts) {
             if before < *count {
@@ -98,19 +98,19 @@ mod tests {
 
     use super::*;
 
-    /// What is found, and in how many passes.
+    /// The result, and the number of passes.
     fn selected(pieces: &[Numbers], density: f64) -> (f64, usize) {
         let mut selection = Selection::default();
         for pass in 1..DIGITS.len() {
             pieces.iter().for_each(|piece| selection.count(piece));
             if let Some(found) = selection.narrow(density) {
-                // Shown more, for other experts need it, it stays with what it found.
+                // More passes, which other experts need, do not change the result.
                 pieces.iter().for_each(|piece| selection.count(piece));
                 assert_eq!(selection.narrow(density), Some(found));
                 return (found, pass);
             }
         }
-        panic!("as many passes as digits find it");
+        panic!("a pass per digit is enough");
     }
 
     fn drawn() -> Vec<f32> {

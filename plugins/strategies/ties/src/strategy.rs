@@ -10,9 +10,10 @@ use crate::trimming::{smallest_kept, trim};
 pub(crate) struct Ties {
     config: TiesConfig,
     vectors: TaskVectors,
-    /// What all trimmed task vectors so far come to.
+    /// The signed sums of all trimmed task vectors so far.
     sums: SignedSums,
-    /// The smallest magnitude that is kept, of each expert's whole task vector; none but in pieces, which do not show it.
+    /// The smallest kept magnitude of each expert's whole task vector. Empty unless the strategy works in pieces, which do not
+    /// show it.
     smallest: Vec<f64>,
 }
 

@@ -1,16 +1,16 @@
-//! What the election of signs and the disjoint mean need of all task vectors so far.
+//! The sums over all task vectors so far that the election of signs and the disjoint mean need.
 
 use alluvium_model::{Number, Pairwise, Weights};
 use alluvium_strategy::StrategyError;
 
-/// For each weight, the sum and the number of its positive and of its negative values.
+/// The sum and the number of the positive and of the negative values of each weight.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct SignedSums {
     positive: OneSign,
     negative: OneSign,
 }
 
-/// The values of one sign. No tensors before the first vector.
+/// The values of one sign. Empty before the first vector.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct OneSign {
     sum: Weights,
@@ -32,8 +32,8 @@ impl SignedSums {
     /// The disjoint merge: the mean of the values that have the sign of the sum of all values.
     pub(crate) fn merged(&self) -> Result<Weights, StrategyError> {
         let elected = self.positive.sum.combine_by(&self.negative.sum, &Sum)?;
-        let positive = elected.combine_by(&self.positive.mean()?, &Elected::<Positive>::default())?;
-        let negative = elected.combine_by(&self.negative.mean()?, &Elected::<Negative>::default())?;
+        let positive = elected.combine_by(&self.positive.mean()?, &ElectedMean::<Positive>::default())?;
+        let negative = elected.combine_by(&self.negative.mean()?, &ElectedMean::<Negative>::default())?;
         Ok(positive.combine_by(&negative, &Sum)?)
     }
 
@@ -59,8 +59,8 @@ impl OneSign {
             let zero = vector.combine_by(vector, &Zero)?;
             *self = OneSign { sum: zero.clone(), count: zero };
         }
-        self.sum = self.sum.combine_by(vector, &Added::<S>::default())?;
-        self.count = self.count.combine_by(vector, &Counted::<S>::default())?;
+        self.sum = self.sum.combine_by(vector, &SignSum::<S>::default())?;
+        self.count = self.count.combine_by(vector, &SignCount::<S>::default())?;
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl OneSign {
     }
 }
 
-/// Which values are of a sign.
+/// Tells which values have a sign.
 trait Sign: Default {
     fn is<N: Number>(value: N) -> bool;
 }
@@ -93,7 +93,7 @@ impl Sign for Negative {
     }
 }
 
-/// 0.
+/// Always 0.
 struct Zero;
 
 impl Pairwise for Zero {
@@ -110,31 +110,31 @@ impl Pairwise for Sum {
     }
 }
 
-/// A sum with one more value, if that is of the sign.
+/// Adds a value to a sum if it has the sign.
 #[derive(Default)]
-struct Added<S>(S);
+struct SignSum<S>(S);
 
-impl<S: Sign> Pairwise for Added<S> {
+impl<S: Sign> Pairwise for SignSum<S> {
     fn of<N: Number>(&self, sum: N, value: N) -> N {
         if S::is(value) { sum + value } else { sum }
     }
 }
 
-/// A count, one more if a value is of the sign.
+/// Adds 1 to a count if a value has the sign.
 #[derive(Default)]
-struct Counted<S>(S);
+struct SignCount<S>(S);
 
-impl<S: Sign> Pairwise for Counted<S> {
+impl<S: Sign> Pairwise for SignCount<S> {
     fn of<N: Number>(&self, count: N, value: N) -> N {
         if S::is(value) { count + N::ONE } else { count }
     }
 }
 
-/// A mean, where the sum of all values is of the sign.
+/// The mean if the sum of all values has the sign, otherwise 0.
 #[derive(Default)]
-struct Elected<S>(S);
+struct ElectedMean<S>(S);
 
-impl<S: Sign> Pairwise for Elected<S> {
+impl<S: Sign> Pairwise for ElectedMean<S> {
     fn of<N: Number>(&self, sum: N, mean: N) -> N {
         if S::is(sum) { mean } else { N::ZERO }
     }

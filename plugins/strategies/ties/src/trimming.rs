@@ -1,35 +1,35 @@
-//! Trimming: which values of a task vector are kept.
+//! Trimming: keeps the largest values of a task vector.
 
 use alluvium_model::Weights;
 use alluvium_strategy::StrategyError;
 
-/// How many of so many values are trimmed where this share is kept.
+/// The number of trimmed values, of `count` values, if the fraction `density` is kept.
 pub(crate) fn trimmed(count: usize, density: f64) -> usize {
     let kept = ((density * count as f64).round() as usize).clamp(1, count.max(1));
     count.saturating_sub(kept)
 }
 
-/// The smallest magnitude among the largest, this share of all values.
+/// The smallest kept magnitude if the fraction `density` of all values is kept.
 pub(crate) fn smallest_kept(vector: &Weights, density: f64) -> f64 {
-    let place = trimmed(vector.values(), density);
-    if place == 0 {
+    let index = trimmed(vector.values(), density);
+    if index == 0 {
         return 0.0;
     }
     let all_single: Option<Vec<_>> = vector.iter().map(|(_, tensor)| tensor.as_f32()).collect();
     match all_single {
         Some(tensors) => {
             let mut sizes: Vec<_> = tensors.into_iter().flatten().map(|value| value.abs()).collect();
-            f64::from(*sizes.select_nth_unstable_by(place, f32::total_cmp).1)
+            f64::from(*sizes.select_nth_unstable_by(index, f32::total_cmp).1)
         }
         None => {
             let sizes = vector.iter().flat_map(|(_, tensor)| tensor.numbers.exact().into_owned());
             let mut sizes: Vec<_> = sizes.map(f64::abs).collect();
-            *sizes.select_nth_unstable_by(place, f64::total_cmp).1
+            *sizes.select_nth_unstable_by(index, f64::total_cmp).1
         }
     }
 }
 
-/// The values from this magnitude on; the others become 0.
+/// Keeps the values of at least this magnitude; the others become 0.
 pub(crate) fn trim(vector: &Weights, smallest: f64) -> Result<Weights, StrategyError> {
     Ok(vector.combine(vector, |value, _| if value.abs() >= smallest { value } else { 0.0 })?)
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// Weight averaging: the central backbone is the running mean of the experts' backbones; each task keeps its head.
 ///
-/// θ_t = (t·θ_{t−1} + θ_expert) / (t + 1), where t counts the experts before this one: the first expert is taken as it
-/// is. A head that several tasks share is averaged like the backbone, over the experts that had it.
+/// θ_t = (t·θ_{t−1} + θ_expert) / (t + 1), where t counts the experts before this one: the first expert becomes the
+/// central model unchanged. A head that several tasks share is averaged like the backbone, over the experts that had it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WeightAveragingConfig {}
@@ -41,7 +41,7 @@ impl StrategyConfig for WeightAveragingConfig {
 
 #[derive(Debug)]
 struct WeightAveraging {
-    /// How many experts the mean holds.
+    /// The number of experts in the mean.
     experts: u32,
 }
 
@@ -90,13 +90,13 @@ mod tests {
         for expert in &experts {
             central = strategy.consolidate(&central, expert, &mut conformance::context()).unwrap();
         }
-        // The mean worked out at once, not as a running mean.
+        // The mean computed at once, not as a running mean.
         let backbones = experts.each_ref().map(|expert| expert.model.backbone_weights());
         for (name, averaged) in central.backbone_weights().iter() {
             let each = backbones.each_ref().map(|weights| weights.get(name).unwrap().as_f32().unwrap());
-            for (place, value) in averaged.as_f32().unwrap().iter().enumerate() {
-                let mean = each.iter().map(|values| f64::from(values[place])).sum::<f64>() / 3.0;
-                assert!((f64::from(*value) - mean).abs() < 1e-6, "{name}[{place}]");
+            for (index, value) in averaged.as_f32().unwrap().iter().enumerate() {
+                let mean = each.iter().map(|values| f64::from(values[index])).sum::<f64>() / 3.0;
+                assert!((f64::from(*value) - mean).abs() < 1e-6, "{name}[{index}]");
             }
         }
         assert_eq!(central.heads.len(), 3);

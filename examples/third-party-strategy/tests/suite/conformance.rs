@@ -1,4 +1,4 @@
-//! The strategy against the conformance tests of every strategy, and against numbers worked out by hand.
+//! The strategy against the conformance tests of every strategy, and against numbers computed by hand.
 
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, context, expert};
 use alluvium_strategy::{ModelState, StrategyConfig};

@@ -1,23 +1,19 @@
 //! The network against PyTorch: from the same weights the same outputs.
 //!
-//! The numbers are those of `fixtures/generate.py`.
+//! The numbers are those of `tests/fixtures/generate.py`.
 
 use alluvium_model::conformance::{NameMap, check_fixture, spread};
 
 // Links the kind.
-use alluvium_backbone_small_cnn as _;
+use alluvium_backbone_mlp as _;
 
 /// PyTorch's names, and ours; PyTorch keeps [outputs, inputs], burn [inputs, outputs].
 const NAMES: &str = r#"
-transposed = ["latent.weight"]
+transposed = ["layers.{layer}.weight"]
 
 [names]
-"blocks.{block}.conv.weight" = "blocks.{block}.conv.weight"
-"blocks.{block}.conv.bias" = "blocks.{block}.conv.bias"
-"blocks.{block}.norm.weight" = "blocks.{block}.norm.gamma"
-"blocks.{block}.norm.bias" = "blocks.{block}.norm.beta"
-"latent.weight" = "latent.weight"
-"latent.bias" = "latent.bias"
+"layers.{layer}.weight" = "layers.{layer}.weight"
+"layers.{layer}.bias" = "layers.{layer}.bias"
 "#;
 
 fn check(json: &str) {
@@ -27,6 +23,6 @@ fn check(json: &str) {
 
 #[test]
 fn the_outputs_are_those_of_pytorch() {
-    check(include_str!("fixtures/default.json"));
-    check(include_str!("fixtures/odd-sizes.json"));
+    check(include_str!("../fixtures/default.json"));
+    check(include_str!("../fixtures/three-layers.json"));
 }

@@ -1,6 +1,6 @@
 //! The network against timm: the same names, the same shapes, and from the same weights the same outputs.
 //!
-//! The numbers are those of `fixtures/generate.py`, from timm's network; its tensors come in by the table `timm-vit`, as a
+//! The numbers are those of `tests/fixtures/generate.py`, from timm's network; its tensors come in by the table `timm-vit`, as a
 //! file of weights would.
 
 use alluvium_model::conformance::{NameMap, check_fixture, spread};
@@ -19,6 +19,6 @@ fn check(json: &str) {
 
 #[test]
 fn the_outputs_are_those_of_timm() {
-    check(include_str!("fixtures/default.json"));
-    check(include_str!("fixtures/small.json"));
+    check(include_str!("../fixtures/default.json"));
+    check(include_str!("../fixtures/small.json"));
 }
