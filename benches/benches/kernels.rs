@@ -63,14 +63,14 @@ fn convolution(criterion: &mut Criterion) {
 
 fn normalisation(criterion: &mut Criterion) {
     let mut bench = criterion.benchmark_group("normalisation");
-    let shape = norm::Shape { batch: BATCH, channels: 32, pixels: 14 * 14 };
+    let shape = norm::NormShape { batch: BATCH, channels: 32, pixels: 14 * 14 };
     let (x, dy) = (values(BATCH * 32 * 14 * 14), values(BATCH * 32 * 14 * 14));
     let (scale, shift) = (values(32), values(32));
     let operands = Operands { x: &x, affine: Affine { scale: &scale, shift: &shift } };
     let (mut y, mut dx) = (x.clone(), x.clone());
     bench.throughput(Throughput::Elements(x.len() as u64));
 
-    let options = group::Options { groups: 4, epsilon: 1e-5, rectified: true };
+    let options = group::GroupOptions { groups: 4, epsilon: 1e-5, rectified: true };
     let statistics = options.forward(&shape, operands, &mut y, 1);
     bench.bench_function("group/forward", |bencher| {
         bencher.iter(|| options.forward(&shape, operands, &mut y, 1));
@@ -79,7 +79,7 @@ fn normalisation(criterion: &mut Criterion) {
         bencher.iter(|| options.backward(&shape, operands, &statistics, &dy, &mut dx, 1));
     });
 
-    let options = batch::Options { epsilon: 1e-5, rectified: true };
+    let options = batch::BatchOptions { epsilon: 1e-5, rectified: true };
     let statistics = options.forward(&shape, operands, &mut y, 1);
     bench.bench_function("batch/forward", |bencher| {
         bencher.iter(|| options.forward(&shape, operands, &mut y, 1));

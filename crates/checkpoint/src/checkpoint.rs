@@ -26,7 +26,7 @@ const PIECE: usize = 1 << 20;
 /// The values are read one tensor at a time.
 pub struct Checkpoint {
     place: Place,
-    parts: Vec<Part>,
+    parts: Vec<OpenPart>,
     /// For each name: the index of the file, and the index in the list of its tensors.
     tensors: BTreeMap<String, (usize, usize)>,
     metadata: BTreeMap<String, String>,
@@ -34,7 +34,7 @@ pub struct Checkpoint {
 }
 
 /// One file of the model.
-struct Part {
+struct OpenPart {
     place: Place,
     infos: Vec<TensorInfo>,
     bytes: Mutex<Box<dyn Bytes>>,
@@ -57,7 +57,7 @@ impl Checkpoint {
     /// [`state_dict`](Checkpoint::state_dict) says which one was chosen.
     ///
     /// # Errors
-    /// Those of [`open`](Checkpoint::open), and when there is no such state dict. The message lists the existing ones.
+    /// Those of [`open`](Checkpoint::open), and when that state dict does not exist. The message lists the existing ones.
     pub fn open_state_dict(path: impl AsRef<Path>, wanted: Option<&StateDictKey>) -> Result<Self, CheckpointError> {
         let mut place = Place::new(path.as_ref());
         if place.path().is_dir() {
@@ -119,7 +119,7 @@ impl Checkpoint {
             for (index, info) in opened.tensors.iter().enumerate() {
                 tensors.insert(info.name.clone(), (parts.len(), index));
             }
-            parts.push(Part { place: Place::new(path), infos: opened.tensors, bytes: Mutex::new(opened.bytes) });
+            parts.push(OpenPart { place: Place::new(path), infos: opened.tensors, bytes: Mutex::new(opened.bytes) });
         }
         if let (None, Some(StateDictKey::Exactly(key))) = (&state_dict, wanted) {
             let problem = "is safetensors, which holds one model and no state dicts; leave out --state-dict";
@@ -155,7 +155,7 @@ impl Checkpoint {
     /// Reads one tensor.
     ///
     /// # Errors
-    /// [`CheckpointError::Tensor`] when there is no tensor with this name, or its bytes cannot be read.
+    /// [`CheckpointError::Tensor`] when no tensor has this name, or its bytes cannot be read.
     pub fn read(&self, name: &str) -> Result<Tensor, CheckpointError> {
         let (_, info) = self.find(name)?;
         let values = self.read_range(name, 0..info.elements())?;
@@ -168,7 +168,7 @@ impl Checkpoint {
     /// held whole until another such tensor is read.
     ///
     /// # Errors
-    /// [`CheckpointError::Tensor`] when there is no tensor with this name, it has no such values, or they cannot be
+    /// [`CheckpointError::Tensor`] when no tensor has this name, it has no such values, or they cannot be
     /// read.
     pub fn read_range(&self, name: &str, values: Range<usize>) -> Result<Values, CheckpointError> {
         let (part, info) = self.find(name)?;
@@ -262,7 +262,7 @@ impl Checkpoint {
         files
     }
 
-    fn find(&self, name: &str) -> Result<(&Part, &TensorInfo), CheckpointError> {
+    fn find(&self, name: &str) -> Result<(&OpenPart, &TensorInfo), CheckpointError> {
         let Some((part, index)) = self.tensors.get(name) else {
             let all = listed(self.tensors.keys().map(String::as_str));
             return Err(self.place.tensor(name, format!("is missing; the tensors of the model: {all}")));

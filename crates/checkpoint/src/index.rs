@@ -71,8 +71,8 @@ struct WeightMap(BTreeMap<String, String>);
 
 impl<'de> Deserialize<'de> for WeightMap {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Table;
-        impl<'de> Visitor<'de> for Table {
+        struct WeightMapTable;
+        impl<'de> Visitor<'de> for WeightMapTable {
             type Value = WeightMap;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for WeightMap {
                 Ok(WeightMap(files))
             }
         }
-        deserializer.deserialize_map(Table)
+        deserializer.deserialize_map(WeightMapTable)
     }
 }
 

@@ -148,13 +148,16 @@ fn a_damaged_stage_is_computed_again() {
     assert_eq!(numbers(&repaired.results), numbers(&whole.results));
 }
 
+/// Row, seed, device and stage, and whether the stage was found.
+type EndedStage = (String, u64, usize, Stage, bool);
+
 /// Keeps what it is told.
 #[derive(Default)]
 struct Recorder {
     planned: Mutex<Vec<PlannedCell>>,
     begun: Mutex<Vec<Stage>>,
     /// Row, seed, device and stage, and whether the stage was found.
-    ended: Mutex<Vec<(String, u64, usize, Stage, bool)>>,
+    ended: Mutex<Vec<EndedStage>>,
     finished: Mutex<Vec<(String, u64)>>,
     steps: AtomicUsize,
 }

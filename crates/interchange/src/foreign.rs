@@ -270,7 +270,7 @@ impl ForeignModel {
         &self.normalisation
     }
 
-    /// The heads, in the order of the classifier's rows. Empty if there is no classifier or it is left behind.
+    /// The heads, in the order of the classifier's rows. Empty without a classifier, or if it is left behind.
     pub fn heads(&self) -> &[NamedHead] {
         &self.heads
     }

@@ -75,7 +75,7 @@ impl Names {
     /// Opens the table in a file whose name ends in `.toml`, or the built-in table of this kind.
     ///
     /// # Errors
-    /// When there is no such file or kind, or the file is not a table of names.
+    /// When the file or kind does not exist, or the file is not a table of names.
     pub fn open(given: &str) -> Result<Self, NamesError> {
         if given.ends_with(".toml") {
             Ok(Names { map: NameMap::open(given)?, source: Source::File(given.into()), behind: None })

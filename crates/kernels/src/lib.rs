@@ -5,7 +5,7 @@
 //! caller owns. A slice whose length disagrees with the shape is a programmer's error and panics.
 //!
 //! The instruction set (AVX-512, AVX2, or what the target guarantees) is chosen at run time, so a build for plain
-//! x86-64 is as fast as one with `target-cpu=native`. There is no `unsafe` code: [`pulp`] dispatches.
+//! x86-64 is as fast as one with `target-cpu=native`. The crate has no `unsafe` code: [`pulp`] dispatches.
 //!
 //! Every kernel takes the number of threads it may use, and its result is bit for bit the same for any number:
 //! what is summed together, and in which order, depends on the shapes alone.

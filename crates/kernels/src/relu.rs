@@ -6,21 +6,21 @@ use pulp::{Simd, WithSimd};
 /// Writes max(x, 0) to `out`.
 pub fn forward(x: &[f32], out: &mut [f32]) {
     assert_eq!(x.len(), out.len(), "relu: x and out differ in length");
-    widest(Forward { x, out });
+    widest(ReluForward { x, out });
 }
 
 /// Writes the gradient by `x` to `dx`: `dy` where the output `y` (or the input: their signs agree) is positive.
 pub fn backward(y: &[f32], dy: &[f32], dx: &mut [f32]) {
     assert!(y.len() == dy.len() && dy.len() == dx.len(), "relu: y, dy and dx differ in length");
-    widest(Backward { y, dy, dx });
+    widest(ReluBackward { y, dy, dx });
 }
 
-struct Forward<'a> {
+struct ReluForward<'a> {
     x: &'a [f32],
     out: &'a mut [f32],
 }
 
-impl WithSimd for Forward<'_> {
+impl WithSimd for ReluForward<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -31,13 +31,13 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-struct Backward<'a> {
+struct ReluBackward<'a> {
     y: &'a [f32],
     dy: &'a [f32],
     dx: &'a mut [f32],
 }
 
-impl WithSimd for Backward<'_> {
+impl WithSimd for ReluBackward<'_> {
     type Output = ();
 
     #[inline(always)]

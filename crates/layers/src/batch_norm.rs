@@ -1,6 +1,6 @@
 //! Batch normalisation, with or without the rectifier after it.
 
-use alluvium_kernels::norm::batch::{Options, Statistics};
+use alluvium_kernels::norm::batch::{BatchOptions, BatchStatistics};
 use burn::backend::{Autodiff, Flex};
 use burn::module::RunningState;
 use burn::nn::BatchNorm;
@@ -24,13 +24,13 @@ pub fn batch_norm_relu(layer: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
 /// Normalises by the batch's own statistics if the layer learns, and by the running ones without autodiff. burn handles
 /// a frozen layer in a network that learns, which is rare.
 fn native(layer: &BatchNorm, x: &Tensor<4>, rectified: bool) -> Option<Tensor<4>> {
-    let options = Options { epsilon: layer.epsilon as f32, rectified };
+    let options = BatchOptions { epsilon: layer.epsilon as f32, rectified };
     let normalisation = Normalisation::of(options, x)?;
     let operands = together([operand(x)?, operand(&layer.gamma.val())?, operand(&layer.beta.val())?]);
     match operands {
         Operands::Plain(operands) => {
             let [mean, variance] = [&layer.running_mean, &layer.running_var].map(running);
-            let statistics = Statistics { mean: mean?, variance: variance? };
+            let statistics = BatchStatistics { mean: mean?, variance: variance? };
             let shape = normalisation.shape();
             let (out, ()) = normalisation.apply(operands.each_ref(), |operands, out| {
                 options.infer(shape, operands, &statistics, out, threads());
@@ -38,7 +38,7 @@ fn native(layer: &BatchNorm, x: &Tensor<4>, rectified: bool) -> Option<Tensor<4>
             Some(Tensor::from_primitive::<Flex>(out))
         }
         Operands::Learning(operands) if layer.training.is_enabled() => {
-            let (out, Statistics { mean, variance }) = normalisation.recorded(operands);
+            let (out, BatchStatistics { mean, variance }) = normalisation.recorded(operands);
             follow(&layer.running_mean, mean, layer.momentum);
             follow(&layer.running_var, variance, layer.momentum);
             Some(Tensor::from_primitive::<Autodiff<Flex>>(out))

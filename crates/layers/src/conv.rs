@@ -66,15 +66,15 @@ struct Convolution;
 
 /// The values that the backward pass needs.
 #[derive(Debug, Clone)]
-struct State {
+struct ConvState {
     shape: Shape,
     x: FlexTensor,
     weight: FlexTensor,
 }
 
-impl State {
+impl ConvState {
     fn backward(&self, dy: FlexTensor, [x, weight, bias]: [Option<NodeId>; 3], gradients: &mut Gradients) {
-        let State { shape, .. } = self;
+        let ConvState { shape, .. } = self;
         let dy = contiguous(&dy);
         let dy = values(&dy);
         if let Some(node) = x {
@@ -100,9 +100,9 @@ impl State {
 }
 
 impl Backward<Flex, 2> for Convolution {
-    type State = State;
+    type State = ConvState;
 
-    fn backward(self, ops: Ops<State, 2>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<ConvState, 2>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let [x, weight] = ops.parents.map(|parent| parent.map(|node| node.id));
         let dy = gradients.consume::<Flex>(&ops.node);
         ops.state.backward(dy, [x, weight, None], gradients);
@@ -110,9 +110,9 @@ impl Backward<Flex, 2> for Convolution {
 }
 
 impl Backward<Flex, 3> for Convolution {
-    type State = State;
+    type State = ConvState;
 
-    fn backward(self, ops: Ops<State, 3>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<ConvState, 3>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let parents = ops.parents.map(|parent| parent.map(|node| node.id));
         let dy = gradients.consume::<Flex>(&ops.node);
         ops.state.backward(dy, parents, gradients);
@@ -125,7 +125,7 @@ fn without_bias(shape: Shape, x: AutodiffTensor, weight: AutodiffTensor) -> Auto
         <Convolution as Backward<Flex, 2>>::prepare::<NoCheckpointing>(Convolution, [x.node(), weight.node()]);
     match prepared.compute_bound().stateful() {
         OpsKind::Tracked(prepared) => {
-            prepared.finish(State { shape, x: x.into_primitive(), weight: weight.into_primitive() }, out)
+            prepared.finish(ConvState { shape, x: x.into_primitive(), weight: weight.into_primitive() }, out)
         }
         OpsKind::UnTracked(prepared) => prepared.finish(out),
     }
@@ -137,7 +137,7 @@ fn with_bias(shape: Shape, x: AutodiffTensor, weight: AutodiffTensor, bias: Auto
     let prepared = <Convolution as Backward<Flex, 3>>::prepare::<NoCheckpointing>(Convolution, nodes);
     match prepared.compute_bound().stateful() {
         OpsKind::Tracked(prepared) => {
-            prepared.finish(State { shape, x: x.into_primitive(), weight: weight.into_primitive() }, out)
+            prepared.finish(ConvState { shape, x: x.into_primitive(), weight: weight.into_primitive() }, out)
         }
         OpsKind::UnTracked(prepared) => prepared.finish(out),
     }

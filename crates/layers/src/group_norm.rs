@@ -1,6 +1,6 @@
 //! Group normalisation with the rectifier after it.
 
-use alluvium_kernels::norm::group::Options;
+use alluvium_kernels::norm::group::GroupOptions;
 use burn::backend::{Autodiff, Flex};
 use burn::nn::GroupNorm;
 use burn::tensor::Tensor;
@@ -15,7 +15,7 @@ pub fn group_norm_relu(layer: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
 }
 
 fn native(layer: &GroupNorm, x: &Tensor<4>) -> Option<Tensor<4>> {
-    let options = Options { groups: layer.num_groups, epsilon: layer.epsilon as f32, rectified: true };
+    let options = GroupOptions { groups: layer.num_groups, epsilon: layer.epsilon as f32, rectified: true };
     let normalisation = Normalisation::of(options, x)?;
     let (scale, shift) = (layer.gamma.as_ref()?.val(), layer.beta.as_ref()?.val());
     Some(match together([operand(x)?, operand(&scale)?, operand(&shift)?]) {

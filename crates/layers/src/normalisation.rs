@@ -1,6 +1,6 @@
 //! Batch and group normalisation as one node of the autodiff graph.
 
-use alluvium_kernels::norm::{Affine, Kernel, Operands, Shape};
+use alluvium_kernels::norm::{Affine, Kernel, NormShape, Operands};
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -15,7 +15,7 @@ use crate::flex::{AutodiffTensor, contiguous, tensor, threads, values};
 #[derive(Debug, Clone)]
 pub(crate) struct Normalisation<K> {
     kernel: K,
-    shape: Shape,
+    shape: NormShape,
     dims: [usize; 4],
 }
 
@@ -32,12 +32,12 @@ impl<K: Kernel> Normalisation<K> {
     pub(crate) fn of(kernel: K, x: &Tensor<4>) -> Option<Self> {
         let dims = x.dims();
         let [batch, channels, height, width] = dims;
-        let shape = Shape { batch, channels, pixels: height * width };
+        let shape = NormShape { batch, channels, pixels: height * width };
         (batch * shape.pixels > 0).then_some(Normalisation { kernel, shape, dims })
     }
 
     /// The sizes of inputs and outputs.
-    pub(crate) fn shape(&self) -> &Shape {
+    pub(crate) fn shape(&self) -> &NormShape {
         &self.shape
     }
 

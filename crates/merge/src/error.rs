@@ -10,7 +10,7 @@ pub enum MergeError {
     /// The strategy needs whole models. The caller may load them and consolidate in memory.
     #[error("the strategy does not work in pieces; it needs the whole models in memory")]
     WholeModels,
-    /// There is no expert.
+    /// No expert was given.
     #[error("there is nothing to merge; accepted: at least one expert")]
     NoExperts,
     /// The strategy's options contradict each other.

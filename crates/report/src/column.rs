@@ -31,7 +31,7 @@ pub(crate) enum Words {
 }
 
 impl Words {
-    /// The columns of words. There is no column for a protocol that all rows have in common.
+    /// The columns of words. A protocol that all rows have in common gets no column.
     pub(crate) fn columns(protocols_differ: bool) -> Vec<Self> {
         let columns = [Self::Strategy, Self::Protocol, Self::Data];
         columns.into_iter().filter(|column| protocols_differ || *column != Self::Protocol).collect()

@@ -65,7 +65,8 @@ fn prose(path: &str, text: &str) -> String {
 
 /// What follows the marker of a comment, unless the marker is within quotes.
 fn comment<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
-    let at = line.match_indices(marker).map(|(at, _)| at).find(|at| line[..*at].matches('"').count() % 2 == 0)?;
+    let at =
+        line.match_indices(marker).map(|(at, _)| at).find(|at| line[..*at].matches('"').count().is_multiple_of(2))?;
     Some(line[at..].trim_start_matches(['/', '!', '#']))
 }
 

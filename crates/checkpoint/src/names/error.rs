@@ -24,7 +24,7 @@ pub enum NamesError {
         /// What is wrong, and what is accepted.
         reason: String,
     },
-    /// There is no built-in table of this kind.
+    /// No built-in table has this kind.
     #[error("there is no table of names {}; accepted: {}", shown(kind), listed(known.iter().copied()))]
     Unknown {
         /// The kind that was requested.

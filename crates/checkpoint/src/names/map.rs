@@ -218,7 +218,7 @@ mod tests {
                 "`layer1.weight` and `first.weight` would both be called `stages.0.weight`",
             ),
             (&["fc.weight", "fc.weight"], "would both be called `head.weight`"),
-            // There is no stage -1.
+            // Stages count from 1.
             (&["layer0.weight"], "does not map 1 tensors: `layer0.weight`"),
         ];
         for (names, expected) in cases {

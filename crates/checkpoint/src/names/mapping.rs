@@ -49,7 +49,7 @@ impl Mapping {
     /// The description of one of our tensors, with our name and our shape.
     ///
     /// # Errors
-    /// [`NamesError::Missing`] when there is no such tensor, [`NamesError::NoMatrix`] when it cannot be transposed.
+    /// [`NamesError::Missing`] when the tensor does not exist, [`NamesError::NoMatrix`] when it cannot be transposed.
     pub fn info(&self, checkpoint: &Checkpoint, ours: &str) -> Result<TensorInfo, NamesError> {
         let mapped = self.mapped(ours)?;
         let found = checkpoint.tensor(&mapped.foreign).ok_or_else(|| missing(ours))?;
@@ -65,7 +65,7 @@ impl Mapping {
     /// Its values must be finite.
     ///
     /// # Errors
-    /// [`NamesError::Missing`] when there is no such tensor, [`NamesError::NoMatrix`] when it cannot be transposed, and
+    /// [`NamesError::Missing`] when the tensor does not exist, [`NamesError::NoMatrix`] when it cannot be transposed, and
     /// those of [`Checkpoint::read_finite`].
     pub fn read(&self, checkpoint: &Checkpoint, ours: &str) -> Result<Tensor, NamesError> {
         self.turned(ours, checkpoint.read_finite(&self.mapped(ours)?.foreign)?)
@@ -74,7 +74,7 @@ impl Mapping {
     /// Transposes one of our tensors if the table says so. This works in both directions.
     ///
     /// # Errors
-    /// [`NamesError::Missing`] when there is no tensor with this name, [`NamesError::NoMatrix`] when it cannot be
+    /// [`NamesError::Missing`] when no tensor has this name, [`NamesError::NoMatrix`] when it cannot be
     /// transposed.
     pub fn turned(&self, ours: &str, tensor: Tensor) -> Result<Tensor, NamesError> {
         if !self.mapped(ours)?.transposed {

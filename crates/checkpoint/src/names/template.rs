@@ -15,11 +15,11 @@ const MOST_DIGITS: usize = 9;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
     text: String,
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     /// The name of a number, and the constant that is added to it.
     Number(String, i64),
@@ -36,7 +36,7 @@ impl Template {
                 return wrong("a `}` has no `{`");
             }
             if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
+                parts.push(TemplatePart::Text(before.to_owned()));
             }
             let Some(after) = after else { break };
             let Some((place, behind)) = after.split_once('}') else { return wrong("a `{` has no `}`") };
@@ -77,8 +77,8 @@ impl Template {
         let (mut numbers, mut rest) = (vec![], name);
         for part in &self.parts {
             match part {
-                Part::Text(text) => rest = rest.strip_prefix(text.as_str())?,
-                Part::Number(name, added) => {
+                TemplatePart::Text(text) => rest = rest.strip_prefix(text.as_str())?,
+                TemplatePart::Number(name, added) => {
                     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
                     let (written, behind) = rest.split_at(digits);
                     if digits > MOST_DIGITS || (digits > 1 && written.starts_with('0')) {
@@ -97,8 +97,8 @@ impl Template {
         let mut name = String::new();
         for part in &self.parts {
             match part {
-                Part::Text(text) => name.push_str(text),
-                Part::Number(wanted, added) => {
+                TemplatePart::Text(text) => name.push_str(text),
+                TemplatePart::Number(wanted, added) => {
                     let (_, number) = numbers.iter().find(|(given, _)| given == wanted)?;
                     let number = number.checked_add(*added).filter(|number| *number >= 0)?;
                     let _ = write!(name, "{number}");
@@ -110,16 +110,16 @@ impl Template {
 
     fn placeholders(&self) -> impl Iterator<Item = (&str, i64)> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Number(name, added) => Some((name.as_str(), *added)),
-            Part::Text(_) => None,
+            TemplatePart::Number(name, added) => Some((name.as_str(), *added)),
+            TemplatePart::Text(_) => None,
         })
     }
 
     fn is_clear(&self) -> bool {
         self.parts.windows(2).all(|pair| match pair {
-            [Part::Number(..), Part::Number(..)] => false,
-            [Part::Text(text), Part::Number(..)] => !text.ends_with(|c: char| c.is_ascii_digit()),
-            [Part::Number(..), Part::Text(text)] => !text.starts_with(|c: char| c.is_ascii_digit()),
+            [TemplatePart::Number(..), TemplatePart::Number(..)] => false,
+            [TemplatePart::Text(text), TemplatePart::Number(..)] => !text.ends_with(|c: char| c.is_ascii_digit()),
+            [TemplatePart::Number(..), TemplatePart::Text(text)] => !text.starts_with(|c: char| c.is_ascii_digit()),
             _ => true,
         })
     }
@@ -130,7 +130,7 @@ impl Template {
 }
 
 /// Parses the text between braces: a name of lower-case letters, optionally followed by a sign and up to four digits.
-fn number(place: &str) -> Option<Part> {
+fn number(place: &str) -> Option<TemplatePart> {
     let end = place.find(['+', '-']).unwrap_or(place.len());
     let (name, added) = place.split_at(end);
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
@@ -138,12 +138,12 @@ fn number(place: &str) -> Option<Part> {
     }
     let digits = added.get(1..).unwrap_or_default();
     if added.is_empty() {
-        return Some(Part::Number(name.to_owned(), 0));
+        return Some(TemplatePart::Number(name.to_owned(), 0));
     }
     if digits.is_empty() || digits.len() > 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    Some(Part::Number(name.to_owned(), added.parse().ok()?))
+    Some(TemplatePart::Number(name.to_owned(), added.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -41,14 +41,14 @@ struct Archive<R> {
     /// The folder of the archive that contains all entries.
     root: String,
     /// The entries that hold values.
-    entries: Vec<Entry>,
+    entries: Vec<ArchiveEntry>,
     /// How many bytes of the file these entries take.
     taken: u64,
 }
 
 /// An entry with values.
 #[derive(Debug)]
-struct Entry {
+struct ArchiveEntry {
     /// Its index in the archive.
     index: usize,
     compressed: bool,
@@ -165,7 +165,7 @@ impl<R: Read + Seek + Send> Storages for Archive<R> {
                 shown(key)
             ));
         }
-        self.entries.push(Entry { index, compressed, bytes, intact: false });
+        self.entries.push(ArchiveEntry { index, compressed, bytes, intact: false });
         Ok(self.entries.len() - 1)
     }
 

@@ -15,7 +15,8 @@ pub(crate) fn bytes(
     tensors: &[TensorInfo],
     metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, CheckpointError> {
-    let json = serde_json::to_vec(&Header { tensors, metadata }).map_err(|error| place.broken(error.to_string()))?;
+    let json =
+        serde_json::to_vec(&WrittenHeader { tensors, metadata }).map_err(|error| place.broken(error.to_string()))?;
     let length = json.len().next_multiple_of(8);
     if length as u64 > LONGEST_HEADER {
         return Err(place.broken(format!("would have a header of {length} bytes; accepted: at most {LONGEST_HEADER}")));
@@ -26,19 +27,19 @@ pub(crate) fn bytes(
     Ok(bytes)
 }
 
-struct Header<'a> {
+struct WrittenHeader<'a> {
     tensors: &'a [TensorInfo],
     metadata: &'a BTreeMap<String, String>,
 }
 
 #[derive(serde::Serialize)]
-struct Entry<'a> {
+struct WrittenEntry<'a> {
     dtype: &'static str,
     shape: &'a [usize],
     data_offsets: [u64; 2],
 }
 
-impl Serialize for Header<'_> {
+impl Serialize for WrittenHeader<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut table = serializer.serialize_map(None)?;
         if !self.metadata.is_empty() {
@@ -48,7 +49,7 @@ impl Serialize for Header<'_> {
         for info in self.tensors {
             // The sum of bytes was checked when the files were planned.
             let end = start + info.bytes();
-            let entry = Entry { dtype: info.dtype.name(), shape: &info.shape, data_offsets: [start, end] };
+            let entry = WrittenEntry { dtype: info.dtype.name(), shape: &info.shape, data_offsets: [start, end] };
             table.serialize_entry(&info.name, &entry)?;
             start = end;
         }

@@ -147,7 +147,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     let with_devices = strategies.iter_mut().filter(|(row, _)| experiment.strategies[**row].protocol.crosses());
     for cell in with_devices.flat_map(|(_, cells)| cells) {
         let Some(alone) = whole.get(&cell.seed) else { continue };
-        // In rounds devices come back, so there is no single adaptation to compare with.
+        // In rounds devices come back, so no single adaptation can be compared with.
         if let Accuracy::Stream { task_aware, .. } = &cell.accuracy {
             let all = (0..task_aware.tasks()).collect();
             let tasks = if cell.arrivals.is_empty() { &all } else { &cell.arrivals };

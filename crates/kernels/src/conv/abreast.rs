@@ -110,7 +110,7 @@ impl WithSimd for Pieces<'_> {
             interleave(simd, images, &targets, group);
             let mut first = 0;
             for band in bands {
-                Tiles { product, band, group, results }.run(simd);
+                InterleavedTiles { product, band, group, results }.run(simd);
                 let length = band.rows * pixels;
                 separate(simd, &results[..length * GROUP], &mut out, first);
                 first += length;
@@ -120,7 +120,7 @@ impl WithSimd for Pieces<'_> {
 }
 
 /// A band of rows against a group of images.
-struct Tiles<'a> {
+struct InterleavedTiles<'a> {
     product: &'a InterleavedProduct,
     band: &'a Band,
     /// `[pixel, channel, image]`.
@@ -129,7 +129,7 @@ struct Tiles<'a> {
     results: &'a mut [f32],
 }
 
-impl Tiles<'_> {
+impl InterleavedTiles<'_> {
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) {
         // One vector of AVX-512 with 8 rows is enough to hide the latency of additions. Wider groups would only use
@@ -160,7 +160,7 @@ impl Tiles<'_> {
 /// Rows `first..first + M` of a band of `H` rows: for each pixel a tile of `M` × `N` vectors, all in registers. The
 /// weights of the band stay in the cache meanwhile.
 struct Strip<'t, 'a, const M: usize, const H: usize, const N: usize> {
-    tiles: &'t mut Tiles<'a>,
+    tiles: &'t mut InterleavedTiles<'a>,
     first: usize,
     column: usize,
 }
@@ -171,7 +171,7 @@ impl<const M: usize, const H: usize, const N: usize> WithSimd for Strip<'_, '_, 
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "constant indices keep the sums in registers")]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Strip { tiles: Tiles { product, band, group, results }, first, column } = self;
+        let Strip { tiles: InterleavedTiles { product, band, group, results }, first, column } = self;
         let pixels = product.stencil.pixels();
         let weights = product.rows.band(band);
         for (pixel, taps) in product.stencil.taps().enumerate() {

@@ -93,11 +93,11 @@ struct Residue {
     first: usize,
     /// The number of these pixels.
     count: usize,
-    taps: Vec<Tap>,
+    taps: Vec<GradientTap>,
 }
 
 /// A kernel row, and the row of the padded `dy` that it meets at the residue's first pixel.
-struct Tap {
+struct GradientTap {
     kernel: usize,
     row: usize,
 }
@@ -117,7 +117,7 @@ impl Axis {
                 let start = (first + padding) / stride;
                 let count = size.saturating_sub(first).div_ceil(stride);
                 let taps = (residue..kernel).step_by(stride).enumerate();
-                let taps = taps.map(|(back, kernel)| Tap { kernel, row: lead + start - back }).collect();
+                let taps = taps.map(|(back, kernel)| GradientTap { kernel, row: lead + start - back }).collect();
                 Residue { first, count, taps }
             })
             .filter(|residue| residue.count > 0)

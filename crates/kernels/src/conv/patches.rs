@@ -39,7 +39,7 @@ enum Form {
 
 /// The buffers that [`Layout::fill`] keeps between images.
 #[derive(Debug)]
-pub(super) struct Buffers {
+pub(super) struct PatchBuffers {
     planes: Vec<f32>,
     patches: Vec<f32>,
 }
@@ -115,19 +115,19 @@ impl Layout {
         }
     }
 
-    pub fn buffers(&self) -> Buffers {
+    pub fn buffers(&self) -> PatchBuffers {
         let [rows, columns] = self.grid;
         let (planes, patches) = match &self.form {
             Form::Image => (0, self.shape.input_image()),
             Form::Written { planes, .. } => (planes.length(), self.run * rows * columns),
             Form::Thinned { planes } => (planes.length(), 0),
         };
-        Buffers { planes: vec![0.0; planes], patches: vec![0.0; patches] }
+        PatchBuffers { planes: vec![0.0; planes], patches: vec![0.0; patches] }
     }
 
     /// Writes the patches of an image; their padding is not changed.
     #[inline(always)]
-    pub fn fill<S: Simd>(&self, simd: S, image: &[f32], patches: &mut [f32], buffers: &mut Buffers) {
+    pub fn fill<S: Simd>(&self, simd: S, image: &[f32], patches: &mut [f32], buffers: &mut PatchBuffers) {
         let Shape { inputs, height, width, padding, .. } = self.shape;
         match &self.form {
             Form::Image => {

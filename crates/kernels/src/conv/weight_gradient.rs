@@ -91,8 +91,16 @@ impl WithSimd for Parts<'_> {
                 for (dy, gradients) in images.zip(gradients.chunks_exact_mut(pixels * height)) {
                     columns(simd, &dy[first * pixels..], pixels, [present, pixels], gradients, height);
                 }
-                let mut band =
-                    Band { layout, patches: &patches, starts: &starts, gradients, height, first, present, sums };
+                let mut band = GradientBand {
+                    layout,
+                    patches: &patches,
+                    starts: &starts,
+                    gradients,
+                    height,
+                    first,
+                    present,
+                    sums,
+                };
                 band.run(simd);
                 first += present;
             }
@@ -101,7 +109,7 @@ impl WithSimd for Parts<'_> {
 }
 
 /// A band of output channels against all patches of a part.
-struct Band<'a> {
+struct GradientBand<'a> {
     layout: &'a Layout,
     patches: &'a [f32],
     /// The starts of an image's patches.
@@ -114,7 +122,7 @@ struct Band<'a> {
     sums: &'a mut [f32],
 }
 
-impl Band<'_> {
+impl GradientBand<'_> {
     #[inline(always)]
     fn run<S: Simd>(&mut self, simd: S) {
         let vectors = self.layout.run.div_ceil(S::F32_LANES);
@@ -147,7 +155,7 @@ impl Band<'_> {
 
 /// `M` rows (from `row` on, of a band of `H`) × `N` vectors (from `column` of the run on), all in registers.
 struct Tile<'t, 'a, const M: usize, const H: usize, const N: usize> {
-    band: &'t mut Band<'a>,
+    band: &'t mut GradientBand<'a>,
     run: usize,
     column: usize,
     row: usize,

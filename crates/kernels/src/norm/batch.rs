@@ -2,14 +2,14 @@
 
 use super::plane::Map;
 use super::sums::{squares, total};
-use super::{Affine, Gradients, Kernel, Operands, Shape};
+use super::{Affine, Gradients, Kernel, NormShape, Operands};
 use crate::lanes::widest;
 use crate::share::share;
 use pulp::{Simd, WithSimd};
 
 /// The statistics of a batch, one of each per channel.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Statistics {
+pub struct BatchStatistics {
     /// The means.
     pub mean: Vec<f32>,
     /// The variances, divided by the number of values n (running statistics need n / (n - 1) times this).
@@ -18,24 +18,24 @@ pub struct Statistics {
 
 /// The options of the normalisation.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub struct BatchOptions {
     /// ε, added to the variance.
     pub epsilon: f32,
     /// Whether a rectifier follows, max(y, 0).
     pub rectified: bool,
 }
 
-impl Kernel for Options {
-    type Statistics = Statistics;
+impl Kernel for BatchOptions {
+    type Statistics = BatchStatistics;
 
     /// Normalises by the input's own statistics and returns them, for the backward pass and for running averages.
-    fn forward(&self, shape: &Shape, operands: Operands<'_>, out: &mut [f32], threads: usize) -> Statistics {
+    fn forward(&self, shape: &NormShape, operands: Operands<'_>, out: &mut [f32], threads: usize) -> BatchStatistics {
         let Operands { x, affine } = operands;
         shape.check(&[x, out], &[affine.scale, affine.shift]);
-        let mut statistics = Statistics { mean: vec![0.0; shape.channels], variance: vec![0.0; shape.channels] };
+        let mut statistics = BatchStatistics { mean: vec![0.0; shape.channels], variance: vec![0.0; shape.channels] };
         let targets = statistics.mean.iter_mut().zip(&mut statistics.variance).collect();
         over_channels(shape, out, targets, threads, |channel, out, (mean, variance)| {
-            let x = Planes { shape, values: x, channel };
+            let x = ChannelPlanes { shape, values: x, channel };
             (*mean, *variance) = widest(Moments { x });
             let map = Channel::new(self, affine, channel, *mean, *variance).map;
             widest(Apply { map, x, out });
@@ -46,9 +46,9 @@ impl Kernel for Options {
     /// `statistics` are the input's own.
     fn backward(
         &self,
-        shape: &Shape,
+        shape: &NormShape,
         operands: Operands<'_>,
-        statistics: &Statistics,
+        statistics: &BatchStatistics,
         dy: &[f32],
         dx: &mut [f32],
         threads: usize,
@@ -58,21 +58,21 @@ impl Kernel for Options {
         let mut gradients = Gradients { scale: vec![0.0; shape.channels], shift: vec![0.0; shape.channels] };
         let targets = gradients.scale.iter_mut().zip(&mut gradients.shift).collect();
         over_channels(shape, dx, targets, threads, |channel, dx, (scale, shift)| {
-            let [x, dy] = [x, dy].map(|values| Planes { shape, values, channel });
+            let [x, dy] = [x, dy].map(|values| ChannelPlanes { shape, values, channel });
             let channel = Channel::given(self, affine, statistics, channel);
-            [*shift, *scale] = widest(Backward { channel, x, dy, dx });
+            [*shift, *scale] = widest(BatchBackward { channel, x, dy, dx });
         });
         gradients
     }
 }
 
-impl Options {
+impl BatchOptions {
     /// Writes the input, normalised by given statistics, to `out`.
     pub fn infer(
         &self,
-        shape: &Shape,
+        shape: &NormShape,
         operands: Operands<'_>,
-        statistics: &Statistics,
+        statistics: &BatchStatistics,
         out: &mut [f32],
         threads: usize,
     ) {
@@ -80,7 +80,7 @@ impl Options {
         shape.check(&[x, out], &[affine.scale, affine.shift, &statistics.mean, &statistics.variance]);
         over_channels(shape, out, vec![(); shape.channels], threads, |channel, out, ()| {
             let map = Channel::given(self, affine, statistics, channel).map;
-            widest(Apply { map, x: Planes { shape, values: x, channel }, out });
+            widest(Apply { map, x: ChannelPlanes { shape, values: x, channel }, out });
         });
     }
 }
@@ -94,26 +94,26 @@ struct Channel {
 }
 
 impl Channel {
-    fn new(options: &Options, affine: Affine<'_>, channel: usize, mean: f32, variance: f32) -> Channel {
+    fn new(options: &BatchOptions, affine: Affine<'_>, channel: usize, mean: f32, variance: f32) -> Channel {
         let inverse = 1.0 / (variance + options.epsilon).sqrt();
         let map = Map::new(mean, inverse, affine.scale[channel], affine.shift[channel], options.rectified);
         Channel { map, mean, inverse }
     }
 
-    fn given(options: &Options, affine: Affine<'_>, statistics: &Statistics, channel: usize) -> Channel {
+    fn given(options: &BatchOptions, affine: Affine<'_>, statistics: &BatchStatistics, channel: usize) -> Channel {
         Channel::new(options, affine, channel, statistics.mean[channel], statistics.variance[channel])
     }
 }
 
 /// The planes of one channel, one per image.
 #[derive(Clone, Copy)]
-struct Planes<'a> {
-    shape: &'a Shape,
+struct ChannelPlanes<'a> {
+    shape: &'a NormShape,
     values: &'a [f32],
     channel: usize,
 }
 
-impl<'a> Planes<'a> {
+impl<'a> ChannelPlanes<'a> {
     #[inline(always)]
     fn each(self) -> impl Iterator<Item = &'a [f32]> {
         self.values.chunks_exact(self.shape.pixels).skip(self.channel).step_by(self.shape.channels)
@@ -125,7 +125,7 @@ impl<'a> Planes<'a> {
 /// A channel is finished by one thread before the next begins: all its planes fit the level-2 cache, where all channels
 /// together would not, and every pass after the first finds them there.
 fn over_channels<'a, T: Send>(
-    shape: &Shape,
+    shape: &NormShape,
     out: &'a mut [f32],
     targets: Vec<T>,
     threads: usize,
@@ -147,7 +147,7 @@ fn over_channels<'a, T: Send>(
 
 /// Mean and variance of a channel.
 struct Moments<'a> {
-    x: Planes<'a>,
+    x: ChannelPlanes<'a>,
 }
 
 impl WithSimd for Moments<'_> {
@@ -172,7 +172,7 @@ impl WithSimd for Moments<'_> {
 
 struct Apply<'a> {
     map: Map,
-    x: Planes<'a>,
+    x: ChannelPlanes<'a>,
     out: Vec<&'a mut [f32]>,
 }
 
@@ -187,19 +187,19 @@ impl WithSimd for Apply<'_> {
     }
 }
 
-struct Backward<'a> {
+struct BatchBackward<'a> {
     channel: Channel,
-    x: Planes<'a>,
-    dy: Planes<'a>,
+    x: ChannelPlanes<'a>,
+    dy: ChannelPlanes<'a>,
     dx: Vec<&'a mut [f32]>,
 }
 
-impl WithSimd for Backward<'_> {
+impl WithSimd for BatchBackward<'_> {
     type Output = [f32; 2];
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> [f32; 2] {
-        let Backward { channel: Channel { map, mean, inverse }, x, dy, dx } = self;
+        let BatchBackward { channel: Channel { map, mean, inverse }, x, dy, dx } = self;
         let mut sums = [0.0; 2];
         for (x, dy) in x.each().zip(dy.each()) {
             let [plain, scaled] = map.gradient_sums(x, dy, mean, inverse);

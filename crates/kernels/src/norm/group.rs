@@ -2,14 +2,14 @@
 
 use super::plane::Map;
 use super::sums::{squares, total};
-use super::{Affine, Gradients, Kernel, Operands, Shape};
+use super::{Affine, Gradients, Kernel, NormShape, Operands};
 use crate::lanes::widest;
 use crate::share::{images_a_piece, share};
 use pulp::{Simd, WithSimd};
 
 /// The mean and 1 / √(variance + ε) of each group of each image.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Statistics {
+pub struct GroupStatistics {
     /// The means, `[batch, groups]`.
     pub mean: Vec<f32>,
     /// 1 / √(variance + ε), `[batch, groups]`.
@@ -18,7 +18,7 @@ pub struct Statistics {
 
 /// The options of the normalisation.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub struct GroupOptions {
     /// The number of groups; it divides the channels.
     pub groups: usize,
     /// ε, added to the variance.
@@ -27,16 +27,16 @@ pub struct Options {
     pub rectified: bool,
 }
 
-impl Kernel for Options {
-    type Statistics = Statistics;
+impl Kernel for GroupOptions {
+    type Statistics = GroupStatistics;
 
-    fn forward(&self, shape: &Shape, operands: Operands<'_>, out: &mut [f32], threads: usize) -> Statistics {
+    fn forward(&self, shape: &NormShape, operands: Operands<'_>, out: &mut [f32], threads: usize) -> GroupStatistics {
         let Operands { x, affine } = operands;
         check(shape, self);
         shape.check(&[x, out], &[affine.scale, affine.shift]);
-        let Options { groups, .. } = *self;
+        let GroupOptions { groups, .. } = *self;
         let mut statistics =
-            Statistics { mean: vec![0.0; shape.batch * groups], inverse: vec![0.0; shape.batch * groups] };
+            GroupStatistics { mean: vec![0.0; shape.batch * groups], inverse: vec![0.0; shape.batch * groups] };
         let images = images_a_piece(shape.batch, threads);
         let pieces = x
             .chunks(images * shape.image())
@@ -45,7 +45,7 @@ impl Kernel for Options {
             .collect();
         share(threads, pieces, |pieces: Vec<_>| {
             for ((x, out), (mean, inverse)) in pieces {
-                widest(Forward { shape, options: self, affine, x, out, mean, inverse });
+                widest(GroupForward { shape, options: self, affine, x, out, mean, inverse });
             }
         });
         statistics
@@ -53,9 +53,9 @@ impl Kernel for Options {
 
     fn backward(
         &self,
-        shape: &Shape,
+        shape: &NormShape,
         operands: Operands<'_>,
-        statistics: &Statistics,
+        statistics: &GroupStatistics,
         dy: &[f32],
         dx: &mut [f32],
         threads: usize,
@@ -63,7 +63,7 @@ impl Kernel for Options {
         let Operands { x, affine } = operands;
         check(shape, self);
         shape.check(&[x, dy, dx], &[affine.scale, affine.shift]);
-        let Shape { batch, channels, .. } = *shape;
+        let NormShape { batch, channels, .. } = *shape;
         // One row per image. They are added afterwards, in the order of the images.
         let mut by_image = vec![[0.0; 2]; batch * channels];
         let images = images_a_piece(batch, threads);
@@ -78,7 +78,7 @@ impl Kernel for Options {
             .collect();
         share(threads, pieces, |pieces: Vec<_>| {
             for ((((x, dy), dx), (mean, inverse)), sums) in pieces {
-                widest(Backward { shape, options: self, affine, x, dy, dx, mean, inverse, sums });
+                widest(GroupBackward { shape, options: self, affine, x, dy, dx, mean, inverse, sums });
             }
         });
         let mut gradients = Gradients { scale: vec![0.0; channels], shift: vec![0.0; channels] };
@@ -92,14 +92,14 @@ impl Kernel for Options {
     }
 }
 
-fn check(shape: &Shape, options: &Options) {
+fn check(shape: &NormShape, options: &GroupOptions) {
     let divides = options.groups > 0 && shape.channels.is_multiple_of(options.groups);
     assert!(divides, "group normalisation: {} groups do not divide {} channels", options.groups, shape.channels);
 }
 
-struct Forward<'a> {
-    shape: &'a Shape,
-    options: &'a Options,
+struct GroupForward<'a> {
+    shape: &'a NormShape,
+    options: &'a GroupOptions,
     affine: Affine<'a>,
     x: &'a [f32],
     out: &'a mut [f32],
@@ -107,12 +107,12 @@ struct Forward<'a> {
     inverse: &'a mut [f32],
 }
 
-impl WithSimd for Forward<'_> {
+impl WithSimd for GroupForward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Forward { shape, options, affine, x, out, mean, inverse } = self;
+        let GroupForward { shape, options, affine, x, out, mean, inverse } = self;
         let channels = shape.channels / options.groups;
         let length = channels * shape.pixels;
         for (index, (x, out)) in x.chunks_exact(length).zip(out.chunks_exact_mut(length)).enumerate() {
@@ -130,9 +130,9 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-struct Backward<'a> {
-    shape: &'a Shape,
-    options: &'a Options,
+struct GroupBackward<'a> {
+    shape: &'a NormShape,
+    options: &'a GroupOptions,
     affine: Affine<'a>,
     x: &'a [f32],
     dy: &'a [f32],
@@ -142,12 +142,12 @@ struct Backward<'a> {
     sums: &'a mut [[f32; 2]],
 }
 
-impl WithSimd for Backward<'_> {
+impl WithSimd for GroupBackward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Backward { shape, options, affine, x, dy, dx, mean, inverse, sums } = self;
+        let GroupBackward { shape, options, affine, x, dy, dx, mean, inverse, sums } = self;
         let pixels = shape.pixels;
         let channels = shape.channels / options.groups;
         let length = channels * pixels;

@@ -19,12 +19,12 @@ pub trait Kernel: Debug + Clone + Send + 'static {
     type Statistics: Debug + Clone + Send + 'static;
 
     /// Writes the normalised input to `out`, and returns what [`backward`](Self::backward) needs.
-    fn forward(&self, shape: &Shape, operands: Operands<'_>, out: &mut [f32], threads: usize) -> Self::Statistics;
+    fn forward(&self, shape: &NormShape, operands: Operands<'_>, out: &mut [f32], threads: usize) -> Self::Statistics;
 
     /// Writes the gradient by the input to `dx`, and returns those by the parameters; `dy` is the gradient by the output.
     fn backward(
         &self,
-        shape: &Shape,
+        shape: &NormShape,
         operands: Operands<'_>,
         statistics: &Self::Statistics,
         dy: &[f32],
@@ -35,7 +35,7 @@ pub trait Kernel: Debug + Clone + Send + 'static {
 
 /// The sizes of a normalisation's input, `[batch, channels, pixels]`: rows and columns of an image count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub struct NormShape {
     /// The number of images.
     pub batch: usize,
     /// The channels of an image.
@@ -44,7 +44,7 @@ pub struct Shape {
     pub pixels: usize,
 }
 
-impl Shape {
+impl NormShape {
     /// The values of one image.
     pub fn image(&self) -> usize {
         self.channels * self.pixels
@@ -73,7 +73,7 @@ pub struct Affine<'a> {
 /// The input of a normalisation, and the learned parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct Operands<'a> {
-    /// The input; its length must fit its [`Shape`].
+    /// The input; its length must fit its [`NormShape`].
     pub x: &'a [f32],
     /// Scales and shifts.
     pub affine: Affine<'a>,

@@ -1,6 +1,6 @@
 //! Compares normalisations with formulas in f64, with their finite differences, and between numbers of threads.
 
-use alluvium_kernels::norm::{Affine, Kernel, Operands, Shape, batch, group};
+use alluvium_kernels::norm::{Affine, Kernel, NormShape, Operands, batch, group};
 use alluvium_kernels::relu;
 
 use crate::random::{Random, close};
@@ -18,16 +18,16 @@ struct Case {
 /// Maps the index of a value to the set of values that share its mean and variance.
 type Set = Box<dyn Fn(usize) -> usize>;
 
-fn group_sets(shape: Shape, groups: usize) -> (Set, usize) {
+fn group_sets(shape: NormShape, groups: usize) -> (Set, usize) {
     let length = shape.image() / groups;
     (Box::new(move |index| index / length), shape.batch * groups)
 }
 
-fn batch_sets(shape: Shape) -> (Set, usize) {
+fn batch_sets(shape: NormShape) -> (Set, usize) {
     (Box::new(move |index| index / shape.pixels % shape.channels), shape.channels)
 }
 
-fn normalised(shape: &Shape, case: &Case, (set, count): &(Set, usize), rectified: bool) -> Vec<f64> {
+fn normalised(shape: &NormShape, case: &Case, (set, count): &(Set, usize), rectified: bool) -> Vec<f64> {
     let mut moments = vec![[0.0; 3]; *count];
     for (index, value) in case.x.iter().enumerate() {
         moments[set(index)][0] += 1.0;
@@ -81,7 +81,7 @@ struct Values {
 }
 
 impl Values {
-    fn new(shape: &Shape, offset: f32, random: &mut Random) -> Values {
+    fn new(shape: &NormShape, offset: f32, random: &mut Random) -> Values {
         let length = shape.batch * shape.image();
         let x = random.values(length).into_iter().map(|value| value + offset).collect();
         let (dy, scale, shift) = (random.values(length), random.values(shape.channels), random.values(shape.channels));
@@ -92,8 +92,8 @@ impl Values {
         Operands { x: &self.x, affine: Affine { scale: &self.scale, shift: &self.shift } }
     }
 
-    fn group(&self, shape: &Shape, groups: usize, rectified: bool, threads: usize) -> Results {
-        let options = group::Options { groups, epsilon: EPSILON, rectified };
+    fn group(&self, shape: &NormShape, groups: usize, rectified: bool, threads: usize) -> Results {
+        let options = group::GroupOptions { groups, epsilon: EPSILON, rectified };
         let operands = self.operands();
         let [mut y, mut dx] = [vec![f32::NAN; self.x.len()], vec![f32::NAN; self.x.len()]];
         let statistics = options.forward(shape, operands, &mut y, threads);
@@ -101,8 +101,8 @@ impl Values {
         Results { y, dx, scale: gradients.scale, shift: gradients.shift }
     }
 
-    fn batch(&self, shape: &Shape, rectified: bool, threads: usize) -> Results {
-        let options = batch::Options { epsilon: EPSILON, rectified };
+    fn batch(&self, shape: &NormShape, rectified: bool, threads: usize) -> Results {
+        let options = batch::BatchOptions { epsilon: EPSILON, rectified };
         let operands = self.operands();
         let [mut y, mut dx] = [vec![f32::NAN; self.x.len()], vec![f32::NAN; self.x.len()]];
         let statistics = options.forward(shape, operands, &mut y, threads);
@@ -113,7 +113,7 @@ impl Values {
         Results { y, dx, scale: gradients.scale, shift: gradients.shift }
     }
 
-    fn check(&self, name: &str, shape: &Shape, results: &Results, sets: (Set, usize), rectified: bool) {
+    fn check(&self, name: &str, shape: &NormShape, results: &Results, sets: (Set, usize), rectified: bool) {
         let case = Case { x: widen(&self.x), scale: widen(&self.scale), shift: widen(&self.shift) };
         close(&format!("{name}: output of {shape:?}"), &results.y, &normalised(shape, &case, &sets, rectified), 2e-5);
         let loss = |case: &Case| {
@@ -137,7 +137,7 @@ impl Values {
 fn agrees_with_formulas_and_finite_differences() {
     let mut random = Random::new(1);
     for (batch, groups, each, pixels) in [(3, 2, 2, 9), (2, 4, 1, 49), (1, 1, 5, 37), (4, 3, 2, 4)] {
-        let shape = Shape { batch, channels: groups * each, pixels };
+        let shape = NormShape { batch, channels: groups * each, pixels };
         for rectified in [false, true] {
             let values = Values::new(&shape, 0.3, &mut random);
             let results = values.group(&shape, groups, rectified, 1);
@@ -151,7 +151,7 @@ fn agrees_with_formulas_and_finite_differences() {
 #[test]
 fn a_mean_far_from_zero_costs_few_digits() {
     let mut random = Random::new(2);
-    let shape = Shape { batch: 2, channels: 4, pixels: 64 };
+    let shape = NormShape { batch: 2, channels: 4, pixels: 64 };
     let values = Values::new(&shape, 100.0, &mut random);
     let case = Case { x: widen(&values.x), scale: widen(&values.scale), shift: widen(&values.shift) };
     let expected = normalised(&shape, &case, &group_sets(shape, 2), false);
@@ -163,7 +163,7 @@ fn a_mean_far_from_zero_costs_few_digits() {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let mut random = Random::new(3);
-    let shape = Shape { batch: 13, channels: 24, pixels: 49 };
+    let shape = NormShape { batch: 13, channels: 24, pixels: 49 };
     let values = Values::new(&shape, 0.1, &mut random);
     let (group, batch) = (values.group(&shape, 8, true, 1).bits(), values.batch(&shape, true, 1).bits());
     for threads in [2, 3, 5, 64] {
@@ -175,7 +175,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[test]
 fn a_rectifier_alone_is_the_fused_one() {
     let mut random = Random::new(4);
-    let shape = Shape { batch: 3, channels: 8, pixels: 21 };
+    let shape = NormShape { batch: 3, channels: 8, pixels: 21 };
     let values = Values::new(&shape, 0.0, &mut random);
     let plain = values.batch(&shape, false, 1);
     let mut rectified = vec![0.0; plain.y.len()];

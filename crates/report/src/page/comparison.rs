@@ -45,11 +45,11 @@ struct Row {
     /// The columns of words after the name.
     words: Vec<String>,
     baseline: bool,
-    entries: Vec<Option<Number>>,
+    entries: Vec<Option<PageNumber>>,
 }
 
 #[derive(Debug, Serialize)]
-struct Number {
+struct PageNumber {
     mean: String,
     half_width: Option<String>,
     best: bool,
@@ -122,9 +122,9 @@ fn column_head(heading: &Heading) -> ColumnHead {
     }
 }
 
-fn number(entry: &Entry, heading: &Heading) -> Option<Number> {
+fn number(entry: &Entry, heading: &Heading) -> Option<PageNumber> {
     let tested = matches!(heading.column.content, Content::Difference(_));
-    Some(Number {
+    Some(PageNumber {
         mean: entry.mean.clone(),
         half_width: entry.half_width.clone(),
         best: entry.best,

@@ -24,7 +24,7 @@ use loss::{distillation, softened};
 /// head that comes back is an old head, too, and keeps its outputs.
 ///
 /// The paper's warm-up, in which only the new head learns, happens on the device, which trains the head with a copy of the
-/// backbone: see `new_head`. With `fresh`, there is no warm-up. The first expert becomes the central model unchanged.
+/// backbone: see `new_head`. `fresh` skips the warm-up. The first expert becomes the central model unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LwfConfig {
