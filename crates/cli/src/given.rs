@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(found("c=cat, dog").unwrap(), ("c".to_owned(), "cat|dog".to_owned()));
         assert_eq!(found("a=b=x=1,y").unwrap(), ("a=b".to_owned(), "x=1|y".to_owned()));
         let error = found("d=cat").unwrap_err().to_string();
-        assert!(error.contains("names no file") && error.contains("c=A,B,…"), "{error}");
+        assert!(error.contains("does not begin with one of the files") && error.contains("c=A,B,…"), "{error}");
     }
 
     #[test]

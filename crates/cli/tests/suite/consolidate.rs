@@ -378,7 +378,11 @@ fn what_cannot_be_consolidated_is_refused_and_nothing_is_written() {
     refused(path, &naive("no/o.safetensors"), &["the folder does not exist"]);
     refused(path, &[&naive("a.safetensors")[..], &["--overwrite"]].concat(), &["is one of the models"]);
     refused(path, &[&naive("o.safetensors")[..], &["--surrogate", "noise"]].concat(), &["uses no surrogate data"]);
-    refused(path, &[&naive("o.safetensors")[..], &["--classes", "c.safetensors=a"]].concat(), &["names no file"]);
+    refused(
+        path,
+        &[&naive("o.safetensors")[..], &["--classes", "c.safetensors=a"]].concat(),
+        &["does not begin with one of the files"],
+    );
     refused(path, &[&naive("o.safetensors")[..], &["--classes", "a.safetensors=X,Y"]].concat(), &["twice"]);
     refused(path, &[&naive("o.safetensors")[..], &["--expert", "none.safetensors"]].concat(), &["none.safetensors"]);
 
