@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use serde_json::Value;
 
-use crate::{Consolidation, Destination, InterchangeError, Plan, Watcher, streamed};
+use crate::{Consolidation, Destination, InterchangeError, Plan, Watcher, merge_request};
 
 /// Consolidates, and writes the result. `version` and `backend` (a table) are recorded in its provenance.
 ///
@@ -27,8 +27,8 @@ pub fn carry_out(
     consolidation.check_request()?;
     let provenance = consolidation.provenance(version, backend)?;
     let plan = Plan::of(consolidation);
-    if streamed::is_possible(consolidation) {
-        return streamed::carry_out(consolidation, plan.options(&provenance, to), to, compute, watcher);
+    if merge_request::is_possible(consolidation) {
+        return merge_request::carry_out(consolidation, plan.options(&provenance, to), to, compute, watcher);
     }
     let model = consolidation.run(compute, watcher)?;
     plan.write(&model, &provenance, to, watcher)

@@ -12,8 +12,8 @@ use alluvium_strategy::{ExpertStart, StrategyConfig};
 use burn::tensor::Device;
 use serde_json::Value;
 
+use crate::merge_request::{merged, progress, said};
 use crate::provenance::{PROVENANCE, file_name, key_of, taken};
-use crate::streamed::{merged, progress, said};
 use crate::{Destination, InterchangeError, Parent, Provenance, Watcher};
 
 /// Models of one network that are consolidated tensor by tensor. The network need not be known: no backbone is built,

@@ -13,10 +13,10 @@
 
 mod error;
 mod heads;
-mod jobs;
 mod layout;
+mod piece_by_piece;
+mod pieces;
 mod request;
-mod run;
 mod span;
 
 use alluvium_checkpoint::{Adapter, TensorInfo};
@@ -50,7 +50,7 @@ pub use request::{Classifier, HeadRows, MergeModel, MergeOutcome, MergeProgress,
 /// description; and when a file cannot be read or written. Every message about a tensor names it.
 pub fn merge(request: &Request<'_>) -> Result<MergeOutcome, MergeError> {
     let (layout, strategy) = planned(request)?;
-    run::run(request, layout, strategy)
+    piece_by_piece::run(request, layout, strategy)
 }
 
 /// The tensors that [`merge`] would write, sorted by name. Reads no values.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::early::{EarlyAccuracy, forward_transfer};
 use crate::matrix::AccuracyMatrix;
 use crate::mean::mean;
-use crate::metric::Metric;
+use crate::metric_catalogue::Metric;
 
 /// All measurements of one row of a comparison under one seed.
 ///

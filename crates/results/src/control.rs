@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cell::Cell;
 use crate::control_cells::{Control, values};
-use crate::metric::Metric;
+use crate::metric_catalogue::Metric;
 use crate::results::Results;
 use crate::statistics::PairedDifference;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
-use crate::metric::Metric;
+use crate::metric_catalogue::Metric;
 
 /// The measurements of a control run. Each row is compared with its own row there, instead of with one baseline for all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::cell::{Accuracy, Cell};
 use crate::control_cells::{Control, values};
 use crate::invalid::InvalidResults;
-use crate::metric::Metric;
+use crate::metric_catalogue::Metric;
 use crate::statistics::Estimate;
 
 /// The version of the JSON form of [`Results`] that this crate writes, and the only one that it reads.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::early::EarlyAccuracy;
-use crate::metric::Metric;
+use crate::metric_catalogue::Metric;
 use crate::results::{Results, Row};
 use crate::statistics::{Estimate, PairedDifference};
 
@@ -84,7 +84,7 @@ impl Results {
 #[cfg(test)]
 mod tests {
     use crate::early::EarlyAccuracy;
-    use crate::metric::Metric;
+    use crate::metric_catalogue::Metric;
     use crate::results::tests::small;
 
     #[test]

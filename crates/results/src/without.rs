@@ -90,7 +90,7 @@ fn part(matrix: &AccuracyMatrix, wanted: impl Fn(usize) -> bool + Copy) -> Accur
 mod tests {
     use super::*;
     use crate::cell::RoundAccuracy;
-    use crate::metric::Metric;
+    use crate::metric_catalogue::Metric;
     use crate::results::tests::small;
 
     /// Three devices. The second one spoils the others.

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use tempfile::Builder;
+use tempfile::{Builder, NamedTempFile};
 
 use crate::StoreError;
 
@@ -13,7 +13,7 @@ use crate::StoreError;
 static WRITING: RwLock<()> = RwLock::new(());
 
 /// The prefix of temporary files and folders. A killed process leaves such files behind.
-pub(crate) const TEMPORARY: &str = ".tmp-";
+pub const TEMPORARY: &str = ".tmp-";
 
 /// While this value exists, this crate writes no file.
 #[derive(Debug)]
@@ -41,16 +41,28 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 
 /// Like [`write_file`], for callers that already hold [`writing`].
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // The temporary file is in the same folder, because a rename is atomic only within one file system.
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = Builder::new();
-    builder.prefix(TEMPORARY);
-    readable_by_all(&mut builder);
-    let mut file = builder.tempfile_in(folder)?;
+    let mut file = temporary_beside(path)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
+    sync_folder(folder_of(path))
+}
+
+/// Creates a temporary file in the folder of `path`, because a rename is atomic only within one file system. It has the
+/// permissions of any new file of the user, and is removed when it is dropped.
+///
+/// # Errors
+/// When the folder does not exist or cannot be written.
+pub fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    builder.prefix(TEMPORARY);
+    readable_by_all(&mut builder);
+    builder.tempfile_in(folder_of(path))
+}
+
+/// The folder of a file: `.` for a name alone.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Temporary files are private by default. This gives them the permissions of any new file of the user.
@@ -64,14 +76,21 @@ fn readable_by_all(builder: &mut Builder<'_, '_>) {
 #[cfg(not(unix))]
 fn readable_by_all(_builder: &mut Builder<'_, '_>) {}
 
-/// Flushes the folder, so that a rename survives a power cut.
+/// Flushes a folder, so that a rename in it survives a power cut. Does nothing where the system cannot do this.
+///
+/// # Errors
+/// When the folder cannot be opened or flushed.
 #[cfg(unix)]
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Flushes a folder, so that a rename in it survives a power cut. Does nothing where the system cannot do this.
+///
+/// # Errors
+/// None on this system.
 #[cfg(not(unix))]
-pub(crate) fn sync_folder(_folder: &Path) -> io::Result<()> {
+pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -21,7 +21,7 @@ pub mod text;
 
 pub use damage::Damage;
 pub use error::StoreError;
-pub use file::{WritingPause, hold_writing, write_file};
+pub use file::{TEMPORARY, WritingPause, folder_of, hold_writing, sync_folder, temporary_beside, write_file};
 pub use folder::{Folder, SUMS};
 pub use lines::{Lines, read_lines};
 pub use lock::{Lock, LockError, is_locked};

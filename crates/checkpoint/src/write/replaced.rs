@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use alluvium_store::folder_of;
+
 use crate::parts::Part;
 
 /// The existing files of a model of this name, the index first. Without the index, its parts do not count as a model.
@@ -19,7 +21,7 @@ pub(crate) fn replaced(path: &Path) -> io::Result<Vec<PathBuf>> {
     };
     let mut files: Vec<_> = [index_of(path, name), path.to_owned()].into_iter().filter(|path| is_there(path)).collect();
     let mut parts = vec![];
-    for entry in fs::read_dir(folder(path))? {
+    for entry in fs::read_dir(folder_of(path))? {
         let file = entry?.file_name();
         let part = file.to_str().and_then(Part::any).filter(|part| (part.set.stem, part.set.ending) == (stem, PART));
         if part.is_some() {
@@ -42,9 +44,4 @@ pub(crate) fn index_of(path: &Path, name: &str) -> PathBuf {
 /// Whether something has this path. A dangling link counts, too.
 fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
-}
-
-/// The folder of a file.
-pub(crate) fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -6,34 +6,23 @@
 //! the new one. Anything else that it leaves is hidden or not a model.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use alluvium_store::{TEMPORARY, folder_of, sync_folder, temporary_beside};
 use serde_json::json;
 use tempfile::{Builder, NamedTempFile, TempDir};
 
 use crate::error::Place;
-use crate::write::replaced::{folder, replaced};
+use crate::write::replaced::replaced;
 use crate::{CheckpointError, ShardIndex};
-
-/// The prefix of temporary names. Hidden files do not count as models.
-const TEMPORARY: &str = ".tmp-";
-
-/// Creates a temporary file in the same folder, because a rename is atomic only within one file system. It is removed
-/// when it is dropped.
-pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = Builder::new();
-    builder.prefix(TEMPORARY);
-    readable_by_all(&mut builder);
-    builder.tempfile_in(folder(path))
-}
 
 /// Renames all files of a model to their final names, in this order, and removes the rest of an older model of the same
 /// name. All files are in one folder. If a file cannot be renamed, the old state is restored.
 pub(crate) fn publish(files: Vec<(NamedTempFile, PathBuf)>, name: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
     let paths: Vec<_> = files.iter().map(|(_, path)| path.clone()).collect();
-    let Some(folder) = paths.first().map(|path| folder(path).to_owned()) else { return Ok(paths) };
+    let Some(folder) = paths.first().map(|path| folder_of(path).to_owned()) else { return Ok(paths) };
     let mut exchange = Exchange::default();
     let mut exchanged = Ok(());
     // One rename replaces one file. If there are several files, the index is last.
@@ -50,9 +39,9 @@ pub(crate) fn publish(files: Vec<(NamedTempFile, PathBuf)>, name: &Path) -> Resu
         return Err(exchange.undo(error));
     }
     exchange.drop_names();
-    sync(&folder).map_err(|cause| Place::new(name).write(cause))?;
+    sync_folder(&folder).map_err(|cause| Place::new(name).write(cause))?;
     remove_old(name, &paths)?;
-    sync(&folder).map_err(|cause| Place::new(name).write(cause))?;
+    sync_folder(&folder).map_err(|cause| Place::new(name).write(cause))?;
     Ok(paths)
 }
 
@@ -94,8 +83,11 @@ impl Exchange {
         };
         let old = ShardIndex::from_bytes(&bytes).map_err(io::Error::other)?;
         // A free name: that of a temporary file that is removed at once.
-        let unique =
-            beside(index)?.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let unique = temporary_beside(index)?
+            .path()
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let second = |file: &str| format!("{unique}-{file}");
         for file in old.iter().map(|(_, file)| file).collect::<BTreeSet<_>>() {
             let (path, there) = (folder.join(file), folder.join(second(file)));
@@ -103,11 +95,11 @@ impl Exchange {
             self.old.push((path, there));
         }
         let map: BTreeMap<_, _> = old.iter().map(|(tensor, file)| (tensor, second(file))).collect();
-        let mut meanwhile = beside(index)?;
+        let mut meanwhile = temporary_beside(index)?;
         meanwhile.write_all(json!({ "weight_map": map }).to_string().as_bytes())?;
         meanwhile.as_file().sync_all()?;
         meanwhile.persist(index).map_err(|error| error.error)?;
-        sync(folder)?;
+        sync_folder(folder)?;
         self.index = Some((index.to_owned(), bytes));
         Ok(())
     }
@@ -158,7 +150,7 @@ impl Exchange {
         // Renaming one name of a file to another name of the same file leaves both.
         self.old.iter().filter(|_| self.aside.is_none()).for_each(|(_, there)| drop(fs::remove_file(there)));
         if let Some((path, bytes)) = &self.index {
-            let put_back = beside(path).and_then(|mut file| {
+            let put_back = temporary_beside(path).and_then(|mut file| {
                 file.write_all(bytes)?;
                 file.persist(path).map_err(|error| error.error)
             });
@@ -176,26 +168,4 @@ impl Exchange {
             _ => error,
         }
     }
-}
-
-/// Temporary files are private by default. This gives them the permissions of any new file of the user.
-#[cfg(unix)]
-fn readable_by_all(builder: &mut Builder<'_, '_>) {
-    use std::os::unix::fs::PermissionsExt as _;
-    // The operating system applies the user's umask.
-    builder.permissions(fs::Permissions::from_mode(0o666));
-}
-
-#[cfg(not(unix))]
-fn readable_by_all(_builder: &mut Builder<'_, '_>) {}
-
-/// Flushes the folder, so that a rename survives a power cut.
-#[cfg(unix)]
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }

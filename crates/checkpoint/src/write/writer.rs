@@ -4,6 +4,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::{iter, mem, vec};
 
+use alluvium_store::temporary_beside;
 use tempfile::NamedTempFile;
 
 use crate::encode::encode;
@@ -12,7 +13,7 @@ use crate::shown::shown;
 use crate::write::header;
 use crate::write::plan::{Plan, WriteOptions};
 use crate::write::replaced::replaced;
-use crate::write::staged::{beside, publish};
+use crate::write::staged::publish;
 use crate::{CheckpointError, Dtype, TensorInfo, Values};
 
 /// How many values are encoded at a time.
@@ -192,7 +193,7 @@ impl Writer {
         self.whole.push((written_through(self.file, &place)?, self.path));
         if let Some((path, json)) = self.index {
             let place = Place::new(&path);
-            let mut file = BufWriter::new(beside(&path).map_err(|cause| place.write(cause))?);
+            let mut file = BufWriter::new(temporary_beside(&path).map_err(|cause| place.write(cause))?);
             file.write_all(&json).map_err(|cause| place.write(cause))?;
             self.whole.push((written_through(file, &place)?, path));
         }
@@ -227,7 +228,7 @@ fn begin(
 ) -> Result<BufWriter<NamedTempFile>, CheckpointError> {
     let place = Place::new(path);
     let header = header::bytes(&place, tensors, &options.metadata)?;
-    let mut file = BufWriter::new(beside(path).map_err(|cause| place.write(cause))?);
+    let mut file = BufWriter::new(temporary_beside(path).map_err(|cause| place.write(cause))?);
     file.write_all(&header).map_err(|cause| place.write(cause))?;
     Ok(file)
 }

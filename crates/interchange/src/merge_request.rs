@@ -1,5 +1,5 @@
-//! Consolidates experts into a previous model from files to a file, by a strategy that works in pieces. No model is
-//! held whole in memory.
+//! Asks `alluvium-merge` for a consolidation from files to a file, by a strategy that works in pieces. The work itself, piece by
+//! piece and with no model whole in memory, is in that crate.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};

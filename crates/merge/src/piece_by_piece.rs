@@ -7,8 +7,8 @@ use alluvium_checkpoint::{Checkpoint, Values, Writer};
 use alluvium_model::{HeadSpec, Numbers};
 use alluvium_strategy::{Cut, Piece, Piecewise, StrategyError, Survey};
 
-use crate::jobs::{Job, Jobs};
 use crate::layout::{Layout, Part, Source};
+use crate::pieces::{Job, Jobs};
 use crate::{MergeError, MergeOutcome, MergeProgress, Pass, Request};
 
 /// Merges the models as laid out.

@@ -1,4 +1,4 @@
-//! The metrics of a report: name in files, unit, direction and meaning.
+//! The catalogue of metrics: name in files, unit, direction and meaning. `matrix` and `cell` compute them.
 
 use std::fmt;
 
