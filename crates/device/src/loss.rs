@@ -33,7 +33,7 @@ impl ClassificationLoss {
             ClassificationLoss::OwnHead => cross_entropy(own.linear.forward(latents), targets),
             ClassificationLoss::AllHeads => {
                 let logits = model.logits(latents);
-                let (right, shape) = correct_logits(&own.spec.classes, &model.unit_classes());
+                let (right, shape) = correct_logits(&own.spec.classes, &model.logit_classes());
                 let right = Tensor::from_data(TensorData::new(right, shape), &logits.device());
                 over_all(logits, right.select(0, targets))
             }

@@ -55,7 +55,7 @@ pub(crate) fn descend(
     for batch in batches.take(steps) {
         let latents = model.latents(batch.inputs);
         let head = datasets[batch.dataset].head.name.as_str();
-        let Some(loss) = objective.loss.of(model, head, latents, batch.units) else { continue };
+        let Some(loss) = objective.loss.of(model, head, latents, batch.class_indices) else { continue };
         let rate = optimiser.rate();
         optimiser.step(loss, model);
         if let Some(proximal) = &mut objective.proximal {

@@ -100,7 +100,7 @@ pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
         task_aware: own.map_or(0.0, |head| accuracy(head.linear.forward(latents.clone()), &head.spec.classes)),
         task_agnostic: match model.heads() {
             [] => 0.0,
-            _ => accuracy(model.logits(latents.clone()), &model.unit_classes()),
+            _ => accuracy(model.logits(latents.clone()), &model.logit_classes()),
         },
         latents,
     }

@@ -117,7 +117,7 @@ impl Model {
     }
 
     /// The class of each logit of [`logits`](Self::logits).
-    pub fn unit_classes(&self) -> Vec<usize> {
+    pub fn logit_classes(&self) -> Vec<usize> {
         self.heads.iter().flat_map(|head| head.spec.classes.iter().copied()).collect()
     }
 

@@ -189,7 +189,7 @@ mod tests {
         let data = TaskDataset { head: &start.heads[0], samples: &own };
         let central = settings.learn(&start, data, &mut context, |model, batch| {
             let logits = model.head("a")?.linear.forward(model.latents(batch.inputs.clone()));
-            Some((cross_entropy(logits, batch.units.clone()), batch.samples()))
+            Some((cross_entropy(logits, batch.class_indices.clone()), batch.samples()))
         });
         assert_ne!(central.unwrap().weights, start.weights);
         // Ten samples make three batches.

@@ -28,7 +28,7 @@ impl TaskDataset<'_> {
     /// # Panics
     /// When a label is not one of the head's classes. This is a defect of the stream;
     /// [`Task::check`](crate::Task::check) finds it.
-    pub fn units(&self) -> Vec<i32> {
+    pub fn class_indices(&self) -> Vec<i32> {
         let class_index = |label: &usize| {
             let position = self.head.classes.iter().position(|class| class == label);
             position.unwrap_or_else(|| panic!("the head \"{}\" does not have the class {label}", self.head.name)) as i32
@@ -43,11 +43,11 @@ pub struct Batch {
     /// The number of the dataset.
     pub dataset: usize,
     /// The samples' indices within the dataset.
-    pub places: Tensor<1, Int>,
+    pub indices: Tensor<1, Int>,
     /// Their images, `[batch, channels, height, width]`.
     pub inputs: Tensor<4>,
     /// The index of each sample's class within the dataset's head.
-    pub units: Tensor<1, Int>,
+    pub class_indices: Tensor<1, Int>,
 }
 
 impl Batch {
@@ -151,7 +151,7 @@ impl Batches {
         };
         Batches {
             per_epoch,
-            class_indices: datasets.iter().map(TaskDataset::units).collect(),
+            class_indices: datasets.iter().map(TaskDataset::class_indices).collect(),
             source,
             compute: compute.clone(),
         }
@@ -184,8 +184,8 @@ impl Iterator for Batches {
             }
         };
         let class_indices = &self.class_indices[draw.dataset];
-        let units = integers(draw.indices.iter().map(|index| class_indices[*index]).collect(), compute);
-        Some(Batch { dataset: draw.dataset, places: indices, inputs, units })
+        let own = integers(draw.indices.iter().map(|index| class_indices[*index]).collect(), compute);
+        Some(Batch { dataset: draw.dataset, indices, inputs, class_indices: own })
     }
 }
 
@@ -314,7 +314,7 @@ mod tests {
     type OnHost = (usize, Vec<i32>, Vec<i32>, Vec<f32>);
 
     fn on_host(batch: Batch) -> OnHost {
-        (batch.dataset, integers_of(batch.places), integers_of(batch.units), values_of(batch.inputs))
+        (batch.dataset, integers_of(batch.indices), integers_of(batch.class_indices), values_of(batch.inputs))
     }
 
     /// Some batches of two datasets, augmented if asked for, uploaded at once if they have at most `most_bytes`.
@@ -347,7 +347,7 @@ mod tests {
             for _ in 0..2 {
                 let mut seen = vec![];
                 for batch in batches.by_ref().take(5) {
-                    assert_eq!(batch.samples(), batch.places.dims()[0]);
+                    assert_eq!(batch.samples(), batch.indices.dims()[0]);
                     let (dataset, indices, class_indices, shades) = on_host(batch);
                     for ((index, shade), class_index) in indices.iter().zip(shades).zip(class_indices) {
                         assert!(((shade + 1.0) * 127.5 - *index as f32).abs() < 1e-3);

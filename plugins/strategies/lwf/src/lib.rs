@@ -105,10 +105,10 @@ impl Strategy for Lwf {
         let start = training.start(previous, expert, context)?;
         training.learn(&start, data, context, |model, batch| {
             let latents = model.latents(batch.inputs.clone());
-            let mut loss = training.loss.of(model, &data.head.name, latents.clone(), batch.units.clone())?;
+            let mut loss = training.loss.of(model, &data.head.name, latents.clone(), batch.class_indices.clone())?;
             // The old heads come first, in their order.
             for (head, wanted) in model.heads().iter().zip(&recorded).filter(|_| *old_weight > 0.0) {
-                let wanted = wanted.clone().select(0, batch.places.clone());
+                let wanted = wanted.clone().select(0, batch.indices.clone());
                 let given = head.linear.forward(latents.clone());
                 loss = loss + distillation(given, wanted, *temperature).mul_scalar(*old_weight);
             }

@@ -45,7 +45,7 @@ impl Buffer {
         for (task, data) in tasks.iter().enumerate() {
             (0..data.samples.len()).for_each(|index| reservoir.offer((task, index), random));
         }
-        let class_indices: Vec<_> = tasks.iter().map(TaskDataset::units).collect();
+        let class_indices: Vec<_> = tasks.iter().map(TaskDataset::class_indices).collect();
         let mut kept: Option<Samples> = None;
         let (mut heads, mut targets) = (vec![], vec![]);
         for (task, index) in reservoir.into_kept() {

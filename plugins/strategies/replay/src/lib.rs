@@ -107,7 +107,7 @@ impl Strategy for Replay {
             let latents = model.latents(Tensor::cat(inputs.collect(), 0));
             let rows = |range| latents.clone().slice([range]);
 
-            let current = training.loss.of(model, &data.head.name, rows(0..own), batch.units.clone())?;
+            let current = training.loss.of(model, &data.head.name, rows(0..own), batch.class_indices.clone())?;
             let mut sum = current.mul_scalar(own as f64);
             let mut samples = own;
             for group in replayed.groups {
