@@ -1,4 +1,4 @@
-//! Runs a merge: first the surveys that the strategy asks for, then the merge itself.
+//! Runs a merge piece by piece, so that no model is whole in memory: first the surveys that the strategy asks for, then the merge.
 
 use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;

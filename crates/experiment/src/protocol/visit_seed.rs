@@ -1,4 +1,4 @@
-//! A device's visit to the centre: it takes a model and sends one back.
+//! A device's visit to the centre, and the seed of what is random in it. `boundary` limits the number of contacts.
 
 use alluvium_model::Seed;
 
