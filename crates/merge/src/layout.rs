@@ -28,12 +28,12 @@ pub(crate) struct Target {
     /// Its name, type and shape in the output.
     pub info: TensorInfo,
     /// Its values, in their order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<TensorPart>,
 }
 
 /// Consecutive values of a tensor that come from the same models.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct TensorPart {
     /// The full name (`backbone.…`, `heads.…`) of the tensor that the strategy sees. Its shape follows.
     pub tensor: String,
     pub shape: Vec<usize>,
@@ -92,7 +92,7 @@ fn joined(mut all: Values, next: Values) -> Values {
     all
 }
 
-impl Part {
+impl TensorPart {
     /// How many values it has.
     pub(crate) fn values(&self) -> usize {
         self.shape.iter().product()
@@ -108,7 +108,7 @@ impl Part {
     fn taken_over(info: &TensorInfo, model: usize, models: usize) -> Self {
         let mut sources = vec![None; models];
         sources[model] = Some(Source::whole(info));
-        Part { tensor: info.name.clone(), shape: info.shape.clone(), head: None, sources }
+        TensorPart { tensor: info.name.clone(), shape: info.shape.clone(), head: None, sources }
     }
 }
 
@@ -133,17 +133,17 @@ impl Layout {
             let part = if own.dtype.is_float() {
                 let source = |info: &&TensorInfo| Some(Source::whole(info));
                 let (tensor, shape) = (format!("{BACKBONE}.{name}"), own.shape.clone());
-                Part { tensor, shape, head: None, sources: all.iter().map(source).collect() }
+                TensorPart { tensor, shape, head: None, sources: all.iter().map(source).collect() }
             } else {
                 from_last_expert.push(own.name.clone());
-                Part::taken_over(all[all.len() - 1], all.len() - 1, all.len())
+                TensorPart::taken_over(all[all.len() - 1], all.len() - 1, all.len())
             };
             tensors.push(Target { info: (*own).clone(), parts: vec![part] });
         }
         let mut from_previous = vec![];
         for info in left_out(models[0]) {
             from_previous.push(info.name.clone());
-            tensors.push(Target { info: info.clone(), parts: vec![Part::taken_over(info, 0, models.len())] });
+            tensors.push(Target { info: info.clone(), parts: vec![TensorPart::taken_over(info, 0, models.len())] });
         }
         let heads = add_classifier(&models, &mut tensors)?;
         for target in &mut tensors {
@@ -297,7 +297,12 @@ fn rows(models: &[&MergeModel<'_>], like: &TensorInfo, heads: &[HeadMatch], leng
             Some(Source { tensor: tensor.clone(), spans: heads::spans(rows.as_ref()?, length) })
         };
         let sources = head.rows.iter().zip(models).map(source).collect();
-        Part { tensor: format!("{}.{what}", spec.prefix()), shape: shape(head.classes), head: Some(spec), sources }
+        TensorPart {
+            tensor: format!("{}.{what}", spec.prefix()),
+            shape: shape(head.classes),
+            head: Some(spec),
+            sources,
+        }
     };
     let classes = heads.iter().map(|head| head.classes).sum();
     let info = TensorInfo { name: like.name.clone(), dtype: like.dtype, shape: shape(classes) };

@@ -7,7 +7,7 @@ use alluvium_checkpoint::{Checkpoint, Values, Writer};
 use alluvium_model::{HeadSpec, Numbers};
 use alluvium_strategy::{Cut, Piece, Piecewise, StrategyError, Survey};
 
-use crate::layout::{Layout, Part, Source};
+use crate::layout::{Layout, Source, TensorPart};
 use crate::pieces::{Job, Jobs};
 use crate::{MergeError, MergeOutcome, MergeProgress, Pass, Request};
 
@@ -169,7 +169,7 @@ fn cut(request: &Request<'_>, job: &Job<'_>, experts: usize) -> Result<Cut, Merg
 }
 
 /// The head of a model in a part. An expert must have a head, so a model without one here gets an empty head.
-fn head(part: &Part, model: usize) -> HeadSpec {
+fn head(part: &TensorPart, model: usize) -> HeadSpec {
     let own = part.head.as_ref().filter(|_| part.sources[model].is_some());
     own.cloned().unwrap_or_else(|| HeadSpec { name: "other".to_owned(), classes: vec![] })
 }

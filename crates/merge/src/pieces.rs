@@ -6,7 +6,7 @@ use alluvium_strategy::Grain;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::MergeError;
-use crate::layout::{Layout, Part, Target};
+use crate::layout::{Layout, Target, TensorPart};
 
 /// The most values of a piece: half a megabyte, which stays in a core's cache between two steps.
 const PIECE: usize = 1 << 17;
@@ -18,7 +18,7 @@ const MOST_AT_A_TIME: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Job<'a> {
     pub target: &'a Target,
-    pub part: &'a Part,
+    pub part: &'a TensorPart,
     /// The indices of its values in the part.
     pub values: Range<usize>,
     /// The index in the target of the part's first value.
@@ -83,7 +83,7 @@ impl<'a> Jobs<'a> {
     }
 }
 
-fn size(part: &Part, grain: Grain) -> usize {
+fn size(part: &TensorPart, grain: Grain) -> usize {
     match grain {
         Grain::Value => PIECE,
         Grain::Tensor if part.only_source().is_some() => PIECE,

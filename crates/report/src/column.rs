@@ -12,7 +12,7 @@ pub(crate) struct Column {
     /// Its heading. `\n` is a line break, if the medium has line breaks.
     pub(crate) heading: Cow<'static, str>,
     /// The part of the table that it belongs to.
-    pub(crate) part: Part,
+    pub(crate) part: TableSection,
     /// What its numbers are.
     pub(crate) content: Content,
     /// The rank for room on a terminal. Columns without a rank are not shown there.
@@ -57,7 +57,7 @@ impl Words {
 
 /// The parts of the table. All parts have the same rows, because the full table has too many columns for a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum TableSection {
     /// The accuracy of the centre at the end.
     Accuracy,
     /// The accuracy along the stream.
@@ -101,7 +101,7 @@ impl Content {
     }
 }
 
-impl Part {
+impl TableSection {
     /// Every part, in order.
     pub(crate) const ALL: [Self; 4] = [Self::Accuracy, Self::Stream, Self::Budget, Self::Cost];
 
@@ -122,7 +122,7 @@ impl Column {
         match self.content {
             Content::Estimate(metric) => {
                 let in_percent =
-                    if self.part == Part::Cost && metric == Metric::ForwardTransfer { "; in %" } else { "" };
+                    if self.part == TableSection::Cost && metric == Metric::ForwardTransfer { "; in %" } else { "" };
                 let direction = match metric.higher_is_better() {
                     Some(true) => "; higher is better",
                     Some(false) => "; lower is better",
@@ -152,18 +152,22 @@ pub(crate) fn columns(results: &Results) -> Vec<Column> {
     if allowed::differs(results) {
         // What each row was allowed is shown beside its accuracies.
         columns.retain(|column| column.content != Content::Estimate(Metric::Contacts));
-        let index = columns.iter().position(|column| column.part != Part::Accuracy).unwrap_or(columns.len());
+        let index = columns.iter().position(|column| column.part != TableSection::Accuracy).unwrap_or(columns.len());
         columns.splice(index..index, ALLOWED);
     }
-    let index = columns.iter().position(|column| column.part == Part::Cost).unwrap_or(columns.len());
+    let index = columns.iter().position(|column| column.part == TableSection::Cost).unwrap_or(columns.len());
     columns.splice(index..index, budget_columns(&results.budgets()));
     columns
 }
 
 /// The columns for devices after each fraction of their budget, and after the whole budget.
 fn budget_columns(budgets: &[f64]) -> Vec<Column> {
-    let column =
-        |heading: String, content| Column { heading: heading.into(), part: Part::Budget, content, terminal_rank: None };
+    let column = |heading: String, content| Column {
+        heading: heading.into(),
+        part: TableSection::Budget,
+        content,
+        terminal_rank: None,
+    };
     let devices =
         budgets.iter().map(|budget| column(format!("devices\nat {}", percent(*budget)), Content::Early(*budget)));
     let whole = (!budgets.is_empty())
@@ -212,15 +216,30 @@ const ALLOWED: [Column; 2] = [
 ];
 
 const fn accuracy(heading: &'static str, content: Content, terminal_rank: u8) -> Column {
-    Column { heading: Cow::Borrowed(heading), part: Part::Accuracy, content, terminal_rank: Some(terminal_rank) }
+    Column {
+        heading: Cow::Borrowed(heading),
+        part: TableSection::Accuracy,
+        content,
+        terminal_rank: Some(terminal_rank),
+    }
 }
 
 const fn stream(heading: &'static str, metric: Metric, terminal_rank: Option<u8>) -> Column {
-    Column { heading: Cow::Borrowed(heading), part: Part::Stream, content: Content::Estimate(metric), terminal_rank }
+    Column {
+        heading: Cow::Borrowed(heading),
+        part: TableSection::Stream,
+        content: Content::Estimate(metric),
+        terminal_rank,
+    }
 }
 
 const fn cost(heading: &'static str, metric: Metric, terminal_rank: Option<u8>) -> Column {
-    Column { heading: Cow::Borrowed(heading), part: Part::Cost, content: Content::Estimate(metric), terminal_rank }
+    Column {
+        heading: Cow::Borrowed(heading),
+        part: TableSection::Cost,
+        content: Content::Estimate(metric),
+        terminal_rank,
+    }
 }
 
 #[cfg(test)]
@@ -231,11 +250,11 @@ mod tests {
     #[test]
     fn budgets_have_columns_between_the_stream_and_the_cost() {
         let mut results = example::results();
-        assert!(columns(&results).iter().all(|column| column.part != Part::Budget));
+        assert!(columns(&results).iter().all(|column| column.part != TableSection::Budget));
         let early = |budget| alluvium_results::EarlyAccuracy { budget, accuracy: vec![0.5, 0.5], alone: vec![] };
         results.rows[0].cells[0].early_accuracy = vec![early(0.07), early(0.001)];
         let columns = columns(&results);
-        let shown: Vec<_> = columns.iter().filter(|column| column.part == Part::Budget).collect();
+        let shown: Vec<_> = columns.iter().filter(|column| column.part == TableSection::Budget).collect();
         let headings: Vec<_> = shown.iter().map(|column| column.heading.replace('\n', " ")).collect();
         let expected = [
             "devices at 0.1 %",
@@ -245,6 +264,6 @@ mod tests {
             "forward transfer at 7 %",
         ];
         assert_eq!(headings, expected);
-        assert!(columns.is_sorted_by_key(|column| Part::ALL.iter().position(|part| *part == column.part)));
+        assert!(columns.is_sorted_by_key(|column| TableSection::ALL.iter().position(|part| *part == column.part)));
     }
 }

@@ -1,6 +1,6 @@
 //! The comparison table as LaTeX, for a paper.
 
-use crate::column::{Content, Part};
+use crate::column::{Content, TableSection};
 use crate::label::file_stems;
 use crate::table::{Entry, Heading, Line, Table};
 
@@ -13,7 +13,7 @@ impl Table {
     /// The best strategy of a column is bold, and a significant difference has a star.
     pub fn to_latex(&self) -> String {
         let mut parts = String::new();
-        for part in Part::ALL {
+        for part in TableSection::ALL {
             self.push_latex_part(&mut parts, part);
         }
         let mut text = String::from("% Needs \\usepackage{booktabs}.\n");
@@ -25,7 +25,7 @@ impl Table {
     }
 
     /// One part of the table; nothing if it has no columns. References without a number in it are left out.
-    fn push_latex_part(&self, text: &mut String, part: Part) {
+    fn push_latex_part(&self, text: &mut String, part: TableSection) {
         let shown: Vec<usize> =
             (0..self.columns.len()).filter(|index| self.columns[*index].column.part == part).collect();
         if shown.is_empty() {
@@ -65,7 +65,7 @@ impl Table {
     }
 
     /// The notes on the numbers.
-    fn caption(&self, part: Part) -> String {
+    fn caption(&self, part: TableSection) -> String {
         let mut caption = format!("{}: {}.", escape(&self.title), escape(&lower_first(part.title())));
         match self.run.seeds.len() {
             1 => caption.push_str(" One seed."),
@@ -91,13 +91,13 @@ impl Table {
     }
 
     /// The label for references to the part.
-    fn anchor(&self, part: Part) -> String {
+    fn anchor(&self, part: TableSection) -> String {
         let stem = file_stems([self.title.as_str()]).concat().to_lowercase();
         let part = match part {
-            Part::Accuracy => "accuracy",
-            Part::Stream => "stream",
-            Part::Budget => "budget",
-            Part::Cost => "cost",
+            TableSection::Accuracy => "accuracy",
+            TableSection::Stream => "stream",
+            TableSection::Budget => "budget",
+            TableSection::Cost => "cost",
         };
         format!("tab:{stem}-{part}")
     }

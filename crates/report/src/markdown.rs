@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::allowed::{self, AllowedRow};
-use crate::column::Part;
+use crate::column::TableSection;
 use crate::table::{Entry, Line, Table};
 
 /// The text for a missing number.
@@ -14,7 +14,7 @@ impl Table {
     /// column, and the origin of the numbers.
     pub fn to_markdown(&self) -> String {
         let mut text = format!("# {}\n", escape(&self.title));
-        for part in Part::ALL {
+        for part in TableSection::ALL {
             self.push_part(&mut text, part);
         }
         self.push_allowed(&mut text);
@@ -24,7 +24,7 @@ impl Table {
     }
 
     /// One part of the table; nothing if it has no columns. References without a number in it are left out.
-    fn push_part(&self, text: &mut String, part: Part) {
+    fn push_part(&self, text: &mut String, part: TableSection) {
         let shown: Vec<usize> =
             (0..self.columns.len()).filter(|index| self.columns[*index].column.part == part).collect();
         if shown.is_empty() {

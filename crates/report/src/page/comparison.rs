@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::column::{Content, Part};
+use crate::column::{Content, TableSection};
 use crate::table::{Entry, Heading, Line, Table};
 
 /// A part of the table.
@@ -64,7 +64,7 @@ struct PageNumber {
 
 /// The parts with columns.
 pub(crate) fn parts(table: &Table) -> Vec<ComparisonPart> {
-    Part::ALL.into_iter().filter_map(|part| comparison_part(table, part)).collect()
+    TableSection::ALL.into_iter().filter_map(|part| comparison_part(table, part)).collect()
 }
 
 /// The notes on the numbers.
@@ -84,7 +84,7 @@ pub(crate) fn notes(table: &Table) -> Vec<String> {
     notes
 }
 
-fn comparison_part(table: &Table, part: Part) -> Option<ComparisonPart> {
+fn comparison_part(table: &Table, part: TableSection) -> Option<ComparisonPart> {
     let shown: Vec<usize> =
         (0..table.columns.len()).filter(|index| table.columns[*index].column.part == part).collect();
     if shown.is_empty() {

@@ -11,14 +11,14 @@ use crate::order::Order;
 pub(crate) struct MixedStream {
     input: InputShape,
     class_names: Vec<String>,
-    parts: Vec<Part>,
+    parts: Vec<SubStream>,
     /// The part of each task, and the task's index within the part.
     order: Vec<(usize, usize)>,
 }
 
 /// One of the streams.
 #[derive(Debug)]
-struct Part {
+struct SubStream {
     stream: Box<dyn TaskStream>,
     /// The class of the mixed stream that corresponds to the part's class 0.
     first_class: usize,
@@ -49,7 +49,7 @@ impl MixedStream {
         let parts = streams.into_iter().map(|(_, stream)| {
             let first_class = next;
             next += stream.class_names().len();
-            Part { stream, first_class }
+            SubStream { stream, first_class }
         });
         Ok(MixedStream { input, class_names, parts: parts.collect(), order: order.tasks(&counts, seed) })
     }
@@ -69,7 +69,7 @@ impl TaskStream for MixedStream {
     }
 
     fn notes(&self) -> Vec<String> {
-        let notes = |(number, part): (usize, &Part)| {
+        let notes = |(number, part): (usize, &SubStream)| {
             part.stream.notes().into_iter().map(move |note| format!("in stream {}, {note}", number + 1))
         };
         self.parts.iter().enumerate().flat_map(notes).collect()
@@ -78,7 +78,7 @@ impl TaskStream for MixedStream {
     fn task(&self, index: usize) -> Result<Task, StreamError> {
         let missing = StreamError::NoSuchTask { index, tasks: self.order.len() };
         let (part, own_index) = *self.order.get(index).ok_or(missing)?;
-        let Part { stream, first_class } = &self.parts[part];
+        let SubStream { stream, first_class } = &self.parts[part];
         let Task { name, head, train, test, .. } = stream.task(own_index)?;
         let head = HeadSpec {
             name: format!("stream-{}-{}", part + 1, head.name),

@@ -52,13 +52,13 @@ mod tests {
     use alluvium_stream::{Seed, StreamConfig, Task};
 
     use super::*;
-    use crate::glyphs::Part;
+    use crate::glyphs::SampleSet;
     use crate::{Shift, SplitGlyphsConfig};
 
     fn fonts(families: &[&str]) -> Vec<Font> {
         let font = |(index, family): (usize, &&str)| Font {
             index,
-            split: Part::Train,
+            split: SampleSet::Train,
             family: (*family).to_owned(),
             font: index.to_string(),
         };

@@ -14,7 +14,7 @@ const FONTS: (&str, &str) = ("data/fonts.csv", include_str!("../data/fonts.csv")
 /// The part that a font's samples belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub enum SampleSet {
     Train,
     Test,
 }
@@ -25,7 +25,7 @@ pub struct Font {
     /// Its row in the images.
     pub index: usize,
     /// The part of the whole family.
-    pub split: Part,
+    pub split: SampleSet,
     /// Its family: the fonts of one design.
     pub family: String,
     /// Its name.
@@ -113,7 +113,7 @@ mod tests {
         let glyphs = Glyphs::embedded().unwrap();
         assert!(glyphs.fonts.len() >= 200, "{} fonts", glyphs.fonts.len());
         assert_eq!(glyphs.input(), [1, 28, 28].into());
-        let (data, _) = glyphs.data(|font| glyphs.fonts[font].split == Part::Test);
+        let (data, _) = glyphs.data(|font| glyphs.fonts[font].split == SampleSet::Test);
         assert_eq!(data.class_names.len(), 62);
         assert_eq!(
             [0, 25, 26, 51, 52, 61].map(|class| data.class_names[class].as_str()),
@@ -136,7 +136,7 @@ mod tests {
         let glyphs = Glyphs::embedded().unwrap();
         let mut parts = BTreeMap::<&str, BTreeSet<bool>>::new();
         for font in &glyphs.fonts {
-            parts.entry(&font.family).or_default().insert(font.split == Part::Test);
+            parts.entry(&font.family).or_default().insert(font.split == SampleSet::Test);
         }
         assert!(parts.values().all(|parts| parts.len() == 1), "{parts:?}");
         assert!(parts.values().any(|parts| parts.contains(&true)));
@@ -155,7 +155,7 @@ mod tests {
         let table = |rows: &str| format!("{header}{rows}");
         let error = |shape, rows: &str| Glyphs::parse(&images(shape), &table(rows)).unwrap_err().to_string();
         let two = "0,train,Serif,Serif Bold,OFL\n1,test,Sans,Sans,OFL\n";
-        assert_eq!(Glyphs::parse(&images([2, 62, 1, 1]), &table(two)).unwrap().fonts[1].split, Part::Test);
+        assert_eq!(Glyphs::parse(&images([2, 62, 1, 1]), &table(two)).unwrap().fonts[1].split, SampleSet::Test);
         for shape in [[3, 62, 1, 1], [2, 61, 1, 1], [2, 62, 0, 1]] {
             let error = error(shape, two);
             assert!(error.contains("glyphs.idx.gz") && error.contains("accepted: [2, 62, height, width]"), "{error}");

@@ -8,7 +8,7 @@ use alluvium_stream::{Scenario, Seed, Split, SplitSettings, StreamConfig, Stream
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use glyphs::{Glyphs, Part};
+use glyphs::{Glyphs, SampleSet};
 
 /// How the tasks differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,7 +89,7 @@ impl StreamConfig for SplitGlyphsConfig {
 
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
         let glyphs = Glyphs::embedded()?;
-        let by_part = || glyphs.data(|font| glyphs.fonts[font].split == Part::Test).0;
+        let by_part = || glyphs.data(|font| glyphs.fonts[font].split == SampleSet::Test).0;
         let split = self.split();
         let tasks = match self.shift {
             Shift::Class => split.by_class(&by_part(), seed)?,
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn ten_tasks_of_six_have_sixty_classes() {
         let glyphs = Glyphs::embedded().unwrap();
-        let tests = glyphs.fonts.iter().filter(|font| font.split == Part::Test).count();
+        let tests = glyphs.fonts.iter().filter(|font| font.split == SampleSet::Test).count();
         let tasks = tasks(&SplitGlyphsConfig::default(), 0);
         assert_eq!(tasks.len(), 10);
         let classes: BTreeSet<_> = tasks.iter().flat_map(|task| &task.head.classes).collect();
@@ -220,7 +220,7 @@ mod tests {
         let mut config =
             SplitGlyphsConfig { shift: Shift::LabelSkew, train_samples_per_class: Some(100), ..Default::default() };
         let glyphs = Glyphs::embedded().unwrap();
-        let tests = glyphs.fonts.iter().filter(|font| font.split == Part::Test).count();
+        let tests = glyphs.fonts.iter().filter(|font| font.split == SampleSet::Test).count();
         for concentration in [None, Some(0.1)] {
             config.split.concentration = concentration;
             let tasks = tasks(&config, 2);

@@ -23,7 +23,7 @@ fn pixels(number: usize) -> Vec<u8> {
 
 /// The numbers of the images in a file, and the labels of each: one for CIFAR-10, a coarse and a fine one for
 /// CIFAR-100.
-type Part = (std::ops::Range<usize>, fn(usize) -> Vec<u8>);
+type BatchSlice = (std::ops::Range<usize>, fn(usize) -> Vec<u8>);
 
 fn one_label(number: usize) -> Vec<u8> {
     vec![(number % 10) as u8]
@@ -33,11 +33,11 @@ fn two_labels(number: usize) -> Vec<u8> {
     vec![(number % 100 / 5) as u8, (number % 100) as u8]
 }
 
-fn binary_file((numbers, labels): Part) -> Vec<u8> {
+fn binary_file((numbers, labels): BatchSlice) -> Vec<u8> {
     numbers.flat_map(|number| [labels(number), pixels(number)].concat()).collect()
 }
 
-fn python_file((numbers, labels): Part) -> Vec<u8> {
+fn python_file((numbers, labels): BatchSlice) -> Vec<u8> {
     let labels: Vec<_> = numbers.clone().map(labels).collect();
     let of = |index: usize| pickled::numbers(&labels.iter().map(|labels| labels[index]).collect::<Vec<_>>());
     let data = pickled::array(numbers.len() as u16, &numbers.clone().flat_map(pixels).collect::<Vec<_>>());
@@ -58,7 +58,7 @@ fn names(count: usize) -> Vec<String> {
 
 /// Writes CIFAR-10 with four images in each training file, and ten test images.
 fn write_cifar_10(folder: &Path, binary: bool) {
-    let (files, file): (_, fn(Part) -> Vec<u8>) =
+    let (files, file): (_, fn(BatchSlice) -> Vec<u8>) =
         if binary { (CIFAR_10.binary, binary_file) } else { (CIFAR_10.python, python_file) };
     for (number, name) in files.train.iter().enumerate() {
         fs::write(folder.join(name), file((4 * number..4 * number + 4, one_label))).unwrap();
@@ -241,7 +241,7 @@ fn disturbed_files_give_the_same_images_or_an_error() {
 
 #[test]
 fn damaged_pickles_are_refused() {
-    let part: Part = (0..4, one_label);
+    let part: BatchSlice = (0..4, one_label);
     let whole = python_file(part);
     let error = error_with(false, "data_batch_2", &whole[..whole.len() / 2]);
     assert!(error.contains("ends in the middle of an instruction"), "{error}");
