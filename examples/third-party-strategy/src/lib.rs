@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExponentialAveragingConfig {
-    /// α, the weight of the newest expert; with 1, only the newest counts.
+    /// α, the weight of the newest expert; with 1, only it counts.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub alpha: f32,
 }
