@@ -14,3 +14,14 @@ mod parts;
 mod pieces;
 mod pytorch;
 mod writing;
+
+use std::fs;
+use std::path::Path;
+
+/// The names of the files in a folder, sorted.
+fn file_names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}

@@ -10,7 +10,7 @@ use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::by_hand;
+use crate::{by_hand, file_names};
 
 /// The values of each tensor.
 type Numbers = BTreeMap<String, Vec<f32>>;
@@ -38,13 +38,6 @@ fn read(path: &Path) -> Result<Numbers, CheckpointError> {
 #[track_caller]
 fn refused(path: &Path) -> String {
     read(path).expect_err("refused").to_string()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -127,7 +120,7 @@ fn nothing_of_the_model_before_is_left_to_be_found() {
             files.iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect();
         expected.extend(others.map(str::to_owned));
         expected.sort();
-        assert_eq!(names(folder.path()), expected, "round {round}");
+        assert_eq!(file_names(folder.path()), expected, "round {round}");
         for way in [folder.path(), files.last().unwrap()] {
             assert_eq!(read(way).unwrap()["a"], [first, -first], "round {round}, {}", way.display());
         }
@@ -141,11 +134,11 @@ fn what_is_read_is_not_removed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.safetensors");
     let files = write(&path, 1.0, Some(3));
-    let before = names(folder.path());
+    let before = file_names(folder.path());
     let options = WriteOptions { inputs: files, ..WriteOptions::default() };
     let error = Writer::create(&path, vec![], &options).unwrap_err().to_string();
     assert!(error.contains("is being read"), "{error}");
-    assert_eq!(names(folder.path()), before);
+    assert_eq!(file_names(folder.path()), before);
 }
 
 /// The states of a folder in which a process that replaces a model may be killed, one before each rename. They are

@@ -7,6 +7,8 @@ use std::path::Path;
 use alluvium_checkpoint::{Checkpoint, Dtype, Order, TensorInfo, Values, WriteOptions, Writer};
 use safetensors::SafeTensors;
 
+use crate::file_names;
+
 fn info(name: &str, dtype: Dtype, shape: &[usize]) -> TensorInfo {
     TensorInfo { name: name.to_owned(), dtype, shape: shape.to_vec() }
 }
@@ -34,13 +36,6 @@ fn write(path: &Path, options: &WriteOptions) -> Vec<String> {
     files.iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
 #[test]
 fn one_file_or_several_hold_the_same_model() {
     let folder = tempfile::tempdir().unwrap();
@@ -63,7 +58,7 @@ fn one_file_or_several_hold_the_same_model() {
             "model.safetensors.index.json",
         ]
     );
-    assert_eq!(names(&sharded), files, "nothing else is left");
+    assert_eq!(file_names(&sharded), files, "nothing else is left");
 
     let (single, sharded) = (Checkpoint::open(&single).unwrap(), Checkpoint::open(&sharded).unwrap());
     assert_eq!(single.digest().unwrap(), sharded.digest().unwrap());
@@ -128,14 +123,14 @@ fn nothing_is_left_of_a_model_that_was_not_finished() {
     assert!(writer.finish().is_err());
 
     drop(create());
-    assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
+    assert!(file_names(folder.path()).is_empty(), "{:?}", file_names(folder.path()));
 
     let mut writer = create();
     writer.write("a", &good).unwrap();
     writer.write("b", &Values::Integers(vec![3])).unwrap();
     assert!(writer.write("c", &good).is_err());
     writer.finish().unwrap();
-    assert_eq!(names(folder.path()), ["model.safetensors"]);
+    assert_eq!(file_names(folder.path()), ["model.safetensors"]);
 }
 
 #[test]
@@ -151,7 +146,7 @@ fn a_name_that_cannot_be_had_takes_the_others_back() {
     }
     let error = writer.finish().unwrap_err().to_string();
     assert!(error.contains("index.json: cannot be written"), "{error}");
-    assert_eq!(names(folder.path()), ["model.safetensors.index.json"]);
+    assert_eq!(file_names(folder.path()), ["model.safetensors.index.json"]);
 }
 
 #[test]
@@ -186,12 +181,12 @@ fn the_old_model_stays_whole_where_the_new_one_cannot_be() {
     fs::remove_dir(&second).unwrap();
     fs::rename(&elsewhere, &second).unwrap();
     assert_eq!(contents(), old);
-    assert_eq!(names(folder.path()), files, "nothing else is left");
+    assert_eq!(file_names(folder.path()), files, "nothing else is left");
 
     // If all files can be written, the whole model is new.
     begin().finish().unwrap();
     assert!(contents().iter().zip(&old).take(files.len() - 1).all(|(new, old)| new != old));
-    assert_eq!(names(folder.path()), files, "nothing else is left");
+    assert_eq!(file_names(folder.path()), files, "nothing else is left");
     assert_eq!(
         Checkpoint::open(folder.path()).unwrap().read("w").unwrap().floats(),
         Some(&[2.0, -5.0, 0.0, 6.0e10][..])
