@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use alluvium_benches::{STEPS, backbones, central, compute, expert, input, kinds, strategy, task};
-use alluvium_device::{Device as _, DeviceSettings, InProcessDevice};
+use alluvium_benches::{STEPS, adapted, backbones, central, compute, expert, input, kinds, strategy, taken, task};
+use alluvium_device::DeviceSettings;
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{Model, Seed, Silent};
+use alluvium_model::{Model, Seed};
 use alluvium_registry::{Family, described};
 use alluvium_strategy::{Context, DataAccess, Surrogate, SurrogateError, SurrogateRequest, TaskDataset};
 use burn::tensor::{Device, Tensor};
@@ -49,10 +49,10 @@ fn device_epoch(criterion: &mut Criterion) {
         let count = samples(backbone, backend);
         let central = central(backbone, &compute);
         let settings = DeviceSettings { epochs: 1, batch_size: 32.min(count), ..Default::default() };
-        let device = InProcessDevice::new(&task(input(backbone), count), settings, &compute);
+        let (taken, task) = (taken(&central), task(input(backbone), count));
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(BenchmarkId::new(backbone, backend), |bencher| {
-            bencher.iter(|| device.adapt(&central, Seed::new(3), &Silent).expect("the device adapts"));
+            bencher.iter(|| adapted(&taken, &task, &settings, &[], &compute).expect("the device adapts"));
         });
     }
 }
@@ -89,8 +89,7 @@ fn consolidation(criterion: &mut Criterion) {
                 none if none.is_empty() => plain.clone(),
                 statistics => {
                     let settings = DeviceSettings { epochs: 1, ..Default::default() };
-                    let device = InProcessDevice::new(&task, settings, &compute).with_statistics(statistics);
-                    device.adapt(&previous, Seed::new(3), &Silent).expect("the device adapts")
+                    adapted(&taken(&previous), &task, &settings, &statistics, &compute).expect("the device adapts")
                 }
             };
             let mut run = || {
@@ -127,7 +126,7 @@ fn evaluation(criterion: &mut Criterion) {
     for (backbone, backend, compute) in pairs() {
         let count = samples(backbone, backend);
         let model = Model::load(&central(backbone, &compute), &compute).expect("a model");
-        let test = TestSet::new(&task(input(backbone), count), &compute);
+        let test = TestSet::new(&task(input(backbone), count).into(), &compute);
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(BenchmarkId::new(backbone, backend), |bencher| bencher.iter(|| evaluate(&model, &test)));
     }

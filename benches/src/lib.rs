@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use alluvium_backend::BackendConfig;
-use alluvium_model::{BackboneConfig, Expert, HeadSpec, InputShape, ModelState, Seed};
+use alluvium_device::{
+    DeviceError, DeviceSettings, DeviceStatistic, HandOut, OwnTask, TaskDataset, Terms, adapt,
+};
+use alluvium_model::{BackboneConfig, Expert, HeadSpec, InputShape, ModelState, Seed, Silent};
 use alluvium_registry::{Description, Family, described};
 use alluvium_strategy::StrategyConfig;
 use alluvium_stream::{Samples, Task};
@@ -117,4 +120,26 @@ pub fn expert(central: &ModelState, compute: &Device) -> Expert {
         statistics: Default::default(),
     };
     Expert::new(model, manifest).expect("an expert")
+}
+
+/// A model as a device takes it.
+pub fn taken(model: &ModelState) -> HandOut {
+    let (settings, beside) = (serde_json::Value::Null, Arc::default());
+    let terms = Terms { device: 0, visit: 0, seed: Seed::new(3), settings, statistics: vec![], beside };
+    HandOut { model: Arc::new(model.clone()), terms }
+}
+
+/// Lets a device of this process adapt a model to a task.
+///
+/// # Errors
+/// As [`adapt`].
+pub fn adapted(
+    taken: &HandOut,
+    task: &Task,
+    settings: &DeviceSettings,
+    statistics: &[Arc<dyn DeviceStatistic>],
+    compute: &Device,
+) -> Result<Expert, DeviceError> {
+    let dataset = TaskDataset { head: &task.head, samples: &task.train };
+    adapt(taken, OwnTask { name: &task.name, dataset }, settings, statistics, compute, &Silent)
 }

@@ -8,10 +8,10 @@ use std::error::Error;
 use std::time::Instant;
 
 use alluvium_backend::BackendConfig;
-use alluvium_benches::{central, input, task};
-use alluvium_device::{Device as _, DeviceSettings, InProcessDevice};
+use alluvium_benches::{adapted, central, input, taken, task};
+use alluvium_device::DeviceSettings;
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{Model, Seed, Silent};
+use alluvium_model::{Model, Seed};
 use alluvium_strategy::{Context, StrategyConfig, SurrogateConfig};
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -48,8 +48,8 @@ fn measure(backbone: &str, work: &Value, compute: &Device) -> Result<(), Box<dyn
     let previous = central(backbone, compute);
 
     let settings = DeviceSettings { epochs: 1, ..Default::default() };
-    let device = InProcessDevice::new(&task(input(backbone), count("samples")?), settings, compute);
-    let (seconds, expert) = timed(repeats, || device.adapt(&previous, Seed::new(3), &Silent))?;
+    let (taken, own) = (taken(&previous), task(input(backbone), count("samples")?));
+    let (seconds, expert) = timed(repeats, || adapted(&taken, &own, &settings, &[], compute))?;
     println!("device-epoch,{backbone},{seconds:.6}");
 
     let table = json!({ "kind": "single-image", "patches": count("patches")? });
@@ -64,7 +64,7 @@ fn measure(backbone: &str, work: &Value, compute: &Device) -> Result<(), Box<dyn
     println!("consolidation,{backbone},{seconds:.6}");
 
     let model = Model::load(&state, compute)?;
-    let tests = TestSet::new(&task(input(backbone), count("tests")?), compute);
+    let tests = TestSet::new(&task(input(backbone), count("tests")?).into(), compute);
     let (seconds, _) = timed(repeats, || Ok::<_, String>(evaluate(&model, &tests)))?;
     println!("evaluation,{backbone},{seconds:.6}");
     Ok(())

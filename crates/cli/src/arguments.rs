@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Inspect(InspectOptions),
     /// Judge a model file on the test samples of a stream.
     Evaluate(EvaluateOptions),
-    /// List what is linked in: strategies, streams, backbones, surrogates, backends.
+    /// List what is linked in: strategies, streams, backbones, surrogates, devices, backends.
     List {
         /// Only one family.
         family: Option<FamilyArgument>,
@@ -171,6 +171,7 @@ pub(crate) enum FamilyArgument {
     Streams,
     Backbones,
     Surrogates,
+    Devices,
     Backends,
 }
 
@@ -181,6 +182,7 @@ impl From<FamilyArgument> for Family {
             FamilyArgument::Streams => Family::Stream,
             FamilyArgument::Backbones => Family::Backbone,
             FamilyArgument::Surrogates => Family::Surrogate,
+            FamilyArgument::Devices => Family::Device,
             FamilyArgument::Backends => Family::Backend,
         }
     }

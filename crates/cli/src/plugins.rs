@@ -11,6 +11,7 @@ use alluvium_backend_cuda as _;
 use alluvium_backend_flex as _;
 use alluvium_backend_ndarray as _;
 use alluvium_backend_wgpu as _;
+use alluvium_device_in_process as _;
 use alluvium_strategy_dare as _;
 use alluvium_strategy_deep_model_consolidation as _;
 use alluvium_strategy_ensemble as _;

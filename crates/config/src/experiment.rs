@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alluvium_backend::BackendConfig;
-use alluvium_device::DeviceSettings;
+use alluvium_device::DeviceConfig;
 use alluvium_model::BackboneConfig;
 use alluvium_strategy::{DataAccess, StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
@@ -32,8 +32,8 @@ pub struct Experiment {
     pub stream: Box<dyn StreamConfig>,
     /// The feature extractor of every model.
     pub backbone: Arc<dyn BackboneConfig>,
-    /// How every device adapts the model.
-    pub device: DeviceSettings,
+    /// Which devices take part, and how they adapt the model.
+    pub device: Arc<dyn DeviceConfig>,
     /// When the central model is judged.
     pub evaluation: Evaluation,
     /// The surrogate data of rows that do not name their own.
@@ -78,6 +78,12 @@ pub struct StrategyRow {
     pub surrogate: Option<Box<dyn SurrogateConfig>>,
     /// How devices and the centre work together in this row.
     pub protocol: Protocol,
-    /// How devices adapt the model in this row.
-    pub device: DeviceSettings,
+    /// The devices of this row.
+    pub device: Arc<dyn DeviceConfig>,
+}
+
+/// Whether two tables describe the same devices.
+pub fn same_devices(one: &dyn DeviceConfig, other: &dyn DeviceConfig) -> bool {
+    let written = |device: &dyn DeviceConfig| serde_json::to_value(device).unwrap_or(Value::Null);
+    written(one) == written(other)
 }

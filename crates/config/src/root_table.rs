@@ -1,6 +1,5 @@
 //! The tables of a configuration that no plugin owns.
 
-use alluvium_device::DeviceSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -35,9 +34,9 @@ pub struct RootTable {
     pub stream: Map<String, Value>,
     /// The feature extractor of every model.
     pub backbone: Map<String, Value>,
-    /// How every device adapts the model to its task.
+    /// Which devices take part, and how they adapt the model to their tasks.
     #[serde(default)]
-    pub device: DeviceSettings,
+    pub device: Map<String, Value>,
     /// When the central model is judged.
     #[serde(default)]
     pub evaluation: Evaluation,

@@ -4,7 +4,7 @@
 //! The schema is shaped for editors. They should mark a wrong value and not the table around it, so keywords and conditions are
 //! preferred to choices between schemas. Completion looks into `anyOf`, but not into conditions.
 
-use alluvium_registry::{Description, Family, SchemaNode, described, schemars};
+use alluvium_registry::{Description, Family, SchemaNode, default_kind, described, schemars};
 use serde_json::{Map, Value, json};
 
 use crate::protocol::{KEYS_OF_ONE_KIND, ProtocolKind};
@@ -26,7 +26,7 @@ pub fn config_schema() -> Value {
     let mut root = schemars::schema_for!(RootTable).to_value();
     forget_rust(&mut root);
     let tables: Vec<_> =
-        PLUGIN_TABLES.into_iter().map(|(table, _)| table).chain(["protocol", "device", "evaluation"]).collect();
+        PLUGIN_TABLES.into_iter().map(|(table, _)| table).chain(["protocol", "evaluation"]).collect();
     allow_sweeps(&mut root, &[&NOT_SWEPT[..], &tables].concat());
     let mut definitions = Map::new();
     move_definitions(&mut root, "", &mut definitions);
@@ -124,7 +124,13 @@ fn define_family(name: &str, family: Family, definitions: &mut Map<String, Value
     };
     // Every value fulfils this. It is here for completion.
     let completed: Vec<_> = kinds.iter().map(table_of).chain([json!({})]).collect();
-    let checked: Vec<_> = kinds.iter().map(|kind| json!({ "if": is(kind), "then": table_of(kind) })).collect();
+    let mut checked: Vec<_> = kinds.iter().map(|kind| json!({ "if": is(kind), "then": table_of(kind) })).collect();
+    let default = default_kind(family);
+    if let Some(default) = default {
+        let unnamed = json!({ "type": "object", "not": { "required": ["kind"] } });
+        checked.push(json!({ "if": unnamed, "then": table_of(&default.into()) }));
+    }
+    let required = if default.is_some() { json!([]) } else { json!(["kind"]) };
     let kind = json!({ "enum": &kinds });
     let table = json!({
         "type": "object",
@@ -132,7 +138,7 @@ fn define_family(name: &str, family: Family, definitions: &mut Map<String, Value
             kind,
             list_of(&kind),
         ] } },
-        "required": ["kind"],
+        "required": required,
         "anyOf": completed,
         "allOf": checked,
     });
@@ -170,7 +176,7 @@ fn kind_table(description: &Description, kinds: &Value) -> Value {
             "minLength": 1,
         });
     }
-    let mut required = vec![json!("kind")];
+    let mut required = if description.default { vec![] } else { vec![json!("kind")] };
     allow_sweeps(&mut options, &[]);
     extend(&mut keys, options["properties"].take());
     required.extend(options["required"].as_array().cloned().unwrap_or_default());

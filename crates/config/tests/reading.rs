@@ -60,7 +60,7 @@ fn lists_outside_the_strategies_give_variants_and_the_last_changes_fastest() {
     ];
     assert_eq!(labels, expected);
     assert_eq!(variants.iter().map(|variant| variant.devices).collect::<Vec<_>>(), [2, 2, 3, 3]);
-    assert_eq!(variants.iter().map(|variant| variant.experiment.device.epochs).collect::<Vec<_>>(), [1, 5, 1, 5]);
+    assert_eq!(variants.iter().map(|variant| variant.experiment.device.training().unwrap().epochs).collect::<Vec<_>>(), [1, 5, 1, 5]);
     assert_eq!(variants[3].folder(), "stream.tasks=3,device.epochs=5");
     let settings =
         [("stream.tasks", "3"), ("device.epochs", "5")].map(|(key, value)| (key.to_owned(), value.to_owned()));
@@ -241,11 +241,13 @@ fn data_that_the_protocol_grants_are_the_rows() {
 #[test]
 fn a_row_has_a_protocol_and_device_settings_of_its_own() {
     let own = "kind = \"blend\"\nprotocol = { kind = \"federated\", rounds = 3 }\ndevice = { epochs = 2 }";
-    let variants = accepted(&changed("kind = \"blend\"", own));
+    let text = changed("kind = \"blend\"", own).replace("epochs = 1\n", "epochs = 1\nlearning_rate = 0.3\n");
+    let variants = accepted(&text);
     let row = &variants[0].experiment.strategies[0];
-    assert_eq!((row.protocol.kind.name(), row.protocol.rounds(), row.device.epochs), ("federated", 3, 2));
-    assert_eq!(row.device.momentum, variants[0].experiment.device.momentum, "what it does not name stays as it is");
-    assert_eq!(variants[0].experiment.device.epochs, 1);
+    let (own, common) = (row.device.training().unwrap(), variants[0].experiment.device.training().unwrap());
+    assert_eq!((row.protocol.kind.name(), row.protocol.rounds(), own.epochs), ("federated", 3, 2));
+    assert_eq!(own.learning_rate, 0.3, "what it does not name stays as it is");
+    assert_eq!((common.epochs, common.learning_rate), (1, 0.3));
 }
 
 #[test]

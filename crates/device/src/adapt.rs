@@ -1,136 +1,76 @@
-//! The device and its two contacts with the centre.
+//! The adaptation of a model in this process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alluvium_model::{Expert, HeadSpec, Manifest, Model, ModelError, ModelState, Progress, Seed, Weights};
-use alluvium_stream::{Samples, Task, TaskDataset};
+use alluvium_model::{Expert, Manifest, Model, Progress};
+use alluvium_stream::TaskDataset;
 use burn::tensor::Device as Compute;
 
 use crate::proximal::Proximal;
 use crate::training::{Objective, descend};
-use crate::{ClassificationLoss, DeviceSettings, DeviceStatistic};
+use crate::{ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, HandOut};
 
-/// The reason why a device cannot adapt the model.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum DeviceError {
-    /// The central model cannot be run, or the adapted one cannot be sent.
-    #[error("the device of task \"{task}\": {cause}")]
-    Model {
-        /// The device's task.
-        task: String,
-        /// The problem with the model.
-        cause: ModelError,
-    },
-    /// Training diverged.
-    #[error(
-        "the device of task \"{task}\": training diverged ({cause}); a smaller `learning_rate`, a `gradient_clip`, or a \
-         smaller `proximal` if it is set, under [device] would help"
-    )]
-    Diverged {
-        /// The device's task.
-        task: String,
-        /// The tensor that is not finite.
-        cause: ModelError,
-    },
-    /// A statistic cannot be computed.
-    #[error("the device of task \"{task}\" cannot compute the statistic \"{statistic}\": {cause}")]
-    Statistic {
-        /// The device's task.
-        task: String,
-        /// The statistic's name.
-        statistic: String,
-        /// The problem.
-        cause: ModelError,
-    },
+/// The samples of a device, and the task that they belong to.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnTask<'a> {
+    /// The name of the task.
+    pub name: &'a str,
+    /// The head and the training samples.
+    pub dataset: TaskDataset<'a>,
 }
 
-/// A participant of the stream, wherever it runs.
-pub trait Device {
-    /// Takes the central model (first contact) and returns the adapted one (second contact).
-    ///
-    /// # Errors
-    /// When the model cannot be run or training diverges.
-    fn adapt(&self, central: &ModelState, seed: Seed, progress: &dyn Progress) -> Result<Expert, DeviceError>;
-}
+/// Adapts a model to a device's own task, in this process, and makes the expert that the device sends.
+///
+/// The device is self-centred: it takes only the head of its own task, if the model has it, and adds it if not.
+///
+/// # Errors
+/// When the model cannot be run, training diverges, or a statistic cannot be computed.
+pub fn adapt(
+    taken: &HandOut,
+    own: OwnTask<'_>,
+    settings: &DeviceSettings,
+    statistics: &[Arc<dyn DeviceStatistic>],
+    compute: &Compute,
+    progress: &dyn Progress,
+) -> Result<Expert, DeviceError> {
+    let HandOut { model: central, terms } = taken;
+    let (seed, TaskDataset { head, samples }) = (terms.seed, own.dataset);
+    let broken = |cause| DeviceError::Model { task: own.name.to_owned(), cause };
+    let mut begun = central.with_heads(|other| other.name == head.name);
+    let proximal = (settings.proximal > 0.0)
+        .then(|| Proximal::new(settings.proximal, settings.momentum, &begun.weights, compute));
+    let learning = compute.clone().autodiff();
+    let latent_size = begun.backbone.build(begun.input, &learning).map_err(broken)?.latent_size();
+    begun.grow_head(head, latent_size, seed);
+    let mut model = Model::load(&begun, &learning).map_err(broken)?;
 
-/// A device in this process. Its samples are private: no method returns them.
-#[derive(Debug, Clone)]
-pub struct InProcessDevice {
-    index: usize,
-    name: String,
-    head: HeadSpec,
-    samples: Samples,
-    settings: DeviceSettings,
-    statistics: Vec<Arc<dyn DeviceStatistic>>,
-    compute: Compute,
-}
+    let objective = Objective { loss: ClassificationLoss::OwnHead, proximal };
+    let steps = descend(objective, &mut model, &[own.dataset], settings, &learning, seed, progress);
 
-impl InProcessDevice {
-    /// Creates a device that learns the training samples of a task on a compute device.
-    pub fn new(task: &Task, settings: DeviceSettings, compute: &Compute) -> Self {
-        InProcessDevice {
-            index: task.index,
-            name: task.name.clone(),
-            head: task.head.clone(),
-            samples: task.train.clone(),
-            settings,
-            statistics: vec![],
-            compute: compute.clone(),
-        }
-    }
-
-    /// Adds statistics that the device computes from its samples and sends along.
-    pub fn with_statistics(mut self, statistics: Vec<Arc<dyn DeviceStatistic>>) -> Self {
-        self.statistics = statistics;
-        self
-    }
-
-    /// The statistics of the device's samples, computed with the adapted model.
-    fn statistics(&self, adapted: &ModelState, seed: Seed) -> Result<BTreeMap<String, Weights>, DeviceError> {
-        let own = TaskDataset { head: &self.head, samples: &self.samples };
-        let compute = |statistic: &Arc<dyn DeviceStatistic>| {
-            let name = statistic.name();
-            let computed = statistic.compute(adapted, &own, &self.compute, seed.of("statistic").of(name));
-            let computed = computed.and_then(|weights| weights.check_finite().map(|()| weights));
-            let failed = |cause| DeviceError::Statistic { task: self.name.clone(), statistic: name.to_owned(), cause };
-            Ok((name.to_owned(), computed.map_err(failed)?))
-        };
-        self.statistics.iter().map(compute).collect()
-    }
-}
-
-impl Device for InProcessDevice {
-    fn adapt(&self, central: &ModelState, seed: Seed, progress: &dyn Progress) -> Result<Expert, DeviceError> {
-        let broken = |cause| DeviceError::Model { task: self.name.clone(), cause };
-        // Self-centred: the device only takes the head of its own task, if the central model has it.
-        let mut own = central.with_heads(|head| head.name == self.head.name);
-        let proximal = (self.settings.proximal > 0.0)
-            .then(|| Proximal::new(self.settings.proximal, self.settings.momentum, &own.weights, &self.compute));
-        let learning = self.compute.clone().autodiff();
-        let latent_size = own.backbone.build(own.input, &learning).map_err(broken)?.latent_size();
-        own.grow_head(&self.head, latent_size, seed);
-        let mut model = Model::load(&own, &learning).map_err(broken)?;
-
-        let dataset = TaskDataset { head: &self.head, samples: &self.samples };
-        let objective = Objective { loss: ClassificationLoss::OwnHead, proximal };
-        let steps = descend(objective, &mut model, &[dataset], &self.settings, &learning, seed, progress);
-
-        let adapted = model.state();
-        let diverged = |cause| DeviceError::Diverged { task: self.name.clone(), cause };
-        adapted.weights.check_finite().map_err(diverged)?;
-        let manifest = Manifest {
-            task: self.index,
-            task_name: self.name.clone(),
-            samples: self.samples.len(),
-            steps,
-            parent: central.digest(),
-            digest: adapted.digest(),
-            statistics: BTreeMap::new(),
-        };
-        let statistics = self.statistics(&adapted, seed)?;
-        Ok(Expert::new(adapted, manifest).map_err(broken)?.with_statistics(statistics))
-    }
+    let adapted = model.state();
+    let diverged = |cause| DeviceError::Diverged { task: own.name.to_owned(), cause };
+    adapted.weights.check_finite().map_err(diverged)?;
+    let manifest = Manifest {
+        task: terms.device,
+        task_name: own.name.to_owned(),
+        samples: samples.len(),
+        steps,
+        parent: taken.parent(),
+        digest: adapted.digest(),
+        statistics: BTreeMap::new(),
+    };
+    let compute_one = |statistic: &Arc<dyn DeviceStatistic>| {
+        let name = statistic.name();
+        let seed = seed.of("statistic").of(name);
+        let computed = statistic.compute(&adapted, &own.dataset, &terms.beside, compute, seed);
+        let computed = computed.and_then(|weights| weights.check_finite().map(|()| weights));
+        let failed =
+            |cause| DeviceError::Statistic { task: own.name.to_owned(), statistic: name.to_owned(), cause };
+        Ok((name.to_owned(), computed.map_err(failed)?))
+    };
+    let statistics = statistics.iter().map(compute_one).collect::<Result<_, _>>()?;
+    Ok(Expert::new(adapted, manifest).map_err(broken)?.with_statistics(statistics))
 }
 
 #[cfg(test)]
@@ -138,10 +78,11 @@ mod tests {
     use std::sync::Arc;
 
     use alluvium_backbone_mlp::MlpConfig;
-    use alluvium_model::{Silent, Values};
+    use alluvium_model::{HeadSpec, ModelError, ModelState, Seed, Silent, Values, Weights};
+    use alluvium_stream::{Samples, Task};
 
     use super::*;
-    use crate::Augmentation;
+    use crate::{Augmentation, Beside, Terms};
 
     /// Two classes that differ in which of two pixels is bright.
     fn task() -> Task {
@@ -164,8 +105,28 @@ mod tests {
     }
 
     fn adapt(settings: DeviceSettings) -> Result<Expert, DeviceError> {
-        let compute = Compute::flex();
-        InProcessDevice::new(&task(), settings, &compute).adapt(&central(&compute), Seed::new(1), &Silent)
+        adapt_from(&central(&Compute::flex()), settings, &[])
+    }
+
+    fn adapt_from(
+        central: &ModelState,
+        settings: DeviceSettings,
+        statistics: &[Arc<dyn DeviceStatistic>],
+    ) -> Result<Expert, DeviceError> {
+        let task = task();
+        let taken = HandOut {
+            model: Arc::new(central.clone()),
+            terms: Terms {
+                device: task.index,
+                visit: 0,
+                seed: Seed::new(1),
+                settings: serde_json::Value::Null,
+                statistics: vec![],
+                beside: Arc::default(),
+            },
+        };
+        let dataset = TaskDataset { head: &task.head, samples: &task.train };
+        super::adapt(&taken, OwnTask { name: &task.name, dataset }, &settings, statistics, &Compute::flex(), &Silent)
     }
 
     fn settings() -> DeviceSettings {
@@ -215,26 +176,28 @@ mod tests {
             &self,
             _adapted: &ModelState,
             own: &TaskDataset<'_>,
+            _beside: &Beside,
             _compute: &Compute,
             _seed: Seed,
         ) -> Result<Weights, ModelError> {
             let count = |class| own.samples.labels().iter().filter(|label| *label == class).count() as f32;
             let counts = Values::new(vec![own.head.classes.len()], own.head.classes.iter().map(count).collect());
-            Ok([("counts".to_owned(), counts)].into_iter().collect())
+            // A sum that 32 bits cannot hold.
+            let exact = Values::of(vec![1], vec![1.0 + f64::EPSILON]);
+            Ok([("counts".to_owned(), counts), ("exact".to_owned(), exact)].into_iter().collect())
         }
     }
 
     #[test]
     fn statistics_travel_with_the_expert() {
-        let compute = Compute::flex();
-        let device = InProcessDevice::new(&task(), settings(), &compute).with_statistics(vec![Arc::new(Counts)]);
-        let expert = device.adapt(&central(&compute), Seed::new(1), &Silent).unwrap();
+        let expert = adapt_from(&central(&Compute::flex()), settings(), &[Arc::new(Counts)]).unwrap();
         let alone = adapt(settings()).unwrap();
         assert_eq!(expert.manifest.digest, alone.manifest.digest, "the model is the same");
         let (bytes, plain) = (expert.to_bytes().unwrap(), alone.to_bytes().unwrap());
-        assert!(bytes.len() >= plain.len() + 8, "two numbers of four bytes, and their name");
+        assert!(bytes.len() >= plain.len() + 16, "two numbers of four bytes and one of eight, and their names");
         let back = Expert::from_bytes(&bytes).unwrap();
         assert_eq!(back.statistic("counts").unwrap().get("counts").unwrap().as_f32().unwrap(), [20.0, 20.0]);
+        assert_eq!(back.statistic("counts").unwrap().get("exact").unwrap().as_f64().unwrap(), [1.0 + f64::EPSILON]);
         assert_eq!((back.model.weights, back.manifest), (expert.model.weights, expert.manifest));
         let error = alone.statistic("counts").unwrap_err().to_string();
         assert!(error.contains("\"counts\"") && error.contains("bright"), "{error}");
@@ -261,8 +224,7 @@ mod tests {
         // The distances of backbone and head from the central model's, or from the head's first values.
         let moved = |central: &ModelState, proximal| {
             let settings = DeviceSettings { learning_rate: 0.01, momentum: 0.0, proximal, ..settings() };
-            let device = InProcessDevice::new(&task(), settings, &compute);
-            let adapted = device.adapt(central, Seed::new(1), &Silent).unwrap().model;
+            let adapted = adapt_from(central, settings, &[]).unwrap().model;
             let mut start = central.clone();
             start.grow_head(&task().head, 8, Seed::new(1));
             let distance = |one: Weights, other: Weights| {

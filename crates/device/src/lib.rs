@@ -1,22 +1,37 @@
 //! The self-centred device.
 //!
-//! A device takes a copy of the central model, adapts it greedily to its own private task, and sends the adapted model
-//! back. These two contacts are the argument and the result of [`Device::adapt`]. The device sends an
-//! [`Expert`](alluvium_model::Expert). That is plain data, so a device could also be a process on another machine.
+//! A device states its task and takes a copy of the central model; later, or never, it answers with the model that it adapted
+//! to its own private task. These two contacts are [`Device::take`] and [`Device::answer`]. All that crosses is plain data
+//! ([`HandOut`], [`Expert`](alluvium_model::Expert)), so a device may live in this process, in another one, or far away.
 //!
-//! This crate holds the device and its training. It does not hold consolidation, evaluation or the stream's order: a
-//! device only knows its own task.
+//! Kinds of devices are plugins: they implement [`DeviceConfig`] on the struct that a `[device]` table is read into, and
+//! [`Device`] on the object that takes part. This crate holds these traits, the check of an expert against what its device
+//! stated, and the training that devices in this process have in common. With the feature `conformance` it has the tests that
+//! every kind must pass. It does not hold a concrete kind, consolidation, evaluation or the stream's order: a device only knows
+//! its own task.
 
 mod adapt;
+mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod device;
+mod error;
+mod hand_out;
 mod loss;
 mod proximal;
 mod settings;
 mod statistic;
 mod training;
 
-pub use adapt::{Device, DeviceError, InProcessDevice};
+pub use adapt::{OwnTask, adapt};
+pub use alluvium_registry as registry;
 pub use alluvium_stream::{Augmentation, TaskDataset};
+pub use config::{DeviceConfig, DevicePlace, DeviceRun, DeviceStart, DeviceTask};
+pub use device::{Announcement, Answer, Device, check_expert};
+pub use error::DeviceError;
+pub use hand_out::{Beside, HandOut, Terms};
 pub use loss::{ClassificationLoss, cross_entropy};
 pub use settings::DeviceSettings;
 pub use statistic::DeviceStatistic;
 pub use training::train;
+pub use typetag;

@@ -1,7 +1,7 @@
 //! Accuracy on one task's test samples.
 
 use alluvium_model::{HeadSpec, Model};
-use alluvium_stream::{Samples, Task};
+use alluvium_stream::{Samples, TaskOutline};
 use burn::tensor::{Device, Tensor};
 
 /// One task's test samples for a compute device. If they take at most 256 MiB there, they are uploaded once and used
@@ -44,11 +44,11 @@ impl TestSet {
     ///
     /// # Panics
     /// When the samples are on disk and cannot be read.
-    pub fn new(task: &Task, compute: &Device) -> Self {
+    pub fn new(task: &TaskOutline, compute: &Device) -> Self {
         Self::within(MOST_UPLOADED_BYTES, task, compute)
     }
 
-    fn within(most_bytes: usize, task: &Task, compute: &Device) -> Self {
+    fn within(most_bytes: usize, task: &TaskOutline, compute: &Device) -> Self {
         let inputs = if task.test.bytes().saturating_mul(size_of::<f32>()) <= most_bytes {
             Inputs::Uploaded(task.test.inputs(compute))
         } else {
@@ -124,6 +124,8 @@ fn best_logits(logits: Tensor<2>) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use alluvium_stream::Task;
+
     use std::sync::Arc;
 
     use alluvium_backbone_mlp::MlpConfig;
@@ -156,7 +158,7 @@ mod tests {
     }
 
     fn task(head: &str, classes: [usize; 2], labels: [usize; 2]) -> TestSet {
-        TestSet::new(&named(head, classes, labels), &Device::flex())
+        TestSet::new(&named(head, classes, labels).into(), &Device::flex())
     }
 
     fn named(head: &str, classes: [usize; 2], labels: [usize; 2]) -> Task {
@@ -173,7 +175,7 @@ mod tests {
         // More than go through the model at a time; every third sample is of the first class.
         (2..1201).for_each(|number| task.test.push(&[[0, 255], [255, 0]][usize::from(number % 3 == 0)], 12));
         // 1201 samples of two values of four bytes.
-        let [stays, comes] = [9608, 9607].map(|most| TestSet::within(most, &task, &Device::flex()));
+        let [stays, comes] = [9608, 9607].map(|most| TestSet::within(most, &task.clone().into(), &Device::flex()));
         assert!(matches!((&stays.inputs, &comes.inputs), (Inputs::Uploaded(_), Inputs::Samples(..))));
         let [stays, comes] = [stays, comes].map(|test| evaluate(&model(), &test));
         // The numbers 3, 6, …, 1200 are 400, and the first sample is right.

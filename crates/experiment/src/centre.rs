@@ -3,6 +3,8 @@
 #[allow(clippy::module_inception)] // The folder is named after its main file.
 mod centre;
 mod consolidation;
+mod session;
 
 pub(crate) use centre::Centre;
 pub(crate) use consolidation::{ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
+pub(crate) use session::{Session, judged};

@@ -1,10 +1,17 @@
 //! The context of a run, which all its parts share.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use alluvium_config::Experiment;
-use serde_json::Value;
+use alluvium_model::{Digest, DigestBuilder};
+use serde_json::{Value, json};
 
+use crate::ExperimentError;
+use crate::directory::program_digest;
 use crate::progress::Observer;
 use crate::stored::Stages;
 
@@ -15,4 +22,78 @@ pub(crate) struct RunContext<'a> {
     pub(crate) observer: &'a dyn Observer,
     /// For each row with surrogate data, what these depend on: their options, and the digests of their files.
     pub(crate) surrogates: BTreeMap<String, Value>,
+    /// The digests of the files that devices depend on.
+    pub(crate) files: FileDigests,
+}
+
+impl<'a> RunContext<'a> {
+    /// The context of a run. It reads the files of surrogate data.
+    pub(crate) fn new(
+        experiment: &'a Experiment,
+        stages: &'a Stages<'a>,
+        observer: &'a dyn Observer,
+    ) -> Result<Self, ExperimentError> {
+        let surrogates = surrogate_inputs(experiment)?;
+        Ok(RunContext { experiment, stages, observer, surrogates, files: FileDigests::default() })
+    }
+}
+
+/// The inputs that all stages have in common: the program and the backend.
+pub(crate) fn common_inputs(experiment: &Experiment) -> Result<Value, ExperimentError> {
+    let backend = serde_json::to_value(&experiment.backend.config);
+    let backend = backend.map_err(|error| ExperimentError::Record(error.to_string()))?;
+    Ok(json!({"program": program_digest(), "backend": backend}))
+}
+
+fn surrogate_inputs(experiment: &Experiment) -> Result<BTreeMap<String, Value>, ExperimentError> {
+    let mut digests: BTreeMap<PathBuf, Digest> = BTreeMap::new();
+    let mut inputs = BTreeMap::new();
+    for row in &experiment.strategies {
+        let Some(surrogate) = experiment.surrogate_of(row) else { continue };
+        let options = serde_json::to_value(surrogate).map_err(|error| ExperimentError::Record(error.to_string()))?;
+        let mut files = vec![];
+        for path in surrogate.files() {
+            if !digests.contains_key(&path) {
+                let bytes = std::fs::read(&path)
+                    .map_err(|cause| ExperimentError::SurrogateFile { path: path.clone(), cause })?;
+                digests.insert(path.clone(), Digest::of(&bytes));
+            }
+            files.extend(digests.get(&path).cloned());
+        }
+        inputs.insert(row.name.clone(), json!({"options": options, "files": files}));
+    }
+    Ok(inputs)
+}
+
+/// Digests of files, each computed once.
+#[derive(Default)]
+pub(crate) struct FileDigests(Mutex<BTreeMap<PathBuf, Digest>>);
+
+impl FileDigests {
+    /// The digests of files, in their order.
+    pub(crate) fn of(&self, paths: &[PathBuf]) -> Result<Vec<Digest>, ExperimentError> {
+        paths.iter().map(|path| self.one(path)).collect()
+    }
+
+    fn one(&self, path: &Path) -> Result<Digest, ExperimentError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(digest) = known.get(path) {
+            return Ok(digest.clone());
+        }
+        let digest = digest(path).map_err(|cause| ExperimentError::DeviceFile { path: path.to_owned(), cause })?;
+        known.insert(path.to_owned(), digest.clone());
+        Ok(digest)
+    }
+}
+
+/// The digest of a file of any size.
+fn digest(path: &Path) -> std::io::Result<Digest> {
+    let mut file = File::open(path)?;
+    let (mut digest, mut part) = (DigestBuilder::default(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(digest.finish()),
+            count => digest.update(&part[..count]),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The devices of one seed: the stream, its tasks, and the adaptation to them.
 
 mod heads;
+mod outlines;
 mod shared;
 mod task_note;
 

@@ -41,6 +41,27 @@ pub enum ExperimentError {
         /// Why.
         cause: Box<DeviceError>,
     },
+    /// The devices do not fit the stream.
+    #[error(transparent)]
+    Devices(#[from] DeviceError),
+    /// A device took the model and will never answer.
+    #[error("{row}, seed {seed}: the device {device} will never answer")]
+    Lost {
+        /// The row's name.
+        row: String,
+        /// The seed.
+        seed: u64,
+        /// The device, from 1.
+        device: usize,
+    },
+    /// A file that devices depend on cannot be read.
+    #[error("{path}: cannot be read ({cause})")]
+    DeviceFile {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        cause: std::io::Error,
+    },
     /// The backend cannot be opened.
     #[error(transparent)]
     Backend(#[from] BackendError),

@@ -9,6 +9,7 @@
 //! - `run`: the order of the work, and the results.
 //! - `stored`: stages that are stored and found again.
 //! - `directory`: the run directory.
+//! - `open`: a centre that is driven from outside, without a comparison.
 //! - `progress`: what observers are told, and the time left.
 //!
 //! This crate holds the run. It does not read configurations (`alluvium-config` does), does not know a concrete strategy, stream,
@@ -20,6 +21,7 @@ mod devices;
 mod directory;
 mod error;
 mod memory;
+mod open;
 mod progress;
 mod protocol;
 mod run;
@@ -28,6 +30,7 @@ mod stored;
 pub use directory::{DEFAULT_CACHE_BYTES, DirectoryError, DirectoryOptions, RunDirectory, StoredRun, read_run};
 pub use directory::{RunState, RunStatus, Underway, VariantStatus};
 pub use error::ExperimentError;
+pub use open::{ClosedCentre, OpenCentre, OpenCentreError, OpenVisit, ReceivedExpert};
 pub use progress::{Ending, Observer, Pace, PlannedCell, Stage, TimeLeft, Unobserved, Work};
 pub use protocol::Breach;
 pub use run::{Outcome, RunOptions, default_jobs, most_adaptations, run};

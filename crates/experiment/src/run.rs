@@ -8,5 +8,7 @@ mod results;
 mod run;
 mod sheets;
 
+pub(crate) use cell::Measurements;
 pub use plan::most_adaptations;
+pub(crate) use results::results;
 pub use run::{Outcome, RunOptions, default_jobs, run};

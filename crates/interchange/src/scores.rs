@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use alluvium_checkpoint::listed;
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{BACKBONE, HeadSpec, Model, ModelState, Values, Weights};
-use alluvium_stream::{Task, TaskStream};
+use alluvium_stream::{TaskOutline, TaskStream};
 use burn::tensor::Device;
 use serde::Serialize;
 
@@ -78,7 +78,7 @@ pub fn score(
     }
     let mut in_stream = StreamModel::new(model, &indices, names.len())?;
     let tasks = (0..stream.tasks()).map(|index| {
-        let task = stream.task(index)?;
+        let task = stream.outline(index)?;
         let answering = in_stream.answering(&task)?;
         let loaded = Model::load(&in_stream.state, compute)?;
         Ok(score_task(&loaded, task, answering, compute))
@@ -108,11 +108,11 @@ struct AnsweringHead {
     known: usize,
 }
 
-fn score_task(model: &Model, task: Task, answering: AnsweringHead, compute: &Device) -> TaskScore {
+fn score_task(model: &Model, task: TaskOutline, answering: AnsweringHead, compute: &Device) -> TaskScore {
     let (number, name, classes) = (task.index + 1, task.name.clone(), task.head.classes.len());
     let knows = answering.head.is_some();
     let head = answering.head.unwrap_or_else(|| task.head.clone());
-    let test = TestSet::new(&Task { head, ..task }, compute);
+    let test = TestSet::new(&TaskOutline { head, ..task }, compute);
     let scores = evaluate(model, &test);
     TaskScore {
         task: number,
@@ -173,7 +173,7 @@ impl StreamModel {
 
     /// The head that answers for a task. A head of chosen rows replaces the last such head. Rows that occur in two
     /// heads do not change the task-agnostic accuracy, because they give the same logits.
-    fn answering(&mut self, task: &Task) -> Result<AnsweringHead, InterchangeError> {
+    fn answering(&mut self, task: &TaskOutline) -> Result<AnsweringHead, InterchangeError> {
         let wanted = &task.head.classes;
         let known = wanted.iter().filter(|class| self.rows.contains(class)).count();
         let same = |head: &&HeadSpec| {

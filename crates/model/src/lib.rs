@@ -25,7 +25,7 @@ mod state;
 mod values;
 mod weights;
 
-pub use alluvium_primitives::{Digest, Progress, Random, Seed, Silent};
+pub use alluvium_primitives::{Digest, DigestBuilder, Progress, Random, Seed, Silent};
 pub use alluvium_registry as registry;
 pub use backbone::{Backbone, BackboneConfig, BoxedBackbone, DynBackbone, InputShape};
 pub use error::ModelError;

@@ -31,6 +31,12 @@ impl Seed {
         self.of(part).of(&index.to_string())
     }
 
+    /// The seed as a number below 2⁶³, for a program that takes one: the first eight bytes, little-endian, without the
+    /// highest bit.
+    pub fn number(&self) -> u64 {
+        self.0[..8].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)) >> 1
+    }
+
     /// A generator that starts from this seed.
     pub fn random(&self) -> Random {
         Random::from_seed(self.0)
@@ -50,5 +56,7 @@ mod tests {
         assert_ne!(first(Seed::new(1).of("shuffle")), first(Seed::new(1).of("weights")));
         assert_ne!(first(Seed::new(1).at("device", 1)), first(Seed::new(1).at("device", 2)));
         assert_ne!(first(Seed::new(1)), first(Seed::new(2)));
+        // SHA-256 of eight zero bytes begins with af 55 70 f5 a1 81 0b 7a.
+        assert_eq!(Seed::new(0).number(), 0x7a0b_81a1_f570_55af >> 1);
     }
 }

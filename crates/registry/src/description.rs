@@ -18,14 +18,16 @@ pub enum Family {
     Backbone,
     /// Surrogate data: unlabelled inputs that belong to no device.
     Surrogate,
+    /// A device: who adapts the central model to a task, and where.
+    Device,
     /// A backend: where tensors live and run.
     Backend,
 }
 
 impl Family {
     /// All families, in the order in which they are listed.
-    pub const ALL: [Family; 5] =
-        [Family::Strategy, Family::Stream, Family::Backbone, Family::Surrogate, Family::Backend];
+    pub const ALL: [Family; 6] =
+        [Family::Strategy, Family::Stream, Family::Backbone, Family::Surrogate, Family::Device, Family::Backend];
 
     /// The family's name in the plural, as `alluvium list` takes it.
     pub fn plural(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Family {
             Family::Stream => "streams",
             Family::Backbone => "backbones",
             Family::Surrogate => "surrogates",
+            Family::Device => "devices",
             Family::Backend => "backends",
         }
     }
@@ -45,6 +48,7 @@ impl Family {
             Family::Stream => "[stream]",
             Family::Backbone => "[backbone]",
             Family::Surrogate => "[surrogate]",
+            Family::Device => "[device]",
             Family::Backend => "[backend]",
         }
     }
@@ -57,6 +61,7 @@ impl fmt::Display for Family {
             Family::Stream => "stream",
             Family::Backbone => "backbone",
             Family::Surrogate => "surrogate",
+            Family::Device => "device",
             Family::Backend => "backend",
         })
     }
@@ -71,6 +76,8 @@ pub struct Description {
     pub kind: &'static str,
     /// The publication of the method; empty if the method is common knowledge.
     pub paper: &'static str,
+    /// Whether a table of the family that names no kind means this one. A family has at most one such kind.
+    pub default: bool,
     /// The JSON Schema of the plugin's options, made from the struct that they are read into. Its description, the struct's doc
     /// comment, says what the plugin does. Each property has its meaning, default and range.
     pub schema: fn() -> Schema,
@@ -154,7 +161,8 @@ impl Description {
     }
 }
 
-/// Submits a plugin's [`Description`]: family, kind, the type its options are read into, and the paper.
+/// Submits a plugin's [`Description`]: family, kind, the type its options are read into, and the paper. With `default` at the
+/// end, a table of the family that names no kind means this one.
 ///
 /// ```
 /// use alluvium_registry::{describe, schemars, Family};
@@ -175,11 +183,18 @@ impl Description {
 #[macro_export]
 macro_rules! describe {
     ($family:expr, $kind:literal, $options:ty, paper: $paper:expr) => {
+        $crate::describe!(@submit $family, $kind, $options, $paper, false);
+    };
+    ($family:expr, $kind:literal, $options:ty, paper: $paper:expr, default) => {
+        $crate::describe!(@submit $family, $kind, $options, $paper, true);
+    };
+    (@submit $family:expr, $kind:literal, $options:ty, $paper:expr, $default:literal) => {
         $crate::inventory::submit! {
             $crate::Description {
                 family: $family,
                 kind: $kind,
                 paper: $paper,
+                default: $default,
                 schema: || $crate::schemars::SchemaGenerator::default().into_root_schema_for::<$options>(),
             }
         }

@@ -62,6 +62,11 @@ pub fn find(family: Family, kind: &str) -> Result<&'static Description, UnknownK
     })
 }
 
+/// The kind that a table of the family means if it names none; `None` if the kind must be named.
+pub fn default_kind(family: Family) -> Option<&'static str> {
+    described(family).into_iter().find(|description| description.default).map(|description| description.kind)
+}
+
 /// The cargo feature that includes a kind which this build leaves out.
 fn left_out(family: Family, kind: &str) -> Option<&'static str> {
     let mut all = inventory::iter::<OmittedKind>.into_iter();

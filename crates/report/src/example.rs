@@ -14,7 +14,7 @@ pub(crate) fn results() -> Results {
     let task = |name: &str, classes: [&str; 2]| TaskLabel {
         name: name.into(),
         classes: classes.map(String::from).into(),
-        train_samples: 100,
+        train_samples: Some(100),
         test_samples: 20,
     };
     Results {
@@ -30,6 +30,7 @@ pub(crate) fn results() -> Results {
         tasks: vec![task("0-1", ["0", "1"]), task("2-3", ["2", "3"])],
         tasks_vary: false,
         left_out: vec![],
+        notes: vec![],
         pictures: vec![],
         rows: vec![
             row("naive", RowRole::Strategy, "none", naive),

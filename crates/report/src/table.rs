@@ -80,6 +80,8 @@ pub(crate) struct Facts {
     pub(crate) tasks: String,
     /// The numbers of the devices that are left out of the accuracies.
     left_out: Vec<String>,
+    /// Notes of the run itself.
+    notes: Vec<String>,
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) environment: BTreeMap<String, String>,
 }
@@ -111,9 +113,9 @@ impl Table {
         self.lines.iter().filter(|line| line.role == RowRole::Reference)
     }
 
-    /// Notes on accuracies that do not cover every task of the stream.
+    /// Notes of the run, and notes on accuracies that do not cover every task of the stream.
     pub(crate) fn notes_on_tasks(&self) -> Vec<String> {
-        let mut notes = vec![];
+        let mut notes = self.run.notes.clone();
         let left_out = &self.run.left_out;
         if !left_out.is_empty() {
             let devices = if left_out.len() == 1 { "device" } else { "devices" };
@@ -220,6 +222,7 @@ impl Facts {
             baseline: baseline(results),
             tasks: tasks(results),
             left_out: results.left_out.iter().map(|device| (device + 1).to_string()).collect(),
+            notes: results.notes.iter().map(|note| one_line(note)).collect(),
             versions: results.versions.clone(),
             environment: results.environment.clone(),
         }

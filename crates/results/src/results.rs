@@ -47,6 +47,9 @@ pub struct Results {
     /// others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<usize>,
+    /// Notes that belong below every table, such as why a row is absent; a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Pictures of what the models saw: some samples of each device, and of the surrogate data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pictures: Vec<PictureLabel>,
@@ -70,8 +73,9 @@ pub struct TaskLabel {
     pub name: String,
     /// The names of its classes, in the order of the logits of its head.
     pub classes: Vec<String>,
-    /// The number of samples that its device trains on.
-    pub train_samples: usize,
+    /// The number of samples that its device trains on; `None` if the device did not state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_samples: Option<usize>,
     /// The number of its test samples.
     pub test_samples: usize,
 }
@@ -256,11 +260,12 @@ pub(crate) mod tests {
             tasks: vec![TaskLabel {
                 name: "digits 0-1".into(),
                 classes: vec!["0".into(), "1".into()],
-                train_samples: 10,
+                train_samples: Some(10),
                 test_samples: 5,
             }],
             tasks_vary: false,
             left_out: vec![],
+            notes: vec![],
             pictures: vec![],
             rows: vec![
                 row("a", RowRole::Strategy, vec![cell(1, 0.5), cell(2, 0.75)]),

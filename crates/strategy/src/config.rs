@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use alluvium_device::DeviceStatistic;
+use alluvium_device::{Beside, DeviceStatistic};
+use alluvium_model::Seed;
 use alluvium_stream::Scenario;
 
 use crate::{DataAccess, Piece, Piecewise, Strategy, StrategyError};
@@ -53,6 +54,16 @@ pub trait StrategyConfig: Debug + Send + Sync {
     /// them under [`Expert::statistic`](crate::Expert::statistic). Default: none.
     fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {
         vec![]
+    }
+
+    /// The tensors that are handed out to every device beside the model, by what they are for: a feature map that all devices
+    /// must share, for instance. Devices compute their statistics with them, and their bytes are counted. `seed` is the cell's.
+    /// They are the same for all devices of a cell. Default: none.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    fn handed_beside(&self, _seed: Seed) -> Result<Beside, StrategyError> {
+        Ok(Beside::new())
     }
 
     /// Whether the strategy can work on a stream of this scenario.

@@ -36,7 +36,7 @@ mod task_vector;
 mod training;
 
 pub use access::DataAccess;
-pub use alluvium_device::{ClassificationLoss, DeviceStatistic, cross_entropy};
+pub use alluvium_device::{Beside, ClassificationLoss, DeviceStatistic, cross_entropy};
 pub use alluvium_model::{Expert, ModelState};
 pub use alluvium_registry as registry;
 pub use alluvium_stream::{Batch, Samples, Scenario, TaskDataset};

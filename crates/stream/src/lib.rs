@@ -44,5 +44,5 @@ pub use samples::{Images, Samples};
 pub use serde;
 pub use shift::Shift;
 pub use split::{Domains, Split, SplitSettings, SplitTasks};
-pub use stream::{Scenario, StreamConfig, Task, TaskStream, Tasks};
+pub use stream::{Scenario, StreamConfig, Task, TaskOutline, TaskStream, Tasks};
 pub use typetag;

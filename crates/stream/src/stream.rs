@@ -54,16 +54,17 @@ impl Task {
     /// # Errors
     /// [`StreamError::EmptyTask`], or [`StreamError::ForeignLabel`] with the first label that the head does not have.
     pub fn check(&self) -> Result<(), StreamError> {
-        for (part, samples) in [("training", &self.train), ("test", &self.test)] {
-            if samples.is_empty() {
-                return Err(StreamError::EmptyTask { task: self.name.clone(), part });
-            }
-            if let Some(label) = samples.labels().iter().find(|label| !self.head.classes.contains(label)) {
-                let (task, classes) = (self.name.clone(), self.head.classes.clone());
-                return Err(StreamError::ForeignLabel { task, part, label: *label, classes });
-            }
-        }
-        Ok(())
+        check_part(&self.name, &self.head, "training", &self.train)?;
+        check_part(&self.name, &self.head, "test", &self.test)
+    }
+
+    /// The digest of what the device alone has: the number, name and head of its task, and every training sample with its
+    /// label.
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when a sample on disk cannot be read.
+    pub fn training_digest(&self) -> Result<Digest, StreamError> {
+        Task { test: self.test.select([]), ..self.clone() }.digest()
     }
 
     /// The digest of the whole task: its number, name and head, and every sample with its label. Different tasks have
@@ -101,6 +102,56 @@ impl Task {
     }
 }
 
+/// A task as the centre may know it: everything but the device's training samples.
+#[derive(Debug, Clone)]
+pub struct TaskOutline {
+    /// The task's number in the stream, from 0.
+    pub index: usize,
+    /// A name for people: the classes, or the domain.
+    pub name: String,
+    /// The head of the task, with its classes.
+    pub head: HeadSpec,
+    /// Test samples of these classes, for the evaluator.
+    pub test: Samples,
+}
+
+impl TaskOutline {
+    /// Checks that there are test samples, and that the head has the class of each.
+    ///
+    /// # Errors
+    /// [`StreamError::EmptyTask`], or [`StreamError::ForeignLabel`] with the first label that the head does not have.
+    pub fn check(&self) -> Result<(), StreamError> {
+        check_part(&self.name, &self.head, "test", &self.test)
+    }
+
+    /// The digest of the outline: its number, name and head, and every test sample with its label.
+    ///
+    /// # Errors
+    /// [`StreamError::File`] when a sample on disk cannot be read.
+    pub fn digest(&self) -> Result<Digest, StreamError> {
+        let train = self.test.select([]);
+        Task { index: self.index, name: self.name.clone(), head: self.head.clone(), train, test: self.test.clone() }.digest()
+    }
+}
+
+impl From<Task> for TaskOutline {
+    fn from(task: Task) -> Self {
+        TaskOutline { index: task.index, name: task.name, head: task.head, test: task.test }
+    }
+}
+
+/// Checks one part of a task.
+fn check_part(task: &str, head: &HeadSpec, part: &'static str, samples: &Samples) -> Result<(), StreamError> {
+    if samples.is_empty() {
+        return Err(StreamError::EmptyTask { task: task.to_owned(), part });
+    }
+    if let Some(label) = samples.labels().iter().find(|label| !head.classes.contains(label)) {
+        let (task, classes) = (task.to_owned(), head.classes.clone());
+        return Err(StreamError::ForeignLabel { task, part, label: *label, classes });
+    }
+    Ok(())
+}
+
 /// The ordered tasks, one per device.
 pub trait TaskStream: Debug + Send + Sync {
     /// The shape of one image.
@@ -122,6 +173,15 @@ pub trait TaskStream: Debug + Send + Sync {
     /// # Errors
     /// When the task does not exist, its samples cannot be read, or [`Task::check`] fails.
     fn task(&self, index: usize) -> Result<Task, StreamError>;
+
+    /// Returns one task without its training samples. Override it if the test samples can be read alone: the centre calls only
+    /// this method unless the devices live in its process. Default: reads the whole task.
+    ///
+    /// # Errors
+    /// As [`task`](Self::task).
+    fn outline(&self, index: usize) -> Result<TaskOutline, StreamError> {
+        Ok(self.task(index)?.into())
+    }
 }
 
 /// The `[stream]` table: which stream, and its options.

@@ -11,9 +11,9 @@ mod files;
 use std::error::Error;
 use std::time::Instant;
 
-use alluvium_benches::{backbone, compute, task};
-use alluvium_device::{Augmentation, Device as _, DeviceSettings, InProcessDevice};
-use alluvium_model::{ModelState, Seed, Silent};
+use alluvium_benches::{adapted, backbone, compute, taken, task};
+use alluvium_device::{Augmentation, DeviceSettings};
+use alluvium_model::{ModelState, Seed};
 use alluvium_stream::{Batches, Task, TaskDataset};
 use burn::tensor::Device;
 
@@ -63,9 +63,9 @@ fn measure(rounds: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
             seconds[0].push(started.elapsed().as_secs_f64());
             for (model, seconds) in models.iter().zip(&mut seconds[1..]) {
                 let settings = DeviceSettings { epochs: 1, augmentation, ..Default::default() };
-                let device = InProcessDevice::new(&task, settings, &compute);
+                let taken = taken(model);
                 let started = Instant::now();
-                device.adapt(model, Seed::new(3), &Silent)?;
+                adapted(&taken, &task, &settings, &[], &compute)?;
                 seconds.push(started.elapsed().as_secs_f64());
             }
         }

@@ -367,7 +367,7 @@ fn one_client_in_one_round_is_centralised_training_bit_for_bit() {
         start.grow_head(&task.head, 8, seed); // The last layer of the backbone has 8 outputs.
         let mut model = Model::load(&start, &learning).unwrap();
         let all = [TaskDataset { head: &task.head, samples: &task.train }];
-        let (own, settings) = (ClassificationLoss::OwnHead, &experiment.device);
+        let (own, settings) = (ClassificationLoss::OwnHead, experiment.device.training().unwrap());
         let steps = train(own, &mut model, &all, settings, &learning, seed, &Silent);
         (start, model.state(), steps)
     };

@@ -211,7 +211,7 @@ fn mutations() -> Vec<(String, Value)> {
         add("top", &base, &[], key);
     }
     let schema = config_schema();
-    for (table, definition) in [("device", "DeviceSettings"), ("protocol", "Protocol")] {
+    for (table, definition) in [("device", "device.in-process"), ("protocol", "Protocol")] {
         for key in schema["$defs"][definition]["properties"].as_object().unwrap().keys() {
             add(table, &base, &[table], key);
         }
@@ -224,6 +224,7 @@ fn mutations() -> Vec<(String, Value)> {
             Family::Stream => &["stream"],
             Family::Backbone => &["backbone"],
             Family::Surrogate => &["surrogate"],
+            Family::Device => &["device"],
             Family::Backend => &["backend"],
         };
         match path {

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
+use alluvium_device::{DeviceRun, DeviceStart};
 use alluvium_model::{InputShape, Seed};
 use alluvium_strategy::{DataAccess, SurrogateConfig};
 use burn::tensor::Device;
 use serde_json::Value;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, StrategyRow, same_devices};
 use crate::finding::Finding;
-use crate::protocol::Protocol;
+use crate::protocol::{Protocol, ProtocolKind};
 use crate::reference::Reference;
 
 /// The most names that a message lists.
@@ -28,6 +29,7 @@ pub(crate) struct Rules {
 struct StreamFacts {
     devices: usize,
     input: InputShape,
+    class_names: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -79,21 +81,34 @@ impl Rules {
         }
         let build = || {
             let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
-            Ok(StreamFacts { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
+            Ok(StreamFacts {
+                devices: stream.tasks(),
+                input: stream.input(),
+                class_names: stream.class_names().to_vec(),
+                notes: stream.notes(),
+            })
         };
-        let input = match self.streams.entry(stream).or_insert_with(build) {
+        let (input, class_names) = match self.streams.entry(stream).or_insert_with(build) {
             Ok(built) => {
-                verdict.devices = built.devices;
+                verdict.devices = experiment.device.tasks().map_or(built.devices, |tasks| tasks.len());
                 verdict.notes.clone_from(&built.notes);
-                built.input
+                (built.input, &built.class_names)
             }
             Err(error) => return verdict.plugin_says(&["stream"], &written["stream"], error),
         };
         verdict.absent_devices(experiment);
         let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
         if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
-            verdict.plugin_says(&["backbone"], &written["backbone"], error);
+            return verdict.plugin_says(&["backbone"], &written["backbone"], error);
         }
+        let run = DeviceRun {
+            input,
+            backbone: &experiment.backbone,
+            class_names,
+            tasks: verdict.devices,
+            compute: &compute,
+        };
+        verdict.devices_fit(experiment, &run);
     }
 
     /// Checks that surrogate data can be built, and that they are not data that the centre must not see.
@@ -196,6 +211,66 @@ impl Verdict {
             if let Err(error) = row.config.build() {
                 self.plugin_says(&path, &experiment.written_out["strategies"][index], &error.to_string());
             }
+        }
+    }
+
+    /// Checks the devices of the experiment and of its rows.
+    fn devices_fit(&mut self, experiment: &Experiment, run: &DeviceRun<'_>) {
+        let written = &experiment.written_out;
+        if let Err(error) = experiment.device.check(run) {
+            self.plugin_says(&["device"], &written["device"], &error.to_string());
+        }
+        for (index, row) in experiment.strategies.iter().enumerate() {
+            let own = !same_devices(&*row.device, &*experiment.device);
+            let (number, table) = (index.to_string(), &written["strategies"][index]["device"]);
+            if let Some(error) = own.then(|| row.device.check(run)).and_then(Result::err) {
+                self.plugin_says(&["strategies", &number, "device"], table, &error.to_string());
+            }
+            if own && row.device.tasks() != experiment.device.tasks() {
+                let message = "the row's devices have other tasks than those of the experiment; accepted: devices with \
+                               the same tasks"
+                    .to_owned();
+                self.wrong(&["strategies", &number, "device"], message);
+            }
+            self.devices_serve(index, row);
+        }
+        if experiment.device.training().is_none() && !experiment.evaluation.budgets.is_empty() {
+            let message = format!(
+                "`budgets` needs devices that train in this process, but the devices \"{}\" do not; accepted: no `budgets`",
+                experiment.device.typetag_name()
+            );
+            self.wrong(&["evaluation", "budgets"], message);
+        }
+    }
+
+    /// Checks that the devices of a row can give what its strategy and its protocol ask for.
+    fn devices_serve(&mut self, index: usize, row: &StrategyRow) {
+        let (strategy, devices, number) = (&row.kind, row.device.typetag_name(), index.to_string());
+        let path = ["strategies", number.as_str()];
+        if row.device.training().is_none() && row.data_access > DataAccess::Surrogate {
+            let message = format!(
+                "the strategy \"{strategy}\" needs {} data, but the devices \"{devices}\" keep their samples where this \
+                 process cannot read them; accepted: a strategy whose data access is none or surrogate",
+                row.data_access
+            );
+            self.wrong(&path, message);
+        }
+        if let Some(statistic) = row.config.statistics().first().filter(|_| !row.device.sends_statistics()) {
+            let message = format!(
+                "the strategy \"{strategy}\" asks devices for the statistic \"{}\" of their samples, but the devices \
+                 \"{devices}\" send models only; accepted: a strategy that asks for no statistics",
+                statistic.name()
+            );
+            self.wrong(&path, message);
+        }
+        if row.device.start() == DeviceStart::Initial && row.protocol.kind != ProtocolKind::Dcl {
+            let message = format!(
+                "the devices \"{devices}\" answer once, from the initial model, but under the protocol \"{}\" devices take \
+                 the newest model; accepted: kind = \"dcl\"",
+                row.protocol.kind.name()
+            );
+            let own = [&path[..], &["protocol", "kind"]].concat();
+            self.wrong(&own, message);
         }
     }
 

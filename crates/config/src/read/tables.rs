@@ -1,17 +1,18 @@
 //! Turns the tables of a variant into an experiment, and checks their keys, types, ranges and kinds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alluvium_backend::BackendConfig;
-use alluvium_device::DeviceSettings;
+use alluvium_device::DeviceConfig;
 use alluvium_model::BackboneConfig;
-use alluvium_registry::{Checker, Family, described, find, schemars};
+use alluvium_registry::{Checker, Family, default_kind, described, find, schemars};
 use alluvium_strategy::{ExpertStart, StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::experiment::{Backend, Experiment, StrategyRow};
+use crate::experiment::{Backend, Experiment, StrategyRow, same_devices};
 use crate::finding::Finding;
 use crate::protocol::Protocol;
 use crate::root_table::RootTable;
@@ -22,7 +23,6 @@ use crate::sweep::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
 pub(crate) struct Tables {
     root: Checker,
     protocol: Checker,
-    device: Checker,
     plugins: BTreeMap<(Family, &'static str), Checker>,
 }
 
@@ -31,7 +31,6 @@ impl Tables {
         Tables {
             root: Checker::new(schemars::schema_for!(RootTable).to_value()),
             protocol: Checker::new(schemars::schema_for!(Protocol).to_value()),
-            device: Checker::new(schemars::schema_for!(DeviceSettings).to_value()),
             plugins: BTreeMap::new(),
         }
     }
@@ -52,21 +51,34 @@ impl Tables {
         let backend = plugins.read::<dyn BackendConfig>(Family::Backend, &["backend"], &root.backend);
         let stream = plugins.read::<dyn StreamConfig>(Family::Stream, &["stream"], &root.stream);
         let backbone = plugins.read::<dyn BackboneConfig>(Family::Backbone, &["backbone"], &root.backbone);
+        let device: Option<Arc<dyn DeviceConfig>> =
+            plugins.read::<dyn DeviceConfig>(Family::Device, &["device"], &root.device).map(|(_, device)| device.into());
         let surrogate = root.surrogate.as_ref();
         let surrogate =
             surrogate.and_then(|table| plugins.read::<dyn SurrogateConfig>(Family::Surrogate, &["surrogate"], table));
         let rows = root.strategies.iter().enumerate();
-        let strategies: Vec<_> = rows.filter_map(|(number, table)| plugins.row(number, table, &root)).collect();
+        // Rows are read even if the experiment's devices are wrong, so that all problems are found at once.
+        let strategies: Vec<_> =
+            rows.filter_map(|(number, table)| plugins.row(number, table, &root, device.as_ref())).collect();
 
         let findings = plugins.findings;
-        let (Some((kind, backend)), Some((_, stream)), Some((_, backbone))) = (backend, stream, backbone) else {
+        let (Some((kind, backend)), Some((_, stream)), Some((_, backbone)), Some(device)) =
+            (backend, stream, backbone, device)
+        else {
             return Err(findings);
         };
         if !findings.is_empty() {
             return Err(findings);
         }
         let surrogate = surrogate.map(|(_, config)| config);
-        let written_out = written_out(&root, &*backend, &*stream, &*backbone, surrogate.as_deref(), &strategies);
+        let parts = WrittenParts {
+            backend: &*backend,
+            stream: &*stream,
+            backbone: &*backbone,
+            device: &*device,
+            surrogate: surrogate.as_deref(),
+        };
+        let written_out = written_out(&root, parts, &strategies);
         Ok(Experiment {
             name: root.name,
             protocol: root.protocol,
@@ -76,7 +88,7 @@ impl Tables {
             backend: Backend { kind, config: backend.into() },
             stream,
             backbone: backbone.into(),
-            device: root.device,
+            device,
             evaluation: root.evaluation,
             surrogate,
             strategies,
@@ -118,6 +130,10 @@ impl<'a> Plugins<'a> {
     where
         Box<C>: DeserializeOwned,
     {
+        let mut table = table.clone();
+        if let Some(kind) = default_kind(family) {
+            table.entry("kind").or_insert_with(|| kind.into());
+        }
         let mut options = table.clone();
         let Some(Value::String(kind)) = options.remove("kind") else {
             let linked: Vec<_> = described(family).iter().map(|one| format!("\"{}\"", one.kind)).collect();
@@ -136,7 +152,7 @@ impl<'a> Plugins<'a> {
             }
             return None;
         }
-        match serde_json::from_value(Value::Object(table.clone())) {
+        match serde_json::from_value(Value::Object(table)) {
             Ok(config) => Some((kind, config)),
             Err(error) => {
                 let message = format!("cannot be read ({error}); `alluvium show {kind}` lists what is accepted");
@@ -147,7 +163,13 @@ impl<'a> Plugins<'a> {
 
     /// Reads a row: the strategy, and the keys that no plugin owns: the name, and the row's own surrogate data, protocol and
     /// device settings.
-    fn row(&mut self, number: usize, table: &Map<String, Value>, root: &RootTable) -> Option<StrategyRow> {
+    fn row(
+        &mut self,
+        number: usize,
+        table: &Map<String, Value>,
+        root: &RootTable,
+        device: Option<&Arc<dyn DeviceConfig>>,
+    ) -> Option<StrategyRow> {
         let number = number.to_string();
         let path = ["strategies", &number];
         let mut options = table.clone();
@@ -170,19 +192,15 @@ impl<'a> Plugins<'a> {
         };
         let protocol = match options.remove(ROW_PROTOCOL) {
             Some(table) => {
-                let own: Protocol = self.own(&path, ROW_PROTOCOL, table, &Map::new())?;
+                let own: Protocol = self.protocol(&path, table)?;
                 self.foreign_keys(&[&path[..], &[ROW_PROTOCOL]].concat(), &own);
                 own.with_defaults()
             }
             None => root.protocol.clone(),
         };
         let device = match options.remove(ROW_DEVICE) {
-            Some(table) => {
-                let defaults = serde_json::to_value(&root.device).unwrap_or_default();
-                let defaults = defaults.as_object().cloned().unwrap_or_default();
-                self.own(&path, ROW_DEVICE, table, &defaults)?
-            }
-            None => root.device.clone(),
+            Some(table) => self.row_device(&path, table, device?.as_ref())?,
+            None => device.cloned()?,
         };
         let (kind, config) = self.read::<dyn StrategyConfig>(Family::Strategy, &path, &options)?;
         let config = config.completed(ExpertStart::Previous).unwrap_or(config);
@@ -190,23 +208,36 @@ impl<'a> Plugins<'a> {
         Some(StrategyRow { name, kind, config, data_access, surrogate, protocol, device })
     }
 
-    /// Reads a table of a row that no plugin owns. Missing keys are taken from `defaults`.
-    fn own<T: DeserializeOwned>(
+    /// Reads a row's own devices: those of the experiment, with the keys that the row changes. With another kind, the table
+    /// stands for itself.
+    fn row_device(
         &mut self,
         path: &[&str],
-        key: &str,
         table: Value,
-        defaults: &Map<String, Value>,
-    ) -> Option<T> {
-        let at = [path, &[key]].concat();
-        let Value::Object(given) = &table else {
-            let message = format!("`{key}` is not a table; accepted: a table with the keys of `[{key}]`");
-            return self.wrong(path, &[key], message);
+        experiment: &dyn DeviceConfig,
+    ) -> Option<Arc<dyn DeviceConfig>> {
+        let Value::Object(given) = table else {
+            let message = "`device` is not a table; accepted: a table with the keys of `[device]`".to_owned();
+            return self.wrong(path, &[ROW_DEVICE], message);
         };
-        let mut all = defaults.clone();
-        all.extend(given.clone());
-        let checker = if key == ROW_PROTOCOL { &self.tables.protocol } else { &self.tables.device };
-        let problems = checker.check(&table);
+        let written = serde_json::to_value(experiment).unwrap_or_default();
+        let mut all = written.as_object().cloned().unwrap_or_default();
+        if given.get("kind").is_some_and(|kind| Some(kind) != all.get("kind")) {
+            all.clear();
+        }
+        all.extend(given);
+        let at = [path, &[ROW_DEVICE]].concat();
+        self.read::<dyn DeviceConfig>(Family::Device, &at, &all).map(|(_, device)| device.into())
+    }
+
+    /// Reads a row's own protocol.
+    fn protocol(&mut self, path: &[&str], table: Value) -> Option<Protocol> {
+        let at = [path, &[ROW_PROTOCOL]].concat();
+        if !table.is_object() {
+            let message = "`protocol` is not a table; accepted: a table with the keys of `[protocol]`".to_owned();
+            return self.wrong(path, &[ROW_PROTOCOL], message);
+        }
+        let problems = self.tables.protocol.check(&table);
         if !problems.is_empty() {
             for problem in problems {
                 let inner: Vec<_> = problem.path.iter().map(String::as_str).collect();
@@ -214,7 +245,7 @@ impl<'a> Plugins<'a> {
             }
             return None;
         }
-        match serde_json::from_value(Value::Object(all)) {
+        match serde_json::from_value(table) {
             Ok(own) => Some(own),
             Err(error) => self.wrong(&at, &[], format!("cannot be read ({error})")),
         }
@@ -238,21 +269,24 @@ impl<'a> Plugins<'a> {
     }
 }
 
+/// The plugins of an experiment.
+struct WrittenParts<'a> {
+    backend: &'a dyn BackendConfig,
+    stream: &'a dyn StreamConfig,
+    backbone: &'a dyn BackboneConfig,
+    device: &'a dyn DeviceConfig,
+    surrogate: Option<&'a dyn SurrogateConfig>,
+}
+
 /// The configuration with all defaults, as it is stored in the results.
-fn written_out(
-    root: &RootTable,
-    backend: &dyn BackendConfig,
-    stream: &dyn StreamConfig,
-    backbone: &dyn BackboneConfig,
-    surrogate: Option<&dyn SurrogateConfig>,
-    strategies: &[StrategyRow],
-) -> Value {
+fn written_out(root: &RootTable, parts: WrittenParts<'_>, strategies: &[StrategyRow]) -> Value {
     let json = |written: Result<Value, serde_json::Error>| written.unwrap_or(Value::Null);
     let mut all = json(serde_json::to_value(root));
-    all["backend"] = json(serde_json::to_value(backend));
-    all["stream"] = json(serde_json::to_value(stream));
-    all["backbone"] = json(serde_json::to_value(backbone));
-    if let Some(surrogate) = surrogate {
+    all["backend"] = json(serde_json::to_value(parts.backend));
+    all["stream"] = json(serde_json::to_value(parts.stream));
+    all["backbone"] = json(serde_json::to_value(parts.backbone));
+    all["device"] = json(serde_json::to_value(parts.device));
+    if let Some(surrogate) = parts.surrogate {
         all["surrogate"] = json(serde_json::to_value(surrogate));
     }
     let rows = strategies.iter().map(|row| {
@@ -264,7 +298,7 @@ fn written_out(
         if row.protocol != root.protocol {
             table[ROW_PROTOCOL] = json(serde_json::to_value(&row.protocol));
         }
-        if row.device != root.device {
+        if !same_devices(&*row.device, parts.device) {
             table[ROW_DEVICE] = json(serde_json::to_value(&row.device));
         }
         table

@@ -1,16 +1,17 @@
 //! The expected shape of a value of the file: which schemas apply to it, and whether a list there is a sweep.
 
-use alluvium_registry::{Family, SchemaNode, descriptions, schemars};
+use alluvium_registry::{Family, SchemaNode, default_kind, descriptions, schemars};
 use serde_json::{Map, Value, json};
 
 use crate::root_table::RootTable;
 
 /// The keys at the top of a file whose tables belong to a plugin. The strategies' tables are not among them: they are rows.
-pub(crate) const PLUGIN_TABLES: [(&str, Family); 4] = [
+pub(crate) const PLUGIN_TABLES: [(&str, Family); 5] = [
     ("backend", Family::Backend),
     ("stream", Family::Stream),
     ("backbone", Family::Backbone),
     ("surrogate", Family::Surrogate),
+    ("device", Family::Device),
 ];
 
 /// The key of a `[[strategies]]` table with the row's own surrogate data. Like [`ROW_PROTOCOL`] and [`ROW_DEVICE`], it replaces
@@ -114,7 +115,11 @@ impl<'a> Shape<'a> {
             Some(kind) => std::slice::from_ref(kind),
             None => &[],
         };
-        let named = |plugin: &&Plugin| plugin.family == *family && kinds.iter().any(|kind| *kind == *plugin.kind);
+        // A table without a kind may mean the default kind, or that of the table that a row's own table changes.
+        let unnamed = kinds.is_empty() && default_kind(*family).is_some();
+        let named = |plugin: &&Plugin| {
+            plugin.family == *family && (unnamed || kinds.iter().any(|kind| *kind == *plugin.kind))
+        };
         let nodes = schemas.plugins.iter().filter(named).map(|plugin| SchemaNode::root(&plugin.schema));
         match family {
             Family::Strategy => Shape::Row(schemas, nodes.collect()),

@@ -19,15 +19,14 @@ pub(crate) const STATE: &str = "state.safetensors";
 
 /// The centre of one cell.
 ///
-/// It cannot reach a device or the stream. Experts come in through [`receive`](Self::receive). Samples come in only through
+/// It cannot reach a device or the stream. `row` is that of the whole cell. Experts come in through [`receive`](Self::receive). Samples come in only through
 /// `granted`, which the runner fills with what the protocol grants.
-pub(crate) struct Centre<'a> {
-    row: &'a StrategyRow,
+pub(crate) struct Centre {
     strategy: Box<dyn Strategy>,
     shown: GrantedAccess,
     surrogate: Option<Box<dyn Surrogate>>,
     /// The heads of every model that is handed out, where devices are under way together and share heads.
-    heads: Option<&'a SharedHeads>,
+    heads: Option<Arc<SharedHeads>>,
     central: CentralModel,
     /// The model that the next device takes, if it is not the central model.
     handed_out: Option<CentralModel>,
@@ -53,23 +52,23 @@ pub(crate) struct ConsolidationOutput {
     pub(crate) effort: Effort,
 }
 
-impl<'a> Centre<'a> {
+impl Centre {
     /// A centre that has received nothing yet. It is not given the stream, nor the experiment, which could build one.
     pub(crate) fn new(
-        row: &'a StrategyRow,
+        row: &StrategyRow,
         surrogate: Option<&dyn SurrogateConfig>,
         shown: GrantedAccess,
         initial: CentralModel,
-        heads: Option<&'a SharedHeads>,
+        heads: Option<Arc<SharedHeads>>,
         compute: &Compute,
         seed: Seed,
     ) -> Result<Self, StrategyError> {
         let strategy = row.config.build()?;
         let surrogate = surrogate.map(|surrogate| surrogate.build()).transpose()?;
         let state = State { digest: state_digest(&strategy.state()), stored: None };
-        let handed_out = heads.map(|heads| heads.initial.clone());
+        let handed_out = heads.as_ref().map(|heads| heads.initial.clone());
         let (central, compute) = (initial, compute.clone());
-        Ok(Centre { row, strategy, shown, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
+        Ok(Centre { strategy, shown, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
     }
 
     /// The central model.
@@ -95,7 +94,7 @@ impl<'a> Centre<'a> {
 
     /// The digest of the heads that the centre adds to models that it hands out, if it adds any.
     pub(crate) fn heads(&self) -> Option<&Digest> {
-        self.heads.map(|heads| &heads.digest)
+        self.heads.as_ref().map(|heads| &heads.digest)
     }
 
     /// The number of experts that were consolidated.
@@ -106,6 +105,7 @@ impl<'a> Centre<'a> {
     /// Consolidates experts that come together. The output takes effect only with [`advance`](Self::advance).
     pub(crate) fn receive(
         &mut self,
+        row: &StrategyRow,
         arrived: &IncomingExperts,
         granted: Vec<TaskDataset<'_>>,
         stages: &Stages<'_>,
@@ -123,7 +123,7 @@ impl<'a> Centre<'a> {
                 Weights::new()
             };
             let state = StrategyState { values: values.clone(), weights };
-            let restored = self.row.config.build().and_then(|mut strategy| {
+            let restored = row.config.build().and_then(|mut strategy| {
                 strategy.restore(state)?;
                 Ok(strategy)
             });
@@ -152,7 +152,7 @@ impl<'a> Centre<'a> {
         let model = self.strategy.consolidate_round(previous, experts, &mut context)?;
         let effort = context.effort();
         let handed_out = self.strategy.handed_out(&model);
-        let with_heads = self.heads.and_then(|heads| heads.added_to(handed_out.as_ref().unwrap_or(&model)));
+        let with_heads = self.heads.as_ref().and_then(|heads| heads.added_to(handed_out.as_ref().unwrap_or(&model)));
         let handed_out = with_heads.or(handed_out).map(Arc::new);
         Ok(ConsolidationOutput { model: model.into(), handed_out, state: self.strategy.state(), effort })
     }

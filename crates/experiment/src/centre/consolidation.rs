@@ -118,7 +118,7 @@ pub(crate) fn consolidate(
     run: &RunContext<'_>,
     row: &StrategyRow,
     shared: &SharedSetup,
-    centre: &mut Centre<'_>,
+    centre: &mut Centre,
     arrived: &IncomingExperts,
     history: &ExpertHistory,
     judged: EvaluationScope,
@@ -138,7 +138,7 @@ pub(crate) fn consolidate(
         let granted = granted.iter().map(|task| TaskDataset { head: &task.head, samples: &task.train }).collect();
         let started = Instant::now();
         let steps = Steps { observer: run.observer, work: work(Stage::Consolidating) };
-        let consolidated = centre.receive(arrived, granted, run.stages, &steps)?.map_err(failed)?;
+        let consolidated = centre.receive(row, arrived, granted, run.stages, &steps)?.map_err(failed)?;
         let seconds = started.elapsed().as_secs_f64();
 
         run.observer.begins(work(Stage::Evaluating));
@@ -219,7 +219,7 @@ fn judge(
 
 /// Moves the centre on to the output of the stage.
 fn advance(
-    centre: &mut Centre<'_>,
+    centre: &mut Centre,
     experts: usize,
     key: Digest,
     record: &ConsolidationRecord,
@@ -267,7 +267,7 @@ fn inputs(
     run: &RunContext<'_>,
     row: &StrategyRow,
     shared: &SharedSetup,
-    centre: &Centre<'_>,
+    centre: &Centre,
     arrived: &IncomingExperts,
     history: &ExpertHistory,
     judged: EvaluationScope,

@@ -1,12 +1,16 @@
 //! The setup that all cells of one seed share: the stream, the test sets, the initial weights, and the devices.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use alluvium_config::Experiment;
-use alluvium_device::{Device, DeviceSettings, DeviceStatistic, InProcessDevice};
+use alluvium_device::{
+    Announcement, Answer, Beside, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, DeviceStatistic,
+    HandOut, Terms, check_expert,
+};
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{Digest, Expert, Model, ModelState, Seed};
+use alluvium_model::{Expert, HeadSpec, Model, ModelState, Progress, Seed};
 use alluvium_strategy::StrategyConfig;
 use alluvium_stream::{Task, TaskStream};
 use burn::tensor::Device as Compute;
@@ -14,21 +18,24 @@ use serde_json::{Value, json};
 
 use crate::ExperimentError;
 use crate::context::RunContext;
+use crate::devices::outlines::Outlines;
 use crate::devices::{SharedHeads, TaskNote};
 use crate::progress::{Ending, Observer, Stage, Steps, Unobserved, Work};
 use crate::protocol::{HandedOutModel, Visit};
 use crate::stored::{
-    AdaptationRecord, AdaptedDevice, CentralModel, Computation, EXPERT, Interruption, LATENTS, identity,
+    AdaptationRecord, AdaptedDevice, CentralModel, Computation, EXPERT, Interruption, LATENTS, expert_digest,
     latents_to_bytes, redo,
 };
 
 /// What a device is asked to do.
 #[derive(Clone, Copy)]
 pub(crate) struct DeviceRequest<'a> {
-    /// How it adapts.
-    pub(crate) settings: &'a DeviceSettings,
+    /// Which devices, and how they adapt.
+    pub(crate) devices: &'a dyn DeviceConfig,
     /// The statistics that it computes of its samples.
     pub(crate) statistics: &'a Statistics,
+    /// The tensors that are handed out beside the model.
+    pub(crate) beside: &'a Arc<Beside>,
     /// The fractions of its budget after which it is judged as well.
     pub(crate) budgets: &'a [f64],
 }
@@ -52,6 +59,10 @@ impl Statistics {
         };
         Ok(Statistics { asked: statistics, options })
     }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.asked.iter().map(|statistic| statistic.name().to_owned()).collect()
+    }
 }
 
 /// The stream, the test sets and the initial weights under one seed.
@@ -61,13 +72,16 @@ pub(crate) struct SharedSetup {
     /// Each task without its samples.
     pub(crate) tasks: Vec<TaskNote>,
     stream: Box<dyn TaskStream>,
+    outlines: Outlines,
     /// All test sets, if they are small enough to stay on the compute device.
     tests: Option<Vec<TestSet>>,
     pub(crate) initial: CentralModel,
     /// The heads that tasks share, if they share any.
-    pub(crate) heads: Option<SharedHeads>,
+    pub(crate) heads: Option<Arc<SharedHeads>>,
     pub(crate) class_names: Vec<String>,
     pub(crate) compute: Compute,
+    /// What devices stated, by their table and number.
+    announced: Mutex<BTreeMap<(String, usize), Arc<Mutex<Option<Announcement>>>>>,
 }
 
 /// Test sets of at most this many bytes stay on the compute device. Larger ones are moved there each time.
@@ -77,146 +91,248 @@ impl SharedSetup {
     pub(crate) fn new(experiment: &Experiment, seed: u64, compute: &Compute) -> Result<Self, ExperimentError> {
         let root = Seed::new(seed);
         let stream = experiment.stream.build(root)?;
+        let outlines = Outlines::of(stream.as_ref(), experiment.device.tasks(), root)?;
         let mut tasks = vec![];
         let mut tests = Some(vec![]);
         let mut test_bytes = 0;
-        // One task at a time: all samples together may not fit into memory.
-        for index in 0..stream.tasks() {
-            let task = stream.task(index)?;
+        // One task at a time: all samples together may not fit into memory. Training samples are not read here.
+        for index in 0..outlines.len(stream.as_ref()) {
+            let (entry, outline) = outlines.get(stream.as_ref(), index)?;
             // Streams of other crates are checked, too.
-            task.check()?;
-            test_bytes += task.test.bytes().saturating_mul(size_of::<f32>());
+            outline.check()?;
+            test_bytes += outline.test.bytes().saturating_mul(size_of::<f32>());
             match &mut tests {
-                Some(kept) if test_bytes <= MOST_TEST_BYTES => kept.push(TestSet::new(&task, compute)),
+                Some(kept) if test_bytes <= MOST_TEST_BYTES => kept.push(TestSet::new(&outline, compute)),
                 _ => tests = None,
             }
-            tasks.push(TaskNote::of(&task)?);
+            tasks.push(TaskNote::of(&outline, entry)?);
         }
         let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
         let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
         let initial = CentralModel::initial(initial)?;
         let class_names = stream.class_names().to_vec();
-        Ok(SharedSetup { seed, root, tasks, stream, tests, initial, heads, class_names, compute: compute.clone() })
+        Ok(SharedSetup {
+            seed,
+            root,
+            tasks,
+            stream,
+            outlines,
+            tests,
+            initial,
+            heads: heads.map(Arc::new),
+            class_names,
+            compute: compute.clone(),
+            announced: Mutex::default(),
+        })
     }
 
-    /// A task with its samples.
+    /// A task with its training samples, for a run whose devices live in this process.
     pub(crate) fn task(&self, index: usize) -> Result<Task, ExperimentError> {
-        Ok(self.stream.task(index)?)
+        let task = self.stream.task(index)?;
+        task.check()?;
+        Ok(task)
+    }
+
+    /// A device of the stream, which has read no samples yet.
+    fn device<'a>(
+        &'a self,
+        run: &RunContext<'a>,
+        devices: &dyn DeviceConfig,
+        index: usize,
+        statistics: &Statistics,
+    ) -> Result<Box<dyn Device + 'a>, DeviceError> {
+        let task = &self.tasks[index];
+        devices.build(DevicePlace {
+            device: index,
+            entry: task.entry,
+            task: task.name.clone(),
+            head: task.head.clone(),
+            class_names: &self.class_names,
+            input: self.stream.input(),
+            backbone: &run.experiment.backbone,
+            stream: self.stream.as_ref(),
+            statistics: statistics.asked.clone(),
+            compute: self.compute.clone(),
+        })
+    }
+
+    /// What a device states when it asks for the model. A device of a seed states the same to every row.
+    pub(crate) fn announced(
+        &self,
+        run: &RunContext<'_>,
+        row: &str,
+        devices: &dyn DeviceConfig,
+        index: usize,
+    ) -> Result<Announcement, ExperimentError> {
+        let written = serde_json::to_string(devices).map_err(|error| ExperimentError::Record(error.to_string()))?;
+        let cell = {
+            let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+            announced.entry((written, index)).or_default().clone()
+        };
+        // Only those who need the same device wait for it.
+        let mut known = cell.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(announced) = known.as_ref() {
+            return Ok(announced.clone());
+        }
+        let failed = |cause| self.failed(row, cause);
+        let mut device = self.device(run, devices, index, &Statistics::default()).map_err(failed)?;
+        let announced = device.request().map_err(failed)?;
+        let task = &self.tasks[index];
+        if announced.head != task.head {
+            let shown = |head: &HeadSpec| format!("the head \"{}\" of the classes {:?}", head.name, head.classes);
+            let (problem, accepted) = (format!("has {}", shown(&announced.head)), shown(&task.head));
+            return Err(failed(DeviceError::Contradiction { task: task.name.clone(), problem, accepted }));
+        }
+        *known = Some(announced.clone());
+        Ok(announced)
+    }
+
+    fn failed(&self, row: &str, cause: DeviceError) -> ExperimentError {
+        ExperimentError::Device { row: row.to_owned(), seed: self.seed, cause: Box::new(cause) }
     }
 
     /// The test samples of a task.
     pub(crate) fn test(&self, index: usize) -> Result<TestSet, ExperimentError> {
         match self.tests.as_ref().and_then(|tests| tests.get(index)) {
             Some(test) => Ok(test.clone()),
-            None => Ok(TestSet::new(&self.task(index)?, &self.compute)),
+            None => Ok(TestSet::new(&self.outlines.get(self.stream.as_ref(), index)?.1, &self.compute)),
         }
     }
 
-    /// Lets a device adapt the model that it took.
-    pub(crate) fn adapt(
+    /// Lets a device answer for the model that it took, and judges its expert on its own task. For each requested fraction of
+    /// its budget, a separate device adapts and stops there.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Lost`] if the device will never answer.
+    pub(crate) fn answer(
         &self,
         run: &RunContext<'_>,
         row: &str,
         taken: &HandedOutModel,
         asked: DeviceRequest<'_>,
     ) -> Result<AdaptedDevice, Interruption> {
-        self.adapt_from(run, row, taken.visit(), taken.model(), asked)
-    }
-
-    /// Lets a device adapt a model, and judges it on its own task. For each requested fraction of its budget, a separate device
-    /// adapts and stops there.
-    fn adapt_from(
-        &self,
-        run: &RunContext<'_>,
-        row: &str,
-        visit: Visit,
-        central: &CentralModel,
-        asked: DeviceRequest<'_>,
-    ) -> Result<AdaptedDevice, Interruption> {
-        let mut adapted = self.adapt_once(run, run.observer, row, visit, central, asked)?;
+        let mut adapted = self.answer_once(run, run.observer, row, taken, asked)?;
         for fraction in asked.budgets {
-            let settings = DeviceSettings { budget: asked.settings.budget * fraction, ..asked.settings.clone() };
-            let called_away = DeviceRequest { settings: &settings, statistics: &Statistics::default(), budgets: &[] };
+            let training = asked.devices.training();
+            let early = training.map(|all| DeviceSettings { budget: all.budget * fraction, ..all.clone() });
+            let Some(devices) = early.and_then(|settings| asked.devices.with_training(settings)) else { continue };
+            let statistics = &Statistics::default();
+            let called_away = DeviceRequest { devices: devices.as_ref(), statistics, budgets: &[], ..asked };
             // Unobserved: the plan knows one adaptation of each device.
-            let early = self.adapt_once(run, &Unobserved, row, visit, central, called_away)?;
+            let early = self.answer_once(run, &Unobserved, row, taken, called_away)?;
             adapted.early.push(early.record.accuracy);
         }
         Ok(adapted)
     }
 
-    fn adapt_once(
+    fn answer_once(
         &self,
         run: &RunContext<'_>,
         observer: &dyn Observer,
         row: &str,
-        visit: Visit,
-        central: &CentralModel,
+        taken: &HandedOutModel,
         asked: DeviceRequest<'_>,
     ) -> Result<AdaptedDevice, Interruption> {
-        let Visit { device: index, number } = visit;
+        let Visit { device: index, number } = taken.visit();
         let (devices, stage) = (self.tasks.len(), Stage::Adapting);
         let work = Work { row, seed: self.seed, device: index + 1, devices, stage, before: number };
-        let DeviceRequest { settings, statistics, .. } = asked;
-        let inputs = json!({
+        let settings =
+            serde_json::to_value(asked.devices).map_err(|error| ExperimentError::Record(error.to_string()))?;
+        let files = asked.devices.files().map_err(|cause| self.failed(row, cause))?;
+        let announced = taken.announced();
+        let mut inputs = json!({
             "what": "adaptation",
-            "central": central.digest,
-            "task": self.tasks[index].digest,
+            "central": taken.model().digest,
+            "task": announced.digest,
+            "test": self.tasks[index].digest,
             "device": settings,
-            "statistics": statistics.options,
+            "files": run.files.of(&files)?,
+            "statistics": asked.statistics.options,
             "seed": self.seed,
             "index": index,
             "visit": number,
         });
+        if !asked.beside.is_empty() {
+            let digests: BTreeMap<_, _> =
+                asked.beside.iter().map(|(name, weights)| (name.clone(), weights.digest())).collect();
+            inputs["beside"] = json!(digests);
+        }
         let compute = || {
             observer.begins(work);
-            let central = central.load(run.stages)?;
-            let task = self.task(index)?;
+            let terms = Terms { settings, statistics: asked.statistics.names(), ..taken.terms().clone() };
+            let hand_out = HandOut { model: taken.model().load(run.stages)?, terms };
             let started = Instant::now();
-            let device =
-                InProcessDevice::new(&task, settings.clone(), &self.compute).with_statistics(statistics.asked.clone());
+            let failed = |cause| self.failed(row, cause);
+            let mut device = self.device(run, asked.devices, index, asked.statistics).map_err(failed)?;
+            device.take(hand_out.clone()).map_err(failed)?;
             let steps = Steps { observer, work };
-            let expert = device.adapt(&central, visit.seed(self.root), &steps);
-            let expert = expert.map_err(|cause| ExperimentError::Device {
-                row: row.to_owned(),
-                seed: self.seed,
-                cause: Box::new(cause),
-            })?;
-            let seconds = started.elapsed().as_secs_f64();
-            let scores = evaluate(&Model::load(&expert.model, &self.compute)?, &self.test(index)?);
-            let bytes = expert.to_bytes()?;
-            let record = AdaptationRecord {
-                accuracy: scores.task_aware,
-                seconds,
-                bytes: bytes.len() as u64,
-                digest: expert_digest(&expert)?,
-                statistics: expert.manifest.statistics.keys().cloned().collect(),
+            let Some(expert) = awaited(device.as_mut(), &steps).map_err(failed)? else {
+                let (row, seed) = (row.to_owned(), self.seed);
+                return Err(ExperimentError::Lost { row, seed, device: index + 1 }.into());
             };
-            let files = vec![(EXPERT, bytes), (LATENTS, latents_to_bytes(&scores.latents)?)];
-            Ok(Computation { record, files, at_hand: Arc::new(expert) })
+            check_expert(&expert, announced, &hand_out).map_err(failed)?;
+            self.arrival(index, Arc::new(expert), started.elapsed().as_secs_f64())
         };
         let stage = run.stages.stage(inputs, compute)?;
         observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
         Ok(AdaptedDevice::new(stage))
     }
 
-    /// Lets a device adapt the initial weights, as if it were alone.
+    /// An expert that arrived, judged on its own task, as a stage to store.
+    pub(crate) fn arrival(
+        &self,
+        index: usize,
+        expert: Arc<Expert>,
+        seconds: f64,
+    ) -> Result<Computation<AdaptationRecord, Arc<Expert>>, Interruption> {
+        let scores = evaluate(&Model::load(&expert.model, &self.compute)?, &self.test(index)?);
+        let bytes = expert.to_bytes()?;
+        let record = AdaptationRecord {
+            accuracy: scores.task_aware,
+            seconds,
+            bytes: bytes.len() as u64,
+            digest: expert_digest(&expert)?,
+            statistics: expert.manifest.statistics.keys().cloned().collect(),
+        };
+        let files = vec![(EXPERT, bytes), (LATENTS, latents_to_bytes(&scores.latents)?)];
+        Ok(Computation { record, files, at_hand: expert })
+    }
+
+    /// Lets a device adapt the initial weights, as if it were alone. The devices must train in this process.
     pub(crate) fn adapt_alone(
         &self,
         run: &RunContext<'_>,
         row: &str,
         index: usize,
     ) -> Result<AdaptedDevice, ExperimentError> {
+        let devices = &run.experiment.device;
         // Without a centre, a penalty for leaving the central model has no meaning.
-        let settings = DeviceSettings { proximal: 0.0, ..run.experiment.device.clone() };
-        let budgets = &run.experiment.evaluation.budgets;
-        let asked = DeviceRequest { settings: &settings, statistics: &Statistics::default(), budgets };
-        redo(|| self.adapt_from(run, row, Visit { device: index, number: 0 }, &self.initial, asked))
+        let alone = devices.training().map(|all| DeviceSettings { proximal: 0.0, ..all.clone() });
+        let alone = alone.and_then(|settings| devices.with_training(settings));
+        let devices = alone.as_deref().unwrap_or(devices.as_ref());
+        let beside = Arc::default();
+        let asked = DeviceRequest {
+            devices,
+            statistics: &Statistics::default(),
+            beside: &beside,
+            budgets: &run.experiment.evaluation.budgets,
+        };
+        let announced = self.announced(run, row, devices, index)?;
+        let taken = HandedOutModel::alone(index, self.initial.clone(), announced, self.root);
+        redo(|| self.answer(run, row, &taken, asked))
     }
 }
 
-/// The digest of what a device sends, with its manifest. The bytes are not used, because safetensors writes metadata in any
-/// order.
-fn expert_digest(expert: &Expert) -> Result<Digest, ExperimentError> {
-    let parts = json!([identity(&expert.model)?, expert.manifest]);
-    Ok(Digest::of(parts.to_string().as_bytes()))
+/// The time between two questions to a device that has not answered yet.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits for the answer of a device; `None` if it will never come.
+fn awaited(device: &mut (dyn Device + '_), progress: &dyn Progress) -> Result<Option<Expert>, DeviceError> {
+    loop {
+        match device.answer(progress)? {
+            Answer::Expert(expert) => return Ok(Some(*expert)),
+            Answer::Never => return Ok(None),
+            Answer::Later => std::thread::sleep(PAUSE),
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //! the protocol.
 
 use alluvium_config::{Clauses, Protocol};
+use alluvium_device::{Announcement, Terms};
+use alluvium_model::Seed;
 use alluvium_strategy::DataAccess;
 
 use crate::protocol::{Breach, Visit};
@@ -11,6 +13,8 @@ use crate::stored::{AdaptedDevice, CentralModel};
 pub(crate) struct HandedOutModel {
     visit: Visit,
     model: CentralModel,
+    announced: Announcement,
+    terms: Terms,
 }
 
 impl HandedOutModel {
@@ -22,6 +26,22 @@ impl HandedOutModel {
     /// The model.
     pub(crate) fn model(&self) -> &CentralModel {
         &self.model
+    }
+
+    /// What the device stated when it asked for the model.
+    pub(crate) fn announced(&self) -> &Announcement {
+        &self.announced
+    }
+
+    /// What was handed out beside the model.
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The initial model for a device that takes part in nothing: it is not handed out, and nothing is counted.
+    pub(crate) fn alone(device: usize, initial: CentralModel, announced: Announcement, root: Seed) -> Self {
+        let visit = Visit { device, number: 0 };
+        HandedOutModel { visit, model: initial, announced, terms: visit.terms(root) }
     }
 }
 
@@ -99,14 +119,26 @@ impl Boundary {
         }
     }
 
-    /// Hands out a model to a device.
-    pub(crate) fn hand_out(&mut self, device: usize, model: &CentralModel) -> Result<HandedOutModel, Breach> {
+    /// The next visit of a device.
+    pub(crate) fn visit(&self, device: usize) -> Visit {
+        Visit { device, number: self.devices[device].visits }
+    }
+
+    /// Hands out a model to a device, with its terms. `bytes_beside` is their size.
+    pub(crate) fn hand_out(
+        &mut self,
+        announced: Announcement,
+        model: &CentralModel,
+        terms: Terms,
+        bytes_beside: u64,
+    ) -> Result<HandedOutModel, Breach> {
+        let device = terms.device;
         if self.crosses {
-            self.goes_down(device, model.bytes)?;
+            self.goes_down(device, model.bytes + bytes_beside)?;
         }
-        let visit = Visit { device, number: self.devices[device].visits };
+        let visit = self.visit(device);
         self.devices[device].visits += 1;
-        Ok(HandedOutModel { visit, model: model.clone() })
+        Ok(HandedOutModel { visit, model: model.clone(), announced, terms })
     }
 
     /// Takes in the experts of several devices together.

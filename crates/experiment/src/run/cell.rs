@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use alluvium_config::{ProtocolKind, StrategyRow};
 use alluvium_results::{Accuracy, AccuracyMatrix, Cell, EarlyAccuracy, MatrixRow, RoundAccuracy};
-use alluvium_strategy::StrategyError;
 
 use crate::ExperimentError;
-use crate::centre::{Centre, ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
+use crate::centre::{ConsolidationRecord, EvaluationScope, ExpertHistory, Session, judged};
 use crate::context::RunContext;
-use crate::devices::{DeviceRequest, SharedSetup, Statistics};
-use crate::protocol::{Boundary, GrantedAccess, ScheduleEvent, schedule};
+use crate::devices::SharedSetup;
+use crate::protocol::{Boundary, ScheduleEvent, schedule};
 use crate::stored::{AdaptedDevice, Interruption, redo};
 
 /// Runs the stream of devices against one strategy.
@@ -23,60 +22,47 @@ pub(crate) fn run_cell(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedS
 
 fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedSetup) -> Result<Cell, Interruption> {
     let devices = shared.tasks.len();
-    let breach = |breach| ExperimentError::Protocol { row: row.name.clone(), seed: shared.seed, breach };
-    let mut boundary = Boundary::new(&row.protocol, devices);
-    let shown = boundary.show(row.data_access).map_err(breach)?;
-    let mut centre = centre(run, row, shared, shown)?;
-    let statistics = Statistics::asked_by(row.config.as_ref())?;
+    let mut session = Session::open(run, row, shared)?;
     let budgets = budgets(run, row.protocol.kind);
-    let asked = DeviceRequest { settings: &row.device, statistics: &statistics, budgets };
     let mut measured = Measurements::new(row.protocol.kind, budgets, shared);
     let mut under_way = BTreeMap::new();
-    let mut history = ExpertHistory::empty();
     let events = schedule(&row.protocol, devices, shared.root);
     let rounds = events.iter().filter(|event| matches!(event, ScheduleEvent::TakeIn(_))).count();
     let mut round = 0;
     for event in events {
         match event {
             ScheduleEvent::HandOut { device, returns } => {
+                let announced = shared.announced(run, &row.name, row.device.as_ref(), device)?;
                 // Later consolidations do not reach the device.
-                let taken = boundary.hand_out(device, centre.handed_out()).map_err(breach)?;
+                let taken = session.hand_out(row, shared, device, announced)?;
                 if returns {
-                    under_way.insert(device, shared.adapt(run, &row.name, &taken, asked)?);
+                    under_way.insert(device, taken);
                 }
             }
             ScheduleEvent::TakeIn(together) => {
-                let experts = together.into_iter().filter_map(|device| Some((device, under_way.remove(&device)?)));
-                let arrived = boundary.take_in(experts.collect()).map_err(breach)?;
-                for (device, expert) in arrived.experts() {
-                    history.add(shared, *device, expert);
-                    measured.expert(expert);
-                }
                 round += 1;
-                let judged = judged(run, row, round, rounds);
-                let record = consolidate(run, row, shared, &mut centre, &arrived, &history, judged)?;
-                measured.consolidation(record, judged, round, centre.received(), &boundary)?;
+                let mut experts = vec![];
+                for device in together {
+                    let Some(taken) = under_way.remove(&device) else { continue };
+                    let asked = session.asked(row, budgets);
+                    match shared.answer(run, &row.name, &taken, asked) {
+                        // The device is given up. Those after it come as if it had never returned.
+                        Err(Interruption::Failed(ExperimentError::Lost { .. })) => {}
+                        answer => experts.push((device, answer?)),
+                    }
+                }
+                if experts.is_empty() {
+                    continue;
+                }
+                experts.iter().for_each(|(_, expert)| measured.expert(expert));
+                let whole = run.experiment.evaluation.judges_all(round - 1, rounds);
+                let judged = judged(row.protocol.kind, whole);
+                let record = session.receive(run, row, shared, experts, judged)?;
+                measured.consolidation(record, judged, round, &session)?;
             }
         }
     }
-    Ok(measured.cell(&boundary, &history))
-}
-
-fn centre<'a>(
-    run: &RunContext<'_>,
-    row: &'a StrategyRow,
-    shared: &'a SharedSetup,
-    shown: GrantedAccess,
-) -> Result<Centre<'a>, ExperimentError> {
-    let failed = |cause: StrategyError| ExperimentError::Strategy {
-        row: row.name.clone(),
-        seed: shared.seed,
-        device: 1,
-        cause: Box::new(cause),
-    };
-    let surrogate = run.experiment.surrogate_of(row);
-    let heads = shared.heads.as_ref().filter(|_| row.protocol.devices_overlap());
-    Centre::new(row, surrogate, shown, shared.initial.clone(), heads, &shared.compute, shared.root).map_err(failed)
+    Ok(measured.cell(session.boundary(), session.history()))
 }
 
 /// The fractions of their budget after which devices are judged as well. In rounds there are none, because a device comes back
@@ -88,25 +74,15 @@ fn budgets<'a>(run: &RunContext<'a>, protocol: ProtocolKind) -> &'a [f64] {
     }
 }
 
-/// What the central model is judged on after round `round` of `rounds`.
-fn judged(run: &RunContext<'_>, row: &StrategyRow, round: usize, rounds: usize) -> EvaluationScope {
-    let whole = run.experiment.evaluation.judges_all(round - 1, rounds);
-    match (row.protocol.kind, whole) {
-        (ProtocolKind::Federated, true) => EvaluationScope::Stream,
-        (ProtocolKind::Federated, false) => EvaluationScope::Nothing,
-        (ProtocolKind::Dcl | ProtocolKind::Centralised, true) => EvaluationScope::SoFar,
-        (ProtocolKind::Dcl | ProtocolKind::Centralised, false) => EvaluationScope::Last,
-    }
-}
-
 /// The measurements of a cell so far.
-struct Measurements {
+#[derive(Clone)]
+pub(crate) struct Measurements {
     cell: Cell,
     similarities: Vec<Option<Vec<f64>>>,
 }
 
 impl Measurements {
-    fn new(protocol: ProtocolKind, budgets: &[f64], shared: &SharedSetup) -> Self {
+    pub(crate) fn new(protocol: ProtocolKind, budgets: &[f64], shared: &SharedSetup) -> Self {
         let accuracy = match protocol {
             ProtocolKind::Federated => Accuracy::Rounds(vec![]),
             ProtocolKind::Dcl | ProtocolKind::Centralised => {
@@ -120,7 +96,7 @@ impl Measurements {
     }
 
     /// Adds the measurements of an expert.
-    fn expert(&mut self, adapted: &AdaptedDevice) {
+    pub(crate) fn expert(&mut self, adapted: &AdaptedDevice) {
         self.cell.seconds += adapted.record.seconds;
         self.cell.device_seconds.push(adapted.record.seconds);
         self.cell.expert_accuracy.push(adapted.record.accuracy);
@@ -128,17 +104,16 @@ impl Measurements {
         early.for_each(|(early, accuracy)| early.accuracy.push(*accuracy));
     }
 
-    /// Adds the measurements of a consolidation. `experts` is the number of experts that the centre has taken in by then.
-    fn consolidation(
+    /// Adds the measurements of a consolidation.
+    pub(crate) fn consolidation(
         &mut self,
         record: ConsolidationRecord,
         judged: EvaluationScope,
         round: usize,
-        experts: usize,
-        boundary: &Boundary,
+        session: &Session,
     ) -> Result<(), ExperimentError> {
         let cell = &mut self.cell;
-        cell.moved_bytes.push(boundary.moved());
+        cell.moved_bytes.push(session.boundary().moved());
         cell.consolidation_seconds.push(record.seconds);
         cell.seconds += record.seconds;
         cell.elapsed_seconds.push(cell.seconds);
@@ -156,6 +131,7 @@ impl Measurements {
                 task_agnostic.push(matrix_row(agnostic, judged))?;
             }
             Accuracy::Rounds(rounds) if judged == EvaluationScope::Stream => {
+                let experts = session.received();
                 rounds.push(RoundAccuracy { round, experts, task_aware: aware, task_agnostic: agnostic });
             }
             Accuracy::Rounds(_) | Accuracy::Final { .. } => {}
@@ -163,7 +139,22 @@ impl Measurements {
         Ok(())
     }
 
-    fn cell(self, boundary: &Boundary, history: &ExpertHistory) -> Cell {
+    /// The accuracies of the last consolidation: the task known, and unknown.
+    pub(crate) fn last_row(&self) -> (Vec<f64>, Vec<f64>) {
+        match &self.cell.accuracy {
+            Accuracy::Stream { task_aware, task_agnostic } => {
+                (task_aware.last_row().to_vec(), task_agnostic.last_row().to_vec())
+            }
+            Accuracy::Rounds(_) | Accuracy::Final { .. } => (vec![], vec![]),
+        }
+    }
+
+    /// The accuracy of each expert on its own task, in the order of arrival.
+    pub(crate) fn expert_accuracy(&self) -> &[f64] {
+        &self.cell.expert_accuracy
+    }
+
+    pub(crate) fn cell(self, boundary: &Boundary, history: &ExpertHistory) -> Cell {
         let Measurements { mut cell, similarities } = self;
         cell.contacts = boundary.contacts();
         cell.bytes_down = boundary.down();

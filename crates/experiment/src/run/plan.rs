@@ -1,6 +1,6 @@
 //! The plan of a run: its cells, and the number of stages of each.
 
-use alluvium_config::{Experiment, Reference, StrategyRow};
+use alluvium_config::{Experiment, Reference, StrategyRow, same_devices};
 use alluvium_device::ClassificationLoss;
 use alluvium_model::Seed;
 
@@ -9,14 +9,16 @@ use crate::protocol::{ScheduleEvent, schedule};
 
 /// The rows of joint training, each with its loss.
 pub(crate) fn joint_references(experiment: &Experiment) -> impl Iterator<Item = (Reference, ClassificationLoss)> {
-    let wanted = Reference::ALL.into_iter().filter(move |reference| experiment.references.contains(reference));
+    let trains = experiment.device.training().is_some();
+    let wanted =
+        Reference::ALL.into_iter().filter(move |reference| trains && experiment.references.contains(reference));
     wanted.filter_map(|reference| Some((reference, reference.joint_loss()?)))
 }
 
 /// The most adaptations that a run needs on a stream of `devices` devices. An adaptation that rows have in common may be done
 /// only once. Adaptations for fractions of the budget do not count.
 pub fn most_adaptations(experiment: &Experiment, devices: usize) -> usize {
-    let alone = if experiment.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
+    let alone = alone(experiment, devices);
     let of_row = |row: &StrategyRow, seed: u64| {
         let events = schedule(&row.protocol, devices, Seed::new(seed));
         let all = events.iter().filter(|event| matches!(event, ScheduleEvent::HandOut { returns: true, .. })).count();
@@ -24,12 +26,23 @@ pub fn most_adaptations(experiment: &Experiment, devices: usize) -> usize {
         // holds it near them, or devices overlap: then the model may have shared heads, which are not known here.
         let begins_alike = matches!(events.first(), Some(ScheduleEvent::HandOut { device: 0, returns: true }))
             && !row.protocol.devices_overlap();
-        let is_alike = row.device == experiment.device && row.device.proximal == 0.0;
+        let free = row.device.training().is_some_and(|training| training.proximal == 0.0);
+        let is_alike = free && same_devices(&*row.device, &*experiment.device);
         let is_shared = begins_alike && is_alike && row.config.statistics().is_empty();
         all - usize::from(is_shared)
     };
     let of_seed = |seed: &u64| alone + experiment.strategies.iter().map(|row| of_row(row, *seed)).sum::<usize>();
     experiment.seeds.iter().map(of_seed).sum()
+}
+
+/// The number of devices that adapt alone. The first one always does, with or without the row `devices-alone`, if devices train
+/// in this process.
+fn alone(experiment: &Experiment, devices: usize) -> usize {
+    match (experiment.device.training(), experiment.references.contains(&Reference::DevicesAlone)) {
+        (None, _) => 0,
+        (Some(_), true) => devices,
+        (Some(_), false) => devices.min(1),
+    }
 }
 
 /// All cells, seed by seed.
@@ -54,9 +67,9 @@ pub(crate) fn plan(experiment: &Experiment, devices: usize) -> Vec<PlannedCell> 
             let (adaptations, consolidations) = of_row(row, seed);
             cell(&row.name, seed, adaptations, consolidations)
         }));
-        // The first device always adapts alone, with or without the row `devices-alone`.
-        let alone = if experiment.references.contains(&Reference::DevicesAlone) { devices } else { devices.min(1) };
-        plan.push(cell(Reference::DevicesAlone.name(), seed, alone, 0));
+        if let alone @ 1.. = alone(experiment, devices) {
+            plan.push(cell(Reference::DevicesAlone.name(), seed, alone, 0));
+        }
         plan.extend(joint_references(experiment).map(|(reference, _)| cell(reference.name(), seed, 1, 0)));
     }
     plan

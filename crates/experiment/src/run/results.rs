@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use alluvium_config::{Experiment, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE, Reference, StrategyRow};
+use alluvium_device::DeviceStart;
 use alluvium_results::{Cell, Clause, FORMAT, Results, Row, RowRole, TaskLabel};
 use alluvium_strategy::DataAccess;
 use serde_json::Value;
 
+use crate::context::RunContext;
 use crate::devices::{SharedSetup, TaskNote};
 use crate::run::plan::joint_references;
 
@@ -15,12 +17,13 @@ const BURN: &str = "0.22.1";
 
 /// All measurements, row by row.
 pub(crate) fn results(
-    experiment: &Experiment,
+    run: &RunContext<'_>,
     shared: &[SharedSetup],
     mut strategies: BTreeMap<usize, Vec<Cell>>,
     mut joints: BTreeMap<Reference, Vec<Cell>>,
     alone: Vec<Cell>,
 ) -> Results {
+    let experiment = run.experiment;
     let devices = shared.first().map_or(0, |shared| shared.tasks.len());
     let mut rows: Vec<_> = experiment
         .strategies
@@ -31,7 +34,7 @@ pub(crate) fn results(
             kind: row.kind.clone(),
             role: RowRole::Strategy,
             protocol: row.protocol.kind.name().to_owned(),
-            clauses: [row.protocol.clauses(devices).list(), vec![scenario(experiment)]].concat(),
+            clauses: [row.protocol.clauses(devices).list(), vec![scenario(experiment)], start(row)].concat(),
             data_access: data_access(row),
             settings: settings(row),
             cells: strategies.remove(&index).unwrap_or_default(),
@@ -47,7 +50,7 @@ pub(crate) fn results(
         settings: Value::Null,
         cells,
     };
-    if experiment.references.contains(&Reference::DevicesAlone) {
+    if experiment.device.training().is_some() && experiment.references.contains(&Reference::DevicesAlone) {
         rows.push(reference(Reference::DevicesAlone, DataAccess::CurrentTask, alone));
     }
     for (joint, _) in joint_references(experiment) {
@@ -65,9 +68,10 @@ pub(crate) fn results(
             .map(|(name, version)| (name.to_owned(), version.to_owned()))
             .into(),
         environment: environment(experiment),
-        tasks: shared.first().map(task_labels).unwrap_or_default(),
+        tasks: shared.first().map(|shared| task_labels(run, shared)).unwrap_or_default(),
         tasks_vary: tasks_vary(shared),
         left_out: vec![],
+        notes: notes(experiment),
         pictures: vec![],
         rows,
     }
@@ -87,6 +91,34 @@ fn environment(experiment: &Experiment) -> BTreeMap<String, String> {
 /// How the devices' tasks differ. The stream decides this, not the protocol.
 fn scenario(experiment: &Experiment) -> Clause {
     Clause { name: "tasks of the devices".to_owned(), value: experiment.stream.scenario().to_string() }
+}
+
+/// Which model the devices of a row start from, if it is not the one that the centre hands out.
+fn start(row: &StrategyRow) -> Vec<Clause> {
+    match row.device.start() {
+        DeviceStart::HandedOut => vec![],
+        DeviceStart::Initial => {
+            vec![Clause { name: "devices start from".to_owned(), value: "the initial model".to_owned() }]
+        }
+    }
+}
+
+/// Why rows are absent, and what holds for all of them.
+fn notes(experiment: &Experiment) -> Vec<String> {
+    let mut notes = vec![];
+    let device = &experiment.device;
+    if device.start() == DeviceStart::Initial {
+        notes.push("All experts come from the initial model, not from the central model before them.".to_owned());
+    }
+    if device.training().is_none() && !experiment.references.is_empty() {
+        let absent: Vec<_> = experiment.references.iter().map(|reference| reference.name()).collect();
+        notes.push(format!(
+            "Absent: {}, forward transfer. They need training samples, which devices \"{}\" do not have in this process.",
+            absent.join(", "),
+            device.typetag_name()
+        ));
+    }
+    notes
 }
 
 /// The data access of a row: what the strategy sees, and the statistics that devices compute for it.
@@ -115,15 +147,17 @@ fn tasks_vary(shared: &[SharedSetup]) -> bool {
 }
 
 /// The tasks under the first seed. Under other seeds, the classes may come in another order.
-fn task_labels(shared: &SharedSetup) -> Vec<TaskLabel> {
+fn task_labels(run: &RunContext<'_>, shared: &SharedSetup) -> Vec<TaskLabel> {
+    let devices = run.experiment.device.as_ref();
+    let samples = |index| shared.announced(run, "", devices, index).ok().and_then(|announced| announced.samples);
     let name = |class: &usize| shared.class_names.get(*class).cloned().unwrap_or_default();
-    let label = |task: &TaskNote| TaskLabel {
+    let label = |(index, task): (usize, &TaskNote)| TaskLabel {
         name: task.name.clone(),
         classes: task.head.classes.iter().map(name).collect(),
-        train_samples: task.train_samples,
+        train_samples: samples(index),
         test_samples: task.test_samples,
     };
-    shared.tasks.iter().map(label).collect()
+    shared.tasks.iter().enumerate().map(label).collect()
 }
 
 #[cfg(test)]

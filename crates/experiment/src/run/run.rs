@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alluvium_config::{Experiment, Reference};
 use alluvium_device::ClassificationLoss;
-use alluvium_model::Digest;
 use alluvium_results::{Accuracy, Cell, Results, SampleSheet};
-use serde_json::{Value, json};
 
 use crate::ExperimentError;
-use crate::context::RunContext;
+use crate::context::{RunContext, common_inputs};
 use crate::devices::SharedSetup;
-use crate::directory::{RunDirectory, program_digest};
+use crate::directory::RunDirectory;
 use crate::progress::{Observer, TwoObservers};
 use crate::run::cell::run_cell;
 use crate::run::plan::{joint_references, plan};
@@ -95,9 +92,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     let journal = options.directory.journal(options.variant);
     let observer = TwoObservers(&journal, options.observer);
     let compute = experiment.backend.config.open()?;
-    let stages = Stages::new(options.directory.store(), common(experiment)?);
-    let run =
-        RunContext { experiment, stages: &stages, observer: &observer, surrogates: surrogate_inputs(experiment)? };
+    let stages = Stages::new(options.directory.store(), common_inputs(experiment)?);
+    let run = RunContext::new(experiment, &stages, &observer)?;
     let shared: Vec<_> =
         experiment.seeds.iter().map(|seed| SharedSetup::new(experiment, *seed, &compute)).collect::<Result<_, _>>()?;
     let devices = shared.first().map_or(0, |shared| shared.tasks.len());
@@ -105,7 +101,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
 
     // The first device adapts the initial weights under every strategy. It goes first, so that no cell waits for another.
     let seeds = 0..experiment.seeds.len();
-    let first: Vec<_> = seeds.clone().map(|seed| Job::Alone { device: 0, seed }).collect();
+    let trains = experiment.device.training().is_some();
+    let first: Vec<_> = seeds.clone().filter(|_| trains).map(|seed| Job::Alone { device: 0, seed }).collect();
     let first = work(&first, &shared, &run, options.jobs)?.into_iter().collect::<Result<Vec<_>, _>>()?;
     let first: Vec<_> = first.into_iter().filter_map(JobOutput::alone).collect();
 
@@ -116,7 +113,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     for (reference, loss) in joint_references(experiment) {
         jobs.extend(seeds.clone().map(|seed| Job::Joint { reference, loss, seed }));
     }
-    if experiment.references.contains(&Reference::DevicesAlone) {
+    if trains && experiment.references.contains(&Reference::DevicesAlone) {
         jobs.extend(seeds.clone().flat_map(|seed| (1..devices).map(move |device| Job::Alone { device, seed })));
     }
     let mut done = work(&jobs, &shared, &run, options.jobs)?;
@@ -126,6 +123,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     let sheets = sheets(experiment, &shared, first.first(), &stages);
 
     let mut alone: Vec<Vec<_>> = first.into_iter().map(|adapted| vec![adapted]).collect();
+    alone.resize_with(shared.len(), Vec::new);
     let mut strategies: BTreeMap<usize, Vec<Cell>> = BTreeMap::new();
     let mut joints: BTreeMap<Reference, Vec<Cell>> = BTreeMap::new();
     let mut failures = vec![];
@@ -158,35 +156,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
         }
     }
     let alone = whole.iter().map(|(seed, alone)| devices_alone(*seed, alone, &experiment.evaluation.budgets)).collect();
-    let results = results(experiment, &shared, strategies, joints, alone);
+    let results = results(&run, &shared, strategies, joints, alone);
     Ok(Outcome { results, failures, stages: stages.counts(), repairs: stages.repairs(), sheets })
-}
-
-/// The inputs that all stages have in common: the program and the backend.
-fn common(experiment: &Experiment) -> Result<Value, ExperimentError> {
-    let backend = serde_json::to_value(&experiment.backend.config);
-    let backend = backend.map_err(|error| ExperimentError::Record(error.to_string()))?;
-    Ok(json!({"program": program_digest(), "backend": backend}))
-}
-
-fn surrogate_inputs(experiment: &Experiment) -> Result<BTreeMap<String, Value>, ExperimentError> {
-    let mut digests: BTreeMap<PathBuf, Digest> = BTreeMap::new();
-    let mut inputs = BTreeMap::new();
-    for row in &experiment.strategies {
-        let Some(surrogate) = experiment.surrogate_of(row) else { continue };
-        let options = serde_json::to_value(surrogate).map_err(|error| ExperimentError::Record(error.to_string()))?;
-        let mut files = vec![];
-        for path in surrogate.files() {
-            if !digests.contains_key(&path) {
-                let bytes = std::fs::read(&path)
-                    .map_err(|cause| ExperimentError::SurrogateFile { path: path.clone(), cause })?;
-                digests.insert(path.clone(), Digest::of(&bytes));
-            }
-            files.extend(digests.get(&path).cloned());
-        }
-        inputs.insert(row.name.clone(), json!({"options": options, "files": files}));
-    }
-    Ok(inputs)
 }
 
 /// Does all jobs, several side by side. The outputs are in the order of the jobs.

@@ -25,7 +25,9 @@ pub(crate) fn sheets(
     stages: &Stages<'_>,
 ) -> Vec<SampleSheet> {
     let Some(shared) = shared.first() else { return vec![] };
-    let tasks = (0..shared.tasks.len()).take(DEVICES).filter_map(|index| shared.task(index).ok());
+    // Samples of devices that live elsewhere are not read.
+    let here = experiment.device.training().map_or(0, |_| DEVICES);
+    let tasks = (0..shared.tasks.len()).take(here).filter_map(|index| shared.task(index).ok());
     let devices = tasks.filter_map(|task| {
         let title = format!("Device {}: {}", task.index + 1, task.name);
         let shown = task.train.select(pick(&task.train)).held().ok()?;

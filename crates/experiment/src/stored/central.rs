@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alluvium_model::{Digest, ModelState};
+use alluvium_model::{Digest, Expert, ModelState};
 use serde_json::json;
 
 use crate::ExperimentError;
@@ -63,5 +63,12 @@ impl CentralModel {
 pub(crate) fn identity(model: &ModelState) -> Result<Digest, ExperimentError> {
     let backbone = serde_json::to_value(&model.backbone).map_err(|error| ExperimentError::Record(error.to_string()))?;
     let parts = json!([backbone, model.input, model.heads, model.digest()]);
+    Ok(Digest::of(parts.to_string().as_bytes()))
+}
+
+/// The digest of what a device sends, with its manifest. The bytes are not used, because safetensors writes metadata in any
+/// order.
+pub(crate) fn expert_digest(expert: &Expert) -> Result<Digest, ExperimentError> {
+    let parts = json!([identity(&expert.model)?, expert.manifest]);
     Ok(Digest::of(parts.to_string().as_bytes()))
 }

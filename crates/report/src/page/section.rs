@@ -107,7 +107,7 @@ struct Task {
     device: usize,
     name: String,
     classes: String,
-    train_samples: usize,
+    train_samples: String,
     test_samples: usize,
 }
 
@@ -265,7 +265,7 @@ fn task(device: usize, label: &TaskLabel) -> Task {
         device,
         name: one_line(&label.name),
         classes: one_line(&label.classes.join(", ")),
-        train_samples: label.train_samples,
+        train_samples: label.train_samples.map_or_else(|| "–".to_owned(), |samples| samples.to_string()),
         test_samples: label.test_samples,
     }
 }

@@ -51,6 +51,7 @@ pub fn run(name: &str, tasks: usize) -> ReportedRun {
         tasks: (0..tasks).map(task).collect(),
         tasks_vary: false,
         left_out: vec![],
+        notes: vec![],
         pictures: vec![
             picture("pictures/surrogate.png", "Surrogate data: patches of one photo"),
             picture("pictures/device-1.png", "Device 1: task 0-1"),
@@ -67,7 +68,7 @@ pub fn run(name: &str, tasks: usize) -> ReportedRun {
 
 fn task(index: usize) -> TaskLabel {
     let classes = [2 * index, 2 * index + 1].map(|class| class.to_string());
-    TaskLabel { name: classes.join("-"), classes: classes.into(), train_samples: 2000, test_samples: 400 }
+    TaskLabel { name: classes.join("-"), classes: classes.into(), train_samples: Some(2000), test_samples: 400 }
 }
 
 fn rows(tasks: usize) -> Vec<Row> {

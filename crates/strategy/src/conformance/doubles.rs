@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, DataAccess, DeviceStatistic, StrategyConfig, Surrogate, SurrogateError, SurrogateRequest};
+use crate::{Beside, Context, DataAccess, DeviceStatistic, StrategyConfig, Surrogate, SurrogateError, SurrogateRequest};
 
 /// A test double of the conformance tests: one fully connected layer with four outputs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -134,7 +134,7 @@ pub(super) fn sent(config: &dyn StrategyConfig, expert: &Expert) -> Expert {
     let own = samples(&expert.head().name);
     let dataset = TaskDataset { head: expert.head(), samples: &own };
     let compute = |statistic: Arc<dyn DeviceStatistic>| {
-        let computed = statistic.compute(&expert.model, &dataset, &Device::flex(), Seed::new(0));
+        let computed = statistic.compute(&expert.model, &dataset, &Beside::new(), &Device::flex(), Seed::new(0));
         (statistic.name().to_owned(), computed.expect("the device computes its statistics"))
     };
     expert.clone().with_statistics(config.statistics().into_iter().map(compute).collect())

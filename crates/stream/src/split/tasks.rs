@@ -2,7 +2,7 @@
 
 use alluvium_model::{HeadSpec, InputShape};
 
-use crate::{DataSet, StreamError, Task, TaskStream};
+use crate::{DataSet, StreamError, Task, TaskOutline, TaskStream};
 
 /// The tasks of a split. The samples of a task are read from the data set when the task is requested.
 #[derive(Debug, Clone)]
@@ -72,5 +72,13 @@ impl TaskStream for SplitTasks {
         };
         task.check()?;
         Ok(task)
+    }
+
+    fn outline(&self, index: usize) -> Result<TaskOutline, StreamError> {
+        let missing = StreamError::NoSuchTask { index, tasks: self.deals.len() };
+        let Deal { name, head, test, .. } = self.deals.get(index).ok_or(missing)?;
+        let outline = TaskOutline { index, name: name.clone(), head: head.clone(), test: self.data.test.read(test)? };
+        outline.check()?;
+        Ok(outline)
     }
 }

@@ -1,7 +1,7 @@
 //! The statistic that a device computes and sends along: the Fisher information of each of its weights.
 
 use alluvium_model::{ModelError, ModelState, Seed, Weights};
-use alluvium_strategy::{DeviceStatistic, FisherLabels, TaskDataset, fisher, is_statistic};
+use alluvium_strategy::{Beside, DeviceStatistic, FisherLabels, TaskDataset, fisher, is_statistic};
 use burn::tensor::Device;
 
 /// The name of the statistic: F of every weight of backbone and head, by full names.
@@ -23,6 +23,7 @@ impl DeviceStatistic for Information {
         &self,
         adapted: &ModelState,
         own: &TaskDataset<'_>,
+        _beside: &Beside,
         compute: &Device,
         seed: Seed,
     ) -> Result<Weights, ModelError> {

@@ -1,6 +1,6 @@
 //! Tests of the merging: against numpy, and against numbers worked out by hand.
 
-use alluvium_strategy::{TaskDataset, conformance};
+use alluvium_strategy::{Beside, TaskDataset, conformance};
 use burn::tensor::Device;
 
 use super::*;
@@ -64,7 +64,7 @@ fn the_device_sends_one_number_for_each_of_its_weights() {
     let own = TaskDataset { head: expert.head(), samples: &samples };
     let [statistic] = config.statistics().try_into().unwrap();
     let compute =
-        |seed| statistic.compute(&expert.model, &own, &Device::flex(), alluvium_model::Seed::new(seed)).unwrap();
+        |seed| statistic.compute(&expert.model, &own, &Beside::new(), &Device::flex(), alluvium_model::Seed::new(seed)).unwrap();
     let sent = compute(1);
     assert_eq!(sent.values(), expert.model.weights.values());
     assert!(

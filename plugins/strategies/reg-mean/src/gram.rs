@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alluvium_model::{Model, ModelError, ModelState, Seed, Values, Weights};
-use alluvium_strategy::{DeviceStatistic, TaskDataset};
+use alluvium_strategy::{Beside, DeviceStatistic, TaskDataset};
 use alluvium_stream::Batches;
 use burn::tensor::{Device, Tensor};
 
@@ -31,6 +31,7 @@ impl DeviceStatistic for Gram {
         &self,
         adapted: &ModelState,
         own: &TaskDataset<'_>,
+        _beside: &Beside,
         compute: &Device,
         seed: Seed,
     ) -> Result<Weights, ModelError> {

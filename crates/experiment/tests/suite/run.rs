@@ -1,9 +1,6 @@
 //! A run of two devices and two strategies: its results, a run that was cut off and goes on, the same numbers for any number of
 //! jobs, and what an observer is told.
 
-#[path = "../../config/tests/doubles/mod.rs"]
-mod doubles;
-
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
@@ -17,7 +14,7 @@ use alluvium_experiment::{
 use alluvium_results::{Accuracy, Results, Row};
 use tempfile::TempDir;
 
-use doubles::COMPARISON;
+use crate::doubles::COMPARISON;
 
 /// The stages that a whole run computes. For each of two seeds, the first device adapts once for all rows. Both strategies take
 /// its expert as it is, so the second device adapts once for both, and once alone. There are two consolidations for each

@@ -1,0 +1,466 @@
+//! The open centre: hand out, receive, close.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use alluvium_config::{Experiment, ProtocolKind, StrategyRow, Variant};
+use alluvium_device::{Announcement, DeviceError, HandOut, check_expert};
+use alluvium_model::{Digest, Expert, ModelState};
+use alluvium_results::Results;
+use alluvium_store::{Damage, Folder, StoreError};
+use serde_json::json;
+
+use crate::centre::{EvaluationScope, Session};
+use crate::context::{RunContext, common_inputs};
+use crate::devices::SharedSetup;
+use crate::directory::{DirectoryError, DirectoryOptions, RunDirectory};
+use crate::open::visits::{Contact, Visits};
+use crate::protocol::HandedOutModel;
+use crate::run::{Measurements, results};
+use crate::stored::{AdaptationRecord, AdaptedDevice, Interruption, Stages, expert_digest, redo};
+use crate::{ExperimentError, Unobserved};
+
+/// The file of the central model that [`OpenCentre::close`] writes into the run directory.
+const CENTRAL: &str = "central.safetensors";
+
+/// An open centre that cannot do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenCentreError {
+    /// The configuration does not describe one centre.
+    #[error("an open centre {problem}; accepted: {accepted}")]
+    Configuration {
+        /// What is wrong.
+        problem: String,
+        /// What is accepted.
+        accepted: &'static str,
+    },
+    /// The request fits no task of the stream.
+    #[error("no task of the stream has the name \"{task}\" and the head of the request; the stream's tasks: {tasks}")]
+    UnknownTask {
+        /// The requested task.
+        task: String,
+        /// The tasks of the stream.
+        tasks: String,
+    },
+    /// The visit is not under way.
+    #[error("the visit {visit} is not under way; under way: {under_way}")]
+    NotUnderWay {
+        /// The visit.
+        visit: usize,
+        /// The visits that are.
+        under_way: String,
+    },
+    /// The expert contradicts what its device announced or took.
+    #[error(transparent)]
+    Expert(#[from] DeviceError),
+    /// The run directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// A file of the run directory was damaged.
+    #[error("{0}; accepted: the file as it was, or a new run directory")]
+    Damaged(Damage),
+    /// The list of visits and this program disagree.
+    #[error(
+        "the run directory holds a visit that this program would not repeat: {problem}; accepted: the program and the data \
+         that began the run, or a new run directory"
+    )]
+    Diverged {
+        /// The contradiction.
+        problem: String,
+    },
+    /// The file system refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stage failed, or the protocol does not permit the contact.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+}
+
+/// A centre that is driven from outside: it hands out models, receives experts, and is closed.
+///
+/// It consolidates and judges as a comparison does, with the same code and the same numbers, for one strategy under one seed.
+/// Each contact is on disk before it takes effect. A process that is killed opens the centre again at the same place: visits
+/// that were under way still are, and an expert that was received is not asked for again.
+pub struct OpenCentre {
+    variant: Variant,
+    directory: RunDirectory,
+    shared: SharedSetup,
+    visits: Visits,
+    state: State,
+}
+
+/// What follows from the list of visits.
+struct State {
+    session: Session,
+    measured: Measurements,
+    /// The models of the visits that were not answered, by the number of the visit.
+    under_way: BTreeMap<usize, HandedOutModel>,
+    /// The number of visits so far.
+    visits: usize,
+    /// The number of consolidations so far.
+    rounds: usize,
+}
+
+/// A visit under way.
+#[derive(Debug, Clone)]
+pub struct OpenVisit {
+    /// Its number, from 0: the answer names it.
+    pub number: usize,
+    /// What the device takes.
+    pub hand_out: HandOut,
+}
+
+/// What the centre measured when it received an expert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceivedExpert {
+    /// The expert's accuracy on its own task, in `[0, 1]`.
+    pub expert_accuracy: f64,
+    /// The accuracy of the new central model on the task of each expert so far, the task known.
+    pub task_aware: Vec<f64>,
+    /// The same, the task unknown.
+    pub task_agnostic: Vec<f64>,
+}
+
+/// A centre that was closed.
+#[derive(Debug)]
+pub struct ClosedCentre {
+    /// All measurements, as a comparison has them.
+    pub results: Results,
+    /// The file of the central model.
+    pub central: PathBuf,
+}
+
+impl std::fmt::Debug for OpenCentre {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenCentre").field("visits", &self.state.visits).finish_non_exhaustive()
+    }
+}
+
+impl OpenCentre {
+    /// Opens a centre in a run directory, or opens it again. The variant must have one strategy and one seed, and the protocol
+    /// `dcl`.
+    ///
+    /// # Errors
+    /// When the configuration does not describe one centre, the directory cannot be used, or its contents cannot be continued.
+    pub fn open(path: &Path, variant: Variant, options: &DirectoryOptions) -> Result<Self, OpenCentreError> {
+        let experiment = &variant.experiment;
+        let refuse = |problem: String, accepted| Err(OpenCentreError::Configuration { problem, accepted });
+        let row = match experiment.strategies.as_slice() {
+            [row] => row,
+            rows => return refuse(format!("has one strategy, not {}", rows.len()), "one [[strategies]] table"),
+        };
+        let [seed] = experiment.seeds[..] else {
+            return refuse(format!("has one seed, not {}", experiment.seeds.len()), "one seed");
+        };
+        if row.protocol.kind != ProtocolKind::Dcl {
+            let problem = format!("consolidates one expert after another, not under \"{}\"", row.protocol.kind.name());
+            return refuse(problem, "the protocol kind = \"dcl\"");
+        }
+        let directory = RunDirectory::open(path, std::slice::from_ref(&variant), options)?;
+        let compute = experiment.backend.config.open().map_err(ExperimentError::from)?;
+        let shared = SharedSetup::new(experiment, seed, &compute)?;
+        let visits = Visits::open(Folder::at(path))?.map_err(OpenCentreError::Damaged)?;
+        let state = replayed(experiment, &directory, &shared, &visits)?;
+        Ok(OpenCentre { variant, directory, shared, visits, state })
+    }
+
+    /// Does something within the run, on one thread as a comparison does.
+    fn within<T: Send>(
+        &mut self,
+        act: impl FnOnce(&RunContext<'_>, &SharedSetup, &StrategyRow, &mut State) -> T + Send,
+    ) -> Result<T, ExperimentError> {
+        let experiment = &self.variant.experiment;
+        let (shared, state) = (&self.shared, &mut self.state);
+        let stages = Stages::new(self.directory.store(), common_inputs(experiment)?);
+        let run = RunContext::new(experiment, &stages, &Unobserved)?;
+        on_one_thread(|| act(&run, shared, &experiment.strategies[0], state))
+    }
+
+    /// The first contact: hands out the model to a device that asks for it. The device's task is one of the stream's; it is found
+    /// by its name and head. A device that comes with another task makes another visit.
+    ///
+    /// # Errors
+    /// When the stream has no such task, or the protocol permits no further contact for it.
+    pub fn hand_out(&mut self, announced: &Announcement) -> Result<OpenVisit, OpenCentreError> {
+        let device = self.device(announced)?;
+        let (number, announced) = (self.state.visits, announced.clone());
+        let known = announced.clone();
+        let handed = self.within(|run, shared, row, state| -> Result<_, Interruption> {
+            let taken = state.session.hand_out(row, shared, device, announced)?;
+            let (digest, terms) = (taken.model().digest.clone(), taken.terms().clone());
+            let hand_out = HandOut { model: taken.model().load(run.stages)?, terms };
+            Ok((taken, digest, hand_out))
+        })?;
+        let (taken, model, hand_out) = match handed {
+            Ok(handed) => handed,
+            Err(Interruption::Failed(error)) => return Err(error.into()),
+            // A stage was damaged. The list of visits repairs it.
+            Err(Interruption::Redo) => {
+                self.replay()?;
+                return self.hand_out(&known);
+            }
+        };
+        if let Err(error) = self.visits.add(Contact::HandedOut { device, announced: known, model }) {
+            self.replay()?;
+            return Err(error.into());
+        }
+        self.state.under_way.insert(number, taken);
+        self.state.visits += 1;
+        Ok(OpenVisit { number, hand_out })
+    }
+
+    /// What was handed out to the visits that are under way, such as those before the process was killed.
+    ///
+    /// # Errors
+    /// When a model cannot be read.
+    pub fn under_way(&mut self) -> Result<Vec<OpenVisit>, OpenCentreError> {
+        let loaded = self.within(|run, _, _, state| {
+            let load = |(number, taken): (&usize, &HandedOutModel)| {
+                let model = taken.model().load(run.stages)?;
+                Ok(OpenVisit { number: *number, hand_out: HandOut { model, terms: taken.terms().clone() } })
+            };
+            state.under_way.iter().map(load).collect::<Result<Vec<_>, Interruption>>()
+        })?;
+        match loaded {
+            Ok(visits) => Ok(visits),
+            Err(Interruption::Failed(error)) => Err(error.into()),
+            Err(Interruption::Redo) => {
+                self.replay()?;
+                self.under_way()
+            }
+        }
+    }
+
+    /// The second contact: receives the expert that answers a visit, and consolidates it. `seconds` is the time that the device
+    /// took, if it is known. An expert that is refused leaves the visit under way.
+    ///
+    /// # Errors
+    /// When the visit is not under way, the expert contradicts what was announced or handed out, or the consolidation fails.
+    pub fn receive(
+        &mut self,
+        visit: usize,
+        expert: Expert,
+        seconds: Option<Duration>,
+    ) -> Result<ReceivedExpert, OpenCentreError> {
+        let taken = self.taken(visit)?;
+        let (announced, terms, model) = (taken.announced().clone(), taken.terms().clone(), taken.model().clone());
+        let digest = expert_digest(&expert)?;
+        let seconds = seconds.map_or(0, |seconds| seconds.as_millis() as u64);
+        let (kept, expert) = (digest.clone(), Arc::new(expert));
+        // The expert is stored first, then listed, then consolidated. A process that is killed in between goes on from there.
+        let stored = self.within(|run, shared, _, _| -> Result<Result<(), DeviceError>, ExperimentError> {
+            let device = terms.device;
+            let loaded = redo(|| model.load(run.stages))?;
+            let checked = check_expert(&expert, &announced, &HandOut { model: loaded, terms });
+            if checked.is_ok() {
+                redo(|| arrival(run, shared, device, visit, &digest, seconds, Some(expert.clone())))?;
+            }
+            Ok(checked)
+        })??;
+        stored?;
+        self.visits.add(Contact::Received { visit, expert: kept.clone(), seconds })?;
+        let received = self.within(|run, shared, row, state| {
+            state.receive(run, shared, row, visit, &kept, seconds)
+        })?;
+        match received {
+            Ok(received) => Ok(received),
+            Err(Interruption::Failed(error)) => Err(error.into()),
+            Err(Interruption::Redo) => {
+                self.replay()?;
+                let last = self.state.measured.last();
+                Ok(last)
+            }
+        }
+    }
+
+    /// Gives up a visit. Its device counts as lost, and its answer is refused.
+    ///
+    /// # Errors
+    /// When the visit is not under way, or the list of visits cannot be written.
+    pub fn give_up(&mut self, visit: usize) -> Result<(), OpenCentreError> {
+        self.taken(visit)?;
+        self.visits.add(Contact::GivenUp { visit })?;
+        self.state.under_way.remove(&visit);
+        Ok(())
+    }
+
+    /// The central model.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn central(&mut self) -> Result<Arc<ModelState>, OpenCentreError> {
+        let loaded = self.within(|run, _, _, state| state.session.central().load(run.stages))?;
+        match loaded {
+            Ok(model) => Ok(model),
+            Err(Interruption::Failed(error)) => Err(error.into()),
+            Err(Interruption::Redo) => {
+                self.replay()?;
+                self.central()
+            }
+        }
+    }
+
+    /// Closes the centre: gives up all visits that are under way, and writes the central model and the results into the run
+    /// directory. It can be opened again.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn close(mut self) -> Result<ClosedCentre, OpenCentreError> {
+        let open: Vec<_> = self.state.under_way.keys().copied().collect();
+        for visit in open {
+            self.give_up(visit)?;
+        }
+        let central = self.central()?.to_bytes().map_err(ExperimentError::from)?;
+        let cell = self.state.measured.clone().cell(self.state.session.boundary(), self.state.session.history());
+        let results = self.within(|run, shared, _, _| {
+            let rows = BTreeMap::from([(0, vec![cell])]);
+            results(run, std::slice::from_ref(shared), rows, BTreeMap::new(), vec![])
+        })?;
+        let json = results.to_json().map_err(|error| ExperimentError::Record(error.to_string()))?.into_bytes();
+        let files = [(CENTRAL.to_owned(), central), ("results.json".to_owned(), json)];
+        let (paths, _) = self.directory.write_results(&self.variant, &files)?;
+        self.directory.finish(0);
+        Ok(ClosedCentre { results, central: paths.into_iter().next().unwrap_or_default() })
+    }
+
+    fn replay(&mut self) -> Result<(), OpenCentreError> {
+        self.state = replayed(&self.variant.experiment, &self.directory, &self.shared, &self.visits)?;
+        Ok(())
+    }
+
+    fn taken(&self, visit: usize) -> Result<&HandedOutModel, OpenCentreError> {
+        self.state.under_way.get(&visit).ok_or_else(|| {
+            let open: Vec<_> = self.state.under_way.keys().map(usize::to_string).collect();
+            let under_way = if open.is_empty() { "none".to_owned() } else { open.join(", ") };
+            OpenCentreError::NotUnderWay { visit, under_way }
+        })
+    }
+
+    /// The number of the device whose task a request names.
+    fn device(&self, announced: &Announcement) -> Result<usize, OpenCentreError> {
+        let fits = |task: &crate::devices::TaskNote| task.name == announced.task && task.head == announced.head;
+        // A device that comes back takes the next task of that name which nobody has visited.
+        let mut fitting = self.shared.tasks.iter().enumerate().filter(|(_, task)| fits(task)).map(|(index, _)| index);
+        let first = fitting.clone().next();
+        let free = fitting.find(|index| self.state.session.boundary().visit(*index).number == 0);
+        free.or(first).ok_or_else(|| {
+            let tasks: Vec<_> = self.shared.tasks.iter().map(|task| format!("\"{}\"", task.name)).collect();
+            OpenCentreError::UnknownTask { task: announced.task.clone(), tasks: tasks.join(", ") }
+        })
+    }
+}
+
+impl State {
+    /// Consolidates an expert that is stored and listed.
+    fn receive(
+        &mut self,
+        run: &RunContext<'_>,
+        shared: &SharedSetup,
+        row: &StrategyRow,
+        visit: usize,
+        expert: &Digest,
+        seconds: u64,
+    ) -> Result<ReceivedExpert, Interruption> {
+        let Some(taken) = self.under_way.remove(&visit) else {
+            return Err(lost(visit).into());
+        };
+        let device = taken.visit().device;
+        let adapted = arrival(run, shared, device, visit, expert, seconds, None)?;
+        self.measured.expert(&adapted);
+        self.rounds += 1;
+        let judged = EvaluationScope::SoFar;
+        let record = self.session.receive(run, row, shared, vec![(device, adapted)], judged)?;
+        self.measured.consolidation(record, judged, self.rounds, &self.session)?;
+        Ok(self.measured.last())
+    }
+}
+
+/// The stage of an expert that arrived. Without `expert`, it must be stored already.
+fn arrival(
+    run: &RunContext<'_>,
+    shared: &SharedSetup,
+    device: usize,
+    visit: usize,
+    digest: &Digest,
+    milliseconds: u64,
+    expert: Option<Arc<Expert>>,
+) -> Result<AdaptedDevice, Interruption> {
+    let task = &shared.tasks[device].digest;
+    let inputs = json!({ "what": "arrival", "visit": visit, "expert": digest, "task": task });
+    let stage = run.stages.stage::<AdaptationRecord, _>(inputs, || match expert {
+        Some(expert) => shared.arrival(device, expert, milliseconds as f64 / 1000.0),
+        None => Err(lost(visit).into()),
+    })?;
+    Ok(AdaptedDevice::new(stage))
+}
+
+fn lost(visit: usize) -> ExperimentError {
+    ExperimentError::Record(format!("the expert of the visit {visit} is not in the run directory any more"))
+}
+
+/// The state after all listed contacts.
+fn replayed(
+    experiment: &Experiment,
+    directory: &RunDirectory,
+    shared: &SharedSetup,
+    visits: &Visits,
+) -> Result<State, OpenCentreError> {
+    let stages = Stages::new(directory.store(), common_inputs(experiment)?);
+    let run = RunContext::new(experiment, &stages, &Unobserved)?;
+    let row = &experiment.strategies[0];
+    let replayed = on_one_thread(|| redo(|| replay(&run, shared, row, visits.contacts())))??;
+    replayed.map_err(|problem| OpenCentreError::Diverged { problem })
+}
+
+fn replay(
+    run: &RunContext<'_>,
+    shared: &SharedSetup,
+    row: &StrategyRow,
+    contacts: &[Contact],
+) -> Result<Result<State, String>, Interruption> {
+    let mut state = State {
+        session: Session::open(run, row, shared)?,
+        measured: Measurements::new(row.protocol.kind, &[], shared),
+        under_way: BTreeMap::new(),
+        visits: 0,
+        rounds: 0,
+    };
+    for contact in contacts {
+        match contact {
+            Contact::HandedOut { device, announced, model } => {
+                let visit = state.visits;
+                if *device >= shared.tasks.len() {
+                    return Ok(Err(format!("visit {visit} is of the device {}, which the stream lacks", device + 1)));
+                }
+                let taken = state.session.hand_out(row, shared, *device, announced.clone())?;
+                if taken.model().digest != *model {
+                    return Ok(Err(format!("visit {visit} took the model {model}, not {}", taken.model().digest)));
+                }
+                state.under_way.insert(visit, taken);
+                state.visits += 1;
+            }
+            Contact::Received { visit, expert, seconds } => {
+                state.receive(run, shared, row, *visit, expert, *seconds)?;
+            }
+            Contact::GivenUp { visit } => _ = state.under_way.remove(visit),
+        }
+    }
+    Ok(Ok(state))
+}
+
+/// Runs on one thread, also inside an operation, as the cells of a comparison do: results must not depend on how work is split.
+fn on_one_thread<T: Send>(act: impl FnOnce() -> T + Send) -> Result<T, ExperimentError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    Ok(pool.map_err(|error| ExperimentError::Threads(error.to_string()))?.install(act))
+}
+
+impl Measurements {
+    /// What was measured at the last consolidation.
+    fn last(&self) -> ReceivedExpert {
+        let (task_aware, task_agnostic) = self.last_row();
+        let expert_accuracy = self.expert_accuracy().last().copied().unwrap_or_default();
+        ReceivedExpert { expert_accuracy, task_aware, task_agnostic }
+    }
+}

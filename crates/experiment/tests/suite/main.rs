@@ -1,0 +1,7 @@
+//! The tests of runs and of open centres, in one binary.
+
+#[path = "../../../config/tests/doubles/mod.rs"]
+mod doubles;
+
+mod open;
+mod run;

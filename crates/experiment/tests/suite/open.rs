@@ -1,0 +1,193 @@
+//! A centre that is driven from outside: the same central model as in a comparison, also if its process is killed at any moment.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use alluvium_config::{ConfigSource, Variant, read_all};
+use alluvium_device::{
+    Announcement, DeviceSettings, HandOut, OwnTask, TaskDataset, adapt,
+};
+use alluvium_experiment::{
+    DirectoryOptions, OpenCentre, OpenCentreError, OpenVisit, RunDirectory, RunOptions, Unobserved, run,
+};
+use alluvium_model::{Digest, Expert, ModelState, Seed, Silent};
+use alluvium_results::{Accuracy, Results};
+use alluvium_stream::Task;
+use burn::tensor::Device as Compute;
+use tempfile::TempDir;
+
+use crate::doubles::COMPARISON;
+
+fn variant() -> Variant {
+    let source = ConfigSource::BuiltIn { name: "doubles.toml", text: COMPARISON };
+    read_all(source, None, None).unwrap_or_else(|error| panic!("{error}")).remove(0)
+}
+
+fn open(folder: &Path) -> OpenCentre {
+    OpenCentre::open(folder, variant(), &DirectoryOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The devices of the stream, outside of any run: each has its own samples.
+fn tasks() -> Vec<Task> {
+    let stream = variant().experiment.stream.build(Seed::new(0)).unwrap();
+    (0..stream.tasks()).map(|index| stream.task(index).unwrap()).collect()
+}
+
+fn announced(task: &Task) -> Announcement {
+    let digest = task.training_digest().unwrap();
+    Announcement { task: task.name.clone(), head: task.head.clone(), samples: Some(task.train.len()), digest }
+}
+
+/// What the device of a task answers.
+fn answer(task: &Task, taken: &HandOut) -> Expert {
+    let settings: DeviceSettings = {
+        let mut settings = taken.terms.settings.clone();
+        settings.as_object_mut().unwrap().remove("kind");
+        serde_json::from_value(settings).unwrap()
+    };
+    let dataset = TaskDataset { head: &task.head, samples: &task.train };
+    let own = OwnTask { name: &task.name, dataset };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    // The model comes as bytes, as it would from far away.
+    let model = ModelState::from_bytes(&taken.model.to_bytes().unwrap()).unwrap();
+    let taken = HandOut { model: Arc::new(model), terms: taken.terms.clone() };
+    let expert = pool.install(|| adapt(&taken, own, &settings, &[], &Compute::flex(), &Silent)).unwrap();
+    Expert::from_bytes(&expert.to_bytes().unwrap()).unwrap()
+}
+
+/// The results of the same configuration as a comparison.
+fn compared(folder: &Path) -> Results {
+    let variants = [variant()];
+    let directory = RunDirectory::open(folder, &variants, &DirectoryOptions::default()).unwrap();
+    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
+    let outcome = run(&variants[0].experiment, &options).unwrap();
+    assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
+    outcome.results
+}
+
+/// The digest of the central model after the last device, and its accuracies.
+fn driven(folder: &Path, kill: impl Fn(OpenCentre) -> OpenCentre) -> (Digest, Vec<f64>) {
+    let tasks = tasks();
+    let mut centre = open(folder);
+    let mut accuracies = vec![];
+    for task in &tasks {
+        let visit = centre.hand_out(&announced(task)).unwrap();
+        centre = kill(centre);
+        let again = centre.under_way().unwrap();
+        assert_eq!(again.len(), 1);
+        assert_eq!((again[0].number, again[0].hand_out.parent()), (visit.number, visit.hand_out.parent()));
+        let received = centre.receive(visit.number, answer(task, &again[0].hand_out), None).unwrap();
+        accuracies = received.task_aware;
+        centre = kill(centre);
+        assert!(centre.under_way().unwrap().is_empty());
+    }
+    let digest = centre.central().unwrap().digest();
+    let closed = centre.close().unwrap();
+    let written = ModelState::from_bytes(&std::fs::read(closed.central).unwrap()).unwrap();
+    assert_eq!(written.digest(), digest);
+    (digest, accuracies)
+}
+
+#[test]
+fn the_central_model_is_that_of_a_comparison_even_if_the_process_is_killed_after_every_contact() {
+    let [one, other, whole] = [(); 3].map(|()| TempDir::new().unwrap());
+    let results = compared(whole.path());
+    let Accuracy::Stream { task_aware, .. } = &results.rows[0].cells[0].accuracy else { panic!("a stream") };
+    let undisturbed = driven(one.path(), |centre| centre);
+    // A process that is killed leaves what is on disk. The lock belongs to the operating system and ends with it.
+    let killed = driven(other.path(), |centre| {
+        drop(centre);
+        open(other.path())
+    });
+    assert_eq!(undisturbed, killed);
+    assert_eq!(undisturbed.1, task_aware.last_row());
+    // The model that the comparison stored after its last device.
+    let stored = walk(whole.path()).into_iter().any(|bytes| {
+        ModelState::from_bytes(&bytes).is_ok_and(|model| model.heads.len() == 2 && model.digest() == undisturbed.0)
+    });
+    assert!(stored, "no stage of the comparison has the central model {}", undisturbed.0);
+}
+
+/// The central models in a run directory.
+fn walk(folder: &Path) -> Vec<Vec<u8>> {
+    let stages = std::fs::read_dir(folder.join("cache")).unwrap().map(|stage| stage.unwrap().path());
+    stages.filter_map(|stage| std::fs::read(stage.join("central.safetensors")).ok()).collect()
+}
+
+#[test]
+fn a_damaged_stage_is_computed_again() {
+    let folder = TempDir::new().unwrap();
+    let tasks = tasks();
+    let mut centre = open(folder.path());
+    let OpenVisit { number, hand_out } = centre.hand_out(&announced(&tasks[0])).unwrap();
+    centre.receive(number, answer(&tasks[0], &hand_out), None).unwrap();
+    let digest = centre.central().unwrap().digest();
+    drop(centre);
+    for stage in std::fs::read_dir(folder.path().join("cache")).unwrap() {
+        let central = stage.unwrap().path().join("central.safetensors");
+        if central.exists() {
+            std::fs::write(central, "damaged").unwrap();
+        }
+    }
+    let mut centre = open(folder.path());
+    assert_eq!(centre.central().unwrap().digest(), digest);
+    assert_eq!(centre.hand_out(&announced(&tasks[1])).unwrap().hand_out.parent(), digest);
+}
+
+#[test]
+fn a_device_takes_part_once_for_a_task_and_answers_once() {
+    let folder = TempDir::new().unwrap();
+    let tasks = tasks();
+    let mut centre = open(folder.path());
+    let visit = centre.hand_out(&announced(&tasks[0])).unwrap();
+    let expert = answer(&tasks[0], &visit.hand_out);
+    centre.receive(visit.number, expert.clone(), None).unwrap();
+    let twice = centre.receive(visit.number, expert, None).unwrap_err().to_string();
+    assert!(twice.contains("visit 0 is not under way"), "{twice}");
+    let third = centre.hand_out(&announced(&tasks[0])).unwrap_err().to_string();
+    assert!(third.contains("2 contacts a device"), "{third}");
+    // With another task, the device is welcome: a visit with two contacts of its own.
+    let next = centre.hand_out(&announced(&tasks[1])).unwrap();
+    centre.give_up(next.number).unwrap();
+    let late = centre.receive(next.number, answer(&tasks[1], &next.hand_out), None).unwrap_err();
+    assert!(matches!(late, OpenCentreError::NotUnderWay { visit: 1, .. }), "{late}");
+    let mut stranger = announced(&tasks[0]);
+    stranger.task = "knitting".to_owned();
+    let error = centre.hand_out(&stranger).unwrap_err().to_string();
+    assert!(error.contains("\"knitting\"") && error.contains(&tasks[0].name), "{error}");
+    let closed = centre.close().unwrap();
+    assert_eq!(closed.results.rows[0].cells[0].contacts, [2, 1]);
+}
+
+#[test]
+fn an_expert_that_contradicts_its_device_is_refused_and_the_visit_stays_open() {
+    let folder = TempDir::new().unwrap();
+    let tasks = tasks();
+    let mut centre = open(folder.path());
+    let visit = centre.hand_out(&announced(&tasks[0])).unwrap();
+    let honest = answer(&tasks[0], &visit.hand_out);
+    let refused = |centre: &mut OpenCentre, change: &dyn Fn(&mut Expert), texts: &[&str]| {
+        let mut expert = honest.clone();
+        change(&mut expert);
+        expert.manifest.digest = expert.model.digest();
+        let error = centre.receive(visit.number, expert, None).unwrap_err().to_string();
+        assert!(texts.iter().all(|text| error.contains(text)), "{error}");
+    };
+    let other = Digest::of(b"another model");
+    refused(&mut centre, &|expert| expert.manifest.parent = other.clone(), &["the parent", other.as_str()]);
+    refused(&mut centre, &|expert| expert.manifest.samples += 1, &["samples", "as it announced"]);
+    refused(&mut centre, &|expert| expert.model.heads[0].classes.reverse(), &["the head", "as it announced"]);
+    let name = honest.model.weights.iter().next().unwrap().0.to_owned();
+    let infinite = |expert: &mut Expert| {
+        let mut values = expert.model.weights.get(&name).unwrap().clone();
+        values.as_f32_mut().unwrap()[0] = f32::NAN;
+        expert.model.weights.insert(name.clone(), values);
+    };
+    refused(&mut centre, &infinite, &[&name]);
+    let wrong = |expert: &mut Expert| {
+        let values = alluvium_model::Values::new(vec![1, 2], vec![0.0; 2]);
+        expert.model.weights.insert(name.clone(), values);
+    };
+    refused(&mut centre, &wrong, &[&name, "[1, 2]", "the shape of its parent"]);
+    centre.receive(visit.number, honest, None).unwrap();
+}
