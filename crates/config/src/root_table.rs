@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::evaluation::Evaluation;
+use crate::initial::Initial;
 use crate::protocol::Protocol;
 use crate::reference::Reference;
 
@@ -35,6 +36,9 @@ pub struct RootTable {
     pub stream: Map<String, Value>,
     /// The feature extractor of every model.
     pub backbone: Map<String, Value>,
+    /// The first weights of the central model. Absent: they are drawn from the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Initial>,
     /// How every device adapts the model to its task.
     #[serde(default)]
     pub device: DeviceSettings,

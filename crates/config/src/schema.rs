@@ -25,8 +25,11 @@ const ANNOTATIONS: [&str; 5] = ["title", "description", "default", "examples", "
 pub fn config_schema() -> Value {
     let mut root = schemars::schema_for!(RootTable).to_value();
     forget_rust(&mut root);
-    let tables: Vec<_> =
-        PLUGIN_TABLES.into_iter().map(|(table, _)| table).chain(["protocol", "device", "evaluation"]).collect();
+    let tables: Vec<_> = PLUGIN_TABLES
+        .into_iter()
+        .map(|(table, _)| table)
+        .chain(["protocol", "initial", "device", "evaluation"])
+        .collect();
     allow_sweeps(&mut root, &[&NOT_SWEPT[..], &tables].concat());
     let mut definitions = Map::new();
     move_definitions(&mut root, "", &mut definitions);

@@ -3,6 +3,7 @@
 
 #[path = "../../config/tests/doubles/mod.rs"]
 mod doubles;
+mod first_weights;
 
 use std::fs;
 use std::path::Path;

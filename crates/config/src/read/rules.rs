@@ -21,6 +21,7 @@ pub(crate) struct Rules {
     backends: HashMap<String, Result<Device, String>>,
     streams: HashMap<String, Result<StreamFacts, String>>,
     backbones: HashMap<String, Result<(), String>>,
+    initials: HashMap<String, Result<String, String>>,
     surrogates: HashMap<String, Result<(), String>>,
 }
 
@@ -28,6 +29,7 @@ pub(crate) struct Rules {
 struct StreamFacts {
     devices: usize,
     input: InputShape,
+    class_names: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -38,6 +40,8 @@ pub(crate) struct Verdict {
     pub(crate) findings: Vec<Finding>,
     /// The number of devices, one for each task of the stream.
     pub(crate) devices: usize,
+    /// The digest of the file with the first weights, if one is named.
+    pub(crate) initial: Option<String>,
     /// The notes of the stream on its data.
     pub(crate) notes: Vec<String>,
 }
@@ -79,20 +83,32 @@ impl Rules {
         }
         let build = || {
             let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
-            Ok(StreamFacts { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
+            let class_names = stream.class_names().to_vec();
+            Ok(StreamFacts { devices: stream.tasks(), input: stream.input(), class_names, notes: stream.notes() })
         };
-        let input = match self.streams.entry(stream).or_insert_with(build) {
+        let (input, class_names) = match self.streams.entry(stream.clone()).or_insert_with(build) {
             Ok(built) => {
                 verdict.devices = built.devices;
                 verdict.notes.clone_from(&built.notes);
-                built.input
+                (built.input, &built.class_names)
             }
             Err(error) => return verdict.plugin_says(&["stream"], &written["stream"], error),
         };
         verdict.absent_devices(experiment);
         let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
         if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
-            verdict.plugin_says(&["backbone"], &written["backbone"], error);
+            return verdict.plugin_says(&["backbone"], &written["backbone"], error);
+        }
+        if let Some(initial) = &experiment.initial {
+            let open = || {
+                let file = initial.open(&experiment.backbone, input, class_names, &compute);
+                file.map(|file| file.digest).map_err(|error| error.to_string())
+            };
+            let key = format!("{backend} {stream} {backbone} {}", written["initial"]);
+            match self.initials.entry(key).or_insert_with(open) {
+                Ok(digest) => verdict.initial = Some(digest.clone()),
+                Err(error) => verdict.plugin_says(&["initial"], &written["initial"], error),
+            }
         }
     }
 

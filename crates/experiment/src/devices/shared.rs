@@ -6,7 +6,7 @@ use std::time::Instant;
 use alluvium_config::Experiment;
 use alluvium_device::{Device, DeviceSettings, DeviceStatistic, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{Digest, Expert, Model, ModelState, Seed};
+use alluvium_model::{Digest, Expert, Model, Seed};
 use alluvium_strategy::StrategyConfig;
 use alluvium_stream::{Task, TaskStream};
 use burn::tensor::Device as Compute;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::ExperimentError;
 use crate::context::RunContext;
-use crate::devices::{SharedHeads, TaskNote};
+use crate::devices::{SharedHeads, TaskNote, first_model};
 use crate::progress::{Ending, Observer, Stage, Steps, Unobserved, Work};
 use crate::protocol::{HandedOutModel, Visit};
 use crate::stored::{
@@ -92,7 +92,7 @@ impl SharedSetup {
             }
             tasks.push(TaskNote::of(&task)?);
         }
-        let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
+        let initial = first_model(experiment, stream.as_ref(), &tasks, root, compute)?;
         let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
         let initial = CentralModel::initial(initial)?;
         let class_names = stream.class_names().to_vec();
