@@ -10,6 +10,7 @@ use alluvium_stream::StreamConfig;
 use serde_json::Value;
 
 use crate::evaluation::Evaluation;
+use crate::initial::Initial;
 use crate::protocol::Protocol;
 use crate::reference::Reference;
 
@@ -32,6 +33,8 @@ pub struct Experiment {
     pub stream: Box<dyn StreamConfig>,
     /// The feature extractor of every model.
     pub backbone: Arc<dyn BackboneConfig>,
+    /// The file with the first weights of the central model, and its digest; `None` where weights are drawn from the seed.
+    pub initial: Option<Initial>,
     /// Which devices take part, and how they adapt the model.
     pub device: Arc<dyn DeviceConfig>,
     /// When the central model is judged.
@@ -45,6 +48,14 @@ pub struct Experiment {
 }
 
 impl Experiment {
+    /// States the digest of the file with the first weights.
+    pub(crate) fn state_initial(&mut self, digest: Option<String>) {
+        if let (Some(initial), Some(digest)) = (&mut self.initial, digest) {
+            self.written_out["initial"]["digest"] = digest.as_str().into();
+            initial.digest = Some(digest);
+        }
+    }
+
     /// The surrogate data of a row: its own, or those of the experiment. `None` where its strategy sees no data or sees
     /// samples of devices instead.
     pub fn surrogate_of<'a>(&'a self, row: &'a StrategyRow) -> Option<&'a dyn SurrogateConfig> {

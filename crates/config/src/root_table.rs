@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::evaluation::Evaluation;
+use crate::initial::Initial;
 use crate::protocol::Protocol;
 use crate::reference::Reference;
 
@@ -34,6 +35,9 @@ pub struct RootTable {
     pub stream: Map<String, Value>,
     /// The feature extractor of every model.
     pub backbone: Map<String, Value>,
+    /// The first weights of the central model. Absent: they are drawn from the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Initial>,
     /// Which devices take part, and how they adapt the model to their tasks.
     #[serde(default)]
     pub device: Map<String, Value>,

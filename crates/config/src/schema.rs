@@ -26,7 +26,7 @@ pub fn config_schema() -> Value {
     let mut root = schemars::schema_for!(RootTable).to_value();
     forget_rust(&mut root);
     let tables: Vec<_> =
-        PLUGIN_TABLES.into_iter().map(|(table, _)| table).chain(["protocol", "evaluation"]).collect();
+        PLUGIN_TABLES.into_iter().map(|(table, _)| table).chain(["protocol", "initial", "evaluation"]).collect();
     allow_sweeps(&mut root, &[&NOT_SWEPT[..], &tables].concat());
     let mut definitions = Map::new();
     move_definitions(&mut root, "", &mut definitions);

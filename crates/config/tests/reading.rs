@@ -283,3 +283,68 @@ fn one_plugins_table_is_read_from_an_argument() {
     let (_, config) = read_part::<dyn StrategyConfig>(Family::Strategy, kind).unwrap();
     assert_eq!(serde_json::to_value(&config).unwrap(), json!({"kind": "blend", "weight": 0.5, "wants": "none"}));
 }
+
+/// A model of a run directory in a file, and the comparison that begins from it.
+fn begun_from(folder: &std::path::Path, keys: &str) -> String {
+    let experiment = accepted(COMPARISON).remove(0).experiment;
+    let compute = burn::tensor::Device::flex();
+    let stream = experiment.stream.build(alluvium_model::Seed::new(0)).unwrap();
+    let seed = alluvium_model::Seed::new(7);
+    let model =
+        alluvium_model::ModelState::initial(experiment.backbone.clone(), stream.input(), seed, &compute).unwrap();
+    let path = folder.join("first.safetensors");
+    std::fs::write(&path, model.to_bytes().unwrap()).unwrap();
+    changed("[device]", &format!("[initial]\nfile = \"{}\"\n{keys}\n[device]", path.display()))
+}
+
+#[test]
+fn a_file_with_first_weights_is_checked_and_its_digest_is_written_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let variants = accepted(&begun_from(folder.path(), ""));
+    let experiment = &variants[0].experiment;
+    let digest = experiment.initial.as_ref().unwrap().digest.clone().unwrap();
+    assert_eq!(digest.len(), 64);
+    assert_eq!(experiment.written_out["initial"]["digest"], digest.as_str());
+    assert_eq!(experiment.written_out["initial"]["classifier"], "drop");
+    // A digest that is written out is demanded when the configuration is read again.
+    accepted(&begun_from(folder.path(), &format!("digest = \"{digest}\"")));
+    // Without the table, nothing is written out.
+    assert!(accepted(COMPARISON)[0].experiment.written_out.get("initial").is_none());
+
+    let swept = begun_from(folder.path(), "")
+        .replace("file = \"", "file = [\"\", \"")
+        .replace("safetensors\"", "safetensors\"]");
+    let variants = accepted(&swept);
+    assert_eq!(variants[0].label, "initial.file=\"\"");
+    assert!(variants[0].experiment.initial.is_none() && variants[1].experiment.initial.is_some());
+}
+
+#[test]
+fn a_file_with_first_weights_that_does_not_fit_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        ("classifier = \"keep\"", "classifier", "has no classifier to keep; accepted: `classifier` = \"drop\""),
+        ("digest = \"00\"", "digest", "has the `digest`"),
+        (
+            "names = \"torchvision\"",
+            "names",
+            "`names`: there is no table of names `torchvision`; accepted: `timm-resnet`",
+        ),
+        ("classes = [\"a\"]", "classes", "`classes` names the rows of a classifier that is left behind"),
+    ];
+    for (keys, at, says) in cases {
+        let text = begun_from(folder.path(), keys);
+        let error = read(&text).unwrap_err();
+        let problem = &error.problems[0];
+        assert_eq!(error.problems.len(), 1, "{error}");
+        assert!(problem.message.contains(says), "{error}");
+        assert_eq!(problem.place, Some(place(&text, at)), "{error}");
+        assert_eq!(problem.table, "[initial]", "{error}");
+    }
+    let text = changed("[device]", "[initial]\nfile = \"nowhere.pt\"\n[device]");
+    let error = read(&text).unwrap_err().to_string();
+    assert!(error.contains("[initial]: nowhere.pt: cannot be read"), "{error}");
+    let text = changed("[device]", "[initial]\nclassifier = \"keep\"\n[device]");
+    let error = read(&text).unwrap_err().to_string();
+    assert!(error.contains("`classifier` is about a model file, but `file` names none"), "{error}");
+}

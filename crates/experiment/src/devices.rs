@@ -1,10 +1,12 @@
 //! The devices of one seed: the stream, its tasks, and the adaptation to them.
 
+mod first_model;
 mod heads;
 mod outlines;
 mod shared;
 mod task_note;
 
+use first_model::first_model;
 pub(crate) use heads::SharedHeads;
 pub(crate) use shared::{DeviceRequest, SharedSetup, Statistics};
 pub(crate) use task_note::TaskNote;

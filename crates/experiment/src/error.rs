@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use alluvium_backend::BackendError;
 use alluvium_config::ConfigError;
 use alluvium_device::DeviceError;
+use alluvium_interchange::InterchangeError;
 use alluvium_model::ModelError;
 use alluvium_results::MatrixError;
 use alluvium_store::StoreError;
@@ -68,6 +69,9 @@ pub enum ExperimentError {
     /// A stream cannot give a task.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// The file with the first weights of the central model cannot be used, or was changed since the configuration was read.
+    #[error(transparent)]
+    Initial(#[from] Box<InterchangeError>),
     /// A model cannot be built or run.
     #[error(transparent)]
     Model(#[from] ModelError),

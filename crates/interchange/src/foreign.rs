@@ -10,14 +10,12 @@ use serde_json::Value;
 
 use crate::architecture::{Shapes, assumed_input, backbone_in_words, backbone_of, check_input, recognised, table_of};
 use crate::manifest::{Manifest, NamedHead, check_classes};
+use crate::own_model::{RUN_MODEL, check_variances, is_variance};
 use crate::provenance::{Parent, Provenance, file_name, key_of, taken};
 use crate::{Fallback, InterchangeError, Names, Normalisation, Reading, naming};
 
 /// Our names of the classifier's tensors: the weight `[latent, classes]` and the bias `[classes]`.
 pub(crate) const HEAD: [&str; 2] = ["head.weight", "head.bias"];
-
-/// The metadata key of a model in a run directory.
-const RUN_MODEL: &str = "alluvium";
 
 /// An open model file whose tensors match its description. Values are read only when they are needed.
 #[derive(Debug)]
@@ -374,19 +372,9 @@ impl ForeignModel {
                 return Err(wrong(format!("holds {}; accepted for weights: floats", tensor.dtype)));
             }
         };
-        // The network would take the root of it.
-        if is_variance(ours)
-            && let Some((index, value)) = numbers.exact().iter().enumerate().find(|(_, value)| **value < 0.0)
-        {
-            return Err(wrong(format!("holds a negative variance ({value} at index {index}); accepted: 0 or more")));
-        }
+        check_variances(&self.path, ours, self.mapping.foreign(ours).unwrap_or(ours), &numbers)?;
         Ok(OurValues::of(tensor.shape, numbers))
     }
-}
-
-/// Whether the tensor with this name of ours holds running variances of a normalisation.
-fn is_variance(ours: &str) -> bool {
-    ours.rsplit('.').next() == Some("running_var")
 }
 
 /// The shapes of all tensors that have a name of ours. They must hold floats.

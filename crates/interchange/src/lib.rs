@@ -10,6 +10,9 @@
 //! stream a model knows. A file describes its model in its [`Manifest`], and the origin of the model in its
 //! [`Provenance`]. An [`Inspection`] shows both, and reads any model file.
 //!
+//! A [`ModelFile`] is any model file, also one of a run directory, as a model of a stream: the first weights of a centre,
+//! or the expert of a device.
+//!
 //! ```
 //! use alluvium_interchange::{ForeignModel, InterchangeError, Reading};
 //!
@@ -31,8 +34,10 @@ mod foreign;
 mod inspection;
 mod manifest;
 mod merge_request;
+mod model_file;
 mod naming;
 mod normalisation;
+mod own_model;
 mod printable;
 mod provenance;
 mod reading;
@@ -49,6 +54,7 @@ pub use error::InterchangeError;
 pub use foreign::ForeignModel;
 pub use inspection::{Dtypes, Inspection, Kind, RunHead};
 pub use manifest::{MANIFEST, Manifest, NamedHead};
+pub use model_file::ModelFile;
 pub use normalisation::Normalisation;
 pub use printable::printable;
 pub use provenance::{PROVENANCE, Parent, Provenance, SurrogateNote};

@@ -44,7 +44,10 @@ pub(crate) fn choose(
     let complaint = nearest.map(|(_, kind, names)| (kind, NamesError::Unmapped { names }));
     let complaint = complaint.map_or(String::new(), |(kind, error)| format!("; for {kind}, {error}"));
     let tables = NameMap::SHIPPED.join(", ");
-    let problem = format!("no built-in table of names ({tables}) fits; accepted: --names FILE.toml{complaint}");
+    let problem = format!(
+        "no built-in table of names ({tables}) fits; accepted: a table of your own, --names \
+         FILE.toml or `names` in a configuration{complaint}"
+    );
     Err(InterchangeError::file(path, problem))
 }
 

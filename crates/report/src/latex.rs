@@ -83,7 +83,7 @@ impl Table {
                 escape(baseline)
             ));
         }
-        for note in self.notes_on_tasks() {
+        for note in self.notes_on_run() {
             caption.push_str(&format!(" {}", escape(&note)));
         }
         caption.push_str(" Bold: best strategy.");

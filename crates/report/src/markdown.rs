@@ -79,8 +79,8 @@ impl Table {
         if self.run.seeds.len() > 1 {
             text.push_str("Numbers are mean ± half-width of the 95 % confidence interval over seeds (Student t).\n");
         }
-        for note in self.notes_on_tasks() {
-            text.push_str(&format!("{note}\n"));
+        for note in self.notes_on_run() {
+            text.push_str(&format!("{}\n", escape(&note)));
         }
         text.push_str(
             "Task-aware: the task of a test sample is known; task-agnostic: it is not, and all heads compete.\n\n",

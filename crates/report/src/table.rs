@@ -82,6 +82,8 @@ pub(crate) struct Facts {
     left_out: Vec<String>,
     /// Notes of the run itself.
     notes: Vec<String>,
+    /// The file that all models start from, as a note; `None` where first weights are drawn from the seed.
+    first_weights: Option<String>,
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) environment: BTreeMap<String, String>,
 }
@@ -113,9 +115,10 @@ impl Table {
         self.lines.iter().filter(|line| line.role == RowRole::Reference)
     }
 
-    /// Notes of the run, and notes on accuracies that do not cover every task of the stream.
-    pub(crate) fn notes_on_tasks(&self) -> Vec<String> {
-        let mut notes = self.run.notes.clone();
+    /// Notes of the run and on where all models start, and notes on accuracies that do not cover every task of the stream.
+    pub(crate) fn notes_on_run(&self) -> Vec<String> {
+        let mut notes = Vec::from_iter(self.run.first_weights.clone());
+        notes.extend(self.run.notes.iter().cloned());
         let left_out = &self.run.left_out;
         if !left_out.is_empty() {
             let devices = if left_out.len() == 1 { "device" } else { "devices" };
@@ -223,6 +226,9 @@ impl Facts {
             tasks: tasks(results),
             left_out: results.left_out.iter().map(|device| (device + 1).to_string()).collect(),
             notes: results.notes.iter().map(|note| one_line(note)).collect(),
+            first_weights: results.first_weights().map(|(file, digest)| {
+                format!("All models start from {}, SHA-256 of its tensors {}.", one_line(file), one_line(digest))
+            }),
             versions: results.versions.clone(),
             environment: results.environment.clone(),
         }
@@ -399,7 +405,7 @@ mod tests {
     #[test]
     fn a_row_over_fewer_tasks_says_so() {
         let mut results = example::results();
-        assert!(Table::new(&results).notes_on_tasks().is_empty());
+        assert!(Table::new(&results).notes_on_run().is_empty());
         // The second device never came back under the last seed.
         let matrix = alluvium_results::AccuracyMatrix::from_rows(vec![vec![0.5]]).expect("valid");
         let accuracy = Accuracy::Stream { task_aware: matrix.clone(), task_agnostic: matrix };
@@ -411,7 +417,7 @@ mod tests {
         let table = Table::new(&results);
         assert_eq!(table.lines[1].name, "pld (1 of 3 seeds, 1 of 2 tasks)");
         assert_eq!(
-            table.notes_on_tasks(),
+            table.notes_on_run(),
             ["With fewer tasks: accuracies are over those of the devices that came back."]
         );
     }
@@ -425,6 +431,20 @@ mod tests {
         assert!(table.to_terminal().contains(note), "{}", table.to_terminal());
         assert!(table.to_markdown().contains(note), "{}", table.to_markdown());
         assert!(table.to_latex().contains(note), "{}", table.to_latex());
+    }
+
+    #[test]
+    fn the_file_of_the_first_weights_is_named_below_the_table() {
+        let mut results = example::results();
+        results.config["initial"] = serde_json::json!({"file": "a/first_1.pt", "digest": "0a1b"});
+        let table = Table::new(&results);
+        let note = "All models start from a/first_1.pt, SHA-256 of its tensors 0a1b.";
+        assert!(table.to_terminal().contains(note), "{}", table.to_terminal());
+        assert!(table.to_markdown().contains("0a1b"), "{}", table.to_markdown());
+        assert!(table.to_latex().contains("0a1b"), "{}", table.to_latex());
+        // Weights that the seed draws need no note.
+        results.config["initial"] = serde_json::json!({"file": ""});
+        assert!(!Table::new(&results).to_terminal().contains("start from"));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Table {
         if let Some(baseline) = &self.run.baseline {
             notes.push(format!("Δ: minus {baseline}, paired by seed; * p < 0.05, paired t-test, uncorrected."));
         }
-        notes.extend(self.notes_on_tasks());
+        notes.extend(self.notes_on_run());
         notes
     }
 }

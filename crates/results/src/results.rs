@@ -150,6 +150,14 @@ pub enum ResultsError {
 }
 
 impl Results {
+    /// The model file whose weights the central model of every row begins with, and the SHA-256 digest of its tensors. `None`
+    /// where the first weights are drawn from the seed.
+    pub fn first_weights(&self) -> Option<(&str, &str)> {
+        let initial = self.config.get("initial")?;
+        let text = |key: &str| initial.get(key)?.as_str().filter(|text| !text.is_empty());
+        Some((text("file")?, text("digest")?))
+    }
+
     /// Reads the JSON form, and refuses another [`FORMAT`] and contents that contradict themselves.
     pub fn from_json(text: &str) -> Result<Self, ResultsError> {
         /// The one field that every version of the form has.

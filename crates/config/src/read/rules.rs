@@ -22,6 +22,7 @@ pub(crate) struct Rules {
     backends: HashMap<String, Result<Device, String>>,
     streams: HashMap<String, Result<StreamFacts, String>>,
     backbones: HashMap<String, Result<(), String>>,
+    initials: HashMap<String, Result<String, String>>,
     surrogates: HashMap<String, Result<(), String>>,
 }
 
@@ -40,6 +41,8 @@ pub(crate) struct Verdict {
     pub(crate) findings: Vec<Finding>,
     /// The number of devices, one for each task of the stream.
     pub(crate) devices: usize,
+    /// The digest of the file with the first weights, if one is named.
+    pub(crate) initial: Option<String>,
     /// The notes of the stream on its data.
     pub(crate) notes: Vec<String>,
 }
@@ -88,7 +91,7 @@ impl Rules {
                 notes: stream.notes(),
             })
         };
-        let (input, class_names) = match self.streams.entry(stream).or_insert_with(build) {
+        let (input, class_names) = match self.streams.entry(stream.clone()).or_insert_with(build) {
             Ok(built) => {
                 verdict.devices = experiment.device.tasks().map_or(built.devices, |tasks| tasks.len());
                 verdict.notes.clone_from(&built.notes);
@@ -100,6 +103,17 @@ impl Rules {
         let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
         if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
             return verdict.plugin_says(&["backbone"], &written["backbone"], error);
+        }
+        if let Some(initial) = &experiment.initial {
+            let open = || {
+                let file = initial.open(&experiment.backbone, input, class_names, &compute);
+                file.map(|file| file.digest).map_err(|error| error.to_string())
+            };
+            let key = format!("{backend} {stream} {backbone} {}", written["initial"]);
+            match self.initials.entry(key).or_insert_with(open) {
+                Ok(digest) => verdict.initial = Some(digest.clone()),
+                Err(error) => verdict.plugin_says(&["initial"], &written["initial"], error),
+            }
         }
         let run = DeviceRun {
             input,
@@ -233,6 +247,14 @@ impl Verdict {
                 self.wrong(&["strategies", &number, "device"], message);
             }
             self.devices_serve(index, row);
+        }
+        if experiment.device.start() == DeviceStart::Initial && experiment.initial.is_none() {
+            let message = format!(
+                "the devices \"{}\" have experts that come from an initial model, but there is no [initial] table; \
+                 accepted: [initial] with the `file` that the experts were trained from",
+                experiment.device.typetag_name()
+            );
+            self.wrong(&["device", "kind"], message);
         }
         if experiment.device.training().is_none() && !experiment.evaluation.budgets.is_empty() {
             let message = format!(

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::experiment::{Backend, Experiment, StrategyRow, same_devices};
 use crate::finding::Finding;
+use crate::initial::Initial;
 use crate::protocol::Protocol;
 use crate::root_table::RootTable;
 use crate::sweep::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
@@ -47,6 +48,9 @@ impl Tables {
             .map_err(|error| vec![Finding::of_file(&[], format!("cannot be read ({error})"))])?;
         let mut plugins = Plugins::new(self);
         plugins.foreign_keys(&["protocol"], &root.protocol);
+        for (key, message) in root.initial.iter().flat_map(Initial::idle_keys) {
+            plugins.wrong::<()>(&["initial"], &[key], message);
+        }
         root.protocol = root.protocol.with_defaults();
         let backend = plugins.read::<dyn BackendConfig>(Family::Backend, &["backend"], &root.backend);
         let stream = plugins.read::<dyn StreamConfig>(Family::Stream, &["stream"], &root.stream);
@@ -88,6 +92,7 @@ impl Tables {
             backend: Backend { kind, config: backend.into() },
             stream,
             backbone: backbone.into(),
+            initial: root.initial.filter(|initial| !initial.is_random()),
             device,
             evaluation: root.evaluation,
             surrogate,

@@ -183,8 +183,9 @@ fn variants(document: &Document) -> Result<Vec<Variant>, Vec<ConfigProblem>> {
 
     let mut rules = Rules::default();
     let mut streams = vec![];
-    for (variant, experiment) in experiments.iter().enumerate() {
+    for (variant, experiment) in experiments.iter_mut().enumerate() {
         let verdict = rules.judge(experiment);
+        experiment.state_initial(verdict.initial);
         streams.push((verdict.devices, verdict.notes));
         found.extend(verdict.findings.into_iter().map(of(variant)));
     }

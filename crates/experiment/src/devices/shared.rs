@@ -10,7 +10,7 @@ use alluvium_device::{
     HandOut, Terms, check_expert,
 };
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{Expert, HeadSpec, Model, ModelState, Progress, Seed};
+use alluvium_model::{Expert, HeadSpec, Model, Progress, Seed};
 use alluvium_strategy::StrategyConfig;
 use alluvium_stream::{Task, TaskStream};
 use burn::tensor::Device as Compute;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::ExperimentError;
 use crate::context::RunContext;
 use crate::devices::outlines::Outlines;
-use crate::devices::{SharedHeads, TaskNote};
+use crate::devices::{SharedHeads, TaskNote, first_model};
 use crate::progress::{Ending, Observer, Stage, Steps, Unobserved, Work};
 use crate::protocol::{HandedOutModel, Visit};
 use crate::stored::{
@@ -107,7 +107,7 @@ impl SharedSetup {
             }
             tasks.push(TaskNote::of(&outline, entry)?);
         }
-        let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
+        let initial = first_model(experiment, stream.as_ref(), &tasks, root, compute)?;
         let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
         let initial = CentralModel::initial(initial)?;
         let class_names = stream.class_names().to_vec();

@@ -3,5 +3,6 @@
 #[path = "../../../config/tests/doubles/mod.rs"]
 mod doubles;
 
+mod first_weights;
 mod open;
 mod run;

@@ -37,7 +37,7 @@ fn run_in(folder: &Path, jobs: usize, observer: &dyn Observer) -> Outcome {
 }
 
 /// Everything that was measured except time and memory.
-fn numbers(results: &Results) -> Vec<Row> {
+pub(crate) fn numbers(results: &Results) -> Vec<Row> {
     let mut rows = results.rows.clone();
     for cell in rows.iter_mut().flat_map(|row| &mut row.cells) {
         (cell.seconds, cell.peak_memory_bytes) = (0.0, None);

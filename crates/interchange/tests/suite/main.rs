@@ -3,6 +3,7 @@
 mod consolidating;
 #[path = "../files/mod.rs"]
 mod files;
+mod model_files;
 mod mutations;
 mod refusals;
 mod scores;

@@ -73,7 +73,7 @@ pub(crate) fn notes(table: &Table) -> Vec<String> {
         1 => "One seed, so no intervals.".to_owned(),
         seeds => format!("Mean ± half-width of the 95 % confidence interval over {seeds} seeds (Student t)."),
     }];
-    notes.extend(table.notes_on_tasks());
+    notes.extend(table.notes_on_run());
     notes.push("Bold: the best strategy of a column; references do not compete.".to_owned());
     if let Some(baseline) = &table.run.baseline {
         notes.push(format!(
