@@ -21,7 +21,7 @@ mod sweep;
 
 pub use error::{ConfigError, ConfigProblem};
 pub use evaluation::Evaluation;
-pub use experiment::{Backend, Experiment, StrategyRow};
+pub use experiment::{Backend, Experiment, KnownParts, StrategyRow};
 pub use protocol::{Arrival, Clauses, Protocol, ProtocolKind};
 pub use read::{ConfigSource, PartSource, Variant, read_all, read_part};
 pub use reference::Reference;

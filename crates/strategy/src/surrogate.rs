@@ -39,6 +39,29 @@ pub trait SurrogateConfig: Debug + Send + Sync {
     }
 }
 
+/// The most bytes of the fixed set of surrogate data. A larger request is probably a mistake.
+const MOST_BYTES: u64 = 8 << 30;
+
+/// Checks that a fixed set of this many inputs is not too large.
+///
+/// # Errors
+/// [`SurrogateError::Misfit`], which says how large it is and what is accepted.
+pub fn fits_in_memory(samples: usize, input: InputShape) -> Result<(), SurrogateError> {
+    let one = (input.values() * size_of::<f32>()) as u64;
+    let bytes = (samples as u64).saturating_mul(one);
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    Err(SurrogateError::Misfit {
+        problem: format!("take {:.1} GB: {samples} inputs of {input}", bytes as f64 / 1e9),
+        accepted: format!(
+            "at most {:.1} GB, which are {} such inputs",
+            MOST_BYTES as f64 / 1e9,
+            MOST_BYTES / one.max(1)
+        ),
+    })
+}
+
 /// A request for surrogate data. Most sources use only the shape and the seed.
 #[derive(Debug, Clone, Copy)]
 pub struct SurrogateRequest<'a> {

@@ -1,13 +1,14 @@
 //! Rules that a schema cannot express: names, data access, files, and whether the parts fit together.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use alluvium_model::{InputShape, Seed};
-use alluvium_strategy::{DataAccess, SurrogateConfig};
+use alluvium_model::{BackboneFacts, InputShape, Seed};
+use alluvium_strategy::{DataAccess, RunDescription, StrategyError, SurrogateConfig, SurrogateError, fits_in_memory};
 use burn::tensor::Device;
 use serde_json::Value;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, KnownParts};
 use crate::finding::Finding;
 use crate::protocol::Protocol;
 use crate::reference::Reference;
@@ -20,7 +21,7 @@ const NAMES_SHOWN: usize = 12;
 pub(crate) struct Rules {
     backends: HashMap<String, Result<Device, String>>,
     streams: HashMap<String, Result<StreamFacts, String>>,
-    backbones: HashMap<String, Result<(), String>>,
+    backbones: HashMap<String, Result<Arc<BackboneFacts>, String>>,
     surrogates: HashMap<String, Result<(), String>>,
 }
 
@@ -46,20 +47,55 @@ impl Rules {
     pub(crate) fn judge(&mut self, experiment: &Experiment) -> Verdict {
         let mut verdict = Verdict::default();
         verdict.names(experiment);
-        verdict.strategies(experiment);
-        self.parts(experiment, &mut verdict);
-        verdict
+        let mut of_parts = Verdict::default();
+        let known = self.parts(experiment, &mut of_parts);
+        verdict.strategies(experiment, &known);
+        verdict.findings.append(&mut of_parts.findings);
+        self.surrogates(experiment, &known, &mut verdict);
+        Verdict { findings: verdict.findings, ..of_parts }
     }
 
-    /// Builds every part once, to check that its files exist and that the parts fit together.
-    fn parts(&mut self, experiment: &Experiment, verdict: &mut Verdict) {
+    /// Builds stream and backbone once, to check that their files exist and that the parts fit together, and to learn what
+    /// strategies are checked against.
+    fn parts(&mut self, experiment: &Experiment, verdict: &mut Verdict) -> KnownParts {
         let written = &experiment.written_out;
         let [backend, stream, backbone] = ["backend", "stream", "backbone"].map(|table| written[table].to_string());
-        let open = || experiment.backend.config.open().map_err(|error| error.to_string());
-        let compute = match self.backends.entry(backend.clone()).or_insert_with(open) {
-            Ok(compute) => compute.clone(),
-            Err(error) => return verdict.plugin_says(&["backend"], &written["backend"], error),
+        let mut known = KnownParts::default();
+        let build = || {
+            let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
+            Ok(StreamFacts { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
         };
+        match self.streams.entry(stream).or_insert_with(build) {
+            Ok(built) => {
+                verdict.devices = built.devices;
+                verdict.notes.clone_from(&built.notes);
+                verdict.absent_devices(experiment);
+                verdict.devices_of(experiment, built.input);
+                known.stream = Some((built.input, built.devices));
+            }
+            Err(error) => verdict.plugin_says(&["stream"], &written["stream"], error),
+        }
+        let open = || experiment.backend.config.open().map_err(|error| error.to_string());
+        match self.backends.entry(backend.clone()).or_insert_with(open) {
+            Err(error) => verdict.plugin_says(&["backend"], &written["backend"], error),
+            Ok(compute) => {
+                let Some((input, _)) = known.stream else { return known };
+                let build = || {
+                    let facts = BackboneFacts::of(experiment.backbone.as_ref(), input, compute);
+                    facts.map(Arc::new).map_err(|error| error.to_string())
+                };
+                match self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
+                    Ok(facts) => known.backbone = Some(facts.clone()),
+                    Err(error) => verdict.plugin_says(&["backbone"], &written["backbone"], error),
+                }
+            }
+        }
+        known
+    }
+
+    /// Checks all surrogate data that rows use.
+    fn surrogates(&mut self, experiment: &Experiment, known: &KnownParts, verdict: &mut Verdict) {
+        let written = &experiment.written_out;
         if let Some(config) = &experiment.surrogate {
             // Rows may have their own protocol. The strictest row that uses these data decides.
             let users = experiment
@@ -68,40 +104,32 @@ impl Rules {
                 .filter(|row| row.surrogate.is_none() && experiment.surrogate_of(row).is_some())
                 .map(|row| &row.protocol);
             let strictest = users.min_by_key(|protocol| protocol.grants()).unwrap_or(&experiment.protocol);
-            self.surrogate(experiment, config.as_ref(), strictest, &["surrogate"], &written["surrogate"], verdict);
+            let run = experiment.describe(strictest, known);
+            self.surrogate(
+                experiment,
+                config.as_ref(),
+                (strictest, &run),
+                &["surrogate"],
+                &written["surrogate"],
+                verdict,
+            );
         }
         for (index, row) in experiment.strategies.iter().enumerate() {
             if let Some(config) = &row.surrogate {
                 let (number, table) = (index.to_string(), &written["strategies"][index]["surrogate"]);
                 let path = ["strategies", number.as_str(), "surrogate"];
-                self.surrogate(experiment, config.as_ref(), &row.protocol, &path, table, verdict);
+                let run = experiment.describe(&row.protocol, known);
+                self.surrogate(experiment, config.as_ref(), (&row.protocol, &run), &path, table, verdict);
             }
-        }
-        let build = || {
-            let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
-            Ok(StreamFacts { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
-        };
-        let input = match self.streams.entry(stream).or_insert_with(build) {
-            Ok(built) => {
-                verdict.devices = built.devices;
-                verdict.notes.clone_from(&built.notes);
-                built.input
-            }
-            Err(error) => return verdict.plugin_says(&["stream"], &written["stream"], error),
-        };
-        verdict.absent_devices(experiment);
-        let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
-        if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
-            verdict.plugin_says(&["backbone"], &written["backbone"], error);
         }
     }
 
-    /// Checks that surrogate data can be built, and that they are not data that the centre must not see.
+    /// Checks that surrogate data fit the run and can be built, and that they are not data that the centre must not see.
     fn surrogate(
         &mut self,
         experiment: &Experiment,
         config: &dyn SurrogateConfig,
-        protocol: &Protocol,
+        (protocol, run): (&Protocol, &RunDescription),
         path: &[&str],
         table: &Value,
         verdict: &mut Verdict,
@@ -116,8 +144,20 @@ impl Rules {
             );
             verdict.wrong(path, message);
         }
-        let build = || config.build().map(|_| ()).map_err(|error| error.to_string());
-        if let Err(error) = self.surrogates.entry(table.to_string()).or_insert_with(build) {
+        let check = || {
+            config.validate(run)?;
+            let surrogate = config.build(run)?;
+            run.input.map_or(Ok(()), |input| fits_in_memory(surrogate.samples(), input))
+        };
+        let words = |error| match error {
+            error @ SurrogateError::Misfit { .. } => {
+                format!("the surrogate data \"{}\" {error}", config.typetag_name())
+            }
+            error => error.to_string(),
+        };
+        // Surrogate data may depend on everything that they are told.
+        let key = format!("{table} {run:?}");
+        if let Err(error) = self.surrogates.entry(key).or_insert_with(|| check().map_err(words)) {
             verdict.plugin_says(path, table, error);
         }
     }
@@ -156,8 +196,7 @@ impl Verdict {
     }
 
     /// Messages name a strategy by its kind, so that rows that differ in an option have the same problem.
-    fn strategies(&mut self, experiment: &Experiment) {
-        let scenario = experiment.stream.scenario();
+    fn strategies(&mut self, experiment: &Experiment, known: &KnownParts) {
         for (index, row) in experiment.strategies.iter().enumerate() {
             let kind = &row.kind;
             let number = index.to_string();
@@ -190,11 +229,28 @@ impl Verdict {
                 );
                 self.wrong(&[&path[..], &["surrogate"]].concat(), message);
             }
-            if !row.config.supports(scenario) {
-                self.wrong(&path, format!("the strategy \"{kind}\" does not work on a stream of {scenario}"));
+            let run = experiment.describe(&row.protocol, known);
+            let fits = row.config.validate(&run).and_then(|()| row.config.build(&run));
+            if let Err(error) = fits {
+                let message = match error {
+                    error @ StrategyError::Misfit { .. } => format!("the strategy \"{kind}\" {error}"),
+                    error => error.to_string(),
+                };
+                self.plugin_says(&path, &experiment.written_out["strategies"][index], &message);
             }
-            if let Err(error) = row.config.build() {
-                self.plugin_says(&path, &experiment.written_out["strategies"][index], &error.to_string());
+        }
+    }
+
+    /// Checks that the devices' settings fit the inputs.
+    fn devices_of(&mut self, experiment: &Experiment, input: InputShape) {
+        if let Some((key, message)) = experiment.device.misfit(input) {
+            self.wrong(&[&["device"][..], key].concat(), message);
+        }
+        // A row without its own settings has those of the experiment.
+        let own = experiment.strategies.iter().enumerate().filter(|(_, row)| row.device != experiment.device);
+        for (number, row) in own {
+            if let Some((key, message)) = row.device.misfit(input) {
+                self.wrong(&[&["strategies", &number.to_string(), "device"][..], key].concat(), message);
             }
         }
     }

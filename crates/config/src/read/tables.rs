@@ -6,7 +6,7 @@ use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceSettings;
 use alluvium_model::BackboneConfig;
 use alluvium_registry::{Checker, Family, described, find, schemars};
-use alluvium_strategy::{ExpertStart, StrategyConfig, SurrogateConfig};
+use alluvium_strategy::{RunDescription, StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -185,7 +185,8 @@ impl<'a> Plugins<'a> {
             None => root.device.clone(),
         };
         let (kind, config) = self.read::<dyn StrategyConfig>(Family::Strategy, &path, &options)?;
-        let config = config.completed(ExpertStart::Previous).unwrap_or(config);
+        // What is left open follows from what experts start from, as in every stream.
+        let config = config.completed(&RunDescription::default()).unwrap_or(config);
         let (name, data_access) = (name.unwrap_or_else(|| kind.clone()), config.data_access());
         Some(StrategyRow { name, kind, config, data_access, surrogate, protocol, device })
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use alluvium_config::Experiment;
+use alluvium_config::{Experiment, KnownParts, Protocol};
 use alluvium_device::{Device, DeviceSettings, DeviceStatistic, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{Digest, Expert, Model, ModelState, Seed};
-use alluvium_strategy::StrategyConfig;
+use alluvium_model::{BackboneFacts, Digest, Expert, Model, ModelState, Seed};
+use alluvium_strategy::{RunDescription, StrategyConfig};
 use alluvium_stream::{Task, TaskStream};
 use burn::tensor::Device as Compute;
 use serde_json::{Value, json};
@@ -67,6 +67,7 @@ pub(crate) struct SharedSetup {
     /// The heads that tasks share, if they share any.
     pub(crate) heads: Option<SharedHeads>,
     pub(crate) class_names: Vec<String>,
+    known: KnownParts,
     pub(crate) compute: Compute,
 }
 
@@ -96,7 +97,25 @@ impl SharedSetup {
         let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
         let initial = CentralModel::initial(initial)?;
         let class_names = stream.class_names().to_vec();
-        Ok(SharedSetup { seed, root, tasks, stream, tests, initial, heads, class_names, compute: compute.clone() })
+        let facts = BackboneFacts::of(experiment.backbone.as_ref(), stream.input(), compute)?;
+        let known = KnownParts { stream: Some((stream.input(), tasks.len())), backbone: Some(facts.into()) };
+        Ok(SharedSetup {
+            seed,
+            root,
+            tasks,
+            stream,
+            tests,
+            initial,
+            heads,
+            class_names,
+            known,
+            compute: compute.clone(),
+        })
+    }
+
+    /// What strategies and surrogate data are told about a run under this protocol.
+    pub(crate) fn describe(&self, experiment: &Experiment, protocol: &Protocol) -> RunDescription {
+        experiment.describe(protocol, &self.known)
     }
 
     /// A task with its samples.

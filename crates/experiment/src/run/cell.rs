@@ -76,7 +76,9 @@ fn centre<'a>(
     };
     let surrogate = run.experiment.surrogate_of(row);
     let heads = shared.heads.as_ref().filter(|_| row.protocol.devices_overlap());
-    Centre::new(row, surrogate, shown, shared.initial.clone(), heads, &shared.compute, shared.root).map_err(failed)
+    let description = shared.describe(run.experiment, &row.protocol);
+    Centre::new(row, description, surrogate, shown, shared.initial.clone(), heads, &shared.compute, shared.root)
+        .map_err(failed)
 }
 
 /// The fractions of their budget after which devices are judged as well. In rounds there are none, because a device comes back

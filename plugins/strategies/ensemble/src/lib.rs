@@ -6,7 +6,7 @@ mod start;
 mod strategy;
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{DataAccess, RunDescription, Strategy, StrategyConfig, StrategyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ impl StrategyConfig for EnsembleConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Ensemble::new(self.start)))
     }
 }

@@ -8,7 +8,8 @@ mod server;
 use alluvium_model::{Expert, ModelState};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Piecewise, Strategy, StrategyConfig, StrategyError, StrategyState, value_by_value,
+    Context, DataAccess, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
+    value_by_value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -72,13 +73,13 @@ impl StrategyConfig for FedavgConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         let server = Server::new(self.server_momentum, self.server_learning_rate);
         Ok(Box::new(Fedavg { weighting: self.weighting, server }))
     }
 
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
-        Some(value_by_value(self))
+    fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self, run))
     }
 }
 

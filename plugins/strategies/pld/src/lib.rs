@@ -12,7 +12,7 @@ mod recalibration;
 mod strategy;
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{DataAccess, RunDescription, Strategy, StrategyConfig, StrategyError};
 
 use strategy::Pld;
 
@@ -35,7 +35,7 @@ impl StrategyConfig for PldConfig {
         }
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         let nothing = |a: f64, b: f64| a == 0.0 && b == 0.0;
         let refuse = |option, other| {
             let accepted = format!("one of `{option}` and `{other}` greater than 0");

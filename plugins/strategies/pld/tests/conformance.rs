@@ -1,7 +1,7 @@
 //! The conformance tests, with the defaults and along each option.
 
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert};
-use alluvium_strategy::{DataAccess, DistillationSettings, StrategyConfig, StudentStart};
+use alluvium_strategy::{DataAccess, DistillationSettings, RunDescription, StrategyConfig, StudentStart};
 use alluvium_strategy_pld::{BatchNorm, Data, LatentLoss, OutputLoss, PldConfig, Projection};
 
 /// Few steps are enough: the checks do not depend on how far the student gets.
@@ -51,9 +51,9 @@ fn the_data_access_follows_the_data() {
 #[test]
 fn options_that_teach_nothing_are_refused() {
     let silent = PldConfig { output_weight: 0.0, latent_weight: 0.0, ..short() };
-    assert!(silent.build().unwrap_err().to_string().contains("output_weight"));
+    assert!(silent.build(&RunDescription::default()).unwrap_err().to_string().contains("output_weight"));
     let without_teachers = PldConfig { previous_weight: 0.0, expert_weight: 0.0, ..short() };
-    assert!(without_teachers.build().unwrap_err().to_string().contains("previous_weight"));
+    assert!(without_teachers.build(&RunDescription::default()).unwrap_err().to_string().contains("previous_weight"));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use alluvium_model::{BACKBONE, ModelError, Values, Weights};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, DeviceStatistic, Expert, ModelState, Received, Strategy, StrategyConfig, StrategyError,
-    StrategyState,
+    Context, DataAccess, DeviceStatistic, Expert, ModelState, Received, RunDescription, Strategy, StrategyConfig,
+    StrategyError, StrategyState,
 };
 use nalgebra::DMatrix;
 use schemars::JsonSchema;
@@ -80,7 +80,7 @@ impl StrategyConfig for RegMeanConfig {
         vec![Arc::new(Gram { samples: self.gram_samples })]
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(RegMean { config: self.clone(), received: Received::default(), sums: Sums::default() }))
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alluvium_model::InputShape;
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fit_picture};
+use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fit_picture};
 use alluvium_stream::{NestedError, Seed, StreamConfig, nested_stream};
 use burn::tensor::Tensor;
 use image::{Rgb, RgbImage};
@@ -50,7 +50,7 @@ impl SurrogateConfig for DatasetConfig {
         self.stream().map(|stream| stream.kinds()).unwrap_or_default()
     }
 
-    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let failed = |error| wrong(format!("cannot be built: {error}"), "a stream whose data can be read".to_owned());
         let stream = self.stream()?.build(Seed::new(self.stream_seed).of("surrogate stream")).map_err(failed)?;
         let (input, mut pixels) = (stream.input(), vec![]);
