@@ -39,6 +39,21 @@ impl StrategyConfig for EnsembleConfig {
         DataAccess::None
     }
 
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        match run.protocol.as_ref().filter(|terms| terms.visits_per_device > 1) {
+            Some(terms) if self.start == Start::Initial => Err(StrategyError::Option {
+                option: "start",
+                problem: format!(
+                    "= \"initial\" gives every device the initial model, so a device that comes back under the protocol \"{}\" \
+                     begins again",
+                    terms.name
+                ),
+                accepted: "\"latest\", or a protocol in which a device takes part once".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Ensemble::new(self.start)))
     }

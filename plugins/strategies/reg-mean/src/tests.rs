@@ -190,6 +190,14 @@ fn a_backbone_without_linear_maps_is_refused_by_name() {
     let error = error.to_string();
     assert!(error.contains("\"conformance-tiny\"") && error.contains("accepted: "), "{error}");
     assert!(strategy.state().weights.is_empty(), "a refused expert must not change the state");
+
+    let mut run = conformance::run_description();
+    assert!(RegMeanConfig::default().validate(&run).is_ok());
+    let mut facts = run.backbone.as_deref().cloned().unwrap();
+    facts.linear_maps.clear();
+    run.backbone = Some(facts.into());
+    let error = RegMeanConfig::default().validate(&run).unwrap_err().to_string();
+    assert!(error.contains("\"conformance-tiny\"") && error.contains("accepted: "), "{error}");
 }
 
 #[test]

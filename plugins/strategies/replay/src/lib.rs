@@ -64,6 +64,18 @@ impl StrategyConfig for ReplayConfig {
         DataAccess::AllTasks
     }
 
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        let earlier = run.tasks.unwrap_or(0).saturating_sub(1);
+        if self.buffer_samples >= earlier {
+            return Ok(());
+        }
+        Err(StrategyError::Option {
+            option: "buffer_samples",
+            problem: format!("= {} holds no sample of some of the {earlier} earlier tasks", self.buffer_samples),
+            accepted: format!("at least {earlier}"),
+        })
+    }
+
     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Replay { config: self.clone(), reservoir: None }))
     }

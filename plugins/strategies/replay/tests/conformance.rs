@@ -18,7 +18,7 @@ fn the_defaults_conform() {
 fn other_options_conform() {
     let training = TrainingSettings { new_head: NewHead::Fresh, ..Default::default() };
     check_config(&ReplayConfig { buffer_samples: 3, replay_batch_size: 2, training });
-    check_config(&ReplayConfig { buffer_samples: 1, ..Default::default() });
+    check_config(&ReplayConfig { buffer_samples: 2, ..Default::default() });
     let training = TrainingSettings { loss: ClassificationLoss::AllHeads, ..Default::default() };
     check_config(&ReplayConfig { training, ..Default::default() });
 }

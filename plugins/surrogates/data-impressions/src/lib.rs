@@ -64,7 +64,7 @@ describe!(
 
 #[typetag::serde(name = "data-impressions")]
 impl SurrogateConfig for DataImpressionsConfig {
-    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    fn validate(&self, _run: &RunDescription) -> Result<(), SurrogateError> {
         if self.concentrations.is_empty() {
             return Err(SurrogateError::Option {
                 option: "concentrations",
@@ -72,6 +72,10 @@ impl SurrogateConfig for DataImpressionsConfig {
                 accepted: "at least one factor".to_owned(),
             });
         }
+        Ok(())
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let inversion = Inversion { temperature: self.temperature, ..self.inversion.inversion() };
         let concentrations = self.concentrations.clone();
         Ok(Box::new(DataImpressions { samples: self.inversion.samples, inversion, concentrations }))

@@ -115,6 +115,9 @@ fn other_numbers_of_channels_are_refused_unless_they_agree() {
     assert!(draw(source.as_mut(), 3, [2, 2, 3], 0).is_ok());
     let error = draw(source.as_mut(), 3, [1, 2, 3], 0).unwrap_err().to_string();
     assert!(error.contains("`stream` has inputs of 2×2×3, but the model takes 1×2×3"), "{error}");
+    // Where the inputs are known, this shows before anything is drawn.
+    let run = RunDescription { input: Some([1, 2, 3].into()), ..Default::default() };
+    assert_eq!(shades(2).build(&run).unwrap_err().to_string(), error);
 }
 
 #[test]

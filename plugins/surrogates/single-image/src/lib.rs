@@ -33,7 +33,7 @@ impl SurrogateConfig for SingleImageConfig {
         self.image.iter().cloned().collect()
     }
 
-    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    fn validate(&self, _run: &RunDescription) -> Result<(), SurrogateError> {
         let [least, most] = self.scale;
         if least > most {
             return Err(SurrogateError::Option {
@@ -42,6 +42,10 @@ impl SurrogateConfig for SingleImageConfig {
                 accepted: "the smallest scale, then the largest".to_owned(),
             });
         }
+        Ok(())
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let photo = match &self.image {
             Some(path) => Photo::open(path, self.orientation)?,
             None => Photo::embedded(PHOTO.0, PHOTO.1)?,
