@@ -10,7 +10,9 @@ use alluvium_device::DeviceSettings;
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Model, Seed};
 use alluvium_registry::{Family, described};
-use alluvium_strategy::{Context, DataAccess, Surrogate, SurrogateError, SurrogateRequest, TaskDataset};
+use alluvium_strategy::{
+    Context, DataAccess, RunDescription, Surrogate, SurrogateError, SurrogateRequest, TaskDataset,
+};
 use burn::tensor::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
@@ -101,7 +103,7 @@ fn consolidation(criterion: &mut Criterion) {
                 if config.data_access() >= DataAccess::CurrentTask {
                     context = context.with_tasks(vec![TaskDataset { head: &task.head, samples: &task.train }; 11]);
                 }
-                let mut strategy = config.build().expect("the strategy is built");
+                let mut strategy = config.build(&RunDescription::default()).expect("the strategy is built");
                 strategy.consolidate(&previous, &expert, &mut context).expect("it consolidates");
                 context.effort()
             };

@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use alluvium_backend::BackendConfig;
-use alluvium_device::{
-    DeviceError, DeviceSettings, DeviceStatistic, HandOut, OwnTask, TaskDataset, Terms, adapt,
-};
+use alluvium_device::{DeviceError, DeviceSettings, DeviceStatistic, HandOut, OwnTask, TaskDataset, Terms, adapt};
 use alluvium_model::{BackboneConfig, Expert, HeadSpec, InputShape, ModelState, Seed, Silent};
 use alluvium_registry::{Description, Family, described};
 use alluvium_strategy::StrategyConfig;

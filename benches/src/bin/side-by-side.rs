@@ -12,7 +12,7 @@ use alluvium_benches::{adapted, central, input, taken, task};
 use alluvium_device::DeviceSettings;
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Model, Seed};
-use alluvium_strategy::{Context, StrategyConfig, SurrogateConfig};
+use alluvium_strategy::{Context, RunDescription, StrategyConfig, SurrogateConfig};
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
@@ -54,12 +54,12 @@ fn measure(backbone: &str, work: &Value, compute: &Device) -> Result<(), Box<dyn
 
     let table = json!({ "kind": "single-image", "patches": count("patches")? });
     // One source for all runs: as in a comparison, its patches are drawn once.
-    let mut surrogate = serde_json::from_value::<Box<dyn SurrogateConfig>>(table)?.build()?;
+    let mut surrogate = serde_json::from_value::<Box<dyn SurrogateConfig>>(table)?.build(&RunDescription::default())?;
     let table = json!({ "kind": "pld", "steps": count("steps")? });
     let strategy: Box<dyn StrategyConfig> = serde_json::from_value(table)?;
     let (seconds, state) = timed(repeats, || {
         let mut context = Context::new(compute, Seed::new(4), 10).with_surrogate(surrogate.as_mut());
-        strategy.build()?.consolidate(&previous, &expert, &mut context)
+        strategy.build(&RunDescription::default())?.consolidate(&previous, &expert, &mut context)
     })?;
     println!("consolidation,{backbone},{seconds:.6}");
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use alluvium_backend::BackendConfig;
-use alluvium_device::DeviceConfig;
-use alluvium_model::BackboneConfig;
-use alluvium_strategy::{DataAccess, StrategyConfig, SurrogateConfig};
+use alluvium_device::{DeviceConfig, DeviceStart};
+use alluvium_model::{BackboneConfig, BackboneFacts, InputShape};
+use alluvium_strategy::{DataAccess, ExpertStart, ProtocolTerms, RunDescription, StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
 use serde_json::Value;
 
@@ -61,6 +61,48 @@ impl Experiment {
     pub fn surrogate_of<'a>(&'a self, row: &'a StrategyRow) -> Option<&'a dyn SurrogateConfig> {
         let named = row.surrogate.as_deref().or(self.surrogate.as_deref());
         named.filter(|_| row.data_access == DataAccess::Surrogate)
+    }
+}
+
+/// What is known of a run beyond its configuration. The stream and the backbone were built to find it.
+#[derive(Debug, Clone, Default)]
+pub struct KnownParts {
+    /// The shape of one input, and the number of tasks.
+    pub stream: Option<(InputShape, usize)>,
+    /// The backbone.
+    pub backbone: Option<Arc<BackboneFacts>>,
+}
+
+impl Experiment {
+    /// What strategies and surrogate data are told about a run under this protocol.
+    pub fn describe(&self, protocol: &Protocol, known: &KnownParts) -> RunDescription {
+        let terms = |devices: usize| {
+            let clauses = protocol.clauses(devices);
+            ProtocolTerms {
+                name: clauses.protocol.to_owned(),
+                data_access: clauses.data_access,
+                statistics: clauses.statistics,
+                experts_at_a_time: clauses.experts_at_a_time,
+                // Each visit is two contacts. Under `centralised` nothing is sent, and every task comes once.
+                visits_per_device: (clauses.contacts_per_device / 2).max(1),
+            }
+        };
+        RunDescription {
+            input: known.stream.map(|(input, _)| input),
+            backbone: known.backbone.clone(),
+            scenario: Some(self.stream.scenario()),
+            protocol: known.stream.map(|(_, devices)| terms(devices)),
+            tasks: known.stream.map(|(_, devices)| devices),
+            start: expert_start(self.device.start()),
+        }
+    }
+}
+
+/// What experts start from, as strategies are told.
+pub(crate) fn expert_start(start: DeviceStart) -> ExpertStart {
+    match start {
+        DeviceStart::HandedOut => ExpertStart::Previous,
+        DeviceStart::Initial => ExpertStart::Common,
     }
 }
 

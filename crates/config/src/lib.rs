@@ -22,7 +22,7 @@ mod sweep;
 
 pub use error::{ConfigError, ConfigProblem};
 pub use evaluation::Evaluation;
-pub use experiment::{Backend, Experiment, StrategyRow, same_devices};
+pub use experiment::{Backend, Experiment, KnownParts, StrategyRow, same_devices};
 pub use initial::{ClassifierUse, Initial, InitialFile};
 pub use protocol::{Arrival, Clauses, Protocol, ProtocolKind};
 pub use read::{ConfigSource, PartSource, Variant, read_all, read_part};

@@ -60,7 +60,10 @@ fn lists_outside_the_strategies_give_variants_and_the_last_changes_fastest() {
     ];
     assert_eq!(labels, expected);
     assert_eq!(variants.iter().map(|variant| variant.devices).collect::<Vec<_>>(), [2, 2, 3, 3]);
-    assert_eq!(variants.iter().map(|variant| variant.experiment.device.training().unwrap().epochs).collect::<Vec<_>>(), [1, 5, 1, 5]);
+    assert_eq!(
+        variants.iter().map(|variant| variant.experiment.device.training().unwrap().epochs).collect::<Vec<_>>(),
+        [1, 5, 1, 5]
+    );
     assert_eq!(variants[3].folder(), "stream.tasks=3,device.epochs=5");
     let settings =
         [("stream.tasks", "3"), ("device.epochs", "5")].map(|(key, value)| (key.to_owned(), value.to_owned()));

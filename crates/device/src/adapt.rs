@@ -38,8 +38,8 @@ pub fn adapt(
     let (seed, TaskDataset { head, samples }) = (terms.seed, own.dataset);
     let broken = |cause| DeviceError::Model { task: own.name.to_owned(), cause };
     let mut begun = central.with_heads(|other| other.name == head.name);
-    let proximal = (settings.proximal > 0.0)
-        .then(|| Proximal::new(settings.proximal, settings.momentum, &begun.weights, compute));
+    let proximal =
+        (settings.proximal > 0.0).then(|| Proximal::new(settings.proximal, settings.momentum, &begun.weights, compute));
     let learning = compute.clone().autodiff();
     let latent_size = begun.backbone.build(begun.input, &learning).map_err(broken)?.latent_size();
     begun.grow_head(head, latent_size, seed);
@@ -65,8 +65,7 @@ pub fn adapt(
         let seed = seed.of("statistic").of(name);
         let computed = statistic.compute(&adapted, &own.dataset, &terms.beside, compute, seed);
         let computed = computed.and_then(|weights| weights.check_finite().map(|()| weights));
-        let failed =
-            |cause| DeviceError::Statistic { task: own.name.to_owned(), statistic: name.to_owned(), cause };
+        let failed = |cause| DeviceError::Statistic { task: own.name.to_owned(), statistic: name.to_owned(), cause };
         Ok((name.to_owned(), computed.map_err(failed)?))
     };
     let statistics = statistics.iter().map(compute_one).collect::<Result<_, _>>()?;

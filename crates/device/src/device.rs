@@ -111,9 +111,8 @@ pub trait Device: Debug + Send {
 /// statistic; or [`DeviceError::Model`] for a weight that is not finite.
 pub fn check_expert(expert: &Expert, announced: &Announcement, taken: &HandOut) -> Result<(), DeviceError> {
     let Announcement { task, head, samples, .. } = announced;
-    let refuse = |problem: String, accepted: String| {
-        Err(DeviceError::Contradiction { task: task.clone(), problem, accepted })
-    };
+    let refuse =
+        |problem: String, accepted: String| Err(DeviceError::Contradiction { task: task.clone(), problem, accepted });
     let (manifest, parent) = (&expert.manifest, taken.parent());
     if manifest.parent != parent {
         return refuse(format!("states the parent {}", manifest.parent), format!("the model that it took, {parent}"));
@@ -149,7 +148,10 @@ pub fn check_expert(expert: &Expert, announced: &Announcement, taken: &HandOut) 
     asked.sort();
     if sent != asked {
         let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        return refuse(format!("carries the statistics {}", list(&sent)), format!("those that it was asked for: {}", list(&asked)));
+        return refuse(
+            format!("carries the statistics {}", list(&sent)),
+            format!("those that it was asked for: {}", list(&asked)),
+        );
     }
     Ok(())
 }

@@ -60,9 +60,9 @@ impl Terms {
     /// When the tensors cannot be written.
     pub fn bytes(&self) -> Result<u64, ModelError> {
         let declared = self.declared().to_string().len() as u64;
-        self.beside.values().try_fold(declared, |sum, weights| {
-            Ok(sum + weights.to_safetensors(Default::default())?.len() as u64)
-        })
+        self.beside
+            .values()
+            .try_fold(declared, |sum, weights| Ok(sum + weights.to_safetensors(Default::default())?.len() as u64))
     }
 }
 

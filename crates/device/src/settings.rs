@@ -1,6 +1,6 @@
 //! How a device trains.
 
-use alluvium_model::{Schedule, SgdSettings};
+use alluvium_model::{InputShape, Schedule, SgdSettings};
 use alluvium_stream::Augmentation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,31 @@ impl DeviceSettings {
         ((all as f64 * self.budget).ceil() as usize).clamp(1, all.max(1))
     }
 
+    /// What does not go together, or does not fit inputs of this shape: the path of its key, and what is wrong and accepted.
+    pub fn misfit(&self, input: InputShape) -> Option<(&'static [&'static str], String)> {
+        let (side, padding) = (input.height.min(input.width), self.augmentation.crop_padding);
+        if padding > 0 && padding >= side {
+            let message = format!(
+                "`augmentation.crop_padding` = {padding} may cut out a window beside the image, because inputs are {input}; \
+                 accepted: at most {}",
+                side.saturating_sub(1)
+            );
+            return Some((&["augmentation", "crop_padding"], message));
+        }
+        let (pull, limit) = (self.proximal * self.learning_rate, 2.0 * (1.0 + self.momentum));
+        (pull >= limit).then(|| {
+            let message = format!(
+                "`proximal` = {} is too strong for `learning_rate` = {} and `momentum` = {}: the weights would swing ever \
+                 further; accepted: less than {}",
+                self.proximal,
+                self.learning_rate,
+                self.momentum,
+                limit / self.learning_rate
+            );
+            (&["proximal"][..], message)
+        })
+    }
+
     /// The settings of the gradient step.
     pub fn sgd(&self) -> SgdSettings {
         SgdSettings {
@@ -81,6 +106,26 @@ impl DeviceSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_that_cannot_work_are_named() {
+        let says =
+            |settings: DeviceSettings| settings.misfit([1, 8, 6].into()).map(|(key, message)| (key.join("."), message));
+        assert_eq!(says(DeviceSettings::default()), None);
+        let padded = |crop_padding| {
+            let augmentation = Augmentation { crop_padding, ..Default::default() };
+            says(DeviceSettings { augmentation, ..Default::default() })
+        };
+        assert_eq!(padded(5), None);
+        let (key, message) = padded(6).unwrap();
+        assert!(key == "augmentation.crop_padding" && message.contains("1×8×6") && message.contains("at most 5"));
+        // 2(1 + 0.5) = 3, and 3/0.25 = 12.
+        let pulled =
+            |proximal| says(DeviceSettings { proximal, learning_rate: 0.25, momentum: 0.5, ..Default::default() });
+        assert_eq!(pulled(11.9), None);
+        let (key, message) = pulled(12.0).unwrap();
+        assert!(key == "proximal" && message.contains("less than 12"), "{message}");
+    }
 
     #[test]
     fn steps_follow_epochs_batches_and_budget() {

@@ -4,22 +4,22 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use alluvium_checkpoint::shown;
 use alluvium_model::{
-    Expert, HeadSpec, Manifest as ExpertManifest, ModelError, ModelState, Progress, Seed, Values, Weights,
+    BackboneFacts, Expert, HeadSpec, Manifest as ExpertManifest, ModelError, ModelState, Progress, Seed, Values,
+    Weights,
 };
 use alluvium_strategy::{
-    Context, DataAccess, ExpertStart, Strategy, StrategyConfig, StrategyError, Surrogate, SurrogateConfig,
+    Context, DataAccess, ExpertStart, RunDescription, Strategy, StrategyConfig, StrategyError, Surrogate,
+    SurrogateConfig, SurrogateError, fits_in_memory,
 };
 use burn::tensor::Device;
 use serde_json::Value;
 
 use crate::foreign::HEAD;
 use crate::{Arrangement, ForeignModel, InterchangeError, Parent, Provenance, SurrogateNote};
-
-/// The most bytes of surrogate inputs in one consolidation. A larger request is probably a mistake.
-const MOST_SURROGATE_BYTES: u64 = 8 << 30;
 
 /// The name of the head of the previous model while it counts as the first expert.
 const PREVIOUS: &str = "previous";
@@ -50,7 +50,7 @@ impl Consolidation<'_> {
     /// [`InterchangeError`], which says what does not match and what is accepted.
     pub fn check(&self) -> Result<(), InterchangeError> {
         self.check_request()?;
-        self.build_surrogate().map(|_| ())
+        self.build_surrogate(&self.description(None)).map(|_| ())
     }
 
     /// Like [`check`](Self::check), without the surrogate data.
@@ -103,10 +103,27 @@ impl Consolidation<'_> {
             (DataAccess::None, Some(_)) => {
                 refused("uses no surrogate data, but some are given; leave out --surrogate".to_owned())
             }
-            _ => {
-                config.build().map_err(|cause| InterchangeError::Strategy { file: kind.to_owned(), cause })?;
-                Ok(())
-            }
+            _ => self.check_fit(&self.description(None)),
+        }
+    }
+
+    /// Checks that strategy and surrogate data fit these models.
+    fn check_fit(&self, run: &RunDescription) -> Result<(), InterchangeError> {
+        let (kind, config) = self.strategy;
+        let fits = config.validate(run);
+        fits.map_err(|cause| InterchangeError::Strategy { file: kind.to_owned(), cause })?;
+        self.surrogate.map_or(Ok(()), |surrogate| surrogate.validate(run)).map_err(unfit)
+    }
+
+    /// What strategy and surrogate data are told about the consolidation. Only what runs the models needs their backbone.
+    pub(crate) fn description(&self, backbone: Option<BackboneFacts>) -> RunDescription {
+        let counts = !self.previous.heads().is_empty();
+        RunDescription {
+            input: Some(self.previous.input()),
+            backbone: backbone.map(Arc::new),
+            tasks: Some(self.experts.len() + usize::from(counts)),
+            start: if counts { ExpertStart::Previous } else { ExpertStart::Common },
+            ..Default::default()
         }
     }
 
@@ -127,15 +144,9 @@ impl Consolidation<'_> {
         }
     }
 
-    /// The strategy, with those options set that depend on what the experts started from.
-    fn completed(&self) -> Option<Box<dyn StrategyConfig>> {
-        let start = if self.previous.heads().is_empty() { ExpertStart::Common } else { ExpertStart::Previous };
-        self.strategy.1.completed(start)
-    }
-
     /// The strategy's table with all options, including those that were left open and follow from the models.
     pub fn strategy_table(&self) -> Value {
-        let completed = self.completed();
+        let completed = self.strategy.1.completed(&self.description(None));
         serde_json::to_value(completed.as_deref().unwrap_or(self.strategy.1)).unwrap_or_default()
     }
 
@@ -204,9 +215,11 @@ impl Consolidation<'_> {
             let file = file.to_owned();
             move |cause| InterchangeError::Strategy { file, cause }
         };
-        let completed = self.completed();
-        let mut strategy = completed.as_deref().unwrap_or(config).build().map_err(failed(kind))?;
-        let mut surrogate = self.build_surrogate()?;
+        let facts = BackboneFacts::of(self.previous.backbone().as_ref(), self.previous.input(), compute)?;
+        let run = self.description(Some(facts));
+        self.check_fit(&run)?;
+        let mut strategy = config.build(&run).map_err(failed(kind))?;
+        let mut surrogate = self.build_surrogate(&run)?;
         let mut central = self.initial()?;
         let mut before = 0;
         let heads = &self.arrangement.heads[..self.arrangement.previous];
@@ -306,20 +319,14 @@ impl Consolidation<'_> {
     }
 
     /// The source of surrogate data. Reads its files, but draws no samples.
-    fn build_surrogate(&self) -> Result<Option<Box<dyn Surrogate>>, InterchangeError> {
+    fn build_surrogate(&self, run: &RunDescription) -> Result<Option<Box<dyn Surrogate>>, InterchangeError> {
         let Some(config) = self.surrogate else { return Ok(None) };
-        let surrogate = config.build()?;
-        let (samples, input) = (surrogate.samples(), self.previous.input());
-        let bytes = (samples as u64).saturating_mul((input.values() * size_of::<f32>()) as u64);
-        if bytes <= MOST_SURROGATE_BYTES {
-            Ok(Some(surrogate))
-        } else {
-            Err(InterchangeError::Request(format!(
-                "{samples} surrogate inputs of {input} take {:.1} GB; accepted: at most {:.1} GB. Ask for fewer samples, or for \
-                 smaller ones with --input",
-                bytes as f64 / 1e9,
-                MOST_SURROGATE_BYTES as f64 / 1e9
-            )))
+        let surrogate = config.build(run).map_err(unfit)?;
+        match fits_in_memory(surrogate.samples(), self.previous.input()) {
+            Ok(()) => Ok(Some(surrogate)),
+            Err(error) => Err(InterchangeError::Request(format!(
+                "the surrogate data {error}. Ask for fewer samples, or for smaller ones with --input"
+            ))),
         }
     }
 
@@ -338,6 +345,14 @@ impl Consolidation<'_> {
             previous: self.previous.as_parent()?,
             experts,
         })
+    }
+}
+
+/// The error of surrogate data, as a sentence of its own.
+fn unfit(error: SurrogateError) -> InterchangeError {
+    match error {
+        SurrogateError::Misfit { .. } => InterchangeError::Request(format!("the surrogate data {error}")),
+        error => InterchangeError::Surrogate(error),
     }
 }
 

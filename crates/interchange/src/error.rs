@@ -87,7 +87,9 @@ impl InterchangeError {
             | InterchangeError::Surrogate(_)
             | InterchangeError::Stream(_) => true,
             InterchangeError::Merge(error) => matches!(error, MergeError::Tensor { .. } | MergeError::Model { .. }),
-            InterchangeError::Strategy { cause, .. } => matches!(cause, StrategyError::Option { .. }),
+            InterchangeError::Strategy { cause, .. } => {
+                matches!(cause, StrategyError::Option { .. } | StrategyError::Misfit { .. })
+            }
             InterchangeError::Model(_) | InterchangeError::Panicked(_) | InterchangeError::Stopped => false,
         }
     }

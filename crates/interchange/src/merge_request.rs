@@ -23,7 +23,7 @@ pub(crate) fn is_possible(consolidation: &Consolidation<'_>) -> bool {
         None => true,
     };
     let mut models = [consolidation.previous].into_iter().chain(consolidation.experts);
-    consolidation.strategy.1.piecewise().is_some() && models.all(fits)
+    consolidation.strategy.1.piecewise(&consolidation.description(None)).is_some() && models.all(fits)
 }
 
 /// Consolidates piece by piece, and writes each piece as soon as it is computed.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alluvium_checkpoint::{Adapter, Checkpoint, Order, StateDictKey, TensorInfo, WriteOptions};
 use alluvium_merge::{MergeModel, Request, plan};
 use alluvium_model::Seed;
-use alluvium_strategy::{ExpertStart, StrategyConfig};
+use alluvium_strategy::{ExpertStart, RunDescription, StrategyConfig};
 use burn::tensor::Device;
 use serde_json::Value;
 
@@ -130,7 +130,7 @@ impl Tensorwise {
         compute: &Device,
     ) -> Result<Vec<TensorInfo>, InterchangeError> {
         let (kind, config) = strategy;
-        if config.piecewise().is_none() {
+        if config.piecewise(&self.request(config, compute).run_description()).is_none() {
             return Err(InterchangeError::Request(format!(
                 "the strategy \"{kind}\" needs the whole network, which --tensorwise does not build; accepted: a strategy that \
                  works in pieces, such as weight-averaging, or leave out --tensorwise"
@@ -187,7 +187,7 @@ impl Tensorwise {
     /// started from.
     pub fn strategy_table(&self, strategy: &dyn StrategyConfig) -> Value {
         let start = if self.initial_only { ExpertStart::Common } else { ExpertStart::Previous };
-        let completed = strategy.completed(start);
+        let completed = strategy.completed(&RunDescription { start, ..Default::default() });
         serde_json::to_value(completed.as_deref().unwrap_or(strategy)).unwrap_or_default()
     }
 

@@ -20,7 +20,7 @@ mod request;
 mod span;
 
 use alluvium_checkpoint::{Adapter, TensorInfo};
-use alluvium_strategy::{ExpertStart, Piecewise};
+use alluvium_strategy::Piecewise;
 
 use layout::Layout;
 
@@ -73,10 +73,9 @@ fn planned(request: &Request<'_>) -> Result<(Layout, Box<dyn Piecewise>), MergeE
             return Err(model.tensor(factor, problem));
         }
     }
-    let start = if request.previous_counts { ExpertStart::Previous } else { ExpertStart::Common };
-    let completed = request.strategy.completed(start);
-    let config = completed.as_deref().unwrap_or(request.strategy);
-    config.build().map_err(MergeError::Options)?;
-    let strategy = config.piecewise().ok_or(MergeError::WholeModels)?;
+    let run = request.run_description();
+    request.strategy.validate(&run).map_err(MergeError::Options)?;
+    request.strategy.build(&run).map_err(MergeError::Options)?;
+    let strategy = request.strategy.piecewise(&run).ok_or(MergeError::WholeModels)?;
     Ok((Layout::new(request)?, strategy))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use alluvium_checkpoint::{Checkpoint, Dtype, Mapping, WriteOptions};
 use alluvium_model::Seed;
-use alluvium_strategy::StrategyConfig;
+use alluvium_strategy::{ExpertStart, RunDescription, StrategyConfig};
 use burn::tensor::Device;
 
 /// What is to be merged: models, strategy, and where the result goes.
@@ -23,7 +23,7 @@ pub struct Request<'a> {
     ///
     /// If not, `previous` is like the initial weights of a stream, and does not count in a mean over experts. All
     /// experts are then taken to have started from it. Options of the strategy that were left open follow from that:
-    /// see [`completed`](alluvium_strategy::StrategyConfig::completed).
+    /// see [`ExpertStart`].
     pub previous_counts: bool,
     /// The experts, in the order in which they are consolidated. The strategy gets them as one round
     /// ([`consolidate_round`](alluvium_strategy::Strategy::consolidate_round)). Most strategies consolidate them one
@@ -47,6 +47,15 @@ pub struct Request<'a> {
     /// Called with the progress after every piece, one call at a time. If it returns `Break`, the merge stops with
     /// [`MergeError::Stopped`](crate::MergeError), and nothing is written.
     pub progress: &'a (dyn Fn(MergeProgress) -> ControlFlow<()> + Sync),
+}
+
+impl Request<'_> {
+    /// The merge as the strategy gets it described: how many experts there are, and what they started from.
+    pub fn run_description(&self) -> RunDescription {
+        let start = if self.previous_counts { ExpertStart::Previous } else { ExpertStart::Common };
+        let tasks = self.experts.len() + usize::from(self.previous_counts);
+        RunDescription { tasks: Some(tasks), start, ..Default::default() }
+    }
 }
 
 impl fmt::Debug for Request<'_> {

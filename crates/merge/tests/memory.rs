@@ -6,7 +6,7 @@ mod files;
 
 use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, Writer};
 use alluvium_model::Seed;
-use alluvium_strategy::{Grain, StrategyConfig};
+use alluvium_strategy::{Grain, RunDescription, StrategyConfig};
 use alluvium_strategy_dare::DareConfig;
 use alluvium_strategy_fedavg::FedavgConfig;
 use alluvium_strategy_magmax::MagMaxConfig;
@@ -82,7 +82,7 @@ fn measure() {
     assert!(2 * largest + CONSTANT < whole / 2, "not even half of one model is in memory");
     for strategy in any_part {
         let kind = strategy.typetag_name();
-        assert_eq!(strategy.piecewise().unwrap().grain(), Grain::Value, "{kind}");
+        assert_eq!(strategy.piecewise(&RunDescription::default()).unwrap().grain(), Grain::Value, "{kind}");
         let peak = peak(&files, strategy);
         assert!(peak < 2 * largest + CONSTANT, "{kind} took {peak} bytes");
         assert!(peak > PIECE * MODELS, "{kind} took {peak} bytes: they are not counted");
@@ -92,7 +92,7 @@ fn measure() {
     let files = models(256, &[64, 64]);
     let (largest, whole) = (4 << 12, 256 * (4 << 12));
     let strategy = OpcmConfig::default();
-    assert_eq!(strategy.piecewise().unwrap().grain(), Grain::Tensor);
+    assert_eq!(strategy.piecewise(&RunDescription::default()).unwrap().grain(), Grain::Tensor);
     let peak = peak(&files, &strategy);
     // The bound in the documentation of `merge`, and on top of it names and what is being written.
     let bound = (MODELS - 1 + 25) * largest + (1 << 20);

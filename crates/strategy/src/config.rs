@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use alluvium_device::{Beside, DeviceStatistic};
 use alluvium_model::Seed;
-use alluvium_stream::Scenario;
 
-use crate::{DataAccess, Piece, Piecewise, Strategy, StrategyError};
+use crate::{DataAccess, Piece, Piecewise, RunDescription, Strategy, StrategyError};
 
 /// A `[[strategies]]` table: which strategy, and its options.
 ///
 /// ```
 /// use alluvium_strategy::registry::{Family, describe, schemars};
-/// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, typetag};
+/// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError};
+/// use alluvium_strategy::typetag;
 /// use serde::{Deserialize, Serialize};
 ///
 /// /// Keeps the newest expert and forgets everything else.
@@ -28,7 +28,7 @@ use crate::{DataAccess, Piece, Piecewise, Strategy, StrategyError};
 ///         DataAccess::None
 ///     }
 ///
-///     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+///     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
 ///         Ok(Box::new(Newest {}))
 ///     }
 /// }
@@ -62,61 +62,52 @@ pub trait StrategyConfig: Debug + Send + Sync {
     ///
     /// # Errors
     /// When they cannot be made.
-    fn handed_beside(&self, _seed: Seed) -> Result<Beside, StrategyError> {
+    fn handed_beside(&self, _run: &RunDescription, _seed: Seed) -> Result<Beside, StrategyError> {
         Ok(Beside::new())
     }
 
-    /// Whether the strategy can work on a stream of this scenario.
-    fn supports(&self, _scenario: Scenario) -> bool {
-        true
-    }
-
-    /// Builds the running strategy. Checks what a schema cannot express, such as options that exclude each other.
+    /// Checks the strategy against the run: its options, and whether they fit the backbone, the input, the protocol and the
+    /// stream. It is called before anything is trained, and decides without reading files. What the description leaves open is
+    /// not checked. Default: everything fits.
     ///
     /// # Errors
-    /// [`StrategyError::Option`], which names the option.
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError>;
+    /// [`StrategyError::Option`], which names the option, or [`StrategyError::Misfit`]. Both say what is accepted.
+    fn validate(&self, _run: &RunDescription) -> Result<(), StrategyError> {
+        Ok(())
+    }
 
-    /// Fills in the options that the user left open and whose default depends on what the experts started from. Default,
-    /// `None`: the configuration has no such option, or all of them are set.
+    /// Builds the running strategy for a run that [`validate`](Self::validate) accepts.
     ///
-    /// The runner of a stream calls it with [`ExpertStart::Previous`], and so does a consolidation of files whose previous
-    /// model counts as a first expert. A consolidation of files into the model that the experts started from calls it with
-    /// [`ExpertStart::Common`]. An option that the user has set stays as it is. A configuration that was not completed is
-    /// built as for a stream.
-    fn completed(&self, _start: ExpertStart) -> Option<Box<dyn StrategyConfig>> {
+    /// # Errors
+    /// When the strategy cannot be built.
+    fn build(&self, run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError>;
+
+    /// Fills in the options that the user left open and whose default depends on the run, such as what the experts started from,
+    /// so that results state them. An option that the user has set stays as it is. Default, `None`: the configuration has no such
+    /// option, or all of them are set. A configuration gives the same strategy before and after.
+    fn completed(&self, _run: &RunDescription) -> Option<Box<dyn StrategyConfig>> {
         None
     }
 
     /// How the strategy consolidates models in pieces, so that checkpoints of any size can be merged. Default, `None`: the
     /// strategy needs whole models. A strategy that works in pieces needs neither data nor statistics of devices, and gives
     /// the same numbers in pieces as on whole models.
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+    fn piecewise(&self, _run: &RunDescription) -> Option<Box<dyn Piecewise>> {
         None
     }
 }
 
-/// What the experts of a run were adapted from. The caller of a strategy knows it; the strategy sees only models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExpertStart {
-    /// Each expert from the central model that it is consolidated into, as in a stream of devices.
-    Previous,
-    /// All experts from one model, the central model that the first expert is consolidated into: models fine-tuned from one
-    /// base model.
-    Common,
-}
-
 /// The [`Piecewise`] form of a strategy that computes each new value only from the same value of the models. The strategy that
 /// it builds for whole models works on any piece.
-pub fn value_by_value<C: StrategyConfig + Clone + 'static>(config: &C) -> Box<dyn Piecewise> {
-    Box::new(ValueByValue(config.clone()))
+pub fn value_by_value<C: StrategyConfig + Clone + 'static>(config: &C, run: &RunDescription) -> Box<dyn Piecewise> {
+    Box::new(ValueByValue(config.clone(), run.clone()))
 }
 
 #[derive(Debug)]
-struct ValueByValue<C>(C);
+struct ValueByValue<C>(C, RunDescription);
 
 impl<C: StrategyConfig> Piecewise for ValueByValue<C> {
     fn build(&self, _piece: &Piece) -> Result<Box<dyn Strategy>, StrategyError> {
-        self.0.build()
+        self.0.build(&self.1)
     }
 }

@@ -23,25 +23,28 @@ pub struct Context<'a> {
     compute: Device,
     /// The cell's seed.
     cell: Seed,
-    /// The number of consolidations before this one, or before the round.
+    /// The number of experts consolidated before this consolidation or round.
     before: usize,
-    turn: Turn,
     surrogate: Option<&'a mut dyn Surrogate>,
     surrogate_seed: Seed,
     tasks: Vec<TaskDataset<'a>>,
     progress: &'a dyn Progress,
-    effort: Effort,
+    effort: EffortCount<'a>,
 }
 
-/// The position of an expert in its round. A consolidation outside of a round counts as a round of one expert.
-#[derive(Debug, Clone, Copy)]
-struct Turn {
-    index: usize,
-    experts: usize,
+/// The work of a consolidation, or where the round counts it.
+enum EffortCount<'a> {
+    Own(Effort),
+    OfRound(&'a mut Effort),
 }
 
-impl Turn {
-    const ONLY: Turn = Turn { index: 0, experts: 1 };
+impl EffortCount<'_> {
+    fn count(&mut self) -> &mut Effort {
+        match self {
+            EffortCount::Own(effort) => effort,
+            EffortCount::OfRound(effort) => effort,
+        }
+    }
 }
 
 impl std::fmt::Debug for Context<'_> {
@@ -61,12 +64,11 @@ impl<'a> Context<'a> {
             compute: compute.clone(),
             cell: seed,
             before: device,
-            turn: Turn::ONLY,
             surrogate: None,
             surrogate_seed: seed.of("surrogate"),
             tasks: vec![],
             progress: &Silent,
-            effort: Effort::default(),
+            effort: EffortCount::Own(Effort::default()),
         }
     }
 
@@ -94,19 +96,26 @@ impl<'a> Context<'a> {
         &self.compute
     }
 
-    /// Makes this the context of the expert at `index` (from 0) in a round of `experts` experts. A strategy calls it to take
-    /// the experts of a round one after another. [`device`](Self::device), [`seed`](Self::seed) and the tasks are then those of
-    /// a consolidation of this expert alone, after the experts before it. The work of all experts is still counted together.
+    /// A context for the expert at `index` (from 0) in a round of `experts` experts, when this is the context of the round. A
+    /// strategy takes one for each expert, to consolidate the experts of a round one after another. [`device`](Self::device),
+    /// [`seed`](Self::seed) and the tasks are those of a consolidation of this expert alone, after the experts before it. The work
+    /// of all experts is counted together.
     ///
     /// An index beyond the round means its last expert.
-    pub fn turn_to(&mut self, index: usize, experts: usize) {
-        let experts = experts.max(1);
-        self.turn = Turn { index: index.min(experts - 1), experts };
-    }
-
-    /// Makes this the context of the whole round again, after [`turn_to`](Self::turn_to).
-    pub fn end_turns(&mut self) {
-        self.turn = Turn::ONLY;
+    pub fn of_expert(&mut self, index: usize, experts: usize) -> Context<'_> {
+        let last = experts.max(1) - 1;
+        let index = index.min(last);
+        let tasks = &self.tasks[..self.tasks.len().saturating_sub(last - index)];
+        Context {
+            compute: self.compute.clone(),
+            cell: self.cell,
+            before: self.before + index,
+            surrogate: self.surrogate.as_mut().map(|surrogate| &mut **surrogate as &mut dyn Surrogate),
+            surrogate_seed: self.surrogate_seed,
+            tasks: tasks.to_vec(),
+            progress: self.progress,
+            effort: EffortCount::OfRound(self.effort.count()),
+        }
     }
 
     /// The seed of this consolidation. Derive a generator from it by name.
@@ -116,7 +125,7 @@ impl<'a> Context<'a> {
 
     /// The number of devices consolidated before this one; for a whole round, before its first device.
     pub fn device(&self) -> usize {
-        self.before + self.turn.index
+        self.before
     }
 
     /// The number of samples in the fixed set of surrogate data.
@@ -170,7 +179,7 @@ impl<'a> Context<'a> {
     /// [`StrategyError::NotGranted`] without access to them.
     pub fn current_task(&self) -> Result<TaskDataset<'a>, StrategyError> {
         let missing = StrategyError::NotGranted { wanted: DataAccess::CurrentTask };
-        self.tasks_so_far().last().copied().ok_or(missing)
+        self.tasks.last().copied().ok_or(missing)
     }
 
     /// The training samples of all devices so far, the current one last.
@@ -178,29 +187,27 @@ impl<'a> Context<'a> {
     /// # Errors
     /// [`StrategyError::NotGranted`] without access to them.
     pub fn all_tasks(&self) -> Result<&[TaskDataset<'a>], StrategyError> {
-        let tasks = self.tasks_so_far();
+        let tasks = &self.tasks;
         if tasks.len() <= self.device() {
             return Err(StrategyError::NotGranted { wanted: DataAccess::AllTasks });
         }
         Ok(tasks)
     }
 
-    /// The granted tasks, without the tasks of experts that come later in the round.
-    fn tasks_so_far(&self) -> &[TaskDataset<'a>] {
-        let later = self.turn.experts - 1 - self.turn.index;
-        &self.tasks[..self.tasks.len().saturating_sub(later)]
-    }
-
     /// Counts a step on `samples` samples, and reports that `done` of `steps` steps are done.
     pub fn step_taken(&mut self, samples: usize, done: usize, steps: usize) {
-        self.effort.steps += 1;
-        self.effort.samples += samples as u64;
+        let effort = self.effort.count();
+        effort.steps += 1;
+        effort.samples += samples as u64;
         self.progress.step(done, steps);
     }
 
-    /// The work so far.
+    /// The work so far; for an expert of a round, that of the whole round.
     pub fn effort(&self) -> Effort {
-        self.effort
+        match &self.effort {
+            EffortCount::Own(effort) => *effort,
+            EffortCount::OfRound(effort) => **effort,
+        }
     }
 }
 
@@ -218,17 +225,19 @@ mod tests {
         // One consolidation came before the round of the other three.
         let mut round = Context::new(&Device::flex(), seed, 1).with_tasks(tasks.clone());
         for index in 0..3 {
-            round.turn_to(index, 3);
+            let mut own = round.of_expert(index, 3);
             let alone = Context::new(&Device::flex(), seed, 1 + index).with_tasks(tasks[..index + 2].to_vec());
-            assert_eq!((round.device(), round.seed()), (alone.device(), alone.seed()));
-            assert_eq!(round.current_task().unwrap().head, &heads[index + 1]);
-            assert_eq!(round.all_tasks().unwrap().len(), index + 2);
+            assert_eq!((own.device(), own.seed()), (alone.device(), alone.seed()));
+            assert_eq!(own.current_task().unwrap().head, &heads[index + 1]);
+            assert_eq!(own.all_tasks().unwrap().len(), index + 2);
+            own.step_taken(10, 1, 1);
+            assert_eq!(own.effort().steps, index as u64 + 1);
         }
-        round.end_turns();
         assert_eq!((round.device(), round.all_tasks().unwrap().len()), (1, 4));
+        assert_eq!(round.effort(), Effort { steps: 3, samples: 30 });
         // Only the round's own tasks, as access to the current task grants.
-        let mut own = Context::new(&Device::flex(), seed, 7).with_tasks(tasks[1..].to_vec());
-        own.turn_to(0, 3);
+        let mut round = Context::new(&Device::flex(), seed, 7).with_tasks(tasks[1..].to_vec());
+        let own = round.of_expert(0, 3);
         assert_eq!(own.current_task().unwrap().head, &heads[1]);
         assert!(own.all_tasks().is_err());
     }

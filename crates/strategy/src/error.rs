@@ -17,6 +17,14 @@ pub enum StrategyError {
         /// What is accepted.
         accepted: String,
     },
+    /// The strategy does not fit the run.
+    #[error("{problem}; accepted: {accepted}")]
+    Misfit {
+        /// What does not fit, as words that follow the name of the strategy.
+        problem: String,
+        /// What is accepted.
+        accepted: String,
+    },
     /// The context does not hold the data: the strategy did not declare them, or the protocol did not grant them.
     #[error("the strategy asked for {wanted} data, which it did not declare or was not granted")]
     NotGranted {
@@ -56,6 +64,14 @@ pub enum SurrogateError {
         /// The option's key.
         option: &'static str,
         /// The problem.
+        problem: String,
+        /// What is accepted.
+        accepted: String,
+    },
+    /// The surrogate data do not fit the run.
+    #[error("{problem}; accepted: {accepted}")]
+    Misfit {
+        /// What does not fit, as words that follow the name of the surrogate data.
         problem: String,
         /// What is accepted.
         accepted: String,

@@ -28,6 +28,7 @@ mod picture;
 mod piece;
 mod piecewise;
 mod received;
+mod run_description;
 mod scale;
 mod start;
 mod strategy;
@@ -40,7 +41,7 @@ pub use alluvium_device::{Beside, ClassificationLoss, DeviceStatistic, cross_ent
 pub use alluvium_model::{Expert, ModelState};
 pub use alluvium_registry as registry;
 pub use alluvium_stream::{Batch, Samples, Scenario, TaskDataset};
-pub use config::{ExpertStart, StrategyConfig, value_by_value};
+pub use config::{StrategyConfig, value_by_value};
 pub use context::{Context, Effort};
 pub use cut::Cut;
 pub use distillation::{
@@ -57,11 +58,12 @@ pub use picture::{
 pub use piece::Piece;
 pub use piecewise::{Grain, Piecewise, Sight, Survey};
 pub use received::{Received, expert_parameters};
+pub use run_description::{ExpertStart, ProtocolTerms, RunDescription};
 pub use scale::Scale;
 pub use serde;
 pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyState};
-pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest};
+pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest, fits_in_memory};
 pub use task_vector::{RelativeTo, TaskVectors, add_scaled, difference};
 pub use training::{NewHead, TrainingSettings};
 pub use typetag;

@@ -54,8 +54,8 @@ pub struct Sight<'a> {
 ///
 /// ```
 /// use alluvium_strategy::registry::{Family, describe, schemars};
-/// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, Piecewise, Strategy, StrategyConfig, StrategyError};
-/// use alluvium_strategy::{typetag, value_by_value};
+/// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, Piecewise, RunDescription, Strategy, StrategyConfig};
+/// use alluvium_strategy::{StrategyError, typetag, value_by_value};
 /// use serde::{Deserialize, Serialize};
 ///
 /// /// Keeps the newest expert and forgets everything else.
@@ -70,12 +70,12 @@ pub struct Sight<'a> {
 ///         DataAccess::None
 ///     }
 ///
-///     fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+///     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
 ///         Ok(Box::new(Newest {}))
 ///     }
 ///
-///     fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
-///         Some(value_by_value(self))
+///     fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
+///         Some(value_by_value(self, run))
 ///     }
 /// }
 ///

@@ -38,9 +38,9 @@ pub trait Strategy: Debug + Send {
     /// experts started from the same handed-out model. [`Manifest::samples`](alluvium_model::Manifest::samples) is the number
     /// of samples of each device, the usual weight in a mean.
     ///
-    /// Default: consolidates the experts one after another. For each expert, `context` is what it would be if the experts came
-    /// one by one: [`Context::device`], the seed and the granted tasks advance from expert to expert. An override gets the
-    /// context of the whole round, see [`Context::turn_to`]. Either way, a round of one expert equals
+    /// Default: consolidates the experts one after another. Each expert gets a context of its own, see [`Context::of_expert`], as
+    /// if the experts came one by one: [`Context::device`], the seed and the granted tasks advance from expert to expert. An
+    /// override gets the context of the whole round. Either way, a round of one expert equals
     /// [`consolidate`](Self::consolidate), and an empty round changes nothing.
     ///
     /// # Errors
@@ -53,10 +53,8 @@ pub trait Strategy: Debug + Send {
     ) -> Result<ModelState, StrategyError> {
         let mut central = previous.clone();
         for (index, expert) in experts.iter().enumerate() {
-            context.turn_to(index, experts.len());
-            central = self.consolidate(&central, expert, context)?;
+            central = self.consolidate(&central, expert, &mut context.of_expert(index, experts.len()))?;
         }
-        context.end_turns();
         Ok(central)
     }
 

@@ -7,16 +7,25 @@ use alluvium_model::{Expert, InputShape, ModelState, Seed};
 use alluvium_stream::input_value;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::SurrogateError;
+use crate::{RunDescription, SurrogateError};
 
 /// The `[surrogate]` table: which surrogate data, and its options.
 #[typetag::serde(tag = "kind")]
 pub trait SurrogateConfig: Debug + Send + Sync {
-    /// Builds the source of surrogate data, and reads its files.
+    /// Checks the options against the run, without reading files. It is called before anything is trained. What the description
+    /// leaves open is not checked. Default: everything fits.
     ///
     /// # Errors
-    /// [`SurrogateError`] when a file cannot be read.
-    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError>;
+    /// [`SurrogateError::Option`], which names the option, or [`SurrogateError::Misfit`]. Both say what is accepted.
+    fn validate(&self, _run: &RunDescription) -> Result<(), SurrogateError> {
+        Ok(())
+    }
+
+    /// Builds the source of surrogate data for a run that [`validate`](Self::validate) accepts, and reads its files.
+    ///
+    /// # Errors
+    /// [`SurrogateError`] when a file cannot be read, or its contents do not fit the run.
+    fn build(&self, run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError>;
 
     /// The files that the data are made from. When a file changes, everything computed from it is computed again.
     fn files(&self) -> Vec<PathBuf> {
@@ -28,6 +37,29 @@ pub trait SurrogateConfig: Debug + Send + Sync {
     fn stream_kinds(&self) -> Vec<String> {
         vec![]
     }
+}
+
+/// The most bytes of the fixed set of surrogate data. A larger request is probably a mistake.
+const MOST_BYTES: u64 = 8 << 30;
+
+/// Checks that a fixed set of this many inputs is not too large.
+///
+/// # Errors
+/// [`SurrogateError::Misfit`], which says how large it is and what is accepted.
+pub fn fits_in_memory(samples: usize, input: InputShape) -> Result<(), SurrogateError> {
+    let one = (input.values() * size_of::<f32>()) as u64;
+    let bytes = (samples as u64).saturating_mul(one);
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    Err(SurrogateError::Misfit {
+        problem: format!("take {:.1} GB: {samples} inputs of {input}", bytes as f64 / 1e9),
+        accepted: format!(
+            "at most {:.1} GB, which are {} such inputs",
+            MOST_BYTES as f64 / 1e9,
+            MOST_BYTES / one.max(1)
+        ),
+    })
 }
 
 /// A request for surrogate data. Most sources use only the shape and the seed.

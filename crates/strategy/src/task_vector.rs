@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::parameters::parameters;
-use crate::{ExpertStart, Received, Sight, StrategyError, StrategyState, Survey};
+use crate::{ExpertStart, Received, RunDescription, Sight, StrategyError, StrategyState, Survey};
 
 /// The reference of a task vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,25 @@ impl RelativeTo {
         match start {
             ExpertStart::Previous => RelativeTo::Previous,
             ExpertStart::Common => RelativeTo::Initial,
+        }
+    }
+
+    /// Checks the reference against the run, for [`StrategyConfig::validate`](crate::StrategyConfig::validate).
+    ///
+    /// # Errors
+    /// [`StrategyError::Option`] for `relative_to`, when devices would come back and lose what they learned before.
+    pub fn validate(self, run: &RunDescription) -> Result<(), StrategyError> {
+        match run.protocol.as_ref().filter(|terms| terms.visits_per_device > 1) {
+            Some(terms) if self == RelativeTo::CommonStart => Err(StrategyError::Option {
+                option: "relative_to",
+                problem: format!(
+                    "= \"common-start\" gives every device the initial model, so a device that comes back under the protocol \"{}\" \
+                     begins again",
+                    terms.name
+                ),
+                accepted: "\"initial\", \"previous\", or a protocol in which a device takes part once".to_owned(),
+            }),
+            _ => Ok(()),
         }
     }
 

@@ -130,7 +130,8 @@ impl TaskOutline {
     /// [`StreamError::File`] when a sample on disk cannot be read.
     pub fn digest(&self) -> Result<Digest, StreamError> {
         let train = self.test.select([]);
-        Task { index: self.index, name: self.name.clone(), head: self.head.clone(), train, test: self.test.clone() }.digest()
+        Task { index: self.index, name: self.name.clone(), head: self.head.clone(), train, test: self.test.clone() }
+            .digest()
     }
 }
 

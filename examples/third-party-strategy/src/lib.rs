@@ -1,9 +1,7 @@
 //! The strategy `exponential-averaging`: an example of a strategy in a crate outside Alluvium.
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, average_backbones, take_head,
-};
+use alluvium_strategy::{Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, average_backbones, take_head};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +31,7 @@ impl StrategyConfig for ExponentialAveragingConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(self.clone()))
     }
 }

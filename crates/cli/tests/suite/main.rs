@@ -16,6 +16,7 @@ mod ensemble;
 mod foreign_files;
 mod hostile;
 mod miniatures;
+mod misfits;
 mod paper;
 mod perceptron;
 mod protocols;

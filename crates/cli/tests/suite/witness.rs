@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use alluvium_model::{Digest, Expert, ModelState};
 use alluvium_registry::{Family, describe};
-use alluvium_strategy::{Context, DataAccess, DeviceStatistic, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{
+    Context, DataAccess, DeviceStatistic, RunDescription, Strategy, StrategyConfig, StrategyError,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +65,7 @@ impl StrategyConfig for WitnessConfig {
         other.statistics()
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Witness { case: self.case.clone(), hands_out: self.hands_out }))
     }
 }

@@ -1,16 +1,19 @@
 //! Rules that a schema cannot express: names, data access, files, and whether the parts fit together.
 
-use std::collections::HashMap;
+mod devices;
 
-use alluvium_device::{DeviceRun, DeviceStart};
-use alluvium_model::{InputShape, Seed};
-use alluvium_strategy::{DataAccess, SurrogateConfig};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use alluvium_device::DeviceRun;
+use alluvium_model::{BackboneFacts, InputShape, Seed};
+use alluvium_strategy::{DataAccess, RunDescription, StrategyError, SurrogateConfig, SurrogateError, fits_in_memory};
 use burn::tensor::Device;
 use serde_json::Value;
 
-use crate::experiment::{Experiment, StrategyRow, same_devices};
+use crate::experiment::{Experiment, KnownParts};
 use crate::finding::Finding;
-use crate::protocol::{Protocol, ProtocolKind};
+use crate::protocol::Protocol;
 use crate::reference::Reference;
 
 /// The most names that a message lists.
@@ -21,7 +24,7 @@ const NAMES_SHOWN: usize = 12;
 pub(crate) struct Rules {
     backends: HashMap<String, Result<Device, String>>,
     streams: HashMap<String, Result<StreamFacts, String>>,
-    backbones: HashMap<String, Result<(), String>>,
+    backbones: HashMap<String, Result<Arc<BackboneFacts>, String>>,
     initials: HashMap<String, Result<String, String>>,
     surrogates: HashMap<String, Result<(), String>>,
 }
@@ -51,37 +54,20 @@ impl Rules {
     pub(crate) fn judge(&mut self, experiment: &Experiment) -> Verdict {
         let mut verdict = Verdict::default();
         verdict.names(experiment);
-        verdict.strategies(experiment);
-        self.parts(experiment, &mut verdict);
-        verdict
+        let mut of_parts = Verdict::default();
+        let known = self.parts(experiment, &mut of_parts);
+        verdict.strategies(experiment, &known);
+        verdict.findings.append(&mut of_parts.findings);
+        self.surrogates(experiment, &known, &mut verdict);
+        Verdict { findings: verdict.findings, ..of_parts }
     }
 
-    /// Builds every part once, to check that its files exist and that the parts fit together.
-    fn parts(&mut self, experiment: &Experiment, verdict: &mut Verdict) {
+    /// Builds stream and backbone once, to check that their files exist and that the parts fit together, and to learn what
+    /// strategies are checked against.
+    fn parts(&mut self, experiment: &Experiment, verdict: &mut Verdict) -> KnownParts {
         let written = &experiment.written_out;
         let [backend, stream, backbone] = ["backend", "stream", "backbone"].map(|table| written[table].to_string());
-        let open = || experiment.backend.config.open().map_err(|error| error.to_string());
-        let compute = match self.backends.entry(backend.clone()).or_insert_with(open) {
-            Ok(compute) => compute.clone(),
-            Err(error) => return verdict.plugin_says(&["backend"], &written["backend"], error),
-        };
-        if let Some(config) = &experiment.surrogate {
-            // Rows may have their own protocol. The strictest row that uses these data decides.
-            let users = experiment
-                .strategies
-                .iter()
-                .filter(|row| row.surrogate.is_none() && experiment.surrogate_of(row).is_some())
-                .map(|row| &row.protocol);
-            let strictest = users.min_by_key(|protocol| protocol.grants()).unwrap_or(&experiment.protocol);
-            self.surrogate(experiment, config.as_ref(), strictest, &["surrogate"], &written["surrogate"], verdict);
-        }
-        for (index, row) in experiment.strategies.iter().enumerate() {
-            if let Some(config) = &row.surrogate {
-                let (number, table) = (index.to_string(), &written["strategies"][index]["surrogate"]);
-                let path = ["strategies", number.as_str(), "surrogate"];
-                self.surrogate(experiment, config.as_ref(), &row.protocol, &path, table, verdict);
-            }
-        }
+        let mut known = KnownParts::default();
         let build = || {
             let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
             Ok(StreamFacts {
@@ -91,46 +77,85 @@ impl Rules {
                 notes: stream.notes(),
             })
         };
-        let (input, class_names) = match self.streams.entry(stream.clone()).or_insert_with(build) {
+        let mut class_names = &vec![];
+        match self.streams.entry(stream.clone()).or_insert_with(build) {
             Ok(built) => {
                 verdict.devices = experiment.device.tasks().map_or(built.devices, |tasks| tasks.len());
                 verdict.notes.clone_from(&built.notes);
-                (built.input, &built.class_names)
+                verdict.absent_devices(experiment);
+                class_names = &built.class_names;
+                known.stream = Some((built.input, verdict.devices));
             }
-            Err(error) => return verdict.plugin_says(&["stream"], &written["stream"], error),
-        };
-        verdict.absent_devices(experiment);
-        let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
-        if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
-            return verdict.plugin_says(&["backbone"], &written["backbone"], error);
+            Err(error) => verdict.plugin_says(&["stream"], &written["stream"], error),
         }
-        if let Some(initial) = &experiment.initial {
-            let open = || {
-                let file = initial.open(&experiment.backbone, input, class_names, &compute);
-                file.map(|file| file.digest).map_err(|error| error.to_string())
-            };
-            let key = format!("{backend} {stream} {backbone} {}", written["initial"]);
-            match self.initials.entry(key).or_insert_with(open) {
-                Ok(digest) => verdict.initial = Some(digest.clone()),
-                Err(error) => verdict.plugin_says(&["initial"], &written["initial"], error),
+        let open = || experiment.backend.config.open().map_err(|error| error.to_string());
+        match self.backends.entry(backend.clone()).or_insert_with(open) {
+            Err(error) => verdict.plugin_says(&["backend"], &written["backend"], error),
+            Ok(compute) => {
+                let Some((input, tasks)) = known.stream else { return known };
+                let build = || {
+                    let facts = BackboneFacts::of(experiment.backbone.as_ref(), input, compute);
+                    facts.map(Arc::new).map_err(|error| error.to_string())
+                };
+                match self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
+                    Ok(facts) => known.backbone = Some(facts.clone()),
+                    Err(error) => verdict.plugin_says(&["backbone"], &written["backbone"], error),
+                }
+                if let Some(initial) = experiment.initial.as_ref().filter(|_| known.backbone.is_some()) {
+                    let open = || {
+                        let file = initial.open(&experiment.backbone, input, class_names, compute);
+                        file.map(|file| file.digest).map_err(|error| error.to_string())
+                    };
+                    let key = format!("{backend} {stream} {backbone} {}", written["initial"]);
+                    match self.initials.entry(key).or_insert_with(open) {
+                        Ok(digest) => verdict.initial = Some(digest.clone()),
+                        Err(error) => verdict.plugin_says(&["initial"], &written["initial"], error),
+                    }
+                }
+                let backbone = &experiment.backbone;
+                verdict.devices_fit(experiment, &DeviceRun { input, backbone, class_names, tasks, compute });
             }
         }
-        let run = DeviceRun {
-            input,
-            backbone: &experiment.backbone,
-            class_names,
-            tasks: verdict.devices,
-            compute: &compute,
-        };
-        verdict.devices_fit(experiment, &run);
+        known
     }
 
-    /// Checks that surrogate data can be built, and that they are not data that the centre must not see.
+    /// Checks all surrogate data that rows use.
+    fn surrogates(&mut self, experiment: &Experiment, known: &KnownParts, verdict: &mut Verdict) {
+        let written = &experiment.written_out;
+        if let Some(config) = &experiment.surrogate {
+            // Rows may have their own protocol. The strictest row that uses these data decides.
+            let users = experiment
+                .strategies
+                .iter()
+                .filter(|row| row.surrogate.is_none() && experiment.surrogate_of(row).is_some())
+                .map(|row| &row.protocol);
+            let strictest = users.min_by_key(|protocol| protocol.grants()).unwrap_or(&experiment.protocol);
+            let run = experiment.describe(strictest, known);
+            self.surrogate(
+                experiment,
+                config.as_ref(),
+                (strictest, &run),
+                &["surrogate"],
+                &written["surrogate"],
+                verdict,
+            );
+        }
+        for (index, row) in experiment.strategies.iter().enumerate() {
+            if let Some(config) = &row.surrogate {
+                let (number, table) = (index.to_string(), &written["strategies"][index]["surrogate"]);
+                let path = ["strategies", number.as_str(), "surrogate"];
+                let run = experiment.describe(&row.protocol, known);
+                self.surrogate(experiment, config.as_ref(), (&row.protocol, &run), &path, table, verdict);
+            }
+        }
+    }
+
+    /// Checks that surrogate data fit the run and can be built, and that they are not data that the centre must not see.
     fn surrogate(
         &mut self,
         experiment: &Experiment,
         config: &dyn SurrogateConfig,
-        protocol: &Protocol,
+        (protocol, run): (&Protocol, &RunDescription),
         path: &[&str],
         table: &Value,
         verdict: &mut Verdict,
@@ -145,8 +170,20 @@ impl Rules {
             );
             verdict.wrong(path, message);
         }
-        let build = || config.build().map(|_| ()).map_err(|error| error.to_string());
-        if let Err(error) = self.surrogates.entry(table.to_string()).or_insert_with(build) {
+        let check = || {
+            config.validate(run)?;
+            let surrogate = config.build(run)?;
+            run.input.map_or(Ok(()), |input| fits_in_memory(surrogate.samples(), input))
+        };
+        let words = |error| match error {
+            error @ SurrogateError::Misfit { .. } => {
+                format!("the surrogate data \"{}\" {error}", config.typetag_name())
+            }
+            error => error.to_string(),
+        };
+        // Surrogate data may depend on everything that they are told.
+        let key = format!("{table} {run:?}");
+        if let Err(error) = self.surrogates.entry(key).or_insert_with(|| check().map_err(words)) {
             verdict.plugin_says(path, table, error);
         }
     }
@@ -185,8 +222,7 @@ impl Verdict {
     }
 
     /// Messages name a strategy by its kind, so that rows that differ in an option have the same problem.
-    fn strategies(&mut self, experiment: &Experiment) {
-        let scenario = experiment.stream.scenario();
+    fn strategies(&mut self, experiment: &Experiment, known: &KnownParts) {
         for (index, row) in experiment.strategies.iter().enumerate() {
             let kind = &row.kind;
             let number = index.to_string();
@@ -219,80 +255,15 @@ impl Verdict {
                 );
                 self.wrong(&[&path[..], &["surrogate"]].concat(), message);
             }
-            if !row.config.supports(scenario) {
-                self.wrong(&path, format!("the strategy \"{kind}\" does not work on a stream of {scenario}"));
+            let run = experiment.describe(&row.protocol, known);
+            let fits = row.config.validate(&run).and_then(|()| row.config.build(&run));
+            if let Err(error) = fits {
+                let message = match error {
+                    error @ StrategyError::Misfit { .. } => format!("the strategy \"{kind}\" {error}"),
+                    error => error.to_string(),
+                };
+                self.plugin_says(&path, &experiment.written_out["strategies"][index], &message);
             }
-            if let Err(error) = row.config.build() {
-                self.plugin_says(&path, &experiment.written_out["strategies"][index], &error.to_string());
-            }
-        }
-    }
-
-    /// Checks the devices of the experiment and of its rows.
-    fn devices_fit(&mut self, experiment: &Experiment, run: &DeviceRun<'_>) {
-        let written = &experiment.written_out;
-        if let Err(error) = experiment.device.check(run) {
-            self.plugin_says(&["device"], &written["device"], &error.to_string());
-        }
-        for (index, row) in experiment.strategies.iter().enumerate() {
-            let own = !same_devices(&*row.device, &*experiment.device);
-            let (number, table) = (index.to_string(), &written["strategies"][index]["device"]);
-            if let Some(error) = own.then(|| row.device.check(run)).and_then(Result::err) {
-                self.plugin_says(&["strategies", &number, "device"], table, &error.to_string());
-            }
-            if own && row.device.tasks() != experiment.device.tasks() {
-                let message = "the row's devices have other tasks than those of the experiment; accepted: devices with \
-                               the same tasks"
-                    .to_owned();
-                self.wrong(&["strategies", &number, "device"], message);
-            }
-            self.devices_serve(index, row);
-        }
-        if experiment.device.start() == DeviceStart::Initial && experiment.initial.is_none() {
-            let message = format!(
-                "the devices \"{}\" have experts that come from an initial model, but there is no [initial] table; \
-                 accepted: [initial] with the `file` that the experts were trained from",
-                experiment.device.typetag_name()
-            );
-            self.wrong(&["device", "kind"], message);
-        }
-        if experiment.device.training().is_none() && !experiment.evaluation.budgets.is_empty() {
-            let message = format!(
-                "`budgets` needs devices that train in this process, but the devices \"{}\" do not; accepted: no `budgets`",
-                experiment.device.typetag_name()
-            );
-            self.wrong(&["evaluation", "budgets"], message);
-        }
-    }
-
-    /// Checks that the devices of a row can give what its strategy and its protocol ask for.
-    fn devices_serve(&mut self, index: usize, row: &StrategyRow) {
-        let (strategy, devices, number) = (&row.kind, row.device.typetag_name(), index.to_string());
-        let path = ["strategies", number.as_str()];
-        if row.device.training().is_none() && row.data_access > DataAccess::Surrogate {
-            let message = format!(
-                "the strategy \"{strategy}\" needs {} data, but the devices \"{devices}\" keep their samples where this \
-                 process cannot read them; accepted: a strategy whose data access is none or surrogate",
-                row.data_access
-            );
-            self.wrong(&path, message);
-        }
-        if let Some(statistic) = row.config.statistics().first().filter(|_| !row.device.sends_statistics()) {
-            let message = format!(
-                "the strategy \"{strategy}\" asks devices for the statistic \"{}\" of their samples, but the devices \
-                 \"{devices}\" send models only; accepted: a strategy that asks for no statistics",
-                statistic.name()
-            );
-            self.wrong(&path, message);
-        }
-        if row.device.start() == DeviceStart::Initial && row.protocol.kind != ProtocolKind::Dcl {
-            let message = format!(
-                "the devices \"{devices}\" answer once, from the initial model, but under the protocol \"{}\" devices take \
-                 the newest model; accepted: kind = \"dcl\"",
-                row.protocol.kind.name()
-            );
-            let own = [&path[..], &["protocol", "kind"]].concat();
-            self.wrong(&own, message);
         }
     }
 

@@ -7,12 +7,12 @@ use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceConfig;
 use alluvium_model::BackboneConfig;
 use alluvium_registry::{Checker, Family, default_kind, described, find, schemars};
-use alluvium_strategy::{ExpertStart, StrategyConfig, SurrogateConfig};
+use alluvium_strategy::{RunDescription, StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::experiment::{Backend, Experiment, StrategyRow, same_devices};
+use crate::experiment::{Backend, Experiment, StrategyRow, expert_start, same_devices};
 use crate::finding::Finding;
 use crate::initial::Initial;
 use crate::protocol::Protocol;
@@ -55,8 +55,9 @@ impl Tables {
         let backend = plugins.read::<dyn BackendConfig>(Family::Backend, &["backend"], &root.backend);
         let stream = plugins.read::<dyn StreamConfig>(Family::Stream, &["stream"], &root.stream);
         let backbone = plugins.read::<dyn BackboneConfig>(Family::Backbone, &["backbone"], &root.backbone);
-        let device: Option<Arc<dyn DeviceConfig>> =
-            plugins.read::<dyn DeviceConfig>(Family::Device, &["device"], &root.device).map(|(_, device)| device.into());
+        let device: Option<Arc<dyn DeviceConfig>> = plugins
+            .read::<dyn DeviceConfig>(Family::Device, &["device"], &root.device)
+            .map(|(_, device)| device.into());
         let surrogate = root.surrogate.as_ref();
         let surrogate =
             surrogate.and_then(|table| plugins.read::<dyn SurrogateConfig>(Family::Surrogate, &["surrogate"], table));
@@ -208,7 +209,9 @@ impl<'a> Plugins<'a> {
             None => device.cloned()?,
         };
         let (kind, config) = self.read::<dyn StrategyConfig>(Family::Strategy, &path, &options)?;
-        let config = config.completed(ExpertStart::Previous).unwrap_or(config);
+        // What is left open follows from what experts start from.
+        let run = RunDescription { start: expert_start(device.start()), ..Default::default() };
+        let config = config.completed(&run).unwrap_or(config);
         let (name, data_access) = (name.unwrap_or_else(|| kind.clone()), config.data_access());
         Some(StrategyRow { name, kind, config, data_access, surrogate, protocol, device })
     }

@@ -117,9 +117,8 @@ impl<'a> Shape<'a> {
         };
         // A table without a kind may mean the default kind, or that of the table that a row's own table changes.
         let unnamed = kinds.is_empty() && default_kind(*family).is_some();
-        let named = |plugin: &&Plugin| {
-            plugin.family == *family && (unnamed || kinds.iter().any(|kind| *kind == *plugin.kind))
-        };
+        let named =
+            |plugin: &&Plugin| plugin.family == *family && (unnamed || kinds.iter().any(|kind| *kind == *plugin.kind));
         let nodes = schemas.plugins.iter().filter(named).map(|plugin| SchemaNode::root(&plugin.schema));
         match family {
             Family::Strategy => Shape::Row(schemas, nodes.collect()),

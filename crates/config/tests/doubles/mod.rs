@@ -3,14 +3,14 @@
 
 use alluvium_backend::{BackendConfig, BackendError};
 use alluvium_device::{
-    Announcement, Answer, Device as Participant, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask,
-    TaskDataset, adapt,
+    Announcement, Answer, Device as Participant, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut,
+    OwnTask, TaskDataset, adapt,
 };
 use alluvium_model::{HeadSpec, Progress};
 use alluvium_registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, StrategyState, average_backbones,
-    take_head,
+    Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
+    average_backbones, take_head,
 };
 use alluvium_stream::{InputShape, Samples, Seed, StreamConfig, StreamError, Task, TaskStream, Tasks};
 use burn::tensor::Device;
@@ -201,7 +201,7 @@ impl StrategyConfig for BlendConfig {
         self.wants
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Blend { weight: self.weight, experts: 0 }))
     }
 }

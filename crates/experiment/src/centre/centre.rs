@@ -6,7 +6,8 @@ use std::sync::Arc;
 use alluvium_config::StrategyRow;
 use alluvium_model::{Digest, Expert, ModelState, Progress, Seed, Weights};
 use alluvium_strategy::{
-    Context, DataAccess, Effort, Strategy, StrategyError, StrategyState, Surrogate, SurrogateConfig, TaskDataset,
+    Context, DataAccess, Effort, RunDescription, Strategy, StrategyError, StrategyState, Surrogate, SurrogateConfig,
+    TaskDataset,
 };
 use burn::tensor::Device as Compute;
 use serde_json::Value;
@@ -22,6 +23,8 @@ pub(crate) const STATE: &str = "state.safetensors";
 /// It cannot reach a device or the stream. `row` is that of the whole cell. Experts come in through [`receive`](Self::receive). Samples come in only through
 /// `granted`, which the runner fills with what the protocol grants.
 pub(crate) struct Centre {
+    /// What the strategy is told about the run.
+    run: RunDescription,
     strategy: Box<dyn Strategy>,
     shown: GrantedAccess,
     surrogate: Option<Box<dyn Surrogate>>,
@@ -56,6 +59,7 @@ impl Centre {
     /// A centre that has received nothing yet. It is not given the stream, nor the experiment, which could build one.
     pub(crate) fn new(
         row: &StrategyRow,
+        run: RunDescription,
         surrogate: Option<&dyn SurrogateConfig>,
         shown: GrantedAccess,
         initial: CentralModel,
@@ -63,12 +67,12 @@ impl Centre {
         compute: &Compute,
         seed: Seed,
     ) -> Result<Self, StrategyError> {
-        let strategy = row.config.build()?;
-        let surrogate = surrogate.map(|surrogate| surrogate.build()).transpose()?;
+        let strategy = row.config.build(&run)?;
+        let surrogate = surrogate.map(|surrogate| surrogate.build(&run)).transpose()?;
         let state = State { digest: state_digest(&strategy.state()), stored: None };
         let handed_out = heads.as_ref().map(|heads| heads.initial.clone());
         let (central, compute) = (initial, compute.clone());
-        Ok(Centre { strategy, shown, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
+        Ok(Centre { run, strategy, shown, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
     }
 
     /// The central model.
@@ -123,7 +127,7 @@ impl Centre {
                 Weights::new()
             };
             let state = StrategyState { values: values.clone(), weights };
-            let restored = row.config.build().and_then(|mut strategy| {
+            let restored = row.config.build(&self.run).and_then(|mut strategy| {
                 strategy.restore(state)?;
                 Ok(strategy)
             });

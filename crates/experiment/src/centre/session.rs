@@ -40,8 +40,10 @@ impl Session {
         let surrogate = run.experiment.surrogate_of(row);
         let heads = shared.heads.clone().filter(|_| row.protocol.devices_overlap());
         let initial = shared.initial.clone();
-        let centre =
-            Centre::new(row, surrogate, shown, initial, heads, &shared.compute, shared.root).map_err(failed)?;
+        let description = shared.describe(run.experiment, &row.protocol);
+        let beside = row.config.handed_beside(&description, shared.root).map_err(failed)?;
+        let centre = Centre::new(row, description, surrogate, shown, initial, heads, &shared.compute, shared.root)
+            .map_err(failed)?;
         Ok(Session {
             seed: shared.seed,
             row: row.name.clone(),
@@ -49,7 +51,7 @@ impl Session {
             centre,
             history: ExpertHistory::empty(),
             statistics: Statistics::asked_by(row.config.as_ref())?,
-            beside: Arc::new(row.config.handed_beside(shared.root).map_err(failed)?),
+            beside: Arc::new(beside),
         })
     }
 

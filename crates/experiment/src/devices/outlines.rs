@@ -99,7 +99,10 @@ fn outline(
         let Some((class, samples)) = found else {
             return Err(DeviceError::Option {
                 option: "classes",
-                problem: format!("of the task \"{}\" name \"{name}\", of which the stream has no test samples", task.name),
+                problem: format!(
+                    "of the task \"{}\" name \"{name}\", of which the stream has no test samples",
+                    task.name
+                ),
                 accepted: format!("classes of the stream: {}", names.join(", ")),
             }
             .into());
@@ -107,8 +110,7 @@ fn outline(
         classes.push(class);
         test.extend(samples);
     }
-    let outline =
-        TaskOutline { index: 0, name: task.name.clone(), head: HeadSpec { name: task.name, classes }, test };
+    let outline = TaskOutline { index: 0, name: task.name.clone(), head: HeadSpec { name: task.name, classes }, test };
     outline.check()?;
     Ok(outline)
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use alluvium_config::Experiment;
+use alluvium_config::{Experiment, KnownParts, Protocol};
 use alluvium_device::{
     Announcement, Answer, Beside, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, DeviceStatistic,
     HandOut, Terms, check_expert,
 };
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{Expert, HeadSpec, Model, Progress, Seed};
-use alluvium_strategy::StrategyConfig;
+use alluvium_model::{BackboneFacts, Expert, HeadSpec, Model, Progress, Seed};
+use alluvium_strategy::{RunDescription, StrategyConfig};
 use alluvium_stream::{Task, TaskStream};
 use burn::tensor::Device as Compute;
 use serde_json::{Value, json};
@@ -79,6 +79,7 @@ pub(crate) struct SharedSetup {
     /// The heads that tasks share, if they share any.
     pub(crate) heads: Option<Arc<SharedHeads>>,
     pub(crate) class_names: Vec<String>,
+    known: KnownParts,
     pub(crate) compute: Compute,
     /// What devices stated, by their table and number.
     announced: Mutex<BTreeMap<(String, usize), Arc<Mutex<Option<Announcement>>>>>,
@@ -111,6 +112,8 @@ impl SharedSetup {
         let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
         let initial = CentralModel::initial(initial)?;
         let class_names = stream.class_names().to_vec();
+        let facts = BackboneFacts::of(experiment.backbone.as_ref(), stream.input(), compute)?;
+        let known = KnownParts { stream: Some((stream.input(), tasks.len())), backbone: Some(facts.into()) };
         Ok(SharedSetup {
             seed,
             root,
@@ -121,9 +124,15 @@ impl SharedSetup {
             initial,
             heads: heads.map(Arc::new),
             class_names,
+            known,
             compute: compute.clone(),
             announced: Mutex::default(),
         })
+    }
+
+    /// What strategies and surrogate data are told about a run under this protocol.
+    pub(crate) fn describe(&self, experiment: &Experiment, protocol: &Protocol) -> RunDescription {
+        experiment.describe(protocol, &self.known)
     }
 
     /// A task with its training samples, for a run whose devices live in this process.

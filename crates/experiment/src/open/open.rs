@@ -261,9 +261,7 @@ impl OpenCentre {
         })??;
         stored?;
         self.visits.add(Contact::Received { visit, expert: kept.clone(), seconds })?;
-        let received = self.within(|run, shared, row, state| {
-            state.receive(run, shared, row, visit, &kept, seconds)
-        })?;
+        let received = self.within(|run, shared, row, state| state.receive(run, shared, row, visit, &kept, seconds))?;
         match received {
             Ok(received) => Ok(received),
             Err(Interruption::Failed(error)) => Err(error.into()),

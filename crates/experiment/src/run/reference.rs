@@ -68,7 +68,8 @@ fn joint_stage(
     let devices = shared.tasks.len();
     let work = Work { row, seed: shared.seed, device: devices, devices, stage: Stage::Adapting, before: 0 };
     let settings = run.experiment.device.training();
-    let settings = settings.ok_or_else(|| ExperimentError::Record("joint training needs devices that train here".to_owned()))?;
+    let settings =
+        settings.ok_or_else(|| ExperimentError::Record("joint training needs devices that train here".to_owned()))?;
     let devices_of_run = run.experiment.device.as_ref();
     let digest = |index| Ok(shared.announced(run, row, devices_of_run, index)?.digest);
     let tasks = (0..devices).map(digest).collect::<Result<Vec<_>, ExperimentError>>()?;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use alluvium_config::Experiment;
+use alluvium_config::{Experiment, Protocol};
 use alluvium_model::InputShape;
 use alluvium_results::SampleSheet;
-use alluvium_strategy::{SurrogateConfig, SurrogateRequest};
+use alluvium_strategy::{RunDescription, SurrogateConfig, SurrogateRequest};
 use alluvium_stream::Samples;
 
 use crate::devices::SharedSetup;
@@ -36,11 +36,13 @@ pub(crate) fn sheets(
     // All measurements are done by now, so a plugin that panics here loses nothing.
     let own = experiment.strategies.iter().filter_map(|row| {
         let title = format!("Surrogate data of {}", row.name);
-        row.surrogate.as_deref().map(|surrogate| (title, surrogate))
+        row.surrogate.as_deref().map(|surrogate| (title, surrogate, &row.protocol))
     });
-    let shown = experiment.surrogate.as_deref().map(|surrogate| ("Surrogate data".to_owned(), surrogate));
-    let sheet = |(title, surrogate): (String, &dyn SurrogateConfig)| {
-        let sheet = || first.and_then(|first| self::surrogate(title, surrogate, shared, first, stages));
+    let shown =
+        experiment.surrogate.as_deref().map(|surrogate| ("Surrogate data".to_owned(), surrogate, &experiment.protocol));
+    let sheet = |(title, surrogate, protocol): (String, &dyn SurrogateConfig, &Protocol)| {
+        let run = shared.describe(experiment, protocol);
+        let sheet = || first.and_then(|first| self::surrogate(title, (surrogate, &run), shared, first, stages));
         catch_unwind(AssertUnwindSafe(sheet)).ok().flatten()
     };
     shown.into_iter().chain(own).take(SURROGATES).filter_map(sheet).chain(devices).collect()
@@ -59,12 +61,12 @@ fn pick(samples: &Samples) -> impl Iterator<Item = usize> {
 
 fn surrogate(
     title: String,
-    surrogate: &dyn SurrogateConfig,
+    (surrogate, run): (&dyn SurrogateConfig, &RunDescription),
     shared: &SharedSetup,
     first: &AdaptedDevice,
     stages: &Stages<'_>,
 ) -> Option<SampleSheet> {
-    let mut surrogate = surrogate.build().ok()?;
+    let mut surrogate = surrogate.build(run).ok()?;
     let previous = shared.initial.load(stages).ok()?;
     let expert = first.expert(stages).ok()?;
     let request = SurrogateRequest {

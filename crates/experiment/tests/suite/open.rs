@@ -4,9 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_config::{ConfigSource, Variant, read_all};
-use alluvium_device::{
-    Announcement, DeviceSettings, HandOut, OwnTask, TaskDataset, adapt,
-};
+use alluvium_device::{Announcement, DeviceSettings, HandOut, OwnTask, TaskDataset, adapt};
 use alluvium_experiment::{
     DirectoryOptions, OpenCentre, OpenCentreError, OpenVisit, RunDirectory, RunOptions, Unobserved, run,
 };

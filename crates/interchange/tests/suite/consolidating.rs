@@ -8,7 +8,7 @@ use alluvium_interchange::{
     Arrangement, Consolidation, ForeignModel, MANIFEST, Manifest, PROVENANCE, Provenance, Reading,
 };
 use alluvium_model::{Digest, Silent};
-use alluvium_strategy::StrategyConfig;
+use alluvium_strategy::{RunDescription, StrategyConfig, Surrogate, SurrogateError};
 use alluvium_strategy_naive::NaiveConfig;
 use alluvium_strategy_pld::PldConfig;
 use alluvium_strategy_slerp::SlerpConfig;
@@ -263,7 +263,7 @@ fn surrogate_data_are_noted_with_their_files_digests() {
 
     #[typetag::serde(name = "photo-for-a-test")]
     impl alluvium_strategy::SurrogateConfig for Photo {
-        fn build(&self) -> Result<Box<dyn alluvium_strategy::Surrogate>, alluvium_strategy::SurrogateError> {
+        fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
             unreachable!("only its note is taken")
         }
 
@@ -303,7 +303,7 @@ fn in_pieces_and_whole_models_come_to_the_same_numbers() {
         assert_eq!((arrangement.heads.len(), arrangement.previous), (2, usize::from(!backbone_only)));
         for strategy in strategies {
             let kind = strategy.typetag_name();
-            assert!(strategy.piecewise().is_some(), "{kind} goes in pieces");
+            assert!(strategy.piecewise(&RunDescription::default()).is_some(), "{kind} goes in pieces");
             let consolidation = Consolidation {
                 previous: &previous,
                 experts: &experts,

@@ -367,7 +367,7 @@ fn surrogate_data_are_looked_for_by_the_check() {
     check(&of(16)).unwrap();
     // Six values of four bytes each.
     let error = check(&of(1 << 30)).unwrap_err().to_string();
-    assert!(error.contains("1073741824 surrogate inputs of 1×2×3 take 25.8 GB"), "{error}");
+    assert!(error.contains("take 25.8 GB: 1073741824 inputs of 1×2×3"), "{error}");
 }
 
 #[test]

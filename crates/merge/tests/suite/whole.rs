@@ -6,7 +6,7 @@ use alluvium_checkpoint::{Checkpoint, Dtype, Values, WriteOptions};
 use alluvium_merge::Pass::{Merge, Survey};
 use alluvium_merge::{Request, merge};
 use alluvium_model::{Expert, HeadSpec, Manifest, ModelState, Seed, Weights};
-use alluvium_strategy::{Context, RelativeTo, StrategyConfig, conformance};
+use alluvium_strategy::{Context, RelativeTo, RunDescription, StrategyConfig, conformance};
 use alluvium_strategy_dare::DareConfig;
 use alluvium_strategy_fedavg::FedavgConfig;
 use alluvium_strategy_magmax::MagMaxConfig;
@@ -62,7 +62,7 @@ fn expert(checkpoint: &Checkpoint, samples: usize) -> Expert {
 
 /// Consolidates in memory: first the previous model in a round of its own if it counts, then the experts in one round.
 fn whole(files: &Files, strategy: &dyn StrategyConfig, previous_counts: bool) -> ModelState {
-    let mut strategy = strategy.build().unwrap();
+    let mut strategy = strategy.build(&RunDescription::default()).unwrap();
     let context = |before| Context::new(&files.compute, Seed::new(3), before);
     let mut central = state(&files.checkpoints[0], vec![]);
     if previous_counts {

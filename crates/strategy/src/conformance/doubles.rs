@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use alluvium_model::registry::{Family, describe};
 use alluvium_model::{
-    Backbone, BackboneConfig, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError, ModelState, Seed,
+    Backbone, BackboneConfig, BackboneFacts, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError,
+    ModelState, Seed,
 };
 use alluvium_stream::{Samples, TaskDataset};
 use burn::module::Module;
@@ -14,7 +15,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Beside, Context, DataAccess, DeviceStatistic, StrategyConfig, Surrogate, SurrogateError, SurrogateRequest};
+use crate::{
+    Beside, Context, DataAccess, DeviceStatistic, RunDescription, Strategy, StrategyConfig, Surrogate, SurrogateError,
+    SurrogateRequest,
+};
 
 /// A test double of the conformance tests: one fully connected layer with four outputs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -112,6 +116,29 @@ impl Surrogate for RandomInputs {
     }
 }
 
+/// The run of the conformance tests: three tasks on models of [`TinyConfig`], under no protocol.
+///
+/// # Panics
+/// Never: the tiny backbone can always be built.
+pub fn run_description() -> RunDescription {
+    description_of(&central(&[], 0))
+}
+
+/// The run of the conformance tests, on models like this one.
+fn description_of(model: &ModelState) -> RunDescription {
+    let facts = BackboneFacts::of(model.backbone.as_ref(), model.input, &Device::flex()).expect("the backbone runs");
+    RunDescription { input: Some(model.input), backbone: Some(facts.into()), tasks: Some(3), ..Default::default() }
+}
+
+/// Builds a strategy for a run, after its own check.
+///
+/// # Panics
+/// When the strategy refuses the run, or cannot be built.
+pub fn build(config: &dyn StrategyConfig, run: &RunDescription) -> Box<dyn Strategy> {
+    config.validate(run).unwrap_or_else(|error| panic!("{config:?} does not fit the run: {error}"));
+    config.build(run).unwrap_or_else(|error| panic!("{config:?} cannot be built: {error}"))
+}
+
 /// A context that grants no data.
 pub fn context() -> Context<'static> {
     Context::new(&Device::flex(), Seed::new(0), 0)
@@ -122,7 +149,7 @@ pub fn context() -> Context<'static> {
 /// # Panics
 /// When the strategy cannot be built or fails.
 pub fn consolidate(config: &dyn StrategyConfig, previous: &ModelState, expert: &Expert) -> ModelState {
-    let mut strategy = config.build().expect("the strategy can be built");
+    let mut strategy = build(config, &description_of(previous));
     let expert = &sent(config, expert);
     granted(config.data_access(), Seed::new(0), 1, expert, |context| {
         strategy.consolidate(previous, expert, context).expect("the strategy consolidates")

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::doubles::{INPUT, TinyConfig, head};
+use super::doubles::{INPUT, TinyConfig, head, run_description};
 use crate::{Context, StrategyConfig};
 
 /// The tolerance for a weight: absolute up to a size of 1, relative above.
@@ -83,7 +83,7 @@ pub fn check_fixture(json: &str) {
         let mut central = model(&[], &fixture.initial);
         let mut device = 0;
         for (size, expected) in rounds.into_iter().zip(&case.centres) {
-            let mut strategy = build().build().expect("the strategy can be built");
+            let mut strategy = super::doubles::build(build().as_ref(), &run_description());
             if device > 0 {
                 strategy.restore(state).expect("its own state can be restored");
             }
@@ -147,7 +147,7 @@ pub fn assert_close(found: &Weights, expected: &Weights, prefix: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DataAccess, Strategy, StrategyError};
+    use crate::{DataAccess, RunDescription, Strategy, StrategyError};
     use serde::Serialize;
     use serde_json::json;
 
@@ -161,7 +161,7 @@ mod tests {
             DataAccess::None
         }
 
-        fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
             Ok(Box::new(Newest {}))
         }
     }

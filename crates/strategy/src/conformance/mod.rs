@@ -18,7 +18,7 @@ mod pieces;
 mod suite;
 mod surrogates;
 
-pub use doubles::{RandomInputs, TinyConfig, central, consolidate, context, expert, samples};
+pub use doubles::{RandomInputs, TinyConfig, build, central, consolidate, context, expert, run_description, samples};
 pub use fixture::{assert_close, check_fixture};
 pub use suite::{check, check_config};
 pub use surrogates::check_surrogate;

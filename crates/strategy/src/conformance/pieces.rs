@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use alluvium_model::{Expert, ModelState, Numbers, Seed, Values, Weights, Width};
 use burn::tensor::Device;
 
-use super::doubles::{central, expert};
+use super::doubles::{build, central, expert, run_description};
 use crate::{Context, Cut, DataAccess, Grain, Piece, StrategyConfig};
 
 /// Checks that a strategy gives the same weights in pieces as on whole models, bit for bit.
 pub(super) fn is_the_same_in_pieces(config: &dyn StrategyConfig) {
-    let Some(strategy) = config.piecewise() else { return };
+    let Some(strategy) = config.piecewise(&run_description()) else { return };
     assert_eq!(config.data_access(), DataAccess::None, "a strategy that works in pieces must not need data");
     assert!(config.statistics().is_empty(), "a strategy that works in pieces must not need statistics");
     let sizes = match strategy.grain() {
@@ -77,7 +77,7 @@ fn seed() -> Seed {
 
 /// Consolidates the whole models. `rounds` holds the number of experts of each round.
 fn whole(config: &dyn StrategyConfig, previous: &ModelState, experts: &[Expert], rounds: &[usize]) -> ModelState {
-    let mut strategy = config.build().expect("the strategy can be built");
+    let mut strategy = build(config, &run_description());
     let (mut central, mut before) = (previous.clone(), 0);
     for size in rounds {
         let round: Vec<_> = experts[before..before + size].iter().collect();
@@ -96,7 +96,7 @@ fn add_statistic(model: &mut ModelState, seed: u64) {
 
 /// Consolidates in these pieces, and returns the values of each tensor.
 fn in_pieces(config: &dyn StrategyConfig, cuts: Vec<Cut>) -> BTreeMap<String, Numbers> {
-    let mut strategy = config.piecewise().expect("the strategy works in pieces");
+    let mut strategy = config.piecewise(&run_description()).expect("the strategy works in pieces");
     let compute = Device::flex();
     let experts = cuts[0].experts.len();
     while let Some(survey) = strategy.survey(experts) {
@@ -146,7 +146,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::{Piecewise, Strategy, StrategyError, value_by_value};
+    use crate::{Piecewise, RunDescription, Strategy, StrategyError, value_by_value};
 
     /// Divides the expert's weights by the largest value of each tensor, which a single piece does not know.
     #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -158,12 +158,12 @@ mod tests {
             DataAccess::None
         }
 
-        fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+        fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
             Ok(Box::new(Largest {}))
         }
 
-        fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
-            Some(value_by_value(self))
+        fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
+            Some(value_by_value(self, run))
         }
     }
 

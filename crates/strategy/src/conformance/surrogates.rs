@@ -6,7 +6,7 @@ use alluvium_registry::Family;
 use burn::tensor::Device;
 use serde_json::Value;
 
-use super::doubles::{central, expert};
+use super::doubles::{central, expert, run_description};
 use crate::{Surrogate, SurrogateConfig, SurrogateRequest};
 
 /// Checks surrogate data with the given options:
@@ -39,7 +39,9 @@ pub fn check_surrogate(config: &dyn SurrogateConfig) {
 }
 
 fn build(config: &dyn SurrogateConfig) -> Box<dyn Surrogate> {
-    config.build().unwrap_or_else(|error| panic!("{config:?}: {error}"))
+    let run = run_description();
+    config.validate(&run).unwrap_or_else(|error| panic!("{config:?} does not fit the run: {error}"));
+    config.build(&run).unwrap_or_else(|error| panic!("{config:?}: {error}"))
 }
 
 /// The values of some inputs, after checking shape and range.

@@ -1,7 +1,7 @@
 //! The strategy against the conformance tests of every strategy, and against numbers computed by hand.
 
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, context, expert};
-use alluvium_strategy::{ModelState, StrategyConfig};
+use alluvium_strategy::{ModelState, RunDescription, StrategyConfig};
 use third_party_strategy::ExponentialAveragingConfig;
 
 #[test]
@@ -40,7 +40,7 @@ fn the_backbone_moves_a_quarter_of_the_way() {
 
     // The first expert is taken as it is: 6, not 0.75·2 + 0.25·6 = 3.
     let initial = filled(&central(&[], 0), 2.0);
-    let mut strategy = config.build().expect("the options go together");
+    let mut strategy = config.build(&RunDescription::default()).expect("the options go together");
     let after_first = strategy.consolidate(&initial, &first, &mut context()).expect("the models fit");
     assert_eq!(value(&after_first), 6.0);
 

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use alluvium_device::registry::{Family, describe};
 use alluvium_device::{
-    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask, TaskDataset,
-    adapt, typetag,
+    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask,
+    TaskDataset, adapt, typetag,
 };
 use alluvium_model::Progress;
 use alluvium_stream::Task;

@@ -3,8 +3,8 @@
 use alluvium_model::{Seed, Weights};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piece, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
-    StrategyState, TaskVectors, add_scaled, difference, parameters,
+    Context, DataAccess, Expert, ModelState, Piece, Piecewise, RelativeTo, RunDescription, Strategy, StrategyConfig,
+    StrategyError, StrategyState, TaskVectors, add_scaled, difference, parameters,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -69,11 +69,15 @@ impl StrategyConfig for DareConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        self.relative_to.validate(run)
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Dare { config: self.clone(), vectors: TaskVectors::default(), first: 0 }))
     }
 
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+    fn piecewise(&self, _run: &RunDescription) -> Option<Box<dyn Piecewise>> {
         Some(Box::new(InPieces(self.clone())))
     }
 }
@@ -182,7 +186,8 @@ mod tests {
 
     #[test]
     fn without_dropping_the_experts_are_averaged() {
-        let mut strategy = DareConfig { drop_rate: 0.0, ..Default::default() }.build().unwrap();
+        let mut strategy =
+            DareConfig { drop_rate: 0.0, ..Default::default() }.build(&RunDescription::default()).unwrap();
         let experts = [conformance::expert("a", 1), conformance::expert("b", 2), conformance::expert("c", 3)];
         let mut central = conformance::central(&[], 9);
         for expert in &experts {

@@ -2,8 +2,8 @@
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, DistillationBatches, DistillationSettings, Expert, ModelState, Strategy, StrategyConfig,
-    StrategyError, StudentStart, Teachers, mean_squared_error,
+    Context, DataAccess, DistillationBatches, DistillationSettings, Expert, ModelState, RunDescription, Strategy,
+    StrategyConfig, StrategyError, StudentStart, Teachers, mean_squared_error,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ impl StrategyConfig for DeepModelConsolidationConfig {
         DataAccess::Surrogate
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(DeepModelConsolidation { config: self.clone() }))
     }
 }

@@ -6,7 +6,7 @@ mod start;
 mod strategy;
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{DataAccess, RunDescription, Strategy, StrategyConfig, StrategyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,22 @@ impl StrategyConfig for EnsembleConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        match run.protocol.as_ref().filter(|terms| terms.visits_per_device > 1) {
+            Some(terms) if self.start == Start::Initial => Err(StrategyError::Option {
+                option: "start",
+                problem: format!(
+                    "= \"initial\" gives every device the initial model, so a device that comes back under the protocol \"{}\" \
+                     begins again",
+                    terms.name
+                ),
+                accepted: "\"latest\", or a protocol in which a device takes part once".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Ensemble::new(self.start)))
     }
 }

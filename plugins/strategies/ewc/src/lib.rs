@@ -8,7 +8,7 @@ mod config;
 mod strategy;
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{DataAccess, RunDescription, Strategy, StrategyConfig, StrategyError};
 
 use strategy::Ewc;
 
@@ -28,7 +28,7 @@ impl StrategyConfig for EwcConfig {
         DataAccess::CurrentTask
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Ewc::new(self.clone())))
     }
 }

@@ -3,8 +3,8 @@
 use alluvium_model::{Seed, Values, Weights};
 use alluvium_strategy::conformance::{central, check, check_config, expert, samples};
 use alluvium_strategy::{
-    ClassificationLoss, Context, DataAccess, FisherLabels, ModelState, NewHead, Strategy, StrategyConfig,
-    StrategyState, TaskDataset, TrainingSettings,
+    ClassificationLoss, Context, DataAccess, FisherLabels, ModelState, NewHead, RunDescription, Strategy,
+    StrategyConfig, StrategyState, TaskDataset, TrainingSettings,
 };
 use alluvium_strategy_ewc::{EwcConfig, Penalties};
 use burn::tensor::Device;
@@ -48,7 +48,7 @@ fn the_larger_the_penalty_the_less_what_mattered_moves() {
     let distance = |penalty_weight, penalties| {
         let training = TrainingSettings { epochs: 20, ..Default::default() };
         let config = EwcConfig { penalty_weight, penalties, training, ..Default::default() };
-        let mut strategy = config.build().unwrap();
+        let mut strategy = config.build(&RunDescription::default()).unwrap();
         let first = next(strategy.as_mut(), &central(&[], 0), "a", 0);
         let second = next(strategy.as_mut(), &first, "b", 1);
         // Weighted by F: weights that did not matter may move.
@@ -66,7 +66,7 @@ fn the_larger_the_penalty_the_less_what_mattered_moves() {
 
 /// F of the backbone after the first device.
 fn strategy_fisher(config: &EwcConfig) -> Weights {
-    let mut strategy = config.build().unwrap();
+    let mut strategy = config.build(&RunDescription::default()).unwrap();
     next(strategy.as_mut(), &central(&[], 0), "a", 0);
     strategy.state().weights.below("fisher").below("backbone")
 }
@@ -74,14 +74,14 @@ fn strategy_fisher(config: &EwcConfig) -> Weights {
 #[test]
 fn a_restored_strategy_goes_on_as_the_one_that_was_stored() {
     let config = EwcConfig::default();
-    let mut strategy = config.build().unwrap();
+    let mut strategy = config.build(&RunDescription::default()).unwrap();
     let first = next(strategy.as_mut(), &central(&[], 0), "a", 0);
     let state = strategy.state();
     // Two numbers for each weight.
     assert_eq!(state.weights.values(), 2 * first.weights.values());
     let stored = state.weights.to_safetensors(Default::default()).unwrap();
 
-    let mut restored = config.build().unwrap();
+    let mut restored = config.build(&RunDescription::default()).unwrap();
     let weights = Weights::from_safetensors(&stored).unwrap().0;
     restored.restore(StrategyState { weights, values: state.values.clone() }).unwrap();
     assert_eq!(restored.state(), state);
@@ -90,13 +90,13 @@ fn a_restored_strategy_goes_on_as_the_one_that_was_stored() {
     assert_eq!(restored.state(), strategy.state());
 
     // The restored state changes the result.
-    let mut empty = config.build().unwrap();
+    let mut empty = config.build(&RunDescription::default()).unwrap();
     assert_ne!(next(empty.as_mut(), &first, "b", 1).weights, after.weights);
 }
 
 #[test]
 fn a_state_of_another_strategy_is_refused() {
-    let mut strategy = EwcConfig::default().build().unwrap();
+    let mut strategy = EwcConfig::default().build(&RunDescription::default()).unwrap();
     for name in ["base.w", "fisher.w"] {
         let weights: Weights = [(name.to_owned(), Values::new(vec![1], vec![1.0]))].into_iter().collect();
         let error = strategy.restore(StrategyState { weights, ..Default::default() }).unwrap_err().to_string();

@@ -7,8 +7,8 @@ mod loss;
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, DistillationBatches, DistillationSettings, Expert, ModelState, Strategy, StrategyConfig,
-    StrategyError, StudentStart, Teachers,
+    Context, DataAccess, DistillationBatches, DistillationSettings, Expert, ModelState, RunDescription, Strategy,
+    StrategyConfig, StrategyError, StudentStart, Teachers,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ impl StrategyConfig for ExModelDistillationConfig {
         DataAccess::Surrogate
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(ExModelDistillation { config: self.clone() }))
     }
 }

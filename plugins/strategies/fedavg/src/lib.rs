@@ -8,7 +8,8 @@ mod server;
 use alluvium_model::{Expert, ModelState};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Piecewise, Strategy, StrategyConfig, StrategyError, StrategyState, value_by_value,
+    Context, DataAccess, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
+    value_by_value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -72,13 +73,31 @@ impl StrategyConfig for FedavgConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        let (Some(terms), Some(tasks)) = (&run.protocol, run.tasks) else { return Ok(()) };
+        let comes_alone = terms.experts_at_a_time == 1 && terms.visits_per_device == 1 && tasks > 1;
+        if !comes_alone || self.server_momentum > 0.0 || self.server_learning_rate != 1.0 {
+            return Ok(());
+        }
+        Err(StrategyError::Misfit {
+            problem: format!(
+                "averages the experts of a round, but under the protocol \"{}\" they come one by one, and each would replace the \
+                 one before it",
+                terms.name
+            ),
+            accepted: "protocol = { kind = \"federated\" }, a `server_learning_rate` below 1, a `server_momentum` above 0, or the \
+                       strategy \"naive\", which does the same"
+                .to_owned(),
+        })
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         let server = Server::new(self.server_momentum, self.server_learning_rate);
         Ok(Box::new(Fedavg { weighting: self.weighting, server }))
     }
 
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
-        Some(value_by_value(self))
+    fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self, run))
     }
 }
 

@@ -42,7 +42,7 @@ fn value(central: &ModelState) -> f32 {
 #[test]
 fn two_clients_by_hand() {
     let round = |weighting, samples: [usize; 2]| {
-        let mut strategy = FedavgConfig { weighting, ..Default::default() }.build().unwrap();
+        let mut strategy = FedavgConfig { weighting, ..Default::default() }.build(&RunDescription::default()).unwrap();
         let [one, other] = [flat(1.0, samples[0]), flat(5.0, samples[1])];
         value(&strategy.consolidate_round(&central(&[], 0), &[&one, &other], &mut context()).unwrap())
     };
@@ -55,7 +55,7 @@ fn two_clients_by_hand() {
 #[test]
 fn momentum_by_hand() {
     let config = FedavgConfig { server_momentum: 0.5, server_learning_rate: 0.5, ..Default::default() };
-    let mut strategy = config.build().unwrap();
+    let mut strategy = config.build(&RunDescription::default()).unwrap();
     let start = flat(4.0, 1).model;
     // Δ = 4 − 2 = 2, v = 2, w = 4 − 0.5·2 = 3. Then Δ = 3 − 2 = 1, v = 0.5·2 + 1 = 2, w = 3 − 0.5·2 = 2.
     let first = strategy.consolidate_round(&start, &[&flat(2.0, 7)], &mut context()).unwrap();
@@ -65,7 +65,7 @@ fn momentum_by_hand() {
 
 #[test]
 fn heads_that_nobody_brings_stay_and_new_ones_are_the_mean() {
-    let mut strategy = FedavgConfig::default().build().unwrap();
+    let mut strategy = FedavgConfig::default().build(&RunDescription::default()).unwrap();
     let previous = central(&["a", "b"], 9);
     let experts = [expert("a", 1), expert("c", 2), expert("c", 3)];
     let after = strategy.consolidate_round(&previous, &experts.each_ref(), &mut context()).unwrap();
@@ -81,7 +81,7 @@ fn heads_that_nobody_brings_stay_and_new_ones_are_the_mean() {
 #[test]
 fn what_does_not_fit_is_named_and_leaves_the_momentum_as_it_was() {
     let config = FedavgConfig { server_momentum: 0.9, ..Default::default() };
-    let mut strategy = config.build().unwrap();
+    let mut strategy = config.build(&RunDescription::default()).unwrap();
     let first = strategy.consolidate(&central(&[], 0), &expert("a", 1), &mut context()).unwrap();
     let state = strategy.state();
     assert!(!state.weights.is_empty());
@@ -90,6 +90,7 @@ fn what_does_not_fit_is_named_and_leaves_the_momentum_as_it_was() {
     let error = strategy.consolidate(&first, &other, &mut context()).unwrap_err().to_string();
     assert!(error.contains("`backbone.layer.weight`"), "{error}");
     assert_eq!(strategy.state(), state);
-    let error = FedavgConfig::default().build().unwrap().restore(state).unwrap_err().to_string();
+    let error =
+        FedavgConfig::default().build(&RunDescription::default()).unwrap().restore(state).unwrap_err().to_string();
     assert!(error.contains("`server_momentum` is 0"), "{error}");
 }

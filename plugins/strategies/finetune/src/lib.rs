@@ -2,7 +2,7 @@
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, TrainingSettings,
+    Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, TrainingSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ impl StrategyConfig for FinetuneConfig {
         DataAccess::CurrentTask
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Finetune { config: self.clone() }))
     }
 }

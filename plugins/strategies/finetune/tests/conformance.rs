@@ -3,7 +3,7 @@
 use alluvium_model::{Model, Seed};
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
 use alluvium_strategy::{
-    ClassificationLoss, Context, DataAccess, ModelState, NewHead, Samples, StrategyConfig, TaskDataset,
+    ClassificationLoss, Context, DataAccess, ModelState, NewHead, RunDescription, Samples, StrategyConfig, TaskDataset,
     TrainingSettings, cross_entropy,
 };
 use alluvium_strategy_finetune::FinetuneConfig;
@@ -84,7 +84,7 @@ fn learned(previous: &ModelState, own: &Samples) -> ModelState {
     let task = TaskDataset { head: expert.head(), samples: own };
     let mut context = Context::new(&Device::flex(), Seed::new(1), 1).with_tasks(vec![task]);
     let training = TrainingSettings { epochs: 100, learning_rate: 0.1, ..Default::default() };
-    config(training).build().unwrap().consolidate(previous, &expert, &mut context).unwrap()
+    config(training).build(&RunDescription::default()).unwrap().consolidate(previous, &expert, &mut context).unwrap()
 }
 
 /// The cross-entropy on the samples of task `a`.

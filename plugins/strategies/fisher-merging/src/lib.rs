@@ -7,8 +7,8 @@ use std::sync::Arc;
 use alluvium_model::{BACKBONE, Values, Weights};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, DeviceStatistic, Expert, FisherLabels, ModelState, Received, Strategy, StrategyConfig,
-    StrategyError, StrategyState, expert_parameters,
+    Context, DataAccess, DeviceStatistic, Expert, FisherLabels, ModelState, Received, RunDescription, Strategy,
+    StrategyConfig, StrategyError, StrategyState, expert_parameters,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ impl StrategyConfig for FisherMergingConfig {
         vec![Arc::new(Information { labels: self.fisher_labels, samples: self.fisher_samples })]
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         let config = self.clone();
         Ok(Box::new(FisherMerging { config, received: Default::default(), sums: Sums::default() }))
     }

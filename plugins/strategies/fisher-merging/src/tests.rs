@@ -1,6 +1,6 @@
 //! Tests of the merging: against numpy, and against numbers worked out by hand.
 
-use alluvium_strategy::{Beside, TaskDataset, conformance};
+use alluvium_strategy::{Beside, RunDescription, TaskDataset, conformance};
 use burn::tensor::Device;
 
 use super::*;
@@ -33,7 +33,7 @@ fn expert(seed: u64, fisher: f32) -> Expert {
 
 /// Merges two experts, and compares each weight with `share` of the first and the rest of the second.
 fn assert_share(config: FisherMergingConfig, fishers: [f32; 2], share: f64) {
-    let mut strategy = config.build().unwrap();
+    let mut strategy = config.build(&RunDescription::default()).unwrap();
     let [first, second] = [expert(1, fishers[0]), expert(2, fishers[1])];
     let initial = conformance::central(&[], 0);
     let before = strategy.consolidate(&initial, &first, &mut conformance::context()).unwrap();
@@ -63,8 +63,11 @@ fn the_device_sends_one_number_for_each_of_its_weights() {
     let samples = conformance::samples("a");
     let own = TaskDataset { head: expert.head(), samples: &samples };
     let [statistic] = config.statistics().try_into().unwrap();
-    let compute =
-        |seed| statistic.compute(&expert.model, &own, &Beside::new(), &Device::flex(), alluvium_model::Seed::new(seed)).unwrap();
+    let compute = |seed| {
+        statistic
+            .compute(&expert.model, &own, &Beside::new(), &Device::flex(), alluvium_model::Seed::new(seed))
+            .unwrap()
+    };
     let sent = compute(1);
     assert_eq!(sent.values(), expert.model.weights.values());
     assert!(
@@ -78,7 +81,7 @@ fn the_device_sends_one_number_for_each_of_its_weights() {
 
 #[test]
 fn fisher_information_of_another_model_is_refused() {
-    let mut strategy = FisherMergingConfig::default().build().unwrap();
+    let mut strategy = FisherMergingConfig::default().build(&RunDescription::default()).unwrap();
     let other = Weights::from_iter([("backbone.layer.weight".to_owned(), Values::new(vec![2], vec![1.0; 2]))]);
     let expert = conformance::expert("a", 1).with_statistics([(FISHER.to_owned(), other)].into());
     let error = strategy.consolidate(&conformance::central(&[], 0), &expert, &mut conformance::context()).unwrap_err();
@@ -87,7 +90,7 @@ fn fisher_information_of_another_model_is_refused() {
 
 #[test]
 fn a_state_that_lacks_something_is_refused() {
-    let mut strategy = FisherMergingConfig::default().build().unwrap();
+    let mut strategy = FisherMergingConfig::default().build(&RunDescription::default()).unwrap();
     strategy.consolidate(&conformance::central(&[], 0), &expert(1, 1.0), &mut conformance::context()).unwrap();
     let mut state = strategy.state();
     state.weights = state.weights.iter().skip(1).map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();

@@ -7,7 +7,8 @@ mod loss;
 use alluvium_model::Model;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, TaskDataset, TrainingSettings,
+    Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, TaskDataset,
+    TrainingSettings,
 };
 use burn::tensor::Tensor;
 use schemars::JsonSchema;
@@ -58,7 +59,7 @@ impl StrategyConfig for LwfConfig {
         DataAccess::CurrentTask
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Lwf { config: self.clone() }))
     }
 }

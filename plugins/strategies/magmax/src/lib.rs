@@ -3,8 +3,8 @@
 use alluvium_model::{Number, Pairwise, Weights};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, Strategy, StrategyConfig, StrategyError,
-    StrategyState, TaskVectors, add_scaled, value_by_value,
+    Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, RunDescription, Strategy, StrategyConfig,
+    StrategyError, StrategyState, TaskVectors, add_scaled, value_by_value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,12 +49,16 @@ impl StrategyConfig for MagMaxConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        self.relative_to.validate(run)
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(MagMax { config: self.clone(), vectors: TaskVectors::default(), strongest: Weights::new() }))
     }
 
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
-        Some(value_by_value(self))
+    fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self, run))
     }
 }
 
@@ -129,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_weaker_change_leaves_the_stronger_one() {
-        let mut strategy = MagMaxConfig { scaling: 1.0, ..Default::default() }.build().unwrap();
+        let mut strategy =
+            MagMaxConfig { scaling: 1.0, ..Default::default() }.build(&RunDescription::default()).unwrap();
         let (initial, strong) = (conformance::central(&[], 1), conformance::expert("a", 2));
         let first = strategy.consolidate(&initial, &strong, &mut conformance::context()).unwrap();
         // An expert that changed nothing since the initial weights changes nothing in the centre's backbone.

@@ -2,8 +2,8 @@
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piecewise, Strategy, StrategyConfig, StrategyError, take_head,
-    value_by_value,
+    Context, DataAccess, Expert, ModelState, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError,
+    take_head, value_by_value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,12 +23,12 @@ impl StrategyConfig for NaiveConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Naive))
     }
 
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
-        Some(value_by_value(self))
+    fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self, run))
     }
 }
 

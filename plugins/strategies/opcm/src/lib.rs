@@ -6,7 +6,7 @@ mod projection;
 mod strategy;
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Piecewise, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{DataAccess, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -64,11 +64,11 @@ impl StrategyConfig for OpcmConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Opcm::new(self.protected_share, vec![])))
     }
 
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+    fn piecewise(&self, _run: &RunDescription) -> Option<Box<dyn Piecewise>> {
         Some(Box::new(InPieces::new(self.protected_share)))
     }
 }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_merged_change_keeps_the_mean_length_of_the_experts() {
-        let mut strategy = OpcmConfig::default().build().unwrap();
+        let mut strategy = OpcmConfig::default().build(&RunDescription::default()).unwrap();
         let initial = conformance::central(&[], 9);
         let (mut central, mut lengths) = (initial.clone(), 0.0);
         for (count, expert) in [("a", 1), ("b", 2), ("c", 3)].into_iter().enumerate() {
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn experts_that_change_nothing_leave_the_centre_as_it_is() {
-        let mut strategy = OpcmConfig::default().build().unwrap();
+        let mut strategy = OpcmConfig::default().build(&RunDescription::default()).unwrap();
         let initial = conformance::central(&[], 1);
         let mut central = initial.clone();
         for head in ["a", "b"] {

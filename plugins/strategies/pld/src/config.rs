@@ -110,7 +110,8 @@ pub struct PldConfig {
     pub expert_weight: f64,
     /// What batch normalisation does in the student. `frozen` is the default, because the statistics of surrogate data
     /// are not those of the devices' data. `recalibrated` estimates them once, after the student has learned, on the fixed set of
-    /// surrogate data or on the current task's samples, whatever `batch_size` is.
+    /// surrogate data or on the current task's samples, whatever `batch_size` is. A backbone without batch normalisation accepts
+    /// only `frozen`, because the others would have no effect.
     pub batch_norm: BatchNorm,
 }
 

@@ -12,7 +12,7 @@ mod recalibration;
 mod strategy;
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{DataAccess, RunDescription, Strategy, StrategyConfig, StrategyError, StudentStart};
 
 use strategy::Pld;
 
@@ -35,22 +35,56 @@ impl StrategyConfig for PldConfig {
         }
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
         let nothing = |a: f64, b: f64| a == 0.0 && b == 0.0;
-        let refuse = |option, other| {
-            let accepted = format!("one of `{option}` and `{other}` greater than 0");
-            Err(StrategyError::Option {
-                option,
-                problem: format!("and `{other}` are both 0: nothing would be learned"),
-                accepted,
+        let refuse = |option, problem, accepted| Err(StrategyError::Option { option, problem, accepted });
+        for (option, other, off) in [
+            ("output_weight", "latent_weight", nothing(self.output_weight, self.latent_weight)),
+            ("previous_weight", "expert_weight", nothing(self.previous_weight, self.expert_weight)),
+        ] {
+            if off {
+                let problem = format!("and `{other}` are both 0: nothing would be learned");
+                return refuse(option, problem, format!("one of `{option}` and `{other}` greater than 0"));
+            }
+        }
+        let Some(backbone) = &run.backbone else { return Ok(()) };
+        self.layers_of(&backbone.layers)?;
+        match (self.batch_norm, backbone.batch_norms.is_empty()) {
+            (BatchNorm::Batch | BatchNorm::Recalibrated, true) => {
+                let problem = format!("has no effect: the backbone \"{}\" has no batch normalisation", backbone.kind);
+                refuse("batch_norm", problem, "\"frozen\", or a backbone with batch normalisation".to_owned())
+            }
+            (BatchNorm::Frozen | BatchNorm::Recalibrated, false) if self.start == StudentStart::Initial => {
+                let problem = format!(
+                    "= \"initial\" has no running statistics for the {} batch normalisations of the backbone \"{}\" to keep",
+                    backbone.batch_norms.len(),
+                    backbone.kind
+                );
+                refuse("start", problem, "another start, or `batch_norm` = \"batch\"".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
+        Ok(Box::new(Pld::new(self.clone())))
+    }
+}
+
+impl PldConfig {
+    /// The indices of the chosen layers among those of a backbone, with their sizes.
+    fn layers_of(&self, known: &[(String, usize)]) -> Result<Vec<(usize, usize)>, StrategyError> {
+        if self.latent_weight == 0.0 {
+            return Ok(vec![]);
+        }
+        let find = |name: &String| {
+            let index = known.iter().position(|(own, _)| own == name);
+            index.map(|index| (index, known[index].1)).ok_or_else(|| StrategyError::Option {
+                option: "layers",
+                problem: format!("names \"{name}\", which the backbone does not have"),
+                accepted: known.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "),
             })
         };
-        if nothing(self.output_weight, self.latent_weight) {
-            return refuse("output_weight", "latent_weight");
-        }
-        if nothing(self.previous_weight, self.expert_weight) {
-            return refuse("previous_weight", "expert_weight");
-        }
-        Ok(Box::new(Pld::new(self.clone())))
+        self.layers.iter().map(find).collect()
     }
 }

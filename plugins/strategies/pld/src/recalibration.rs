@@ -187,6 +187,9 @@ mod tests {
                 consolidate(&config, &previous, &expert).weights
             };
             let (frozen, found) = (central(Policy::Frozen), central(Policy::Recalibrated));
+            assert_eq!(central(Policy::Recalibrated), found, "the same seed gives the same model");
+            let moved = central(Policy::Batch);
+            assert!(frozen.iter().any(|(name, tensor)| is_statistic(name) && moved.get(name) != Some(tensor)));
             for (name, tensor) in frozen.iter() {
                 assert_eq!(found.get(name) != Some(tensor), is_statistic(name), "{cache_teachers}: {name}");
             }

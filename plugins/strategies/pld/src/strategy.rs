@@ -20,23 +20,6 @@ impl Pld {
         Pld { config }
     }
 
-    /// The indices of the chosen layers among the backbone's layers, with their sizes.
-    fn layers(&self, model: &Model) -> Result<Vec<(usize, usize)>, StrategyError> {
-        if self.config.latent_weight == 0.0 {
-            return Ok(vec![]);
-        }
-        let known = model.layer_sizes();
-        let find = |name: &String| {
-            let index = known.iter().position(|(own, _)| own == name);
-            index.map(|index| (index, known[index].1)).ok_or_else(|| StrategyError::Option {
-                option: "layers",
-                problem: format!("names \"{name}\", which the backbone does not have"),
-                accepted: known.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "),
-            })
-        };
-        self.config.layers.iter().map(find).collect()
-    }
-
     /// L of one batch, `[1]`.
     fn loss(
         &self,
@@ -89,7 +72,7 @@ impl Strategy for Pld {
         if config.batch_norm != BatchNorm::Batch {
             student.freeze_training_behaviour();
         }
-        let layers = self.layers(&student)?;
+        let layers = config.layers_of(&student.layer_sizes())?;
         let sizes: Vec<_> = layers.iter().map(|(_, size)| *size).collect();
         let mut random = context.seed().of("projections").random();
         let mut projections = Projections::new(&sizes, config.projection, &mut random, &learning)?;

@@ -1,7 +1,7 @@
 //! The conformance tests, with the defaults and along each option.
 
-use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert};
-use alluvium_strategy::{DataAccess, DistillationSettings, StrategyConfig, StudentStart};
+use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, run_description};
+use alluvium_strategy::{DataAccess, DistillationSettings, RunDescription, StrategyConfig, StudentStart};
 use alluvium_strategy_pld::{BatchNorm, Data, LatentLoss, OutputLoss, PldConfig, Projection};
 
 /// Few steps are enough: the checks do not depend on how far the student gets.
@@ -36,8 +36,6 @@ fn every_option_conforms() {
         PldConfig { distillation: fresh.clone(), ..short() },
         PldConfig { data: Data::CurrentTask, ..short() },
         PldConfig { data: Data::CurrentTask, distillation: fresh, ..short() },
-        PldConfig { batch_norm: BatchNorm::Batch, ..short() },
-        PldConfig { batch_norm: BatchNorm::Recalibrated, ..short() },
     ];
     options.iter().for_each(|config| check_config(config));
 }
@@ -48,12 +46,43 @@ fn the_data_access_follows_the_data() {
     assert_eq!(PldConfig { data: Data::CurrentTask, ..short() }.data_access(), DataAccess::CurrentTask);
 }
 
+fn refusal(config: &PldConfig, run: &RunDescription) -> String {
+    config.validate(run).unwrap_err().to_string()
+}
+
 #[test]
 fn options_that_teach_nothing_are_refused() {
     let silent = PldConfig { output_weight: 0.0, latent_weight: 0.0, ..short() };
-    assert!(silent.build().unwrap_err().to_string().contains("output_weight"));
+    assert!(refusal(&silent, &RunDescription::default()).contains("output_weight"));
     let without_teachers = PldConfig { previous_weight: 0.0, expert_weight: 0.0, ..short() };
-    assert!(without_teachers.build().unwrap_err().to_string().contains("previous_weight"));
+    assert!(refusal(&without_teachers, &RunDescription::default()).contains("previous_weight"));
+}
+
+#[test]
+fn options_that_do_not_fit_the_backbone_are_refused() {
+    // The tiny backbone has one layer and no batch normalisation.
+    let tiny = run_description();
+    let deep = PldConfig { layers: vec!["latent".to_owned(), "stem".to_owned()], ..short() };
+    let problem = refusal(&deep, &tiny);
+    assert!(problem.contains("`layers` names \"stem\"") && problem.ends_with("accepted: latent"), "{problem}");
+    assert!(PldConfig { latent_weight: 0.0, ..deep.clone() }.validate(&tiny).is_ok(), "the layers are not used");
+    assert!(deep.validate(&RunDescription::default()).is_ok(), "the backbone is not known");
+    for batch_norm in [BatchNorm::Batch, BatchNorm::Recalibrated] {
+        let problem = refusal(&PldConfig { batch_norm, ..short() }, &tiny);
+        assert!(
+            problem.contains("`batch_norm` has no effect") && problem.contains("accepted: \"frozen\""),
+            "{problem}"
+        );
+    }
+    let mut facts = tiny.backbone.as_deref().cloned().unwrap();
+    facts.batch_norms = vec!["norm".to_owned()];
+    let normalised = RunDescription { backbone: Some(facts.into()), ..tiny };
+    let initial = |batch_norm| PldConfig { start: StudentStart::Initial, batch_norm, ..short() };
+    for batch_norm in [BatchNorm::Frozen, BatchNorm::Recalibrated] {
+        let problem = refusal(&initial(batch_norm), &normalised);
+        assert!(problem.contains("`start` = \"initial\"") && problem.contains("`batch_norm` = \"batch\""), "{problem}");
+    }
+    assert!(initial(BatchNorm::Batch).validate(&normalised).is_ok());
 }
 
 #[test]

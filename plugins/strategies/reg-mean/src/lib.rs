@@ -10,8 +10,8 @@ use std::sync::Arc;
 use alluvium_model::{BACKBONE, ModelError, Values, Weights};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, DeviceStatistic, Expert, ModelState, Received, Strategy, StrategyConfig, StrategyError,
-    StrategyState,
+    Context, DataAccess, DeviceStatistic, Expert, ModelState, Received, RunDescription, Strategy, StrategyConfig,
+    StrategyError, StrategyState,
 };
 use nalgebra::DMatrix;
 use schemars::JsonSchema;
@@ -80,8 +80,23 @@ impl StrategyConfig for RegMeanConfig {
         vec![Arc::new(Gram { samples: self.gram_samples })]
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        match &run.backbone {
+            Some(backbone) if backbone.linear_maps.is_empty() => Err(without_maps(&backbone.kind)),
+            _ => Ok(()),
+        }
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(RegMean { config: self.clone(), received: Received::default(), sums: Sums::default() }))
+    }
+}
+
+/// The error for a backbone of this kind, which does not report linear maps.
+fn without_maps(kind: &str) -> StrategyError {
+    StrategyError::Misfit {
+        problem: format!("merges linear maps, but the backbone \"{kind}\" does not report any"),
+        accepted: "backbones that do, such as \"mlp\", \"small-cnn\" and \"slim-resnet18\"".to_owned(),
     }
 }
 
@@ -146,12 +161,7 @@ impl Strategy for RegMean {
     ) -> Result<ModelState, StrategyError> {
         let grams = expert.statistic(GRAM)?;
         if grams.below(BACKBONE).is_empty() {
-            let reason = format!(
-                "`reg-mean` merges linear maps, but the backbone \"{}\" does not report any; accepted: backbones that do, such as \
-                 \"mlp\", \"small-cnn\" and \"slim-resnet18\"",
-                expert.model.backbone.typetag_name()
-            );
-            return Err(ModelError::Incompatible { reason }.into());
+            return Err(without_maps(expert.model.backbone.typetag_name()));
         }
         self.received.receive(previous, expert)?;
         let mut merged = Weights::new();

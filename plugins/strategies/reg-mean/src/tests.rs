@@ -1,7 +1,7 @@
 //! Tests of the merging: against numpy, and against known properties of the solution.
 
 use alluvium_model::Seed;
-use alluvium_strategy::{Beside, TaskDataset, conformance};
+use alluvium_strategy::{Beside, RunDescription, TaskDataset, conformance};
 use burn::tensor::Device;
 
 use super::*;
@@ -46,7 +46,7 @@ fn paper(off_diagonal: f64) -> RegMeanConfig {
 
 /// The layer's weight after these experts, `[6, 4]`.
 fn merged(config: RegMeanConfig, experts: &[Expert]) -> Values {
-    let mut strategy = config.build().unwrap();
+    let mut strategy = config.build(&RunDescription::default()).unwrap();
     let mut central = conformance::central(&[], 0);
     for expert in experts {
         central = strategy.consolidate(&central, expert, &mut conformance::context()).unwrap();
@@ -173,7 +173,7 @@ fn a_head_that_comes_back_is_merged_like_any_map() {
         grams.insert(head, Values::new(vec![4, 4], diagonal.collect()));
         expert.with_statistics([(GRAM.to_owned(), grams)].into())
     });
-    let mut strategy = paper(0.9).build().unwrap();
+    let mut strategy = paper(0.9).build(&RunDescription::default()).unwrap();
     let initial = conformance::central(&[], 0);
     let before = strategy.consolidate(&initial, &first, &mut conformance::context()).unwrap();
     assert_eq!(before.weights, first.model.weights, "the first expert becomes the central model unchanged");
@@ -185,11 +185,19 @@ fn a_head_that_comes_back_is_merged_like_any_map() {
 fn a_backbone_without_linear_maps_is_refused_by_name() {
     let grams = Weights::from_iter([("heads.a.weight".to_owned(), Values::new(vec![4, 4], vec![0.0; 16]))]);
     let expert = conformance::expert("a", 1).with_statistics([(GRAM.to_owned(), grams)].into());
-    let mut strategy = RegMeanConfig::default().build().unwrap();
+    let mut strategy = RegMeanConfig::default().build(&RunDescription::default()).unwrap();
     let error = strategy.consolidate(&conformance::central(&[], 0), &expert, &mut conformance::context()).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("\"conformance-tiny\"") && error.contains("accepted: "), "{error}");
     assert!(strategy.state().weights.is_empty(), "a refused expert must not change the state");
+
+    let mut run = conformance::run_description();
+    assert!(RegMeanConfig::default().validate(&run).is_ok());
+    let mut facts = run.backbone.as_deref().cloned().unwrap();
+    facts.linear_maps.clear();
+    run.backbone = Some(facts.into());
+    let error = RegMeanConfig::default().validate(&run).unwrap_err().to_string();
+    assert!(error.contains("\"conformance-tiny\"") && error.contains("accepted: "), "{error}");
 }
 
 #[test]
@@ -199,7 +207,7 @@ fn what_is_no_gram_matrix_is_refused() {
         conformance::expert("a", 1).with_statistics([(GRAM.to_owned(), grams)].into())
     };
     let after = |second: Expert| {
-        let mut strategy = RegMeanConfig::default().build().unwrap();
+        let mut strategy = RegMeanConfig::default().build(&RunDescription::default()).unwrap();
         let initial = conformance::central(&[], 0);
         let before = strategy.consolidate(&initial, &expert("a", 1, &drawn(1)), &mut conformance::context()).unwrap();
         strategy.consolidate(&before, &second, &mut conformance::context()).unwrap_err().to_string()

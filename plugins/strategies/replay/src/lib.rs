@@ -8,7 +8,8 @@ mod reservoir;
 use alluvium_model::Seed;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Strategy, StrategyConfig, StrategyError, StrategyState, TrainingSettings,
+    Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
+    TrainingSettings,
 };
 use burn::tensor::Tensor;
 use rand::Rng;
@@ -63,7 +64,19 @@ impl StrategyConfig for ReplayConfig {
         DataAccess::AllTasks
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        let earlier = run.tasks.unwrap_or(0).saturating_sub(1);
+        if self.buffer_samples >= earlier {
+            return Ok(());
+        }
+        Err(StrategyError::Option {
+            option: "buffer_samples",
+            problem: format!("= {} holds no sample of some of the {earlier} earlier tasks", self.buffer_samples),
+            accepted: format!("at least {earlier}"),
+        })
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Replay { config: self.clone(), reservoir: None }))
     }
 }

@@ -3,7 +3,8 @@
 use alluvium_model::Seed;
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
 use alluvium_strategy::{
-    ClassificationLoss, Context, DataAccess, NewHead, StrategyConfig, StrategyState, TaskDataset, TrainingSettings,
+    ClassificationLoss, Context, DataAccess, NewHead, RunDescription, StrategyConfig, StrategyState, TaskDataset,
+    TrainingSettings,
 };
 use alluvium_strategy_replay::ReplayConfig;
 use burn::tensor::Device;
@@ -17,7 +18,7 @@ fn the_defaults_conform() {
 fn other_options_conform() {
     let training = TrainingSettings { new_head: NewHead::Fresh, ..Default::default() };
     check_config(&ReplayConfig { buffer_samples: 3, replay_batch_size: 2, training });
-    check_config(&ReplayConfig { buffer_samples: 1, ..Default::default() });
+    check_config(&ReplayConfig { buffer_samples: 2, ..Default::default() });
     let training = TrainingSettings { loss: ClassificationLoss::AllHeads, ..Default::default() };
     check_config(&ReplayConfig { training, ..Default::default() });
 }
@@ -34,7 +35,8 @@ fn old_heads_go_on_learning_from_the_buffer() {
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
     let mut context = Context::new(&Device::flex(), Seed::new(1), 1).with_tasks(tasks.to_vec());
     let config = ReplayConfig { replay_batch_size: 6, ..Default::default() };
-    let learned = config.build().unwrap().consolidate(&previous, &expert, &mut context).unwrap();
+    let learned =
+        config.build(&RunDescription::default()).unwrap().consolidate(&previous, &expert, &mut context).unwrap();
     let old = &previous.heads[0];
     assert_ne!(learned.head_weights(old), previous.head_weights(old));
     // Five epochs of one batch: all ten samples of the current task and six of the buffer's.
@@ -44,7 +46,7 @@ fn old_heads_go_on_learning_from_the_buffer() {
 #[test]
 fn what_is_stored_is_one_number_and_no_sample() {
     let config = ReplayConfig::default();
-    let mut strategy = config.build().unwrap();
+    let mut strategy = config.build(&RunDescription::default()).unwrap();
     assert_eq!(strategy.state(), StrategyState::default());
     let own = samples("a");
     let first = expert("a", 1);

@@ -5,7 +5,7 @@ mod pieces;
 mod strategy;
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Piecewise, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{DataAccess, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,11 +50,11 @@ impl StrategyConfig for SlerpConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Slerp::new(self.expert_weight, vec![])))
     }
 
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+    fn piecewise(&self, _run: &RunDescription) -> Option<Box<dyn Piecewise>> {
         Some(Box::new(InPieces::new(self.expert_weight)))
     }
 }

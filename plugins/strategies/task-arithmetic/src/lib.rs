@@ -2,7 +2,7 @@
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ExpertStart, ModelState, Piecewise, RelativeTo, Strategy, StrategyConfig,
+    Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, RunDescription, Strategy, StrategyConfig,
     StrategyError, StrategyState, TaskVectors, add_scaled, parameters, value_by_value,
 };
 use schemars::JsonSchema;
@@ -51,20 +51,28 @@ impl StrategyConfig for TaskArithmeticConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
-        let stream = RelativeTo::what_experts_started_from(ExpertStart::Previous);
-        let relative_to = self.relative_to.unwrap_or(stream);
-        Ok(Box::new(TaskArithmetic { scaling: self.scaling, relative_to, vectors: TaskVectors::default() }))
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        self.reference(run).validate(run)
     }
 
-    fn completed(&self, start: ExpertStart) -> Option<Box<dyn StrategyConfig>> {
-        let started_from = RelativeTo::what_experts_started_from(start);
-        let relative_to = Some(self.relative_to.unwrap_or(started_from));
-        Some(Box::new(TaskArithmeticConfig { relative_to, ..self.clone() }))
+    fn build(&self, run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
+        let (scaling, relative_to, vectors) = (self.scaling, self.reference(run), TaskVectors::default());
+        Ok(Box::new(TaskArithmetic { scaling, relative_to, vectors }))
     }
 
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
-        Some(value_by_value(self))
+    fn completed(&self, run: &RunDescription) -> Option<Box<dyn StrategyConfig>> {
+        Some(Box::new(TaskArithmeticConfig { relative_to: Some(self.reference(run)), ..self.clone() }))
+    }
+
+    fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self, run))
+    }
+}
+
+impl TaskArithmeticConfig {
+    /// The reference of a task vector.
+    fn reference(&self, run: &RunDescription) -> RelativeTo {
+        self.relative_to.unwrap_or(RelativeTo::what_experts_started_from(run.start))
     }
 }
 

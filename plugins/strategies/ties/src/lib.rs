@@ -8,7 +8,7 @@ mod sums;
 mod trimming;
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Piecewise, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{DataAccess, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError};
 
 use pieces::InPieces;
 use strategy::Ties;
@@ -29,11 +29,15 @@ impl StrategyConfig for TiesConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        self.relative_to.validate(run)
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Ties::new(self.clone(), vec![])))
     }
 
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
+    fn piecewise(&self, _run: &RunDescription) -> Option<Box<dyn Piecewise>> {
         Some(Box::new(InPieces::new(self.clone())))
     }
 }
@@ -84,7 +88,7 @@ mod tests {
             expert.model = far.model.with_backbone_weights(backbone);
             expert
         };
-        let mut strategy = TiesConfig { density: 1.0, ..Default::default() }.build().unwrap();
+        let mut strategy = TiesConfig { density: 1.0, ..Default::default() }.build(&RunDescription::default()).unwrap();
         let first = strategy.consolidate(&initial, &at(1.0), &mut conformance::context()).unwrap();
         let second = strategy.consolidate(&first, &at(3.0), &mut conformance::context()).unwrap();
         conformance::assert_close(&parameters(&second), &parameters(&at(2.0).model), "the mean");

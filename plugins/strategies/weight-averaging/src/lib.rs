@@ -2,8 +2,8 @@
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piecewise, Strategy, StrategyConfig, StrategyError, StrategyState,
-    average_backbones, take_head, value_by_value,
+    Context, DataAccess, Expert, ModelState, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError,
+    StrategyState, average_backbones, take_head, value_by_value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,12 +30,12 @@ impl StrategyConfig for WeightAveragingConfig {
         DataAccess::None
     }
 
-    fn build(&self) -> Result<Box<dyn Strategy>, StrategyError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(WeightAveraging { experts: 0 }))
     }
 
-    fn piecewise(&self) -> Option<Box<dyn Piecewise>> {
-        Some(value_by_value(self))
+    fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
+        Some(value_by_value(self, run))
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn three_experts_average_to_their_mean() {
-        let mut strategy = WeightAveragingConfig {}.build().unwrap();
+        let mut strategy = WeightAveragingConfig {}.build(&RunDescription::default()).unwrap();
         let experts = [conformance::expert("a", 1), conformance::expert("b", 2), conformance::expert("c", 3)];
         let mut central = conformance::central(&[], 9);
         for expert in &experts {

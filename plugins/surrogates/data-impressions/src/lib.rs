@@ -3,7 +3,7 @@
 use alluvium_model::{ModelState, Random, Values};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Inversion, InversionSettings, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
+    Inversion, InversionSettings, RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
 };
 use burn::tensor::Tensor;
 use rand::RngExt;
@@ -64,7 +64,7 @@ describe!(
 
 #[typetag::serde(name = "data-impressions")]
 impl SurrogateConfig for DataImpressionsConfig {
-    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    fn validate(&self, _run: &RunDescription) -> Result<(), SurrogateError> {
         if self.concentrations.is_empty() {
             return Err(SurrogateError::Option {
                 option: "concentrations",
@@ -72,6 +72,10 @@ impl SurrogateConfig for DataImpressionsConfig {
                 accepted: "at least one factor".to_owned(),
             });
         }
+        Ok(())
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let inversion = Inversion { temperature: self.temperature, ..self.inversion.inversion() };
         let concentrations = self.concentrations.clone();
         Ok(Box::new(DataImpressions { samples: self.inversion.samples, inversion, concentrations }))
@@ -194,7 +198,7 @@ mod tests {
     fn the_expert_matches_the_targets() {
         // If the previous model does not have heads, all inputs are for the expert.
         let distance = |steps| {
-            let source = config(steps).build();
+            let source = config(steps).build(&RunDescription::default());
             let inputs = draw(source.unwrap().as_mut(), 10, 0, &[]);
             let state = expert("c", 2).model;
             let model = Model::load(&state, &Device::flex()).unwrap();
@@ -217,6 +221,8 @@ mod tests {
     #[test]
     fn an_empty_list_of_factors_is_refused() {
         let config = DataImpressionsConfig { concentrations: vec![], ..config(10) };
-        assert!(config.build().unwrap_err().to_string().contains("`concentrations` is empty"));
+        assert!(
+            config.build(&RunDescription::default()).unwrap_err().to_string().contains("`concentrations` is empty")
+        );
     }
 }

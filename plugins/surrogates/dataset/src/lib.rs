@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alluvium_model::InputShape;
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fit_picture};
+use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fit_picture};
 use alluvium_stream::{NestedError, Seed, StreamConfig, nested_stream};
 use burn::tensor::Tensor;
 use image::{Rgb, RgbImage};
@@ -50,10 +50,11 @@ impl SurrogateConfig for DatasetConfig {
         self.stream().map(|stream| stream.kinds()).unwrap_or_default()
     }
 
-    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    fn build(&self, run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let failed = |error| wrong(format!("cannot be built: {error}"), "a stream whose data can be read".to_owned());
         let stream = self.stream()?.build(Seed::new(self.stream_seed).of("surrogate stream")).map_err(failed)?;
         let (input, mut pixels) = (stream.input(), vec![]);
+        run.input.map_or(Ok(()), |wanted| fits(input, wanted))?;
         for index in 0..stream.tasks() {
             let task = stream.task(index).map_err(failed)?;
             let train = task.train.held().map_err(failed)?;
@@ -84,6 +85,15 @@ impl DatasetConfig {
     }
 }
 
+/// Checks that inputs can be brought to the wanted shape.
+fn fits(own: InputShape, wanted: InputShape) -> Result<(), SurrogateError> {
+    if own == wanted || [own, wanted].iter().all(|shape| [1, 3].contains(&shape.channels)) {
+        return Ok(());
+    }
+    let accepted = format!("inputs of {wanted}, or one or three channels on both sides");
+    Err(wrong(format!("has inputs of {own}, but the model takes {wanted}"), accepted))
+}
+
 fn wrong(problem: String, accepted: String) -> SurrogateError {
     SurrogateError::Option { option: "stream", problem, accepted }
 }
@@ -108,11 +118,7 @@ impl Surrogate for Dataset {
 
     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
         let (own, wanted) = (self.input, request.input);
-        let convertible = [own, wanted].iter().all(|shape| [1, 3].contains(&shape.channels));
-        if own != wanted && !convertible {
-            let accepted = format!("inputs of {wanted}, or one or three channels on both sides");
-            return Err(wrong(format!("has inputs of {own}, but the model takes {wanted}"), accepted));
-        }
+        fits(own, wanted)?;
         let mut random = request.seed.random();
         let mut bytes = Vec::with_capacity(count * wanted.values());
         let size = own.values();

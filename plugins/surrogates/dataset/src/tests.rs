@@ -71,7 +71,7 @@ fn draw(source: &mut dyn Surrogate, count: usize, input: [usize; 3], seed: u64) 
 
 #[test]
 fn inputs_are_the_training_inputs_of_all_tasks() {
-    let mut source = shades(1).build().unwrap();
+    let mut source = shades(1).build(&RunDescription::default()).unwrap();
     assert_eq!(source.samples(), 40);
     // Unchanged; larger; in colour and smaller. A flat image stays flat in every case.
     for input in [[1, 2, 3], [1, 5, 9], [3, 1, 2]] {
@@ -100,23 +100,29 @@ fn conforms() {
 
 #[test]
 fn a_smaller_draw_begins_alike_and_the_stream_has_a_seed_of_its_own() {
-    let first = draw(shades(1).build().unwrap().as_mut(), 40, [1, 2, 3], 1).unwrap();
-    assert_eq!(draw(shades(1).build().unwrap().as_mut(), 7, [1, 2, 3], 1).unwrap(), first[..42]);
-    let mut other = DatasetConfig { stream_seed: 5, ..shades(1) }.build().unwrap();
+    let first = draw(shades(1).build(&RunDescription::default()).unwrap().as_mut(), 40, [1, 2, 3], 1).unwrap();
+    assert_eq!(
+        draw(shades(1).build(&RunDescription::default()).unwrap().as_mut(), 7, [1, 2, 3], 1).unwrap(),
+        first[..42]
+    );
+    let mut other = DatasetConfig { stream_seed: 5, ..shades(1) }.build(&RunDescription::default()).unwrap();
     assert!(draw(other.as_mut(), 40, [1, 2, 3], 1).unwrap().iter().all(|byte| *byte >= 110));
 }
 
 #[test]
 fn other_numbers_of_channels_are_refused_unless_they_agree() {
-    let mut source = shades(2).build().unwrap();
+    let mut source = shades(2).build(&RunDescription::default()).unwrap();
     assert!(draw(source.as_mut(), 3, [2, 2, 3], 0).is_ok());
     let error = draw(source.as_mut(), 3, [1, 2, 3], 0).unwrap_err().to_string();
     assert!(error.contains("`stream` has inputs of 2×2×3, but the model takes 1×2×3"), "{error}");
+    // Where the inputs are known, this shows before anything is drawn.
+    let run = RunDescription { input: Some([1, 2, 3].into()), ..Default::default() };
+    assert_eq!(shades(2).build(&run).unwrap_err().to_string(), error);
 }
 
 #[test]
 fn a_wrong_stream_says_what_is_accepted() {
-    let error = |config: DatasetConfig| config.build().unwrap_err().to_string();
+    let error = |config: DatasetConfig| config.build(&RunDescription::default()).unwrap_err().to_string();
     let cases = [
         (DatasetConfig::default(), "`stream` names no `kind`; accepted: a table [surrogate.stream]"),
         (config(json!({"kind": 3})), "names no `kind`"),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    PictureOrientation, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, list_pictures,
+    PictureOrientation, RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, list_pictures,
 };
 use burn::tensor::Tensor;
 use rand::RngExt;
@@ -57,7 +57,7 @@ impl SurrogateConfig for ImageFolderConfig {
         list_pictures(&self.folder).unwrap_or_default()
     }
 
-    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let pictures = Pictures::open(&self.folder, self.orientation)?;
         Ok(Box::new(ImageFolder { samples: self.samples, flip: self.flip, pictures }))
     }

@@ -108,7 +108,7 @@ fn the_files_are_the_pictures_in_order() {
 
 #[test]
 fn errors_name_the_file() {
-    let error = |folder: &Path| config(folder).build().unwrap_err().to_string();
+    let error = |folder: &Path| config(folder).build(&RunDescription::default()).unwrap_err().to_string();
     let missing = error(Path::new("/no/such/folder"));
     assert!(missing.contains("/no/such/folder") && missing.contains("a folder that can be read"), "{missing}");
     let folder = TempDir::new().unwrap();
@@ -132,7 +132,9 @@ fn errors_name_the_file() {
     RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8, (x * y) as u8, 3])).save(&path).unwrap();
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    let error = draw(config(folder.path()).build().unwrap().as_mut(), 1, COLOUR, 0).unwrap_err().to_string();
+    let error = draw(config(folder.path()).build(&RunDescription::default()).unwrap().as_mut(), 1, COLOUR, 0)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("one.png: cannot be decoded"), "{error}");
 }
 

@@ -3,7 +3,7 @@
 use alluvium_model::{ModelState, Random};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Inversion, InversionSettings, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
+    Inversion, InversionSettings, RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
 };
 use burn::tensor::Tensor;
 use rand::RngExt;
@@ -61,7 +61,7 @@ describe!(
 
 #[typetag::serde(name = "model-inversion")]
 impl SurrogateConfig for ModelInversionConfig {
-    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let inversion = Inversion {
             total_variation: self.total_variation,
             l2: self.l2,
@@ -132,7 +132,7 @@ mod tests {
     fn the_expert_is_far_more_certain_than_for_noise() {
         // If the previous model does not have heads, all inputs are for the expert.
         let confidence = |steps| {
-            let inputs = draw(config(steps).build().unwrap().as_mut(), 24, 0, &[]);
+            let inputs = draw(config(steps).build(&RunDescription::default()).unwrap().as_mut(), 24, 0, &[]);
             let model = Model::load(&expert("c", 2).model, &Device::flex()).unwrap();
             let sure = host(softmax(model.logits(model.latents(inputs)), 1));
             let wished = (0..24).map(|index| {
@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn another_previous_model_gives_other_inputs() {
-        let of = |heads: &[&str]| host(draw(config(10).build().unwrap().as_mut(), 24, 1, heads));
+        let of =
+            |heads: &[&str]| host(draw(config(10).build(&RunDescription::default()).unwrap().as_mut(), 24, 1, heads));
         assert_ne!(of(&["a"]), of(&["a", "b"]));
     }
 

@@ -2,7 +2,7 @@
 
 use alluvium_model::{InputShape, Random, Seed};
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
+use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
 use burn::tensor::Tensor;
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -43,7 +43,7 @@ describe!(Family::Surrogate, "noise", NoiseConfig, paper: "");
 
 #[typetag::serde(name = "noise")]
 impl SurrogateConfig for NoiseConfig {
-    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         Ok(Box::new(Noise { samples: self.samples, distribution: self.distribution }))
     }
 }

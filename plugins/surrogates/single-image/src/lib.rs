@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use alluvium_model::{InputShape, Seed};
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
+use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
 use burn::tensor::Tensor;
 
 use patch::Patch;
@@ -33,7 +33,7 @@ impl SurrogateConfig for SingleImageConfig {
         self.image.iter().cloned().collect()
     }
 
-    fn build(&self) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    fn validate(&self, _run: &RunDescription) -> Result<(), SurrogateError> {
         let [least, most] = self.scale;
         if least > most {
             return Err(SurrogateError::Option {
@@ -42,6 +42,10 @@ impl SurrogateConfig for SingleImageConfig {
                 accepted: "the smallest scale, then the largest".to_owned(),
             });
         }
+        Ok(())
+    }
+
+    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let photo = match &self.image {
             Some(path) => Photo::open(path, self.orientation)?,
             None => Photo::embedded(PHOTO.0, PHOTO.1)?,
@@ -189,7 +193,7 @@ mod tests {
             let input: InputShape = input.into();
             let request =
                 SurrogateRequest { input, compute: &compute, seed: Seed::new(0), previous: &previous, expert: &expert };
-            let mut source = small().build().unwrap();
+            let mut source = small().build(&RunDescription::default()).unwrap();
             assert_eq!(source.samples(), 20);
             assert_eq!(source.draw(5, &request).unwrap().dims(), [5, input.channels, input.height, input.width]);
         }
@@ -198,6 +202,6 @@ mod tests {
     #[test]
     fn a_missing_photo_is_named() {
         let config = SingleImageConfig { image: Some("/no/photo.jpg".into()), ..small() };
-        assert!(config.build().unwrap_err().to_string().contains("/no/photo.jpg"));
+        assert!(config.build(&RunDescription::default()).unwrap_err().to_string().contains("/no/photo.jpg"));
     }
 }

@@ -1,0 +1,52 @@
+//! What a run is, as plain data. Strategies and surrogate data are checked against it before anything runs, and built with it.
+
+use std::sync::Arc;
+
+use alluvium_model::{BackboneFacts, InputShape};
+use alluvium_stream::Scenario;
+
+use crate::DataAccess;
+
+/// What a run is. The caller of a strategy fills in what it knows, and leaves the rest open: a consolidation of files has neither
+/// a protocol nor a stream, and in pieces it has no backbone.
+#[derive(Debug, Clone, Default)]
+pub struct RunDescription {
+    /// The shape of one input.
+    pub input: Option<InputShape>,
+    /// The backbone of all models.
+    pub backbone: Option<Arc<BackboneFacts>>,
+    /// How the tasks differ.
+    pub scenario: Option<Scenario>,
+    /// What the protocol permits.
+    pub protocol: Option<ProtocolTerms>,
+    /// The number of tasks, or of experts that are consolidated.
+    pub tasks: Option<usize>,
+    /// What the experts are adapted from.
+    pub start: ExpertStart,
+}
+
+/// What a protocol permits, as far as a strategy may need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtocolTerms {
+    /// The protocol's kind, as in a configuration.
+    pub name: String,
+    /// The data that it grants.
+    pub data_access: DataAccess,
+    /// Whether devices may send statistics of their samples.
+    pub statistics: bool,
+    /// The most experts that are consolidated at a time.
+    pub experts_at_a_time: usize,
+    /// The most often that one device takes part.
+    pub visits_per_device: usize,
+}
+
+/// What the experts of a run are adapted from. The caller of a strategy knows it; the strategy sees only models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExpertStart {
+    /// Each expert from the central model that it is consolidated into, as in a stream of devices.
+    #[default]
+    Previous,
+    /// All experts from one model, the central model that the first expert is consolidated into: models fine-tuned from one
+    /// base model.
+    Common,
+}
