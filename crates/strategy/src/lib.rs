@@ -61,7 +61,7 @@ pub use scale::Scale;
 pub use serde;
 pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyState};
-pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest};
+pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest, pictures_only};
 pub use task_vector::{RelativeTo, TaskVectors, add_scaled, difference};
 pub use training::{NewHead, TrainingSettings};
 pub use typetag;

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use alluvium_model::{InputShape, Seed};
 use alluvium_strategy::{DataAccess, SurrogateConfig};
+use alluvium_stream::ValueType;
 use burn::tensor::Device;
 use serde_json::Value;
 
+use super::inputs::{augmentation_misfit, misfit};
 use crate::experiment::Experiment;
 use crate::finding::Finding;
 use crate::protocol::Protocol;
@@ -28,6 +30,7 @@ pub(crate) struct Rules {
 struct StreamFacts {
     devices: usize,
     input: InputShape,
+    value_type: ValueType,
     notes: Vec<String>,
 }
 
@@ -79,17 +82,23 @@ impl Rules {
         }
         let build = || {
             let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
-            Ok(StreamFacts { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
+            let (input, value_type) = (stream.input(), stream.value_type());
+            Ok(StreamFacts { devices: stream.tasks(), input, value_type, notes: stream.notes() })
         };
-        let input = match self.streams.entry(stream).or_insert_with(build) {
+        let (input, value_type) = match self.streams.entry(stream).or_insert_with(build) {
             Ok(built) => {
                 verdict.devices = built.devices;
                 verdict.notes.clone_from(&built.notes);
-                built.input
+                (built.input, built.value_type)
             }
             Err(error) => return verdict.plugin_says(&["stream"], &written["stream"], error),
         };
         verdict.absent_devices(experiment);
+        verdict.augmentation(experiment, input, value_type);
+        let stream = experiment.stream.typetag_name();
+        if let Some(message) = misfit(experiment.backbone.as_ref(), stream, input) {
+            return verdict.wrong(&["backbone", "kind"], message);
+        }
         let build = || experiment.backbone.build(input, &compute).map(|_| ()).map_err(|error| error.to_string());
         if let Err(error) = self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
             verdict.plugin_says(&["backbone"], &written["backbone"], error);
@@ -210,6 +219,22 @@ impl Verdict {
             own.filter_map(|(number, row)| Some((number.to_string(), row.protocol.misnames(self.devices)?))).collect();
         for (number, message) in wrong {
             self.wrong(&["strategies", &number, "protocol", "absent_devices"], message);
+        }
+    }
+
+    /// Checks that only pictures are augmented.
+    fn augmentation(&mut self, experiment: &Experiment, input: InputShape, value_type: ValueType) {
+        let stream = experiment.stream.typetag_name();
+        let problem = |settings| augmentation_misfit(settings, stream, input, value_type);
+        if let Some(message) = problem(&experiment.device) {
+            self.wrong(&["device", "augmentation"], message);
+        }
+        // A row without its own settings has those of the experiment.
+        for (number, row) in experiment.strategies.iter().enumerate().filter(|(_, row)| row.device != experiment.device)
+        {
+            if let Some(message) = problem(&row.device) {
+                self.wrong(&["strategies", &number.to_string(), "device", "augmentation"], message);
+            }
         }
     }
 

@@ -4,11 +4,11 @@ mod pictures;
 
 use std::path::PathBuf;
 
+use alluvium_model::Inputs;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    PictureOrientation, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, list_pictures,
+    PictureOrientation, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, list_pictures, pictures_only,
 };
-use burn::tensor::Tensor;
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,16 +76,17 @@ impl Surrogate for ImageFolder {
         self.samples
     }
 
-    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
+        let shape = pictures_only("image-folder", request.input)?;
         let mut random = request.seed.random();
-        let mut bytes = Vec::with_capacity(count * request.input.values());
+        let mut bytes = Vec::with_capacity(count * shape.values());
         for _ in 0..count {
             // Both are always drawn, so that the option `flip` does not change the choice of pictures.
             let (index, mirrored) = (random.random_range(0..self.pictures.len()), random.random::<bool>());
             let start = bytes.len();
-            self.pictures.append(index, request.input, &mut bytes)?;
+            self.pictures.append(index, shape, &mut bytes)?;
             if mirrored && self.flip {
-                bytes[start..].chunks_mut(request.input.width).for_each(<[u8]>::reverse);
+                bytes[start..].chunks_mut(shape.width).for_each(<[u8]>::reverse);
             }
         }
         Ok(request.inputs_of_bytes(&bytes))
