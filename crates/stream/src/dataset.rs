@@ -27,11 +27,13 @@ pub struct DataSet {
 impl DataSet {
     /// Creates a data set from two parts.
     pub fn new(class_names: Vec<String>, train: impl DataPart + 'static, test: impl DataPart + 'static) -> Self {
-        DataSet {
-            class_names,
-            train: on_demand(Arc::new(train), MOST_READ_AT_ONCE),
-            test: on_demand(Arc::new(test), MOST_READ_AT_ONCE),
-        }
+        Self::of_parts(class_names, Arc::new(train), Arc::new(test))
+    }
+
+    /// Creates a data set from two parts whose type is erased.
+    pub(crate) fn of_parts(class_names: Vec<String>, train: Arc<dyn DataPart>, test: Arc<dyn DataPart>) -> Self {
+        let [train, test] = [train, test].map(|part| on_demand(part, MOST_READ_AT_ONCE));
+        DataSet { class_names, train, test }
     }
 
     /// Checks that no two classes have one name.

@@ -14,6 +14,7 @@ mod augmentation;
 mod batches;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod data_split;
 mod dataset;
 mod error;
 mod file;
@@ -36,6 +37,7 @@ pub use alluvium_model::{InputShape, PictureShape, Seed};
 pub use alluvium_registry as registry;
 pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, TaskDataset};
+pub use data_split::{DataSplit, SourcePart, TaskShift};
 pub use dataset::DataSet;
 pub use error::StreamError;
 pub use file::{open_file, read_file, read_text};

@@ -81,8 +81,12 @@ impl Samples {
         Samples { input, value_type, location, targets: Targets::default() }
     }
 
-    /// Creates samples from pictures that follow one another, and their labels.
-    pub(crate) fn of_bytes(input: InputShape, bytes: Vec<u8>, labels: Vec<usize>) -> Self {
+    /// Creates samples from the bytes of one input after another, and their labels.
+    ///
+    /// # Panics
+    /// When there are not as many inputs as labels, which is a defect of the reader.
+    pub fn of_bytes(input: InputShape, bytes: Vec<u8>, labels: Vec<usize>) -> Self {
+        assert_eq!(bytes.len(), labels.len() * input.values(), "values of {} inputs of {input}", labels.len());
         let location = Location::Held(Arc::new(SampleValues::Bytes(bytes)));
         Samples { location, targets: labels.into(), ..Self::new(input) }
     }
