@@ -1,8 +1,9 @@
 //! The `arrays` stream: a user's own inputs and labels in `.npy`, `.npz` or safetensors files, read where they lie.
 //!
-//! `opened` finds an array in a file, `array` reads its rows, and `part` makes samples of them.
+//! `opened` finds an array in a file, `npy` reads the header of a `.npy` file, `array` reads its rows, and `part` makes samples of them.
 
 mod array;
+mod npy;
 mod opened;
 mod part;
 

@@ -5,12 +5,12 @@ use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use alluvium_stream::{StreamError, open_file};
-use npyz::{DType, NpyHeader, Order, TypeChar};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::array::{Array, ElementKind, ElementType};
+use crate::npy::{Header, MAGIC, TYPES};
 
 /// The most bytes of the text that describes a file's arrays.
 const MOST_HEADER: u64 = 100 << 20;
@@ -19,7 +19,6 @@ const MOST_HELD: u64 = 4 << 30;
 /// The most names that a message lists.
 const NAMES_SHOWN: usize = 12;
 
-const NPY: &[u8] = b"\x93NUMPY";
 const ZIP: &[u8] = b"PK";
 const ACCEPTED: &str = "a file .npz or .safetensors, or a folder of .npy files";
 
@@ -66,9 +65,9 @@ fn search(path: &Path, name: &str) -> Result<Search, StreamError> {
     let failed = |cause: io::Error| StreamError::file(&path, cause.to_string());
     let length = file.metadata().map_err(failed)?.len();
     let mut start = vec![];
-    (&mut file).take(NPY.len() as u64).read_to_end(&mut start).map_err(failed)?;
+    (&mut file).take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
     file.rewind().map_err(failed)?;
-    if start == NPY {
+    if start == MAGIC {
         if !in_folder {
             return Err(StreamError::file(&path, format!("is a single array; accepted: {ACCEPTED}")));
         }
@@ -83,8 +82,8 @@ fn search(path: &Path, name: &str) -> Result<Search, StreamError> {
 /// A `.npy` file.
 fn single(path: PathBuf, name: &str, file: File, length: u64) -> Result<Array, StreamError> {
     let mut reader = Counting { reader: BufReader::new(file), count: 0 };
-    let described = Described::read(&mut reader).map_err(|cause| StreamError::file(&path, cause))?;
-    let (start, bytes) = (reader.count, described.bytes().map_err(|cause| StreamError::file(&path, cause))?);
+    let described = Header::read(&mut reader).map_err(|cause| StreamError::file(&path, cause))?;
+    let (start, bytes) = (reader.count, bytes_of(&described).map_err(|cause| StreamError::file(&path, cause))?);
     if start + bytes != length {
         let found = length.saturating_sub(start);
         let cause = format!("is damaged: its header states {bytes} bytes of values, and {found} follow");
@@ -111,8 +110,8 @@ fn of_archive(path: PathBuf, name: &str, file: File, length: u64) -> Result<Sear
     let in_place = (entry.compression() == CompressionMethod::Stored).then(|| entry.data_start()).flatten();
     let size = entry.size();
     let mut reader = Counting { reader: entry, count: 0 };
-    let described = Described::read(&mut reader).map_err(&wrong)?;
-    let (header, bytes) = (reader.count, described.bytes().map_err(&wrong)?);
+    let described = Header::read(&mut reader).map_err(&wrong)?;
+    let (header, bytes) = (reader.count, bytes_of(&described).map_err(&wrong)?);
     if header + bytes != size {
         let found = size.saturating_sub(header);
         return Err(wrong(format!("is damaged: its header states {bytes} bytes of values, and {found} follow")));
@@ -188,49 +187,15 @@ fn missing(path: &Path, name: &str, mut names: Vec<String>) -> StreamError {
     StreamError::file(path, format!("does not hold the array \"{name}\"; accepted: one of {shown}"))
 }
 
-const TYPES: &str = "floats, whole numbers and bool";
-
 /// The sizes of an array of at least one dimension.
 fn dimensions(sizes: Vec<usize>) -> Result<Vec<usize>, String> {
     if sizes.is_empty() { Err("is a single number; accepted: one row for each sample".to_owned()) } else { Ok(sizes) }
 }
 
-/// What the header of a `.npy` file states.
-struct Described {
-    element: ElementType,
-    sizes: Vec<usize>,
-}
-
-impl Described {
-    fn read(reader: &mut impl Read) -> Result<Self, String> {
-        let header = NpyHeader::from_reader(reader.take(MOST_HEADER));
-        let header = header.map_err(|error| format!("is not a .npy file, or is damaged: {error}"))?;
-        let DType::Plain(described) = header.dtype() else {
-            return Err(format!("has values of type {}; accepted: {TYPES}", header.dtype().descr()));
-        };
-        let kind = match described.type_char() {
-            TypeChar::Float => Some(ElementKind::Float),
-            TypeChar::Int => Some(ElementKind::Signed),
-            TypeChar::Uint => Some(ElementKind::Unsigned),
-            TypeChar::Bool => Some(ElementKind::Bool),
-            _ => None,
-        };
-        let big_endian = described.to_string().starts_with('>');
-        let element = kind.and_then(|kind| ElementType::new(kind, described.num_bytes()?, big_endian));
-        let element = element.ok_or_else(|| format!("has values of type {described}; accepted: {TYPES}"))?;
-        let sizes = header.shape().iter().map(|size| usize::try_from(*size)).collect::<Result<Vec<_>, _>>();
-        let sizes = dimensions(sizes.map_err(|_| "states sizes that are too large".to_owned())?)?;
-        if header.order() == Order::Fortran && sizes.len() > 1 {
-            return Err("lies in Fortran order; accepted: C order, as numpy.ascontiguousarray makes it".to_owned());
-        }
-        Ok(Described { element, sizes })
-    }
-
-    /// The number of bytes of the values.
-    fn bytes(&self) -> Result<u64, String> {
-        let product = self.sizes.iter().try_fold(self.element.size, |product, size| product.checked_mul(*size));
-        product.map(|bytes| bytes as u64).ok_or_else(|| format!("states the impossible shape {:?}", self.sizes))
-    }
+/// The number of bytes of an array's values.
+fn bytes_of(header: &Header) -> Result<u64, String> {
+    let product = header.sizes.iter().try_fold(header.element.size, |product, size| product.checked_mul(*size));
+    product.map(|bytes| bytes as u64).ok_or_else(|| format!("states the impossible shape {:?}", header.sizes))
 }
 
 /// Counts the bytes that are read.
