@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use alluvium_model::{BackboneConfig, HeadSpec, InputShape};
-use alluvium_stream::TaskStream;
+use alluvium_stream::{TaskStream, ValueType};
 use burn::tensor::Device as Compute;
 
 use crate::{Device, DeviceError, DeviceSettings, DeviceStatistic};
@@ -130,6 +130,8 @@ pub struct DeviceTask {
 pub struct DeviceRun<'a> {
     /// The shape of one input.
     pub input: InputShape,
+    /// The type of its values.
+    pub value_type: ValueType,
     /// The backbone of every model.
     pub backbone: &'a Arc<dyn BackboneConfig>,
     /// The name of each class of the stream; a class number is an index into this list.

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use alluvium_device::DeviceRun;
 use alluvium_model::{BackboneFacts, InputShape, Seed};
 use alluvium_strategy::{DataAccess, RunDescription, StrategyError, SurrogateConfig, SurrogateError, fits_in_memory};
+use alluvium_stream::ValueType;
 use burn::tensor::Device;
 use serde_json::Value;
 
+use super::inputs::misfit;
 use crate::experiment::{Experiment, KnownParts};
 use crate::finding::Finding;
 use crate::protocol::Protocol;
@@ -34,6 +36,7 @@ struct StreamFacts {
     devices: usize,
     input: InputShape,
     class_names: Vec<String>,
+    value_type: ValueType,
     notes: Vec<String>,
 }
 
@@ -73,17 +76,18 @@ impl Rules {
             Ok(StreamFacts {
                 devices: stream.tasks(),
                 input: stream.input(),
+                value_type: stream.value_type(),
                 class_names: stream.class_names().to_vec(),
                 notes: stream.notes(),
             })
         };
-        let mut class_names = &vec![];
+        let (mut class_names, mut value_type) = (&vec![], ValueType::default());
         match self.streams.entry(stream.clone()).or_insert_with(build) {
             Ok(built) => {
                 verdict.devices = experiment.device.tasks().map_or(built.devices, |tasks| tasks.len());
                 verdict.notes.clone_from(&built.notes);
                 verdict.absent_devices(experiment);
-                class_names = &built.class_names;
+                (class_names, value_type) = (&built.class_names, built.value_type);
                 known.stream = Some((built.input, verdict.devices));
             }
             Err(error) => verdict.plugin_says(&["stream"], &written["stream"], error),
@@ -93,6 +97,10 @@ impl Rules {
             Err(error) => verdict.plugin_says(&["backend"], &written["backend"], error),
             Ok(compute) => {
                 let Some((input, tasks)) = known.stream else { return known };
+                if let Some(message) = misfit(experiment.backbone.as_ref(), experiment.stream.typetag_name(), input) {
+                    verdict.wrong(&["backbone", "kind"], message);
+                    return known;
+                }
                 let build = || {
                     let facts = BackboneFacts::of(experiment.backbone.as_ref(), input, compute);
                     facts.map(Arc::new).map_err(|error| error.to_string())
@@ -113,7 +121,8 @@ impl Rules {
                     }
                 }
                 let backbone = &experiment.backbone;
-                verdict.devices_fit(experiment, &DeviceRun { input, backbone, class_names, tasks, compute });
+                verdict
+                    .devices_fit(experiment, &DeviceRun { input, value_type, backbone, class_names, tasks, compute });
             }
         }
         known

@@ -1,6 +1,6 @@
 //! A small backbone and a small stream to try devices on.
 
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, HeadSpec, InputShape, ModelError};
+use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, HeadSpec, InputShape, Inputs, ModelError};
 use alluvium_registry::{Family, describe};
 use alluvium_stream::{Samples, Task, Tasks};
 use burn::module::Module;
@@ -32,8 +32,8 @@ struct OneLayer {
 }
 
 impl Backbone for OneLayer {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        relu(self.layer.forward(inputs.flatten(1, 3)))
+    fn forward(&self, inputs: Inputs) -> Tensor<2> {
+        relu(self.layer.forward(inputs.vectors()))
     }
 
     fn latent_size(&self) -> usize {

@@ -77,6 +77,7 @@ impl Fixture {
     fn run(&self) -> DeviceRun<'_> {
         DeviceRun {
             input: self.stream.input(),
+            value_type: self.stream.value_type(),
             backbone: &self.backbone,
             class_names: self.stream.class_names(),
             tasks: self.stream.tasks(),

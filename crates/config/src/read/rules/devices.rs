@@ -7,26 +7,25 @@ use serde_json::Value;
 use super::Verdict;
 use crate::experiment::{Experiment, StrategyRow, same_devices};
 use crate::protocol::ProtocolKind;
+use crate::read::inputs::augmentation_misfit;
 
 impl Verdict {
     /// Checks the devices of the experiment and of its rows.
     pub(super) fn devices_fit(&mut self, experiment: &Experiment, run: &DeviceRun<'_>) {
-        let written = &experiment.written_out;
-        self.device_fits(&*experiment.device, run, &["device"], &written["device"]);
+        let (written, stream) = (&experiment.written_out, experiment.stream.typetag_name());
+        self.device_fits(&*experiment.device, stream, run, &["device"], &written["device"]);
         for (index, row) in experiment.strategies.iter().enumerate() {
             let own = !same_devices(&*row.device, &*experiment.device);
             let (number, table) = (index.to_string(), &written["strategies"][index]["device"]);
             let path = ["strategies", &number, "device"];
             if own {
-                self.device_fits(&*row.device, run, &path, table);
+                self.device_fits(&*row.device, stream, run, &path, table);
             }
             let (row_device, common) = (&row.device, &experiment.device);
             if row_device.tasks() != common.tasks() || row_device.start() != common.start() {
-                let message =
-                    "the row's devices have other tasks than those of the experiment, or start from another model; \
-                               accepted: devices with the same tasks and the same start"
-                        .to_owned();
-                self.wrong(&path, message);
+                let message = "the row's devices have other tasks than those of the experiment, or start from another \
+                               model; accepted: devices with the same tasks and the same start";
+                self.wrong(&path, message.to_owned());
             }
             self.devices_serve(index, row);
         }
@@ -48,9 +47,21 @@ impl Verdict {
     }
 
     /// Checks the options of one kind of devices.
-    fn device_fits(&mut self, device: &dyn DeviceConfig, run: &DeviceRun<'_>, path: &[&str], table: &Value) {
-        if let Some((key, message)) = device.training().and_then(|training| training.misfit(run.input)) {
-            self.wrong(&[path, key].concat(), message);
+    fn device_fits(
+        &mut self,
+        device: &dyn DeviceConfig,
+        stream: &str,
+        run: &DeviceRun<'_>,
+        path: &[&str],
+        table: &Value,
+    ) {
+        if let Some(training) = device.training() {
+            if let Some((key, message)) = training.misfit(run.input) {
+                self.wrong(&[path, key].concat(), message);
+            }
+            if let Some(message) = augmentation_misfit(training, stream, run.input, run.value_type) {
+                self.wrong(&[path, &["augmentation"]].concat(), message);
+            }
         }
         if let Err(error) = device.check(run) {
             self.plugin_says(path, table, &error.to_string());
