@@ -13,6 +13,8 @@ use alluvium_backend_cuda as _;
 use alluvium_backend_flex as _;
 use alluvium_backend_ndarray as _;
 use alluvium_backend_wgpu as _;
+use alluvium_device_checkpoints as _;
+use alluvium_device_command as _;
 use alluvium_device_in_process as _;
 use alluvium_strategy_dare as _;
 use alluvium_strategy_deep_model_consolidation as _;

@@ -61,6 +61,14 @@ pub enum DeviceError {
         /// What would agree.
         accepted: String,
     },
+    /// The expert of the device cannot be read.
+    #[error("the expert of \"{task}\": {problem}")]
+    Expert {
+        /// The device's task.
+        task: String,
+        /// The problem, with the file and what is accepted.
+        problem: String,
+    },
     /// A file or a program of the device failed.
     #[error("the device of task \"{task}\": {file}: {problem}; accepted: {accepted}")]
     File {

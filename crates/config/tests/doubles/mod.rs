@@ -1,12 +1,9 @@
-//! Test doubles, registered as plugins register theirs: a backend, a stream, a kind of devices and a strategy. The backbone is the one of
-//! `alluvium_strategy::conformance`. The tests of `alluvium-experiment` use them, too.
+//! Test doubles, registered as plugins register theirs: a backend, a stream, a kind of devices and a strategy. The backbone is
+//! the one of `alluvium_strategy::conformance`. The tests of `alluvium-experiment` use them, too.
 
 use alluvium_backend::{BackendConfig, BackendError};
-use alluvium_device::{
-    Announcement, Answer, Device as Participant, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut,
-    OwnTask, TaskDataset, adapt,
-};
-use alluvium_model::{HeadSpec, Progress};
+use alluvium_device::{Device as Participant, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, LocalDevice};
+use alluvium_model::HeadSpec;
 use alluvium_registry::{Family, describe};
 use alluvium_strategy::{
     Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
@@ -75,38 +72,7 @@ impl DeviceConfig for TraineeConfig {
     }
 
     fn build<'a>(&self, place: DevicePlace<'a>) -> Result<Box<dyn Participant + 'a>, DeviceError> {
-        let task = place.stream.task(place.device);
-        let task = task.map_err(|cause| DeviceError::Samples { task: place.task.clone(), cause })?;
-        Ok(Box::new(Trainee { settings: self.settings.clone(), compute: place.compute, task, taken: None }))
-    }
-}
-
-#[derive(Debug)]
-struct Trainee {
-    settings: DeviceSettings,
-    compute: Device,
-    task: Task,
-    taken: Option<HandOut>,
-}
-
-impl Participant for Trainee {
-    fn request(&mut self) -> Result<Announcement, DeviceError> {
-        let Task { name, head, train, .. } = &self.task;
-        let digest = self.task.training_digest().expect("the samples are in memory");
-        Ok(Announcement { task: name.clone(), head: head.clone(), samples: Some(train.len()), digest })
-    }
-
-    fn take(&mut self, model: HandOut) -> Result<(), DeviceError> {
-        self.taken = Some(model);
-        Ok(())
-    }
-
-    fn answer(&mut self, progress: &dyn Progress) -> Result<Answer, DeviceError> {
-        let Some(taken) = self.taken.take() else { return Ok(Answer::Never) };
-        let Task { name, head, train, .. } = &self.task;
-        let own = OwnTask { name, dataset: TaskDataset { head, samples: train } };
-        let expert = adapt(&taken, own, &self.settings, &[], &self.compute, progress)?;
-        Ok(Answer::Expert(Box::new(expert)))
+        Ok(Box::new(LocalDevice::new(place, self.settings.clone())))
     }
 }
 

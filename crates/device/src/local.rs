@@ -1,0 +1,63 @@
+//! A device in this process: what kinds of devices that train on the stream's samples have in common.
+
+use std::sync::OnceLock;
+
+use alluvium_model::Progress;
+use alluvium_stream::{Task, TaskDataset};
+
+use crate::{Announcement, Answer, Device, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask, adapt};
+
+/// A device that learns its task of the stream in this process. It reads its training samples when it first needs them. They are
+/// private: no method returns them.
+#[derive(Debug)]
+pub struct LocalDevice<'a> {
+    settings: DeviceSettings,
+    place: DevicePlace<'a>,
+    task: OnceLock<Task>,
+    taken: Option<HandOut>,
+}
+
+impl<'a> LocalDevice<'a> {
+    /// A device at a place of the stream, which has read no samples yet.
+    pub fn new(place: DevicePlace<'a>, settings: DeviceSettings) -> Self {
+        LocalDevice { settings, place, task: OnceLock::new(), taken: None }
+    }
+
+    fn task(&self) -> Result<&Task, DeviceError> {
+        if let Some(task) = self.task.get() {
+            return Ok(task);
+        }
+        let task = self.place.stream.task(self.place.device);
+        let task = task.map_err(|cause| DeviceError::Samples { task: self.place.task.clone(), cause })?;
+        Ok(self.task.get_or_init(|| task))
+    }
+
+    fn out_of_order(&self, problem: &'static str) -> DeviceError {
+        DeviceError::Order { task: self.place.task.clone(), problem }
+    }
+}
+
+impl Device for LocalDevice<'_> {
+    fn request(&mut self) -> Result<Announcement, DeviceError> {
+        let task = self.task()?;
+        let digest = task.training_digest();
+        let digest = digest.map_err(|cause| DeviceError::Samples { task: task.name.clone(), cause })?;
+        Ok(Announcement { task: task.name.clone(), head: task.head.clone(), samples: Some(task.train.len()), digest })
+    }
+
+    fn take(&mut self, model: HandOut) -> Result<(), DeviceError> {
+        if self.taken.is_some() {
+            return Err(self.out_of_order("was given a second model before it answered"));
+        }
+        self.taken = Some(model);
+        Ok(())
+    }
+
+    fn answer(&mut self, progress: &dyn Progress) -> Result<Answer, DeviceError> {
+        let Some(taken) = self.taken.take() else { return Err(self.out_of_order("has no model to answer for")) };
+        let task = self.task()?;
+        let own = OwnTask { name: &task.name, dataset: TaskDataset { head: &task.head, samples: &task.train } };
+        let expert = adapt(&taken, own, &self.settings, &self.place.statistics, &self.place.compute, progress)?;
+        Ok(Answer::Expert(Box::new(expert)))
+    }
+}

@@ -1,0 +1,58 @@
+//! The devices `unreliable`: each trains as a device of this process does, but some are never heard of again.
+
+use alluvium_device::registry::{Family, describe};
+use alluvium_device::{
+    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut, LocalDevice, typetag,
+};
+use alluvium_model::{Progress, Seed};
+use serde::{Deserialize, Serialize};
+
+/// Devices that train in this process, and of which some are never heard of again.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct UnreliableConfig {
+    /// The fraction of devices that are lost.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub lost: f64,
+    /// How every device trains.
+    pub training: DeviceSettings,
+}
+
+impl Default for UnreliableConfig {
+    fn default() -> Self {
+        UnreliableConfig { lost: 0.2, training: DeviceSettings::default() }
+    }
+}
+
+describe!(Family::Device, "unreliable", UnreliableConfig, paper: "");
+
+#[typetag::serde(name = "unreliable")]
+impl DeviceConfig for UnreliableConfig {
+    fn build<'a>(&self, place: DevicePlace<'a>) -> Result<Box<dyn Device + 'a>, DeviceError> {
+        Ok(Box::new(Unreliable { lost: self.lost, seed: None, device: LocalDevice::new(place, self.training.clone()) }))
+    }
+}
+
+#[derive(Debug)]
+struct Unreliable<'a> {
+    lost: f64,
+    seed: Option<Seed>,
+    device: LocalDevice<'a>,
+}
+
+impl Device for Unreliable<'_> {
+    fn request(&mut self) -> Result<Announcement, DeviceError> {
+        self.device.request()
+    }
+
+    fn take(&mut self, model: HandOut) -> Result<(), DeviceError> {
+        self.seed = Some(model.terms.seed.of("unreliable"));
+        self.device.take(model)
+    }
+
+    fn answer(&mut self, progress: &dyn Progress) -> Result<Answer, DeviceError> {
+        // The seed is the visit's, so that the same devices are lost when a run is repeated.
+        let lost = self.seed.is_some_and(|seed| (seed.number() as f64) < self.lost * 2_f64.powi(63));
+        if lost { Ok(Answer::Never) } else { self.device.answer(progress) }
+    }
+}

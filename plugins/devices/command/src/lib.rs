@@ -1,0 +1,221 @@
+//! The devices `command`: an external program adapts the model.
+//!
+//! The program runs in a folder of its own and is started twice: `PROGRAM ARGUMENTS… describe`, which leaves
+//! `description.json`, and `PROGRAM ARGUMENTS… adapt`, which leaves `expert.safetensors` and `expert.json`. Alluvium writes
+//! `request.json` into the folder, and `central.safetensors` for the second act. It writes no sample.
+
+mod act;
+mod files;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use alluvium_device::registry::{Family, describe};
+use alluvium_device::{
+    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, HandOut, typetag,
+};
+use alluvium_model::{Expert, Manifest, ModelState, Progress, Weights};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use act::Act;
+use files::{Description, EXPERT, Report, absolute, found, wrong};
+
+/// An external program adapts the model: a training script in any language, with the device's own samples.
+///
+/// The program is started twice in a folder of its own. With the last argument `describe` it writes `description.json`: `task`,
+/// `classes` (names of the stream's classes of the task, in the order of its logits), `samples` (their number) and `digest` (any
+/// text that changes with the samples). With `adapt` it reads `central.safetensors` and leaves `expert.safetensors`, with the
+/// tensors `backbone.…` under the same names and `heads.HEAD.weight` `[latent, classes]` and `heads.HEAD.bias`, and
+/// `expert.json`: the description, `parent`, and the number of gradient `steps`. `request.json` states `samples` (where the
+/// device's samples are), `seed`, `settings`, `parent`, `head`, and the stream's `task` and `classes`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandConfig {
+    /// The program: a file, or a name that the search path knows.
+    #[schemars(length(min = 1))]
+    pub program: String,
+    /// Its arguments. One that names a file of `sources` is made absolute, because the program runs in another folder.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// The files that the program is made of, such as its script. When one changes, devices adapt again.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Where a device's samples are: a file or a folder. `{device}` stands for the number of the device, from 1. The program
+    /// reads it; Alluvium does not.
+    #[serde(default)]
+    pub samples: String,
+    /// The most seconds that one start of the program may take.
+    #[serde(default = "an_hour")]
+    #[schemars(range(min = 0.1, max = 1e7))]
+    pub time_limit: f64,
+    /// Settings for the program, handed out with the model as they are.
+    #[serde(default)]
+    pub settings: BTreeMap<String, Value>,
+}
+
+fn an_hour() -> f64 {
+    3600.0
+}
+
+describe!(Family::Device, "command", CommandConfig, paper: "");
+
+#[typetag::serde(name = "command")]
+impl DeviceConfig for CommandConfig {
+    fn files(&self) -> Result<Vec<PathBuf>, DeviceError> {
+        let program = found(&self.program).ok_or_else(|| DeviceError::Option {
+            option: "program",
+            problem: format!("= \"{}\" is not found", self.program),
+            accepted: "a file, or a program of the search path".to_owned(),
+        })?;
+        let mut files = vec![program];
+        for source in &self.sources {
+            if !PathBuf::from(source).is_file() {
+                return Err(DeviceError::Option {
+                    option: "sources",
+                    problem: format!("names \"{source}\", which is not a file"),
+                    accepted: "files, seen from the current folder".to_owned(),
+                });
+            }
+            files.push(absolute(source));
+        }
+        Ok(files)
+    }
+
+    fn check(&self, _run: &DeviceRun<'_>) -> Result<(), DeviceError> {
+        self.files().map(drop)
+    }
+
+    fn build<'a>(&self, place: DevicePlace<'a>) -> Result<Box<dyn Device + 'a>, DeviceError> {
+        Ok(Box::new(Command { config: self.clone(), place, described: None, taken: None }))
+    }
+}
+
+/// A device whose program adapts the model.
+#[derive(Debug)]
+struct Command<'a> {
+    config: CommandConfig,
+    place: DevicePlace<'a>,
+    described: Option<Description>,
+    /// The model that was taken, and the program that adapts it.
+    taken: Option<(HandOut, Act)>,
+}
+
+impl Command<'_> {
+    fn task(&self) -> &str {
+        &self.place.task
+    }
+
+    /// What the program is told in both acts.
+    fn told(&self) -> Value {
+        let classes: Vec<_> =
+            self.place.head.classes.iter().filter_map(|one| self.place.class_names.get(*one)).collect();
+        let samples = self.config.samples.replace("{device}", &(self.place.device + 1).to_string());
+        json!({
+            "device": self.place.device + 1,
+            "task": self.place.task,
+            "classes": classes,
+            "head": self.place.head.name,
+            "samples": absolute(&samples),
+            "settings": self.config.settings,
+        })
+    }
+
+    /// The program's own description, from a run of its first act.
+    fn described(&mut self) -> Result<&Description, DeviceError> {
+        if self.described.is_none() {
+            let mut act = Act::start("describe", &self.config, self.task(), &self.told(), None)?;
+            act.wait()?;
+            self.described = Some(act.read_json(files::DESCRIPTION)?);
+        }
+        self.described
+            .as_ref()
+            .ok_or_else(|| DeviceError::Order { task: self.place.task.clone(), problem: "has not described its task" })
+    }
+
+    /// The expert that the program left, checked against its description and its parent.
+    fn expert(&self, taken: &HandOut, act: &Act) -> Result<Expert, DeviceError> {
+        let bytes = act.read(EXPERT)?;
+        let failed = |problem: String, accepted: &str| wrong(self.task(), EXPERT, problem, accepted);
+        let format = "a safetensors file of 32-bit numbers, as `safetensors.torch.save_file` writes it";
+        let (weights, _) = Weights::from_safetensors(&bytes).map_err(|error| failed(error.to_string(), format))?;
+        let head = &self.place.head;
+        let own = format!("{}.", head.prefix());
+        for (name, tensor) in weights.iter() {
+            if !name.starts_with("backbone.") && !name.starts_with(&own) {
+                let accepted =
+                    format!("`backbone.…` under the names of central.safetensors, {own}weight and {own}bias");
+                return Err(failed(format!("has a tensor `{name}`"), &accepted));
+            }
+            if tensor.as_f32().is_none() {
+                return Err(failed(format!("has 64-bit numbers in `{name}`"), format));
+            }
+        }
+        weights.check_finite().map_err(|error| failed(error.to_string(), "finite numbers"))?;
+        let (classes, latent) = (head.classes.len(), self.latent_size(taken)?);
+        for (name, shape) in [("weight", vec![latent, classes]), ("bias", vec![classes])] {
+            let sent = weights.get(&format!("{own}{name}")).map(|tensor| tensor.shape.clone());
+            if sent.as_ref() != Some(&shape) {
+                let has = sent.map_or("lacks".to_owned(), |sent| format!("has the shape {sent:?} for"));
+                return Err(failed(format!("{has} the tensor `{own}{name}`"), &format!("the shape {shape:?}")));
+            }
+        }
+        let report: Report = act.read_json(files::REPORT)?;
+        report.check(self.task(), &taken.parent(), self.described.as_ref())?;
+        let (backbone, input) = (taken.model.backbone.clone(), taken.model.input);
+        let model = ModelState { backbone, input, heads: vec![head.clone()], weights };
+        let manifest = Manifest {
+            task: taken.terms.device,
+            task_name: self.place.task.clone(),
+            samples: report.samples,
+            steps: report.steps,
+            parent: taken.parent(),
+            digest: model.digest(),
+            statistics: BTreeMap::new(),
+        };
+        Expert::new(model, manifest).map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause })
+    }
+
+    fn latent_size(&self, taken: &HandOut) -> Result<usize, DeviceError> {
+        let built = taken.model.backbone.build(taken.model.input, &self.place.compute);
+        let built = built.map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause })?;
+        Ok(built.latent_size())
+    }
+}
+
+impl Device for Command<'_> {
+    fn request(&mut self) -> Result<Announcement, DeviceError> {
+        let (task, head, names) = (self.place.task.clone(), self.place.head.clone(), self.place.class_names);
+        self.described()?.announced(&task, head, names)
+    }
+
+    fn take(&mut self, model: HandOut) -> Result<(), DeviceError> {
+        if self.taken.is_some() {
+            let (task, problem) = (self.place.task.clone(), "was given a second model before it answered");
+            return Err(DeviceError::Order { task, problem });
+        }
+        let mut request = self.told();
+        request["parent"] = json!(model.parent());
+        request["seed"] = model.terms.seed.number().into();
+        request["visit"] = model.terms.visit.into();
+        let bytes = model.model.to_bytes();
+        let bytes = bytes.map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause })?;
+        let act = Act::start("adapt", &self.config, self.task(), &request, Some(&bytes))?;
+        self.taken = Some((model, act));
+        Ok(())
+    }
+
+    fn answer(&mut self, _progress: &dyn Progress) -> Result<Answer, DeviceError> {
+        let Some((_, act)) = &mut self.taken else { return Ok(Answer::Never) };
+        if !act.is_over()? {
+            return Ok(Answer::Later);
+        }
+        let Some((taken, act)) = self.taken.take() else { return Ok(Answer::Never) };
+        self.described()?;
+        Ok(Answer::Expert(Box::new(self.expert(&taken, &act)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
