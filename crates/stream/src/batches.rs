@@ -447,6 +447,21 @@ mod tests {
     }
 
     #[test]
+    fn numbers_stay_as_they_are_and_are_not_augmented() {
+        let (head, shape) = (head(), [2, 2, 2].into());
+        let samples = Samples::of_numbers(shape, (0..40).map(|value| value as f32 * 10.0).collect(), vec![4; 5]);
+        let datasets = [TaskDataset { head: &head, samples: &samples }];
+        let augmenter = Some(Augmenter::new(everything(), Seed::new(2)));
+        for (most_bytes, augmenter) in [(MOST_BYTES, None), (0, None), (0, augmenter)] {
+            let batches = Batches::within(most_bytes, augmenter, &datasets, 2, Seed::new(1).random(), &Device::flex());
+            for (_, indices, _, values) in batches.take(3).map(on_host) {
+                let expected = indices.iter().flat_map(|index| samples.numbers(*index as usize).to_vec());
+                assert_eq!(values, expected.collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
     fn preparation_of_a_large_batch_stops_in_the_middle() {
         // The flag is set after two pieces.
         let (on_disk, counter) = to_disk(samples(4000), 2 * PIECE);

@@ -316,6 +316,10 @@ mod tests {
             changed(|task| task.head.classes = vec![7, 4]),
             changed(|task| task.train = task.train.clone().relabelled(|_, label| 11 - label)),
             changed(|task| task.train = task.train.select([1, 0])),
+            // The same bytes as vectors, and numbers in their place.
+            changed(|task| task.train = Samples::of_bytes([1].into(), vec![1, 2], vec![4, 7])),
+            changed(|task| task.train = Samples::of_numbers([1].into(), vec![1.0, 2.0], vec![4, 7])),
+            changed(|task| task.train = Samples::of_numbers([1, 1, 1].into(), vec![1.0, 2.0], vec![4, 7])),
             // The same samples in the same order, but the second one is for testing.
             changed(|task| {
                 let second = task.train.select([1]);

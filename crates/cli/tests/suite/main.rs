@@ -15,6 +15,7 @@ mod durable;
 mod ensemble;
 mod foreign_files;
 mod hostile;
+mod inputs;
 mod miniatures;
 mod misfits;
 mod paper;

@@ -155,6 +155,30 @@ fn priors_make_inputs_smoother_and_darker() {
 }
 
 #[test]
+fn vectors_are_inverted_within_their_bound_and_without_total_variation() {
+    let of = |name: &str, seed| {
+        let (seed, compute) = (Seed::new(seed), Device::flex());
+        let mut state = ModelState::initial(mlp(), [12].into(), seed, &compute).unwrap();
+        state.grow_head(&HeadSpec { name: name.to_owned(), classes: vec![0, 1, 2] }, 16, seed);
+        state
+    };
+    let (previous, expert, compute) = (of("a", 1), expert(of("b", 2)), Device::flex());
+    let draw = |settings: Inversion| {
+        let seed = Seed::new(0);
+        let request =
+            SurrogateRequest { input: [12].into(), compute: &compute, seed, previous: &previous, expert: &expert };
+        let wish = |_: &ModelState, _: &mut Random| Wish { head: 0, probabilities: vec![0.0, 1.0, 0.0] };
+        let drawn = settings.draw(6, &request, wish).unwrap();
+        assert_eq!((drawn.len(), drawn.shape()), (6, [12].into()));
+        values(drawn.vectors())
+    };
+    let wide = Inversion { bound: 3.0, ..SETTINGS };
+    let drawn = draw(wide);
+    assert!(drawn.iter().all(|value| value.abs() <= 3.0) && drawn.iter().any(|value| value.abs() > 1.0));
+    assert_eq!(draw(Inversion { total_variation: 20.0, ..wide }), drawn);
+}
+
+#[test]
 fn the_total_variation_is_the_one_worked_out_by_hand() {
     let compute = Device::flex();
     let of = |pictures: Tensor<4>| total_variation(pictures).map(|variation| variation.into_scalar::<f32>());

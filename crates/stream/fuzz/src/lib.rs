@@ -1,9 +1,7 @@
-//! The source files of the readers of data sets, without the crates that need burn. A stand-in replaces the one type
+//! The source files of the readers of data sets, without the crates that need burn. Stand-ins replace the types
 //! that the readers take from those crates, so a fuzz target builds in a minute.
 
 #![allow(dead_code, unused_imports, missing_docs)]
-
-use std::fmt;
 
 extern crate self as alluvium_model;
 extern crate self as alluvium_store;
@@ -24,6 +22,10 @@ mod images;
 pub mod picture;
 #[path = "../../src/samples.rs"]
 mod samples;
+#[path = "../../src/target.rs"]
+mod target;
+#[path = "../../src/values.rs"]
+mod values;
 
 // crates/store
 #[path = "../../../store/src/text.rs"]
@@ -82,28 +84,20 @@ mod mat;
 #[path = "../../../../plugins/streams/split-tiny-imagenet/src/files.rs"]
 pub mod tiny_imagenet;
 
+// crates/model
+#[path = "../../../model/src/shape.rs"]
+mod shape;
+
+pub use shape::{InputShape, PictureShape};
+
 /// As in `alluvium-model`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InputShape {
-    pub channels: usize,
-    pub height: usize,
-    pub width: usize,
+#[derive(Debug)]
+pub struct HeadSpec {
+    pub classes: Vec<usize>,
 }
 
-impl InputShape {
-    pub fn values(self) -> usize {
-        self.channels * self.height * self.width
-    }
-}
-
-impl From<[usize; 3]> for InputShape {
-    fn from([channels, height, width]: [usize; 3]) -> Self {
-        InputShape { channels, height, width }
-    }
-}
-
-impl fmt::Display for InputShape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}×{}×{}", self.channels, self.height, self.width)
-    }
+/// As in `alluvium-model`, with the one variant that a shape has.
+#[derive(Debug)]
+pub enum ModelError {
+    Input { kind: String, takes: String, given: InputShape },
 }

@@ -95,6 +95,25 @@ fn colour_becomes_its_luminance() {
 }
 
 #[test]
+fn numbers_are_drawn_as_they_are_and_have_the_right_shape() {
+    let numbers = (0..12).map(|value| value as f32 * 7.5).collect();
+    let mut source = Dataset { samples: 1, inputs: Samples::of_numbers([3].into(), numbers, vec![0; 4]) };
+    let (previous, expert, compute) = (central(&[], 0), expert("a", 1), Device::flex());
+    let request = |input: InputShape| SurrogateRequest {
+        input,
+        compute: &compute,
+        seed: Seed::new(0),
+        previous: &previous,
+        expert: &expert,
+    };
+    let drawn = source.draw(20, &request([3].into())).unwrap().vectors().into_data().try_into_vec::<f32>().unwrap();
+    // An input begins with 0, 22.5, 45 or 67.5, and its values are 7.5 apart.
+    assert!(drawn.chunks(3).all(|input| input[0] % 22.5 == 0.0 && input[2] - input[0] == 15.0), "{drawn:?}");
+    let error = source.draw(1, &request([1, 1, 3].into())).unwrap_err().to_string();
+    assert!(error.contains("`stream` has inputs of 3, but the model takes 1×1×3"), "{error}");
+}
+
+#[test]
 fn conforms() {
     check_surrogate(&shades(1));
 }
