@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use alluvium_benches::{STEPS, backbones, central, compute, expert, input, kinds, strategy, task};
 use alluvium_device::{Device as _, DeviceSettings, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{Model, Seed, Silent};
+use alluvium_model::{Inputs, Model, Seed, Silent};
 use alluvium_registry::{Family, described};
 use alluvium_strategy::{
     Context, DataAccess, RunDescription, Surrogate, SurrogateError, SurrogateRequest, TaskDataset,
 };
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
 /// Samples of one measurement. Throughput is per sample, so that rows can be compared. Training convolutions is slow on
@@ -68,9 +68,8 @@ impl Surrogate for Zeros {
         self.0
     }
 
-    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
-        let [channels, height, width] = <[usize; 3]>::from(request.input);
-        Ok(Tensor::zeros([count, channels, height, width], request.compute))
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
+        Ok(request.inputs(vec![0.0; count * request.input.values()]))
     }
 }
 

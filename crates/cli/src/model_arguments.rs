@@ -17,7 +17,7 @@ pub(crate) struct ModelOptions {
     /// Default: the one that the file states, or the one that its tensors fit.
     #[arg(long, value_name = "KIND|FILE.toml|TABLE")]
     pub(crate) backbone: Option<String>,
-    /// The shape of one input, channels × height × width, such as 3x224x224.
+    /// The shape of one input: channels × height × width, such as 3x224x224, or the sizes of another input, such as 64.
     #[arg(long, value_name = "CxHxW", value_parser = input_shape)]
     pub(crate) input: Option<InputShape>,
     /// The mean that the model expects to be subtracted from inputs in 0…1; one number for each channel. Default: 0.5.
@@ -39,10 +39,10 @@ pub(crate) struct ModelOptions {
 
 fn input_shape(text: &str) -> Result<InputShape, String> {
     let sizes: Option<Vec<usize>> = text.split(['x', '×']).map(|size| size.trim().parse().ok()).collect();
-    match sizes.as_deref() {
-        Some(&[channels, height, width]) => Ok(InputShape { channels, height, width }),
-        _ => Err("accepted: channels, height and width, such as 3x32x32".to_owned()),
-    }
+    let shape = sizes.and_then(|sizes| InputShape::try_from(sizes).ok());
+    shape.ok_or_else(|| {
+        "accepted: channels, height and width, such as 3x32x32; for other inputs 1 to 8 sizes".to_owned()
+    })
 }
 
 #[derive(Debug, Args)]
@@ -138,10 +138,11 @@ mod tests {
     use super::input_shape;
 
     #[test]
-    fn shapes_are_three_numbers() {
+    fn shapes_are_numbers() {
         assert_eq!(input_shape("1x28x30"), Ok([1, 28, 30].into()));
         assert_eq!(input_shape("3×2×1"), Ok([3, 2, 1].into()));
-        for wrong in ["", "28x28", "1x-2x3", "1x2x3x4", "axbxc"] {
+        assert_eq!(input_shape("64"), Ok([64].into()));
+        for wrong in ["", "1x-2x3", "1x2x3x4x5x6x7x8x9", "axbxc"] {
             assert!(input_shape(wrong).unwrap_err().contains("3x32x32"), "{wrong}");
         }
     }

@@ -3,6 +3,8 @@
 //! Rust does not link a dependency that no code names, and its registrations would be missing silently. So there is a line for
 //! each plugin.
 
+use alluvium_backbone_conv1d as _;
+use alluvium_backbone_identity as _;
 use alluvium_backbone_mlp as _;
 use alluvium_backbone_resnet as _;
 use alluvium_backbone_small_cnn as _;
@@ -30,6 +32,7 @@ use alluvium_strategy_slerp as _;
 use alluvium_strategy_task_arithmetic as _;
 use alluvium_strategy_ties as _;
 use alluvium_strategy_weight_averaging as _;
+use alluvium_stream_arrays as _;
 use alluvium_stream_class_folders as _;
 use alluvium_stream_core50 as _;
 use alluvium_stream_emnist as _;
@@ -40,6 +43,7 @@ use alluvium_stream_split_fashion_mnist as _;
 use alluvium_stream_split_glyphs as _;
 use alluvium_stream_split_tiny_imagenet as _;
 use alluvium_stream_svhn as _;
+use alluvium_stream_table as _;
 use alluvium_surrogate_data_impressions as _;
 use alluvium_surrogate_dataset as _;
 use alluvium_surrogate_image_folder as _;

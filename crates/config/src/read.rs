@@ -1,5 +1,6 @@
 //! Reading a configuration: the file, its variants, the plugins' tables, and the problems in them.
 
+mod inputs;
 mod part;
 mod problems;
 mod rules;

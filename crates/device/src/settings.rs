@@ -68,7 +68,8 @@ impl DeviceSettings {
 
     /// What does not go together, or does not fit inputs of this shape: the path of its key, and what is wrong and accepted.
     pub fn misfit(&self, input: InputShape) -> Option<(&'static [&'static str], String)> {
-        let (side, padding) = (input.height.min(input.width), self.augmentation.crop_padding);
+        let side = input.picture().map_or(usize::MAX, |picture| picture.height.min(picture.width));
+        let padding = self.augmentation.crop_padding;
         if padding > 0 && padding >= side {
             let message = format!(
                 "`augmentation.crop_padding` = {padding} may cut out a window beside the image, because inputs are {input}; \

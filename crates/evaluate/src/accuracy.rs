@@ -1,6 +1,6 @@
 //! Accuracy on one task's test samples.
 
-use alluvium_model::{HeadSpec, Model};
+use alluvium_model::{HeadSpec, Inputs, Model};
 use alluvium_stream::{Samples, Task};
 use burn::tensor::{Device, Tensor};
 
@@ -9,15 +9,15 @@ use burn::tensor::{Device, Tensor};
 #[derive(Debug, Clone)]
 pub struct TestSet {
     head: HeadSpec,
-    inputs: Inputs,
+    inputs: TestInputs,
     labels: Vec<usize>,
 }
 
-/// The location of the images.
+/// The location of the inputs.
 #[derive(Debug, Clone)]
-enum Inputs {
+enum TestInputs {
     /// On the compute device.
-    Uploaded(Tensor<4>),
+    Uploaded(Inputs),
     /// In memory or on disk, with the compute device that they are uploaded to.
     Samples(Samples, Device),
 }
@@ -49,10 +49,10 @@ impl TestSet {
     }
 
     fn within(most_bytes: usize, task: &Task, compute: &Device) -> Self {
-        let inputs = if task.test.bytes().saturating_mul(size_of::<f32>()) <= most_bytes {
-            Inputs::Uploaded(task.test.inputs(compute))
+        let inputs = if task.test.values().saturating_mul(size_of::<f32>()) <= most_bytes {
+            TestInputs::Uploaded(task.test.inputs(compute))
         } else {
-            Inputs::Samples(task.test.clone(), compute.clone())
+            TestInputs::Samples(task.test.clone(), compute.clone())
         };
         TestSet { head: task.head.clone(), inputs, labels: task.test.labels().to_vec() }
     }
@@ -60,10 +60,10 @@ impl TestSet {
     /// The model's latents of the samples, `[samples, latent size]`.
     fn latents(&self, model: &Model) -> Tensor<2> {
         let latents = match &self.inputs {
-            Inputs::Uploaded(inputs) => {
-                inputs.clone().split(BATCH, 0).into_iter().map(|batch| model.latents(batch)).collect()
+            TestInputs::Uploaded(inputs) => {
+                inputs.clone().split(BATCH).into_iter().map(|batch| model.latents(batch)).collect()
             }
-            Inputs::Samples(samples, compute) => {
+            TestInputs::Samples(samples, compute) => {
                 let starts = (0..samples.len()).step_by(BATCH);
                 let batches = starts.map(|start| samples.select(start..samples.len().min(start + BATCH)));
                 batches.map(|batch| model.latents(batch.inputs(compute))).collect()
@@ -174,7 +174,7 @@ mod tests {
         (2..1201).for_each(|number| task.test.push(&[[0, 255], [255, 0]][usize::from(number % 3 == 0)], 12));
         // 1201 samples of two values of four bytes.
         let [stays, comes] = [9608, 9607].map(|most| TestSet::within(most, &task, &Device::flex()));
-        assert!(matches!((&stays.inputs, &comes.inputs), (Inputs::Uploaded(_), Inputs::Samples(..))));
+        assert!(matches!((&stays.inputs, &comes.inputs), (TestInputs::Uploaded(_), TestInputs::Samples(..))));
         let [stays, comes] = [stays, comes].map(|test| evaluate(&model(), &test));
         // The numbers 3, 6, …, 1200 are 400, and the first sample is right.
         assert_eq!((comes.task_aware, comes.task_aware), (401.0 / 1201.0, stays.task_aware));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alluvium_model::{BackboneConfig, InputShape};
+use alluvium_model::{BackboneConfig, InputShape, PictureShape};
 use alluvium_registry::{Family, check_table, described, find};
 use serde_json::{Map, Value, json};
 
@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 const LONGEST_SIDE: usize = 4096;
 /// The most accepted channels of an input.
 const MOST_CHANNELS: usize = 1024;
+/// The most accepted values of an input that is not a picture.
+const MOST_VALUES: usize = 1 << 24;
 
 /// The kernel size of the first convolution of a ResNet for large images.
 const LARGE_STEM: usize = 7;
@@ -196,14 +198,19 @@ pub(crate) fn assumed_input(shapes: &Shapes) -> Result<InputShape, String> {
 /// # Errors
 /// What is accepted.
 pub(crate) fn check_input(input: InputShape) -> Result<(), String> {
-    let InputShape { channels, height, width } = input;
-    let sides = [height, width].iter().all(|side| (1..=LONGEST_SIDE).contains(side));
-    if sides && (1..=MOST_CHANNELS).contains(&channels) {
+    let fits = match input.picture() {
+        Some(PictureShape { channels, height, width }) => {
+            let sides = [height, width].iter().all(|side| (1..=LONGEST_SIDE).contains(side));
+            sides && (1..=MOST_CHANNELS).contains(&channels)
+        }
+        None => (1..=MOST_VALUES).contains(&input.values()),
+    };
+    if fits {
         Ok(())
     } else {
         Err(format!(
-            "inputs of {input} cannot be used; accepted: 1 to {MOST_CHANNELS} channels, height and width from 1 to \
-             {LONGEST_SIDE}"
+            "inputs of {input} cannot be used; accepted: pictures of 1 to {MOST_CHANNELS} channels, height and width from \
+             1 to {LONGEST_SIDE}; other inputs of 1 to {MOST_VALUES} values"
         ))
     }
 }
@@ -276,6 +283,8 @@ mod tests {
         assert!(assumed_input(&Shapes::new()).unwrap_err().contains("--input"));
         assert!(check_input([3, 0, 5].into()).is_err() && check_input([3, 5, 100_000].into()).is_err());
         check_input([3, 224, 224].into()).unwrap();
+        assert!(check_input([0].into()).is_err() && check_input([1 << 25].into()).is_err());
+        check_input([64].into()).unwrap();
     }
 
     #[test]

@@ -86,8 +86,8 @@ impl ForeignModel {
                 .to_owned()
         });
         let normalisation = normalisation.map_err(wrong)?.or_else(|| reading.fallback.normalisation.clone());
-        let normalisation = normalisation.unwrap_or_else(|| Normalisation::ours(input.channels));
-        normalisation.check(input.channels).map_err(|error| wrong(error.to_string()))?;
+        let normalisation = normalisation.unwrap_or_else(|| Normalisation::ours(input.channels()));
+        normalisation.check(input.channels()).map_err(|error| wrong(error.to_string()))?;
 
         let mut model = ForeignModel {
             path: path.to_owned(),

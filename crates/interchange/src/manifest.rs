@@ -35,7 +35,7 @@ pub struct NamedHead {
 pub struct Manifest {
     /// The backbone's table: its kind and its options.
     pub backbone: Value,
-    /// The shape of one input, `[channels, height, width]`.
+    /// The shape of one input: `[channels, height, width]` for pictures.
     pub input: InputShape,
     /// The normalisation that the model expects of its inputs.
     pub normalisation: Normalisation,

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alluvium_model::{BackboneConfig, BoxedBackbone, DynBackbone, InputShape, ModelError, NamedTensors, Weights};
+use alluvium_model::{
+    BackboneConfig, BoxedBackbone, DynBackbone, InputShape, Inputs, ModelError, NamedTensors, Weights,
+};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -74,12 +76,17 @@ struct NormalisedConfig {
 impl BackboneConfig for NormalisedConfig {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         let wrong = |error: InterchangeError| ModelError::Backbone { kind: KIND.to_owned(), reason: error.to_string() };
-        self.normalisation.check(input.channels).map_err(wrong)?;
+        self.normalisation.check(input.picture_for(KIND)?.channels).map_err(wrong)?;
         let Normalisation { mean, std } = &self.normalisation;
         // u = (x + 1) / 2, so (u − mean) / std = x · 0.5 / std + (0.5 − mean) / std.
         let scale = std.iter().map(|std| (0.5 / std) as f32).collect();
         let shift = mean.iter().zip(std).map(|(mean, std)| ((0.5 - mean) / std) as f32).collect();
         Ok(Box::new(NormalisedBackbone { inner: self.backbone.build(input, compute)?, scale, shift }))
+    }
+
+    fn accepts(&self, input: InputShape) -> Result<(), ModelError> {
+        input.picture_for(KIND)?;
+        self.backbone.accepts(input)
     }
 
     fn members(&self) -> &[Arc<dyn BackboneConfig>] {
@@ -97,16 +104,16 @@ struct NormalisedBackbone {
 }
 
 impl NormalisedBackbone {
-    fn normalise(&self, inputs: Tensor<4>) -> Tensor<4> {
+    fn normalise(&self, inputs: Inputs) -> Inputs {
         let device = inputs.device();
         let each =
             |values: &[f32]| Tensor::<4>::from_data(TensorData::new(values.to_vec(), [1, values.len(), 1, 1]), &device);
-        inputs * each(&self.scale) + each(&self.shift)
+        (inputs.pictures() * each(&self.scale) + each(&self.shift)).into()
     }
 }
 
 impl DynBackbone for NormalisedBackbone {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+    fn forward(&self, inputs: Inputs) -> Tensor<2> {
         self.inner.forward(self.normalise(inputs))
     }
 
@@ -118,15 +125,15 @@ impl DynBackbone for NormalisedBackbone {
         self.inner.layers()
     }
 
-    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+    fn forward_layers(&self, inputs: Inputs) -> Vec<Tensor<2>> {
         self.inner.forward_layers(self.normalise(inputs))
     }
 
-    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+    fn forward_maps(&self, inputs: Inputs, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
         self.inner.forward_maps(self.normalise(inputs), map)
     }
 
-    fn forward_normalised(&self, inputs: Tensor<4>, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+    fn forward_normalised(&self, inputs: Inputs, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.inner.forward_normalised(self.normalise(inputs), norm)
     }
 
@@ -193,8 +200,8 @@ mod tests {
         backbone.set_parameters(&identity).unwrap();
         assert_eq!(backbone.parameters(), identity);
         // −0.2 is u = 0.4, and (0.4 − 0.25) / 0.5 = 0.3; 1 is u = 1, and (1 − 0.5) / 0.125 = 4.
-        let inputs = Tensor::from_floats([[[[-0.2]], [[1.0]]]], &compute);
-        let latent = backbone.forward(inputs).into_data().try_into_vec::<f32>().unwrap();
+        let inputs = Tensor::<4>::from_floats([[[[-0.2]], [[1.0]]]], &compute);
+        let latent = backbone.forward(inputs.into()).into_data().try_into_vec::<f32>().unwrap();
         assert!((latent[0] - 0.3).abs() < 1e-6 && (latent[1] - 4.0).abs() < 1e-6, "{latent:?}");
     }
 

@@ -59,7 +59,7 @@ pub fn score(
     if model.input() != stream.input() {
         let (own, others) = (model.input(), stream.input());
         return wrong(format!(
-            "takes inputs of {own}, but the stream has images of {others}; accepted: inputs of the same shape"
+            "takes inputs of {own}, but the stream has inputs of {others}; accepted: inputs of the same shape"
         ));
     }
     if model.heads().is_empty() {

@@ -2,62 +2,32 @@
 
 use std::any::type_name;
 use std::collections::BTreeMap;
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use burn::module::{Flag, Module, ModuleMapper, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Gradients, Tensor};
-use serde::{Deserialize, Serialize};
 
 use crate::module_gradients::{self, NamedTensors};
-use crate::{ModelError, Parameters, SetParameters, Weights};
-
-/// The shape of one input: `[channels, height, width]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "[usize; 3]", into = "[usize; 3]")]
-pub struct InputShape {
-    /// Colour channels.
-    pub channels: usize,
-    /// Rows, in pixels.
-    pub height: usize,
-    /// Columns, in pixels.
-    pub width: usize,
-}
-
-impl InputShape {
-    /// The number of values of one input; `usize::MAX` if it overflows.
-    pub fn values(self) -> usize {
-        self.channels.saturating_mul(self.height).saturating_mul(self.width)
-    }
-}
-
-impl From<[usize; 3]> for InputShape {
-    fn from([channels, height, width]: [usize; 3]) -> Self {
-        InputShape { channels, height, width }
-    }
-}
-
-impl From<InputShape> for [usize; 3] {
-    fn from(shape: InputShape) -> Self {
-        [shape.channels, shape.height, shape.width]
-    }
-}
-
-impl fmt::Display for InputShape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}×{}×{}", self.channels, self.height, self.width)
-    }
-}
+use crate::{InputShape, Inputs, ModelError, Parameters, SetParameters, Weights};
 
 /// The `[backbone]` table: which backbone, and its options.
 #[typetag::serde(tag = "kind")]
 pub trait BackboneConfig: Debug + Send + Sync {
+    /// Checks that inputs of this shape fit, before anything is built. Default: pictures fit, `[channels, height, width]`.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`], which says what is accepted; see [`InputShape::unfit`].
+    fn accepts(&self, input: InputShape) -> Result<(), ModelError> {
+        input.picture_for(self.typetag_name()).map(|_| ())
+    }
+
     /// Builds the backbone for inputs of one shape. Its weights do not matter: they are always replaced, by those of a stored
     /// model or by [`initial_weights`](crate::initial_weights).
     ///
     /// # Errors
-    /// [`ModelError::Backbone`] when the options do not fit the input shape.
+    /// [`ModelError::Input`] when it takes other inputs; [`ModelError::Backbone`] when the options do not fit the input shape.
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError>;
 
     /// The backbones that this one consists of, if it consists of other backbones. Default: none.
@@ -72,7 +42,7 @@ pub type BoxedBackbone = Box<dyn DynBackbone>;
 /// A feature extractor: implement it on a burn module, and the module is a backbone.
 ///
 /// ```
-/// use alluvium_model::Backbone;
+/// use alluvium_model::{Backbone, Inputs};
 /// use burn::module::Module;
 /// use burn::nn::Linear;
 /// use burn::tensor::{activation::relu, Tensor};
@@ -83,8 +53,8 @@ pub type BoxedBackbone = Box<dyn DynBackbone>;
 /// }
 ///
 /// impl Backbone for OneLayer {
-///     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-///         relu(self.layer.forward(inputs.flatten(1, 3)))
+///     fn forward(&self, inputs: Inputs) -> Tensor<2> {
+///         relu(self.layer.forward(inputs.vectors()))
 ///     }
 ///
 ///     fn latent_size(&self) -> usize {
@@ -93,8 +63,8 @@ pub type BoxedBackbone = Box<dyn DynBackbone>;
 /// }
 /// ```
 pub trait Backbone: Module + Sync + 'static {
-    /// The latents h = φ(x): `[batch, channels, height, width]` → `[batch, latent size]`.
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2>;
+    /// The latents h = φ(x), `[batch, latent size]`. Inputs have a shape that [`BackboneConfig::accepts`] lets through.
+    fn forward(&self, inputs: Inputs) -> Tensor<2>;
 
     /// The size d of a latent.
     fn latent_size(&self) -> usize;
@@ -107,7 +77,7 @@ pub trait Backbone: Module + Sync + 'static {
     }
 
     /// The outputs of all [`layers`](Self::layers), in their order, each `[batch, size]`.
-    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+    fn forward_layers(&self, inputs: Inputs) -> Vec<Tensor<2>> {
         vec![self.forward(inputs)]
     }
 
@@ -120,14 +90,14 @@ pub trait Backbone: Module + Sync + 'static {
     ///
     /// `map` is called for one layer after another, so only one layer's rows are in memory at a time. Default: `map` is not
     /// called.
-    fn forward_maps(&self, inputs: Tensor<4>, _map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+    fn forward_maps(&self, inputs: Inputs, _map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
         self.forward(inputs)
     }
 
     /// The latents, as [`forward`](Self::forward). On the way, calls `norm` for every batch normalisation, with its name and
     /// its input, `[batch, channels, height, width]`. The running statistics are the parameters `NAME.running_mean` and
     /// `NAME.running_var`. Default: `norm` is not called.
-    fn forward_normalised(&self, inputs: Tensor<4>, _norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+    fn forward_normalised(&self, inputs: Inputs, _norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.forward(inputs)
     }
 }
@@ -138,19 +108,19 @@ pub trait Backbone: Module + Sync + 'static {
 /// types.
 pub trait DynBackbone: Debug + Send + Sync {
     /// See [`Backbone::forward`].
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2>;
+    fn forward(&self, inputs: Inputs) -> Tensor<2>;
     /// See [`Backbone::latent_size`].
     fn latent_size(&self) -> usize;
     /// See [`Backbone::layers`].
     fn layers(&self) -> Vec<(String, usize)>;
     /// See [`Backbone::forward_layers`].
-    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>>;
+    fn forward_layers(&self, inputs: Inputs) -> Vec<Tensor<2>>;
     /// See [`Backbone::forward_maps`].
-    fn forward_maps(&self, inputs: Tensor<4>, _map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+    fn forward_maps(&self, inputs: Inputs, _map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
         self.forward(inputs)
     }
     /// See [`Backbone::forward_normalised`].
-    fn forward_normalised(&self, inputs: Tensor<4>, _norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+    fn forward_normalised(&self, inputs: Inputs, _norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.forward(inputs)
     }
     /// See [`Parameters::parameters`].
@@ -181,7 +151,7 @@ pub trait DynBackbone: Debug + Send + Sync {
 }
 
 impl<M: Backbone> DynBackbone for M {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+    fn forward(&self, inputs: Inputs) -> Tensor<2> {
         Backbone::forward(self, inputs)
     }
 
@@ -193,17 +163,17 @@ impl<M: Backbone> DynBackbone for M {
         Backbone::layers(self)
     }
 
-    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+    fn forward_layers(&self, inputs: Inputs) -> Vec<Tensor<2>> {
         let outputs = Backbone::forward_layers(self, inputs);
         debug_assert_eq!(outputs.len(), Backbone::layers(self).len(), "layers of {}", type_name::<M>());
         outputs
     }
 
-    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+    fn forward_maps(&self, inputs: Inputs, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
         Backbone::forward_maps(self, inputs, map)
     }
 
-    fn forward_normalised(&self, inputs: Tensor<4>, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+    fn forward_normalised(&self, inputs: Inputs, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         Backbone::forward_normalised(self, inputs, norm)
     }
 

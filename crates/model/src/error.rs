@@ -1,5 +1,7 @@
 //! The errors of models.
 
+use crate::InputShape;
+
 /// A model cannot be built, read or combined. Every message names the tensor or the head.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
@@ -56,6 +58,16 @@ pub enum ModelError {
         kind: String,
         /// Why not, and what is accepted.
         reason: String,
+    },
+    /// A backbone takes inputs of other shapes.
+    #[error("the backbone \"{kind}\" takes {takes}, but the inputs are {}", given.described())]
+    Input {
+        /// The backbone's kind.
+        kind: String,
+        /// The inputs that it takes, in words.
+        takes: String,
+        /// The inputs.
+        given: InputShape,
     },
     /// Bytes that are not a stored model.
     #[error("not a stored model: {reason}")]

@@ -4,9 +4,9 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
-use crate::{BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use crate::{BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError};
 
 /// Facts about a backbone, as plain data: a strategy is checked against them before anything runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,16 +33,17 @@ impl BackboneFacts {
     /// # Errors
     /// When the backbone cannot be built, or cannot take an input of this shape.
     pub fn of(config: &dyn BackboneConfig, input: InputShape, compute: &Device) -> Result<Self, ModelError> {
+        config.accepts(input)?;
         let (kind, backbone) = (config.typetag_name().to_owned(), config.build(input, compute)?);
-        let [channels, height, width] = <[usize; 3]>::from(input);
-        let read = || Self::read(&kind, &backbone, Tensor::zeros([1, channels, height, width], compute));
+        let one = || Inputs::from_values(vec![0.0; input.values()], input, compute);
+        let read = || Self::read(&kind, &backbone, one());
         catch_unwind(AssertUnwindSafe(read)).map_err(|panic| {
             let reason = format!("it fails on an input of {input}: {}", message(panic.as_ref()));
             ModelError::Backbone { kind: kind.clone(), reason }
         })
     }
 
-    fn read(kind: &str, backbone: &BoxedBackbone, one: Tensor<4>) -> Self {
+    fn read(kind: &str, backbone: &BoxedBackbone, one: Inputs) -> Self {
         let (mut linear_maps, mut batch_norms) = (vec![], vec![]);
         backbone.forward_maps(one.clone(), &mut |name, _| linear_maps.push(name.to_owned()));
         backbone.forward_normalised(one, &mut |name, _| batch_norms.push(name.to_owned()));

@@ -6,8 +6,8 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 
 use crate::{
-    BACKBONE, BackboneConfig, DynBackbone, HeadSpec, InputShape, ModelError, ModelState, Parameters, SetParameters,
-    Weights,
+    BACKBONE, BackboneConfig, DynBackbone, HeadSpec, InputShape, Inputs, ModelError, ModelState, Parameters,
+    SetParameters, Weights,
 };
 
 /// One head on a compute device.
@@ -36,6 +36,7 @@ impl Model {
     /// # Errors
     /// When the backbone cannot be built, or the weights do not fit it; the message names the tensor.
     pub fn load(state: &ModelState, compute: &Device) -> Result<Self, ModelError> {
+        state.backbone.accepts(state.input)?;
         let mut backbone = state.backbone.build(state.input, compute)?;
         backbone.set_parameters(&state.backbone_weights())?;
         let latent_size = backbone.latent_size();
@@ -60,20 +61,20 @@ impl Model {
         ModelState { backbone: self.config.clone(), input: self.input, heads, weights }
     }
 
-    /// The latents h = φ(x): `[batch, channels, height, width]` → `[batch, latent size]`.
-    pub fn latents(&self, inputs: Tensor<4>) -> Tensor<2> {
+    /// The latents h = φ(x), `[batch, latent size]`.
+    pub fn latents(&self, inputs: Inputs) -> Tensor<2> {
         self.backbone.forward(inputs)
     }
 
     /// The outputs of all distillable layers, the latents last; see [`Backbone`](crate::Backbone).
-    pub fn layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+    pub fn layers(&self, inputs: Inputs) -> Vec<Tensor<2>> {
         self.backbone.forward_layers(inputs)
     }
 
     /// The latents. On the way, calls `map` for every weight that acts as a linear map, with its name in a [`ModelState`] and
     /// the rows that it is multiplied with: first for the backbone, see
     /// [`Backbone::forward_maps`](crate::Backbone::forward_maps), then for each head, whose rows are the latents.
-    pub fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+    pub fn forward_maps(&self, inputs: Inputs, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
         let latents = self.backbone.forward_maps(inputs, &mut |name, rows| map(&format!("{BACKBONE}.{name}"), rows));
         for head in &self.heads {
             map(&format!("{}.weight", head.spec.prefix()), latents.clone());
@@ -83,7 +84,7 @@ impl Model {
 
     /// The latents, as [`latents`](Self::latents). On the way, calls `norm` with the input of every batch normalisation of the
     /// backbone; see [`Backbone::forward_normalised`](crate::Backbone::forward_normalised).
-    pub fn forward_normalised(&self, inputs: Tensor<4>, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+    pub fn forward_normalised(&self, inputs: Inputs, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.backbone.forward_normalised(inputs, norm)
     }
 

@@ -61,6 +61,7 @@ impl ModelState {
         seed: Seed,
         compute: &Device,
     ) -> Result<Self, ModelError> {
+        backbone.accepts(input)?;
         let built = backbone.build(input, compute)?.parameters();
         let mut weights = Weights::new();
         weights.extend_below(BACKBONE, initial_weights(&built, &mut seed.of("initial weights").random()));

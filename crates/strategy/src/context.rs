@@ -1,8 +1,8 @@
 //! What a strategy gets while it consolidates: only what it declared and what the protocol granted.
 
-use alluvium_model::{Expert, ModelState, Progress, Seed, Silent};
+use alluvium_model::{Expert, Inputs, ModelState, Progress, Seed, Silent};
 use alluvium_stream::TaskDataset;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use crate::{DataAccess, StrategyError, Surrogate, SurrogateRequest};
 
@@ -137,17 +137,17 @@ impl<'a> Context<'a> {
         self.surrogate.as_ref().map(|surrogate| surrogate.samples()).ok_or(missing)
     }
 
-    /// The fixed set of surrogate data, `[samples, channels, height, width]`. All consolidations of a cell, and all strategies
+    /// The fixed set of surrogate data. All consolidations of a cell, and all strategies
     /// with the same seed, see the same inputs.
     ///
     /// # Errors
     /// [`StrategyError::NotGranted`] without access to surrogate data; [`StrategyError::Surrogate`] when they cannot be made.
-    pub fn surrogate(&mut self, previous: &ModelState, expert: &Expert) -> Result<Tensor<4>, StrategyError> {
+    pub fn surrogate(&mut self, previous: &ModelState, expert: &Expert) -> Result<Inputs, StrategyError> {
         let count = self.surrogate_samples()?;
         self.draw(count, self.surrogate_seed, previous, expert)
     }
 
-    /// Fresh surrogate data, `[count, channels, height, width]`; `step` numbers the draw within this consolidation.
+    /// `count` fresh inputs of surrogate data; `step` numbers the draw within this consolidation.
     ///
     /// # Errors
     /// As [`surrogate`](Self::surrogate).
@@ -157,7 +157,7 @@ impl<'a> Context<'a> {
         step: usize,
         previous: &ModelState,
         expert: &Expert,
-    ) -> Result<Tensor<4>, StrategyError> {
+    ) -> Result<Inputs, StrategyError> {
         self.draw(count, self.seed().at("fresh surrogate", step), previous, expert)
     }
 
@@ -167,7 +167,7 @@ impl<'a> Context<'a> {
         seed: Seed,
         previous: &ModelState,
         expert: &Expert,
-    ) -> Result<Tensor<4>, StrategyError> {
+    ) -> Result<Inputs, StrategyError> {
         let request = SurrogateRequest { input: previous.input, compute: &self.compute, seed, previous, expert };
         let missing = StrategyError::NotGranted { wanted: DataAccess::Surrogate };
         Ok(self.surrogate.as_mut().ok_or(missing)?.draw(count, &request)?)

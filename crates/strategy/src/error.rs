@@ -1,6 +1,6 @@
 //! The errors of a consolidation.
 
-use alluvium_model::ModelError;
+use alluvium_model::{InputShape, ModelError};
 
 use crate::DataAccess;
 
@@ -75,6 +75,18 @@ pub enum SurrogateError {
         problem: String,
         /// What is accepted.
         accepted: String,
+    },
+    /// The surrogate data are pictures, but the stream's inputs are not.
+    #[error(
+        "the surrogate data \"{kind}\" are pictures [channels, height, width], but the inputs are {}; accepted: a kind \
+         of `alluvium list surrogates` that makes inputs of any shape",
+        given.described()
+    )]
+    Input {
+        /// The kind of the surrogate data.
+        kind: String,
+        /// The inputs.
+        given: InputShape,
     },
     /// A model that the surrogate data depend on cannot be run.
     #[error(transparent)]

@@ -4,10 +4,10 @@ mod settings;
 
 use std::collections::BTreeMap;
 
-use alluvium_model::{Model, ModelState, Random, Values};
+use alluvium_model::{Inputs, Model, ModelState, Random, Values};
 use burn::optim::{AdamConfig, Optimizer};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
 use crate::{SurrogateError, SurrogateRequest};
@@ -29,7 +29,7 @@ pub struct Wish {
 /// How inputs are optimised: Adam (Kingma & Ba, ICLR 2015) on the cross-entropy between the wished and the given predictions,
 /// plus priors of natural images.
 ///
-/// Each input is tanh of the optimised variable, so it stays within −1…1. The losses of the inputs are added up. Adam scales
+/// Each input is tanh of the optimised variable, so it stays within −1…1, or within `bound` to either side. The losses of the inputs are added up. Adam scales
 /// each value by itself, so an input does not depend on the other inputs of its batch, rounding aside. Only the statistics of
 /// features are taken over a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +42,9 @@ pub struct Inversion {
     pub batch_size: usize,
     /// The temperature that divides logits before the softmax.
     pub temperature: f64,
-    /// The weight of [`total_variation`].
+    /// The largest absolute value of an input's values. 1 for pictures.
+    pub bound: f64,
+    /// The weight of [`total_variation`]. It has no effect on inputs that are not pictures.
     pub total_variation: f64,
     /// The weight of the mean square of an input's values.
     pub l2: f64,
@@ -64,7 +66,7 @@ impl Inversion {
         count: usize,
         request: &SurrogateRequest<'_>,
         wish: impl Fn(&ModelState, &mut Random) -> Wish,
-    ) -> Result<Tensor<4>, SurrogateError> {
+    ) -> Result<Inputs, SurrogateError> {
         let mut teachers = vec![&request.expert.model, request.previous];
         teachers.retain(|state| !state.heads.is_empty());
         let size = request.input.values();
@@ -91,22 +93,25 @@ impl Inversion {
     }
 
     /// Optimises the inputs from `start`, their values before tanh.
-    fn optimise(&self, model: &Model, start: Tensor<4>, wishes: &[Wish]) -> Result<Vec<f32>, SurrogateError> {
-        let (targets, mask) = wanted(model, wishes, &start);
-        let running = if self.feature_statistics > 0.0 { running_statistics(model, &start) } else { BTreeMap::new() };
+    fn optimise(&self, model: &Model, start: Inputs, wishes: &[Wish]) -> Result<Vec<f32>, SurrogateError> {
+        let (targets, mask) = wanted(model, wishes, &start.device());
+        let running =
+            if self.feature_statistics > 0.0 { running_statistics(model, &start.device()) } else { BTreeMap::new() };
         let adam = AdamConfig::new().with_epsilon(1e-8).build();
-        let (mut free, mut state) = (start, None);
+        let shape = start.shape();
+        let (mut free, mut state) = (start.vectors(), None);
         for _ in 0..self.steps {
             let leaf = free.clone().autodiff().require_grad();
-            let inputs = leaf.clone().tanh();
+            let inputs = self.bounded(leaf.clone());
             let mut distances = vec![];
-            let latents = model.forward_normalised(inputs.clone(), &mut |name, x| {
+            let latents = model.forward_normalised(Inputs::new(inputs.clone(), shape), &mut |name, x| {
                 distances.extend(running.get(name).map(|running| distance(x, running)));
             });
             let logits = model.logits(latents);
             let likelihoods = log_softmax(logits.div_scalar(self.temperature) + mask.clone(), 1);
             let mut loss = (likelihoods * targets.clone()).sum().neg();
-            let variation = (self.total_variation > 0.0).then(|| total_variation(inputs.clone())).flatten();
+            let smooth = self.total_variation > 0.0 && shape.picture().is_some();
+            let variation = smooth.then(|| total_variation(Inputs::new(inputs.clone(), shape).pictures())).flatten();
             if let Some(variation) = variation {
                 loss = loss + variation.mul_scalar(self.total_variation);
             }
@@ -122,7 +127,7 @@ impl Inversion {
             let Some(gradient) = leaf.grad_remove(&mut gradients) else { break };
             (free, state) = adam.step(self.learning_rate, free, gradient, state);
         }
-        let found = free.tanh().into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
+        let found = self.bounded(free).into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
         if found.iter().all(|value| value.is_finite()) {
             return Ok(found);
         }
@@ -134,11 +139,19 @@ impl Inversion {
     }
 }
 
+impl Inversion {
+    /// The inputs of some variables: tanh, times the bound.
+    fn bounded(&self, variables: Tensor<2>) -> Tensor<2> {
+        let within = variables.tanh();
+        if self.bound == 1.0 { within } else { within.mul_scalar(self.bound) }
+    }
+}
+
 /// The running mean and variance of each batch normalisation by its name, both `[channels]`. They are constants when inputs learn.
-fn running_statistics(model: &Model, like: &Tensor<4>) -> BTreeMap<String, [Tensor<1>; 2]> {
+fn running_statistics(model: &Model, compute: &Device) -> BTreeMap<String, [Tensor<1>; 2]> {
     let weights = model.state().backbone_weights();
     // A model that runs has 32 bits.
-    let constant = |tensor: &Values| Some(Tensor::<1>::from_floats(tensor.as_f32()?, &like.device()).autodiff());
+    let constant = |tensor: &Values| Some(Tensor::<1>::from_floats(tensor.as_f32()?, compute).autodiff());
     let pair = |(name, mean): (&str, &Values)| {
         let norm = name.strip_suffix(".running_mean")?;
         let variance = weights.get(&format!("{norm}.running_var"))?;
@@ -158,7 +171,7 @@ fn distance(x: Tensor<4>, [running_mean, running_variance]: &[Tensor<1>; 2]) -> 
 }
 
 /// The target probabilities of all logits, and what is added to the logits, both `[wishes, logits of all heads]`.
-fn wanted(model: &Model, wishes: &[Wish], like: &Tensor<4>) -> (Tensor<2>, Tensor<2>) {
+fn wanted(model: &Model, wishes: &[Wish], compute: &Device) -> (Tensor<2>, Tensor<2>) {
     let sizes: Vec<_> = model.heads().iter().map(|head| head.spec.classes.len()).collect();
     let (mut targets, mut mask) = (vec![], vec![]);
     for wish in wishes {
@@ -170,7 +183,7 @@ fn wanted(model: &Model, wishes: &[Wish], like: &Tensor<4>) -> (Tensor<2>, Tenso
         }
     }
     let shape = [wishes.len(), sizes.iter().sum()];
-    let constant = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, shape), &like.device()).autodiff();
+    let constant = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, shape), compute).autodiff();
     (constant(targets), constant(mask))
 }
 

@@ -63,7 +63,7 @@ pub use scale::Scale;
 pub use serde;
 pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyState};
-pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest, fits_in_memory};
+pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest, fits_in_memory, pictures_only};
 pub use task_vector::{RelativeTo, TaskVectors, add_scaled, difference};
 pub use training::{NewHead, TrainingSettings};
 pub use typetag;

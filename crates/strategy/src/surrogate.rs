@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 use std::path::PathBuf;
 
-use alluvium_model::{Expert, InputShape, ModelState, Seed};
-use alluvium_stream::input_value;
-use burn::tensor::{Device, Tensor, TensorData};
+use alluvium_model::{Expert, InputShape, Inputs, ModelState, PictureShape, Seed};
+use alluvium_stream::Normalisation;
+use burn::tensor::Device;
 
 use crate::{RunDescription, SurrogateError};
 
@@ -79,16 +79,24 @@ pub struct SurrogateRequest<'a> {
 
 impl SurrogateRequest<'_> {
     /// Inputs of the requested shape on the requested compute device, from the values of one input after the other.
-    pub fn inputs(&self, values: Vec<f32>) -> Tensor<4> {
-        let InputShape { channels, height, width } = self.input;
-        let count = values.len() / self.input.values().max(1);
-        Tensor::from_data(TensorData::new(values, [count, channels, height, width]), self.compute)
+    pub fn inputs(&self, values: Vec<f32>) -> Inputs {
+        Inputs::from_values(values, self.input, self.compute)
     }
 
     /// [`inputs`](Self::inputs) from bytes: maps 0…255 to −1…1.
-    pub fn inputs_of_bytes(&self, bytes: &[u8]) -> Tensor<4> {
-        self.inputs(bytes.iter().map(|byte| input_value(f32::from(*byte))).collect())
+    pub fn inputs_of_bytes(&self, bytes: &[u8]) -> Inputs {
+        let normalisation = Normalisation::default();
+        self.inputs(bytes.iter().map(|byte| normalisation.apply(f32::from(*byte))).collect())
     }
+}
+
+/// The shape of inputs for surrogate data of a kind that makes pictures only.
+///
+/// # Errors
+/// [`SurrogateError::Input`] when inputs are not pictures.
+pub fn pictures_only(kind: &str, input: InputShape) -> Result<PictureShape, SurrogateError> {
+    let unfit = || SurrogateError::Input { kind: kind.to_owned(), given: input };
+    input.picture().ok_or_else(unfit)
 }
 
 /// A source of surrogate data.
@@ -96,12 +104,12 @@ pub trait Surrogate: Debug + Send {
     /// The number of samples in the fixed set of one consolidation.
     fn samples(&self) -> usize;
 
-    /// Draws `count` inputs, `[count, channels, height, width]`, in −1…1 like all inputs.
+    /// Draws `count` inputs of the requested shape. Pictures are in −1…1.
     ///
     /// The inputs must depend only on the request, not on earlier draws: a resumed run makes only the remaining draws. Keep
     /// something between draws only to save time.
     ///
     /// # Errors
     /// [`SurrogateError`] when they cannot be made.
-    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError>;
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError>;
 }

@@ -18,7 +18,7 @@ pub(crate) use image::Image;
 /// to the samples that a device learns from. It does not apply to test samples, to the statistics that a device sends
 /// along, or to samples that the protocol grants to a strategy.
 ///
-/// The changes are those that image classifiers are usually trained with. They work on values from 0 to 255, which are
+/// The changes are those that image classifiers are usually trained with. They work on pictures whose values are bytes, from 0 to 255, which are
 /// not rounded in between. Pixels from outside the image are black (0), as with torchvision's `RandomCrop` and
 /// `RandomRotation` before normalisation. Continual learning trains on CIFAR in this way. For characters on black,
 /// black is the background.

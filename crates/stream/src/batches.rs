@@ -2,16 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use alluvium_model::{HeadSpec, InputShape, Random, Seed};
+use alluvium_model::{HeadSpec, InputShape, Inputs, Random, Seed};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
-use crate::Samples;
 use crate::augmentation::{Augmentation, Augmenter, Image};
-use crate::inputs::input_value;
 use crate::order::{Draw, Order};
 use crate::prefetch::Prefetch;
 use crate::samples::read;
+use crate::{Samples, ValueType};
 
 /// One task's samples and the head that learns them.
 #[derive(Debug, Clone, Copy)]
@@ -29,11 +28,8 @@ impl TaskDataset<'_> {
     /// When a label is not one of the head's classes. This is a defect of the stream;
     /// [`Task::check`](crate::Task::check) finds it.
     pub fn class_indices(&self) -> Vec<i32> {
-        let class_index = |label: &usize| {
-            let position = self.head.classes.iter().position(|class| class == label);
-            position.unwrap_or_else(|| panic!("the head \"{}\" does not have the class {label}", self.head.name)) as i32
-        };
-        self.samples.labels().iter().map(class_index).collect()
+        let indices = self.samples.targets().indices_within(self.head);
+        indices.unwrap_or_else(|class| panic!("the head \"{}\" does not have the class {class}", self.head.name))
     }
 }
 
@@ -44,8 +40,8 @@ pub struct Batch {
     pub dataset: usize,
     /// The samples' indices within the dataset.
     pub indices: Tensor<1, Int>,
-    /// Their images, `[batch, channels, height, width]`.
-    pub inputs: Tensor<4>,
+    /// Their inputs.
+    pub inputs: Inputs,
     /// The index of each sample's class within the dataset's head.
     pub class_indices: Tensor<1, Int>,
 }
@@ -53,18 +49,18 @@ pub struct Batch {
 impl Batch {
     /// The number of samples.
     pub fn samples(&self) -> usize {
-        self.inputs.dims()[0]
+        self.inputs.len()
     }
 }
 
-/// If the images of all datasets take at most this many bytes as 32-bit numbers, they are copied to the compute device
-/// once. If they take at most this many as bytes, they are read into memory once.
+/// If the inputs of all datasets take at most this many bytes as 32-bit numbers, they are copied to the compute device
+/// once. If they have at most this many bytes, they are read into memory once.
 const MOST_BYTES: usize = 256 << 20;
 
 /// The number of prefetched batches that wait for the computation.
 const READY: usize = 2;
 
-/// The number of images that are read and augmented at a time. Between two pieces, the thread checks whether it should
+/// The number of inputs that are read and augmented at a time. Between two pieces, the thread checks whether it should
 /// stop.
 const PIECE: usize = 64;
 
@@ -73,9 +69,9 @@ const PIECE: usize = 64;
 /// Every batch comes from one dataset; the order of the datasets is random. The sequence is empty if no dataset has
 /// samples.
 ///
-/// Images that are not augmented are copied to the compute device once if they take at most 256 MiB there. Otherwise
-/// batches are prefetched during the computation: at most two wait, while a third is prepared. If the images are on
-/// disk and have more than 256 MiB as bytes, only the images of one batch are read at a time. Reading, decoding and
+/// Inputs that are not augmented are copied to the compute device once if they take at most 256 MiB there. Otherwise
+/// batches are prefetched during the computation: at most two wait, while a third is prepared. If the inputs are on
+/// disk and have more than 256 MiB, only the inputs of one batch are read at a time. Reading, decoding and
 /// augmenting use all cores of the processor; the result does not depend on their number. Prefetching stops when this
 /// is dropped. Both ways give the same numbers.
 #[derive(Debug)]
@@ -86,12 +82,12 @@ pub struct Batches {
     compute: Device,
 }
 
-/// Where images come from.
+/// Where inputs come from.
 #[derive(Debug)]
 enum Source {
-    /// All images are on the compute device, in one tensor per dataset.
-    Uploaded(Vec<Tensor<4>>, Box<Order>),
-    /// Images are prepared batch by batch.
+    /// All inputs are on the compute device, one batch per dataset.
+    Uploaded(Vec<Inputs>, Box<Order>),
+    /// Inputs are prepared batch by batch.
     Prefetched(Prefetch<PreparedBatch>),
 }
 
@@ -99,7 +95,7 @@ enum Source {
 #[derive(Debug)]
 struct PreparedBatch {
     draw: Draw,
-    /// `[batch, channels, height, width]`, −1 to 1.
+    /// `[batch, values]`.
     values: Vec<f32>,
     input: InputShape,
 }
@@ -108,14 +104,15 @@ impl Batches {
     /// Creates batches of at most `batch_size` samples on a compute device. `random` draws their order.
     ///
     /// # Panics
-    /// When images must be prefetched and the system cannot start a thread. Iteration also panics when samples on disk
+    /// When inputs must be prefetched and the system cannot start a thread. Iteration also panics when samples on disk
     /// can no longer be read.
     pub fn new(datasets: &[TaskDataset<'_>], batch_size: usize, random: Random, compute: &Device) -> Self {
         Batches::within(MOST_BYTES, None, datasets, batch_size, random, compute)
     }
 
-    /// Creates the same batches with augmented images. An image's augmentation depends only on `seed`, the epoch, the
-    /// dataset and the image's index in it.
+    /// Creates the same batches with augmented pictures. Only pictures of bytes are augmented; other inputs stay as they are. A
+    /// picture's augmentation depends only on `seed`, the epoch, the
+    /// dataset and the picture's index in it.
     ///
     /// # Panics
     /// As [`new`](Self::new).
@@ -141,13 +138,14 @@ impl Batches {
     ) -> Self {
         let samples = || datasets.iter().map(|dataset| dataset.samples);
         let order = Order::new(samples().map(Samples::len).collect(), batch_size, random);
-        let values: usize = samples().map(Samples::bytes).sum();
+        let values: usize = samples().map(Samples::values).sum();
+        let small = samples().map(Samples::bytes).sum::<usize>() <= most_bytes;
         let per_epoch = order.per_epoch();
         let source = match augmenter {
             None if values.saturating_mul(size_of::<f32>()) <= most_bytes => {
                 Source::Uploaded(samples().map(|samples| samples.inputs(compute)).collect(), Box::new(order))
             }
-            augmenter => Source::Prefetched(made(samples().cloned().collect(), values <= most_bytes, order, augmenter)),
+            augmenter => Source::Prefetched(made(samples().cloned().collect(), small, order, augmenter)),
         };
         Batches {
             per_epoch,
@@ -173,14 +171,13 @@ impl Iterator for Batches {
             Source::Uploaded(inputs, order) => {
                 let draw = order.next()?;
                 let indices = indices_of(&draw);
-                let inputs = inputs[draw.dataset].clone().select(0, indices.clone());
+                let inputs = inputs[draw.dataset].clone().select(indices.clone());
                 (draw, indices, inputs)
             }
             Source::Prefetched(made) => {
                 let PreparedBatch { draw, values, input } = made.next()?;
-                let shape = [draw.indices.len(), input.channels, input.height, input.width];
                 let indices = indices_of(&draw);
-                (draw, indices, Tensor::from_data(TensorData::new(values, shape), compute))
+                (draw, indices, Inputs::from_values(values, input, compute))
             }
         };
         let class_indices = &self.class_indices[draw.dataset];
@@ -220,15 +217,15 @@ fn make(
             return None;
         }
         let piece = read(samples.select(indices.iter().copied()).held());
-        let image = |(at, values): (usize, &mut [f32])| {
-            let image = Image::new(input, piece.image(at));
-            let image = match augmenter {
-                Some(augmenter) => augmenter.changed(image, draw.epoch, draw.dataset, indices[at]),
-                None => image,
-            };
-            values.iter_mut().zip(image.values).for_each(|(into, value)| *into = input_value(value));
+        let write = |(at, values): (usize, &mut [f32])| match (augmenter, input.picture(), piece.value_type()) {
+            (Some(augmenter), Some(shape), ValueType::Bytes(normalisation)) => {
+                let image = Image::new(shape, piece.image(at));
+                let image = augmenter.changed(image, draw.epoch, draw.dataset, indices[at]);
+                values.iter_mut().zip(image.values).for_each(|(into, value)| *into = normalisation.apply(value));
+            }
+            _ => piece.write_input(at, values),
         };
-        values.par_chunks_mut(size).enumerate().for_each(image);
+        values.par_chunks_mut(size).enumerate().for_each(write);
     }
     Some(PreparedBatch { draw, values, input })
 }
@@ -244,7 +241,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
-    use crate::{Images, StreamError};
+    use crate::{DataPart, Normalisation, StreamError};
 
     /// Images on disk that count how many were read, and set a flag after `most` of them.
     #[derive(Debug)]
@@ -255,7 +252,7 @@ mod tests {
         stop: Arc<AtomicBool>,
     }
 
-    impl Images for CountingImages {
+    impl DataPart for CountingImages {
         fn input(&self) -> InputShape {
             self.samples.input()
         }
@@ -276,7 +273,7 @@ mod tests {
     fn to_disk(samples: Samples, most: usize) -> (Samples, Arc<CountingImages>) {
         let indices: Vec<_> = (0..samples.len()).collect();
         let counter = Arc::new(CountingImages { samples, read: AtomicUsize::new(0), most, stop: Arc::default() });
-        (Samples::on_disk(&(Arc::clone(&counter) as Arc<dyn Images>), &indices), counter)
+        (Samples::on_disk(&(Arc::clone(&counter) as Arc<dyn DataPart>), &indices), counter)
     }
 
     /// `count` samples of one pixel, whose shade is their index; classes 4 and 7 in turn.
@@ -306,8 +303,8 @@ mod tests {
         tensor.into_data().convert::<i32>().try_into_vec().unwrap()
     }
 
-    fn values_of(tensor: Tensor<4>) -> Vec<f32> {
-        tensor.into_data().try_into_vec().unwrap()
+    fn values_of(inputs: Inputs) -> Vec<f32> {
+        inputs.vectors().into_data().try_into_vec().unwrap()
     }
 
     /// A batch on the host: dataset, sample indices, class indices, values.
@@ -387,9 +384,12 @@ mod tests {
         }
         // And image by image, without threads.
         for (at, image) in one.chunks(50).enumerate() {
-            let plain = Image::new(datasets[1].input(), datasets[1].image(499 - at));
+            let plain = Image::new([2, 5, 5].into(), datasets[1].image(499 - at));
             let expected = augmenter.changed(plain, 3, 1, 499 - at).values;
-            assert!(image.iter().zip(expected).all(|(value, byte)| *value == input_value(byte)), "image {at}");
+            assert!(
+                image.iter().zip(expected).all(|(value, byte)| *value == Normalisation::default().apply(byte)),
+                "image {at}"
+            );
         }
         let batches = || batches(MOST_BYTES, everything(), 3, 12);
         assert_eq!(batches(), batches());

@@ -74,7 +74,7 @@ fn contents(config: &dyn StreamConfig) -> Result<Contents, StreamError> {
         let task = stream.task(index)?;
         for (samples, all) in [task.train, task.test].iter().zip(&mut all) {
             let sample =
-                |index: usize| (stream.class_names()[samples.labels()[index]].clone(), samples.image(index).to_vec());
+                |index: usize| (stream.class_names()[samples.labels()[index]].clone(), samples.value_bytes(index));
             all.extend((0..samples.len()).map(sample));
         }
     }

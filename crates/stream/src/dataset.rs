@@ -5,33 +5,35 @@ use std::sync::Arc;
 
 use alluvium_model::InputShape;
 
-use crate::{Images, Samples, StreamError};
+use crate::{DataPart, Samples, StreamError, ValueType};
 
-/// A part of a data set whose images have at most this many bytes is read one task at a time. In a larger part, a
-/// task's images stay on disk and are read one batch at a time.
+/// A part of a data set whose inputs have at most this many bytes is read one task at a time. In a larger part, a
+/// task's inputs stay on disk and are read one batch at a time.
 const MOST_READ_AT_ONCE: usize = 256 << 20;
 /// The largest number of classes that a note names.
 const NAMES_SHOWN: usize = 12;
 
-/// A labelled data set with its own division into training and test samples. Both parts have images of one shape.
+/// A labelled data set with its own division into training and test samples. Both parts have inputs of one shape.
 #[derive(Debug, Clone)]
 pub struct DataSet {
     /// The name of each class; a label is an index into this list.
     pub class_names: Vec<String>,
     /// The training samples.
-    pub train: Arc<dyn Images>,
+    pub train: Arc<dyn DataPart>,
     /// The test samples.
-    pub test: Arc<dyn Images>,
+    pub test: Arc<dyn DataPart>,
 }
 
 impl DataSet {
     /// Creates a data set from two parts.
-    pub fn new(class_names: Vec<String>, train: impl Images + 'static, test: impl Images + 'static) -> Self {
-        DataSet {
-            class_names,
-            train: on_demand(Arc::new(train), MOST_READ_AT_ONCE),
-            test: on_demand(Arc::new(test), MOST_READ_AT_ONCE),
-        }
+    pub fn new(class_names: Vec<String>, train: impl DataPart + 'static, test: impl DataPart + 'static) -> Self {
+        Self::of_parts(class_names, Arc::new(train), Arc::new(test))
+    }
+
+    /// Creates a data set from two parts whose type is erased.
+    pub(crate) fn of_parts(class_names: Vec<String>, train: Arc<dyn DataPart>, test: Arc<dyn DataPart>) -> Self {
+        let [train, test] = [train, test].map(|part| on_demand(part, MOST_READ_AT_ONCE));
+        DataSet { class_names, train, test }
     }
 
     /// Checks that no two classes have one name.
@@ -50,9 +52,9 @@ impl DataSet {
 
     /// Which classes have no training or no test samples: a sentence for each part that lacks some.
     pub(crate) fn notes(&self) -> Vec<String> {
-        let note = |(part, images): (&str, &Arc<dyn Images>)| {
+        let note = |(part, data): (&str, &Arc<dyn DataPart>)| {
             let mut empty = vec![true; self.class_names.len()];
-            for label in images.labels() {
+            for label in data.labels() {
                 if let Some(empty) = empty.get_mut(*label) {
                     *empty = false;
                 }
@@ -67,28 +69,35 @@ impl DataSet {
         [("training", &self.train), ("test", &self.test)].into_iter().filter_map(note).collect()
     }
 
-    /// The shape of one image.
+    /// The shape of one input.
     pub fn input(&self) -> InputShape {
         self.train.input()
     }
+
+    /// The type of the values of inputs.
+    pub fn value_type(&self) -> ValueType {
+        self.train.value_type()
+    }
 }
 
-/// The same part. If its images have more than `most_bytes`, they stay on disk until they are needed.
-fn on_demand(images: Arc<dyn Images>, most_bytes: usize) -> Arc<dyn Images> {
-    if images.labels().len().saturating_mul(images.input().values()) <= most_bytes {
-        images
-    } else {
-        Arc::new(OnDemand(images))
-    }
+/// The same part. If its inputs have more than `most_bytes`, they stay on disk until they are needed.
+fn on_demand(part: Arc<dyn DataPart>, most_bytes: usize) -> Arc<dyn DataPart> {
+    let values = part.labels().len().saturating_mul(part.input().values());
+    let small = values.saturating_mul(part.value_type().size()) <= most_bytes;
+    if small { part } else { Arc::new(OnDemand(part)) }
 }
 
 /// A part whose samples stay on disk until they are needed.
 #[derive(Debug)]
-struct OnDemand(Arc<dyn Images>);
+struct OnDemand(Arc<dyn DataPart>);
 
-impl Images for OnDemand {
+impl DataPart for OnDemand {
     fn input(&self) -> InputShape {
         self.0.input()
+    }
+
+    fn value_type(&self) -> ValueType {
+        self.0.value_type()
     }
 
     fn labels(&self) -> &[usize] {
@@ -110,7 +119,7 @@ mod tests {
     #[derive(Debug)]
     struct BrokenImages;
 
-    impl Images for BrokenImages {
+    impl DataPart for BrokenImages {
         fn input(&self) -> InputShape {
             [1, 1, 2].into()
         }

@@ -1,14 +1,18 @@
-//! Reading labelled images from disk or from memory.
+//! Reading labelled inputs from disk or from memory.
 
 use alluvium_model::InputShape;
 use rayon::prelude::*;
 
-use crate::StreamError;
-use crate::samples::{Images, Samples};
+use crate::samples::{DataPart, Samples};
+use crate::{StreamError, ValueType};
 
-impl Images for Samples {
+impl DataPart for Samples {
     fn input(&self) -> InputShape {
         Samples::input(self)
+    }
+
+    fn value_type(&self) -> ValueType {
+        Samples::value_type(self)
     }
 
     fn labels(&self) -> &[usize] {
@@ -20,14 +24,14 @@ impl Images for Samples {
     }
 }
 
-/// Reads images in parallel: an implementation of [`Images::read`] for data sets in which every image can be read by
+/// Reads images in parallel: an implementation of [`DataPart::read`] for data sets in which every image can be read by
 /// itself. `decode` writes the image with an index, `[channels, height, width]`. The result does not depend on the
 /// number of threads.
 ///
 /// # Errors
 /// The error of the first image, in the order of `indices`, that cannot be read.
 pub fn read_each(
-    images: &impl Images,
+    images: &impl DataPart,
     indices: &[usize],
     decode: impl Fn(usize, &mut [u8]) -> Result<(), StreamError> + Sync,
 ) -> Result<Samples, StreamError> {
@@ -36,7 +40,7 @@ pub fn read_each(
     let decoded = pixels.par_chunks_mut(input.values().max(1)).zip(indices);
     match decoded.find_map_first(|(image, index)| decode(*index, image).err()) {
         Some(error) => Err(error),
-        None => Ok(Samples::of_pixels(input, pixels, indices.iter().map(|index| images.labels()[*index]).collect())),
+        None => Ok(Samples::of_bytes(input, pixels, indices.iter().map(|index| images.labels()[*index]).collect())),
     }
 }
 
@@ -53,7 +57,7 @@ mod tests {
         broken: Vec<usize>,
     }
 
-    impl Images for GeneratedImages {
+    impl DataPart for GeneratedImages {
         fn input(&self) -> InputShape {
             [1, 1, 2].into()
         }

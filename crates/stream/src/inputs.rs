@@ -1,6 +1,7 @@
 //! Samples as the inputs of a network.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use alluvium_model::Inputs;
+use burn::tensor::Device;
 
 use crate::Samples;
 use crate::samples::read;
@@ -9,25 +10,20 @@ use crate::samples::read;
 const PIECE: usize = 256;
 
 impl Samples {
-    /// All images on a compute device, `[samples, channels, height, width]`; bytes 0…255 become −1…1.
+    /// All inputs on a compute device. Bytes are normalised: by default, 0…255 become −1…1.
     ///
     /// # Panics
     /// When the samples are on disk and cannot be read.
-    pub fn inputs(&self, compute: &Device) -> Tensor<4> {
-        let mut values = Vec::with_capacity(self.bytes());
-        for piece in self.pieces(PIECE) {
+    pub fn inputs(&self, compute: &Device) -> Inputs {
+        let size = self.input().values();
+        let mut values = vec![0.0; self.values()];
+        for (piece, values) in self.pieces(PIECE).zip(values.chunks_mut((PIECE * size).max(1))) {
             let piece = read(piece);
-            let bytes = (0..piece.len()).flat_map(|index| piece.image(index));
-            values.extend(bytes.map(|byte| input_value(f32::from(*byte))));
+            let each = values.chunks_mut(size.max(1)).enumerate();
+            each.for_each(|(index, values)| piece.write_input(index, values));
         }
-        let shape = [self.len(), self.input().channels, self.input().height, self.input().width];
-        Tensor::from_data(TensorData::new(values, shape), compute)
+        Inputs::from_values(values, self.input(), compute)
     }
-}
-
-/// Converts a pixel's value from 0…255 to a network's −1…1.
-pub fn input_value(value: f32) -> f32 {
-    value / 127.5 - 1.0
 }
 
 #[cfg(test)]
@@ -38,7 +34,7 @@ mod tests {
     fn bytes_become_values_between_minus_one_and_one() {
         let mut samples = Samples::new([1, 1, 3].into());
         samples.push(&[0, 255, 51], 7);
-        let values = samples.inputs(&Device::flex()).into_data().try_into_vec::<f32>().unwrap();
+        let values = samples.inputs(&Device::flex()).vectors().into_data().try_into_vec::<f32>().unwrap();
         // 51 / 127.5 − 1 = −0.6
         for (value, expected) in values.iter().zip([-1.0, 1.0, -0.6]) {
             assert!((value - expected).abs() < 1e-6, "{values:?}");
@@ -49,7 +45,7 @@ mod tests {
     fn more_samples_than_are_read_at_a_time_keep_their_order() {
         let mut samples = Samples::new([1, 1, 2].into());
         (0..600).for_each(|index| samples.push(&[(index % 256) as u8, (index / 256) as u8], 0));
-        let values = samples.inputs(&Device::flex()).into_data().try_into_vec::<f32>().unwrap();
+        let values = samples.inputs(&Device::flex()).vectors().into_data().try_into_vec::<f32>().unwrap();
         let bytes = values.chunks(2).map(|pair| [0, 1].map(|at| ((pair[at] + 1.0) * 127.5).round() as usize));
         assert!(bytes.enumerate().all(|(index, [low, high])| low + 256 * high == index));
         assert_eq!(values.len(), 1200);

@@ -2,7 +2,7 @@
 //!
 //! A stream plugin implements [`StreamConfig`] on the struct that `[stream]` is read into and builds a [`TaskStream`].
 //! A plugin that splits one labelled data set provides it as a [`DataSet`] and lets [`Split`] do the rest. A split sees
-//! a data set as [`Images`]: labels, and images that are read when they are needed. [`Samples`] are images in memory,
+//! a data set as [`DataPart`]s: labels, and inputs that are read when they are needed. [`Samples`] are inputs in memory,
 //! or indices into a data set on disk.
 //!
 //! This crate holds samples, their augmentation and mini-batches, tasks, and the ways to split a data set. It also
@@ -14,6 +14,7 @@ mod augmentation;
 mod batches;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod data_split;
 mod dataset;
 mod error;
 mod file;
@@ -29,20 +30,23 @@ mod samples;
 mod shift;
 mod split;
 mod stream;
+mod target;
+mod values;
 
-pub use alluvium_model::{InputShape, Seed};
+pub use alluvium_model::{InputShape, PictureShape, Seed};
 pub use alluvium_registry as registry;
 pub use augmentation::Augmentation;
 pub use batches::{Batch, Batches, TaskDataset};
+pub use data_split::{DataSplit, SourcePart, TaskShift};
 pub use dataset::DataSet;
 pub use error::StreamError;
 pub use file::{open_file, read_file, read_text};
 pub use images::read_each;
-pub use inputs::input_value;
 pub use nested::{NestedError, nested_stream};
-pub use samples::{Images, Samples};
+pub use samples::{DataPart, Samples};
 pub use serde;
 pub use shift::Shift;
 pub use split::{Domains, Split, SplitSettings, SplitTasks};
 pub use stream::{Scenario, StreamConfig, Task, TaskStream, Tasks};
 pub use typetag;
+pub use values::{Normalisation, ValueType};

@@ -1,56 +1,65 @@
-//! Labelled images, in memory or on disk.
+//! Labelled inputs, in memory or on disk.
 
 use std::fmt::{self, Debug};
 use std::sync::{Arc, OnceLock};
 
 use alluvium_model::InputShape;
 
-use crate::StreamError;
+use crate::target::Targets;
+use crate::values::{SampleValues, ValueSlice};
+use crate::{StreamError, ValueType};
 
-/// One part of a data set, training or test: its labels, and how to read its images.
+/// One part of a data set, training or test: its labels, and how to read its inputs.
 ///
-/// A split only looks at labels. The images of a task are read when the task is requested. If the part has more than
-/// 256 MiB, the images of a batch are read when the batch is needed. So a data set may be larger than the memory.
-pub trait Images: Debug + Send + Sync {
-    /// The shape of all images.
+/// A split only looks at labels. The inputs of a task are read when the task is requested. If the part has more than
+/// 256 MiB, the inputs of a batch are read when the batch is needed. So a data set may be larger than the memory.
+pub trait DataPart: Debug + Send + Sync {
+    /// The shape of all inputs.
     fn input(&self) -> InputShape;
 
-    /// The class of each image, as a number within the data set.
+    /// The type of their values. Default: bytes from −1 to 1.
+    fn value_type(&self) -> ValueType {
+        ValueType::default()
+    }
+
+    /// The class of each input, as a number within the data set.
     fn labels(&self) -> &[usize];
 
-    /// Reads the images with these indices, in this order, with their labels. Every index is below the number of
+    /// Reads the inputs with these indices, in this order, with their labels. Every index is below the number of
     /// labels. Calls may come from any thread, for a whole task or repeatedly for batches.
     ///
     /// # Errors
-    /// [`StreamError::File`] of the first image, in this order, that cannot be read.
+    /// [`StreamError::File`] of the first input, in this order, that cannot be read.
     fn read(&self, indices: &[usize]) -> Result<Samples, StreamError>;
 }
 
-/// Labelled images of one shape, one byte per value. Clones share the images.
+/// Labelled inputs of one shape: bytes with a [`Normalisation`](crate::Normalisation), or 32-bit numbers. Clones share the
+/// values.
 ///
-/// The images are in memory or on disk. From disk, [`pieces`](Self::pieces) reads some at a time, and
+/// The values are in memory or on disk. From disk, [`pieces`](Self::pieces) reads some at a time, and
 /// [`held`](Self::held) reads all.
 #[derive(Clone)]
 pub struct Samples {
     input: InputShape,
-    pixels: Pixels,
-    labels: Vec<usize>,
+    value_type: ValueType,
+    location: Location,
+    targets: Targets,
 }
 
-/// Where the images are.
+/// Where the values are.
 #[derive(Clone)]
-enum Pixels {
-    /// In memory, one after another.
-    Held(Arc<Vec<u8>>),
+enum Location {
+    /// In memory, one sample after another.
+    Held(Arc<SampleValues>),
     /// In a data set.
     OnDisk(Arc<OnDisk>),
 }
 
-/// Some images of a data set.
+/// Some samples of a data set.
 struct OnDisk {
-    images: Arc<dyn Images>,
+    part: Arc<dyn DataPart>,
     indices: Vec<usize>,
-    /// All images in memory, after the first request for a single image.
+    /// All samples in memory, after the first request for a single one.
     held: OnceLock<Samples>,
 }
 
@@ -61,75 +70,145 @@ impl fmt::Debug for Samples {
 }
 
 impl Samples {
-    /// No samples yet.
+    /// No samples of bytes yet, with the default normalisation.
     pub fn new(input: InputShape) -> Self {
-        Self::of_pixels(input, vec![], vec![])
+        Self::of_type(input, ValueType::default())
     }
 
-    /// Creates samples from images that follow one another, and their labels.
-    pub(crate) fn of_pixels(input: InputShape, pixels: Vec<u8>, labels: Vec<usize>) -> Self {
-        Samples { input, pixels: Pixels::Held(Arc::new(pixels)), labels }
+    /// No samples yet, whose values have this type.
+    pub fn of_type(input: InputShape, value_type: ValueType) -> Self {
+        let location = Location::Held(Arc::new(value_type.none()));
+        Samples { input, value_type, location, targets: Targets::default() }
     }
 
-    /// Creates samples that stay on disk: the images of a data set with these indices. Use it for a stream whose tasks
+    /// Creates samples from the bytes of one input after another, and their labels.
+    ///
+    /// # Panics
+    /// When there are not as many inputs as labels, which is a defect of the reader.
+    pub fn of_bytes(input: InputShape, bytes: Vec<u8>, labels: Vec<usize>) -> Self {
+        assert_eq!(bytes.len(), labels.len() * input.values(), "values of {} inputs of {input}", labels.len());
+        let location = Location::Held(Arc::new(SampleValues::Bytes(bytes)));
+        Samples { location, targets: labels.into(), ..Self::new(input) }
+    }
+
+    /// Creates samples from the 32-bit numbers of one input after another, and their labels.
+    ///
+    /// # Panics
+    /// When there are not as many inputs as labels, which is a defect of the reader.
+    pub fn of_numbers(input: InputShape, numbers: Vec<f32>, labels: Vec<usize>) -> Self {
+        assert_eq!(numbers.len(), labels.len() * input.values(), "values of {} inputs of {input}", labels.len());
+        let location = Location::Held(Arc::new(SampleValues::Numbers(numbers)));
+        Samples { location, targets: labels.into(), ..Self::of_type(input, ValueType::Numbers) }
+    }
+
+    /// Creates samples that stay on disk: those of a data set with these indices. Use it for a stream whose tasks
     /// may be larger than the memory.
     ///
     /// # Panics
     /// When an index is not below the number of the data set's labels. This is a defect of the stream.
-    pub fn on_disk(images: &Arc<dyn Images>, indices: &[usize]) -> Self {
-        let labels = indices.iter().map(|index| images.labels()[*index]).collect();
-        let on_disk = OnDisk { images: Arc::clone(images), indices: indices.to_vec(), held: OnceLock::new() };
-        Samples { input: images.input(), pixels: Pixels::OnDisk(Arc::new(on_disk)), labels }
+    pub fn on_disk(part: &Arc<dyn DataPart>, indices: &[usize]) -> Self {
+        let targets = indices.iter().map(|index| part.labels()[*index]).collect();
+        let on_disk = OnDisk { part: Arc::clone(part), indices: indices.to_vec(), held: OnceLock::new() };
+        let location = Location::OnDisk(Arc::new(on_disk));
+        Samples { input: part.input(), value_type: part.value_type(), location, targets }
     }
 
-    /// The shape of one image.
+    /// The shape of one input.
     pub fn input(&self) -> InputShape {
         self.input
     }
 
+    /// The type of the values.
+    pub fn value_type(&self) -> ValueType {
+        self.value_type
+    }
+
     /// The number of samples.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.targets.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
     }
 
-    /// The size of the images in bytes, in memory or on disk.
-    pub fn bytes(&self) -> usize {
+    /// The number of values of all inputs.
+    pub fn values(&self) -> usize {
         self.len().saturating_mul(self.input.values())
+    }
+
+    /// The size of the inputs in bytes, in memory or on disk.
+    pub fn bytes(&self) -> usize {
+        self.values().saturating_mul(self.value_type.size())
     }
 
     /// The class of each sample, as a number within the stream.
     pub fn labels(&self) -> &[usize] {
-        &self.labels
+        self.targets.classes()
     }
 
-    /// The values of one image, `[channels, height, width]`, 0 to 255. If the samples are on disk, the first call reads
-    /// and keeps all of them. Use [`pieces`](Self::pieces) or [`select`](Self::select) if there may be many.
+    pub(crate) fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The values of one input, 0 to 255; of a picture, `[channels, height, width]`. If the samples are on disk, the first
+    /// call reads and keeps all of them. Use [`pieces`](Self::pieces) or [`select`](Self::select) if there may be many.
     ///
     /// # Panics
-    /// When the samples are on disk and cannot be read.
+    /// When the values are numbers; or when the samples are on disk and cannot be read.
     pub fn image(&self, index: usize) -> &[u8] {
-        let size = self.input.values();
-        match &self.pixels {
-            Pixels::Held(pixels) => &pixels[index * size..(index + 1) * size],
-            Pixels::OnDisk(on_disk) => on_disk.held.get_or_init(|| read(self.held())).image(index),
+        match self.slice(index) {
+            ValueSlice::Bytes(bytes) => bytes,
+            ValueSlice::Numbers(_) => panic!("the values of the samples are 32-bit numbers, not bytes"),
         }
     }
 
-    /// The same samples with their images in memory.
+    /// The values of one input that are 32-bit numbers. As [`image`](Self::image) otherwise.
+    ///
+    /// # Panics
+    /// When the values are bytes; or when the samples are on disk and cannot be read.
+    pub fn numbers(&self, index: usize) -> &[f32] {
+        match self.slice(index) {
+            ValueSlice::Numbers(numbers) => numbers,
+            ValueSlice::Bytes(_) => panic!("the values of the samples are bytes, not 32-bit numbers"),
+        }
+    }
+
+    /// The values of one input as bytes, for digests and comparisons: 32-bit numbers are little-endian.
+    ///
+    /// # Panics
+    /// When the samples are on disk and cannot be read.
+    pub fn value_bytes(&self, index: usize) -> Vec<u8> {
+        self.slice(index).to_bytes()
+    }
+
+    /// The values that a network is given for one input.
+    ///
+    /// # Panics
+    /// When `into` does not have the size of an input; or when the samples are on disk and cannot be read.
+    pub fn write_input(&self, index: usize, into: &mut [f32]) {
+        self.slice(index).inputs(self.value_type, into);
+    }
+
+    fn slice(&self, index: usize) -> ValueSlice<'_> {
+        let size = self.input.values();
+        match &self.location {
+            Location::Held(values) => values.slice(index * size, size),
+            Location::OnDisk(on_disk) => on_disk.held.get_or_init(|| read(self.held())).slice(index),
+        }
+    }
+
+    /// The same samples with their values in memory.
     ///
     /// # Errors
     /// [`StreamError::File`] when one of them cannot be read.
     pub fn held(&self) -> Result<Samples, StreamError> {
-        match &self.pixels {
-            Pixels::Held(_) => Ok(self.clone()),
-            Pixels::OnDisk(on_disk) => {
-                let held = on_disk.images.read(&on_disk.indices)?.held()?;
-                Ok(Samples { labels: self.labels.clone(), ..held })
+        match &self.location {
+            Location::Held(_) => Ok(self.clone()),
+            Location::OnDisk(on_disk) => {
+                let held = on_disk.part.read(&on_disk.indices)?.held()?;
+                Ok(Samples { targets: self.targets.clone(), ..held })
             }
         }
     }
@@ -137,7 +216,7 @@ impl Samples {
     /// The samples in order, in pieces of the given number of samples. Each piece is read when it is reached.
     ///
     /// # Errors
-    /// An item is [`StreamError::File`] when one of the piece's images cannot be read.
+    /// An item is [`StreamError::File`] when one of the piece's inputs cannot be read.
     ///
     /// # Panics
     /// When `samples` is 0.
@@ -146,61 +225,66 @@ impl Samples {
         starts.map(move |start| self.select(start..self.len().min(start + samples)).held())
     }
 
-    /// Adds one image of the stream's class `label`.
+    /// Adds one picture, or another input of bytes, of the stream's class `label`.
     ///
     /// # Panics
-    /// When the image does not have the samples' shape, which is a defect of the reader; and as [`image`](Self::image).
+    /// When the input does not have the samples' shape or values of their type, which is a defect of the reader; and as
+    /// [`image`](Self::image).
     pub fn push(&mut self, image: &[u8], label: usize) {
-        assert_eq!(image.len(), self.input.values(), "values of an image of shape {}", self.input);
-        self.pixels_mut().extend_from_slice(image);
-        self.labels.push(label);
+        self.push_values(ValueSlice::Bytes(image), label);
+    }
+
+    fn push_values(&mut self, values: ValueSlice<'_>, label: usize) {
+        assert_eq!(values.len(), self.input.values(), "values of an input of shape {}", self.input);
+        self.values_mut().extend(values);
+        self.targets.push(label);
     }
 
     /// The samples with these indices, in this order. Samples on disk are not read.
     pub fn select(&self, indices: impl IntoIterator<Item = usize>) -> Samples {
-        match &self.pixels {
-            Pixels::Held(_) => {
-                let mut selected = Samples::new(self.input);
+        match &self.location {
+            Location::Held(_) => {
+                let mut selected = Samples::of_type(self.input, self.value_type);
                 for index in indices {
-                    selected.push(self.image(index), self.labels[index]);
+                    selected.push_values(self.slice(index), self.labels()[index]);
                 }
                 selected
             }
-            Pixels::OnDisk(on_disk) => {
-                let (own, labels): (Vec<_>, _) =
-                    indices.into_iter().map(|index| (on_disk.indices[index], self.labels[index])).unzip();
-                Samples { labels, ..Samples::on_disk(&on_disk.images, &own) }
+            Location::OnDisk(on_disk) => {
+                let (own, labels): (Vec<_>, Vec<_>) =
+                    indices.into_iter().map(|index| (on_disk.indices[index], self.labels()[index])).unzip();
+                Samples { targets: labels.into(), ..Samples::on_disk(&on_disk.part, &own) }
             }
         }
     }
 
-    /// The same images with other labels: `label` computes the new one from the index and the old one.
+    /// The same inputs with other labels: `label` computes the new one from the index and the old one.
     pub fn relabelled(mut self, label: impl Fn(usize, usize) -> usize) -> Samples {
-        self.labels.iter_mut().enumerate().for_each(|(index, own)| *own = label(index, *own));
+        self.targets.replace(label);
         self
     }
 
     /// Adds all samples of `other`.
     ///
     /// # Panics
-    /// When they have another shape; and as [`image`](Self::image).
+    /// When they have another shape or values of another type; and as [`image`](Self::image).
     pub fn extend(&mut self, other: &Samples) {
         assert_eq!(self.input, other.input, "samples of one shape");
         let other = read(other.held());
-        if let Pixels::Held(pixels) = &other.pixels {
-            self.pixels_mut().extend_from_slice(pixels);
+        if let Location::Held(values) = &other.location {
+            self.values_mut().extend(values.all());
         }
-        self.labels.extend_from_slice(&other.labels);
+        self.targets.extend(&other.targets);
     }
 
-    /// The images in memory, for adding more.
-    fn pixels_mut(&mut self) -> &mut Vec<u8> {
-        if let Pixels::OnDisk(_) = self.pixels {
+    /// The values in memory, for adding more.
+    fn values_mut(&mut self) -> &mut SampleValues {
+        if let Location::OnDisk(_) = self.location {
             *self = read(self.held());
         }
-        match &mut self.pixels {
-            Pixels::Held(pixels) => Arc::make_mut(pixels),
-            Pixels::OnDisk(_) => unreachable!("samples are held once they were read"),
+        match &mut self.location {
+            Location::Held(values) => Arc::make_mut(values),
+            Location::OnDisk(_) => unreachable!("samples are held once they were read"),
         }
     }
 }
@@ -228,7 +312,7 @@ mod tests {
         read: AtomicUsize,
     }
 
-    impl Images for Counting {
+    impl DataPart for Counting {
         fn input(&self) -> InputShape {
             [1, 1, 1].into()
         }
@@ -260,7 +344,7 @@ mod tests {
     #[test]
     fn samples_on_disk_are_read_when_they_are_needed_and_no_more_of_them() {
         let counting = counting(10);
-        let own = Arc::clone(&counting) as Arc<dyn Images>;
+        let own = Arc::clone(&counting) as Arc<dyn DataPart>;
         let samples = Samples::on_disk(&own, &[7, 3, 5, 1]).relabelled(|_, label| label + 100);
         let selected = samples.select([3, 1, 0]);
         assert_eq!((samples.labels(), selected.labels()), (&[107, 103, 105, 101][..], &[101, 103, 107][..]));
@@ -281,7 +365,7 @@ mod tests {
 
     #[test]
     fn samples_in_memory_and_on_disk_can_be_joined() {
-        let own = counting(10) as Arc<dyn Images>;
+        let own = counting(10) as Arc<dyn DataPart>;
         let mut samples = Samples::new([1, 1, 1].into());
         samples.push(&[5], 20);
         samples.extend(&Samples::on_disk(&own, &[2, 4]));
@@ -292,7 +376,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_an_error_that_names_the_file() {
-        let own = counting(5) as Arc<dyn Images>;
+        let own = counting(5) as Arc<dyn DataPart>;
         let samples = Samples::on_disk(&own, &[3, 4, 5, 6]);
         assert_eq!(samples.held().unwrap_err().to_string(), "gone.png: is gone");
         let pieces: Vec<_> = samples.pieces(2).map(|piece| piece.is_ok()).collect();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use alluvium_model::{Digest, HeadSpec, InputShape, Seed};
 use serde::{Deserialize, Serialize};
 
-use crate::{Samples, StreamError};
+use crate::{Normalisation, Samples, StreamError, ValueType};
 
 /// The number of samples that are read from disk at a time.
 const PIECE: usize = 256;
@@ -58,9 +58,9 @@ impl Task {
             if samples.is_empty() {
                 return Err(StreamError::EmptyTask { task: self.name.clone(), part });
             }
-            if let Some(label) = samples.labels().iter().find(|label| !self.head.classes.contains(label)) {
+            if let Err(label) = samples.targets().indices_within(&self.head) {
                 let (task, classes) = (self.name.clone(), self.head.classes.clone());
-                return Err(StreamError::ForeignLabel { task, part, label: *label, classes });
+                return Err(StreamError::ForeignLabel { task, part, label, classes });
             }
         }
         Ok(())
@@ -72,18 +72,33 @@ impl Task {
     /// # Errors
     /// [`StreamError::File`] when a sample on disk cannot be read.
     pub fn digest(&self) -> Result<Digest, StreamError> {
-        let [channels, height, width] = <[usize; 3]>::from(self.train.input());
         // The lengths of the following parts. Without them, a training sample could not be told from a test sample.
-        let lengths = [self.name.len(), channels, height, width, self.train.len(), self.test.len()];
-        let lengths = lengths.into_iter().flat_map(|length| (length as u64).to_le_bytes()).collect();
+        let mut lengths = vec![self.name.len() as u64];
+        lengths.extend(self.kind_of_inputs());
+        lengths.extend(self.train.input().sizes().iter().map(|size| *size as u64));
+        lengths.extend([self.train.len() as u64, self.test.len() as u64]);
+        let lengths = lengths.into_iter().flat_map(u64::to_le_bytes).collect();
         let mut failed = None;
         let parts = self.bytes().map_while(|part| part.map_err(|error| failed = Some(error)).ok());
         let digest = Digest::of_parts(std::iter::once(lengths).chain(parts));
         failed.map_or(Ok(digest), Err)
     }
 
+    /// The rank of inputs and the type of their values, as numbers. There is nothing to say about pictures whose bytes become
+    /// −1…1; the digests of these are older than other inputs.
+    fn kind_of_inputs(&self) -> Vec<u64> {
+        let (rank, value_type) = (self.train.input().rank() as u64, self.train.value_type());
+        match value_type {
+            ValueType::Bytes(own) if rank == 3 && own == Normalisation::default() => vec![],
+            ValueType::Bytes(Normalisation { divisor, offset }) => {
+                vec![u64::MAX, rank, u64::from(divisor.to_bits()), u64::from(offset.to_bits())]
+            }
+            ValueType::Numbers => vec![u64::MAX, rank],
+        }
+    }
+
     /// The whole task as bytes, part by part: its number, name and head as text; then, for each training sample and
-    /// each test sample, the label (64 bits, little-endian) and the image.
+    /// each test sample, the label (64 bits, little-endian) and the values of the input.
     ///
     /// # Errors
     /// A part is [`StreamError::File`] when a sample on disk cannot be read.
@@ -92,10 +107,8 @@ impl Task {
         let pieces = [&self.train, &self.test].into_iter().flat_map(|samples| samples.pieces(PIECE));
         let samples = pieces.map(|piece| {
             let piece = piece?;
-            let sample = |(index, label): (usize, &usize)| {
-                (*label as u64).to_le_bytes().into_iter().chain(piece.image(index).iter().copied()).collect::<Vec<_>>()
-            };
-            Ok(piece.labels().iter().enumerate().flat_map(sample).collect())
+            let sample = |index| piece.targets().bytes(index).into_iter().chain(piece.value_bytes(index));
+            Ok((0..piece.len()).flat_map(sample).collect())
         });
         std::iter::once(Ok(text)).chain(samples)
     }
@@ -103,8 +116,13 @@ impl Task {
 
 /// The ordered tasks, one per device.
 pub trait TaskStream: Debug + Send + Sync {
-    /// The shape of one image.
+    /// The shape of one input.
     fn input(&self) -> InputShape;
+
+    /// The type of the values of inputs. Default: bytes from −1 to 1.
+    fn value_type(&self) -> ValueType {
+        ValueType::default()
+    }
 
     /// The name of each class; a label is an index into this list.
     fn class_names(&self) -> &[String];
@@ -153,7 +171,7 @@ pub trait StreamConfig: Debug + Send + Sync {
 /// A stream whose tasks are all in memory.
 #[derive(Debug, Clone)]
 pub struct Tasks {
-    /// The shape of one image.
+    /// The shape of one input.
     pub input: InputShape,
     /// The name of each class.
     pub class_names: Vec<String>,
@@ -175,6 +193,10 @@ impl Tasks {
 impl TaskStream for Tasks {
     fn input(&self) -> InputShape {
         self.input
+    }
+
+    fn value_type(&self) -> ValueType {
+        self.tasks.first().map(|task| task.train.value_type()).unwrap_or_default()
     }
 
     fn class_names(&self) -> &[String] {

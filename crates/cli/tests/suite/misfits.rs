@@ -4,7 +4,7 @@
 use std::fs;
 
 use alluvium_config::{ConfigSource, read_all};
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError};
 use alluvium_registry::{Family, describe};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
@@ -162,8 +162,8 @@ struct Opaque {
 }
 
 impl Backbone for Opaque {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        self.layer.forward(inputs.flatten(1, 3))
+    fn forward(&self, inputs: Inputs) -> Tensor<2> {
+        self.layer.forward(inputs.vectors())
     }
 
     fn latent_size(&self) -> usize {

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use alluvium_device::DeviceSettings;
 use alluvium_model::{BackboneFacts, InputShape, Seed};
 use alluvium_strategy::{DataAccess, RunDescription, StrategyError, SurrogateConfig, SurrogateError, fits_in_memory};
+use alluvium_stream::ValueType;
 use burn::tensor::Device;
 use serde_json::Value;
 
+use super::inputs::{augmentation_misfit, misfit};
 use crate::experiment::{Experiment, KnownParts};
 use crate::finding::Finding;
 use crate::protocol::Protocol;
@@ -29,6 +32,7 @@ pub(crate) struct Rules {
 struct StreamFacts {
     devices: usize,
     input: InputShape,
+    value_type: ValueType,
     notes: Vec<String>,
 }
 
@@ -63,14 +67,15 @@ impl Rules {
         let mut known = KnownParts::default();
         let build = || {
             let stream = experiment.stream.build(Seed::new(experiment.seeds[0])).map_err(|error| error.to_string())?;
-            Ok(StreamFacts { devices: stream.tasks(), input: stream.input(), notes: stream.notes() })
+            let (input, value_type) = (stream.input(), stream.value_type());
+            Ok(StreamFacts { devices: stream.tasks(), input, value_type, notes: stream.notes() })
         };
         match self.streams.entry(stream).or_insert_with(build) {
             Ok(built) => {
                 verdict.devices = built.devices;
                 verdict.notes.clone_from(&built.notes);
                 verdict.absent_devices(experiment);
-                verdict.devices_of(experiment, built.input);
+                verdict.devices_of(experiment, built);
                 known.stream = Some((built.input, built.devices));
             }
             Err(error) => verdict.plugin_says(&["stream"], &written["stream"], error),
@@ -80,6 +85,11 @@ impl Rules {
             Err(error) => verdict.plugin_says(&["backend"], &written["backend"], error),
             Ok(compute) => {
                 let Some((input, _)) = known.stream else { return known };
+                let stream = experiment.stream.typetag_name();
+                if let Some(message) = misfit(experiment.backbone.as_ref(), stream, input) {
+                    verdict.wrong(&["backbone", "kind"], message);
+                    return known;
+                }
                 let build = || {
                     let facts = BackboneFacts::of(experiment.backbone.as_ref(), input, compute);
                     facts.map(Arc::new).map_err(|error| error.to_string())
@@ -242,14 +252,19 @@ impl Verdict {
     }
 
     /// Checks that the devices' settings fit the inputs.
-    fn devices_of(&mut self, experiment: &Experiment, input: InputShape) {
-        if let Some((key, message)) = experiment.device.misfit(input) {
+    fn devices_of(&mut self, experiment: &Experiment, built: &StreamFacts) {
+        let stream = experiment.stream.typetag_name();
+        let problem = |settings: &DeviceSettings| {
+            let augmentation = augmentation_misfit(settings, stream, built.input, built.value_type);
+            augmentation.map(|message| (&["augmentation"][..], message)).or_else(|| settings.misfit(built.input))
+        };
+        if let Some((key, message)) = problem(&experiment.device) {
             self.wrong(&[&["device"][..], key].concat(), message);
         }
         // A row without its own settings has those of the experiment.
         let own = experiment.strategies.iter().enumerate().filter(|(_, row)| row.device != experiment.device);
         for (number, row) in own {
-            if let Some((key, message)) = row.device.misfit(input) {
+            if let Some((key, message)) = problem(&row.device) {
                 self.wrong(&[&["strategies", &number.to_string(), "device"][..], key].concat(), message);
             }
         }

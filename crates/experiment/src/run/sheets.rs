@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use alluvium_config::{Experiment, Protocol};
-use alluvium_model::InputShape;
+use alluvium_model::PictureShape;
 use alluvium_results::SampleSheet;
 use alluvium_strategy::{RunDescription, SurrogateConfig, SurrogateRequest};
-use alluvium_stream::Samples;
+use alluvium_stream::{Samples, ValueType};
 
 use crate::devices::SharedSetup;
 use crate::stored::{AdaptedDevice, Stages};
@@ -17,7 +17,7 @@ const DEVICES: usize = 12;
 const SURROGATES: usize = 16;
 const SAMPLES: usize = 16;
 
-/// Sheets of samples under the first seed. A sheet that cannot be made is left out, because the run does not depend on it.
+/// Sheets of samples under the first seed, if inputs are pictures. A sheet that cannot be made is left out, because the run does not depend on it.
 pub(crate) fn sheets(
     experiment: &Experiment,
     shared: &[SharedSetup],
@@ -29,7 +29,8 @@ pub(crate) fn sheets(
     let devices = tasks.filter_map(|task| {
         let title = format!("Device {}: {}", task.index + 1, task.name);
         let shown = task.train.select(pick(&task.train)).held().ok()?;
-        Some(sheet(title, shown.input(), (0..shown.len()).map(|index| shown.image(index).to_vec()).collect()))
+        let shape = shown.input().picture().filter(|_| matches!(shown.value_type(), ValueType::Bytes(_)))?;
+        Some(sheet(title, shape, (0..shown.len()).map(|index| shown.image(index).to_vec()).collect()))
     });
     // All measurements are done by now, so a plugin that panics here loses nothing.
     let own = experiment.strategies.iter().filter_map(|row| {
@@ -66,6 +67,7 @@ fn surrogate(
 ) -> Option<SampleSheet> {
     let mut surrogate = surrogate.build(run).ok()?;
     let previous = shared.initial.load(stages).ok()?;
+    let shape = previous.input.picture()?;
     let expert = first.expert(stages).ok()?;
     let request = SurrogateRequest {
         input: previous.input,
@@ -75,16 +77,15 @@ fn surrogate(
         expert: &expert,
     };
     let inputs = surrogate.draw(2 * SAMPLES, &request).ok()?;
-    let values = inputs.into_data().convert::<f32>().try_into_vec::<f32>().ok()?;
+    let values = inputs.vectors().into_data().convert::<f32>().try_into_vec::<f32>().ok()?;
     // Inputs are in −1…1, and pixels in 0…255.
     let pixels = values.iter().map(|value| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8).collect::<Vec<_>>();
-    let size = previous.input.channels * previous.input.height * previous.input.width;
-    let samples = pixels.chunks_exact(size).map(<[u8]>::to_vec).collect();
-    Some(sheet(title, previous.input, samples))
+    let samples = pixels.chunks_exact(shape.values()).map(<[u8]>::to_vec).collect();
+    Some(sheet(title, shape, samples))
 }
 
-fn sheet(title: String, input: InputShape, samples: Vec<Vec<u8>>) -> SampleSheet {
-    let InputShape { channels, height, width } = input;
+fn sheet(title: String, shape: PictureShape, samples: Vec<Vec<u8>>) -> SampleSheet {
+    let PictureShape { channels, height, width } = shape;
     SampleSheet { title, channels, height, width, samples }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use alluvium_checkpoint::{Dtype, NameMap, Tensor as Stored, Values as Numbers};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::host;
-use crate::{BackboneConfig, Values, Weights};
+use crate::{BackboneConfig, InputShape, Inputs, Values, Weights};
 
 /// The tolerance for an output. The outputs of a fixture are of order 1.
 const TOLERANCE: f64 = 1e-4;
@@ -21,8 +21,8 @@ struct Fixture {
     generator: String,
     /// The `[backbone]` table.
     options: Value,
-    /// `[batch, channels, height, width]`.
-    inputs: [usize; 4],
+    /// The batch, then the sizes of an input.
+    inputs: Vec<usize>,
     /// The shapes of PyTorch's tensors by their names.
     tensors: BTreeMap<String, Vec<usize>>,
     layers: Vec<Layer>,
@@ -59,13 +59,13 @@ pub fn check_fixture(json: &str, names: &NameMap, fill: impl Fn(&str, &[usize]) 
     let compute = Device::flex();
     let config: Box<dyn BackboneConfig> =
         serde_json::from_value(options.clone()).unwrap_or_else(|error| panic!("{options}: {error}"));
-    let [_, channels, height, width] = *inputs;
-    let mut backbone = config.build([channels, height, width].into(), &compute).expect("it can be built");
+    let input = InputShape::try_from(&inputs[1..]).unwrap_or_else(|error| panic!("{options}: {error}"));
+    let mut backbone = config.build(input, &compute).expect("it can be built");
     // Refuses a tensor that is missing, unknown or of another shape.
     let written = backbone.set_parameters(&weights(tensors, names, filled));
     written.unwrap_or_else(|error| panic!("{options}: {error}"));
 
-    let inputs = Tensor::from_data(TensorData::new(filled("inputs", inputs), *inputs), &compute);
+    let inputs = Inputs::from_values(filled("inputs", inputs), input, &compute);
     let outputs = backbone.forward_layers(inputs.clone());
     assert!(!layers.is_empty() && outputs.len() == layers.len(), "{options}: {} layers", outputs.len());
     let latents = backbone.forward(inputs);
@@ -131,11 +131,12 @@ fn weights(
 mod tests {
     use burn::module::Module;
     use burn::nn::{Linear, LinearConfig};
+    use burn::tensor::Tensor;
     use serde::Serialize;
     use serde_json::json;
 
     use super::*;
-    use crate::{Backbone, BoxedBackbone, InputShape, ModelError};
+    use crate::{Backbone, BoxedBackbone, ModelError};
 
     /// A backbone with one layer and one output.
     #[derive(Debug, Serialize, Deserialize)]
@@ -154,8 +155,8 @@ mod tests {
     }
 
     impl Backbone for OneLayer {
-        fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-            self.layer.forward(inputs.flatten(1, 3))
+        fn forward(&self, inputs: Inputs) -> Tensor<2> {
+            self.layer.forward(inputs.vectors())
         }
 
         fn latent_size(&self) -> usize {

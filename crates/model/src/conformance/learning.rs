@@ -4,25 +4,29 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
-use super::images;
-use crate::{BackboneConfig, HeadSpec, Model, ModelState, Optimiser, Seed, SgdSettings};
+use super::inputs;
+use crate::{BackboneConfig, HeadSpec, InputShape, Model, ModelState, Optimiser, Seed, SgdSettings};
 
-/// Checks that `steps` gradient steps halve the squared error of a head of two classes on four images of the shape
-/// `[channels, height, width]`.
+/// Checks that `steps` gradient steps halve the squared error of a head of two classes on four inputs of one
+/// shape.
 ///
 /// # Panics
 /// When the error is not halved. The message has the losses of all steps.
-pub fn check_learning(config: Arc<dyn BackboneConfig>, input: [usize; 3], settings: SgdSettings, steps: usize) {
+pub fn check_learning(
+    config: Arc<dyn BackboneConfig>,
+    input: impl Into<InputShape>,
+    settings: SgdSettings,
+    steps: usize,
+) {
     let learning = Device::flex().autodiff();
-    let name = format!("{config:?}");
-    let mut state = ModelState::initial(config, input.into(), Seed::new(0), &learning).expect("it can be built");
+    let (name, input) = (format!("{config:?}"), input.into());
+    let mut state = ModelState::initial(config, input, Seed::new(0), &learning).expect("it can be built");
     let latent_size = Model::load(&state, &learning).expect("its own weights fit").latent_size();
     state.grow_head(&HeadSpec { name: "a".to_owned(), classes: vec![0, 1] }, latent_size, Seed::new(0));
     let mut model = Model::load(&state, &learning).expect("its own weights fit");
 
     let mut optimiser = Optimiser::new(settings, steps);
-    let [channels, height, width] = input;
-    let inputs = images([4, channels, height, width], &learning);
+    let inputs = inputs(4, input, &learning);
     let targets = Tensor::<2>::from_floats([[1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]], &learning);
     let mut losses = vec![];
     for _ in 0..steps {

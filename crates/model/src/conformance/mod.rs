@@ -20,6 +20,8 @@ mod options;
 
 use burn::tensor::{Device, Tensor};
 
+use crate::{InputShape, Inputs};
+
 pub use alluvium_checkpoint::NameMap;
 pub use fixture::{check_fixture, spread};
 pub use learning::check_learning;
@@ -30,6 +32,14 @@ pub use options::{check_kind, check_options};
 pub fn images(shape: [usize; 4], compute: &Device) -> Tensor<4> {
     let count = shape.iter().product::<usize>() as i64;
     (Tensor::arange(0..count, compute).float() * 0.37).sin().reshape(shape)
+}
+
+/// Inputs whose values all differ, within −1…1. As [`images`], for any shape.
+pub fn inputs(batch: usize, shape: impl Into<InputShape>, compute: &Device) -> Inputs {
+    let shape = shape.into();
+    let count = batch * shape.values();
+    let values = (Tensor::arange(0..count as i64, compute).float() * 0.37).sin();
+    Inputs::new(values.reshape([batch, shape.values()]), shape)
 }
 
 /// A tensor's values, flat.

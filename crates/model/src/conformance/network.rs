@@ -4,28 +4,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::Device;
 
-use super::{host, images};
-use crate::{BackboneConfig, BoxedBackbone, DynBackbone, Seed, Values, initial_weights};
+use super::{host, inputs};
+use crate::{BackboneConfig, BoxedBackbone, DynBackbone, InputShape, Seed, Values, initial_weights};
 
-/// How many images go through the network at once.
+/// How many inputs go through the network at once.
 const BATCH: usize = 4;
 
 /// [`check_network`] for the network of a configuration.
 ///
 /// # Panics
 /// When the network does not conform. The message says which check failed.
-pub fn check_config(config: &dyn BackboneConfig, input: [usize; 3]) {
-    let build = |compute: &Device| config.build(input.into(), compute).unwrap_or_else(|error| panic!("{error}"));
+pub fn check_config(config: &dyn BackboneConfig, input: impl Into<InputShape>) {
+    let input = input.into();
+    config.accepts(input).unwrap_or_else(|error| panic!("{error}"));
+    let build = |compute: &Device| config.build(input, compute).unwrap_or_else(|error| panic!("{error}"));
     check_network(&format!("{config:?}"), &build, input);
 }
 
-/// Checks the network that `build` builds for inputs of the shape `[channels, height, width]`, with initial weights. Messages
+/// Checks the network that `build` builds for inputs of one shape, with initial weights. Messages
 /// begin with `name`. The check runs the network forward and back a few times, so choose a small one.
 ///
 /// # Panics
 /// When the network does not conform. The message says which check failed.
-pub fn check_network(name: &str, build: &dyn Fn(&Device) -> BoxedBackbone, input: [usize; 3]) {
-    let network = Network { name, build, input };
+pub fn check_network(name: &str, build: &dyn Fn(&Device) -> BoxedBackbone, input: impl Into<InputShape>) {
+    let network = Network { name, build, input: input.into() };
     network.layers_end_with_the_latent();
     network.weights_are_read_and_written();
     network.maps_fit_their_weights();
@@ -37,7 +39,7 @@ pub fn check_network(name: &str, build: &dyn Fn(&Device) -> BoxedBackbone, input
 struct Network<'a> {
     name: &'a str,
     build: &'a dyn Fn(&Device) -> BoxedBackbone,
-    input: [usize; 3],
+    input: InputShape,
 }
 
 impl Network<'_> {
@@ -50,11 +52,6 @@ impl Network<'_> {
         network
     }
 
-    fn shape(&self) -> [usize; 4] {
-        let [channels, height, width] = self.input;
-        [BATCH, channels, height, width]
-    }
-
     fn layers_end_with_the_latent(&self) {
         let (name, compute) = (self.name, Device::flex());
         let network = self.initial(&compute);
@@ -64,7 +61,7 @@ impl Network<'_> {
         let expected = ("latent".to_owned(), network.latent_size());
         assert_eq!(layers.last(), Some(&expected), "{name}: the last layer is not the latent");
 
-        let inputs = images(self.shape(), &compute);
+        let inputs = inputs(BATCH, self.input, &compute);
         let outputs = network.forward_layers(inputs.clone());
         let found: Vec<_> = outputs.iter().map(|output| output.dims()).collect();
         let expected: Vec<_> = layers.iter().map(|(_, size)| [BATCH, *size]).collect();
@@ -97,7 +94,7 @@ impl Network<'_> {
     fn maps_fit_their_weights(&self) {
         let (name, compute) = (self.name, Device::flex());
         let network = self.initial(&compute);
-        let (shapes, inputs) = (network.shapes(), images(self.shape(), &compute));
+        let (shapes, inputs) = (network.shapes(), inputs(BATCH, self.input, &compute));
         let mut shown = BTreeSet::new();
         let latents = network.forward_maps(inputs.clone(), &mut |weight, rows| {
             let shape = shapes.get(weight).unwrap_or_else(|| panic!("{name}: the map `{weight}` is not a parameter"));
@@ -119,7 +116,7 @@ impl Network<'_> {
     fn normalisations_have_their_statistics(&self) {
         let (name, compute) = (self.name, Device::flex());
         let network = self.initial(&compute);
-        let (shapes, inputs) = (network.shapes(), images(self.shape(), &compute));
+        let (shapes, inputs) = (network.shapes(), inputs(BATCH, self.input, &compute));
         let mut shown = BTreeSet::new();
         let latents = network.forward_normalised(inputs.clone(), &mut |norm, x| {
             for statistic in ["running_mean", "running_var"] {
@@ -152,13 +149,13 @@ impl Network<'_> {
         let mut frozen = self.initial(&learning);
         let before = frozen.parameters();
         frozen.freeze_training_behaviour();
-        let found = host(frozen.forward(images(self.shape(), &learning)));
+        let found = host(frozen.forward(inputs(BATCH, self.input, &learning)));
         assert_eq!(
             frozen.parameters(),
             before,
             "{name}: running statistics change although training behaviour is frozen"
         );
-        let expected = host(self.initial(&plain).forward(images(self.shape(), &plain)));
+        let expected = host(self.initial(&plain).forward(inputs(BATCH, self.input, &plain)));
         let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-4 * b.abs().max(1.0);
         assert!(found.iter().zip(&expected).all(near), "{name}: frozen, it gives other latents than in use");
         self.gradients(frozen.as_ref(), &learning);
@@ -166,7 +163,7 @@ impl Network<'_> {
 
     /// The gradient of each parameter. Checks that every parameter has one, and that all are finite.
     fn gradients(&self, network: &dyn DynBackbone, learning: &Device) -> Vec<(String, Vec<f32>)> {
-        let latents = network.forward(images(self.shape(), learning));
+        let latents = network.forward(inputs(BATCH, self.input, learning));
         let gradients = (latents.clone() * latents.sin()).sum().backward();
         let mut gradients = network.named_gradients(&gradients);
         let shapes = network.shapes();
@@ -197,7 +194,7 @@ mod tests {
     use burn::tensor::Tensor;
 
     use super::*;
-    use crate::Backbone;
+    use crate::{Backbone, Inputs};
 
     /// A backbone with one layer that it uses, and one that it does not use.
     #[derive(Module, Debug)]
@@ -209,8 +206,8 @@ mod tests {
     }
 
     impl Backbone for OneLayer {
-        fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-            self.layer.forward(inputs.flatten(1, 3))
+        fn forward(&self, inputs: Inputs) -> Tensor<2> {
+            self.layer.forward(inputs.vectors())
         }
 
         fn latent_size(&self) -> usize {

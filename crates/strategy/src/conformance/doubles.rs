@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use alluvium_model::registry::{Family, describe};
 use alluvium_model::{
-    Backbone, BackboneConfig, BackboneFacts, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError,
+    Backbone, BackboneConfig, BackboneFacts, BoxedBackbone, Expert, HeadSpec, InputShape, Inputs, Manifest, ModelError,
     ModelState, Seed,
 };
 use alluvium_stream::{Samples, TaskDataset};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,10 @@ describe!(Family::Backbone, "conformance-tiny", TinyConfig, paper: "");
 
 #[typetag::serde(name = "conformance-tiny")]
 impl BackboneConfig for TinyConfig {
+    fn accepts(&self, _input: InputShape) -> Result<(), ModelError> {
+        Ok(())
+    }
+
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         Ok(Box::new(Tiny { layer: LinearConfig::new(input.values(), LATENT).init(compute) }))
     }
@@ -43,16 +47,16 @@ struct Tiny {
 }
 
 impl Backbone for Tiny {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        relu(self.layer.forward(inputs.flatten(1, 3)))
+    fn forward(&self, inputs: Inputs) -> Tensor<2> {
+        relu(self.layer.forward(inputs.vectors()))
     }
 
     fn latent_size(&self) -> usize {
         LATENT
     }
 
-    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
-        map("layer.weight", inputs.clone().flatten(1, 3));
+    fn forward_maps(&self, inputs: Inputs, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        map("layer.weight", inputs.clone().vectors());
         self.forward(inputs)
     }
 }
@@ -108,11 +112,10 @@ impl Surrogate for RandomInputs {
         32
     }
 
-    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
-        let [channels, height, width] = <[usize; 3]>::from(request.input);
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
         let drawn = alluvium_model::initial_linear(1, count * request.input.values(), &mut request.seed.random());
         let values = drawn.get("weight").and_then(|weight| Some(weight.as_f32()?.to_vec())).unwrap_or_default();
-        Ok(Tensor::from_data(TensorData::new(values, [count, channels, height, width]), request.compute))
+        Ok(request.inputs(values))
     }
 }
 

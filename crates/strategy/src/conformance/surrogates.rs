@@ -50,8 +50,8 @@ fn draw(source: &mut dyn Surrogate, count: usize, seed: u64) -> Vec<f32> {
     let (input, seed) = (previous.input, Seed::new(seed));
     let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
     let inputs = source.draw(count, &request).unwrap_or_else(|error| panic!("{source:?}: {error}"));
-    assert_eq!(inputs.dims(), [count, input.channels, input.height, input.width], "{source:?}: the shape of a draw");
-    let values = host(inputs);
+    assert_eq!((inputs.len(), inputs.shape()), (count, input), "{source:?}: the shape of a draw");
+    let values = host(inputs.vectors());
     let within = values.iter().all(|value| (-1.0..=1.0).contains(value));
     assert!(within, "{source:?}: a value is outside −1…1 or not a number");
     values

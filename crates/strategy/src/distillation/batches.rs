@@ -1,6 +1,6 @@
 //! The source of the batches: a fixed set of inputs, or new surrogate data at every step.
 
-use alluvium_model::Random;
+use alluvium_model::{Inputs, Random};
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 
@@ -18,7 +18,7 @@ pub struct DistillationBatches<'a> {
 /// A fixed set of inputs. Each step takes the next indices of a shuffled order.
 #[derive(Debug)]
 struct FixedSet {
-    inputs: Tensor<4>,
+    inputs: Inputs,
     /// The teachers' outputs for all inputs, if they were computed before the first step.
     targets: Option<Targets>,
     order: Vec<i32>,
@@ -43,10 +43,10 @@ impl<'a> DistillationBatches<'a> {
         Ok(Self::of_inputs(inputs, settings, teachers, context))
     }
 
-    /// Batches of these inputs without autodiff, `[inputs, channels, height, width]`. With `cache_teachers` the teachers run
+    /// Batches of these inputs without autodiff. With `cache_teachers` the teachers run
     /// on all of them now, otherwise on each batch at its step.
     pub fn of_inputs(
-        inputs: Tensor<4>,
+        inputs: Inputs,
         settings: &DistillationSettings,
         teachers: Teachers<'a>,
         context: &Context<'_>,
@@ -58,16 +58,12 @@ impl<'a> DistillationBatches<'a> {
     }
 
     /// The inputs that all steps choose from, without autodiff. `None` if every step draws new inputs.
-    pub fn fixed_set(&self) -> Option<&Tensor<4>> {
+    pub fn fixed_set(&self) -> Option<&Inputs> {
         self.fixed.as_ref().map(|fixed| &fixed.inputs)
     }
 
     /// The inputs of one step and the teachers' outputs for them, both without autodiff.
-    pub(super) fn batch(
-        &mut self,
-        step: usize,
-        context: &mut Context<'_>,
-    ) -> Result<(Tensor<4>, Targets), StrategyError> {
+    pub(super) fn batch(&mut self, step: usize, context: &mut Context<'_>) -> Result<(Inputs, Targets), StrategyError> {
         if let Some(fixed) = &mut self.fixed {
             return Ok(fixed.batch(self.batch_size, &self.teachers));
         }
@@ -79,8 +75,8 @@ impl<'a> DistillationBatches<'a> {
 }
 
 impl FixedSet {
-    fn batch(&mut self, batch_size: usize, teachers: &Teachers<'_>) -> (Tensor<4>, Targets) {
-        let all = self.inputs.dims()[0];
+    fn batch(&mut self, batch_size: usize, teachers: &Teachers<'_>) -> (Inputs, Targets) {
+        let all = self.inputs.len();
         let count = batch_size.min(all);
         if self.order.len() < count {
             self.order = (0..all as i32).collect();
@@ -88,7 +84,7 @@ impl FixedSet {
         }
         let indices = self.order.split_off(self.order.len() - count);
         let indices: Tensor<1, Int> = Tensor::from_data(TensorData::new(indices, [count]), &self.inputs.device());
-        let inputs = self.inputs.clone().select(0, indices.clone());
+        let inputs = self.inputs.clone().select(indices.clone());
         let targets = match &self.targets {
             Some(known) => known.select(&indices),
             None => teachers.targets(inputs.clone()),

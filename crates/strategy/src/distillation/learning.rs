@@ -1,13 +1,13 @@
 //! The loop in which a student learns from two teachers.
 
-use alluvium_model::{Model, ModelState};
+use alluvium_model::{Inputs, Model, ModelState};
 use burn::tensor::Tensor;
 
 use super::{DistillationBatches, DistillationSettings, Targets};
 use crate::{Context, StrategyError};
 
 impl DistillationSettings {
-    /// Calls `learn` once per step, with the inputs, `[batch, channels, height, width]`, and the teachers' outputs for them,
+    /// Calls `learn` once per step, with the inputs and the teachers' outputs for them,
     /// on the autodiff device.
     ///
     /// # Errors
@@ -16,12 +16,12 @@ impl DistillationSettings {
         &self,
         mut batches: DistillationBatches<'_>,
         context: &mut Context<'_>,
-        mut learn: impl FnMut(Tensor<4>, Targets),
+        mut learn: impl FnMut(Inputs, Targets),
     ) -> Result<(), StrategyError> {
         for step in 0..self.steps {
             let (inputs, targets) = batches.batch(step, context)?;
-            let count = inputs.dims()[0];
-            learn(Tensor::from_inner(inputs), targets.autodiff());
+            let count = inputs.len();
+            learn(inputs.map(Tensor::from_inner), targets.autodiff());
             context.step_taken(count, step + 1, self.steps);
         }
         Ok(())

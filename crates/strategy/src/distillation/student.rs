@@ -133,7 +133,7 @@ mod tests {
         {
             let student = start.student(&previous, &expert, &context).unwrap();
             let before = student.state().weights;
-            student.latents(Tensor::ones([4, 1, 8, 8], &context.compute().clone().autodiff()));
+            student.latents(Tensor::<4>::ones([4, 1, 8, 8], &context.compute().clone().autodiff()).into());
             let after = student.state().weights;
             let moved: Vec<_> = before.iter().filter(|(name, tensor)| after.get(name) != Some(tensor)).collect();
             assert_eq!(!moved.is_empty(), learns, "{start:?}");

@@ -1,6 +1,6 @@
 //! The teachers' outputs: targets for the student's logits, and the teachers' latents.
 
-use alluvium_model::{Expert, HeadSpec, Model, ModelError, ModelState};
+use alluvium_model::{Expert, HeadSpec, Inputs, Model, ModelError, ModelState};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::logits::centred;
@@ -74,9 +74,9 @@ impl<'a> Teachers<'a> {
         self
     }
 
-    /// The outputs of both teachers for inputs without autodiff, `[inputs, channels, height, width]`.
-    pub fn targets(&self, inputs: Tensor<4>) -> Targets {
-        let chunks: Vec<_> = inputs.split(CHUNK, 0).into_iter().map(|chunk| self.chunk(chunk)).collect();
+    /// The outputs of both teachers for inputs without autodiff.
+    pub fn targets(&self, inputs: Inputs) -> Targets {
+        let chunks: Vec<_> = inputs.split(CHUNK).into_iter().map(|chunk| self.chunk(chunk)).collect();
         let joined = |of: &dyn Fn(&Targets) -> Tensor<2>| Tensor::cat(chunks.iter().map(of).collect(), 0);
         let layers = 0..self.layers.len();
         Targets {
@@ -86,7 +86,7 @@ impl<'a> Teachers<'a> {
         }
     }
 
-    fn chunk(&self, inputs: Tensor<4>) -> Targets {
+    fn chunk(&self, inputs: Inputs) -> Targets {
         let previous = self.previous.layers(inputs.clone());
         let expert = self.expert.layers(inputs);
         let logits = |model: &Model, layers: &[Tensor<2>]| {
@@ -138,8 +138,8 @@ mod tests {
     }
 
     fn said(teachers: &Teachers<'_>) -> Vec<f32> {
-        let inputs = Tensor::zeros([1, 1, 2, 3], &Device::flex());
-        teachers.targets(inputs).logits.into_data().try_into_vec::<f32>().unwrap()
+        let inputs = Tensor::<4>::zeros([1, 1, 2, 3], &Device::flex());
+        teachers.targets(inputs.into()).logits.into_data().try_into_vec::<f32>().unwrap()
     }
 
     #[test]

@@ -22,11 +22,15 @@ pub struct InversionSettings {
     /// the statistics of features are matched: those are taken over such a batch.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
+    /// The largest absolute value of an input's values. 1 is right for pictures; numbers may need a larger bound, such as 3 for
+    /// standardised ones.
+    #[schemars(range(min = 0.000_001, max = 1_000_000.0))]
+    pub bound: f64,
 }
 
 impl Default for InversionSettings {
     fn default() -> Self {
-        InversionSettings { samples: 500, steps: 200, learning_rate: 0.05, batch_size: 100 }
+        InversionSettings { samples: 500, steps: 200, learning_rate: 0.05, batch_size: 100, bound: 1.0 }
     }
 }
 
@@ -38,6 +42,7 @@ impl InversionSettings {
             learning_rate: self.learning_rate,
             batch_size: self.batch_size,
             temperature: 1.0,
+            bound: self.bound,
             total_variation: 0.0,
             l2: 0.0,
             feature_statistics: 0.0,

@@ -20,6 +20,7 @@ const SETTINGS: Inversion = Inversion {
     learning_rate: 0.1,
     batch_size: 8,
     temperature: 1.0,
+    bound: 1.0,
     total_variation: 0.0,
     l2: 0.0,
     feature_statistics: 0.0,
@@ -54,7 +55,7 @@ fn model(backbone: &Arc<dyn BackboneConfig>, heads: &[&str], seed: u64) -> Model
     };
     let mut optimiser = Optimiser::new(settings, 60);
     for _ in 0..60 {
-        let latents = model.latents(images.clone());
+        let latents = model.latents(images.clone().into());
         let loss = |head: &Head| (log_softmax(head.linear.forward(latents.clone()), 1) * classes.clone()).sum();
         let Some(loss) = model.heads().iter().map(loss).reduce(|a, b| a + b) else { break };
         optimiser.step(loss.mul_scalar(-1.0 / 30.0), &mut model);
@@ -75,7 +76,7 @@ fn mlp() -> Arc<dyn BackboneConfig> {
 }
 
 /// Draws inputs that should be of the second class of the last head.
-fn draw(settings: &Inversion, count: usize, seed: u64, previous: &ModelState, expert: &Expert) -> Tensor<4> {
+fn draw(settings: &Inversion, count: usize, seed: u64, previous: &ModelState, expert: &Expert) -> Inputs {
     let compute = Device::flex();
     let request = SurrogateRequest { input: INPUT.into(), compute: &compute, seed: Seed::new(seed), previous, expert };
     let wish =
@@ -88,7 +89,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 }
 
 /// The mean probability of the second class of a model's last head, over every second input from `first` on.
-fn confidence(state: &ModelState, inputs: &Tensor<4>, first: usize) -> f32 {
+fn confidence(state: &ModelState, inputs: &Inputs, first: usize) -> f32 {
     let mut model = Model::load(state, &inputs.device()).unwrap();
     model.freeze_training_behaviour();
     let head = model.heads().last().unwrap();
@@ -118,14 +119,14 @@ fn each_model_is_sure_of_its_half_of_the_inputs() {
 #[test]
 fn draws_follow_from_the_request_alone() {
     let (previous, expert) = (model(&mlp(), &["a"], 1), expert(model(&mlp(), &["b"], 2)));
-    let drawn = |count, seed| values(draw(&SETTINGS, count, seed, &previous, &expert));
+    let drawn = |count, seed| values(draw(&SETTINGS, count, seed, &previous, &expert).vectors());
     let first = drawn(20, 1);
     assert_eq!(first.len(), 20 * 64);
     assert!(first.iter().all(|value| (-1.0..=1.0).contains(value)));
     assert_ne!(drawn(20, 2), first);
     assert_eq!(drawn(20, 1), first);
     // An input depends neither on the number of inputs nor on the batch, rounding aside.
-    let in_other_batches = values(draw(&Inversion { batch_size: 3, ..SETTINGS }, 20, 1, &previous, &expert));
+    let in_other_batches = values(draw(&Inversion { batch_size: 3, ..SETTINGS }, 20, 1, &previous, &expert).vectors());
     for other in [drawn(5, 1), in_other_batches] {
         let apart = other.iter().zip(&first).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
         assert!(apart < 1e-2, "{apart}");
@@ -145,10 +146,10 @@ fn a_previous_model_without_heads_is_not_asked() {
 fn priors_make_inputs_smoother_and_darker() {
     let (previous, expert) = (model(&mlp(), &[], 1), expert(model(&mlp(), &["b"], 2)));
     let draw = |settings| draw(&settings, 8, 0, &previous, &expert);
-    let variation = |inputs| total_variation(inputs).unwrap().into_scalar::<f32>();
+    let variation = |inputs: Inputs| total_variation(inputs.pictures()).unwrap().into_scalar::<f32>();
     let smooth = draw(Inversion { total_variation: 20.0, ..SETTINGS });
     assert!(variation(smooth) < 0.5 * variation(draw(SETTINGS)));
-    let square = |inputs: Tensor<4>| inputs.square().mean().into_scalar::<f32>();
+    let square = |inputs: Inputs| inputs.vectors().square().mean().into_scalar::<f32>();
     let small = draw(Inversion { l2: 100.0, ..SETTINGS });
     assert!(square(small) < 0.1 * square(draw(SETTINGS)));
 }
@@ -206,7 +207,7 @@ fn inputs_come_nearer_to_the_running_statistics_where_these_count() {
         let inputs = draw(&settings, 8, 0, &previous, &expert);
         let mut model = Model::load(&expert.model, &inputs.device()).unwrap();
         model.freeze_training_behaviour();
-        let running = running_statistics(&model, &inputs);
+        let running = running_statistics(&model, &inputs.device());
         let mut sum = 0.0;
         model.forward_normalised(inputs, &mut |name, x| {
             sum += distance(x.autodiff(), &running[name]).into_scalar::<f32>();

@@ -10,7 +10,7 @@ use alluvium_readers_fuzz::classes;
 use alluvium_readers_fuzz::columns::ColumnNames;
 use alluvium_readers_fuzz::picture::Orientation;
 use alluvium_readers_fuzz::table::Table;
-use alluvium_readers_fuzz::{Images, StreamError};
+use alluvium_readers_fuzz::{DataPart, StreamError};
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use alluvium_readers_fuzz::Images;
+use alluvium_readers_fuzz::DataPart;
 use alluvium_readers_fuzz::digits::Digits;
 use libfuzzer_sys::fuzz_target;
 

@@ -33,7 +33,7 @@ pub use dataset::DataSet;
 pub use error::StreamError;
 pub use file::{open_file, read_file, read_text};
 pub use images::read_each;
-pub use samples::{Images, Samples};
+pub use samples::{DataPart, Samples};
 
 // plugins/streams/split-cifar
 #[path = "../../../../plugins/streams/split-cifar/src/archive.rs"]

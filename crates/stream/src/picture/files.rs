@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use alluvium_model::InputShape;
+use alluvium_model::{InputShape, PictureShape};
 
 use crate::picture::{Orientation, dimensions, fit, read};
-use crate::{Images, Samples, StreamError, read_each};
+use crate::{DataPart, Samples, StreamError, read_each};
 
 /// The longest side of pictures that are not resized. At 1024×1024 pixels, a thousand pictures are already 3 GB.
 const LONGEST_SIDE: u32 = 1024;
@@ -23,7 +23,7 @@ pub enum Size {
 /// grey. Inputs of one channel are the luminance.
 #[derive(Debug, Clone)]
 pub struct PictureFiles {
-    input: InputShape,
+    input: PictureShape,
     size: Size,
     orientation: Orientation,
     files: Vec<PathBuf>,
@@ -32,7 +32,7 @@ pub struct PictureFiles {
 
 impl PictureFiles {
     /// Creates a part from paths and labels. All inputs have one shape, and pixels are taken as they are stored.
-    pub fn new(input: InputShape, size: Size, pictures: impl IntoIterator<Item = (PathBuf, usize)>) -> Self {
+    pub fn new(input: PictureShape, size: Size, pictures: impl IntoIterator<Item = (PathBuf, usize)>) -> Self {
         let (files, labels) = pictures.into_iter().unzip();
         PictureFiles { input, size, orientation: Orientation::Ignore, files, labels }
     }
@@ -51,7 +51,7 @@ impl PictureFiles {
         let wrong = |cause: String| StreamError::file(path, cause);
         let picture = read(path, self.orientation).map_err(wrong)?;
         let (width, height) = picture.dimensions();
-        let InputShape { height: rows, width: columns, .. } = self.input;
+        let PictureShape { height: rows, width: columns, .. } = self.input;
         match self.size {
             Size::Exact if (width as usize, height as usize) != (columns, rows) => {
                 Err(wrong(format!("is {width}×{height} pixels (width × height); accepted: {columns}×{rows}")))
@@ -61,9 +61,9 @@ impl PictureFiles {
     }
 }
 
-impl Images for PictureFiles {
+impl DataPart for PictureFiles {
     fn input(&self) -> InputShape {
-        self.input
+        self.input.into()
     }
 
     fn labels(&self) -> &[usize] {
@@ -82,14 +82,14 @@ impl Images for PictureFiles {
 ///
 /// # Errors
 /// [`StreamError::File`] when the picture cannot be read or is larger than inputs may be.
-pub fn shape_of(path: &Path, channels: usize, orientation: Orientation) -> Result<InputShape, StreamError> {
+pub fn shape_of(path: &Path, channels: usize, orientation: Orientation) -> Result<PictureShape, StreamError> {
     let (width, height) = dimensions(path, orientation).map_err(|cause| StreamError::file(path, cause))?;
     if width.max(height) > LONGEST_SIDE {
         let cause =
             format!("is {width}×{height} pixels (width × height); accepted as it is: at most {LONGEST_SIDE} a side");
         return Err(StreamError::file(path, cause).with_hint("; the option `size` resizes all pictures"));
     }
-    Ok(InputShape { channels, height: height as usize, width: width as usize })
+    Ok(PictureShape { channels, height: height as usize, width: width as usize })
 }
 
 #[cfg(test)]

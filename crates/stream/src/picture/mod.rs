@@ -10,7 +10,7 @@ mod orientation;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
-use alluvium_model::InputShape;
+use alluvium_model::PictureShape;
 use image::imageops::{FilterType, crop_imm, resize};
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
@@ -83,7 +83,7 @@ pub fn dimensions(path: &Path, orientation: Orientation) -> Result<(u32, u32), S
 /// Converts a picture to an input, `[channels, height, width]`, 0 to 255. The largest area around its middle with the
 /// input's proportions is resized by a triangle filter. Three channels are red, green and blue. With any other number,
 /// every channel is the luminance.
-pub fn fit(picture: &RgbImage, input: InputShape) -> Vec<u8> {
+pub fn fit(picture: &RgbImage, input: PictureShape) -> Vec<u8> {
     let (width, height) = picture.dimensions();
     let (columns, rows) = (input.width as u64, input.height as u64);
     // The product of two sides divided by the third, rounded to the nearest pixel.

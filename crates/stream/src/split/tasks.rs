@@ -2,7 +2,7 @@
 
 use alluvium_model::{HeadSpec, InputShape};
 
-use crate::{DataSet, StreamError, Task, TaskStream};
+use crate::{DataSet, StreamError, Task, TaskStream, ValueType};
 
 /// The tasks of a split. The samples of a task are read from the data set when the task is requested.
 #[derive(Debug, Clone)]
@@ -46,6 +46,10 @@ impl SplitTasks {
 impl TaskStream for SplitTasks {
     fn input(&self) -> InputShape {
         self.data.input()
+    }
+
+    fn value_type(&self) -> ValueType {
+        self.data.value_type()
     }
 
     fn class_names(&self) -> &[String] {

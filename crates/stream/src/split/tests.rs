@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::{Images, Samples, Task, TaskStream};
+use crate::{DataPart, Samples, Task, TaskStream};
 
 /// Data of some classes, with `train` training and `test` test samples of each. The two pixels of an image are its
 /// number.
@@ -19,7 +19,7 @@ fn data(classes: usize, train: usize, test: usize) -> DataSet {
 }
 
 /// All samples of a part of a data set.
-fn all(images: &dyn Images) -> Samples {
+fn all(images: &dyn DataPart) -> Samples {
     images.read(&(0..images.labels().len()).collect::<Vec<_>>()).unwrap()
 }
 
@@ -53,7 +53,8 @@ fn names(names: &[&str]) -> Option<Vec<String>> {
 /// Splits by one of the four shifts. The domain of a sample is its number within its class, modulo 7.
 fn tasks(shift: usize, split: &Split, data: &DataSet, seed: u64) -> Result<Vec<Task>, StreamError> {
     let classes = data.class_names.len();
-    let of = |images: &dyn Images| numbers(&all(images)).iter().map(|number| number / classes % 7).collect::<Vec<_>>();
+    let of =
+        |images: &dyn DataPart| numbers(&all(images)).iter().map(|number| number / classes % 7).collect::<Vec<_>>();
     let (train, test) = (of(&*data.train), of(&*data.test));
     let (domains, seed) = (Domains { train: &train, test: &test }, Seed::new(seed));
     let tasks = match shift {

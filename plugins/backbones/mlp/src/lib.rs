@@ -1,7 +1,7 @@
 //! The `mlp` backbone: a multi-layer perceptron over the flattened input.
 
 use alluvium_model::registry::{Family, describe};
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A multi-layer perceptron: fully connected layers with rectifiers over the flattened input.
+/// A multi-layer perceptron: fully connected layers with rectifiers over the flattened input, of any shape.
 ///
 /// The default has layers of 400 and 128 outputs. The output of the last layer is the latent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,10 @@ describe!(Family::Backbone, "mlp", MlpConfig, paper: "");
 
 #[typetag::serde(name = "mlp")]
 impl BackboneConfig for MlpConfig {
+    fn accepts(&self, _input: InputShape) -> Result<(), ModelError> {
+        Ok(())
+    }
+
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         if self.layers.is_empty() || self.layers.contains(&0) {
             let reason = "`layers` needs at least one layer, each with at least one output".to_owned();
@@ -42,15 +46,15 @@ impl BackboneConfig for MlpConfig {
     }
 }
 
-/// The perceptron: `[batch, channels, height, width]` → `[batch, outputs of the last layer]`.
+/// The perceptron: inputs of any shape → `[batch, outputs of the last layer]`.
 #[derive(Module, Debug)]
 pub struct Mlp {
     layers: Vec<Linear>,
 }
 
 impl Backbone for Mlp {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        self.layers.iter().fold(inputs.flatten(1, 3), |x, layer| relu(layer.forward(x)))
+    fn forward(&self, inputs: Inputs) -> Tensor<2> {
+        self.layers.iter().fold(inputs.vectors(), |x, layer| relu(layer.forward(x)))
     }
 
     fn latent_size(&self) -> usize {
@@ -63,8 +67,8 @@ impl Backbone for Mlp {
         self.layers.iter().enumerate().map(|(index, layer)| (name(index), layer.weight.dims()[1])).collect()
     }
 
-    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
-        let mut x = inputs.flatten(1, 3);
+    fn forward_layers(&self, inputs: Inputs) -> Vec<Tensor<2>> {
+        let mut x = inputs.vectors();
         let forward = |layer: &Linear| {
             x = relu(layer.forward(x.clone()));
             x.clone()
@@ -72,8 +76,8 @@ impl Backbone for Mlp {
         self.layers.iter().map(forward).collect()
     }
 
-    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
-        self.layers.iter().enumerate().fold(inputs.flatten(1, 3), |x, (index, layer)| {
+    fn forward_maps(&self, inputs: Inputs, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        self.layers.iter().enumerate().fold(inputs.vectors(), |x, (index, layer)| {
             map(&format!("layers.{index}.weight"), x.clone());
             relu(layer.forward(x))
         })
@@ -82,7 +86,7 @@ impl Backbone for Mlp {
 
 #[cfg(test)]
 mod tests {
-    use alluvium_model::conformance::{host, images};
+    use alluvium_model::conformance::{host, inputs};
     use alluvium_model::{Values, Weights};
     use burn::tensor::TensorData;
 
@@ -103,7 +107,7 @@ mod tests {
         .map(|(name, shape, values)| (name.to_owned(), Values::new(shape, values)))
         .collect();
         mlp.set_parameters(&weights).unwrap();
-        let latent = mlp.forward(Tensor::from_floats([[[[1.0, 2.0]]]], &compute));
+        let latent = mlp.forward(Tensor::<2>::from_floats([[1.0, 2.0]], &compute).into());
         assert_eq!(host(latent), [2.5]);
     }
 
@@ -112,7 +116,7 @@ mod tests {
         let compute = Device::flex();
         let mlp = MlpConfig { layers: vec![5, 4, 3] }.build([2, 3, 3].into(), &compute).unwrap();
         let parameters = mlp.parameters();
-        let inputs = images([6, 2, 3, 3], &compute);
+        let inputs = inputs(6, [2, 3, 3], &compute);
         let mut maps = vec![];
         let latents = mlp.forward_maps(inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
         let outputs = mlp.forward_layers(inputs);

@@ -37,18 +37,19 @@ impl Layout {
     /// The network for inputs of one shape.
     ///
     /// # Errors
-    /// [`ModelError::Backbone`] when an input has no values. The caller must check the width.
+    /// [`ModelError::Input`] when inputs are not pictures, [`ModelError::Backbone`] when they have no values. The caller must check the width.
     pub fn network(&self, input: InputShape, compute: &Device) -> Result<ResNet, ModelError> {
-        if <[usize; 3]>::from(input).contains(&0) {
+        let picture = input.picture_for(self.kind)?;
+        if input.values() == 0 {
             let reason = format!("inputs of {input}; channels, height and width must all be at least 1");
             return Err(ModelError::Backbone { kind: self.kind.to_owned(), reason });
         }
         let (stem, pool) = match self.stem {
-            Stem::Small => (ConvNorm::new(input.channels, self.width, 3, 1, compute), None),
+            Stem::Small => (ConvNorm::new(picture.channels, self.width, 3, 1, compute), None),
             Stem::Large => {
                 let pool = MaxPool2dConfig::new([3, 3]).with_strides([2, 2]);
                 let pool = pool.with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1)).init();
-                (ConvNorm::new(input.channels, self.width, 7, 2, compute), Some(pool))
+                (ConvNorm::new(picture.channels, self.width, 7, 2, compute), Some(pool))
             }
         };
         let mut inputs = self.width;

@@ -1,6 +1,6 @@
 //! The network of every kind: a stem, stages of residual blocks, the mean over the pixels.
 
-use alluvium_model::Backbone;
+use alluvium_model::{Backbone, Inputs};
 use burn::module::Module;
 use burn::nn::pool::MaxPool2d;
 use burn::tensor::Tensor;
@@ -18,7 +18,7 @@ pub struct ResNet {
 }
 
 impl Backbone for ResNet {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+    fn forward(&self, inputs: Inputs) -> Tensor<2> {
         self.forward_shown(inputs, &mut |_, _, _, _| {})
     }
 
@@ -33,7 +33,7 @@ impl Backbone for ResNet {
         self.stages.iter().enumerate().map(|(index, stage)| (name(index), size(stage))).collect()
     }
 
-    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+    fn forward_layers(&self, inputs: Inputs) -> Vec<Tensor<2>> {
         let unseen: &mut Show<'_> = &mut |_, _, _, _| {};
         let mut x = self.before_stages(inputs, unseen);
         let forward = |stage: &Vec<Block>| {
@@ -43,20 +43,20 @@ impl Backbone for ResNet {
         self.stages.iter().map(forward).collect()
     }
 
-    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+    fn forward_maps(&self, inputs: Inputs, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
         let show: &mut Show<'_> =
             &mut |name, layer, x, _| map(&format!("{name}.conv.weight"), layer.patches(x.clone()));
         self.forward_shown(inputs, show)
     }
 
-    fn forward_normalised(&self, inputs: Tensor<4>, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+    fn forward_normalised(&self, inputs: Inputs, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.forward_shown(inputs, &mut |name, _, _, convolved| norm(&format!("{name}.norm"), convolved.clone()))
     }
 }
 
 impl ResNet {
     /// The latents. Calls `show` for every layer, with its name.
-    pub(crate) fn forward_shown(&self, inputs: Tensor<4>, show: &mut Show<'_>) -> Tensor<2> {
+    pub(crate) fn forward_shown(&self, inputs: Inputs, show: &mut Show<'_>) -> Tensor<2> {
         let mut x = self.before_stages(inputs, show);
         for (stage, blocks) in self.stages.iter().enumerate() {
             for (index, block) in blocks.iter().enumerate() {
@@ -69,8 +69,8 @@ impl ResNet {
         averaged(x)
     }
 
-    fn before_stages(&self, inputs: Tensor<4>, show: &mut Show<'_>) -> Tensor<4> {
-        let x = self.stem.forward_rectified("stem", inputs, show);
+    fn before_stages(&self, inputs: Inputs, show: &mut Show<'_>) -> Tensor<4> {
+        let x = self.stem.forward_rectified("stem", inputs.pictures(), show);
         match &self.pool {
             Some(pool) => pool.forward(x),
             None => x,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alluvium_model::conformance::{check_kind, check_learning, check_network, host, images};
+use alluvium_model::conformance::{check_kind, check_learning, check_network, host, inputs};
 use alluvium_model::{
     Backbone, BackboneConfig, BoxedBackbone, Parameters, Schedule, Seed, SetParameters, SgdSettings, Values, Weights,
     initial_weights,
@@ -92,7 +92,7 @@ fn shapes_are_those_of_the_description_for_any_input_size() {
         let expected: Vec<_> = (0..layout.blocks.len()).map(|stage| first << stage).collect();
         for (height, width) in [(32, 32), (28, 28), (33, 47), (5, 9), (1, 1)] {
             let network = layout.network([1, height, width].into(), &compute).unwrap();
-            let inputs = images([3, 1, height, width], &compute);
+            let inputs = inputs(3, [1, height, width], &compute);
             let latent = *expected.last().unwrap();
             assert_eq!(Backbone::forward(&network, inputs.clone()).dims(), [3, latent], "{}", layout.kind);
             let sizes: Vec<_> =
@@ -120,7 +120,7 @@ fn rows_times_kernels_are_the_convolutions() {
     let compute = Device::flex();
     for layout in layouts() {
         let network = network(&layout, 3, &compute);
-        let inputs = images([2, 3, 16, 13], &compute);
+        let inputs = inputs(2, [3, 16, 13], &compute);
         let mut convolutions = vec![];
         network.forward_shown(inputs.clone(), &mut |_, _, _, convolved| convolutions.push(convolved.clone()));
         let mut maps = vec![];
@@ -153,7 +153,7 @@ fn every_normalisation_is_shown_once_under_the_name_of_its_statistics() {
     let compute = Device::flex();
     for layout in layouts() {
         let network = network(&layout, 3, &compute);
-        let inputs = images([2, 3, 8, 6], &compute);
+        let inputs = inputs(2, [3, 8, 6], &compute);
         let mut shown = vec![];
         let latents =
             Backbone::forward_normalised(&network, inputs.clone(), &mut |name, x| shown.push((name.to_owned(), x)));
@@ -174,11 +174,11 @@ fn running_statistics_move_in_training_only() {
     for layout in layouts() {
         let running = network(&layout, 3, &plain);
         let before = statistics(&running);
-        Backbone::forward(&running, images([4, 3, 32, 32], &plain));
+        Backbone::forward(&running, inputs(4, [3, 32, 32], &plain));
         assert_eq!(statistics(&running), before, "{}", layout.kind);
 
         let trained = network(&layout, 3, &learning);
-        Backbone::forward(&trained, images([4, 3, 32, 32], &learning));
+        Backbone::forward(&trained, inputs(4, [3, 32, 32], &learning));
         let after = statistics(&trained);
         let moved = |(name, tensor)| after.get(name).unwrap() != tensor;
         assert!(before.iter().all(moved), "{}: every statistic must change", layout.kind);
@@ -212,7 +212,7 @@ fn statistics_are_written_and_used() {
         let written = built.clone().with_parameters(&weights).unwrap().valid();
         assert_eq!(Parameters::parameters(&written), weights);
         // Outside training they normalise: other statistics give other latents.
-        let inputs = images([1, 1, 8, 8], &Device::flex());
+        let inputs = inputs(1, [1, 8, 8], &Device::flex());
         assert_ne!(host(Backbone::forward(&written, inputs.clone())), host(Backbone::forward(&own, inputs)));
     }
 }

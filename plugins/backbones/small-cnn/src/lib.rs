@@ -2,7 +2,7 @@
 
 use alluvium_layers::{conv2d, group_norm_relu};
 use alluvium_model::registry::{Family, describe};
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, ModelError, patches};
+use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError, PictureShape, patches};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d};
@@ -50,16 +50,17 @@ impl BackboneConfig for SmallCnnConfig {
         if self.width == 0 || !self.width.is_multiple_of(GROUPS) {
             return refuse(format!("`width` = {} is not a multiple of {GROUPS}", self.width));
         }
+        let picture = input.picture_for("small-cnn")?;
         if input.values() == 0 || self.strides.contains(&0) || self.latent == 0 {
             return refuse(format!("inputs of {input}, `strides` and `latent` must all be at least 1"));
         }
-        Ok(Box::new(self.network(input, compute)))
+        Ok(Box::new(self.network(picture, compute)))
     }
 }
 
 impl SmallCnnConfig {
     /// The network for checked options and inputs.
-    fn network(&self, input: InputShape, compute: &Device) -> SmallCnn {
+    fn network(&self, input: PictureShape, compute: &Device) -> SmallCnn {
         let mut blocks = vec![];
         let (mut channels, mut height, mut width) = (input.channels, input.height, input.width);
         for (index, stride) in self.strides.into_iter().enumerate() {
@@ -105,8 +106,8 @@ pub struct SmallCnn {
 }
 
 impl Backbone for SmallCnn {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let x = self.blocks.iter().fold(inputs, |x, block| block.forward(x));
+    fn forward(&self, inputs: Inputs) -> Tensor<2> {
+        let x = self.blocks.iter().fold(inputs.pictures(), |x, block| block.forward(x));
         relu(self.latent.forward(x.flatten(1, 3)))
     }
 
@@ -120,9 +121,9 @@ impl Backbone for SmallCnn {
         blocks.chain([("latent".to_owned(), self.latent_size())]).collect()
     }
 
-    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+    fn forward_layers(&self, inputs: Inputs) -> Vec<Tensor<2>> {
         let mut outputs = vec![];
-        let mut x = inputs;
+        let mut x = inputs.pictures();
         for block in &self.blocks {
             x = block.forward(x);
             outputs.push(x.clone().mean_dims(&[2, 3]).flatten(1, 3));
@@ -131,8 +132,8 @@ impl Backbone for SmallCnn {
         outputs
     }
 
-    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
-        let x = self.blocks.iter().enumerate().fold(inputs, |x, (index, block)| {
+    fn forward_maps(&self, inputs: Inputs, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+        let x = self.blocks.iter().enumerate().fold(inputs.pictures(), |x, (index, block)| {
             map(&format!("blocks.{index}.conv.weight"), block.patches(x.clone()));
             block.forward(x)
         });
@@ -144,7 +145,7 @@ impl Backbone for SmallCnn {
 
 #[cfg(test)]
 mod tests {
-    use alluvium_model::conformance::{host, images};
+    use alluvium_model::conformance::{host, inputs};
 
     use super::*;
 
@@ -156,7 +157,7 @@ mod tests {
         // conv: 16·9+16, 32·16·9+32, 64·32·9+64; norm: 2·(16+32+64); linear: 64·7·7·128+128
         let expected = (160 + 4640 + 18_496) + 224 + (3136 * 128 + 128);
         assert_eq!(cnn.parameters().values(), expected);
-        let inputs = Tensor::ones([2, 1, 28, 28], &compute);
+        let inputs = Inputs::from(Tensor::<4>::ones([2, 1, 28, 28], &compute));
         assert_eq!(cnn.forward(inputs.clone()).dims(), [2, 128]);
         let sizes: Vec<_> = cnn.forward_layers(inputs).iter().map(|layer| layer.dims()[1]).collect();
         assert_eq!(sizes, [16, 32, 64, 128]);
@@ -168,7 +169,7 @@ mod tests {
         let compute = Device::flex();
         let config = SmallCnnConfig { width: 4, strides: [1, 2, 1], latent: 6 };
         let cnn = config.network([2, 7, 5].into(), &compute);
-        let inputs = images([3, 2, 7, 5], &compute);
+        let inputs = inputs(3, [2, 7, 5], &compute);
         let mut maps = vec![];
         let latents = cnn.forward_maps(inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
         let assert_close = |name: &str, found: Tensor<2>, expected: Tensor<2>| {
@@ -176,7 +177,7 @@ mod tests {
             assert!(host(found).iter().zip(host(expected)).all(|(a, b)| (a - b).abs() < 1e-4), "{name}");
         };
         let (latent, kernels) = maps.split_last().unwrap();
-        let mut x = inputs.clone();
+        let mut x = inputs.clone().pictures();
         for (block, (name, rows)) in cnn.blocks.iter().zip(kernels) {
             // [batch, outputs, height, width] → one row a pixel.
             let pixels = block.conv.forward(x.clone()).permute([0, 2, 3, 1]).flatten::<2>(0, 2);

@@ -6,7 +6,7 @@ mod block;
 mod network;
 
 use alluvium_model::registry::{Family, describe};
-use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError, PictureShape};
 use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ const MOST_PATCHES: usize = 4096;
 #[typetag::serde(name = "vit-tiny")]
 impl BackboneConfig for VitTinyConfig {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
-        let sizes = self.sizes(input);
+        let sizes = self.sizes(input.picture_for("vit-tiny")?);
         let sizes = sizes.map_err(|reason| ModelError::Backbone { kind: "vit-tiny".to_owned(), reason })?;
         Ok(Box::new(VisionTransformer::new(&sizes, compute)))
     }
@@ -71,8 +71,9 @@ impl BackboneConfig for VitTinyConfig {
 
 impl VitTinyConfig {
     /// The sizes of the network, or why it cannot be built.
-    fn sizes(&self, input: InputShape) -> Result<Sizes, String> {
+    fn sizes(&self, input: PictureShape) -> Result<Sizes, String> {
         let VitTinyConfig { patch_size, depth, width, heads } = *self;
+        let shape = InputShape::from(input);
         if [patch_size, depth, width, heads].contains(&0) {
             return Err("`patch_size`, `depth`, `width` and `heads` must all be at least 1".to_owned());
         }
@@ -83,7 +84,7 @@ impl VitTinyConfig {
         let whole = [input.height, input.width].iter().all(|side| side.is_multiple_of(patch_size));
         if !whole || rows == 0 || columns == 0 || input.channels == 0 {
             return Err(format!(
-                "inputs of {input} cannot be cut into patches of `patch_size` = {patch_size}; accepted: at least one \
+                "inputs of {shape} cannot be cut into patches of `patch_size` = {patch_size}; accepted: at least one \
                  channel, and a height and a width that are multiples of it"
             ));
         }
@@ -92,7 +93,7 @@ impl VitTinyConfig {
                 Ok(Sizes { channels: input.channels, patches, patch_size, depth, width, heads })
             }
             _ => Err(format!(
-                "inputs of {input} have {rows} by {columns} patches of `patch_size` = {patch_size}; accepted: at most \
+                "inputs of {shape} have {rows} by {columns} patches of `patch_size` = {patch_size}; accepted: at most \
                  {MOST_PATCHES} patches"
             )),
         }

@@ -1,7 +1,7 @@
 //! The network: patches become tokens, the blocks pass over them, the class token is the latent.
 
 use alluvium_layers::conv2d;
-use alluvium_model::{Backbone, patches};
+use alluvium_model::{Backbone, Inputs, patches};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig};
@@ -51,16 +51,16 @@ impl VisionTransformer {
     }
 
     /// The tokens before the first block, the class token first: `[batch, 1 + patches, width]`.
-    pub(crate) fn tokens(&self, inputs: Tensor<4>) -> Tensor<3> {
-        let [batch, ..] = inputs.dims();
+    pub(crate) fn tokens(&self, inputs: Inputs) -> Tensor<3> {
+        let batch = inputs.len();
         // [batch, width, rows, columns] → [batch, patches, width]
-        let of_patches = conv2d(&self.patches, inputs).flatten::<3>(2, 3).swap_dims(1, 2);
+        let of_patches = conv2d(&self.patches, inputs.pictures()).flatten::<3>(2, 3).swap_dims(1, 2);
         let of_class = self.class_token.val().repeat_dim(0, batch);
         Tensor::cat(vec![of_class, of_patches], 1) + self.positions.val()
     }
 
     /// The latents. Calls `show` for every fully connected layer with its name, and `after` with the class token after each block.
-    fn forward_shown(&self, inputs: Tensor<4>, show: &mut Show<'_>, after: &mut dyn FnMut(Tensor<2>)) -> Tensor<2> {
+    fn forward_shown(&self, inputs: Inputs, show: &mut Show<'_>, after: &mut dyn FnMut(Tensor<2>)) -> Tensor<2> {
         let mut x = self.tokens(inputs);
         for (index, block) in self.blocks.iter().enumerate() {
             let mut show = |name: &str, rows: &Tensor<3>| show(&format!("blocks.{index}.{name}"), rows);
@@ -77,7 +77,7 @@ fn of_class(tokens: Tensor<3>) -> Tensor<2> {
 }
 
 impl Backbone for VisionTransformer {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+    fn forward(&self, inputs: Inputs) -> Tensor<2> {
         self.forward_shown(inputs, &mut |_, _| {}, &mut |_| {})
     }
 
@@ -91,7 +91,7 @@ impl Backbone for VisionTransformer {
         (1..=last).map(|index| (name(index), self.latent_size())).collect()
     }
 
-    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+    fn forward_layers(&self, inputs: Inputs) -> Vec<Tensor<2>> {
         let mut outputs = vec![];
         let latent = self.forward_shown(inputs, &mut |_, _| {}, &mut |output| outputs.push(output));
         // The output of the last block is the latent before normalisation.
@@ -100,9 +100,9 @@ impl Backbone for VisionTransformer {
         outputs
     }
 
-    fn forward_maps(&self, inputs: Tensor<4>, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
+    fn forward_maps(&self, inputs: Inputs, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
         let [_, _, rows, columns] = self.patches.weight.dims();
-        map("patches.weight", patches(inputs.clone(), [rows, columns], self.patches.stride, [0, 0]));
+        map("patches.weight", patches(inputs.clone().pictures(), [rows, columns], self.patches.stride, [0, 0]));
         // One row a token.
         let show: &mut Show<'_> = &mut |name, x| map(&format!("{name}.weight"), x.clone().flatten(0, 1));
         self.forward_shown(inputs, show, &mut |_| {})

@@ -1,7 +1,7 @@
 //! Sizes, layers, linear maps and refusals. What the network computes is checked in `tests/suite/pytorch.rs`, that it learns in
 //! `tests/suite/conformance.rs`.
 
-use alluvium_model::conformance::{host, images};
+use alluvium_model::conformance::{host, inputs};
 use alluvium_model::{Backbone, Parameters, Seed, SetParameters, initial_weights};
 use burn::tensor::{Tensor, TensorData};
 
@@ -34,7 +34,7 @@ fn layers_are_the_class_tokens_and_the_last_is_the_latent() {
     for input in [[1, 28, 28], [3, 8, 12], [2, 4, 4]] {
         let vit = network(&SMALL, input, &compute);
         let [channels, height, width] = input;
-        let inputs = images([3, channels, height, width], &compute);
+        let inputs = inputs(3, [channels, height, width], &compute);
         let outputs = Backbone::forward_layers(&vit, inputs.clone());
         assert!(outputs.iter().all(|output| output.dims() == [3, 12]));
         let layers = Backbone::layers(&vit);
@@ -49,7 +49,7 @@ fn layers_are_the_class_tokens_and_the_last_is_the_latent() {
 fn rows_times_weights_are_what_the_layers_add_up_to() {
     let compute = Device::flex();
     let vit = network(&SMALL, [2, 8, 12], &compute);
-    let inputs = images([3, 2, 8, 12], &compute);
+    let inputs = inputs(3, [2, 8, 12], &compute);
     let mut maps = vec![];
     let latents = Backbone::forward_maps(&vit, inputs.clone(), &mut |name, rows| maps.push((name.to_owned(), rows)));
     assert_eq!(host(latents), host(Backbone::forward(&vit, inputs.clone())));
@@ -78,7 +78,7 @@ fn rows_times_weights_are_what_the_layers_add_up_to() {
         assert!(host(found).iter().zip(host(expected)).all(|(a, b)| (a - b).abs() < 1e-4));
     };
     // Six patches of three samples, before class token and positions.
-    let patches = vit.patches.forward(inputs.clone()).flatten::<3>(2, 3).swap_dims(1, 2).flatten::<2>(0, 1);
+    let patches = vit.patches.forward(inputs.clone().pictures()).flatten::<3>(2, 3).swap_dims(1, 2).flatten::<2>(0, 1);
     near(sums("patches.weight", true), patches);
     // The first block adds attention and perceptron to its tokens.
     let tokens = vit.tokens(inputs.clone()).flatten::<2>(0, 1);

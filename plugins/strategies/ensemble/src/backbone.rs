@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use alluvium_model::{BackboneConfig, BoxedBackbone, DynBackbone, InputShape, ModelError, NamedTensors, Weights};
+use alluvium_model::{
+    BackboneConfig, BoxedBackbone, DynBackbone, InputShape, Inputs, ModelError, NamedTensors, Weights,
+};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Gradients, Tensor};
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,10 @@ pub(crate) struct EnsembleBackboneConfig {
 
 #[typetag::serde(name = "ensemble")]
 impl BackboneConfig for EnsembleBackboneConfig {
+    fn accepts(&self, input: InputShape) -> Result<(), ModelError> {
+        self.members.iter().try_for_each(|member| member.accepts(input))
+    }
+
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         if self.members.is_empty() {
             let reason = "`members` is empty; accepted: one backbone or more".to_owned();
@@ -49,7 +55,7 @@ struct EnsembleBackbone {
 }
 
 impl DynBackbone for EnsembleBackbone {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+    fn forward(&self, inputs: Inputs) -> Tensor<2> {
         Tensor::cat(self.members.iter().map(|member| member.forward(inputs.clone())).collect(), 1)
     }
 
@@ -61,7 +67,7 @@ impl DynBackbone for EnsembleBackbone {
         vec![("latent".to_owned(), self.latent_size())]
     }
 
-    fn forward_layers(&self, inputs: Tensor<4>) -> Vec<Tensor<2>> {
+    fn forward_layers(&self, inputs: Inputs) -> Vec<Tensor<2>> {
         vec![self.forward(inputs)]
     }
 
@@ -144,7 +150,7 @@ mod tests {
     fn members_run_but_do_not_learn() {
         let compute = Device::flex().autodiff();
         let mut model = Model::load(&state(), &compute).unwrap();
-        let inputs = Tensor::<4>::ones([3, 1, 2, 3], &compute);
+        let inputs = Inputs::from(Tensor::<4>::ones([3, 1, 2, 3], &compute));
         let loss = |model: &Model| model.logits(model.latents(inputs.clone())).powi_scalar(2).sum();
         assert!(model.gradients(loss(&model)).keys().all(|name| name.starts_with("heads.a.")));
         let settings = SgdSettings {

@@ -84,9 +84,9 @@ impl Strategy for Ensemble {
 
 #[cfg(test)]
 mod tests {
-    use alluvium_model::Model;
+    use alluvium_model::{Inputs, Model};
     use alluvium_strategy::conformance::{self, context, expert};
-    use burn::tensor::{Device, Tensor, TensorData};
+    use burn::tensor::Device;
 
     use super::*;
 
@@ -104,7 +104,7 @@ mod tests {
         let compute = Device::flex();
         let model = Model::load(model, &compute).unwrap();
         let values = (0..60).map(|index| (index * 37 % 61) as f32 / 30.0 - 1.0).collect();
-        let inputs = Tensor::from_data(TensorData::new::<f32, _>(values, [10, 1, 2, 3]), &compute);
+        let inputs = Inputs::from_values(values, [1, 2, 3].into(), &compute);
         let logits = model.head(head).unwrap().linear.forward(model.latents(inputs));
         logits.into_data().try_into_vec().unwrap()
     }

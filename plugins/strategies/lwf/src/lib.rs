@@ -81,7 +81,7 @@ impl Lwf {
         context: &Context<'_>,
     ) -> Result<Vec<Tensor<2>>, StrategyError> {
         let teacher = Model::load(previous, context.compute())?;
-        let chunks = data.samples.inputs(context.compute()).split(CHUNK, 0);
+        let chunks = data.samples.inputs(context.compute()).split(CHUNK);
         let latents = Tensor::cat(chunks.into_iter().map(|chunk| teacher.latents(chunk)).collect(), 0);
         let of_head = |head: &alluvium_model::Head| {
             Tensor::from_inner(softened(head.linear.forward(latents.clone()), self.config.temperature))

@@ -1,12 +1,12 @@
 //! Estimates the running statistics again after the student has learned.
 
-use alluvium_model::{BACKBONE, Model, ModelError, ModelState, Values};
+use alluvium_model::{BACKBONE, Inputs, Model, ModelError, ModelState, Values};
 use burn::tensor::Tensor;
 
 /// The number of inputs that go through the student at a time. The estimate does not depend on it.
 const CHUNK: usize = 500;
 
-/// The model whose running statistics are mean and variance over all inputs, `[inputs, channels, height, width]`, without
+/// The model whose running statistics are mean and variance over all inputs, without
 /// autodiff. Its parameters do not change, and neither does a backbone without batch normalisation.
 ///
 /// Batch normalisations are estimated one after another, in the order in which the network runs them, each with its own pass
@@ -15,11 +15,11 @@ const CHUNK: usize = 500;
 ///
 /// # Errors
 /// When the model cannot be run.
-pub(crate) fn recalibrated(mut state: ModelState, inputs: &Tensor<4>) -> Result<ModelState, ModelError> {
-    let chunks = inputs.clone().split(CHUNK, 0);
+pub(crate) fn recalibrated(mut state: ModelState, inputs: &Inputs) -> Result<ModelState, ModelError> {
+    let chunks = inputs.clone().split(CHUNK);
     let mut names = vec![];
     if let Some(first) = chunks.first() {
-        let one = first.clone().narrow(0, 0, 1);
+        let one = first.clone().slice(0..1);
         let model = Model::load(&state, &inputs.device())?;
         model.forward_normalised(one, &mut |name, _| names.push(name.to_owned()));
     }
@@ -92,7 +92,7 @@ mod tests {
     use alluvium_strategy::{DistillationSettings, is_statistic};
     use burn::module::Module;
     use burn::nn::{BatchNorm, BatchNormConfig};
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::Device;
     use serde::{Deserialize, Serialize};
 
     use super::*;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     impl Backbone for Norms {
-        fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+        fn forward(&self, inputs: Inputs) -> Tensor<2> {
             self.forward_normalised(inputs, &mut |_, _| {})
         }
 
@@ -125,7 +125,8 @@ mod tests {
             2
         }
 
-        fn forward_normalised(&self, inputs: Tensor<4>, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+        fn forward_normalised(&self, inputs: Inputs, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
+            let inputs = inputs.pictures();
             norm("first", inputs.clone());
             let x = self.first.forward(inputs);
             norm("second", x.clone());
@@ -149,7 +150,7 @@ mod tests {
         // Two inputs; and three chunks of inputs, the last one smaller, each with other statistics.
         for times in [1, CHUNK + 7] {
             let values = [[1.0, 3.0].repeat(times), [5.0, 7.0].repeat(times)].concat();
-            let inputs = Tensor::from_data(TensorData::new(values, [2 * times, 1, 1, 2]), &Device::flex());
+            let inputs = Inputs::from_values(values, [1, 1, 2].into(), &Device::flex());
             let found = recalibrated(state.clone(), &inputs).unwrap();
             let expected = [
                 ("first.running_mean", 4.0),

@@ -1,6 +1,6 @@
 //! The running strategy: the student's steps.
 
-use alluvium_model::{Expert, Model, ModelState};
+use alluvium_model::{Expert, Inputs, Model, ModelState};
 use alluvium_strategy::{Context, DistillationBatches, Strategy, StrategyError, Targets, Teachers};
 use burn::tensor::Tensor;
 
@@ -26,7 +26,7 @@ impl Pld {
         student: &Model,
         projections: &Projections,
         layers: &[(usize, usize)],
-        inputs: Tensor<4>,
+        inputs: Inputs,
         targets: Targets,
         groups: &[Group],
     ) -> Option<Tensor<1>> {

@@ -39,7 +39,7 @@ impl DeviceStatistic for Gram {
         let mut left = self.samples.min(own.samples.len());
         for batch in Batches::new(&[*own], BATCH, seed.random(), compute) {
             let taken = batch.samples().min(left);
-            model.forward_maps(batch.inputs.narrow(0, 0, taken), &mut |name, rows| {
+            model.forward_maps(batch.inputs.slice(0..taken), &mut |name, rows| {
                 let [count, _] = rows.dims();
                 let square = rows.clone().transpose().matmul(rows);
                 let sum = match sums.remove(name) {

@@ -14,7 +14,9 @@ pub(crate) fn as_map(name: &str, weight: &Values) -> Result<DMatrix<f64>, ModelE
     match *weight.shape.as_slice() {
         [inputs, outputs] => Ok(DMatrix::from_row_iterator(inputs, outputs, values)),
         // nalgebra is column-major, and a kernel is a column.
-        [outputs, channels, height, width] => Ok(DMatrix::from_iterator(channels * height * width, outputs, values)),
+        [outputs, ref inner @ ..] if !inner.is_empty() => {
+            Ok(DMatrix::from_iterator(inner.iter().product(), outputs, values))
+        }
         _ => {
             let shape = &weight.shape;
             let reason = format!(

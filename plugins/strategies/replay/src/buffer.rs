@@ -1,6 +1,6 @@
 //! The samples that are replayed, on the compute device.
 
-use alluvium_model::Random;
+use alluvium_model::{Inputs, Random};
 use alluvium_strategy::{Samples, TaskDataset};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -10,8 +10,8 @@ use crate::reservoir::Reservoir;
 #[derive(Debug)]
 pub(crate) struct Buffer {
     compute: Device,
-    /// All images; `None` if no sample is kept.
-    inputs: Option<Tensor<4>>,
+    /// All inputs; `None` if no sample is kept.
+    inputs: Option<Inputs>,
     /// For each sample, the index of its head in `heads`, and its class index within the head.
     targets: Vec<(usize, i32)>,
     heads: Vec<String>,
@@ -19,9 +19,9 @@ pub(crate) struct Buffer {
 
 /// Some replayed samples.
 pub(crate) struct Replayed {
-    /// Their images, the samples of one head next to each other; `None` if there are none.
-    pub(crate) inputs: Option<Tensor<4>>,
-    /// The heads, in the images' order.
+    /// Their inputs, the samples of one head next to each other; `None` if there are none.
+    pub(crate) inputs: Option<Inputs>,
+    /// The heads, in the inputs' order.
     pub(crate) groups: Vec<Group>,
 }
 
@@ -50,7 +50,8 @@ impl Buffer {
         let (mut heads, mut targets) = (vec![], vec![]);
         for (task, index) in reservoir.into_kept() {
             let TaskDataset { head, samples } = tasks[task];
-            kept.get_or_insert_with(|| Samples::new(samples.input())).extend(&samples.select([index]));
+            kept.get_or_insert_with(|| Samples::of_type(samples.input(), samples.value_type()))
+                .extend(&samples.select([index]));
             let number = heads.iter().position(|own| *own == head.name).unwrap_or_else(|| {
                 heads.push(head.name.clone());
                 heads.len() - 1
@@ -74,7 +75,7 @@ impl Buffer {
         });
         let groups = groups.collect();
         let indices = self.integers(indices.into_iter().map(|index| index as i32).collect());
-        Replayed { inputs: self.inputs.as_ref().map(|inputs| inputs.clone().select(0, indices)), groups }
+        Replayed { inputs: self.inputs.as_ref().map(|inputs| inputs.clone().select(indices)), groups }
     }
 
     fn integers(&self, values: Vec<i32>) -> Tensor<1, Int> {
@@ -109,7 +110,7 @@ mod tests {
         assert_eq!(buffer.len(), 5);
 
         let batch = buffer.batch(vec![4, 1, 0]);
-        let shades = batch.inputs.unwrap().into_data().try_into_vec::<f32>().unwrap();
+        let shades = batch.inputs.unwrap().vectors().into_data().try_into_vec::<f32>().unwrap();
         let shades: Vec<_> = shades.iter().map(|shade| ((shade + 1.0) * 127.5).round() as usize).collect();
         assert_eq!(shades, [30, 40, 70]);
         let groups = batch

@@ -5,13 +5,12 @@
 mod buffer;
 mod reservoir;
 
-use alluvium_model::Seed;
+use alluvium_model::{Inputs, Seed};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
     TrainingSettings,
 };
-use burn::tensor::Tensor;
 use rand::Rng;
 use rand::seq::index::sample;
 use schemars::JsonSchema;
@@ -117,7 +116,7 @@ impl Strategy for Replay {
             let amount = buffer.len().min(*replay_batch_size);
             let replayed = buffer.batch(sample(&mut random, buffer.len(), amount).into_vec());
             let inputs = std::iter::once(batch.inputs.clone()).chain(replayed.inputs);
-            let latents = model.latents(Tensor::cat(inputs.collect(), 0));
+            let latents = model.latents(Inputs::cat(inputs.collect()));
             let rows = |range| latents.clone().slice([range]);
 
             let current = training.loss.of(model, &data.head.name, rows(0..own), batch.class_indices.clone())?;

@@ -36,7 +36,8 @@ fn error(config: &ClassFoldersConfig) -> String {
 
 /// The green of each sample's first pixel: the picture's number.
 fn numbers(samples: &alluvium_stream::Samples) -> Vec<u8> {
-    (0..samples.len()).map(|index| samples.image(index)[samples.input().height * samples.input().width]).collect()
+    let plane = samples.input().sizes()[1..].iter().product::<usize>();
+    (0..samples.len()).map(|index| samples.image(index)[plane]).collect()
 }
 
 #[test]

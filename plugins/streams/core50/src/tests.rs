@@ -64,7 +64,7 @@ fn tasks(config: &Core50Config) -> Vec<Task> {
 
 /// Session and object of each sample, from its colour.
 fn seen(samples: &alluvium_stream::Samples) -> Vec<(usize, usize)> {
-    let size = samples.input().height * samples.input().width;
+    let size = samples.input().sizes()[1..].iter().product::<usize>();
     (0..samples.len()).map(|index| samples.image(index)).map(|image| (image[0].into(), image[size].into())).collect()
 }
 

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use alluvium_stream::idx::{self, Idx};
-use alluvium_stream::{DataSet, Images, InputShape, Samples, StreamError, read_each, read_text};
+use alluvium_stream::{DataPart, DataSet, InputShape, PictureShape, Samples, StreamError, read_each, read_text};
 
 use crate::Dataset;
 
@@ -112,7 +112,7 @@ fn check_mapping(text: &str, dataset: Dataset) -> Result<(), String> {
 struct Characters {
     /// The file of the images.
     path: PathBuf,
-    input: InputShape,
+    input: PictureShape,
     images: Idx,
     labels: Vec<usize>,
 }
@@ -144,13 +144,13 @@ impl Characters {
             })
         };
         let labels = labels.values.iter().enumerate().map(label).collect::<Result<_, _>>()?;
-        Ok(Characters { path, input: InputShape { channels: 1, height: rows, width: columns }, images, labels })
+        Ok(Characters { path, input: PictureShape { channels: 1, height: rows, width: columns }, images, labels })
     }
 }
 
-impl Images for Characters {
+impl DataPart for Characters {
     fn input(&self) -> InputShape {
-        self.input
+        self.input.into()
     }
 
     fn labels(&self) -> &[usize] {
@@ -158,7 +158,7 @@ impl Images for Characters {
     }
 
     fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
-        let InputShape { height, width, .. } = self.input;
+        let PictureShape { height, width, .. } = self.input;
         read_each(self, indices, |index, image| {
             let own = &self.images.values[index * height * width..(index + 1) * height * width];
             for (value, into) in image.iter_mut().enumerate() {

@@ -1,7 +1,7 @@
 //! The running stream. It passes on the tasks of its parts, and makes their classes and heads distinct.
 
 use alluvium_model::{HeadSpec, InputShape, Seed};
-use alluvium_stream::{StreamError, Task, TaskStream};
+use alluvium_stream::{StreamError, Task, TaskStream, ValueType};
 
 use crate::names::class_names;
 use crate::order::Order;
@@ -10,6 +10,7 @@ use crate::order::Order;
 #[derive(Debug)]
 pub(crate) struct MixedStream {
     input: InputShape,
+    value_type: ValueType,
     class_names: Vec<String>,
     parts: Vec<SubStream>,
     /// The part of each task, and the task's index within the part.
@@ -28,7 +29,7 @@ impl MixedStream {
     /// Creates a stream from several streams with their kinds.
     ///
     /// # Errors
-    /// When there are no streams, or their inputs differ in shape.
+    /// When there are no streams, or their inputs differ in shape or in the type of their values.
     pub(crate) fn new(
         streams: Vec<(&'static str, Box<dyn TaskStream>)>,
         order: Order,
@@ -36,11 +37,15 @@ impl MixedStream {
     ) -> Result<Self, StreamError> {
         let shapes: Vec<_> = streams.iter().map(|(kind, stream)| format!("{kind} {}", stream.input())).collect();
         let accepted = || "streams whose inputs have one shape".to_owned();
-        let Some(input) = streams.first().map(|(_, stream)| stream.input()) else {
+        let Some((input, value_type)) = streams.first().map(|(_, stream)| (stream.input(), stream.value_type())) else {
             return Err(wrong("does not name a stream".to_owned(), accepted()));
         };
         if streams.iter().any(|(_, stream)| stream.input() != input) {
             return Err(wrong(format!("have inputs of different shapes ({})", shapes.join(", ")), accepted()));
+        }
+        if streams.iter().any(|(_, stream)| stream.value_type() != value_type) {
+            let problem = "have inputs of different types, bytes and 32-bit numbers".to_owned();
+            return Err(wrong(problem, "streams whose inputs have values of one type".to_owned()));
         }
         let named: Vec<_> = streams.iter().map(|(kind, stream)| (*kind, stream.class_names())).collect();
         let class_names = class_names(&named);
@@ -51,13 +56,17 @@ impl MixedStream {
             next += stream.class_names().len();
             SubStream { stream, first_class }
         });
-        Ok(MixedStream { input, class_names, parts: parts.collect(), order: order.tasks(&counts, seed) })
+        Ok(MixedStream { input, value_type, class_names, parts: parts.collect(), order: order.tasks(&counts, seed) })
     }
 }
 
 impl TaskStream for MixedStream {
     fn input(&self) -> InputShape {
         self.input
+    }
+
+    fn value_type(&self) -> ValueType {
+        self.value_type
     }
 
     fn class_names(&self) -> &[String] {

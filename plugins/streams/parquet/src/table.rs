@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alluvium_stream::picture::{Orientation, decode, fit};
-use alluvium_stream::{Images, InputShape, Samples, StreamError, open_file, read_each};
+use alluvium_stream::{DataPart, InputShape, PictureShape, Samples, StreamError, open_file, read_each};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
@@ -76,7 +76,7 @@ struct Group {
 /// How pictures become inputs.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
-    input: InputShape,
+    input: PictureShape,
     /// Whether they must have the inputs' size.
     exact: bool,
     orientation: Orientation,
@@ -212,7 +212,7 @@ impl Table {
             );
             return Err(self.wrong(0, &cause).with_hint("; the option `size` resizes all pictures"));
         }
-        let input = InputShape { channels, height: height as usize, width: width as usize };
+        let input = PictureShape { channels, height: height as usize, width: width as usize };
         Ok(Shape { input, exact: true, orientation })
     }
 
@@ -290,9 +290,9 @@ pub struct Pictures {
     shape: Shape,
 }
 
-impl Images for Pictures {
+impl DataPart for Pictures {
     fn input(&self) -> InputShape {
-        self.shape.input
+        self.shape.input.into()
     }
 
     fn labels(&self) -> &[usize] {

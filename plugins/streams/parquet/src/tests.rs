@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
-use alluvium_stream::{Images, Samples, Task};
+use alluvium_stream::{DataPart, Samples, Task};
 use image::{ImageFormat, Rgb, RgbImage};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alluvium_stream::idx::{self, Idx};
-use alluvium_stream::{DataSet, InputShape, Samples, StreamError};
+use alluvium_stream::{DataSet, Samples, StreamError};
 
 /// The classes, in the order of the labels 0 to 9 (README of github.com/zalandoresearch/fashion-mnist).
 const CLASS_NAMES: [&str; 10] =
@@ -68,7 +68,7 @@ fn samples(directory: &Path, part: &str) -> Result<Samples, StreamError> {
             format!("label number {index} is {}; accepted: 0 to {}", labels.values[index], CLASS_NAMES.len() - 1);
         return Err(wrong(&labels_path, cause));
     }
-    let mut samples = Samples::new(InputShape { channels: 1, height, width });
+    let mut samples = Samples::new([1, height, width].into());
     for (image, label) in images.values.chunks_exact(height * width).zip(&labels.values) {
         samples.push(image, usize::from(*label));
     }

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alluvium_stream::{DataSet, Images, InputShape, Samples, StreamError, read_each, read_file};
+use alluvium_stream::{DataPart, DataSet, InputShape, Samples, StreamError, read_each, read_file};
 
 use crate::mat::{self, Matrix};
 
@@ -78,9 +78,9 @@ impl Digits {
     }
 }
 
-impl Images for Digits {
+impl DataPart for Digits {
     fn input(&self) -> InputShape {
-        InputShape { channels: CHANNELS, height: SIDE, width: SIDE }
+        [CHANNELS, SIDE, SIDE].into()
     }
 
     fn labels(&self) -> &[usize] {

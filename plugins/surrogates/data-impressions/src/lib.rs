@@ -1,11 +1,10 @@
 //! The `data-impressions` surrogate: inputs with likely softmax outputs.
 
-use alluvium_model::{ModelState, Random, Values};
+use alluvium_model::{Inputs, ModelState, Random, Values};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Inversion, InversionSettings, RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
 };
-use burn::tensor::Tensor;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_distr::{Distribution, Gamma};
@@ -95,7 +94,7 @@ impl Surrogate for DataImpressions {
         self.samples
     }
 
-    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
         self.inversion.draw(count, request, |model, random| likely(model, &self.concentrations, random))
     }
 }
@@ -156,7 +155,7 @@ mod tests {
         DataImpressionsConfig { inversion, temperature: 0.1, ..Default::default() }
     }
 
-    fn draw(source: &mut dyn Surrogate, count: usize, seed: u64, heads: &[&str]) -> Tensor<4> {
+    fn draw(source: &mut dyn Surrogate, count: usize, seed: u64, heads: &[&str]) -> Inputs {
         let (previous, expert, compute) = (central(heads, 3), expert("c", 2), Device::flex());
         let (input, seed) = (previous.input, Seed::new(seed));
         let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use alluvium_model::InputShape;
+use alluvium_model::{InputShape, Inputs, PictureShape};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fit_picture};
-use alluvium_stream::{NestedError, Seed, StreamConfig, nested_stream};
-use burn::tensor::Tensor;
+use alluvium_stream::{NestedError, Samples, Seed, StreamConfig, ValueType, nested_stream};
 use image::{Rgb, RgbImage};
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -15,8 +14,8 @@ use serde_json::{Map, Value};
 
 /// The training inputs of all tasks of another task stream, without their labels. They are drawn with replacement.
 ///
-/// Inputs of the right shape do not change. In other inputs, the largest area around the middle with the right
-/// proportions is resized by a triangle filter. Grey becomes three equal channels, and colour becomes its luminance.
+/// Inputs of the right shape do not change. In pictures of another shape, the largest area around the middle with the right
+/// proportions is resized by a triangle filter. Other inputs must have the right shape. Grey becomes three equal channels, and colour becomes its luminance.
 /// The experiment's own stream is refused unless the protocol grants all tasks' data, because the centre would see the
 /// devices' data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,17 +52,16 @@ impl SurrogateConfig for DatasetConfig {
     fn build(&self, run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let failed = |error| wrong(format!("cannot be built: {error}"), "a stream whose data can be read".to_owned());
         let stream = self.stream()?.build(Seed::new(self.stream_seed).of("surrogate stream")).map_err(failed)?;
-        let (input, mut pixels) = (stream.input(), vec![]);
-        run.input.map_or(Ok(()), |wanted| fits(input, wanted))?;
+        let mut inputs = Samples::of_type(stream.input(), stream.value_type());
+        run.input.map_or(Ok(()), |wanted| conversion(stream.input(), stream.value_type(), wanted).map(drop))?;
         for index in 0..stream.tasks() {
             let task = stream.task(index).map_err(failed)?;
-            let train = task.train.held().map_err(failed)?;
-            (0..train.len()).for_each(|index| pixels.extend_from_slice(train.image(index)));
+            inputs.extend(&task.train.held().map_err(failed)?);
         }
-        if pixels.is_empty() {
+        if inputs.is_empty() {
             return Err(wrong("has no training inputs".to_owned(), "a stream of at least one task".to_owned()));
         }
-        Ok(Box::new(Dataset { samples: self.samples, input, pixels }))
+        Ok(Box::new(Dataset { samples: self.samples, inputs }))
     }
 }
 
@@ -85,13 +83,23 @@ impl DatasetConfig {
     }
 }
 
-/// Checks that inputs can be brought to the wanted shape.
-fn fits(own: InputShape, wanted: InputShape) -> Result<(), SurrogateError> {
-    if own == wanted || [own, wanted].iter().all(|shape| [1, 3].contains(&shape.channels)) {
-        return Ok(());
+/// The pictures that inputs are converted from and to; `None` if they have the wanted shape already.
+fn conversion(
+    own: InputShape,
+    values: ValueType,
+    wanted: InputShape,
+) -> Result<Option<(PictureShape, PictureShape)>, SurrogateError> {
+    if own == wanted {
+        return Ok(None);
     }
-    let accepted = format!("inputs of {wanted}, or one or three channels on both sides");
-    Err(wrong(format!("has inputs of {own}, but the model takes {wanted}"), accepted))
+    let pictures = [own, wanted].map(|shape| shape.picture().filter(|shape| [1, 3].contains(&shape.channels)));
+    match (pictures, values) {
+        ([Some(from), Some(to)], ValueType::Bytes(_)) => Ok(Some((from, to))),
+        _ => {
+            let accepted = format!("inputs of {wanted}, or pictures of bytes with one or three channels on both sides");
+            Err(wrong(format!("has inputs of {own}, but the model takes {wanted}"), accepted))
+        }
+    }
 }
 
 fn wrong(problem: String, accepted: String) -> SurrogateError {
@@ -101,13 +109,13 @@ fn wrong(problem: String, accepted: String) -> SurrogateError {
 /// The source of inputs.
 struct Dataset {
     samples: usize,
-    input: InputShape,
-    pixels: Vec<u8>,
+    /// All training samples; their labels are not used.
+    inputs: Samples,
 }
 
 impl std::fmt::Debug for Dataset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Dataset({} of {})", self.pixels.len() / self.input.values(), self.input)
+        write!(f, "Dataset({:?})", self.inputs)
     }
 }
 
@@ -116,27 +124,26 @@ impl Surrogate for Dataset {
         self.samples
     }
 
-    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
-        let (own, wanted) = (self.input, request.input);
-        fits(own, wanted)?;
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
+        let (own, wanted) = (self.inputs.input(), request.input);
+        let conversion = conversion(own, self.inputs.value_type(), wanted)?;
         let mut random = request.seed.random();
-        let mut bytes = Vec::with_capacity(count * wanted.values());
-        let size = own.values();
-        for _ in 0..count {
-            let index = random.random_range(0..self.pixels.len() / size);
-            let image = &self.pixels[index * size..][..size];
-            if own == wanted {
-                bytes.extend_from_slice(image)
-            } else {
-                bytes.extend(fit_picture(&picture(image, own), wanted))
+        let indices = (0..count).map(|_| random.random_range(0..self.inputs.len()));
+        let Some((from, to)) = conversion else {
+            let size = wanted.values();
+            let mut values = vec![0.0; count * size];
+            for (index, values) in indices.zip(values.chunks_mut(size.max(1))) {
+                self.inputs.write_input(index, values);
             }
-        }
-        Ok(request.inputs_of_bytes(&bytes))
+            return Ok(request.inputs(values));
+        };
+        let fitted = indices.flat_map(|index| fit_picture(&picture(self.inputs.image(index), from), to));
+        Ok(request.inputs_of_bytes(&fitted.collect::<Vec<_>>()))
     }
 }
 
 /// An image of one or three channels, `[channels, height, width]`, in colour.
-fn picture(image: &[u8], shape: InputShape) -> RgbImage {
+fn picture(image: &[u8], shape: PictureShape) -> RgbImage {
     let plane = shape.height * shape.width;
     RgbImage::from_fn(shape.width as u32, shape.height as u32, |x, y| {
         let index = y as usize * shape.width + x as usize;

@@ -1,6 +1,6 @@
 //! Tests of the surrogate on a stream of flat images; the shade identifies the image.
 
-use alluvium_model::HeadSpec;
+use alluvium_model::{HeadSpec, InputShape};
 use alluvium_strategy::conformance::{central, check_surrogate, expert};
 use alluvium_stream::{Samples, StreamError, Task, TaskStream, Tasks};
 use burn::tensor::Device;
@@ -63,8 +63,8 @@ fn draw(source: &mut dyn Surrogate, count: usize, input: [usize; 3], seed: u64) 
     let (seed, input) = (Seed::new(seed), input.into());
     let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
     let inputs = source.draw(count, &request)?;
-    assert_eq!(inputs.dims(), [count, request.input.channels, request.input.height, request.input.width]);
-    let values = inputs.into_data().try_into_vec::<f32>().unwrap();
+    assert_eq!((inputs.len(), inputs.shape()), (count, request.input));
+    let values = inputs.vectors().into_data().try_into_vec::<f32>().unwrap();
     assert!(values.iter().all(|value| (-1.0..=1.0).contains(value)));
     Ok(values.iter().map(|value| ((value + 1.0) * 127.5).round() as u8).collect())
 }
@@ -87,8 +87,9 @@ fn inputs_are_the_training_inputs_of_all_tasks() {
 
 #[test]
 fn colour_becomes_its_luminance() {
-    let pixels = [[0; 6], [51; 6], [255; 6]].concat();
-    let mut source = Dataset { samples: 1, input: [3, 2, 3].into(), pixels };
+    let mut inputs = Samples::new([3, 2, 3].into());
+    inputs.push(&[[0; 6], [51; 6], [255; 6]].concat(), 0);
+    let mut source = Dataset { samples: 1, inputs };
     // 0.587·51 + 0.114·255 = 59.007
     assert_eq!(draw(&mut source, 1, [1, 2, 3], 0).unwrap(), [59; 6]);
 }

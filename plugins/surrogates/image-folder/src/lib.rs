@@ -4,11 +4,12 @@ mod pictures;
 
 use std::path::PathBuf;
 
+use alluvium_model::Inputs;
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     PictureOrientation, RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, list_pictures,
+    pictures_only,
 };
-use burn::tensor::Tensor;
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,10 @@ impl SurrogateConfig for ImageFolderConfig {
         list_pictures(&self.folder).unwrap_or_default()
     }
 
+    fn validate(&self, run: &RunDescription) -> Result<(), SurrogateError> {
+        run.input.map_or(Ok(()), |input| pictures_only("image-folder", input).map(drop))
+    }
+
     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let pictures = Pictures::open(&self.folder, self.orientation)?;
         Ok(Box::new(ImageFolder { samples: self.samples, flip: self.flip, pictures }))
@@ -76,16 +81,17 @@ impl Surrogate for ImageFolder {
         self.samples
     }
 
-    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
+        let shape = pictures_only("image-folder", request.input)?;
         let mut random = request.seed.random();
-        let mut bytes = Vec::with_capacity(count * request.input.values());
+        let mut bytes = Vec::with_capacity(count * shape.values());
         for _ in 0..count {
             // Both are always drawn, so that the option `flip` does not change the choice of pictures.
             let (index, mirrored) = (random.random_range(0..self.pictures.len()), random.random::<bool>());
             let start = bytes.len();
-            self.pictures.append(index, request.input, &mut bytes)?;
+            self.pictures.append(index, shape, &mut bytes)?;
             if mirrored && self.flip {
-                bytes[start..].chunks_mut(request.input.width).for_each(<[u8]>::reverse);
+                bytes[start..].chunks_mut(shape.width).for_each(<[u8]>::reverse);
             }
         }
         Ok(request.inputs_of_bytes(&bytes))

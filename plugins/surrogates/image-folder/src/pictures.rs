@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use alluvium_model::InputShape;
+use alluvium_model::PictureShape;
 use alluvium_strategy::{PictureOrientation, SurrogateError, check_picture, fit_picture, list_pictures, read_picture};
 
 /// The size of the cache, in bytes of pictures in the shape of the inputs.
@@ -17,7 +17,7 @@ pub struct Pictures {
     paths: Vec<PathBuf>,
     orientation: PictureOrientation,
     /// The shape of the cached pictures.
-    input: Option<InputShape>,
+    input: Option<PictureShape>,
     kept: HashMap<usize, Vec<u8>>,
     /// The number of bytes that are free in the cache.
     pub room: usize,
@@ -53,7 +53,7 @@ impl Pictures {
     ///
     /// # Errors
     /// [`SurrogateError::File`] when it cannot be read.
-    pub fn append(&mut self, index: usize, input: InputShape, bytes: &mut Vec<u8>) -> Result<(), SurrogateError> {
+    pub fn append(&mut self, index: usize, input: PictureShape, bytes: &mut Vec<u8>) -> Result<(), SurrogateError> {
         if self.input != Some(input) {
             self.room += self.kept.drain().map(|(_, kept)| kept.len()).sum::<usize>();
             self.input = Some(input);

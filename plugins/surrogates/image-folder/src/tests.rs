@@ -38,8 +38,8 @@ fn draw(source: &mut dyn Surrogate, count: usize, input: [usize; 3], seed: u64) 
     let (seed, input) = (Seed::new(seed), input.into());
     let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
     let inputs = source.draw(count, &request)?;
-    assert_eq!(inputs.dims(), [count, request.input.channels, request.input.height, request.input.width]);
-    Ok(inputs.into_data().try_into_vec::<f32>().unwrap())
+    assert_eq!((inputs.len(), inputs.shape()), (count, request.input));
+    Ok(inputs.vectors().into_data().try_into_vec::<f32>().unwrap())
 }
 
 const COLOUR: [usize; 3] = [3, 2, 2];

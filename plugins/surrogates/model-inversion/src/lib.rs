@@ -1,11 +1,10 @@
 //! The `model-inversion` surrogate: inputs with certain predictions.
 
-use alluvium_model::{ModelState, Random};
+use alluvium_model::{Inputs, ModelState, Random};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Inversion, InversionSettings, RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
 };
-use burn::tensor::Tensor;
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,7 +83,7 @@ impl Surrogate for ModelInversion {
         self.samples
     }
 
-    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
         self.inversion.draw(count, request, one_class)
     }
 }
@@ -121,7 +120,7 @@ mod tests {
         ModelInversionConfig { inversion, total_variation: 0.0, l2: 0.0, ..Default::default() }
     }
 
-    fn draw(source: &mut dyn Surrogate, count: usize, seed: u64, heads: &[&str]) -> Tensor<4> {
+    fn draw(source: &mut dyn Surrogate, count: usize, seed: u64, heads: &[&str]) -> Inputs {
         let (previous, expert, compute) = (central(heads, 3), expert("c", 2), Device::flex());
         let (input, seed) = (previous.input, Seed::new(seed));
         let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
@@ -154,8 +153,9 @@ mod tests {
 
     #[test]
     fn another_previous_model_gives_other_inputs() {
-        let of =
-            |heads: &[&str]| host(draw(config(10).build(&RunDescription::default()).unwrap().as_mut(), 24, 1, heads));
+        let of = |heads: &[&str]| {
+            host(draw(config(10).build(&RunDescription::default()).unwrap().as_mut(), 24, 1, heads).vectors())
+        };
         assert_ne!(of(&["a"]), of(&["a", "b"]));
     }
 

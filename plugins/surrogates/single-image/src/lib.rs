@@ -6,10 +6,9 @@ mod photo;
 
 use std::path::PathBuf;
 
-use alluvium_model::{InputShape, Seed};
+use alluvium_model::{Inputs, PictureShape, Seed};
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
-use burn::tensor::Tensor;
+use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, pictures_only};
 
 use patch::Patch;
 use photo::Photo;
@@ -33,7 +32,8 @@ impl SurrogateConfig for SingleImageConfig {
         self.image.iter().cloned().collect()
     }
 
-    fn validate(&self, _run: &RunDescription) -> Result<(), SurrogateError> {
+    fn validate(&self, run: &RunDescription) -> Result<(), SurrogateError> {
+        run.input.map_or(Ok(()), |input| pictures_only("single-image", input).map(drop))?;
         let [least, most] = self.scale;
         if least > most {
             return Err(SurrogateError::Option {
@@ -66,7 +66,7 @@ struct SingleImage {
 /// Patches, and the request that they were drawn for.
 struct PatchSet {
     seed: Seed,
-    input: InputShape,
+    input: PictureShape,
     bytes: Vec<u8>,
 }
 
@@ -82,7 +82,7 @@ impl SingleImage {
     }
 
     /// The pixels of some patches, one patch after the other, each `[channels, height, width]`.
-    fn bytes(&mut self, count: usize, input: InputShape, seed: Seed) -> Vec<u8> {
+    fn bytes(&mut self, count: usize, input: PictureShape, seed: Seed) -> Vec<u8> {
         if count != self.config.patches {
             return self.render(count, input, seed);
         }
@@ -91,7 +91,7 @@ impl SingleImage {
         self.fixed.insert(drawn).bytes.clone()
     }
 
-    fn render(&self, count: usize, input: InputShape, seed: Seed) -> Vec<u8> {
+    fn render(&self, count: usize, input: PictureShape, seed: Seed) -> Vec<u8> {
         let mut random = seed.random();
         let mut bytes = Vec::with_capacity(count * input.values());
         (0..count).for_each(|_| Patch::draw(&self.config, &mut random).render(&self.photo, input, &mut bytes));
@@ -104,8 +104,9 @@ impl Surrogate for SingleImage {
         self.config.patches
     }
 
-    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Tensor<4>, SurrogateError> {
-        Ok(request.inputs_of_bytes(&self.bytes(count, request.input, request.seed)))
+    fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
+        let picture = pictures_only("single-image", request.input)?;
+        Ok(request.inputs_of_bytes(&self.bytes(count, picture, request.seed)))
     }
 }
 
@@ -190,12 +191,13 @@ mod tests {
     fn a_draw_has_the_shape_of_the_inputs() {
         let (previous, expert, compute) = (central(&[], 0), expert("a", 1), Device::flex());
         for input in [[1, 28, 28], [3, 32, 32], [2, 8, 16]] {
-            let input: InputShape = input.into();
+            let input = alluvium_model::InputShape::from(input);
             let request =
                 SurrogateRequest { input, compute: &compute, seed: Seed::new(0), previous: &previous, expert: &expert };
             let mut source = small().build(&RunDescription::default()).unwrap();
             assert_eq!(source.samples(), 20);
-            assert_eq!(source.draw(5, &request).unwrap().dims(), [5, input.channels, input.height, input.width]);
+            let drawn = source.draw(5, &request).unwrap();
+            assert_eq!((drawn.len(), drawn.shape()), (5, input));
         }
     }
 

@@ -1,6 +1,6 @@
 //! One patch: its position in the photo and the changes of its colours.
 
-use alluvium_model::{InputShape, Random};
+use alluvium_model::{PictureShape, Random};
 use alluvium_strategy::luminance;
 use rand::RngExt;
 
@@ -47,7 +47,7 @@ impl Patch {
     }
 
     /// Samples the patch, `[channels, height, width]`, and appends its bytes.
-    pub fn render(&self, photo: &Photo, input: InputShape, bytes: &mut Vec<u8>) {
+    pub fn render(&self, photo: &Photo, input: PictureShape, bytes: &mut Vec<u8>) {
         let mut colours = self.sample(photo, input);
         self.change(&mut colours);
         let tones = self.tones();
@@ -62,7 +62,7 @@ impl Patch {
     }
 
     /// The photo's colours at the patch's pixels, row by row: one affine map, one interpolation.
-    fn sample(&self, photo: &Photo, input: InputShape) -> Vec<[f32; 3]> {
+    fn sample(&self, photo: &Photo, input: PictureShape) -> Vec<[f32; 3]> {
         let [width, height] = photo.size(0);
         let (columns, rows) = (input.width as f32, input.height as f32);
         let (sin, cos) = self.angle.sin_cos();

@@ -3,7 +3,7 @@
 use std::fs;
 
 use alluvium_stream::conformance::{Change, check_disturbed};
-use alluvium_stream::{Images, Scenario, Seed, StreamConfig};
+use alluvium_stream::{DataPart, Scenario, Seed, StreamConfig};
 use serde_json::json;
 
 use super::*;
@@ -92,7 +92,7 @@ fn write_cifar_100(folder: &Path, binary: bool) {
     fs::write(folder.join(python.names), meta).unwrap();
 }
 
-fn all(images: &dyn Images) -> Samples {
+fn all(images: &dyn DataPart) -> Samples {
     images.read(&(0..images.labels().len()).collect::<Vec<_>>()).unwrap()
 }
 

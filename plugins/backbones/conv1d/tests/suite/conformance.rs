@@ -1,0 +1,35 @@
+//! The backbone against the conformance tests.
+
+use std::sync::Arc;
+
+use alluvium_backbone_conv1d::Conv1dConfig;
+use alluvium_model::conformance::{check_config, check_kind, check_learning};
+use alluvium_model::{Schedule, SgdSettings};
+
+fn small() -> Conv1dConfig {
+    Conv1dConfig { channels: vec![4, 8], kernel: 3, pool: 2, latent: 10 }
+}
+
+#[test]
+fn the_options_conform() {
+    check_kind("conv1d");
+}
+
+#[test]
+fn networks_conform() {
+    check_config(&Conv1dConfig::default(), [3, 20]);
+    check_config(&small(), [2, 9]);
+    check_config(&Conv1dConfig { pool: 1, ..small() }, [1, 1]);
+}
+
+#[test]
+fn steps_down_the_gradient_lower_the_loss() {
+    let settings = SgdSettings {
+        learning_rate: 0.05,
+        momentum: 0.9,
+        weight_decay: 0.0,
+        gradient_clip: 5.0,
+        schedule: Schedule::Constant,
+    };
+    check_learning(Arc::new(small()), [2, 16], settings, 60);
+}

@@ -1,0 +1,3 @@
+//! The tests of the backbone from outside: conformance.
+
+mod conformance;
