@@ -13,6 +13,7 @@ use alluvium_backend_cuda as _;
 use alluvium_backend_flex as _;
 use alluvium_backend_ndarray as _;
 use alluvium_backend_wgpu as _;
+use alluvium_classifier_cosine as _;
 use alluvium_strategy_dare as _;
 use alluvium_strategy_deep_model_consolidation as _;
 use alluvium_strategy_ensemble as _;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceSettings;
-use alluvium_model::{BackboneConfig, BackboneFacts, InputShape};
+use alluvium_model::{BackboneConfig, BackboneFacts, ClassifierConfig, ClassifierFacts, InputShape};
 use alluvium_strategy::{DataAccess, ExpertStart, ProtocolTerms, RunDescription, StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
 use serde_json::Value;
@@ -32,6 +32,8 @@ pub struct Experiment {
     pub stream: Box<dyn StreamConfig>,
     /// The feature extractor of every model.
     pub backbone: Arc<dyn BackboneConfig>,
+    /// The classifier of every head.
+    pub classifier: Arc<dyn ClassifierConfig>,
     /// How every device adapts the model.
     pub device: DeviceSettings,
     /// When the central model is judged.
@@ -60,6 +62,8 @@ pub struct KnownParts {
     pub stream: Option<(InputShape, usize)>,
     /// The backbone.
     pub backbone: Option<Arc<BackboneFacts>>,
+    /// The classifier.
+    pub classifier: Option<Arc<ClassifierFacts>>,
 }
 
 impl Experiment {
@@ -79,6 +83,7 @@ impl Experiment {
         RunDescription {
             input: known.stream.map(|(input, _)| input),
             backbone: known.backbone.clone(),
+            classifier: known.classifier.clone(),
             scenario: Some(self.stream.scenario()),
             protocol: known.stream.map(|(_, devices)| terms(devices)),
             tasks: known.stream.map(|(_, devices)| devices),

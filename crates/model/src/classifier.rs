@@ -10,8 +10,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::erased::DynModule;
-use crate::{InputShape, Inputs, ModelError, Random, Weights, initial_linear};
+use crate::{DynModule, InputShape, Inputs, ModelError, Random, Weights, initial_linear};
 
 /// What the classifier of one head is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +63,7 @@ pub struct HeadShape {
 ///
 /// impl Classifier for Pixels {
 ///     fn scores(&self, inputs: Inputs, _latents: Tensor<2>) -> Tensor<2> {
-///         self.layer.forward(inputs.flatten(1, 3))
+///         self.layer.forward(inputs.vectors())
 ///     }
 /// }
 ///

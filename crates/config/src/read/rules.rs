@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use alluvium_device::DeviceSettings;
-use alluvium_model::{BackboneFacts, InputShape, Seed};
+use alluvium_model::{BackboneFacts, ClassifierFacts, HeadShape, InputShape, Seed};
 use alluvium_strategy::{DataAccess, RunDescription, StrategyError, SurrogateConfig, SurrogateError, fits_in_memory};
 use alluvium_stream::ValueType;
 use burn::tensor::Device;
@@ -96,7 +96,17 @@ impl Rules {
                 };
                 match self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
                     Ok(facts) => known.backbone = Some(facts.clone()),
-                    Err(error) => verdict.plugin_says(&["backbone"], &written["backbone"], error),
+                    Err(error) => {
+                        verdict.plugin_says(&["backbone"], &written["backbone"], error);
+                        return known;
+                    }
+                }
+                let latent_size = known.backbone.as_ref().map_or(0, |facts| facts.latent_size);
+                // Any number of classes will do.
+                let head = HeadShape { input, latent_size, classes: 2 };
+                match ClassifierFacts::of(experiment.classifier.as_ref(), head, compute) {
+                    Ok(facts) => known.classifier = Some(facts.into()),
+                    Err(error) => verdict.plugin_says(&["classifier"], &written["classifier"], &error.to_string()),
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceSettings;
-use alluvium_model::BackboneConfig;
+use alluvium_model::{BackboneConfig, ClassifierConfig, default_classifier};
 use alluvium_registry::{Checker, Family, described, find, schemars};
 use alluvium_strategy::{RunDescription, StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
@@ -52,6 +52,9 @@ impl Tables {
         let backend = plugins.read::<dyn BackendConfig>(Family::Backend, &["backend"], &root.backend);
         let stream = plugins.read::<dyn StreamConfig>(Family::Stream, &["stream"], &root.stream);
         let backbone = plugins.read::<dyn BackboneConfig>(Family::Backbone, &["backbone"], &root.backbone);
+        let classifier = root.classifier.as_ref();
+        let classifier =
+            classifier.map(|table| plugins.read::<dyn ClassifierConfig>(Family::Classifier, &["classifier"], table));
         let surrogate = root.surrogate.as_ref();
         let surrogate =
             surrogate.and_then(|table| plugins.read::<dyn SurrogateConfig>(Family::Surrogate, &["surrogate"], table));
@@ -66,7 +69,12 @@ impl Tables {
             return Err(findings);
         }
         let surrogate = surrogate.map(|(_, config)| config);
-        let written_out = written_out(&root, &*backend, &*stream, &*backbone, surrogate.as_deref(), &strategies);
+        let classifier = classifier.flatten().map_or_else(default_classifier, |(_, config)| config.into());
+        let mut written_out = written_out(&root, &*backend, &*stream, &*backbone, surrogate.as_deref(), &strategies);
+        // A default is not written out, so that the results of older versions stay the same.
+        if root.classifier.is_some() {
+            written_out["classifier"] = serde_json::to_value(&classifier).unwrap_or(Value::Null);
+        }
         Ok(Experiment {
             name: root.name,
             protocol: root.protocol,
@@ -76,6 +84,7 @@ impl Tables {
             backend: Backend { kind, config: backend.into() },
             stream,
             backbone: backbone.into(),
+            classifier,
             device: root.device,
             evaluation: root.evaluation,
             surrogate,

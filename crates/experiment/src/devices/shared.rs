@@ -6,7 +6,7 @@ use std::time::Instant;
 use alluvium_config::{Experiment, KnownParts, Protocol};
 use alluvium_device::{Device, DeviceSettings, DeviceStatistic, InProcessDevice};
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{BackboneFacts, Digest, Expert, Model, ModelState, Seed};
+use alluvium_model::{BackboneFacts, ClassifierFacts, Digest, Expert, HeadShape, Model, ModelState, Seed};
 use alluvium_strategy::{RunDescription, StrategyConfig};
 use alluvium_stream::{Task, TaskStream};
 use burn::tensor::Device as Compute;
@@ -94,11 +94,18 @@ impl SharedSetup {
             tasks.push(TaskNote::of(&task)?);
         }
         let initial = ModelState::initial(experiment.backbone.clone(), stream.input(), root, compute)?;
+        let initial = initial.with_classifier(experiment.classifier.clone());
         let heads = SharedHeads::of(&tasks, &initial, root, compute)?;
         let initial = CentralModel::initial(initial)?;
         let class_names = stream.class_names().to_vec();
         let facts = BackboneFacts::of(experiment.backbone.as_ref(), stream.input(), compute)?;
-        let known = KnownParts { stream: Some((stream.input(), tasks.len())), backbone: Some(facts.into()) };
+        let head = HeadShape { input: stream.input(), latent_size: facts.latent_size, classes: 2 };
+        let classifier = ClassifierFacts::of(experiment.classifier.as_ref(), head, compute)?;
+        let known = KnownParts {
+            stream: Some((stream.input(), tasks.len())),
+            backbone: Some(facts.into()),
+            classifier: Some(classifier.into()),
+        };
         Ok(SharedSetup {
             seed,
             root,

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::{check_options, host, images};
 use crate::{
-    Backbone, BackboneConfig, BoxedBackbone, BoxedClassifier, ClassifierConfig, HeadShape, HeadSpec, InputShape, Inputs, Model,
-    ModelError, ModelState, Optimiser, Schedule, Seed, SgdSettings,
+    Backbone, BackboneConfig, BoxedBackbone, BoxedClassifier, ClassifierConfig, HeadShape, HeadSpec, InputShape,
+    Inputs, Model, ModelError, ModelState, Optimiser, Schedule, Seed, SgdSettings,
 };
 
 /// The head that classifiers are checked on. Inputs are pictures of 1×4×5, like those of many streams in small.
@@ -146,7 +146,7 @@ fn is_stored_and_learns(name: &str, config: Arc<dyn ClassifierConfig>) {
     let signs = Tensor::<2>::from_floats([[1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]], &learning);
     let mut losses = vec![];
     for _ in 0..steps {
-        let behind = model.scores(inputs.clone()).mul(signs.clone()).sum_dim(1).neg();
+        let behind = model.forward(inputs.clone()).mul(signs.clone()).sum_dim(1).neg();
         let loss = burn::tensor::activation::softplus(behind, 1.0).mean();
         losses.push(loss.clone().into_scalar::<f32>());
         optimiser.step(loss, &mut model);
@@ -174,7 +174,7 @@ struct Flat {
 
 impl Backbone for Flat {
     fn forward(&self, inputs: Inputs) -> Tensor<2> {
-        self.layer.forward(inputs.flatten(1, 3)).tanh()
+        self.layer.forward(inputs.vectors()).tanh()
     }
 
     fn latent_size(&self) -> usize {

@@ -2,7 +2,8 @@
 
 use alluvium_model::registry::{Family, describe};
 use alluvium_model::{
-    BoxedClassifier, Classifier, ClassifierConfig, HeadShape, Inputs, ModelError, Random, Values, Weights, initial_linear,
+    BoxedClassifier, Classifier, ClassifierConfig, HeadShape, Inputs, ModelError, Random, Values, Weights,
+    initial_linear,
 };
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
@@ -109,7 +110,8 @@ mod tests {
         let shape = HeadShape { input: [1, 1, 1].into(), latent_size: 2, classes: 3 };
         for learn_scale in [true, false] {
             let mut classifier = CosineConfig { scale: 10.0, learn_scale }.build(shape, &compute).unwrap();
-            let mut weights = CosineConfig { scale: 10.0, learn_scale }.initial(shape, &mut alluvium_model::Seed::new(0).random());
+            let mut weights =
+                CosineConfig { scale: 10.0, learn_scale }.initial(shape, &mut alluvium_model::Seed::new(0).random());
             weights.insert("weight", Values::new(vec![2, 3], vec![4.0, -3.0, 0.0, 3.0, -4.0, 2.0]));
             classifier.set_parameters(&weights).unwrap();
             let latents = Tensor::from_floats([[3.0, 4.0], [6.0, 8.0], [0.0, 0.0]], &compute);
