@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Inspect(InspectOptions),
     /// Judge a model file on the test samples of a stream.
     Evaluate(EvaluateOptions),
-    /// List what is linked in: strategies, streams, backbones, surrogates, devices, backends.
+    /// List what is linked in: strategies, streams, backbones, classifiers, surrogates, devices, backends.
     List {
         /// Only one family.
         family: Option<FamilyArgument>,
@@ -170,6 +170,7 @@ pub(crate) enum FamilyArgument {
     Strategies,
     Streams,
     Backbones,
+    Classifiers,
     Surrogates,
     Devices,
     Backends,
@@ -181,6 +182,7 @@ impl From<FamilyArgument> for Family {
             FamilyArgument::Strategies => Family::Strategy,
             FamilyArgument::Streams => Family::Stream,
             FamilyArgument::Backbones => Family::Backbone,
+            FamilyArgument::Classifiers => Family::Classifier,
             FamilyArgument::Surrogates => Family::Surrogate,
             FamilyArgument::Devices => Family::Device,
             FamilyArgument::Backends => Family::Backend,

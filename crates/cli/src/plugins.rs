@@ -13,6 +13,7 @@ use alluvium_backend_cuda as _;
 use alluvium_backend_flex as _;
 use alluvium_backend_ndarray as _;
 use alluvium_backend_wgpu as _;
+use alluvium_classifier_cosine as _;
 use alluvium_device_checkpoints as _;
 use alluvium_device_command as _;
 use alluvium_device_in_process as _;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alluvium_backend::BackendConfig;
 use alluvium_device::{DeviceConfig, DeviceStart};
-use alluvium_model::{BackboneConfig, BackboneFacts, InputShape};
+use alluvium_model::{BackboneConfig, BackboneFacts, ClassifierConfig, ClassifierFacts, InputShape};
 use alluvium_strategy::{DataAccess, ExpertStart, ProtocolTerms, RunDescription, StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
 use serde_json::Value;
@@ -33,6 +33,8 @@ pub struct Experiment {
     pub stream: Box<dyn StreamConfig>,
     /// The feature extractor of every model.
     pub backbone: Arc<dyn BackboneConfig>,
+    /// The classifier of every head.
+    pub classifier: Arc<dyn ClassifierConfig>,
     /// The file with the first weights of the central model, and its digest; `None` where weights are drawn from the seed.
     pub initial: Option<Initial>,
     /// Which devices take part, and how they adapt the model.
@@ -71,6 +73,8 @@ pub struct KnownParts {
     pub stream: Option<(InputShape, usize)>,
     /// The backbone.
     pub backbone: Option<Arc<BackboneFacts>>,
+    /// The classifier.
+    pub classifier: Option<Arc<ClassifierFacts>>,
 }
 
 impl Experiment {
@@ -90,6 +94,7 @@ impl Experiment {
         RunDescription {
             input: known.stream.map(|(input, _)| input),
             backbone: known.backbone.clone(),
+            classifier: known.classifier.clone(),
             scenario: Some(self.stream.scenario()),
             protocol: known.stream.map(|(_, devices)| terms(devices)),
             tasks: known.stream.map(|(_, devices)| devices),

@@ -35,6 +35,9 @@ pub struct RootTable {
     pub stream: Map<String, Value>,
     /// The feature extractor of every model.
     pub backbone: Map<String, Value>,
+    /// How a head turns a sample into scores of its classes. Default: `linear`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<Map<String, Value>>,
     /// The first weights of the central model. Absent: they are drawn from the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<Initial>,

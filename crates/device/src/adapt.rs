@@ -139,7 +139,7 @@ mod tests {
         assert_eq!((expert.manifest.task, expert.manifest.samples, expert.manifest.steps), (3, 40, 50));
         assert_eq!(expert.manifest.parent, central(&Compute::flex()).digest());
         let model = Model::load(&expert.model, &Compute::flex()).unwrap();
-        let logits = model.logits(model.latents(task().test.inputs(&Compute::flex())));
+        let logits = model.forward(task().test.inputs(&Compute::flex()));
         let values = logits.into_data().try_into_vec::<f32>().unwrap();
         let right =
             values.chunks(2).zip(task().test.labels()).all(|(pair, label)| (pair[1] > pair[0]) == (*label == 7));

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alluvium_model::{BackboneConfig, HeadSpec, InputShape};
+use alluvium_model::{BackboneConfig, ClassifierConfig, HeadSpec, InputShape};
 use alluvium_stream::{TaskStream, ValueType};
 use burn::tensor::Device as Compute;
 
@@ -134,6 +134,8 @@ pub struct DeviceRun<'a> {
     pub value_type: ValueType,
     /// The backbone of every model.
     pub backbone: &'a Arc<dyn BackboneConfig>,
+    /// The classifier of every head.
+    pub classifier: &'a Arc<dyn ClassifierConfig>,
     /// The name of each class of the stream; a class number is an index into this list.
     pub class_names: &'a [String],
     /// The number of tasks of the stream.

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use alluvium_model::{Digest, Expert, HeadSpec, ModelError, Progress, Weights};
+use alluvium_model::{Digest, Expert, HeadSpec, ModelError, ModelState, Progress, Weights};
 
 use crate::{DeviceError, HandOut};
 
@@ -126,6 +126,11 @@ pub fn check_expert(expert: &Expert, announced: &Announcement, taken: &HandOut) 
     }
     if let Some(samples) = samples.filter(|samples| *samples != manifest.samples) {
         return refuse(format!("states {} samples", manifest.samples), format!("{samples}, as it announced"));
+    }
+    let kind = |model: &ModelState| serde_json::to_value(&model.classifier).unwrap_or_default();
+    if kind(&expert.model) != kind(&taken.model) {
+        let (own, given) = (&expert.model.classifier, &taken.model.classifier);
+        return refuse(format!("has heads of the classifier {own:?}"), format!("that of its parent, {given:?}"));
     }
     let (own, given) = (expert.model.backbone_weights(), taken.model.backbone_weights());
     for (name, tensor) in given.iter() {

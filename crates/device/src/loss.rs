@@ -1,6 +1,6 @@
 //! The classification loss: which classes compete for a sample.
 
-use alluvium_model::Model;
+use alluvium_model::{Inputs, Model};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -25,15 +25,21 @@ pub enum ClassificationLoss {
 }
 
 impl ClassificationLoss {
-    /// The mean loss of a batch, `[1]`. `latents` are `[batch, latent size]`; `targets` are the class indices of the
-    /// samples within the head with the name `head`. `None` if the model does not have this head.
-    pub fn of(self, model: &Model, head: &str, latents: Tensor<2>, targets: Tensor<1, Int>) -> Option<Tensor<1>> {
+    /// The mean loss of a batch, `[1]`. `samples` are the inputs and their latents, `[batch, latent size]`; `targets` are the
+    /// class indices of the samples within the head with the name `head`. `None` if the model does not have this head.
+    pub fn of(
+        self,
+        model: &Model,
+        head: &str,
+        (inputs, latents): (Inputs, Tensor<2>),
+        targets: Tensor<1, Int>,
+    ) -> Option<Tensor<1>> {
         let own = model.head(head)?;
         Some(match self {
-            ClassificationLoss::OwnHead => cross_entropy(own.linear.forward(latents), targets),
+            ClassificationLoss::OwnHead => cross_entropy(own.scores(inputs, latents), targets),
             ClassificationLoss::AllHeads => {
-                let logits = model.logits(latents);
-                let (right, shape) = correct_logits(&own.spec.classes, &model.logit_classes());
+                let logits = model.scores(inputs, latents);
+                let (right, shape) = correct_logits(&own.spec.classes, &model.score_classes());
                 let right = Tensor::from_data(TensorData::new(right, shape), &logits.device());
                 over_all(logits, right.select(0, targets))
             }
@@ -136,21 +142,23 @@ mod tests {
         }
         let model = Model::load(&state, &device).unwrap();
         let latents = Tensor::<2>::from_floats([[0.5, -1.0, 2.0], [1.0, 0.3, -0.2]], &device);
+        // Linear heads do not see the inputs.
+        let inputs = Inputs::from(Tensor::<4>::zeros([2, 1, 1, 2], &device));
         let targets = Tensor::<1, Int>::from_ints([2, 0], &device);
         let loss = |loss: ClassificationLoss| {
-            loss.of(&model, "b", latents.clone(), targets.clone()).unwrap().into_scalar::<f32>()
+            loss.of(&model, "b", (inputs.clone(), latents.clone()), targets.clone()).unwrap().into_scalar::<f32>()
         };
         let expected = |logits: Tensor<2>, targets: [usize; 2]| {
             let logs = log_softmax(logits, 1).into_data().try_into_vec::<f32>().unwrap();
             let width = logs.len() / 2;
             -(logs[targets[0]] + logs[width + targets[1]]) / 2.0
         };
-        let own = expected(model.head("b").unwrap().linear.forward(latents.clone()), [2, 0]);
+        let own = expected(model.head("b").unwrap().scores(inputs.clone(), latents.clone()), [2, 0]);
         assert!((loss(ClassificationLoss::OwnHead) - own).abs() < 1e-5);
         // The logits of `b` come after the two of `a`.
-        let all = expected(model.logits(latents.clone()), [4, 2]);
+        let all = expected(model.scores(inputs.clone(), latents.clone()), [4, 2]);
         assert!((loss(ClassificationLoss::AllHeads) - all).abs() < 1e-5);
         assert!(all > own, "more classes compete");
-        assert!(ClassificationLoss::AllHeads.of(&model, "c", latents, targets.clone()).is_none());
+        assert!(ClassificationLoss::AllHeads.of(&model, "c", (inputs, latents), targets.clone()).is_none());
     }
 }

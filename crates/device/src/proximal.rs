@@ -61,7 +61,7 @@ mod tests {
     use std::sync::Arc;
 
     use alluvium_backbone_mlp::MlpConfig;
-    use alluvium_model::{HeadSpec, ModelState, Optimiser, Schedule, Seed, SgdSettings};
+    use alluvium_model::{HeadSpec, Inputs, ModelState, Optimiser, Schedule, Seed, SgdSettings};
 
     use super::*;
 
@@ -92,8 +92,13 @@ mod tests {
         let held = state.weights.iter().filter(|(name, _)| name.starts_with(held));
         let held = held.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
         let mut proximal = Proximal::new(strength, momentum, &held, &compute);
+        let learning = compute.autodiff();
+        let inputs = Inputs::from(Tensor::<4>::zeros([2, 1, 1, 2], &learning));
+        let latents = Tensor::<2>::from_floats([[1.0], [0.0]], &learning);
         for _ in 0..steps {
-            let away = model.heads()[0].linear.weight.val().sub_scalar(4.0);
+            // Of the latents 1 and 0, the scores w + b and b: their difference is w.
+            let scores = model.heads()[0].scores(inputs.clone(), latents.clone());
+            let away = scores.clone().slice([0..1]) - scores.slice([1..2]) - 4.0;
             let rate = optimiser.rate();
             optimiser.step(away.clone().mul(away).sum().mul_scalar(0.5), &mut model);
             proximal.pull(rate, &mut model);

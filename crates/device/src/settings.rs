@@ -81,12 +81,9 @@ impl DeviceSettings {
         let (pull, limit) = (self.proximal * self.learning_rate, 2.0 * (1.0 + self.momentum));
         (pull >= limit).then(|| {
             let message = format!(
-                "`proximal` = {} is too strong for `learning_rate` = {} and `momentum` = {}: the weights would swing ever \
-                 further; accepted: less than {}",
-                self.proximal,
-                self.learning_rate,
-                self.momentum,
-                limit / self.learning_rate
+                "`proximal` = {} with `learning_rate` = {} and `momentum` = {} makes the weights swing ever further; accepted: \
+                 `proximal` × `learning_rate` below {limit}",
+                self.proximal, self.learning_rate, self.momentum,
             );
             (&["proximal"][..], message)
         })
@@ -125,7 +122,7 @@ mod tests {
             |proximal| says(DeviceSettings { proximal, learning_rate: 0.25, momentum: 0.5, ..Default::default() });
         assert_eq!(pulled(11.9), None);
         let (key, message) = pulled(12.0).unwrap();
-        assert!(key == "proximal" && message.contains("less than 12"), "{message}");
+        assert!(key == "proximal" && message.contains("below 3"), "{message}");
     }
 
     #[test]

@@ -53,9 +53,9 @@ pub(crate) fn descend(
     let mut optimiser = Optimiser::new(settings.sgd(), steps);
     let mut taken = 0;
     for batch in batches.take(steps) {
-        let latents = model.latents(batch.inputs);
+        let latents = model.latents(batch.inputs.clone());
         let head = datasets[batch.dataset].head.name.as_str();
-        let Some(loss) = objective.loss.of(model, head, latents, batch.class_indices) else { continue };
+        let Some(loss) = objective.loss.of(model, head, (batch.inputs, latents), batch.class_indices) else { continue };
         let rate = optimiser.rate();
         optimiser.step(loss, model);
         if let Some(proximal) = &mut objective.proximal {

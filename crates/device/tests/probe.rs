@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_backbone_identity::IdentityConfig;
-use alluvium_device::{Device as _, DeviceSettings, InProcessDevice};
+use alluvium_device::{DeviceSettings, HandOut, OwnTask, TaskDataset, Terms, adapt};
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Model, ModelState, Schedule, Seed, Silent};
 use alluvium_stream::StreamConfig;
@@ -51,10 +51,14 @@ fn one_device_on_fixed_features_is_a_logistic_regression() {
         schedule: Schedule::Cosine,
         ..DeviceSettings::default()
     };
-    let expert = InProcessDevice::new(&task, settings, &compute).adapt(&central, Seed::new(1), &Silent).unwrap();
+    let (seed, settings_json, beside) = (Seed::new(1), serde_json::Value::Null, Arc::default());
+    let terms = Terms { device: 0, visit: 0, seed, settings: settings_json, statistics: vec![], beside };
+    let taken = HandOut { model: Arc::new(central), terms };
+    let own = OwnTask { name: &task.name, dataset: TaskDataset { head: &task.head, samples: &task.train } };
+    let expert = adapt(&taken, own, &settings, &[], &compute, &Silent).unwrap();
 
     let model = Model::load(&expert.model, &compute).unwrap();
-    let accuracy = evaluate(&model, &TestSet::new(&task, &compute)).task_aware;
+    let accuracy = evaluate(&model, &TestSet::new(&task.clone().into(), &compute)).task_aware;
     assert!((accuracy - ACCURACY).abs() < 1e-3, "{accuracy}");
     let head = expert.model.head_weights(expert.head());
     // [inputs, classes]

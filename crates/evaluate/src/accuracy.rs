@@ -25,9 +25,9 @@ enum TestInputs {
 /// The scores of a model on one task.
 #[derive(Debug, Clone)]
 pub struct Scores {
-    /// The accuracy in `[0, 1]` with a known task: the prediction is the largest logit of the task's own head.
+    /// The accuracy in `[0, 1]` with a known task: the prediction is the largest score of the task's own head.
     pub task_aware: f64,
-    /// The accuracy in `[0, 1]` with an unknown task: the prediction is the largest logit of all heads. It is correct
+    /// The accuracy in `[0, 1]` with an unknown task: the prediction is the largest score of all heads. It is correct
     /// if its class is, in any head.
     pub task_agnostic: f64,
     /// The latents of the test samples, `[samples, latent size]`.
@@ -57,19 +57,16 @@ impl TestSet {
         TestSet { head: task.head.clone(), inputs, labels: task.test.labels().to_vec() }
     }
 
-    /// The model's latents of the samples, `[samples, latent size]`.
-    fn latents(&self, model: &Model) -> Tensor<2> {
-        let latents = match &self.inputs {
-            TestInputs::Uploaded(inputs) => {
-                inputs.clone().split(BATCH).into_iter().map(|batch| model.latents(batch)).collect()
-            }
+    /// Calls `each` with the samples' inputs, some at a time.
+    fn for_each_batch(&self, mut each: impl FnMut(Inputs)) {
+        match &self.inputs {
+            TestInputs::Uploaded(inputs) => inputs.clone().split(BATCH).into_iter().for_each(each),
             TestInputs::Samples(samples, compute) => {
-                let starts = (0..samples.len()).step_by(BATCH);
-                let batches = starts.map(|start| samples.select(start..samples.len().min(start + BATCH)));
-                batches.map(|batch| model.latents(batch.inputs(compute))).collect()
+                for start in (0..samples.len()).step_by(BATCH) {
+                    each(samples.select(start..samples.len().min(start + BATCH)).inputs(compute));
+                }
             }
-        };
-        Tensor::cat(latents, 0)
+        }
     }
 
     /// The number of samples.
@@ -89,27 +86,31 @@ impl TestSet {
 /// # Panics
 /// When the test samples are on disk and can no longer be read.
 pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
-    let latents = test.latents(model);
-    let accuracy = |logits: Tensor<2>, classes: &[usize]| {
-        let best = best_logits(logits);
+    let own = model.head(&test.head.name);
+    let (mut latents, mut of_own, mut of_all) = (vec![], vec![], vec![]);
+    test.for_each_batch(|inputs| {
+        let batch = model.latents(inputs.clone());
+        of_own.extend(own.map(|head| best_scores(head.scores(inputs.clone(), batch.clone()))).into_iter().flatten());
+        if !model.heads().is_empty() {
+            of_all.extend(best_scores(model.scores(inputs, batch.clone())));
+        }
+        latents.push(batch);
+    });
+    let accuracy = |best: &[usize], classes: &[usize]| {
         let right = best.iter().zip(&test.labels).filter(|(index, label)| classes.get(**index) == Some(*label)).count();
         right as f64 / test.len().max(1) as f64
     };
-    let own = model.head(&test.head.name);
     Scores {
-        task_aware: own.map_or(0.0, |head| accuracy(head.linear.forward(latents.clone()), &head.spec.classes)),
-        task_agnostic: match model.heads() {
-            [] => 0.0,
-            _ => accuracy(model.logits(latents.clone()), &model.logit_classes()),
-        },
-        latents,
+        task_aware: own.map_or(0.0, |head| accuracy(&of_own, &head.spec.classes)),
+        task_agnostic: accuracy(&of_all, &model.score_classes()),
+        latents: Tensor::cat(latents, 0),
     }
 }
 
 /// The index of each row's largest value. Ties go to the first one; a row of NaN has no valid index.
-fn best_logits(logits: Tensor<2>) -> Vec<usize> {
-    let count = logits.dims()[1];
-    let values = logits.into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
+fn best_scores(scores: Tensor<2>) -> Vec<usize> {
+    let count = scores.dims()[1];
+    let values = scores.into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
     let best = |row: &[f32]| {
         let mut best = usize::MAX;
         for (index, value) in row.iter().enumerate() {
@@ -203,6 +204,6 @@ mod tests {
     #[test]
     fn ties_go_to_the_first_logit_and_nan_to_none() {
         let logits = Tensor::from_floats([[1.0, 1.0], [f32::NAN, f32::NAN], [f32::NAN, 0.0]], &Device::flex());
-        assert_eq!(best_logits(logits), [0, usize::MAX, 1]);
+        assert_eq!(best_scores(logits), [0, usize::MAX, 1]);
     }
 }

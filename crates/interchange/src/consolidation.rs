@@ -259,12 +259,7 @@ impl Consolidation<'_> {
 
     /// The previous model's backbone, without heads.
     fn initial(&self) -> Result<ModelState, InterchangeError> {
-        let mut model = ModelState {
-            backbone: self.previous.backbone(),
-            input: self.previous.input(),
-            heads: vec![],
-            weights: Weights::new(),
-        };
+        let mut model = ModelState::bare(self.previous.backbone(), self.previous.input());
         model.weights.extend_below(alluvium_model::BACKBONE, self.previous.backbone_weights()?);
         Ok(model)
     }
@@ -365,8 +360,7 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> InterchangeError {
 
 /// A foreign model as an expert with this head. `rows` are its rows in the classifier.
 fn expert(model: &ForeignModel, head: &HeadSpec, rows: &[usize], task: usize) -> Result<Expert, InterchangeError> {
-    let mut state =
-        ModelState { backbone: model.backbone(), input: model.input(), heads: vec![], weights: Weights::new() };
+    let mut state = ModelState::bare(model.backbone(), model.input());
     state.weights.extend_below(alluvium_model::BACKBONE, model.backbone_weights()?);
     state.set_head(head.clone(), rows_of(&model.classifier()?, rows));
     let digest = state.digest();

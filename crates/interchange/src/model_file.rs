@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alluvium_checkpoint::{Checkpoint, listed, shown};
-use alluvium_model::{BACKBONE, BackboneConfig, HeadSpec, InputShape, ModelState, Values, Weights};
+use alluvium_model::{BACKBONE, BackboneConfig, HeadSpec, InputShape, ModelState, Values};
 use burn::tensor::Device;
 
 use crate::architecture::{backbone_in_words, table_of};
@@ -223,7 +223,7 @@ impl ModelFile {
     pub fn model(&self, stream: &[String]) -> Result<ModelState, InterchangeError> {
         let heads = self.heads(stream)?;
         let (backbone, input) = (self.backbone(), self.input());
-        let mut state = ModelState { backbone, input, heads: vec![], weights: Weights::new() };
+        let mut state = ModelState::bare(backbone, input);
         let (weights, classifier) = match &self.source {
             OpenModel::Own(model) => (model.backbone_weights(&self.path)?, None),
             OpenModel::Foreign(model) if heads.is_empty() => (model.backbone_weights()?, None),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_model::{
-    BackboneConfig, BoxedBackbone, DynBackbone, InputShape, Inputs, ModelError, NamedTensors, Weights,
+    BackboneConfig, BoxedBackbone, DynBackbone, DynModule, InputShape, Inputs, ModelError, NamedTensors, Weights,
 };
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
@@ -136,7 +136,9 @@ impl DynBackbone for NormalisedBackbone {
     fn forward_normalised(&self, inputs: Inputs, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.inner.forward_normalised(self.normalise(inputs), norm)
     }
+}
 
+impl DynModule for NormalisedBackbone {
     fn parameters(&self) -> Weights {
         self.inner.parameters()
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use alluvium_checkpoint::listed;
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{BACKBONE, HeadSpec, Model, ModelState, Values, Weights};
+use alluvium_model::{BACKBONE, HeadSpec, Model, ModelState, Values};
 use alluvium_stream::{TaskOutline, TaskStream};
 use burn::tensor::Device;
 use serde::Serialize;
@@ -156,7 +156,7 @@ impl StreamModel {
             .collect();
         let rows = heads.iter().flat_map(|head| head.classes.iter().copied()).collect();
         let (backbone, input) = (model.backbone(), model.input());
-        let mut state = ModelState { backbone, input, heads: vec![], weights: Weights::new() };
+        let mut state = ModelState::bare(backbone, input);
         // The model runs in 32 bits. `ForeignModel::is_rounded` reports that.
         state.weights.extend_below(BACKBONE, model.backbone_weights()?.rounded_to_single());
         let classifier = model.classifier()?.map(|tensor| tensor.rounded_to_single());

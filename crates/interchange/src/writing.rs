@@ -165,14 +165,14 @@ mod tests {
     use std::sync::Arc;
 
     use alluvium_backbone_mlp::MlpConfig;
-    use alluvium_model::{HeadSpec, Weights};
+    use alluvium_model::HeadSpec;
 
     use super::*;
 
     #[test]
     fn heads_stand_side_by_side() {
         let backbone = Arc::new(MlpConfig { layers: vec![2] });
-        let mut model = ModelState { backbone, input: [1, 1, 1].into(), heads: vec![], weights: Weights::new() };
+        let mut model = ModelState::bare(backbone, [1, 1, 1].into());
         for (name, classes, weight, bias) in
             [("a", 2, vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0]), ("b", 1, vec![7.0, 8.0], vec![9.0])]
         {

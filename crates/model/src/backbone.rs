@@ -1,16 +1,13 @@
 //! The backbone φ: what a plugin author implements, and the erased form that the workbench handles.
 
 use std::any::type_name;
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use burn::module::{Flag, Module, ModuleMapper, Param};
-use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Gradients, Tensor};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
 
-use crate::module_gradients::{self, NamedTensors};
-use crate::{InputShape, Inputs, ModelError, Parameters, SetParameters, Weights};
+use crate::{DynModule, InputShape, Inputs, ModelError};
 
 /// The `[backbone]` table: which backbone, and its options.
 #[typetag::serde(tag = "kind")]
@@ -104,9 +101,9 @@ pub trait Backbone: Module + Sync + 'static {
 
 /// A backbone whose type is erased. burn's `Module` is not object-safe; this trait is.
 ///
-/// Implemented for every [`Backbone`]. Implement it by hand only for a backbone that consists of other backbones of erased
-/// types.
-pub trait DynBackbone: Debug + Send + Sync {
+/// Implemented for every [`Backbone`]. Implement it, and [`DynModule`], by hand only for a backbone that consists of other
+/// backbones of erased types.
+pub trait DynBackbone: DynModule {
     /// See [`Backbone::forward`].
     fn forward(&self, inputs: Inputs) -> Tensor<2>;
     /// See [`Backbone::latent_size`].
@@ -123,31 +120,6 @@ pub trait DynBackbone: Debug + Send + Sync {
     fn forward_normalised(&self, inputs: Inputs, _norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         self.forward(inputs)
     }
-    /// See [`Parameters::parameters`].
-    fn parameters(&self) -> Weights;
-    /// See [`Parameters::shapes`].
-    fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
-        self.parameters().iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect()
-    }
-    /// See [`SetParameters::with_parameters`].
-    ///
-    /// # Errors
-    /// When a tensor is missing, unknown, or has another shape.
-    fn set_parameters(&mut self, weights: &Weights) -> Result<(), ModelError>;
-    /// Turns off everything that behaves differently in training (batch statistics, dropout). Gradients stay.
-    fn freeze_training_behaviour(&mut self);
-    /// Takes this backbone's gradients out of `gradients`.
-    fn take_gradients(&self, gradients: &mut Gradients) -> GradientsParams;
-    /// The sum of the squares of some of this backbone's gradients, `[1]`.
-    fn squared_norm(&self, gradients: &GradientsParams) -> Option<Tensor<1>>;
-    /// Multiplies this backbone's gradients by `factor`, `[1]`.
-    fn scale(&self, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams;
-    /// This backbone's gradients by the names of its parameters, each flat.
-    fn named_gradients(&self, gradients: &Gradients) -> NamedTensors;
-    /// Replaces parameters by name; see [`Model::update`](crate::Model::update).
-    fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>);
-    /// One step of the optimiser.
-    fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams);
 }
 
 impl<M: Backbone> DynBackbone for M {
@@ -175,55 +147,5 @@ impl<M: Backbone> DynBackbone for M {
 
     fn forward_normalised(&self, inputs: Inputs, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
         Backbone::forward_normalised(self, inputs, norm)
-    }
-
-    fn parameters(&self) -> Weights {
-        Parameters::parameters(self)
-    }
-
-    fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
-        Parameters::shapes(self)
-    }
-
-    fn set_parameters(&mut self, weights: &Weights) -> Result<(), ModelError> {
-        *self = self.clone().with_parameters(weights)?;
-        Ok(())
-    }
-
-    fn freeze_training_behaviour(&mut self) {
-        *self = self.clone().map(&mut StopFlags);
-    }
-
-    fn take_gradients(&self, gradients: &mut Gradients) -> GradientsParams {
-        GradientsParams::from_module(gradients, self)
-    }
-
-    fn squared_norm(&self, gradients: &GradientsParams) -> Option<Tensor<1>> {
-        module_gradients::squared_norm(self, gradients)
-    }
-
-    fn scale(&self, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams {
-        module_gradients::scale(self, gradients, factor)
-    }
-
-    fn named_gradients(&self, gradients: &Gradients) -> NamedTensors {
-        module_gradients::named_gradients(self, gradients)
-    }
-
-    fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {
-        *self = module_gradients::updated(self.clone(), update);
-    }
-
-    fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams) {
-        *self = optimiser.step(learning_rate, self.clone(), gradients);
-    }
-}
-
-/// Turns every training flag off. Does not change parameters.
-struct StopFlags;
-
-impl ModuleMapper for StopFlags {
-    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
-        flag.with_value(false)
     }
 }

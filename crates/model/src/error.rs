@@ -69,6 +69,14 @@ pub enum ModelError {
         /// The inputs.
         given: InputShape,
     },
+    /// A classifier cannot work with its options or its head.
+    #[error("the classifier \"{kind}\" cannot be built: {reason}")]
+    Classifier {
+        /// The classifier's kind.
+        kind: String,
+        /// Why not, and what is accepted.
+        reason: String,
+    },
     /// Bytes that are not a stored model.
     #[error("not a stored model: {reason}")]
     Format {

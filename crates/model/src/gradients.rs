@@ -2,8 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::module_gradients::{NamedTensors, named_gradients, updated};
-use crate::{BACKBONE, Model};
+use crate::{BACKBONE, Model, NamedTensors};
 
 impl Model {
     /// The gradient of `loss`, `[1]`, in every parameter that it depends on. The model must be on an autodiff device; the
@@ -12,7 +11,7 @@ impl Model {
         let gradients = loss.backward();
         let mut named = below(BACKBONE, self.backbone.named_gradients(&gradients));
         for head in &self.heads {
-            named.extend(below(&head.spec.prefix(), named_gradients(&head.linear, &gradients)));
+            named.extend(below(&head.spec.prefix(), head.classifier.named_gradients(&gradients)));
         }
         named
     }
@@ -26,7 +25,7 @@ impl Model {
         self.backbone.update(&mut |name, values| update(&format!("{BACKBONE}.{name}"), values));
         for head in &mut self.heads {
             let prefix = head.spec.prefix();
-            head.linear = updated(head.linear.clone(), &mut |name, values| update(&format!("{prefix}.{name}"), values));
+            head.classifier.update(&mut |name, values| update(&format!("{prefix}.{name}"), values));
         }
     }
 }

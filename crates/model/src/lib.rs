@@ -3,14 +3,17 @@
 //! A model exists in two forms. [`ModelState`] is plain data (architecture, heads, named weights): it is sent between
 //! centre and devices, stored, hashed and averaged. [`Model`] is the same model on a compute device: it runs and it learns.
 //! Plugins bring backbones: they implement the typed [`Backbone`] on their burn module, a blanket implementation gives the
-//! erased [`DynBackbone`], and a [`BackboneConfig`] builds one by name.
+//! erased [`DynBackbone`], and a [`BackboneConfig`] builds one by name. Each head has a [`Classifier`], which turns a sample into
+//! scores of classes; by default, a linear one.
 //!
 //! This crate holds models, their weights and the gradient step, and, behind the feature `conformance`, the tests that
 //! every backbone must pass. It does not hold data, losses, tasks' samples or concrete backbones.
 
 mod backbone;
+mod classifier;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod erased;
 mod error;
 mod expert;
 mod facts;
@@ -31,9 +34,14 @@ mod weights;
 pub use alluvium_primitives::{Digest, DigestBuilder, Progress, Random, Seed, Silent};
 pub use alluvium_registry as registry;
 pub use backbone::{Backbone, BackboneConfig, BoxedBackbone, DynBackbone};
+pub use classifier::{
+    BoxedClassifier, Classifier, ClassifierConfig, DynClassifier, HeadShape, LinearClassifierConfig,
+    default_classifier, is_default_classifier,
+};
+pub use erased::DynModule;
 pub use error::ModelError;
 pub use expert::{Expert, Manifest};
-pub use facts::BackboneFacts;
+pub use facts::{BackboneFacts, ClassifierFacts};
 pub use initial::{initial_linear, initial_weights};
 pub use inputs::Inputs;
 pub use model::{Head, Model};

@@ -2,21 +2,27 @@
 
 use std::sync::Arc;
 
-use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 
 use crate::{
-    BACKBONE, BackboneConfig, DynBackbone, HeadSpec, InputShape, Inputs, ModelError, ModelState, Parameters,
-    SetParameters, Weights,
+    BACKBONE, BackboneConfig, BoxedClassifier, ClassifierConfig, DynBackbone, HeadShape, HeadSpec, InputShape, Inputs,
+    ModelError, ModelState, Weights,
 };
 
 /// One head on a compute device.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Head {
     /// Its name and classes.
     pub spec: HeadSpec,
-    /// The classifier: latents `[batch, latent size]` → logits `[batch, classes]`.
-    pub linear: Linear,
+    /// Its classifier.
+    pub(crate) classifier: BoxedClassifier,
+}
+
+impl Head {
+    /// The scores of the head's classes, `[batch, classes]`, from the inputs and their latents, `[batch, latent size]`.
+    pub fn scores(&self, inputs: Inputs, latents: Tensor<2>) -> Tensor<2> {
+        self.classifier.scores(inputs, latents)
+    }
 }
 
 /// A model on a compute device: a backbone and its heads.
@@ -25,6 +31,7 @@ pub struct Head {
 #[derive(Debug)]
 pub struct Model {
     config: Arc<dyn BackboneConfig>,
+    classifier: Arc<dyn ClassifierConfig>,
     input: InputShape,
     pub(crate) backbone: Box<dyn DynBackbone>,
     pub(crate) heads: Vec<Head>,
@@ -41,13 +48,15 @@ impl Model {
         backbone.set_parameters(&state.backbone_weights())?;
         let latent_size = backbone.latent_size();
         let heads = state.heads.iter().map(|spec| {
-            let linear = LinearConfig::new(latent_size, spec.classes.len()).init(compute);
-            let linear = linear.with_parameters(&state.head_weights(spec));
-            let linear = linear.map_err(|error| error.below(&spec.prefix()))?;
-            Ok(Head { spec: spec.clone(), linear })
+            let shape = HeadShape { input: state.input, latent_size, classes: spec.classes.len() };
+            let mut classifier = state.classifier.build(shape, compute)?;
+            let set = classifier.set_parameters(&state.head_weights(spec));
+            set.map_err(|error| error.below(&spec.prefix()))?;
+            Ok(Head { spec: spec.clone(), classifier })
         });
         let heads = heads.collect::<Result<_, ModelError>>()?;
-        Ok(Model { config: state.backbone.clone(), input: state.input, backbone, heads })
+        let (config, classifier) = (state.backbone.clone(), state.classifier.clone());
+        Ok(Model { config, classifier, input: state.input, backbone, heads })
     }
 
     /// The model as plain data.
@@ -55,10 +64,11 @@ impl Model {
         let mut weights = Weights::new();
         weights.extend_below(BACKBONE, self.backbone.parameters());
         for head in &self.heads {
-            weights.extend_below(&head.spec.prefix(), head.linear.parameters());
+            weights.extend_below(&head.spec.prefix(), head.classifier.parameters());
         }
         let heads = self.heads.iter().map(|head| head.spec.clone()).collect();
-        ModelState { backbone: self.config.clone(), input: self.input, heads, weights }
+        let (backbone, classifier) = (self.config.clone(), self.classifier.clone());
+        ModelState { backbone, classifier, input: self.input, heads, weights }
     }
 
     /// The latents h = φ(x), `[batch, latent size]`.
@@ -73,11 +83,15 @@ impl Model {
 
     /// The latents. On the way, calls `map` for every weight that acts as a linear map, with its name in a [`ModelState`] and
     /// the rows that it is multiplied with: first for the backbone, see
-    /// [`Backbone::forward_maps`](crate::Backbone::forward_maps), then for each head, whose rows are the latents.
+    /// [`Backbone::forward_maps`](crate::Backbone::forward_maps), then for the classifier of each head, see
+    /// [`Classifier::maps`](crate::Classifier::maps).
     pub fn forward_maps(&self, inputs: Inputs, map: &mut dyn FnMut(&str, Tensor<2>)) -> Tensor<2> {
-        let latents = self.backbone.forward_maps(inputs, &mut |name, rows| map(&format!("{BACKBONE}.{name}"), rows));
+        let latents =
+            self.backbone.forward_maps(inputs.clone(), &mut |name, rows| map(&format!("{BACKBONE}.{name}"), rows));
         for head in &self.heads {
-            map(&format!("{}.weight", head.spec.prefix()), latents.clone());
+            let prefix = head.spec.prefix();
+            head.classifier
+                .maps(inputs.clone(), latents.clone(), &mut |name, rows| map(&format!("{prefix}.{name}"), rows));
         }
         latents
     }
@@ -108,22 +122,32 @@ impl Model {
         self.heads.iter().find(|head| head.spec.name == name)
     }
 
-    /// The logits of all heads side by side: `[batch, latent size]` → `[batch, logits of all heads]`.
+    /// The scores of all heads side by side, from the inputs and their latents: `[batch, scores of all heads]`.
     ///
     /// # Panics
     /// When the model has no head.
-    pub fn logits(&self, latents: Tensor<2>) -> Tensor<2> {
-        let all: Vec<_> = self.heads.iter().map(|head| head.linear.forward(latents.clone())).collect();
+    pub fn scores(&self, inputs: Inputs, latents: Tensor<2>) -> Tensor<2> {
+        let all: Vec<_> = self.heads.iter().map(|head| head.scores(inputs.clone(), latents.clone())).collect();
         Tensor::cat(all, 1)
     }
 
-    /// The class of each logit of [`logits`](Self::logits).
-    pub fn logit_classes(&self) -> Vec<usize> {
+    /// The scores of all heads side by side, as [`scores`](Self::scores), from the inputs alone.
+    ///
+    /// # Panics
+    /// When the model has no head.
+    pub fn forward(&self, inputs: Inputs) -> Tensor<2> {
+        let latents = self.latents(inputs.clone());
+        self.scores(inputs, latents)
+    }
+
+    /// The class of each score of [`scores`](Self::scores).
+    pub fn score_classes(&self) -> Vec<usize> {
         self.heads.iter().flat_map(|head| head.spec.classes.iter().copied()).collect()
     }
 
     /// Turns off everything that behaves differently in training (batch statistics, dropout). Gradients stay.
     pub fn freeze_training_behaviour(&mut self) {
         self.backbone.freeze_training_behaviour();
+        self.heads.iter_mut().for_each(|head| head.classifier.freeze_training_behaviour());
     }
 }

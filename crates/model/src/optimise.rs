@@ -89,12 +89,12 @@ impl Optimiser {
         let mut gradients = loss.backward();
         let mut of_backbone = model.backbone.take_gradients(&mut gradients);
         let mut of_heads: Vec<_> =
-            model.heads.iter().map(|head| GradientsParams::from_module(&mut gradients, &head.linear)).collect();
+            model.heads.iter().map(|head| head.classifier.take_gradients(&mut gradients)).collect();
         let mut of_beside = GradientsParams::from_module(&mut gradients, beside);
 
         let most = self.settings.gradient_clip;
         if most > 0.0 {
-            let heads = model.heads.iter().zip(&of_heads).map(|(head, own)| squared_norm(&head.linear, own));
+            let heads = model.heads.iter().zip(&of_heads).map(|(head, own)| head.classifier.squared_norm(own));
             let parts = heads.chain([model.backbone.squared_norm(&of_backbone), squared_norm(beside, &of_beside)]);
             if let Some(total) = parts.flatten().reduce(|a, b| a + b) {
                 // As PyTorch's clip_grad_norm_: min(1, most / (norm + 1e-6)).
@@ -102,14 +102,14 @@ impl Optimiser {
                 of_backbone = model.backbone.scale(of_backbone, &factor);
                 of_beside = scale(beside, of_beside, &factor);
                 let pairs = model.heads.iter().zip(of_heads);
-                of_heads = pairs.map(|(head, own)| scale(&head.linear, own, &factor)).collect();
+                of_heads = pairs.map(|(head, own)| head.classifier.scale(own, &factor)).collect();
             }
         }
 
         let rate = self.rate();
         model.backbone.step(&mut self.sgd, rate, of_backbone);
         for (head, own) in model.heads.iter_mut().zip(of_heads) {
-            head.linear = self.sgd.step(rate, head.linear.clone(), own);
+            head.classifier.step(&mut self.sgd, rate, own);
         }
         *beside = self.sgd.step(rate, beside.clone(), of_beside);
         self.step += 1;

@@ -6,17 +6,21 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::{BackboneConfig, Digest, InputShape, ModelError, Seed, Weights, initial_linear, initial_weights};
+use crate::classifier::is_default_classifier;
+use crate::{
+    BackboneConfig, ClassifierConfig, Digest, HeadShape, InputShape, ModelError, Seed, Weights, default_classifier,
+    initial_weights,
+};
 
 /// The prefix of the backbone's tensors in a model's weights.
 pub const BACKBONE: &str = "backbone";
 
-/// A head: the linear classifier of one task.
+/// A head: the classifier of one task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeadSpec {
     /// The head's name. Tasks with the same head name share the head.
     pub name: String,
-    /// The class in the stream of each logit.
+    /// The class in the stream of each score.
     pub classes: Vec<usize>,
 }
 
@@ -32,11 +36,13 @@ impl HeadSpec {
 pub struct ModelState {
     /// The backbone's kind and options.
     pub backbone: Arc<dyn BackboneConfig>,
+    /// The kind and the options of every head's classifier.
+    pub classifier: Arc<dyn ClassifierConfig>,
     /// The shape of one input.
     pub input: InputShape,
     /// The heads, in the order in which they came.
     pub heads: Vec<HeadSpec>,
-    /// The weights: `backbone.…` and `heads.NAME.weight`, `heads.NAME.bias`.
+    /// The weights: `backbone.…` and `heads.NAME.…`; with linear classifiers, `heads.NAME.weight` and `heads.NAME.bias`.
     pub weights: Weights,
 }
 
@@ -44,6 +50,8 @@ pub struct ModelState {
 #[derive(Serialize, Deserialize)]
 struct Header {
     backbone: Arc<dyn BackboneConfig>,
+    #[serde(default = "default_classifier", skip_serializing_if = "is_default_classifier")]
+    classifier: Arc<dyn ClassifierConfig>,
     input: InputShape,
     heads: Vec<HeadSpec>,
 }
@@ -51,7 +59,7 @@ struct Header {
 const HEADER: &str = "alluvium";
 
 impl ModelState {
-    /// A model with initial weights and no head.
+    /// A model with initial weights, without heads, and with the default classifier.
     ///
     /// # Errors
     /// When the backbone cannot be built for this input.
@@ -65,7 +73,22 @@ impl ModelState {
         let built = backbone.build(input, compute)?.parameters();
         let mut weights = Weights::new();
         weights.extend_below(BACKBONE, initial_weights(&built, &mut seed.of("initial weights").random()));
-        Ok(ModelState { backbone, input, heads: vec![], weights })
+        Ok(ModelState { weights, ..Self::bare(backbone, input) })
+    }
+
+    /// The same model with another classifier for heads. Call it before the model has heads.
+    pub fn with_classifier(self, classifier: Arc<dyn ClassifierConfig>) -> Self {
+        ModelState { classifier, ..self }
+    }
+
+    /// A model of this architecture that has neither weights nor heads, with the default classifier.
+    pub fn bare(backbone: Arc<dyn BackboneConfig>, input: InputShape) -> Self {
+        ModelState { backbone, classifier: default_classifier(), input, heads: vec![], weights: Weights::new() }
+    }
+
+    /// Whether heads have the default classifier, which stored models do not state.
+    pub fn has_default_classifier(&self) -> bool {
+        is_default_classifier(&self.classifier)
     }
 
     /// The head of that name.
@@ -78,7 +101,7 @@ impl ModelState {
         self.weights.below(BACKBONE)
     }
 
-    /// A head's weights: `weight` `[latent, classes]` and `bias` `[classes]`.
+    /// A head's weights; with linear classifiers, `weight` `[latent, classes]` and `bias` `[classes]`.
     pub fn head_weights(&self, head: &HeadSpec) -> Weights {
         self.weights.below(&head.prefix())
     }
@@ -96,7 +119,8 @@ impl ModelState {
 
     /// The same architecture, with neither weights nor heads.
     fn without_weights(&self) -> ModelState {
-        ModelState { backbone: self.backbone.clone(), input: self.input, heads: vec![], weights: Weights::new() }
+        let (backbone, classifier) = (self.backbone.clone(), self.classifier.clone());
+        ModelState { backbone, classifier, input: self.input, heads: vec![], weights: Weights::new() }
     }
 
     /// Adds a head with these weights, or replaces the weights of the head of that name.
@@ -112,7 +136,8 @@ impl ModelState {
     pub fn grow_head(&mut self, head: &HeadSpec, latent_size: usize, seed: Seed) {
         if self.head(&head.name).is_none() {
             let mut random = seed.of("head").of(&head.name).random();
-            self.set_head(head.clone(), initial_linear(latent_size, head.classes.len(), &mut random));
+            let shape = HeadShape { input: self.input, latent_size, classes: head.classes.len() };
+            self.set_head(head.clone(), self.classifier.initial(shape, &mut random));
         }
     }
 
@@ -140,7 +165,8 @@ impl ModelState {
     }
 
     pub(crate) fn to_bytes_with(&self, mut metadata: BTreeMap<String, String>) -> Result<Vec<u8>, ModelError> {
-        let header = Header { backbone: self.backbone.clone(), input: self.input, heads: self.heads.clone() };
+        let (backbone, classifier) = (self.backbone.clone(), self.classifier.clone());
+        let header = Header { backbone, classifier, input: self.input, heads: self.heads.clone() };
         let header =
             serde_json::to_string(&header).map_err(|error| ModelError::Format { reason: error.to_string() })?;
         metadata.insert(HEADER.to_owned(), header);
@@ -162,7 +188,8 @@ impl ModelState {
         let header: Header = serde_json::from_str(header)
             .map_err(|error| ModelError::Format { reason: format!("the metadata's key `{HEADER}`: {error}") })?;
         weights.check_finite()?;
-        let state = ModelState { backbone: header.backbone, input: header.input, heads: header.heads, weights };
+        let Header { backbone, classifier, input, heads } = header;
+        let state = ModelState { backbone, classifier, input, heads, weights };
         Ok((state, metadata))
     }
 }

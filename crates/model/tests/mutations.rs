@@ -29,8 +29,7 @@ fn one(name: &str, shape: &[usize]) -> Weights {
 /// An expert of a backbone, a head and a statistic.
 fn expert() -> Expert {
     let input = [1, 2, 3].into();
-    let mut model =
-        ModelState { backbone: Arc::new(Nothing { width: 2 }), input, heads: vec![], weights: Weights::new() };
+    let mut model = ModelState::bare(Arc::new(Nothing { width: 2 }), input);
     model.weights.extend_below("backbone", one("layer.weight", &[2, 3]));
     model.set_head(HeadSpec { name: "a".to_owned(), classes: vec![0, 1] }, one("bias", &[2]));
     let digest = model.digest();

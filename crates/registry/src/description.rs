@@ -16,6 +16,8 @@ pub enum Family {
     Stream,
     /// A backbone: the feature extractor φ of every model.
     Backbone,
+    /// A classifier: how a head turns a sample into scores of its classes.
+    Classifier,
     /// Surrogate data: unlabelled inputs that belong to no device.
     Surrogate,
     /// A device: who adapts the central model to a task, and where.
@@ -26,8 +28,15 @@ pub enum Family {
 
 impl Family {
     /// All families, in the order in which they are listed.
-    pub const ALL: [Family; 6] =
-        [Family::Strategy, Family::Stream, Family::Backbone, Family::Surrogate, Family::Device, Family::Backend];
+    pub const ALL: [Family; 7] = [
+        Family::Strategy,
+        Family::Stream,
+        Family::Backbone,
+        Family::Classifier,
+        Family::Surrogate,
+        Family::Device,
+        Family::Backend,
+    ];
 
     /// The family's name in the plural, as `alluvium list` takes it.
     pub fn plural(self) -> &'static str {
@@ -35,6 +44,7 @@ impl Family {
             Family::Strategy => "strategies",
             Family::Stream => "streams",
             Family::Backbone => "backbones",
+            Family::Classifier => "classifiers",
             Family::Surrogate => "surrogates",
             Family::Device => "devices",
             Family::Backend => "backends",
@@ -47,6 +57,7 @@ impl Family {
             Family::Strategy => "[[strategies]]",
             Family::Stream => "[stream]",
             Family::Backbone => "[backbone]",
+            Family::Classifier => "[classifier]",
             Family::Surrogate => "[surrogate]",
             Family::Device => "[device]",
             Family::Backend => "[backend]",
@@ -60,6 +71,7 @@ impl fmt::Display for Family {
             Family::Strategy => "strategy",
             Family::Stream => "stream",
             Family::Backbone => "backbone",
+            Family::Classifier => "classifier",
             Family::Surrogate => "surrogate",
             Family::Device => "device",
             Family::Backend => "backend",

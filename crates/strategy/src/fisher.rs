@@ -45,7 +45,8 @@ pub fn fisher(
     for index in sample(&mut random, task.samples.len(), count) {
         let alone = task.samples.select([index]);
         let Some(head) = running.head(&task.head.name) else { break };
-        let log = log_softmax(head.linear.forward(running.latents(alone.inputs(&learning))), 1);
+        let inputs = alone.inputs(&learning);
+        let log = log_softmax(head.scores(inputs.clone(), running.latents(inputs)), 1);
         let class_index = match labels {
             FisherLabels::Empirical => {
                 task.head.classes.iter().position(|class| *class == alone.labels()[0]).unwrap_or_default()
@@ -150,7 +151,7 @@ mod tests {
         let found = of(&model, FisherLabels::Empirical, 100);
         let log_likelihoods = |model: &ModelState| {
             let model = Model::load(model, &Device::flex()).unwrap();
-            let logits = model.logits(model.latents(samples("a").inputs(&Device::flex())));
+            let logits = model.forward(samples("a").inputs(&Device::flex()));
             let logs = log_softmax(logits, 1).into_data().try_into_vec::<f32>().unwrap();
             let labels = samples("a").labels().to_vec();
             logs.chunks(2).zip(labels).map(|(pair, label)| f64::from(pair[label])).collect::<Vec<_>>()

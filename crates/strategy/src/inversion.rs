@@ -104,10 +104,11 @@ impl Inversion {
             let leaf = free.clone().autodiff().require_grad();
             let inputs = self.bounded(leaf.clone());
             let mut distances = vec![];
-            let latents = model.forward_normalised(Inputs::new(inputs.clone(), shape), &mut |name, x| {
+            let shaped = Inputs::new(inputs.clone(), shape);
+            let latents = model.forward_normalised(shaped.clone(), &mut |name, x| {
                 distances.extend(running.get(name).map(|running| distance(x, running)));
             });
-            let logits = model.logits(latents);
+            let logits = model.scores(shaped, latents);
             let likelihoods = log_softmax(logits.div_scalar(self.temperature) + mask.clone(), 1);
             let mut loss = (likelihoods * targets.clone()).sum().neg();
             let smooth = self.total_variation > 0.0 && shape.picture().is_some();

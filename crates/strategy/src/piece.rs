@@ -33,7 +33,7 @@ impl Piece {
         let shape = if whole { self.shape.clone() } else { vec![self.values.len()] };
         let tensor = values.map(|values| (self.tensor.clone(), Values::of(shape, values)));
         let input = [1, 1, 1].into();
-        ModelState { backbone: Arc::new(NoBackbone {}), input, heads, weights: tensor.into_iter().collect() }
+        ModelState { heads, weights: tensor.into_iter().collect(), ..ModelState::bare(Arc::new(NoBackbone {}), input) }
     }
 
     /// The expert of this piece, for an expert with this head from a device with `samples` training samples.

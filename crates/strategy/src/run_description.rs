@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use alluvium_model::{BackboneFacts, InputShape};
+use alluvium_model::{BackboneFacts, ClassifierFacts, InputShape};
 use alluvium_stream::Scenario;
 
-use crate::DataAccess;
+use crate::{DataAccess, StrategyError};
 
 /// What a run is. The caller of a strategy fills in what it knows, and leaves the rest open: a consolidation of files has neither
 /// a protocol nor a stream, and in pieces it has no backbone.
@@ -15,6 +15,8 @@ pub struct RunDescription {
     pub input: Option<InputShape>,
     /// The backbone of all models.
     pub backbone: Option<Arc<BackboneFacts>>,
+    /// The classifier of every head.
+    pub classifier: Option<Arc<ClassifierFacts>>,
     /// How the tasks differ.
     pub scenario: Option<Scenario>,
     /// What the protocol permits.
@@ -23,6 +25,22 @@ pub struct RunDescription {
     pub tasks: Option<usize>,
     /// What the experts are adapted from.
     pub start: ExpertStart,
+}
+
+impl RunDescription {
+    /// Checks that heads are linear maps of the latents, for a strategy that `needs` it: words that follow its name.
+    ///
+    /// # Errors
+    /// [`StrategyError::Misfit`], which names the classifier.
+    pub fn linear_heads(&self, needs: &str) -> Result<(), StrategyError> {
+        match &self.classifier {
+            Some(classifier) if classifier.linear_maps.is_empty() => Err(StrategyError::Misfit {
+                problem: format!("{needs}, but those of the classifier \"{}\" are not", classifier.kind),
+                accepted: "the classifier \"linear\"".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What a protocol permits, as far as a strategy may need it.

@@ -235,12 +235,7 @@ mod tests {
                 unreachable!("only its weights are used")
             }
         }
-        ModelState {
-            backbone: std::sync::Arc::new(Nothing),
-            input: [1, 1, 1].into(),
-            heads: vec![],
-            weights: Weights::new(),
-        }
+        ModelState::bare(std::sync::Arc::new(Nothing), [1, 1, 1].into())
     }
 
     fn expert(weight: f32, variance: f32, head: f32) -> Expert {

@@ -188,7 +188,7 @@ mod tests {
         let mut context = context();
         let data = TaskDataset { head: &start.heads[0], samples: &own };
         let central = settings.learn(&start, data, &mut context, |model, batch| {
-            let logits = model.head("a")?.linear.forward(model.latents(batch.inputs.clone()));
+            let logits = model.head("a")?.scores(batch.inputs.clone(), model.latents(batch.inputs.clone()));
             Some((cross_entropy(logits, batch.class_indices.clone()), batch.samples()))
         });
         assert_ne!(central.unwrap().weights, start.weights);

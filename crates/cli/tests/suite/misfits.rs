@@ -113,8 +113,8 @@ const MISFITS: &[Misfit] = &[
         row: "kind = \"opcm\"",
         change: ("learning_rate = 0.05", "learning_rate = 0.05\nproximal = 90.0"),
         table: "[device]",
-        // 90·0.05 = 4.5 is more than 2(1 + 0.9) = 3.8, and 3.8/0.05 = 76.
-        says: &["`proximal` = 90 is too strong for `learning_rate` = 0.05", "accepted: less than 76"],
+        // 90·0.05 = 4.5 is more than 2(1 + 0.9) = 3.8.
+        says: &["`proximal` = 90 with `learning_rate` = 0.05", "accepted: `proximal` × `learning_rate` below 3.8"],
     },
 ];
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceConfig;
-use alluvium_model::BackboneConfig;
+use alluvium_model::{BackboneConfig, ClassifierConfig};
 use alluvium_registry::{Description, Family, check_table, described, descriptions};
 use alluvium_strategy::{StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
@@ -21,6 +21,7 @@ fn read(family: Family, table: Value) -> Result<Value, serde_json::Error> {
         Family::Strategy => serde_json::to_value(serde_json::from_value::<Box<dyn StrategyConfig>>(table)?),
         Family::Stream => serde_json::to_value(serde_json::from_value::<Box<dyn StreamConfig>>(table)?),
         Family::Backbone => serde_json::to_value(serde_json::from_value::<Box<dyn BackboneConfig>>(table)?),
+        Family::Classifier => serde_json::to_value(serde_json::from_value::<Box<dyn ClassifierConfig>>(table)?),
         Family::Surrogate => serde_json::to_value(serde_json::from_value::<Box<dyn SurrogateConfig>>(table)?),
         Family::Device => serde_json::to_value(serde_json::from_value::<Box<dyn DeviceConfig>>(table)?),
         Family::Backend => serde_json::to_value(serde_json::from_value::<Box<dyn BackendConfig>>(table)?),

@@ -223,6 +223,7 @@ fn mutations() -> Vec<(String, Value)> {
             Family::Strategy => &["strategies", "1"],
             Family::Stream => &["stream"],
             Family::Backbone => &["backbone"],
+            Family::Classifier => &["classifier"],
             Family::Surrogate => &["surrogate"],
             Family::Device => &["device"],
             Family::Backend => &["backend"],

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use alluvium_device::DeviceRun;
-use alluvium_model::{BackboneFacts, InputShape, Seed};
+use alluvium_model::{BackboneFacts, ClassifierFacts, HeadShape, InputShape, Seed, is_default_classifier};
 use alluvium_strategy::{DataAccess, RunDescription, StrategyError, SurrogateConfig, SurrogateError, fits_in_memory};
 use alluvium_stream::ValueType;
 use burn::tensor::Device;
@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::inputs::misfit;
 use crate::experiment::{Experiment, KnownParts};
 use crate::finding::Finding;
+use crate::initial::ClassifierUse;
 use crate::protocol::Protocol;
 use crate::reference::Reference;
 
@@ -107,8 +108,19 @@ impl Rules {
                 };
                 match self.backbones.entry(format!("{backend} {input} {backbone}")).or_insert_with(build) {
                     Ok(facts) => known.backbone = Some(facts.clone()),
-                    Err(error) => verdict.plugin_says(&["backbone"], &written["backbone"], error),
+                    Err(error) => {
+                        verdict.plugin_says(&["backbone"], &written["backbone"], error);
+                        return known;
+                    }
                 }
+                let latent_size = known.backbone.as_ref().map_or(0, |facts| facts.latent_size);
+                // Any number of classes will do.
+                let head = HeadShape { input, latent_size, classes: 2 };
+                match ClassifierFacts::of(experiment.classifier.as_ref(), head, compute) {
+                    Ok(facts) => known.classifier = Some(facts.into()),
+                    Err(error) => verdict.plugin_says(&["classifier"], &written["classifier"], &error.to_string()),
+                }
+                verdict.kept_classifier(experiment);
                 if let Some(initial) = experiment.initial.as_ref().filter(|_| known.backbone.is_some()) {
                     let open = || {
                         let file = initial.open(&experiment.backbone, input, class_names, compute);
@@ -121,8 +133,9 @@ impl Rules {
                     }
                 }
                 let backbone = &experiment.backbone;
-                verdict
-                    .devices_fit(experiment, &DeviceRun { input, value_type, backbone, class_names, tasks, compute });
+                let classifier = &experiment.classifier;
+                let run = DeviceRun { input, value_type, backbone, classifier, class_names, tasks, compute };
+                verdict.devices_fit(experiment, &run);
             }
         }
         known
@@ -273,6 +286,19 @@ impl Verdict {
                 };
                 self.plugin_says(&path, &experiment.written_out["strategies"][index], &message);
             }
+        }
+    }
+
+    /// Checks that the heads of a file with first weights are those of the experiment's classifier.
+    fn kept_classifier(&mut self, experiment: &Experiment) {
+        let keeps = experiment.initial.as_ref().is_some_and(|initial| initial.classifier == ClassifierUse::Keep);
+        if keeps && !is_default_classifier(&experiment.classifier) {
+            let message = format!(
+                "`classifier` = \"keep\" keeps linear heads, but the experiment has the classifier \"{}\"; accepted: \
+                 \"drop\", or no [classifier] table",
+                experiment.classifier.typetag_name()
+            );
+            self.wrong(&["initial", "classifier"], message);
         }
     }
 

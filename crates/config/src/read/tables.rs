@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceConfig;
-use alluvium_model::BackboneConfig;
+use alluvium_model::{BackboneConfig, ClassifierConfig, default_classifier};
 use alluvium_registry::{Checker, Family, default_kind, described, find, schemars};
 use alluvium_strategy::{RunDescription, StrategyConfig, SurrogateConfig};
 use alluvium_stream::StreamConfig;
@@ -58,6 +58,9 @@ impl Tables {
         let device: Option<Arc<dyn DeviceConfig>> = plugins
             .read::<dyn DeviceConfig>(Family::Device, &["device"], &root.device)
             .map(|(_, device)| device.into());
+        let classifier = root.classifier.as_ref();
+        let classifier =
+            classifier.map(|table| plugins.read::<dyn ClassifierConfig>(Family::Classifier, &["classifier"], table));
         let surrogate = root.surrogate.as_ref();
         let surrogate =
             surrogate.and_then(|table| plugins.read::<dyn SurrogateConfig>(Family::Surrogate, &["surrogate"], table));
@@ -76,6 +79,7 @@ impl Tables {
             return Err(findings);
         }
         let surrogate = surrogate.map(|(_, config)| config);
+        let classifier = classifier.flatten().map_or_else(default_classifier, |(_, config)| config.into());
         let parts = WrittenParts {
             backend: &*backend,
             stream: &*stream,
@@ -83,7 +87,11 @@ impl Tables {
             device: &*device,
             surrogate: surrogate.as_deref(),
         };
-        let written_out = written_out(&root, parts, &strategies);
+        let mut written_out = written_out(&root, parts, &strategies);
+        // A default is not written out, so that the results of older versions stay the same.
+        if root.classifier.is_some() {
+            written_out["classifier"] = serde_json::to_value(&classifier).unwrap_or(Value::Null);
+        }
         Ok(Experiment {
             name: root.name,
             protocol: root.protocol,
@@ -93,6 +101,7 @@ impl Tables {
             backend: Backend { kind, config: backend.into() },
             stream,
             backbone: backbone.into(),
+            classifier,
             initial: root.initial.filter(|initial| !initial.is_random()),
             device,
             evaluation: root.evaluation,

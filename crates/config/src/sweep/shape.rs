@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 use crate::root_table::RootTable;
 
 /// The keys at the top of a file whose tables belong to a plugin. The strategies' tables are not among them: they are rows.
-pub(crate) const PLUGIN_TABLES: [(&str, Family); 5] = [
+pub(crate) const PLUGIN_TABLES: [(&str, Family); 6] = [
     ("backend", Family::Backend),
     ("stream", Family::Stream),
     ("backbone", Family::Backbone),
+    ("classifier", Family::Classifier),
     ("surrogate", Family::Surrogate),
     ("device", Family::Device),
 ];

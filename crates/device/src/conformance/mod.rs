@@ -79,6 +79,7 @@ impl Fixture {
             input: self.stream.input(),
             value_type: self.stream.value_type(),
             backbone: &self.backbone,
+            classifier: &self.central.classifier,
             class_names: self.stream.class_names(),
             tasks: self.stream.tasks(),
             compute: &self.compute,

@@ -19,10 +19,15 @@ pub(crate) fn first_model(
 ) -> Result<ModelState, ExperimentError> {
     let backbone = experiment.backbone.clone();
     match &experiment.initial {
-        None => Ok(ModelState::initial(backbone, stream.input(), seed, compute)?),
+        None => {
+            let model = ModelState::initial(backbone, stream.input(), seed, compute)?;
+            Ok(model.with_classifier(experiment.classifier.clone()))
+        }
         Some(initial) => {
             let model = of_file(initial, experiment, stream, compute).map_err(Box::new)?;
-            Ok(with_heads_of(tasks, &model))
+            // Only the default classifier has heads by now: others are refused with a classifier to keep.
+            let classifier = experiment.classifier.clone();
+            Ok(with_heads_of(tasks, &model).with_classifier(classifier))
         }
     }
 }

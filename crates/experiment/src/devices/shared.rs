@@ -10,7 +10,7 @@ use alluvium_device::{
     HandOut, Terms, check_expert,
 };
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{BackboneFacts, Expert, HeadSpec, Model, Progress, Seed};
+use alluvium_model::{BackboneFacts, ClassifierFacts, Expert, HeadShape, HeadSpec, Model, Progress, Seed};
 use alluvium_strategy::{RunDescription, StrategyConfig};
 use alluvium_stream::{Task, TaskStream};
 use burn::tensor::Device as Compute;
@@ -113,7 +113,13 @@ impl SharedSetup {
         let initial = CentralModel::initial(initial)?;
         let class_names = stream.class_names().to_vec();
         let facts = BackboneFacts::of(experiment.backbone.as_ref(), stream.input(), compute)?;
-        let known = KnownParts { stream: Some((stream.input(), tasks.len())), backbone: Some(facts.into()) };
+        let head = HeadShape { input: stream.input(), latent_size: facts.latent_size, classes: 2 };
+        let classifier = ClassifierFacts::of(experiment.classifier.as_ref(), head, compute)?;
+        let known = KnownParts {
+            stream: Some((stream.input(), tasks.len())),
+            backbone: Some(facts.into()),
+            classifier: Some(classifier.into()),
+        };
         Ok(SharedSetup {
             seed,
             root,

@@ -62,7 +62,11 @@ impl CentralModel {
 /// The digest of a whole model: architecture, heads and weights.
 pub(crate) fn identity(model: &ModelState) -> Result<Digest, ExperimentError> {
     let backbone = serde_json::to_value(&model.backbone).map_err(|error| ExperimentError::Record(error.to_string()))?;
-    let parts = json!([backbone, model.input, model.heads, model.digest()]);
+    let mut parts = json!([backbone, model.input, model.heads, model.digest()]);
+    if let (Some(parts), false) = (parts.as_array_mut(), model.has_default_classifier()) {
+        let classifier = serde_json::to_value(&model.classifier);
+        parts.push(classifier.map_err(|error| ExperimentError::Record(error.to_string()))?);
+    }
     Ok(Digest::of(parts.to_string().as_bytes()))
 }
 

@@ -30,7 +30,7 @@ pub fn check_learning(
     let targets = Tensor::<2>::from_floats([[1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]], &learning);
     let mut losses = vec![];
     for _ in 0..steps {
-        let loss = (model.logits(model.latents(inputs.clone())) - targets.clone()).square().mean();
+        let loss = (model.forward(inputs.clone()) - targets.clone()).square().mean();
         losses.push(loss.clone().into_scalar::<f32>());
         optimiser.step(loss, &mut model);
     }

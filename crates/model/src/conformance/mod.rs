@@ -1,4 +1,4 @@
-//! The tests that every backbone must pass, ours and those of third parties.
+//! The tests that every backbone and every classifier must pass, ours and those of third parties.
 //!
 //! A plugin enables the feature `conformance` under `[dev-dependencies]` and calls [`check_kind`] with its kind and
 //! [`check_config`] with options that build a small network:
@@ -11,8 +11,9 @@
 //! }
 //! ```
 //!
-//! [`check_fixture`] compares a backbone with outputs of PyTorch.
+//! [`check_fixture`] compares a backbone with outputs of PyTorch. Classifiers have [`check_classifier`].
 
+mod classifier;
 mod fixture;
 mod learning;
 mod network;
@@ -23,6 +24,7 @@ use burn::tensor::{Device, Tensor};
 use crate::{InputShape, Inputs};
 
 pub use alluvium_checkpoint::NameMap;
+pub use classifier::{check_classifier, check_classifier_config};
 pub use fixture::{check_fixture, spread};
 pub use learning::check_learning;
 pub use network::{check_config, check_network};

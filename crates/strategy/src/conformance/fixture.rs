@@ -108,7 +108,7 @@ fn weights(tensors: &BTreeMap<String, Tensor>) -> Weights {
 
 fn model(heads: &[&str], tensors: &BTreeMap<String, Tensor>) -> ModelState {
     let heads = heads.iter().map(|name| head(name)).collect();
-    ModelState { backbone: Arc::new(TinyConfig {}), input: INPUT.into(), heads, weights: weights(tensors) }
+    ModelState { heads, weights: weights(tensors), ..ModelState::bare(Arc::new(TinyConfig {}), INPUT.into()) }
 }
 
 fn expert(device: &Sender) -> Expert {

@@ -41,7 +41,7 @@ impl DistillationSettings {
     ) -> Result<ModelState, StrategyError> {
         let mut optimiser = self.optimiser();
         self.for_each_batch(batches, context, |inputs, targets| {
-            let logits = student.logits(student.latents(inputs));
+            let logits = student.forward(inputs);
             optimiser.step(loss(logits, targets.logits), &mut student);
         })?;
         let central = student.state();
@@ -71,7 +71,7 @@ mod tests {
         let mut optimiser = settings.optimiser();
         let mut losses = vec![];
         let steps = settings.for_each_batch(batches, &mut context, |inputs, targets| {
-            let loss = mean_squared_error(student.logits(student.latents(inputs)), targets.logits);
+            let loss = mean_squared_error(student.forward(inputs), targets.logits);
             losses.push(loss.clone().into_scalar::<f32>());
             optimiser.step(loss, &mut student);
         });

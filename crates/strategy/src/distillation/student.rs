@@ -71,7 +71,8 @@ impl StudentStart {
 /// A new model with all heads of the previous one, and the expert's.
 fn initial(previous: &ModelState, expert: &Expert, context: &Context<'_>) -> Result<ModelState, StrategyError> {
     let seed = context.seed().of("student");
-    let mut student = ModelState::initial(previous.backbone.clone(), previous.input, seed, context.compute())?;
+    let student = ModelState::initial(previous.backbone.clone(), previous.input, seed, context.compute())?;
+    let mut student = student.with_classifier(previous.classifier.clone());
     let latent_size = previous.backbone.build(previous.input, context.compute())?.latent_size();
     for head in previous.heads.iter().chain([expert.head()]) {
         student.grow_head(head, latent_size, seed);

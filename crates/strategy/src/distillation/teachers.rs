@@ -88,9 +88,9 @@ impl<'a> Teachers<'a> {
 
     fn chunk(&self, inputs: Inputs) -> Targets {
         let previous = self.previous.layers(inputs.clone());
-        let expert = self.expert.layers(inputs);
+        let expert = self.expert.layers(inputs.clone());
         let logits = |model: &Model, layers: &[Tensor<2>]| {
-            let logits = model.logits(layers[layers.len() - 1].clone());
+            let logits = model.scores(inputs.clone(), layers[layers.len() - 1].clone());
             if self.centred { centred(logits) } else { logits }
         };
         let targets = self.mixing.targets(logits(&self.previous, &previous), logits(&self.expert, &expert));

@@ -55,8 +55,10 @@ fn model(backbone: &Arc<dyn BackboneConfig>, heads: &[&str], seed: u64) -> Model
     };
     let mut optimiser = Optimiser::new(settings, 60);
     for _ in 0..60 {
-        let latents = model.latents(images.clone().into());
-        let loss = |head: &Head| (log_softmax(head.linear.forward(latents.clone()), 1) * classes.clone()).sum();
+        let inputs = Inputs::from(images.clone());
+        let latents = model.latents(inputs.clone());
+        let scores = |head: &Head| head.scores(inputs.clone(), latents.clone());
+        let loss = |head: &Head| (log_softmax(scores(head), 1) * classes.clone()).sum();
         let Some(loss) = model.heads().iter().map(loss).reduce(|a, b| a + b) else { break };
         optimiser.step(loss.mul_scalar(-1.0 / 30.0), &mut model);
     }
@@ -93,7 +95,7 @@ fn confidence(state: &ModelState, inputs: &Inputs, first: usize) -> f32 {
     let mut model = Model::load(state, &inputs.device()).unwrap();
     model.freeze_training_behaviour();
     let head = model.heads().last().unwrap();
-    let logits = head.linear.forward(model.latents(inputs.clone()));
+    let logits = head.scores(inputs.clone(), model.latents(inputs.clone()));
     let sure: Vec<_> = values(softmax(logits, 1)).chunks(3).skip(first).step_by(2).map(|row| row[1]).collect();
     sure.iter().sum::<f32>() / sure.len() as f32
 }

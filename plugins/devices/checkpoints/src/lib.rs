@@ -10,7 +10,7 @@ use alluvium_device::{
     typetag,
 };
 use alluvium_interchange::{InterchangeError, ModelFile, Names, Reading};
-use alluvium_model::{Digest, Expert, Manifest, ModelError, Progress};
+use alluvium_model::{Digest, Expert, Manifest, ModelError, Progress, is_default_classifier};
 use burn::tensor::Device as Compute;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,16 @@ impl DeviceConfig for CheckpointsConfig {
     }
 
     fn check(&self, run: &DeviceRun<'_>) -> Result<(), DeviceError> {
+        if !is_default_classifier(run.classifier) {
+            return Err(DeviceError::Option {
+                option: "kind",
+                problem: format!(
+                    "= \"checkpoints\" has linear heads, but the classifier of the experiment is \"{}\"",
+                    run.classifier.typetag_name()
+                ),
+                accepted: "no [classifier] table, or the default one".to_owned(),
+            });
+        }
         for (index, expert) in self.experts.iter().enumerate() {
             if self.experts[..index].iter().any(|other| other.task() == expert.task()) {
                 return Err(DeviceError::Option {

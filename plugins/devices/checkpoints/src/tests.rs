@@ -38,10 +38,12 @@ fn refusal(change: impl Fn(&Path, &mut CheckpointsConfig)) -> String {
     change(folder.path(), &mut config);
     let (stream, compute) = (pixel_pairs(), Compute::flex());
     let backbone: Arc<dyn BackboneConfig> = Arc::new(PixelPairConfig {});
+    let classifier = alluvium_model::default_classifier();
     let run = DeviceRun {
         input: stream.input(),
         value_type: stream.value_type(),
         backbone: &backbone,
+        classifier: &classifier,
         class_names: stream.class_names(),
         tasks: 2,
         compute: &compute,

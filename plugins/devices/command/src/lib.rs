@@ -14,7 +14,7 @@ use alluvium_device::registry::{Family, describe};
 use alluvium_device::{
     Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, HandOut, typetag,
 };
-use alluvium_model::{Expert, Manifest, ModelState, Progress, Weights};
+use alluvium_model::{Expert, HeadShape, Manifest, ModelState, Progress, Weights};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -153,8 +153,7 @@ impl Command<'_> {
             }
         }
         weights.check_finite().map_err(|error| failed(error.to_string(), "finite numbers"))?;
-        let (classes, latent) = (head.classes.len(), self.latent_size(taken)?);
-        for (name, shape) in [("weight", vec![latent, classes]), ("bias", vec![classes])] {
+        for (name, shape) in self.head_shapes(taken)? {
             let sent = weights.get(&format!("{own}{name}")).map(|tensor| tensor.shape.clone());
             if sent.as_ref() != Some(&shape) {
                 let has = sent.map_or("lacks".to_owned(), |sent| format!("has the shape {sent:?} for"));
@@ -163,8 +162,7 @@ impl Command<'_> {
         }
         let report: Report = act.read_json(files::REPORT)?;
         report.check(self.task(), &taken.parent(), self.described.as_ref())?;
-        let (backbone, input) = (taken.model.backbone.clone(), taken.model.input);
-        let model = ModelState { backbone, input, heads: vec![head.clone()], weights };
+        let model = ModelState { heads: vec![head.clone()], weights, ..taken.model.with_heads(|_| false) };
         let manifest = Manifest {
             task: taken.terms.device,
             task_name: self.place.task.clone(),
@@ -177,10 +175,15 @@ impl Command<'_> {
         Expert::new(model, manifest).map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause })
     }
 
-    fn latent_size(&self, taken: &HandOut) -> Result<usize, DeviceError> {
-        let built = taken.model.backbone.build(taken.model.input, &self.place.compute);
+    /// The names and shapes of the head's tensors.
+    fn head_shapes(&self, taken: &HandOut) -> Result<Vec<(String, Vec<usize>)>, DeviceError> {
+        let model = &taken.model;
+        let built = model.backbone.build(model.input, &self.place.compute);
         let built = built.map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause })?;
-        Ok(built.latent_size())
+        let (latent_size, classes) = (built.latent_size(), self.place.head.classes.len());
+        let head = HeadShape { input: model.input, latent_size, classes };
+        let initial = model.classifier.initial(head, &mut taken.terms.seed.random());
+        Ok(initial.iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect())
     }
 }
 

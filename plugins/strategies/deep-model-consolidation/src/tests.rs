@@ -43,7 +43,7 @@ fn loss(student: &ModelState, previous: &ModelState, expert: &Expert) -> f32 {
     let inputs = context.surrogate(previous, expert).unwrap();
     let student = Model::load(student, &compute).unwrap();
     let teachers = Teachers::new(previous, expert, &student, (1.0, 1.0), &compute).unwrap();
-    let logits = student.logits(student.latents(inputs.clone()));
+    let logits = student.forward(inputs.clone());
     mean_squared_error(logits, teachers.targets(inputs).logits).into_scalar()
 }
 

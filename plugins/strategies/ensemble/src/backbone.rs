@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alluvium_model::{
-    BackboneConfig, BoxedBackbone, DynBackbone, InputShape, Inputs, ModelError, NamedTensors, Weights,
+    BackboneConfig, BoxedBackbone, DynBackbone, DynModule, InputShape, Inputs, ModelError, NamedTensors, Weights,
 };
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Gradients, Tensor};
@@ -70,7 +70,9 @@ impl DynBackbone for EnsembleBackbone {
     fn forward_layers(&self, inputs: Inputs) -> Vec<Tensor<2>> {
         vec![self.forward(inputs)]
     }
+}
 
+impl DynModule for EnsembleBackbone {
     fn parameters(&self) -> Weights {
         let mut weights = Weights::new();
         for (number, member) in self.members.iter().enumerate() {
@@ -151,7 +153,7 @@ mod tests {
         let compute = Device::flex().autodiff();
         let mut model = Model::load(&state(), &compute).unwrap();
         let inputs = Inputs::from(Tensor::<4>::ones([3, 1, 2, 3], &compute));
-        let loss = |model: &Model| model.logits(model.latents(inputs.clone())).powi_scalar(2).sum();
+        let loss = |model: &Model| model.forward(inputs.clone()).powi_scalar(2).sum();
         assert!(model.gradients(loss(&model)).keys().all(|name| name.starts_with("heads.a.")));
         let settings = SgdSettings {
             learning_rate: 0.1,

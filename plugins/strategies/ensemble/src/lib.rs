@@ -40,6 +40,7 @@ impl StrategyConfig for EnsembleConfig {
     }
 
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        run.linear_heads("adds up heads that are linear maps of the latents")?;
         match run.protocol.as_ref().filter(|terms| terms.visits_per_device > 1) {
             Some(terms) if self.start == Start::Initial => Err(StrategyError::Option {
                 option: "start",

@@ -32,7 +32,7 @@ pub(crate) fn joined(previous: &ModelState, expert: &Expert, had: u64) -> Result
     let mut weights = Weights::new();
     weights.extend_below(BACKBONE, backbone);
     let backbone = Arc::new(EnsembleBackboneConfig { members });
-    let mut central = ModelState { backbone, input: previous.input, heads: vec![], weights };
+    let mut central = ModelState { weights, ..ModelState::bare(backbone, previous.input) };
 
     let new = Linear::of(&expert.model, expert.head())?;
     let own = &expert.head().name;

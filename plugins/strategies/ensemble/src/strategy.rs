@@ -53,8 +53,7 @@ impl Strategy for Ensemble {
             Start::Initial => (members.first()?, self.initial.clone()),
             Start::Latest => (members.last()?, central.backbone_weights().below(&prefix(members.len() - 1))),
         };
-        let (backbone, input) = (member.clone(), central.input);
-        let mut model = ModelState { backbone, input, heads: vec![], weights: Weights::new() };
+        let mut model = ModelState::bare(member.clone(), central.input);
         model.weights.extend_below(BACKBONE, weights);
         Some(model)
     }
@@ -105,7 +104,7 @@ mod tests {
         let model = Model::load(model, &compute).unwrap();
         let values = (0..60).map(|index| (index * 37 % 61) as f32 / 30.0 - 1.0).collect();
         let inputs = Inputs::from_values(values, [1, 2, 3].into(), &compute);
-        let logits = model.head(head).unwrap().linear.forward(model.latents(inputs));
+        let logits = model.head(head).unwrap().scores(inputs.clone(), model.latents(inputs));
         logits.into_data().try_into_vec().unwrap()
     }
 

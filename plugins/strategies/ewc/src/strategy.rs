@@ -43,7 +43,12 @@ impl Ewc {
         let anchors = Anchors::new(&self.penalty.fisher, &self.penalty.anchors, strength, &compute);
         training.for_each_batch(data, context, |batch| {
             let latents = model.latents(batch.inputs.clone());
-            let loss = training.loss.of(&model, &data.head.name, latents, batch.class_indices.clone())?;
+            let loss = training.loss.of(
+                &model,
+                &data.head.name,
+                (batch.inputs.clone(), latents),
+                batch.class_indices.clone(),
+            )?;
             let rate = optimiser.rate();
             optimiser.step(loss, &mut model);
             anchors.pull(rate, &mut model);

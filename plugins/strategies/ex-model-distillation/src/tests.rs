@@ -87,7 +87,7 @@ fn loss_of(student: &ModelState, previous: &ModelState, expert: &Expert) -> f32 
     let inputs = context.surrogate(previous, expert).unwrap();
     let student = Model::load(student, &compute).unwrap();
     let teachers = Teachers::new(previous, expert, &student, (1.0, 1.0), &compute).unwrap();
-    let logits = student.logits(student.latents(inputs.clone()));
+    let logits = student.forward(inputs.clone());
     loss(logits, teachers.targets(inputs).logits, 1.0).into_scalar()
 }
 

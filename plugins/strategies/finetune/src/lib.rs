@@ -60,7 +60,12 @@ impl Strategy for Finetune {
         let start = training.start(previous, expert, context)?;
         training.learn(&start, data, context, |model, batch| {
             let latents = model.latents(batch.inputs.clone());
-            let loss = training.loss.of(model, &data.head.name, latents, batch.class_indices.clone())?;
+            let loss = training.loss.of(
+                model,
+                &data.head.name,
+                (batch.inputs.clone(), latents),
+                batch.class_indices.clone(),
+            )?;
             Some((loss, batch.samples()))
         })
     }

@@ -53,7 +53,7 @@ fn only_where_all_heads_compete_the_old_one_learns_that_none_of_its_classes_come
     assert_eq!(own.head_weights(old), previous.head_weights(old));
     assert_ne!(all.head_weights(old), previous.head_weights(old));
     let model = Model::load(&all, &Device::flex()).unwrap();
-    let logits = model.logits(model.latents(samples("b").inputs(&Device::flex())));
+    let logits = model.forward(samples("b").inputs(&Device::flex()));
     let shares = softmax(logits, 1).into_data().try_into_vec::<f32>().unwrap();
     // Four logits; the first two are those of `a`.
     let of_old: f32 = shares.chunks(4).map(|share| share[0] + share[1]).sum::<f32>() / 10.0;
@@ -90,7 +90,8 @@ fn learned(previous: &ModelState, own: &Samples) -> ModelState {
 /// The cross-entropy on the samples of task `a`.
 fn loss_on_the_old_domain(model: &ModelState) -> f32 {
     let (model, own) = (Model::load(model, &Device::flex()).unwrap(), samples("a"));
-    let logits = model.head("a").unwrap().linear.forward(model.latents(own.inputs(&Device::flex())));
+    let inputs = own.inputs(&Device::flex());
+    let logits = model.head("a").unwrap().scores(inputs.clone(), model.latents(inputs));
     let labels: Vec<i32> = own.labels().iter().map(|label| *label as i32).collect();
     cross_entropy(logits, Tensor::from_data(labels.as_slice(), &Device::flex())).into_scalar::<f32>()
 }

@@ -81,10 +81,11 @@ impl Lwf {
         context: &Context<'_>,
     ) -> Result<Vec<Tensor<2>>, StrategyError> {
         let teacher = Model::load(previous, context.compute())?;
-        let chunks = data.samples.inputs(context.compute()).split(CHUNK);
+        let inputs = data.samples.inputs(context.compute());
+        let chunks = inputs.clone().split(CHUNK);
         let latents = Tensor::cat(chunks.into_iter().map(|chunk| teacher.latents(chunk)).collect(), 0);
         let of_head = |head: &alluvium_model::Head| {
-            Tensor::from_inner(softened(head.linear.forward(latents.clone()), self.config.temperature))
+            Tensor::from_inner(softened(head.scores(inputs.clone(), latents.clone()), self.config.temperature))
         };
         Ok(teacher.heads().iter().map(of_head).collect())
     }
@@ -106,11 +107,12 @@ impl Strategy for Lwf {
         let start = training.start(previous, expert, context)?;
         training.learn(&start, data, context, |model, batch| {
             let latents = model.latents(batch.inputs.clone());
-            let mut loss = training.loss.of(model, &data.head.name, latents.clone(), batch.class_indices.clone())?;
+            let sample = || (batch.inputs.clone(), latents.clone());
+            let mut loss = training.loss.of(model, &data.head.name, sample(), batch.class_indices.clone())?;
             // The old heads come first, in their order.
             for (head, wanted) in model.heads().iter().zip(&recorded).filter(|_| *old_weight > 0.0) {
                 let wanted = wanted.clone().select(0, batch.indices.clone());
-                let given = head.linear.forward(latents.clone());
+                let given = head.scores(batch.inputs.clone(), latents.clone());
                 loss = loss + distillation(given, wanted, *temperature).mul_scalar(*old_weight);
             }
             Some((loss, batch.samples()))

@@ -32,8 +32,11 @@ fn it_needs_the_current_task_and_no_more() {
 /// The outputs of the head `a` for the samples of task `b`.
 fn answers(model: &ModelState) -> Vec<f32> {
     let model = Model::load(model, &Device::flex()).unwrap();
-    let latents = model.latents(samples("b").inputs(&Device::flex()));
-    softmax(model.head("a").unwrap().linear.forward(latents), 1).into_data().try_into_vec().unwrap()
+    let inputs = samples("b").inputs(&Device::flex());
+    softmax(model.head("a").unwrap().scores(inputs.clone(), model.latents(inputs)), 1)
+        .into_data()
+        .try_into_vec()
+        .unwrap()
 }
 
 #[test]

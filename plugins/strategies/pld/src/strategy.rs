@@ -31,10 +31,10 @@ impl Pld {
         groups: &[Group],
     ) -> Option<Tensor<1>> {
         let config = &self.config;
-        let outputs = student.layers(inputs);
+        let outputs = student.layers(inputs.clone());
         let mut parts = vec![];
         if config.output_weight > 0.0 {
-            let logits = student.logits(outputs[outputs.len() - 1].clone());
+            let logits = student.scores(inputs, outputs[outputs.len() - 1].clone());
             let loss = output_loss(&logits, &targets.logits, groups, config.output_loss, config.temperature);
             parts.extend(loss.map(|loss| loss.mul_scalar(config.output_weight)));
         }

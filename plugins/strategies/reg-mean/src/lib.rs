@@ -83,7 +83,7 @@ impl StrategyConfig for RegMeanConfig {
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
         match &run.backbone {
             Some(backbone) if backbone.linear_maps.is_empty() => Err(without_maps(&backbone.kind)),
-            _ => Ok(()),
+            _ => run.linear_heads("merges heads as linear maps of the latents"),
         }
     }
 

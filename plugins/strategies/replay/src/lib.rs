@@ -5,6 +5,8 @@
 mod buffer;
 mod reservoir;
 
+use std::ops::Range;
+
 use alluvium_model::{Inputs, Seed};
 use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
@@ -116,8 +118,9 @@ impl Strategy for Replay {
             let amount = buffer.len().min(*replay_batch_size);
             let replayed = buffer.batch(sample(&mut random, buffer.len(), amount).into_vec());
             let inputs = std::iter::once(batch.inputs.clone()).chain(replayed.inputs);
-            let latents = model.latents(Inputs::cat(inputs.collect()));
-            let rows = |range| latents.clone().slice([range]);
+            let inputs = Inputs::cat(inputs.collect());
+            let latents = model.latents(inputs.clone());
+            let rows = |range: Range<usize>| (inputs.clone().slice(range.clone()), latents.clone().slice([range]));
 
             let current = training.loss.of(model, &data.head.name, rows(0..own), batch.class_indices.clone())?;
             let mut sum = current.mul_scalar(own as f64);

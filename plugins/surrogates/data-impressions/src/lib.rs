@@ -201,7 +201,7 @@ mod tests {
             let inputs = draw(source.unwrap().as_mut(), 10, 0, &[]);
             let state = expert("c", 2).model;
             let model = Model::load(&state, &Device::flex()).unwrap();
-            let said = host(softmax(model.logits(model.latents(inputs)).div_scalar(0.1), 1));
+            let said = host(softmax(model.forward(inputs).div_scalar(0.1), 1));
             let wished = (0..10).flat_map(|index| {
                 let mut random = Seed::new(0).at("inverted input", index).random();
                 likely(&state, &[1.0, 0.1], &mut random).probabilities
@@ -221,7 +221,7 @@ mod tests {
     fn an_empty_list_of_factors_is_refused() {
         let config = DataImpressionsConfig { concentrations: vec![], ..config(10) };
         assert!(
-            config.build(&RunDescription::default()).unwrap_err().to_string().contains("`concentrations` is empty")
+            config.validate(&RunDescription::default()).unwrap_err().to_string().contains("`concentrations` is empty")
         );
     }
 }

@@ -53,7 +53,7 @@ impl SurrogateConfig for DatasetConfig {
         let failed = |error| wrong(format!("cannot be built: {error}"), "a stream whose data can be read".to_owned());
         let stream = self.stream()?.build(Seed::new(self.stream_seed).of("surrogate stream")).map_err(failed)?;
         let mut inputs = Samples::of_type(stream.input(), stream.value_type());
-        run.input.map_or(Ok(()), |wanted| fits(&inputs, wanted).map(drop))?;
+        run.input.map_or(Ok(()), |wanted| conversion(stream.input(), stream.value_type(), wanted).map(drop))?;
         for index in 0..stream.tasks() {
             let task = stream.task(index).map_err(failed)?;
             inputs.extend(&task.train.held().map_err(failed)?);
@@ -83,16 +83,18 @@ impl DatasetConfig {
     }
 }
 
-/// Checks that inputs can be brought to the wanted shape. `None` if they have it; else both shapes, of pictures.
-fn fits(inputs: &Samples, wanted: InputShape) -> Result<Option<(PictureShape, PictureShape)>, SurrogateError> {
-    let own = inputs.input();
+/// The pictures that inputs are converted from and to; `None` if they have the wanted shape already.
+fn conversion(
+    own: InputShape,
+    values: ValueType,
+    wanted: InputShape,
+) -> Result<Option<(PictureShape, PictureShape)>, SurrogateError> {
     if own == wanted {
         return Ok(None);
     }
-    let bytes = matches!(inputs.value_type(), ValueType::Bytes(_));
-    let picture = |shape: InputShape| shape.picture().filter(|shape| bytes && [1, 3].contains(&shape.channels));
-    match (picture(own), picture(wanted)) {
-        (Some(from), Some(to)) => Ok(Some((from, to))),
+    let pictures = [own, wanted].map(|shape| shape.picture().filter(|shape| [1, 3].contains(&shape.channels)));
+    match (pictures, values) {
+        ([Some(from), Some(to)], ValueType::Bytes(_)) => Ok(Some((from, to))),
         _ => {
             let accepted = format!("inputs of {wanted}, or pictures of bytes with one or three channels on both sides");
             Err(wrong(format!("has inputs of {own}, but the model takes {wanted}"), accepted))
@@ -123,11 +125,11 @@ impl Surrogate for Dataset {
     }
 
     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
-        let wanted = request.input;
-        let fitting = fits(&self.inputs, wanted)?;
+        let (own, wanted) = (self.inputs.input(), request.input);
+        let conversion = conversion(own, self.inputs.value_type(), wanted)?;
         let mut random = request.seed.random();
         let indices = (0..count).map(|_| random.random_range(0..self.inputs.len()));
-        let Some((from, to)) = fitting else {
+        let Some((from, to)) = conversion else {
             let size = wanted.values();
             let mut values = vec![0.0; count * size];
             for (index, values) in indices.zip(values.chunks_mut(size.max(1))) {

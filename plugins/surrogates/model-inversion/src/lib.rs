@@ -133,7 +133,7 @@ mod tests {
         let confidence = |steps| {
             let inputs = draw(config(steps).build(&RunDescription::default()).unwrap().as_mut(), 24, 0, &[]);
             let model = Model::load(&expert("c", 2).model, &Device::flex()).unwrap();
-            let sure = host(softmax(model.logits(model.latents(inputs)), 1));
+            let sure = host(softmax(model.forward(inputs), 1));
             let wished = (0..24).map(|index| {
                 let mut random = Seed::new(0).at("inverted input", index).random();
                 one_class(&expert("c", 2).model, &mut random).probabilities

@@ -1,0 +1,92 @@
+//! A burn module whose type is erased: its parameters, its gradients and its steps.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use burn::module::{Flag, Module, ModuleMapper, Param};
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Gradients, Tensor};
+
+use crate::module_gradients::{self, NamedTensors};
+use crate::{ModelError, Parameters, SetParameters, Weights};
+
+/// A burn module whose type is erased. burn's `Module` is not object-safe; this trait is. Implemented for every module.
+pub trait DynModule: Debug + Send + Sync {
+    /// See [`Parameters::parameters`].
+    fn parameters(&self) -> Weights;
+    /// See [`Parameters::shapes`].
+    fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
+        self.parameters().iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect()
+    }
+    /// See [`SetParameters::with_parameters`].
+    ///
+    /// # Errors
+    /// When a tensor is missing, unknown, or has another shape.
+    fn set_parameters(&mut self, weights: &Weights) -> Result<(), ModelError>;
+    /// Turns off everything that behaves differently in training (batch statistics, dropout). Gradients stay.
+    fn freeze_training_behaviour(&mut self);
+    /// Takes this module's gradients out of `gradients`.
+    fn take_gradients(&self, gradients: &mut Gradients) -> GradientsParams;
+    /// The sum of the squares of some of this module's gradients, `[1]`.
+    fn squared_norm(&self, gradients: &GradientsParams) -> Option<Tensor<1>>;
+    /// Multiplies this module's gradients by `factor`, `[1]`.
+    fn scale(&self, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams;
+    /// This module's gradients by the names of its parameters, each flat.
+    fn named_gradients(&self, gradients: &Gradients) -> NamedTensors;
+    /// Replaces parameters by name; see [`Model::update`](crate::Model::update).
+    fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>);
+    /// One step of the optimiser.
+    fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams);
+}
+
+impl<M: Module + Sync + 'static> DynModule for M {
+    fn parameters(&self) -> Weights {
+        Parameters::parameters(self)
+    }
+
+    fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
+        Parameters::shapes(self)
+    }
+
+    fn set_parameters(&mut self, weights: &Weights) -> Result<(), ModelError> {
+        *self = self.clone().with_parameters(weights)?;
+        Ok(())
+    }
+
+    fn freeze_training_behaviour(&mut self) {
+        *self = self.clone().map(&mut StopFlags);
+    }
+
+    fn take_gradients(&self, gradients: &mut Gradients) -> GradientsParams {
+        GradientsParams::from_module(gradients, self)
+    }
+
+    fn squared_norm(&self, gradients: &GradientsParams) -> Option<Tensor<1>> {
+        module_gradients::squared_norm(self, gradients)
+    }
+
+    fn scale(&self, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams {
+        module_gradients::scale(self, gradients, factor)
+    }
+
+    fn named_gradients(&self, gradients: &Gradients) -> NamedTensors {
+        module_gradients::named_gradients(self, gradients)
+    }
+
+    fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {
+        *self = module_gradients::updated(self.clone(), update);
+    }
+
+    fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams) {
+        *self = optimiser.step(learning_rate, self.clone(), gradients);
+    }
+}
+
+/// Turns every training flag off. Does not change parameters.
+struct StopFlags;
+
+impl ModuleMapper for StopFlags {
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+        flag.with_value(false)
+    }
+}
