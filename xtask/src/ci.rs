@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-/// The crate outside the workspace that stands for a third party's.
-const THIRD_PARTY: &str = "examples/third-party-strategy";
+/// The crates outside the workspace that stand for those of third parties.
+const THIRD_PARTIES: [&str; 2] = ["examples/third-party-strategy", "examples/third-party-classifier"];
 
 /// Arguments of `cargo xtask ci`.
 #[derive(Args)]
@@ -65,20 +65,24 @@ fn checks(args: &CiArgs, target: PathBuf) -> Vec<Check> {
     let of_workspace = |arguments| Check { folder: "", arguments, environment: vec![] };
     // In the workspace's own target folder, so that burn is not built a second time.
     let shared = vec![("CARGO_TARGET_DIR", target.into_os_string())];
-    let of_third_party = |arguments| Check { folder: THIRD_PARTY, arguments, environment: shared.clone() };
+    let of_third_parties = |arguments| {
+        let environment = shared.clone();
+        THIRD_PARTIES.map(|folder| Check { folder, arguments, environment: environment.clone() })
+    };
 
-    let mut checks = vec![
-        of_workspace("fmt --all --check"),
-        of_third_party("fmt --check"),
+    let mut checks = vec![of_workspace("fmt --all --check")];
+    checks.extend(of_third_parties("fmt --check"));
+    checks.extend([
         of_workspace("clippy --workspace --all-targets -- -D warnings"),
         // The one feature that is off by default and builds on any machine.
         of_workspace("clippy --workspace --all-targets --features alluvium-cli/hub -- -D warnings"),
         Check { environment: vec![("RUSTDOCFLAGS", "-Dwarnings".into())], ..of_workspace("doc --workspace --no-deps") },
-    ];
+    ]);
     if !args.no_test {
         checks.push(of_workspace("test --workspace"));
     }
-    checks.extend([of_third_party("clippy --all-targets -- -D warnings"), of_third_party("test")]);
+    checks.extend(of_third_parties("clippy --all-targets -- -D warnings"));
+    checks.extend(of_third_parties("test"));
     checks
 }
 
@@ -128,6 +132,6 @@ mod tests {
     #[test]
     fn checks_name_the_folder_they_run_in() {
         let last = lines(false).pop();
-        assert_eq!(last.as_deref(), Some("cargo test (in examples/third-party-strategy)"));
+        assert_eq!(last.as_deref(), Some("cargo test (in examples/third-party-classifier)"));
     }
 }

@@ -10,6 +10,63 @@ use burn::tensor::{Device, Tensor};
 use crate::{DynModule, InputShape, Inputs, ModelError};
 
 /// The `[backbone]` table: which backbone, and its options.
+///
+/// A backbone of one layer for inputs of any shape, which passes the conformance tests:
+///
+/// ```
+/// use alluvium_model::registry::{Family, describe, schemars};
+/// use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError, conformance, typetag};
+/// use burn::module::Module;
+/// use burn::nn::{Linear, LinearConfig};
+/// use burn::tensor::{Device, Tensor, activation::relu};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// One fully connected layer with a rectifier.
+/// #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+/// #[serde(default)]
+/// struct OneLayerConfig {
+///     /// The size of a latent.
+///     #[schemars(range(min = 1, max = 65536))]
+///     width: usize,
+/// }
+///
+/// impl Default for OneLayerConfig {
+///     fn default() -> Self {
+///         OneLayerConfig { width: 32 }
+///     }
+/// }
+///
+/// describe!(Family::Backbone, "one-layer", OneLayerConfig, paper: "");
+///
+/// #[typetag::serde(name = "one-layer")]
+/// impl BackboneConfig for OneLayerConfig {
+///     fn accepts(&self, _input: InputShape) -> Result<(), ModelError> {
+///         Ok(())
+///     }
+///
+///     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
+///         Ok(Box::new(OneLayer { layer: LinearConfig::new(input.values(), self.width).init(compute) }))
+///     }
+/// }
+///
+/// #[derive(Module, Debug)]
+/// struct OneLayer {
+///     layer: Linear,
+/// }
+///
+/// impl Backbone for OneLayer {
+///     fn forward(&self, inputs: Inputs) -> Tensor<2> {
+///         relu(self.layer.forward(inputs.vectors()))
+///     }
+///
+///     fn latent_size(&self) -> usize {
+///         self.layer.weight.dims()[1]
+///     }
+/// }
+///
+/// conformance::check_kind("one-layer");
+/// conformance::check_config(&OneLayerConfig { width: 5 }, [1, 2, 3]);
+/// ```
 #[typetag::serde(tag = "kind")]
 pub trait BackboneConfig: Debug + Send + Sync {
     /// Checks that inputs of this shape fit, before anything is built. Default: pictures fit, `[channels, height, width]`.
@@ -36,29 +93,7 @@ pub trait BackboneConfig: Debug + Send + Sync {
 /// A backbone whose type is erased.
 pub type BoxedBackbone = Box<dyn DynBackbone>;
 
-/// A feature extractor: implement it on a burn module, and the module is a backbone.
-///
-/// ```
-/// use alluvium_model::{Backbone, Inputs};
-/// use burn::module::Module;
-/// use burn::nn::Linear;
-/// use burn::tensor::{activation::relu, Tensor};
-///
-/// #[derive(Module, Debug)]
-/// struct OneLayer {
-///     layer: Linear,
-/// }
-///
-/// impl Backbone for OneLayer {
-///     fn forward(&self, inputs: Inputs) -> Tensor<2> {
-///         relu(self.layer.forward(inputs.vectors()))
-///     }
-///
-///     fn latent_size(&self) -> usize {
-///         self.layer.weight.dims()[1]
-///     }
-/// }
-/// ```
+/// A feature extractor: implement it on a burn module, and the module is a backbone. [`BackboneConfig`] has an example of both.
 pub trait Backbone: Module + Sync + 'static {
     /// The latents h = φ(x), `[batch, latent size]`. Inputs have a shape that [`BackboneConfig::accepts`] lets through.
     fn forward(&self, inputs: Inputs) -> Tensor<2>;

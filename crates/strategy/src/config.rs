@@ -10,13 +10,15 @@ use crate::{DataAccess, Piece, Piecewise, RunDescription, Strategy, StrategyErro
 
 /// A `[[strategies]]` table: which strategy, and its options.
 ///
+/// A whole strategy, which passes the conformance tests:
+///
 /// ```
 /// use alluvium_strategy::registry::{Family, describe, schemars};
 /// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError};
-/// use alluvium_strategy::typetag;
+/// use alluvium_strategy::{conformance, take_head, typetag};
 /// use serde::{Deserialize, Serialize};
 ///
-/// /// Keeps the newest expert and forgets everything else.
+/// /// Keeps the newest expert's backbone, and all heads.
 /// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 /// struct Newest {}
 ///
@@ -36,13 +38,17 @@ use crate::{DataAccess, Piece, Piecewise, RunDescription, Strategy, StrategyErro
 /// impl Strategy for Newest {
 ///     fn consolidate(
 ///         &mut self,
-///         _previous: &ModelState,
+///         previous: &ModelState,
 ///         expert: &Expert,
 ///         _context: &mut Context<'_>,
 ///     ) -> Result<ModelState, StrategyError> {
-///         Ok(expert.model.clone())
+///         let mut central = previous.with_backbone_weights(expert.model.backbone_weights());
+///         take_head(&mut central, expert);
+///         Ok(central)
 ///     }
 /// }
+///
+/// conformance::check("newest");
 /// ```
 #[typetag::serde(tag = "kind")]
 pub trait StrategyConfig: Debug + Send + Sync {

@@ -55,10 +55,10 @@ pub struct Sight<'a> {
 /// ```
 /// use alluvium_strategy::registry::{Family, describe, schemars};
 /// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, Piecewise, RunDescription, Strategy, StrategyConfig};
-/// use alluvium_strategy::{StrategyError, typetag, value_by_value};
+/// use alluvium_strategy::{StrategyError, conformance, take_head, typetag, value_by_value};
 /// use serde::{Deserialize, Serialize};
 ///
-/// /// Keeps the newest expert and forgets everything else.
+/// /// Keeps the newest expert's backbone, and all heads.
 /// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 /// struct Newest {}
 ///
@@ -82,13 +82,17 @@ pub struct Sight<'a> {
 /// impl Strategy for Newest {
 ///     fn consolidate(
 ///         &mut self,
-///         _previous: &ModelState,
+///         previous: &ModelState,
 ///         expert: &Expert,
 ///         _context: &mut Context<'_>,
 ///     ) -> Result<ModelState, StrategyError> {
-///         Ok(expert.model.clone())
+///         let mut central = previous.with_backbone_weights(expert.model.backbone_weights());
+///         take_head(&mut central, expert);
+///         Ok(central)
 ///     }
 /// }
+///
+/// conformance::check("newest");
 /// ```
 pub trait Piecewise: Debug + Send + Sync {
     /// The smallest pieces. Default: any part of a tensor.

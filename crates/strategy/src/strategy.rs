@@ -17,6 +17,66 @@ pub struct StrategyState {
 }
 
 /// A running consolidation strategy.
+///
+/// This one keeps a number between devices, so that each expert weighs the same. It passes the conformance tests, which also
+/// check that it resumes from its state:
+///
+/// ```
+/// use alluvium_strategy::registry::{Family, describe, schemars};
+/// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError};
+/// use alluvium_strategy::{StrategyState, average_backbones, conformance, take_head, typetag};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// The mean of all experts' backbones.
+/// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+/// struct EvenConfig {}
+///
+/// describe!(Family::Strategy, "even", EvenConfig, paper: "");
+///
+/// #[typetag::serde(name = "even")]
+/// impl StrategyConfig for EvenConfig {
+///     fn data_access(&self) -> DataAccess {
+///         DataAccess::None
+///     }
+///
+///     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
+///         Ok(Box::new(Even { experts: 0 }))
+///     }
+/// }
+///
+/// #[derive(Debug)]
+/// struct Even {
+///     experts: u32,
+/// }
+///
+/// impl Strategy for Even {
+///     fn consolidate(
+///         &mut self,
+///         previous: &ModelState,
+///         expert: &Expert,
+///         _context: &mut Context<'_>,
+///     ) -> Result<ModelState, StrategyError> {
+///         self.experts += 1;
+///         let mut central = average_backbones(previous, expert, 1.0 - 1.0 / f64::from(self.experts))?;
+///         if central.head(&expert.head().name).is_none() {
+///             take_head(&mut central, expert);
+///         }
+///         Ok(central)
+///     }
+///
+///     fn state(&self) -> StrategyState {
+///         StrategyState { values: [("experts".to_owned(), self.experts.into())].into(), ..Default::default() }
+///     }
+///
+///     fn restore(&mut self, state: StrategyState) -> Result<(), StrategyError> {
+///         let experts = state.values.get("experts").and_then(|value| value.as_u64()?.try_into().ok());
+///         self.experts = experts.ok_or_else(|| StrategyError::State("`experts` is not a count".to_owned()))?;
+///         Ok(())
+///     }
+/// }
+///
+/// conformance::check("even");
+/// ```
 pub trait Strategy: Debug + Send {
     /// Consolidates one expert: previous central model + expert → new central model.
     ///

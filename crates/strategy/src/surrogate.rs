@@ -10,6 +10,47 @@ use burn::tensor::Device;
 use crate::{RunDescription, SurrogateError};
 
 /// The `[surrogate]` table: which surrogate data, and its options.
+///
+/// Inputs of one random value each, which pass the conformance tests:
+///
+/// ```
+/// use alluvium_model::Inputs;
+/// use alluvium_strategy::registry::{Family, describe, schemars};
+/// use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
+/// use alluvium_strategy::{conformance, typetag};
+/// use rand::RngExt;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Inputs whose values are all the same: grey pictures.
+/// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+/// struct GreyConfig {}
+///
+/// describe!(Family::Surrogate, "grey", GreyConfig, paper: "");
+///
+/// #[typetag::serde(name = "grey")]
+/// impl SurrogateConfig for GreyConfig {
+///     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
+///         Ok(Box::new(Grey {}))
+///     }
+/// }
+///
+/// #[derive(Debug)]
+/// struct Grey {}
+///
+/// impl Surrogate for Grey {
+///     fn samples(&self) -> usize {
+///         20
+///     }
+///
+///     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
+///         let mut random = request.seed.random();
+///         let shades = (0..count).map(|_| random.random_range(-1.0..=1.0));
+///         Ok(request.inputs(shades.flat_map(|shade| vec![shade; request.input.values()]).collect()))
+///     }
+/// }
+///
+/// conformance::check_surrogate(&GreyConfig {});
+/// ```
 #[typetag::serde(tag = "kind")]
 pub trait SurrogateConfig: Debug + Send + Sync {
     /// Checks the options against the run, without reading files. It is called before anything is trained. What the description
@@ -102,7 +143,7 @@ pub fn pictures_only(input: InputShape) -> Result<PictureShape, SurrogateError> 
     input.picture().ok_or_else(unfit)
 }
 
-/// A source of surrogate data.
+/// A source of surrogate data. [`SurrogateConfig`] has an example of both.
 pub trait Surrogate: Debug + Send {
     /// The number of samples in the fixed set of one consolidation.
     fn samples(&self) -> usize;

@@ -1,6 +1,6 @@
-//! A test for every reader of data sets: how it reads disturbed files.
+//! Tests for every stream: what it states about its tasks, and how it reads disturbed files.
 //!
-//! Behind the feature `conformance`. A reader's test writes a small data set in its real format. It also disturbs the
+//! Behind the feature `conformance`. [`check_stream`] is for any stream whose data are there. A reader's test writes a small data set in its real format. It also disturbs the
 //! files in ways that the format, or another file of the set, can reveal. [`check_disturbed`] repeats this many times.
 //! Each time, the reader must give the samples of the undisturbed set, or an error that names a file. It must never
 //! give other samples.
@@ -9,10 +9,57 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use alluvium_model::Seed;
+use alluvium_registry::{Family, find};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::{StreamConfig, StreamError};
+use crate::{StreamConfig, StreamError, Task};
+
+/// Checks a stream with the given options:
+///
+/// - The configuration is described, and does not change when it is written and read.
+/// - The same seed gives the same tasks, numbered from 0, and an index beyond the last task is an error.
+/// - Every task has training and test samples of the classes of its head, and inputs of the stream's shape and type of values.
+///   Every class has a name.
+///
+/// # Panics
+/// When the stream does not conform. The message says which check failed.
+pub fn check_stream(config: &dyn StreamConfig) {
+    let kind = config.typetag_name();
+    assert!(!config.kinds().is_empty(), "{kind}: it names no kind of stream");
+    let description = find(Family::Stream, kind).unwrap_or_else(|error| panic!("{error}: is `describe!` missing?"));
+    assert!(!description.summary().is_empty(), "the options' struct of \"{kind}\" has no doc comment");
+    let written = serde_json::to_value(config).expect("a configuration can be written");
+    let read: Box<dyn StreamConfig> =
+        serde_json::from_value(written.clone()).expect("a written configuration can be read");
+    let again = serde_json::to_value(&read).expect("a configuration can be written");
+    assert_eq!(again, written, "{kind}: a configuration must not change when it is written and read");
+
+    let build =
+        |config: &dyn StreamConfig| config.build(Seed::new(1)).unwrap_or_else(|error| panic!("{kind}: {error}"));
+    let (stream, repeated) = (build(config), build(read.as_ref()));
+    assert_eq!(
+        (repeated.tasks(), repeated.input()),
+        (stream.tasks(), stream.input()),
+        "{kind}: two streams of one seed"
+    );
+    for index in 0..stream.tasks() {
+        let task = stream.task(index).unwrap_or_else(|error| panic!("{kind}: {error}"));
+        task.check().unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert_eq!(task.index, index, "{kind}: the number of a task");
+        for samples in [&task.train, &task.test] {
+            assert_eq!(samples.input(), stream.input(), "{kind}: the shape of the inputs of task {index}");
+            assert_eq!(samples.value_type(), stream.value_type(), "{kind}: the values of the inputs of task {index}");
+        }
+        let unnamed = task.head.classes.iter().find(|class| **class >= stream.class_names().len());
+        assert!(unnamed.is_none(), "{kind}: the class {unnamed:?} of task {index} has no name");
+        let digest = |task: &Task| task.digest().unwrap_or_else(|error| panic!("{kind}: {error}"));
+        let other = repeated.task(index).unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert_eq!(digest(&other), digest(&task), "{kind}: the same seed must give the same task {index}");
+    }
+    assert!(stream.tasks() > 0, "{kind}: it has no task");
+    assert!(stream.task(stream.tasks()).is_err(), "{kind}: a task beyond the last one is not an error");
+}
 
 /// The samples of all tasks, training and test: the name of the class and the image, sorted.
 type Contents = [Vec<(String, Vec<u8>)>; 2];

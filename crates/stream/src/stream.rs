@@ -166,7 +166,7 @@ fn check_part(task: &str, head: &HeadSpec, part: &'static str, samples: &Samples
     Ok(())
 }
 
-/// The ordered tasks, one per device.
+/// The ordered tasks, one per device. [`StreamConfig`] has an example; [`Tasks`] is such a stream in memory.
 pub trait TaskStream: Debug + Send + Sync {
     /// The shape of one input.
     fn input(&self) -> InputShape;
@@ -204,6 +204,49 @@ pub trait TaskStream: Debug + Send + Sync {
 }
 
 /// The `[stream]` table: which stream, and its options.
+///
+/// A stream of tasks of two shades of grey each, which passes the conformance tests:
+///
+/// ```
+/// use alluvium_model::HeadSpec;
+/// use alluvium_registry::{Family, describe, schemars};
+/// use alluvium_stream::{Samples, Seed, StreamConfig, StreamError, Task, TaskStream, Tasks, conformance};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Tasks of two shades each.
+/// #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+/// #[serde(default)]
+/// struct ShadesConfig {
+///     /// The number of tasks.
+///     #[schemars(range(min = 1, max = 100))]
+///     tasks: usize,
+/// }
+///
+/// impl Default for ShadesConfig {
+///     fn default() -> Self {
+///         ShadesConfig { tasks: 3 }
+///     }
+/// }
+///
+/// describe!(Family::Stream, "shades", ShadesConfig, paper: "");
+///
+/// #[typetag::serde(name = "shades")]
+/// impl StreamConfig for ShadesConfig {
+///     fn build(&self, _seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
+///         let task = |index: usize| {
+///             let classes = vec![2 * index, 2 * index + 1];
+///             let mut samples = Samples::new([1, 2, 2].into());
+///             classes.iter().for_each(|class| samples.push(&[*class as u8; 4], *class));
+///             let (train, test) = (samples.clone(), samples);
+///             Task { index, name: format!("shades {index}"), head: HeadSpec { name: format!("{index}"), classes }, train, test }
+///         };
+///         let names = (0..2 * self.tasks).map(|class| format!("shade {class}")).collect();
+///         Ok(Box::new(Tasks::new([1, 2, 2].into(), names, (0..self.tasks).map(task).collect())?))
+///     }
+/// }
+///
+/// conformance::check_stream(&ShadesConfig { tasks: 2 });
+/// ```
 #[typetag::serde(tag = "kind")]
 pub trait StreamConfig: Debug + Send + Sync {
     /// How the tasks of this stream differ.

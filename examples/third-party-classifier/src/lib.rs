@@ -1,8 +1,9 @@
 //! The classifier `wide-and-deep`: an example of a classifier in a crate outside Alluvium.
 
 use alluvium_model::registry::{Family, describe};
-use alluvium_model::{BoxedClassifier, Classifier, ClassifierConfig, HeadShape, Inputs, ModelError, Random, Weights};
-use alluvium_model::{initial_linear, typetag};
+use alluvium_model::{
+    BoxedClassifier, Classifier, ClassifierConfig, HeadShape, Inputs, ModelError, Random, Weights, initial_linear,
+};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
@@ -42,6 +43,6 @@ struct WideAndDeep {
 
 impl Classifier for WideAndDeep {
     fn scores(&self, inputs: Inputs, latents: Tensor<2>) -> Tensor<2> {
-        self.layer.forward(Tensor::cat(vec![latents, inputs.flatten(1, 3)], 1))
+        self.layer.forward(Tensor::cat(vec![latents, inputs.vectors()], 1))
     }
 }

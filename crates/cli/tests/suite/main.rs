@@ -5,6 +5,7 @@
 
 #[path = "../../../checkpoint/tests/by_hand/mod.rs"]
 mod by_hand;
+mod classifiers;
 mod command;
 mod consolidate;
 mod control;

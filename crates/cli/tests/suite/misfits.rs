@@ -91,6 +91,26 @@ const MISFITS: &[Misfit] = &[
         says: &["`start` = \"initial\"", "under the protocol \"federated\" begins again", "accepted: \"latest\""],
     },
     Misfit {
+        row: "kind = \"reg-mean\"",
+        change: ("[device]", "[classifier]\nkind = \"cosine\"\n\n[device]"),
+        table: ROW,
+        says: &[
+            "the strategy \"reg-mean\" merges heads as linear maps",
+            "the classifier \"cosine\"",
+            "accepted: the classifier",
+        ],
+    },
+    Misfit {
+        row: "kind = \"ensemble\"",
+        change: ("[device]", "[classifier]\nkind = \"cosine\"\n\n[device]"),
+        table: ROW,
+        says: &[
+            "the strategy \"ensemble\" adds up heads that are linear maps",
+            "\"cosine\"",
+            "accepted: the classifier",
+        ],
+    },
+    Misfit {
         row: "kind = \"fedavg\"",
         change: NOTHING,
         table: ROW,

@@ -191,7 +191,7 @@ mod tests {
         let names: Vec<_> = maps.iter().map(|(name, _)| name.as_str()).collect();
         let expected = ["blocks.0.conv.weight", "blocks.1.conv.weight", "blocks.2.conv.weight", "latent.weight"];
         assert_eq!(names, expected);
-        let parameters = alluvium_model::DynBackbone::parameters(&cnn);
+        let parameters = alluvium_model::DynModule::parameters(&cnn);
         assert!(names.iter().all(|name| parameters.get(name).is_some()));
     }
 
