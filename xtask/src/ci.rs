@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 /// The crates outside the workspace that stand for those of third parties.
-const THIRD_PARTIES: [&str; 2] = ["examples/third-party-strategy", "examples/third-party-classifier"];
+const THIRD_PARTIES: [&str; 3] =
+    ["examples/third-party-strategy", "examples/third-party-classifier", "examples/third-party-device"];
 
 /// Arguments of `cargo xtask ci`.
 #[derive(Args)]
@@ -132,6 +133,6 @@ mod tests {
     #[test]
     fn checks_name_the_folder_they_run_in() {
         let last = lines(false).pop();
-        assert_eq!(last.as_deref(), Some("cargo test (in examples/third-party-classifier)"));
+        assert_eq!(last.as_deref(), Some("cargo test (in examples/third-party-device)"));
     }
 }

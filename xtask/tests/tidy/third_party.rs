@@ -6,7 +6,8 @@ use crate::expect_none;
 use crate::lock::Lock;
 use crate::workspace::read_toml;
 
-const FOLDERS: [&str; 2] = ["examples/third-party-strategy", "examples/third-party-classifier"];
+const FOLDERS: [&str; 3] =
+    ["examples/third-party-strategy", "examples/third-party-classifier", "examples/third-party-device"];
 
 #[test]
 fn the_third_party_examples_build_with_the_same_profiles() {

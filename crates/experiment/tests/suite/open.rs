@@ -100,16 +100,63 @@ fn the_central_model_is_that_of_a_comparison_even_if_the_process_is_killed_after
     assert_eq!(undisturbed, killed);
     assert_eq!(undisturbed.1, task_aware.last_row());
     // The model that the comparison stored after its last device.
-    let stored = walk(whole.path()).into_iter().any(|bytes| {
-        ModelState::from_bytes(&bytes).is_ok_and(|model| model.heads.len() == 2 && model.digest() == undisturbed.0)
-    });
-    assert!(stored, "no stage of the comparison has the central model {}", undisturbed.0);
+    assert_eq!(last_central(whole.path()), undisturbed.0);
 }
 
 /// The central models in a run directory.
 fn walk(folder: &Path) -> Vec<Vec<u8>> {
     let stages = std::fs::read_dir(folder.join("cache")).unwrap().map(|stage| stage.unwrap().path());
     stages.filter_map(|stage| std::fs::read(stage.join("central.safetensors")).ok()).collect()
+}
+
+/// The folder of the centre that [`hands_out_and_is_killed`] opens.
+const FOLDER: &str = "ALLUVIUM_OPEN_CENTRE";
+
+#[test]
+#[ignore = "a process that another test starts and kills"]
+fn hands_out_and_is_killed() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let mut centre = open(Path::new(&folder));
+    centre.hand_out(&announced(&tasks()[0])).unwrap();
+    std::fs::write(Path::new(&folder).join("handed-out"), "").unwrap();
+    // Until it is killed.
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_after_the_first_contact_can_be_replaced() {
+    let [folder, whole] = [(); 2].map(|()| TempDir::new().unwrap());
+    let mut process = std::process::Command::new(std::env::current_exe().unwrap());
+    process.args(["--exact", "open::hands_out_and_is_killed", "--ignored"]).env(FOLDER, folder.path());
+    let mut process = process.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while !folder.path().join("handed-out").exists() {
+        assert!(begun.elapsed().as_secs() < 120 && process.try_wait().unwrap().is_none(), "the process hands out");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // SIGKILL on Unix.
+    process.kill().unwrap();
+    process.wait().unwrap();
+
+    let tasks = tasks();
+    let mut centre = open(folder.path());
+    let visit = centre.under_way().unwrap().remove(0);
+    centre.receive(visit.number, answer(&tasks[0], &visit.hand_out), None).unwrap();
+    let visit = centre.hand_out(&announced(&tasks[1])).unwrap();
+    let received = centre.receive(visit.number, answer(&tasks[1], &visit.hand_out), None).unwrap();
+    let results = compared(whole.path());
+    let Accuracy::Stream { task_aware, .. } = &results.rows[0].cells[0].accuracy else { panic!("a stream") };
+    assert_eq!(received.task_aware, task_aware.last_row());
+    assert_eq!(centre.central().unwrap().digest(), last_central(whole.path()));
+    centre.close().unwrap();
+}
+
+/// The digest of the central model after the second device of the comparison.
+fn last_central(folder: &Path) -> Digest {
+    let models = walk(folder).into_iter().map(|bytes| ModelState::from_bytes(&bytes).unwrap());
+    models.filter(|model| model.heads.len() == 2).map(|model| model.digest()).next().unwrap()
 }
 
 #[test]
