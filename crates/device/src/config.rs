@@ -8,7 +8,7 @@ use alluvium_model::{BackboneConfig, ClassifierConfig, HeadSpec, InputShape};
 use alluvium_stream::{TaskStream, ValueType};
 use burn::tensor::Device as Compute;
 
-use crate::{Device, DeviceError, DeviceSettings, DeviceStatistic};
+use crate::{Announcement, Device, DeviceError, DeviceSettings, DeviceStatistic};
 
 /// The `[device]` table: which devices take part, and their options.
 ///
@@ -164,6 +164,8 @@ pub struct DevicePlace<'a> {
     pub backbone: &'a Arc<dyn BackboneConfig>,
     /// The stream, for devices that learn its samples. A device reads only its own task.
     pub stream: &'a dyn TaskStream,
+    /// What the device stated when it asked for the model, if it did so before it was built for this act.
+    pub announced: Option<Announcement>,
     /// The statistics that the device is asked for.
     pub statistics: Vec<Arc<dyn DeviceStatistic>>,
     /// The compute device, without autodiff.

@@ -102,26 +102,33 @@ impl Inversion {
         let (mut free, mut state) = (start.vectors(), None);
         for _ in 0..self.steps {
             let leaf = free.clone().autodiff().require_grad();
-            let inputs = self.bounded(leaf.clone());
+            let within = self.bounded(leaf.clone());
+            // Everything that pictures go into takes this one tensor, so that gradients are added up in one order.
+            let pictures = shape.picture().map(|_| Inputs::new(within.clone(), shape).pictures());
+            let inputs = match &pictures {
+                Some(pictures) => pictures.clone().into(),
+                None => Inputs::new(within.clone(), shape),
+            };
             let mut distances = vec![];
-            let shaped = Inputs::new(inputs.clone(), shape);
-            let latents = model.forward_normalised(shaped.clone(), &mut |name, x| {
+            let latents = model.forward_normalised(inputs.clone(), &mut |name, x| {
                 distances.extend(running.get(name).map(|running| distance(x, running)));
             });
-            let logits = model.scores(shaped, latents);
+            let logits = model.scores(inputs, latents);
             let likelihoods = log_softmax(logits.div_scalar(self.temperature) + mask.clone(), 1);
             let mut loss = (likelihoods * targets.clone()).sum().neg();
-            let smooth = self.total_variation > 0.0 && shape.picture().is_some();
-            let variation = smooth.then(|| total_variation(Inputs::new(inputs.clone(), shape).pictures())).flatten();
-            if let Some(variation) = variation {
+            let smooth = pictures.clone().filter(|_| self.total_variation > 0.0);
+            if let Some(variation) = smooth.and_then(total_variation) {
                 loss = loss + variation.mul_scalar(self.total_variation);
             }
+            let count = within.dims()[0];
             if self.l2 > 0.0 {
-                let [count, ..] = inputs.dims();
-                loss = loss + inputs.clone().square().mean().mul_scalar(self.l2 * count as f64);
+                let squares = match pictures {
+                    Some(pictures) => pictures.square().mean(),
+                    None => within.square().mean(),
+                };
+                loss = loss + squares.mul_scalar(self.l2 * count as f64);
             }
             if let Some(distance) = distances.into_iter().reduce(|a, b| a + b) {
-                let [count, ..] = inputs.dims();
                 loss = loss + distance.mul_scalar(self.feature_statistics * count as f64);
             }
             let mut gradients = loss.backward();

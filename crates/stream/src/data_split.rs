@@ -1,5 +1,6 @@
 //! The options that split a user's own samples over devices, by every split that there is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_model::{InputShape, Seed};
@@ -29,7 +30,8 @@ pub enum TaskShift {
 #[serde(default)]
 pub struct DataSplit {
     /// The fraction of each class's samples that is held out for testing if there are no test samples of their own. The seed
-    /// draws them. The number is rounded; at least one sample is held out, and at least one is left.
+    /// draws them. The number is rounded; at least one sample is held out, and at least one is left. If devices have domains, it is
+    /// the fraction of each class within each domain.
     #[schemars(range(min = 0.001, max = 0.999))]
     pub held_out: f64,
     /// The number of tasks. Each task is one device.
@@ -103,7 +105,7 @@ impl DataSplit {
         let (train, test) = match test {
             Some(test) => (train, test),
             None => {
-                let (own, held_out) = self.hold_out(train.samples.labels(), seed)?;
+                let (own, held_out) = self.hold_out(train.samples.labels(), train.domains.as_deref(), seed)?;
                 (train.selected(own), train.selected(held_out))
             }
         };
@@ -139,22 +141,31 @@ impl DataSplit {
 
 impl DataSplit {
     /// Divides samples with these labels into training and test samples, as ascending indices. `held_out` of each class, rounded,
-    /// is for testing: at least one sample, and at least one is left. A class of one sample has no test samples.
+    /// is for testing: at least one sample, and at least one is left. A class of one sample has no test samples. If devices have
+    /// domains, this holds for each class within each domain.
     ///
     /// # Errors
     /// When `held_out` is out of range.
-    pub fn hold_out(&self, labels: &[usize], seed: Seed) -> Result<(Vec<usize>, Vec<usize>), StreamError> {
+    pub fn hold_out(
+        &self,
+        labels: &[usize],
+        domains: Option<&[usize]>,
+        seed: Seed,
+    ) -> Result<(Vec<usize>, Vec<usize>), StreamError> {
         if !(self.held_out > 0.0 && self.held_out < 1.0) {
             let (problem, accepted) = (format!("= {}", self.held_out), "a number above 0 and below 1".to_owned());
             return Err(StreamError::Option { option: "held_out", problem, accepted });
         }
         let seed = seed.of("held out");
-        let classes = labels.iter().max().map_or(0, |most| most + 1);
-        let mut by_class = vec![vec![]; classes];
-        labels.iter().enumerate().for_each(|(index, class)| by_class[*class].push(index));
+        let domains = domains.filter(|_| matches!(self.shift, TaskShift::Domain | TaskShift::ClassAndDomain));
+        let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (index, class) in labels.iter().enumerate() {
+            groups.entry((*class, domains.map(|domains| domains[index]))).or_default().push(index);
+        }
         let (mut train, mut test) = (vec![], vec![]);
-        for (class, mut indices) in by_class.into_iter().enumerate() {
-            indices.shuffle(&mut seed.at("class", class).random());
+        for ((class, domain), mut indices) in groups {
+            let of_class = seed.at("class", class);
+            indices.shuffle(&mut domain.map_or(of_class, |domain| of_class.at("domain", domain)).random());
             let count = (self.held_out * indices.len() as f64).round() as usize;
             let count = count.max(1).min(indices.len().saturating_sub(1));
             train.extend(indices.split_off(count));
@@ -232,7 +243,7 @@ mod tests {
     fn held_out_samples_are_a_fraction_of_each_class_and_no_training_samples() {
         let source = source(true);
         let split = DataSplit { held_out: 0.3, ..DataSplit::default() };
-        let (train, test) = split.hold_out(source.samples.labels(), Seed::new(1)).unwrap();
+        let (train, test) = split.hold_out(source.samples.labels(), None, Seed::new(1)).unwrap();
         let (train, test) = (source.selected(train), source.selected(test));
         let numbers = |part: &SourcePart| {
             let samples = part.samples.read(&(0..part.samples.labels().len()).collect::<Vec<_>>()).unwrap();

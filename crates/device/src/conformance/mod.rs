@@ -98,6 +98,7 @@ impl Fixture {
             input: self.stream.input(),
             backbone: &self.backbone,
             stream: &self.stream,
+            announced: None,
             statistics: vec![],
             compute: self.compute.clone(),
         };

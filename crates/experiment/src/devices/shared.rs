@@ -154,6 +154,7 @@ impl SharedSetup {
         run: &RunContext<'a>,
         devices: &dyn DeviceConfig,
         index: usize,
+        announced: Option<Announcement>,
         statistics: &Statistics,
     ) -> Result<Box<dyn Device + 'a>, DeviceError> {
         let task = &self.tasks[index];
@@ -166,6 +167,7 @@ impl SharedSetup {
             input: self.stream.input(),
             backbone: &run.experiment.backbone,
             stream: self.stream.as_ref(),
+            announced,
             statistics: statistics.asked.clone(),
             compute: self.compute.clone(),
         })
@@ -190,7 +192,7 @@ impl SharedSetup {
             return Ok(announced.clone());
         }
         let failed = |cause| self.failed(row, cause);
-        let mut device = self.device(run, devices, index, &Statistics::default()).map_err(failed)?;
+        let mut device = self.device(run, devices, index, None, &Statistics::default()).map_err(failed)?;
         let announced = device.request().map_err(failed)?;
         let task = &self.tasks[index];
         if announced.head != task.head {
@@ -278,7 +280,8 @@ impl SharedSetup {
             let hand_out = HandOut { model: taken.model().load(run.stages)?, terms };
             let started = Instant::now();
             let failed = |cause| self.failed(row, cause);
-            let mut device = self.device(run, asked.devices, index, asked.statistics).map_err(failed)?;
+            let mut device =
+                self.device(run, asked.devices, index, Some(announced.clone()), asked.statistics).map_err(failed)?;
             device.take(hand_out.clone()).map_err(failed)?;
             let steps = Steps { observer, work };
             let Some(expert) = awaited(device.as_mut(), &steps).map_err(failed)? else {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use alluvium_config::{ConfigSource, Variant, read_all};
 use alluvium_device::registry::{Family, describe};
 use alluvium_device::{
-    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask, TaskDataset,
-    adapt, typetag,
+    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask,
+    TaskDataset, adapt, typetag,
 };
 use alluvium_experiment::{DirectoryOptions, Outcome, RunDirectory, RunOptions, Unobserved, run};
 use alluvium_model::{InputShape, Progress, Seed, Silent};
@@ -128,7 +128,8 @@ impl Device for Far {
             return Ok(Answer::Later);
         }
         let Some(taken) = self.taken.take() else { return Ok(Answer::Never) };
-        let (settings, Task { name, head, train, .. }) = (DeviceSettings { epochs: 2, ..Default::default() }, &self.task);
+        let (settings, Task { name, head, train, .. }) =
+            (DeviceSettings { epochs: 2, ..Default::default() }, &self.task);
         let own = OwnTask { name, dataset: TaskDataset { head, samples: train } };
         let expert = adapt(&taken, own, &settings, &[], &burn::tensor::Device::flex(), &Silent)?;
         Ok(Answer::Expert(Box::new(expert)))
@@ -159,7 +160,11 @@ fn the_centre_reads_no_training_sample_and_waits_for_late_devices() {
     let cell = &results.rows[0].cells[0];
     assert_eq!((cell.contacts.as_slice(), cell.expert_accuracy.len()), (&[2, 2, 2][..], 3));
     assert_eq!(results.rows.len(), 1, "rows that need training samples are absent");
-    assert!(results.notes[0].contains("devices-alone, joint") && results.notes[0].contains("\"far\""), "{:?}", results.notes);
+    assert!(
+        results.notes[0].contains("devices-alone, joint") && results.notes[0].contains("\"far\""),
+        "{:?}",
+        results.notes
+    );
     assert_eq!(results.tasks.iter().map(|task| task.train_samples).collect::<Vec<_>>(), [Some(40); 3]);
     assert!(cell.alone_accuracy.is_empty(), "no forward transfer");
     // All that is handed out is counted: more than the model alone.

@@ -141,9 +141,7 @@ impl Act {
             let what = format!("the program's `{}` left no such file ({cause})", self.name);
             return Err(wrong(&self.task, file, what, "a program that writes it into the current folder"));
         }
-        let parsed = serde_json::from_slice::<T>(&text);
-        let parsed = parsed.map_err(|error| wrong(&self.task, file, error.to_string(), T::ACCEPTED))?;
-        Ok(parsed.complete())
+        serde_json::from_slice::<T>(&text).map_err(|error| wrong(&self.task, file, error.to_string(), T::ACCEPTED))
     }
 }
 
@@ -158,11 +156,6 @@ impl Drop for Act {
 pub(crate) trait FromProgram: DeserializeOwned {
     /// What is accepted.
     const ACCEPTED: &'static str;
-
-    /// The object with what follows from its keys.
-    fn complete(self) -> Self {
-        self
-    }
 }
 
 impl FromProgram for crate::files::Description {
@@ -171,8 +164,4 @@ impl FromProgram for crate::files::Description {
 
 impl FromProgram for Report {
     const ACCEPTED: &'static str = "an object with `task`, `classes`, `samples`, `digest`, `parent` and `steps`";
-
-    fn complete(self) -> Self {
-        Report::complete(self)
-    }
 }

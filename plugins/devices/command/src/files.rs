@@ -13,7 +13,7 @@ pub(crate) const EXPERT: &str = "expert.safetensors";
 pub(crate) const REPORT: &str = "expert.json";
 
 /// What the program states about the device's task: `description.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Description {
     task: String,
     classes: Vec<String>,
@@ -29,8 +29,6 @@ pub(crate) struct Report {
     parent: Digest,
     #[serde(default)]
     pub(crate) steps: usize,
-    #[serde(skip)]
-    pub(crate) samples: usize,
 }
 
 impl Description {
@@ -54,38 +52,41 @@ impl Description {
 }
 
 impl Report {
-    /// Checks that the report agrees with the description and names its parent.
+    /// The number of samples.
+    pub(crate) fn samples(&self) -> usize {
+        self.description.samples
+    }
+
+    /// Checks that the report names its parent and repeats what the device stated. `names` are the classes of the stream.
     pub(crate) fn check(
         &self,
         task: &str,
         parent: &Digest,
-        described: Option<&Description>,
+        announced: &Announcement,
+        names: &[String],
     ) -> Result<(), DeviceError> {
+        let refuse = |key: &str, own: &str, accepted: String| {
+            Err(wrong(task, REPORT, format!("states the {key} {own}"), &format!("{accepted}, as in {DESCRIPTION}")))
+        };
         if self.parent != *parent {
-            let accepted = format!("the `parent` of request.json, {parent}");
+            let accepted = format!("the `parent` of {REQUEST}, {parent}");
             return Err(wrong(task, REPORT, format!("states the parent {}", self.parent), &accepted));
         }
-        let Some(described) = described.filter(|described| **described != self.description) else { return Ok(()) };
-        let own = &self.description;
-        let differing = [
-            ("task", own.task.clone(), described.task.clone()),
-            ("classes", own.classes.join(", "), described.classes.join(", ")),
-            ("samples", own.samples.to_string(), described.samples.to_string()),
-            ("digest", own.digest.clone(), described.digest.clone()),
-        ];
-        match differing.into_iter().find(|(_, own, described)| own != described) {
-            Some((key, own, described)) => {
-                let accepted = format!("{described}, as in description.json");
-                Err(wrong(task, REPORT, format!("states the {key} {own}"), &accepted))
-            }
-            None => Ok(()),
+        let Description { task: own, classes, samples, digest } = &self.description;
+        if *own != announced.task {
+            return refuse("task", own, announced.task.clone());
         }
-    }
-
-    /// The report with the number of samples of its description.
-    pub(crate) fn complete(mut self) -> Self {
-        self.samples = self.description.samples;
-        self
+        let stated: Vec<_> = announced.head.classes.iter().filter_map(|class| names.get(*class).cloned()).collect();
+        if *classes != stated {
+            return refuse("classes", &classes.join(", "), stated.join(", "));
+        }
+        if let Some(stated) = announced.samples.filter(|stated| stated != samples) {
+            return refuse("samples", &samples.to_string(), stated.to_string());
+        }
+        if Digest::of(digest.as_bytes()) != announced.digest {
+            return refuse("digest", digest, "the same digest".to_owned());
+        }
+        Ok(())
     }
 }
 

@@ -88,7 +88,7 @@ impl DeviceConfig for CommandConfig {
     }
 
     fn build<'a>(&self, place: DevicePlace<'a>) -> Result<Box<dyn Device + 'a>, DeviceError> {
-        Ok(Box::new(Command { config: self.clone(), place, described: None, taken: None }))
+        Ok(Box::new(Command { config: self.clone(), place, taken: None }))
     }
 }
 
@@ -97,7 +97,6 @@ impl DeviceConfig for CommandConfig {
 struct Command<'a> {
     config: CommandConfig,
     place: DevicePlace<'a>,
-    described: Option<Description>,
     /// The model that was taken, and the program that adapts it.
     taken: Option<(HandOut, Act)>,
 }
@@ -122,20 +121,22 @@ impl Command<'_> {
         })
     }
 
-    /// The program's own description, from a run of its first act.
-    fn described(&mut self) -> Result<&Description, DeviceError> {
-        if self.described.is_none() {
-            let mut act = Act::start("describe", &self.config, self.task(), &self.told(), None)?;
-            act.wait()?;
-            self.described = Some(act.read_json(files::DESCRIPTION)?);
+    /// What the device stated, from a run of the program's first act unless it is known.
+    fn announced(&mut self) -> Result<Announcement, DeviceError> {
+        if let Some(announced) = &self.place.announced {
+            return Ok(announced.clone());
         }
-        self.described
-            .as_ref()
-            .ok_or_else(|| DeviceError::Order { task: self.place.task.clone(), problem: "has not described its task" })
+        let mut act = Act::start("describe", &self.config, self.task(), &self.told(), None)?;
+        act.wait()?;
+        let description: Description = act.read_json(files::DESCRIPTION)?;
+        let (task, head) = (self.task(), self.place.head.clone());
+        let announced = description.announced(task, head, self.place.class_names)?;
+        self.place.announced = Some(announced.clone());
+        Ok(announced)
     }
 
     /// The expert that the program left, checked against its description and its parent.
-    fn expert(&self, taken: &HandOut, act: &Act) -> Result<Expert, DeviceError> {
+    fn expert(&self, taken: &HandOut, act: &Act, announced: &Announcement) -> Result<Expert, DeviceError> {
         let bytes = act.read(EXPERT)?;
         let failed = |problem: String, accepted: &str| wrong(self.task(), EXPERT, problem, accepted);
         let format = "a safetensors file of 32-bit numbers, as `safetensors.torch.save_file` writes it";
@@ -161,12 +162,12 @@ impl Command<'_> {
             }
         }
         let report: Report = act.read_json(files::REPORT)?;
-        report.check(self.task(), &taken.parent(), self.described.as_ref())?;
+        report.check(self.task(), &taken.parent(), announced, self.place.class_names)?;
         let model = ModelState { heads: vec![head.clone()], weights, ..taken.model.with_heads(|_| false) };
         let manifest = Manifest {
             task: taken.terms.device,
             task_name: self.place.task.clone(),
-            samples: report.samples,
+            samples: report.samples(),
             steps: report.steps,
             parent: taken.parent(),
             digest: model.digest(),
@@ -189,8 +190,7 @@ impl Command<'_> {
 
 impl Device for Command<'_> {
     fn request(&mut self) -> Result<Announcement, DeviceError> {
-        let (task, head, names) = (self.place.task.clone(), self.place.head.clone(), self.place.class_names);
-        self.described()?.announced(&task, head, names)
+        self.announced()
     }
 
     fn take(&mut self, model: HandOut) -> Result<(), DeviceError> {
@@ -215,8 +215,8 @@ impl Device for Command<'_> {
             return Ok(Answer::Later);
         }
         let Some((taken, act)) = self.taken.take() else { return Ok(Answer::Never) };
-        self.described()?;
-        Ok(Answer::Expert(Box::new(self.expert(&taken, &act)?)))
+        let announced = self.announced()?;
+        Ok(Answer::Expert(Box::new(self.expert(&taken, &act, &announced)?)))
     }
 }
 

@@ -52,6 +52,7 @@ fn answer(config: &CommandConfig) -> Result<Expert, DeviceError> {
         input: stream.input(),
         backbone: &backbone,
         stream: &stream,
+        announced: None,
         statistics: vec![],
         compute: compute.clone(),
     };

@@ -30,9 +30,9 @@ fn input_bytes(samples: usize) -> Vec<u8> {
     (0..samples).flat_map(|sample| (0..6).flat_map(move |index| value(sample, index).to_le_bytes())).collect()
 }
 
-/// The labels 5, 7, 5, 7, …, and domains of two samples each.
+/// The labels 5, 7, 5, 7, …, and domains of four samples each.
 fn label_bytes(samples: usize, domains: bool) -> Vec<u8> {
-    let value = |sample: usize| if domains { sample / 2 } else { 5 + 2 * (sample % 2) };
+    let value = |sample: usize| if domains { sample / 4 } else { 5 + 2 * (sample % 2) };
     (0..samples).flat_map(|sample| (value(sample) as i64).to_le_bytes()).collect()
 }
 
@@ -74,7 +74,7 @@ fn formats(folder: &Path) -> Vec<ArraysConfig> {
     };
     let each = |config: &ArraysConfig, write: &dyn Fn(&Path, usize)| {
         write(&config.train, 12);
-        write(config.test.as_ref().unwrap(), 4);
+        write(config.test.as_ref().unwrap(), 8);
     };
     let (stored, deflated, flat, apart) = (parts("-stored.npz"), parts(".npz"), parts(".safetensors"), parts(""));
     each(&stored, &|path, samples| fs::write(path, npz(&arrays(samples), CompressionMethod::Stored)).unwrap());
@@ -108,7 +108,7 @@ fn every_format_gives_the_same_samples() {
         assert_eq!(stream.class_names(), ["5", "7"]);
         // The first task has the class 7: samples 1, 3, …
         let task = stream.task(0).unwrap();
-        assert_eq!((task.train.len(), task.test.len(), task.train.labels()[0]), (6, 2, 1), "{shown}");
+        assert_eq!((task.train.len(), task.test.len(), task.train.labels()[0]), (6, 4, 1), "{shown}");
         assert_eq!(task.train.numbers(1), [30.0, 31.0, 32.0, 33.0, 34.0, 35.0], "{shown}");
         assert_eq!(task.test.numbers(1)[0], 30.0);
         assert!(!config.files().is_empty() && config.files().iter().all(|file| file.is_file()));
@@ -169,7 +169,7 @@ fn error_with(name: &str, bytes: &[u8]) -> String {
     }
     fs::write(folder.path().join(format!("{name}.npy")), bytes).unwrap();
     let config = ArraysConfig { train: folder.path().to_owned(), domains: Some("domains".to_owned()), ..config() };
-    let found = config.build(Seed::new(0)).and_then(|stream| stream.task(0).map(|_| ()));
+    let found = config.build(Seed::new(0)).and_then(|stream| (0..2).try_for_each(|task| stream.task(task).map(|_| ())));
     let error = found.unwrap_err().to_string();
     assert!(error.contains(&format!("{name}.npy: ")), "{error}");
     error

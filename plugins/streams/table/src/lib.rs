@@ -98,7 +98,10 @@ impl StreamConfig for TableConfig {
         let all = |table: &Table| (0..table.rows()).collect::<Vec<_>>();
         let (train_rows, test_rows) = match &test {
             Some(test) => (all(&train), all(test)),
-            None => self.data.hold_out(&own, seed)?,
+            None => {
+                let domains = train.domains.as_ref().map(|domains| numbers(domains, &domain_names));
+                self.data.hold_out(&own, domains.as_deref(), seed)?
+            }
         };
         let encoding = Encoding::of(&train, &train_rows)?;
         let numeric = encoding.numeric();

@@ -19,7 +19,7 @@ fn the_options_conform() {
 fn networks_conform() {
     check_config(&Conv1dConfig::default(), [3, 20]);
     check_config(&small(), [2, 9]);
-    check_config(&Conv1dConfig { pool: 1, ..small() }, [1, 1]);
+    check_config(&Conv1dConfig { pool: 1, ..small() }, [1, 6]);
 }
 
 #[test]
