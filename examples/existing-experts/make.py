@@ -126,7 +126,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", default=FASHION, help="the folder with the four IDX files of Fashion-MNIST")
     parser.add_argument("--out", default=HERE / "models", type=pathlib.Path)
-    parser.add_argument("--threads", default=2, type=int, help="another number gives slightly other models")
+    parser.add_argument("--threads", default=1, type=int, help="another number gives slightly other models")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -141,12 +141,12 @@ def main():
         print(f"{name}: {written[name]['accuracy']:.4f} of {len(labels)}, {time.time() - started:.0f} s", flush=True)
 
     started = time.time()
-    first = ResNet18(len(FIRST))
-    train(first, *of(data, FIRST, 0, 250), epochs=3, rate=0.05, generator=generator)
+    first = ResNet18(len(FIRST)).to(memory_format=torch.channels_last)
+    train(first, *of(data, FIRST, 0, 250), epochs=5, rate=0.05, generator=generator)
     finish("pretrained", first, FIRST, started)
     for number, classes in enumerate(EXPERTS, 1):
         started = time.time()
-        expert = ResNet18(len(classes))
+        expert = ResNet18(len(classes)).to(memory_format=torch.channels_last)
         start = {name: value for name, value in first.state_dict().items() if not name.startswith("fc.")}
         expert.load_state_dict(start, strict=False)
         train(expert, *of(data, classes, 0, 500), epochs=3, rate=0.01, generator=generator)
