@@ -28,6 +28,7 @@ mod patches;
 mod sgd;
 mod shape;
 mod state;
+mod unfit;
 mod values;
 mod weights;
 

@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ModelError;
-
 /// The most sizes that a shape has.
 const MOST: usize = 8;
 
@@ -67,19 +65,6 @@ impl InputShape {
     /// The number of channels: the first size of a picture or a sequence, 1 for a vector.
     pub fn channels(self) -> usize {
         if self.rank == 1 { 1 } else { self.sizes[0] }
-    }
-
-    /// [`picture`](Self::picture) for the backbone of this kind, which takes nothing else.
-    ///
-    /// # Errors
-    /// [`ModelError::Input`] when inputs are not pictures.
-    pub fn picture_for(self, kind: &str) -> Result<PictureShape, ModelError> {
-        self.picture().ok_or_else(|| self.unfit(kind, "pictures [channels, height, width]"))
-    }
-
-    /// The error of a backbone of this kind that takes other inputs: `takes` says which.
-    pub fn unfit(self, kind: &str, takes: &str) -> ModelError {
-        ModelError::Input { kind: kind.to_owned(), takes: takes.to_owned(), given: self }
     }
 
     /// What such inputs are, in words: `vectors of 12 numbers`, `pictures of 1×28×28`.
@@ -190,11 +175,6 @@ mod tests {
     fn only_three_sizes_are_a_picture() {
         let picture = PictureShape { channels: 3, height: 32, width: 16 };
         assert_eq!(InputShape::from(picture).picture(), Some(picture));
-        let error = InputShape::from([12]).picture_for("small-cnn").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "the backbone \"small-cnn\" takes pictures [channels, height, width], but the inputs are vectors of 12 numbers"
-        );
         assert_eq!(InputShape::from([3, 128]).described(), "sequences of 128 steps with 3 channels");
         assert_eq!(InputShape::from([3, 8, 9]).described(), "pictures of 3×8×9");
     }

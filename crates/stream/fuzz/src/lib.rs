@@ -95,9 +95,3 @@ pub use shape::{InputShape, PictureShape};
 pub struct HeadSpec {
     pub classes: Vec<usize>,
 }
-
-/// As in `alluvium-model`, with the one variant that a shape has.
-#[derive(Debug)]
-pub enum ModelError {
-    Input { kind: String, takes: String, given: InputShape },
-}
