@@ -92,7 +92,7 @@ const WRONG: [WrongFile; 21] = [
     WrongFile { from: "epochs = 1", to: "epochs = 2026-11-29", at: "epochs", says: &["`device.epochs` is the date"] },
     WrongFile { from: "epochs = 1", to: "epochs = nan", at: "epochs", says: &["`device.epochs` is NaN"] },
     WrongFile { from: "seeds = [0]", to: "seeds = [0]\nsede = 1", at: "sede", says: &["`sede` is not a key"] },
-    WrongFile { from: "epochs = 1", to: "epoch = 1", at: "epoch", says: &["`device.epoch` is not a key", "epochs"] },
+    WrongFile { from: "epochs = 1", to: "epoch = 1", at: "epoch", says: &["[device]: `epoch` is not a key", "epochs"] },
     WrongFile {
         from: "tasks = 2",
         to: "task = 2",
@@ -115,7 +115,7 @@ const WRONG: [WrongFile; 21] = [
         from: "epochs = 1",
         to: "epochs = \"one\"",
         at: "epochs",
-        says: &["`device.epochs` is a string: \"one\""],
+        says: &["[device]: `epochs` is a string: \"one\""],
     },
     WrongFile { from: "tasks = 2", to: "tasks = 0", at: "tasks", says: &["`tasks` = 0 is out of range", "at least 1"] },
     WrongFile {
@@ -203,7 +203,7 @@ fn all_problems_of_a_stage_are_told_at_once_and_each_once() {
     let error = read(&text).unwrap_err();
     let messages: Vec<_> = error.problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(messages.len(), 2, "{messages:?}");
-    assert_eq!(messages.iter().filter(|message| message.contains("`device.epoch` is not a key")).count(), 1);
+    assert_eq!(messages.iter().filter(|message| message.contains("`epoch` is not a key")).count(), 1);
     assert_eq!(messages.iter().filter(|message| message.contains("= 0 is out of range")).count(), 1);
 }
 

@@ -5,9 +5,10 @@ use alluvium_stream::Augmentation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The `[device]` table: how every device adapts the model to its task.
+/// How devices train that adapt the model in this process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(inline)]
 pub struct DeviceSettings {
     /// The number of passes over the device's training samples.
     #[schemars(range(min = 1, max = 100_000))]

@@ -48,12 +48,13 @@ fn the_examples_of_arrays_and_tables_run() {
 fn a_backbone_that_takes_other_inputs_is_refused_with_those_that_fit() {
     let error = refused("embeddings.toml", &[("kind = \"identity\"", "kind = \"small-cnn\"")]);
     let expected = "the backbone \"small-cnn\" takes pictures [channels, height, width]; the stream \"arrays\" gives vectors of 64 \
-                    numbers; accepted: identity, mlp";
-    assert!(error.contains(expected), "{error}");
+                    numbers; accepted: ";
+    // Between them are the kinds of conformance tests, which only test binaries have.
+    assert!(error.contains(expected) && error.contains("identity, mlp"), "{error}");
     let shape = ("tasks = 5", "tasks = 5\nshape = [4, 16]");
     let error = refused("embeddings.toml", &[("kind = \"identity\"", "kind = \"vit-tiny\""), shape]);
-    let expected = "gives sequences of 16 steps with 4 channels; accepted: conv1d, identity, mlp";
-    assert!(error.contains(expected), "{error}");
+    let expected = "gives sequences of 16 steps with 4 channels; accepted: ";
+    assert!(error.contains(expected) && error.contains("conv1d, identity, mlp"), "{error}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use alluvium_config::{ConfigSource, Experiment, Variant, read_all};
-use alluvium_device::{ClassificationLoss, train};
+use alluvium_device::{ClassificationLoss, Terms, train};
 use alluvium_experiment::{DirectoryOptions, RunDirectory, RunOptions, Unobserved};
 use alluvium_model::{Digest, HeadSpec, Model, ModelState, Random, Seed, Silent};
 use alluvium_report::summary_csv;
@@ -194,7 +194,17 @@ fn stated(summary: &str, metric: Metric) -> f64 {
     line.split(',').nth(2).unwrap().parse().unwrap()
 }
 
-fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Observations) {
+/// The bytes of what goes beside the model to a device on one of its visits.
+fn beside(experiment: &Experiment, case: &Case, device: usize, visit: usize) -> u64 {
+    let first = Seed::new(case.seed).at("device", device);
+    let seed = if visit == 0 { first } else { first.at("visit", visit) };
+    let settings = serde_json::to_value(&experiment.device).unwrap();
+    let statistics = experiment.strategies[0].config.statistics();
+    let statistics = statistics.iter().map(|statistic| statistic.name().to_owned()).collect();
+    Terms { device, visit, seed, settings, statistics, beside: Default::default() }.bytes().unwrap()
+}
+
+fn agrees(experiment: &Experiment, case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Observations) {
     let (devices, text) = (heads.len(), &case.text);
     if case.protocol == "centralised" {
         assert_eq!((&cell.bytes_down, &cell.bytes_up), (&vec![0; devices], &vec![0; devices]));
@@ -203,7 +213,13 @@ fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Ob
     }
     let models = models_to_take(case, heads, seen);
     let taken = |parent| *models.get(parent).unwrap_or_else(|| panic!("a device took a model of its own\n{text}"));
-    let experts: Vec<_> = seen.experts.iter().map(|(task, sent, parent)| (*task, taken(parent), *sent)).collect();
+    let mut visits = vec![0; devices];
+    let mut with_terms = |task: usize, parent| {
+        visits[task] += 1;
+        taken(parent) + beside(experiment, case, task, visits[task] - 1)
+    };
+    let experts: Vec<_> =
+        seen.experts.iter().map(|(task, sent, parent)| (*task, with_terms(*task, parent), *sent)).collect();
     let (down, up, contacts) = counted(&experts, devices);
     assert_eq!(cell.bytes_up, up, "{text}");
     let mut lost = vec![];
@@ -215,7 +231,8 @@ fn agrees(case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Ob
             }
             // The device only took a model. A client that was never drawn took none.
             (None, "dcl") => {
-                assert!(models.values().any(|bytes| *bytes == stated), "{stated}: {models:?}\n{text}");
+                let terms = beside(experiment, case, device, 0);
+                assert!(models.values().any(|bytes| *bytes + terms == stated), "{stated}: {models:?}\n{text}");
                 assert_eq!(cell.contacts[device], 1, "{text}");
                 lost.push(stated);
             }
@@ -254,7 +271,7 @@ fn bytes_and_contacts_are_those_that_the_centre_saw() {
         let summary = summary_csv(&results).unwrap();
         let all = SEEN.lock().unwrap();
         let seen = &all[&case.name];
-        agrees(&case, &heads, cell, &summary, seen);
+        agrees(&experiment, &case, &heads, cell, &summary, seen);
         let consolidations = seen.rounds.len();
         assert_eq!(seen.with_statistics, if case.statistic { seen.experts.len() } else { 0 }, "{}", case.text);
         assert_eq!(seen.with_surrogate, if case.wants == "surrogate" { consolidations } else { 0 }, "{}", case.text);

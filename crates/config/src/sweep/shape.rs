@@ -31,6 +31,8 @@ pub(crate) const NOT_SWEPT: [&str; 4] = ["name", "seeds", "references", "strateg
 pub(crate) struct Schemas {
     root: Value,
     plugins: Vec<Plugin>,
+    /// The families whose tables need not name a kind.
+    with_default: Vec<Family>,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,8 @@ impl Schemas {
     /// The schemas of the plugins that are linked into the running binary.
     pub(crate) fn linked() -> Self {
         let plugins = descriptions().into_iter().map(|one| (one.family, one.kind, one.options_schema()));
-        Schemas::new(plugins)
+        let with_default = Family::ALL.into_iter().filter(|family| default_kind(*family).is_some()).collect();
+        Schemas { with_default, ..Schemas::new(plugins) }
     }
 
     pub(crate) fn new(plugins: impl IntoIterator<Item = (Family, &'static str, Value)>) -> Self {
@@ -55,6 +58,7 @@ impl Schemas {
         Schemas {
             root: schemars::schema_for!(RootTable).to_value(),
             plugins: plugins.into_iter().map(plugin).collect(),
+            with_default: vec![],
         }
     }
 
@@ -117,7 +121,7 @@ impl<'a> Shape<'a> {
             None => &[],
         };
         // A table without a kind may mean the default kind, or that of the table that a row's own table changes.
-        let unnamed = kinds.is_empty() && default_kind(*family).is_some();
+        let unnamed = kinds.is_empty() && schemas.with_default.contains(family);
         let named =
             |plugin: &&Plugin| plugin.family == *family && (unnamed || kinds.iter().any(|kind| *kind == *plugin.kind));
         let nodes = schemas.plugins.iter().filter(named).map(|plugin| SchemaNode::root(&plugin.schema));
@@ -174,12 +178,16 @@ pub(crate) mod tests {
             "layers": {"type": "array", "items": {"type": "string"}},
             "clip": {"type": "object", "properties": {"norm": integer()}},
         }});
-        Schemas::new([
+        let device =
+            json!({"type": "object", "properties": {"epochs": integer(), "learning_rate": {"type": "number"}}});
+        let plugins = [
+            (Family::Device, "trainee", device),
             (Family::Strategy, "naive", json!({"type": "object"})),
             (Family::Strategy, "pld", pld),
             (Family::Surrogate, "noise", json!({"type": "object", "properties": {"samples": integer()}})),
             (Family::Surrogate, "patches", json!({"type": "object", "properties": {"samples": integer()}})),
-        ])
+        ];
+        Schemas { with_default: vec![Family::Device], ..Schemas::new(plugins) }
     }
 
     #[test]

@@ -88,11 +88,11 @@ pub struct OpenCentre {
     directory: RunDirectory,
     shared: SharedSetup,
     visits: Visits,
-    state: State,
+    state: ReplayedState,
 }
 
 /// What follows from the list of visits.
-struct State {
+struct ReplayedState {
     session: Session,
     measured: Measurements,
     /// The models of the visits that were not answered, by the number of the visit.
@@ -169,7 +169,7 @@ impl OpenCentre {
     /// Does something within the run, on one thread as a comparison does.
     fn within<T: Send>(
         &mut self,
-        act: impl FnOnce(&RunContext<'_>, &SharedSetup, &StrategyRow, &mut State) -> T + Send,
+        act: impl FnOnce(&RunContext<'_>, &SharedSetup, &StrategyRow, &mut ReplayedState) -> T + Send,
     ) -> Result<T, ExperimentError> {
         let experiment = &self.variant.experiment;
         let (shared, state) = (&self.shared, &mut self.state);
@@ -350,7 +350,7 @@ impl OpenCentre {
     }
 }
 
-impl State {
+impl ReplayedState {
     /// Consolidates an expert that is stored and listed.
     fn receive(
         &mut self,
@@ -404,7 +404,7 @@ fn replayed(
     directory: &RunDirectory,
     shared: &SharedSetup,
     visits: &Visits,
-) -> Result<State, OpenCentreError> {
+) -> Result<ReplayedState, OpenCentreError> {
     let stages = Stages::new(directory.store(), common_inputs(experiment)?);
     let run = RunContext::new(experiment, &stages, &Unobserved)?;
     let row = &experiment.strategies[0];
@@ -417,8 +417,8 @@ fn replay(
     shared: &SharedSetup,
     row: &StrategyRow,
     contacts: &[Contact],
-) -> Result<Result<State, String>, Interruption> {
-    let mut state = State {
+) -> Result<Result<ReplayedState, String>, Interruption> {
+    let mut state = ReplayedState {
         session: Session::open(run, row, shared)?,
         measured: Measurements::new(row.protocol.kind, &[], shared),
         under_way: BTreeMap::new(),

@@ -22,11 +22,11 @@ use snapshots::newest;
 ///
 /// The experts were trained from the model of the `[initial]` table, which every device takes. Each defines its task by the
 /// names of its classes; the stream only gives test samples of these classes. The seed decides the order of arrival.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct CheckpointsConfig {
-    /// The experts, one a device.
-    #[schemars(length(min = 1, max = 10_000))]
+    /// The experts, one a device; at least one.
+    #[schemars(length(max = 10_000))]
     pub experts: Vec<ExistingExpert>,
 }
 
@@ -111,6 +111,13 @@ impl DeviceConfig for CheckpointsConfig {
                     run.classifier.typetag_name()
                 ),
                 accepted: "no [classifier] table, or the default one".to_owned(),
+            });
+        }
+        if self.experts.is_empty() {
+            return Err(DeviceError::Option {
+                option: "experts",
+                problem: "names no expert".to_owned(),
+                accepted: "a table [[device.experts]] with `file` and `classes` for each device".to_owned(),
             });
         }
         for (index, expert) in self.experts.iter().enumerate() {

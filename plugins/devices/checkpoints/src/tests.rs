@@ -58,6 +58,7 @@ fn a_file_that_does_not_fit_is_named_with_what_is_accepted() {
     };
     says(refusal(|_, config| config.experts[1].classes[1] = "class 9".to_owned()), &["b.safetensors", "class 9"]);
     says(refusal(|_, config| config.experts[1].classes.push("class 0".to_owned())), &["b.safetensors", "2", "3"]);
+    says(refusal(|_, config| config.experts.clear()), &["`experts` names no expert", "[[device.experts]]"]);
     says(refusal(|_, config| config.experts[0].file = "/no/such.pt".to_owned()), &["/no/such.pt"]);
     says(
         refusal(|_, config| config.experts[1] = config.experts[0].clone()),

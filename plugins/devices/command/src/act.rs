@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::CommandConfig;
+use crate::config::CommandConfig;
 use crate::files::{CENTRAL, REQUEST, Report, absolute, found, wrong};
 
 /// The files that keep what the program prints.

@@ -102,6 +102,9 @@ pub(crate) fn absolute(path: &str) -> PathBuf {
 
 /// The file of a program: a path, or the first file of this name in the search path.
 pub(crate) fn found(program: &str) -> Option<PathBuf> {
+    if program.is_empty() {
+        return None;
+    }
     if program.contains(std::path::MAIN_SEPARATOR) || program.contains('/') {
         return Some(absolute(program)).filter(|path| path.is_file());
     }

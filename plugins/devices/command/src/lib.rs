@@ -5,6 +5,7 @@
 //! `request.json` into the folder, and `central.safetensors` for the second act. It writes no sample.
 
 mod act;
+mod config;
 mod files;
 
 use std::collections::BTreeMap;
@@ -15,49 +16,11 @@ use alluvium_device::{
     Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, HandOut, typetag,
 };
 use alluvium_model::{Expert, HeadShape, Manifest, ModelState, Progress, Weights};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use act::Act;
+pub use config::CommandConfig;
 use files::{Description, EXPERT, Report, absolute, found, wrong};
-
-/// An external program adapts the model: a training script in any language, with the device's own samples.
-///
-/// The program is started twice in a folder of its own. With the last argument `describe` it writes `description.json`: `task`,
-/// `classes` (names of the stream's classes of the task, in the order of its logits), `samples` (their number) and `digest` (any
-/// text that changes with the samples). With `adapt` it reads `central.safetensors` and leaves `expert.safetensors`, with the
-/// tensors `backbone.…` under the same names and `heads.HEAD.weight` `[latent, classes]` and `heads.HEAD.bias`, and
-/// `expert.json`: the description, `parent`, and the number of gradient `steps`. `request.json` states `samples` (where the
-/// device's samples are), `seed`, `settings`, `parent`, `head`, and the stream's `task` and `classes`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CommandConfig {
-    /// The program: a file, or a name that the search path knows.
-    #[schemars(length(min = 1))]
-    pub program: String,
-    /// Its arguments. One that names a file of `sources` is made absolute, because the program runs in another folder.
-    #[serde(default)]
-    pub arguments: Vec<String>,
-    /// The files that the program is made of, such as its script. When one changes, devices adapt again.
-    #[serde(default)]
-    pub sources: Vec<String>,
-    /// Where a device's samples are: a file or a folder. `{device}` stands for the number of the device, from 1. The program
-    /// reads it; Alluvium does not.
-    #[serde(default)]
-    pub samples: String,
-    /// The most seconds that one start of the program may take.
-    #[serde(default = "an_hour")]
-    #[schemars(range(min = 0.1, max = 1e7))]
-    pub time_limit: f64,
-    /// Settings for the program, handed out with the model as they are.
-    #[serde(default)]
-    pub settings: BTreeMap<String, Value>,
-}
-
-fn an_hour() -> f64 {
-    3600.0
-}
 
 describe!(Family::Device, "command", CommandConfig, paper: "");
 

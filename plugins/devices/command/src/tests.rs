@@ -127,6 +127,8 @@ fn a_program_or_source_that_does_not_exist_is_refused_by_the_check() {
     let mut config = config(folder.path(), "");
     config.sources.push("no/such/script.py".to_owned());
     assert!(config.files().unwrap_err().to_string().contains("no/such/script.py"));
+    config.program = String::new();
+    assert!(config.files().unwrap_err().to_string().contains("`program`"));
     config.program = "no-such-program".to_owned();
     assert!(config.files().unwrap_err().to_string().contains("\"no-such-program\""));
 }
