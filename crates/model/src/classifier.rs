@@ -152,7 +152,6 @@ pub fn default_classifier() -> Arc<dyn ClassifierConfig> {
 }
 
 /// Whether a classifier is the default one. Models with it do not state a classifier.
-#[expect(clippy::borrowed_box, reason = "serde gives a reference to the field")]
 pub(crate) fn is_default(classifier: &Arc<dyn ClassifierConfig>) -> bool {
     classifier.typetag_name() == LinearClassifierConfig {}.typetag_name()
 }

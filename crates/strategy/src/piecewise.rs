@@ -62,9 +62,9 @@ pub struct Sight<'a> {
 /// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 /// struct Newest {}
 ///
-/// describe!(Family::Strategy, "newest", Newest, paper: "");
+/// describe!(Family::Strategy, "newest-in-pieces", Newest, paper: "");
 ///
-/// #[typetag::serde(name = "newest")]
+/// #[typetag::serde(name = "newest-in-pieces")]
 /// impl StrategyConfig for Newest {
 ///     fn data_access(&self) -> DataAccess {
 ///         DataAccess::None
@@ -92,7 +92,7 @@ pub struct Sight<'a> {
 ///     }
 /// }
 ///
-/// conformance::check("newest");
+/// conformance::check("newest-in-pieces");
 /// ```
 pub trait Piecewise: Debug + Send + Sync {
     /// The smallest pieces. Default: any part of a tensor.
