@@ -86,6 +86,7 @@ impl Experiment {
                 name: clauses.protocol.to_owned(),
                 data_access: clauses.data_access,
                 statistics: clauses.statistics,
+                rounds: clauses.rounds,
                 experts_at_a_time: clauses.experts_at_a_time,
                 // Each visit is two contacts. Under `centralised` nothing is sent, and every task comes once.
                 visits_per_device: (clauses.contacts_per_device / 2).max(1),

@@ -52,6 +52,8 @@ pub struct ProtocolTerms {
     pub data_access: DataAccess,
     /// Whether devices may send statistics of their samples.
     pub statistics: bool,
+    /// The most rounds in which experts are consolidated.
+    pub rounds: usize,
     /// The most experts that are consolidated at a time.
     pub experts_at_a_time: usize,
     /// The most often that one device takes part.
