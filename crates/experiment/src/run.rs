@@ -10,5 +10,6 @@ mod sheets;
 
 pub(crate) use cell::Measurements;
 pub use plan::most_adaptations;
+pub(crate) use plan::plan;
 pub(crate) use results::results;
 pub use run::{Outcome, RunOptions, default_jobs, run};

@@ -12,15 +12,16 @@ use alluvium_results::Results;
 use alluvium_store::{Damage, Folder, StoreError};
 use serde_json::json;
 
+use crate::ExperimentError;
 use crate::centre::{EvaluationScope, Session};
 use crate::context::{RunContext, common_inputs};
 use crate::devices::SharedSetup;
 use crate::directory::{DirectoryError, DirectoryOptions, RunDirectory};
 use crate::open::visits::{Contact, Visits};
+use crate::progress::Observer as _;
 use crate::protocol::HandedOutModel;
-use crate::run::{Measurements, results};
+use crate::run::{Measurements, plan, results};
 use crate::stored::{AdaptationRecord, AdaptedDevice, Interruption, Stages, expert_digest, redo};
-use crate::{ExperimentError, Unobserved};
 
 /// The file of the central model that [`OpenCentre::close`] writes into the run directory.
 const CENTRAL: &str = "central.safetensors";
@@ -174,7 +175,8 @@ impl OpenCentre {
         let experiment = &self.variant.experiment;
         let (shared, state) = (&self.shared, &mut self.state);
         let stages = Stages::new(self.directory.store(), common_inputs(experiment)?);
-        let run = RunContext::new(experiment, &stages, &Unobserved)?;
+        let journal = self.directory.journal("");
+        let run = RunContext::new(experiment, &stages, &journal)?;
         on_one_thread(|| act(&run, shared, &experiment.strategies[0], state))
     }
 
@@ -406,7 +408,11 @@ fn replayed(
     visits: &Visits,
 ) -> Result<ReplayedState, OpenCentreError> {
     let stages = Stages::new(directory.store(), common_inputs(experiment)?);
-    let run = RunContext::new(experiment, &stages, &Unobserved)?;
+    let journal = directory.journal("");
+    // Lost devices aside, each task is adapted to and consolidated once.
+    let devices = shared.tasks.len();
+    journal.planned(&plan(experiment, devices).into_iter().take(1).collect::<Vec<_>>(), 1);
+    let run = RunContext::new(experiment, &stages, &journal)?;
     let row = &experiment.strategies[0];
     let replayed = on_one_thread(|| redo(|| replay(&run, shared, row, visits.contacts())))??;
     replayed.map_err(|problem| OpenCentreError::Diverged { problem })

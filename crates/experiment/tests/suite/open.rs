@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alluvium_config::{ConfigSource, Variant, read_all};
 use alluvium_device::{Announcement, DeviceSettings, HandOut, OwnTask, TaskDataset, adapt};
 use alluvium_experiment::{
-    DirectoryOptions, OpenCentre, OpenCentreError, OpenVisit, RunDirectory, RunOptions, Unobserved, run,
+    DirectoryOptions, OpenCentre, OpenCentreError, OpenVisit, RunDirectory, RunOptions, RunStatus, Unobserved, run,
 };
 use alluvium_model::{Digest, Expert, ModelState, Seed, Silent};
 use alluvium_results::{Accuracy, Results};
@@ -142,6 +142,7 @@ fn a_process_that_is_killed_after_the_first_contact_can_be_replaced() {
 
     let tasks = tasks();
     let mut centre = open(folder.path());
+    assert!(RunStatus::read(folder.path()).is_ok(), "`alluvium status` reads the directory while the centre is open");
     let visit = centre.under_way().unwrap().remove(0);
     centre.receive(visit.number, answer(&tasks[0], &visit.hand_out), None).unwrap();
     let visit = centre.hand_out(&announced(&tasks[1])).unwrap();
