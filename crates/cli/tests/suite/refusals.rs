@@ -104,7 +104,7 @@ const BAD: &[BadFile] = &[
         "epochs = 1",
         "momentum = 1.5",
         "21:1",
-        &["`device.momentum` = 1.5", "at most 0.9999"],
+        &["[device]: `momentum` = 1.5", "at most 0.9999"],
     ),
     bad("not a number: nan", "epochs = 1", "learning_rate = nan", "21:1", &["`device.learning_rate`", "a number"]),
     bad(

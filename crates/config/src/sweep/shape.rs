@@ -178,8 +178,7 @@ pub(crate) mod tests {
             "layers": {"type": "array", "items": {"type": "string"}},
             "clip": {"type": "object", "properties": {"norm": integer()}},
         }});
-        let device =
-            json!({"type": "object", "properties": {"epochs": integer(), "learning_rate": {"type": "number"}}});
+        let device = json!({"type": "object", "properties": {"epochs": integer(), "batch_size": integer()}});
         let plugins = [
             (Family::Device, "trainee", device),
             (Family::Strategy, "naive", json!({"type": "object"})),
