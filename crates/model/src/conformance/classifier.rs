@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use alluvium_registry::Family;
+use alluvium_registry::{Family, describe};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -156,9 +157,12 @@ fn is_stored_and_learns(name: &str, config: Arc<dyn ClassifierConfig>) {
     assert!(found.digest() != read.weights.digest(), "{name}: it does not change its weights");
 }
 
-/// A test double: a backbone of one linear layer.
-#[derive(Debug, Serialize, Deserialize)]
+/// A test double of the conformance tests: one linear layer.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct FlatConfig {}
+
+describe!(Family::Backbone, "conformance-flat", FlatConfig, paper: "");
 
 #[typetag::serde(name = "conformance-flat")]
 impl BackboneConfig for FlatConfig {
