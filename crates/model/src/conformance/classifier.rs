@@ -143,8 +143,8 @@ fn is_stored_and_learns(name: &str, config: Arc<dyn ClassifierConfig>) {
     let settings = SgdSettings { learning_rate: 0.1, momentum: 0.9, weight_decay: 0.0, gradient_clip: 1.0, schedule };
     let mut optimiser = Optimiser::new(settings, steps);
     let (inputs, _) = samples(&learning);
-    // The samples belong to the two classes in turn: the loss is the mean of log(1 + exp(other − own)).
-    let signs = Tensor::<2>::from_floats([[1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]], &learning);
+    // Two samples of each class, which a line separates, also in the inputs. The loss is the mean of log(1 + exp(other − own)).
+    let signs = Tensor::<2>::from_floats([[1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, 1.0]], &learning);
     let mut losses = vec![];
     for _ in 0..steps {
         let behind = model.forward(inputs.clone()).mul(signs.clone()).sum_dim(1).neg();
@@ -157,8 +157,9 @@ fn is_stored_and_learns(name: &str, config: Arc<dyn ClassifierConfig>) {
     assert!(found.digest() != read.weights.digest(), "{name}: it does not change its weights");
 }
 
-/// A test double: a backbone of one linear layer.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+/// A test double of the conformance tests: one linear layer.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct FlatConfig {}
 
 describe!(Family::Backbone, "conformance-flat", FlatConfig, paper: "");
