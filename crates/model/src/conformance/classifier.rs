@@ -152,7 +152,7 @@ fn is_stored_and_learns(name: &str, config: Arc<dyn ClassifierConfig>) {
         losses.push(loss.clone().into_scalar::<f32>());
         optimiser.step(loss, &mut model);
     }
-    assert!(losses[steps - 1] < 0.9 * losses[0], "{name}: it does not learn: {losses:?}");
+    assert!(losses[steps - 1] < 0.7 * losses[0], "{name}: it does not learn: {losses:?}");
     let found = model.state().weights;
     assert!(found.digest() != read.weights.digest(), "{name}: it does not change its weights");
 }
