@@ -1,7 +1,10 @@
 //! The strategy `exponential-averaging`: an example of a strategy in a crate outside Alluvium.
 
 use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, average_backbones, take_head};
+use alluvium_strategy::{
+    Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError,
+    average_backbones, take_head,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
