@@ -36,7 +36,7 @@ pub fn adapt(
 ) -> Result<Expert, DeviceError> {
     let HandOut { model: central, terms } = taken;
     let (seed, TaskDataset { head, samples }) = (terms.seed, own.dataset);
-    let broken = |cause| DeviceError::Model { task: own.name.to_owned(), cause };
+    let broken = |cause| DeviceError::Model { task: own.name.to_owned(), cause: Box::new(cause) };
     let mut begun = central.with_heads(|other| other.name == head.name);
     let proximal =
         (settings.proximal > 0.0).then(|| Proximal::new(settings.proximal, settings.momentum, &begun.weights, compute));
@@ -49,7 +49,7 @@ pub fn adapt(
     let steps = descend(objective, &mut model, &[own.dataset], settings, &learning, seed, progress);
 
     let adapted = model.state();
-    let diverged = |cause| DeviceError::Diverged { task: own.name.to_owned(), cause };
+    let diverged = |cause| DeviceError::Diverged { task: own.name.to_owned(), cause: Box::new(cause) };
     adapted.weights.check_finite().map_err(diverged)?;
     let manifest = Manifest {
         task: terms.device,
@@ -65,7 +65,11 @@ pub fn adapt(
         let seed = seed.of("statistic").of(name);
         let computed = statistic.compute(&adapted, &own.dataset, &terms.beside, compute, seed);
         let computed = computed.and_then(|weights| weights.check_finite().map(|()| weights));
-        let failed = |cause| DeviceError::Statistic { task: own.name.to_owned(), statistic: name.to_owned(), cause };
+        let failed = |cause| DeviceError::Statistic {
+            task: own.name.to_owned(),
+            statistic: name.to_owned(),
+            cause: Box::new(cause),
+        };
         Ok((name.to_owned(), computed.map_err(failed)?))
     };
     let statistics = statistics.iter().map(compute_one).collect::<Result<_, _>>()?;

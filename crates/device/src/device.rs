@@ -73,7 +73,7 @@ pub enum Answer {
 ///             digest: model.digest(),
 ///             statistics: Default::default(),
 ///         };
-///         let failed = |cause| DeviceError::Model { task: "nothing".to_owned(), cause };
+///         let failed = |cause| DeviceError::Model { task: "nothing".to_owned(), cause: Box::new(cause) };
 ///         Ok(Answer::Expert(Box::new(Expert::new(model, manifest).map_err(failed)?)))
 ///     }
 /// }
@@ -147,7 +147,7 @@ pub fn check_expert(expert: &Expert, announced: &Announcement, taken: &HandOut) 
         return refuse(format!("has a tensor backbone.{name}"), "the tensors of its parent".to_owned());
     }
     let finite = |weights: &Weights| -> Result<(), ModelError> { weights.check_finite() };
-    finite(&expert.model.weights).map_err(|cause| DeviceError::Model { task: task.clone(), cause })?;
+    finite(&expert.model.weights).map_err(|cause| DeviceError::Model { task: task.clone(), cause: Box::new(cause) })?;
     let sent: Vec<_> = manifest.statistics.keys().cloned().collect();
     let mut asked = taken.terms.statistics.clone();
     asked.sort();

@@ -12,7 +12,7 @@ pub enum DeviceError {
         /// The device's task.
         task: String,
         /// The problem with the model.
-        cause: ModelError,
+        cause: Box<ModelError>,
     },
     /// Training diverged.
     #[error(
@@ -23,7 +23,7 @@ pub enum DeviceError {
         /// The device's task.
         task: String,
         /// The tensor that is not finite.
-        cause: ModelError,
+        cause: Box<ModelError>,
     },
     /// A statistic cannot be computed.
     #[error("the device of task \"{task}\" cannot compute the statistic \"{statistic}\": {cause}")]
@@ -33,7 +33,7 @@ pub enum DeviceError {
         /// The statistic's name.
         statistic: String,
         /// The problem.
-        cause: ModelError,
+        cause: Box<ModelError>,
     },
     /// The device's own samples cannot be read.
     #[error("the device of task \"{task}\": {cause}")]
@@ -41,7 +41,7 @@ pub enum DeviceError {
         /// The device's task.
         task: String,
         /// The problem.
-        cause: StreamError,
+        cause: Box<StreamError>,
     },
     /// The device was asked for an answer without a model, or took a second one before it answered.
     #[error("the device of task \"{task}\" {problem}; accepted: one model, then one answer")]

@@ -28,7 +28,8 @@ impl<'a> LocalDevice<'a> {
             return Ok(task);
         }
         let task = self.place.stream.task(self.place.device);
-        let task = task.map_err(|cause| DeviceError::Samples { task: self.place.task.clone(), cause })?;
+        let task =
+            task.map_err(|cause| DeviceError::Samples { task: self.place.task.clone(), cause: Box::new(cause) })?;
         Ok(self.task.get_or_init(|| task))
     }
 
@@ -41,7 +42,8 @@ impl Device for LocalDevice<'_> {
     fn request(&mut self) -> Result<Announcement, DeviceError> {
         let task = self.task()?;
         let digest = task.training_digest();
-        let digest = digest.map_err(|cause| DeviceError::Samples { task: task.name.clone(), cause })?;
+        let digest =
+            digest.map_err(|cause| DeviceError::Samples { task: task.name.clone(), cause: Box::new(cause) })?;
         Ok(Announcement { task: task.name.clone(), head: task.head.clone(), samples: Some(task.train.len()), digest })
     }
 

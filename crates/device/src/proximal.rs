@@ -98,7 +98,7 @@ mod tests {
         for _ in 0..steps {
             // Of the latents 1 and 0, the scores w + b and b: their difference is w.
             let scores = model.heads()[0].scores(inputs.clone(), latents.clone());
-            let away = scores.clone().slice([0..1]) - scores.slice([1..2]) - 4.0;
+            let away = scores.clone().narrow(0, 0, 1) - scores.narrow(0, 1, 1) - 4.0;
             let rate = optimiser.rate();
             optimiser.step(away.clone().mul(away).sum().mul_scalar(0.5), &mut model);
             proximal.pull(rate, &mut model);

@@ -5,6 +5,6 @@ mod centre;
 mod consolidation;
 mod session;
 
-pub(crate) use centre::Centre;
+pub(crate) use centre::{Centre, CentreStart};
 pub(crate) use consolidation::{ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
 pub(crate) use session::{Session, judged};

@@ -67,7 +67,7 @@ pub enum ModelError {
         /// The inputs that it takes, in words.
         takes: String,
         /// The inputs.
-        given: InputShape,
+        given: Box<InputShape>,
     },
     /// A classifier cannot work with its options or its head.
     #[error("the classifier \"{kind}\" cannot be built: {reason}")]

@@ -13,7 +13,7 @@ impl InputShape {
 
     /// The error of a backbone of this kind that takes other inputs: `takes` says which.
     pub fn unfit(self, kind: &str, takes: &str) -> ModelError {
-        ModelError::Input { kind: kind.to_owned(), takes: takes.to_owned(), given: self }
+        ModelError::Input { kind: kind.to_owned(), takes: takes.to_owned(), given: Box::new(self) }
     }
 }
 

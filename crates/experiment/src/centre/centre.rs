@@ -20,8 +20,8 @@ pub(crate) const STATE: &str = "state.safetensors";
 
 /// The centre of one cell.
 ///
-/// It cannot reach a device or the stream. `row` is that of the whole cell. Experts come in through [`receive`](Self::receive). Samples come in only through
-/// `granted`, which the runner fills with what the protocol grants.
+/// It cannot reach a device or the stream. Experts come in through [`receive`](Self::receive). Samples come in only through
+/// `granted`, which the runner fills with what the protocol grants. Its row is that of the whole cell.
 pub(crate) struct Centre {
     /// What the strategy is told about the run.
     run: RunDescription,
@@ -55,6 +55,18 @@ pub(crate) struct ConsolidationOutput {
     pub(crate) effort: Effort,
 }
 
+/// What a centre begins with.
+pub(crate) struct CentreStart {
+    /// The model before the first device.
+    pub(crate) initial: CentralModel,
+    /// The heads of every model that is handed out, where devices are under way together and share heads.
+    pub(crate) heads: Option<Arc<SharedHeads>>,
+    /// The compute device.
+    pub(crate) compute: Compute,
+    /// The cell's seed.
+    pub(crate) seed: Seed,
+}
+
 impl Centre {
     /// A centre that has received nothing yet. It is not given the stream, nor the experiment, which could build one.
     pub(crate) fn new(
@@ -62,16 +74,13 @@ impl Centre {
         run: RunDescription,
         surrogate: Option<&dyn SurrogateConfig>,
         shown: GrantedAccess,
-        initial: CentralModel,
-        heads: Option<Arc<SharedHeads>>,
-        compute: &Compute,
-        seed: Seed,
+        start: CentreStart,
     ) -> Result<Self, StrategyError> {
+        let CentreStart { initial: central, heads, compute, seed } = start;
         let strategy = row.config.build(&run)?;
         let surrogate = surrogate.map(|surrogate| surrogate.build(&run)).transpose()?;
         let state = State { digest: state_digest(&strategy.state()), stored: None };
         let handed_out = heads.as_ref().map(|heads| heads.initial.clone());
-        let (central, compute) = (initial, compute.clone());
         Ok(Centre { run, strategy, shown, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
     }
 

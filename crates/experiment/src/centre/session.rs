@@ -8,7 +8,7 @@ use alluvium_device::{Announcement, Beside, DeviceStart, Terms};
 use alluvium_strategy::StrategyError;
 
 use crate::ExperimentError;
-use crate::centre::{Centre, ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
+use crate::centre::{Centre, CentreStart, ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
 use crate::context::RunContext;
 use crate::devices::{DeviceRequest, SharedSetup, Statistics};
 use crate::protocol::{Boundary, Breach, HandedOutModel};
@@ -42,8 +42,8 @@ impl Session {
         let initial = shared.initial.clone();
         let description = shared.describe(run.experiment, &row.protocol);
         let beside = row.config.handed_beside(&description, shared.root).map_err(failed)?;
-        let centre = Centre::new(row, description, surrogate, shown, initial, heads, &shared.compute, shared.root)
-            .map_err(failed)?;
+        let start = CentreStart { initial, heads, compute: shared.compute.clone(), seed: shared.root };
+        let centre = Centre::new(row, description, surrogate, shown, start).map_err(failed)?;
         Ok(Session {
             seed: shared.seed,
             row: row.name.clone(),

@@ -65,6 +65,9 @@ impl Statistics {
     }
 }
 
+/// What a device stated, once it was asked.
+type Statement = Arc<Mutex<Option<Announcement>>>;
+
 /// The stream, the test sets and the initial weights under one seed.
 pub(crate) struct SharedSetup {
     pub(crate) seed: u64,
@@ -82,7 +85,7 @@ pub(crate) struct SharedSetup {
     known: KnownParts,
     pub(crate) compute: Compute,
     /// What devices stated, by their table and number.
-    announced: Mutex<BTreeMap<(String, usize), Arc<Mutex<Option<Announcement>>>>>,
+    announced: Mutex<BTreeMap<(String, usize), Statement>>,
 }
 
 /// Test sets of at most this many bytes stay on the compute device. Larger ones are moved there each time.

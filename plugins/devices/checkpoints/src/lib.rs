@@ -164,7 +164,7 @@ impl Existing<'_> {
     }
 
     fn model(&self, cause: ModelError) -> DeviceError {
-        DeviceError::Model { task: self.place.task.clone(), cause }
+        DeviceError::Model { task: self.place.task.clone(), cause: Box::new(cause) }
     }
 }
 

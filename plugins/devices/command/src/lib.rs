@@ -136,14 +136,16 @@ impl Command<'_> {
             digest: model.digest(),
             statistics: BTreeMap::new(),
         };
-        Expert::new(model, manifest).map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause })
+        Expert::new(model, manifest)
+            .map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause: Box::new(cause) })
     }
 
     /// The names and shapes of the head's tensors.
     fn head_shapes(&self, taken: &HandOut) -> Result<Vec<(String, Vec<usize>)>, DeviceError> {
         let model = &taken.model;
         let built = model.backbone.build(model.input, &self.place.compute);
-        let built = built.map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause })?;
+        let built =
+            built.map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause: Box::new(cause) })?;
         let (latent_size, classes) = (built.latent_size(), self.place.head.classes.len());
         let head = HeadShape { input: model.input, latent_size, classes };
         let initial = model.classifier.initial(head, &mut taken.terms.seed.random());
@@ -166,7 +168,8 @@ impl Device for Command<'_> {
         request["seed"] = model.terms.seed.number().into();
         request["visit"] = model.terms.visit.into();
         let bytes = model.model.to_bytes();
-        let bytes = bytes.map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause })?;
+        let bytes =
+            bytes.map_err(|cause| DeviceError::Model { task: self.place.task.clone(), cause: Box::new(cause) })?;
         let act = Act::start("adapt", &self.config, self.task(), &request, Some(&bytes))?;
         self.taken = Some((model, act));
         Ok(())
