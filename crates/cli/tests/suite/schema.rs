@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use alluvium_config::{ConfigSource, config_schema, read_all};
-use alluvium_registry::{Family, descriptions};
+use alluvium_registry::{Family, default_kind, descriptions};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -211,7 +211,8 @@ fn mutations() -> Vec<(String, Value)> {
         add("top", &base, &[], key);
     }
     let schema = config_schema();
-    for (table, definition) in [("device", "device.in-process"), ("protocol", "Protocol")] {
+    let device = format!("device.{}", default_kind(Family::Device).unwrap());
+    for (table, definition) in [("device", device.as_str()), ("protocol", "Protocol")] {
         for key in schema["$defs"][definition]["properties"].as_object().unwrap().keys() {
             add(table, &base, &[table], key);
         }
