@@ -141,10 +141,15 @@ fn the_examples_are_right() {
         let said = text(&check.stderr);
         // Its comment says how to make the file.
         let unmade = said.contains("[initial]: ") && said.contains(": cannot be read");
-        let missing = needs_data && said.contains("dataset-fashion-mnist") || unmade;
+        let no_program = said.contains("`program` = \"python3\" is not found");
+        let missing = needs_data && said.contains("dataset-fashion-mnist") || unmade || no_program;
         assert!(check.status.success() || missing, "{said}");
         if missing {
-            let what = if unmade { "model is not made" } else { "dataset is not installed" };
+            let what = match (unmade, no_program) {
+                (true, _) => "model is not made",
+                (false, true) => "program is not installed",
+                (false, false) => "dataset is not installed",
+            };
             // Not by `println!`, whose output the harness keeps to itself: `.ci/run` counts such lines.
             let _ = writeln!(io::stderr(), "skipped: {}, because its {what}", file.display());
         }
