@@ -36,6 +36,7 @@ pub use error::StreamError;
 pub use file::{open_file, read_file, read_text};
 pub use images::read_each;
 pub use samples::{DataPart, Samples};
+pub use values::{Normalisation, ValueType};
 
 // plugins/streams/split-cifar
 #[path = "../../../../plugins/streams/split-cifar/src/archive.rs"]
