@@ -104,7 +104,7 @@ impl SharedSetup {
             let (entry, outline) = outlines.get(stream.as_ref(), index)?;
             // Streams of other crates are checked, too.
             outline.check()?;
-            test_bytes += outline.test.bytes().saturating_mul(size_of::<f32>());
+            test_bytes += outline.test.values().saturating_mul(size_of::<f32>());
             match &mut tests {
                 Some(kept) if test_bytes <= MOST_TEST_BYTES => kept.push(TestSet::new(&outline, compute)),
                 _ => tests = None,
