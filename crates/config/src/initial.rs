@@ -78,10 +78,8 @@ impl Initial {
     ) -> Result<InitialFile, InterchangeError> {
         let path = Path::new(&self.file);
         let refused = |problem: String| InterchangeError::File { file: path.to_owned(), problem };
-        let names = self.names.as_deref().map(Names::open).transpose();
-        let names = names.map_err(|cause| InterchangeError::Request(format!("`names`: {cause}")))?;
         let reading = Reading {
-            names,
+            names: Names::of_option(self.names.as_deref())?,
             backbone: Some(backbone.clone()),
             input: Some(input),
             classes: (!self.classes.is_empty()).then(|| self.classes.clone()),

@@ -20,21 +20,31 @@ pub(crate) struct RunContext<'a> {
     pub(crate) experiment: &'a Experiment,
     pub(crate) stages: &'a Stages<'a>,
     pub(crate) observer: &'a dyn Observer,
+    /// What the files of the configuration hold.
+    pub(crate) inputs: &'a InputDigests,
+}
+
+/// What the files that a configuration names hold, read once for a run.
+#[derive(Default)]
+pub(crate) struct InputDigests {
     /// For each row with surrogate data, what these depend on: their options, and the digests of their files.
     pub(crate) surrogates: BTreeMap<String, Value>,
-    /// The digests of the files that devices depend on.
+    /// The digests of files; devices depend on some, too.
     pub(crate) files: FileDigests,
 }
 
-impl<'a> RunContext<'a> {
-    /// The context of a run. It reads the files of surrogate data.
-    pub(crate) fn new(
-        experiment: &'a Experiment,
-        stages: &'a Stages<'a>,
-        observer: &'a dyn Observer,
-    ) -> Result<Self, ExperimentError> {
-        let surrogates = surrogate_inputs(experiment)?;
-        Ok(RunContext { experiment, stages, observer, surrogates, files: FileDigests::default() })
+impl InputDigests {
+    /// Reads the files of surrogate data.
+    pub(crate) fn of(experiment: &Experiment) -> Result<Self, ExperimentError> {
+        let mut inputs = InputDigests::default();
+        for row in &experiment.strategies {
+            let Some(surrogate) = experiment.surrogate_of(row) else { continue };
+            let options =
+                serde_json::to_value(surrogate).map_err(|error| ExperimentError::Record(error.to_string()))?;
+            let files = inputs.files.of(&surrogate.files())?;
+            inputs.surrogates.insert(row.name.clone(), json!({"options": options, "files": files}));
+        }
+        Ok(inputs)
     }
 }
 
@@ -43,26 +53,6 @@ pub(crate) fn common_inputs(experiment: &Experiment) -> Result<Value, Experiment
     let backend = serde_json::to_value(&experiment.backend.config);
     let backend = backend.map_err(|error| ExperimentError::Record(error.to_string()))?;
     Ok(json!({"program": program_digest(), "backend": backend}))
-}
-
-fn surrogate_inputs(experiment: &Experiment) -> Result<BTreeMap<String, Value>, ExperimentError> {
-    let mut digests: BTreeMap<PathBuf, Digest> = BTreeMap::new();
-    let mut inputs = BTreeMap::new();
-    for row in &experiment.strategies {
-        let Some(surrogate) = experiment.surrogate_of(row) else { continue };
-        let options = serde_json::to_value(surrogate).map_err(|error| ExperimentError::Record(error.to_string()))?;
-        let mut files = vec![];
-        for path in surrogate.files() {
-            if !digests.contains_key(&path) {
-                let bytes = std::fs::read(&path)
-                    .map_err(|cause| ExperimentError::SurrogateFile { path: path.clone(), cause })?;
-                digests.insert(path.clone(), Digest::of(&bytes));
-            }
-            files.extend(digests.get(&path).cloned());
-        }
-        inputs.insert(row.name.clone(), json!({"options": options, "files": files}));
-    }
-    Ok(inputs)
 }
 
 /// Digests of files, each computed once.
@@ -80,7 +70,7 @@ impl FileDigests {
         if let Some(digest) = known.get(path) {
             return Ok(digest.clone());
         }
-        let digest = digest(path).map_err(|cause| ExperimentError::DeviceFile { path: path.to_owned(), cause })?;
+        let digest = digest(path).map_err(|cause| ExperimentError::InputFile { path: path.to_owned(), cause })?;
         known.insert(path.to_owned(), digest.clone());
         Ok(digest)
     }

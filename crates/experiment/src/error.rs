@@ -55,9 +55,9 @@ pub enum ExperimentError {
         /// The device, from 1.
         device: usize,
     },
-    /// A file that devices depend on cannot be read.
+    /// A file that devices or surrogate data depend on cannot be read.
     #[error("{path}: cannot be read ({cause})")]
-    DeviceFile {
+    InputFile {
         /// The file.
         path: PathBuf,
         /// The error of the operating system.
@@ -97,14 +97,6 @@ pub enum ExperimentError {
     /// A measurement cannot be written as JSON.
     #[error("what was measured cannot be stored: {0}")]
     Record(String),
-    /// A file of surrogate data cannot be read.
-    #[error("{path}: cannot be read ({cause})")]
-    SurrogateFile {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        cause: std::io::Error,
-    },
     /// The cell was not finished, because a stage of another cell could not be stored.
     #[error("stopped, because a stage could not be stored")]
     Stopped,

@@ -8,7 +8,7 @@ use alluvium_checkpoint::{Mapping, NameMap, NamesError, StateDictKey, shown};
 use alluvium_model::{BackboneConfig, InputShape};
 use toml::{Table, Value};
 
-use crate::Normalisation;
+use crate::{InterchangeError, Normalisation};
 
 /// What the caller states about a model file. A field may be left out if the file or its tensors reveal it.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +72,15 @@ enum Source {
 }
 
 impl Names {
+    /// The table that an option `names` gives, if it gives one; see [`open`](Self::open).
+    ///
+    /// # Errors
+    /// [`InterchangeError::Request`], which names the option.
+    pub fn of_option(given: Option<&str>) -> Result<Option<Self>, InterchangeError> {
+        let opened = given.map(Self::open).transpose();
+        opened.map_err(|cause| InterchangeError::Request(format!("`names`: {cause}")))
+    }
+
     /// Opens the table in a file whose name ends in `.toml`, or the built-in table of this kind.
     ///
     /// # Errors

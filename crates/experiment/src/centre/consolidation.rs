@@ -280,7 +280,7 @@ fn inputs(
         "state": centre.state(),
         "experts": experts,
         "strategy": strategy,
-        "surrogate": run.surrogates.get(&row.name),
+        "surrogate": run.inputs.surrogates.get(&row.name),
         "heads": centre.heads(),
         "met": history.chain,
         "judged": judged,

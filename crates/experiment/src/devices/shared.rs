@@ -266,7 +266,7 @@ impl SharedSetup {
             "task": announced.digest,
             "test": self.tasks[index].digest,
             "device": settings,
-            "files": run.files.of(&files)?,
+            "files": run.inputs.files.of(&files)?,
             "statistics": asked.statistics.options,
             "seed": self.seed,
             "index": index,

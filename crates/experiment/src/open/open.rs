@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::ExperimentError;
 use crate::centre::{EvaluationScope, Session};
-use crate::context::{RunContext, common_inputs};
+use crate::context::{InputDigests, RunContext, common_inputs};
 use crate::devices::SharedSetup;
 use crate::directory::{DirectoryError, DirectoryOptions, RunDirectory};
 use crate::open::visits::{Contact, Visits};
@@ -88,6 +88,7 @@ pub struct OpenCentre {
     variant: Variant,
     directory: RunDirectory,
     shared: SharedSetup,
+    inputs: InputDigests,
     visits: Visits,
     state: ReplayedState,
 }
@@ -163,8 +164,9 @@ impl OpenCentre {
         let compute = experiment.backend.config.open().map_err(ExperimentError::from)?;
         let shared = SharedSetup::new(experiment, seed, &compute)?;
         let visits = Visits::open(Folder::at(path))?.map_err(OpenCentreError::Damaged)?;
-        let state = replayed(experiment, &directory, &shared, &visits)?;
-        Ok(OpenCentre { variant, directory, shared, visits, state })
+        let inputs = InputDigests::of(experiment)?;
+        let state = replayed(experiment, &directory, &shared, &inputs, &visits)?;
+        Ok(OpenCentre { variant, directory, shared, inputs, visits, state })
     }
 
     /// Does something within the run, on one thread as a comparison does.
@@ -173,11 +175,27 @@ impl OpenCentre {
         act: impl FnOnce(&RunContext<'_>, &SharedSetup, &StrategyRow, &mut ReplayedState) -> T + Send,
     ) -> Result<T, ExperimentError> {
         let experiment = &self.variant.experiment;
-        let (shared, state) = (&self.shared, &mut self.state);
+        let (shared, inputs, state) = (&self.shared, &self.inputs, &mut self.state);
         let stages = Stages::new(self.directory.store(), common_inputs(experiment)?);
         let journal = self.directory.journal("");
-        let run = RunContext::new(experiment, &stages, &journal)?;
+        let run = RunContext { experiment, stages: &stages, observer: &journal, inputs };
         on_one_thread(|| act(&run, shared, &experiment.strategies[0], state))
+    }
+
+    /// Does something within the run. If a stored stage is damaged, the list of visits computes it again, and `act` is repeated.
+    fn repaired<T: Send>(
+        &mut self,
+        act: impl Fn(&RunContext<'_>, &SharedSetup, &StrategyRow, &mut ReplayedState) -> Result<T, Interruption>
+        + Send
+        + Sync,
+    ) -> Result<T, OpenCentreError> {
+        loop {
+            match self.within(&act)? {
+                Ok(done) => return Ok(done),
+                Err(Interruption::Failed(error)) => return Err(error.into()),
+                Err(Interruption::Redo) => self.replay()?,
+            }
+        }
     }
 
     /// The first contact: hands out the model to a device that asks for it. The device's task is one of the stream's; it is found
@@ -187,24 +205,14 @@ impl OpenCentre {
     /// When the stream has no such task, or the protocol permits no further contact for it.
     pub fn hand_out(&mut self, announced: &Announcement) -> Result<OpenVisit, OpenCentreError> {
         let device = self.device(announced)?;
-        let (number, announced) = (self.state.visits, announced.clone());
-        let known = announced.clone();
-        let handed = self.within(|run, shared, row, state| -> Result<_, Interruption> {
-            let taken = state.session.hand_out(row, shared, device, announced)?;
+        let number = self.state.visits;
+        let (taken, model, hand_out) = self.repaired(|run, shared, row, state| {
+            let taken = state.session.hand_out(row, shared, device, announced.clone())?;
             let (digest, terms) = (taken.model().digest.clone(), taken.terms().clone());
             let hand_out = HandOut { model: taken.model().load(run.stages)?, terms };
             Ok((taken, digest, hand_out))
         })?;
-        let (taken, model, hand_out) = match handed {
-            Ok(handed) => handed,
-            Err(Interruption::Failed(error)) => return Err(error.into()),
-            // A stage was damaged. The list of visits repairs it.
-            Err(Interruption::Redo) => {
-                self.replay()?;
-                return self.hand_out(&known);
-            }
-        };
-        if let Err(error) = self.visits.add(Contact::HandedOut { device, announced: known, model }) {
+        if let Err(error) = self.visits.add(Contact::HandedOut { device, announced: announced.clone(), model }) {
             self.replay()?;
             return Err(error.into());
         }
@@ -218,21 +226,13 @@ impl OpenCentre {
     /// # Errors
     /// When a model cannot be read.
     pub fn under_way(&mut self) -> Result<Vec<OpenVisit>, OpenCentreError> {
-        let loaded = self.within(|run, _, _, state| {
+        self.repaired(|run, _, _, state| {
             let load = |(number, taken): (&usize, &HandedOutModel)| {
                 let model = taken.model().load(run.stages)?;
                 Ok(OpenVisit { number: *number, hand_out: HandOut { model, terms: taken.terms().clone() } })
             };
-            state.under_way.iter().map(load).collect::<Result<Vec<_>, Interruption>>()
-        })?;
-        match loaded {
-            Ok(visits) => Ok(visits),
-            Err(Interruption::Failed(error)) => Err(error.into()),
-            Err(Interruption::Redo) => {
-                self.replay()?;
-                self.under_way()
-            }
-        }
+            state.under_way.iter().map(load).collect()
+        })
     }
 
     /// The second contact: receives the expert that answers a visit, and consolidates it. `seconds` is the time that the device
@@ -246,31 +246,31 @@ impl OpenCentre {
         expert: Expert,
         seconds: Option<Duration>,
     ) -> Result<ReceivedExpert, OpenCentreError> {
-        let taken = self.taken(visit)?;
-        let (announced, terms, model) = (taken.announced().clone(), taken.terms().clone(), taken.model().clone());
+        self.taken(visit)?;
         let digest = expert_digest(&expert)?;
         let seconds = seconds.map_or(0, |seconds| seconds.as_millis() as u64);
-        let (kept, expert) = (digest.clone(), Arc::new(expert));
+        let expert = Arc::new(expert);
         // The expert is stored first, then listed, then consolidated. A process that is killed in between goes on from there.
-        let stored = self.within(|run, shared, _, _| -> Result<Result<(), DeviceError>, ExperimentError> {
-            let device = terms.device;
-            let loaded = redo(|| model.load(run.stages))?;
-            let checked = check_expert(&expert, &announced, &HandOut { model: loaded, terms });
+        let checked = self.repaired(|run, shared, _, state| {
+            let taken = state.under_way.get(&visit).ok_or_else(|| lost(visit))?;
+            let hand_out = HandOut { model: taken.model().load(run.stages)?, terms: taken.terms().clone() };
+            let checked = check_expert(&expert, taken.announced(), &hand_out);
             if checked.is_ok() {
-                redo(|| arrival(run, shared, device, visit, &digest, seconds, Some(expert.clone())))?;
+                arrival(run, shared, taken.visit().device, visit, &digest, seconds, Some(expert.clone()))?;
             }
             Ok(checked)
-        })??;
-        stored?;
-        self.visits.add(Contact::Received { visit, expert: kept.clone(), seconds })?;
-        let received = self.within(|run, shared, row, state| state.receive(run, shared, row, visit, &kept, seconds))?;
+        })?;
+        checked?;
+        self.visits.add(Contact::Received { visit, expert: digest.clone(), seconds })?;
+        let received =
+            self.within(|run, shared, row, state| state.receive(run, shared, row, visit, &digest, seconds))?;
         match received {
             Ok(received) => Ok(received),
             Err(Interruption::Failed(error)) => Err(error.into()),
+            // The list has the expert by now, so its replay consolidates it.
             Err(Interruption::Redo) => {
                 self.replay()?;
-                let last = self.state.measured.last();
-                Ok(last)
+                Ok(self.state.measured.last())
             }
         }
     }
@@ -291,15 +291,7 @@ impl OpenCentre {
     /// # Errors
     /// When it cannot be read.
     pub fn central(&mut self) -> Result<Arc<ModelState>, OpenCentreError> {
-        let loaded = self.within(|run, _, _, state| state.session.central().load(run.stages))?;
-        match loaded {
-            Ok(model) => Ok(model),
-            Err(Interruption::Failed(error)) => Err(error.into()),
-            Err(Interruption::Redo) => {
-                self.replay()?;
-                self.central()
-            }
-        }
+        self.repaired(|run, _, _, state| state.session.central().load(run.stages))
     }
 
     /// Closes the centre: gives up all visits that are under way, and writes the central model and the results into the run
@@ -326,7 +318,7 @@ impl OpenCentre {
     }
 
     fn replay(&mut self) -> Result<(), OpenCentreError> {
-        self.state = replayed(&self.variant.experiment, &self.directory, &self.shared, &self.visits)?;
+        self.state = replayed(&self.variant.experiment, &self.directory, &self.shared, &self.inputs, &self.visits)?;
         Ok(())
     }
 
@@ -405,6 +397,7 @@ fn replayed(
     experiment: &Experiment,
     directory: &RunDirectory,
     shared: &SharedSetup,
+    inputs: &InputDigests,
     visits: &Visits,
 ) -> Result<ReplayedState, OpenCentreError> {
     let stages = Stages::new(directory.store(), common_inputs(experiment)?);
@@ -412,7 +405,7 @@ fn replayed(
     // Lost devices aside, each task is adapted to and consolidated once.
     let devices = shared.tasks.len();
     journal.planned(&plan(experiment, devices).into_iter().take(1).collect::<Vec<_>>(), 1);
-    let run = RunContext::new(experiment, &stages, &journal)?;
+    let run = RunContext { experiment, stages: &stages, observer: &journal, inputs };
     let row = &experiment.strategies[0];
     let replayed = on_one_thread(|| redo(|| replay(&run, shared, row, visits.contacts())))??;
     replayed.map_err(|problem| OpenCentreError::Diverged { problem })

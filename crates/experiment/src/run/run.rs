@@ -10,7 +10,7 @@ use alluvium_device::ClassificationLoss;
 use alluvium_results::{Accuracy, Cell, Results, SampleSheet};
 
 use crate::ExperimentError;
-use crate::context::{RunContext, common_inputs};
+use crate::context::{InputDigests, RunContext, common_inputs};
 use crate::devices::SharedSetup;
 use crate::directory::RunDirectory;
 use crate::progress::{Observer, TwoObservers};
@@ -93,7 +93,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     let observer = TwoObservers(&journal, options.observer);
     let compute = experiment.backend.config.open()?;
     let stages = Stages::new(options.directory.store(), common_inputs(experiment)?);
-    let run = RunContext::new(experiment, &stages, &observer)?;
+    let inputs = InputDigests::of(experiment)?;
+    let run = RunContext { experiment, stages: &stages, observer: &observer, inputs: &inputs };
     let shared: Vec<_> =
         experiment.seeds.iter().map(|seed| SharedSetup::new(experiment, *seed, &compute)).collect::<Result<_, _>>()?;
     let devices = shared.first().map_or(0, |shared| shared.tasks.len());

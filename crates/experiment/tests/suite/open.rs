@@ -160,6 +160,16 @@ fn last_central(folder: &Path) -> Digest {
     models.filter(|model| model.heads.len() == 2).map(|model| model.digest()).next().unwrap()
 }
 
+/// Damages the stored central models.
+fn damage(folder: &Path) {
+    for stage in std::fs::read_dir(folder.join("cache")).unwrap() {
+        let central = stage.unwrap().path().join("central.safetensors");
+        if central.exists() {
+            std::fs::write(central, "damaged").unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_damaged_stage_is_computed_again() {
     let folder = TempDir::new().unwrap();
@@ -169,15 +179,18 @@ fn a_damaged_stage_is_computed_again() {
     centre.receive(number, answer(&tasks[0], &hand_out), None).unwrap();
     let digest = centre.central().unwrap().digest();
     drop(centre);
-    for stage in std::fs::read_dir(folder.path().join("cache")).unwrap() {
-        let central = stage.unwrap().path().join("central.safetensors");
-        if central.exists() {
-            std::fs::write(central, "damaged").unwrap();
-        }
-    }
+    damage(folder.path());
     let mut centre = open(folder.path());
     assert_eq!(centre.central().unwrap().digest(), digest);
-    assert_eq!(centre.hand_out(&announced(&tasks[1])).unwrap().hand_out.parent(), digest);
+    let OpenVisit { number, hand_out } = centre.hand_out(&announced(&tasks[1])).unwrap();
+    assert_eq!(hand_out.parent(), digest);
+
+    // The model that a device took, while the device is under way.
+    drop(centre);
+    let mut centre = open(folder.path());
+    damage(folder.path());
+    centre.receive(number, answer(&tasks[1], &hand_out), None).unwrap();
+    assert_eq!(centre.central().unwrap().heads.len(), 2);
 }
 
 #[test]

@@ -74,8 +74,7 @@ impl ExistingExpert {
         input: alluvium_model::InputShape,
         compute: &Compute,
     ) -> Result<ModelFile, InterchangeError> {
-        let names = self.names.as_deref().map(Names::open).transpose();
-        let names = names.map_err(|cause| InterchangeError::Request(format!("`names`: {cause}")))?;
+        let names = Names::of_option(self.names.as_deref())?;
         let classes = Some(self.classes.clone());
         let reading = Reading { names, backbone, input: Some(input), classes, ..Reading::default() };
         ModelFile::open(&newest(&self.path()), &reading, compute)
