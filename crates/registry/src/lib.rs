@@ -1,6 +1,6 @@
 //! The descriptions of plugins.
 //!
-//! Every plugin (a strategy, a stream, a backbone, a surrogate, a device, a backend) submits one [`Description`]: its kind, the
+//! Every plugin (a strategy, a stream, a backbone, a classifier, …) submits one [`Description`]: its kind, the
 //! paper it comes from, and the JSON Schema of its options, generated from the Rust struct that the options are read
 //! into. `alluvium list`, `alluvium show`, the check of a configuration and its error messages all read the
 //! descriptions. So a plugin is documented once, in its own doc comments.
