@@ -67,6 +67,12 @@ pub trait DeviceConfig: Debug + Send + Sync {
         None
     }
 
+    /// The same devices without what ties them to a centre, such as a pull towards the model that they took. They train alone for the
+    /// row `devices-alone`. Default, `None`: nothing ties them.
+    fn alone(&self) -> Option<Box<dyn DeviceConfig>> {
+        None
+    }
+
     /// The model that every device takes. Default: the newest one that the centre hands out.
     fn start(&self) -> DeviceStart {
         DeviceStart::HandedOut

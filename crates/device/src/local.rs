@@ -1,17 +1,20 @@
 //! A device in this process: what kinds of devices that train on the stream's samples have in common.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use alluvium_model::Progress;
 use alluvium_stream::{Task, TaskDataset};
 
-use crate::{Announcement, Answer, Device, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask, adapt};
+use crate::{
+    Announcement, Answer, Device, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask, ParameterTerm, adapt_with,
+};
 
 /// A device that learns its task of the stream in this process. It reads its training samples when it first needs them. They are
 /// private: no method returns them.
 #[derive(Debug)]
 pub struct LocalDevice<'a> {
     settings: DeviceSettings,
+    terms: Vec<Arc<dyn ParameterTerm>>,
     place: DevicePlace<'a>,
     task: OnceLock<Task>,
     taken: Option<HandOut>,
@@ -20,7 +23,13 @@ pub struct LocalDevice<'a> {
 impl<'a> LocalDevice<'a> {
     /// A device at a place of the stream, which has read no samples yet.
     pub fn new(place: DevicePlace<'a>, settings: DeviceSettings) -> Self {
-        LocalDevice { settings, place, task: OnceLock::new(), taken: None }
+        LocalDevice { settings, terms: vec![], place, task: OnceLock::new(), taken: None }
+    }
+
+    /// The device with another term on the parameters in its loss.
+    pub fn with_term(mut self, term: Arc<dyn ParameterTerm>) -> Self {
+        self.terms.push(term);
+        self
     }
 
     fn task(&self) -> Result<&Task, DeviceError> {
@@ -59,7 +68,8 @@ impl Device for LocalDevice<'_> {
         let Some(taken) = self.taken.take() else { return Err(self.out_of_order("has no model to answer for")) };
         let task = self.task()?;
         let own = OwnTask { name: &task.name, dataset: TaskDataset { head: &task.head, samples: &task.train } };
-        let expert = adapt(&taken, own, &self.settings, &self.place.statistics, &self.place.compute, progress)?;
+        let (settings, place) = (&self.settings, &self.place);
+        let expert = adapt_with(&self.terms, &taken, own, settings, &place.statistics, &place.compute, progress)?;
         Ok(Answer::Expert(Box::new(expert)))
     }
 }

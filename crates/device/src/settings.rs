@@ -1,13 +1,15 @@
 //! How a device trains.
 
-use alluvium_model::{InputShape, Schedule, SgdSettings};
+use std::collections::BTreeMap;
+
+use alluvium_model::{InputShape, Learning, LowRankSettings};
 use alluvium_stream::Augmentation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How devices train that adapt the model in this process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 #[schemars(inline)]
 pub struct DeviceSettings {
     /// The number of passes over the device's training samples.
@@ -16,31 +18,16 @@ pub struct DeviceSettings {
     /// The number of samples per gradient step.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
-    /// The learning rate of stochastic gradient descent.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub learning_rate: f64,
-    /// The momentum; 0 for none.
-    #[schemars(range(min = 0.0, max = 0.9999))]
-    pub momentum: f64,
-    /// The L2 penalty on the weights; 0 for none.
-    #[schemars(range(min = 0.0, max = 10.0))]
-    pub weight_decay: f64,
-    /// The change of the learning rate over the device's steps.
-    pub schedule: Schedule,
-    /// The largest norm of a step's gradients; larger ones are scaled down to it. 0: no limit.
-    #[schemars(range(min = 0.0, max = 1e6))]
-    pub gradient_clip: f64,
-    /// μ, the strength with which the device's weights are kept near those that it took. The loss gets an additional
-    /// term: μ/2 times the squared distance to these weights (FedProx, Li et al., arXiv 1812.06127, eq. 2). It covers
-    /// the backbone and a head that came from the centre, but not a new head. Steps are stable if μ times the learning
-    /// rate is below 2(1 + momentum). `gradient_clip` limits the gradients without this term. 0: none.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub proximal: f64,
+    /// How the model learns.
+    #[serde(flatten)]
+    pub learning: Learning,
     /// The fraction of its steps that the device takes. Below 1, the device stops early.
     #[schemars(range(min = 0.0001, max = 1.0))]
     pub budget: f64,
     /// Random changes to the training images, new ones for every image in every epoch.
     pub augmentation: Augmentation,
+    /// Low-rank updates: the device learns, and sends, two small factors for each weight of the backbone. Default: whole weights.
+    pub lora: Option<LowRankSettings>,
 }
 
 impl Default for DeviceSettings {
@@ -48,14 +35,10 @@ impl Default for DeviceSettings {
         DeviceSettings {
             epochs: 5,
             batch_size: 32,
-            learning_rate: 0.01,
-            momentum: 0.9,
-            weight_decay: 0.0,
-            schedule: Schedule::Constant,
-            gradient_clip: 0.0,
-            proximal: 0.0,
+            learning: Learning::default(),
             budget: 1.0,
             augmentation: Augmentation::default(),
+            lora: None,
         }
     }
 }
@@ -67,8 +50,13 @@ impl DeviceSettings {
         ((all as f64 * self.budget).ceil() as usize).clamp(1, all.max(1))
     }
 
-    /// What does not go together, or does not fit inputs of this shape: the path of its key, and what is wrong and accepted.
-    pub fn misfit(&self, input: InputShape) -> Option<(&'static [&'static str], String)> {
+    /// What does not go together, or does not fit inputs of this shape and a backbone whose parameters have these names and shapes: the
+    /// path of its key, and what is wrong and accepted.
+    pub fn misfit(
+        &self,
+        input: InputShape,
+        shapes: &BTreeMap<String, Vec<usize>>,
+    ) -> Option<(&'static [&'static str], String)> {
         let padding = self.augmentation.crop_padding;
         let side = input.picture().map_or(usize::MAX, |picture| picture.height.min(picture.width));
         if padding > 0 && padding >= side {
@@ -79,26 +67,9 @@ impl DeviceSettings {
             );
             return Some((&["augmentation", "crop_padding"], message));
         }
-        let (pull, limit) = (self.proximal * self.learning_rate, 2.0 * (1.0 + self.momentum));
-        (pull >= limit).then(|| {
-            let message = format!(
-                "`proximal` = {} with `learning_rate` = {} and `momentum` = {} makes the weights swing ever further; accepted: \
-                 `proximal` × `learning_rate` below {limit}",
-                self.proximal, self.learning_rate, self.momentum,
-            );
-            (&["proximal"][..], message)
-        })
-    }
-
-    /// The settings of the gradient step.
-    pub fn sgd(&self) -> SgdSettings {
-        SgdSettings {
-            learning_rate: self.learning_rate,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            gradient_clip: self.gradient_clip,
-            schedule: self.schedule,
-        }
+        let of_lora = || self.lora.as_ref()?.misfit(&self.learning, shapes);
+        let misfit = self.learning.misfit(shapes).or_else(of_lora)?;
+        Some((misfit.path, misfit.to_string()))
     }
 }
 
@@ -108,8 +79,10 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_work_are_named() {
-        let says =
-            |settings: DeviceSettings| settings.misfit([1, 8, 6].into()).map(|(key, message)| (key.join("."), message));
+        let shapes = BTreeMap::from([("layer.weight".to_owned(), vec![48, 10])]);
+        let says = |settings: DeviceSettings| {
+            settings.misfit([1, 8, 6].into(), &shapes).map(|(key, message)| (key.join("."), message))
+        };
         assert_eq!(says(DeviceSettings::default()), None);
         let padded = |crop_padding| {
             let augmentation = Augmentation { crop_padding, ..Default::default() };
@@ -118,12 +91,14 @@ mod tests {
         assert_eq!(padded(5), None);
         let (key, message) = padded(6).unwrap();
         assert!(key == "augmentation.crop_padding" && message.contains("1×8×6") && message.contains("at most 5"));
-        // 2(1 + 0.5) = 3, and 3/0.25 = 12.
-        let pulled =
-            |proximal| says(DeviceSettings { proximal, learning_rate: 0.25, momentum: 0.5, ..Default::default() });
-        assert_eq!(pulled(11.9), None);
-        let (key, message) = pulled(12.0).unwrap();
-        assert!(key == "proximal" && message.contains("below 3"), "{message}");
+        let lora = |rank| {
+            let lora = LowRankSettings { rank, ..Default::default() };
+            says(DeviceSettings { lora: Some(lora), ..Default::default() })
+        };
+        // 8 · (48 + 10) = 464 numbers instead of 480; 9 · 58 = 522.
+        assert_eq!(lora(8), None);
+        let (key, message) = lora(9).unwrap();
+        assert!(key == "lora.rank" && message.contains("= 9"), "{message}");
     }
 
     #[test]

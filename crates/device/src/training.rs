@@ -1,10 +1,9 @@
 //! Supervised training: gradient steps on the samples of one or several tasks.
 
-use alluvium_model::{Model, Optimiser, Progress, Seed};
+use alluvium_model::{Model, ModelError, Progress, Seed};
 use alluvium_stream::{Batches, TaskDataset};
-use burn::tensor::Device as Compute;
+use burn::tensor::{Device as Compute, Tensor};
 
-use crate::proximal::Proximal;
 use crate::{ClassificationLoss, DeviceSettings};
 
 /// Trains a model on datasets and returns the number of steps taken. A dataset takes no steps if the model does not
@@ -16,7 +15,8 @@ use crate::{ClassificationLoss, DeviceSettings};
 /// The model must be on an autodiff `compute`. Samples are shuffled by the seed before every epoch, and augmented as
 /// the settings say. Batches that are augmented or take more than 256 MiB are prefetched; see [`Batches`].
 ///
-/// [`DeviceSettings::proximal`] has no effect here, because it needs the weights that a device took from the centre.
+/// # Errors
+/// When an average of the weights cannot be loaded.
 pub fn train(
     loss: ClassificationLoss,
     model: &mut Model,
@@ -25,46 +25,53 @@ pub fn train(
     compute: &Compute,
     seed: Seed,
     progress: &dyn Progress,
-) -> usize {
-    descend(Objective { loss, proximal: None }, model, datasets, settings, compute, seed, progress)
+) -> Result<usize, ModelError> {
+    descend(Objective { loss, terms: &[] }, model, datasets, settings, compute, seed, progress)
 }
 
+/// A term of a loss, `[1]`, on the parameters of a model; `None` for nothing.
+pub type Term = Box<dyn Fn(&Model) -> Option<Tensor<1>>>;
+
 /// The objective of training.
-pub(crate) struct Objective {
+pub(crate) struct Objective<'a> {
     pub(crate) loss: ClassificationLoss,
-    /// The proximal term, if there is one.
-    pub(crate) proximal: Option<Proximal>,
+    /// Terms on the parameters, added to the loss.
+    pub(crate) terms: &'a [Term],
+}
+
+impl Objective<'_> {
+    /// The loss with its terms, `[1]`.
+    fn with_terms(&self, loss: Tensor<1>, model: &Model) -> Tensor<1> {
+        self.terms.iter().filter_map(|term| term(model)).fold(loss, |sum, term| sum + term)
+    }
 }
 
 /// Trains as [`train`] does, on any objective.
 pub(crate) fn descend(
-    mut objective: Objective,
+    objective: Objective<'_>,
     model: &mut Model,
     datasets: &[TaskDataset<'_>],
     settings: &DeviceSettings,
     compute: &Compute,
     seed: Seed,
     progress: &dyn Progress,
-) -> usize {
+) -> Result<usize, ModelError> {
     let (augmentation, order) = (settings.augmentation, seed.of("shuffle").random());
     let augmented = seed.of("augmentation");
-    let batches = Batches::augmented(augmentation, augmented, datasets, settings.batch_size, order, compute);
+    let mut batches = Batches::augmented(augmentation, augmented, datasets, settings.batch_size, order, compute);
     let steps = settings.steps(batches.per_epoch() * settings.batch_size);
-    let mut optimiser = Optimiser::new(settings.sgd(), steps);
     let mut taken = 0;
-    for batch in batches.take(steps) {
+    settings.learning.descend(model, steps, |_, model| {
+        let Some(batch) = batches.next() else { return Ok(None) };
         let latents = model.latents(batch.inputs.clone());
         let head = datasets[batch.dataset].head.name.as_str();
-        let Some(loss) = objective.loss.of(model, head, (batch.inputs, latents), batch.class_indices) else { continue };
-        let rate = optimiser.rate();
-        optimiser.step(loss, model);
-        if let Some(proximal) = &mut objective.proximal {
-            proximal.pull(rate, model);
-        }
-        taken += 1;
-        progress.step(taken, steps);
-    }
-    taken
+        let loss = objective.loss.of(model, head, (batch.inputs, latents), batch.class_indices);
+        Ok(loss.map(|loss| {
+            taken += 1;
+            progress.step(taken, steps);
+            objective.with_terms(loss, model)
+        }))
+    })
 }
 
 #[cfg(test)]
@@ -91,7 +98,7 @@ mod tests {
         let steps = |heads: &[&HeadSpec]| {
             let mut model = Model::load(&state, &compute).unwrap();
             let datasets: Vec<_> = heads.iter().map(|head| TaskDataset { head, samples: &samples }).collect();
-            train(loss, &mut model, &datasets, &settings, &compute, Seed::new(2), &Silent)
+            train(loss, &mut model, &datasets, &settings, &compute, Seed::new(2), &Silent).unwrap()
         };
         // Ten samples are three batches an epoch.
         assert_eq!(steps(&[&known]), 6);

@@ -1,5 +1,5 @@
 //! CPU kernels for training small networks: convolution, group and batch normalisation, ReLU, each with its gradients,
-//! and the gradient step.
+//! and the gradient steps of SGD and Adam.
 //!
 //! All tensors are `f32` slices in contiguous NCHW order with explicit shapes; results go to slices that the
 //! caller owns. A slice whose length disagrees with the shape is a programmer's error and panics.
@@ -10,6 +10,7 @@
 //! Every kernel takes the number of threads it may use, and its result is bit for bit the same for any number:
 //! what is summed together, and in which order, depends on the shapes alone.
 
+pub mod adam;
 pub mod conv;
 pub mod norm;
 pub mod relu;

@@ -1,7 +1,7 @@
 //! A step of stochastic gradient descent, with momentum and weight decay, in one pass over the weights.
 
 use crate::lanes::widest;
-use crate::share::share;
+use crate::share::{PIECE, share, workers};
 use pulp::{Simd, WithSimd};
 
 /// The settings of a step.
@@ -14,12 +14,6 @@ pub struct Step {
     /// The L2 penalty: this much of each weight is added to its gradient; 0 for none.
     pub decay: f32,
 }
-
-/// The number of values that one thread processes at a time.
-const PIECE: usize = 1 << 16;
-
-/// The smallest number of values for which several threads are faster than one.
-const MANY: usize = 1 << 20;
 
 /// Writes the new weights over the gradients, and the new velocity over the old one.
 ///
@@ -46,11 +40,6 @@ pub fn plain(weights: &[f32], gradients: &mut [f32], step: Step, threads: usize)
             widest(Plain { weights, gradients, step });
         }
     });
-}
-
-/// The number of threads to use for `values` values. It does not change the results: each value is computed separately.
-fn workers(values: usize, threads: usize) -> usize {
-    if values < MANY { 1 } else { threads }
 }
 
 struct Momentum<'a> {

@@ -3,6 +3,17 @@
 //! The caller cuts the pieces, either by shape alone or such that no sum depends on the cut. The number of threads only
 //! decides which thread works on which piece, so it does not change the results.
 
+/// The number of weights that one thread steps at a time.
+pub(crate) const PIECE: usize = 1 << 16;
+
+/// The smallest number of weights for which several threads are faster than one.
+const MANY: usize = 1 << 20;
+
+/// The number of threads to use for a step of `weights` weights. It does not change the results: each is computed separately.
+pub(crate) fn workers(weights: usize, threads: usize) -> usize {
+    if weights < MANY { 1 } else { threads }
+}
+
 /// Calls `work` on every piece, in order on one thread, or in contiguous runs on up to `threads` of rayon's.
 ///
 /// `work` gets all pieces of a run at once, so that it can keep its buffers between them.

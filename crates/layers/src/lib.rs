@@ -5,12 +5,14 @@
 //! modules and compute the same with `alluvium-kernels`, forward and backward, as one node of the autodiff graph each.
 //! On other backends, and for unsupported shapes, they call the module. The numbers agree up to rounding. [`sgd_step`]
 //! passes over weights, gradients and velocity once, while burn's optimiser makes five passes and two copies. Its
-//! numbers equal burn's bit for bit.
+//! numbers equal burn's bit for bit. [`adam_step`] does the same for Adam and AdamW.
 //!
 //! This crate does not hold modules or parameters: a backbone keeps burn's modules, so its stored weights do not depend
 //! on this crate. Remove this crate when burn has such kernels.
 
+mod adam;
 mod batch_norm;
+mod buffer;
 mod conv;
 mod flex;
 mod group_norm;
@@ -19,6 +21,7 @@ mod host;
 mod normalisation;
 mod sgd;
 
+pub use adam::{AdamStep, adam_step};
 pub use batch_norm::{batch_norm, batch_norm_relu};
 pub use conv::conv2d;
 pub use group_norm::group_norm_relu;

@@ -8,7 +8,9 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Gradients, Tensor};
 
 use crate::module_gradients::{self, NamedTensors};
-use crate::{ModelError, Parameters, SetParameters, Weights};
+use crate::module_low_rank::LowRankWeights;
+use crate::module_parameters;
+use crate::{ModelError, Parameters, SetParameters, Share, Weights};
 
 /// A burn module whose type is erased. burn's `Module` is not object-safe; this trait is. Implemented for every module.
 pub trait DynModule: Debug + Send + Sync {
@@ -35,6 +37,21 @@ pub trait DynModule: Debug + Send + Sync {
     fn named_gradients(&self, gradients: &Gradients) -> NamedTensors;
     /// Replaces parameters by name; see [`Model::update`](crate::Model::update).
     fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>);
+    /// Keeps the parameters whose names `stays` accepts as they are: they need no gradients. Returns whether no parameter learns any
+    /// more. Default: no parameter learns.
+    fn freeze(&mut self, _stays: &dyn Fn(&str) -> bool) -> bool {
+        true
+    }
+    /// Lets every parameter learn as `share` says for its name and shape. Default: no parameter learns.
+    fn add_low_rank(&mut self, _share: &mut dyn FnMut(&str, &[usize]) -> Share) {}
+    /// The parameters that learn, as parts of the autodiff graph, each flat. Default: none.
+    fn view(&self) -> NamedTensors {
+        NamedTensors::new()
+    }
+    /// All parameters and running statistics, without autodiff, each flat. Default: none.
+    fn tensors(&self) -> NamedTensors {
+        NamedTensors::new()
+    }
     /// One step of the optimiser.
     fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams);
 }
@@ -75,6 +92,25 @@ impl<M: Module + Sync + 'static> DynModule for M {
 
     fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {
         *self = module_gradients::updated(self.clone(), update);
+    }
+
+    fn freeze(&mut self, stays: &dyn Fn(&str) -> bool) -> bool {
+        let (module, learns) = module_parameters::frozen(self.clone(), stays);
+        *self = module;
+        !learns
+    }
+
+    fn add_low_rank(&mut self, share: &mut dyn FnMut(&str, &[usize]) -> Share) {
+        *self = self.clone().apply_reparameterization(LowRankWeights { share });
+    }
+
+    fn view(&self) -> NamedTensors {
+        module_parameters::view(self)
+    }
+
+    fn tensors(&self) -> NamedTensors {
+        // `valid` brings the running statistics up to date: burn keeps the newest of each thread beside them.
+        module_parameters::tensors(&self.valid())
     }
 
     fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams) {

@@ -6,7 +6,7 @@
 //! erased [`DynBackbone`], and a [`BackboneConfig`] builds one by name. Each head has a [`Classifier`], which turns a sample into
 //! scores of classes; by default, a linear one.
 //!
-//! This crate holds models, their weights and the gradient step, and, behind the feature `conformance`, the tests that
+//! This crate holds models, their weights and the loop in which they learn, and, behind the feature `conformance`, the tests that
 //! every backbone must pass. It does not hold data, losses, tasks' samples or concrete backbones.
 
 mod backbone;
@@ -20,12 +20,13 @@ mod facts;
 mod gradients;
 mod initial;
 mod inputs;
+mod learning;
 mod model;
 mod module_gradients;
-mod optimise;
+mod module_low_rank;
+mod module_parameters;
 mod parameters;
 mod patches;
-mod sgd;
 mod shape;
 mod state;
 mod unfit;
@@ -45,9 +46,12 @@ pub use expert::{Expert, Manifest};
 pub use facts::{BackboneFacts, ClassifierFacts};
 pub use initial::{initial_linear, initial_weights};
 pub use inputs::Inputs;
+pub use learning::{
+    AdamOptions, Average, Learning, LearningMisfit, LowRankSettings, NamePattern, Nothing, Optimiser, OptimizerKind,
+    Pull, Schedule, Share, state_defaults,
+};
 pub use model::{Head, Model};
 pub use module_gradients::NamedTensors;
-pub use optimise::{Optimiser, Schedule, SgdSettings};
 pub use parameters::{Parameters, SetParameters};
 pub use patches::patches;
 pub use serde;

@@ -33,6 +33,7 @@ pub struct Model {
     config: Arc<dyn BackboneConfig>,
     classifier: Arc<dyn ClassifierConfig>,
     input: InputShape,
+    compute: Device,
     pub(crate) backbone: Box<dyn DynBackbone>,
     pub(crate) heads: Vec<Head>,
 }
@@ -56,7 +57,7 @@ impl Model {
         });
         let heads = heads.collect::<Result<_, ModelError>>()?;
         let (config, classifier) = (state.backbone.clone(), state.classifier.clone());
-        Ok(Model { config, classifier, input: state.input, backbone, heads })
+        Ok(Model { config, classifier, input: state.input, compute: compute.clone(), backbone, heads })
     }
 
     /// The model as plain data.
@@ -69,6 +70,11 @@ impl Model {
         let heads = self.heads.iter().map(|head| head.spec.clone()).collect();
         let (backbone, classifier) = (self.config.clone(), self.classifier.clone());
         ModelState { backbone, classifier, input: self.input, heads, weights }
+    }
+
+    /// The compute device that the model was loaded onto.
+    pub fn device(&self) -> Device {
+        self.compute.clone()
     }
 
     /// The latents h = φ(x), `[batch, latent size]`.

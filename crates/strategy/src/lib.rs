@@ -65,5 +65,5 @@ pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyState};
 pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest, fits_in_memory, pictures_only};
 pub use task_vector::{RelativeTo, TaskVectors, add_scaled, difference};
-pub use training::{NewHead, TrainingSettings};
+pub use training::{Lesson, NewHead, TrainingSettings};
 pub use typetag;

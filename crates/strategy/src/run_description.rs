@@ -1,8 +1,9 @@
 //! What a run is, as plain data. Strategies and surrogate data are checked against it before anything runs, and built with it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alluvium_model::{BackboneFacts, ClassifierFacts, InputShape};
+use alluvium_model::{BackboneFacts, ClassifierFacts, InputShape, Learning, LearningMisfit};
 use alluvium_stream::Scenario;
 
 use crate::{DataAccess, StrategyError};
@@ -28,6 +29,19 @@ pub struct RunDescription {
 }
 
 impl RunDescription {
+    /// Checks how a model is to learn against the backbone.
+    ///
+    /// # Errors
+    /// [`StrategyError::Option`], which names the option.
+    pub fn learns(&self, learning: &Learning) -> Result<(), StrategyError> {
+        let unknown = BTreeMap::new();
+        let shapes = self.backbone.as_ref().map_or(&unknown, |backbone| &backbone.shapes);
+        learning.misfit(shapes).map_or(Ok(()), |misfit| {
+            let LearningMisfit { path, problem, accepted } = misfit;
+            Err(StrategyError::Option { option: path[0], problem, accepted })
+        })
+    }
+
     /// Checks that heads are linear maps of the latents, for a strategy that `needs` it: words that follow its name.
     ///
     /// # Errors

@@ -1,13 +1,13 @@
 //! Training on a task's own samples: the options and the loop that several strategies share.
 
 use alluvium_device::ClassificationLoss;
-use alluvium_model::{Expert, Model, ModelState, Optimiser, Schedule, SgdSettings};
+use alluvium_model::{Expert, Head, Learning, Model, ModelState, state_defaults};
 use alluvium_stream::{Batch, Batches, TaskDataset};
 use burn::tensor::Tensor;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Context, StrategyError, take_head};
+use crate::{Context, RunDescription, StrategyError, take_head};
 
 /// The start of the head of a new task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +25,7 @@ pub enum NewHead {
 /// They are those of the `[device]` table. Only the default limit on the gradients differs: it is that of `pld`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(transform = defaults)]
 pub struct TrainingSettings {
     /// The number of passes over the current task's training samples.
     #[schemars(range(min = 1, max = 100_000))]
@@ -32,20 +33,9 @@ pub struct TrainingSettings {
     /// Samples of the current task per gradient step.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
-    /// The learning rate of stochastic gradient descent.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub learning_rate: f64,
-    /// The momentum; 0 for none.
-    #[schemars(range(min = 0.0, max = 0.9999))]
-    pub momentum: f64,
-    /// The L2 penalty on the weights; 0 for none.
-    #[schemars(range(min = 0.0, max = 10.0))]
-    pub weight_decay: f64,
-    /// How the learning rate changes over the steps.
-    pub schedule: Schedule,
-    /// The largest norm of a step's gradients; larger ones are scaled down to it. 0: no limit.
-    #[schemars(range(min = 0.0, max = 1e6))]
-    pub gradient_clip: f64,
+    /// How the central model learns.
+    #[serde(flatten, deserialize_with = "learning")]
+    pub learning: Learning,
     /// The start of the head of a new task. With `expert`, the head was trained for `[device] epochs` before the centre learns
     /// the task. This spares the backbone the gradients of an untrained head, but the head learns every sample twice: on the
     /// device and at the centre. With `fresh`, the centre takes nothing from any expert after the first: this is the
@@ -63,27 +53,46 @@ impl Default for TrainingSettings {
         TrainingSettings {
             epochs: 5,
             batch_size: 32,
-            learning_rate: 0.01,
-            momentum: 0.9,
-            weight_decay: 0.0,
-            schedule: Schedule::Constant,
-            gradient_clip: 5.0,
+            learning: Learning { gradient_clip: 5.0, ..Learning::default() },
             new_head: NewHead::Expert,
             loss: ClassificationLoss::OwnHead,
         }
     }
 }
 
+fn learning<'de, D: Deserializer<'de>>(table: D) -> Result<Learning, D::Error> {
+    TrainingSettings::default().learning.given(table)
+}
+
+fn defaults(schema: &mut Schema) {
+    state_defaults(schema, &TrainingSettings::default().learning);
+}
+
+/// What the loss of one step is computed from.
+#[derive(Debug)]
+pub struct Lesson<'a> {
+    /// The central model as it is before the step.
+    pub model: &'a Model,
+    /// Samples of the current task.
+    pub batch: &'a Batch,
+    /// The latents of the samples, `[batch, latent size]`.
+    pub latents: Tensor<2>,
+}
+
+impl Lesson<'_> {
+    /// A head's scores of the samples, `[batch, classes]`.
+    pub fn scores(&self, head: &Head) -> Tensor<2> {
+        head.scores(self.batch.inputs.clone(), self.latents.clone())
+    }
+}
+
 impl TrainingSettings {
-    /// The settings of the gradient step.
-    pub fn sgd(&self) -> SgdSettings {
-        SgdSettings {
-            learning_rate: self.learning_rate,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            gradient_clip: self.gradient_clip,
-            schedule: self.schedule,
-        }
+    /// Checks the options against a run.
+    ///
+    /// # Errors
+    /// [`StrategyError::Option`], which names the option.
+    pub fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        run.learns(&self.learning)
     }
 
     /// The number of gradient steps for `samples` samples.
@@ -113,45 +122,59 @@ impl TrainingSettings {
         Ok(start)
     }
 
-    /// Calls `learn` with every batch of a task's samples, on the autodiff device. `learn` returns the number of samples that
-    /// went through the new model, or `None` if it took no step.
-    pub fn for_each_batch(
+    /// The central model after it learned the current task's samples. `also` gives what is added to the cross-entropy of a step,
+    /// `[1]`; with `None`, nothing. The first expert becomes the central model unchanged.
+    ///
+    /// # Errors
+    /// [`StrategyError::NotGranted`] without the samples; [`StrategyError::Diverged`]; or when the model cannot be run.
+    pub fn learn(
         &self,
-        data: TaskDataset<'_>,
+        previous: &ModelState,
+        expert: &Expert,
         context: &mut Context<'_>,
-        mut learn: impl FnMut(&Batch) -> Option<usize>,
-    ) {
-        let steps = self.steps(data.samples.len());
-        let datasets = [data];
-        let random = context.seed().of("batches").random();
-        let learning = context.compute().clone().autodiff();
-        let batches = Batches::new(&datasets, self.batch_size, random, &learning);
-        for (step, batch) in batches.take(steps).enumerate() {
-            if let Some(samples) = learn(&batch) {
-                context.step_taken(samples, step + 1, steps);
-            }
+        mut also: impl FnMut(&Lesson<'_>) -> Option<Tensor<1>>,
+    ) -> Result<ModelState, StrategyError> {
+        let data = context.current_task()?;
+        if previous.heads.is_empty() {
+            return Ok(expert.model.clone());
         }
+        let start = self.start(previous, expert, context)?;
+        self.learn_from(&start, data, context, |model, batch| {
+            let lesson = Lesson { model, batch, latents: model.latents(batch.inputs.clone()) };
+            let sample = (batch.inputs.clone(), lesson.latents.clone());
+            let loss = self.loss.of(model, &data.head.name, sample, batch.class_indices.clone())?;
+            let loss = match also(&lesson) {
+                Some(more) => loss + more,
+                None => loss,
+            };
+            Some((loss, batch.samples()))
+        })
     }
 
     /// Trains a task's samples from `start` on, and returns the new central model. `loss` computes the loss, `[1]`, of a model
-    /// on a batch, and the number of samples that went through the model.
+    /// on a batch, and the number of samples that went through the model; with `None`, no step is taken.
     ///
     /// # Errors
     /// When the model cannot be run, or [`StrategyError::Diverged`].
-    pub fn learn(
+    pub fn learn_from(
         &self,
         start: &ModelState,
         data: TaskDataset<'_>,
         context: &mut Context<'_>,
         mut loss: impl FnMut(&Model, &Batch) -> Option<(Tensor<1>, usize)>,
     ) -> Result<ModelState, StrategyError> {
-        let mut model = Model::load(start, &context.compute().clone().autodiff())?;
-        let mut optimiser = Optimiser::new(self.sgd(), self.steps(data.samples.len()));
-        self.for_each_batch(data, context, |batch| {
-            let (loss, samples) = loss(&model, batch)?;
-            optimiser.step(loss, &mut model);
-            Some(samples)
-        });
+        let learning = context.compute().clone().autodiff();
+        let mut model = Model::load(start, &learning)?;
+        let (steps, datasets) = (self.steps(data.samples.len()), [data]);
+        let random = context.seed().of("batches").random();
+        let mut batches = Batches::new(&datasets, self.batch_size, random, &learning);
+        self.learning.descend(&mut model, steps, |step, model| {
+            let found = batches.next().and_then(|batch| loss(model, &batch));
+            Ok::<_, StrategyError>(found.map(|(loss, samples)| {
+                context.step_taken(samples, step + 1, steps);
+                loss
+            }))
+        })?;
         let central = model.state();
         central.weights.check_finite().map_err(StrategyError::Diverged)?;
         Ok(central)
@@ -187,7 +210,7 @@ mod tests {
         let settings = TrainingSettings { epochs: 3, batch_size: 4, ..Default::default() };
         let mut context = context();
         let data = TaskDataset { head: &start.heads[0], samples: &own };
-        let central = settings.learn(&start, data, &mut context, |model, batch| {
+        let central = settings.learn_from(&start, data, &mut context, |model, batch| {
             let logits = model.head("a")?.scores(batch.inputs.clone(), model.latents(batch.inputs.clone()));
             Some((cross_entropy(logits, batch.class_indices.clone()), batch.samples()))
         });

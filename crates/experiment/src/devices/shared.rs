@@ -327,9 +327,7 @@ impl SharedSetup {
         index: usize,
     ) -> Result<AdaptedDevice, ExperimentError> {
         let devices = &run.experiment.device;
-        // Without a centre, a penalty for leaving the central model has no meaning.
-        let alone = devices.training().map(|all| DeviceSettings { proximal: 0.0, ..all.clone() });
-        let alone = alone.and_then(|settings| devices.with_training(settings));
+        let alone = devices.alone();
         let devices = alone.as_deref().unwrap_or(devices.as_ref());
         let beside = Arc::default();
         let asked = DeviceRequest {

@@ -22,11 +22,11 @@ pub fn most_adaptations(experiment: &Experiment, devices: usize) -> usize {
     let of_row = |row: &StrategyRow, seed: u64| {
         let events = schedule(&row.protocol, devices, Seed::new(seed));
         let all = events.iter().filter(|event| matches!(event, ScheduleEvent::HandOut { returns: true, .. })).count();
-        // The first device adapts the initial weights, as it does alone. It is the same adaptation unless a proximal term
-        // holds it near them, or devices overlap: then the model may have shared heads, which are not known here.
+        // The first device adapts the initial weights, as it does alone. It is the same adaptation unless something ties
+        // it to them, or devices overlap: then the model may have shared heads, which are not known here.
         let begins_alike = matches!(events.first(), Some(ScheduleEvent::HandOut { device: 0, returns: true }))
             && !row.protocol.devices_overlap();
-        let free = row.device.training().is_some_and(|training| training.proximal == 0.0);
+        let free = row.device.training().is_some() && row.device.alone().is_none();
         let is_alike = free && same_devices(&*row.device, &*experiment.device);
         let is_shared = begins_alike && is_alike && row.config.statistics().is_empty();
         all - usize::from(is_shared)

@@ -96,7 +96,7 @@ fn joint_stage(
         let datasets: Vec<_> =
             tasks.iter().map(|task| TaskDataset { head: &task.head, samples: &task.train }).collect();
         let seed = shared.root.of("joint training");
-        train(loss, &mut model, &datasets, settings, &learning, seed, &Steps { observer: run.observer, work });
+        train(loss, &mut model, &datasets, settings, &learning, seed, &Steps { observer: run.observer, work })?;
         let seconds = started.elapsed().as_secs_f64();
 
         let trained = Model::load(&model.state(), &shared.compute)?;

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{check_options, host, images};
 use crate::{
     Backbone, BackboneConfig, BoxedBackbone, BoxedClassifier, ClassifierConfig, HeadShape, HeadSpec, InputShape,
-    Inputs, Model, ModelError, ModelState, Optimiser, Schedule, Seed, SgdSettings,
+    Inputs, Model, ModelError, ModelState, Learning, Optimiser, Seed,
 };
 
 /// The head that classifiers are checked on. Inputs are pictures of 1×4×5, like those of many streams in small.
@@ -139,9 +139,9 @@ fn is_stored_and_learns(name: &str, config: Arc<dyn ClassifierConfig>) {
     assert_eq!(written(&read), written(&state), "{name}: a model that was stored has another classifier");
 
     let mut model = Model::load(&read, &learning).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let (schedule, steps) = (Schedule::Constant, 60);
-    let settings = SgdSettings { learning_rate: 0.1, momentum: 0.9, weight_decay: 0.0, gradient_clip: 1.0, schedule };
-    let mut optimiser = Optimiser::new(settings, steps);
+    let steps = 60;
+    let settings = Learning { learning_rate: 0.1, gradient_clip: 1.0, ..Learning::default() };
+    let mut optimiser = Optimiser::new(&settings, steps);
     let (inputs, _) = samples(&learning);
     // Two samples of each class, which a line separates, also in the inputs. The loss is the mean of log(1 + exp(other − own)).
     let signs = Tensor::<2>::from_floats([[1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, 1.0]], &learning);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::inputs;
-use crate::{BackboneConfig, HeadSpec, InputShape, Model, ModelState, Optimiser, Seed, SgdSettings};
+use crate::{BackboneConfig, HeadSpec, InputShape, Model, ModelError, ModelState, Seed, Learning};
 
 /// Checks that `steps` gradient steps halve the squared error of a head of two classes on four inputs of one
 /// shape.
@@ -15,7 +15,7 @@ use crate::{BackboneConfig, HeadSpec, InputShape, Model, ModelState, Optimiser, 
 pub fn check_learning(
     config: Arc<dyn BackboneConfig>,
     input: impl Into<InputShape>,
-    settings: SgdSettings,
+    settings: &Learning,
     steps: usize,
 ) {
     let learning = Device::flex().autodiff();
@@ -25,14 +25,14 @@ pub fn check_learning(
     state.grow_head(&HeadSpec { name: "a".to_owned(), classes: vec![0, 1] }, latent_size, Seed::new(0));
     let mut model = Model::load(&state, &learning).expect("its own weights fit");
 
-    let mut optimiser = Optimiser::new(settings, steps);
     let inputs = inputs(4, input, &learning);
     let targets = Tensor::<2>::from_floats([[1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]], &learning);
     let mut losses = vec![];
-    for _ in 0..steps {
+    let taken = settings.descend(&mut model, steps, |_, model| {
         let loss = (model.forward(inputs.clone()) - targets.clone()).square().mean();
         losses.push(loss.clone().into_scalar::<f32>());
-        optimiser.step(loss, &mut model);
-    }
+        Ok::<_, ModelError>(Some(loss))
+    });
+    assert_eq!(taken.expect("a loss cannot fail"), steps);
     assert!(losses[steps - 1] < 0.5 * losses[0], "{name}: {losses:?}");
 }

@@ -1,32 +1,13 @@
 //! The loop in which a student learns from two teachers.
 
-use alluvium_model::{Inputs, Model, ModelState};
+use alluvium_model::{Inputs, Model, ModelState, Nothing};
+use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::{DistillationBatches, DistillationSettings, Targets};
 use crate::{Context, StrategyError};
 
 impl DistillationSettings {
-    /// Calls `learn` once per step, with the inputs and the teachers' outputs for them,
-    /// on the autodiff device.
-    ///
-    /// # Errors
-    /// When surrogate data are not granted or cannot be made.
-    pub fn for_each_batch(
-        &self,
-        mut batches: DistillationBatches<'_>,
-        context: &mut Context<'_>,
-        mut learn: impl FnMut(Inputs, Targets),
-    ) -> Result<(), StrategyError> {
-        for step in 0..self.steps {
-            let (inputs, targets) = batches.batch(step, context)?;
-            let count = inputs.len();
-            learn(inputs.map(Tensor::from_inner), targets.autodiff());
-            context.step_taken(count, step + 1, self.steps);
-        }
-        Ok(())
-    }
-
     /// Distils the teachers' logits into the student, and returns the new central model. `loss` computes the loss, `[1]`, from
     /// the student's logits and their targets, both `[batch, logits]`.
     ///
@@ -34,15 +15,34 @@ impl DistillationSettings {
     /// When surrogate data are not granted or cannot be made, or [`StrategyError::Diverged`].
     pub fn learn(
         &self,
-        mut student: Model,
+        student: Model,
         batches: DistillationBatches<'_>,
         context: &mut Context<'_>,
-        loss: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1>,
+        mut loss: impl FnMut(Tensor<2>, Tensor<2>) -> Tensor<1>,
     ) -> Result<ModelState, StrategyError> {
-        let mut optimiser = self.optimiser();
-        self.for_each_batch(batches, context, |inputs, targets| {
-            let logits = student.forward(inputs);
-            optimiser.step(loss(logits, targets.logits), &mut student);
+        self.learn_with(student, Nothing, batches, context, |student, _, inputs, targets| {
+            Some(loss(student.forward(inputs), targets.logits))
+        })
+    }
+
+    /// Distils the teachers' outputs into the student and a module that learns beside it, and returns the new central model. `loss`
+    /// computes the loss, `[1]`, from both, the inputs of a step and the teachers' outputs for them, on the autodiff device; with
+    /// `None`, no step is taken.
+    ///
+    /// # Errors
+    /// As [`learn`](Self::learn).
+    pub fn learn_with<M: Module>(
+        &self,
+        mut student: Model,
+        mut beside: M,
+        mut batches: DistillationBatches<'_>,
+        context: &mut Context<'_>,
+        mut loss: impl FnMut(&Model, &M, Inputs, Targets) -> Option<Tensor<1>>,
+    ) -> Result<ModelState, StrategyError> {
+        self.learning.descend_with(&mut student, &mut beside, self.steps, |step, student, beside| {
+            let (inputs, targets) = batches.batch(step, context)?;
+            context.step_taken(inputs.len(), step + 1, self.steps);
+            Ok::<_, StrategyError>(loss(student, beside, inputs.map(Tensor::from_inner), targets.autodiff()))
         })?;
         let central = student.state();
         central.weights.check_finite().map_err(StrategyError::Diverged)?;
@@ -64,18 +64,17 @@ mod tests {
         let (previous, expert) = (central(&["a", "b"], 1), expert("c", 2));
         let mut surrogate = RandomInputs;
         let mut context = Context::new(&Device::flex(), Seed::new(0), 0).with_surrogate(&mut surrogate);
-        let mut student = StudentStart::Initial.student(&previous, &expert, &context).unwrap();
+        let student = StudentStart::Initial.student(&previous, &expert, &context).unwrap();
         let compute = context.compute().clone();
         let teachers = Teachers::new(&previous, &expert, &student, (1.0, 1.0), &compute).unwrap();
         let batches = DistillationBatches::of_surrogate(settings, teachers, &mut context).unwrap();
-        let mut optimiser = settings.optimiser();
         let mut losses = vec![];
-        let steps = settings.for_each_batch(batches, &mut context, |inputs, targets| {
-            let loss = mean_squared_error(student.forward(inputs), targets.logits);
+        let central = settings.learn(student, batches, &mut context, |logits, targets| {
+            let loss = mean_squared_error(logits, targets);
             losses.push(loss.clone().into_scalar::<f32>());
-            optimiser.step(loss, &mut student);
+            loss
         });
-        steps.unwrap();
+        central.unwrap();
         (losses, context.effort().steps, context.effort().samples)
     }
 

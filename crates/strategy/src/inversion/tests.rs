@@ -6,7 +6,7 @@ use alluvium_backbone_mlp::MlpConfig;
 use alluvium_backbone_resnet::SlimResNet18Config;
 use alluvium_backbone_small_cnn::SmallCnnConfig;
 use alluvium_model::{
-    BackboneConfig, Expert, Head, HeadSpec, InputShape, Manifest, Optimiser, Schedule, Seed, SgdSettings,
+    BackboneConfig, Expert, Head, HeadSpec, InputShape, Manifest, Learning, Optimiser, Seed,
 };
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
@@ -46,14 +46,8 @@ fn model(backbone: &Arc<dyn BackboneConfig>, heads: &[&str], seed: u64) -> Model
     let images = Tensor::<4>::from_data(TensorData::new(images, [30, 1, 8, 8]), &learning);
     let classes = Tensor::<2>::from_data(TensorData::new(classes, [30, 3]), &learning);
     let mut model = Model::load(&state, &learning).unwrap();
-    let settings = SgdSettings {
-        learning_rate: 0.05,
-        momentum: 0.9,
-        weight_decay: 0.0,
-        gradient_clip: 1.0,
-        schedule: Schedule::Constant,
-    };
-    let mut optimiser = Optimiser::new(settings, 60);
+    let settings = Learning { learning_rate: 0.05, gradient_clip: 1.0, ..Learning::default() };
+    let mut optimiser = Optimiser::new(&settings, 60);
     for _ in 0..60 {
         let inputs = Inputs::from(images.clone());
         let latents = model.latents(inputs.clone());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alluvium_model::conformance::{check_kind, check_learning, check_network, host, inputs};
 use alluvium_model::{
-    Backbone, BackboneConfig, BoxedBackbone, Parameters, Schedule, Seed, SetParameters, SgdSettings, Values, Weights,
+    Backbone, BackboneConfig, BoxedBackbone, Learning, Parameters, Seed, SetParameters, Values, Weights,
     initial_weights,
 };
 use burn::module::Module;
@@ -221,15 +221,9 @@ fn statistics_are_written_and_used() {
 fn steps_down_the_gradient_lower_the_loss() {
     let configs: [Arc<dyn BackboneConfig>; 2] =
         [Arc::new(SlimResNet18Config { width: 2 }), Arc::new(ResNet32Config::default())];
-    let settings = SgdSettings {
-        learning_rate: 0.02,
-        momentum: 0.0,
-        weight_decay: 0.0,
-        gradient_clip: 1.0,
-        schedule: Schedule::Constant,
-    };
+    let settings = Learning { learning_rate: 0.02, momentum: 0.0, gradient_clip: 1.0, ..Learning::default() };
     for config in configs {
-        check_learning(config, [1, 8, 8], settings, 20);
+        check_learning(config, [1, 8, 8], &settings, 20);
     }
 }
 

@@ -1,18 +1,37 @@
 //! The devices `in-process`: each trains on its task of the stream, in the process that runs the comparison.
 //!
-//! A device reads the training samples of its own task when it first needs them, and gives none of them out.
+//! A device reads the training samples of its own task when it first needs them, and gives none of them out. `near` is the term
+//! that keeps its weights near those that it took.
+
+mod near;
+
+use std::sync::Arc;
 
 use alluvium_device::registry::{Family, describe};
-use alluvium_device::{Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, LocalDevice, typetag};
+use alluvium_device::{Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, DeviceSettings, LocalDevice, typetag};
+use alluvium_model::OptimizerKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Devices in this process. Each trains on the training samples of its task of the stream, with stochastic gradient descent.
+use near::Near;
+
+/// Devices in this process. Each trains on the training samples of its task of the stream.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[serde(default)]
 pub struct InProcessConfig {
     /// How every device trains.
+    #[serde(flatten)]
     pub settings: DeviceSettings,
+    /// μ, the strength with which the device's weights are kept near those that it took. The loss gets an additional
+    /// term: μ/2 times the squared distance to these weights (FedProx, Li et al., arXiv 1812.06127, eq. 2). It covers
+    /// the backbone and a head that came from the centre, but not a new head. With `sgd`, steps are stable if μ times the learning
+    /// rate is below 2(1 + momentum). `gradient_clip` limits the gradients of the sum. 0: none.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub proximal: f64,
+    /// β, the strength with which a new head is kept near zero: the loss gets β/2 times the squared norm of its weights. With
+    /// `proximal` it is L2-SP (Li et al., arXiv 1802.01483, eq. 3). 0: none.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub new_head_decay: f64,
 }
 
 describe!(Family::Device, "in-process", InProcessConfig, paper: "arXiv 2303.15888, section 3", default);
@@ -24,11 +43,35 @@ impl DeviceConfig for InProcessConfig {
     }
 
     fn with_training(&self, settings: DeviceSettings) -> Option<Box<dyn DeviceConfig>> {
-        Some(Box::new(InProcessConfig { settings }))
+        Some(Box::new(InProcessConfig { settings, ..self.clone() }))
+    }
+
+    fn alone(&self) -> Option<Box<dyn DeviceConfig>> {
+        // Without a centre, a penalty for leaving its model has no meaning.
+        let alone = || Box::new(InProcessConfig { proximal: 0.0, ..self.clone() }) as Box<dyn DeviceConfig>;
+        (self.proximal > 0.0).then(alone)
+    }
+
+    fn check(&self, _run: &DeviceRun<'_>) -> Result<(), DeviceError> {
+        let learning = &self.settings.learning;
+        let limit = 2.0 * (1.0 + learning.momentum);
+        for (option, pull) in [("proximal", self.proximal), ("new_head_decay", self.new_head_decay)] {
+            if learning.optimizer == OptimizerKind::Sgd && pull * learning.learning_rate >= limit {
+                let problem = format!(
+                    "= {pull} with `learning_rate` = {} and `momentum` = {} makes the weights swing ever further",
+                    learning.learning_rate, learning.momentum
+                );
+                let accepted = format!("`{option}` × `learning_rate` below {limit}");
+                return Err(DeviceError::Option { option, problem, accepted });
+            }
+        }
+        Ok(())
     }
 
     fn build<'a>(&self, place: DevicePlace<'a>) -> Result<Box<dyn Device + 'a>, DeviceError> {
-        Ok(Box::new(LocalDevice::new(place, self.settings.clone())))
+        let device = LocalDevice::new(place, self.settings.clone());
+        let near = Near { taken: self.proximal, new_head: self.new_head_decay };
+        Ok(Box::new(if near.is_nothing() { device } else { device.with_term(Arc::new(near)) }))
     }
 }
 
@@ -38,14 +81,27 @@ mod tests {
 
     use super::*;
 
+    fn short() -> DeviceSettings {
+        DeviceSettings { epochs: 1, batch_size: 7, ..Default::default() }
+    }
+
     #[test]
     fn conforms() {
         check_kind("in-process");
-        check_config(&InProcessConfig { settings: DeviceSettings { epochs: 1, batch_size: 7, ..Default::default() } });
+        check_config(&InProcessConfig { settings: short(), ..Default::default() });
+        check_config(&InProcessConfig { settings: short(), proximal: 0.1, new_head_decay: 0.1 });
     }
 
     #[test]
     fn it_is_what_a_table_without_a_kind_means() {
         assert_eq!(alluvium_device::registry::default_kind(Family::Device), Some("in-process"));
+    }
+
+    #[test]
+    fn alone_nothing_pulls_towards_a_centre() {
+        let pulled = InProcessConfig { settings: short(), proximal: 0.1, new_head_decay: 0.2 };
+        let alone = serde_json::to_value(pulled.alone().unwrap()).unwrap();
+        assert_eq!((&alone["proximal"], &alone["new_head_decay"], &alone["epochs"]), (&0.0.into(), &0.2.into(), &1.into()));
+        assert!(InProcessConfig { proximal: 0.0, ..pulled }.alone().is_none());
     }
 }

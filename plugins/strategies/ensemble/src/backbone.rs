@@ -124,7 +124,7 @@ impl DynModule for EnsembleBackbone {
 
 #[cfg(test)]
 mod tests {
-    use alluvium_model::{HeadSpec, Model, ModelState, Optimiser, Schedule, Seed, SgdSettings};
+    use alluvium_model::{HeadSpec, Model, ModelState, Learning, Optimiser, Seed};
     use alluvium_strategy::conformance::TinyConfig;
 
     use super::*;
@@ -155,14 +155,8 @@ mod tests {
         let inputs = Inputs::from(Tensor::<4>::ones([3, 1, 2, 3], &compute));
         let loss = |model: &Model| model.forward(inputs.clone()).powi_scalar(2).sum();
         assert!(model.gradients(loss(&model)).keys().all(|name| name.starts_with("heads.a.")));
-        let settings = SgdSettings {
-            learning_rate: 0.1,
-            momentum: 0.9,
-            weight_decay: 0.0,
-            gradient_clip: 1.0,
-            schedule: Schedule::Constant,
-        };
-        Optimiser::new(settings, 1).step(loss(&model), &mut model);
+        let settings = Learning { learning_rate: 0.1, gradient_clip: 1.0, ..Learning::default() };
+        Optimiser::new(&settings, 1).step(loss(&model), &mut model);
         model.update(&mut |name, values| name.starts_with("backbone.").then(|| values.zeros_like()));
         let (before, after) = (state(), model.state());
         assert_eq!(after.backbone_weights(), before.backbone_weights());

@@ -47,6 +47,7 @@ impl StrategyConfig for PldConfig {
                 return refuse(option, problem, format!("one of `{option}` and `{other}` greater than 0"));
             }
         }
+        self.distillation.validate(run)?;
         let Some(backbone) = &run.backbone else { return Ok(()) };
         self.layers_of(&backbone.layers)?;
         match (self.batch_norm, backbone.batch_norms.is_empty()) {

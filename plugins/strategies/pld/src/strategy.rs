@@ -75,7 +75,7 @@ impl Strategy for Pld {
         let layers = config.layers_of(&student.layer_sizes())?;
         let sizes: Vec<_> = layers.iter().map(|(_, size)| *size).collect();
         let mut random = context.seed().of("projections").random();
-        let mut projections = Projections::new(&sizes, config.projection, &mut random, &learning)?;
+        let projections = Projections::new(&sizes, config.projection, &mut random, &learning)?;
         let weights = (config.previous_weight, config.expert_weight);
         let groups = groups(&previous.heads, expert.head(), &start.heads, weights, &learning);
         let indices = layers.iter().map(|(index, _)| *index).collect();
@@ -90,15 +90,9 @@ impl Strategy for Pld {
             }
         };
         let fixed = batches.fixed_set().cloned();
-        let mut optimiser = settings.optimiser();
-        settings.for_each_batch(batches, context, |inputs, targets| {
-            if let Some(loss) = self.loss(&student, &projections, &layers, inputs, targets, &groups) {
-                optimiser.step_with(loss, &mut student, &mut projections);
-            }
+        let central = settings.learn_with(student, projections, batches, context, |student, projections, inputs, targets| {
+            self.loss(student, projections, &layers, inputs, targets, &groups)
         })?;
-
-        let central = student.state();
-        central.weights.check_finite().map_err(StrategyError::Diverged)?;
         if config.batch_norm != BatchNorm::Recalibrated {
             return Ok(central);
         }

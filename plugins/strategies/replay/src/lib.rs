@@ -66,6 +66,7 @@ impl StrategyConfig for ReplayConfig {
     }
 
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        self.training.validate(run)?;
         let earlier = run.tasks.unwrap_or(0).saturating_sub(1);
         if self.buffer_samples >= earlier {
             return Ok(());
@@ -113,7 +114,7 @@ impl Strategy for Replay {
         let mut random = context.seed().of("replayed").random();
 
         let start = training.start(previous, expert, context)?;
-        training.learn(&start, data, context, |model, batch| {
+        training.learn_from(&start, data, context, |model, batch| {
             let own = batch.samples();
             let amount = buffer.len().min(*replay_batch_size);
             let replayed = buffer.batch(sample(&mut random, buffer.len(), amount).into_vec());

@@ -56,7 +56,9 @@ impl Verdict {
         table: &Value,
     ) {
         if let Some(training) = device.training() {
-            if let Some((key, message)) = training.misfit(run.input) {
+            let backbone = run.backbone.build(run.input, run.compute);
+            let shapes = backbone.map(|backbone| backbone.shapes()).unwrap_or_default();
+            if let Some((key, message)) = training.misfit(run.input, &shapes) {
                 self.wrong(&[path, key].concat(), message);
             }
             if let Some(message) = augmentation_misfit(training, stream, run.input, run.value_type) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alluvium_backbone_conv1d::Conv1dConfig;
 use alluvium_model::conformance::{check_config, check_kind, check_learning};
-use alluvium_model::{Schedule, SgdSettings};
+use alluvium_model::Learning;
 
 fn small() -> Conv1dConfig {
     Conv1dConfig { channels: vec![4, 8], kernel: 3, pool: 2, latent: 10 }
@@ -24,12 +24,6 @@ fn networks_conform() {
 
 #[test]
 fn steps_down_the_gradient_lower_the_loss() {
-    let settings = SgdSettings {
-        learning_rate: 0.05,
-        momentum: 0.9,
-        weight_decay: 0.0,
-        gradient_clip: 5.0,
-        schedule: Schedule::Constant,
-    };
-    check_learning(Arc::new(small()), [2, 16], settings, 60);
+    let settings = Learning { learning_rate: 0.05, gradient_clip: 5.0, ..Learning::default() };
+    check_learning(Arc::new(small()), [2, 16], &settings, 60);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alluvium_backbone_small_cnn::SmallCnnConfig;
 use alluvium_model::conformance::{check_config, check_kind, check_learning};
-use alluvium_model::{Schedule, SgdSettings};
+use alluvium_model::Learning;
 
 #[test]
 fn the_options_conform() {
@@ -19,12 +19,6 @@ fn networks_conform() {
 
 #[test]
 fn steps_down_the_gradient_lower_the_loss() {
-    let settings = SgdSettings {
-        learning_rate: 0.05,
-        momentum: 0.9,
-        weight_decay: 0.0,
-        gradient_clip: 5.0,
-        schedule: Schedule::Constant,
-    };
-    check_learning(Arc::new(SmallCnnConfig::default()), [1, 8, 8], settings, 30);
+    let settings = Learning { learning_rate: 0.05, gradient_clip: 5.0, ..Learning::default() };
+    check_learning(Arc::new(SmallCnnConfig::default()), [1, 8, 8], &settings, 30);
 }

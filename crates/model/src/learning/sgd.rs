@@ -7,7 +7,7 @@ use alluvium_layers::{SgdStep, sgd_step};
 
 /// Stochastic gradient descent with momentum. Gives the same numbers as burn's own without dampening, and is faster on `flex`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sgd {
+pub(super) struct Sgd {
     /// 0 for none.
     pub momentum: f32,
     /// The L2 penalty; 0 for none.
@@ -16,7 +16,7 @@ pub(crate) struct Sgd {
 
 /// What is kept for a parameter between steps.
 #[derive(Debug, Clone)]
-pub(crate) struct Velocity<const D: usize>(Tensor<D>);
+pub(super) struct Velocity<const D: usize>(Tensor<D>);
 
 impl Optimizer for Sgd {
     type State<const D: usize> = Velocity<D>;
