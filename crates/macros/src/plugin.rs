@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Attribute, Error, Ident, Item, ItemImpl, Result, Type};
+use syn::{Error, Ident, Item, ItemImpl, Result, Type};
 
 use crate::arguments::{Arguments, PLUGIN};
 use crate::facade::Facade;
@@ -54,7 +54,7 @@ pub fn of_impl(arguments: &Arguments, item: &ItemImpl, facade: Facade) -> Result
     let is_default = arguments.default.is_some();
     let (registry, options) = (facade.registry(), &item.self_ty);
     let family = Ident::new(family, proc_macro2::Span::call_site());
-    let conditions = item.attrs.iter().filter(|attribute| is_condition(attribute));
+    let conditions = item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
     // typetag's own code names `typetag`.
     Ok(quote! {
         #(#conditions)*
@@ -90,10 +90,6 @@ fn family(item: &ItemImpl) -> Result<&'static str> {
             None => Error::new_spanned(&item.self_ty, message),
         }
     })
-}
-
-fn is_condition(attribute: &&Attribute) -> bool {
-    attribute.path().is_ident("cfg")
 }
 
 /// The name of a type, from which a kind is suggested.
