@@ -14,6 +14,7 @@ use std::fmt::Debug;
 
 use burn::tensor::Device;
 
+pub use alluvium_macros::{backend_options as options, backend_plugin as plugin};
 pub use alluvium_registry as registry;
 pub use precision::Precision;
 pub use serde;

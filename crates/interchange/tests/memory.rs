@@ -13,7 +13,7 @@ use alluvium_checkpoint::{Checkpoint, Dtype, TensorInfo, Values, WriteOptions, W
 use alluvium_interchange::{Names, Reading};
 use alluvium_strategy::StrategyConfig;
 use alluvium_strategy_ties::TiesConfig;
-use alluvium_strategy_weight_averaging::WeightAveragingConfig;
+use alluvium_strategy_weight_averaging::WeightAveraging;
 use peak_alloc::PeakAlloc;
 
 use files::{consolidate, floats, load, named, open};
@@ -70,7 +70,7 @@ fn measure() {
         input: Some([1, 1, OUTPUTS].into()),
         ..Reading::default()
     };
-    let strategies: [&dyn StrategyConfig; 2] = [&WeightAveragingConfig {}, &TiesConfig::default()];
+    let strategies: [&dyn StrategyConfig; 2] = [&WeightAveraging::default(), &TiesConfig::default()];
     for strategy in strategies {
         let kind = strategy.typetag_name();
         let before = MEMORY.current_usage();

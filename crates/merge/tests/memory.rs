@@ -10,12 +10,12 @@ use alluvium_strategy::{Grain, RunDescription, StrategyConfig};
 use alluvium_strategy_dare::DareConfig;
 use alluvium_strategy_fedavg::FedavgConfig;
 use alluvium_strategy_magmax::MagMaxConfig;
-use alluvium_strategy_naive::NaiveConfig;
+use alluvium_strategy_naive::Naive;
 use alluvium_strategy_opcm::OpcmConfig;
 use alluvium_strategy_slerp::SlerpConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_ties::TiesConfig;
-use alluvium_strategy_weight_averaging::WeightAveragingConfig;
+use alluvium_strategy_weight_averaging::WeightAveraging;
 use burn::tensor::Device;
 use files::Files;
 use peak_alloc::PeakAlloc;
@@ -67,8 +67,8 @@ fn peak(files: &Files, strategy: &dyn StrategyConfig) -> usize {
 
 fn measure() {
     let any_part: [&dyn StrategyConfig; 8] = [
-        &NaiveConfig {},
-        &WeightAveragingConfig {},
+        &Naive {},
+        &WeightAveraging::default(),
         &TaskArithmeticConfig::default(),
         &TiesConfig::default(),
         &DareConfig::default(),

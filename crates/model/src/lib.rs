@@ -33,6 +33,7 @@ mod unfit;
 mod values;
 mod weights;
 
+pub use alluvium_macros::{model_options as options, model_plugin as plugin};
 pub use alluvium_primitives::{Digest, DigestBuilder, Progress, Random, Seed, Silent};
 pub use alluvium_registry as registry;
 pub use backbone::{Backbone, BackboneConfig, BoxedBackbone, DynBackbone};

@@ -20,3 +20,5 @@ pub use inventory;
 pub use lookup::{UnknownKind, default_kind, described, descriptions, find};
 pub use node::SchemaNode;
 pub use schemars;
+pub use serde;
+pub use typetag;

@@ -53,8 +53,11 @@ use crate::{DataAccess, Piece, Piecewise, RunDescription, Strategy, StrategyErro
 #[typetag::serde(tag = "kind")]
 pub trait StrategyConfig: Debug + Send + Sync {
     /// The data that the strategy needs while it consolidates. A protocol that does not grant them refuses the strategy
-    /// before anything runs. The method is called once, when the configuration is read; later answers grant nothing.
-    fn data_access(&self) -> DataAccess;
+    /// before anything runs. The method is called once, when the configuration is read; later answers grant nothing. Default:
+    /// none.
+    fn data_access(&self) -> DataAccess {
+        DataAccess::None
+    }
 
     /// The statistics that every device computes from its own samples and sends along with its expert. The strategy finds
     /// them under [`Expert::statistic`](crate::Expert::statistic). Default: none.

@@ -33,6 +33,7 @@ mod stream;
 mod target;
 mod values;
 
+pub use alluvium_macros::{stream_options as options, stream_plugin as plugin};
 pub use alluvium_model::{InputShape, PictureShape, Seed};
 pub use alluvium_registry as registry;
 pub use augmentation::Augmentation;

@@ -9,12 +9,12 @@ use alluvium_interchange::{
 };
 use alluvium_model::{Digest, Silent};
 use alluvium_strategy::{RunDescription, StrategyConfig, Surrogate, SurrogateError};
-use alluvium_strategy_naive::NaiveConfig;
+use alluvium_strategy_naive::Naive;
 use alluvium_strategy_pld::PldConfig;
 use alluvium_strategy_slerp::SlerpConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_ties::TiesConfig;
-use alluvium_strategy_weight_averaging::WeightAveragingConfig;
+use alluvium_strategy_weight_averaging::WeightAveraging;
 use alluvium_surrogate_noise::NoiseConfig;
 use burn::tensor::Device;
 
@@ -43,7 +43,7 @@ fn two_experts_of_a_base_average_to_their_mean_under_the_names_that_they_came_wi
         named(&save(&at("b.safetensors"), &b), &slim(), "car bus"),
     ];
     let out = at("out.safetensors");
-    let files = consolidate(&previous, &experts, &WeightAveragingConfig {}, None, &out).unwrap();
+    let files = consolidate(&previous, &experts, &WeightAveraging::default(), None, &out).unwrap();
     assert_eq!(files, std::slice::from_ref(&out));
 
     let written = load(&out);
@@ -77,7 +77,7 @@ fn a_previous_model_with_classes_counts_as_the_first_expert() {
     let previous = named(&save(&folder.path().join("a.safetensors"), &a), &slim(), "cat dog");
     let experts = [named(&save(&folder.path().join("b.safetensors"), &b), &slim(), "car bus")];
     let out = folder.path().join("out.safetensors");
-    consolidate(&previous, &experts, &WeightAveragingConfig {}, None, &out).unwrap();
+    consolidate(&previous, &experts, &WeightAveraging::default(), None, &out).unwrap();
     let written = load(&out);
     for name in ["conv1.weight", "layer4.1.bn2.running_var", "layer2.0.downsample.0.weight"] {
         assert_values(&written, name, [&a, &b], |a, b| (a + b) / 2.0);
@@ -87,7 +87,7 @@ fn a_previous_model_with_classes_counts_as_the_first_expert() {
     // With its classifier left behind, the previous model is only the start of the experts.
     let backbone_only = Reading { backbone_only: true, ..slim() };
     let previous = open(&folder.path().join("a.safetensors"), &backbone_only).unwrap();
-    consolidate(&previous, &experts, &WeightAveragingConfig {}, None, &out).unwrap();
+    consolidate(&previous, &experts, &WeightAveraging::default(), None, &out).unwrap();
     let written = load(&out);
     assert_eq!(written["conv1.weight"].1, b["conv1.weight"].1);
     assert_eq!(written["fc.weight"].0.shape, [2, files::CHANNELS[3]]);
@@ -101,7 +101,7 @@ fn a_head_that_returns_is_one_head_whatever_the_order_of_its_rows() {
     let previous = named(&save(&folder.path().join("a.safetensors"), &a), &reading, "cat dog");
     let experts = [named(&save(&folder.path().join("b.safetensors"), &b), &reading, "dog cat")];
     let out = folder.path().join("out.safetensors");
-    consolidate(&previous, &experts, &NaiveConfig {}, None, &out).unwrap();
+    consolidate(&previous, &experts, &Naive {}, None, &out).unwrap();
     let written = load(&out);
     // `naive` takes the newest expert's head, whose second row is the first one's class. A row of `out.weight` has 4 values.
     let weight = floats(&b, "out.weight");
@@ -123,7 +123,7 @@ fn types_are_those_of_the_previous_model() {
     let previous = named(&save(&folder.path().join("a.safetensors"), &a), &reading, "cat dog");
     let experts = [named(&save(&folder.path().join("b.safetensors"), &b), &reading, "car bus")];
     let out = folder.path().join("out.safetensors");
-    consolidate(&previous, &experts, &WeightAveragingConfig {}, None, &out).unwrap();
+    consolidate(&previous, &experts, &WeightAveraging::default(), None, &out).unwrap();
     let written = load(&out);
     assert!(written.values().all(|(info, _)| info.dtype == Dtype::Bf16));
     let a = load(&folder.path().join("a.safetensors"));
@@ -171,7 +171,7 @@ fn names_that_all_begin_with_the_same_are_written_as_they_came() {
     assert_eq!((previous.names().kind(), previous.names().prefix()), (Some("torchvision-resnet"), "module."));
     assert_eq!(previous.names().to_string(), "torchvision-resnet behind `module.`");
     let out = at("out.safetensors");
-    consolidate(&previous, &experts(), &WeightAveragingConfig {}, None, &out).unwrap();
+    consolidate(&previous, &experts(), &WeightAveraging::default(), None, &out).unwrap();
     let written = load(&out);
     let names = |tensors: &StateDict| tensors.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(names(&written), names(&wrapped(a.clone())));
@@ -186,7 +186,8 @@ fn names_that_all_begin_with_the_same_are_written_as_they_came() {
 
     // If the previous model has no classifier, the classifier would get the first expert's names.
     let previous = open(&save(&at("plain.safetensors"), &base), &slim()).unwrap();
-    let error = consolidate(&previous, &experts(), &WeightAveragingConfig {}, None, &at("no.safetensors")).unwrap_err();
+    let error =
+        consolidate(&previous, &experts(), &WeightAveraging::default(), None, &at("no.safetensors")).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("a.safetensors: has names that begin with `module.`"), "{error}");
     assert!(!at("no.safetensors").exists());
@@ -228,7 +229,7 @@ fn the_file_says_where_it_comes_from_generation_by_generation() {
     let [first, second] = ["first", "second"].map(|name| folder.path().join(format!("{name}.safetensors")));
     consolidate(&a, &[b], &SlerpConfig { expert_weight: 0.25 }, None, &first).unwrap();
     let middle = open(&first, &reading).unwrap();
-    consolidate(&middle, &[c], &NaiveConfig {}, None, &second).unwrap();
+    consolidate(&middle, &[c], &Naive {}, None, &second).unwrap();
 
     let metadata = Checkpoint::open(&second).unwrap().metadata().clone();
     assert_eq!(metadata["format"], "pt");
@@ -290,10 +291,10 @@ fn in_pieces_and_whole_models_come_to_the_same_numbers() {
     ];
     let classes: Vec<_> = experts.iter().map(ForeignModel::classes).collect();
     let strategies: [&dyn StrategyConfig; 5] = [
-        &WeightAveragingConfig {},
+        &WeightAveraging::default(),
         &SlerpConfig::default(),
         &TiesConfig::default(),
-        &NaiveConfig {},
+        &Naive {},
         &TaskArithmeticConfig::default(),
     ];
     // With the previous model's classifier, and without it.
@@ -360,7 +361,7 @@ fn weights_of_64_bits_keep_them_in_pieces_and_in_whole_models() {
         other => panic!("{name} holds {other:?}"),
     };
     let strategies: [&dyn StrategyConfig; 3] =
-        [&WeightAveragingConfig {}, &TaskArithmeticConfig { scaling: 0.5, relative_to: None }, &NaiveConfig {}];
+        [&WeightAveraging::default(), &TaskArithmeticConfig { scaling: 0.5, relative_to: None }, &Naive {}];
     for strategy in strategies {
         let kind = strategy.typetag_name();
         let consolidation = Consolidation {

@@ -13,7 +13,7 @@ use alluvium_interchange::{
 };
 use alluvium_strategy::{StrategyConfig, SurrogateConfig};
 use alluvium_strategy_ensemble::EnsembleConfig;
-use alluvium_strategy_naive::NaiveConfig;
+use alluvium_strategy_naive::Naive;
 use alluvium_strategy_pld::{Data, PldConfig};
 use alluvium_surrogate_noise::NoiseConfig;
 use burn::tensor::Device;
@@ -257,7 +257,7 @@ fn not_consolidated(
 #[test]
 fn values_that_are_not_finite_are_named_and_nothing_is_written() {
     for value in [f32::NAN, f32::INFINITY] {
-        let error = not_consolidated(&NaiveConfig {}, None, |_, _| {
+        let error = not_consolidated(&Naive {}, None, |_, _| {
             let mut tensors = perceptron(2, 2);
             let Values::Floats(values) = &mut tensors.get_mut("hidden.weight").unwrap().1 else { unreachable!() };
             values[5] = value;
@@ -296,8 +296,7 @@ fn a_negative_variance_is_named_whichever_way_the_models_go() {
     let mut learned = PldConfig::default();
     learned.distillation.steps = 1;
     let out = folder.path().join("out.safetensors");
-    let ways: [(&dyn StrategyConfig, Option<&dyn SurrogateConfig>); 2] =
-        [(&NaiveConfig {}, None), (&learned, Some(&noise))];
+    let ways: [(&dyn StrategyConfig, Option<&dyn SurrogateConfig>); 2] = [(&Naive {}, None), (&learned, Some(&noise))];
     for (strategy, surrogate) in ways {
         let error = consolidate(&previous, &experts, strategy, surrogate, &out).unwrap_err();
         assert!(error.is_refusal() && !out.exists());
@@ -324,8 +323,7 @@ fn floats_that_the_table_leaves_out_are_as_finite_as_all_others() {
     let mut learned = PldConfig::default();
     learned.distillation.steps = 1;
     // In pieces, and as whole models. The expert's value is never read.
-    let ways: [(&dyn StrategyConfig, Option<&dyn SurrogateConfig>); 2] =
-        [(&NaiveConfig {}, None), (&learned, Some(&noise))];
+    let ways: [(&dyn StrategyConfig, Option<&dyn SurrogateConfig>); 2] = [(&Naive {}, None), (&learned, Some(&noise))];
     for (strategy, surrogate) in ways {
         for value in [2.5, f32::NAN] {
             let a = save(&folder.path().join("a.safetensors"), &with_scale(1, value));
@@ -372,7 +370,7 @@ fn surrogate_data_are_looked_for_by_the_check() {
 
 #[test]
 fn an_expert_without_a_classifier_is_refused() {
-    let error = not_consolidated(&NaiveConfig {}, None, |_, _| {
+    let error = not_consolidated(&Naive {}, None, |_, _| {
         let mut tensors = perceptron(2, 2);
         tensors.retain(|name, _| name.starts_with("hidden"));
         tensors
@@ -386,7 +384,7 @@ fn strategies_that_need_what_checkpoints_do_not_carry_are_refused() {
     let noise: NoiseConfig = serde_json::from_str(r#"{ "samples": 16 }"#).unwrap();
     let error = not_consolidated(&PldConfig::default(), None, other);
     assert!(error.contains("needs surrogate data"), "{error}");
-    let error = not_consolidated(&NaiveConfig {}, Some(&noise), other);
+    let error = not_consolidated(&Naive {}, Some(&noise), other);
     assert!(error.contains("uses no surrogate data"), "{error}");
     let of_devices = PldConfig { data: Data::CurrentTask, ..PldConfig::default() };
     let error = not_consolidated(&of_devices, Some(&noise), other);
@@ -403,9 +401,8 @@ fn models_of_two_kinds_are_not_consolidated() {
     let expert =
         |reading: &Reading| [named(&save(&folder.path().join("b.safetensors"), &perceptron(2, 2)), reading, "a b")];
     let out = folder.path().join("out.safetensors");
-    let refused = |reading: Reading| {
-        consolidate(&previous, &expert(&reading), &NaiveConfig {}, None, &out).unwrap_err().to_string()
-    };
+    let refused =
+        |reading: Reading| consolidate(&previous, &expert(&reading), &Naive {}, None, &out).unwrap_err().to_string();
     let error = refused(Reading { input: Some([1, 3, 2].into()), ..reading.clone() });
     assert!(error.contains("b.safetensors: has inputs of 1×3×2, but") && error.contains("1×2×3"), "{error}");
     let normalisation = Some(Normalisation { mean: vec![0.25], std: vec![0.5] });
@@ -413,7 +410,7 @@ fn models_of_two_kinds_are_not_consolidated() {
     assert!(error.contains("[0.25] and [0.5]"), "{error}");
     let other = Reading { backbone: Some(Arc::new(SlimResNet18Config { width: 2 })), ..slim() };
     let expert = [named(&save(&folder.path().join("c.safetensors"), &resnet(2, Some(2))), &other, "a b")];
-    let error = consolidate(&previous, &expert, &NaiveConfig {}, None, &out).unwrap_err().to_string();
+    let error = consolidate(&previous, &expert, &Naive {}, None, &out).unwrap_err().to_string();
     assert!(error.contains("has the backbone slim-resnet18 (width = 2)") && error.contains("mlp"), "{error}");
 }
 
@@ -428,7 +425,7 @@ fn numbered_classes_of_two_files_of_one_name_are_not_taken_for_the_same() {
     let [previous, expert] = paths.each_ref().map(|path| open(path, &reading).unwrap());
     assert!(previous.is_numbered());
     let out = folder.path().join("out.safetensors");
-    let error = consolidate(&previous, &[expert], &NaiveConfig {}, None, &out).unwrap_err().to_string();
+    let error = consolidate(&previous, &[expert], &Naive {}, None, &out).unwrap_err().to_string();
     assert!(error.contains("--classes") && error.contains("\"model:0\""), "{error}");
 }
 
@@ -439,7 +436,7 @@ fn an_input_is_not_written_over() {
     let a = save(&folder.path().join("a.safetensors"), &perceptron(1, 2));
     let experts = [open(&save(&folder.path().join("b.safetensors"), &perceptron(2, 2)), &reading).unwrap()];
     let before = fs::read(&a).unwrap();
-    let error = consolidate(&open(&a, &reading).unwrap(), &experts, &NaiveConfig {}, None, &a).unwrap_err();
+    let error = consolidate(&open(&a, &reading).unwrap(), &experts, &Naive {}, None, &a).unwrap_err();
     assert!(error.to_string().contains("is being read"), "{error}");
     assert_eq!(fs::read(&a).unwrap(), before);
 }
@@ -484,7 +481,7 @@ fn what_is_stopped_while_it_is_written_leaves_nothing() {
         previous: &previous,
         experts: &experts,
         arrangement: &arrangement,
-        strategy: ("naive", &NaiveConfig {}),
+        strategy: ("naive", &Naive {}),
         surrogate: None,
         seed: 0,
     };

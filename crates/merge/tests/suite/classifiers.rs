@@ -4,7 +4,7 @@ use alluvium_checkpoint::{Dtype, Values};
 use alluvium_merge::{Classifier, HeadRows, MergeModel};
 use alluvium_strategy::StrategyConfig;
 use alluvium_strategy_slerp::SlerpConfig;
-use alluvium_strategy_weight_averaging::WeightAveragingConfig;
+use alluvium_strategy_weight_averaging::WeightAveraging;
 
 use crate::files::{Files, floats};
 
@@ -50,14 +50,14 @@ fn rows(files: &Files) -> Vec<f32> {
 fn heads_of_one_model_are_put_together() {
     let files = files(&[&[1.0, 2.0], &[3.0], &[4.0, 5.0]]);
     let models = with_heads(&files, &[&[("a", &[0, 1])], &[("b", &[0])], &[("c", &[1, 0])]]);
-    let merged = files.merge_models(models, &WeightAveragingConfig {}, |_| {}).unwrap();
+    let merged = files.merge_models(models, &WeightAveraging::default(), |_| {}).unwrap();
     assert_eq!(merged.heads, ["a", "b", "c"]);
     // Rows have the order in which the head lists them.
     assert_eq!(rows(&files), [1.0, 2.0, 3.0, 5.0, 4.0]);
     // The backbone: the mean of the experts, 3 and 4, or of all three.
     assert_eq!(files.values("w"), [3.5]);
     let models = with_heads(&files, &[&[("a", &[0, 1])], &[("b", &[0])], &[("c", &[1, 0])]]);
-    files.merge_models(models, &WeightAveragingConfig {}, |request| request.previous_counts = true).unwrap();
+    files.merge_models(models, &WeightAveraging::default(), |request| request.previous_counts = true).unwrap();
     assert!((files.values("w")[0] - 8.0 / 3.0).abs() < 1e-6, "(1 + 3 + 4) / 3");
     assert_eq!(rows(&files), [1.0, 2.0, 3.0, 5.0, 4.0]);
 }
@@ -67,7 +67,7 @@ fn a_head_that_comes_back_is_consolidated_row_by_row() {
     let files = files(&[&[1.0, 2.0, 7.0], &[4.0, 3.0]]);
     // The expert has the rows of `a` in the other order.
     let models = || with_heads(&files, &[&[("a", &[0, 1]), ("b", &[2])], &[("a", &[1, 0])]]);
-    files.merge_models(models(), &WeightAveragingConfig {}, |request| request.previous_counts = true).unwrap();
+    files.merge_models(models(), &WeightAveraging::default(), |request| request.previous_counts = true).unwrap();
     assert_eq!(rows(&files), [2.0, 3.0, 7.0], "(1 + 3) / 2, (2 + 4) / 2, and what is the previous model's alone");
     // At t = 0 the result is the start of the arc: the previous model, because it has a classifier.
     files.merge_models(models(), &SlerpConfig { expert_weight: 0.0 }, |_| {}).unwrap();
@@ -95,7 +95,7 @@ fn a_model_may_have_no_classifier() {
         vec![floats("w", &[1], &[7.0]), floats("fc.weight", &[1, 2], &[3.0, 30.0]), floats("fc.bias", &[1], &[3.0])];
     let files = Files::new(&[without, with]);
     let models = with_heads(&files, &[&[], &[("a", &[0])]]);
-    let merged = files.merge_models(models, &WeightAveragingConfig {}, |_| {}).unwrap();
+    let merged = files.merge_models(models, &WeightAveraging::default(), |_| {}).unwrap();
     assert_eq!((merged.heads, rows(&files)), (vec!["a".to_owned()], vec![3.0]));
 }
 
@@ -116,7 +116,7 @@ fn a_classifier_that_is_left_behind_gives_its_names_and_nothing_else() {
     };
     let files = Files::new(&[previous, expert(3.0), expert(5.0)]);
     for (strategy, expected) in
-        [(&WeightAveragingConfig {} as &dyn StrategyConfig, 4.0), (&SlerpConfig { expert_weight: 0.0 }, 3.0)]
+        [(&WeightAveraging::default() as &dyn StrategyConfig, 4.0), (&SlerpConfig { expert_weight: 0.0 }, 3.0)]
     {
         let mut models = with_heads(&files, &[&[], &[("a", &[0])], &[("b", &[0])]]);
         models[0].classifier = Some(classifier(&[]));
@@ -130,7 +130,7 @@ fn a_classifier_that_is_left_behind_gives_its_names_and_nothing_else() {
     }
     let mut models = with_heads(&files, &[&[], &[], &[]]);
     models.iter_mut().for_each(|model| model.classifier = Some(classifier(&[])));
-    files.merge_models(models, &WeightAveragingConfig {}, |_| {}).unwrap();
+    files.merge_models(models, &WeightAveraging::default(), |_| {}).unwrap();
     let names: Vec<_> = files.merged().tensors().map(|info| info.name.clone()).collect();
     assert_eq!(names, ["w"], "all of them left behind");
 }
@@ -152,13 +152,13 @@ fn what_does_not_fit_is_said() {
         ),
     ];
     for (heads, expected) in cases {
-        let error = files.error(with_heads(&files, &[a, heads]), &WeightAveragingConfig {});
+        let error = files.error(with_heads(&files, &[a, heads]), &WeightAveraging::default());
         assert!(error.contains(expected), "{error}");
     }
     let changed = |change: fn(&mut Classifier)| {
         let mut models = with_heads(&files, &[a, a]);
         models[1].classifier.as_mut().map(change);
-        files.error(models, &WeightAveragingConfig {})
+        files.error(models, &WeightAveraging::default())
     };
     let error = changed(|classifier| classifier.weight = "head".to_owned());
     assert!(error.contains("`head` of the classifier is missing"), "{error}");

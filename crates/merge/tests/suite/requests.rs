@@ -7,11 +7,13 @@ use std::sync::Arc;
 use alluvium_checkpoint::{Adapter, Checkpoint, Dtype, NameMap, TensorInfo, Values, WriteOptions, Writer};
 use alluvium_strategy_finetune::FinetuneConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
-use alluvium_strategy_weight_averaging::WeightAveragingConfig;
+use alluvium_strategy_weight_averaging::WeightAveraging;
 
 use crate::files::{Files, NamedTensor, checkpoint, floats, model};
 
-const MEAN: WeightAveragingConfig = WeightAveragingConfig {};
+fn mean() -> WeightAveraging {
+    WeightAveraging::default()
+}
 
 fn pair(values: [f32; 2]) -> Vec<NamedTensor> {
     vec![floats("a", &[2], &values), floats("b", &[1, 1], &values[..1])]
@@ -26,12 +28,12 @@ fn types_may_differ_and_the_result_has_those_of_the_previous_model() {
         with(Dtype::F64, [256.0, 2.0]),
         with(Dtype::F16, [257.5, 3.0]),
     ]);
-    files.merge(&MEAN).unwrap();
+    files.merge(&mean()).unwrap();
     // The mean is 256.5; of bf16 the nearest are 256 and 258.
     assert_eq!(files.merged().tensor("a").unwrap().dtype, Dtype::Bf16);
     assert_eq!(files.values("a"), [256.0, 2.0]);
     let wider = |request: &mut alluvium_merge::Request<'_>| request.dtype = Some(Dtype::F32);
-    files.merge_models(files.models(), &MEAN, wider).unwrap();
+    files.merge_models(files.models(), &mean(), wider).unwrap();
     assert_eq!(files.merged().tensor("a").unwrap().dtype, Dtype::F32);
     assert!((files.values("a")[0] - 256.5).abs() < 1e-4);
 }
@@ -62,7 +64,7 @@ fn a_file_by_pytorch_and_several_with_an_index_are_merged() {
         request.previous_counts = true;
         request.options.shard_bytes = Some(16);
     };
-    let merged = files.merge_models(models, &MEAN, counts).unwrap();
+    let merged = files.merge_models(models, &mean(), counts).unwrap();
     assert!(merged.files.len() > 2, "{:?}", merged.files);
     let out = Checkpoint::open(merged.files.last().unwrap()).unwrap();
     for info in previous.tensors().filter(|info| info.dtype.is_float()) {
@@ -95,21 +97,21 @@ fn models_under_different_names_are_merged_by_their_tables() {
     let tables_alike = tables("[]");
     let mut models = files.models();
     models.iter_mut().zip(&tables_alike).for_each(|(model, table)| model.mapping = Some(table));
-    let merged = files.merge_models(models.clone(), &MEAN, |request| request.previous_counts = true).unwrap();
+    let merged = files.merge_models(models.clone(), &mean(), |request| request.previous_counts = true).unwrap();
     assert_eq!(files.values("first.weight"), [3.0, 6.0]);
     assert_eq!(merged.from_previous, ["first.count"]);
     assert_eq!(files.merged().read("first.count").unwrap().integers(), Some(&[5][..]));
     assert_eq!(files.merged().tensors().count(), 2);
 
     models[1].mapping = None;
-    let error = files.error(models.clone(), &MEAN);
+    let error = files.error(models.clone(), &mean());
     assert!(error.contains("model 1: has no table of names, but model 0 has one"), "{error}");
     let one_turned = tables("[\"stem.weight\"]");
     models.iter_mut().zip(&one_turned).for_each(|(model, table)| model.mapping = Some(table));
-    let error = files.error(models.clone(), &MEAN);
+    let error = files.error(models.clone(), &mean());
     assert!(error.contains("`layer1.w` is transposed by one of the tables of this model and of model 0"), "{error}");
     models[1].mapping = Some(&one_turned[0]);
-    let error = files.error(models, &MEAN);
+    let error = files.error(models, &mean());
     assert!(error.contains("`layer1.unused` is not in the model's table of names"), "{error}");
 }
 
@@ -130,10 +132,10 @@ fn what_is_taken_over_keeps_every_bit() {
     let tables = [table.apply(["a", "scale"]).unwrap(), table.apply(["a"]).unwrap()];
     let mut models = vec![model("previous", &previous), model("expert", &files.checkpoints[0])];
     models.iter_mut().zip(&tables).for_each(|(model, table)| model.mapping = Some(table));
-    files.merge_models(models.clone(), &MEAN, |_| ()).unwrap();
+    files.merge_models(models.clone(), &mean(), |_| ()).unwrap();
     assert_eq!(files.merged().read_bytes("scale", 0..1, true).unwrap(), third);
     // In another type, it is rounded to the nearest value.
-    files.merge_models(models, &MEAN, |request| request.dtype = Some(Dtype::F32)).unwrap();
+    files.merge_models(models, &mean(), |request| request.dtype = Some(Dtype::F32)).unwrap();
     assert_eq!(files.merged().read("scale").unwrap().floats(), Some(&[1.0f32 / 3.0][..]));
 }
 
@@ -157,11 +159,11 @@ fn tensors_that_differ_are_named() {
     ];
     for (other, expected) in cases {
         let files = Files::new(&[pair([1.0, 2.0]), other]);
-        let error = files.error(files.models(), &MEAN);
+        let error = files.error(files.models(), &mean());
         assert!(error.contains(expected), "{error}");
     }
     let files = Files::new(&[vec![integer("n", &[1])], vec![("n", Dtype::I8, vec![1], Values::Integers(vec![1]))]]);
-    let error = files.error(files.models(), &MEAN);
+    let error = files.error(files.models(), &mean());
     assert!(error.contains("`n` has values of type I8, but in model 0 of I64; accepted: I64"), "{error}");
 }
 
@@ -171,7 +173,7 @@ fn values_that_are_not_finite_are_named_and_nothing_is_written() {
         let mut models = vec![pair([1.0, 2.0]), pair([3.0, 4.0]), pair([5.0, 6.0])];
         models[place][0].3 = Values::Floats(vec![1.0, f32::NAN]);
         let files = Files::new(&models);
-        let error = files.error(files.models(), &MEAN);
+        let error = files.error(files.models(), &mean());
         let file = format!("model-{place}.safetensors");
         assert!(
             error.contains(&file) && error.contains("`a` holds a value that is not finite (NaN at index 1)"),
@@ -189,7 +191,7 @@ fn values_that_are_not_finite_are_named_and_nothing_is_written() {
 fn what_the_type_cannot_hold_is_named_and_nothing_is_written() {
     let small = vec![("a", Dtype::F16, vec![2], Values::Floats(vec![0.0, 1.0]))];
     let files = Files::new(&[small, vec![floats("a", &[2], &[1.0, 70_000.0])]]);
-    let error = files.error(files.models(), &MEAN);
+    let error = files.error(files.models(), &mean());
     assert!(error.contains("`a` has the value 70000 at index 1, which does not fit F16"), "{error}");
 }
 
@@ -198,7 +200,7 @@ fn a_folder_that_cannot_be_written_is_named_before_anything_is_read() {
     let files = Files::new(&[pair([1.0, 2.0]), pair([f32::NAN, 4.0])]);
     let output = files.folder.path().join("nowhere/out.safetensors");
     let elsewhere = |request: &mut alluvium_merge::Request<'_>| request.output = Path::new("/nowhere/out.safetensors");
-    let error = files.merge_models(files.models(), &MEAN, elsewhere).unwrap_err().to_string();
+    let error = files.merge_models(files.models(), &mean(), elsewhere).unwrap_err().to_string();
     assert!(error.contains("out.safetensors: cannot be written"), "{error}");
     assert!(!output.exists());
 }
@@ -210,13 +212,13 @@ fn what_is_read_is_not_written_over() {
     let before = fs::read(&input).unwrap();
     fs::hard_link(&input, files.output()).unwrap();
     // The same file under another name is replaced, not written into.
-    files.merge(&MEAN).unwrap();
+    files.merge(&mean()).unwrap();
     assert_eq!(fs::read(&input).unwrap(), before);
     fs::remove_file(files.output()).unwrap();
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(&input, files.output()).unwrap();
-        let error = files.error(files.models(), &MEAN);
+        let error = files.error(files.models(), &mean());
         assert!(error.contains("is being read and must not be overwritten"), "{error}");
     }
     assert_eq!(fs::read(&input).unwrap(), before);
@@ -227,7 +229,7 @@ fn strategies_that_want_whole_models_say_so() {
     let files = Files::new(&[pair([1.0, 2.0]), pair([3.0, 4.0])]);
     let error = files.error(files.models(), &FinetuneConfig::default());
     assert!(error.contains("does not work in pieces"), "{error}");
-    let error = files.error(vec![files.models().remove(0)], &MEAN);
+    let error = files.error(vec![files.models().remove(0)], &mean());
     assert!(error.contains("at least one expert"), "{error}");
 }
 
@@ -242,7 +244,7 @@ fn factors_of_adapters_are_not_merged_but_what_they_stand_for() {
         ]
     };
     let files = Files::new(&[factors([1.0, 2.0], 3.0), factors([1.0, 2.0], 3.0), factors([5.0, 0.0], 1.0)]);
-    let error = files.error(files.models(), &MEAN);
+    let error = files.error(files.models(), &mean());
     assert!(error.contains("model 0: the tensor `q.lora_down.weight` is a factor of a low-rank adapter"), "{error}");
     let updates = |number: usize| {
         let path = files.folder.path().join(format!("model-{number}.safetensors"));
@@ -250,6 +252,6 @@ fn factors_of_adapters_are_not_merged_but_what_they_stand_for() {
     };
     let updates: Vec<_> = (0..3).map(updates).collect();
     let models = updates.iter().map(|updates| model("updates", updates)).collect();
-    files.merge_models(models, &MEAN, |_| {}).unwrap();
+    files.merge_models(models, &mean(), |_| {}).unwrap();
     assert_eq!(files.values("q.weight"), [4.0, 3.0]);
 }

@@ -10,12 +10,12 @@ use alluvium_strategy::{Context, RelativeTo, RunDescription, StrategyConfig, con
 use alluvium_strategy_dare::DareConfig;
 use alluvium_strategy_fedavg::FedavgConfig;
 use alluvium_strategy_magmax::MagMaxConfig;
-use alluvium_strategy_naive::NaiveConfig;
+use alluvium_strategy_naive::Naive;
 use alluvium_strategy_opcm::OpcmConfig;
 use alluvium_strategy_slerp::SlerpConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_ties::TiesConfig;
-use alluvium_strategy_weight_averaging::WeightAveragingConfig;
+use alluvium_strategy_weight_averaging::WeightAveraging;
 use burn::tensor::Device;
 use rand::RngExt as _;
 
@@ -79,8 +79,8 @@ fn strategies() -> Vec<(Box<dyn StrategyConfig>, [usize; 2])> {
     let relative = |relative_to| TaskArithmeticConfig { relative_to: Some(relative_to), ..Default::default() };
     let ties = |relative_to| TiesConfig { relative_to, ..Default::default() };
     vec![
-        (Box::new(NaiveConfig {}), [0, 0]),
-        (Box::new(WeightAveragingConfig {}), [0, 0]),
+        (Box::new(Naive {}), [0, 0]),
+        (Box::new(WeightAveraging::default()), [0, 0]),
         (Box::new(relative(RelativeTo::Initial)), [0, 0]),
         (Box::new(relative(RelativeTo::Previous)), [0, 0]),
         (Box::new(ties(RelativeTo::Initial)), [2, 2]),

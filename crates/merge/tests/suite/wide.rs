@@ -7,12 +7,12 @@ use alluvium_strategy::{RelativeTo, StrategyConfig};
 use alluvium_strategy_dare::DareConfig;
 use alluvium_strategy_fedavg::FedavgConfig;
 use alluvium_strategy_magmax::MagMaxConfig;
-use alluvium_strategy_naive::NaiveConfig;
+use alluvium_strategy_naive::Naive;
 use alluvium_strategy_opcm::OpcmConfig;
 use alluvium_strategy_slerp::SlerpConfig;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_ties::TiesConfig;
-use alluvium_strategy_weight_averaging::WeightAveragingConfig;
+use alluvium_strategy_weight_averaging::WeightAveraging;
 
 use crate::files::{Files, NamedTensor, floats};
 
@@ -49,8 +49,8 @@ fn each_strategy_keeps_what_32_bits_cannot_hold() {
     // 1.0000000006, -1.5e-300, 1.75e300, -2.50000000025, 4.5e-300, 0.5
     let mean = [1.000_000_000_6, -1.5e-300, 1.75e300, -2.500_000_000_25, 4.5e-300, 0.5];
     let cases: [(Box<dyn StrategyConfig>, [f64; 6]); 8] = [
-        (Box::new(NaiveConfig {}), OTHER),
-        (Box::new(WeightAveragingConfig {}), mean),
+        (Box::new(Naive {}), OTHER),
+        (Box::new(WeightAveraging::default()), mean),
         (Box::new(FedavgConfig::default()), mean),
         (Box::new(DareConfig { drop_rate: 0.0, ..Default::default() }), mean),
         // The tensors point in nearly the same direction, that of their third value: the arc is a line.
@@ -121,7 +121,7 @@ fn a_copy_is_bit_for_bit() {
     let files = Files::new(&[vec![doubles("w", &[6], &BASE)], vec![doubles("w", &[6], &odd)]]);
     for previous_counts in [false, true] {
         let change = |request: &mut Request<'_>| request.previous_counts = previous_counts;
-        files.merge_models(files.models(), &NaiveConfig {}, change).unwrap();
+        files.merge_models(files.models(), &Naive {}, change).unwrap();
         let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&wide(&files.merged(), "w")), bits(&odd));
     }
@@ -135,7 +135,7 @@ fn widths_may_differ_and_the_widest_is_computed_in() {
         vec![doubles("w", &[1], &[1e39])],
         vec![doubles("w", &[1], &[2e31 - 1e39])],
     ]);
-    files.merge(&WeightAveragingConfig {}).unwrap();
+    files.merge(&WeightAveraging::default()).unwrap();
     let found = files.values("w")[0];
     assert!((f64::from(found) / 1e31 - 1.0).abs() < 1e-7, "{found}: in the previous model's 32 bits");
     // 1 + 2⁻⁴⁰ of 64 bits and 1 of 32, 16 and 16: the mean of four is 1 + 2⁻⁴².
@@ -147,13 +147,13 @@ fn widths_may_differ_and_the_widest_is_computed_in() {
         with(Dtype::Bf16, 1.0),
         with(Dtype::F16, 1.0),
     ]);
-    for strategy in [&WeightAveragingConfig {} as &dyn StrategyConfig, &FedavgConfig::default()] {
+    for strategy in [&WeightAveraging::default() as &dyn StrategyConfig, &FedavgConfig::default()] {
         files.merge(strategy).unwrap();
         near(&wide(&files.merged(), "w"), &[1.0 + 2.0_f64.powi(-42)], &format!("{strategy:?}"));
     }
     // A value that does not fit the previous model's type is named.
     let files = Files::new(&[vec![floats("w", &[2], &[0.0; 2])], vec![doubles("w", &[2], &[1.0, 1e39])]]);
-    let error = files.error(files.models(), &NaiveConfig {});
+    let error = files.error(files.models(), &Naive {});
     assert!(error.contains("`w` has the value 1") && error.contains("at index 1, which does not fit F32"), "{error}");
 }
 

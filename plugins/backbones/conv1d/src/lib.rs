@@ -1,15 +1,14 @@
 //! The `conv1d` backbone: convolutions along the steps of a sequence, with group normalisation.
 
-use alluvium_model::registry::{Family, describe};
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError, patches};
+use alluvium_model::{
+    Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError, options, patches, plugin,
+};
 use burn::module::Module;
 use burn::nn::conv;
 use burn::nn::pool::{MaxPool1d, MaxPool1dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig1d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// A one-dimensional convolutional network for sequences `[channels, length]`, such as windows of sensor values.
 ///
@@ -17,35 +16,30 @@ use serde::{Deserialize, Serialize};
 /// the sequence. The mean over the steps that are left goes through a fully connected layer with a rectifier, whose output is the
 /// latent. Group normalisation (Wu & He, ECCV 2018) has no running statistics, so the network behaves the same on a device's
 /// data and on surrogate data.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 pub struct Conv1dConfig {
     /// The channels of each convolution, multiples of 4.
     #[schemars(length(min = 1, max = 16), inner(range(min = 4, max = 4096)))]
+    #[default(vec![16, 32, 64])]
     pub channels: Vec<usize>,
     /// The number of steps that a kernel covers, odd. Zeros around the sequence keep its length.
     #[schemars(range(min = 1, max = 255))]
+    #[default(5)]
     pub kernel: usize,
     /// The number of steps that become one in the max-pooling of each block; steps that are left over are dropped. 1: no pooling.
     #[schemars(range(min = 1, max = 16))]
+    #[default(2)]
     pub pool: usize,
     /// The size of the latent.
     #[schemars(range(min = 1, max = 65_536))]
+    #[default(64)]
     pub latent: usize,
-}
-
-impl Default for Conv1dConfig {
-    fn default() -> Self {
-        Conv1dConfig { channels: vec![16, 32, 64], kernel: 5, pool: 2, latent: 64 }
-    }
 }
 
 const KIND: &str = "conv1d";
 const GROUPS: usize = 4;
 
-describe!(Family::Backbone, "conv1d", Conv1dConfig, paper: "Wu & He, \"Group normalization\", ECCV 2018");
-
-#[typetag::serde(name = "conv1d")]
+#[plugin(kind = "conv1d", paper = "Wu & He, \"Group normalization\", ECCV 2018")]
 impl BackboneConfig for Conv1dConfig {
     fn accepts(&self, input: InputShape) -> Result<(), ModelError> {
         let least = self.least_length();

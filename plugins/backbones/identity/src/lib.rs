@@ -1,23 +1,17 @@
 //! The `identity` backbone: the latent is the flattened input, so that heads are linear classifiers of inputs.
 
-use alluvium_model::registry::{Family, describe};
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError};
+use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError, options, plugin};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// No network: the latent is the flattened input, of any shape. Only heads learn.
 ///
 /// With features of a pre-trained model as inputs, heads are linear probes of that model. Trained alone, a head is a multinomial
 /// logistic regression.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 pub struct IdentityConfig {}
 
-describe!(Family::Backbone, "identity", IdentityConfig, paper: "");
-
-#[typetag::serde(name = "identity")]
+#[plugin(kind = "identity")]
 impl BackboneConfig for IdentityConfig {
     fn accepts(&self, _input: InputShape) -> Result<(), ModelError> {
         Ok(())

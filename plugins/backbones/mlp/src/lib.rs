@@ -1,34 +1,23 @@
 //! The `mlp` backbone: a multi-layer perceptron over the flattened input.
 
-use alluvium_model::registry::{Family, describe};
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError};
+use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError, options, plugin};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// A multi-layer perceptron: fully connected layers with rectifiers over the flattened input, of any shape.
 ///
 /// The default has layers of 400 and 128 outputs. The output of the last layer is the latent.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 pub struct MlpConfig {
     /// The number of outputs of each layer, from the input to the latent.
     #[schemars(length(min = 1, max = 64), inner(range(min = 1, max = 65_536)))]
+    #[default(vec![400, 128])]
     pub layers: Vec<usize>,
 }
 
-impl Default for MlpConfig {
-    fn default() -> Self {
-        MlpConfig { layers: vec![400, 128] }
-    }
-}
-
-describe!(Family::Backbone, "mlp", MlpConfig, paper: "");
-
-#[typetag::serde(name = "mlp")]
+#[plugin(kind = "mlp")]
 impl BackboneConfig for MlpConfig {
     fn accepts(&self, _input: InputShape) -> Result<(), ModelError> {
         Ok(())

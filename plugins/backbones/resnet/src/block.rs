@@ -1,17 +1,14 @@
 //! The residual blocks, with two and with three convolutions, and the shortcut around them.
 
+use alluvium_model::options;
 use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, s};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::conv_norm::{ConvNorm, Show};
 
 /// The shortcut around a block that halves the image or has more channels than its input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum Shortcut {
     /// The input itself, without weights: every second pixel of each row and column, and zeros for the new channels. Option A
     /// of He et al.

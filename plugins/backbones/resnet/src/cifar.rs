@@ -1,10 +1,7 @@
 //! The `resnet32` backbone: the ResNet of CIFAR, which class-incremental learning is often measured with.
 
-use alluvium_model::registry::{Family, describe};
-use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError, options, plugin};
 use burn::tensor::Device;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::block::{Form, Shortcut};
 use crate::layout::{Layout, Stem};
@@ -18,28 +15,18 @@ use crate::layout::{Layout, Stem};
 /// channels before the others and omits the last rectifier. With `convolution`, tensors have the names and shapes of FACIL,
 /// whose names are those of torchvision. Any input size works. Each convolution is followed by batch normalisation, so
 /// that a consolidation on surrogate data should freeze the running statistics.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 pub struct ResNet32Config {
     /// The shortcut around the blocks that halve the image and double the channels: the input itself (463 504 weights in the
     /// network for three channels), or a 1×1 convolution (466 256).
+    #[default(Shortcut::Identity)]
     pub shortcut: Shortcut,
 }
 
-impl Default for ResNet32Config {
-    fn default() -> Self {
-        ResNet32Config { shortcut: Shortcut::Identity }
-    }
-}
-
-describe!(
-    Family::Backbone,
-    "resnet32",
-    ResNet32Config,
-    paper: "He et al., \"Deep residual learning for image recognition\", CVPR 2016, section 4.2"
-);
-
-#[typetag::serde(name = "resnet32")]
+#[plugin(
+    kind = "resnet32",
+    paper = "He et al., \"Deep residual learning for image recognition\", CVPR 2016, section 4.2"
+)]
 impl BackboneConfig for ResNet32Config {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         Ok(Box::new(self.layout().network(input, compute)?))

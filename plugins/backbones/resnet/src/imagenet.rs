@@ -1,10 +1,7 @@
 //! The backbones `resnet18`, `resnet34` and `resnet50`: the networks of ImageNet, laid out as in torchvision.
 
-use alluvium_model::registry::{Family, describe};
-use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError, options, plugin};
 use burn::tensor::Device;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::block::{Form, Shortcut};
 use crate::layout::{Layout, Stem};
@@ -18,11 +15,8 @@ const PAPER: &str = "He et al., \"Deep residual learning for image recognition\"
 /// number of channels work, but images much smaller than 64×64 leave few pixels to the last stages; for those use
 /// `slim-resnet18` or `resnet32`. Each convolution is followed by batch normalisation, so that a consolidation
 /// on surrogate data should freeze the running statistics.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 pub struct ResNet18Config {}
-
-describe!(Family::Backbone, "resnet18", ResNet18Config, paper: PAPER);
 
 pub(crate) const RESNET18: Layout = Layout {
     kind: "resnet18",
@@ -33,7 +27,7 @@ pub(crate) const RESNET18: Layout = Layout {
     shortcut: Shortcut::Convolution,
 };
 
-#[typetag::serde(name = "resnet18")]
+#[plugin(kind = "resnet18", paper = PAPER)]
 impl BackboneConfig for ResNet18Config {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         Ok(Box::new(RESNET18.network(input, compute)?))
@@ -44,15 +38,12 @@ impl BackboneConfig for ResNet18Config {
 /// 512 numbers.
 ///
 /// Its tensors are those of torchvision's `resnet34` without the classifier: 21 284 672 weights.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 pub struct ResNet34Config {}
-
-describe!(Family::Backbone, "resnet34", ResNet34Config, paper: PAPER);
 
 pub(crate) const RESNET34: Layout = Layout { kind: "resnet34", blocks: &[3, 4, 6, 3], ..RESNET18 };
 
-#[typetag::serde(name = "resnet34")]
+#[plugin(kind = "resnet34", paper = PAPER)]
 impl BackboneConfig for ResNet34Config {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         Ok(Box::new(RESNET34.network(input, compute)?))
@@ -64,15 +55,12 @@ impl BackboneConfig for ResNet34Config {
 ///
 /// Its tensors are those of torchvision's `resnet50` without the classifier: 23 508 032 weights. A block that halves the
 /// image does so in its 3×3 convolution ("ResNet v1.5"); the paper does it in the 1×1 convolution before.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 pub struct ResNet50Config {}
-
-describe!(Family::Backbone, "resnet50", ResNet50Config, paper: PAPER);
 
 pub(crate) const RESNET50: Layout = Layout { kind: "resnet50", form: Form::Bottleneck, ..RESNET34 };
 
-#[typetag::serde(name = "resnet50")]
+#[plugin(kind = "resnet50", paper = PAPER)]
 impl BackboneConfig for ResNet50Config {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         Ok(Box::new(RESNET50.network(input, compute)?))

@@ -1,10 +1,7 @@
 //! The `slim-resnet18` backbone: the narrow ResNet-18 that is common in continual learning.
 
-use alluvium_model::registry::{Family, describe};
-use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError};
+use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError, options, plugin};
 use burn::tensor::Device;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::block::{Form, Shortcut};
 use crate::layout::{Layout, Stem};
@@ -14,29 +11,19 @@ use crate::layout::{Layout, Stem};
 ///
 /// Convolutions have no bias, and each is followed by batch normalisation. It has no max-pooling, and works with any
 /// input size. Running statistics are averaged and sent like weights: a consolidation on surrogate data should freeze them.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 pub struct SlimResNet18Config {
     /// The channels of the first stage; the others have two, four and eight times as many. 64 is the full ResNet-18.
     #[schemars(range(min = 1, max = 1024))]
+    #[default(20)]
     pub width: usize,
 }
 
-impl Default for SlimResNet18Config {
-    fn default() -> Self {
-        SlimResNet18Config { width: 20 }
-    }
-}
-
-describe!(
-    Family::Backbone,
-    "slim-resnet18",
-    SlimResNet18Config,
-    paper: "He et al., \"Deep residual learning for image recognition\", CVPR 2016; slim as in Lopez-Paz & Ranzato, \
-            \"Gradient episodic memory for continual learning\", NeurIPS 2017"
-);
-
-#[typetag::serde(name = "slim-resnet18")]
+#[plugin(
+    kind = "slim-resnet18",
+    paper = "He et al., \"Deep residual learning for image recognition\", CVPR 2016; slim as in Lopez-Paz & Ranzato, \
+             \"Gradient episodic memory for continual learning\", NeurIPS 2017"
+)]
 impl BackboneConfig for SlimResNet18Config {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         let layout = self.layout();

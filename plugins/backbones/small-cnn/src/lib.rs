@@ -1,49 +1,42 @@
 //! The `small-cnn` backbone: three convolutions with group normalisation, for small images.
 
 use alluvium_layers::{conv2d, group_norm_relu};
-use alluvium_model::registry::{Family, describe};
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError, PictureShape, patches};
+use alluvium_model::{
+    Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError, PictureShape, options, patches, plugin,
+};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// A small convolutional network for small images: three 3×3 convolutions, each with group normalisation (4 groups) and
 /// a rectifier, then a fully connected layer whose output is the latent.
 ///
 /// Channels double from one convolution to the next. Group normalisation (Wu & He, ECCV 2018) has no running statistics,
 /// so the network behaves the same on a device's data and on surrogate data.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 pub struct SmallCnnConfig {
     /// The channels of the first convolution, a multiple of 4; the others have two and four times as many.
     #[schemars(range(min = 4, max = 1024))]
+    #[default(16)]
     pub width: usize,
     /// The stride of each convolution.
     #[schemars(inner(range(min = 1, max = 4)))]
+    #[default([2, 2, 1])]
     pub strides: [usize; 3],
     /// The size of the latent.
     #[schemars(range(min = 1, max = 65_536))]
+    #[default(64)]
     pub latent: usize,
 }
-
-impl Default for SmallCnnConfig {
-    fn default() -> Self {
-        SmallCnnConfig { width: 16, strides: [2, 2, 1], latent: 64 }
-    }
-}
-
-describe!(Family::Backbone, "small-cnn", SmallCnnConfig, paper: "Wu & He, \"Group normalization\", ECCV 2018");
 
 const GROUPS: usize = 4;
 const KERNEL: [usize; 2] = [3, 3];
 /// Zeros around the image. With a stride of 1, they keep its size.
 const PADDING: usize = 1;
 
-#[typetag::serde(name = "small-cnn")]
+#[plugin(kind = "small-cnn", paper = "Wu & He, \"Group normalization\", ECCV 2018")]
 impl BackboneConfig for SmallCnnConfig {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         let refuse = |reason: String| Err(ModelError::Backbone { kind: "small-cnn".to_owned(), reason });

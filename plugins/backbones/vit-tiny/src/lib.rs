@@ -5,11 +5,8 @@
 mod block;
 mod network;
 
-use alluvium_model::registry::{Family, describe};
-use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError, PictureShape};
+use alluvium_model::{BackboneConfig, BoxedBackbone, InputShape, ModelError, PictureShape, options, plugin};
 use burn::tensor::Device;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use network::{Sizes, VisionTransformer};
 
@@ -25,42 +22,35 @@ use network::{Sizes, VisionTransformer};
 ///
 /// Time and memory grow with the square of the number of patches. Such networks need more data or more steps than
 /// convolutional ones to generalise.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 pub struct VitTinyConfig {
     /// The side of a patch, in pixels. Height and width of the inputs must be multiples of it, and there may be at most
     /// 4096 patches. The default suits images of 28 to 64 pixels; 16 is usual for 224.
     #[schemars(range(min = 1, max = 256))]
+    #[default(4)]
     pub patch_size: usize,
     /// The number of blocks.
     #[schemars(range(min = 1, max = 64))]
+    #[default(12)]
     pub depth: usize,
     /// The size of a token, and of the latent; a multiple of `heads`.
     #[schemars(range(min = 1, max = 4096))]
+    #[default(192)]
     pub width: usize,
     /// The heads of each attention.
     #[schemars(range(min = 1, max = 64))]
+    #[default(3)]
     pub heads: usize,
 }
-
-impl Default for VitTinyConfig {
-    fn default() -> Self {
-        VitTinyConfig { patch_size: 4, depth: 12, width: 192, heads: 3 }
-    }
-}
-
-describe!(
-    Family::Backbone,
-    "vit-tiny",
-    VitTinyConfig,
-    paper: "Dosovitskiy et al., \"An image is worth 16x16 words\", ICLR 2021, arXiv 2010.11929; tiny as in Touvron et al., \
-            \"Training data-efficient image transformers\", ICML 2021, arXiv 2012.12877"
-);
 
 /// The largest number of patches of an image. The scores of one head's attention then take 64 MiB per sample.
 const MOST_PATCHES: usize = 4096;
 
-#[typetag::serde(name = "vit-tiny")]
+#[plugin(
+    kind = "vit-tiny",
+    paper = "Dosovitskiy et al., \"An image is worth 16x16 words\", ICLR 2021, arXiv 2010.11929; tiny as in Touvron \
+             et al., \"Training data-efficient image transformers\", ICML 2021, arXiv 2012.12877"
+)]
 impl BackboneConfig for VitTinyConfig {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         let sizes = self.sizes(input.picture_for("vit-tiny")?);

@@ -1,14 +1,11 @@
 //! The options, and the compute device that they open.
 
-use alluvium_backend::registry::{Family, describe};
-use alluvium_backend::{BackendConfig, BackendError, Precision};
+use alluvium_backend::{BackendConfig, BackendError, Precision, options, plugin};
 use burn::tensor::{Device, DeviceType};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// Runs on an NVIDIA GPU; needs NVIDIA's driver (`libcuda`), and NVRTC of the CUDA toolkit to compile kernels.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq, Eq)]
 pub struct CudaConfig {
     /// The GPU, counted from 0 in the driver's order; the environment variable `CUDA_VISIBLE_DEVICES` changes that order.
     #[schemars(range(min = 0, max = 255))]
@@ -17,9 +14,7 @@ pub struct CudaConfig {
     pub precision: Precision,
 }
 
-describe!(Family::Backend, "cuda", CudaConfig, paper: "https://crates.io/crates/burn-cuda");
-
-#[typetag::serde(name = "cuda")]
+#[plugin(kind = "cuda", paper = "https://crates.io/crates/burn-cuda")]
 impl BackendConfig for CudaConfig {
     fn open(&self) -> Result<Device, BackendError> {
         // burn opens a GPU at its first operation and panics if it does not exist. Counting GPUs does not panic.

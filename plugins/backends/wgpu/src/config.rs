@@ -2,16 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use alluvium_backend::registry::{Family, describe};
-use alluvium_backend::{BackendConfig, BackendError, Precision};
+use alluvium_backend::{BackendConfig, BackendError, Precision, options, plugin};
 use burn::tensor::{Device, DeviceKind};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// Which of the machine's graphics adapters runs the tensors.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
+#[derive(Default)]
 pub enum Adapter {
     /// The adapter that wgpu considers the fastest.
     #[default]
@@ -27,8 +23,8 @@ pub enum Adapter {
 }
 
 /// Runs on a GPU of any maker, through Vulkan, Metal, DirectX 12 or WebGPU; needs the GPU's driver.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq, Eq)]
 pub struct WgpuConfig {
     /// Which of the machine's graphics adapters to use: the `best` that wgpu finds, a `discrete`, `integrated` or
     /// `virtual` GPU, or a driver on the `cpu`.
@@ -40,12 +36,10 @@ pub struct WgpuConfig {
     pub precision: Precision,
 }
 
-describe!(Family::Backend, "wgpu", WgpuConfig, paper: "https://crates.io/crates/burn-wgpu");
-
 /// The open adapters: burn opens an adapter only once per process.
 static OPENED: Mutex<Vec<(DeviceKind, Device)>> = Mutex::new(vec![]);
 
-#[typetag::serde(name = "wgpu")]
+#[plugin(kind = "wgpu", paper = "https://crates.io/crates/burn-wgpu")]
 impl BackendConfig for WgpuConfig {
     fn open(&self) -> Result<Device, BackendError> {
         let wrong = |cause| BackendError { kind: "wgpu".to_owned(), cause };

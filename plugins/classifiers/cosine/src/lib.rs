@@ -1,14 +1,11 @@
 //! The `cosine` classifier: the score of a class is the scaled cosine between the latent and the weight of the class.
 
-use alluvium_model::registry::{Family, describe};
 use alluvium_model::{
     BoxedClassifier, Classifier, ClassifierConfig, HeadShape, Inputs, ModelError, Random, Values, Weights,
-    initial_linear,
+    initial_linear, options, plugin,
 };
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// A cosine classifier: the score of a class is the cosine between the latent and the weight of the class, times a scale.
 ///
@@ -16,30 +13,23 @@ use serde::{Deserialize, Serialize};
 /// matters, so classes that were learned at different times have scores of one range. In the paper, the latents of a cosine
 /// classifier are not rectified; those of the shipped backbones are, except for `vit-tiny`. τ is a parameter of the head, as in
 /// the paper, unless `learn_scale` is off.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct CosineConfig {
     /// τ, the factor of all scores; where it is learned, its initial value. The default is the paper's.
     #[schemars(range(min = 0.01, max = 1000.0))]
+    #[default(10.0)]
     pub scale: f64,
     /// Whether each head learns its own τ.
+    #[default(true)]
     pub learn_scale: bool,
 }
 
-impl Default for CosineConfig {
-    fn default() -> Self {
-        CosineConfig { scale: 10.0, learn_scale: true }
-    }
-}
-
-describe!(
-    Family::Classifier,
-    "cosine",
-    CosineConfig,
-    paper: "Gidaris & Komodakis, \"Dynamic few-shot visual learning without forgetting\", CVPR 2018, arXiv 1804.09458"
-);
-
-#[typetag::serde(name = "cosine")]
+#[plugin(
+    kind = "cosine",
+    paper = "Gidaris & Komodakis, \"Dynamic few-shot visual learning without forgetting\", CVPR 2018, arXiv \
+             1804.09458"
+)]
 impl ClassifierConfig for CosineConfig {
     fn initial(&self, head: HeadShape, random: &mut Random) -> Weights {
         let mut weights = Weights::new();

@@ -4,10 +4,9 @@ mod snapshots;
 
 use std::path::PathBuf;
 
-use alluvium_device::registry::{Family, describe};
 use alluvium_device::{
     Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, DeviceStart, DeviceTask, HandOut,
-    typetag,
+    options, plugin,
 };
 use alluvium_interchange::{InterchangeError, ModelFile, Names, Reading};
 use alluvium_model::{Digest, Expert, Manifest, ModelError, Progress, is_default_classifier};
@@ -22,8 +21,8 @@ use snapshots::newest;
 ///
 /// The experts were trained from the model of the `[initial]` table, which every device takes. Each defines its task by the
 /// names of its classes; the stream only gives test samples of these classes. The seed decides the order of arrival.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct CheckpointsConfig {
     /// The experts, one a device; at least one.
     #[schemars(length(max = 10_000))]
@@ -52,8 +51,6 @@ pub struct ExistingExpert {
     #[schemars(range(min = 1))]
     pub samples: Option<usize>,
 }
-
-describe!(Family::Device, "checkpoints", CheckpointsConfig, paper: "");
 
 impl ExistingExpert {
     fn task(&self) -> String {
@@ -90,7 +87,7 @@ impl ExistingExpert {
     }
 }
 
-#[typetag::serde(name = "checkpoints")]
+#[plugin(kind = "checkpoints")]
 impl DeviceConfig for CheckpointsConfig {
     fn start(&self) -> DeviceStart {
         DeviceStart::Initial

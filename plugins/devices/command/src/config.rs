@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_device::options;
 use serde_json::Value;
 
 /// An external program adapts the model: a training script in any language, with the device's own samples.
@@ -14,8 +13,8 @@ use serde_json::Value;
 /// tensors `backbone.…` under the same names and `heads.HEAD.weight` `[latent, classes]` and `heads.HEAD.bias`, and
 /// `expert.json`: the description, `parent`, and the number of gradient `steps`. `request.json` states `samples` (where the
 /// device's samples are), `seed`, `settings`, `parent`, `head`, and the stream's `task` and `classes`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct CommandConfig {
     /// The program: a file, or a name that the search path knows. It must be named.
     pub program: String,
@@ -28,20 +27,9 @@ pub struct CommandConfig {
     pub samples: String,
     /// The most seconds that one start of the program may take.
     #[schemars(range(min = 0.1, max = 1e7))]
+    #[default(3600.0)]
     pub time_limit: f64,
     /// Settings for the program, handed out with the model as they are.
+    #[default(BTreeMap::new())]
     pub settings: BTreeMap<String, Value>,
-}
-
-impl Default for CommandConfig {
-    fn default() -> Self {
-        CommandConfig {
-            program: String::new(),
-            arguments: vec![],
-            sources: vec![],
-            samples: String::new(),
-            time_limit: 3600.0,
-            settings: BTreeMap::new(),
-        }
-    }
 }

@@ -11,9 +11,8 @@ mod files;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use alluvium_device::registry::{Family, describe};
 use alluvium_device::{
-    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, HandOut, typetag,
+    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, HandOut, plugin,
 };
 use alluvium_model::{Expert, HeadShape, Manifest, ModelState, Progress, Weights};
 use serde_json::{Value, json};
@@ -22,9 +21,7 @@ use act::Act;
 pub use config::CommandConfig;
 use files::{Description, EXPERT, Report, absolute, found, wrong};
 
-describe!(Family::Device, "command", CommandConfig, paper: "");
-
-#[typetag::serde(name = "command")]
+#[plugin(kind = "command")]
 impl DeviceConfig for CommandConfig {
     fn files(&self) -> Result<Vec<PathBuf>, DeviceError> {
         let program = found(&self.program).ok_or_else(|| DeviceError::Option {

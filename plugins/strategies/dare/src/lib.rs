@@ -1,19 +1,14 @@
 //! The `dare` strategy: drops most of what an expert changed, rescales the rest, and merges that.
 
 use alluvium_model::{Seed, Weights};
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piece, Piecewise, RelativeTo, RunDescription, Strategy, StrategyConfig,
-    StrategyError, StrategyState, TaskVectors, add_scaled, difference, parameters,
+    Context, Expert, ModelState, Piece, Piecewise, RelativeTo, RunDescription, Strategy, StrategyConfig, StrategyError,
+    StrategyState, TaskVectors, add_scaled, difference, options, parameters, plugin,
 };
 use rand::RngExt;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// How the task vectors are merged after values were dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum Merge {
     /// Their mean: θ = θ₀ + λ/t · Σ τ̂.
     Average,
@@ -31,44 +26,34 @@ pub enum Merge {
 /// Between devices it keeps θ₀ (one copy of the backbone) and counts of experts. Mean and sum follow from the previous
 /// central model. The draws come from the consolidation's seed, with one generator per tensor. Running statistics of a
 /// normalisation are averaged over the experts, and a head that comes back is averaged over the experts that had it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct DareConfig {
     /// p, the probability that a value of a task vector is dropped; 0 drops none. The paper drops 90 % and more of language
     /// models' changes, which are tiny. Dropping adds noise of p/(1 − p) times a change's square; at the default of a half
     /// it is as large as the change itself.
     #[schemars(range(min = 0.0, max = 0.999))]
+    #[default(0.5)]
     pub drop_rate: f64,
     /// How the task vectors are merged after values were dropped.
+    #[default(Merge::Average)]
     pub merge: Merge,
     /// λ, the weight of the merged task vectors.
     #[schemars(range(min = 0.0, max = 100.0))]
+    #[default(1.0)]
     pub scaling: f64,
     /// The reference of a task vector. `initial`, the default, is the paper's, and suits the mean. For a sum over many
     /// devices, use `previous`, so that each device's change counts once.
+    #[default(RelativeTo::Initial)]
     pub relative_to: RelativeTo,
 }
 
-impl Default for DareConfig {
-    fn default() -> Self {
-        DareConfig { drop_rate: 0.5, merge: Merge::Average, scaling: 1.0, relative_to: RelativeTo::Initial }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "dare",
-    DareConfig,
-    paper: "Yu et al., \"Language models are super Mario: absorbing abilities from homologous models as a free lunch\", \
-            ICML 2024, arXiv 2311.03099; here sequential"
-);
-
-#[typetag::serde(name = "dare")]
+#[plugin(
+    kind = "dare",
+    paper = "Yu et al., \"Language models are super Mario: absorbing abilities from homologous models as a free \
+             lunch\", ICML 2024, arXiv 2311.03099; here sequential"
+)]
 impl StrategyConfig for DareConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
         self.relative_to.validate(run)
     }

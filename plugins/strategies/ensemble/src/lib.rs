@@ -5,10 +5,7 @@ mod members;
 mod start;
 mod strategy;
 
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, RunDescription, Strategy, StrategyConfig, StrategyError};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_strategy::{RunDescription, Strategy, StrategyConfig, StrategyError, options, plugin};
 
 use crate::strategy::Ensemble;
 
@@ -24,21 +21,14 @@ pub use start::Start;
 /// The price is memory and time: the centre keeps one backbone per device (`stored_bytes`), and every input goes through all
 /// of them. Devices cannot adapt an ensemble, so they get another model; see `start`. That model has no heads: every device
 /// starts with a new head, even if the zoo already has a head of that name.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 pub struct EnsembleConfig {
     /// The model that a device takes instead of the ensemble.
     pub start: Start,
 }
 
-describe!(Family::Strategy, "ensemble", EnsembleConfig, paper: "");
-
-#[typetag::serde(name = "ensemble")]
+#[plugin(kind = "ensemble")]
 impl StrategyConfig for EnsembleConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
         run.linear_heads("adds up heads that are linear maps of the latents")?;
         match run.protocol.as_ref().filter(|terms| terms.visits_per_device > 1) {

@@ -1,12 +1,10 @@
 //! The model that a device takes instead of the ensemble.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_strategy::options;
 
 /// The model that a device takes instead of the ensemble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
+#[derive(Default)]
 pub enum Start {
     /// The model that the first device took: experts are independent. The centre keeps a copy of it.
     #[default]

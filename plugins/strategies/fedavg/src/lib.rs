@@ -6,20 +6,15 @@ mod average;
 mod server;
 
 use alluvium_model::{Expert, ModelState};
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
+    Context, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState, options, plugin,
     value_by_value,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use server::Server;
 
 /// The weight of each client in the mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum Weighting {
     /// The number of its device's training samples.
     Samples,
@@ -40,39 +35,27 @@ pub enum Weighting {
 /// A head is averaged over the experts of the round that have it, and moves towards their mean in the same way. A new head is
 /// their mean, and a head that no expert has stays as it is. Running statistics of a normalisation are averaged like
 /// weights, but without momentum and learning rate, under which a variance could become negative.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct FedavgConfig {
     /// The weight of each expert: `samples`, its number of samples, as in the paper; or `uniform`, the same for all.
+    #[default(Weighting::Samples)]
     pub weighting: Weighting,
     /// β, the momentum of the centre's steps; 0 for none.
     #[schemars(range(min = 0.0, max = 0.9999))]
     pub server_momentum: f64,
     /// η, how far the centre moves towards the mean; 1 is all the way.
     #[schemars(range(min = 0.0, max = 100.0))]
+    #[default(1.0)]
     pub server_learning_rate: f64,
 }
 
-impl Default for FedavgConfig {
-    fn default() -> Self {
-        FedavgConfig { weighting: Weighting::Samples, server_momentum: 0.0, server_learning_rate: 1.0 }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "fedavg",
-    FedavgConfig,
-    paper: "McMahan et al., \"Communication-efficient learning of deep networks from decentralized data\", AISTATS 2017, arXiv \
-            1602.05629, Algorithm 1; with momentum: Hsu, Qi, Brown, arXiv 1909.06335"
-);
-
-#[typetag::serde(name = "fedavg")]
+#[plugin(
+    kind = "fedavg",
+    paper = "McMahan et al., \"Communication-efficient learning of deep networks from decentralized data\", AISTATS \
+             2017, arXiv 1602.05629, Algorithm 1; with momentum: Hsu, Qi, Brown, arXiv 1909.06335"
+)]
 impl StrategyConfig for FedavgConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
         let (Some(terms), Some(tasks)) = (&run.protocol, run.tasks) else { return Ok(()) };
         let comes_alone = terms.experts_at_a_time == 1 && terms.visits_per_device == 1 && tasks > 1;

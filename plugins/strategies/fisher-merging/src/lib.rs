@@ -5,13 +5,10 @@ mod information;
 use std::sync::Arc;
 
 use alluvium_model::{BACKBONE, Values, Weights};
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, DeviceStatistic, Expert, FisherLabels, ModelState, Received, RunDescription, Strategy,
-    StrategyConfig, StrategyError, StrategyState, expert_parameters,
+    Context, DeviceStatistic, Expert, FisherLabels, ModelState, Received, RunDescription, Strategy, StrategyConfig,
+    StrategyError, StrategyState, expert_parameters, options, plugin,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use information::{FISHER, Information};
 
@@ -29,41 +26,31 @@ use information::{FISHER, Information};
 ///
 /// A new head is copied from the expert; one that comes back is merged in the same way. Running statistics of a normalisation
 /// are averaged over the experts. Between devices it keeps ΣF and ΣFθ, two numbers per weight, for any number of devices.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct FisherMergingConfig {
     /// Which labels the Fisher information is estimated with. `true`, the default, is the paper's.
+    #[default(FisherLabels::True)]
     pub fisher_labels: FisherLabels,
     /// The largest number of samples that a device estimates the Fisher information on. Each sample costs one gradient.
     #[schemars(range(min = 1, max = 10_000_000))]
+    #[default(500)]
     pub fisher_samples: usize,
     /// Whether each expert's Fisher information is divided by its norm, the root mean square over the weights of the
     /// backbone.
+    #[default(true)]
     pub normalise: bool,
     /// The minimum of a weight's Fisher information. With `normalise`, 1 is the root mean square over a backbone.
     #[schemars(range(min = 1e-30, max = 1.0))]
+    #[default(1e-6)]
     pub floor: f64,
 }
 
-impl Default for FisherMergingConfig {
-    fn default() -> Self {
-        FisherMergingConfig { fisher_labels: FisherLabels::True, fisher_samples: 500, normalise: true, floor: 1e-6 }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "fisher-merging",
-    FisherMergingConfig,
-    paper: "Matena & Raffel, \"Merging models with Fisher-weighted averaging\", NeurIPS 2022, arXiv 2111.09832"
-);
-
-#[typetag::serde(name = "fisher-merging")]
+#[plugin(
+    kind = "fisher-merging",
+    paper = "Matena & Raffel, \"Merging models with Fisher-weighted averaging\", NeurIPS 2022, arXiv 2111.09832"
+)]
 impl StrategyConfig for FisherMergingConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
     fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {
         vec![Arc::new(Information { labels: self.fisher_labels, samples: self.fisher_samples })]
     }

@@ -1,13 +1,10 @@
 //! The `magmax` strategy: of all experts, each weight takes the largest change.
 
 use alluvium_model::{Number, Pairwise, Weights};
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, RunDescription, Strategy, StrategyConfig,
-    StrategyError, StrategyState, TaskVectors, add_scaled, value_by_value,
+    Context, Expert, ModelState, Piecewise, RelativeTo, RunDescription, Strategy, StrategyConfig, StrategyError,
+    StrategyState, TaskVectors, add_scaled, options, plugin, value_by_value,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// MagMax: each weight takes the change of largest magnitude that any expert made to it; each task keeps its head.
 ///
@@ -18,37 +15,25 @@ use serde::{Deserialize, Serialize};
 /// Between devices it keeps the largest change so far and θ₀: two copies of the backbone, for any number of devices. Running
 /// statistics of a normalisation are averaged over the experts, and a head that comes back is averaged over the experts that
 /// had it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct MagMaxConfig {
     /// λ, the weight of the merged task vector. The default is that of the authors' code.
     #[schemars(range(min = 0.0, max = 100.0))]
+    #[default(0.5)]
     pub scaling: f64,
     /// The reference of a task vector. `initial`, the default, is the paper's. With `previous`, only the device's
     /// own change competes with the changes of others.
+    #[default(RelativeTo::Initial)]
     pub relative_to: RelativeTo,
 }
 
-impl Default for MagMaxConfig {
-    fn default() -> Self {
-        MagMaxConfig { scaling: 0.5, relative_to: RelativeTo::Initial }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "magmax",
-    MagMaxConfig,
-    paper: "Marczak et al., \"MagMax: leveraging model merging for seamless continual learning\", ECCV 2024, \
-            arXiv 2407.06322"
-);
-
-#[typetag::serde(name = "magmax")]
+#[plugin(
+    kind = "magmax",
+    paper = "Marczak et al., \"MagMax: leveraging model merging for seamless continual learning\", ECCV 2024, arXiv \
+             2407.06322"
+)]
 impl StrategyConfig for MagMaxConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
         self.relative_to.validate(run)
     }

@@ -1,39 +1,12 @@
 //! The `naive` strategy: naive fine-tuning, for comparison.
 
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError,
-    take_head, value_by_value,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_strategy::{Context, Expert, ModelState, Strategy, StrategyError, strategy, take_head};
 
 /// Naive fine-tuning: the expert's backbone replaces the centre's; old heads stay as they were.
 ///
 /// The centre keeps only the newest model, and forgets. In a comparison it shows how much.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NaiveConfig {}
-
-describe!(Family::Strategy, "naive", NaiveConfig, paper: "");
-
-#[typetag::serde(name = "naive")]
-impl StrategyConfig for NaiveConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
-    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Naive))
-    }
-
-    fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
-        Some(value_by_value(self, run))
-    }
-}
-
-#[derive(Debug)]
-struct Naive;
+#[strategy(kind = "naive", piecewise)]
+pub struct Naive {}
 
 impl Strategy for Naive {
     fn consolidate(
@@ -61,7 +34,7 @@ mod tests {
     #[test]
     fn the_backbone_is_the_experts_and_old_heads_stay() {
         let (previous, expert) = (conformance::central(&["a"], 1), conformance::expert("b", 2));
-        let central = conformance::consolidate(&NaiveConfig {}, &previous, &expert);
+        let central = conformance::consolidate(&Naive {}, &previous, &expert);
         assert_eq!(central.backbone_weights(), expert.model.backbone_weights());
         assert_eq!(central.head_weights(&central.heads[0]), previous.head_weights(&previous.heads[0]));
         assert_eq!(central.head_weights(&central.heads[1]), expert.model.head_weights(expert.head()));

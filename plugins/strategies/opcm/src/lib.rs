@@ -5,10 +5,7 @@ mod pieces;
 mod projection;
 mod strategy;
 
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_strategy::{Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError, options, plugin};
 
 use pieces::InPieces;
 use strategy::Opcm;
@@ -35,35 +32,22 @@ use strategy::Opcm;
 /// the `dev` profile 0.01 s for a kernel of 64 × 576, 0.15 s for one of 160 × 1440, 17 s for one of 512 × 4608. Between
 /// devices it keeps θ₀ (one copy of the backbone), λ_t, the sum of the lengths and counts of experts. Running statistics of
 /// a normalisation are averaged over the experts, and a head that comes back is averaged over the experts that had it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct OpcmConfig {
     /// α, the fraction of the sum of singular values of the merged change whose directions are closed to later experts. The
     /// default is that of the authors' code; 0 takes out the terms with i = j only.
     #[schemars(range(min = 0.0, max = 1.0))]
+    #[default(0.5)]
     pub protected_share: f64,
 }
 
-impl Default for OpcmConfig {
-    fn default() -> Self {
-        OpcmConfig { protected_share: 0.5 }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "opcm",
-    OpcmConfig,
-    paper: "Tang et al., \"Merging models on the fly without retraining: a sequential approach to scalable continual model \
-            merging\", NeurIPS 2025, arXiv 2501.09522"
-);
-
-#[typetag::serde(name = "opcm")]
+#[plugin(
+    kind = "opcm",
+    paper = "Tang et al., \"Merging models on the fly without retraining: a sequential approach to scalable continual \
+             model merging\", NeurIPS 2025, arXiv 2501.09522"
+)]
 impl StrategyConfig for OpcmConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Opcm::new(self.protected_share, vec![])))
     }

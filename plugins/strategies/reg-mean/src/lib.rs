@@ -8,14 +8,11 @@ mod solution;
 use std::sync::Arc;
 
 use alluvium_model::{BACKBONE, ModelError, Values, Weights};
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, DeviceStatistic, Expert, ModelState, Received, RunDescription, Strategy, StrategyConfig,
-    StrategyError, StrategyState,
+    Context, DeviceStatistic, Expert, ModelState, Received, RunDescription, Strategy, StrategyConfig, StrategyError,
+    StrategyState, options, plugin,
 };
 use nalgebra::DMatrix;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use gram::{GRAM, Gram};
 use solution::{as_map, as_weight, matrix, regular, solve, values};
@@ -42,40 +39,30 @@ use solution::{as_map, as_weight, matrix, regular, solve, values};
 /// inputs. For `small-cnn` on 28×28×1 that is 39.8 MB: 4·(9² + 144² + 288² + 3136² + 64²), where the model itself is 0.9 MB.
 /// As much is kept between devices, beside two copies of these maps. Each consolidation takes O(n³) for each map on one
 /// core: 15 s for 3136 inputs in the `dev` profile.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct RegMeanConfig {
     /// α, the factor on the entries off the diagonal of G. 1 gives the least squares above; 0 gives a mean of the weights of each
     /// input, weighted by the size of the input. The default is the paper's.
     #[schemars(range(min = 0.0, max = 1.0))]
+    #[default(0.9)]
     pub off_diagonal: f64,
     /// λ_i as a fraction of the mean of the diagonal of G_i. The paper does not have it.
     #[schemars(range(min = 1e-6, max = 1e6))]
+    #[default(1e-3)]
     pub ridge: f64,
     /// The largest number of samples that a device computes G on.
     #[schemars(range(min = 1, max = 10_000_000))]
+    #[default(1000)]
     pub gram_samples: usize,
 }
 
-impl Default for RegMeanConfig {
-    fn default() -> Self {
-        RegMeanConfig { off_diagonal: 0.9, ridge: 1e-3, gram_samples: 1000 }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "reg-mean",
-    RegMeanConfig,
-    paper: "Jin et al., \"Dataless knowledge fusion by merging weights of language models\", ICLR 2023, arXiv 2212.09849"
-);
-
-#[typetag::serde(name = "reg-mean")]
+#[plugin(
+    kind = "reg-mean",
+    paper = "Jin et al., \"Dataless knowledge fusion by merging weights of language models\", ICLR 2023, arXiv \
+             2212.09849"
+)]
 impl StrategyConfig for RegMeanConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
     fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {
         vec![Arc::new(Gram { samples: self.gram_samples })]
     }

@@ -4,10 +4,7 @@ mod arc;
 mod pieces;
 mod strategy;
 
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_strategy::{Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError, options, plugin};
 
 use pieces::InPieces;
 use strategy::Slerp;
@@ -22,34 +19,21 @@ use strategy::Slerp;
 /// model unchanged. A head that comes back is interpolated like the backbone.
 ///
 /// It keeps no state between devices. With a constant t, the weight of an expert fades as (1 − t)^n after n more devices.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct SlerpConfig {
     /// t, how far the centre moves: 0 stays at the previous central model, 1 takes the expert's backbone.
     #[schemars(range(min = 0.0, max = 1.0))]
+    #[default(0.5)]
     pub expert_weight: f64,
 }
 
-impl Default for SlerpConfig {
-    fn default() -> Self {
-        SlerpConfig { expert_weight: 0.5 }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "slerp",
-    SlerpConfig,
-    paper: "Shoemake, \"Animating rotation with quaternion curves\", SIGGRAPH 1985; on weights as in mergekit \
-            (Goddard et al., arXiv 2403.13257)"
-);
-
-#[typetag::serde(name = "slerp")]
+#[plugin(
+    kind = "slerp",
+    paper = "Shoemake, \"Animating rotation with quaternion curves\", SIGGRAPH 1985; on weights as in mergekit \
+             (Goddard et al., arXiv 2403.13257)"
+)]
 impl StrategyConfig for SlerpConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Slerp::new(self.expert_weight, vec![])))
     }

@@ -1,12 +1,9 @@
 //! The `task-arithmetic` strategy: adds up the experts' changes.
 
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piecewise, RelativeTo, RunDescription, Strategy, StrategyConfig,
-    StrategyError, StrategyState, TaskVectors, add_scaled, parameters, value_by_value,
+    Context, Expert, ModelState, Piecewise, RelativeTo, RunDescription, Strategy, StrategyConfig, StrategyError,
+    StrategyState, TaskVectors, add_scaled, options, parameters, plugin, value_by_value,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// Task arithmetic: the initial weights plus a scaled sum of the experts' changes; each task keeps its head.
 ///
@@ -18,11 +15,12 @@ use serde::{Deserialize, Serialize};
 ///
 /// Between devices it keeps θ₀ (one copy of the backbone) and counts of experts. Running statistics of a normalisation
 /// are averaged over the experts, and a head that comes back is averaged over the experts that had it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct TaskArithmeticConfig {
     /// λ, the weight of each task vector. The paper chooses it on held-out data, mostly between 0.3 and 0.5.
     #[schemars(range(min = 0.0, max = 100.0))]
+    #[default(0.4)]
     pub scaling: f64,
     /// The reference of a task vector. The default is the model that the experts started from, so that each change counts once.
     /// For devices, this is `previous`. For files, it is `initial` if the experts started from `--previous` (`--initial-only`, or
@@ -32,25 +30,11 @@ pub struct TaskArithmeticConfig {
     pub relative_to: Option<RelativeTo>,
 }
 
-impl Default for TaskArithmeticConfig {
-    fn default() -> Self {
-        TaskArithmeticConfig { scaling: 0.4, relative_to: None }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "task-arithmetic",
-    TaskArithmeticConfig,
-    paper: "Ilharco et al., \"Editing models with task arithmetic\", ICLR 2023, arXiv 2212.04089; here sequential"
-);
-
-#[typetag::serde(name = "task-arithmetic")]
+#[plugin(
+    kind = "task-arithmetic",
+    paper = "Ilharco et al., \"Editing models with task arithmetic\", ICLR 2023, arXiv 2212.04089; here sequential"
+)]
 impl StrategyConfig for TaskArithmeticConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
         self.reference(run).validate(run)
     }

@@ -7,28 +7,19 @@ mod strategy;
 mod sums;
 mod trimming;
 
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError};
+use alluvium_strategy::{Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError, plugin};
 
 use pieces::InPieces;
 use strategy::Ties;
 
 pub use config::TiesConfig;
 
-describe!(
-    Family::Strategy,
-    "ties",
-    TiesConfig,
-    paper: "Yadav et al., \"TIES-merging: resolving interference when merging models\", NeurIPS 2023, arXiv 2306.01708, \
-            Algorithm 1; here sequential"
-);
-
-#[typetag::serde(name = "ties")]
+#[plugin(
+    kind = "ties",
+    paper = "Yadav et al., \"TIES-merging: resolving interference when merging models\", NeurIPS 2023, arXiv \
+             2306.01708, Algorithm 1; here sequential"
+)]
 impl StrategyConfig for TiesConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
         self.relative_to.validate(run)
     }

@@ -1,47 +1,22 @@
 //! The `weight-averaging` strategy: the running mean of all experts' backbones.
 
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, Piecewise, RunDescription, Strategy, StrategyConfig, StrategyError,
-    StrategyState, average_backbones, take_head, value_by_value,
+    Context, Expert, ModelState, Strategy, StrategyError, StrategyState, average_backbones, strategy, take_head,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// Weight averaging: the central backbone is the running mean of the experts' backbones; each task keeps its head.
 ///
 /// θ_t = (t·θ_{t−1} + θ_expert) / (t + 1), where t counts the experts before this one: the first expert becomes the
 /// central model unchanged. A head that several tasks share is averaged like the backbone, over the experts that had it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WeightAveragingConfig {}
-
-describe!(
-    Family::Strategy,
-    "weight-averaging",
-    WeightAveragingConfig,
-    paper: "McMahan et al., \"Communication-efficient learning of deep networks from decentralized data\", AISTATS 2017 \
-            (averaging); here sequential, as in Carta et al., arXiv 2303.15888"
-);
-
-#[typetag::serde(name = "weight-averaging")]
-impl StrategyConfig for WeightAveragingConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::None
-    }
-
-    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(WeightAveraging { experts: 0 }))
-    }
-
-    fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
-        Some(value_by_value(self, run))
-    }
-}
-
-#[derive(Debug)]
-struct WeightAveraging {
+#[strategy(
+    kind = "weight-averaging",
+    piecewise,
+    paper = "McMahan et al., \"Communication-efficient learning of deep networks from decentralized data\", AISTATS \
+             2017 (averaging); here sequential, as in Carta et al., arXiv 2303.15888"
+)]
+pub struct WeightAveraging {
     /// The number of experts in the mean.
+    #[state]
     experts: u32,
 }
 
@@ -75,7 +50,7 @@ impl Strategy for WeightAveraging {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alluvium_strategy::conformance;
+    use alluvium_strategy::{RunDescription, StrategyConfig, conformance};
 
     #[test]
     fn conforms() {
@@ -84,7 +59,7 @@ mod tests {
 
     #[test]
     fn three_experts_average_to_their_mean() {
-        let mut strategy = WeightAveragingConfig {}.build(&RunDescription::default()).unwrap();
+        let mut strategy = WeightAveraging::default().build(&RunDescription::default()).unwrap();
         let experts = [conformance::expert("a", 1), conformance::expert("b", 2), conformance::expert("c", 3)];
         let mut central = conformance::central(&[], 9);
         for expert in &experts {

@@ -11,10 +11,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{DataSplit, InputShape, Scenario, Seed, SourcePart, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    DataSplit, InputShape, Scenario, Seed, SourcePart, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 use array::Array;
 use part::ArrayPart;
@@ -29,16 +28,19 @@ use part::ArrayPart;
 ///
 /// Labels are whole numbers. Each number that occurs is a class and its own name, unless `class_names` has the names of 0, 1, ….
 /// Test samples are in another file, in other arrays of the same file, or held out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct ArraysConfig {
     /// The file of the training samples.
+    #[default("train.npz".into())]
     pub train: PathBuf,
     /// The file of the test samples. Absent: `train`, if `test_inputs` names an array; otherwise `held_out` of the training samples.
     pub test: Option<PathBuf>,
     /// The array of the inputs.
+    #[default("inputs".to_owned())]
     pub inputs: String,
     /// The array of the labels, one whole number of 0 or more for each row.
+    #[default("labels".to_owned())]
     pub labels: String,
     /// The array of the domains, one whole number of 0 or more for each row. Absent: samples have no domains.
     pub domains: Option<String>,
@@ -60,27 +62,7 @@ pub struct ArraysConfig {
     pub data: DataSplit,
 }
 
-impl Default for ArraysConfig {
-    fn default() -> Self {
-        ArraysConfig {
-            train: "train.npz".into(),
-            test: None,
-            inputs: "inputs".to_owned(),
-            labels: "labels".to_owned(),
-            domains: None,
-            test_inputs: None,
-            test_labels: None,
-            test_domains: None,
-            shape: None,
-            class_names: None,
-            data: DataSplit::default(),
-        }
-    }
-}
-
-describe!(Family::Stream, "arrays", ArraysConfig, paper: "");
-
-#[typetag::serde(name = "arrays")]
+#[plugin(kind = "arrays")]
 impl StreamConfig for ArraysConfig {
     fn scenario(&self) -> Scenario {
         self.data.scenario()

@@ -5,10 +5,9 @@ mod folders;
 use std::path::PathBuf;
 
 use alluvium_stream::picture::Orientation;
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 use folders::{Folders, Inputs};
 
@@ -22,10 +21,11 @@ use folders::{Folders, Inputs};
 /// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
 /// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
 /// training samples of each class are divided over the devices. The test samples are divided equally.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct ClassFoldersConfig {
     /// The folder.
+    #[default("classes".into())]
     pub directory: PathBuf,
     /// The height and width of the inputs, in pixels. The largest square around the middle of each picture is resized
     /// to it by a triangle filter. Absent: pictures keep their size; all must have the same size, at most 1024 pixels a
@@ -33,23 +33,29 @@ pub struct ClassFoldersConfig {
     #[schemars(range(min = 1, max = 1024))]
     pub size: Option<usize>,
     /// Whether inputs are in colour (three channels). Otherwise they are the luminance (one channel).
+    #[default(true)]
     pub colour: bool,
     /// Whether to follow the orientation that the camera wrote into a picture (EXIF). `apply` turns the picture;
     /// `ignore` takes the pixels as they are stored, which is what torchvision's `ImageFolder` does.
+    #[default(Orientation::Ignore)]
     pub orientation: Orientation,
     /// The fraction of each class's pictures that is held out for testing if there is no folder `train`. The seed draws
     /// them. The number is rounded; at least one picture is held out, and at least one is left.
     #[schemars(range(min = 0.001, max = 0.999))]
+    #[default(0.2)]
     pub held_out: f64,
     /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
+    #[default(5)]
     pub tasks: usize,
     /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be the number of classes
     /// at most.
     #[schemars(range(min = 1, max = 100_000))]
+    #[default(2)]
     pub classes_per_task: usize,
     /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
     /// same classes and one head, and differ in how often each class occurs.
+    #[default(Shift::Class)]
     pub shift: Shift,
     /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
     /// `classes_per_task` of them. Absent: the seed shuffles the classes.
@@ -64,27 +70,7 @@ pub struct ClassFoldersConfig {
     pub split: SplitSettings,
 }
 
-impl Default for ClassFoldersConfig {
-    fn default() -> Self {
-        ClassFoldersConfig {
-            directory: "classes".into(),
-            size: None,
-            colour: true,
-            orientation: Orientation::Ignore,
-            held_out: 0.2,
-            tasks: 5,
-            classes_per_task: 2,
-            shift: Shift::Class,
-            class_order: None,
-            train_samples_per_class: None,
-            split: SplitSettings::default(),
-        }
-    }
-}
-
-describe!(Family::Stream, "class-folders", ClassFoldersConfig, paper: "");
-
-#[typetag::serde(name = "class-folders")]
+#[plugin(kind = "class-folders")]
 impl StreamConfig for ClassFoldersConfig {
     fn scenario(&self) -> Scenario {
         self.shift.scenario()

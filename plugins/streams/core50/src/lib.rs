@@ -9,19 +9,16 @@ mod lists;
 use std::path::PathBuf;
 
 use alluvium_stream::picture::{Orientation, PictureFiles, Size, shape_of};
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{DataSet, Scenario, Seed, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    DataSet, Scenario, Seed, Split, SplitSettings, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 use folder::Folder;
 use frame::{Frame, OBJECTS};
 use lists::Batches;
 
 /// The meaning of a class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum Labels {
     /// One object: 50 classes.
     Object,
@@ -30,9 +27,7 @@ pub enum Labels {
 }
 
 /// How the tasks differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum Shift {
     /// Each device has its own classes: the scenario NC, new classes.
     Class,
@@ -56,15 +51,18 @@ pub enum Shift {
 /// divided equally, and the mean over tasks is the accuracy on all of them. Under label skew, all tasks have the same
 /// classes and share one head. A Dirichlet distribution (`concentration`) then says how the training samples of each
 /// class are divided over the devices.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct Core50Config {
     /// The folder of the sessions `s1` to `s11`, or the folder that contains it as `core50_128x128` or `core50_32x32`.
+    #[default("core50_128x128".into())]
     pub directory: PathBuf,
     /// The meaning of a class: one of the 50 objects (`object`), or a `category` of five objects.
+    #[default(Labels::Object)]
     pub labels: Labels,
     /// How the tasks differ. `class` (NC): each task has its own classes. `domain` (NI): each task has its own session.
     /// `label-skew`: tasks differ in how often each class occurs.
+    #[default(Shift::Class)]
     pub shift: Shift,
     /// The official run, 0 to 9, whose order of batches is used, for NC on objects and for NI. It is read from
     /// `batches_filelists/NC_inc/runN` or `NI_inc/runN`, in `directory` or beside it. Absent: the seed decides the
@@ -97,32 +95,11 @@ pub struct Core50Config {
     pub split: SplitSettings,
 }
 
-impl Default for Core50Config {
-    fn default() -> Self {
-        Core50Config {
-            directory: "core50_128x128".into(),
-            labels: Labels::Object,
-            shift: Shift::Class,
-            run: None,
-            tasks: None,
-            classes_per_task: None,
-            class_order: None,
-            train_samples_per_class: None,
-            size: None,
-            split: SplitSettings::default(),
-        }
-    }
-}
-
-describe!(
-    Family::Stream,
-    "core50",
-    Core50Config,
-    paper: "Lomonaco & Maltoni, \"CORe50: a new dataset and benchmark for continuous object recognition\", CoRL 2017, arXiv \
-            1705.03550"
-);
-
-#[typetag::serde(name = "core50")]
+#[plugin(
+    kind = "core50",
+    paper = "Lomonaco & Maltoni, \"CORe50: a new dataset and benchmark for continuous object recognition\", CoRL \
+             2017, arXiv 1705.03550"
+)]
 impl StreamConfig for Core50Config {
     fn scenario(&self) -> Scenario {
         match self.shift {

@@ -1,12 +1,10 @@
 //! The six data sets of EMNIST and their classes.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::options;
 
 /// One of the six data sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[options]
 #[serde(rename_all = "lowercase")]
-#[schemars(inline)]
 pub enum Dataset {
     /// Digits, capital and small letters.
     ByClass,

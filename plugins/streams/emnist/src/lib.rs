@@ -5,10 +5,9 @@ mod files;
 
 use std::path::PathBuf;
 
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 pub use dataset::Dataset;
 
@@ -20,25 +19,30 @@ pub use dataset::Dataset;
 /// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
 /// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
 /// training samples of each class are divided over the devices. The test samples are divided equally.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct EmnistConfig {
     /// The folder of the files, such as `emnist-balanced-train-images-idx3-ubyte`, plain or with `.gz`; or a folder
     /// that contains it as `gzip`.
+    #[default("emnist".into())]
     pub directory: PathBuf,
     /// The data set, one of six: `byclass`, 814 255 images in 62 unequal classes; `bymerge`, the same images, with
     /// fifteen letters whose two cases look alike merged, in 47; `balanced`, 131 600 images in those 47, equal;
     /// `letters`, 145 600 in 26, both cases merged; `digits`, 280 000 in ten; `mnist`, 70 000 in ten.
+    #[default(Dataset::Balanced)]
     pub dataset: Dataset,
     /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
+    #[default(9)]
     pub tasks: usize,
     /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be at most the data
     /// set's number of classes.
     #[schemars(range(min = 1, max = 62))]
+    #[default(5)]
     pub classes_per_task: usize,
     /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
     /// same classes and one head, and differ in how often each class occurs.
+    #[default(Shift::Class)]
     pub shift: Shift,
     /// The classes, each a character, in the order in which tasks receive them. Under label skew, all tasks have the
     /// first `classes_per_task` of them. The name of a class of both cases is its capital. Absent: the seed shuffles
@@ -54,29 +58,11 @@ pub struct EmnistConfig {
     pub split: SplitSettings,
 }
 
-impl Default for EmnistConfig {
-    fn default() -> Self {
-        EmnistConfig {
-            directory: "emnist".into(),
-            dataset: Dataset::Balanced,
-            tasks: 9,
-            classes_per_task: 5,
-            shift: Shift::Class,
-            class_order: None,
-            train_samples_per_class: None,
-            split: SplitSettings::default(),
-        }
-    }
-}
-
-describe!(
-    Family::Stream,
-    "emnist",
-    EmnistConfig,
-    paper: "Cohen, Afshar, Tapson, van Schaik, \"EMNIST: an extension of MNIST to handwritten letters\", arXiv 1702.05373"
-);
-
-#[typetag::serde(name = "emnist")]
+#[plugin(
+    kind = "emnist",
+    paper = "Cohen, Afshar, Tapson, van Schaik, \"EMNIST: an extension of MNIST to handwritten letters\", arXiv \
+             1702.05373"
+)]
 impl StreamConfig for EmnistConfig {
     fn scenario(&self) -> Scenario {
         self.shift.scenario()

@@ -8,10 +8,7 @@ mod stream;
 
 use std::path::PathBuf;
 
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{NestedError, Seed, StreamConfig, StreamError, TaskStream, nested_stream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{NestedError, Seed, StreamConfig, StreamError, TaskStream, nested_stream, options, plugin};
 use serde_json::{Map, Value};
 
 pub use order::Order;
@@ -23,8 +20,8 @@ use stream::{MixedStream, wrong};
 /// different, even if they have the same name. Such a name is prefixed with the stream's kind. The mixed stream counts
 /// as class shift, whatever the scenarios of its streams. If two streams hold the same samples, for example because
 /// they have the same kind, several devices get these samples.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct MixedConfig {
     /// The streams: tables `[[stream.streams]]`, each with the `kind` and the options of any `[stream]`. At least one must be
     /// given.
@@ -36,9 +33,7 @@ pub struct MixedConfig {
     pub order: Order,
 }
 
-describe!(Family::Stream, "mixed", MixedConfig, paper: "");
-
-#[typetag::serde(name = "mixed")]
+#[plugin(kind = "mixed")]
 impl StreamConfig for MixedConfig {
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
         let build = |(number, config): (usize, Box<dyn StreamConfig>)| {

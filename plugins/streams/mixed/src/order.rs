@@ -1,14 +1,11 @@
 //! The order of the tasks of several streams.
 
-use alluvium_stream::Seed;
+use alluvium_stream::{Seed, options};
 use rand::seq::SliceRandom;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// The order of the tasks of several streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
+#[derive(Default)]
 pub enum Order {
     /// One task of each stream, then the next of each. A stream without further tasks is skipped.
     #[default]

@@ -3,35 +3,30 @@
 use std::collections::BTreeSet;
 
 use alluvium_model::HeadSpec;
-use alluvium_stream::{InputShape, Samples, Scenario, Task, Tasks};
+use alluvium_stream::{InputShape, Samples, Scenario, Task, Tasks, options, plugin};
 use serde_json::json;
 
 use super::*;
 
 /// A test double: tasks of two classes. An image is its class, plus an offset by the seed.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 struct PlainConfig {
     /// The number of tasks.
     #[schemars(range(min = 1, max = 9))]
+    #[default(2)]
     tasks: usize,
     /// The width of an image.
+    #[default(1)]
     width: usize,
     /// The first letter of the classes' names.
+    #[default("x".to_owned())]
     letter: String,
     /// The file that the stream reports.
+    #[default("plain.gz".into())]
     file: PathBuf,
 }
 
-impl Default for PlainConfig {
-    fn default() -> Self {
-        PlainConfig { tasks: 2, width: 1, letter: "x".to_owned(), file: "plain.gz".into() }
-    }
-}
-
-describe!(Family::Stream, "conformance-plain", PlainConfig, paper: "");
-
-#[typetag::serde(name = "conformance-plain")]
+#[plugin(kind = "conformance-plain")]
 impl StreamConfig for PlainConfig {
     fn scenario(&self) -> Scenario {
         Scenario::DomainShift

@@ -19,10 +19,9 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use alluvium_stream::picture::Orientation;
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{DataSet, Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    DataSet, Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 use columns::ColumnNames;
 use table::Table;
@@ -40,8 +39,8 @@ use table::Table;
 /// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
 /// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
 /// training samples of each class are divided over the devices. The test samples are divided equally.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct ParquetConfig {
     /// The folder of the files; refused beside `repository`. Absent: `parquet`.
     pub directory: Option<PathBuf>,
@@ -52,8 +51,10 @@ pub struct ParquetConfig {
     /// branch has changed since. Refused without `repository`. Absent: `main`.
     pub revision: Option<String>,
     /// The name of the training part, as in the names of its files or of their folder.
+    #[default("train".to_owned())]
     pub train_part: String,
     /// The name of the test part, such as `test`, `valid` or `validation`.
+    #[default("test".to_owned())]
     pub test_part: String,
     /// The column of the images. Absent: the only column with the field `bytes`, or else the only one of bytes.
     pub image_column: Option<String>,
@@ -65,19 +66,24 @@ pub struct ParquetConfig {
     #[schemars(range(min = 1, max = 1024))]
     pub size: Option<usize>,
     /// Whether inputs are in colour (three channels). Otherwise they are the luminance (one channel).
+    #[default(true)]
     pub colour: bool,
     /// Whether to follow the orientation that the camera wrote into a picture (EXIF). `apply` turns the picture, as the
     /// hub's library `datasets` does; `ignore` takes the pixels as they are stored.
+    #[default(Orientation::Apply)]
     pub orientation: Orientation,
     /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
+    #[default(5)]
     pub tasks: usize,
     /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be the number of classes
     /// at most.
     #[schemars(range(min = 1, max = 100_000))]
+    #[default(2)]
     pub classes_per_task: usize,
     /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
     /// same classes and one head, and differ in how often each class occurs.
+    #[default(Shift::Class)]
     pub shift: Shift,
     /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
     /// `classes_per_task` of them. Absent: the seed shuffles the classes.
@@ -92,32 +98,7 @@ pub struct ParquetConfig {
     pub split: SplitSettings,
 }
 
-impl Default for ParquetConfig {
-    fn default() -> Self {
-        ParquetConfig {
-            directory: None,
-            repository: None,
-            revision: None,
-            train_part: "train".to_owned(),
-            test_part: "test".to_owned(),
-            image_column: None,
-            label_column: None,
-            size: None,
-            colour: true,
-            orientation: Orientation::Apply,
-            tasks: 5,
-            classes_per_task: 2,
-            shift: Shift::Class,
-            class_order: None,
-            train_samples_per_class: None,
-            split: SplitSettings::default(),
-        }
-    }
-}
-
-describe!(Family::Stream, "parquet", ParquetConfig, paper: "");
-
-#[typetag::serde(name = "parquet")]
+#[plugin(kind = "parquet")]
 impl StreamConfig for ParquetConfig {
     fn scenario(&self) -> Scenario {
         self.shift.scenario()

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 use crate::archive::{Archive, Files};
 use crate::labelling::Labelling;
@@ -19,19 +18,23 @@ use crate::labelling::Labelling;
 /// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
 /// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
 /// training samples of each class are divided over the devices. The test samples are divided equally.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct SplitCifar10Config {
     /// The folder of the files, or a folder that contains it under its name in the archive.
+    #[default("cifar-10-batches-bin".into())]
     pub directory: PathBuf,
     /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
+    #[default(5)]
     pub tasks: usize,
     /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be 10 at most.
     #[schemars(range(min = 1, max = 10))]
+    #[default(2)]
     pub classes_per_task: usize,
     /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
     /// same classes and one head, and differ in how often each class occurs.
+    #[default(Shift::Class)]
     pub shift: Shift,
     /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
     /// `classes_per_task` of them. Absent: the seed shuffles the classes.
@@ -44,20 +47,6 @@ pub struct SplitCifar10Config {
     /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
-}
-
-impl Default for SplitCifar10Config {
-    fn default() -> Self {
-        SplitCifar10Config {
-            directory: "cifar-10-batches-bin".into(),
-            tasks: 5,
-            classes_per_task: 2,
-            shift: Shift::Class,
-            class_order: None,
-            train_samples_per_class: None,
-            split: SplitSettings::default(),
-        }
-    }
 }
 
 /// The files of both versions.
@@ -78,15 +67,11 @@ pub(crate) const ARCHIVE: Archive = Archive {
     labelling: Labelling { classes: 10, label_bytes: 1, label_byte: 0, labels_key: "labels", names_key: "label_names" },
 };
 
-describe!(
-    Family::Stream,
-    "split-cifar-10",
-    SplitCifar10Config,
-    paper: "Krizhevsky, \"Learning multiple layers of features from tiny images\", 2009; split as in Zenke, Poole, \
-            Ganguli, \"Continual learning through synaptic intelligence\", ICML 2017"
-);
-
-#[typetag::serde(name = "split-cifar-10")]
+#[plugin(
+    kind = "split-cifar-10",
+    paper = "Krizhevsky, \"Learning multiple layers of features from tiny images\", 2009; split as in Zenke, Poole, \
+             Ganguli, \"Continual learning through synaptic intelligence\", ICML 2017"
+)]
 impl StreamConfig for SplitCifar10Config {
     fn scenario(&self) -> Scenario {
         self.shift.scenario()

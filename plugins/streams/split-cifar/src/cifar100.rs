@@ -2,18 +2,15 @@
 
 use std::path::PathBuf;
 
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 use crate::archive::{Archive, Files};
 use crate::labelling::Labelling;
 
 /// The label that is an image's class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum Labels {
     /// The fine label: 100 classes.
     Fine,
@@ -30,22 +27,27 @@ pub enum Labels {
 /// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
 /// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
 /// training samples of each class are divided over the devices. The test samples are divided equally.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct SplitCifar100Config {
     /// The folder of the files, or a folder that contains it under its name in the archive.
+    #[default("cifar-100-binary".into())]
     pub directory: PathBuf,
     /// The label that is the class: `fine`, 100 classes, or `coarse`, 20 superclasses.
+    #[default(Labels::Fine)]
     pub labels: Labels,
     /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
+    #[default(10)]
     pub tasks: usize,
     /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be 100 at most, or 20
     /// with coarse labels.
     #[schemars(range(min = 1, max = 100))]
+    #[default(10)]
     pub classes_per_task: usize,
     /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
     /// same classes and one head, and differ in how often each class occurs.
+    #[default(Shift::Class)]
     pub shift: Shift,
     /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
     /// `classes_per_task` of them. Absent: the seed shuffles the classes.
@@ -58,21 +60,6 @@ pub struct SplitCifar100Config {
     /// The options that all splits share.
     #[serde(flatten)]
     pub split: SplitSettings,
-}
-
-impl Default for SplitCifar100Config {
-    fn default() -> Self {
-        SplitCifar100Config {
-            directory: "cifar-100-binary".into(),
-            labels: Labels::Fine,
-            tasks: 10,
-            classes_per_task: 10,
-            shift: Shift::Class,
-            class_order: None,
-            train_samples_per_class: None,
-            split: SplitSettings::default(),
-        }
-    }
 }
 
 impl Labels {
@@ -109,15 +96,11 @@ impl Labels {
     }
 }
 
-describe!(
-    Family::Stream,
-    "split-cifar-100",
-    SplitCifar100Config,
-    paper: "Krizhevsky, \"Learning multiple layers of features from tiny images\", 2009; split as in Rebuffi et al., \
-            \"iCaRL: incremental classifier and representation learning\", CVPR 2017"
-);
-
-#[typetag::serde(name = "split-cifar-100")]
+#[plugin(
+    kind = "split-cifar-100",
+    paper = "Krizhevsky, \"Learning multiple layers of features from tiny images\", 2009; split as in Rebuffi et al., \
+             \"iCaRL: incremental classifier and representation learning\", CVPR 2017"
+)]
 impl StreamConfig for SplitCifar100Config {
     fn scenario(&self) -> Scenario {
         self.shift.scenario()

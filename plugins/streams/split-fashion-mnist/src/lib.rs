@@ -4,10 +4,9 @@ mod files;
 
 use std::path::PathBuf;
 
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 /// Fashion-MNIST, split over devices: 60 000 training and 10 000 test images of clothes, 28×28, grey, in ten classes.
 ///
@@ -18,20 +17,24 @@ use serde::{Deserialize, Serialize};
 /// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
 /// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
 /// training samples of each class are divided over the devices. The test samples are divided equally.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct SplitFashionMnistConfig {
     /// The directory of the four files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
     /// and `t10k-labels-idx1-ubyte`, plain or with `.gz`.
+    #[default("/usr/share/datasets/fashion-mnist".into())]
     pub directory: PathBuf,
     /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
+    #[default(5)]
     pub tasks: usize,
     /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be 10 at most.
     #[schemars(range(min = 1, max = 10))]
+    #[default(2)]
     pub classes_per_task: usize,
     /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
     /// same classes and one head, and differ in how often each class occurs.
+    #[default(Shift::Class)]
     pub shift: Shift,
     /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
     /// `classes_per_task` of them. Absent: the seed shuffles the classes.
@@ -46,29 +49,11 @@ pub struct SplitFashionMnistConfig {
     pub split: SplitSettings,
 }
 
-impl Default for SplitFashionMnistConfig {
-    fn default() -> Self {
-        SplitFashionMnistConfig {
-            directory: "/usr/share/datasets/fashion-mnist".into(),
-            tasks: 5,
-            classes_per_task: 2,
-            shift: Shift::Class,
-            class_order: None,
-            train_samples_per_class: None,
-            split: SplitSettings::default(),
-        }
-    }
-}
-
-describe!(
-    Family::Stream,
-    "split-fashion-mnist",
-    SplitFashionMnistConfig,
-    paper: "Xiao, Rasul, Vollgraf, \"Fashion-MNIST\", arXiv 1708.07747; split as in Zenke, Poole, Ganguli, \"Continual \
-            learning through synaptic intelligence\", ICML 2017"
-);
-
-#[typetag::serde(name = "split-fashion-mnist")]
+#[plugin(
+    kind = "split-fashion-mnist",
+    paper = "Xiao, Rasul, Vollgraf, \"Fashion-MNIST\", arXiv 1708.07747; split as in Zenke, Poole, Ganguli, \
+             \"Continual learning through synaptic intelligence\", ICML 2017"
+)]
 impl StreamConfig for SplitFashionMnistConfig {
     fn scenario(&self) -> Scenario {
         self.shift.scenario()

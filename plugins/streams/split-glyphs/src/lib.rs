@@ -3,17 +3,12 @@
 mod domain;
 mod glyphs;
 
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{Scenario, Seed, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{Scenario, Seed, Split, SplitSettings, StreamConfig, StreamError, TaskStream, options, plugin};
 
 use glyphs::{Glyphs, SampleSet};
 
 /// How the tasks differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum Shift {
     /// Each device has its own classes.
     Class,
@@ -35,19 +30,22 @@ pub enum Shift {
 /// samples of each class are divided over the devices. The test samples come from families that no device trained on,
 /// and are divided equally. The fonts, their origins and their licences are listed in
 /// `plugins/streams/split-glyphs/data/fonts.csv`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct SplitGlyphsConfig {
     /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
+    #[default(10)]
     pub tasks: usize,
     /// The number of classes of each task. If tasks have their own classes, `tasks` × `classes_per_task` may be 62 at
     /// most.
     #[schemars(range(min = 1, max = 62))]
+    #[default(6)]
     pub classes_per_task: usize,
     /// How the tasks differ. `class`: each task has its own classes and its own head. `domain`: all tasks have the same
     /// classes and one head, and each has its own font families. `class-and-domain`: both, with a head for each task.
     /// `label-skew`: all tasks have the same classes and one head, and differ in how often each class occurs.
+    #[default(Shift::Class)]
     pub shift: Shift,
     /// The classes, each a character, in the order in which tasks receive them. Under domain shift and label skew, all
     /// tasks have the first `classes_per_task` of them. Absent: the seed shuffles the classes.
@@ -62,22 +60,7 @@ pub struct SplitGlyphsConfig {
     pub split: SplitSettings,
 }
 
-impl Default for SplitGlyphsConfig {
-    fn default() -> Self {
-        SplitGlyphsConfig {
-            tasks: 10,
-            classes_per_task: 6,
-            shift: Shift::Class,
-            class_order: None,
-            train_samples_per_class: None,
-            split: SplitSettings::default(),
-        }
-    }
-}
-
-describe!(Family::Stream, "split-glyphs", SplitGlyphsConfig, paper: "");
-
-#[typetag::serde(name = "split-glyphs")]
+#[plugin(kind = "split-glyphs")]
 impl StreamConfig for SplitGlyphsConfig {
     fn scenario(&self) -> Scenario {
         match self.shift {

@@ -4,10 +4,9 @@ mod files;
 
 use std::path::PathBuf;
 
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 /// Tiny-ImageNet-200, split over devices: 100 000 training and 10 000 test images in colour, 64×64, in 200 classes.
 ///
@@ -19,19 +18,23 @@ use serde::{Deserialize, Serialize};
 /// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
 /// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
 /// training samples of each class are divided over the devices. The test samples are divided equally.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct SplitTinyImagenetConfig {
     /// The folder that holds `wnids.txt`, `words.txt`, `train` and `val`.
+    #[default("tiny-imagenet-200".into())]
     pub directory: PathBuf,
     /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
+    #[default(10)]
     pub tasks: usize,
     /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be 200 at most.
     #[schemars(range(min = 1, max = 200))]
+    #[default(20)]
     pub classes_per_task: usize,
     /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
     /// same classes and one head, and differ in how often each class occurs.
+    #[default(Shift::Class)]
     pub shift: Shift,
     /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
     /// `classes_per_task` of them. Absent: the seed shuffles the classes.
@@ -46,29 +49,11 @@ pub struct SplitTinyImagenetConfig {
     pub split: SplitSettings,
 }
 
-impl Default for SplitTinyImagenetConfig {
-    fn default() -> Self {
-        SplitTinyImagenetConfig {
-            directory: "tiny-imagenet-200".into(),
-            tasks: 10,
-            classes_per_task: 20,
-            shift: Shift::Class,
-            class_order: None,
-            train_samples_per_class: None,
-            split: SplitSettings::default(),
-        }
-    }
-}
-
-describe!(
-    Family::Stream,
-    "split-tiny-imagenet",
-    SplitTinyImagenetConfig,
-    paper: "Le & Yang, \"Tiny ImageNet visual recognition challenge\", 2015; split as in De Lange et al., \"A continual \
-            learning survey\", arXiv 1909.08383"
-);
-
-#[typetag::serde(name = "split-tiny-imagenet")]
+#[plugin(
+    kind = "split-tiny-imagenet",
+    paper = "Le & Yang, \"Tiny ImageNet visual recognition challenge\", 2015; split as in De Lange et al., \"A \
+             continual learning survey\", arXiv 1909.08383"
+)]
 impl StreamConfig for SplitTinyImagenetConfig {
     fn scenario(&self) -> Scenario {
         self.shift.scenario()

@@ -5,10 +5,9 @@ mod mat;
 
 use std::path::PathBuf;
 
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    Scenario, Seed, Shift, Split, SplitSettings, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 /// SVHN, split over devices: 73 257 training and 26 032 test images of single digits from house numbers, in colour, 32×32.
 ///
@@ -18,19 +17,23 @@ use serde::{Deserialize, Serialize};
 /// Under class shift, each task has its own classes and its own head. Under label skew, all tasks have the same classes
 /// and share one head. A Dirichlet distribution (Yurochkin et al., arXiv 1905.12022; `concentration`) then says how the
 /// training samples of each class are divided over the devices. The test samples are divided equally.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct SvhnConfig {
     /// The folder of the two files.
+    #[default("svhn".into())]
     pub directory: PathBuf,
     /// The number of tasks. Each task is one device.
     #[schemars(range(min = 1, max = 1000))]
+    #[default(5)]
     pub tasks: usize,
     /// The number of classes of each task. Under class shift, `tasks` × `classes_per_task` may be 10 at most.
     #[schemars(range(min = 1, max = 10))]
+    #[default(2)]
     pub classes_per_task: usize,
     /// How the tasks differ. `class`: each task has its own classes and its own head. `label-skew`: all tasks have the
     /// same classes and one head, and differ in how often each class occurs.
+    #[default(Shift::Class)]
     pub shift: Shift,
     /// The names of the classes, in the order in which tasks receive them. Under label skew, all tasks have the first
     /// `classes_per_task` of them. Absent: the seed shuffles the classes.
@@ -45,29 +48,11 @@ pub struct SvhnConfig {
     pub split: SplitSettings,
 }
 
-impl Default for SvhnConfig {
-    fn default() -> Self {
-        SvhnConfig {
-            directory: "svhn".into(),
-            tasks: 5,
-            classes_per_task: 2,
-            shift: Shift::Class,
-            class_order: None,
-            train_samples_per_class: None,
-            split: SplitSettings::default(),
-        }
-    }
-}
-
-describe!(
-    Family::Stream,
-    "svhn",
-    SvhnConfig,
-    paper: "Netzer et al., \"Reading digits in natural images with unsupervised feature learning\", NIPS workshop on deep \
-            learning and unsupervised feature learning, 2011"
-);
-
-#[typetag::serde(name = "svhn")]
+#[plugin(
+    kind = "svhn",
+    paper = "Netzer et al., \"Reading digits in natural images with unsupervised feature learning\", NIPS workshop on \
+             deep learning and unsupervised feature learning, 2011"
+)]
 impl StreamConfig for SvhnConfig {
     fn scenario(&self) -> Scenario {
         self.shift.scenario()

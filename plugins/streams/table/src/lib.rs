@@ -11,10 +11,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alluvium_stream::registry::{Family, describe};
-use alluvium_stream::{DataSplit, Samples, Scenario, Seed, SourcePart, StreamConfig, StreamError, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{
+    DataSplit, Samples, Scenario, Seed, SourcePart, StreamConfig, StreamError, TaskStream, options, plugin,
+};
 
 use columns::{Roles, Table, Texts};
 use encoding::Encoding;
@@ -30,14 +29,16 @@ use scaled::TableTasks;
 /// Each device standardises its numbers: it subtracts the mean of its own training samples and divides by their standard deviation.
 /// A column that is constant there is only shifted. Its test samples are scaled by the same numbers. Nothing else goes from one
 /// device's samples into another's inputs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct TableConfig {
     /// The file of the training samples, CSV or Parquet.
+    #[default("train.csv".into())]
     pub train: PathBuf,
     /// The file of the test samples, with the same columns. Absent: `held_out` of the training samples.
     pub test: Option<PathBuf>,
     /// The column of the labels.
+    #[default("label".to_owned())]
     pub label_column: String,
     /// The column of the domains, such as a place or a person. It is not part of the inputs. Absent: samples have no domains.
     pub domain_column: Option<String>,
@@ -46,34 +47,18 @@ pub struct TableConfig {
     /// The columns that are not used.
     pub ignored_columns: Vec<String>,
     /// Whether each device standardises the numeric columns.
+    #[default(true)]
     pub standardise: bool,
     /// The character between the cells of a CSV file.
     #[schemars(length(min = 1, max = 1))]
+    #[default(",".to_owned())]
     pub delimiter: String,
     /// How the samples are split over devices.
     #[serde(flatten)]
     pub data: DataSplit,
 }
 
-impl Default for TableConfig {
-    fn default() -> Self {
-        TableConfig {
-            train: "train.csv".into(),
-            test: None,
-            label_column: "label".to_owned(),
-            domain_column: None,
-            categorical_columns: vec![],
-            ignored_columns: vec![],
-            standardise: true,
-            delimiter: ",".to_owned(),
-            data: DataSplit::default(),
-        }
-    }
-}
-
-describe!(Family::Stream, "table", TableConfig, paper: "");
-
-#[typetag::serde(name = "table")]
+#[plugin(kind = "table")]
 impl StreamConfig for TableConfig {
     fn scenario(&self) -> Scenario {
         self.data.scenario()

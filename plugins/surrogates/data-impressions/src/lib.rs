@@ -1,15 +1,13 @@
 //! The `data-impressions` surrogate: inputs with likely softmax outputs.
 
 use alluvium_model::{Inputs, ModelState, Random, Values};
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Inversion, InversionSettings, RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
+    options, plugin,
 };
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_distr::{Distribution, Gamma};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// The smallest concentration. The paper's normalisation gives 0 for the least similar class, but a Dirichlet
 /// distribution needs a positive value.
@@ -29,39 +27,27 @@ const LEAST: f64 = 1e-3;
 /// An input is the tanh of the optimised values, so it stays within −1…1; the paper does not bound it. Inputs are
 /// generated again for each consolidation: `samples` × `steps` passes forward and back. A strategy that asks for fresh
 /// inputs at each of its steps pays `steps` passes for each of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct DataImpressionsConfig {
     /// The number of inputs and the settings of their optimisation.
     #[serde(flatten)]
     pub inversion: InversionSettings,
     /// The temperature of the softmax: the model's logits are divided by it. τ in the paper.
     #[schemars(range(min = 0.01, max = 1000.0))]
+    #[default(20.0)]
     pub temperature: f64,
     /// The factors of the concentration, β in the paper. Each input uses one of them, at random with equal
     /// probabilities. Smaller factors give more certain targets.
     #[schemars(length(min = 1, max = 100), inner(range(min = 0.001, max = 1000.0)))]
+    #[default(vec![1.0, 0.1])]
     pub concentrations: Vec<f64>,
 }
 
-impl Default for DataImpressionsConfig {
-    fn default() -> Self {
-        DataImpressionsConfig {
-            inversion: InversionSettings::default(),
-            temperature: 20.0,
-            concentrations: vec![1.0, 0.1],
-        }
-    }
-}
-
-describe!(
-    Family::Surrogate,
-    "data-impressions",
-    DataImpressionsConfig,
-    paper: "Nayak et al., \"Zero-shot knowledge distillation in deep networks\", ICML 2019, arXiv 1905.08114"
-);
-
-#[typetag::serde(name = "data-impressions")]
+#[plugin(
+    kind = "data-impressions",
+    paper = "Nayak et al., \"Zero-shot knowledge distillation in deep networks\", ICML 2019, arXiv 1905.08114"
+)]
 impl SurrogateConfig for DataImpressionsConfig {
     fn validate(&self, _run: &RunDescription) -> Result<(), SurrogateError> {
         if self.concentrations.is_empty() {

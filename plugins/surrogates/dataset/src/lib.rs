@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use alluvium_model::{InputShape, Inputs, PictureShape};
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fit_picture};
+use alluvium_strategy::{
+    RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fit_picture, options, plugin,
+};
 use alluvium_stream::{NestedError, Samples, Seed, StreamConfig, ValueType, nested_stream};
 use image::{Rgb, RgbImage};
 use rand::RngExt;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The training inputs of all tasks of another task stream, without their labels. They are drawn with replacement.
@@ -18,8 +17,8 @@ use serde_json::{Map, Value};
 /// proportions is resized by a triangle filter. Other inputs must have the right shape. Grey becomes three equal channels, and colour becomes its luminance.
 /// The experiment's own stream is refused unless the protocol grants all tasks' data, because the centre would see the
 /// devices' data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct DatasetConfig {
     /// The stream: a table `[surrogate.stream]` with the `kind` and the options of any `[stream]`. It is required.
     pub stream: Option<Map<String, Value>>,
@@ -28,18 +27,11 @@ pub struct DatasetConfig {
     pub stream_seed: u64,
     /// The number of inputs of the fixed set; an input may occur more than once.
     #[schemars(range(min = 1, max = 10_000_000))]
+    #[default(4000)]
     pub samples: usize,
 }
 
-impl Default for DatasetConfig {
-    fn default() -> Self {
-        DatasetConfig { stream: None, stream_seed: 0, samples: 4000 }
-    }
-}
-
-describe!(Family::Surrogate, "dataset", DatasetConfig, paper: "");
-
-#[typetag::serde(name = "dataset")]
+#[plugin(kind = "dataset")]
 impl SurrogateConfig for DatasetConfig {
     fn files(&self) -> Vec<PathBuf> {
         self.stream().map(|stream| stream.files()).unwrap_or_default()

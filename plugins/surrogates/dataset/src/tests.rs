@@ -2,32 +2,25 @@
 
 use alluvium_model::{HeadSpec, InputShape};
 use alluvium_strategy::conformance::{central, check_surrogate, expert};
-use alluvium_stream::{Samples, StreamError, Task, TaskStream, Tasks};
+use alluvium_stream::{Samples, StreamError, Task, TaskStream, Tasks, options, plugin};
 use burn::tensor::Device;
 use serde_json::json;
 
 use super::*;
 
 /// A test double: two tasks of three images each, whose shades are 10 to 12 and 20 to 22, plus an offset by the seed.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 struct ShadesConfig {
     /// The number of channels.
     #[schemars(range(min = 1, max = 9))]
+    #[default(1)]
     channels: usize,
     /// The file that the stream reports.
+    #[default("shades.gz".into())]
     file: PathBuf,
 }
 
-impl Default for ShadesConfig {
-    fn default() -> Self {
-        ShadesConfig { channels: 1, file: "shades.gz".into() }
-    }
-}
-
-describe!(Family::Stream, "conformance-shades", ShadesConfig, paper: "");
-
-#[typetag::serde(name = "conformance-shades")]
+#[plugin(kind = "conformance-shades")]
 impl StreamConfig for ShadesConfig {
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
         let more = 100 * u8::from(seed != Seed::new(0).of("surrogate stream"));

@@ -5,14 +5,11 @@ mod pictures;
 use std::path::PathBuf;
 
 use alluvium_model::Inputs;
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     PictureOrientation, RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, list_pictures,
-    pictures_only,
+    options, pictures_only, plugin,
 };
 use rand::RngExt;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use pictures::Pictures;
 
@@ -21,37 +18,28 @@ use pictures::Pictures;
 /// In each picture, the largest area around its middle with the inputs' proportions is resized by a triangle filter.
 /// Inputs of three channels are in colour. Otherwise every channel shows the luminance. Use pictures that do not belong
 /// to the devices, such as public photos; pictures of the devices' tasks would be the devices' data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq, Eq)]
 pub struct ImageFolderConfig {
     /// The folder. Its pictures are all files in it and its subfolders whose names end in `.png`, `.jpg` or `.jpeg`, in
     /// the order of their paths. Names that begin with a dot and links to folders are skipped. Each picture is a PNG or
     /// JPEG of at least 2×2 and at most 50 million pixels.
+    #[default("images".into())]
     pub folder: PathBuf,
     /// The number of inputs of the fixed set; a picture may occur more than once.
     #[schemars(range(min = 1, max = 10_000_000))]
+    #[default(4000)]
     pub samples: usize,
     /// Whether inputs are mirrored left to right, each with a probability of ½.
+    #[default(true)]
     pub flip: bool,
     /// Whether to follow the orientation that the camera wrote into a picture (EXIF). `apply` turns the picture;
     /// `ignore` takes the pixels as they are stored, which is what torchvision's `ImageFolder` does.
+    #[default(PictureOrientation::Ignore)]
     pub orientation: PictureOrientation,
 }
 
-impl Default for ImageFolderConfig {
-    fn default() -> Self {
-        ImageFolderConfig {
-            folder: "images".into(),
-            samples: 4000,
-            flip: true,
-            orientation: PictureOrientation::Ignore,
-        }
-    }
-}
-
-describe!(Family::Surrogate, "image-folder", ImageFolderConfig, paper: "");
-
-#[typetag::serde(name = "image-folder")]
+#[plugin(kind = "image-folder")]
 impl SurrogateConfig for ImageFolderConfig {
     fn files(&self) -> Vec<PathBuf> {
         // `build` reports a folder that cannot be read.

@@ -1,13 +1,11 @@
 //! The `model-inversion` surrogate: inputs with certain predictions.
 
 use alluvium_model::{Inputs, ModelState, Random};
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Inversion, InversionSettings, RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
+    options, plugin,
 };
 use rand::RngExt;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// Model inversion: noise that is optimised until a model assigns it to a class with certainty.
 ///
@@ -22,43 +20,32 @@ use serde::{Deserialize, Serialize};
 ///
 /// Inputs are generated again for each consolidation: `samples` × `steps` passes forward and back. A strategy that asks
 /// for fresh inputs at each of its steps pays `steps` passes for each of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct ModelInversionConfig {
     /// The number of inputs and the settings of their optimisation.
     #[serde(flatten)]
     pub inversion: InversionSettings,
     /// The weight of the total variation: the mean distance of a value to its right neighbour, plus that to its lower one.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
+    #[default(0.2)]
     pub total_variation: f64,
     /// The weight of the mean square of an input's values.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
+    #[default(0.01)]
     pub l2: f64,
     /// The weight of the distance between a batch's statistics and the running ones, summed over the backbone's batch
     /// normalisations. It has no effect on a backbone without batch normalisation.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
+    #[default(1.0)]
     pub feature_statistics: f64,
 }
 
-impl Default for ModelInversionConfig {
-    fn default() -> Self {
-        ModelInversionConfig {
-            inversion: InversionSettings::default(),
-            total_variation: 0.2,
-            l2: 0.01,
-            feature_statistics: 1.0,
-        }
-    }
-}
-
-describe!(
-    Family::Surrogate,
-    "model-inversion",
-    ModelInversionConfig,
-    paper: "Yin et al., \"Dreaming to distill: data-free knowledge transfer via DeepInversion\", CVPR 2020, arXiv 1912.08795"
-);
-
-#[typetag::serde(name = "model-inversion")]
+#[plugin(
+    kind = "model-inversion",
+    paper = "Yin et al., \"Dreaming to distill: data-free knowledge transfer via DeepInversion\", CVPR 2020, arXiv \
+             1912.08795"
+)]
 impl SurrogateConfig for ModelInversionConfig {
     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let inversion = Inversion {

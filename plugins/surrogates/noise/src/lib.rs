@@ -1,16 +1,13 @@
 //! The `noise` surrogate: random pixels, a baseline for other surrogate data.
 
 use alluvium_model::{InputShape, Inputs, Random, Seed};
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
+use alluvium_strategy::{
+    RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, options, plugin,
+};
 use rand::RngExt;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// The distribution of the noise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum Distribution {
     /// A uniform distribution.
     Uniform,
@@ -24,14 +21,16 @@ pub enum Distribution {
 ///
 /// Pixels of pictures are within −1…1. Values of other inputs have the stated mean and standard deviation, and no bound; choose
 /// those of the stream's inputs. Standardised inputs have 0 and 1, the defaults.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
+#[derive(PartialEq)]
 pub struct NoiseConfig {
     /// The number of inputs of the fixed set.
     #[schemars(range(min = 1, max = 10_000_000))]
+    #[default(4000)]
     pub samples: usize,
     /// The distribution of the values. For pictures, unless `mean` or `deviation` is set, `uniform` is uniform between −1 and
     /// 1; `normal` has mean 0 and standard deviation 0.5, clamped to −1…1.
+    #[default(Distribution::Uniform)]
     pub distribution: Distribution,
     /// The mean of the values. Absent: 0.
     #[schemars(range(min = -1_000_000.0, max = 1_000_000.0))]
@@ -43,15 +42,7 @@ pub struct NoiseConfig {
     pub deviation: Option<f64>,
 }
 
-impl Default for NoiseConfig {
-    fn default() -> Self {
-        NoiseConfig { samples: 4000, distribution: Distribution::Uniform, mean: None, deviation: None }
-    }
-}
-
-describe!(Family::Surrogate, "noise", NoiseConfig, paper: "");
-
-#[typetag::serde(name = "noise")]
+#[plugin(kind = "noise")]
 impl SurrogateConfig for NoiseConfig {
     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let (samples, distribution) = (self.samples, self.distribution);

@@ -7,8 +7,9 @@ mod photo;
 use std::path::PathBuf;
 
 use alluvium_model::{Inputs, PictureShape, Seed};
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, pictures_only};
+use alluvium_strategy::{
+    RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, pictures_only, plugin,
+};
 
 use patch::Patch;
 use photo::Photo;
@@ -18,15 +19,11 @@ pub use config::SingleImageConfig;
 /// The built-in photo; `data/README.md` gives its origin.
 const PHOTO: (&str, &[u8]) = ("data/coffee.png", include_bytes!("../data/coffee.png"));
 
-describe!(
-    Family::Surrogate,
-    "single-image",
-    SingleImageConfig,
-    paper: "Asano & Saeed, \"The augmented image prior: distilling 1000 classes by extrapolating from a single image\", \
-            ICLR 2023, arXiv 2112.00725"
-);
-
-#[typetag::serde(name = "single-image")]
+#[plugin(
+    kind = "single-image",
+    paper = "Asano & Saeed, \"The augmented image prior: distilling 1000 classes by extrapolating from a single \
+             image\", ICLR 2023, arXiv 2112.00725"
+)]
 impl SurrogateConfig for SingleImageConfig {
     fn files(&self) -> Vec<PathBuf> {
         self.image.iter().cloned().collect()
