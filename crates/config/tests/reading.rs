@@ -249,8 +249,8 @@ fn a_row_has_a_protocol_and_device_settings_of_its_own() {
     let row = &variants[0].experiment.strategies[0];
     let (own, common) = (row.device.training().unwrap(), variants[0].experiment.device.training().unwrap());
     assert_eq!((row.protocol.kind.name(), row.protocol.rounds(), own.epochs), ("federated", 3, 2));
-    assert_eq!(own.learning_rate, 0.3, "what it does not name stays as it is");
-    assert_eq!((common.epochs, common.learning_rate), (1, 0.3));
+    assert_eq!(own.learning.learning_rate, 0.3, "what it does not name stays as it is");
+    assert_eq!((common.epochs, common.learning.learning_rate), (1, 0.3));
 }
 
 #[test]

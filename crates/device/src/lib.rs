@@ -26,6 +26,7 @@ mod training;
 
 pub use adapt::{OwnTask, adapt, adapt_with};
 pub use alluvium_macros::{device_options as options, device_plugin as plugin};
+pub use alluvium_model::Learning;
 pub use alluvium_registry as registry;
 pub use alluvium_stream::{Augmentation, TaskDataset};
 pub use config::{DeviceConfig, DevicePlace, DeviceRun, DeviceStart, DeviceTask};

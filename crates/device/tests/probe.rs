@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_backbone_identity::IdentityConfig;
-use alluvium_device::{DeviceSettings, HandOut, OwnTask, TaskDataset, Terms, adapt};
+use alluvium_device::{DeviceSettings, HandOut, Learning, OwnTask, TaskDataset, Terms, adapt};
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{Model, ModelState, Schedule, Seed, Silent};
 use alluvium_stream::StreamConfig;
@@ -45,10 +45,13 @@ fn one_device_on_fixed_features_is_a_logistic_regression() {
     let settings = DeviceSettings {
         epochs: 3000,
         batch_size: 899,
-        learning_rate: 0.05,
-        momentum: 0.97,
-        weight_decay: DECAY,
-        schedule: Schedule::Cosine,
+        learning: Learning {
+            learning_rate: 0.05,
+            momentum: 0.97,
+            weight_decay: DECAY,
+            schedule: Schedule::Cosine,
+            ..Learning::default()
+        },
         ..DeviceSettings::default()
     };
     let (seed, settings_json, beside) = (Seed::new(1), serde_json::Value::Null, Arc::default());

@@ -30,14 +30,7 @@ pub struct Step {
 /// With g the gradient and the decayed weight together, m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g² and
 /// w ← keep · w − rate · m / (root · √v + ε): Kingma & Ba, arXiv 1412.6980, Algorithm 1, with PyTorch's place for ε; the decoupled
 /// decay is that of Loshchilov & Hutter, arXiv 1711.05101, Algorithm 2.
-pub fn step(
-    weights: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    gradients: &mut [f32],
-    step: Step,
-    threads: usize,
-) {
+pub fn step(weights: &[f32], first: &mut [f32], second: &mut [f32], gradients: &mut [f32], step: Step, threads: usize) {
     let count = weights.len();
     let same = count == first.len() && count == second.len() && count == gradients.len();
     assert!(same, "adam: weights, moments and gradients differ in length");
@@ -83,7 +76,16 @@ mod tests {
         // β₁ = β₂ = ½, learning rate 0.1, ε = 0, w = 1, g = 2 and then −1.
         let of = |number: i32| {
             let left = 1.0 - 0.5f32.powi(number);
-            Step { rate: 0.1 / left, root: left.sqrt().recip(), beta1: 0.5, beta2: 0.5, fresh: [0.5; 2], epsilon: 0.0, decay: 0.0, keep: 1.0 }
+            Step {
+                rate: 0.1 / left,
+                root: left.sqrt().recip(),
+                beta1: 0.5,
+                beta2: 0.5,
+                fresh: [0.5; 2],
+                epsilon: 0.0,
+                decay: 0.0,
+                keep: 1.0,
+            }
         };
         let (mut first, mut second, mut weights) = ([0.0; 3], [0.0; 3], [1.0; 3]);
         for (number, gradient, expected) in [
@@ -104,7 +106,8 @@ mod tests {
     #[test]
     fn decay_is_part_of_the_gradient_and_keep_is_not() {
         // β = 0: the step is −rate · sign(g).
-        let plain = Step { rate: 0.1, root: 1.0, beta1: 0.0, beta2: 0.0, fresh: [1.0; 2], epsilon: 0.0, decay: 0.0, keep: 1.0 };
+        let plain =
+            Step { rate: 0.1, root: 1.0, beta1: 0.0, beta2: 0.0, fresh: [1.0; 2], epsilon: 0.0, decay: 0.0, keep: 1.0 };
         let after = |step_of: Step| {
             let mut gradients = [-1.0];
             step(&[2.0], &mut [0.0], &mut [0.0], &mut gradients, step_of, 1);

@@ -85,6 +85,7 @@ impl WithSimd for Plain<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::share::MANY;
 
     #[test]
     fn two_steps_by_hand() {

@@ -7,7 +7,7 @@
 pub(crate) const PIECE: usize = 1 << 16;
 
 /// The smallest number of weights for which several threads are faster than one.
-const MANY: usize = 1 << 20;
+pub(crate) const MANY: usize = 1 << 20;
 
 /// The number of threads to use for a step of `weights` weights. It does not change the results: each is computed separately.
 pub(crate) fn workers(weights: usize, threads: usize) -> usize {

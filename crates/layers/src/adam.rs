@@ -84,14 +84,7 @@ fn fused<const D: usize>(
     let dims = weights.dims();
     let [mut first, mut second] = moments.map(Buffer::of);
     let (weights, mut gradients) = (Buffer::of(weights), Buffer::of(gradients));
-    fused_step(
-        weights.values(),
-        first.values_mut(),
-        second.values_mut(),
-        gradients.values_mut(),
-        step,
-        threads(),
-    );
+    fused_step(weights.values(), first.values_mut(), second.values_mut(), gradients.values_mut(), step, threads());
     (gradients.tensor(dims), [first.tensor(dims), second.tensor(dims)])
 }
 
@@ -117,7 +110,10 @@ mod tests {
 
     fn assert_near(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
         let near = |(a, b): (&f32, &f32)| (a - b).abs() <= tolerance * b.abs().max(0.1);
-        assert!(found.len() == expected.len() && found.iter().zip(expected).all(near), "{what}: {found:?}, {expected:?}");
+        assert!(
+            found.len() == expected.len() && found.iter().zip(expected).all(near),
+            "{what}: {found:?}, {expected:?}"
+        );
     }
 
     #[test]

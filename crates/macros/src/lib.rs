@@ -68,6 +68,7 @@ attributes!("alluvium_stream", stream_options, stream_plugin);
 /// - `piecewise` says that each new value is computed only from the same value of the models, so that the strategy also
 ///   consolidates files larger than memory.
 ///
+/// Options that are flattened into the struct, such as `TrainingSettings`, are checked against a run by their own method `validate`.
 /// What the strategy keeps between devices are fields with `#[state]`. A strategy that must say more, such as which runs it
 /// fits, takes `options` on the struct and `plugin` on its own implementation of `StrategyConfig`.
 #[proc_macro_attribute]

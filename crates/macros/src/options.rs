@@ -73,6 +73,13 @@ pub fn of_item(mut input: DeriveInput, facade: Facade) -> Result<TokenStream> {
     }
 }
 
+/// The fields that are flattened.
+pub fn flattened(input: &DeriveInput) -> Vec<&syn::Ident> {
+    let Data::Struct(data) = &input.data else { return vec![] };
+    let flattened = data.fields.iter().filter(|field| field.attrs.iter().any(is_flatten));
+    flattened.filter_map(|field| field.ident.as_ref()).collect()
+}
+
 fn documented(input: &DeriveInput) -> Result<()> {
     if has(&input.attrs, "doc") {
         return Ok(());

@@ -28,6 +28,15 @@ fn whole(arguments: TokenStream, item: TokenStream, facade: Facade) -> Result<To
             }
         }
     });
+    let flattened: Vec<_> = options::flattened(&input);
+    let validate = (!flattened.is_empty()).then(|| {
+        quote! {
+            fn validate(&self, run: &#root::RunDescription) -> ::core::result::Result<(), #root::StrategyError> {
+                #(self.#flattened.validate(run)?;)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    });
     let (generics, parameters, bounds) = input.generics.split_for_impl();
     let config = syn::parse2(quote! {
         impl #generics #root::StrategyConfig for #name #parameters #bounds {
@@ -41,6 +50,8 @@ fn whole(arguments: TokenStream, item: TokenStream, facade: Facade) -> Result<To
             ) -> ::core::result::Result<::std::boxed::Box<dyn #root::Strategy>, #root::StrategyError> {
                 ::core::result::Result::Ok(::std::boxed::Box::new(::core::clone::Clone::clone(self)))
             }
+
+            #validate
 
             #piecewise
         }
@@ -100,8 +111,23 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
+        assert!(!text.contains("fn validate"), "{text}");
         let least = expanded(quote!(kind = "newest"), item);
         assert!(least.contains("DataAccess :: None") && !least.contains("fn piecewise"), "{least}");
+    }
+
+    #[test]
+    fn options_that_are_flattened_are_checked_against_the_run() {
+        let item = quote! {
+            /// Doc.
+            pub struct Newest {
+                /// How it learns.
+                #[serde(flatten)]
+                pub training: TrainingSettings,
+            }
+        };
+        let text = expanded(quote!(kind = "newest"), item);
+        assert!(text.contains("fn validate") && text.contains("self . training . validate (run) ?"), "{text}");
     }
 
     #[test]

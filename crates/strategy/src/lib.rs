@@ -39,7 +39,7 @@ mod training;
 pub use access::DataAccess;
 pub use alluvium_device::{Beside, ClassificationLoss, DeviceStatistic, cross_entropy};
 pub use alluvium_macros::{strategy, strategy_options as options, strategy_plugin as plugin};
-pub use alluvium_model::{Expert, ModelState};
+pub use alluvium_model::{Expert, Learning, ModelState};
 pub use alluvium_registry as registry;
 pub use alluvium_stream::{Batch, Samples, Scenario, TaskDataset};
 pub use config::{StrategyConfig, value_by_value};

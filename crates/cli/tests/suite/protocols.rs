@@ -387,7 +387,7 @@ fn one_client_in_one_round_is_centralised_training_bit_for_bit() {
         let mut model = Model::load(&start, &learning).unwrap();
         let all = [TaskDataset { head: &task.head, samples: &task.train }];
         let (own, settings) = (ClassificationLoss::OwnHead, experiment.device.training().unwrap());
-        let steps = train(own, &mut model, &all, settings, &learning, seed, &Silent);
+        let steps = train(own, &mut model, &all, settings, &learning, seed, &Silent).unwrap();
         (start, model.state(), steps)
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();

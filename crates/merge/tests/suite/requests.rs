@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_checkpoint::{Adapter, Checkpoint, Dtype, NameMap, TensorInfo, Values, WriteOptions, Writer};
-use alluvium_strategy_finetune::FinetuneConfig;
+use alluvium_strategy_finetune::Finetune;
 use alluvium_strategy_task_arithmetic::TaskArithmeticConfig;
 use alluvium_strategy_weight_averaging::WeightAveraging;
 
@@ -227,7 +227,7 @@ fn what_is_read_is_not_written_over() {
 #[test]
 fn strategies_that_want_whole_models_say_so() {
     let files = Files::new(&[pair([1.0, 2.0]), pair([3.0, 4.0])]);
-    let error = files.error(files.models(), &FinetuneConfig::default());
+    let error = files.error(files.models(), &Finetune::default());
     assert!(error.contains("does not work in pieces"), "{error}");
     let error = files.error(vec![files.models().remove(0)], &mean());
     assert!(error.contains("at least one expert"), "{error}");

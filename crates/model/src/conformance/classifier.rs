@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{check_options, host, images};
 use crate::{
     Backbone, BackboneConfig, BoxedBackbone, BoxedClassifier, ClassifierConfig, HeadShape, HeadSpec, InputShape,
-    Inputs, Model, ModelError, ModelState, Learning, Optimiser, Seed,
+    Inputs, Learning, Model, ModelError, ModelState, Optimiser, Seed,
 };
 
 /// The head that classifiers are checked on. Inputs are pictures of 1×4×5, like those of many streams in small.

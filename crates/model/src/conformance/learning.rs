@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::inputs;
-use crate::{BackboneConfig, HeadSpec, InputShape, Model, ModelError, ModelState, Seed, Learning};
+use crate::{BackboneConfig, HeadSpec, InputShape, Learning, Model, ModelError, ModelState, Seed};
 
 /// Checks that `steps` gradient steps halve the squared error of a head of two classes on four inputs of one
 /// shape.

@@ -21,7 +21,8 @@ pub struct Pull {
 impl Pull {
     /// The same stiffness for all parameters of these names. Others are free. `compute` is with or without autodiff.
     pub fn even(strength: f64, anchors: &Weights, compute: &Device) -> Self {
-        let anchors = anchors.iter().filter_map(|(name, anchor)| Some((name.to_owned(), (flat(anchor, compute)?, None))));
+        let anchors =
+            anchors.iter().filter_map(|(name, anchor)| Some((name.to_owned(), (flat(anchor, compute)?, None))));
         Pull { strength, anchors: anchors.collect() }
     }
 

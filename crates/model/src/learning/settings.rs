@@ -98,7 +98,8 @@ impl Learning {
     /// The first setting that does not go with the others, or with a backbone whose parameters have these names and shapes. Without
     /// any, the backbone is not known.
     pub fn misfit(&self, shapes: &BTreeMap<String, Vec<usize>>) -> Option<LearningMisfit> {
-        let misfit = |path, problem, accepted: &str| Some(LearningMisfit { path, problem, accepted: accepted.to_owned() });
+        let misfit =
+            |path, problem, accepted: &str| Some(LearningMisfit { path, problem, accepted: accepted.to_owned() });
         if self.optimizer != OptimizerKind::Sgd && self.momentum != Learning::default().momentum {
             let problem = format!("= {} is an option of the optimizer \"sgd\"", self.momentum);
             return misfit(&["momentum"], problem, "`beta1` in the table `optimizer`");
@@ -113,7 +114,11 @@ impl Learning {
         }
         let stays = |name: &str| NamePattern::any(&self.freeze, name);
         if stays("heads.any.weight") && stays("heads.any.bias") && names.iter().all(|name| stays(name)) {
-            return misfit(&["freeze"], "keeps every parameter: nothing would learn".to_owned(), "patterns that leave some");
+            return misfit(
+                &["freeze"],
+                "keeps every parameter: nothing would learn".to_owned(),
+                "patterns that leave some",
+            );
         }
         None
     }
@@ -122,7 +127,8 @@ impl Learning {
 /// The first names of a list, in words.
 pub(super) fn shown(names: &[String]) -> String {
     let first: Vec<_> = names.iter().take(8).map(String::as_str).collect();
-    let more = if names.len() > first.len() { format!(" and {} more", names.len() - first.len()) } else { String::new() };
+    let more =
+        if names.len() > first.len() { format!(" and {} more", names.len() - first.len()) } else { String::new() };
     format!("patterns such as `backbone.*`, of the names {}{more}", first.join(", "))
 }
 
@@ -185,7 +191,8 @@ mod tests {
 
     #[test]
     fn settings_that_do_not_go_together_are_named() {
-        let shapes = [("layer.weight", vec![3, 2]), ("layer.bias", vec![2])].map(|(name, shape)| (name.to_owned(), shape));
+        let shapes =
+            [("layer.weight", vec![3, 2]), ("layer.bias", vec![2])].map(|(name, shape)| (name.to_owned(), shape));
         let shapes = BTreeMap::from(shapes);
         let says = |learning: Learning| learning.misfit(&shapes).map(|misfit| misfit.to_string());
         assert_eq!(says(Learning::default()), None);

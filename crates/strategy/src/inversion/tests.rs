@@ -5,9 +5,7 @@ use std::sync::Arc;
 use alluvium_backbone_mlp::MlpConfig;
 use alluvium_backbone_resnet::SlimResNet18Config;
 use alluvium_backbone_small_cnn::SmallCnnConfig;
-use alluvium_model::{
-    BackboneConfig, Expert, Head, HeadSpec, InputShape, Manifest, Learning, Optimiser, Seed,
-};
+use alluvium_model::{BackboneConfig, Expert, Head, HeadSpec, InputShape, Learning, Manifest, Optimiser, Seed};
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
 

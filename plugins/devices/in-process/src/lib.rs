@@ -8,7 +8,9 @@ mod near;
 use std::sync::Arc;
 
 use alluvium_device::registry::{Family, describe};
-use alluvium_device::{Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, DeviceSettings, LocalDevice, typetag};
+use alluvium_device::{
+    Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, DeviceSettings, LocalDevice, typetag,
+};
 use alluvium_model::OptimizerKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -101,7 +103,10 @@ mod tests {
     fn alone_nothing_pulls_towards_a_centre() {
         let pulled = InProcessConfig { settings: short(), proximal: 0.1, new_head_decay: 0.2 };
         let alone = serde_json::to_value(pulled.alone().unwrap()).unwrap();
-        assert_eq!((&alone["proximal"], &alone["new_head_decay"], &alone["epochs"]), (&0.0.into(), &0.2.into(), &1.into()));
+        assert_eq!(
+            (&alone["proximal"], &alone["new_head_decay"], &alone["epochs"]),
+            (&0.0.into(), &0.2.into(), &1.into())
+        );
         assert!(InProcessConfig { proximal: 0.0, ..pulled }.alone().is_none());
     }
 }

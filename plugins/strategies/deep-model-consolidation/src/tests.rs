@@ -1,6 +1,7 @@
 //! Tests of the strategy: conformance, a step worked out by hand, and whether the student learns.
 
 use alluvium_model::{Model, Seed, Values};
+use alluvium_strategy::Learning;
 use alluvium_strategy::conformance::{RandomInputs, central, check, check_config, consolidate, context, expert};
 use burn::tensor::Device;
 
@@ -13,7 +14,11 @@ fn conforms() {
     for start in [StudentStart::Previous, StudentStart::Average, StudentStart::Initial] {
         check_config(&DeepModelConsolidationConfig { start, distillation: few_steps.clone() });
     }
-    let distillation = DistillationSettings { cache_teachers: false, gradient_clip: 0.0, ..few_steps };
+    let distillation = DistillationSettings {
+        cache_teachers: false,
+        learning: Learning { gradient_clip: 0.0, ..DistillationSettings::default().learning },
+        ..few_steps
+    };
     check_config(&DeepModelConsolidationConfig { distillation, ..Default::default() });
 }
 
@@ -59,8 +64,16 @@ fn loss_and_step_are_those_worked_out_by_hand() {
     assert!((loss(&start, &previous, &expert) - 22.0 / 3.0).abs() < 1e-5);
 
     // ∂L/∂b_j = 2/6·(z_j − z°_j), which is 1 for old logits and 2/3 for new ones. A step at the learning rate 0.3:
-    let distillation =
-        DistillationSettings { steps: 1, learning_rate: 0.3, momentum: 0.0, gradient_clip: 0.0, ..Default::default() };
+    let distillation = DistillationSettings {
+        steps: 1,
+        learning: Learning {
+            learning_rate: 0.3,
+            momentum: 0.0,
+            gradient_clip: 0.0,
+            ..DistillationSettings::default().learning
+        },
+        ..Default::default()
+    };
     let config = DeepModelConsolidationConfig { distillation, ..Default::default() };
     let central = consolidate(&config, &previous, &expert);
     for (found, expected) in biases(&central).into_iter().zip([0.7, 2.7, 1.7, 5.7, 3.8, -0.2]) {

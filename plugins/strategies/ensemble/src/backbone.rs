@@ -124,7 +124,7 @@ impl DynModule for EnsembleBackbone {
 
 #[cfg(test)]
 mod tests {
-    use alluvium_model::{HeadSpec, Model, ModelState, Learning, Optimiser, Seed};
+    use alluvium_model::{HeadSpec, Learning, Model, ModelState, Optimiser, Seed};
     use alluvium_strategy::conformance::TinyConfig;
 
     use super::*;

@@ -1,6 +1,7 @@
 //! Tests of the strategy: conformance, bias normalisation by hand, and whether the student learns.
 
 use alluvium_model::{Model, Seed, Values};
+use alluvium_strategy::Learning;
 use alluvium_strategy::conformance::{RandomInputs, central, check, check_config, consolidate, context, expert};
 use burn::tensor::Device;
 
@@ -16,7 +17,11 @@ fn conforms() {
     check("ex-model-distillation");
     let few_steps = DistillationSettings { steps: 5, batch_size: 8, ..Default::default() };
     let short = ExModelDistillationConfig { distillation: few_steps.clone(), ..Default::default() };
-    let fresh = DistillationSettings { cache_teachers: false, gradient_clip: 0.0, ..few_steps };
+    let fresh = DistillationSettings {
+        cache_teachers: false,
+        learning: Learning { gradient_clip: 0.0, ..DistillationSettings::default().learning },
+        ..few_steps
+    };
     let options = [
         ExModelDistillationConfig { start: StudentStart::Initial, ..short.clone() },
         ExModelDistillationConfig { bias_normalisation: false, ..short.clone() },
@@ -42,8 +47,15 @@ fn biases_after_a_step(config: ExModelDistillationConfig) -> Vec<f32> {
     let previous = saying(central(&["a"], 1), &[[10.0, 12.0]]);
     let mut expert = expert("b", 2);
     expert.model = saying(expert.model, &[[4.0, 0.0]]);
-    let one_step = DistillationSettings { steps: 1, learning_rate: 0.3, momentum: 0.0, ..Default::default() };
-    let distillation = DistillationSettings { gradient_clip: 0.0, ..one_step };
+    let one_step = DistillationSettings {
+        steps: 1,
+        learning: Learning { learning_rate: 0.3, momentum: 0.0, ..DistillationSettings::default().learning },
+        ..Default::default()
+    };
+    let distillation = DistillationSettings {
+        learning: Learning { gradient_clip: 0.0, ..DistillationSettings::default().learning },
+        ..one_step
+    };
     let central = consolidate(&ExModelDistillationConfig { distillation, ..config }, &previous, &expert);
     let biases =
         central.heads.iter().map(|head| central.head_weights(head).get("bias").unwrap().as_f32().unwrap().to_vec());

@@ -3,15 +3,15 @@
 use alluvium_model::{Model, Seed};
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
 use alluvium_strategy::{
-    ClassificationLoss, Context, DataAccess, ModelState, NewHead, RunDescription, Samples, StrategyConfig, TaskDataset,
-    TrainingSettings, cross_entropy,
+    ClassificationLoss, Context, DataAccess, Learning, ModelState, NewHead, RunDescription, Samples, StrategyConfig,
+    TaskDataset, TrainingSettings, cross_entropy,
 };
-use alluvium_strategy_finetune::FinetuneConfig;
+use alluvium_strategy_finetune::Finetune;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
-fn config(training: TrainingSettings) -> FinetuneConfig {
-    FinetuneConfig { training }
+fn config(training: TrainingSettings) -> Finetune {
+    Finetune { training }
 }
 
 #[test]
@@ -21,20 +21,28 @@ fn the_defaults_conform() {
 
 #[test]
 fn other_options_conform() {
-    check_config(&config(TrainingSettings { new_head: NewHead::Fresh, gradient_clip: 0.0, ..Default::default() }));
-    check_config(&config(TrainingSettings { momentum: 0.0, weight_decay: 0.01, batch_size: 3, ..Default::default() }));
+    check_config(&config(TrainingSettings {
+        new_head: NewHead::Fresh,
+        learning: Learning { gradient_clip: 0.0, ..TrainingSettings::default().learning },
+        ..Default::default()
+    }));
+    check_config(&config(TrainingSettings {
+        batch_size: 3,
+        learning: Learning { momentum: 0.0, weight_decay: 0.01, ..TrainingSettings::default().learning },
+        ..Default::default()
+    }));
     check_config(&config(TrainingSettings { loss: ClassificationLoss::AllHeads, ..Default::default() }));
 }
 
 #[test]
 fn it_needs_the_current_task_and_no_more() {
-    assert_eq!(FinetuneConfig::default().data_access(), DataAccess::CurrentTask);
+    assert_eq!(Finetune::default().data_access(), DataAccess::CurrentTask);
 }
 
 #[test]
 fn the_backbone_moves_away_under_the_old_heads() {
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
-    let learned = consolidate(&FinetuneConfig::default(), &previous, &expert);
+    let learned = consolidate(&Finetune::default(), &previous, &expert);
     assert_ne!(learned.backbone_weights(), previous.backbone_weights());
     let old = &previous.heads[0];
     assert_eq!(learned.head_weights(old), previous.head_weights(old));
@@ -45,7 +53,12 @@ fn the_backbone_moves_away_under_the_old_heads() {
 fn only_where_all_heads_compete_the_old_one_learns_that_none_of_its_classes_comes() {
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
     let learned = |loss| {
-        let training = TrainingSettings { loss, epochs: 40, learning_rate: 0.1, ..Default::default() };
+        let training = TrainingSettings {
+            loss,
+            epochs: 40,
+            learning: Learning { learning_rate: 0.1, ..TrainingSettings::default().learning },
+            ..Default::default()
+        };
         consolidate(&config(training), &previous, &expert)
     };
     let old = &previous.heads[0];
@@ -63,7 +76,10 @@ fn only_where_all_heads_compete_the_old_one_learns_that_none_of_its_classes_come
 #[test]
 fn without_a_learning_rate_nothing_moves() {
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
-    let still = config(TrainingSettings { learning_rate: 0.0, ..Default::default() });
+    let still = config(TrainingSettings {
+        learning: Learning { learning_rate: 0.0, ..TrainingSettings::default().learning },
+        ..Default::default()
+    });
     assert_eq!(consolidate(&still, &previous, &expert).backbone_weights(), previous.backbone_weights());
 }
 
@@ -83,7 +99,11 @@ fn learned(previous: &ModelState, own: &Samples) -> ModelState {
     let expert = expert("a", 2);
     let task = TaskDataset { head: expert.head(), samples: own };
     let mut context = Context::new(&Device::flex(), Seed::new(1), 1).with_tasks(vec![task]);
-    let training = TrainingSettings { epochs: 100, learning_rate: 0.1, ..Default::default() };
+    let training = TrainingSettings {
+        epochs: 100,
+        learning: Learning { learning_rate: 0.1, ..TrainingSettings::default().learning },
+        ..Default::default()
+    };
     config(training).build(&RunDescription::default()).unwrap().consolidate(previous, &expert, &mut context).unwrap()
 }
 

@@ -4,15 +4,9 @@
 
 mod loss;
 
-use alluvium_model::Model;
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{
-    Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, TaskDataset,
-    TrainingSettings,
-};
+use alluvium_model::{Head, Model};
+use alluvium_strategy::{Context, Expert, ModelState, Strategy, StrategyError, TrainingSettings, strategy};
 use burn::tensor::Tensor;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use loss::{distillation, softened};
 
@@ -26,13 +20,18 @@ use loss::{distillation, softened};
 ///
 /// The paper's warm-up, in which only the new head learns, happens on the device, which trains the head with a copy of the
 /// backbone: see `new_head`. `fresh` skips the warm-up. The first expert becomes the central model unchanged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct LwfConfig {
+#[strategy(
+    kind = "lwf",
+    data = CurrentTask,
+    paper = "Li & Hoiem, \"Learning without forgetting\", ECCV 2016, arXiv 1606.09282"
+)]
+pub struct Lwf {
     /// λ_o, the weight of the old heads' distillation; 0 is fine-tuning.
+    #[default(1.0)]
     #[schemars(range(min = 0.0, max = 1e6))]
     pub old_weight: f64,
     /// The temperature τ of the distillation; the paper's is 2.
+    #[default(2.0)]
     #[schemars(range(min = 0.01, max = 1000.0))]
     pub temperature: f64,
     /// How the centre learns.
@@ -40,53 +39,18 @@ pub struct LwfConfig {
     pub training: TrainingSettings,
 }
 
-impl Default for LwfConfig {
-    fn default() -> Self {
-        LwfConfig { old_weight: 1.0, temperature: 2.0, training: TrainingSettings::default() }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "lwf",
-    LwfConfig,
-    paper: "Li & Hoiem, \"Learning without forgetting\", ECCV 2016, arXiv 1606.09282"
-);
-
-#[typetag::serde(name = "lwf")]
-impl StrategyConfig for LwfConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::CurrentTask
-    }
-
-    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Lwf { config: self.clone() }))
-    }
-}
-
-#[derive(Debug)]
-struct Lwf {
-    config: LwfConfig,
-}
-
 /// The number of inputs that go through the previous model at a time.
 const CHUNK: usize = 500;
 
 impl Lwf {
     /// The softened probabilities of each old head for all samples, `[samples, classes]`, as constants of an autodiff graph.
-    fn recorded(
-        &self,
-        previous: &ModelState,
-        data: TaskDataset<'_>,
-        context: &Context<'_>,
-    ) -> Result<Vec<Tensor<2>>, StrategyError> {
+    fn recorded(&self, previous: &ModelState, context: &Context<'_>) -> Result<Vec<Tensor<2>>, StrategyError> {
         let teacher = Model::load(previous, context.compute())?;
-        let inputs = data.samples.inputs(context.compute());
+        let inputs = context.current_task()?.samples.inputs(context.compute());
         let chunks = inputs.clone().split(CHUNK);
         let latents = Tensor::cat(chunks.into_iter().map(|chunk| teacher.latents(chunk)).collect(), 0);
-        let of_head = |head: &alluvium_model::Head| {
-            Tensor::from_inner(softened(head.scores(inputs.clone(), latents.clone()), self.config.temperature))
-        };
+        let of_head =
+            |head: &Head| Tensor::from_inner(softened(head.scores(inputs.clone(), latents.clone()), self.temperature));
         Ok(teacher.heads().iter().map(of_head).collect())
     }
 }
@@ -98,24 +62,14 @@ impl Strategy for Lwf {
         expert: &Expert,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        let data = context.current_task()?;
-        if previous.heads.is_empty() {
-            return Ok(expert.model.clone());
-        }
-        let LwfConfig { old_weight, temperature, training } = &self.config;
-        let recorded = self.recorded(previous, data, context)?;
-        let start = training.start(previous, expert, context)?;
-        training.learn(&start, data, context, |model, batch| {
-            let latents = model.latents(batch.inputs.clone());
-            let sample = || (batch.inputs.clone(), latents.clone());
-            let mut loss = training.loss.of(model, &data.head.name, sample(), batch.class_indices.clone())?;
+        let recorded = if self.old_weight > 0.0 { self.recorded(previous, context)? } else { vec![] };
+        self.training.learn(previous, expert, context, |lesson| {
             // The old heads come first, in their order.
-            for (head, wanted) in model.heads().iter().zip(&recorded).filter(|_| *old_weight > 0.0) {
-                let wanted = wanted.clone().select(0, batch.indices.clone());
-                let given = head.scores(batch.inputs.clone(), latents.clone());
-                loss = loss + distillation(given, wanted, *temperature).mul_scalar(*old_weight);
-            }
-            Some((loss, batch.samples()))
+            let old = lesson.model.heads().iter().zip(&recorded).map(|(head, wanted)| {
+                let wanted = wanted.clone().select(0, lesson.batch.indices.clone());
+                distillation(lesson.scores(head), wanted, self.temperature).mul_scalar(self.old_weight)
+            });
+            old.reduce(|a, b| a + b)
         })
     }
 }

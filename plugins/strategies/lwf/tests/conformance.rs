@@ -3,7 +3,7 @@
 use alluvium_model::Model;
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, samples};
 use alluvium_strategy::{ClassificationLoss, DataAccess, ModelState, NewHead, StrategyConfig, TrainingSettings};
-use alluvium_strategy_lwf::LwfConfig;
+use alluvium_strategy_lwf::Lwf;
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
 
@@ -18,15 +18,15 @@ fn the_defaults_conform() {
 
 #[test]
 fn other_options_conform() {
-    check_config(&LwfConfig { old_weight: 0.0, ..Default::default() });
-    check_config(&LwfConfig { temperature: 1.0, training: fresh(), ..Default::default() });
+    check_config(&Lwf { old_weight: 0.0, ..Default::default() });
+    check_config(&Lwf { temperature: 1.0, training: fresh(), ..Default::default() });
     let training = TrainingSettings { loss: ClassificationLoss::AllHeads, ..fresh() };
-    check_config(&LwfConfig { training, ..Default::default() });
+    check_config(&Lwf { training, ..Default::default() });
 }
 
 #[test]
 fn it_needs_the_current_task_and_no_more() {
-    assert_eq!(LwfConfig::default().data_access(), DataAccess::CurrentTask);
+    assert_eq!(Lwf::default().data_access(), DataAccess::CurrentTask);
 }
 
 /// The outputs of the head `a` for the samples of task `b`.
@@ -43,8 +43,7 @@ fn answers(model: &ModelState) -> Vec<f32> {
 fn the_more_distillation_weighs_the_less_the_old_answers_move() {
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
     let moved = |old_weight| {
-        let config =
-            LwfConfig { old_weight, training: TrainingSettings { epochs: 40, ..fresh() }, ..Default::default() };
+        let config = Lwf { old_weight, training: TrainingSettings { epochs: 40, ..fresh() }, ..Default::default() };
         let now = answers(&consolidate(&config, &previous, &expert));
         now.iter().zip(answers(&previous)).map(|(now, before)| (now - before).abs()).sum::<f32>()
     };

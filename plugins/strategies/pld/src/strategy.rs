@@ -90,9 +90,10 @@ impl Strategy for Pld {
             }
         };
         let fixed = batches.fixed_set().cloned();
-        let central = settings.learn_with(student, projections, batches, context, |student, projections, inputs, targets| {
-            self.loss(student, projections, &layers, inputs, targets, &groups)
-        })?;
+        let central =
+            settings.learn_with(student, projections, batches, context, |student, projections, inputs, targets| {
+                self.loss(student, projections, &layers, inputs, targets, &groups)
+            })?;
         if config.batch_norm != BatchNorm::Recalibrated {
             return Ok(central);
         }

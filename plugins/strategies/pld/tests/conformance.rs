@@ -1,7 +1,7 @@
 //! The conformance tests, with the defaults and along each option.
 
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, expert, run_description};
-use alluvium_strategy::{DataAccess, DistillationSettings, RunDescription, StrategyConfig, StudentStart};
+use alluvium_strategy::{DataAccess, DistillationSettings, Learning, RunDescription, StrategyConfig, StudentStart};
 use alluvium_strategy_pld::{BatchNorm, Data, LatentLoss, OutputLoss, PldConfig, Projection};
 
 /// Few steps are enough: the checks do not depend on how far the student gets.
@@ -21,7 +21,10 @@ fn the_defaults_conform() {
 #[test]
 fn every_option_conforms() {
     let fresh = DistillationSettings { cache_teachers: false, ..few_steps() };
-    let unlimited = DistillationSettings { gradient_clip: 0.0, ..few_steps() };
+    let unlimited = DistillationSettings {
+        learning: Learning { gradient_clip: 0.0, ..DistillationSettings::default().learning },
+        ..few_steps()
+    };
     let options = [
         PldConfig { start: StudentStart::Previous, ..short() },
         PldConfig { start: StudentStart::Average, ..short() },

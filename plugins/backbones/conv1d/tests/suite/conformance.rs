@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alluvium_backbone_conv1d::Conv1dConfig;
-use alluvium_model::conformance::{check_config, check_kind, check_learning};
 use alluvium_model::Learning;
+use alluvium_model::conformance::{check_config, check_kind, check_learning};
 
 fn small() -> Conv1dConfig {
     Conv1dConfig { channels: vec![4, 8], kernel: 3, pool: 2, latent: 10 }

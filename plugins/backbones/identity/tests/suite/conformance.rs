@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alluvium_backbone_identity::IdentityConfig;
-use alluvium_model::conformance::{check_config, check_kind, check_learning};
 use alluvium_model::Learning;
+use alluvium_model::conformance::{check_config, check_kind, check_learning};
 
 #[test]
 fn the_options_conform() {

@@ -1,13 +1,14 @@
-//! The conformance tests; the strategy holds weights that mattered, and restores its state.
+//! The conformance tests; the penalty by hand; the strategy holds weights that mattered, and restores its state.
 
-use alluvium_model::{Seed, Values, Weights};
+use alluvium_model::{Learning, Seed, Values, Weights};
 use alluvium_strategy::conformance::{central, check, check_config, expert, samples};
 use alluvium_strategy::{
     ClassificationLoss, Context, DataAccess, FisherLabels, ModelState, NewHead, RunDescription, Strategy,
     StrategyConfig, StrategyState, TaskDataset, TrainingSettings,
 };
-use alluvium_strategy_ewc::{EwcConfig, Penalties};
 use burn::tensor::Device;
+
+use super::{Ewc, Penalties};
 
 #[test]
 fn the_defaults_conform() {
@@ -16,17 +17,17 @@ fn the_defaults_conform() {
 
 #[test]
 fn other_options_conform() {
-    check_config(&EwcConfig { penalties: Penalties::Online, fisher_labels: FisherLabels::True, ..Default::default() });
-    let training =
-        TrainingSettings { new_head: NewHead::Fresh, weight_decay: 0.01, momentum: 0.0, ..Default::default() };
-    check_config(&EwcConfig { penalty_weight: 1e12, fisher_samples: 3, training, ..Default::default() });
+    check_config(&Ewc { penalties: Penalties::Online, fisher_labels: FisherLabels::True, ..Default::default() });
+    let learning = Learning { weight_decay: 0.01, momentum: 0.0, gradient_clip: 1.0, ..Default::default() };
+    let training = TrainingSettings { new_head: NewHead::Fresh, learning, ..Default::default() };
+    check_config(&Ewc { penalty_weight: 1e12, fisher_samples: 3, training, ..Default::default() });
     let training = TrainingSettings { loss: ClassificationLoss::AllHeads, ..Default::default() };
-    check_config(&EwcConfig { training, ..Default::default() });
+    check_config(&Ewc { training, ..Default::default() });
 }
 
 #[test]
 fn it_needs_the_current_task_and_no_more() {
-    assert_eq!(EwcConfig::default().data_access(), DataAccess::CurrentTask);
+    assert_eq!(Ewc::default().data_access(), DataAccess::CurrentTask);
 }
 
 /// Consolidates the expert of device `device`.
@@ -47,7 +48,7 @@ fn moved(from: &ModelState, to: &ModelState) -> f32 {
 fn the_larger_the_penalty_the_less_what_mattered_moves() {
     let distance = |penalty_weight, penalties| {
         let training = TrainingSettings { epochs: 20, ..Default::default() };
-        let config = EwcConfig { penalty_weight, penalties, training, ..Default::default() };
+        let config = Ewc { penalty_weight, penalties, training, ..Default::default() };
         let mut strategy = config.build(&RunDescription::default()).unwrap();
         let first = next(strategy.as_mut(), &central(&[], 0), "a", 0);
         let second = next(strategy.as_mut(), &first, "b", 1);
@@ -65,7 +66,7 @@ fn the_larger_the_penalty_the_less_what_mattered_moves() {
 }
 
 /// F of the backbone after the first device.
-fn strategy_fisher(config: &EwcConfig) -> Weights {
+fn strategy_fisher(config: &Ewc) -> Weights {
     let mut strategy = config.build(&RunDescription::default()).unwrap();
     next(strategy.as_mut(), &central(&[], 0), "a", 0);
     strategy.state().weights.below("fisher").below("backbone")
@@ -73,7 +74,7 @@ fn strategy_fisher(config: &EwcConfig) -> Weights {
 
 #[test]
 fn a_restored_strategy_goes_on_as_the_one_that_was_stored() {
-    let config = EwcConfig::default();
+    let config = Ewc::default();
     let mut strategy = config.build(&RunDescription::default()).unwrap();
     let first = next(strategy.as_mut(), &central(&[], 0), "a", 0);
     let state = strategy.state();
@@ -96,10 +97,44 @@ fn a_restored_strategy_goes_on_as_the_one_that_was_stored() {
 
 #[test]
 fn a_state_of_another_strategy_is_refused() {
-    let mut strategy = EwcConfig::default().build(&RunDescription::default()).unwrap();
+    let mut strategy = Ewc::default().build(&RunDescription::default()).unwrap();
     for name in ["base.w", "fisher.w"] {
         let weights: Weights = [(name.to_owned(), Values::new(vec![1], vec![1.0]))].into_iter().collect();
         let error = strategy.restore(StrategyState { weights, ..Default::default() }).unwrap_err().to_string();
         assert!(error.contains("cannot be restored"), "{error}");
     }
+}
+
+fn one(value: f32) -> Weights {
+    [("backbone.w".to_owned(), Values::new(vec![1], vec![value]))].into_iter().collect()
+}
+
+/// F and θ* after two tasks.
+fn after(penalties: Penalties) -> (f32, f32) {
+    let mut ewc = Ewc { penalties, decay: 0.5, ..Default::default() };
+    ewc.add(&one(3.0), &one(1.0)).unwrap();
+    ewc.add(&one(1.0), &one(5.0)).unwrap();
+    let value = |weights: &Weights| weights.get("backbone.w").unwrap().as_f32().unwrap()[0];
+    (value(&ewc.fisher), value(&ewc.anchors))
+}
+
+#[test]
+fn separate_penalties_are_one_around_the_mean() {
+    // 3(θ − 1)² + (θ − 5)² = 4θ² − 16θ + 28 = 4(θ − 2)² + 12
+    assert_eq!(after(Penalties::Separate), (4.0, 2.0));
+}
+
+#[test]
+fn online_the_old_one_decays_and_the_newest_weights_are_the_anchor() {
+    // 0.5·3 + 1 = 2.5
+    assert_eq!(after(Penalties::Online), (2.5, 5.0));
+}
+
+#[test]
+fn a_weight_that_never_mattered_is_anchored_anywhere() {
+    let mut ewc = Ewc::default();
+    ewc.add(&one(0.0), &one(1.0)).unwrap();
+    ewc.add(&one(0.0), &one(5.0)).unwrap();
+    assert!(ewc.fisher.get("backbone.w").unwrap().as_f32().unwrap() == [0.0]);
+    assert!(ewc.anchors.get("backbone.w").unwrap().as_f32().unwrap() == [5.0]);
 }
