@@ -7,19 +7,16 @@ mod near;
 
 use std::sync::Arc;
 
-use alluvium_device::registry::{Family, describe};
 use alluvium_device::{
-    Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, DeviceSettings, LocalDevice, typetag,
+    Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, DeviceSettings, LocalDevice, options, plugin,
 };
 use alluvium_model::OptimizerKind;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use near::Near;
 
 /// Devices in this process. Each trains on the training samples of its task of the stream.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct InProcessConfig {
     /// How every device trains.
     #[serde(flatten)]
@@ -36,9 +33,7 @@ pub struct InProcessConfig {
     pub new_head_decay: f64,
 }
 
-describe!(Family::Device, "in-process", InProcessConfig, paper: "arXiv 2303.15888, section 3", default);
-
-#[typetag::serde(name = "in-process")]
+#[plugin(kind = "in-process", paper = "arXiv 2303.15888, section 3", default)]
 impl DeviceConfig for InProcessConfig {
     fn training(&self) -> Option<&DeviceSettings> {
         Some(&self.settings)
@@ -80,6 +75,7 @@ impl DeviceConfig for InProcessConfig {
 #[cfg(test)]
 mod tests {
     use alluvium_device::conformance::{check_config, check_kind};
+    use alluvium_device::registry::Family;
 
     use super::*;
 

@@ -1,12 +1,9 @@
 //! The `deep-model-consolidation` strategy: double distillation in output space, on surrogate data.
 
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, DistillationBatches, DistillationSettings, Expert, ModelState, RunDescription, Strategy,
-    StrategyConfig, StrategyError, StudentStart, Teachers, mean_squared_error,
+    Context, DistillationBatches, DistillationSettings, Expert, ModelState, Strategy, StrategyError, StudentStart,
+    Teachers, mean_squared_error, strategy,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// Deep Model Consolidation: a student learns the logits of the previous central model and those of the expert at once, on
 /// surrogate data.
@@ -19,46 +16,20 @@ use serde::{Deserialize, Serialize};
 /// A class that both teachers know is distilled from the mean of their logits; the paper's teachers share no class. Batch
 /// normalisation is frozen in the student, unless it starts from initial weights. The first expert becomes the central model
 /// unchanged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct DeepModelConsolidationConfig {
+#[strategy(
+    kind = "deep-model-consolidation",
+    data = Surrogate,
+    paper = "Zhang et al., \"Class-incremental learning via deep model consolidation\", WACV 2020, arXiv 1903.07864"
+)]
+pub struct DeepModelConsolidation {
     /// Which weights the student starts from. The paper trains a new model, `initial` (this is how its re-implementation in
     /// FACIL, arXiv 2010.15277, reads it), for many epochs on a large set of auxiliary data. The default is `expert`, as in
     /// `pld`, so that both can be compared after the same number of steps.
+    #[default(StudentStart::Expert)]
     pub start: StudentStart,
     /// How the student learns.
     #[serde(flatten)]
     pub distillation: DistillationSettings,
-}
-
-impl Default for DeepModelConsolidationConfig {
-    fn default() -> Self {
-        DeepModelConsolidationConfig { start: StudentStart::Expert, distillation: DistillationSettings::default() }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "deep-model-consolidation",
-    DeepModelConsolidationConfig,
-    paper: "Zhang et al., \"Class-incremental learning via deep model consolidation\", WACV 2020, arXiv 1903.07864"
-);
-
-#[typetag::serde(name = "deep-model-consolidation")]
-impl StrategyConfig for DeepModelConsolidationConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::Surrogate
-    }
-
-    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(DeepModelConsolidation { config: self.clone() }))
-    }
-}
-
-/// It keeps nothing between devices.
-#[derive(Debug)]
-struct DeepModelConsolidation {
-    config: DeepModelConsolidationConfig,
 }
 
 impl Strategy for DeepModelConsolidation {
@@ -71,8 +42,8 @@ impl Strategy for DeepModelConsolidation {
         if previous.heads.is_empty() {
             return Ok(expert.model.clone()); // The centre has learned nothing yet.
         }
-        let DeepModelConsolidationConfig { start, distillation } = &self.config;
-        let student = start.student(previous, expert, context)?;
+        let distillation = &self.distillation;
+        let student = self.start.student(previous, expert, context)?;
         let teachers = Teachers::new(previous, expert, &student, (1.0, 1.0), context.compute())?;
         let batches = DistillationBatches::of_surrogate(distillation, teachers, context)?;
         distillation.learn(student, batches, context, mean_squared_error)

@@ -12,14 +12,14 @@ fn conforms() {
     check("deep-model-consolidation");
     let few_steps = DistillationSettings { steps: 5, batch_size: 8, ..Default::default() };
     for start in [StudentStart::Previous, StudentStart::Average, StudentStart::Initial] {
-        check_config(&DeepModelConsolidationConfig { start, distillation: few_steps.clone() });
+        check_config(&DeepModelConsolidation { start, distillation: few_steps.clone() });
     }
     let distillation = DistillationSettings {
         cache_teachers: false,
         learning: Learning { gradient_clip: 0.0, ..DistillationSettings::default().learning },
         ..few_steps
     };
-    check_config(&DeepModelConsolidationConfig { distillation, ..Default::default() });
+    check_config(&DeepModelConsolidation { distillation, ..Default::default() });
 }
 
 /// Heads that give the same logits for every input: their weights are 0, their biases are given.
@@ -74,7 +74,7 @@ fn loss_and_step_are_those_worked_out_by_hand() {
         },
         ..Default::default()
     };
-    let config = DeepModelConsolidationConfig { distillation, ..Default::default() };
+    let config = DeepModelConsolidation { distillation, ..Default::default() };
     let central = consolidate(&config, &previous, &expert);
     for (found, expected) in biases(&central).into_iter().zip([0.7, 2.7, 1.7, 5.7, 3.8, -0.2]) {
         assert!((found - expected).abs() < 1e-5, "{found}, expected {expected}");
@@ -85,7 +85,7 @@ fn loss_and_step_are_those_worked_out_by_hand() {
 fn the_student_learns_from_every_start() {
     let (previous, expert) = (central(&["a", "b"], 1), expert("c", 2));
     for start in [StudentStart::Previous, StudentStart::Expert, StudentStart::Average, StudentStart::Initial] {
-        let config = DeepModelConsolidationConfig { start, ..Default::default() };
+        let config = DeepModelConsolidation { start, ..Default::default() };
         let before = loss(&start.state(&previous, &expert, &context()).unwrap(), &previous, &expert);
         let after = loss(&consolidate(&config, &previous, &expert), &previous, &expert);
         assert!(after < 0.5 * before, "{start:?}: from {before} to {after}");
@@ -95,6 +95,6 @@ fn the_student_learns_from_every_start() {
 #[test]
 fn the_first_expert_is_taken_as_it_is() {
     let (previous, expert) = (central(&[], 1), expert("a", 2));
-    let central = consolidate(&DeepModelConsolidationConfig::default(), &previous, &expert);
+    let central = consolidate(&DeepModelConsolidation::default(), &previous, &expert);
     assert_eq!(central.weights, expert.model.weights);
 }

@@ -1,9 +1,11 @@
 //! The conformance tests; the penalty by hand; the strategy holds weights that mattered, and restores its state.
 
+use std::collections::BTreeMap;
+
 use alluvium_model::{Learning, Seed, Values, Weights};
 use alluvium_strategy::conformance::{central, check, check_config, expert, samples};
 use alluvium_strategy::{
-    ClassificationLoss, Context, DataAccess, FisherLabels, ModelState, NewHead, RunDescription, Strategy,
+    ClassificationLoss, Context, DataAccess, Expert, FisherLabels, ModelState, NewHead, RunDescription, Strategy,
     StrategyConfig, StrategyState, TaskDataset, TrainingSettings,
 };
 use burn::tensor::Device;
@@ -137,4 +139,60 @@ fn a_weight_that_never_mattered_is_anchored_anywhere() {
     ewc.add(&one(0.0), &one(5.0)).unwrap();
     assert!(ewc.fisher.get("backbone.w").unwrap().as_f32().unwrap() == [0.0]);
     assert!(ewc.anchors.get("backbone.w").unwrap().as_f32().unwrap() == [5.0]);
+}
+
+/// A tensor of `tests/fixtures/ewc.json`.
+#[derive(serde::Deserialize)]
+struct Written {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+fn numbers(shape: &[usize], salt: usize) -> Values {
+    let count = shape.iter().product();
+    let number = |k: usize| (((31 * k + 17 * salt) % 257) as f32 - 128.0) / 256.0;
+    Values::new(shape.to_vec(), (0..count).map(number).collect())
+}
+
+/// An expert with the weights of `tests/fixtures/generate.py`.
+fn written_expert(head: &str, salt: usize) -> Expert {
+    let mut expert = expert(head, 1);
+    let tensors = [("backbone.layer", [6, 4], 0), (&*format!("heads.{head}"), [4, 2], salt)];
+    for (name, shape, salt) in tensors {
+        expert.model.weights.insert(format!("{name}.weight"), numbers(&shape, salt));
+        expert.model.weights.insert(format!("{name}.bias"), numbers(&shape[1..], salt + 1));
+    }
+    expert
+}
+
+fn assert_written(found: &Weights, expected: &BTreeMap<String, Written>, tolerance: f32) {
+    assert_eq!(found.len(), expected.len());
+    for (name, expected) in expected {
+        let found = found.get(name).unwrap();
+        assert_eq!(found.shape, expected.shape);
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() <= tolerance * b.abs().max(0.1);
+        let found = found.as_f32().unwrap();
+        assert!(found.iter().zip(&expected.values).all(near), "{name}: {found:?}, expected {:?}", expected.values);
+    }
+}
+
+#[test]
+fn fisher_and_the_second_task_are_those_of_pytorch() {
+    let expected: BTreeMap<String, BTreeMap<String, Written>> =
+        serde_json::from_str(include_str!("../tests/fixtures/ewc.json")).unwrap();
+    let learning = Learning { learning_rate: 0.05, ..Learning::default() };
+    // All ten samples in every step.
+    let training = TrainingSettings { epochs: 40, batch_size: 10, learning, ..Default::default() };
+    let mut ewc = Ewc { penalty_weight: 30.0, training, ..Default::default() };
+    let mut central = central(&[], 0);
+    for (device, (head, salt)) in [("a", 2), ("b", 4)].into_iter().enumerate() {
+        let (expert, own) = (written_expert(head, salt), samples(head));
+        let task = TaskDataset { head: expert.head(), samples: &own };
+        let mut context = Context::new(&Device::flex(), Seed::new(3), device).with_tasks(vec![task]);
+        central = ewc.consolidate(&central, &expert, &mut context).unwrap();
+        if device == 0 {
+            assert_written(&ewc.fisher, &expected["fisher"], 1e-5);
+        }
+    }
+    assert_written(&central.weights, &expected["second"], 1e-5);
 }

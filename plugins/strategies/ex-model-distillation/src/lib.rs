@@ -5,13 +5,10 @@
 
 mod loss;
 
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, DistillationBatches, DistillationSettings, Expert, ModelState, RunDescription, Strategy,
-    StrategyConfig, StrategyError, StudentStart, Teachers,
+    Context, DistillationBatches, DistillationSettings, Expert, ModelState, Strategy, StrategyError, StudentStart,
+    Teachers, strategy,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use loss::loss;
 
@@ -27,56 +24,27 @@ use loss::loss;
 /// as there with auxiliary data and noise; for inputs that were generated for a class, the authors' code uses that class. The
 /// head of a new task starts from the expert's head. Batch normalisation is frozen in the student, unless it starts from initial
 /// weights. The first expert becomes the central model unchanged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct ExModelDistillationConfig {
+#[strategy(
+    kind = "ex-model-distillation",
+    data = Surrogate,
+    paper = "Carta, Cossu, Lomonaco, Bacciu, \"Ex-Model: continual learning from a stream of trained models\", CVPR \
+             workshops 2022, arXiv 2112.06511"
+)]
+pub struct ExModelDistillation {
     /// Which weights the student starts from. The authors' code has `previous` and `initial`.
+    #[default(StudentStart::Previous)]
     pub start: StudentStart,
     /// Whether the mean of each sample's logits is subtracted from a teacher's logits. Teachers that never saw
     /// each other's classes are biased by different amounts. The authors' code omits it if tasks are told apart.
+    #[default(true)]
     pub bias_normalisation: bool,
     /// The weight of the cross-entropy; 0 leaves only the squared error. The authors' code uses 1 or 0.
+    #[default(1.0)]
     #[schemars(range(min = 0.0, max = 1e6))]
     pub cross_entropy_weight: f64,
     /// How the student learns.
     #[serde(flatten)]
     pub distillation: DistillationSettings,
-}
-
-impl Default for ExModelDistillationConfig {
-    fn default() -> Self {
-        ExModelDistillationConfig {
-            start: StudentStart::Previous,
-            bias_normalisation: true,
-            cross_entropy_weight: 1.0,
-            distillation: DistillationSettings::default(),
-        }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "ex-model-distillation",
-    ExModelDistillationConfig,
-    paper: "Carta, Cossu, Lomonaco, Bacciu, \"Ex-Model: continual learning from a stream of trained models\", CVPR \
-            workshops 2022, arXiv 2112.06511"
-);
-
-#[typetag::serde(name = "ex-model-distillation")]
-impl StrategyConfig for ExModelDistillationConfig {
-    fn data_access(&self) -> DataAccess {
-        DataAccess::Surrogate
-    }
-
-    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(ExModelDistillation { config: self.clone() }))
-    }
-}
-
-/// It keeps nothing between devices.
-#[derive(Debug)]
-struct ExModelDistillation {
-    config: ExModelDistillationConfig,
 }
 
 impl Strategy for ExModelDistillation {
@@ -89,7 +57,7 @@ impl Strategy for ExModelDistillation {
         if previous.heads.is_empty() {
             return Ok(expert.model.clone()); // The centre has learned nothing yet.
         }
-        let ExModelDistillationConfig { start, bias_normalisation, cross_entropy_weight, distillation } = &self.config;
+        let ExModelDistillation { start, bias_normalisation, cross_entropy_weight, distillation } = &*self;
         let student = start.student(previous, expert, context)?;
         let mut teachers = Teachers::new(previous, expert, &student, (1.0, 1.0), context.compute())?;
         if !bias_normalisation {

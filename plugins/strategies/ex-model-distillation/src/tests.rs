@@ -8,25 +8,25 @@ use burn::tensor::Device;
 use super::*;
 
 /// Options without cross-entropy.
-fn distances_alone() -> ExModelDistillationConfig {
-    ExModelDistillationConfig { cross_entropy_weight: 0.0, ..Default::default() }
+fn distances_alone() -> ExModelDistillation {
+    ExModelDistillation { cross_entropy_weight: 0.0, ..Default::default() }
 }
 
 #[test]
 fn conforms() {
     check("ex-model-distillation");
     let few_steps = DistillationSettings { steps: 5, batch_size: 8, ..Default::default() };
-    let short = ExModelDistillationConfig { distillation: few_steps.clone(), ..Default::default() };
+    let short = ExModelDistillation { distillation: few_steps.clone(), ..Default::default() };
     let fresh = DistillationSettings {
         cache_teachers: false,
         learning: Learning { gradient_clip: 0.0, ..DistillationSettings::default().learning },
         ..few_steps
     };
     let options = [
-        ExModelDistillationConfig { start: StudentStart::Initial, ..short.clone() },
-        ExModelDistillationConfig { bias_normalisation: false, ..short.clone() },
-        ExModelDistillationConfig { cross_entropy_weight: 0.0, ..short.clone() },
-        ExModelDistillationConfig { distillation: fresh, ..short },
+        ExModelDistillation { start: StudentStart::Initial, ..short.clone() },
+        ExModelDistillation { bias_normalisation: false, ..short.clone() },
+        ExModelDistillation { cross_entropy_weight: 0.0, ..short.clone() },
+        ExModelDistillation { distillation: fresh, ..short },
     ];
     options.iter().for_each(|config| check_config(config));
 }
@@ -43,7 +43,7 @@ fn saying(mut model: ModelState, biases: &[[f32; 2]]) -> ModelState {
 
 /// The biases after one step at the learning rate 0.3, of a student that starts with the heads of a previous central model,
 /// (10, 12), and of an expert, (4, 0).
-fn biases_after_a_step(config: ExModelDistillationConfig) -> Vec<f32> {
+fn biases_after_a_step(config: ExModelDistillation) -> Vec<f32> {
     let previous = saying(central(&["a"], 1), &[[10.0, 12.0]]);
     let mut expert = expert("b", 2);
     expert.model = saying(expert.model, &[[4.0, 0.0]]);
@@ -56,7 +56,7 @@ fn biases_after_a_step(config: ExModelDistillationConfig) -> Vec<f32> {
         learning: Learning { gradient_clip: 0.0, ..DistillationSettings::default().learning },
         ..one_step
     };
-    let central = consolidate(&ExModelDistillationConfig { distillation, ..config }, &previous, &expert);
+    let central = consolidate(&ExModelDistillation { distillation, ..config }, &previous, &expert);
     let biases =
         central.heads.iter().map(|head| central.head_weights(head).get("bias").unwrap().as_f32().unwrap().to_vec());
     biases.flatten().collect()
@@ -73,7 +73,7 @@ fn bias_normalisation_takes_each_teachers_mean_away() {
     let normalised = biases_after_a_step(distances_alone());
     assert_near(&normalised, [8.35, 10.35, 3.7, -0.3]);
     // Without it, the student already gives the teachers' logits.
-    let raw = biases_after_a_step(ExModelDistillationConfig { bias_normalisation: false, ..distances_alone() });
+    let raw = biases_after_a_step(ExModelDistillation { bias_normalisation: false, ..distances_alone() });
     assert_near(&raw, [10.0, 12.0, 4.0, 0.0]);
 }
 
@@ -81,13 +81,10 @@ fn bias_normalisation_takes_each_teachers_mean_away() {
 fn the_label_is_the_unit_that_is_highest_after_normalisation() {
     // softmax(z) = (0.119167, 0.880532, 0.000295, 0.000005); the gradient of the cross-entropy is that less the label's 1.
     // Normalised, the label is class index 2 (z° = 2): to the steps above comes −0.3·(0.119167, 0.880532, −0.999705, 0).
-    let normalised = biases_after_a_step(ExModelDistillationConfig::default());
+    let normalised = biases_after_a_step(ExModelDistillation::default());
     assert_near(&normalised, [8.314_25, 10.085_84, 3.999_91, -0.3]);
     // Raw, it is class index 1 (z° = 12): −0.3·(0.119167, −0.119468, 0.000295, 0).
-    let raw = biases_after_a_step(ExModelDistillationConfig {
-        bias_normalisation: false,
-        ..ExModelDistillationConfig::default()
-    });
+    let raw = biases_after_a_step(ExModelDistillation { bias_normalisation: false, ..ExModelDistillation::default() });
     assert_near(&raw, [9.964_25, 12.035_84, 3.999_91, 0.0]);
 }
 
@@ -107,7 +104,7 @@ fn loss_of(student: &ModelState, previous: &ModelState, expert: &Expert) -> f32 
 fn the_student_learns() {
     let (previous, expert) = (central(&["a", "b"], 1), expert("c", 2));
     for start in [StudentStart::Previous, StudentStart::Initial] {
-        let config = ExModelDistillationConfig { start, ..Default::default() };
+        let config = ExModelDistillation { start, ..Default::default() };
         let before = loss_of(&start.state(&previous, &expert, &context()).unwrap(), &previous, &expert);
         let after = loss_of(&consolidate(&config, &previous, &expert), &previous, &expert);
         assert!(after < 0.9 * before, "{start:?}: from {before} to {after}");
@@ -117,6 +114,6 @@ fn the_student_learns() {
 #[test]
 fn the_first_expert_is_taken_as_it_is() {
     let (previous, expert) = (central(&[], 1), expert("a", 2));
-    let central = consolidate(&ExModelDistillationConfig::default(), &previous, &expert);
+    let central = consolidate(&ExModelDistillation::default(), &previous, &expert);
     assert_eq!(central.weights, expert.model.weights);
 }

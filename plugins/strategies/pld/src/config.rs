@@ -1,13 +1,9 @@
 //! The options of the strategy.
 
-use alluvium_strategy::{DistillationSettings, StudentStart};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_strategy::{DistillationSettings, StudentStart, options};
 
 /// Which inputs the student is distilled on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum Data {
     /// Surrogate data: inputs that belong to no device.
     Surrogate,
@@ -16,9 +12,7 @@ pub enum Data {
 }
 
 /// The distance in output space.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum OutputLoss {
     /// The mean squared error of logits, the teacher's less their mean.
     Mse,
@@ -27,9 +21,7 @@ pub enum OutputLoss {
 }
 
 /// The distance in latent space.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum LatentLoss {
     /// The mean squared error.
     Mse,
@@ -38,9 +30,7 @@ pub enum LatentLoss {
 }
 
 /// The shape of the projections from the student's latent into each teacher's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum Projection {
     /// None: the student's latent is compared as it is.
     None,
@@ -51,9 +41,7 @@ pub enum Projection {
 }
 
 /// What batch normalisation does in the student.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
+#[options]
 pub enum BatchNorm {
     /// Keeps the running statistics that the student starts with.
     Frozen,
@@ -73,64 +61,56 @@ pub enum BatchNorm {
 /// subtracts a sample's mean over the teacher's logits, and L_PLD = D(g_P(h_S), h_P) + D(g_E(h_S), h_E). A class that both
 /// teachers know is distilled from the mean of their logits. `latent_weight = 0` is plain double distillation, much
 /// as in `deep-model-consolidation`, whose mean is over the logits of both teachers at once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[options]
+#[derive(PartialEq)]
 pub struct PldConfig {
     /// Which weights the student starts from. `initial` weights have no statistics yet, so with them a backbone with batch
     /// normalisation needs `batch_norm = "batch"`.
+    #[default(StudentStart::Expert)]
     pub start: StudentStart,
     /// Which inputs the student is distilled on; `current-task` needs a protocol that grants it.
+    #[default(Data::Surrogate)]
     pub data: Data,
     /// How the student and the projections learn.
     #[serde(flatten)]
     pub distillation: DistillationSettings,
     /// The weight of L_KD, the distillation in output space; 0 leaves only latent distillation.
+    #[default(1.0)]
     #[schemars(range(min = 0.0, max = 1e6))]
     pub output_weight: f64,
     /// The distance in output space.
+    #[default(OutputLoss::Mse)]
     pub output_loss: OutputLoss,
     /// The temperature τ of `output_loss = "kl"`; the loss is multiplied by τ².
+    #[default(2.0)]
     #[schemars(range(min = 0.01, max = 1000.0))]
     pub temperature: f64,
     /// λ, the weight of L_PLD, the distillation in latent space; 0 leaves only double distillation.
+    #[default(1.0)]
     #[schemars(range(min = 0.0, max = 1e6))]
     pub latent_weight: f64,
     /// The distance in latent space.
+    #[default(LatentLoss::Mse)]
     pub latent_loss: LatentLoss,
     /// The shape of the projections. They learn beside the student, at the same learning rate.
+    #[default(Projection::Linear)]
     pub projection: Projection,
     /// The layers that are distilled in latent space, by the backbone's names; the last one is always called `latent`.
+    #[default(vec!["latent".to_owned()])]
     #[schemars(length(min = 1, max = 1024))]
     pub layers: Vec<String>,
     /// The weight of the previous central model as a teacher; with 0, only the expert teaches.
+    #[default(1.0)]
     #[schemars(range(min = 0.0, max = 1e6))]
     pub previous_weight: f64,
     /// The weight of the expert as a teacher; with 0, only the previous central model teaches.
+    #[default(1.0)]
     #[schemars(range(min = 0.0, max = 1e6))]
     pub expert_weight: f64,
     /// What batch normalisation does in the student. `frozen` is the default, because the statistics of surrogate data
     /// are not those of the devices' data. `recalibrated` estimates them once, after the student has learned, on the fixed set of
     /// surrogate data or on the current task's samples, whatever `batch_size` is. A backbone without batch normalisation accepts
     /// only `frozen`, because the others would have no effect.
+    #[default(BatchNorm::Frozen)]
     pub batch_norm: BatchNorm,
-}
-
-impl Default for PldConfig {
-    fn default() -> Self {
-        PldConfig {
-            start: StudentStart::Expert,
-            data: Data::Surrogate,
-            distillation: DistillationSettings::default(),
-            output_weight: 1.0,
-            output_loss: OutputLoss::Mse,
-            temperature: 2.0,
-            latent_weight: 1.0,
-            latent_loss: LatentLoss::Mse,
-            projection: Projection::Linear,
-            layers: vec!["latent".to_owned()],
-            previous_weight: 1.0,
-            expert_weight: 1.0,
-            batch_norm: BatchNorm::Frozen,
-        }
-    }
 }

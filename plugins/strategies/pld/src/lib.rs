@@ -11,22 +11,17 @@ mod projections;
 mod recalibration;
 mod strategy;
 
-use alluvium_strategy::registry::{Family, describe};
-use alluvium_strategy::{DataAccess, RunDescription, Strategy, StrategyConfig, StrategyError, StudentStart};
+use alluvium_strategy::{DataAccess, RunDescription, Strategy, StrategyConfig, StrategyError, StudentStart, plugin};
 
 use strategy::Pld;
 
 pub use config::{BatchNorm, Data, LatentLoss, OutputLoss, PldConfig, Projection};
 
-describe!(
-    Family::Strategy,
-    "pld",
-    PldConfig,
-    paper: "Carta, Cossu, Lomonaco, Bacciu, van de Weijer, \"Projected latent distillation for data-agnostic \
-            consolidation in distributed continual learning\", arXiv 2303.15888"
-);
-
-#[typetag::serde(name = "pld")]
+#[plugin(
+    kind = "pld",
+    paper = "Carta, Cossu, Lomonaco, Bacciu, van de Weijer, \"Projected latent distillation for data-agnostic \
+             consolidation in distributed continual learning\", arXiv 2303.15888"
+)]
 impl StrategyConfig for PldConfig {
     fn data_access(&self) -> DataAccess {
         match self.data {

@@ -8,15 +8,12 @@ mod reservoir;
 use std::ops::Range;
 
 use alluvium_model::{Inputs, Seed};
-use alluvium_strategy::registry::{Family, describe};
 use alluvium_strategy::{
     Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
-    TrainingSettings,
+    TrainingSettings, options, plugin,
 };
 use rand::Rng;
 use rand::seq::index::sample;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use buffer::Buffer;
 
@@ -32,35 +29,30 @@ use buffer::Buffer;
 /// that keeps them private does not grant, so the data access is `all-tasks`. The buffer is not stored. The draws of the
 /// reservoir depend on a stored seed, so the buffer is filled again from the tasks' samples. The first expert becomes the
 /// central model unchanged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct ReplayConfig {
+#[options]
+pub struct Replay {
     /// The largest number of samples of earlier tasks in the buffer.
+    #[default(500)]
     #[schemars(range(min = 1, max = 10_000_000))]
     pub buffer_samples: usize,
     /// Samples of the buffer per gradient step, in addition to those of the current task.
+    #[default(32)]
     #[schemars(range(min = 1, max = 65_536))]
     pub replay_batch_size: usize,
     /// How the centre learns.
     #[serde(flatten)]
     pub training: TrainingSettings,
+    /// The seed of the reservoir's draws, drawn at the first device. The seed of a consolidation is not suitable: it changes
+    /// every time, and so would the buffer.
+    #[state]
+    reservoir: Option<u64>,
 }
 
-impl Default for ReplayConfig {
-    fn default() -> Self {
-        ReplayConfig { buffer_samples: 500, replay_batch_size: 32, training: TrainingSettings::default() }
-    }
-}
-
-describe!(
-    Family::Strategy,
-    "replay",
-    ReplayConfig,
-    paper: "Chaudhry et al., \"On tiny episodic memories in continual learning\", arXiv 1902.10486 (ER with a reservoir)"
-);
-
-#[typetag::serde(name = "replay")]
-impl StrategyConfig for ReplayConfig {
+#[plugin(
+    kind = "replay",
+    paper = "Chaudhry et al., \"On tiny episodic memories in continual learning\", arXiv 1902.10486 (ER with a reservoir)"
+)]
+impl StrategyConfig for Replay {
     fn data_access(&self) -> DataAccess {
         DataAccess::AllTasks
     }
@@ -79,16 +71,8 @@ impl StrategyConfig for ReplayConfig {
     }
 
     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Replay { config: self.clone(), reservoir: None }))
+        Ok(Box::new(self.clone()))
     }
-}
-
-#[derive(Debug)]
-struct Replay {
-    config: ReplayConfig,
-    /// The seed of the reservoir's draws, drawn at the first device. The seed of a consolidation is not suitable: it changes
-    /// every time, and so would the buffer.
-    reservoir: Option<u64>,
 }
 
 const RESERVOIR: &str = "reservoir";
@@ -107,7 +91,7 @@ impl Strategy for Replay {
         if previous.heads.is_empty() {
             return Ok(expert.model.clone());
         }
-        let ReplayConfig { buffer_samples, replay_batch_size, training } = &self.config;
+        let Replay { buffer_samples, replay_batch_size, training, .. } = &*self;
         let earlier = &tasks[..tasks.len() - 1];
         let learning = context.compute().clone().autodiff();
         let buffer = Buffer::fill(earlier, *buffer_samples, &mut seed.random(), &learning);
@@ -149,3 +133,6 @@ impl Strategy for Replay {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,9 @@ use alluvium_strategy::{
     ClassificationLoss, Context, DataAccess, NewHead, RunDescription, StrategyConfig, StrategyState, TaskDataset,
     TrainingSettings,
 };
-use alluvium_strategy_replay::ReplayConfig;
 use burn::tensor::Device;
+
+use super::Replay;
 
 #[test]
 fn the_defaults_conform() {
@@ -17,15 +18,15 @@ fn the_defaults_conform() {
 #[test]
 fn other_options_conform() {
     let training = TrainingSettings { new_head: NewHead::Fresh, ..Default::default() };
-    check_config(&ReplayConfig { buffer_samples: 3, replay_batch_size: 2, training });
-    check_config(&ReplayConfig { buffer_samples: 2, ..Default::default() });
+    check_config(&Replay { buffer_samples: 3, replay_batch_size: 2, training, ..Default::default() });
+    check_config(&Replay { buffer_samples: 2, ..Default::default() });
     let training = TrainingSettings { loss: ClassificationLoss::AllHeads, ..Default::default() };
-    check_config(&ReplayConfig { training, ..Default::default() });
+    check_config(&Replay { training, ..Default::default() });
 }
 
 #[test]
 fn keeping_samples_at_the_centre_is_access_to_all_tasks() {
-    assert_eq!(ReplayConfig::default().data_access(), DataAccess::AllTasks);
+    assert_eq!(Replay::default().data_access(), DataAccess::AllTasks);
 }
 
 #[test]
@@ -34,7 +35,7 @@ fn old_heads_go_on_learning_from_the_buffer() {
     let tasks = [0, 1].map(|task| TaskDataset { head: &heads[task][0], samples: &samples[task] });
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
     let mut context = Context::new(&Device::flex(), Seed::new(1), 1).with_tasks(tasks.to_vec());
-    let config = ReplayConfig { replay_batch_size: 6, ..Default::default() };
+    let config = Replay { replay_batch_size: 6, ..Default::default() };
     let learned =
         config.build(&RunDescription::default()).unwrap().consolidate(&previous, &expert, &mut context).unwrap();
     let old = &previous.heads[0];
@@ -45,7 +46,7 @@ fn old_heads_go_on_learning_from_the_buffer() {
 
 #[test]
 fn what_is_stored_is_one_number_and_no_sample() {
-    let config = ReplayConfig::default();
+    let config = Replay::default();
     let mut strategy = config.build(&RunDescription::default()).unwrap();
     assert_eq!(strategy.state(), StrategyState::default());
     let own = samples("a");
@@ -63,5 +64,5 @@ fn what_is_stored_is_one_number_and_no_sample() {
 #[test]
 fn the_first_expert_is_taken_as_it_is() {
     let first = expert("a", 1);
-    assert_eq!(consolidate(&ReplayConfig::default(), &central(&[], 0), &first).weights, first.model.weights);
+    assert_eq!(consolidate(&Replay::default(), &central(&[], 0), &first).weights, first.model.weights);
 }
