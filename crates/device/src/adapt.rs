@@ -9,7 +9,7 @@ use burn::tensor::Device as Compute;
 
 use crate::proximal::Proximal;
 use crate::training::{Objective, descend};
-use crate::{ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, HandOut};
+use crate::{ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, ExpertForm, HandOut};
 
 /// The samples of a device, and the task that they belong to.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +73,11 @@ pub fn adapt(
         Ok((name.to_owned(), computed.map_err(failed)?))
     };
     let statistics = statistics.iter().map(compute_one).collect::<Result<_, _>>()?;
-    Ok(Expert::new(adapted, manifest).map_err(broken)?.with_statistics(statistics))
+    let expert = match settings.sends {
+        ExpertForm::Model => Expert::new(adapted, manifest),
+        ExpertForm::Changes => Expert::difference(central, adapted, BTreeMap::new(), manifest),
+    };
+    Ok(expert.map_err(broken)?.with_statistics(statistics))
 }
 
 #[cfg(test)]
@@ -214,6 +218,32 @@ mod tests {
         let last = bytes.len() - 2;
         bytes[last] ^= 1;
         assert!(Expert::from_bytes(&bytes).unwrap_err().to_string().contains("digest"));
+    }
+
+    #[test]
+    fn a_device_that_sends_changes_adapts_the_same_model() {
+        let whole = adapt(settings()).unwrap();
+        let central = central(&Compute::flex());
+        let changes = DeviceSettings { sends: ExpertForm::Changes, ..settings() };
+        let expert = adapt_from(&central, changes.clone(), &[Arc::new(Counts)]).unwrap();
+        assert!(expert.is_difference() && !whole.is_difference());
+        assert_eq!(expert.model.weights, whole.model.weights);
+        let bytes = expert.to_bytes().unwrap();
+        let back = Expert::received(&bytes, &central).unwrap();
+        assert_eq!((back.model.weights, back.manifest), (expert.model.weights.clone(), expert.manifest));
+        assert!(Expert::from_bytes(&bytes).unwrap_err().to_string().contains("only what changed"));
+        // Without steps that move, only the new head is sent: a weight of 8 × 2 and a bias of 2, with four bytes each.
+        let still = DeviceSettings { learning_rate: 0.0, ..changes };
+        let sent = adapt_from(&central, still.clone(), &[]).unwrap().to_bytes().unwrap();
+        let header = 8 + u64::from_le_bytes(*sent.first_chunk().unwrap()) as usize;
+        assert_eq!(sent.len() - header, 4 * (8 * 2 + 2));
+        // From a centre that knows the head, nothing is.
+        let mut knows_the_head = central;
+        knows_the_head.grow_head(&task().head, 8, Seed::new(2));
+        let sent = adapt_from(&knows_the_head, still, &[]).unwrap();
+        let bytes = sent.to_bytes().unwrap();
+        assert_eq!(bytes.len(), 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize);
+        assert_eq!(Expert::received(&bytes, &knows_the_head).unwrap().model.weights, sent.model.weights);
     }
 
     #[test]

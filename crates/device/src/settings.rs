@@ -5,6 +5,18 @@ use alluvium_stream::Augmentation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What a device sends of the model that it adapted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum ExpertForm {
+    /// The whole model.
+    #[default]
+    Model,
+    /// Only the tensors that differ from those of the model that it took.
+    Changes,
+}
+
 /// How devices train that adapt the model in this process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -41,6 +53,8 @@ pub struct DeviceSettings {
     pub budget: f64,
     /// Random changes to the training images, new ones for every image in every epoch.
     pub augmentation: Augmentation,
+    /// What the device sends. It changes the bytes that a device sends, and not the model that the centre receives.
+    pub sends: ExpertForm,
 }
 
 impl Default for DeviceSettings {
@@ -56,6 +70,7 @@ impl Default for DeviceSettings {
             proximal: 0.0,
             budget: 1.0,
             augmentation: Augmentation::default(),
+            sends: ExpertForm::default(),
         }
     }
 }
