@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alluvium_model::{Expert, Manifest, Model, Progress};
+use alluvium_model::{Expert, Manifest, Model, ModelError, Progress};
 use alluvium_stream::TaskDataset;
 use burn::tensor::Device as Compute;
 
 use crate::training::{Objective, descend};
-use crate::{ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, HandOut, ParameterTerm};
+use crate::{ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, ExpertForm, HandOut, ParameterTerm};
 
 /// The samples of a device, and the task that they belong to.
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +65,8 @@ pub fn adapt_with(
     let objective = Objective { loss: ClassificationLoss::OwnHead, terms: &added };
     let steps = descend(objective, &mut model, &[own.dataset], settings, &learning, seed, progress).map_err(broken)?;
 
-    let adapted = model.state();
     let diverged = |cause| DeviceError::Diverged { task: own.name.to_owned(), cause: Box::new(cause) };
+    let (adapted, factors) = model.into_state_and_factors();
     adapted.weights.check_finite().map_err(diverged)?;
     let manifest = Manifest {
         task: terms.device,
@@ -77,10 +77,18 @@ pub fn adapt_with(
         digest: adapted.digest(),
         statistics: BTreeMap::new(),
     };
+    let expert = match (&settings.lora, settings.sends) {
+        (None, ExpertForm::Model) => Expert::new(adapted, manifest).map_err(broken)?,
+        // Factors may be finite where the update that they give is not.
+        _ => Expert::difference(central, adapted, factors, manifest).map_err(|cause| match cause {
+            cause @ ModelError::NotFinite { .. } => diverged(cause),
+            cause => broken(cause),
+        })?,
+    };
     let compute_one = |statistic: &Arc<dyn DeviceStatistic>| {
         let name = statistic.name();
         let seed = seed.of("statistic").of(name);
-        let computed = statistic.compute(&adapted, &own.dataset, &terms.beside, compute, seed);
+        let computed = statistic.compute(&expert.model, &own.dataset, &terms.beside, compute, seed);
         let computed = computed.and_then(|weights| weights.check_finite().map(|()| weights));
         let failed = |cause| DeviceError::Statistic {
             task: own.name.to_owned(),
@@ -90,7 +98,7 @@ pub fn adapt_with(
         Ok((name.to_owned(), computed.map_err(failed)?))
     };
     let statistics = statistics.iter().map(compute_one).collect::<Result<_, _>>()?;
-    Ok(Expert::new(adapted, manifest).map_err(broken)?.with_statistics(statistics))
+    Ok(expert.with_statistics(statistics))
 }
 
 #[cfg(test)]
@@ -244,6 +252,32 @@ mod tests {
                 view.map(|(_, tensor)| tensor.clone().mul(tensor).sum().mul_scalar(500.0)).reduce(|a, b| a + b)
             })
         }
+    }
+
+    #[test]
+    fn a_device_that_sends_changes_adapts_the_same_model() {
+        let whole = adapt(settings()).unwrap();
+        let central = central(&Compute::flex());
+        let changes = DeviceSettings { sends: ExpertForm::Changes, ..settings() };
+        let expert = adapt_from(&central, changes.clone(), &[Arc::new(Counts)]).unwrap();
+        assert!(expert.is_difference() && !whole.is_difference());
+        assert_eq!(expert.model.weights, whole.model.weights);
+        let bytes = expert.to_bytes().unwrap();
+        let back = Expert::received(&bytes, &central).unwrap();
+        assert_eq!((back.model.weights, back.manifest), (expert.model.weights.clone(), expert.manifest));
+        assert!(Expert::from_bytes(&bytes).unwrap_err().to_string().contains("only what changed"));
+        // Without steps that move, only the new head is sent: a weight of 8 × 2 and a bias of 2, with four bytes each.
+        let still = DeviceSettings { learning: Learning { learning_rate: 0.0, ..Learning::default() }, ..changes };
+        let sent = adapt_from(&central, still.clone(), &[]).unwrap().to_bytes().unwrap();
+        let header = 8 + u64::from_le_bytes(*sent.first_chunk().unwrap()) as usize;
+        assert_eq!(sent.len() - header, 4 * (8 * 2 + 2));
+        // From a centre that knows the head, nothing is.
+        let mut knows_the_head = central;
+        knows_the_head.grow_head(&task().head, 8, Seed::new(2));
+        let sent = adapt_from(&knows_the_head, still, &[]).unwrap();
+        let bytes = sent.to_bytes().unwrap();
+        assert_eq!(bytes.len(), 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize);
+        assert_eq!(Expert::received(&bytes, &knows_the_head).unwrap().model.weights, sent.model.weights);
     }
 
     #[test]

@@ -108,7 +108,7 @@ pub trait Device: Debug + Send {
 ///
 /// # Errors
 /// [`DeviceError::Contradiction`], which names what differs: the parent, the head, the number of samples, a tensor, a
-/// statistic; or [`DeviceError::Model`] for a weight that is not finite.
+/// statistic; or [`DeviceError::Model`] for a weight that is not finite, or a model that is not what was sent.
 pub fn check_expert(expert: &Expert, announced: &Announcement, taken: &HandOut) -> Result<(), DeviceError> {
     let Announcement { task, head, samples, .. } = announced;
     let refuse =
@@ -158,5 +158,5 @@ pub fn check_expert(expert: &Expert, announced: &Announcement, taken: &HandOut) 
             format!("those that it was asked for: {}", list(&asked)),
         );
     }
-    Ok(())
+    expert.check(&taken.model).map_err(|cause| DeviceError::Model { task: task.clone(), cause: Box::new(cause) })
 }

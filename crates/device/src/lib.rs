@@ -35,7 +35,7 @@ pub use error::DeviceError;
 pub use hand_out::{Beside, HandOut, Terms};
 pub use local::LocalDevice;
 pub use loss::{ClassificationLoss, cross_entropy};
-pub use settings::DeviceSettings;
+pub use settings::{DeviceSettings, ExpertForm};
 pub use statistic::DeviceStatistic;
 pub use term::ParameterTerm;
 pub use training::{Term, train};

@@ -7,6 +7,18 @@ use alluvium_stream::Augmentation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What a device sends of the model that it adapted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum ExpertForm {
+    /// The whole model.
+    #[default]
+    Model,
+    /// Only the tensors that differ from those of the model that it took.
+    Changes,
+}
+
 /// How devices train that adapt the model in this process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -26,8 +38,12 @@ pub struct DeviceSettings {
     pub budget: f64,
     /// Random changes to the training images, new ones for every image in every epoch.
     pub augmentation: Augmentation,
-    /// Low-rank updates: the device learns, and sends, two small factors for each weight of the backbone. Default: whole weights.
+    /// Low-rank updates: the device learns, and sends, two small factors for each weight of the backbone. Default: it learns the
+    /// weights themselves.
     pub lora: Option<LowRankSettings>,
+    /// What the device sends. It changes the bytes that a device sends, and not the model that the centre receives. With `lora`, it
+    /// is always the changes.
+    pub sends: ExpertForm,
 }
 
 impl Default for DeviceSettings {
@@ -39,6 +55,7 @@ impl Default for DeviceSettings {
             budget: 1.0,
             augmentation: Augmentation::default(),
             lora: None,
+            sends: ExpertForm::default(),
         }
     }
 }

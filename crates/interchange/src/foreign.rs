@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::architecture::{Shapes, assumed_input, backbone_in_words, backbone_of, check_input, recognised, table_of};
 use crate::manifest::{Manifest, NamedHead, check_classes};
-use crate::own_model::{RUN_MODEL, check_variances, is_variance};
+use crate::own_model::{RUN_MODEL, check_variances, is_variance, refuse_difference};
 use crate::provenance::{Parent, Provenance, file_name, key_of, taken};
 use crate::{Fallback, InterchangeError, Names, Normalisation, Reading, naming};
 
@@ -51,6 +51,7 @@ impl ForeignModel {
                            consolidates the updates of an adapter";
             return Err(InterchangeError::tensor(path, factor, problem));
         }
+        refuse_difference(path, &checkpoint)?;
         if checkpoint.metadata().contains_key(RUN_MODEL) {
             let problem = "is a model of a run directory, whose classes have no names; accepted: a model that another \
                            framework or `alluvium consolidate` wrote";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use alluvium_checkpoint::{Checkpoint, StateDict, shown};
-use alluvium_model::InputShape;
+use alluvium_model::{DIFFERENCE, InputShape};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -75,6 +75,9 @@ pub enum Kind {
         heads: Vec<RunHead>,
         /// The manifest of the expert, if the model is one.
         expert: Option<Value>,
+        /// Whether the file holds only the difference of the expert to the model that its device took.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        difference: bool,
     },
     /// A model that is not known here.
     Unknown {
@@ -112,7 +115,8 @@ impl Inspection {
             *dtypes.entry(info.dtype.name().to_owned()).or_default() += 1;
         }
         let wrong = |problem: String| InterchangeError::file(path, problem);
-        let (model, provenance) = if checkpoint.metadata().contains_key(RUN_MODEL) {
+        let (model, provenance) = if [RUN_MODEL, DIFFERENCE].iter().any(|key| checkpoint.metadata().contains_key(*key))
+        {
             (run_model(&checkpoint).map_err(wrong)?, None)
         } else {
             match ForeignModel::open(path, reading, compute) {
@@ -187,8 +191,12 @@ impl Kind {
                     text.line(&format!("  {}", head.name), &head.classes.join(", "));
                 }
             }
-            Kind::Run { backbone, input, heads, expert } => {
-                let what = if expert.is_some() { "an expert" } else { "a central model" };
+            Kind::Run { backbone, input, heads, expert, difference } => {
+                let what = match (difference, expert) {
+                    (true, _) => "only what changed in an expert",
+                    (false, Some(_)) => "an expert",
+                    (false, None) => "a central model",
+                };
                 text.line("architecture", &format!("{}, inputs of {input}", backbone_in_words(backbone)));
                 text.line("", &format!("{what} of a run directory; its classes have numbers, not names"));
                 let rows: usize = heads.iter().map(|head| head.classes.len()).sum();
@@ -207,11 +215,13 @@ impl Kind {
 
 fn run_model(checkpoint: &Checkpoint) -> Result<Kind, String> {
     let metadata = checkpoint.metadata();
-    let header: Option<RunHeader> = text_of(metadata, RUN_MODEL)?;
+    let difference = metadata.contains_key(DIFFERENCE);
+    let key = if difference { DIFFERENCE } else { RUN_MODEL };
+    let header: Option<RunHeader> = text_of(metadata, key)?;
     let Some(RunHeader { backbone, input, heads }) = header else {
-        return Err(format!("the metadata lack the key `{RUN_MODEL}`"));
+        return Err(format!("the metadata lack the key `{key}`"));
     };
-    Ok(Kind::Run { backbone, input, heads, expert: text_of(metadata, RUN_EXPERT)? })
+    Ok(Kind::Run { backbone, input, heads, expert: text_of(metadata, RUN_EXPERT)?, difference })
 }
 
 /// Describes one consolidation and, indented below it, those that led to it.
@@ -232,7 +242,7 @@ fn describe_generation(provenance: &Provenance, depth: usize, text: &mut Text) {
     for (role, parent) in previous.into_iter().chain(provenance.experts.iter().map(|expert| ("expert", expert))) {
         let dict = parent.state_dict.as_ref().map(|key| format!(" ({})", shown(key))).unwrap_or_default();
         let note = match (parent.initial_only, parent.older_left_out) {
-            (true, _) => " (what the experts started from)",
+            (true, _) => "only what changed in an expert",
             (false, true) => " (older generations are left out)",
             (false, false) => "",
         };

@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use crate::architecture::{backbone_in_words, table_of};
 use crate::consolidation::rows_of;
 use crate::manifest::check_classes;
-use crate::own_model::{OwnModel, RUN_MODEL, rows_in_words};
+use crate::own_model::{OwnModel, RUN_MODEL, refuse_difference, rows_in_words};
 use crate::{Fallback, ForeignModel, InterchangeError, Reading};
 
 /// An open model file that may become part of an experiment: one of a run directory, one that `alluvium consolidate` wrote, or
@@ -65,6 +65,7 @@ impl ModelFile {
     /// message names the file and its tensor or class, and says what is accepted.
     pub fn open(path: &Path, reading: &Reading, compute: &Device) -> Result<Self, InterchangeError> {
         let checkpoint = Checkpoint::open_state_dict(path, reading.state_dict.as_ref())?;
+        refuse_difference(path, &checkpoint)?;
         if reading.names.is_some() && checkpoint.metadata().contains_key(RUN_MODEL) {
             let problem =
                 "is a model of a run directory, which needs no table of names; accepted: no `names` for this file";

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alluvium_checkpoint::{Checkpoint, Values, listed, shown};
-use alluvium_model::{BACKBONE, BackboneConfig, InputShape, Numbers, Values as OurValues, Weights};
+use alluvium_model::{BACKBONE, BackboneConfig, DIFFERENCE, InputShape, Numbers, Values as OurValues, Weights};
 use burn::tensor::Device;
 use serde::Deserialize;
 use serde_json::Value;
@@ -152,6 +152,16 @@ impl OwnModel {
         check_variances(path, name, name, &numbers)?;
         Ok(OurValues::of(tensor.shape, numbers))
     }
+}
+
+/// Refuses the file of an expert that lacks the tensors of its parent.
+pub(crate) fn refuse_difference(path: &Path, checkpoint: &Checkpoint) -> Result<(), InterchangeError> {
+    if checkpoint.metadata().contains_key(DIFFERENCE) {
+        let problem = "holds only the difference of an expert to the model that its device took; accepted: whole models, \
+                       which devices send with `sends = \"model\"`";
+        return Err(InterchangeError::file(path, problem));
+    }
+    Ok(())
 }
 
 /// Checks that all tensors below a prefix are there, with these shapes, and hold floats.

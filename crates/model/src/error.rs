@@ -51,6 +51,12 @@ pub enum ModelError {
         /// What differs.
         reason: String,
     },
+    /// An expert that was sent as a difference contradicts itself or its parent.
+    #[error("the difference to the parent cannot be used: {reason}")]
+    Difference {
+        /// The problem, with the tensor and what is accepted.
+        reason: String,
+    },
     /// A backbone cannot work with its options or inputs.
     #[error("the backbone \"{kind}\" cannot be built: {reason}")]
     Backbone {

@@ -1,10 +1,16 @@
 //! The expert: the model that a device sends back, with its manifest.
 
+mod form;
+mod low_rank;
+mod message;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, HeadSpec, ModelError, ModelState, Weights};
+use form::{Difference, Form};
+pub use low_rank::LowRank;
 
 /// What a device states about the model that it sends back. Of its data, it states only the number of samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,9 +23,10 @@ pub struct Manifest {
     pub samples: usize,
     /// The number of gradient steps that it took.
     pub steps: usize,
-    /// The digest of the central model that it started from.
+    /// The digest of the weights of the model that it took.
     pub parent: Digest,
-    /// The digest of the weights that it sends.
+    /// The digest of the tensors that it sends: all weights of the model or, of a difference, those that changed and the
+    /// factors.
     pub digest: Digest,
     /// The digests of the statistics that it sends along, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -27,6 +34,10 @@ pub struct Manifest {
 }
 
 /// The model that a device sends back: backbone, the head of its own task, and the manifest.
+///
+/// The model is always complete in memory. A device may send it as a whole ([`Expert::new`]) or as the difference to the model
+/// that it took ([`Expert::difference`]): the tensors that changed, and low-rank factors of others. Only
+/// [`to_bytes`](Expert::to_bytes) and [`received`](Expert::received) differ then.
 #[derive(Debug, Clone)]
 pub struct Expert {
     /// The adapted model; its only head is that of the device's task.
@@ -34,12 +45,8 @@ pub struct Expert {
     /// What the device states about it.
     pub manifest: Manifest,
     statistics: BTreeMap<String, Weights>,
+    form: Form,
 }
-
-const MANIFEST: &str = "alluvium.manifest";
-
-/// The prefix of statistics among the tensors of an expert's file.
-const STATISTICS: &str = "statistics";
 
 impl Expert {
     /// The head of the device's task.
@@ -50,19 +57,71 @@ impl Expert {
         &self.model.heads[0]
     }
 
-    /// An expert whose manifest agrees with its weights, without statistics.
+    /// An expert that is sent as a whole and whose manifest agrees with its weights, without statistics.
     ///
     /// # Errors
     /// [`ModelError::Incompatible`] unless the model has exactly one head and the digest is that of its weights.
     pub fn new(model: ModelState, manifest: Manifest) -> Result<Self, ModelError> {
-        let reason = if model.heads.len() != 1 {
-            format!("an expert has one head, this one has {}", model.heads.len())
-        } else if model.digest() != manifest.digest {
-            format!("the manifest of \"{}\" states another digest than its weights have", manifest.task_name)
-        } else {
-            return Ok(Expert { model, manifest, statistics: BTreeMap::new() }.with_statistics(BTreeMap::new()));
-        };
-        Err(ModelError::Incompatible { reason })
+        one_head(&model)?;
+        if model.digest() != manifest.digest {
+            let task = &manifest.task_name;
+            let reason = format!("the manifest of \"{task}\" states another digest than its weights have");
+            return Err(ModelError::Incompatible { reason });
+        }
+        let expert = Expert { model, manifest, statistics: BTreeMap::new(), form: Form::Whole };
+        Ok(expert.with_statistics(BTreeMap::new()))
+    }
+
+    /// An expert that is sent as the difference to its parent, the model that its device took; without statistics.
+    ///
+    /// A tensor with factors gets the values that parent and factors give, whatever `model` holds. Of the others, only those
+    /// are sent that the parent lacks, or whose bits differ from the parent's. The manifest gets the digests of the parent and of what is
+    /// sent.
+    ///
+    /// # Errors
+    /// When the model has not exactly one head or another architecture than its parent, lacks a tensor of the parent, or has one
+    /// of another shape; when factors do not fit; or when a weight is not finite. The message names the tensor.
+    pub fn difference(
+        parent: &ModelState,
+        model: ModelState,
+        factors: BTreeMap<String, LowRank>,
+        manifest: Manifest,
+    ) -> Result<Self, ModelError> {
+        one_head(&model)?;
+        let (difference, model) = Difference::between(parent, model, factors)?;
+        let form = Form::Difference(difference);
+        let manifest = Manifest { parent: parent.digest(), digest: form.sent(&model).digest(), ..manifest };
+        let expert = Expert { model, manifest, statistics: BTreeMap::new(), form };
+        Ok(expert.with_statistics(BTreeMap::new()))
+    }
+
+    /// Whether the expert is sent as the difference to its parent.
+    pub fn is_difference(&self) -> bool {
+        matches!(self.form, Form::Difference(_))
+    }
+
+    /// Checks that the model is what a receiver would read who has this parent. Both may have been changed since they were made.
+    ///
+    /// # Errors
+    /// When the manifest states other digests than the weights have, or another parent, or a difference does not give the model.
+    pub fn check(&self, parent: &ModelState) -> Result<(), ModelError> {
+        let sent = self.form.sent(&self.model);
+        let task = &self.manifest.task_name;
+        let refuse =
+            |problem: &str| Err(ModelError::Incompatible { reason: format!("the expert of \"{task}\" {problem}") });
+        if sent.digest() != self.manifest.digest {
+            return refuse("states another digest than its weights have");
+        }
+        if self.manifest.parent != parent.digest() {
+            return refuse("states another parent than the model at hand");
+        }
+        if let Form::Difference(_) = self.form {
+            let (_, model) = Difference::read(parent, self.model.clone(), &sent)?;
+            if model.digest() != self.model.digest() {
+                return refuse("has another model than its difference gives");
+            }
+        }
+        Ok(())
     }
 
     /// The expert with a statistic that its device computed on its samples. The manifest names it.
@@ -88,41 +147,11 @@ impl Expert {
         };
         self.statistics.get(name).ok_or_else(missing)
     }
+}
 
-    /// The expert as a safetensors file: what the device sends.
-    ///
-    /// # Errors
-    /// [`ModelError::Format`] when it cannot be written.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, ModelError> {
-        let manifest = serde_json::to_string(&self.manifest);
-        let manifest = manifest.map_err(|error| ModelError::Format { reason: error.to_string() })?;
-        let mut sent = self.model.clone();
-        for (name, statistic) in &self.statistics {
-            sent.weights.extend_below(&format!("{STATISTICS}.{name}"), statistic.clone());
-        }
-        sent.to_bytes_with(BTreeMap::from([(MANIFEST.to_owned(), manifest)]))
-    }
-
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
-    ///
-    /// # Errors
-    /// When the bytes are not an expert, a weight is not finite, or the manifest contradicts the weights.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
-        let (mut model, metadata) = ModelState::from_bytes_with(bytes)?;
-        let missing = || ModelError::Format { reason: format!("the metadata lack the key `{MANIFEST}`") };
-        let manifest: Result<Manifest, _> = serde_json::from_str(metadata.get(MANIFEST).ok_or_else(missing)?);
-        let manifest = manifest
-            .map_err(|error| ModelError::Format { reason: format!("the metadata's key `{MANIFEST}`: {error}") })?;
-        let sent = model.weights.below(STATISTICS);
-        let of = |name: &String| (name.clone(), sent.below(name));
-        let statistics = manifest.statistics.keys().map(of).collect();
-        let own = model.weights.iter().filter(|(name, _)| !name.starts_with(&format!("{STATISTICS}.")));
-        model.weights = own.map(|(name, values)| (name.to_owned(), values.clone())).collect();
-        let expert = Expert::new(model, manifest.clone())?.with_statistics(statistics);
-        if expert.manifest != manifest {
-            let reason = format!("the manifest of \"{}\" states other statistics than it carries", manifest.task_name);
-            return Err(ModelError::Incompatible { reason });
-        }
-        Ok(expert)
+fn one_head(model: &ModelState) -> Result<(), ModelError> {
+    match model.heads.len() {
+        1 => Ok(()),
+        heads => Err(ModelError::Incompatible { reason: format!("an expert has one head, this one has {heads}") }),
     }
 }

@@ -43,7 +43,7 @@ pub use classifier::{
 };
 pub use erased::DynModule;
 pub use error::ModelError;
-pub use expert::{Expert, Manifest};
+pub use expert::{Expert, LowRank, Manifest};
 pub use facts::{BackboneFacts, ClassifierFacts};
 pub use initial::{initial_linear, initial_weights};
 pub use inputs::Inputs;
@@ -57,7 +57,7 @@ pub use parameters::{Parameters, SetParameters};
 pub use patches::patches;
 pub use serde;
 pub use shape::{InputShape, PictureShape};
-pub use state::{BACKBONE, HeadSpec, ModelState};
+pub use state::{BACKBONE, DIFFERENCE, HeadSpec, ModelState};
 pub use typetag;
 pub use values::{Beside, Number, Numbers, Pairwise, Values, Width};
 pub use weights::Weights;

@@ -34,6 +34,8 @@ pub struct Model {
     classifier: Arc<dyn ClassifierConfig>,
     input: InputShape,
     compute: Device,
+    /// The factor on the product of low-rank factors; see [`Model::add_low_rank`].
+    pub(crate) scale: f64,
     pub(crate) backbone: Box<dyn DynBackbone>,
     pub(crate) heads: Vec<Head>,
 }
@@ -57,7 +59,7 @@ impl Model {
         });
         let heads = heads.collect::<Result<_, ModelError>>()?;
         let (config, classifier) = (state.backbone.clone(), state.classifier.clone());
-        Ok(Model { config, classifier, input: state.input, compute: compute.clone(), backbone, heads })
+        Ok(Model { config, classifier, input: state.input, compute: compute.clone(), scale: 1.0, backbone, heads })
     }
 
     /// The model as plain data.

@@ -56,7 +56,12 @@ struct Header {
     heads: Vec<HeadSpec>,
 }
 
-const HEADER: &str = "alluvium";
+/// The metadata key of a model's header.
+pub(crate) const HEADER: &str = "alluvium";
+
+/// The metadata key of the header of a difference: an expert's file without the tensors that its parent has. It has a key of its
+/// own, so that a reader of whole models does not mistake one for a model.
+pub const DIFFERENCE: &str = "alluvium.difference";
 
 impl ModelState {
     /// A model with initial weights, without heads, and with the default classifier.
@@ -161,16 +166,14 @@ impl ModelState {
     /// # Errors
     /// [`ModelError::Format`] when it cannot be written.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ModelError> {
-        self.to_bytes_with(BTreeMap::new())
+        self.weights.to_safetensors(BTreeMap::from([(HEADER.to_owned(), self.header()?)]))
     }
 
-    pub(crate) fn to_bytes_with(&self, mut metadata: BTreeMap<String, String>) -> Result<Vec<u8>, ModelError> {
+    /// What a file of the model states besides its weights.
+    pub(crate) fn header(&self) -> Result<String, ModelError> {
         let (backbone, classifier) = (self.backbone.clone(), self.classifier.clone());
         let header = Header { backbone, classifier, input: self.input, heads: self.heads.clone() };
-        let header =
-            serde_json::to_string(&header).map_err(|error| ModelError::Format { reason: error.to_string() })?;
-        metadata.insert(HEADER.to_owned(), header);
-        self.weights.to_safetensors(metadata)
+        serde_json::to_string(&header).map_err(|error| ModelError::Format { reason: error.to_string() })
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote.
@@ -178,18 +181,21 @@ impl ModelState {
     /// # Errors
     /// [`ModelError::Format`] for other bytes; [`ModelError::NotFinite`] for weights that are not finite.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
-        Ok(Self::from_bytes_with(bytes)?.0)
+        let (weights, metadata) = Weights::from_safetensors(bytes)?;
+        if metadata.contains_key(DIFFERENCE) {
+            let reason = "it is the difference of an expert to its parent; accepted: a whole model".to_owned();
+            return Err(ModelError::Format { reason });
+        }
+        Self::under(HEADER, weights, &metadata)
     }
 
-    pub(crate) fn from_bytes_with(bytes: &[u8]) -> Result<(Self, BTreeMap<String, String>), ModelError> {
-        let (weights, metadata) = Weights::from_safetensors(bytes)?;
-        let missing = || ModelError::Format { reason: format!("the metadata lack the key `{HEADER}`") };
-        let header = metadata.get(HEADER).ok_or_else(missing)?;
-        let header: Header = serde_json::from_str(header)
-            .map_err(|error| ModelError::Format { reason: format!("the metadata's key `{HEADER}`: {error}") })?;
+    /// The model of these weights whose header is under this key of a file's metadata.
+    pub(crate) fn under(key: &str, weights: Weights, metadata: &BTreeMap<String, String>) -> Result<Self, ModelError> {
+        let missing = || ModelError::Format { reason: format!("the metadata lack the key `{key}`") };
+        let header: Header = serde_json::from_str(metadata.get(key).ok_or_else(missing)?)
+            .map_err(|error| ModelError::Format { reason: format!("the metadata's key `{key}`: {error}") })?;
         weights.check_finite()?;
         let Header { backbone, classifier, input, heads } = header;
-        let state = ModelState { backbone, classifier, input, heads, weights };
-        Ok((state, metadata))
+        Ok(ModelState { backbone, classifier, input, heads, weights })
     }
 }

@@ -326,6 +326,20 @@ impl Values {
         Values::new(self.shape.clone(), numbers)
     }
 
+    /// Whether another tensor has the same shape, width and bits. Numbers that are equal may differ in bits: 0 and -0.
+    pub(crate) fn has_the_bits_of(&self, other: &Values) -> bool {
+        self.shape == other.shape
+            && match (&self.numbers, &other.numbers) {
+                (Numbers::Single(own), Numbers::Single(other)) => {
+                    own.iter().map(|value| value.to_bits()).eq(other.iter().map(|value| value.to_bits()))
+                }
+                (Numbers::Double(own), Numbers::Double(other)) => {
+                    own.iter().map(|value| value.to_bits()).eq(other.iter().map(|value| value.to_bits()))
+                }
+                _ => false,
+            }
+    }
+
     /// Adds another tensor of this shape, in the wider one's width.
     pub(crate) fn add(&mut self, other: &Values) {
         match (&mut self.numbers, &other.numbers) {

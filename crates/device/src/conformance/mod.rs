@@ -48,7 +48,7 @@ pub fn check_config(config: &dyn DeviceConfig) {
     for index in 0..fixture.stream.tasks() {
         let first = fixture.visit(config, index);
         let again = fixture.visit(config, index);
-        let digest = |expert: &Option<Expert>| expert.as_ref().map(|expert| expert.manifest.digest.clone());
+        let digest = |expert: &Option<Expert>| expert.as_ref().map(|expert| expert.model.digest());
         assert_eq!(digest(&first), digest(&again), "the same seed must give the same expert");
     }
 }

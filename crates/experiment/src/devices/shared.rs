@@ -296,7 +296,7 @@ impl SharedSetup {
         };
         let stage = run.stages.stage(inputs, compute)?;
         observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
-        Ok(AdaptedDevice::new(stage))
+        Ok(AdaptedDevice::new(stage, taken.model().clone()))
     }
 
     /// An expert that arrived, judged on its own task, as a stage to store.
@@ -314,6 +314,7 @@ impl SharedSetup {
             bytes: bytes.len() as u64,
             digest: expert_digest(&expert)?,
             statistics: expert.manifest.statistics.keys().cloned().collect(),
+            is_difference: expert.is_difference(),
         };
         let files = vec![(EXPERT, bytes), (LATENTS, latents_to_bytes(&scores.latents)?)];
         Ok(Computation { record, files, at_hand: expert })

@@ -236,7 +236,8 @@ impl OpenCentre {
     }
 
     /// The second contact: receives the expert that answers a visit, and consolidates it. `seconds` is the time that the device
-    /// took, if it is known. An expert that is refused leaves the visit under way.
+    /// took, if it is known. An expert that is refused leaves the visit under way. Bytes from a device are read with
+    /// [`Expert::received`] and the model that was handed out, because they may be a difference to it.
     ///
     /// # Errors
     /// When the visit is not under way, the expert contradicts what was announced or handed out, or the consolidation fails.
@@ -256,7 +257,7 @@ impl OpenCentre {
             let hand_out = HandOut { model: taken.model().load(run.stages)?, terms: taken.terms().clone() };
             let checked = check_expert(&expert, taken.announced(), &hand_out);
             if checked.is_ok() {
-                arrival(run, shared, taken.visit().device, visit, &digest, seconds, Some(expert.clone()))?;
+                arrival(run, shared, taken, visit, &digest, seconds, Some(expert.clone()))?;
             }
             Ok(checked)
         })?;
@@ -359,7 +360,7 @@ impl ReplayedState {
             return Err(lost(visit).into());
         };
         let device = taken.visit().device;
-        let adapted = arrival(run, shared, device, visit, expert, seconds, None)?;
+        let adapted = arrival(run, shared, &taken, visit, expert, seconds, None)?;
         self.measured.expert(&adapted);
         self.rounds += 1;
         let judged = EvaluationScope::SoFar;
@@ -373,19 +374,20 @@ impl ReplayedState {
 fn arrival(
     run: &RunContext<'_>,
     shared: &SharedSetup,
-    device: usize,
+    taken: &HandedOutModel,
     visit: usize,
     digest: &Digest,
     milliseconds: u64,
     expert: Option<Arc<Expert>>,
 ) -> Result<AdaptedDevice, Interruption> {
+    let device = taken.visit().device;
     let task = &shared.tasks[device].digest;
     let inputs = json!({ "what": "arrival", "visit": visit, "expert": digest, "task": task });
     let stage = run.stages.stage::<AdaptationRecord, _>(inputs, || match expert {
         Some(expert) => shared.arrival(device, expert, milliseconds as f64 / 1000.0),
         None => Err(lost(visit).into()),
     })?;
-    Ok(AdaptedDevice::new(stage))
+    Ok(AdaptedDevice::new(stage, taken.model().clone()))
 }
 
 fn lost(visit: usize) -> ExperimentError {

@@ -7,6 +7,7 @@ use burn::tensor::{Device as Compute, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
+use crate::stored::central::CentralModel;
 use crate::stored::stages::{FinishedStage, Interruption, Stages};
 
 pub(crate) const EXPERT: &str = "expert.safetensors";
@@ -26,6 +27,9 @@ pub(crate) struct AdaptationRecord {
     /// The names of the statistics that the device sends along with its model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) statistics: Vec<String>,
+    /// Whether the device sends the difference to the model that it took.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_difference: bool,
 }
 
 /// A device after its adaptation.
@@ -35,6 +39,8 @@ pub(crate) struct AdaptedDevice {
     pub(crate) early: Vec<f64>,
     key: Digest,
     expert: Option<Arc<Expert>>,
+    /// The model that it took. An expert that is stored as a difference is read with it.
+    parent: CentralModel,
 }
 
 /// An expert's latents on the test samples of its own task. They are read from the store when needed, because a long stream has
@@ -44,8 +50,8 @@ pub(crate) struct Latents {
 }
 
 impl AdaptedDevice {
-    pub(crate) fn new(stage: FinishedStage<AdaptationRecord, Arc<Expert>>) -> Self {
-        AdaptedDevice { record: stage.record, early: vec![], key: stage.key, expert: stage.at_hand }
+    pub(crate) fn new(stage: FinishedStage<AdaptationRecord, Arc<Expert>>, parent: CentralModel) -> Self {
+        AdaptedDevice { record: stage.record, early: vec![], key: stage.key, expert: stage.at_hand, parent }
     }
 
     /// Drops the expert from memory.
@@ -63,14 +69,20 @@ impl AdaptedDevice {
         Latents { key: self.key.clone() }
     }
 
-    /// The expert that the device sends.
+    /// The expert that the device sends. If the parent of a difference is damaged or evicted, the parent's stage is computed
+    /// again.
     pub(crate) fn expert(&self, stages: &Stages<'_>) -> Result<Arc<Expert>, Interruption> {
-        match &self.expert {
-            Some(expert) => Ok(expert.clone()),
-            None => stages.file(&self.key, EXPERT, |bytes| {
-                Expert::from_bytes(bytes).map(Arc::new).map_err(|error| error.to_string())
-            }),
+        if let Some(expert) = &self.expert {
+            return Ok(expert.clone());
         }
+        let parent = self.record.is_difference.then(|| self.parent.load(stages)).transpose()?;
+        stages.file(&self.key, EXPERT, |bytes| {
+            let expert = match &parent {
+                Some(parent) => Expert::received(bytes, parent),
+                None => Expert::from_bytes(bytes),
+            };
+            expert.map(Arc::new).map_err(|error| error.to_string())
+        })
     }
 }
 

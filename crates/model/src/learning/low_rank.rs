@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::shown;
 use super::{Learning, LearningMisfit, NamePattern};
-use crate::{BACKBONE, Model, Seed};
+use crate::{BACKBONE, LowRank, Model, ModelState, Seed};
 
 /// Low-rank updates (LoRA; Hu et al., arXiv 2106.09685, eq. 3): a weight W of the backbone stays, and W + (`alpha` / `rank`)·BA acts
 /// in its place, where only B and A learn. A convolution's weight is a matrix with one row an output channel. Biases and
@@ -36,6 +36,10 @@ impl Default for LowRankSettings {
         LowRankSettings { rank: 4, alpha: 8.0, weights: vec!["*".into()], whole: vec![] }
     }
 }
+
+/// What burn puts behind the name of a weight for its factors.
+const LEFT: &str = ".lora.a";
+const RIGHT: &str = ".lora.b";
 
 /// How a parameter learns.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,5 +142,28 @@ impl Model {
     /// Gives the backbone's weights factors that learn in their place. The model must be newly loaded, on an autodiff device.
     pub fn add_low_rank(&mut self, settings: &LowRankSettings, seed: Seed) {
         self.backbone.add_low_rank(&mut |name, shape| settings.share(name, shape, seed));
+        self.scale = settings.alpha / settings.rank as f64;
+    }
+
+    /// The model as plain data, and the factors of its weights by their names. A weight with factors is still as it was loaded.
+    pub fn into_state_and_factors(self) -> (ModelState, BTreeMap<String, LowRank>) {
+        let (mut state, scale) = (self.state(), self.scale);
+        let named = std::mem::take(&mut state.weights);
+        let (mut left, mut right) = (BTreeMap::new(), BTreeMap::new());
+        for (name, values) in named.iter() {
+            match (name.strip_suffix(LEFT), name.strip_suffix(RIGHT)) {
+                (Some(weight), _) => left.insert(weight.to_owned(), values.clone()),
+                (_, Some(weight)) => right.insert(weight.to_owned(), values.clone()),
+                _ => {
+                    state.weights.insert(name, values.clone());
+                    None
+                }
+            };
+        }
+        let factors = left.into_iter().filter_map(|(name, left)| {
+            let right = right.remove(&name)?;
+            Some((name, LowRank { left, right, scale }))
+        });
+        (state, factors.collect())
     }
 }

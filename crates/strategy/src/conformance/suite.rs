@@ -1,7 +1,7 @@
 //! The conformance tests of strategies.
 
 use alluvium_model::conformance::check_options;
-use alluvium_model::{Expert, Model, ModelState, Seed};
+use alluvium_model::{Expert, LowRank, Manifest, Model, ModelState, Seed, Values};
 use alluvium_registry::Family;
 use burn::tensor::Device;
 use serde_json::json;
@@ -33,6 +33,7 @@ pub fn check_config(config: &dyn StrategyConfig) {
     resumes_from_its_state(config);
     needs_what_it_declares(config);
     takes_a_returning_head(config);
+    takes_a_difference_as_a_model(config);
     consolidates_a_round(config);
     asks_for_what_it_uses(config);
     is_the_same_in_pieces(config);
@@ -188,6 +189,26 @@ fn takes_a_returning_head(config: &dyn StrategyConfig) {
     let central = super::consolidate(config, &central(&["a", "b"], 1), &expert("a", 2));
     let names: Vec<_> = central.heads.iter().map(|head| head.name.as_str()).collect();
     assert_eq!(names, ["a", "b"], "a head that returns must not be added a second time");
+}
+
+/// Checks an expert that came as the difference to its parent: the strategy sees the complete model, and nothing else.
+fn takes_a_difference_as_a_model(config: &dyn StrategyConfig) {
+    let (parent, own) = (central(&[], 2), expert("b", 2));
+    let weight = parent.weights.get("backbone.layer.weight").expect("the tiny backbone has one layer");
+    let (rows, columns) = (weight.shape[0], weight.shape[1]);
+    let ramp = |size: usize| (0..size).map(|index| index as f32 / size as f32 - 0.25).collect();
+    let (left, right) = (Values::new(vec![rows, 1], ramp(rows)), Values::new(vec![1, columns], ramp(columns)));
+    let factors = [("backbone.layer.weight".to_owned(), LowRank { left, right, scale: 0.5 })].into();
+    let sent = Expert::difference(&parent, own.model, factors, own.manifest).expect("the factors fit");
+    let received = Expert::received(&sent.to_bytes().expect("written"), &parent).expect("the difference can be read");
+    let manifest = Manifest { digest: received.model.digest(), ..received.manifest.clone() };
+    let whole = Expert::new(received.model.clone(), manifest).expect("the manifest was made from the model");
+    let consolidated = |expert| super::consolidate(config, &central(&["a"], 1), expert).digest();
+    assert_eq!(
+        consolidated(&received),
+        consolidated(&whole),
+        "an expert that came as a difference must be consolidated as its complete model"
+    );
 }
 
 /// Checks the call of federated protocols: all experts of a round at once. A round of one expert equals a consolidation.
