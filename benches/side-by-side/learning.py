@@ -8,10 +8,18 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def train(backbone, datasets, epochs):
+def sgd(parameters):
+    return torch.optim.SGD(parameters, lr=0.01, momentum=0.9)
+
+
+def adam(parameters):
+    return torch.optim.Adam(parameters, lr=0.001)
+
+
+def train(backbone, datasets, epochs, optimiser=sgd):
     """Supervised learning. `datasets` are (inputs, labels, head); each batch comes from one of them, in random order."""
     parameters = [*backbone.parameters(), *(p for *_, head in datasets for p in head.parameters())]
-    optimiser = torch.optim.SGD(parameters, lr=0.01, momentum=0.9)
+    optimiser = optimiser(parameters)
     backbone.train()
     for _ in range(epochs):
         batches = [(dataset, indices) for dataset in datasets for indices in torch.randperm(len(dataset[0])).split(32)]
@@ -23,10 +31,10 @@ def train(backbone, datasets, epochs):
             optimiser.step()
 
 
-def adapt(backbone, latent_size, inputs, labels, classes, epochs=5):
+def adapt(backbone, latent_size, inputs, labels, classes, epochs=5, optimiser=sgd):
     """A device: takes the central backbone, and returns its own backbone and head."""
     backbone, head = copy.deepcopy(backbone), nn.Linear(latent_size, classes)
-    train(backbone, [(inputs, labels, head)], epochs)
+    train(backbone, [(inputs, labels, head)], epochs, optimiser)
     return backbone, head
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from learning import adapt, consolidate, evaluate
+from learning import adam, adapt, consolidate, evaluate
 from networks import BACKBONES, Model
 from patches import patches
 
@@ -51,6 +51,8 @@ def steps(backbone):
     inputs, labels = images(work["samples"], shape)
     seconds, expert = timed(repeats, lambda: adapt(central.backbone, latent_size, inputs, labels, 6, epochs=1))
     yield "device-epoch", seconds
+    seconds, _ = timed(repeats, lambda: adapt(central.backbone, latent_size, inputs, labels, 6, epochs=1, optimiser=adam))
+    yield "device-epoch-adam", seconds
 
     surrogate = patches(work["patches"], shape, seed=0).to(torch.get_default_device())
     seconds, student = timed(repeats, lambda: consolidate(central, expert, "new", surrogate, steps=work["steps"]))

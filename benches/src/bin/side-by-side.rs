@@ -11,7 +11,7 @@ use alluvium_backend::BackendConfig;
 use alluvium_benches::{adapted, central, input, taken, task};
 use alluvium_device::DeviceSettings;
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{Model, Seed};
+use alluvium_model::{AdamOptions, Learning, Model, OptimizerKind, Seed};
 use alluvium_strategy::{Context, RunDescription, StrategyConfig, SurrogateConfig};
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -51,6 +51,14 @@ fn measure(backbone: &str, work: &Value, compute: &Device) -> Result<(), Box<dyn
     let (taken, own) = (taken(&previous), task(input(backbone), count("samples")?));
     let (seconds, expert) = timed(repeats, || adapted(&taken, &own, &settings, &[], compute))?;
     println!("device-epoch,{backbone},{seconds:.6}");
+    let learning = Learning {
+        optimizer: OptimizerKind::Adam(AdamOptions::default()),
+        learning_rate: 0.001,
+        ..Learning::default()
+    };
+    let settings = DeviceSettings { learning, ..settings };
+    let (seconds, _) = timed(repeats, || adapted(&taken, &own, &settings, &[], compute))?;
+    println!("device-epoch-adam,{backbone},{seconds:.6}");
 
     let table = json!({ "kind": "single-image", "patches": count("patches")? });
     // One source for all runs: as in a comparison, its patches are drawn once.
