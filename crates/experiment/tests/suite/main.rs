@@ -3,6 +3,7 @@
 #[path = "../../../config/tests/doubles/mod.rs"]
 mod doubles;
 
+mod difference;
 mod elsewhere;
 mod first_weights;
 mod open;

@@ -26,18 +26,18 @@ fn open(folder: &Path) -> OpenCentre {
 }
 
 /// The devices of the stream, outside of any run: each has its own samples.
-fn tasks() -> Vec<Task> {
+pub(crate) fn tasks() -> Vec<Task> {
     let stream = variant().experiment.stream.build(Seed::new(0)).unwrap();
     (0..stream.tasks()).map(|index| stream.task(index).unwrap()).collect()
 }
 
-fn announced(task: &Task) -> Announcement {
+pub(crate) fn announced(task: &Task) -> Announcement {
     let digest = task.training_digest().unwrap();
     Announcement { task: task.name.clone(), head: task.head.clone(), samples: Some(task.train.len()), digest }
 }
 
 /// What the device of a task answers.
-fn answer(task: &Task, taken: &HandOut) -> Expert {
+pub(crate) fn answer(task: &Task, taken: &HandOut) -> Expert {
     let settings: DeviceSettings = {
         let mut settings = taken.terms.settings.clone();
         settings.as_object_mut().unwrap().remove("kind");
@@ -50,7 +50,7 @@ fn answer(task: &Task, taken: &HandOut) -> Expert {
     let model = ModelState::from_bytes(&taken.model.to_bytes().unwrap()).unwrap();
     let taken = HandOut { model: Arc::new(model), terms: taken.terms.clone() };
     let expert = pool.install(|| adapt(&taken, own, &settings, &[], &Compute::flex(), &Silent)).unwrap();
-    Expert::from_bytes(&expert.to_bytes().unwrap()).unwrap()
+    Expert::received(&expert.to_bytes().unwrap(), &taken.model).unwrap()
 }
 
 /// The results of the same configuration as a comparison.
@@ -155,7 +155,7 @@ fn a_process_that_is_killed_after_the_first_contact_can_be_replaced() {
 }
 
 /// The digest of the central model after the second device of the comparison.
-fn last_central(folder: &Path) -> Digest {
+pub(crate) fn last_central(folder: &Path) -> Digest {
     let models = walk(folder).into_iter().map(|bytes| ModelState::from_bytes(&bytes).unwrap());
     models.filter(|model| model.heads.len() == 2).map(|model| model.digest()).next().unwrap()
 }
