@@ -28,7 +28,7 @@ macro_rules! attributes {
         /// of the struct and its fields are what `alluvium show` prints. A struct with `#[serde(…)]` of its own keeps those
         /// attributes in place of `default` and `deny_unknown_fields`.
         ///
-        /// A field with `#[state]` is no option: it is what a running strategy keeps between devices. It is not read or
+        /// A field with `#[state]` is not an option: it is what a running strategy keeps between devices. It is not read or
         /// written, and begins with the default of its type.
         ///
         /// On an enum of plain variants, the values of one option, it derives `Copy`, `PartialEq` and `Eq`, too. A value is
