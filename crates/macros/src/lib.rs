@@ -3,6 +3,7 @@
 //! A plugin is its options and what it does. The attributes write the rest: derives, defaults, kind, description, schema and
 //! registration. Each trait crate re-exports them (`alluvium_strategy::{options, plugin, strategy}`), and the generated code
 //! names that crate. So a plugin needs no other dependency, and no manifest is read.
+//! A trait crate that uses them in its own code also names itself: `extern crate self as alluvium_model;`.
 //!
 //! This crate holds the attributes only. It does not know a plugin, and depends on nothing of ours.
 

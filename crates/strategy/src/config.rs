@@ -11,7 +11,7 @@ use crate::{DataAccess, Piece, Piecewise, RunDescription, Strategy, StrategyErro
 /// A `[[strategies]]` table: which strategy, and its options.
 ///
 /// A strategy whose configuration and running strategy are two types. It passes the conformance tests. If the options are also
-/// the running strategy, [`strategy`](crate::strategy) writes this implementation; see [`Strategy`].
+/// the running strategy, [`strategy`](macro@crate::strategy) writes this implementation; see [`Strategy`].
 ///
 /// ```
 /// use alluvium_strategy::{Context, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError};
