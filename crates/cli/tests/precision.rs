@@ -10,26 +10,20 @@ mod tiny;
 use std::fs;
 use std::path::Path;
 
-use alluvium_backend::registry::{Family, describe};
-use alluvium_backend::{BackendConfig, BackendError};
+use alluvium_backend::{BackendConfig, BackendError, options, plugin};
 use alluvium_config::{ConfigSource, read_all};
 use alluvium_experiment::{DirectoryOptions, RunDirectory, RunOptions, Unobserved};
 use alluvium_results::Results;
 use burn::tensor::{DType, Device, FloatDType, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 // Links the plugins of the shipped binary.
 use alluvium_cli as _;
 
 /// Runs `flex` with numbers of 64 bits.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 struct Double {}
 
-describe!(Family::Backend, "double", Double, paper: "none");
-
-#[typetag::serde(name = "double")]
+#[plugin(kind = "double", paper = "none")]
 impl BackendConfig for Double {
     fn open(&self) -> Result<Device, BackendError> {
         let mut device = Device::flex();

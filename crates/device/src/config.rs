@@ -13,19 +13,15 @@ use crate::{Announcement, Device, DeviceError, DeviceSettings, DeviceStatistic};
 /// The `[device]` table: which devices take part, and their options.
 ///
 /// ```
-/// use alluvium_device::registry::{Family, describe, schemars};
-/// use alluvium_device::{Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, HandOut, typetag};
+/// use alluvium_device::{Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, HandOut, options, plugin};
 /// use alluvium_model::Digest;
 /// use alluvium_model::Progress;
-/// use serde::{Deserialize, Serialize};
 ///
 /// /// Devices that take the model and are never heard of again.
-/// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+/// #[options]
 /// struct LostConfig {}
 ///
-/// describe!(Family::Device, "lost", LostConfig, paper: "");
-///
-/// #[typetag::serde(name = "lost")]
+/// #[plugin(kind = "lost")]
 /// impl DeviceConfig for LostConfig {
 ///     fn build<'a>(&self, place: DevicePlace<'a>) -> Result<Box<dyn Device + 'a>, DeviceError> {
 ///         Ok(Box::new(Lost { place }))

@@ -3,6 +3,7 @@
 //! A plugin is its options and what it does. The attributes write the rest: derives, defaults, kind, description, schema and
 //! registration. Each trait crate re-exports them (`alluvium_strategy::{options, plugin, strategy}`), and the generated code
 //! names that crate. So a plugin needs no other dependency, and no manifest is read.
+//! A trait crate that uses them in its own code also names itself: `extern crate self as alluvium_model;`.
 //!
 //! This crate holds the attributes only. It does not know a plugin, and depends on nothing of ours.
 
@@ -28,7 +29,7 @@ macro_rules! attributes {
         /// of the struct and its fields are what `alluvium show` prints. A struct with `#[serde(…)]` of its own keeps those
         /// attributes in place of `default` and `deny_unknown_fields`.
         ///
-        /// A field with `#[state]` is no option: it is what a running strategy keeps between devices. It is not read or
+        /// A field with `#[state]` is not an option: it is what a running strategy keeps between devices. It is not read or
         /// written, and begins with the default of its type.
         ///
         /// On an enum of plain variants, the values of one option, it derives `Copy`, `PartialEq` and `Eq`, too. A value is

@@ -14,31 +14,22 @@ use crate::{DynModule, InputShape, Inputs, ModelError};
 /// A backbone of one layer for inputs of any shape, which passes the conformance tests:
 ///
 /// ```
-/// use alluvium_model::registry::{Family, describe, schemars};
-/// use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError, conformance, typetag};
+/// use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError};
+/// use alluvium_model::{conformance, options, plugin};
 /// use burn::module::Module;
 /// use burn::nn::{Linear, LinearConfig};
 /// use burn::tensor::{Device, Tensor, activation::relu};
-/// use serde::{Deserialize, Serialize};
 ///
 /// /// One fully connected layer with a rectifier.
-/// #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
-/// #[serde(default)]
+/// #[options]
 /// struct OneLayerConfig {
 ///     /// The size of a latent.
 ///     #[schemars(range(min = 1, max = 65536))]
+///     #[default(32)]
 ///     width: usize,
 /// }
 ///
-/// impl Default for OneLayerConfig {
-///     fn default() -> Self {
-///         OneLayerConfig { width: 32 }
-///     }
-/// }
-///
-/// describe!(Family::Backbone, "one-layer", OneLayerConfig, paper: "");
-///
-/// #[typetag::serde(name = "one-layer")]
+/// #[plugin(kind = "one-layer")]
 /// impl BackboneConfig for OneLayerConfig {
 ///     fn accepts(&self, _input: InputShape) -> Result<(), ModelError> {
 ///         Ok(())

@@ -29,21 +29,17 @@ pub struct HeadShape {
 /// The classifier here has one score per class, which depends on the input alone. The conformance tests check it.
 ///
 /// ```
-/// use alluvium_model::registry::{Family, describe, schemars};
 /// use alluvium_model::{BoxedClassifier, Classifier, ClassifierConfig, HeadShape, Inputs, ModelError, Random, Weights};
-/// use alluvium_model::{conformance, initial_linear, typetag};
+/// use alluvium_model::{conformance, initial_linear, options, plugin};
 /// use burn::module::Module;
 /// use burn::nn::{Linear, LinearConfig};
 /// use burn::tensor::{Device, Tensor};
-/// use serde::{Deserialize, Serialize};
 ///
 /// /// A linear classifier of the input itself. It does not use the latents.
-/// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+/// #[options]
 /// struct PixelsConfig {}
 ///
-/// describe!(Family::Classifier, "pixels", PixelsConfig, paper: "");
-///
-/// #[typetag::serde(name = "pixels")]
+/// #[plugin(kind = "pixels")]
 /// impl ClassifierConfig for PixelsConfig {
 ///     fn initial(&self, head: HeadShape, random: &mut Random) -> Weights {
 ///         let mut weights = Weights::new();

@@ -79,7 +79,8 @@ impl fmt::Display for Family {
     }
 }
 
-/// The description of a plugin. Submit one with [`describe!`](crate::describe).
+/// The description of a plugin. The attribute `plugin`, which every trait crate has, submits one; so does
+/// [`describe!`](crate::describe).
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
     /// The trait that the plugin implements.

@@ -10,45 +10,48 @@ use crate::{DataAccess, Piece, Piecewise, RunDescription, Strategy, StrategyErro
 
 /// A `[[strategies]]` table: which strategy, and its options.
 ///
-/// A whole strategy, which passes the conformance tests:
+/// A strategy whose configuration and running strategy are two types. It passes the conformance tests. If the options are also
+/// the running strategy, [`strategy`](macro@crate::strategy) writes this implementation; see [`Strategy`].
 ///
 /// ```
-/// use alluvium_strategy::registry::{Family, describe, schemars};
-/// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError};
-/// use alluvium_strategy::{conformance, take_head, typetag};
-/// use serde::{Deserialize, Serialize};
+/// use alluvium_strategy::{Context, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError};
+/// use alluvium_strategy::{average_backbones, conformance, options, plugin, take_head};
 ///
-/// /// Keeps the newest expert's backbone, and all heads.
-/// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
-/// struct Newest {}
+/// /// Moves the central backbone a fixed fraction of the way to the expert's.
+/// #[options]
+/// struct TowardsConfig {
+///     /// The fraction of the way.
+///     #[schemars(range(min = 0.0, max = 1.0))]
+///     #[default(0.5)]
+///     fraction: f64,
+/// }
 ///
-/// describe!(Family::Strategy, "newest", Newest, paper: "");
-///
-/// #[typetag::serde(name = "newest")]
-/// impl StrategyConfig for Newest {
-///     fn data_access(&self) -> DataAccess {
-///         DataAccess::None
-///     }
-///
+/// #[plugin(kind = "towards")]
+/// impl StrategyConfig for TowardsConfig {
 ///     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-///         Ok(Box::new(Newest {}))
+///         Ok(Box::new(Towards { kept: 1.0 - self.fraction }))
 ///     }
 /// }
 ///
-/// impl Strategy for Newest {
+/// #[derive(Debug)]
+/// struct Towards {
+///     kept: f64,
+/// }
+///
+/// impl Strategy for Towards {
 ///     fn consolidate(
 ///         &mut self,
 ///         previous: &ModelState,
 ///         expert: &Expert,
 ///         _context: &mut Context<'_>,
 ///     ) -> Result<ModelState, StrategyError> {
-///         let mut central = previous.with_backbone_weights(expert.model.backbone_weights());
+///         let mut central = average_backbones(previous, expert, self.kept)?;
 ///         take_head(&mut central, expert);
 ///         Ok(central)
 ///     }
 /// }
 ///
-/// conformance::check("newest");
+/// conformance::check("towards");
 /// ```
 #[typetag::serde(tag = "kind")]
 pub trait StrategyConfig: Debug + Send + Sync {

@@ -53,31 +53,11 @@ pub struct Sight<'a> {
 /// conformance tests check.
 ///
 /// ```
-/// use alluvium_strategy::registry::{Family, describe, schemars};
-/// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, Piecewise, RunDescription, Strategy, StrategyConfig};
-/// use alluvium_strategy::{StrategyError, conformance, take_head, typetag, value_by_value};
-/// use serde::{Deserialize, Serialize};
+/// use alluvium_strategy::{Context, Expert, ModelState, Strategy, StrategyError, conformance, strategy, take_head};
 ///
 /// /// Keeps the newest expert's backbone, and all heads.
-/// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+/// #[strategy(kind = "newest", piecewise)]
 /// struct Newest {}
-///
-/// describe!(Family::Strategy, "newest-in-pieces", Newest, paper: "");
-///
-/// #[typetag::serde(name = "newest-in-pieces")]
-/// impl StrategyConfig for Newest {
-///     fn data_access(&self) -> DataAccess {
-///         DataAccess::None
-///     }
-///
-///     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-///         Ok(Box::new(Newest {}))
-///     }
-///
-///     fn piecewise(&self, run: &RunDescription) -> Option<Box<dyn Piecewise>> {
-///         Some(value_by_value(self, run))
-///     }
-/// }
 ///
 /// impl Strategy for Newest {
 ///     fn consolidate(
@@ -92,7 +72,7 @@ pub struct Sight<'a> {
 ///     }
 /// }
 ///
-/// conformance::check("newest-in-pieces");
+/// conformance::check("newest");
 /// ```
 pub trait Piecewise: Debug + Send + Sync {
     /// The smallest pieces. Default: any part of a tensor.

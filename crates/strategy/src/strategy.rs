@@ -22,30 +22,14 @@ pub struct StrategyState {
 /// check that it resumes from its state:
 ///
 /// ```
-/// use alluvium_strategy::registry::{Family, describe, schemars};
-/// use alluvium_strategy::{Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError};
-/// use alluvium_strategy::{StrategyState, average_backbones, conformance, take_head, typetag};
-/// use serde::{Deserialize, Serialize};
+/// use alluvium_strategy::{Context, Expert, ModelState, Strategy, StrategyError, StrategyState};
+/// use alluvium_strategy::{average_backbones, conformance, strategy, take_head};
 ///
 /// /// The mean of all experts' backbones.
-/// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
-/// struct EvenConfig {}
-///
-/// describe!(Family::Strategy, "even", EvenConfig, paper: "");
-///
-/// #[typetag::serde(name = "even")]
-/// impl StrategyConfig for EvenConfig {
-///     fn data_access(&self) -> DataAccess {
-///         DataAccess::None
-///     }
-///
-///     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-///         Ok(Box::new(Even { experts: 0 }))
-///     }
-/// }
-///
-/// #[derive(Debug)]
+/// #[strategy(kind = "even")]
 /// struct Even {
+///     /// The number of experts so far.
+///     #[state]
 ///     experts: u32,
 /// }
 ///

@@ -15,19 +15,15 @@ use crate::{RunDescription, SurrogateError};
 ///
 /// ```
 /// use alluvium_model::Inputs;
-/// use alluvium_strategy::registry::{Family, describe, schemars};
 /// use alluvium_strategy::{RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest};
-/// use alluvium_strategy::{conformance, typetag};
+/// use alluvium_strategy::{conformance, options, plugin};
 /// use rand::RngExt;
-/// use serde::{Deserialize, Serialize};
 ///
 /// /// Inputs whose values are all the same: grey pictures.
-/// #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+/// #[options]
 /// struct GreyConfig {}
 ///
-/// describe!(Family::Surrogate, "grey", GreyConfig, paper: "");
-///
-/// #[typetag::serde(name = "grey")]
+/// #[plugin(kind = "grey")]
 /// impl SurrogateConfig for GreyConfig {
 ///     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
 ///         Ok(Box::new(Grey {}))

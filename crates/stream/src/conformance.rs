@@ -27,7 +27,7 @@ use crate::{StreamConfig, StreamError, Task};
 pub fn check_stream(config: &dyn StreamConfig) {
     let kind = config.typetag_name();
     assert!(!config.kinds().is_empty(), "{kind}: it names no kind of stream");
-    let description = find(Family::Stream, kind).unwrap_or_else(|error| panic!("{error}: is `describe!` missing?"));
+    let description = find(Family::Stream, kind).unwrap_or_else(|error| panic!("{error}: is `#[plugin]` missing?"));
     assert!(!description.summary().is_empty(), "the options' struct of \"{kind}\" has no doc comment");
     let written = serde_json::to_value(config).expect("a configuration can be written");
     let read: Box<dyn StreamConfig> =

@@ -209,28 +209,18 @@ pub trait TaskStream: Debug + Send + Sync {
 ///
 /// ```
 /// use alluvium_model::HeadSpec;
-/// use alluvium_registry::{Family, describe, schemars};
-/// use alluvium_stream::{Samples, Seed, StreamConfig, StreamError, Task, TaskStream, Tasks, conformance};
-/// use serde::{Deserialize, Serialize};
+/// use alluvium_stream::{Samples, Seed, StreamConfig, StreamError, Task, TaskStream, Tasks, conformance, options, plugin};
 ///
 /// /// Tasks of two shades each.
-/// #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
-/// #[serde(default)]
+/// #[options]
 /// struct ShadesConfig {
 ///     /// The number of tasks.
 ///     #[schemars(range(min = 1, max = 100))]
+///     #[default(3)]
 ///     tasks: usize,
 /// }
 ///
-/// impl Default for ShadesConfig {
-///     fn default() -> Self {
-///         ShadesConfig { tasks: 3 }
-///     }
-/// }
-///
-/// describe!(Family::Stream, "shades", ShadesConfig, paper: "");
-///
-/// #[typetag::serde(name = "shades")]
+/// #[plugin(kind = "shades")]
 /// impl StreamConfig for ShadesConfig {
 ///     fn build(&self, _seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
 ///         let task = |index: usize| {

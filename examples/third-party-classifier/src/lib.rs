@@ -1,25 +1,20 @@
 //! The classifier `wide-and-deep`: an example of a classifier in a crate outside Alluvium.
 
-use alluvium_model::registry::{Family, describe};
 use alluvium_model::{
     BoxedClassifier, Classifier, ClassifierConfig, HeadShape, Inputs, ModelError, Random, Weights, initial_linear,
+    options, plugin,
 };
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// Wide and deep: a linear classifier of the latent and of the input itself, side by side.
 ///
 /// s = Wᵀ[h, x] + b, where h is the latent and x the values of the input.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 pub struct WideAndDeepConfig {}
 
-describe!(Family::Classifier, "wide-and-deep", WideAndDeepConfig, paper: "Cheng et al., arXiv 1606.07792");
-
-#[typetag::serde(name = "wide-and-deep")]
+#[plugin(kind = "wide-and-deep", paper = "Cheng et al., arXiv 1606.07792")]
 impl ClassifierConfig for WideAndDeepConfig {
     fn initial(&self, head: HeadShape, random: &mut Random) -> Weights {
         let mut weights = Weights::new();

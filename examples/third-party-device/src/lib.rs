@@ -1,32 +1,23 @@
 //! The devices `unreliable`: each trains as a device of this process does, but some are never heard of again.
 
-use alluvium_device::registry::{Family, describe};
 use alluvium_device::{
-    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut, LocalDevice, typetag,
+    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut, LocalDevice,
+    options, plugin,
 };
 use alluvium_model::{Progress, Seed};
-use serde::{Deserialize, Serialize};
 
 /// Devices that train in this process, and of which some are never heard of again.
-#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 pub struct UnreliableConfig {
     /// The fraction of devices that are lost.
     #[schemars(range(min = 0.0, max = 1.0))]
+    #[default(0.2)]
     pub lost: f64,
     /// How every device trains.
     pub training: DeviceSettings,
 }
 
-impl Default for UnreliableConfig {
-    fn default() -> Self {
-        UnreliableConfig { lost: 0.2, training: DeviceSettings::default() }
-    }
-}
-
-describe!(Family::Device, "unreliable", UnreliableConfig, paper: "");
-
-#[typetag::serde(name = "unreliable")]
+#[plugin(kind = "unreliable")]
 impl DeviceConfig for UnreliableConfig {
     fn build<'a>(&self, place: DevicePlace<'a>) -> Result<Box<dyn Device + 'a>, DeviceError> {
         Ok(Box::new(Unreliable { lost: self.lost, seed: None, device: LocalDevice::new(place, self.training.clone()) }))

@@ -4,13 +4,10 @@
 use std::fs;
 
 use alluvium_config::{ConfigSource, read_all};
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError};
-use alluvium_registry::{Family, describe};
+use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, InputShape, Inputs, ModelError, options, plugin};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::tiny::{TINY, alluvium, folder, text};
 
@@ -158,16 +155,13 @@ fn what_does_not_fit_is_refused_before_anything_is_trained() {
 }
 
 /// A test double: a backbone that does not report its linear maps, or fails on every input.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 struct OpaqueConfig {
     /// Whether it fails.
     fails: bool,
 }
 
-describe!(Family::Backbone, "opaque", OpaqueConfig, paper: "");
-
-#[typetag::serde(name = "opaque")]
+#[plugin(kind = "opaque")]
 impl BackboneConfig for OpaqueConfig {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         // Wrong only when it fails: then it does not take inputs of this size.

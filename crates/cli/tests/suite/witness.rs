@@ -8,20 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use alluvium_model::{Digest, Expert, ModelState};
-use alluvium_registry::{Family, describe};
 use alluvium_strategy::{
-    Context, DataAccess, DeviceStatistic, RunDescription, Strategy, StrategyConfig, StrategyError,
+    Context, DataAccess, DeviceStatistic, RunDescription, Strategy, StrategyConfig, StrategyError, options, plugin,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// Keeps the newest expert, and records everything that it sees under the name of its case.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 struct WitnessConfig {
     /// The name of the case.
     case: String,
     /// The data that it asks for.
+    #[default(DataAccess::None)]
     wants: DataAccess,
     /// Whether devices compute a statistic for it.
     statistic: bool,
@@ -30,26 +27,11 @@ struct WitnessConfig {
     /// How often it says what it wants before it wants everything; absent: always.
     honest: Option<usize>,
     /// How often it was asked.
-    #[serde(skip)]
+    #[state]
     asked: Arc<AtomicUsize>,
 }
 
-impl Default for WitnessConfig {
-    fn default() -> Self {
-        WitnessConfig {
-            case: String::new(),
-            wants: DataAccess::None,
-            statistic: false,
-            hands_out: false,
-            honest: None,
-            asked: Arc::default(),
-        }
-    }
-}
-
-describe!(Family::Strategy, "witness", WitnessConfig, paper: "");
-
-#[typetag::serde(name = "witness")]
+#[plugin(kind = "witness")]
 impl StrategyConfig for WitnessConfig {
     fn data_access(&self) -> DataAccess {
         let before = self.asked.fetch_add(1, Ordering::Relaxed);

@@ -4,15 +4,12 @@
 use alluvium_backend::{BackendConfig, BackendError};
 use alluvium_device::{Device as Participant, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, LocalDevice};
 use alluvium_model::HeadSpec;
-use alluvium_registry::{Family, describe};
 use alluvium_strategy::{
     Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
-    average_backbones, take_head,
+    average_backbones, options, plugin, take_head,
 };
 use alluvium_stream::{InputShape, Samples, Seed, StreamConfig, StreamError, Task, TaskStream, Tasks};
 use burn::tensor::Device;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// A comparison of seconds: two devices, one strategy.
 pub const COMPARISON: &str = r#"
@@ -38,13 +35,10 @@ kind = "blend"
 "#;
 
 /// Runs on the processor.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 struct ProcessorConfig {}
 
-describe!(Family::Backend, "processor", ProcessorConfig, paper: "");
-
-#[typetag::serde(name = "processor")]
+#[plugin(kind = "processor")]
 impl BackendConfig for ProcessorConfig {
     fn open(&self) -> Result<Device, BackendError> {
         Ok(Device::flex())
@@ -52,16 +46,14 @@ impl BackendConfig for ProcessorConfig {
 }
 
 /// Devices that train in the test's process.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[options]
 #[serde(transparent)]
 struct TraineeConfig {
     /// How they train.
     settings: DeviceSettings,
 }
 
-describe!(Family::Device, "trainee", TraineeConfig, paper: "", default);
-
-#[typetag::serde(name = "trainee")]
+#[plugin(kind = "trainee", default)]
 impl DeviceConfig for TraineeConfig {
     fn training(&self) -> Option<&DeviceSettings> {
         Some(&self.settings)
@@ -77,29 +69,22 @@ impl DeviceConfig for TraineeConfig {
 }
 
 /// Squares of four pixels. Each task has two classes: the bright pixel is the first one or the second one.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 struct SquaresConfig {
     /// The number of tasks.
     #[schemars(range(min = 1, max = 9))]
+    #[default(2)]
     tasks: usize,
     /// The number of training samples of each class.
     #[schemars(range(min = 1, max = 50))]
+    #[default(8)]
     samples: usize,
 }
-
-impl Default for SquaresConfig {
-    fn default() -> Self {
-        SquaresConfig { tasks: 2, samples: 8 }
-    }
-}
-
-describe!(Family::Stream, "squares", SquaresConfig, paper: "");
 
 /// The most training samples of a class, over all tasks.
 const MOST_SAMPLES: usize = 200;
 
-#[typetag::serde(name = "squares")]
+#[plugin(kind = "squares")]
 impl StreamConfig for SquaresConfig {
     fn build(&self, _seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
         let all = self.tasks * self.samples;
@@ -143,25 +128,18 @@ fn squares(task: usize, count: usize, offset: usize) -> Samples {
 }
 
 /// A weighted mean of the previous backbone and the expert's.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 struct BlendConfig {
     /// The weight of the previous backbone; the expert's is 1 minus this one.
     #[schemars(range(min = 0.0, max = 1.0))]
+    #[default(0.5)]
     weight: f64,
     /// The data that it asks for. It does not use them.
+    #[default(DataAccess::None)]
     wants: DataAccess,
 }
 
-impl Default for BlendConfig {
-    fn default() -> Self {
-        BlendConfig { weight: 0.5, wants: DataAccess::None }
-    }
-}
-
-describe!(Family::Strategy, "blend", BlendConfig, paper: "");
-
-#[typetag::serde(name = "blend")]
+#[plugin(kind = "blend")]
 impl StrategyConfig for BlendConfig {
     fn data_access(&self) -> DataAccess {
         self.wants

@@ -4,30 +4,24 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alluvium_config::{ConfigSource, Variant, read_all};
-use alluvium_device::registry::{Family, describe};
 use alluvium_device::{
     Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask,
-    TaskDataset, adapt, typetag,
+    TaskDataset, adapt,
 };
 use alluvium_experiment::{DirectoryOptions, Outcome, RunDirectory, RunOptions, Unobserved, run};
 use alluvium_model::{InputShape, Progress, Seed, Silent};
 use alluvium_results::Accuracy;
-use alluvium_stream::{Samples, StreamConfig, StreamError, Task, TaskOutline, TaskStream};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use alluvium_stream::{Samples, StreamConfig, StreamError, Task, TaskOutline, TaskStream, options, plugin};
 use tempfile::TempDir;
 
 use crate::doubles::COMPARISON;
 use crate::run::numbers;
 
 /// Squares whose training samples the centre's process cannot read.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 struct SealedConfig {}
 
-describe!(Family::Stream, "sealed", SealedConfig, paper: "");
-
-#[typetag::serde(name = "sealed")]
+#[plugin(kind = "sealed")]
 impl StreamConfig for SealedConfig {
     fn build(&self, _seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
         Ok(Box::new(Sealed { names: (0..6).map(|class| class.to_string()).collect() }))
@@ -78,16 +72,13 @@ fn whole(index: usize) -> Task {
 }
 
 /// Devices that have their own samples, answer at the third question, and of which one never answers.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[options]
 struct FarConfig {
     /// The device that is lost.
     lost: Option<usize>,
 }
 
-describe!(Family::Device, "far", FarConfig, paper: "");
-
-#[typetag::serde(name = "far")]
+#[plugin(kind = "far")]
 impl DeviceConfig for FarConfig {
     fn build<'a>(&self, place: DevicePlace<'a>) -> Result<Box<dyn Device + 'a>, DeviceError> {
         let lost = self.lost == Some(place.device);

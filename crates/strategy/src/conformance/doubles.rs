@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use alluvium_model::registry::{Family, describe};
 use alluvium_model::{
     Backbone, BackboneConfig, BackboneFacts, BoxedBackbone, Expert, HeadSpec, InputShape, Inputs, Manifest, ModelError,
-    ModelState, Seed,
+    ModelState, Seed, options, plugin,
 };
 use alluvium_stream::{Samples, TaskDataset};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     Beside, Context, DataAccess, DeviceStatistic, RunDescription, Strategy, StrategyConfig, Surrogate, SurrogateError,
@@ -21,13 +18,10 @@ use crate::{
 };
 
 /// A test double of the conformance tests: one fully connected layer with four outputs.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 pub struct TinyConfig {}
 
-describe!(Family::Backbone, "conformance-tiny", TinyConfig, paper: "");
-
-#[typetag::serde(name = "conformance-tiny")]
+#[plugin(kind = "conformance-tiny")]
 impl BackboneConfig for TinyConfig {
     fn accepts(&self, _input: InputShape) -> Result<(), ModelError> {
         Ok(())

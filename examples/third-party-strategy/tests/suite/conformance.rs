@@ -2,7 +2,7 @@
 
 use alluvium_strategy::conformance::{central, check, check_config, consolidate, context, expert};
 use alluvium_strategy::{ModelState, RunDescription, StrategyConfig};
-use third_party_strategy::ExponentialAveragingConfig;
+use third_party_strategy::ExponentialAveraging;
 
 #[test]
 fn the_defaults_conform() {
@@ -12,7 +12,7 @@ fn the_defaults_conform() {
 #[test]
 fn the_ends_of_the_range_conform() {
     for alpha in [f32::MIN_POSITIVE, 1.0] {
-        check_config(&ExponentialAveragingConfig { alpha });
+        check_config(&ExponentialAveraging { alpha });
     }
 }
 
@@ -33,7 +33,7 @@ fn value(model: &ModelState) -> f32 {
 
 #[test]
 fn the_backbone_moves_a_quarter_of_the_way() {
-    let config = ExponentialAveragingConfig { alpha: 0.25 };
+    let config = ExponentialAveraging { alpha: 0.25 };
     let (mut first, mut second) = (expert("a", 1), expert("b", 2));
     first.model = filled(&first.model, 6.0);
     second.model = filled(&second.model, 10.0);

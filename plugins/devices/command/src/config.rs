@@ -30,6 +30,5 @@ pub struct CommandConfig {
     #[default(3600.0)]
     pub time_limit: f64,
     /// Settings for the program, handed out with the model as they are.
-    #[default(BTreeMap::new())]
     pub settings: BTreeMap<String, Value>,
 }

@@ -50,11 +50,17 @@ impl Strategy for WeightAveraging {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alluvium_strategy::{RunDescription, StrategyConfig, conformance};
+    use alluvium_strategy::{RunDescription, StrategyConfig, conformance, registry};
 
     #[test]
     fn conforms() {
         conformance::check("weight-averaging");
+    }
+
+    #[test]
+    fn the_number_of_experts_is_a_state_and_not_an_option() {
+        let description = registry::find(registry::Family::Strategy, "weight-averaging").unwrap();
+        assert!(description.options().is_empty());
     }
 
     #[test]
