@@ -40,6 +40,7 @@ pub struct DeviceSettings {
     pub augmentation: Augmentation,
     /// Low-rank updates: the device learns, and sends, two small factors for each weight of the backbone. Default: it learns the
     /// weights themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lora: Option<LowRankSettings>,
     /// What the device sends. It changes the bytes that a device sends, and not the model that the centre receives. With `lora`, it
     /// is always the changes.

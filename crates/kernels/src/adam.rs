@@ -6,7 +6,7 @@ use pulp::{Simd, WithSimd};
 
 /// The settings of a step. They hold what depends on the number of the step, so that a step is only multiplications.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
+pub struct AdamFactors {
     /// The learning rate divided by the first moment's correction, 1 − β₁ᵗ.
     pub rate: f32,
     /// 1 / √(1 − β₂ᵗ), the second moment's correction.
@@ -30,7 +30,14 @@ pub struct Step {
 /// With g the gradient and the decayed weight together, m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g² and
 /// w ← keep · w − rate · m / (root · √v + ε): Kingma & Ba, arXiv 1412.6980, Algorithm 1, with PyTorch's place for ε; the decoupled
 /// decay is that of Loshchilov & Hutter, arXiv 1711.05101, Algorithm 2.
-pub fn step(weights: &[f32], first: &mut [f32], second: &mut [f32], gradients: &mut [f32], step: Step, threads: usize) {
+pub fn step(
+    weights: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    gradients: &mut [f32],
+    step: AdamFactors,
+    threads: usize,
+) {
     let count = weights.len();
     let same = count == first.len() && count == second.len() && count == gradients.len();
     assert!(same, "adam: weights, moments and gradients differ in length");
@@ -48,7 +55,7 @@ struct Adam<'a> {
     first: &'a mut [f32],
     second: &'a mut [f32],
     gradients: &'a mut [f32],
-    step: Step,
+    step: AdamFactors,
 }
 
 impl WithSimd for Adam<'_> {
@@ -56,7 +63,7 @@ impl WithSimd for Adam<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Step { rate, root, beta1, beta2, fresh: [fresh1, fresh2], epsilon, decay, keep } = self.step;
+        let AdamFactors { rate, root, beta1, beta2, fresh: [fresh1, fresh2], epsilon, decay, keep } = self.step;
         let moments = self.first.iter_mut().zip(self.second);
         for ((&weight, (first, second)), gradient) in self.weights.iter().zip(moments).zip(self.gradients) {
             let decayed = weight * decay + *gradient;
@@ -76,7 +83,7 @@ mod tests {
         // β₁ = β₂ = ½, learning rate 0.1, ε = 0, w = 1, g = 2 and then −1.
         let of = |number: i32| {
             let left = 1.0 - 0.5f32.powi(number);
-            Step {
+            AdamFactors {
                 rate: 0.1 / left,
                 root: left.sqrt().recip(),
                 beta1: 0.5,
@@ -106,16 +113,24 @@ mod tests {
     #[test]
     fn decay_is_part_of_the_gradient_and_keep_is_not() {
         // β = 0: the step is −rate · sign(g).
-        let plain =
-            Step { rate: 0.1, root: 1.0, beta1: 0.0, beta2: 0.0, fresh: [1.0; 2], epsilon: 0.0, decay: 0.0, keep: 1.0 };
-        let after = |step_of: Step| {
+        let plain = AdamFactors {
+            rate: 0.1,
+            root: 1.0,
+            beta1: 0.0,
+            beta2: 0.0,
+            fresh: [1.0; 2],
+            epsilon: 0.0,
+            decay: 0.0,
+            keep: 1.0,
+        };
+        let after = |step_of: AdamFactors| {
             let mut gradients = [-1.0];
             step(&[2.0], &mut [0.0], &mut [0.0], &mut gradients, step_of, 1);
             gradients[0]
         };
         assert_eq!(after(plain), 2.1);
         // g = −1 + 2·1 = 1
-        assert_eq!(after(Step { decay: 1.0, ..plain }), 1.9);
-        assert_eq!(after(Step { keep: 0.5, ..plain }), 1.1);
+        assert_eq!(after(AdamFactors { decay: 1.0, ..plain }), 1.9);
+        assert_eq!(after(AdamFactors { keep: 0.5, ..plain }), 1.1);
     }
 }

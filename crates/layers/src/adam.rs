@@ -1,6 +1,6 @@
 //! The step of Adam and AdamW of one tensor.
 
-use alluvium_kernels::adam::{Step, step as fused_step};
+use alluvium_kernels::adam::{AdamFactors, step as fused_step};
 use burn::tensor::Tensor;
 
 use crate::buffer::{Buffer, on_flex};
@@ -25,9 +25,9 @@ pub struct AdamStep {
 
 impl AdamStep {
     /// The numbers of the step `number`, which counts from 1. They are computed in 64 bits.
-    fn at(&self, number: usize) -> Step {
+    fn at(&self, number: usize) -> AdamFactors {
         let left = |beta: f64| 1.0 - beta.powi(i32::try_from(number).unwrap_or(i32::MAX));
-        Step {
+        AdamFactors {
             rate: (self.rate / left(self.beta1)) as f32,
             root: left(self.beta2).sqrt().recip() as f32,
             beta1: self.beta1 as f32,
@@ -64,7 +64,7 @@ fn composed<const D: usize>(
     weights: Tensor<D>,
     gradients: Tensor<D>,
     [first, second]: [Tensor<D>; 2],
-    step: Step,
+    step: AdamFactors,
 ) -> (Tensor<D>, [Tensor<D>; 2]) {
     let gradients = if step.decay > 0.0 { weights.clone().mul_scalar(step.decay) + gradients } else { gradients };
     let first = first.mul_scalar(step.beta1) + gradients.clone().mul_scalar(step.fresh[0]);
@@ -79,7 +79,7 @@ fn fused<const D: usize>(
     weights: Tensor<D>,
     gradients: Tensor<D>,
     moments: [Tensor<D>; 2],
-    step: Step,
+    step: AdamFactors,
 ) -> (Tensor<D>, [Tensor<D>; 2]) {
     let dims = weights.dims();
     let [mut first, mut second] = moments.map(Buffer::of);

@@ -3,14 +3,11 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use alluvium_registry::{Family, describe};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::{DynModule, InputShape, Inputs, ModelError, Random, Weights, initial_linear};
+use crate::{DynModule, InputShape, Inputs, ModelError, Random, Weights, initial_linear, options, plugin};
 
 /// What the classifier of one head is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,13 +112,10 @@ impl<C: Classifier> DynClassifier for C {
 }
 
 /// A linear classifier: the score of a class is w·h + b, where h is the latent.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 pub struct LinearClassifierConfig {}
 
-describe!(Family::Classifier, "linear", LinearClassifierConfig, paper: "");
-
-#[typetag::serde(name = "linear")]
+#[plugin(kind = "linear")]
 impl ClassifierConfig for LinearClassifierConfig {
     fn initial(&self, head: HeadShape, random: &mut Random) -> Weights {
         initial_linear(head.latent_size, head.classes, random)

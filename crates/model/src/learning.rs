@@ -19,7 +19,7 @@ mod sgd;
 
 pub use average::Average;
 pub use frozen::NamePattern;
-pub use low_rank::{LowRankSettings, Share};
+pub use low_rank::LowRankSettings;
 pub use optimiser::{Nothing, Optimiser};
 pub use optimizer::{AdamOptions, OptimizerKind};
 pub use pull::Pull;

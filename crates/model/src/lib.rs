@@ -9,6 +9,9 @@
 //! This crate holds models, their weights and the loop in which they learn, and, behind the feature `conformance`, the tests that
 //! every backbone must pass. It does not hold data, losses, tasks' samples or concrete backbones.
 
+// The attributes name this crate, also in its own code.
+extern crate self as alluvium_model;
+
 mod backbone;
 mod classifier;
 #[cfg(feature = "conformance")]
@@ -28,6 +31,7 @@ mod module_parameters;
 mod parameters;
 mod patches;
 mod shape;
+mod share;
 mod state;
 mod unfit;
 mod values;
@@ -49,7 +53,7 @@ pub use initial::{initial_linear, initial_weights};
 pub use inputs::Inputs;
 pub use learning::{
     AdamOptions, Average, Learning, LearningMisfit, LowRankSettings, NamePattern, Nothing, Optimiser, OptimizerKind,
-    Pull, Schedule, Share, state_defaults,
+    Pull, Schedule, state_defaults,
 };
 pub use model::{Head, Model};
 pub use module_gradients::NamedTensors;
@@ -57,6 +61,7 @@ pub use parameters::{Parameters, SetParameters};
 pub use patches::patches;
 pub use serde;
 pub use shape::{InputShape, PictureShape};
+pub use share::Share;
 pub use state::{BACKBONE, DIFFERENCE, HeadSpec, ModelState};
 pub use typetag;
 pub use values::{Beside, Number, Numbers, Pairwise, Values, Width};

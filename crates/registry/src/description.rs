@@ -1,4 +1,4 @@
-//! The description that a plugin submits, and the macro that submits it.
+//! The description that a plugin submits.
 
 use std::fmt;
 
@@ -79,8 +79,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// The description of a plugin. The attribute `plugin`, which every trait crate has, submits one; so does
-/// [`describe!`](crate::describe).
+/// The description of a plugin. The attribute `plugin`, which every trait crate has, submits one.
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
     /// The trait that the plugin implements.
@@ -174,46 +173,6 @@ impl Description {
     }
 }
 
-/// Submits a plugin's [`Description`]: family, kind, the type its options are read into, and the paper. With `default` at the
-/// end, a table of the family that names no kind means this one.
-///
-/// ```
-/// use alluvium_registry::{describe, schemars, Family};
-///
-/// /// Keeps the previous central model and drops the expert.
-/// #[derive(schemars::JsonSchema)]
-/// struct KeepPrevious {
-///     /// How often to keep it.
-///     times: u32,
-/// }
-///
-/// describe!(Family::Strategy, "keep-previous", KeepPrevious, paper: "");
-///
-/// let found = alluvium_registry::find(Family::Strategy, "keep-previous").unwrap();
-/// assert_eq!(found.summary(), "Keeps the previous central model and drops the expert.");
-/// assert_eq!(found.options()[0].name, "times");
-/// ```
-#[macro_export]
-macro_rules! describe {
-    ($family:expr, $kind:literal, $options:ty, paper: $paper:expr) => {
-        $crate::describe!(@submit $family, $kind, $options, $paper, false);
-    };
-    ($family:expr, $kind:literal, $options:ty, paper: $paper:expr, default) => {
-        $crate::describe!(@submit $family, $kind, $options, $paper, true);
-    };
-    (@submit $family:expr, $kind:literal, $options:ty, $paper:expr, $default:literal) => {
-        $crate::inventory::submit! {
-            $crate::Description {
-                family: $family,
-                kind: $kind,
-                paper: $paper,
-                default: $default,
-                schema: || $crate::schemars::SchemaGenerator::default().into_root_schema_for::<$options>(),
-            }
-        }
-    };
-}
-
 /// Submits a kind that a build leaves out, and the cargo feature that includes it. The error about the kind names the feature.
 ///
 /// ```
@@ -232,4 +191,30 @@ macro_rules! left_out {
             $crate::OmittedKind { family: $family, kind: $kind, feature: $feature }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps the previous central model and drops
+    /// the expert.
+    ///
+    /// More.
+    #[derive(schemars::JsonSchema)]
+    #[allow(dead_code)]
+    struct KeepPrevious {
+        /// How often to keep it.
+        times: u32,
+    }
+
+    #[test]
+    fn it_is_read_from_doc_comments() {
+        let schema = || schemars::SchemaGenerator::default().into_root_schema_for::<KeepPrevious>();
+        let kept = Description { family: Family::Strategy, kind: "keep-previous", paper: "", default: false, schema };
+        assert_eq!(kept.summary(), "Keeps the previous central model and drops the expert.");
+        let options = kept.options();
+        assert_eq!((options[0].name.as_str(), options[0].meaning.as_str()), ("times", "How often to keep it."));
+        assert!(options[0].required && options[0].default.is_none());
+    }
 }

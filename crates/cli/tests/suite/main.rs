@@ -17,6 +17,7 @@ mod ensemble;
 mod foreign_files;
 mod hostile;
 mod inputs;
+mod low_rank;
 mod miniatures;
 mod misfits;
 mod paper;

@@ -1,25 +1,21 @@
 //! A small backbone and a small stream to try devices on.
 
-use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, HeadSpec, InputShape, Inputs, ModelError};
-use alluvium_registry::{Family, describe};
+use alluvium_model::{
+    Backbone, BackboneConfig, BoxedBackbone, HeadSpec, InputShape, Inputs, ModelError, options, plugin,
+};
 use alluvium_stream::{Samples, Task, Tasks};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device as Compute, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 /// A test double of the conformance tests: one fully connected layer with four outputs.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 pub struct PixelPairConfig {}
-
-describe!(Family::Backbone, "conformance-pixel-pair", PixelPairConfig, paper: "");
 
 pub(super) const LATENT: usize = 4;
 
-#[typetag::serde(name = "conformance-pixel-pair")]
+#[plugin(kind = "conformance-pixel-pair")]
 impl BackboneConfig for PixelPairConfig {
     fn build(&self, input: InputShape, compute: &Compute) -> Result<BoxedBackbone, ModelError> {
         Ok(Box::new(OneLayer { layer: LinearConfig::new(input.values(), LATENT).init(compute) }))

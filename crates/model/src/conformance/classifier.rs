@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use alluvium_registry::{Family, describe};
+use alluvium_registry::Family;
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{check_options, host, images};
 use crate::{
     Backbone, BackboneConfig, BoxedBackbone, BoxedClassifier, ClassifierConfig, HeadShape, HeadSpec, InputShape,
-    Inputs, Learning, Model, ModelError, ModelState, Optimiser, Seed,
+    Inputs, Learning, Model, ModelError, ModelState, Optimiser, Seed, options, plugin,
 };
 
 /// The head that classifiers are checked on. Inputs are pictures of 1×4×5, like those of many streams in small.
@@ -158,13 +156,10 @@ fn is_stored_and_learns(name: &str, config: Arc<dyn ClassifierConfig>) {
 }
 
 /// A test double of the conformance tests: one linear layer.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[options]
 struct FlatConfig {}
 
-describe!(Family::Backbone, "conformance-flat", FlatConfig, paper: "");
-
-#[typetag::serde(name = "conformance-flat")]
+#[plugin(kind = "conformance-flat")]
 impl BackboneConfig for FlatConfig {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         Ok(Box::new(Flat { layer: LinearConfig::new(input.values(), HEAD[0]).init(compute) }))

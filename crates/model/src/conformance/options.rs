@@ -35,7 +35,7 @@ pub fn check_options<C: Serialize + DeserializeOwned>(family: Family, config: &C
         .and_then(|kind| Some(kind.as_str()?.to_owned()))
         .expect("the written table has a `kind`");
     options.retain(|_, value| !value.is_null());
-    let description = find(family, &kind).unwrap_or_else(|error| panic!("{error}: is `describe!` missing?"));
+    let description = find(family, &kind).unwrap_or_else(|error| panic!("{error}: is `#[plugin(…)]` missing?"));
     assert!(!description.summary().is_empty(), "the options' struct of \"{kind}\" has no doc comment");
     for option in description.options() {
         assert!(!option.meaning.is_empty(), "the option `{}` of \"{kind}\" has no doc comment", option.name);

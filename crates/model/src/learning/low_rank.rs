@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::shown;
 use super::{Learning, LearningMisfit, NamePattern};
-use crate::{BACKBONE, LowRank, Model, ModelState, Seed};
+use crate::{BACKBONE, LowRank, Model, ModelState, Seed, Share};
 
 /// Low-rank updates (LoRA; Hu et al., arXiv 2106.09685, eq. 3): a weight W of the backbone stays, and W + (`alpha` / `rank`)·BA acts
 /// in its place, where only B and A learn. A convolution's weight is a matrix with one row an output channel. Biases and
@@ -40,24 +40,6 @@ impl Default for LowRankSettings {
 /// What burn puts behind the name of a weight for its factors.
 const LEFT: &str = ".lora.a";
 const RIGHT: &str = ".lora.b";
-
-/// How a parameter learns.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Share {
-    /// It stays as it is.
-    Stays,
-    /// It learns.
-    Whole,
-    /// It stays, and an update of low rank is added: scale · left · right.
-    LowRank {
-        /// The left factor, `[first dimension, rank]`, row by row.
-        left: Vec<f32>,
-        /// The right factor, `[rank, product of the other dimensions]`, row by row.
-        right: Vec<f32>,
-        /// The factor on their product.
-        scale: f64,
-    },
-}
 
 impl LowRankSettings {
     /// Whether a weight of this name and shape gets factors: it is a matrix or a convolution, `weights` names it, and the factors

@@ -42,6 +42,7 @@ pub struct Learning {
     #[schemars(length(max = 1024))]
     pub freeze: Vec<NamePattern>,
     /// An average of the weights over the steps, which becomes the result. Default: the weights after the last step.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub average: Option<Average>,
 }
 
@@ -88,9 +89,8 @@ impl Learning {
         let given = Map::<String, Value>::deserialize(table)?;
         let Value::Object(mut all) = serde_json::to_value(self).map_err(D::Error::custom)? else { unreachable!() };
         for (key, value) in given {
-            if let Some(own) = all.get_mut(&key) {
-                *own = value;
-            }
+            // Keys of the outer table are ignored below.
+            all.insert(key, value);
         }
         serde_json::from_value(Value::Object(all)).map_err(D::Error::custom)
     }
@@ -182,6 +182,8 @@ mod tests {
         let table: Table = serde_json::from_value(json!({"steps": 1, "optimizer": {"kind": "adamw"}})).unwrap();
         assert_eq!(table.learning.optimizer, OptimizerKind::AdamW(AdamOptions::default()));
         assert_eq!((table.steps, table.learning.learning_rate), (1, 0.5));
+        let table: Table = serde_json::from_value(json!({"average": {"kind": "last", "steps": 7}})).unwrap();
+        assert_eq!(table.learning.average, Some(Average::Last { steps: 7 }));
         assert!(serde_json::from_value::<Table>(json!({"optimizer": {"kind": "adam", "beta3": 1}})).is_err());
 
         let schema = schemars::schema_for!(Table).to_value();

@@ -47,7 +47,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use alluvium_backbone_mlp::MlpConfig;
+    use alluvium_device::conformance::PixelPairConfig;
     use alluvium_device::cross_entropy;
     use alluvium_model::{HeadSpec, Inputs, Learning, ModelError, Values};
     use burn::tensor::{Device, Int, TensorData};
@@ -69,9 +69,9 @@ mod tests {
 
     /// The model that the device takes, as in `tests/fixtures/generate.py`.
     fn taken() -> ModelState {
-        let mut state = ModelState::bare(Arc::new(MlpConfig { layers: vec![4] }), [1, 2, 3].into());
+        let mut state = ModelState::bare(Arc::new(PixelPairConfig {}), [1, 2, 3].into());
         state.heads = vec![HeadSpec { name: "own".to_owned(), classes: vec![0, 1] }];
-        let tensors = [("backbone.layers.0", [6, 4], 0), ("heads.own", [4, 2], 2)];
+        let tensors = [("backbone.layer", [6, 4], 0), ("heads.own", [4, 2], 2)];
         for (name, shape, salt) in tensors {
             state.weights.insert(format!("{name}.weight"), numbers(&shape, salt));
             state.weights.insert(format!("{name}.bias"), numbers(&shape[1..], salt + 1));

@@ -47,14 +47,10 @@ fn biases_after_a_step(config: ExModelDistillation) -> Vec<f32> {
     let previous = saying(central(&["a"], 1), &[[10.0, 12.0]]);
     let mut expert = expert("b", 2);
     expert.model = saying(expert.model, &[[4.0, 0.0]]);
-    let one_step = DistillationSettings {
-        steps: 1,
-        learning: Learning { learning_rate: 0.3, momentum: 0.0, ..DistillationSettings::default().learning },
-        ..Default::default()
-    };
     let distillation = DistillationSettings {
-        learning: Learning { gradient_clip: 0.0, ..DistillationSettings::default().learning },
-        ..one_step
+        steps: 1,
+        learning: Learning { learning_rate: 0.3, momentum: 0.0, ..Learning::default() },
+        ..Default::default()
     };
     let central = consolidate(&ExModelDistillation { distillation, ..config }, &previous, &expert);
     let biases =

@@ -1,5 +1,4 @@
-//! The tests of the backbone from outside: conformance, the outputs of PyTorch, and low-rank updates.
+//! The tests of the backbone from outside: conformance, and the outputs of PyTorch.
 
 mod conformance;
-mod low_rank;
 mod pytorch;
