@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{LowRank, ModelError, ModelState, Values, Weights};
+use crate::{Digest, LowRank, ModelError, ModelState, Values, Weights};
 
 /// The prefix of factors among the tensors of a difference.
 const FACTORS: &str = "low-rank";
@@ -34,6 +34,14 @@ impl Form {
         match self {
             Form::Whole => model.weights.clone(),
             Form::Difference(difference) => difference.sent(model),
+        }
+    }
+
+    /// The digest of the tensors that are sent for this model.
+    pub(super) fn digest(&self, model: &ModelState) -> Digest {
+        match self {
+            Form::Whole => model.digest(),
+            Form::Difference(difference) => difference.sent(model).digest(),
         }
     }
 }
@@ -104,7 +112,7 @@ impl Difference {
         }
         let names = changed.iter().map(|(name, _)| name.to_owned()).collect();
         changed.iter().for_each(|(name, tensor)| weights.insert(name, tensor.clone()));
-        for head in model.heads.iter().filter(|head| weights.below(&head.prefix()).is_empty()) {
+        if let Some(head) = model.heads.iter().find(|head| weights.below(&head.prefix()).is_empty()) {
             let reason = format!("has no tensors of the head `{}`, and its parent has no such head", head.prefix());
             return Err(ModelError::Difference { reason });
         }
