@@ -75,8 +75,8 @@ impl Expert {
     /// An expert that is sent as the difference to its parent, the model that its device took; without statistics.
     ///
     /// A tensor with factors gets the values that parent and factors give, whatever `model` holds. Of the others, only those
-    /// are sent that the parent lacks, or whose bits differ from the parent's. The manifest gets the digests of the parent and of what is
-    /// sent.
+    /// are sent that the parent lacks, or whose bits differ from the parent's. The manifest gets the digests of the parent and
+    /// of what is sent.
     ///
     /// # Errors
     /// When the model has not exactly one head or another architecture than its parent, lacks a tensor of the parent, or has one
@@ -90,7 +90,7 @@ impl Expert {
         one_head(&model)?;
         let (difference, model) = Difference::between(parent, model, factors)?;
         let form = Form::Difference(difference);
-        let manifest = Manifest { parent: parent.digest(), digest: form.sent(&model).digest(), ..manifest };
+        let manifest = Manifest { parent: parent.digest(), digest: form.digest(&model), ..manifest };
         let expert = Expert { model, manifest, statistics: BTreeMap::new(), form };
         Ok(expert.with_statistics(BTreeMap::new()))
     }
@@ -105,17 +105,17 @@ impl Expert {
     /// # Errors
     /// When the manifest states other digests than the weights have, or another parent, or a difference does not give the model.
     pub fn check(&self, parent: &ModelState) -> Result<(), ModelError> {
-        let sent = self.form.sent(&self.model);
         let task = &self.manifest.task_name;
         let refuse =
             |problem: &str| Err(ModelError::Incompatible { reason: format!("the expert of \"{task}\" {problem}") });
-        if sent.digest() != self.manifest.digest {
+        if self.form.digest(&self.model) != self.manifest.digest {
             return refuse("states another digest than its weights have");
         }
         if self.manifest.parent != parent.digest() {
             return refuse("states another parent than the model at hand");
         }
         if let Form::Difference(_) = self.form {
+            let sent = self.form.sent(&self.model);
             let (_, model) = Difference::read(parent, self.model.clone(), &sent)?;
             if model.digest() != self.model.digest() {
                 return refuse("has another model than its difference gives");

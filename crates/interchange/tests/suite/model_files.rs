@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use alluvium_backbone_mlp::MlpConfig;
 use alluvium_checkpoint::{Dtype, TensorInfo, Values as Stored, WriteOptions, Writer};
-use alluvium_interchange::{InterchangeError, MANIFEST, ModelFile, Reading};
+use alluvium_interchange::{Inspection, InterchangeError, MANIFEST, ModelFile, Reading};
 use alluvium_model::{Digest, Expert, HeadSpec, Manifest, ModelState, Seed, Values};
 use burn::tensor::Device;
 
@@ -86,6 +86,29 @@ fn a_network_of_pytorch_is_an_expert_with_the_streams_classes() {
         statistics: BTreeMap::new(),
     };
     Expert::new(expert, manifest).unwrap();
+}
+
+#[test]
+fn the_difference_of_an_expert_is_no_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let parent = two_heads();
+    let model = parent.with_heads(|head| head.name == "a");
+    let manifest = Manifest {
+        task: 0,
+        task_name: "a".to_owned(),
+        samples: 1,
+        steps: 0,
+        parent: parent.digest(),
+        digest: model.digest(),
+        statistics: BTreeMap::new(),
+    };
+    let expert = Expert::difference(&parent, model, BTreeMap::new(), manifest).unwrap();
+    let path = folder.path().join("expert.safetensors");
+    fs::write(&path, expert.to_bytes().unwrap()).unwrap();
+    let error = open(&path, &own()).unwrap_err().to_string();
+    assert!(error.contains("expert.safetensors") && error.contains("only the difference"), "{error}");
+    let seen = Inspection::of(&path, &own(), &Device::flex()).unwrap();
+    assert!(seen.to_text().contains("only what changed in an expert"), "{}", seen.to_text());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{LowRank, ModelError, ModelState, Values, Weights};
+use crate::{Digest, LowRank, ModelError, ModelState, Values, Weights};
 
 /// The prefix of factors among the tensors of a difference.
 const FACTORS: &str = "low-rank";
@@ -34,6 +34,14 @@ impl Form {
         match self {
             Form::Whole => model.weights.clone(),
             Form::Difference(difference) => difference.sent(model),
+        }
+    }
+
+    /// The digest of the tensors that are sent for this model.
+    pub(super) fn digest(&self, model: &ModelState) -> Digest {
+        match self {
+            Form::Whole => model.digest(),
+            Form::Difference(difference) => difference.sent(model).digest(),
         }
     }
 }
