@@ -92,7 +92,8 @@ fn a_network_of_pytorch_is_an_expert_with_the_streams_classes() {
 fn the_difference_of_an_expert_is_no_model() {
     let folder = tempfile::tempdir().unwrap();
     let parent = two_heads();
-    let model = parent.with_heads(|head| head.name == "a");
+    let mut model = parent.with_heads(|head| head.name == "a");
+    model.weights.insert("heads.a.bias", Values::new(vec![2], vec![0.5; 2]));
     let manifest = Manifest {
         task: 0,
         task_name: "a".to_owned(),
