@@ -84,8 +84,27 @@ impl Checker {
                 vec![self.at([path, vec![key]].concat(), "is missing".to_owned())]
             }
             ValidationErrorKind::Type { .. } => vec![self.at(path, format!("is {}", typed(error.instance())))],
-            _ => vec![self.at(path, format!("= {} is out of range", shown(error.instance())))],
+            ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => {
+                let of_kinds = self.of_kinds(&path, error.instance());
+                of_kinds.unwrap_or_else(|| vec![self.out_of_range(path, error.instance())])
+            }
+            _ => vec![self.out_of_range(path, error.instance())],
         }
+    }
+
+    /// The problems of a table whose `kind` says which of several tables it is; `None` if the schema is no such choice, or the value
+    /// no table.
+    fn of_kinds(&self, path: &[String], value: &Value) -> Option<Vec<Problem>> {
+        let kinds = SchemaNode::root(&self.schema).descend(path)?.kinds();
+        let given = value.as_object().filter(|_| !kinds.is_empty())?.get("kind");
+        let Some((_, table)) = kinds.iter().find(|(kind, _)| given.is_some_and(|given| given == kind)) else {
+            let message =
+                given.map_or_else(|| "is missing".to_owned(), |given| format!("= {} is out of range", shown(given)));
+            let accepted = kinds.iter().map(|(kind, _)| format!("{kind:?}")).collect::<Vec<_>>().join(" or ");
+            return Some(vec![Problem { path: [path, &["kind".to_owned()]].concat(), message, accepted }]);
+        };
+        let problems = Checker::new(table.alone()).check(value).into_iter();
+        Some(problems.map(|problem| Problem { path: [path, &problem.path].concat(), ..problem }).collect())
     }
 
     /// Finds whole numbers that are written as floats where only an integer is accepted.
@@ -110,6 +129,10 @@ impl Checker {
                 self.find_floats(node, value, &[path, &[key]].concat(), problems);
             }
         }
+    }
+
+    fn out_of_range(&self, path: Vec<String>, value: &Value) -> Problem {
+        self.at(path, format!("= {} is out of range", shown(value)))
     }
 
     fn unknown(&self, table: &[String], key: &str) -> Problem {
@@ -182,6 +205,51 @@ mod tests {
     fn check(table: Value) -> Vec<String> {
         let schema = schemars::schema_for!(Options).to_value();
         check_table(&schema, &table).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_table_of_several_kinds_is_checked_against_its_own() {
+        #[derive(JsonSchema, serde::Serialize)]
+        #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+        #[schemars(inline)]
+        #[allow(dead_code)]
+        enum Pace {
+            Slow,
+            Fast {
+                /// How fast.
+                #[schemars(range(max = 9))]
+                speed: u32,
+            },
+        }
+
+        #[derive(JsonSchema)]
+        #[allow(dead_code)]
+        struct Walk {
+            #[schemars(default = "slow")]
+            pace: Pace,
+            rest: Option<Pace>,
+        }
+
+        fn slow() -> Pace {
+            Pace::Slow
+        }
+
+        let schema = schemars::schema_for!(Walk).to_value();
+        let found = |table| check_table(&schema, &table).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(found(json!({"pace": {"kind": "slow"}, "rest": {"kind": "fast", "speed": 3}})).is_empty());
+        for key in ["pace", "rest"] {
+            let says = |value: Value| found(json!({ key: value }));
+            let kinds = "accepted: \"slow\" or \"fast\"";
+            assert_eq!(says(json!({"kind": "lazy"})), [format!("`{key}.kind` = \"lazy\" is out of range; {kinds}")]);
+            assert_eq!(says(json!({"speed": 3})), [format!("`{key}.kind` is missing; {kinds}")]);
+            let accepted = "accepted: an integer at least 0 and at most 9";
+            let found = says(json!({"kind": "fast", "speed": 10}));
+            assert_eq!(found, [format!("`{key}.speed` = 10 is out of range; {accepted}")]);
+            let found = says(json!({"kind": "fast", "speed": 3, "step": 1}));
+            assert_eq!(found, [format!("`{key}.step` is not a key of this table; accepted: the keys kind, speed")]);
+            let tables = "a table with kind = \"slow\", or kind = \"fast\" and speed";
+            assert_eq!(says(json!("fast")), [format!("`{key}` = \"fast\" is out of range; accepted: {tables}")]);
+        }
     }
 
     #[test]

@@ -84,9 +84,27 @@ impl<'a> SchemaNode<'a> {
         lists.flatten().map(move |schema| self.at(schema))
     }
 
+    /// The tables of which this schema takes one, by their `kind`; empty if it is no such choice.
+    pub(crate) fn kinds(self) -> Vec<(&'a str, Self)> {
+        let kind = self.schema.get("properties").and_then(|properties| properties.get("kind")?.get("const")?.as_str());
+        match kind {
+            Some(kind) => vec![(kind, self)],
+            None => self.alternatives().flat_map(SchemaNode::kinds).collect(),
+        }
+    }
+
     /// This part of the schema, with any `$ref` followed.
     pub fn schema(self) -> &'a Value {
         self.schema
+    }
+
+    /// This part of the schema with the definitions that it refers to, as a schema of its own.
+    pub(crate) fn alone(self) -> Value {
+        let mut schema = self.schema.clone();
+        if let (Some(table), Some(definitions)) = (schema.as_object_mut(), self.root.get("$defs")) {
+            table.insert("$defs".to_owned(), definitions.clone());
+        }
+        schema
     }
 
     /// A keyword of this schema.

@@ -14,6 +14,10 @@ impl SchemaNode<'_> {
             let values = values.iter().filter(|value| !value.is_null());
             return values.map(Value::to_string).collect::<Vec<_>>().join(" or ");
         }
+        let kinds = self.kinds();
+        if kinds.len() > 1 {
+            return tables_in_words(&kinds);
+        }
         let is_null = |choice: &Self| choice.keyword("type").and_then(Value::as_str) == Some("null");
         let choices: Vec<_> = self.alternatives().filter(|choice| !is_null(choice)).map(Self::accepts).collect();
         if !choices.is_empty() {
@@ -78,6 +82,16 @@ impl SchemaNode<'_> {
         let parts: Vec<_> = [lower, upper].into_iter().flatten().collect();
         if parts.is_empty() { String::new() } else { format!(" {}", parts.join(" and ")) }
     }
+}
+
+/// Tables of which one is accepted, by their kinds, with their other keys.
+fn tables_in_words(kinds: &[(&str, SchemaNode<'_>)]) -> String {
+    let table = |(kind, table): &(&str, SchemaNode<'_>)| {
+        let others: Vec<_> = table.properties().map(|(name, _)| name.as_str()).filter(|name| *name != "kind").collect();
+        let others = if others.is_empty() { String::new() } else { format!(" and {}", others.join(", ")) };
+        format!("kind = {kind:?}{others}")
+    };
+    format!("a table with {}", kinds.iter().map(table).collect::<Vec<_>>().join(", or "))
 }
 
 /// A value with its type: `a string: "5"`.
