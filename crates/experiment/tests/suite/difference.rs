@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use alluvium_config::{ConfigSource, Variant, read_all};
 use alluvium_experiment::{DirectoryOptions, OpenCentre, Outcome, RunDirectory, RunOptions, Unobserved, run};
-use alluvium_model::Digest;
+use alluvium_model::{Digest, Weights};
 use alluvium_results::{Accuracy, Cell};
 use tempfile::TempDir;
 
@@ -14,6 +14,7 @@ use crate::open::{announced, answer, last_central, tasks};
 use crate::run::numbers;
 
 const CHANGES: &str = "sends = \"changes\"";
+const LORA: &str = "lora = { rank = 1, alpha = 2.0 }";
 
 /// The comparison with these lines in its table `[device]`.
 fn variants(device: &str) -> Vec<Variant> {
@@ -91,21 +92,39 @@ fn tensors_that_do_not_change_are_not_sent_and_not_counted() {
 
 #[test]
 fn a_run_goes_on_whatever_part_of_its_cache_is_lost() {
-    let folder = TempDir::new().unwrap();
-    let whole = run_in(folder.path(), CHANGES);
-    assert_eq!(run_in(folder.path(), CHANGES).stages.computed, 0, "everything is stored");
-    for lost in 0..stages(folder.path()).len() {
-        fs::remove_dir_all(&stages(folder.path())[lost]).unwrap();
-        let again = run_in(folder.path(), CHANGES);
-        assert_eq!(again.stages.computed, 1, "{:?}", again.repairs);
-        assert_eq!(numbers(&again.results), numbers(&whole.results));
+    for sent in [CHANGES, LORA] {
+        let folder = TempDir::new().unwrap();
+        let whole = run_in(folder.path(), sent);
+        assert_eq!(run_in(folder.path(), sent).stages.computed, 0, "everything is stored");
+        for lost in 0..stages(folder.path()).len() {
+            fs::remove_dir_all(&stages(folder.path())[lost]).unwrap();
+            let again = run_in(folder.path(), sent);
+            assert_eq!(again.stages.computed, 1, "{:?}", again.repairs);
+            assert_eq!(numbers(&again.results), numbers(&whole.results));
+        }
+        // Without the consolidations, the experts are read again: the second one with the parent that is computed again.
+        for stage in named(folder.path(), "consolidation") {
+            fs::remove_dir_all(stage).unwrap();
+        }
+        let again = run_in(folder.path(), sent);
+        assert_eq!((again.stages.computed, numbers(&again.results)), (2, numbers(&whole.results)));
     }
-    // Without the consolidations, the experts are read again: the second one with the parent that is computed again.
-    for stage in named(folder.path(), "consolidation") {
-        fs::remove_dir_all(stage).unwrap();
+}
+
+#[test]
+fn factors_are_sent_in_place_of_a_weight() {
+    let [whole, factors] = [(); 2].map(|()| TempDir::new().unwrap());
+    let (sent, received) = (run_in(whole.path(), ""), run_in(factors.path(), LORA));
+    assert_ne!(accuracies(&sent).0, vec![0.0; 2]);
+    assert_eq!(cell(&received).bytes_up.iter().max().copied(), Some(largest_expert(factors.path())));
+    for stage in named(factors.path(), "adaptation") {
+        let Ok(bytes) = fs::read(stage.join("expert.safetensors")) else { continue };
+        let names = Weights::from_safetensors(&bytes).unwrap().0;
+        let names: Vec<_> = names.iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect();
+        let of = |part: &str| names.iter().find(|(name, _)| name.ends_with(part)).map(|(_, shape)| shape.clone());
+        assert_eq!((of("weight.left"), of("weight.right")), (Some(vec![4, 1]), Some(vec![1, 4])), "{names:?}");
+        assert!(!names.iter().any(|(name, _)| name.starts_with("backbone.")), "{names:?}");
     }
-    let again = run_in(folder.path(), CHANGES);
-    assert_eq!((again.stages.computed, numbers(&again.results)), (2, numbers(&whole.results)));
 }
 
 #[test]
