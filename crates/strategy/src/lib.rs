@@ -54,7 +54,7 @@ pub use distillation::{
 pub use error::{StrategyError, SurrogateError};
 pub use feature_statistics::{RunningStatistics, StatisticsDistance};
 pub use fisher::{FisherLabels, fisher};
-pub use inversion::{Inversion, InversionSettings, Wish, total_variation};
+pub use inversion::{Inversion, InversionSettings, MatchedModels, Wish, total_variation};
 pub use parameters::{is_statistic, parameters};
 #[cfg(feature = "picture")]
 pub use picture::{
