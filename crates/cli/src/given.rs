@@ -8,7 +8,7 @@ use alluvium_interchange::{Names, Normalisation, Reading, StateDictKey};
 use alluvium_model::BackboneConfig;
 use alluvium_registry::{Family, described};
 use alluvium_store::text::read_text;
-use alluvium_strategy::SurrogateConfig;
+use alluvium_strategy::{SurrogateConfig, SurrogateTable};
 use serde_json::Value;
 
 use crate::Refusal;
@@ -44,7 +44,8 @@ pub(crate) fn surrogate(given: &str) -> Result<Box<dyn SurrogateConfig>, ConfigE
         }
         _ => None,
     };
-    Ok(part(Family::Surrogate, NAME, picture.as_deref().unwrap_or(given))?.1)
+    let (_, table) = part::<SurrogateTable>(Family::Surrogate, NAME, picture.as_deref().unwrap_or(given))?;
+    Ok(table.into_config())
 }
 
 /// The statements about several model files.

@@ -97,6 +97,17 @@ pub struct Description {
 
 inventory::collect!(Description);
 
+/// Keys that every kind of a family takes beside its own options, because the caller, not the plugin, acts on them.
+#[derive(Debug, Clone, Copy)]
+pub struct FamilyKeys {
+    /// The family.
+    pub family: Family,
+    /// The JSON Schema of the keys, made from the struct that they are read into. None of them is required.
+    pub schema: fn() -> Schema,
+}
+
+inventory::collect!(FamilyKeys);
+
 /// A kind that a build leaves out, because a cargo feature is off. Submit one with [`left_out!`](crate::left_out).
 #[derive(Debug, Clone, Copy)]
 pub struct OmittedKind {
@@ -139,7 +150,7 @@ impl Description {
         first.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// The plugin's options in the order of their declaration.
+    /// The plugin's options in the order of their declaration, then the keys that every kind of the family takes.
     pub fn options(&self) -> Vec<OptionDescription> {
         let schema = self.options_schema();
         let table = SchemaNode::root(&schema);
@@ -158,10 +169,17 @@ impl Description {
         described.collect()
     }
 
-    /// The schema that a table of options is checked against: [`schema`](Self::schema) without additional keys. An unknown key is
-    /// always wrong, even if the struct would ignore it, because a misspelt key would silently keep its default.
+    /// The schema that a table of options is checked against: [`schema`](Self::schema) with the keys of the family
+    /// ([`FamilyKeys`]), and without additional keys. An unknown key is always wrong, even if the struct would ignore it, because a
+    /// misspelt key would silently keep its default.
     pub fn options_schema(&self) -> Value {
         let mut schema = (self.schema)().to_value();
+        for keys in inventory::iter::<FamilyKeys>.into_iter().filter(|keys| keys.family == self.family) {
+            let mut of_family = (keys.schema)().to_value();
+            if let Value::Object(keys) = of_family["properties"].take() {
+                keys.into_iter().for_each(|(name, property)| schema["properties"][name] = property);
+            }
+        }
         let Some(table) = schema.as_object_mut() else { return schema };
         if !["additionalProperties", "unevaluatedProperties"].iter().any(|key| table.contains_key(*key)) {
             // Keys can come from another schema (a flattened enum), and only the second keyword knows those.
@@ -206,6 +224,34 @@ mod tests {
     struct KeepPrevious {
         /// How often to keep it.
         times: u32,
+    }
+
+    /// Keys of a family that no other test reads.
+    #[derive(schemars::JsonSchema)]
+    #[allow(dead_code)]
+    struct OfEveryDevice {
+        /// How loud it is.
+        #[schemars(range(min = 0, max = 9))]
+        volume: Option<u32>,
+    }
+
+    inventory::submit! {
+        FamilyKeys { family: Family::Device, schema: || schemars::schema_for!(OfEveryDevice) }
+    }
+
+    #[test]
+    fn every_kind_of_a_family_takes_the_keys_of_the_family() {
+        let schema = || schemars::schema_for!(KeepPrevious);
+        let of = |family| Description { family, kind: "a", paper: "", default: false, schema };
+        let names = |family| of(family).options().into_iter().map(|option| option.name).collect::<Vec<_>>();
+        assert_eq!(names(Family::Device), ["times", "volume"]);
+        assert_eq!(names(Family::Strategy), ["times"]);
+        assert_eq!(of(Family::Device).options()[1].meaning, "How loud it is.");
+        let checked = |volume: u32| {
+            let table = serde_json::json!({"times": 1, "volume": volume});
+            crate::check_table(&of(Family::Device).options_schema(), &table).len()
+        };
+        assert_eq!((checked(9), checked(10)), (0, 1));
     }
 
     #[test]

@@ -5,19 +5,22 @@
 //! into. `alluvium list`, `alluvium show`, the check of a configuration and its error messages all read the
 //! descriptions. So a plugin is documented once, in its own doc comments.
 //!
-//! This crate holds the descriptions and the check of a table against them. The traits that plugins implement are in other
+//! This crate holds the descriptions, the check of a table against them, and the reading of a plugin's table that is nested in
+//! another one. The traits that plugins implement are in other
 //! crates. This crate does not build or run plugins, does not read files, and does not depend on burn.
 
 mod check;
 mod description;
 mod lookup;
+mod nested;
 mod node;
 mod words;
 
 pub use check::{Accepted, Checker, Problem, check_table};
-pub use description::{Description, Family, OmittedKind, OptionDescription};
+pub use description::{Description, Family, FamilyKeys, OmittedKind, OptionDescription};
 pub use inventory;
 pub use lookup::{UnknownKind, default_kind, described, descriptions, find};
+pub use nested::{NestedError, nested};
 pub use node::SchemaNode;
 pub use schemars;
 pub use serde;

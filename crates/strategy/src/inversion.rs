@@ -2,20 +2,34 @@
 
 mod settings;
 
-use std::collections::BTreeMap;
-
-use alluvium_model::{Inputs, Model, ModelState, Random, Values};
+use alluvium_model::{Inputs, Model, ModelState, Random};
 use burn::optim::{AdamConfig, Optimizer};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::{SurrogateError, SurrogateRequest};
+use crate::{RunningStatistics, StatisticsDistance, SurrogateError, SurrogateRequest};
 
 pub use settings::InversionSettings;
 
 /// Added to the logits of the other heads, so that their probability becomes 0.
 const MASKED: f32 = -1e4;
+
+/// The largest absolute value of a first input, as a fraction of the bound. At the bound itself, tanh has no gradient.
+const START_WITHIN: f32 = 0.95;
+
+/// The models whose running statistics an input is drawn towards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum MatchedModels {
+    /// The model that the input is made from: the expert for one half, the previous central model for the other.
+    Own,
+    /// Both models. It takes twice the time.
+    Both,
+}
 
 /// The predictions that a model should give for one input.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,9 +43,9 @@ pub struct Wish {
 /// How inputs are optimised: Adam (Kingma & Ba, ICLR 2015) on the cross-entropy between the wished and the given predictions,
 /// plus priors of natural images.
 ///
-/// Each input is tanh of the optimised variable, so it stays within −1…1, or within `bound` to either side. The losses of the inputs are added up. Adam scales
-/// each value by itself, so an input does not depend on the other inputs of its batch, rounding aside. Only the statistics of
-/// features are taken over a batch.
+/// Each input is tanh of the optimised variable, so it stays within −1…1, or within `bound` to either side. The losses of the
+/// inputs are added up. Adam scales each value by itself, so an input does not depend on the other inputs of its batch, rounding
+/// aside. Only the statistics of features are taken over a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Inversion {
     /// The number of steps of each input.
@@ -40,6 +54,8 @@ pub struct Inversion {
     pub learning_rate: f64,
     /// The number of inputs that are optimised together.
     pub batch_size: usize,
+    /// The weight of the cross-entropy.
+    pub class_weight: f64,
     /// The temperature that divides logits before the softmax.
     pub temperature: f64,
     /// The largest absolute value of an input's values. 1 for pictures.
@@ -50,6 +66,10 @@ pub struct Inversion {
     pub l2: f64,
     /// The weight of the distance between a batch's statistics and the running ones, in every batch normalisation.
     pub feature_statistics: f64,
+    /// How these statistics are compared.
+    pub statistics_distance: StatisticsDistance,
+    /// The models whose running statistics count.
+    pub statistics_of: MatchedModels,
 }
 
 impl Inversion {
@@ -67,23 +87,48 @@ impl Inversion {
         request: &SurrogateRequest<'_>,
         wish: impl Fn(&ModelState, &mut Random) -> Wish,
     ) -> Result<Inputs, SurrogateError> {
+        self.draw_from(None, count, request, wish)
+    }
+
+    /// [`draw`](Self::draw) from first inputs, of which there are `count`, in place of noise. Values near the bound or beyond it
+    /// begin at 0.95 of the bound.
+    ///
+    /// # Errors
+    /// As [`draw`](Self::draw).
+    pub fn draw_from(
+        &self,
+        start: Option<Inputs>,
+        count: usize,
+        request: &SurrogateRequest<'_>,
+        wish: impl Fn(&ModelState, &mut Random) -> Wish,
+    ) -> Result<Inputs, SurrogateError> {
         let mut teachers = vec![&request.expert.model, request.previous];
         teachers.retain(|state| !state.heads.is_empty());
         let size = request.input.values();
+        let start = start.map(|inputs| self.variables(inputs));
         let mut values = vec![0.0; count * size];
-        for (turn, state) in teachers.iter().enumerate() {
-            // Without autodiff: burn treats such weights as constants, also when the inputs learn.
+        // Without autodiff: burn treats such weights as constants, also when the inputs learn.
+        let load = |state: &&ModelState| {
             let mut model = Model::load(state, request.compute)?;
             model.freeze_training_behaviour();
+            Ok(Teacher::new(model, self.feature_statistics > 0.0))
+        };
+        let models = teachers.iter().map(load).collect::<Result<Vec<_>, SurrogateError>>()?;
+        for (turn, state) in teachers.iter().enumerate() {
+            let others = models.iter().enumerate().filter(|(other, _)| *other != turn).map(|(_, teacher)| teacher);
+            let others: Vec<_> = others.filter(|_| self.statistics_of == MatchedModels::Both).collect();
             let indices: Vec<_> = (turn..count).step_by(teachers.len()).collect();
             for batch in indices.chunks(self.batch_size.max(1)) {
-                let (mut wishes, mut noise) = (vec![], vec![]);
+                let (mut wishes, mut first) = (vec![], vec![]);
                 for index in batch {
                     let mut random = request.seed.at("inverted input", *index).random();
                     wishes.push(wish(state, &mut random));
-                    noise.extend((0..size).map(|_| 2.0 * random.random::<f32>() - 1.0));
+                    match &start {
+                        Some(start) => first.extend_from_slice(&start[index * size..][..size]),
+                        None => first.extend((0..size).map(|_| 2.0 * random.random::<f32>() - 1.0)),
+                    }
                 }
-                let found = self.optimise(&model, request.inputs(noise), &wishes)?;
+                let found = self.optimise(&models[turn], &others, request.inputs(first), &wishes)?;
                 for (index, input) in batch.iter().zip(found.chunks(size)) {
                     values[index * size..][..size].copy_from_slice(input);
                 }
@@ -92,11 +137,16 @@ impl Inversion {
         Ok(request.inputs(values))
     }
 
-    /// Optimises the inputs from `start`, their values before tanh.
-    fn optimise(&self, model: &Model, start: Inputs, wishes: &[Wish]) -> Result<Vec<f32>, SurrogateError> {
+    /// Optimises the inputs from `start`, their values before tanh. `others` count only with their statistics.
+    fn optimise(
+        &self,
+        teacher: &Teacher,
+        others: &[&Teacher],
+        start: Inputs,
+        wishes: &[Wish],
+    ) -> Result<Vec<f32>, SurrogateError> {
+        let model = &teacher.model;
         let (targets, mask) = wanted(model, wishes, &start.device());
-        let running =
-            if self.feature_statistics > 0.0 { running_statistics(model, &start.device()) } else { BTreeMap::new() };
         let adam = AdamConfig::new().with_epsilon(1e-8).build();
         let shape = start.shape();
         let (mut free, mut state) = (start.vectors(), None);
@@ -110,12 +160,13 @@ impl Inversion {
                 None => Inputs::new(within.clone(), shape),
             };
             let mut distances = vec![];
-            let latents = model.forward_normalised(inputs.clone(), &mut |name, x| {
-                distances.extend(running.get(name).map(|running| distance(x, running)));
-            });
+            let latents = teacher.measured(inputs.clone(), self.statistics_distance, &mut distances);
+            for other in others {
+                other.measured(inputs.clone(), self.statistics_distance, &mut distances);
+            }
             let logits = model.scores(inputs, latents);
             let likelihoods = log_softmax(logits.div_scalar(self.temperature) + mask.clone(), 1);
-            let mut loss = (likelihoods * targets.clone()).sum().neg();
+            let mut loss = (likelihoods * targets.clone()).sum().mul_scalar(-self.class_weight);
             let smooth = pictures.clone().filter(|_| self.total_variation > 0.0);
             if let Some(variation) = smooth.and_then(total_variation) {
                 loss = loss + variation.mul_scalar(self.total_variation);
@@ -155,27 +206,35 @@ impl Inversion {
     }
 }
 
-/// The running mean and variance of each batch normalisation by its name, both `[channels]`. They are constants when inputs learn.
-fn running_statistics(model: &Model, compute: &Device) -> BTreeMap<String, [Tensor<1>; 2]> {
-    let weights = model.state().backbone_weights();
-    // A model that runs has 32 bits.
-    let constant = |tensor: &Values| Some(Tensor::<1>::from_floats(tensor.as_f32()?, compute).autodiff());
-    let pair = |(name, mean): (&str, &Values)| {
-        let norm = name.strip_suffix(".running_mean")?;
-        let variance = weights.get(&format!("{norm}.running_var"))?;
-        Some((norm.to_owned(), [constant(mean)?, constant(variance)?]))
-    };
-    weights.iter().filter_map(pair).collect()
+impl Inversion {
+    /// The variables of some inputs: the inverse of [`bounded`](Self::bounded).
+    fn variables(&self, inputs: Inputs) -> Vec<f32> {
+        let values = inputs.vectors().into_data().convert::<f32>().try_into_vec::<f32>().unwrap_or_default();
+        let variable = |value: f32| (value / self.bound as f32).clamp(-START_WITHIN, START_WITHIN).atanh();
+        values.into_iter().map(variable).collect()
+    }
 }
 
-/// ‖μ(x) − μ‖₂ + ‖σ²(x) − σ²‖₂, the distance of a batch's statistics, over samples and pixels, from the running ones: a term
-/// of R_feature (Yin et al., arXiv 1912.08795, eq. 4). `x` is `[batch, channels, height, width]`.
-fn distance(x: Tensor<4>, [running_mean, running_variance]: &[Tensor<1>; 2]) -> Tensor<1> {
-    let mean = x.clone().mean_dims(&[0, 2, 3]);
-    let variance = (x - mean.clone()).square().mean_dims(&[0, 2, 3]);
-    // At a distance of 0 the root has no gradient.
-    let norm = |difference: Tensor<1>| difference.square().sum().add_scalar(1e-12).sqrt();
-    norm(mean.flatten(0, 3) - running_mean.clone()) + norm(variance.flatten(0, 3) - running_variance.clone())
+/// A model that inputs are made from.
+struct Teacher {
+    model: Model,
+    /// What statistics are drawn towards; `None` where they do not count.
+    running: Option<RunningStatistics>,
+}
+
+impl Teacher {
+    fn new(model: Model, is_measured: bool) -> Self {
+        // The inputs learn, so what they are compared with must be on a device with autodiff, as constants.
+        let running = is_measured.then(|| RunningStatistics::of(&model, &model.device().autodiff()));
+        Teacher { model, running }
+    }
+
+    /// The latents. Adds the distance of every batch normalisation.
+    fn measured(&self, inputs: Inputs, distance: StatisticsDistance, distances: &mut Vec<Tensor<1>>) -> Tensor<2> {
+        self.model.forward_normalised(inputs, &mut |name, x| {
+            distances.extend(self.running.as_ref().and_then(|running| running.of_batch(distance, name, x)));
+        })
+    }
 }
 
 /// The target probabilities of all logits, and what is added to the logits, both `[wishes, logits of all heads]`.

@@ -8,7 +8,8 @@
 //! A strategy that can work on models in pieces says so with [`Piecewise`].
 //!
 //! This crate holds these traits and the code that more than one plugin needs: task vectors, distillation from two teachers,
-//! training on a task's samples, the Fisher information, model inversion and, with the feature `picture`, reading pictures.
+//! training on a task's samples, the Fisher information, the distance of inputs from running statistics, the selection of
+//! surrogate data by it, model inversion and, with the feature `picture`, reading pictures.
 //! With the feature `conformance` it has the tests that every strategy and all surrogate data must pass. It does not hold
 //! concrete strategies, the order of a stream, evaluation or files.
 
@@ -20,6 +21,7 @@ mod context;
 mod cut;
 mod distillation;
 mod error;
+mod feature_statistics;
 mod fisher;
 mod inversion;
 mod parameters;
@@ -30,6 +32,7 @@ mod piecewise;
 mod received;
 mod run_description;
 mod scale;
+mod selection;
 mod start;
 mod strategy;
 mod surrogate;
@@ -49,8 +52,9 @@ pub use distillation::{
     DistillationBatches, DistillationSettings, StudentStart, Targets, Teachers, centred, mean_squared_error,
 };
 pub use error::{StrategyError, SurrogateError};
+pub use feature_statistics::{RunningStatistics, StatisticsDistance};
 pub use fisher::{FisherLabels, fisher};
-pub use inversion::{Inversion, InversionSettings, Wish, total_variation};
+pub use inversion::{Inversion, InversionSettings, MatchedModels, Wish, total_variation};
 pub use parameters::{is_statistic, parameters};
 #[cfg(feature = "picture")]
 pub use picture::{
@@ -61,6 +65,7 @@ pub use piecewise::{Grain, Piecewise, Sight, Survey};
 pub use received::{Received, expert_parameters};
 pub use run_description::{ExpertStart, ProtocolTerms, RunDescription};
 pub use scale::Scale;
+pub use selection::{Selection, SurrogateTable, nested_surrogate};
 pub use serde;
 pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyState};

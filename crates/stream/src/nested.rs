@@ -1,59 +1,14 @@
 //! A stream within the options of something else: a table with a `kind`, checked like `[stream]`.
 
-use alluvium_registry::{Family, check_table, described, find};
+use alluvium_registry::{Family, NestedError, nested};
 use serde_json::{Map, Value};
 
 use crate::StreamConfig;
-
-/// A table that is not a stream. The message continues the name of the table, which the caller writes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NestedError {
-    /// The kind is missing, or not linked into the running binary.
-    #[error("names {named}; accepted: a table with one of the kinds {kinds}")]
-    Kind {
-        /// What the table names.
-        named: String,
-        /// The kinds that are linked.
-        kinds: String,
-    },
-    /// An option is unknown or out of range. It is the first such option.
-    #[error("is wrong: `{}` {problem}; accepted: {accepted}", path.join("."))]
-    Option {
-        /// The keys that lead to the option.
-        path: Vec<String>,
-        /// The problem.
-        problem: String,
-        /// What is accepted.
-        accepted: String,
-    },
-    /// The table fits the kind's schema, but cannot be read.
-    #[error("is wrong: {cause}; accepted: the options of `alluvium show {kind}`")]
-    Table {
-        /// The stream's kind.
-        kind: String,
-        /// Why it cannot be read.
-        cause: String,
-    },
-}
 
 /// Reads the configuration of a stream from a table with its `kind` and its options.
 ///
 /// # Errors
 /// [`NestedError`] when the kind is missing or not linked, or when an option is wrong.
 pub fn nested_stream(table: &Map<String, Value>) -> Result<Box<dyn StreamConfig>, NestedError> {
-    let wrong_kind = |named: String| {
-        let kinds: Vec<_> = described(Family::Stream).iter().map(|one| one.kind).collect();
-        NestedError::Kind { named, kinds: kinds.join(", ") }
-    };
-    let mut options = table.clone();
-    let Some(Value::String(kind)) = options.remove("kind") else {
-        return Err(wrong_kind("no `kind`".to_owned()));
-    };
-    let description = find(Family::Stream, &kind).map_err(|_| wrong_kind(format!("the unknown kind \"{kind}\"")))?;
-    let problems = check_table(&description.options_schema(), &Value::Object(options));
-    if let Some(first) = problems.into_iter().next() {
-        return Err(NestedError::Option { path: first.path, problem: first.message, accepted: first.accepted });
-    }
-    serde_json::from_value(Value::Object(table.clone()))
-        .map_err(|error| NestedError::Table { kind, cause: error.to_string() })
+    nested(Family::Stream, table)
 }

@@ -121,6 +121,15 @@ const MISFITS: &[Misfit] = &[
         says: &["the surrogate data \"noise\" take 12.5 GB", "inputs of 1×28×28", "accepted: at most 8.6 GB"],
     },
     Misfit {
+        row: "kind = \"pld\"\nname = \"best\"\nsurrogate = { kind = \"noise\", select = 0.25 }",
+        change: NOTHING,
+        table: ROW,
+        says: &[
+            "`select` = 0.25 has no effect: the backbone \"mlp\"",
+            "accepted: 1, or a backbone with batch normalisation",
+        ],
+    },
+    Misfit {
         row: "kind = \"opcm\"\ndevice = { augmentation = { crop_padding = 30 } }",
         change: NOTHING,
         table: ROW,

@@ -50,3 +50,36 @@ fn a_row_with_surrogate_data_of_its_own_gives_the_numbers_of_one_that_takes_the_
     };
     assert_eq!(summary("all", &of_all), summary("row", &of_row));
 }
+
+#[test]
+fn selected_and_inverted_inputs_serve_consolidations_with_batch_normalisation() {
+    let folder = folder();
+    let inverted = "kind = \"model-inversion\"\nsamples = 16\nsteps = 2\nclass_weight = 0.0\nstatistics_of = \"both\"\n\
+                    statistics_distance = \"relative\"\nselect = 0.5\n\n[surrogate.start]\nkind = \"single-image\"\n\
+                    tones = \"stretched\"\nselect = 0.5";
+    let config = TINY.replace("kind = \"noise\"\nsamples = 64", inverted).replace("seeds = [0, 1]", "seeds = [0]");
+    let config = config.replace("kind = \"mlp\"\nlayers = [16, 8]", "kind = \"slim-resnet18\"\nwidth = 2");
+    let row = |name: &str, surrogate: &str| {
+        format!(
+            "\n[[strategies]]\nkind = \"pld\"\nname = \"{name}\"\nsteps = 5\nbatch_size = 16\nsurrogate = {surrogate}\n"
+        )
+    };
+    let noise = row("noise", "{ kind = \"noise\", samples = 16, select = [0.5, 1.0] }");
+    let photo = row("photo", "{ kind = \"single-image\", patches = 16, select = 0.25 }");
+    let config = format!("{config}{noise}{photo}");
+    assert!(config.contains("slim-resnet18") && config.contains("class_weight"));
+    fs::write(folder.path().join("one.toml"), config).unwrap();
+    let summary = |out: &str| {
+        succeeds(folder.path(), &["compare", "one.toml", "--out", out]);
+        numbers(&folder.path().join(out).join("summary.csv"))
+    };
+    let once = summary("once");
+    let of = |name: &str| {
+        let start = format!("{name},");
+        let own: Vec<_> = once.lines().filter_map(|line| line.trim_matches('"').strip_prefix(&start)).collect();
+        assert!(!own.is_empty(), "{name}: {once}");
+        own.join("\n")
+    };
+    assert_ne!(of("pld"), of("photo"));
+    assert_eq!(summary("again"), once);
+}

@@ -7,7 +7,7 @@ use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceConfig;
 use alluvium_model::{BackboneConfig, ClassifierConfig, default_classifier};
 use alluvium_registry::{Checker, Family, default_kind, described, find, schemars};
-use alluvium_strategy::{RunDescription, StrategyConfig, SurrogateConfig};
+use alluvium_strategy::{RunDescription, StrategyConfig, SurrogateConfig, SurrogateTable};
 use alluvium_stream::StreamConfig;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -62,8 +62,7 @@ impl Tables {
         let classifier =
             classifier.map(|table| plugins.read::<dyn ClassifierConfig>(Family::Classifier, &["classifier"], table));
         let surrogate = root.surrogate.as_ref();
-        let surrogate =
-            surrogate.and_then(|table| plugins.read::<dyn SurrogateConfig>(Family::Surrogate, &["surrogate"], table));
+        let surrogate = surrogate.and_then(|table| plugins.surrogate(&["surrogate"], table));
         let rows = root.strategies.iter().enumerate();
         // Rows are read even if the experiment's devices are wrong, so that all problems are found at once.
         let strategies: Vec<_> =
@@ -78,7 +77,6 @@ impl Tables {
         if !findings.is_empty() {
             return Err(findings);
         }
-        let surrogate = surrogate.map(|(_, config)| config);
         let classifier = classifier.flatten().map_or_else(default_classifier, |(_, config)| config.into());
         let parts = WrittenParts {
             backend: &*backend,
@@ -176,6 +174,11 @@ impl<'a> Plugins<'a> {
         }
     }
 
+    /// Reads surrogate data: their kind, and the keys that every kind takes.
+    fn surrogate(&mut self, path: &[&str], table: &Map<String, Value>) -> Option<Box<dyn SurrogateConfig>> {
+        self.read::<SurrogateTable>(Family::Surrogate, path, table).map(|(_, table)| table.into_config())
+    }
+
     /// Reads a row: the strategy, and the keys that no plugin owns: the name, and the row's own surrogate data, protocol and
     /// device settings.
     fn row(
@@ -198,7 +201,7 @@ impl<'a> Plugins<'a> {
         };
         let at = [&path[..], &[ROW_SURROGATE]].concat();
         let surrogate = match options.remove(ROW_SURROGATE) {
-            Some(Value::Object(table)) => Some(self.read::<dyn SurrogateConfig>(Family::Surrogate, &at, &table)?.1),
+            Some(Value::Object(table)) => Some(self.surrogate(&at, &table)?),
             Some(_) => {
                 let message = "`surrogate` is not a table; accepted: a table with a kind of `alluvium list surrogates`";
                 return self.wrong(&path, &[ROW_SURROGATE], message.to_owned());

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Inversion;
+use super::{Inversion, MatchedModels};
+use crate::StatisticsDistance;
 
 /// The number of inputs and their optimisation: options to be flattened into the options of surrogate data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,11 +42,14 @@ impl InversionSettings {
             steps: self.steps,
             learning_rate: self.learning_rate,
             batch_size: self.batch_size,
+            class_weight: 1.0,
             temperature: 1.0,
             bound: self.bound,
             total_variation: 0.0,
             l2: 0.0,
             feature_statistics: 0.0,
+            statistics_distance: StatisticsDistance::Norms,
+            statistics_of: MatchedModels::Own,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alluvium_backbone_mlp::MlpConfig;
 use alluvium_backbone_resnet::SlimResNet18Config;
 use alluvium_backbone_small_cnn::SmallCnnConfig;
-use alluvium_model::{BackboneConfig, Expert, Head, HeadSpec, InputShape, Learning, Manifest, Optimiser, Seed};
+use alluvium_model::{BackboneConfig, Expert, Head, HeadSpec, InputShape, Learning, Manifest, Optimiser, Seed, Values};
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
 
@@ -17,11 +17,14 @@ const SETTINGS: Inversion = Inversion {
     steps: 60,
     learning_rate: 0.1,
     batch_size: 8,
+    class_weight: 1.0,
     temperature: 1.0,
     bound: 1.0,
     total_variation: 0.0,
     l2: 0.0,
     feature_statistics: 0.0,
+    statistics_distance: StatisticsDistance::Norms,
+    statistics_of: MatchedModels::Own,
 };
 
 /// A model whose heads have learned which third of an image is bright.
@@ -207,32 +210,85 @@ fn inputs_that_are_no_numbers_are_an_error() {
     assert!(error.contains("`learning_rate` = 0.1"), "{error}");
 }
 
-#[test]
-fn the_distance_of_statistics_worked_out_by_hand() {
-    // One channel with the values 1, 3, 1, 3 in two samples of two pixels: mean 2, variance 1. From 5 and 0: 3 + 1.
-    let device = Device::flex();
-    let x = Tensor::<4>::from_floats([[[[1.0, 3.0]]], [[[1.0, 3.0]]]], &device);
-    let running = [5.0, 0.0].map(|value| Tensor::<1>::from_floats([value], &device));
-    assert!((distance(x, &running).into_scalar::<f32>() - 4.0).abs() < 1e-5);
+/// The distance of every second input from `first` on, as one batch, to the running statistics of a model.
+fn gap(state: &ModelState, inputs: &Inputs, first: usize, distance: StatisticsDistance) -> f32 {
+    let compute = inputs.device();
+    let mut model = Model::load(state, &compute).unwrap();
+    model.freeze_training_behaviour();
+    let running = RunningStatistics::of(&model, &compute);
+    assert_eq!(running.len(), 20, "the stem, two a block, and three shortcuts");
+    let indices: Vec<i32> = (first..inputs.len()).step_by(2).map(|index| index as i32).collect();
+    let half = inputs.clone().select(Tensor::from_ints(indices.as_slice(), &compute));
+    let mut sum = 0.0;
+    model.forward_normalised(half, &mut |name, x| {
+        sum += running.of_batch(distance, name, x).unwrap().into_scalar::<f32>();
+    });
+    sum
+}
+
+fn resnet() -> Arc<dyn BackboneConfig> {
+    Arc::new(SlimResNet18Config { width: 4 })
 }
 
 #[test]
 fn inputs_come_nearer_to_the_running_statistics_where_these_count() {
-    let backbone: Arc<dyn BackboneConfig> = Arc::new(SlimResNet18Config { width: 4 });
-    let (previous, expert) = (model(&backbone, &[], 1), expert(model(&backbone, &["a"], 2)));
-    let gap = |feature_statistics| {
-        let settings = Inversion { steps: 20, feature_statistics, ..SETTINGS };
-        let inputs = draw(&settings, 8, 0, &previous, &expert);
-        let mut model = Model::load(&expert.model, &inputs.device()).unwrap();
-        model.freeze_training_behaviour();
-        let running = running_statistics(&model, &inputs.device());
-        let mut sum = 0.0;
-        model.forward_normalised(inputs, &mut |name, x| {
-            sum += distance(x.autodiff(), &running[name]).into_scalar::<f32>();
-        });
-        (sum, running.len())
+    let (previous, expert) = (model(&resnet(), &["b"], 1), expert(model(&resnet(), &["a"], 2)));
+    for statistics_distance in [StatisticsDistance::Norms, StatisticsDistance::Relative] {
+        let of = |feature_statistics| {
+            let settings = Inversion { steps: 20, feature_statistics, statistics_distance, ..SETTINGS };
+            draw(&settings, 16, 0, &previous, &expert)
+        };
+        let (without, with) = (of(0.0), of(10.0));
+        for (state, first) in [(&expert.model, 0), (&previous, 1)] {
+            let gap = |inputs| gap(state, inputs, first, statistics_distance);
+            let (without, with) = (gap(&without), gap(&with));
+            assert!(with < 0.8 * without, "{statistics_distance:?}: from {without} to {with}");
+        }
+    }
+}
+
+#[test]
+fn where_both_models_count_an_input_comes_nearer_to_the_other_one_too() {
+    let (previous, expert) = (model(&resnet(), &["b"], 1), expert(model(&resnet(), &["a"], 2)));
+    let of = |statistics_of| {
+        let statistics_distance = StatisticsDistance::Relative;
+        let settings = Inversion {
+            steps: 30,
+            class_weight: 0.0,
+            feature_statistics: 1.0,
+            statistics_distance,
+            statistics_of,
+            ..SETTINGS
+        };
+        draw(&settings, 16, 0, &previous, &expert)
     };
-    let ((without, norms), (with, _)) = (gap(0.0), gap(10.0));
-    assert_eq!(norms, 20, "the stem, two a block, and three shortcuts");
-    assert!(with < 0.8 * without, "from {without} to {with}");
+    let (own, both) = (of(MatchedModels::Own), of(MatchedModels::Both));
+    for (state, first) in [(&expert.model, 1), (&previous, 0)] {
+        let gap = |inputs| gap(state, inputs, first, StatisticsDistance::Relative);
+        let (own, both) = (gap(&own), gap(&both));
+        assert!(both < 0.95 * own, "from {own} to {both}");
+    }
+}
+
+#[test]
+fn inputs_begin_where_they_are_told() {
+    let (previous, expert, compute) = (model(&mlp(), &["a"], 1), expert(model(&mlp(), &["b"], 2)), Device::flex());
+    let seed = Seed::new(0);
+    let request =
+        SurrogateRequest { input: INPUT.into(), compute: &compute, seed, previous: &previous, expert: &expert };
+    let wish = |_: &ModelState, _: &mut Random| Wish { head: 0, probabilities: vec![0.0, 1.0, 0.0] };
+    let start: Vec<f32> = (0..3 * 64).map(|index| index as f32 / 96.0 - 1.0).collect();
+    let draw = |steps, class_weight, bound: f64| {
+        let settings = Inversion { steps, class_weight, bound, ..SETTINGS };
+        let first = request.inputs(start.iter().map(|value| value * bound as f32).collect());
+        values(settings.draw_from(Some(first), 3, &request, wish).unwrap().vectors())
+    };
+    for bound in [1.0, 3.0] {
+        let expected = start.iter().map(|value| value.clamp(-0.95, 0.95) * bound as f32);
+        let near = |(found, expected): (&f32, f32)| (found - expected).abs() < 1e-5;
+        assert!(draw(0, 1.0, bound).iter().zip(expected.clone()).all(near));
+        // Without a loss, nothing moves.
+        assert!(draw(5, 0.0, bound).iter().zip(expected.clone()).all(near));
+        assert!(!draw(5, 1.0, bound).iter().zip(expected).all(near));
+    }
 }

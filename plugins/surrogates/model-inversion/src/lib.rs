@@ -1,11 +1,15 @@
-//! The `model-inversion` surrogate: inputs with certain predictions.
+//! The `model-inversion` surrogate: inputs with certain predictions, or with the features of data.
+
+use std::path::PathBuf;
 
 use alluvium_model::{Inputs, ModelState, Random};
+use alluvium_strategy::registry::NestedError;
 use alluvium_strategy::{
-    Inversion, InversionSettings, RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, Wish,
-    options, plugin,
+    Inversion, InversionSettings, MatchedModels, RunDescription, StatisticsDistance, Surrogate, SurrogateConfig,
+    SurrogateError, SurrogateRequest, Wish, nested_surrogate, options, plugin,
 };
 use rand::RngExt;
+use serde_json::{Map, Value};
 
 /// Model inversion: noise that is optimised until a model assigns it to a class with certainty.
 ///
@@ -18,6 +22,9 @@ use rand::RngExt;
 /// It differs from the paper's DeepInversion: there is no competition with the student, and inputs are neither shifted
 /// nor mirrored between steps. Total variation and values are means over an input.
 ///
+/// With `class_weight = 0`, only features count: inputs excite the network as the devices' data did, and do not show a
+/// class. With a table `[surrogate.start]`, inputs begin as other surrogate data in place of noise, and need fewer steps.
+///
 /// Inputs are generated again for each consolidation: `samples` × `steps` passes forward and back. A strategy that asks
 /// for fresh inputs at each of its steps pays `steps` passes for each of them.
 #[options]
@@ -26,6 +33,14 @@ pub struct ModelInversionConfig {
     /// The number of inputs and the settings of their optimisation.
     #[serde(flatten)]
     pub inversion: InversionSettings,
+    /// What inputs begin as: a table `[surrogate.start]` with the `kind` and the options of any `[surrogate]`. Values near
+    /// −1 or 1 begin at −0.95 or 0.95. Absent: noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Map<String, Value>>,
+    /// The weight of the cross-entropy of an input's class. 0: inputs have no class.
+    #[schemars(range(min = 0.0, max = 1_000_000.0))]
+    #[default(1.0)]
+    pub class_weight: f64,
     /// The weight of the total variation: the mean distance of a value to its right neighbour, plus that to its lower one.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     #[default(0.2)]
@@ -34,11 +49,18 @@ pub struct ModelInversionConfig {
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     #[default(0.01)]
     pub l2: f64,
-    /// The weight of the distance between a batch's statistics and the running ones, summed over the backbone's batch
+    /// The weight of the distance between a batch's statistics and the running ones, over the backbone's batch
     /// normalisations. It has no effect on a backbone without batch normalisation.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     #[default(1.0)]
     pub feature_statistics: f64,
+    /// How these statistics are compared. `relative` is for `class_weight = 0`: the distance does not grow with the number
+    /// of channels or with the scale of a layer.
+    #[default(StatisticsDistance::Norms)]
+    pub statistics_distance: StatisticsDistance,
+    /// The models whose running statistics an input is drawn towards.
+    #[default(MatchedModels::Own)]
+    pub statistics_of: MatchedModels,
 }
 
 #[plugin(
@@ -47,15 +69,94 @@ pub struct ModelInversionConfig {
              1912.08795"
 )]
 impl SurrogateConfig for ModelInversionConfig {
-    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
+    fn validate(&self, run: &RunDescription) -> Result<(), SurrogateError> {
+        if let Some(start) = self.start()? {
+            start.validate(run).map_err(unfit)?;
+        }
+        let without = match &run.backbone {
+            _ if self.feature_statistics == 0.0 => "`feature_statistics` is 0".to_owned(),
+            Some(backbone) if backbone.batch_norms.is_empty() => {
+                format!("the backbone \"{}\" has no batch normalisation", backbone.kind)
+            }
+            _ => return Ok(()),
+        };
+        let measured = "`feature_statistics` above 0 on a backbone with batch normalisation";
+        let refuse = |option, problem, default| {
+            let accepted = format!("{default}, or {measured}");
+            Err(SurrogateError::Option { option, problem, accepted })
+        };
+        if self.class_weight == 0.0 {
+            return refuse("class_weight", format!("= 0 leaves nothing to optimise for: {without}"), "a positive one");
+        }
+        let no_effect = format!("has no effect: {without}");
+        if self.statistics_distance != StatisticsDistance::Norms {
+            return refuse("statistics_distance", no_effect, "\"norms\"");
+        }
+        if self.statistics_of != MatchedModels::Own {
+            return refuse("statistics_of", no_effect, "\"own\"");
+        }
+        Ok(())
+    }
+
+    fn build(&self, run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
         let inversion = Inversion {
+            class_weight: self.class_weight,
             total_variation: self.total_variation,
             l2: self.l2,
             feature_statistics: self.feature_statistics,
+            statistics_distance: self.statistics_distance,
+            statistics_of: self.statistics_of,
             ..self.inversion.inversion()
         };
-        Ok(Box::new(ModelInversion { samples: self.inversion.samples, inversion }))
+        let start = self.start()?.map(|start| start.build(run).map_err(unfit)).transpose()?;
+        Ok(Box::new(ModelInversion { samples: self.inversion.samples, inversion, start }))
     }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.started().map(|start| start.files()).unwrap_or_default()
+    }
+
+    fn stream_kinds(&self) -> Vec<String> {
+        self.started().map(|start| start.stream_kinds()).unwrap_or_default()
+    }
+}
+
+impl ModelInversionConfig {
+    /// The configuration of what inputs begin as, checked as a `[surrogate]` table is.
+    fn start(&self) -> Result<Option<Box<dyn SurrogateConfig>>, SurrogateError> {
+        let Some(table) = &self.start else { return Ok(None) };
+        nested_surrogate(table).map(Some).map_err(|error| match error {
+            NestedError::Kind { named, kinds } => {
+                wrong(format!("names {named}"), format!("a table [surrogate.start] with one of the kinds {kinds}"))
+            }
+            NestedError::Option { path, problem, accepted } => {
+                wrong(format!("is wrong: `start.{}` {problem}", path.join(".")), accepted)
+            }
+            NestedError::Table { kind, cause } => {
+                wrong(format!("is wrong: {cause}"), format!("the options of `alluvium show {kind}`"))
+            }
+        })
+    }
+
+    /// [`start`](Self::start), if there is one and it is right.
+    fn started(&self) -> Option<Box<dyn SurrogateConfig>> {
+        self.start().ok().flatten()
+    }
+}
+
+/// The error of what inputs begin as, at the key of its table.
+fn unfit(error: SurrogateError) -> SurrogateError {
+    match error {
+        SurrogateError::Option { option, problem, accepted } => {
+            wrong(format!("is wrong: `start.{option}` {problem}"), accepted)
+        }
+        SurrogateError::Misfit { problem, accepted } => wrong(format!("names surrogate data that {problem}"), accepted),
+        other => other,
+    }
+}
+
+fn wrong(problem: String, accepted: String) -> SurrogateError {
+    SurrogateError::Option { option: "start", problem, accepted }
 }
 
 /// The source of inverted inputs. It does not cache inputs, because another consolidation has other models.
@@ -63,6 +164,8 @@ impl SurrogateConfig for ModelInversionConfig {
 struct ModelInversion {
     samples: usize,
     inversion: Inversion,
+    /// What inputs begin as; `None` for noise.
+    start: Option<Box<dyn Surrogate>>,
 }
 
 impl Surrogate for ModelInversion {
@@ -71,7 +174,9 @@ impl Surrogate for ModelInversion {
     }
 
     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
-        self.inversion.draw(count, request, one_class)
+        let of_start = SurrogateRequest { seed: request.seed.of("first inputs"), ..*request };
+        let first = self.start.as_mut().map(|start| start.draw(count, &of_start)).transpose()?;
+        self.inversion.draw_from(first, count, request, one_class)
     }
 }
 
@@ -94,9 +199,10 @@ mod tests {
 
     use alluvium_model::conformance::host;
     use alluvium_model::{Model, Seed};
-    use alluvium_strategy::conformance::{central, check_surrogate, expert};
+    use alluvium_strategy::conformance::{central, check_surrogate, expert, run_description};
     use burn::tensor::Device;
     use burn::tensor::activation::softmax;
+    use serde_json::json;
 
     use super::*;
 
@@ -136,6 +242,97 @@ mod tests {
     #[test]
     fn conforms() {
         check_surrogate(&ModelInversionConfig { total_variation: 0.2, l2: 0.01, ..config(10) });
+    }
+
+    /// A test double: inputs of one shade, from −0.5 to 0.5.
+    #[options]
+    struct ShadeConfig {
+        /// The number of inputs.
+        #[default(3)]
+        samples: usize,
+        /// The file that it reports.
+        file: PathBuf,
+    }
+
+    #[plugin(kind = "inversion-test-shade")]
+    impl SurrogateConfig for ShadeConfig {
+        fn validate(&self, _run: &RunDescription) -> Result<(), SurrogateError> {
+            match self.samples {
+                13 => Err(SurrogateError::Misfit { problem: "are unlucky".into(), accepted: "14".into() }),
+                _ => Ok(()),
+            }
+        }
+
+        fn files(&self) -> Vec<PathBuf> {
+            vec![self.file.clone()]
+        }
+
+        fn build(&self, _run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
+            Ok(Box::new(Shade))
+        }
+    }
+
+    #[derive(Debug)]
+    struct Shade;
+
+    impl Surrogate for Shade {
+        fn samples(&self) -> usize {
+            3
+        }
+
+        fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
+            let mut random = request.seed.random();
+            let shades = (0..count).map(|_| random.random_range(-0.5..0.5));
+            Ok(request.inputs(shades.flat_map(|shade| vec![shade; request.input.values()]).collect()))
+        }
+    }
+
+    fn from_shades(steps: usize, table: Value) -> ModelInversionConfig {
+        ModelInversionConfig { start: table.as_object().cloned(), ..config(steps) }
+    }
+
+    #[test]
+    fn inputs_begin_as_other_surrogate_data() {
+        let start = from_shades(1, json!({"kind": "inversion-test-shade", "file": "shades.bin"}));
+        assert_eq!(start.files(), [PathBuf::from("shades.bin")]);
+        let drawn = host(draw(start.build(&RunDescription::default()).unwrap().as_mut(), 24, 0, &["a"]).vectors());
+        // One step of Adam moves each variable by the learning rate, 0.1, and tanh does not stretch it.
+        for input in drawn.chunks(6) {
+            let [least, most] = [input.iter().copied().fold(1.0, f32::min), input.iter().copied().fold(-1.0, f32::max)];
+            assert!(least > -0.65 && most < 0.65 && most - least < 0.21, "{input:?}");
+        }
+        check_surrogate(&start);
+    }
+
+    #[test]
+    fn a_wrong_start_is_named_with_its_key() {
+        let error = |table| from_shades(1, table).validate(&RunDescription::default()).unwrap_err().to_string();
+        for (table, says) in [
+            (json!({"kind": "no-such-kind"}), "`start` names the unknown kind \"no-such-kind\"; accepted: a table"),
+            (json!({"kind": "inversion-test-shade", "shade": 1}), "`start` is wrong: `start.shade` is not a key"),
+            (json!({"kind": "inversion-test-shade", "samples": 13}), "`start` names surrogate data that are unlucky"),
+        ] {
+            let error = error(table);
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_loss_without_terms_is_refused() {
+        let none = ModelInversionConfig { class_weight: 0.0, ..config(1) };
+        assert!(none.validate(&RunDescription::default()).is_ok());
+        // The backbone of the conformance tests has no batch normalisation.
+        let error = none.validate(&run_description()).unwrap_err().to_string();
+        assert!(error.contains("`class_weight` = 0 leaves nothing to optimise for: the backbone"), "{error}");
+        let none = ModelInversionConfig { feature_statistics: 0.0, ..none };
+        let error = none.validate(&RunDescription::default()).unwrap_err().to_string();
+        assert!(
+            error.contains("nothing to optimise for: `feature_statistics` is 0; accepted: a positive one"),
+            "{error}"
+        );
+        let both = ModelInversionConfig { statistics_of: MatchedModels::Both, ..config(1) };
+        let error = both.validate(&run_description()).unwrap_err().to_string();
+        assert!(error.contains("`statistics_of` has no effect: the backbone") && error.contains("\"own\""), "{error}");
     }
 
     #[test]

@@ -4,6 +4,16 @@ use std::path::PathBuf;
 
 use alluvium_strategy::{PictureOrientation, options};
 
+/// The tones of a patch, before its colours are changed.
+#[options]
+pub enum Tones {
+    /// The tones of the photo.
+    AsPhotographed,
+    /// The darkest value of the patch becomes black and its brightest one white, as autocontrast does. A patch of one tone
+    /// stays as it is.
+    Stretched,
+}
+
 /// Patches of one photo: crops of random scale and place, turned, mirrored and changed in colour.
 ///
 /// One photo has edges, textures and shapes of every scale, but does not share classes with the devices' data. Inputs
@@ -34,6 +44,11 @@ pub struct SingleImageConfig {
     /// Whether patches are mirrored left to right, each with a probability of ½.
     #[default(true)]
     pub flip: bool,
+    /// Whether each patch keeps the photo's tones, or has them stretched to the whole range before its colours are changed.
+    /// Colours are stretched channel by channel, grey patches in their luminance. A network with batch normalisation was
+    /// normalised for inputs with contrast; a flat patch is far from them.
+    #[default(Tones::AsPhotographed)]
+    pub tones: Tones,
     /// The change of contrast: differences to the patch's mean are multiplied by 1 − `contrast` to 1 + `contrast`. 0:
     /// none.
     #[schemars(range(min = 0.0, max = 1.0))]

@@ -14,7 +14,7 @@ use alluvium_strategy::{
 use patch::Patch;
 use photo::Photo;
 
-pub use config::SingleImageConfig;
+pub use config::{SingleImageConfig, Tones};
 
 /// The built-in photo; `data/README.md` gives its origin.
 const PHOTO: (&str, &[u8]) = ("data/coffee.png", include_bytes!("../data/coffee.png"));
@@ -157,6 +157,21 @@ mod tests {
         let mean = values.iter().sum::<f32>() / values.len() as f32;
         let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / values.len() as f32).sqrt();
         assert!((mean - 127.5).abs() < 51.0 && deviation > 38.0, "mean {mean}, standard deviation {deviation}");
+    }
+
+    #[test]
+    fn stretched_patches_fill_the_whole_range() {
+        let plain = SingleImageConfig { contrast: 0.0, gamma: 1.0, inversion: 0.0, colour_jitter: 0.0, ..small() };
+        for (input, planes) in [([1, 28, 28], 1), ([3, 28, 28], 3)] {
+            let stretched = SingleImageConfig { tones: Tones::Stretched, ..plain.clone() };
+            let bytes = source(stretched).bytes(20, input.into(), Seed::new(0));
+            for plane in bytes.chunks(28 * 28) {
+                assert_eq!((plane.iter().min(), plane.iter().max()), (Some(&0), Some(&255)));
+            }
+            let kept = source(plain.clone()).bytes(20, input.into(), Seed::new(0));
+            let full = |plane: &[u8]| plane.contains(&0) && plane.contains(&255);
+            assert!(kept.chunks(28 * 28).filter(|plane| full(plane)).count() < 10 * planes);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use alluvium_model::{PictureShape, Random};
 use alluvium_strategy::luminance;
 use rand::RngExt;
 
-use crate::config::SingleImageConfig;
+use crate::config::{SingleImageConfig, Tones};
 use crate::photo::Photo;
 
 /// A patch, drawn but not yet sampled.
@@ -18,6 +18,8 @@ pub struct Patch {
     pub flipped: bool,
     /// The position between the photo's left and right edge, and between its upper and lower edge: 0 to 1.
     pub position: [f32; 2],
+    /// Whether the tones are stretched to the whole range.
+    pub stretched: bool,
     /// The factors of red, green and blue.
     pub gains: [f32; 3],
     /// The factor of each value's distance to the patch's mean.
@@ -39,6 +41,7 @@ impl Patch {
             angle: either_way(config.rotation.to_radians(), uniform()),
             flipped: uniform() < 0.5 && config.flip,
             position: [uniform(), uniform()],
+            stretched: config.tones == Tones::Stretched,
             gains: std::array::from_fn(|_| 1.0 + either_way(config.colour_jitter, uniform())),
             contrast: 1.0 + either_way(config.contrast, uniform()),
             gamma: either_way(config.gamma.ln(), uniform()).exp(),
@@ -49,6 +52,12 @@ impl Patch {
     /// Samples the patch, `[channels, height, width]`, and appends its bytes.
     pub fn render(&self, photo: &Photo, input: PictureShape, bytes: &mut Vec<u8>) {
         let mut colours = self.sample(photo, input);
+        if self.stretched {
+            if input.channels != 3 {
+                colours.iter_mut().for_each(|colour| *colour = [luminance(colour); 3]);
+            }
+            stretch(&mut colours);
+        }
         self.change(&mut colours);
         let tones = self.tones();
         let mut plane = |value: &dyn Fn(&[f32; 3]) -> f32| {
@@ -112,6 +121,18 @@ impl Patch {
     }
 }
 
+/// Maps the darkest value of each channel to 0 and the brightest to 255, and those between in proportion. A channel of one
+/// value stays as it is.
+fn stretch(colours: &mut [[f32; 3]]) {
+    for channel in 0..3 {
+        let values = colours.iter().map(|colour| colour[channel]);
+        let (least, most) = (values.clone().fold(f32::INFINITY, f32::min), values.fold(f32::NEG_INFINITY, f32::max));
+        if most > least {
+            colours.iter_mut().for_each(|colour| colour[channel] = 255.0 * (colour[channel] - least) / (most - least));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alluvium_model::Seed;
@@ -124,6 +145,7 @@ mod tests {
         angle: 0.0,
         flipped: false,
         position: [0.5, 0.5],
+        stretched: false,
         gains: [1.0; 3],
         contrast: 1.0,
         gamma: 1.0,
@@ -206,6 +228,21 @@ mod tests {
         // 255·0.2² = 10.2, 255·0.4² = 40.8, 255·0.8² = 163.2
         assert_eq!(of(Patch { gamma: 2.0, ..PLAIN }, 3), [10, 41, 163]);
         assert_eq!(of(Patch { inverted: true, ..PLAIN }, 3), [204, 153, 51]);
+    }
+
+    #[test]
+    fn tones_are_stretched_as_worked_out_by_hand() {
+        // Red from 10…30: 255·(20 − 10)/20 = 127.5. Green has one value. Blue falls from 100 to 0.
+        let mut colours = [[10.0, 7.0, 100.0], [20.0, 7.0, 50.0], [30.0, 7.0, 0.0]];
+        stretch(&mut colours);
+        assert_eq!(colours, [[0.0, 7.0, 255.0], [127.5, 7.0, 127.5], [255.0, 7.0, 0.0]]);
+        // The columns 112 to 143, each one tone, become 0 to 255: 255/31 = 8.23 apart.
+        let patch = Patch { stretched: true, ..PLAIN };
+        let row = &rendered(patch, &gradient(), [1, 32, 32])[..32];
+        assert_eq!((row[0], row[1], row[2], row[31]), (0, 8, 16, 255));
+        // What follows works on the stretched tones.
+        let inverted = rendered(Patch { inverted: true, ..patch }, &gradient(), [1, 32, 32]);
+        assert_eq!((inverted[0], inverted[1], inverted[31]), (255, 247, 0));
     }
 
     #[test]
