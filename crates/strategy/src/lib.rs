@@ -23,6 +23,7 @@ mod distillation;
 mod error;
 mod feature_statistics;
 mod fisher;
+mod fitting;
 mod inversion;
 mod parameters;
 #[cfg(feature = "picture")]
@@ -54,6 +55,7 @@ pub use distillation::{
 pub use error::{StrategyError, SurrogateError};
 pub use feature_statistics::{RunningStatistics, StatisticsDistance};
 pub use fisher::{FisherLabels, fisher};
+pub use fitting::Fitting;
 pub use inversion::{Inversion, InversionSettings, MatchedModels, Wish, total_variation};
 pub use parameters::{is_statistic, parameters};
 #[cfg(feature = "picture")]

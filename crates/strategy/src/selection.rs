@@ -11,6 +11,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::fitting::{Fitted, Fitting};
 use crate::{
     RunDescription, RunningStatistics, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fits_in_memory,
 };
@@ -74,14 +75,16 @@ impl SurrogateTable {
 impl<'de> Deserialize<'de> for SurrogateTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut table = Map::deserialize(deserializer)?;
-        let select = table.remove("select");
+        let (select, fit_steps) = (table.remove("select"), table.remove("fit_steps"));
         let source: Box<dyn SurrogateConfig> =
             serde_json::from_value(Value::Object(table)).map_err(D::Error::custom)?;
         let selection = select.map_or(Ok(Selection::default().select), serde_json::from_value::<f64>);
         let selection = Selection { select: selection.map_err(D::Error::custom)? };
-        // Without a selection, nothing is added: what is written and computed is that of the kind alone.
-        let all = selection == Selection::default();
-        Ok(SurrogateTable(if all { source } else { Box::new(SelectedConfig { source, selection }) }))
+        let fit_steps = fit_steps.map(serde_json::from_value::<usize>).transpose().map_err(D::Error::custom)?;
+        let fitting = Fitting { fit_steps };
+        // Without these keys, nothing is added: what is written is that of the kind alone.
+        let plain = selection == Selection::default() && fit_steps.unwrap_or(source.fit_steps()) == 0;
+        Ok(SurrogateTable(if plain { source } else { Box::new(SelectedConfig { source, selection, fitting }) }))
     }
 }
 
@@ -93,18 +96,24 @@ pub fn nested_surrogate(table: &Map<String, Value>) -> Result<Box<dyn SurrogateC
     nested(Family::Surrogate, table).map(SurrogateTable::into_config)
 }
 
-/// Surrogate data of some kind, with a selection.
+/// Surrogate data of some kind, selected and fitted.
 #[derive(Debug)]
 struct SelectedConfig {
     source: Box<dyn SurrogateConfig>,
     selection: Selection,
+    fitting: Fitting,
 }
 
 impl Serialize for SelectedConfig {
     /// The options of the kind, and the selection. The caller writes the kind.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut table = serde_json::to_value(&self.source).map_err(S::Error::custom)?;
-        table["select"] = self.selection.select.into();
+        if self.selection != Selection::default() {
+            table["select"] = self.selection.select.into();
+        }
+        if let Some(steps) = self.fitting.fit_steps {
+            table["fit_steps"] = steps.into();
+        }
         if let Value::Object(table) = &mut table {
             table.remove("kind");
         }
@@ -123,6 +132,7 @@ impl SurrogateConfig for SelectedConfig {
     fn validate(&self, run: &RunDescription) -> Result<(), SurrogateError> {
         self.source.validate(run)?;
         match &run.backbone {
+            _ if self.selection == Selection::default() => Ok(()),
             Some(backbone) if backbone.batch_norms.is_empty() => {
                 Err(self.selection.idle(&format!("the backbone \"{}\"", backbone.kind)))
             }
@@ -131,14 +141,26 @@ impl SurrogateConfig for SelectedConfig {
     }
 
     fn build(&self, run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError> {
-        let source = self.source.build(run)?;
-        let candidates = self.selection.candidates(source.samples());
-        run.input.map_or(Ok(()), |input| fits_in_memory(candidates, input))?;
-        Ok(Box::new(Selected { source, selection: self.selection }))
+        let mut source = self.source.build(run)?;
+        if self.selection != Selection::default() {
+            let candidates = self.selection.candidates(source.samples());
+            run.input.map_or(Ok(()), |input| fits_in_memory(candidates, input))?;
+            source = Box::new(Selected { source, selection: self.selection });
+        }
+        let steps = self.fitting.fit_steps.unwrap_or(self.source.fit_steps());
+        // A run whose backbone is not known has no statistics to fit to.
+        if steps > 0 && run.backbone.as_ref().is_some_and(|backbone| !backbone.batch_norms.is_empty()) {
+            source = Box::new(Fitted { source, steps });
+        }
+        Ok(source)
     }
 
     fn files(&self) -> Vec<PathBuf> {
         self.source.files()
+    }
+
+    fn fit_steps(&self) -> usize {
+        self.source.fit_steps()
     }
 
     fn stream_kinds(&self) -> Vec<String> {

@@ -64,6 +64,12 @@ pub trait SurrogateConfig: Debug + Send + Sync {
     /// [`SurrogateError`] when a file cannot be read, or its contents do not fit the run.
     fn build(&self, run: &RunDescription) -> Result<Box<dyn Surrogate>, SurrogateError>;
 
+    /// The steps by which inputs are fitted to networks with batch normalisation if the table does not say it; see
+    /// [`Fitting::fit_steps`](crate::Fitting::fit_steps). Default: 0, they stay as they are.
+    fn fit_steps(&self) -> usize {
+        0
+    }
+
     /// The files that the data are made from. When a file changes, everything computed from it is computed again.
     fn files(&self) -> Vec<PathBuf> {
         vec![]

@@ -65,13 +65,15 @@ pub enum BatchNorm {
 #[derive(PartialEq)]
 pub struct PldConfig {
     /// Which weights the student starts from. `initial` weights have no statistics yet, so with them a backbone with batch
-    /// normalisation needs `batch_norm = "batch"`.
-    #[default(StudentStart::Expert)]
-    pub start: StudentStart,
+    /// normalisation needs `batch_norm = "batch"`. Default: `average` on a backbone with batch normalisation, where a student that
+    /// starts far from its teachers loses what surrogate data do not show; otherwise `expert`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<StudentStart>,
     /// Which inputs the student is distilled on; `current-task` needs a protocol that grants it.
     #[default(Data::Surrogate)]
     pub data: Data,
-    /// How the student and the projections learn.
+    /// How the student and the projections learn. If none of these keys is changed, a backbone with batch normalisation has a
+    /// learning rate of 0.005 that falls along a cosine: its statistics are frozen, so larger steps leave what they were made for.
     #[serde(flatten)]
     pub distillation: DistillationSettings,
     /// The weight of L_KD, the distillation in output space; 0 leaves only latent distillation.

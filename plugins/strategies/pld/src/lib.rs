@@ -11,7 +11,11 @@ mod projections;
 mod recalibration;
 mod strategy;
 
-use alluvium_strategy::{DataAccess, RunDescription, Strategy, StrategyConfig, StrategyError, StudentStart, plugin};
+use alluvium_model::Schedule;
+use alluvium_strategy::{
+    DataAccess, DistillationSettings, Learning, RunDescription, Strategy, StrategyConfig, StrategyError, StudentStart,
+    plugin,
+};
 
 use strategy::Pld;
 
@@ -50,7 +54,7 @@ impl StrategyConfig for PldConfig {
                 let problem = format!("has no effect: the backbone \"{}\" has no batch normalisation", backbone.kind);
                 refuse("batch_norm", problem, "\"frozen\", or a backbone with batch normalisation".to_owned())
             }
-            (BatchNorm::Frozen | BatchNorm::Recalibrated, false) if self.start == StudentStart::Initial => {
+            (BatchNorm::Frozen | BatchNorm::Recalibrated, false) if self.start == Some(StudentStart::Initial) => {
                 let problem = format!(
                     "= \"initial\" has no running statistics for the {} batch normalisations of the backbone \"{}\" to keep",
                     backbone.batch_norms.len(),
@@ -62,12 +66,25 @@ impl StrategyConfig for PldConfig {
         }
     }
 
-    fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Pld::new(self.clone())))
+    fn build(&self, run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
+        Ok(Box::new(Pld::new(self.for_backbone(run))))
     }
 }
 
 impl PldConfig {
+    /// The options with the defaults that depend on the run's backbone.
+    fn for_backbone(&self, run: &RunDescription) -> PldConfig {
+        let mut config = self.clone();
+        if run.backbone.as_ref().is_some_and(|backbone| !backbone.batch_norms.is_empty()) {
+            config.start = Some(self.start.unwrap_or(StudentStart::Average));
+            let common = DistillationSettings::default().learning;
+            if config.distillation.learning == common {
+                config.distillation.learning = Learning { learning_rate: 0.005, schedule: Schedule::Cosine, ..common };
+            }
+        }
+        config
+    }
+
     /// The indices of the chosen layers among those of a backbone, with their sizes.
     fn layers_of(&self, known: &[(String, usize)]) -> Result<Vec<(usize, usize)>, StrategyError> {
         if self.latent_weight == 0.0 {
@@ -82,5 +99,34 @@ impl PldConfig {
             })
         };
         self.layers.iter().map(find).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alluvium_model::BackboneFacts;
+
+    use super::*;
+
+    fn run(batch_norms: &[&str]) -> RunDescription {
+        let batch_norms = batch_norms.iter().map(|name| (*name).to_owned()).collect();
+        let backbone = Arc::new(BackboneFacts { batch_norms, ..Default::default() });
+        RunDescription { backbone: Some(backbone), ..Default::default() }
+    }
+
+    #[test]
+    fn the_defaults_follow_the_normalisation_and_what_is_set_stays() {
+        let plain = PldConfig::default();
+        assert_eq!(plain.for_backbone(&run(&[])), plain);
+        let normalised = plain.for_backbone(&run(&["norm"]));
+        assert_eq!(normalised.start, Some(StudentStart::Average));
+        assert_eq!(normalised.distillation.learning.learning_rate, 0.005);
+
+        let learning = Learning { momentum: 0.5, ..DistillationSettings::default().learning };
+        let distillation = DistillationSettings { learning, ..Default::default() };
+        let set = PldConfig { start: Some(StudentStart::Previous), distillation, ..Default::default() };
+        assert_eq!(set.for_backbone(&run(&["norm"])), set);
     }
 }

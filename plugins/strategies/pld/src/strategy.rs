@@ -1,7 +1,7 @@
 //! The running strategy: the student's steps.
 
 use alluvium_model::{Expert, Inputs, Model, ModelState};
-use alluvium_strategy::{Context, DistillationBatches, Strategy, StrategyError, Targets, Teachers};
+use alluvium_strategy::{Context, DistillationBatches, Strategy, StrategyError, StudentStart, Targets, Teachers};
 use burn::tensor::Tensor;
 
 use crate::loss::{Group, groups, latent_loss, output_loss};
@@ -67,7 +67,7 @@ impl Strategy for Pld {
         let compute = context.compute().clone();
         let learning = compute.clone().autodiff();
 
-        let start = config.start.state(previous, expert, context)?;
+        let start = config.start.unwrap_or(StudentStart::Expert).state(previous, expert, context)?;
         let mut student = Model::load(&start, &learning)?;
         if config.batch_norm != BatchNorm::Batch {
             student.freeze_training_behaviour();

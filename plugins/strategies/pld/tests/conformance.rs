@@ -26,9 +26,9 @@ fn every_option_conforms() {
         ..few_steps()
     };
     let options = [
-        PldConfig { start: StudentStart::Previous, ..short() },
-        PldConfig { start: StudentStart::Average, ..short() },
-        PldConfig { start: StudentStart::Initial, ..short() },
+        PldConfig { start: Some(StudentStart::Previous), ..short() },
+        PldConfig { start: Some(StudentStart::Average), ..short() },
+        PldConfig { start: Some(StudentStart::Initial), ..short() },
         PldConfig { output_loss: OutputLoss::Kl, latent_loss: LatentLoss::Cosine, ..short() },
         PldConfig { projection: Projection::Mlp, distillation: unlimited, ..short() },
         PldConfig { projection: Projection::None, ..short() },
@@ -80,7 +80,7 @@ fn options_that_do_not_fit_the_backbone_are_refused() {
     let mut facts = tiny.backbone.as_deref().cloned().unwrap();
     facts.batch_norms = vec!["norm".to_owned()];
     let normalised = RunDescription { backbone: Some(facts.into()), ..tiny };
-    let initial = |batch_norm| PldConfig { start: StudentStart::Initial, batch_norm, ..short() };
+    let initial = |batch_norm| PldConfig { start: Some(StudentStart::Initial), batch_norm, ..short() };
     for batch_norm in [BatchNorm::Frozen, BatchNorm::Recalibrated] {
         let problem = refusal(&initial(batch_norm), &normalised);
         assert!(problem.contains("`start` = \"initial\"") && problem.contains("`batch_norm` = \"batch\""), "{problem}");
@@ -93,7 +93,7 @@ fn a_student_of_one_teacher_ends_near_it() {
     // Without the expert as a teacher and with a start at the previous model, nothing is left to learn: N(z_P) only moves each
     // sample's mean, which the heads' biases can follow, and the identity projection starts at zero loss.
     let (previous, expert) = (central(&["a", "b"], 1), expert("c", 2));
-    let config = PldConfig { start: StudentStart::Previous, expert_weight: 0.0, output_weight: 0.0, ..short() };
+    let config = PldConfig { start: Some(StudentStart::Previous), expert_weight: 0.0, output_weight: 0.0, ..short() };
     let central = consolidate(&config, &previous, &expert);
     let moved = central.backbone_weights().combine(&previous.backbone_weights(), |a, b| (a - b).abs()).unwrap();
     let most = moved.iter().flat_map(|(_, tensor)| tensor.as_f32().unwrap().to_vec()).fold(0.0, f32::max);
