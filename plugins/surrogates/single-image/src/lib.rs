@@ -20,7 +20,7 @@ pub use config::{SingleImageConfig, Tones};
 const PHOTO: (&str, &[u8]) = ("data/coffee.png", include_bytes!("../data/coffee.png"));
 
 /// The steps by which patches are fitted to a network with batch normalisation; chosen on held-back seeds.
-const FIT_STEPS: usize = 20;
+const FIT_STEPS: usize = 40;
 
 #[plugin(
     kind = "single-image",
