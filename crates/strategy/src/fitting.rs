@@ -103,6 +103,10 @@ mod tests {
             config.build(&RunDescription { backbone, ..run_description() }).unwrap().samples()
         };
         assert_eq!((samples(vec![]), samples(vec!["norm".to_owned()])), (2000, 512));
+        // What is given is written, also 0: a table that fits must not have the key of one that does not.
+        let table = json!({"kind": "selection-test-listed", "inputs": [[0.5, 1.0]], "samples": 2000, "fit_steps": 0});
+        let config = serde_json::from_value::<SurrogateTable>(table.clone()).unwrap().into_config();
+        assert_eq!(serde_json::to_value(&config).unwrap(), table);
         // The kind fits nothing by itself.
         let table = json!({"kind": "selection-test-listed", "inputs": [[0.5, 1.0]], "samples": 2000});
         let plain = serde_json::from_value::<SurrogateTable>(table).unwrap().into_config();

@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for SurrogateTable {
         let fit_steps = fit_steps.map(serde_json::from_value::<usize>).transpose().map_err(D::Error::custom)?;
         let fitting = Fitting { fit_steps };
         // Without these keys, nothing is added: what is written is that of the kind alone.
-        let plain = selection == Selection::default() && fit_steps.unwrap_or(source.fit_steps()) == 0;
+        let plain = selection == Selection::default() && fit_steps.is_none() && source.fit_steps() == 0;
         Ok(SurrogateTable(if plain { source } else { Box::new(SelectedConfig { source, selection, fitting }) }))
     }
 }
