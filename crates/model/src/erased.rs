@@ -87,7 +87,7 @@ impl<M: Module + Sync + 'static> DynModule for M {
     }
 
     fn named_gradients(&self, gradients: &Gradients) -> NamedTensors {
-        module_gradients::named_gradients(self, gradients)
+        module_parameters::named_gradients(self, gradients)
     }
 
     fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {

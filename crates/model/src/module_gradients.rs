@@ -1,10 +1,10 @@
-//! The gradients of one module: read by name, their norm, scaling; and replacing its weights by name.
+//! The gradients of one module: their norm, scaling; and replacing its weights by name.
 
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::Tensor;
 
 /// Tensors by the names of a [`ModelState`](crate::ModelState), each flat.
 pub type NamedTensors = BTreeMap<String, Tensor<1>>;
@@ -42,35 +42,6 @@ pub(crate) fn scale<M: Module>(module: &M, gradients: GradientsParams, factor: &
     let mut scale = Scale(gradients, factor);
     module.visit(&mut scale);
     scale.0
-}
-
-/// A module's gradients by the names of its parameters.
-pub(crate) fn named_gradients<M: Module>(module: &M, gradients: &Gradients) -> NamedTensors {
-    struct GradientReader<'a> {
-        path: Vec<String>,
-        gradients: &'a Gradients,
-        named: NamedTensors,
-    }
-
-    impl ModuleVisitor for GradientReader<'_> {
-        fn enter_module(&mut self, name: &str, _container_type: &str) {
-            self.path.push(name.to_owned());
-        }
-
-        fn exit_module(&mut self, _name: &str, _container_type: &str) {
-            self.path.pop();
-        }
-
-        fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
-            if let Some(gradient) = parameter.val().grad(self.gradients) {
-                self.named.insert(self.path.join("."), gradient.flatten(0, D - 1));
-            }
-        }
-    }
-
-    let mut reader = GradientReader { path: vec![], gradients, named: NamedTensors::new() };
-    module.visit(&mut reader);
-    reader.named
 }
 
 /// A module with its parameters replaced; see [`Model::update`].

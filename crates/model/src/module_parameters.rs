@@ -1,28 +1,44 @@
-//! The parameters of one module on its compute device: seen in the autodiff graph, read, and kept as they are.
+//! The parameters of one module on its compute device, by name: seen in the autodiff graph, read, with their gradients, and kept as
+//! they are.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Gradients, Tensor};
 
 use crate::NamedTensors;
 
 /// The parameters that learn, as parts of the autodiff graph, each flat.
 pub(crate) fn view<M: Module>(module: &M) -> NamedTensors {
-    read(module, true)
+    read(module, Wanted::Learning)
 }
 
 /// All parameters and running statistics, each flat.
 pub(crate) fn tensors<M: Module>(module: &M) -> NamedTensors {
-    read(module, false)
+    read(module, Wanted::All)
 }
 
-fn read<M: Module>(module: &M, only_learning: bool) -> NamedTensors {
-    struct Reader {
+/// A module's gradients by the names of its parameters, each flat.
+pub(crate) fn named_gradients<M: Module>(module: &M, gradients: &Gradients) -> NamedTensors {
+    read(module, Wanted::Gradients(gradients))
+}
+
+/// What is read of a module.
+enum Wanted<'a> {
+    /// The parameters that learn.
+    Learning,
+    /// All parameters and running statistics.
+    All,
+    /// The gradients of the parameters that have one.
+    Gradients(&'a Gradients),
+}
+
+fn read<M: Module>(module: &M, wanted: Wanted<'_>) -> NamedTensors {
+    struct Reader<'a> {
         path: Vec<String>,
-        only_learning: bool,
+        wanted: Wanted<'a>,
         named: NamedTensors,
     }
 
-    impl ModuleVisitor for Reader {
+    impl ModuleVisitor for Reader<'_> {
         fn enter_module(&mut self, name: &str, _container_type: &str) {
             self.path.push(name.to_owned());
         }
@@ -33,13 +49,18 @@ fn read<M: Module>(module: &M, only_learning: bool) -> NamedTensors {
 
         fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
             let values = parameter.val();
-            if !self.only_learning || values.is_require_grad() {
-                self.named.insert(self.path.join("."), values.flatten(0, D - 1));
+            let found = match self.wanted {
+                Wanted::Learning => values.is_require_grad().then_some(values),
+                Wanted::All => Some(values),
+                Wanted::Gradients(gradients) => values.grad(gradients),
+            };
+            if let Some(found) = found {
+                self.named.insert(self.path.join("."), found.flatten(0, D - 1));
             }
         }
     }
 
-    let mut reader = Reader { path: vec![], only_learning, named: NamedTensors::new() };
+    let mut reader = Reader { path: vec![], wanted, named: NamedTensors::new() };
     module.visit(&mut reader);
     reader.named
 }

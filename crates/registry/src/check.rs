@@ -92,8 +92,8 @@ impl Checker {
         }
     }
 
-    /// The problems of a table whose `kind` says which of several tables it is; `None` if the schema is no such choice, or the value
-    /// no table.
+    /// The problems of a table whose `kind` says which of several tables it is; `None` if the schema is not such a choice, or the value
+    /// not a table.
     fn of_kinds(&self, path: &[String], value: &Value) -> Option<Vec<Problem>> {
         let kinds = SchemaNode::root(&self.schema).descend(path)?.kinds();
         let given = value.as_object().filter(|_| !kinds.is_empty())?.get("kind");

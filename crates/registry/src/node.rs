@@ -84,7 +84,7 @@ impl<'a> SchemaNode<'a> {
         lists.flatten().map(move |schema| self.at(schema))
     }
 
-    /// The tables of which this schema takes one, by their `kind`; empty if it is no such choice.
+    /// The tables of which this schema takes one, by their `kind`; empty if it is not such a choice.
     pub(crate) fn kinds(self) -> Vec<(&'a str, Self)> {
         let kind = self.schema.get("properties").and_then(|properties| properties.get("kind")?.get("const")?.as_str());
         match kind {

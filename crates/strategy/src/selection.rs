@@ -190,7 +190,7 @@ impl Selection {
 
 /// A source of the inputs of another one that look most like data to both models.
 ///
-/// It keeps nothing between draws: the same candidates are ranked anew by the models of each consolidation.
+/// It keeps nothing between draws: the models of each consolidation rank the same candidates again.
 #[derive(Debug)]
 struct Selected {
     source: Box<dyn Surrogate>,

@@ -24,7 +24,7 @@ impl LowRank {
     /// width of the parent's tensor. So a device and the centre get the same bits, whatever computes for them.
     ///
     /// # Errors
-    /// [`ModelError::Difference`] when the tensor is no matrix or the factors do not fit it, and [`ModelError::NotFinite`] when
+    /// [`ModelError::Difference`] when the tensor is not a matrix, or the factors do not fit it, and [`ModelError::NotFinite`] when
     /// a factor, the scale or the result is not finite.
     pub fn applied_to(&self, name: &str, parent: &Values) -> Result<Values, ModelError> {
         let (rows, columns) = self.fits(name, parent)?;
