@@ -2,16 +2,16 @@
 
 use alluvium_stream::{DataSet, Domains, SplitTasks, StreamError};
 
-use crate::glyphs::{Font, Glyphs};
+use crate::glyphs::{Font, FontImages};
 
-/// Splits the glyphs by family, regardless of their part under class shift. `split` receives the data and the domain of
+/// Splits images of the fonts by family, regardless of their part under class shift. `split` receives the data and the domain of
 /// each sample.
 pub fn split(
-    glyphs: &Glyphs,
+    images: &impl FontImages,
     split: impl FnOnce(&DataSet, Domains<'_>) -> Result<SplitTasks, StreamError>,
 ) -> Result<SplitTasks, StreamError> {
-    let FontRoles { domains, is_test } = deal(&glyphs.fonts);
-    let (data, fonts) = glyphs.data(|font| is_test[font]);
+    let FontRoles { domains, is_test } = deal(images.fonts());
+    let (data, fonts) = images.data(|font| is_test[font]);
     let [train, test] = fonts.map(|fonts| fonts.into_iter().map(|font| domains[font]).collect::<Vec<_>>());
     split(&data, Domains { train: &train, test: &test })
 }
@@ -52,7 +52,7 @@ mod tests {
     use alluvium_stream::{Seed, StreamConfig, Task};
 
     use super::*;
-    use crate::glyphs::SampleSet;
+    use crate::glyphs::{Glyphs, SampleSet};
     use crate::{Shift, SplitGlyphsConfig};
 
     fn fonts(families: &[&str]) -> Vec<Font> {

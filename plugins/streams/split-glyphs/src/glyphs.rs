@@ -1,9 +1,10 @@
 //! The glyphs: two files that are built into the binary. `cargo xtask glyphs` generates them.
 
+use std::iter::repeat_n;
 use std::path::PathBuf;
 
 use alluvium_stream::idx::{self, Idx};
-use alluvium_stream::{DataSet, InputShape, Samples, StreamError};
+use alluvium_stream::{DataPart, DataSet, InputShape, Samples, StreamError};
 use serde::Deserialize;
 
 /// `[fonts, characters, height, width]`, gzipped IDX; rows of fonts as in the table.
@@ -40,6 +41,31 @@ pub struct Glyphs {
     images: Idx,
 }
 
+/// The number of characters of every font.
+pub const CHARACTERS: usize = 62;
+
+/// An image of every character in every font.
+pub trait FontImages {
+    /// One part of the data set.
+    type Part: DataPart + 'static;
+
+    /// The fonts.
+    fn fonts(&self) -> &[Font];
+
+    /// The images of all characters in some fonts, font after font, for one part.
+    fn part(&self, fonts: &[usize], part: SampleSet) -> Self::Part;
+
+    /// The data set, and the index in `fonts` of each sample's font, for training and test. `is_test` says which fonts
+    /// are for testing.
+    fn data(&self, is_test: impl Fn(usize) -> bool) -> (DataSet, [Vec<usize>; 2]) {
+        let (test, train): (Vec<_>, Vec<_>) = (0..self.fonts().len()).partition(|font| is_test(*font));
+        let class_names = characters().map(String::from).collect();
+        let data = DataSet::new(class_names, self.part(&train, SampleSet::Train), self.part(&test, SampleSet::Test));
+        let of_samples = |fonts: Vec<usize>| fonts.into_iter().flat_map(|font| repeat_n(font, CHARACTERS)).collect();
+        (data, [train, test].map(of_samples))
+    }
+}
+
 /// The characters in the order of the images: A–Z, a–z, 0–9.
 pub fn characters() -> impl Iterator<Item = char> {
     ('A'..='Z').chain('a'..='z').chain('0'..='9')
@@ -58,10 +84,10 @@ impl Glyphs {
         let images = idx::parse(images).map_err(|cause| wrong(IMAGES.0, cause))?;
         let rows = csv::Reader::from_reader(table.as_bytes()).into_deserialize().collect::<Result<Vec<Font>, _>>();
         let fonts = rows.map_err(|error| wrong(FONTS.0, error.to_string()))?;
-        let expected = format!("[{}, {}, height, width]", fonts.len(), characters().count());
+        let expected = format!("[{}, {}, height, width]", fonts.len(), CHARACTERS);
         match images.shape[..] {
-            [rows, classes, height, width]
-                if rows == fonts.len() && classes == characters().count() && height.min(width) > 0 => {}
+            [rows, classes, height, width] if rows == fonts.len() && classes == CHARACTERS && height.min(width) > 0 => {
+            }
             _ => return Err(wrong(IMAGES.0, format!("has the shape {:?}; accepted: {expected}", images.shape))),
         }
         if let Some(row) = fonts.iter().enumerate().position(|(row, font)| font.index != row) {
@@ -71,26 +97,36 @@ impl Glyphs {
         Ok(Glyphs { fonts, images })
     }
 
-    /// The shape of one image.
-    pub fn input(&self) -> InputShape {
-        [1, self.images.shape[2], self.images.shape[3]].into()
+    /// The image of a character in a font: grey, row by row.
+    pub fn image(&self, font: usize, character: usize) -> &[u8] {
+        let pixels = self.input().values();
+        &self.images.values[(font * CHARACTERS + character) * pixels..][..pixels]
     }
 
-    /// The data set, and the index in `fonts` of each sample's font, for training and test. `is_test` says which fonts
-    /// are for testing.
-    pub fn data(&self, is_test: impl Fn(usize) -> bool) -> (DataSet, [Vec<usize>; 2]) {
-        let class_names: Vec<_> = characters().map(String::from).collect();
-        let mut parts = [Samples::new(self.input()), Samples::new(self.input())];
-        let mut font_indices = [vec![], vec![]];
-        let images = self.images.values.chunks_exact(self.input().values());
-        for (index, image) in images.enumerate() {
-            let (font, class) = (index / class_names.len(), index % class_names.len());
-            let part = usize::from(is_test(font));
-            parts[part].push(image, class);
-            font_indices[part].push(font);
+    /// The width of an image.
+    pub fn width(&self) -> usize {
+        self.images.shape[3]
+    }
+
+    /// The shape of one image.
+    fn input(&self) -> InputShape {
+        [1, self.images.shape[2], self.images.shape[3]].into()
+    }
+}
+
+impl FontImages for Glyphs {
+    type Part = Samples;
+
+    fn fonts(&self) -> &[Font] {
+        &self.fonts
+    }
+
+    fn part(&self, fonts: &[usize], _: SampleSet) -> Samples {
+        let mut part = Samples::new(self.input());
+        for font in fonts {
+            (0..CHARACTERS).for_each(|character| part.push(self.image(*font, character), character));
         }
-        let [train, test] = parts;
-        (DataSet::new(class_names, train, test), font_indices)
+        part
     }
 }
 
