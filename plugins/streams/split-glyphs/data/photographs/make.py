@@ -22,8 +22,7 @@ def panorama(module: Path) -> np.ndarray:
         file.write(base64.b64decode(data))
         file.flush()
         with OpenEXR.File(file.name) as exr:
-            light = exr.channels()["RGB"].pixels.astype(np.float32)
-    return light
+            return exr.channels()["RGB"].pixels.astype(np.float32)
 
 
 def developed(light: np.ndarray) -> Image.Image:
