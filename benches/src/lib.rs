@@ -123,8 +123,8 @@ pub fn expert(central: &ModelState, compute: &Device) -> Expert {
 /// A model as a device takes it.
 pub fn taken(model: &ModelState) -> HandOut {
     let (settings, beside) = (serde_json::Value::Null, Arc::default());
-    let terms = Terms { device: 0, visit: 0, seed: Seed::new(3), settings, statistics: vec![], beside };
-    HandOut { model: Arc::new(model.clone()), terms }
+    let terms = Terms { device: 0, visit: 0, seed: Seed::new(3), settings, statistics: vec![], beside, backbone: None };
+    HandOut { model: Arc::new(model.clone()), teacher: None, terms }
 }
 
 /// Lets a device of this process adapt a model to a task.

@@ -31,6 +31,12 @@ epochs = 5
 batch_size = 32
 learning_rate = 0.01
 
+# Some devices may have a network of their own, which strategies that distil from experts take (pld among them):
+# [own_networks]
+# every = 2                                # every second device
+# backbone = { kind = "small-cnn", width = 8, latent = 32 }
+# start = "own"                            # or "distilled", from the central model
+
 "#;
 
 /// The kinds that the configuration uses, in its order.

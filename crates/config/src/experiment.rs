@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::evaluation::Evaluation;
 use crate::initial::Initial;
+use crate::own_networks::OwnNetworks;
 use crate::protocol::Protocol;
 use crate::reference::Reference;
 
@@ -31,8 +32,10 @@ pub struct Experiment {
     pub backend: Backend,
     /// The ordered tasks.
     pub stream: Box<dyn StreamConfig>,
-    /// The feature extractor of every model.
+    /// The feature extractor of the central model, and of every device without a network of its own.
     pub backbone: Arc<dyn BackboneConfig>,
+    /// The devices with networks of their own; `None` if there are none.
+    pub own_networks: Option<OwnNetworks>,
     /// The classifier of every head.
     pub classifier: Arc<dyn ClassifierConfig>,
     /// The file with the first weights of the central model, and its digest; `None` where weights are drawn from the seed.
@@ -50,6 +53,16 @@ pub struct Experiment {
 }
 
 impl Experiment {
+    /// The own network of the device at this index, from 0, if it has one.
+    pub fn own_network_of(&self, device: usize) -> Option<&OwnNetworks> {
+        self.own_networks.as_ref().filter(|own| own.has(device))
+    }
+
+    /// The backbone of the model of the device at this index, from 0.
+    pub fn backbone_of(&self, device: usize) -> &Arc<dyn BackboneConfig> {
+        self.own_network_of(device).map_or(&self.backbone, |own| &own.backbone)
+    }
+
     /// States the digest of the file with the first weights.
     pub(crate) fn state_initial(&mut self, digest: Option<String>) {
         if let (Some(initial), Some(digest)) = (&mut self.initial, digest) {
@@ -71,8 +84,10 @@ impl Experiment {
 pub struct KnownParts {
     /// The shape of one input, and the number of tasks.
     pub stream: Option<(InputShape, usize)>,
-    /// The backbone.
+    /// The backbone of the central model.
     pub backbone: Option<Arc<BackboneFacts>>,
+    /// The backbone of devices with networks of their own.
+    pub unlike_backbone: Option<Arc<BackboneFacts>>,
     /// The classifier.
     pub classifier: Option<Arc<ClassifierFacts>>,
 }
@@ -95,6 +110,7 @@ impl Experiment {
         RunDescription {
             input: known.stream.map(|(input, _)| input),
             backbone: known.backbone.clone(),
+            unlike_backbone: known.unlike_backbone.clone(),
             classifier: known.classifier.clone(),
             scenario: Some(self.stream.scenario()),
             protocol: known.stream.map(|(_, devices)| terms(devices)),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::evaluation::Evaluation;
 use crate::initial::Initial;
+use crate::own_networks::OwnNetworksTable;
 use crate::protocol::Protocol;
 use crate::reference::Reference;
 
@@ -33,7 +34,7 @@ pub struct RootTable {
     pub backend: Map<String, Value>,
     /// The ordered tasks, one a device.
     pub stream: Map<String, Value>,
-    /// The feature extractor of every model.
+    /// The feature extractor of the central model, and of every device without a network of its own.
     pub backbone: Map<String, Value>,
     /// How a head turns a sample into scores of its classes. Default: `linear`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +42,9 @@ pub struct RootTable {
     /// The first weights of the central model. Absent: they are drawn from the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<Initial>,
+    /// Some devices have networks of their own, whose backbone is not the centre's. Absent: every device adapts the central model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_networks: Option<OwnNetworksTable>,
     /// Which devices take part, and how they adapt the model to their tasks.
     #[serde(default)]
     pub device: Map<String, Value>,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::{KEYS_OF_ONE_KIND, ProtocolKind};
 use crate::root_table::RootTable;
-use crate::sweep::{NOT_SWEPT, PLUGIN_TABLES, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
+use crate::sweep::{NOT_SWEPT, OWN_BACKBONE, OWN_NETWORKS, PLUGIN_TABLES, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
 
 /// The name of the definition of a `[[strategies]]` table.
 const STRATEGY: &str = "strategy";
@@ -25,8 +25,11 @@ const ANNOTATIONS: [&str; 5] = ["title", "description", "default", "examples", "
 pub fn config_schema() -> Value {
     let mut root = schemars::schema_for!(RootTable).to_value();
     forget_rust(&mut root);
-    let tables: Vec<_> =
-        PLUGIN_TABLES.into_iter().map(|(table, _)| table).chain(["protocol", "initial", "evaluation"]).collect();
+    let tables: Vec<_> = PLUGIN_TABLES
+        .into_iter()
+        .map(|(table, _)| table)
+        .chain(["protocol", "initial", OWN_NETWORKS, "evaluation"])
+        .collect();
     allow_sweeps(&mut root, &[&NOT_SWEPT[..], &tables].concat());
     let mut definitions = Map::new();
     move_definitions(&mut root, "", &mut definitions);
@@ -37,6 +40,7 @@ pub fn config_schema() -> Value {
         root["properties"][table] = reference(table);
         root["properties"][table]["description"] = description;
     }
+    own_backbone(&mut definitions);
     for table in tables {
         sweep_table(&mut root["properties"][table], &definitions);
     }
@@ -66,6 +70,15 @@ pub fn config_schema() -> Value {
     extend(&mut schema, root);
     schema["$defs"] = Value::Object(definitions);
     schema
+}
+
+/// Lets the backbone of devices with networks of their own be any backbone, or a list of some.
+fn own_backbone(definitions: &mut Map<String, Value>) {
+    let key = format!("/OwnNetworksTable/properties/{OWN_BACKBONE}/description");
+    let mut backbone = reference("backbone");
+    backbone["description"] = Value::Object(definitions.clone()).pointer(&key).cloned().unwrap_or_default();
+    sweep_table(&mut backbone, definitions);
+    definitions["OwnNetworksTable"]["properties"][OWN_BACKBONE] = backbone;
 }
 
 /// Refuses keys that only another kind of protocol knows.

@@ -5,6 +5,6 @@ mod shape;
 mod tree;
 
 pub(crate) use expansion::Expansion;
-pub(crate) use shape::{NOT_SWEPT, PLUGIN_TABLES, Schemas};
+pub(crate) use shape::{NOT_SWEPT, OWN_BACKBONE, OWN_NETWORKS, PLUGIN_TABLES, Schemas};
 pub use shape::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
 pub(crate) use tree::Pick;

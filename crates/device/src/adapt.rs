@@ -7,6 +7,7 @@ use alluvium_model::{Expert, Manifest, Model, ModelError, Progress};
 use alluvium_stream::TaskDataset;
 use burn::tensor::Device as Compute;
 
+use crate::distilled::distilled;
 use crate::training::{Objective, descend};
 use crate::{ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, ExpertForm, HandOut, ParameterTerm};
 
@@ -21,7 +22,8 @@ pub struct OwnTask<'a> {
 
 /// Adapts a model to a device's own task, in this process, and makes the expert that the device sends.
 ///
-/// The device is self-centred: it takes only the head of its own task, if the model has it, and adds it if not.
+/// The device is self-centred: it takes only the head of its own task, if the model has it, and adds it if not. A network of its own
+/// first learns from the central model, where that was handed out as a teacher; the expert states the steps of both.
 ///
 /// # Errors
 /// When the model cannot be run, training diverges, or a statistic cannot be computed.
@@ -49,10 +51,13 @@ pub fn adapt_with(
     compute: &Compute,
     progress: &dyn Progress,
 ) -> Result<Expert, DeviceError> {
-    let HandOut { model: central, terms } = taken;
+    let HandOut { model: central, teacher, terms } = taken;
     let (seed, TaskDataset { head, samples }) = (terms.seed, own.dataset);
     let broken = |cause| DeviceError::Model { task: own.name.to_owned(), cause: Box::new(cause) };
-    let mut begun = central.with_heads(|other| other.name == head.name);
+    let (mut begun, steps_before) = match teacher {
+        None => (central.with_heads(|other| other.name == head.name), 0),
+        Some(teacher) => distilled(teacher, central, own.dataset, settings, compute, seed, progress).map_err(broken)?,
+    };
     let added: Vec<_> = added.iter().map(|term| term.begin(&begun, compute)).collect();
     let learning = compute.clone().autodiff();
     let latent_size = begun.backbone.build(begun.input, &learning).map_err(broken)?.latent_size();
@@ -72,7 +77,7 @@ pub fn adapt_with(
         task: terms.device,
         task_name: own.name.to_owned(),
         samples: samples.len(),
-        steps,
+        steps: steps_before + steps,
         parent: taken.parent(),
         digest: adapted.digest(),
         statistics: BTreeMap::new(),
@@ -136,8 +141,8 @@ mod tests {
     fn hand_out(central: &ModelState, task: &Task) -> HandOut {
         let seed = Seed::new(1);
         let (settings, statistics, beside) = (serde_json::Value::Null, vec![], Arc::default());
-        let terms = Terms { device: task.index, visit: 0, seed, settings, statistics, beside };
-        HandOut { model: Arc::new(central.clone()), terms }
+        let terms = Terms { device: task.index, visit: 0, seed, settings, statistics, beside, backbone: None };
+        HandOut { model: Arc::new(central.clone()), teacher: None, terms }
     }
 
     fn adapt(settings: DeviceSettings) -> Result<Expert, DeviceError> {

@@ -134,7 +134,7 @@ pub struct DeviceRun<'a> {
     pub input: InputShape,
     /// The type of its values.
     pub value_type: ValueType,
-    /// The backbone of every model.
+    /// The backbone of the central model.
     pub backbone: &'a Arc<dyn BackboneConfig>,
     /// The classifier of every head.
     pub classifier: &'a Arc<dyn ClassifierConfig>,
@@ -162,7 +162,7 @@ pub struct DevicePlace<'a> {
     pub class_names: &'a [String],
     /// The shape of one input.
     pub input: InputShape,
-    /// The backbone of every model.
+    /// The backbone of the device's model: that of the central model, unless the device has a network of its own.
     pub backbone: &'a Arc<dyn BackboneConfig>,
     /// The stream, for devices that learn its samples. A device reads only its own task.
     pub stream: &'a dyn TaskStream,

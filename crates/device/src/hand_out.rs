@@ -12,8 +12,11 @@ pub type Beside = BTreeMap<String, Weights>;
 /// What a device takes at its first contact.
 #[derive(Debug, Clone)]
 pub struct HandOut {
-    /// The central model.
+    /// The model that the device adapts: the central model; or, for a device with a backbone of its own, its own network with initial
+    /// weights. The device draws these from the seed, so they are not sent.
     pub model: Arc<ModelState>,
+    /// The central model, if a device with a backbone of its own learns from it before it adapts.
+    pub teacher: Option<Arc<ModelState>>,
     /// What goes beside it.
     pub terms: Terms,
 }
@@ -33,10 +36,12 @@ pub struct Terms {
     pub statistics: Vec<String>,
     /// Tensors that the strategy hands out beside the model.
     pub beside: Arc<Beside>,
+    /// The kind and the options of the device's own backbone; absent if it adapts the central model.
+    pub backbone: Option<Value>,
 }
 
 impl HandOut {
-    /// The model's digest: what the device states as the parent of its expert.
+    /// The digest of the model that the device adapts: what it states as the parent of its expert.
     pub fn parent(&self) -> Digest {
         self.model.digest()
     }
@@ -45,13 +50,17 @@ impl HandOut {
 impl Terms {
     /// The terms without the tensors, as they are written for another program. The seed is [`Seed::number`].
     pub fn declared(&self) -> Value {
-        json!({
+        let mut declared = json!({
             "device": self.device,
             "visit": self.visit,
             "seed": self.seed.number(),
             "settings": self.settings,
             "statistics": self.statistics,
-        })
+        });
+        if let Some(backbone) = &self.backbone {
+            declared["backbone"] = backbone.clone();
+        }
+        declared
     }
 
     /// The size in bytes: [`declared`](Self::declared) as text, and the tensors as they would be stored.
@@ -81,11 +90,15 @@ mod tests {
             settings: json!({"epochs": 5}),
             statistics: vec!["gram".to_owned()],
             beside: Arc::new(beside),
+            backbone: None,
         };
         let plain = terms(Beside::new());
         let text = r#"{"device":3,"seed":4397132614989261527,"settings":{"epochs":5},"statistics":["gram"],"visit":0}"#;
         assert_eq!(plain.declared(), serde_json::from_str::<Value>(text).unwrap());
         assert_eq!(plain.bytes().unwrap(), text.len() as u64);
+        // ,"backbone":{"kind":"mlp"}
+        let own = Terms { backbone: Some(json!({"kind": "mlp"})), ..plain.clone() };
+        assert_eq!(own.bytes().unwrap(), text.len() as u64 + 26);
         let map: Weights = [("w".to_owned(), Values::new(vec![100], vec![0.5; 100]))].into_iter().collect();
         let with_map = terms(Beside::from([("map".to_owned(), map)]));
         assert!(with_map.bytes().unwrap() >= plain.bytes().unwrap() + 400, "100 numbers of four bytes");

@@ -15,6 +15,7 @@ mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod device;
+mod distilled;
 mod error;
 mod hand_out;
 mod local;

@@ -55,8 +55,9 @@ fn one_device_on_fixed_features_is_a_logistic_regression() {
         ..DeviceSettings::default()
     };
     let (seed, settings_json, beside) = (Seed::new(1), serde_json::Value::Null, Arc::default());
-    let terms = Terms { device: 0, visit: 0, seed, settings: settings_json, statistics: vec![], beside };
-    let taken = HandOut { model: Arc::new(central), terms };
+    let terms =
+        Terms { device: 0, visit: 0, seed, settings: settings_json, statistics: vec![], beside, backbone: None };
+    let taken = HandOut { model: Arc::new(central), teacher: None, terms };
     let own = OwnTask { name: &task.name, dataset: TaskDataset { head: &task.head, samples: &task.train } };
     let expert = adapt(&taken, own, &settings, &[], &compute, &Silent).unwrap();
 

@@ -3,10 +3,12 @@
 mod first_model;
 mod heads;
 mod outlines;
+mod own_networks;
 mod shared;
 mod task_note;
 
 use first_model::first_model;
 pub(crate) use heads::SharedHeads;
+pub(crate) use own_networks::OwnModels;
 pub(crate) use shared::{DeviceRequest, SharedSetup, Statistics};
 pub(crate) use task_note::TaskNote;

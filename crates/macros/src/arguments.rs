@@ -22,7 +22,7 @@ pub struct Form {
 pub const PLUGIN: Form = Form { name: "plugin", keys: &["kind", "paper", "default"] };
 
 /// `#[strategy(…)]`.
-pub const STRATEGY: Form = Form { name: "strategy", keys: &["kind", "data", "paper", "piecewise"] };
+pub const STRATEGY: Form = Form { name: "strategy", keys: &["kind", "data", "paper", "piecewise", "unlike_networks"] };
 
 /// The arguments of an attribute.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct Arguments {
     pub default: Option<Ident>,
     /// The word `piecewise`.
     pub piecewise: Option<Ident>,
+    /// The word `unlike_networks`.
+    pub unlike_networks: Option<Ident>,
 }
 
 impl Arguments {
@@ -50,7 +52,8 @@ impl Arguments {
 }
 
 fn read(input: ParseStream<'_>, form: Form, of: &str) -> Result<Arguments> {
-    let (mut kind, mut paper, mut data, mut default, mut piecewise) = (None, None, None, None, None);
+    let (mut kind, mut paper, mut data) = (None, None, None);
+    let (mut default, mut piecewise, mut unlike_networks) = (None, None, None);
     if input.peek(LitStr) {
         let text: LitStr = input.parse()?;
         return Err(Error::new(text.span(), write_kind(form, &text.value())));
@@ -67,6 +70,7 @@ fn read(input: ParseStream<'_>, form: Form, of: &str) -> Result<Arguments> {
             "paper" => paper.replace(value(input, &key, "paper = \"Author et al., arXiv 1234.56789\"")?).is_some(),
             "data" => data.replace(read_level(value(input, &key, "data = CurrentTask")?)?).is_some(),
             "default" => default.replace(word(input, &key)?).is_some(),
+            "unlike_networks" => unlike_networks.replace(word(input, &key)?).is_some(),
             _ => piecewise.replace(word(input, &key)?).is_some(),
         };
         if again {
@@ -79,7 +83,7 @@ fn read(input: ParseStream<'_>, form: Form, of: &str) -> Result<Arguments> {
         }
     }
     let kind = kind.ok_or_else(|| Error::new(Span::call_site(), write_kind(form, of)))?;
-    Ok(Arguments { kind, paper, data, default, piecewise })
+    Ok(Arguments { kind, paper, data, default, piecewise, unlike_networks })
 }
 
 fn write_kind(form: Form, name: &str) -> String {
@@ -148,11 +152,11 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let tokens = quote!(kind = "a-b", data = DataAccess::CurrentTask, paper = PAPER, piecewise,);
+        let tokens = quote!(kind = "a-b", data = DataAccess::CurrentTask, paper = PAPER, piecewise, unlike_networks);
         let read = Arguments::parse(tokens, STRATEGY, "A").unwrap();
         assert_eq!((read.kind.value().as_str(), read.data.unwrap().to_string().as_str()), ("a-b", "CurrentTask"));
         assert_eq!(read.paper.to_token_stream().to_string(), "PAPER");
-        assert!(read.piecewise.is_some());
+        assert!(read.piecewise.is_some() && read.unlike_networks.is_some());
         let read = Arguments::parse(quote!(default, kind = "c"), PLUGIN, "A").unwrap();
         assert!(read.default.is_some() && read.data.is_none() && read.paper.is_none());
     }
@@ -177,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_gets_the_known_ones() {
-        let expected = "unknown key; #[strategy(…)] takes `kind`, `data`, `paper`, `piecewise`";
+        let expected = "unknown key; #[strategy(…)] takes `kind`, `data`, `paper`, `piecewise`, `unlike_networks`";
         for tokens in [quote!(kind = "a", name = "b"), quote!(default, kind = "a"), quote!(kind = "a", 3)] {
             assert_eq!(refused(STRATEGY, tokens.clone()), expected, "{tokens}");
         }

@@ -67,7 +67,8 @@ attributes!("alluvium_stream", stream_options, stream_plugin);
 /// - `data = Surrogate` (or `CurrentTask`, `AllTasks`) is the data that the strategy needs; without it, none;
 /// - `paper = "…"` is the publication of the method;
 /// - `piecewise` says that each new value is computed only from the same value of the models, so that the strategy also
-///   consolidates files larger than memory.
+///   consolidates files larger than memory;
+/// - `unlike_networks` says that it takes experts whose backbone is not the centre's.
 ///
 /// Options that are flattened into the struct, such as `TrainingSettings`, are checked against a run by their own method `validate`.
 /// What the strategy keeps between devices are fields with `#[state]`. A strategy that must say more, such as which runs it

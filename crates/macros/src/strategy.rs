@@ -28,6 +28,13 @@ fn whole(arguments: TokenStream, item: TokenStream, facade: Facade) -> Result<To
             }
         }
     });
+    let unlike_networks = arguments.unlike_networks.as_ref().map(|_| {
+        quote! {
+            fn accepts_unlike_networks(&self) -> bool {
+                true
+            }
+        }
+    });
     let flattened: Vec<_> = options::flattened(&input);
     let validate = (!flattened.is_empty()).then(|| {
         quote! {
@@ -54,6 +61,8 @@ fn whole(arguments: TokenStream, item: TokenStream, facade: Facade) -> Result<To
             #validate
 
             #piecewise
+
+            #unlike_networks
         }
     })?;
     let config = plugin::of_impl(&arguments, &config, facade)?;
@@ -99,7 +108,10 @@ mod tests {
                 pub weight: f64,
             }
         };
-        let text = expanded(quote!(kind = "newest", data = CurrentTask, paper = "Of someone", piecewise), item.clone());
+        let text = expanded(
+            quote!(kind = "newest", data = CurrentTask, paper = "Of someone", piecewise, unlike_networks),
+            item.clone(),
+        );
         for part in [
             "pub struct Newest",
             "impl :: core :: default :: Default for Newest",
@@ -107,6 +119,7 @@ mod tests {
             ":: alluvium_strategy :: DataAccess :: CurrentTask",
             ":: core :: clone :: Clone :: clone (self)",
             "value_by_value (self , run)",
+            "fn accepts_unlike_networks (& self) -> bool { true }",
             "Family :: Strategy , kind : \"newest\" , paper : \"Of someone\"",
         ] {
             assert!(text.contains(part), "{part}\n{text}");
@@ -114,6 +127,7 @@ mod tests {
         assert!(!text.contains("fn validate"), "{text}");
         let least = expanded(quote!(kind = "newest"), item);
         assert!(least.contains("DataAccess :: None") && !least.contains("fn piecewise"), "{least}");
+        assert!(!least.contains("unlike"), "{least}");
     }
 
     #[test]

@@ -111,6 +111,16 @@ impl ModelState {
         self.weights.below(&head.prefix())
     }
 
+    /// Whether both models have the same backbone: its kind and options, the shape of its inputs, and the names and shapes of its
+    /// tensors. Only then can weights of one be copied into the other, or be averaged.
+    pub fn has_the_backbone_of(&self, other: &ModelState) -> bool {
+        let written = |state: &ModelState| serde_json::to_value(&state.backbone).unwrap_or_default();
+        let shapes = |state: &ModelState| -> Vec<_> {
+            state.backbone_weights().iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect()
+        };
+        self.input == other.input && written(self) == written(other) && shapes(self) == shapes(other)
+    }
+
     /// The same heads on another backbone's weights.
     pub fn with_backbone_weights(&self, weights: Weights) -> ModelState {
         let mut state = self.without_weights();

@@ -62,6 +62,14 @@ pub trait StrategyConfig: Debug + Send + Sync {
         DataAccess::None
     }
 
+    /// Whether the strategy takes experts whose backbone is not the centre's, from devices with networks of their own. The first
+    /// expert of a stream may be one: the central model has initial weights then. Whatever comes, the centre keeps its backbone.
+    /// [`ModelState::has_the_backbone_of`](alluvium_model::ModelState::has_the_backbone_of) tells such experts apart. Default: no,
+    /// because weights of different shapes can be neither averaged nor copied.
+    fn accepts_unlike_networks(&self) -> bool {
+        false
+    }
+
     /// The statistics that every device computes from its own samples and sends along with its expert. The strategy finds
     /// them under [`Expert::statistic`](crate::Expert::statistic). Default: none.
     fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {

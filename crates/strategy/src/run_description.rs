@@ -14,8 +14,10 @@ use crate::{DataAccess, StrategyError};
 pub struct RunDescription {
     /// The shape of one input.
     pub input: Option<InputShape>,
-    /// The backbone of all models.
+    /// The backbone of the central model, and of all experts but those of `unlike_backbone`.
     pub backbone: Option<Arc<BackboneFacts>>,
+    /// The backbone of the experts of devices with networks of their own; `None` where there are none.
+    pub unlike_backbone: Option<Arc<BackboneFacts>>,
     /// The classifier of every head.
     pub classifier: Option<Arc<ClassifierFacts>>,
     /// How the tasks differ.

@@ -208,19 +208,23 @@ impl Surrogate for Selected {
     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
         let candidates = self.source.draw(self.selection.candidates(count), request)?;
         let states = [request.previous, &request.expert.model].into_iter().filter(|state| !state.heads.is_empty());
-        let mut distances = vec![0.0_f64; candidates.len()];
+        let (mut distances, mut compared) = (vec![0.0_f64; candidates.len()], false);
         for state in states {
             let mut model = Model::load(state, request.compute)?;
             model.freeze_training_behaviour();
             let running = RunningStatistics::of(&model, request.compute);
             if running.is_empty() {
-                return Err(self.selection.idle("the model"));
+                continue; // The network of a device may have no batch normalisation where the centre's has some.
             }
+            compared = true;
             let chunks = candidates.clone().split(CHUNK).into_iter();
             let found = chunks.flat_map(|chunk| running.of_each(&model, chunk));
             // What is not a number is far away.
             let found = found.map(|one| if one.is_nan() { f64::INFINITY } else { one });
             distances.iter_mut().zip(found).for_each(|(largest, one)| *largest = largest.max(one));
+        }
+        if !compared {
+            return Err(self.selection.idle("the model"));
         }
         let kept: Vec<i64> = nearest(&distances, count).into_iter().map(|index| index as i64).collect();
         let count = kept.len();

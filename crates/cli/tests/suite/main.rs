@@ -20,6 +20,7 @@ mod inputs;
 mod low_rank;
 mod miniatures;
 mod misfits;
+mod own_networks;
 mod paper;
 mod perceptron;
 mod protocols;

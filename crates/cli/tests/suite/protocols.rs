@@ -201,7 +201,7 @@ fn beside(experiment: &Experiment, seed: u64, device: usize, visit: usize) -> u6
     let settings = serde_json::to_value(&experiment.device).unwrap();
     let statistics = experiment.strategies[0].config.statistics();
     let statistics = statistics.iter().map(|statistic| statistic.name().to_owned()).collect();
-    Terms { device, visit, seed, settings, statistics, beside: Default::default() }.bytes().unwrap()
+    Terms { device, visit, seed, settings, statistics, beside: Default::default(), backbone: None }.bytes().unwrap()
 }
 
 fn agrees(experiment: &Experiment, case: &Case, heads: &[HeadSpec], cell: &Cell, summary: &str, seen: &Observations) {

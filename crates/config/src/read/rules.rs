@@ -1,6 +1,7 @@
 //! Rules that a schema cannot express: names, data access, files, and whether the parts fit together.
 
 mod devices;
+mod own_networks;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -136,6 +137,9 @@ impl Rules {
                 let classifier = &experiment.classifier;
                 let run = DeviceRun { input, value_type, backbone, classifier, class_names, tasks, compute };
                 verdict.devices_fit(experiment, &run);
+                if let Some(own) = &experiment.own_networks {
+                    known.unlike_backbone = verdict.own_networks_fit(experiment, own, &run);
+                }
             }
         }
         known

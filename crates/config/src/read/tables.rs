@@ -15,9 +15,10 @@ use serde_json::{Map, Value};
 use crate::experiment::{Backend, Experiment, StrategyRow, expert_start, same_devices};
 use crate::finding::Finding;
 use crate::initial::Initial;
+use crate::own_networks::OwnNetworks;
 use crate::protocol::Protocol;
 use crate::root_table::RootTable;
-use crate::sweep::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
+use crate::sweep::{OWN_BACKBONE, OWN_NETWORKS, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
 
 /// Reads tables. Each schema is compiled once for all tables.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ impl Tables {
         let backend = plugins.read::<dyn BackendConfig>(Family::Backend, &["backend"], &root.backend);
         let stream = plugins.read::<dyn StreamConfig>(Family::Stream, &["stream"], &root.stream);
         let backbone = plugins.read::<dyn BackboneConfig>(Family::Backbone, &["backbone"], &root.backbone);
+        let own_networks = plugins.own_networks(&mut root);
         let device: Option<Arc<dyn DeviceConfig>> = plugins
             .read::<dyn DeviceConfig>(Family::Device, &["device"], &root.device)
             .map(|(_, device)| device.into());
@@ -99,6 +101,7 @@ impl Tables {
             backend: Backend { kind, config: backend.into() },
             stream,
             backbone: backbone.into(),
+            own_networks,
             classifier,
             initial: root.initial.filter(|initial| !initial.is_random()),
             device,
@@ -172,6 +175,20 @@ impl<'a> Plugins<'a> {
                 self.wrong(path, &[], message)
             }
         }
+    }
+
+    /// Reads the table of devices with networks of their own, and writes out the options of their backbone.
+    fn own_networks(&mut self, root: &mut RootTable) -> Option<OwnNetworks> {
+        let table = root.own_networks.as_mut()?;
+        if let Some((key, message)) = table.ambiguous() {
+            return self.wrong(&[OWN_NETWORKS], &[key], message);
+        }
+        let (_, backbone) =
+            self.read::<dyn BackboneConfig>(Family::Backbone, &[OWN_NETWORKS, OWN_BACKBONE], &table.backbone)?;
+        if let Ok(Value::Object(written)) = serde_json::to_value(&backbone) {
+            table.backbone = written;
+        }
+        OwnNetworks::of(table, backbone.into())
     }
 
     /// Reads surrogate data: their kind, and the keys that every kind takes.

@@ -23,6 +23,11 @@ pub const ROW_PROTOCOL: &str = "protocol";
 /// The key with the device settings in which the row differs; see [`ROW_SURROGATE`].
 pub const ROW_DEVICE: &str = "device";
 
+/// The table of devices with networks of their own.
+pub(crate) const OWN_NETWORKS: &str = "own_networks";
+/// Its key with the table of their backbone, which belongs to a plugin.
+pub(crate) const OWN_BACKBONE: &str = "backbone";
+
 /// The keys at the top of a file that have one value for the whole file.
 pub(crate) const NOT_SWEPT: [&str; 4] = ["name", "seeds", "references", "strategies"];
 
@@ -69,6 +74,9 @@ impl Schemas {
         }
         match PLUGIN_TABLES.iter().find(|(table, _)| *table == key) {
             Some((_, family)) => Shape::Plugin(self, *family),
+            None if key == OWN_NETWORKS => {
+                Shape::OwnNetworks(self, SchemaNode::root(&self.root).property(key).into_iter().collect())
+            }
             None => Shape::of(SchemaNode::root(&self.root).property(key)),
         }
     }
@@ -88,6 +96,8 @@ pub(crate) enum Shape<'a> {
     Plugin(&'a Schemas, Family),
     /// The keys of a strategy's table: the plugin's, and those of the row, which no plugin owns.
     Row(&'a Schemas, Vec<SchemaNode<'a>>),
+    /// The table of devices with networks of their own, or its keys: those that no plugin owns, and the table of their backbone.
+    OwnNetworks(&'a Schemas, Vec<SchemaNode<'a>>),
     /// The value has a schema. Where the kind is swept, it has one for each kind that knows the key.
     Options(Vec<SchemaNode<'a>>),
 }
@@ -102,7 +112,7 @@ impl<'a> Shape<'a> {
     pub(crate) fn is_swept_by(&self, list: &[Value]) -> bool {
         match self {
             Shape::Fixed | Shape::Row(..) => false,
-            Shape::Plugin(..) => true,
+            Shape::Plugin(..) | Shape::OwnNetworks(..) => true,
             Shape::Options(nodes) if !nodes.iter().any(|node| node.takes_list()) => true,
             Shape::Options(nodes) => {
                 let expects_lists = |node: &SchemaNode<'_>| node.items().is_none_or(SchemaNode::takes_list);
@@ -136,7 +146,8 @@ impl<'a> Shape<'a> {
         match self {
             Shape::Row(schemas, _) if key == ROW_SURROGATE => Shape::Plugin(schemas, Family::Surrogate),
             Shape::Row(schemas, _) if key == ROW_PROTOCOL || key == ROW_DEVICE => schemas.top(key),
-            Shape::Row(_, nodes) | Shape::Options(nodes) => {
+            Shape::OwnNetworks(schemas, _) if key == OWN_BACKBONE => Shape::Plugin(schemas, Family::Backbone),
+            Shape::Row(_, nodes) | Shape::OwnNetworks(_, nodes) | Shape::Options(nodes) => {
                 Shape::of(nodes.iter().filter_map(|node| node.property(key)))
             }
             _ => Shape::Fixed,
@@ -156,7 +167,7 @@ impl<'a> Shape<'a> {
         match self {
             Shape::Fixed | Shape::Row(..) => "any value".to_owned(),
             Shape::Plugin(_, family) => format!("a table with a `kind` of `alluvium list {}`", family.plural()),
-            Shape::Options(nodes) => {
+            Shape::OwnNetworks(_, nodes) | Shape::Options(nodes) => {
                 let mut words: Vec<_> = nodes.iter().map(|node| node.accepts()).collect();
                 words.dedup();
                 words.join(" or ")
@@ -181,6 +192,7 @@ pub(crate) mod tests {
         let device = json!({"type": "object", "properties": {"epochs": integer(), "batch_size": integer()}});
         let plugins = [
             (Family::Device, "trainee", device),
+            (Family::Backbone, "net", json!({"type": "object", "properties": {"width": integer()}})),
             (Family::Strategy, "naive", json!({"type": "object"})),
             (Family::Strategy, "pld", pld),
             (Family::Surrogate, "noise", json!({"type": "object", "properties": {"samples": integer()}})),
@@ -212,6 +224,19 @@ pub(crate) mod tests {
         let swept = |key: &str| schemas.top(key).is_swept_by(&[json!("a"), json!("b")]);
         assert!(swept("surrogate") && swept("device") && swept("protocol") && swept("baseline"));
         assert!(!swept("name") && !swept("seeds") && !swept("references") && !swept("unknown"));
+    }
+
+    #[test]
+    fn the_backbone_of_own_networks_is_swept_like_any_table_of_a_plugin() {
+        let schemas = schemas();
+        let table = schemas.top("own_networks");
+        let keys = table.of_table(&Map::new());
+        let swept = |shape: &Shape<'_>| shape.is_swept_by(&[json!(1), json!(2)]);
+        assert!(swept(&table) && swept(&keys.key("every")) && swept(&keys.key("start")));
+        assert!(!swept(&keys.key("devices")), "the list itself is the value");
+        assert!(swept(&keys.key("backbone")));
+        let backbone = keys.key("backbone").of_table(json!({"kind": "net"}).as_object().unwrap());
+        assert!(swept(&backbone.key("width")));
     }
 
     #[test]

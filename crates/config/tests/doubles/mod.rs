@@ -6,7 +6,7 @@ use alluvium_device::{Device as Participant, DeviceConfig, DeviceError, DevicePl
 use alluvium_model::HeadSpec;
 use alluvium_strategy::{
     Context, DataAccess, Expert, ModelState, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
-    average_backbones, options, plugin, take_head,
+    average_backbones, options, plugin, strategy, take_head,
 };
 use alluvium_stream::{InputShape, Samples, Seed, StreamConfig, StreamError, Task, TaskStream, Tasks};
 use burn::tensor::Device;
@@ -180,5 +180,23 @@ impl Strategy for Blend {
         let experts = state.values.get("experts").and_then(serde_json::Value::as_u64);
         self.experts = experts.ok_or_else(|| StrategyError::State("`experts` is not a count".to_owned()))?;
         Ok(())
+    }
+}
+
+/// Keeps the central backbone, and adds a head with initial weights for every expert. It takes experts of any backbone.
+#[strategy(kind = "gather", unlike_networks)]
+struct Gather {}
+
+impl Strategy for Gather {
+    fn consolidate(
+        &mut self,
+        previous: &ModelState,
+        expert: &Expert,
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let latent_size = previous.backbone.build(previous.input, context.compute())?.latent_size();
+        let mut central = previous.clone();
+        central.grow_head(expert.head(), latent_size, context.seed());
+        Ok(central)
     }
 }

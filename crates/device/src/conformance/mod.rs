@@ -110,6 +110,7 @@ impl Fixture {
         assert!(!matches!(early, Ok(Answer::Expert(_))), "a device without a model must not answer with an expert");
         let taken = HandOut {
             model: self.central.clone(),
+            teacher: None,
             terms: Terms {
                 device: index,
                 visit: 0,
@@ -117,6 +118,7 @@ impl Fixture {
                 settings: serde_json::to_value(config).expect("a configuration can be written"),
                 statistics: vec![],
                 beside: Arc::default(),
+                backbone: None,
             },
         };
         device.take(taken.clone()).unwrap_or_else(|error| panic!("a device cannot take the model: {error}"));

@@ -64,18 +64,28 @@ impl Session {
         announced: Announcement,
     ) -> Result<HandedOutModel, ExperimentError> {
         let settings = serde_json::to_value(&row.device).map_err(|error| ExperimentError::Record(error.to_string()))?;
+        let own = shared.own.as_ref().filter(|own| own.has(device));
         let terms = Terms {
             settings,
             statistics: self.statistics.names(),
             beside: self.beside.clone(),
+            backbone: own.map(|own| own.backbone()).transpose()?,
             ..self.boundary.visit(device).terms(shared.root)
         };
         let bytes = terms.bytes()?;
-        let model = match row.device.start() {
+        let central = match row.device.start() {
             DeviceStart::HandedOut => self.centre.handed_out(),
             DeviceStart::Initial => &shared.initial,
         };
-        let handed = self.boundary.hand_out(announced, model, terms, bytes);
+        let (model, teacher) = match own {
+            None => (central.clone(), None),
+            Some(own) => {
+                let learns = own.learns_from_centre(self.centre.received());
+                // The heads that are added for devices that adapt the model have not learned.
+                (own.initial(device)?, learns.then(|| self.centre.central().clone()))
+            }
+        };
+        let handed = self.boundary.hand_out(announced, model, teacher, terms, bytes);
         handed.map_err(|breach| self.breach(breach))
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use alluvium_config::{Experiment, KnownParts, Protocol};
 use alluvium_device::{
     Announcement, Answer, Beside, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, DeviceStatistic,
-    HandOut, Terms, check_expert,
+    Terms, check_expert,
 };
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{BackboneFacts, ClassifierFacts, Expert, HeadShape, HeadSpec, Model, Progress, Seed};
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::ExperimentError;
 use crate::context::RunContext;
 use crate::devices::outlines::Outlines;
-use crate::devices::{SharedHeads, TaskNote, first_model};
+use crate::devices::{OwnModels, SharedHeads, TaskNote, first_model};
 use crate::progress::{Ending, Observer, Stage, Steps, Unobserved, Work};
 use crate::protocol::{HandedOutModel, Visit};
 use crate::stored::{
@@ -79,6 +79,8 @@ pub(crate) struct SharedSetup {
     /// All test sets, if they are small enough to stay on the compute device.
     tests: Option<Vec<TestSet>>,
     pub(crate) initial: CentralModel,
+    /// The devices with networks of their own, if there are any.
+    pub(crate) own: Option<OwnModels>,
     /// The heads that tasks share, if they share any.
     pub(crate) heads: Option<Arc<SharedHeads>>,
     pub(crate) class_names: Vec<String>,
@@ -118,15 +120,19 @@ impl SharedSetup {
         let facts = BackboneFacts::of(experiment.backbone.as_ref(), stream.input(), compute)?;
         let head = HeadShape { input: stream.input(), latent_size: facts.latent_size, classes: 2 };
         let classifier = ClassifierFacts::of(experiment.classifier.as_ref(), head, compute)?;
+        let own = experiment.own_networks.as_ref();
+        let unlike = own.map(|own| BackboneFacts::of(own.backbone.as_ref(), stream.input(), compute)).transpose()?;
         let known = KnownParts {
             stream: Some((stream.input(), tasks.len())),
             backbone: Some(facts.into()),
             classifier: Some(classifier.into()),
+            unlike_backbone: unlike.map(Arc::new),
         };
         Ok(SharedSetup {
             seed,
             root,
             tasks,
+            own: OwnModels::of(experiment, stream.input(), root, compute),
             stream,
             outlines,
             tests,
@@ -168,7 +174,7 @@ impl SharedSetup {
             head: task.head.clone(),
             class_names: &self.class_names,
             input: self.stream.input(),
-            backbone: &run.experiment.backbone,
+            backbone: run.experiment.backbone_of(index),
             stream: self.stream.as_ref(),
             announced,
             statistics: statistics.asked.clone(),
@@ -277,10 +283,13 @@ impl SharedSetup {
                 asked.beside.iter().map(|(name, weights)| (name.clone(), weights.digest())).collect();
             inputs["beside"] = json!(digests);
         }
+        if let Some(teacher) = taken.teacher() {
+            inputs["teacher"] = json!(teacher.digest);
+        }
         let compute = || {
             observer.begins(work);
             let terms = Terms { settings, statistics: asked.statistics.names(), ..taken.terms().clone() };
-            let hand_out = HandOut { model: taken.model().load(run.stages)?, terms };
+            let hand_out = taken.loaded(terms, run.stages)?;
             let started = Instant::now();
             let failed = |cause| self.failed(row, cause);
             let mut device =
@@ -320,7 +329,8 @@ impl SharedSetup {
         Ok(Computation { record, files, at_hand: expert })
     }
 
-    /// Lets a device adapt the initial weights, as if it were alone. The devices must train in this process.
+    /// Lets a device adapt initial weights, those of the centre or of its own network, as if it were alone. The devices must train in
+    /// this process.
     pub(crate) fn adapt_alone(
         &self,
         run: &RunContext<'_>,
@@ -338,7 +348,9 @@ impl SharedSetup {
             budgets: &run.experiment.evaluation.budgets,
         };
         let announced = self.announced(run, row, devices, index)?;
-        let taken = HandedOutModel::alone(index, self.initial.clone(), announced, self.root);
+        let own = self.own.as_ref().filter(|own| own.has(index));
+        let initial = own.map_or_else(|| Ok(self.initial.clone()), |own| own.initial(index))?;
+        let taken = HandedOutModel::alone(index, initial, announced, self.root);
         redo(|| self.answer(run, row, &taken, asked))
     }
 }

@@ -208,8 +208,8 @@ impl OpenCentre {
         let number = self.state.visits;
         let (taken, model, hand_out) = self.repaired(|run, shared, row, state| {
             let taken = state.session.hand_out(row, shared, device, announced.clone())?;
-            let (digest, terms) = (taken.model().digest.clone(), taken.terms().clone());
-            let hand_out = HandOut { model: taken.model().load(run.stages)?, terms };
+            let hand_out = taken.loaded(taken.terms().clone(), run.stages)?;
+            let digest = taken.digest().clone();
             Ok((taken, digest, hand_out))
         })?;
         if let Err(error) = self.visits.add(Contact::HandedOut { device, announced: announced.clone(), model }) {
@@ -228,8 +228,7 @@ impl OpenCentre {
     pub fn under_way(&mut self) -> Result<Vec<OpenVisit>, OpenCentreError> {
         self.repaired(|run, _, _, state| {
             let load = |(number, taken): (&usize, &HandedOutModel)| {
-                let model = taken.model().load(run.stages)?;
-                Ok(OpenVisit { number: *number, hand_out: HandOut { model, terms: taken.terms().clone() } })
+                Ok(OpenVisit { number: *number, hand_out: taken.loaded(taken.terms().clone(), run.stages)? })
             };
             state.under_way.iter().map(load).collect()
         })
@@ -254,7 +253,7 @@ impl OpenCentre {
         // The expert is stored first, then listed, then consolidated. A process that is killed in between goes on from there.
         let checked = self.repaired(|run, shared, _, state| {
             let taken = state.under_way.get(&visit).ok_or_else(|| lost(visit))?;
-            let hand_out = HandOut { model: taken.model().load(run.stages)?, terms: taken.terms().clone() };
+            let hand_out = taken.loaded(taken.terms().clone(), run.stages)?;
             let checked = check_expert(&expert, taken.announced(), &hand_out);
             if checked.is_ok() {
                 arrival(run, shared, taken, visit, &digest, seconds, Some(expert.clone()))?;
@@ -434,8 +433,8 @@ fn replay(
                     return Ok(Err(format!("visit {visit} is of the device {}, which the stream lacks", device + 1)));
                 }
                 let taken = state.session.hand_out(row, shared, *device, announced.clone())?;
-                if taken.model().digest != *model {
-                    return Ok(Err(format!("visit {visit} took the model {model}, not {}", taken.model().digest)));
+                if taken.digest() != model {
+                    return Ok(Err(format!("visit {visit} took the model {model}, not {}", taken.digest())));
                 }
                 state.under_way.insert(visit, taken);
                 state.visits += 1;

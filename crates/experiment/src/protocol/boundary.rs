@@ -2,17 +2,18 @@
 //! the protocol.
 
 use alluvium_config::{Clauses, Protocol};
-use alluvium_device::{Announcement, Terms};
-use alluvium_model::Seed;
+use alluvium_device::{Announcement, HandOut, Terms};
+use alluvium_model::{Digest, Seed};
 use alluvium_strategy::DataAccess;
 
 use crate::protocol::{Breach, Visit};
-use crate::stored::{AdaptedDevice, CentralModel};
+use crate::stored::{AdaptedDevice, CentralModel, Interruption, Stages};
 
 /// A model that a device has taken. Only [`Boundary::hand_out`] makes one, and a device adapts nothing else.
 pub(crate) struct HandedOutModel {
     visit: Visit,
     model: CentralModel,
+    teacher: Option<CentralModel>,
     announced: Announcement,
     terms: Terms,
 }
@@ -28,6 +29,22 @@ impl HandedOutModel {
         &self.model
     }
 
+    /// The central model, if the device's own network learns from it first.
+    pub(crate) fn teacher(&self) -> Option<&CentralModel> {
+        self.teacher.as_ref()
+    }
+
+    /// The digest of the central model that was handed out; that of the device's own network if it took none.
+    pub(crate) fn digest(&self) -> &Digest {
+        &self.teacher.as_ref().unwrap_or(&self.model).digest
+    }
+
+    /// What the device takes, with the weights.
+    pub(crate) fn loaded(&self, terms: Terms, stages: &Stages<'_>) -> Result<HandOut, Interruption> {
+        let teacher = self.teacher.as_ref().map(|teacher| teacher.load(stages)).transpose()?;
+        Ok(HandOut { model: self.model.load(stages)?, teacher, terms })
+    }
+
     /// What the device stated when it asked for the model.
     pub(crate) fn announced(&self) -> &Announcement {
         &self.announced
@@ -38,10 +55,10 @@ impl HandedOutModel {
         &self.terms
     }
 
-    /// The initial model for a device that takes part in nothing: it is not handed out, and nothing is counted.
+    /// The model that a device starts from which takes part in nothing: it is not handed out, and nothing is counted.
     pub(crate) fn alone(device: usize, initial: CentralModel, announced: Announcement, root: Seed) -> Self {
         let visit = Visit { device, number: 0 };
-        HandedOutModel { visit, model: initial, announced, terms: visit.terms(root) }
+        HandedOutModel { visit, model: initial, teacher: None, announced, terms: visit.terms(root) }
     }
 }
 
@@ -124,21 +141,23 @@ impl Boundary {
         Visit { device, number: self.devices[device].visits }
     }
 
-    /// Hands out a model to a device, with its terms. `bytes_beside` is their size.
+    /// Hands out a model to a device, with its terms, and perhaps another model for it to learn from. `bytes_beside` is the size of
+    /// the terms.
     pub(crate) fn hand_out(
         &mut self,
         announced: Announcement,
-        model: &CentralModel,
+        model: CentralModel,
+        teacher: Option<CentralModel>,
         terms: Terms,
         bytes_beside: u64,
     ) -> Result<HandedOutModel, Breach> {
         let device = terms.device;
         if self.crosses {
-            self.goes_down(device, model.bytes + bytes_beside)?;
+            self.goes_down(device, model.bytes + teacher.as_ref().map_or(0, |teacher| teacher.bytes) + bytes_beside)?;
         }
         let visit = self.visit(device);
         self.devices[device].visits += 1;
-        Ok(HandedOutModel { visit, model: model.clone(), announced, terms })
+        Ok(HandedOutModel { visit, model, teacher, announced, terms })
     }
 
     /// Takes in the experts of several devices together.

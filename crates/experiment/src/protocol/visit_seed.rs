@@ -29,6 +29,6 @@ impl Visit {
     pub(crate) fn terms(self, root: Seed) -> Terms {
         let Visit { device, number: visit } = self;
         let seed = self.seed(root);
-        Terms { device, visit, seed, settings: Value::Null, statistics: vec![], beside: Arc::default() }
+        Terms { device, visit, seed, settings: Value::Null, statistics: vec![], beside: Arc::default(), backbone: None }
     }
 }

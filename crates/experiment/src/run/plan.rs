@@ -1,6 +1,6 @@
 //! The plan of a run: its cells, and the number of stages of each.
 
-use alluvium_config::{Experiment, Reference, StrategyRow, same_devices};
+use alluvium_config::{Experiment, OwnStart, Reference, StrategyRow, same_devices};
 use alluvium_device::ClassificationLoss;
 use alluvium_model::Seed;
 
@@ -26,6 +26,9 @@ pub fn most_adaptations(experiment: &Experiment, devices: usize) -> usize {
         // it to them, or devices overlap: then the model may have shared heads, which are not known here.
         let begins_alike = matches!(events.first(), Some(ScheduleEvent::HandOut { device: 0, returns: true }))
             && !row.protocol.devices_overlap();
+        // A network of its own may first learn from a centre whose weights come from a file.
+        let learns = experiment.own_network_of(0).is_some_and(|own| own.start == OwnStart::Distilled);
+        let begins_alike = begins_alike && !(learns && experiment.initial.is_some());
         let free = row.device.training().is_some() && row.device.alone().is_none();
         let is_alike = free && same_devices(&*row.device, &*experiment.device);
         let is_shared = begins_alike && is_alike && row.config.statistics().is_empty();

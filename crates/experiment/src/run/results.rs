@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_config::{Experiment, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE, Reference, StrategyRow};
+use alluvium_config::{Experiment, OwnStart, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE, Reference, StrategyRow};
 use alluvium_device::DeviceStart;
 use alluvium_results::{Cell, Clause, FORMAT, Results, Row, RowRole, TaskLabel};
 use alluvium_strategy::DataAccess;
@@ -71,7 +71,7 @@ pub(crate) fn results(
         tasks: shared.first().map(|shared| task_labels(run, shared)).unwrap_or_default(),
         tasks_vary: tasks_vary(shared),
         left_out: vec![],
-        notes: notes(experiment),
+        notes: notes(experiment, devices),
         pictures: vec![],
         rows,
     }
@@ -104,11 +104,24 @@ fn start(row: &StrategyRow) -> Vec<Clause> {
 }
 
 /// Why rows are absent, and what holds for all of them.
-fn notes(experiment: &Experiment) -> Vec<String> {
+fn notes(experiment: &Experiment, devices: usize) -> Vec<String> {
     let mut notes = vec![];
     let device = &experiment.device;
     if device.start() == DeviceStart::Initial {
         notes.push("All experts come from the initial model, not from the central model before them.".to_owned());
+    }
+    if let Some(own) = &experiment.own_networks {
+        let numbers: Vec<_> =
+            (0..devices).filter(|device| own.has(*device)).map(|device| (device + 1).to_string()).collect();
+        let start = match own.start {
+            OwnStart::Own => "which start from initial weights",
+            OwnStart::Distilled => "which start from the central model, distilled on the device's own samples",
+        };
+        notes.push(format!(
+            "Networks of their own: devices {} (\"{}\"), {start}. Initial weights follow from the seed and are not counted as sent.",
+            numbers.join(", "),
+            own.backbone.typetag_name()
+        ));
     }
     if device.training().is_none() && !experiment.references.is_empty() {
         let absent: Vec<_> = experiment.references.iter().map(|reference| reference.name()).collect();

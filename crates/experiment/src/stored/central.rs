@@ -18,7 +18,7 @@ pub(crate) const HANDED_OUT: &str = "handed-out.safetensors";
 pub(crate) struct CentralModel {
     /// The digest of architecture, heads and weights.
     pub(crate) digest: Digest,
-    /// The size of what a device takes.
+    /// The size of what a device takes; 0 if it has the model already.
     pub(crate) bytes: u64,
     source: Source,
 }
@@ -35,6 +35,11 @@ impl CentralModel {
     pub(crate) fn initial(model: ModelState) -> Result<Self, ExperimentError> {
         let bytes = model.to_bytes()?.len() as u64;
         Ok(CentralModel { digest: identity(&model)?, bytes, source: Source::AtHand(Arc::new(model)) })
+    }
+
+    /// A model that a device draws from its seed, so that nothing of it is sent.
+    pub(crate) fn drawn(model: ModelState) -> Result<Self, ExperimentError> {
+        Ok(CentralModel { digest: identity(&model)?, bytes: 0, source: Source::AtHand(Arc::new(model)) })
     }
 
     /// The model that a stage stored in a file. `model` is the model in memory, if the stage was computed just now.

@@ -7,4 +7,5 @@ mod difference;
 mod elsewhere;
 mod first_weights;
 mod open;
+mod own_networks;
 mod run;

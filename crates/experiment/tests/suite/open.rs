@@ -48,14 +48,14 @@ pub(crate) fn answer(task: &Task, taken: &HandOut) -> Expert {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     // The model comes as bytes, as it would from far away.
     let model = ModelState::from_bytes(&taken.model.to_bytes().unwrap()).unwrap();
-    let taken = HandOut { model: Arc::new(model), terms: taken.terms.clone() };
+    let taken = HandOut { model: Arc::new(model), teacher: taken.teacher.clone(), terms: taken.terms.clone() };
     let expert = pool.install(|| adapt(&taken, own, &settings, &[], &Compute::flex(), &Silent)).unwrap();
     Expert::received(&expert.to_bytes().unwrap(), &taken.model).unwrap()
 }
 
 /// The results of the same configuration as a comparison.
-fn compared(folder: &Path) -> Results {
-    let variants = [variant()];
+pub(crate) fn compared(folder: &Path, variant: Variant) -> Results {
+    let variants = [variant];
     let directory = RunDirectory::open(folder, &variants, &DirectoryOptions::default()).unwrap();
     let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
     let outcome = run(&variants[0].experiment, &options).unwrap();
@@ -89,7 +89,7 @@ fn driven(folder: &Path, kill: impl Fn(OpenCentre) -> OpenCentre) -> (Digest, Ve
 #[test]
 fn the_central_model_is_that_of_a_comparison_even_if_the_process_is_killed_after_every_contact() {
     let [one, other, whole] = [(); 3].map(|()| TempDir::new().unwrap());
-    let results = compared(whole.path());
+    let results = compared(whole.path(), variant());
     let Accuracy::Stream { task_aware, .. } = &results.rows[0].cells[0].accuracy else { panic!("a stream") };
     let undisturbed = driven(one.path(), |centre| centre);
     // A process that is killed leaves what is on disk. The lock belongs to the operating system and ends with it.
@@ -147,7 +147,7 @@ fn a_process_that_is_killed_after_the_first_contact_can_be_replaced() {
     centre.receive(visit.number, answer(&tasks[0], &visit.hand_out), None).unwrap();
     let visit = centre.hand_out(&announced(&tasks[1])).unwrap();
     let received = centre.receive(visit.number, answer(&tasks[1], &visit.hand_out), None).unwrap();
-    let results = compared(whole.path());
+    let results = compared(whole.path(), variant());
     let Accuracy::Stream { task_aware, .. } = &results.rows[0].cells[0].accuracy else { panic!("a stream") };
     assert_eq!(received.task_aware, task_aware.last_row());
     assert_eq!(centre.central().unwrap().digest(), last_central(whole.path()));
@@ -157,7 +157,7 @@ fn a_process_that_is_killed_after_the_first_contact_can_be_replaced() {
 /// The digest of the central model after the second device of the comparison.
 pub(crate) fn last_central(folder: &Path) -> Digest {
     let models = walk(folder).into_iter().map(|bytes| ModelState::from_bytes(&bytes).unwrap());
-    models.filter(|model| model.heads.len() == 2).map(|model| model.digest()).next().unwrap()
+    models.max_by_key(|model| model.heads.len()).unwrap().digest()
 }
 
 /// Damages the stored central models.

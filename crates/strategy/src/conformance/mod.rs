@@ -17,8 +17,10 @@ mod fixture;
 mod pieces;
 mod suite;
 mod surrogates;
+mod unlike;
 
 pub use doubles::{RandomInputs, TinyConfig, build, central, consolidate, context, expert, run_description, samples};
 pub use fixture::{assert_close, check_fixture};
 pub use suite::{check, check_config};
 pub use surrogates::check_surrogate;
+pub use unlike::{NarrowConfig, unlike_expert, unlike_run_description};

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::doubles::{self, central, expert, granted, granted_round, run_description, sent};
 use super::pieces::is_the_same_in_pieces;
+use super::unlike::takes_unlike_experts;
 use crate::{DataAccess, ExpertStart, RunDescription, Strategy, StrategyConfig};
 
 /// Checks the strategy of a kind with its default options.
@@ -37,6 +38,7 @@ pub fn check_config(config: &dyn StrategyConfig) {
     consolidates_a_round(config);
     asks_for_what_it_uses(config);
     is_the_same_in_pieces(config);
+    takes_unlike_experts(config);
 }
 
 fn survives_serialisation(config: &dyn StrategyConfig) {

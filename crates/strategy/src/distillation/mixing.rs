@@ -46,9 +46,10 @@ impl Mixing {
         Mixing { layers: (0..most.max(1)).map(layer).collect() }
     }
 
-    /// The targets, `[batch, student's logits]`, from the logits of each teacher, `[batch, teacher's logits]`.
-    pub(super) fn targets(&self, previous: Tensor<2>, expert: Tensor<2>) -> Tensor<2> {
-        let both = Tensor::cat(vec![previous, expert], 1);
+    /// The targets, `[batch, student's logits]`, from the logits of each teacher, `[batch, teacher's logits]`; `None` for a previous
+    /// model without heads.
+    pub(super) fn targets(&self, previous: Option<Tensor<2>>, expert: Tensor<2>) -> Tensor<2> {
+        let both = Tensor::cat(previous.into_iter().chain([expert]).collect(), 1);
         let layers = self.layers.iter();
         let layers = layers.map(|(indices, weights)| both.clone().select(1, indices.clone()).mul(weights.clone()));
         layers.reduce(|sum, layer| sum + layer).expect("there is at least one layer")
@@ -149,7 +150,11 @@ mod tests {
         let student = [old[0].clone(), new[0].clone(), head("c", &[9])];
         let mixing = Mixing::new(&old, &new, &student, (1.0, 1.0), &compute);
         let logits = |values: [f32; 2]| Tensor::<2>::from_floats([values], &compute);
-        let targets = mixing.targets(logits([1.0, 2.0]), logits([4.0, 8.0]));
-        assert_eq!(targets.into_data().try_into_vec::<f32>().unwrap(), [1.0, 3.0, 3.0, 8.0, 0.0]);
+        let values = |targets: Tensor<2>| targets.into_data().try_into_vec::<f32>().unwrap();
+        let targets = mixing.targets(Some(logits([1.0, 2.0])), logits([4.0, 8.0]));
+        assert_eq!(values(targets), [1.0, 3.0, 3.0, 8.0, 0.0]);
+        // A previous model without heads.
+        let alone = Mixing::new(&[], &new, &student[1..2], (1.0, 1.0), &compute);
+        assert_eq!(values(alone.targets(None, logits([4.0, 8.0]))), [4.0, 8.0]);
     }
 }

@@ -10,6 +10,9 @@ use crate::{Context, StrategyError, average_backbones, take_head};
 ///
 /// Heads come from the previous central model. A head that it does not have comes from the expert. If both have it,
 /// `average` averages it.
+///
+/// An expert with another backbone than the centre's has no weights to start from. With `expert` and `average`, the student starts
+/// from the previous central model then, and a new head has initial weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
@@ -28,29 +31,39 @@ impl StudentStart {
     /// The student before its first step.
     ///
     /// # Errors
-    /// When the backbone cannot be built, or the two backbones differ.
+    /// When the backbone cannot be built.
     pub fn state(
         self,
         previous: &ModelState,
         expert: &Expert,
         context: &Context<'_>,
     ) -> Result<ModelState, StrategyError> {
+        let is_like = expert.model.has_the_backbone_of(previous);
         let mut student = match self {
+            StudentStart::Initial => return initial(previous, expert, context),
             StudentStart::Previous => previous.clone(),
+            StudentStart::Expert | StudentStart::Average if !is_like => previous.clone(),
             StudentStart::Expert => previous.with_backbone_weights(expert.model.backbone_weights()),
             StudentStart::Average => average_backbones(previous, expert, 0.5)?,
-            StudentStart::Initial => return initial(previous, expert, context),
         };
-        if student.head(&expert.head().name).is_none() {
-            take_head(&mut student, expert);
+        match student.head(&expert.head().name) {
+            Some(_) => {}
+            None if is_like => take_head(&mut student, expert),
+            None => student.grow_head(expert.head(), latent_size(previous, context)?, context.seed().of("student")),
         }
         Ok(student)
+    }
+
+    /// Whether the student's backbone has learned nothing yet. Then it has no running statistics to keep, either.
+    pub fn is_untrained(self, previous: &ModelState, expert: &Expert) -> bool {
+        let of_the_first_expert = previous.heads.is_empty() && !expert.model.has_the_backbone_of(previous);
+        self == StudentStart::Initial || of_the_first_expert
     }
 
     /// The student on the autodiff device, ready to learn.
     ///
     /// Its batch normalisation is frozen, because the statistics of surrogate data are not those of the devices' data.
-    /// Initial weights have no statistics to keep: there it normalises by the batch, and learns running ones.
+    /// A student that [is untrained](Self::is_untrained) normalises by the batch, and learns running statistics.
     ///
     /// # Errors
     /// As [`state`](Self::state).
@@ -61,7 +74,7 @@ impl StudentStart {
         context: &Context<'_>,
     ) -> Result<Model, StrategyError> {
         let mut student = Model::load(&self.state(previous, expert, context)?, &context.compute().clone().autodiff())?;
-        if self != StudentStart::Initial {
+        if !self.is_untrained(previous, expert) {
             student.freeze_training_behaviour();
         }
         Ok(student)
@@ -73,11 +86,15 @@ fn initial(previous: &ModelState, expert: &Expert, context: &Context<'_>) -> Res
     let seed = context.seed().of("student");
     let student = ModelState::initial(previous.backbone.clone(), previous.input, seed, context.compute())?;
     let mut student = student.with_classifier(previous.classifier.clone());
-    let latent_size = previous.backbone.build(previous.input, context.compute())?.latent_size();
+    let latent_size = latent_size(previous, context)?;
     for head in previous.heads.iter().chain([expert.head()]) {
         student.grow_head(head, latent_size, seed);
     }
     Ok(student)
+}
+
+fn latent_size(model: &ModelState, context: &Context<'_>) -> Result<usize, StrategyError> {
+    Ok(model.backbone.build(model.input, context.compute())?.latent_size())
 }
 
 #[cfg(all(test, feature = "conformance"))]
@@ -89,7 +106,7 @@ mod tests {
     use burn::tensor::Tensor;
 
     use super::*;
-    use crate::conformance::{assert_close, central, context, expert};
+    use crate::conformance::{assert_close, central, context, expert, unlike_expert};
     use crate::is_statistic;
 
     #[test]
@@ -121,6 +138,21 @@ mod tests {
         }
         assert_eq!(student.weights, state().weights);
     }
+
+    #[test]
+    fn a_student_of_an_unlike_expert_starts_from_the_centre_with_a_new_head() {
+        let (previous, expert) = (central(&["a"], 1), unlike_expert("b", 2));
+        for start in [StudentStart::Previous, StudentStart::Expert, StudentStart::Average] {
+            let student = start.state(&previous, &expert, &context()).unwrap();
+            assert_eq!(student.backbone_weights(), previous.backbone_weights(), "{start:?}");
+            assert_eq!(student.head_weights(&previous.heads[0]), previous.head_weights(&previous.heads[0]));
+            // The centre's latents have four values, the expert's three.
+            let shape = |state: &ModelState| state.head_weights(expert.head()).get("weight").unwrap().shape.clone();
+            assert_eq!((shape(&student), shape(&expert.model)), (vec![4, 2], vec![3, 2]));
+            assert!(!start.is_untrained(&previous, &expert) && start.is_untrained(&central(&[], 1), &expert));
+        }
+    }
+
     #[test]
     fn only_a_student_of_initial_weights_learns_the_statistics_of_its_batches() {
         let context = context();

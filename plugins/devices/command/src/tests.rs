@@ -81,8 +81,9 @@ fn answer(config: &CommandConfig) -> Result<Expert, DeviceError> {
         settings: Value::Null,
         statistics: vec![],
         beside: Arc::new(Beside::new()),
+        backbone: None,
     };
-    device.take(HandOut { model: Arc::new(model), terms })?;
+    device.take(HandOut { model: Arc::new(model), teacher: None, terms })?;
     loop {
         match device.answer(&Silent)? {
             Answer::Expert(expert) => return Ok(*expert),

@@ -15,10 +15,11 @@ use alluvium_strategy::{
 ///
 /// A class that both teachers know is distilled from the mean of their logits; the paper's teachers share no class. Batch
 /// normalisation is frozen in the student, unless it starts from initial weights. The first expert becomes the central model
-/// unchanged.
+/// unchanged, if it has the centre's backbone.
 #[strategy(
     kind = "deep-model-consolidation",
     data = Surrogate,
+    unlike_networks,
     paper = "Zhang et al., \"Class-incremental learning via deep model consolidation\", WACV 2020, arXiv 1903.07864"
 )]
 pub struct DeepModelConsolidation {
@@ -39,7 +40,7 @@ impl Strategy for DeepModelConsolidation {
         expert: &Expert,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        if previous.heads.is_empty() {
+        if previous.heads.is_empty() && expert.model.has_the_backbone_of(previous) {
             return Ok(expert.model.clone()); // The centre has learned nothing yet.
         }
         let distillation = &self.distillation;

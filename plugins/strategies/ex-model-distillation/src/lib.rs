@@ -23,10 +23,11 @@ use loss::loss;
 /// Two things differ from that code. The cross-entropy has a weight. And its label is always the class of the highest target,
 /// as there with auxiliary data and noise; for inputs that were generated for a class, the authors' code uses that class. The
 /// head of a new task starts from the expert's head. Batch normalisation is frozen in the student, unless it starts from initial
-/// weights. The first expert becomes the central model unchanged.
+/// weights. The first expert becomes the central model unchanged, if it has the centre's backbone.
 #[strategy(
     kind = "ex-model-distillation",
     data = Surrogate,
+    unlike_networks,
     paper = "Carta, Cossu, Lomonaco, Bacciu, \"Ex-Model: continual learning from a stream of trained models\", CVPR \
              workshops 2022, arXiv 2112.06511"
 )]
@@ -54,7 +55,7 @@ impl Strategy for ExModelDistillation {
         expert: &Expert,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        if previous.heads.is_empty() {
+        if previous.heads.is_empty() && expert.model.has_the_backbone_of(previous) {
             return Ok(expert.model.clone()); // The centre has learned nothing yet.
         }
         let ExModelDistillation { start, bias_normalisation, cross_entropy_weight, distillation } = &*self;

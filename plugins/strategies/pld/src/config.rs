@@ -94,10 +94,12 @@ pub struct PldConfig {
     /// The distance in latent space.
     #[default(LatentLoss::Mse)]
     pub latent_loss: LatentLoss,
-    /// The shape of the projections. They learn beside the student, at the same learning rate.
+    /// The shape of the projections. They learn beside the student, at the same learning rate. A `linear` one between latents of the
+    /// same size starts as the identity; other ones start at random. Devices whose own networks have another latent size need one.
     #[default(Projection::Linear)]
     pub projection: Projection,
-    /// The layers that are distilled in latent space, by the backbone's names; the last one is always called `latent`.
+    /// The layers that are distilled in latent space, by the backbone's names; the last one is always called `latent`. The networks of
+    /// devices with a backbone of their own must have layers of the same names.
     #[default(vec!["latent".to_owned()])]
     #[schemars(length(min = 1, max = 1024))]
     pub layers: Vec<String>,

@@ -10,6 +10,7 @@ mod loss;
 mod projections;
 mod recalibration;
 mod strategy;
+mod unlike;
 
 use alluvium_model::Schedule;
 use alluvium_strategy::{
@@ -34,6 +35,10 @@ impl StrategyConfig for PldConfig {
         }
     }
 
+    fn accepts_unlike_networks(&self) -> bool {
+        true
+    }
+
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
         let nothing = |a: f64, b: f64| a == 0.0 && b == 0.0;
         let refuse = |option, problem, accepted| Err(StrategyError::Option { option, problem, accepted });
@@ -49,6 +54,7 @@ impl StrategyConfig for PldConfig {
         self.distillation.validate(run)?;
         let Some(backbone) = &run.backbone else { return Ok(()) };
         self.layers_of(&backbone.layers)?;
+        self.fits_unlike(run)?;
         match (self.batch_norm, backbone.batch_norms.is_empty()) {
             (BatchNorm::Batch | BatchNorm::Recalibrated, true) => {
                 let problem = format!("has no effect: the backbone \"{}\" has no batch normalisation", backbone.kind);

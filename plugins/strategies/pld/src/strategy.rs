@@ -41,10 +41,11 @@ impl Pld {
         for (number, (index, _)) in layers.iter().enumerate() {
             let own = &outputs[*index];
             let teachers = [
-                (config.previous_weight, projections.to_previous(number, own.clone()), &targets.previous[number]),
-                (config.expert_weight, projections.to_expert(number, own.clone()), &targets.expert[number]),
+                (config.previous_weight, projections.to_previous(number, own.clone()), targets.previous.get(number)),
+                (config.expert_weight, projections.to_expert(number, own.clone()), targets.expert.get(number)),
             ];
             for (weight, projected, target) in teachers.into_iter().filter(|(weight, ..)| *weight > 0.0) {
+                let Some(target) = target else { continue };
                 let loss = latent_loss(projected, target.clone(), config.latent_loss);
                 parts.push(loss.mul_scalar(weight * config.latent_weight));
             }
@@ -60,9 +61,20 @@ impl Strategy for Pld {
         expert: &Expert,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        if previous.heads.is_empty() {
+        if previous.heads.is_empty() && expert.model.has_the_backbone_of(previous) {
             return Ok(expert.model.clone()); // The centre has learned nothing yet.
         }
+        Pld::new(self.config.for_teachers(previous)).distil(previous, expert, context)
+    }
+}
+
+impl Pld {
+    fn distil(
+        &self,
+        previous: &ModelState,
+        expert: &Expert,
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
         let config = &self.config;
         let compute = context.compute().clone();
         let learning = compute.clone().autodiff();
@@ -73,13 +85,16 @@ impl Strategy for Pld {
             student.freeze_training_behaviour();
         }
         let layers = config.layers_of(&student.layer_sizes())?;
-        let sizes: Vec<_> = layers.iter().map(|(_, size)| *size).collect();
+        let of_expert = config.layers_of_expert(&layers, previous, expert, &compute)?;
+        let sizes = |layers: &[(usize, usize)]| layers.iter().map(|(_, size)| *size).collect::<Vec<_>>();
+        let indices = |layers: &[(usize, usize)]| layers.iter().map(|(index, _)| *index).collect::<Vec<_>>();
         let mut random = context.seed().of("projections").random();
-        let projections = Projections::new(&sizes, config.projection, &mut random, &learning)?;
+        let projections =
+            Projections::new(&sizes(&layers), &sizes(&of_expert), config.projection, &mut random, &learning)?;
         let weights = (config.previous_weight, config.expert_weight);
         let groups = groups(&previous.heads, expert.head(), &start.heads, weights, &learning);
-        let indices = layers.iter().map(|(index, _)| *index).collect();
-        let teachers = Teachers::new(previous, expert, &student, weights, &compute)?.with_layers(indices);
+        let teachers = Teachers::new(previous, expert, &student, weights, &compute)?
+            .with_layers(indices(&layers), indices(&of_expert));
 
         let settings = &config.distillation;
         let batches = match config.data {
