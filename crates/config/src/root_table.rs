@@ -44,6 +44,7 @@ pub struct RootTable {
     pub initial: Option<Initial>,
     /// Some devices have networks of their own, whose backbone is not the centre's. Absent: every device adapts the central model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OwnNetworksTable")]
     pub own_networks: Option<OwnNetworksTable>,
     /// Which devices take part, and how they adapt the model to their tasks.
     #[serde(default)]
