@@ -5,6 +5,7 @@
 //! teachers, `mixing` the targets made of their logits, `batches` the inputs of each step, `logits` operations on logits.
 
 mod batches;
+mod guard;
 mod learning;
 mod logits;
 mod mixing;

@@ -4,6 +4,7 @@ use alluvium_model::{Inputs, Random};
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 
+use super::guard::Guard;
 use super::{DistillationSettings, Targets, Teachers};
 use crate::{Context, StrategyError};
 
@@ -13,6 +14,7 @@ pub struct DistillationBatches<'a> {
     teachers: Teachers<'a>,
     batch_size: usize,
     fixed: Option<FixedSet>,
+    guard: Option<Guard>,
 }
 
 /// A fixed set of inputs. Each step takes the next indices of a shuffled order.
@@ -36,7 +38,7 @@ impl<'a> DistillationBatches<'a> {
         context: &mut Context<'_>,
     ) -> Result<Self, StrategyError> {
         if !settings.cache_teachers {
-            return Ok(DistillationBatches { teachers, batch_size: settings.batch_size, fixed: None });
+            return Ok(DistillationBatches { teachers, batch_size: settings.batch_size, fixed: None, guard: None });
         }
         let (previous, expert) = teachers.states;
         let inputs = context.surrogate(previous, expert)?;
@@ -51,13 +53,23 @@ impl<'a> DistillationBatches<'a> {
         teachers: Teachers<'a>,
         context: &Context<'_>,
     ) -> Self {
+        let all = inputs.len();
+        let learned = all - (settings.held_back * all as f64) as usize;
+        let guard = (learned < all).then(|| inputs.clone().slice(learned..all));
+        let guard = guard.map(|inputs| Guard::new(inputs.clone(), teachers.targets(inputs)));
+        let inputs = inputs.slice(0..learned);
         let targets = settings.cache_teachers.then(|| teachers.targets(inputs.clone()));
         let random = context.seed().of("batches").random();
         let fixed = FixedSet { inputs, targets, order: vec![], random };
-        DistillationBatches { teachers, batch_size: settings.batch_size, fixed: Some(fixed) }
+        DistillationBatches { teachers, batch_size: settings.batch_size, fixed: Some(fixed), guard }
     }
 
-    /// The inputs that all steps choose from, without autodiff. `None` if every step draws new inputs.
+    /// What guards the student, if inputs are held back.
+    pub(super) fn take_guard(&mut self) -> Option<Guard> {
+        self.guard.take()
+    }
+
+    /// The inputs that all steps choose from, without autodiff: not those that are held back. `None` if every step draws new inputs.
     pub fn fixed_set(&self) -> Option<&Inputs> {
         self.fixed.as_ref().map(|fixed| &fixed.inputs)
     }

@@ -4,6 +4,7 @@ use alluvium_model::{Inputs, Model, ModelState, Nothing};
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use super::guard::Guard;
 use super::{DistillationBatches, DistillationSettings, Targets};
 use crate::{Context, StrategyError};
 
@@ -39,12 +40,23 @@ impl DistillationSettings {
         context: &mut Context<'_>,
         mut loss: impl FnMut(&Model, &M, Inputs, Targets) -> Option<Tensor<1>>,
     ) -> Result<ModelState, StrategyError> {
+        let mut guard = batches.take_guard();
         self.learning.descend_with(&mut student, &mut beside, self.steps, |step, student, beside| {
+            if let Some(guard) = guard.as_mut().filter(|_| Guard::is_due(step, self.steps)) {
+                guard.judge(student, |student, inputs, targets| loss(student, beside, inputs, targets))?;
+            }
             let (inputs, targets) = batches.batch(step, context)?;
             context.step_taken(inputs.len(), step + 1, self.steps);
             Ok::<_, StrategyError>(loss(student, beside, inputs.map(Tensor::from_inner), targets.autodiff()))
         })?;
-        let central = student.state();
+        let best = match guard {
+            Some(mut guard) => {
+                guard.judge(&student, |student, inputs, targets| loss(student, &beside, inputs, targets))?;
+                guard.best()
+            }
+            None => None,
+        };
+        let central = best.unwrap_or_else(|| student.state());
         central.weights.check_finite().map_err(StrategyError::Diverged)?;
         Ok(central)
     }
@@ -88,6 +100,42 @@ mod tests {
             let (before, after) = (mean(&losses[..10]), mean(&losses[390..]));
             assert!(after < 0.5 * before, "cache_teachers = {cache_teachers}: from {before} to {after}");
         }
+    }
+
+    /// A student that learns the opposite of what its teachers say, from most inputs; how far it ends from where it starts.
+    fn moved_by_wrong_steps(held_back: f64) -> f32 {
+        let (previous, expert) = (central(&["a", "b"], 1), expert("c", 2));
+        let mut surrogate = RandomInputs;
+        let mut context = Context::new(&Device::flex(), Seed::new(0), 0).with_surrogate(&mut surrogate);
+        let settings = DistillationSettings { held_back, steps: 20, ..Default::default() };
+        let start = StudentStart::Previous.state(&previous, &expert, &context).unwrap();
+        let student = StudentStart::Previous.student(&previous, &expert, &context).unwrap();
+        let compute = context.compute().clone();
+        let teachers = Teachers::new(&previous, &expert, &student, (1.0, 1.0), &compute).unwrap();
+        let batches = DistillationBatches::of_surrogate(&settings, teachers, &mut context).unwrap();
+        let learned = (32.0 * (1.0 - held_back)) as usize;
+        assert_eq!(batches.fixed_set().unwrap().len(), learned);
+        let end = settings.learn(student, batches, &mut context, |logits, targets| {
+            // The inputs that are held back are judged together, and rightly; the others teach the negative of the targets.
+            let is_judged = logits.dims()[0] != learned;
+            mean_squared_error(logits, if is_judged { targets } else { targets.neg() })
+        });
+        let moved = end.unwrap().weights.combine(&start.weights, |a, b| (a - b).abs()).unwrap();
+        moved.iter().flat_map(|(_, tensor)| tensor.as_f32().unwrap().to_vec()).fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn a_student_that_drifts_from_its_teachers_on_inputs_held_back_goes_back() {
+        assert!(moved_by_wrong_steps(0.0) > 0.01);
+        assert_eq!(moved_by_wrong_steps(0.25), 0.0);
+    }
+
+    #[test]
+    fn a_guard_keeps_a_student_that_learns() {
+        let guarded = DistillationSettings { held_back: 0.25, ..Default::default() };
+        // 400 steps of 24 inputs: the guard's inputs are not counted as steps.
+        let (_, steps, samples) = losses(&guarded);
+        assert_eq!((steps, samples), (400, 400 * 24));
     }
 
     #[test]

@@ -23,6 +23,11 @@ pub struct DistillationSettings {
     /// Whether the teachers run once on a fixed set of inputs, before the first step. Otherwise every step draws new inputs
     /// and runs both teachers on them, which costs about as much as the student's own step.
     pub cache_teachers: bool,
+    /// The fraction of the fixed set that the student does not learn from. The loss on it is measured before the first step, after the
+    /// last one and ten times between, and the result is the student for which it was smallest. 0: the student after the last step.
+    /// It needs `cache_teachers`.
+    #[schemars(range(min = 0.0, max = 0.5))]
+    pub held_back: f64,
 }
 
 impl Default for DistillationSettings {
@@ -32,6 +37,7 @@ impl Default for DistillationSettings {
             batch_size: 64,
             learning: Learning { learning_rate: 0.02, gradient_clip: 5.0, ..Learning::default() },
             cache_teachers: true,
+            held_back: 0.0,
         }
     }
 }
@@ -50,6 +56,13 @@ impl DistillationSettings {
     /// # Errors
     /// [`StrategyError::Option`], which names the option.
     pub fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {
+        if self.held_back > 0.0 && !self.cache_teachers {
+            return Err(StrategyError::Option {
+                option: "held_back",
+                problem: "has no effect without `cache_teachers`: every step draws new inputs".to_owned(),
+                accepted: "0, or `cache_teachers` = true".to_owned(),
+            });
+        }
         run.learns(&self.learning)
     }
 }

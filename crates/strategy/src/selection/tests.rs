@@ -1,5 +1,7 @@
 //! Tests of the selection, on a model whose only layers are batch normalisations.
 
+use std::path::PathBuf;
+
 use alluvium_model::{BackboneFacts, Expert, ModelState, Seed};
 use alluvium_registry::Description;
 use burn::tensor::Device;
@@ -8,6 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::conformance::{self, RandomInputs, run_description};
 use crate::feature_statistics::tests::{INPUT, expert, model, run};
+use crate::{RunDescription, SurrogateConfig, SurrogateTable, nested_surrogate};
 
 /// A test double: each input has two pixels, −spread and +spread around a mean, and the inputs go through the listed ones.
 ///
