@@ -141,5 +141,5 @@ impl RunningStatistics {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "conformance"))]
 pub(crate) mod tests;

@@ -105,5 +105,5 @@ fn nearest(distances: &[f64], count: usize) -> Vec<usize> {
     indices
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "conformance"))]
 mod tests;

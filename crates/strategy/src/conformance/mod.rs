@@ -14,6 +14,7 @@
 
 mod doubles;
 mod fixture;
+mod norms;
 mod pieces;
 mod suite;
 mod surrogates;
@@ -21,6 +22,7 @@ mod unlike;
 
 pub use doubles::{RandomInputs, TinyConfig, build, central, consolidate, context, expert, run_description, samples};
 pub use fixture::{assert_close, check_fixture};
+pub use norms::NormsConfig;
 pub use suite::{check, check_config};
 pub use surrogates::check_surrogate;
 pub use unlike::{NarrowConfig, unlike_expert, unlike_run_description};

@@ -2,54 +2,14 @@
 
 use std::sync::Arc;
 
-use alluvium_model::{
-    Backbone, BackboneConfig, BackboneFacts, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, ModelError,
-    ModelState, Seed,
-};
-use burn::module::Module;
-use burn::nn::{BatchNorm, BatchNormConfig};
+use alluvium_model::{BackboneFacts, Expert, HeadSpec, Manifest, ModelState, Seed};
 
 use super::*;
 use crate::RunDescription;
+use crate::conformance::NormsConfig;
 
 /// One channel of two pixels.
 pub(crate) const INPUT: [usize; 3] = [1, 1, 2];
-
-/// A test double that consists of two batch normalisations, one after the other.
-#[derive(Debug, Serialize, Deserialize)]
-struct NormsConfig {}
-
-#[typetag::serde(name = "statistics-test-norms")]
-impl BackboneConfig for NormsConfig {
-    fn build(&self, _input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
-        let norm = || BatchNormConfig::new(1).init(compute);
-        Ok(Box::new(Norms { first: norm(), second: norm() }))
-    }
-}
-
-#[derive(Module, Debug)]
-struct Norms {
-    first: BatchNorm,
-    second: BatchNorm,
-}
-
-impl Backbone for Norms {
-    fn forward(&self, inputs: Inputs) -> Tensor<2> {
-        self.forward_normalised(inputs, &mut |_, _| {})
-    }
-
-    fn latent_size(&self) -> usize {
-        2
-    }
-
-    fn forward_normalised(&self, inputs: Inputs, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
-        let inputs = inputs.pictures();
-        norm("first", inputs.clone());
-        let x = self.first.forward(inputs);
-        norm("second", x.clone());
-        self.second.forward(x).flatten(1, 3)
-    }
-}
 
 /// A model with these heads, and these running statistics of its first normalisation. Those of the second are 0 and 1.
 pub(crate) fn model(heads: &[&str], mean: f32, variance: f32) -> ModelState {

@@ -87,52 +87,13 @@ fn host(tensor: Tensor<4>) -> Vec<f64> {
 mod tests {
     use std::sync::Arc;
 
-    use alluvium_model::{Backbone, BackboneConfig, BoxedBackbone, Expert, HeadSpec, InputShape, Manifest, Seed};
-    use alluvium_strategy::conformance::consolidate;
+    use alluvium_model::{Expert, HeadSpec, Manifest, Seed};
+    use alluvium_strategy::conformance::{NormsConfig, consolidate};
     use alluvium_strategy::{DistillationSettings, is_statistic};
-    use burn::module::Module;
-    use burn::nn::{BatchNorm, BatchNormConfig};
     use burn::tensor::Device;
-    use serde::{Deserialize, Serialize};
 
     use super::*;
     use crate::{BatchNorm as Policy, PldConfig};
-
-    /// A test double that consists only of batch normalisations.
-    #[derive(Debug, Serialize, Deserialize)]
-    struct NormsConfig {}
-
-    #[typetag::serde(name = "pld-test-norms")]
-    impl BackboneConfig for NormsConfig {
-        fn build(&self, _input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
-            let norm = || BatchNormConfig::new(1).init(compute);
-            Ok(Box::new(Norms { first: norm(), second: norm() }))
-        }
-    }
-
-    #[derive(Module, Debug)]
-    struct Norms {
-        first: BatchNorm,
-        second: BatchNorm,
-    }
-
-    impl Backbone for Norms {
-        fn forward(&self, inputs: Inputs) -> Tensor<2> {
-            self.forward_normalised(inputs, &mut |_, _| {})
-        }
-
-        fn latent_size(&self) -> usize {
-            2
-        }
-
-        fn forward_normalised(&self, inputs: Inputs, norm: &mut dyn FnMut(&str, Tensor<4>)) -> Tensor<2> {
-            let inputs = inputs.pictures();
-            norm("first", inputs.clone());
-            let x = self.first.forward(inputs);
-            norm("second", x.clone());
-            self.second.forward(x).flatten(1, 3)
-        }
-    }
 
     /// A model for inputs of one channel and two pixels.
     fn model(seed: u64) -> ModelState {
