@@ -9,8 +9,8 @@ use crate::split::SplitGlyphsConfig;
 /// Split Colour Glyphs: A–Z, a–z and 0–9 from hundreds of fonts, painted on photographs, 32×32, in colour, in 62 classes.
 ///
 /// The characters, their fonts and how they are split over devices are those of `split-glyphs`. Each is painted in a random
-/// colour, lighter or darker than the photograph behind it. It is turned, moved and resized a little. Training and test images are painted on crops of different photographs. It is harder than
-/// `split-glyphs`: `contrast`, `clutter` and `jitter` say how hard.
+/// colour, lighter or darker than the photograph behind it, and is turned, moved and resized a little. Training and test
+/// images have different photographs. It is harder than `split-glyphs`: `contrast`, `clutter` and `jitter` say how hard.
 ///
 /// It is built into the binary and does not need files. An image only depends on these three options, its font and its
 /// character, and on whether it is for testing. The seed decides which device has it. The photographs and their licence are
