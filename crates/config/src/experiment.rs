@@ -71,6 +71,20 @@ impl Experiment {
         }
     }
 
+    /// Fills in the options of strategies whose defaults follow from the stream, the network or the protocol, so that results state
+    /// them.
+    pub(crate) fn complete(&mut self, known: &KnownParts) {
+        for index in 0..self.strategies.len() {
+            let row = &self.strategies[index];
+            let Some(config) = row.config.completed(&self.describe(&row.protocol, known)) else { continue };
+            if let Ok(Value::Object(options)) = serde_json::to_value(&config) {
+                let written = &mut self.written_out["strategies"][index];
+                options.into_iter().for_each(|(key, value)| written[key] = value);
+            }
+            self.strategies[index].config = config;
+        }
+    }
+
     /// The surrogate data of a row: its own, or those of the experiment. `None` where its strategy sees no data or sees
     /// samples of devices instead.
     pub fn surrogate_of<'a>(&'a self, row: &'a StrategyRow) -> Option<&'a dyn SurrogateConfig> {

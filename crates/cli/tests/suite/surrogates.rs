@@ -81,5 +81,13 @@ fn selected_and_inverted_inputs_serve_consolidations_with_batch_normalisation() 
         own.join("\n")
     };
     assert_ne!(of("pld"), of("photo"));
+    // Nothing of how these students learn is in the file: the defaults follow from the network, and results state them.
+    let results = fs::read_to_string(folder.path().join("once/results.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_str(&results).unwrap();
+    let rows = results["config"]["strategies"].as_array().unwrap();
+    for row in rows.iter().filter(|row| row["kind"] == "pld") {
+        let stated = (&row["start"], &row["learning_rate"], &row["schedule"]);
+        assert_eq!(stated, (&"average".into(), &0.005.into(), &"cosine".into()), "{row}");
+    }
     assert_eq!(summary("again"), once);
 }

@@ -53,6 +53,8 @@ pub(crate) struct Verdict {
     pub(crate) initial: Option<String>,
     /// The notes of the stream on its data.
     pub(crate) notes: Vec<String>,
+    /// What was found out about the parts.
+    pub(crate) known: KnownParts,
 }
 
 impl Rules {
@@ -64,7 +66,7 @@ impl Rules {
         verdict.strategies(experiment, &known);
         verdict.findings.append(&mut of_parts.findings);
         self.surrogates(experiment, &known, &mut verdict);
-        Verdict { findings: verdict.findings, ..of_parts }
+        Verdict { findings: verdict.findings, known, ..of_parts }
     }
 
     /// Builds stream and backbone once, to check that their files exist and that the parts fit together, and to learn what

@@ -186,6 +186,9 @@ fn variants(document: &Document) -> Result<Vec<Variant>, Vec<ConfigProblem>> {
     for (variant, experiment) in experiments.iter_mut().enumerate() {
         let verdict = rules.judge(experiment);
         experiment.state_initial(verdict.initial);
+        if verdict.findings.is_empty() {
+            experiment.complete(&verdict.known);
+        }
         streams.push((verdict.devices, verdict.notes));
         found.extend(verdict.findings.into_iter().map(of(variant)));
     }

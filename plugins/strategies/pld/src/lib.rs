@@ -72,6 +72,11 @@ impl StrategyConfig for PldConfig {
         }
     }
 
+    fn completed(&self, run: &RunDescription) -> Option<Box<dyn StrategyConfig>> {
+        let completed = self.for_backbone(run);
+        (completed != *self).then(|| Box::new(completed) as Box<dyn StrategyConfig>)
+    }
+
     fn build(&self, run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         Ok(Box::new(Pld::new(self.for_backbone(run))))
     }
@@ -134,5 +139,8 @@ mod tests {
         let distillation = DistillationSettings { learning, ..Default::default() };
         let set = PldConfig { start: Some(StudentStart::Previous), distillation, ..Default::default() };
         assert_eq!(set.for_backbone(&run(&["norm"])), set);
+        // Results state what differs from the defaults of other networks.
+        assert!(plain.completed(&run(&[])).is_none() && plain.completed(&run(&["norm"])).is_some());
+        assert!(normalised.completed(&run(&["norm"])).is_none());
     }
 }
