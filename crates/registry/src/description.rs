@@ -1,5 +1,6 @@
 //! The description that a plugin submits.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::Schema;
@@ -174,12 +175,14 @@ impl Description {
     /// misspelt key would silently keep its default.
     pub fn options_schema(&self) -> Value {
         let mut schema = (self.schema)().to_value();
+        // Another build may submit them in another order.
+        let mut of_family = BTreeMap::new();
         for keys in inventory::iter::<FamilyKeys>.into_iter().filter(|keys| keys.family == self.family) {
-            let mut of_family = (keys.schema)().to_value();
-            if let Value::Object(keys) = of_family["properties"].take() {
-                keys.into_iter().for_each(|(name, property)| schema["properties"][name] = property);
+            if let Value::Object(keys) = (keys.schema)().to_value()["properties"].take() {
+                of_family.extend(keys);
             }
         }
+        of_family.into_iter().for_each(|(name, property)| schema["properties"][name] = property);
         let Some(table) = schema.as_object_mut() else { return schema };
         if !["additionalProperties", "unevaluatedProperties"].iter().any(|key| table.contains_key(*key)) {
             // Keys can come from another schema (a flattened enum), and only the second keyword knows those.
