@@ -114,11 +114,14 @@ impl ModelState {
     /// Whether both models have the same backbone: its kind and options, the shape of its inputs, and the names and shapes of its
     /// tensors. Only then can weights of one be copied into the other, or be averaged.
     pub fn has_the_backbone_of(&self, other: &ModelState) -> bool {
+        // Only names and shapes are read: a model may be large, and this is asked at every consolidation.
+        fn shapes(state: &ModelState) -> impl Iterator<Item = (&str, &[usize])> {
+            let of_backbone = |name: &str| name.strip_prefix(BACKBONE).is_some_and(|rest| rest.starts_with('.'));
+            let tensors = state.weights.iter().filter(move |(name, _)| of_backbone(name));
+            tensors.map(|(name, tensor)| (name, tensor.shape.as_slice()))
+        }
         let written = |state: &ModelState| serde_json::to_value(&state.backbone).unwrap_or_default();
-        let shapes = |state: &ModelState| -> Vec<_> {
-            state.backbone_weights().iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect()
-        };
-        self.input == other.input && written(self) == written(other) && shapes(self) == shapes(other)
+        self.input == other.input && shapes(self).eq(shapes(other)) && written(self) == written(other)
     }
 
     /// The same heads on another backbone's weights.
