@@ -7,7 +7,7 @@ use image::RgbImage;
 
 use crate::SurrogateError;
 
-pub use alluvium_stream::picture::{Orientation as PictureOrientation, fit as fit_picture, luminance};
+pub use alluvium_stream::picture::{Orientation as PictureOrientation, fit as fit_picture, interpolated, luminance};
 
 /// The accepted files, for error messages.
 const ACCEPTED: &str =

@@ -3,6 +3,7 @@
 //! Behind the feature `picture`. Errors describe the problem without the name of the file, which the caller adds.
 
 mod files;
+mod interpolation;
 mod jpeg;
 mod list;
 mod orientation;
@@ -17,6 +18,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Rg
 use crate::file::regular;
 
 pub use files::{PictureFiles, Size, shape_of};
+pub use interpolation::interpolated;
 pub use list::list;
 pub use orientation::Orientation;
 

@@ -8,7 +8,6 @@
 mod colour;
 mod domain;
 mod glyphs;
-mod interpolation;
 mod painted;
 mod painting;
 mod photographs;

@@ -6,9 +6,9 @@
 use std::array::from_fn;
 
 use alluvium_model::Random;
+use alluvium_stream::picture::interpolated;
 use rand::RngExt;
 
-use crate::interpolation::between;
 use crate::photographs::Photograph;
 
 /// The width and the height of an image, in pixels.
@@ -47,7 +47,7 @@ impl Glyph<'_> {
     /// The fraction of ink at a point of the glyph. There is none outside.
     fn at(&self, point: [f32; 2]) -> f32 {
         let height = self.ink.len() / self.width;
-        let [ink] = between(point, |column, row| match (usize::try_from(column), usize::try_from(row)) {
+        let [ink] = interpolated(point, |column, row| match (usize::try_from(column), usize::try_from(row)) {
             (Ok(column), Ok(row)) if column < self.width && row < height => {
                 [f32::from(self.ink[row * self.width + column]) / 255.0]
             }

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use alluvium_stream::StreamError;
-use alluvium_stream::picture::{Orientation, decode};
+use alluvium_stream::picture::{Orientation, decode, interpolated};
 
 use crate::glyphs::SampleSet;
-use crate::interpolation::between;
 
 macro_rules! files {
     ($($name:literal),*) => {
@@ -66,7 +65,7 @@ impl Photograph {
     /// Red, green and blue at a point, 0 to 255. The outermost pixels extend beyond the edge.
     pub fn at(&self, point: [f32; 2]) -> [f32; 3] {
         let within = |position: i32, count: usize| (position.max(0) as usize).min(count - 1);
-        between(point, |column, row| {
+        interpolated(point, |column, row| {
             let pixel = within(row, self.height) * self.width + within(column, self.width);
             std::array::from_fn(|channel| f32::from(self.pixels[3 * pixel + channel]))
         })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alluvium_strategy::{PictureOrientation, SurrogateError, decode_picture, read_picture};
+use alluvium_strategy::{PictureOrientation, SurrogateError, decode_picture, interpolated, read_picture};
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
 
@@ -60,30 +60,14 @@ impl Photo {
 
     /// Red, green and blue at a point, 0 to 255, interpolated between four pixels of the level. The point is in the
     /// level's pixels; the outermost pixels extend beyond the edge.
-    pub fn at(&self, level: usize, [x, y]: [f32; 2]) -> [f32; 3] {
+    pub fn at(&self, level: usize, point: [f32; 2]) -> [f32; 3] {
         let image = &self.levels[level];
-        let (width, row_bytes) = (image.width(), 3 * image.width() as usize);
-        // Values are at the centres of pixels.
-        let (left, right, to_right) = neighbours(x - 0.5, width);
-        let (top, bottom, down) = neighbours(y - 0.5, image.height());
-        let bytes = image.as_raw();
-        let value =
-            |row: usize, column: usize, channel: usize| f32::from(bytes[row * row_bytes + 3 * column + channel]);
-        let between = |low: f32, high: f32, share: f32| low + share * (high - low);
-        std::array::from_fn(|channel| {
-            let above = between(value(top, left, channel), value(top, right, channel), to_right);
-            let below = between(value(bottom, left, channel), value(bottom, right, channel), to_right);
-            between(above, below, down)
+        let within = |position: i32, count: u32| position.clamp(0, count as i32 - 1) as u32;
+        interpolated(point, |column, row| {
+            let pixel = image.get_pixel(within(column, image.width()), within(row, image.height()));
+            pixel.0.map(f32::from)
         })
     }
-}
-
-/// The two indices of `0..count` around a position, and the fraction of the way from the first to the second.
-fn neighbours(position: f32, count: u32) -> (usize, usize, f32) {
-    let last = count - 1;
-    let position = position.clamp(0.0, last as f32);
-    let low = position as u32;
-    (low as usize, (low + 1).min(last) as usize, position - low as f32)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 /// of the pixel in a column and a row, which may lie outside the picture.
 ///
 /// Only sums and products, so that all machines give the same result.
-pub fn between<const N: usize>([x, y]: [f32; 2], pixel: impl Fn(i32, i32) -> [f32; N]) -> [f32; N] {
+pub fn interpolated<const N: usize>([x, y]: [f32; 2], pixel: impl Fn(i32, i32) -> [f32; N]) -> [f32; N] {
     let [x, y] = [x - 0.5, y - 0.5];
     let [left, top] = [x.floor(), y.floor()];
     let (column, row) = (left as i32, top as i32);
@@ -25,7 +25,7 @@ mod tests {
         // Pixels are 10 × column + row, so the value is 10 × (x − ½) + (y − ½), also left of and above the picture.
         let pixel = |column: i32, row: i32| [(10 * column + row) as f32];
         for (point, expected) in [([0.5, 0.5], 0.0), ([1.5, 2.5], 12.0), ([1.75, 2.75], 14.75), ([0.25, 0.0], -3.0)] {
-            assert_eq!(between(point, pixel), [expected], "{point:?}");
+            assert_eq!(interpolated(point, pixel), [expected], "{point:?}");
         }
     }
 }
