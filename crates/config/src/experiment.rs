@@ -71,12 +71,14 @@ impl Experiment {
         }
     }
 
-    /// Fills in the options of strategies whose defaults follow from the stream, the network or the protocol, so that results state
-    /// them.
+    /// Fills in the options of strategies that are left open and follow from the run: the network, the protocol, what experts start
+    /// from. So results state them.
     pub(crate) fn complete(&mut self, known: &KnownParts) {
         for index in 0..self.strategies.len() {
             let row = &self.strategies[index];
-            let Some(config) = row.config.completed(&self.describe(&row.protocol, known)) else { continue };
+            let start = expert_start(row.device.start());
+            let run = RunDescription { start, ..self.describe(&row.protocol, known) };
+            let Some(config) = row.config.completed(&run) else { continue };
             if let Ok(Value::Object(options)) = serde_json::to_value(&config) {
                 let written = &mut self.written_out["strategies"][index];
                 options.into_iter().for_each(|(key, value)| written[key] = value);
@@ -135,7 +137,7 @@ impl Experiment {
 }
 
 /// What experts start from, as strategies are told.
-pub(crate) fn expert_start(start: DeviceStart) -> ExpertStart {
+fn expert_start(start: DeviceStart) -> ExpertStart {
     match start {
         DeviceStart::HandedOut => ExpertStart::Previous,
         DeviceStart::Initial => ExpertStart::Common,

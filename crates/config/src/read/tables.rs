@@ -7,12 +7,12 @@ use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceConfig;
 use alluvium_model::{BackboneConfig, ClassifierConfig, default_classifier};
 use alluvium_registry::{Checker, Family, default_kind, described, find, schemars};
-use alluvium_strategy::{RunDescription, StrategyConfig, SurrogateConfig, SurrogateTable};
+use alluvium_strategy::{StrategyConfig, SurrogateConfig, SurrogateTable};
 use alluvium_stream::StreamConfig;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::experiment::{Backend, Experiment, StrategyRow, expert_start, same_devices};
+use crate::experiment::{Backend, Experiment, StrategyRow, same_devices};
 use crate::finding::Finding;
 use crate::initial::Initial;
 use crate::own_networks::OwnNetworks;
@@ -238,9 +238,6 @@ impl<'a> Plugins<'a> {
             None => device.cloned()?,
         };
         let (kind, config) = self.read::<dyn StrategyConfig>(Family::Strategy, &path, &options)?;
-        // What is left open follows from what experts start from.
-        let run = RunDescription { start: expert_start(device.start()), ..Default::default() };
-        let config = config.completed(&run).unwrap_or(config);
         let (name, data_access) = (name.unwrap_or_else(|| kind.clone()), config.data_access());
         Some(StrategyRow { name, kind, config, data_access, surrogate, protocol, device })
     }
