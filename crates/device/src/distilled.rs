@@ -5,7 +5,7 @@ use alluvium_stream::{Batches, TaskDataset};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device as Compute, Tensor};
 
-use crate::DeviceSettings;
+use crate::{DeviceSettings, mean_squared_error};
 
 /// Distils the central model into a network of another backbone, as far as the device's own samples show it. Returns the network and
 /// the number of steps taken: as many as the device adapts with afterwards.
@@ -55,17 +55,13 @@ impl Teacher {
         let wanted = self.0.latents(inputs.clone());
         let own = inputs.clone().map(Tensor::from_inner);
         let mapped = mapped(own.clone());
-        let of_latents = squared_error(mapped.clone(), wanted.clone());
+        let of_latents = mean_squared_error(mapped.clone(), Tensor::from_inner(wanted.clone()));
         if self.0.heads().is_empty() {
             return of_latents;
         }
-        of_latents + squared_error(self.0.scores(own, mapped), self.0.scores(inputs, wanted))
+        let of_logits = Tensor::from_inner(self.0.scores(inputs, wanted));
+        of_latents + mean_squared_error(self.0.scores(own, mapped), of_logits)
     }
-}
-
-/// The mean squared distance to constants, `[1]`; both are `[batch, size]`.
-fn squared_error(learned: Tensor<2>, constants: Tensor<2>) -> Tensor<1> {
-    (learned - Tensor::from_inner(constants)).square().mean()
 }
 
 #[cfg(test)]

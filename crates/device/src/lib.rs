@@ -35,7 +35,7 @@ pub use device::{Announcement, Answer, Device, check_expert};
 pub use error::DeviceError;
 pub use hand_out::{Beside, HandOut, Terms};
 pub use local::LocalDevice;
-pub use loss::{ClassificationLoss, cross_entropy};
+pub use loss::{ClassificationLoss, cross_entropy, mean_squared_error};
 pub use settings::{DeviceSettings, ExpertForm};
 pub use statistic::DeviceStatistic;
 pub use term::ParameterTerm;

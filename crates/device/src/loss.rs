@@ -52,6 +52,12 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
     CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, targets)
 }
 
+/// The mean of the squared differences, over the batch and over all units, `[1]`. Both tensors are `[batch, units]`.
+pub fn mean_squared_error(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    let difference = a - b;
+    difference.clone().mul(difference).mean()
+}
+
 /// For each class of a head, marks the logits of all heads with the same class by 1, the others by 0. The shape is
 /// `[own classes, all logits]`.
 fn correct_logits(own: &[usize], all: &[usize]) -> (Vec<f32>, [usize; 2]) {
@@ -160,5 +166,14 @@ mod tests {
         assert!((loss(ClassificationLoss::AllHeads) - all).abs() < 1e-5);
         assert!(all > own, "more classes compete");
         assert!(ClassificationLoss::AllHeads.of(&model, "c", (inputs, latents), targets.clone()).is_none());
+    }
+
+    #[test]
+    fn the_squared_error_is_a_mean_over_samples_and_units() {
+        let device = Device::flex();
+        let a = Tensor::from_floats([[1.0, 2.0, 0.0], [0.0, 0.0, 1.0]], &device);
+        let b = Tensor::from_floats([[0.0, 0.0, 0.0], [3.0, 0.0, 0.0]], &device);
+        // (1 + 4 + 0 + 9 + 0 + 1) / 6
+        assert!((mean_squared_error(a, b).into_scalar::<f32>() - 2.5).abs() < 1e-6);
     }
 }

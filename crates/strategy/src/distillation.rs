@@ -14,7 +14,7 @@ mod student;
 mod teachers;
 
 pub use batches::DistillationBatches;
-pub use logits::{centred, mean_squared_error};
+pub use logits::centred;
 pub use settings::DistillationSettings;
-pub use student::StudentStart;
+pub use student::{StudentStart, first_expert};
 pub use teachers::{Targets, Teachers};

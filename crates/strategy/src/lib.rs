@@ -8,8 +8,8 @@
 //! A strategy that can work on models in pieces says so with [`Piecewise`].
 //!
 //! This crate holds these traits and the code that more than one plugin needs: task vectors, distillation from two teachers,
-//! training on a task's samples, the Fisher information, the distance of inputs from running statistics, the selection of
-//! surrogate data by it, model inversion and, with the feature `picture`, reading pictures.
+//! training on a task's samples, the Fisher information, the distance of inputs from running statistics, the selection
+//! and the fitting of surrogate data by it, model inversion and, with the feature `picture`, reading pictures.
 //! With the feature `conformance` it has the tests that every strategy and all surrogate data must pass. It does not hold
 //! concrete strategies, the order of a stream, evaluation or files.
 
@@ -42,7 +42,7 @@ mod task_vector;
 mod training;
 
 pub use access::DataAccess;
-pub use alluvium_device::{Beside, ClassificationLoss, DeviceStatistic, cross_entropy};
+pub use alluvium_device::{Beside, ClassificationLoss, DeviceStatistic, cross_entropy, mean_squared_error};
 pub use alluvium_macros::{strategy, strategy_options as options, strategy_plugin as plugin};
 pub use alluvium_model::{Expert, Learning, ModelState};
 pub use alluvium_registry as registry;
@@ -51,7 +51,7 @@ pub use config::{StrategyConfig, value_by_value};
 pub use context::{Context, Effort};
 pub use cut::Cut;
 pub use distillation::{
-    DistillationBatches, DistillationSettings, StudentStart, Targets, Teachers, centred, mean_squared_error,
+    DistillationBatches, DistillationSettings, StudentStart, Targets, Teachers, centred, first_expert,
 };
 pub use error::{StrategyError, SurrogateError};
 pub use feature_statistics::{RunningStatistics, StatisticsDistance};
@@ -61,7 +61,8 @@ pub use inversion::{Inversion, InversionSettings, MatchedModels, Wish, total_var
 pub use parameters::{is_statistic, parameters};
 #[cfg(feature = "picture")]
 pub use picture::{
-    PictureOrientation, check_picture, decode_picture, fit_picture, list_pictures, luminance, read_picture,
+    PictureOrientation, check_picture, decode_picture, fit_picture, interpolated, list_pictures, luminance,
+    read_picture,
 };
 pub use piece::Piece;
 pub use piecewise::{Grain, Piecewise, Sight, Survey};

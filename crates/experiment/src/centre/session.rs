@@ -64,7 +64,7 @@ impl Session {
         announced: Announcement,
     ) -> Result<HandedOutModel, ExperimentError> {
         let settings = serde_json::to_value(&row.device).map_err(|error| ExperimentError::Record(error.to_string()))?;
-        let own = shared.own.as_ref().filter(|own| own.has(device));
+        let own = shared.own_network(device);
         let terms = Terms {
             settings,
             statistics: self.statistics.names(),

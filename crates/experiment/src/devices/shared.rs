@@ -80,7 +80,7 @@ pub(crate) struct SharedSetup {
     tests: Option<Vec<TestSet>>,
     pub(crate) initial: CentralModel,
     /// The devices with networks of their own, if there are any.
-    pub(crate) own: Option<OwnModels>,
+    own: Option<OwnModels>,
     /// The heads that tasks share, if they share any.
     pub(crate) heads: Option<Arc<SharedHeads>>,
     pub(crate) class_names: Vec<String>,
@@ -329,6 +329,11 @@ impl SharedSetup {
         Ok(Computation { record, files, at_hand: expert })
     }
 
+    /// The networks of devices' own, if the device at this index has one.
+    pub(crate) fn own_network(&self, device: usize) -> Option<&OwnModels> {
+        self.own.as_ref().filter(|own| own.has(device))
+    }
+
     /// Lets a device adapt initial weights, those of the centre or of its own network, as if it were alone. The devices must train in
     /// this process.
     pub(crate) fn adapt_alone(
@@ -348,8 +353,7 @@ impl SharedSetup {
             budgets: &run.experiment.evaluation.budgets,
         };
         let announced = self.announced(run, row, devices, index)?;
-        let own = self.own.as_ref().filter(|own| own.has(index));
-        let initial = own.map_or_else(|| Ok(self.initial.clone()), |own| own.initial(index))?;
+        let initial = self.own_network(index).map_or_else(|| Ok(self.initial.clone()), |own| own.initial(index))?;
         let taken = HandedOutModel::alone(index, initial, announced, self.root);
         redo(|| self.answer(run, row, &taken, asked))
     }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 use super::Targets;
 
-/// How often the student is judged, beside before the first step and after the last one.
+/// How often the student is judged on the way, the first time before the first step. It is judged once more after the last one.
 const TIMES: usize = 10;
 
 /// The inputs that are held back from the student, and the best student on them so far.

@@ -69,25 +69,34 @@ mod tests {
 
     use super::*;
     use crate::conformance::{RandomInputs, central, expert};
-    use crate::{StudentStart, Teachers, mean_squared_error};
+    use crate::{Effort, StudentStart, Surrogate, Teachers, mean_squared_error};
 
-    /// The squared error before each step, and the effort.
-    fn losses(settings: &DistillationSettings) -> (Vec<f32>, u64, u64) {
+    /// A student of two small teachers: its state before and after it learns, and the effort.
+    fn distilled(
+        settings: &DistillationSettings,
+        start: StudentStart,
+        loss: impl FnMut(Tensor<2>, Tensor<2>) -> Tensor<1>,
+    ) -> ([ModelState; 2], Effort) {
         let (previous, expert) = (central(&["a", "b"], 1), expert("c", 2));
         let mut surrogate = RandomInputs;
         let mut context = Context::new(&Device::flex(), Seed::new(0), 0).with_surrogate(&mut surrogate);
-        let student = StudentStart::Initial.student(&previous, &expert, &context).unwrap();
-        let compute = context.compute().clone();
+        let student = start.student(&previous, &expert, &context).unwrap();
+        let (before, compute) = (student.state(), context.compute().clone());
         let teachers = Teachers::new(&previous, &expert, &student, (1.0, 1.0), &compute).unwrap();
         let batches = DistillationBatches::of_surrogate(settings, teachers, &mut context).unwrap();
+        let after = settings.learn(student, batches, &mut context, loss).unwrap();
+        ([before, after], context.effort())
+    }
+
+    /// The squared error before each step, and the effort.
+    fn losses(settings: &DistillationSettings) -> (Vec<f32>, u64, u64) {
         let mut losses = vec![];
-        let central = settings.learn(student, batches, &mut context, |logits, targets| {
+        let (_, effort) = distilled(settings, StudentStart::Initial, |logits, targets| {
             let loss = mean_squared_error(logits, targets);
             losses.push(loss.clone().into_scalar::<f32>());
             loss
         });
-        central.unwrap();
-        (losses, context.effort().steps, context.effort().samples)
+        (losses, effort.steps, effort.samples)
     }
 
     #[test]
@@ -105,26 +114,18 @@ mod tests {
     /// How far a student ends from where it starts, if the loss on the inputs that are held back is its distance from where it started,
     /// times a sign.
     fn moved(held_back: f64, sign: f64) -> f32 {
-        let (previous, expert) = (central(&["a", "b"], 1), expert("c", 2));
-        let mut surrogate = RandomInputs;
-        let mut context = Context::new(&Device::flex(), Seed::new(0), 0).with_surrogate(&mut surrogate);
         let settings = DistillationSettings { held_back, steps: 20, ..Default::default() };
-        let start = StudentStart::Previous.state(&previous, &expert, &context).unwrap();
-        let student = StudentStart::Previous.student(&previous, &expert, &context).unwrap();
-        let compute = context.compute().clone();
-        let teachers = Teachers::new(&previous, &expert, &student, (1.0, 1.0), &compute).unwrap();
-        let batches = DistillationBatches::of_surrogate(&settings, teachers, &mut context).unwrap();
-        let learned = batches.fixed_set().unwrap().len();
+        // The inputs that are held back are judged together; a step has all others.
+        let learned = RandomInputs.samples() - (held_back * RandomInputs.samples() as f64) as usize;
         let mut first = None;
-        let end = settings.learn(student, batches, &mut context, |logits, targets| {
-            // The inputs that are held back are judged together; a step has all others.
+        let ([before, after], _) = distilled(&settings, StudentStart::Previous, |logits, targets| {
             if logits.dims()[0] == learned {
                 return mean_squared_error(logits, targets);
             }
             let first = first.get_or_insert_with(|| logits.clone().detach());
             mean_squared_error(logits, first.clone()).mul_scalar(sign)
         });
-        let moved = end.unwrap().weights.combine(&start.weights, |a, b| (a - b).abs()).unwrap();
+        let moved = after.weights.combine(&before.weights, |a, b| (a - b).abs()).unwrap();
         moved.iter().flat_map(|(_, tensor)| tensor.as_f32().unwrap().to_vec()).fold(0.0, f32::max)
     }
 

@@ -8,12 +8,6 @@ pub fn centred(logits: Tensor<2>) -> Tensor<2> {
     logits - mean
 }
 
-/// The mean of the squared differences, over the batch and over all logits, `[1]`. Both tensors are `[batch, logits]`.
-pub fn mean_squared_error(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
-    let difference = a - b;
-    difference.clone().mul(difference).mean()
-}
-
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;
@@ -24,14 +18,5 @@ mod tests {
     fn centring_takes_the_mean_of_each_sample_away() {
         let logits = Tensor::from_floats([[1.0, 3.0], [0.0, -4.0]], &Device::flex());
         assert_eq!(centred(logits).into_data().try_into_vec::<f32>().unwrap(), [-1.0, 1.0, 2.0, -2.0]);
-    }
-
-    #[test]
-    fn the_squared_error_is_a_mean_over_samples_and_units() {
-        let device = Device::flex();
-        let a = Tensor::from_floats([[1.0, 2.0, 0.0], [0.0, 0.0, 1.0]], &device);
-        let b = Tensor::from_floats([[0.0, 0.0, 0.0], [3.0, 0.0, 0.0]], &device);
-        // (1 + 4 + 0 + 9 + 0 + 1) / 6
-        assert!((mean_squared_error(a, b).into_scalar::<f32>() - 2.5).abs() < 1e-6);
     }
 }

@@ -23,9 +23,9 @@ pub struct DistillationSettings {
     /// Whether the teachers run once on a fixed set of inputs, before the first step. Otherwise every step draws new inputs
     /// and runs both teachers on them, which costs about as much as the student's own step.
     pub cache_teachers: bool,
-    /// The fraction of the fixed set that the student does not learn from. The loss on it is measured before the first step, after the
-    /// last one and ten times between, and the result is the student for which it was smallest. 0: the student after the last step.
-    /// It needs `cache_teachers`.
+    /// The fraction of the fixed set that the student does not learn from. The loss on it is measured ten times on the way, the first
+    /// time before the first step, and once after the last one. The result is the student for which it was smallest. 0: the student
+    /// after the last step. It needs `cache_teachers`.
     #[schemars(range(min = 0.0, max = 0.5))]
     pub held_back: f64,
 }

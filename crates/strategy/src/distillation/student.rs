@@ -27,6 +27,12 @@ pub enum StudentStart {
     Initial,
 }
 
+/// The central model where nothing is to be distilled: the expert's, if the previous central model has learned nothing yet and has the
+/// expert's backbone. `None` where a student must learn.
+pub fn first_expert(previous: &ModelState, expert: &Expert) -> Option<ModelState> {
+    (previous.heads.is_empty() && expert.model.has_the_backbone_of(previous)).then(|| expert.model.clone())
+}
+
 impl StudentStart {
     /// The student before its first step.
     ///

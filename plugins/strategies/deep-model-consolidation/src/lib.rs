@@ -2,7 +2,7 @@
 
 use alluvium_strategy::{
     Context, DistillationBatches, DistillationSettings, Expert, ModelState, Strategy, StrategyError, StudentStart,
-    Teachers, mean_squared_error, strategy,
+    Teachers, first_expert, mean_squared_error, strategy,
 };
 
 /// Deep Model Consolidation: a student learns the logits of the previous central model and those of the expert at once, on
@@ -40,8 +40,8 @@ impl Strategy for DeepModelConsolidation {
         expert: &Expert,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        if previous.heads.is_empty() && expert.model.has_the_backbone_of(previous) {
-            return Ok(expert.model.clone()); // The centre has learned nothing yet.
+        if let Some(first) = first_expert(previous, expert) {
+            return Ok(first);
         }
         let distillation = &self.distillation;
         let student = self.start.student(previous, expert, context)?;

@@ -7,7 +7,7 @@ mod loss;
 
 use alluvium_strategy::{
     Context, DistillationBatches, DistillationSettings, Expert, ModelState, Strategy, StrategyError, StudentStart,
-    Teachers, strategy,
+    Teachers, first_expert, strategy,
 };
 
 use loss::loss;
@@ -55,8 +55,8 @@ impl Strategy for ExModelDistillation {
         expert: &Expert,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        if previous.heads.is_empty() && expert.model.has_the_backbone_of(previous) {
-            return Ok(expert.model.clone()); // The centre has learned nothing yet.
+        if let Some(first) = first_expert(previous, expert) {
+            return Ok(first);
         }
         let ExModelDistillation { start, bias_normalisation, cross_entropy_weight, distillation } = &*self;
         let student = start.student(previous, expert, context)?;

@@ -1,7 +1,9 @@
 //! The running strategy: the student's steps.
 
 use alluvium_model::{Expert, Inputs, Model, ModelState};
-use alluvium_strategy::{Context, DistillationBatches, Strategy, StrategyError, StudentStart, Targets, Teachers};
+use alluvium_strategy::{
+    Context, DistillationBatches, Strategy, StrategyError, StudentStart, Targets, Teachers, first_expert,
+};
 use burn::tensor::Tensor;
 
 use crate::loss::{Group, groups, latent_loss, output_loss};
@@ -61,8 +63,8 @@ impl Strategy for Pld {
         expert: &Expert,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        if previous.heads.is_empty() && expert.model.has_the_backbone_of(previous) {
-            return Ok(expert.model.clone()); // The centre has learned nothing yet.
+        if let Some(first) = first_expert(previous, expert) {
+            return Ok(first);
         }
         Pld::new(self.config.for_teachers(previous)).distil(previous, expert, context)
     }
