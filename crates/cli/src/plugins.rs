@@ -17,6 +17,8 @@ use alluvium_classifier_cosine as _;
 use alluvium_device_checkpoints as _;
 use alluvium_device_command as _;
 use alluvium_device_in_process as _;
+use alluvium_strategy_analytic as _;
+use alluvium_strategy_class_statistics as _;
 use alluvium_strategy_dare as _;
 use alluvium_strategy_deep_model_consolidation as _;
 use alluvium_strategy_ensemble as _;

@@ -131,6 +131,7 @@ impl Experiment {
             scenario: Some(self.stream.scenario()),
             protocol: known.stream.map(|(_, devices)| terms(devices)),
             tasks: known.stream.map(|(_, devices)| devices),
+            across_only: false,
             start: expert_start(self.device.start()),
         }
     }

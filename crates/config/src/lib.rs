@@ -31,4 +31,4 @@ pub use read::{ConfigSource, PartSource, Variant, read_all, read_part};
 pub use reference::Reference;
 pub use root_table::RootTable;
 pub use schema::config_schema;
-pub use sweep::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
+pub use sweep::{ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE, ROW_UNKNOWN_TASK};

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::{KEYS_OF_ONE_KIND, ProtocolKind};
 use crate::root_table::RootTable;
-use crate::sweep::{NOT_SWEPT, OWN_BACKBONE, OWN_NETWORKS, PLUGIN_TABLES, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
+use crate::sweep::{NOT_SWEPT, OWN_BACKBONE, OWN_NETWORKS, PLUGIN_TABLES, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE, ROW_UNKNOWN_TASK};
 
 /// The name of the definition of a `[[strategies]]` table.
 const STRATEGY: &str = "strategy";
@@ -57,6 +57,10 @@ pub fn config_schema() -> Value {
         table["description"] = description.into();
         definitions.insert(format!("{STRATEGY}.{key}"), table);
     }
+    let mut unknown_task = reference(STRATEGY);
+    unknown_task["description"] =
+        "The strategy that answers for samples of an unknown task, from statistics of the devices; default: the heads do.".into();
+    definitions.insert(format!("{STRATEGY}.{ROW_UNKNOWN_TASK}"), unknown_task);
     define_family(STRATEGY, Family::Strategy, &mut definitions);
     root["properties"]["strategies"]["items"] = reference(STRATEGY);
     // `RootTable` does not have this rule: a check by the schema would not say which seed is the repeated one.
@@ -161,7 +165,7 @@ fn define_family(name: &str, family: Family, definitions: &mut Map<String, Value
         let mut table = kind_table(description, &kind);
         move_definitions(&mut table, &format!("{name}."), definitions);
         if family == Family::Strategy {
-            for key in [ROW_SURROGATE, ROW_PROTOCOL, ROW_DEVICE] {
+            for key in [ROW_SURROGATE, ROW_PROTOCOL, ROW_DEVICE, ROW_UNKNOWN_TASK] {
                 table["properties"][key] = reference(&format!("{STRATEGY}.{key}"));
             }
         }

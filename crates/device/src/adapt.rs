@@ -9,7 +9,10 @@ use burn::tensor::Device as Compute;
 
 use crate::distilled::distilled;
 use crate::training::{Objective, descend};
-use crate::{ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, ExpertForm, HandOut, ParameterTerm};
+use crate::{
+    ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, ExpertForm, HandOut, ParameterTerm,
+    StatisticRequest,
+};
 
 /// The samples of a device, and the task that they belong to.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +96,10 @@ pub fn adapt_with(
     let compute_one = |statistic: &Arc<dyn DeviceStatistic>| {
         let name = statistic.name();
         let seed = seed.of("statistic").of(name);
-        let computed = statistic.compute(&expert.model, &own.dataset, &terms.beside, compute, seed);
+        let beside = &terms.beside;
+        let request =
+            StatisticRequest { taken: central, adapted: &expert.model, own: own.dataset, beside, compute, seed };
+        let computed = statistic.compute(&request);
         let computed = computed.and_then(|weights| weights.check_finite().map(|()| weights));
         let failed = |cause| DeviceError::Statistic {
             task: own.name.to_owned(),
@@ -115,7 +121,7 @@ mod tests {
     use alluvium_stream::{Samples, Task};
 
     use super::*;
-    use crate::{Augmentation, Beside, Term, Terms};
+    use crate::{Augmentation, Term, Terms};
 
     /// Two classes that differ in which of two pixels is bright.
     fn task() -> Task {
@@ -204,14 +210,8 @@ mod tests {
             "counts"
         }
 
-        fn compute(
-            &self,
-            _adapted: &ModelState,
-            own: &TaskDataset<'_>,
-            _beside: &Beside,
-            _compute: &Compute,
-            _seed: Seed,
-        ) -> Result<Weights, ModelError> {
+        fn compute(&self, request: &StatisticRequest<'_>) -> Result<Weights, ModelError> {
+            let own = request.own;
             let count = |class| own.samples.labels().iter().filter(|label| *label == class).count() as f32;
             let counts = Values::new(vec![own.head.classes.len()], own.head.classes.iter().map(count).collect());
             // A sum that 32 bits cannot hold.

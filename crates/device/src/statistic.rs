@@ -8,6 +8,23 @@ use burn::tensor::Device as Compute;
 
 use crate::Beside;
 
+/// What a device computes a statistic from.
+#[derive(Debug, Clone, Copy)]
+pub struct StatisticRequest<'a> {
+    /// The model that the device took.
+    pub taken: &'a ModelState,
+    /// The model that it adapted. Its only head is that of the device's task.
+    pub adapted: &'a ModelState,
+    /// The device's own samples.
+    pub own: TaskDataset<'a>,
+    /// The tensors that were handed out beside the model.
+    pub beside: &'a Beside,
+    /// The compute device, without autodiff.
+    pub compute: &'a Compute,
+    /// The seed of everything random.
+    pub seed: Seed,
+}
+
 /// A statistic of a device's samples. The device computes it once, with its adapted model, and sends it along. It
 /// consists of sums over samples, such as a Fisher diagonal or Gram matrices, never of the samples.
 ///
@@ -17,17 +34,14 @@ pub trait DeviceStatistic: Debug + Send + Sync {
     /// The name under which the expert carries it: lower case, no dots.
     fn name(&self) -> &str;
 
-    /// Computes the statistic with the adapted model, whose only head is that of the device's task. `beside` are the tensors
-    /// that were handed out beside the model. `compute` is without autodiff. Sums may have 64 bits.
+    /// What it tells of the device's samples, as words that follow "it sends"; stated below the table. Default: nothing is stated.
+    fn tells(&self) -> Option<String> {
+        None
+    }
+
+    /// Computes the statistic. Sums may have 64 bits.
     ///
     /// # Errors
     /// When the model cannot be run.
-    fn compute(
-        &self,
-        adapted: &ModelState,
-        own: &TaskDataset<'_>,
-        beside: &Beside,
-        compute: &Compute,
-        seed: Seed,
-    ) -> Result<Weights, ModelError>;
+    fn compute(&self, request: &StatisticRequest<'_>) -> Result<Weights, ModelError>;
 }

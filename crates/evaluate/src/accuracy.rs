@@ -25,10 +25,11 @@ enum TestInputs {
 /// The scores of a model on one task.
 #[derive(Debug, Clone)]
 pub struct Scores {
-    /// The accuracy in `[0, 1]` with a known task: the prediction is the largest score of the task's own head.
+    /// The accuracy in `[0, 1]` with a known task: the prediction is the largest score of the task's own head, or of the task's
+    /// classes in the classifier across tasks; see [`Model::scores_of_task`].
     pub task_aware: f64,
-    /// The accuracy in `[0, 1]` with an unknown task: the prediction is the largest score of all heads. It is correct
-    /// if its class is, in any head.
+    /// The accuracy in `[0, 1]` with an unknown task: the prediction is the largest score of all heads, or of the classifier across
+    /// tasks; see [`Model::scores_of_any_task`]. It is correct if its class is, in any head.
     pub task_agnostic: f64,
     /// The latents of the test samples, `[samples, latent size]`.
     pub latents: Tensor<2>,
@@ -86,25 +87,24 @@ impl TestSet {
 /// # Panics
 /// When the test samples are on disk and can no longer be read.
 pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
-    let own = model.head(&test.head.name);
-    let (mut latents, mut of_own, mut of_all) = (vec![], vec![], vec![]);
+    let (mut latents, mut aware, mut agnostic) = (vec![], vec![], vec![]);
     test.for_each_batch(|inputs| {
         let batch = model.latents(inputs.clone());
-        of_own.extend(own.map(|head| best_scores(head.scores(inputs.clone(), batch.clone()))).into_iter().flatten());
-        if !model.heads().is_empty() {
-            of_all.extend(best_scores(model.scores(inputs, batch.clone())));
-        }
+        aware.extend(model.scores_of_task(&test.head, inputs.clone(), batch.clone()).into_iter().flat_map(best_classes));
+        agnostic.extend(model.scores_of_any_task(inputs, batch.clone()).into_iter().flat_map(best_classes));
         latents.push(batch);
     });
-    let accuracy = |best: &[usize], classes: &[usize]| {
-        let right = best.iter().zip(&test.labels).filter(|(index, label)| classes.get(**index) == Some(*label)).count();
+    let accuracy = |predicted: &[Option<usize>]| {
+        let right = predicted.iter().zip(&test.labels).filter(|(class, label)| **class == Some(**label)).count();
         right as f64 / test.len().max(1) as f64
     };
-    Scores {
-        task_aware: own.map_or(0.0, |head| accuracy(&of_own, &head.spec.classes)),
-        task_agnostic: accuracy(&of_all, &model.score_classes()),
-        latents: Tensor::cat(latents, 0),
-    }
+    let (task_aware, task_agnostic) = (accuracy(&aware), accuracy(&agnostic));
+    Scores { task_aware, task_agnostic, latents: Tensor::cat(latents, 0) }
+}
+
+/// The class of each row's largest score.
+fn best_classes((scores, classes): (Tensor<2>, Vec<usize>)) -> Vec<Option<usize>> {
+    best_scores(scores).into_iter().map(|best| classes.get(best).copied()).collect()
 }
 
 /// The index of each row's largest value. Ties go to the first one; a row of NaN has no valid index.

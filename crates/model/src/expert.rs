@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, HeadSpec, ModelError, ModelState, Weights};
+use crate::{Digest, HeadSpec, ModelError, ModelState, Values, Weights, Width};
 use form::{Difference, Form};
 pub use low_rank::LowRank;
 
@@ -122,6 +122,12 @@ impl Expert {
             }
         }
         Ok(())
+    }
+
+    /// The size of the statistics that it carries, in bytes, without their names.
+    pub fn statistics_bytes(&self) -> u64 {
+        let bytes = |values: &Values| (values.len() * if values.width() == Width::Double { 8 } else { 4 }) as u64;
+        self.statistics.values().flat_map(|statistic| statistic.iter()).map(|(_, values)| bytes(values)).sum()
     }
 
     /// The expert with a statistic that its device computed on its samples. The manifest names it.

@@ -4,7 +4,8 @@
 //! centre and devices, stored, hashed and averaged. [`Model`] is the same model on a compute device: it runs and it learns.
 //! Plugins bring backbones: they implement the typed [`Backbone`] on their burn module, a blanket implementation gives the
 //! erased [`DynBackbone`], and a [`BackboneConfig`] builds one by name. Each head has a [`Classifier`], which turns a sample into
-//! scores of classes; by default, a linear one.
+//! scores of classes; by default, a linear one. A model may have one more, [across tasks](AcrossTasks), for samples whose task is
+//! unknown.
 //!
 //! This crate holds models, their weights and the loop in which they learn, and, behind the feature `conformance`, the tests that
 //! every backbone must pass. It does not hold data, losses, tasks' samples or concrete backbones.
@@ -12,6 +13,7 @@
 // The attributes name this crate, also in its own code.
 extern crate self as alluvium_model;
 
+mod across;
 mod backbone;
 mod classifier;
 #[cfg(feature = "conformance")]
@@ -40,6 +42,7 @@ mod weights;
 pub use alluvium_macros::{model_options as options, model_plugin as plugin};
 pub use alluvium_primitives::{Digest, DigestBuilder, Progress, Random, Seed, Silent};
 pub use alluvium_registry as registry;
+pub use across::{ACROSS, AcrossTasks, Answers};
 pub use backbone::{Backbone, BackboneConfig, BoxedBackbone, DynBackbone};
 pub use classifier::{
     BoxedClassifier, Classifier, ClassifierConfig, DynClassifier, HeadShape, LinearClassifierConfig,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
+use crate::across::LoadedAcross;
 use crate::{
-    BACKBONE, BackboneConfig, BoxedClassifier, ClassifierConfig, DynBackbone, HeadShape, HeadSpec, InputShape, Inputs,
+    ACROSS, Answers, BACKBONE, BackboneConfig, BoxedClassifier, ClassifierConfig, DynBackbone, HeadShape, HeadSpec, InputShape, Inputs,
     ModelError, ModelState, Weights,
 };
 
@@ -38,6 +39,7 @@ pub struct Model {
     pub(crate) scale: f64,
     pub(crate) backbone: Box<dyn DynBackbone>,
     pub(crate) heads: Vec<Head>,
+    across: Option<LoadedAcross>,
 }
 
 impl Model {
@@ -58,8 +60,16 @@ impl Model {
             Ok(Head { spec: spec.clone(), classifier })
         });
         let heads = heads.collect::<Result<_, ModelError>>()?;
+        let across = state.across.clone().map(|spec| {
+            let shape = HeadShape { input: state.input, latent_size, classes: spec.classes.len() };
+            let mut classifier = spec.classifier.build(shape, compute)?;
+            let set = classifier.set_parameters(&state.across_weights());
+            set.map_err(|error| error.below(ACROSS))?;
+            Ok::<_, ModelError>(LoadedAcross { spec, classifier })
+        });
         let (config, classifier) = (state.backbone.clone(), state.classifier.clone());
-        Ok(Model { config, classifier, input: state.input, compute: compute.clone(), scale: 1.0, backbone, heads })
+        let (input, compute, across) = (state.input, compute.clone(), across.transpose()?);
+        Ok(Model { config, classifier, input, compute, scale: 1.0, backbone, heads, across })
     }
 
     /// The model as plain data.
@@ -70,8 +80,12 @@ impl Model {
             weights.extend_below(&head.spec.prefix(), head.classifier.parameters());
         }
         let heads = self.heads.iter().map(|head| head.spec.clone()).collect();
+        let across = self.across.as_ref().map(|across| {
+            weights.extend_below(ACROSS, across.classifier.parameters());
+            across.spec.clone()
+        });
         let (backbone, classifier) = (self.config.clone(), self.classifier.clone());
-        ModelState { backbone, classifier, input: self.input, heads, weights }
+        ModelState { backbone, classifier, input: self.input, heads, across, weights }
     }
 
     /// The compute device that the model was loaded onto.
@@ -146,6 +160,26 @@ impl Model {
     pub fn forward(&self, inputs: Inputs) -> Tensor<2> {
         let latents = self.latents(inputs.clone());
         self.scores(inputs, latents)
+    }
+
+    /// The scores for samples of a known task, `[batch, scores]`, and the class of each score. The head of the task answers, or the
+    /// classifier across tasks, if it [always](Answers::Always) does. `None` if the model does not know the task.
+    pub fn scores_of_task(&self, task: &HeadSpec, inputs: Inputs, latents: Tensor<2>) -> Option<(Tensor<2>, Vec<usize>)> {
+        let head = self.head(&task.name)?;
+        match &self.across {
+            Some(across) if across.spec.answers == Answers::Always => across.of_task(&task.classes, inputs, latents),
+            _ => Some((head.scores(inputs, latents), head.spec.classes.clone())),
+        }
+    }
+
+    /// The scores for samples of an unknown task, `[batch, scores]`, and the class of each score. The classifier across tasks
+    /// answers; without one, all heads compete. `None` if the model knows no task.
+    pub fn scores_of_any_task(&self, inputs: Inputs, latents: Tensor<2>) -> Option<(Tensor<2>, Vec<usize>)> {
+        match &self.across {
+            _ if self.heads.is_empty() => None,
+            Some(across) => across.of_all(&self.heads, inputs, latents),
+            None => Some((self.scores(inputs, latents), self.score_classes())),
+        }
     }
 
     /// The class of each score of [`scores`](Self::scores).

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::classifier::is_default_classifier;
 use crate::{
-    BackboneConfig, ClassifierConfig, Digest, HeadShape, InputShape, ModelError, Seed, Weights, default_classifier,
-    initial_weights,
+    ACROSS, AcrossTasks, BackboneConfig, ClassifierConfig, Digest, HeadShape, InputShape, ModelError, Seed, Weights,
+    default_classifier, initial_weights,
 };
 
 /// The prefix of the backbone's tensors in a model's weights.
@@ -42,7 +42,10 @@ pub struct ModelState {
     pub input: InputShape,
     /// The heads, in the order in which they came.
     pub heads: Vec<HeadSpec>,
-    /// The weights: `backbone.…` and `heads.NAME.…`; with linear classifiers, `heads.NAME.weight` and `heads.NAME.bias`.
+    /// The classifier across tasks, for samples whose task is unknown; `None` if the heads answer for them, too.
+    pub across: Option<AcrossTasks>,
+    /// The weights: `backbone.…`, `heads.NAME.…` and `across.…`; with linear classifiers, `heads.NAME.weight` and
+    /// `heads.NAME.bias`.
     pub weights: Weights,
 }
 
@@ -54,6 +57,8 @@ struct Header {
     classifier: Arc<dyn ClassifierConfig>,
     input: InputShape,
     heads: Vec<HeadSpec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    across: Option<AcrossTasks>,
 }
 
 /// The metadata key of a model's header.
@@ -88,7 +93,8 @@ impl ModelState {
 
     /// A model of this architecture that has neither weights nor heads, with the default classifier.
     pub fn bare(backbone: Arc<dyn BackboneConfig>, input: InputShape) -> Self {
-        ModelState { backbone, classifier: default_classifier(), input, heads: vec![], weights: Weights::new() }
+        let classifier = default_classifier();
+        ModelState { backbone, classifier, input, heads: vec![], across: None, weights: Weights::new() }
     }
 
     /// Whether heads have the default classifier, which stored models do not state.
@@ -124,7 +130,7 @@ impl ModelState {
         self.input == other.input && shapes(self).eq(shapes(other)) && written(self) == written(other)
     }
 
-    /// The same heads on another backbone's weights.
+    /// The same heads on another backbone's weights, without a classifier across tasks.
     pub fn with_backbone_weights(&self, weights: Weights) -> ModelState {
         let mut state = self.without_weights();
         state.heads = self.heads.clone();
@@ -138,7 +144,28 @@ impl ModelState {
     /// The same architecture, with neither weights nor heads.
     fn without_weights(&self) -> ModelState {
         let (backbone, classifier) = (self.backbone.clone(), self.classifier.clone());
-        ModelState { backbone, classifier, input: self.input, heads: vec![], weights: Weights::new() }
+        ModelState { backbone, classifier, input: self.input, heads: vec![], across: None, weights: Weights::new() }
+    }
+
+    /// The same model with this classifier across tasks, and its weights.
+    pub fn with_across(self, across: AcrossTasks, weights: Weights) -> ModelState {
+        let mut state = self.without_across();
+        state.across = Some(across);
+        state.weights.extend_below(ACROSS, weights);
+        state
+    }
+
+    /// The same model without a classifier across tasks.
+    pub fn without_across(self) -> ModelState {
+        match self.across {
+            None => self,
+            Some(_) => self.with_heads(|_| true),
+        }
+    }
+
+    /// The weights of the classifier across tasks.
+    pub fn across_weights(&self) -> Weights {
+        self.weights.below(ACROSS)
     }
 
     /// Adds a head with these weights, or replaces the weights of the head of that name.
@@ -159,7 +186,7 @@ impl ModelState {
         }
     }
 
-    /// The same backbone with only some of the heads.
+    /// The same backbone with only some of the heads, without a classifier across tasks.
     pub fn with_heads(&self, keep: impl Fn(&HeadSpec) -> bool) -> ModelState {
         let mut state = self.without_weights();
         state.weights.extend_below(BACKBONE, self.backbone_weights());
@@ -185,7 +212,8 @@ impl ModelState {
     /// What a file of the model states besides its weights.
     pub(crate) fn header(&self) -> Result<String, ModelError> {
         let (backbone, classifier) = (self.backbone.clone(), self.classifier.clone());
-        let header = Header { backbone, classifier, input: self.input, heads: self.heads.clone() };
+        let (heads, across) = (self.heads.clone(), self.across.clone());
+        let header = Header { backbone, classifier, input: self.input, heads, across };
         serde_json::to_string(&header).map_err(|error| ModelError::Format { reason: error.to_string() })
     }
 
@@ -208,7 +236,7 @@ impl ModelState {
         let header: Header = serde_json::from_str(metadata.get(key).ok_or_else(missing)?)
             .map_err(|error| ModelError::Format { reason: format!("the metadata's key `{key}`: {error}") })?;
         weights.check_finite()?;
-        let Header { backbone, classifier, input, heads } = header;
-        Ok(ModelState { backbone, classifier, input, heads, weights })
+        let Header { backbone, classifier, input, heads, across } = header;
+        Ok(ModelState { backbone, classifier, input, heads, across, weights })
     }
 }

@@ -186,7 +186,7 @@ pub(crate) fn percent(budget: f64) -> String {
 }
 
 /// The columns that do not depend on the measurements, in the order of the table.
-const COLUMNS: [Column; 20] = [
+const COLUMNS: [Column; 21] = [
     accuracy("ACC\ntask-aware", Content::Estimate(Metric::AverageAccuracyTaskAware), 0),
     accuracy("Δ ACC\ntask-aware", Content::Difference(Metric::AverageAccuracyTaskAware), 4),
     accuracy("ACC\ntask-agnostic", Content::Estimate(Metric::AverageAccuracyTaskAgnostic), 1),
@@ -203,6 +203,7 @@ const COLUMNS: [Column; 20] = [
     cost("latent\nCKA", Metric::LatentSimilarity, None),
     cost("contacts", Metric::Contacts, None),
     cost("bytes\nup", Metric::BytesUp, None),
+    cost("statistics\nup", Metric::StatisticsBytes, None),
     cost("bytes\ndown", Metric::BytesDown, None),
     cost("bytes\nstored", Metric::StoredBytes, None),
     cost("time", Metric::Seconds, Some(7)),

@@ -56,6 +56,15 @@ pub struct Cell {
     /// Bytes sent from each device of the stream to the centre, over all contacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bytes_up: Vec<u64>,
+    /// Bytes of the statistics among what each device of the stream sent, over all contacts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statistics_bytes: Vec<u64>,
+    /// Which classifier answers for samples of a known and of an unknown task, in words; `None` where the heads do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<String>,
+    /// What people should know about this cell, such as classes that were left out; a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Bytes that the centre keeps after each consolidation: the central model and the strategy's state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stored_bytes: Vec<u64>,
@@ -133,6 +142,9 @@ impl Cell {
             elapsed_seconds: Vec::new(),
             bytes_down: Vec::new(),
             bytes_up: Vec::new(),
+            statistics_bytes: Vec::new(),
+            answered_by: None,
+            notes: Vec::new(),
             stored_bytes: Vec::new(),
             consolidation_steps: Vec::new(),
             consolidation_samples: Vec::new(),
@@ -212,6 +224,7 @@ impl Cell {
         put(Metric::Contacts, mean_count(&self.contacts));
         put(Metric::BytesDown, mean_count(&self.bytes_down));
         put(Metric::BytesUp, mean_count(&self.bytes_up));
+        put(Metric::StatisticsBytes, mean_count(&self.statistics_bytes));
         put(Metric::BytesMoved, self.bytes_moved());
         put(Metric::StoredBytes, self.stored_bytes.last().map(|bytes| *bytes as f64));
         put(Metric::ConsolidationSteps, mean_count(&self.consolidation_steps));

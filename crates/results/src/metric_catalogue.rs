@@ -43,6 +43,8 @@ pub enum Metric {
     BytesDown,
     /// Bytes from a device to the centre, mean over devices.
     BytesUp,
+    /// Bytes of the statistics among what a device sends, mean over devices.
+    StatisticsBytes,
     /// Bytes in either direction, all devices together.
     BytesMoved,
     /// Bytes that the centre keeps after the last device.
@@ -73,7 +75,7 @@ pub enum Unit {
 
 impl Metric {
     /// Every metric, in the order of a summary.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::AverageAccuracyTaskAware,
         Self::AverageAccuracyTaskAgnostic,
         Self::AverageIncrementalAccuracyTaskAware,
@@ -90,6 +92,7 @@ impl Metric {
         Self::Contacts,
         Self::BytesDown,
         Self::BytesUp,
+        Self::StatisticsBytes,
         Self::BytesMoved,
         Self::StoredBytes,
         Self::ConsolidationSteps,
@@ -117,6 +120,7 @@ impl Metric {
             Self::Contacts => "contacts",
             Self::BytesDown => "bytes_down",
             Self::BytesUp => "bytes_up",
+            Self::StatisticsBytes => "statistics_bytes",
             Self::BytesMoved => "bytes_moved",
             Self::StoredBytes => "stored_bytes",
             Self::ConsolidationSteps => "consolidation_steps",
@@ -188,6 +192,7 @@ impl Metric {
             Self::Contacts => "contacts of a device with the centre, mean over devices",
             Self::BytesDown => "bytes sent from the centre to a device, mean over devices",
             Self::BytesUp => "bytes sent from a device to the centre, mean over devices",
+            Self::StatisticsBytes => "bytes of the statistics of its samples among them, mean over devices",
             Self::BytesMoved => "bytes sent between the centre and all devices together, both directions",
             Self::StoredBytes => {
                 "bytes that the centre keeps after the last device: its model and the strategy's state"
@@ -204,9 +209,12 @@ impl Metric {
     /// The unit of the metric.
     pub fn unit(self) -> Unit {
         match self {
-            Self::BytesDown | Self::BytesUp | Self::BytesMoved | Self::StoredBytes | Self::PeakMemoryBytes => {
-                Unit::Bytes
-            }
+            Self::BytesDown
+            | Self::BytesUp
+            | Self::StatisticsBytes
+            | Self::BytesMoved
+            | Self::StoredBytes
+            | Self::PeakMemoryBytes => Unit::Bytes,
             Self::Contacts | Self::ConsolidationSteps | Self::ConsolidationSamples => Unit::Count,
             Self::Seconds => Unit::Seconds,
             _ => Unit::Fraction,

@@ -4,9 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use alluvium_device::{Beside, DeviceStatistic};
-use alluvium_model::Seed;
 
-use crate::{DataAccess, Piece, Piecewise, RunDescription, Strategy, StrategyError};
+use crate::{BesideRequest, DataAccess, Piece, Piecewise, RunDescription, Strategy, StrategyError};
 
 /// A `[[strategies]]` table: which strategy, and its options.
 ///
@@ -77,13 +76,19 @@ pub trait StrategyConfig: Debug + Send + Sync {
     }
 
     /// The tensors that are handed out to every device beside the model, by what they are for: a feature map that all devices
-    /// must share, for instance. Devices compute their statistics with them, and their bytes are counted. `seed` is the cell's.
-    /// They are the same for all devices of a cell. Default: none.
+    /// must share, for instance. Devices compute their statistics with them, and their bytes are counted. They are the same for all
+    /// devices of a cell. Default: none.
     ///
     /// # Errors
     /// When they cannot be made.
-    fn handed_beside(&self, _run: &RunDescription, _seed: Seed) -> Result<Beside, StrategyError> {
+    fn handed_beside(&self, _request: &mut BesideRequest<'_>) -> Result<Beside, StrategyError> {
         Ok(Beside::new())
+    }
+
+    /// Whether the strategy makes a classifier across tasks, for samples whose task is unknown, and can do so beside another
+    /// strategy; see [`Strategy::across`]. Default: no.
+    fn makes_across(&self) -> bool {
+        false
     }
 
     /// Checks the strategy against the run: its options, and whether they fit the backbone, the input, the protocol and the

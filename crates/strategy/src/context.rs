@@ -1,6 +1,7 @@
 //! What a strategy gets while it consolidates: only what it declared and what the protocol granted.
 
-use alluvium_model::{Expert, Inputs, ModelState, Progress, Seed, Silent};
+use alluvium_device::Beside;
+use alluvium_model::{Expert, Inputs, ModelState, Progress, Seed, Silent, Weights};
 use alluvium_stream::TaskDataset;
 use burn::tensor::Device;
 
@@ -28,21 +29,36 @@ pub struct Context<'a> {
     surrogate: Option<&'a mut dyn Surrogate>,
     surrogate_seed: Seed,
     tasks: Vec<TaskDataset<'a>>,
+    beside: Option<&'a Beside>,
     progress: &'a dyn Progress,
-    effort: EffortCount<'a>,
+    account: Accounts<'a>,
 }
 
-/// The work of a consolidation, or where the round counts it.
-enum EffortCount<'a> {
-    Own(Effort),
-    OfRound(&'a mut Effort),
+/// What a consolidation states about itself.
+#[derive(Default)]
+struct Account {
+    effort: Effort,
+    notes: Vec<String>,
 }
 
-impl EffortCount<'_> {
-    fn count(&mut self) -> &mut Effort {
+/// The account of a consolidation, or that of the round.
+enum Accounts<'a> {
+    Own(Account),
+    OfRound(&'a mut Account),
+}
+
+impl Accounts<'_> {
+    fn get(&mut self) -> &mut Account {
         match self {
-            EffortCount::Own(effort) => effort,
-            EffortCount::OfRound(effort) => effort,
+            Accounts::Own(account) => account,
+            Accounts::OfRound(account) => account,
+        }
+    }
+
+    fn read(&self) -> &Account {
+        match self {
+            Accounts::Own(account) => account,
+            Accounts::OfRound(account) => account,
         }
     }
 }
@@ -67,8 +83,9 @@ impl<'a> Context<'a> {
             surrogate: None,
             surrogate_seed: seed.of("surrogate"),
             tasks: vec![],
+            beside: None,
             progress: &Silent,
-            effort: EffortCount::Own(Effort::default()),
+            account: Accounts::Own(Account::default()),
         }
     }
 
@@ -85,10 +102,22 @@ impl<'a> Context<'a> {
         self
     }
 
+    /// States what the strategy handed out to every device beside the model.
+    pub fn with_beside(mut self, beside: &'a Beside) -> Self {
+        self.beside = Some(beside);
+        self
+    }
+
     /// Reports the steps to an observer.
     pub fn with_progress(mut self, progress: &'a dyn Progress) -> Self {
         self.progress = progress;
         self
+    }
+
+    /// The tensors of this name that the strategy handed out to every device beside the model; see
+    /// [`StrategyConfig::handed_beside`](crate::StrategyConfig::handed_beside).
+    pub fn beside(&self, name: &str) -> Option<&'a Weights> {
+        self.beside?.get(name)
     }
 
     /// The compute device, without autodiff.
@@ -113,8 +142,9 @@ impl<'a> Context<'a> {
             surrogate: self.surrogate.as_mut().map(|surrogate| &mut **surrogate as &mut dyn Surrogate),
             surrogate_seed: self.surrogate_seed,
             tasks: tasks.to_vec(),
+            beside: self.beside,
             progress: self.progress,
-            effort: EffortCount::OfRound(self.effort.count()),
+            account: Accounts::OfRound(self.account.get()),
         }
     }
 
@@ -168,7 +198,7 @@ impl<'a> Context<'a> {
         previous: &ModelState,
         expert: &Expert,
     ) -> Result<Inputs, StrategyError> {
-        let request = SurrogateRequest { input: previous.input, compute: &self.compute, seed, previous, expert };
+        let request = SurrogateRequest { input: previous.input, compute: &self.compute, seed, previous, expert: Some(expert) };
         let missing = StrategyError::NotGranted { wanted: DataAccess::Surrogate };
         Ok(self.surrogate.as_mut().ok_or(missing)?.draw(count, &request)?)
     }
@@ -196,7 +226,7 @@ impl<'a> Context<'a> {
 
     /// Counts a step on `samples` samples, and reports that `done` of `steps` steps are done.
     pub fn step_taken(&mut self, samples: usize, done: usize, steps: usize) {
-        let effort = self.effort.count();
+        let effort = &mut self.account.get().effort;
         effort.steps += 1;
         effort.samples += samples as u64;
         self.progress.step(done, steps);
@@ -204,10 +234,17 @@ impl<'a> Context<'a> {
 
     /// The work so far; for an expert of a round, that of the whole round.
     pub fn effort(&self) -> Effort {
-        match &self.effort {
-            EffortCount::Own(effort) => *effort,
-            EffortCount::OfRound(effort) => **effort,
-        }
+        self.account.read().effort
+    }
+
+    /// Notes something that people should know about this consolidation, such as what was left out. It is stated below the table.
+    pub fn note(&mut self, note: String) {
+        self.account.get().notes.push(note);
+    }
+
+    /// The notes so far; for an expert of a round, those of the whole round.
+    pub fn notes(&self) -> &[String] {
+        &self.account.read().notes
     }
 }
 

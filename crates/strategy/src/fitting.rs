@@ -43,6 +43,9 @@ impl Surrogate for Fitted {
     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
         let of_source = SurrogateRequest { seed: request.seed.of("first inputs"), ..*request };
         let first = self.source.draw(count, &of_source)?;
+        if request.learned().is_empty() {
+            return Ok(first);
+        }
         let settings = InversionSettings { steps: self.steps, batch_size: 128, ..Default::default() };
         let inversion = Inversion {
             class_weight: 0.0,
@@ -73,7 +76,7 @@ mod tests {
     fn draw(source: &mut dyn Surrogate, previous: &ModelState, expert: &Expert) -> Vec<f32> {
         let compute = Device::flex();
         let request =
-            SurrogateRequest { input: previous.input, compute: &compute, seed: Seed::new(3), previous, expert };
+            SurrogateRequest { input: previous.input, compute: &compute, seed: Seed::new(3), previous, expert: Some(expert) };
         source.draw(32, &request).unwrap().vectors().into_data().try_into_vec::<f32>().unwrap()
     }
 

@@ -102,8 +102,13 @@ impl Inversion {
         request: &SurrogateRequest<'_>,
         wish: impl Fn(&ModelState, &mut Random) -> Wish,
     ) -> Result<Inputs, SurrogateError> {
-        let mut teachers = vec![&request.expert.model, request.previous];
-        teachers.retain(|state| !state.heads.is_empty());
+        let teachers = request.learned();
+        if teachers.is_empty() {
+            return Err(SurrogateError::Misfit {
+                problem: "are made from models that have learned, and before the first device there is none".to_owned(),
+                accepted: "surrogate data of another source".to_owned(),
+            });
+        }
         let size = request.input.values();
         let start = start.map(|inputs| self.variables(inputs));
         let mut values = vec![0.0; count * size];

@@ -14,6 +14,7 @@
 //! concrete strategies, the order of a stream, evaluation or files.
 
 mod access;
+mod beside;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -40,9 +41,13 @@ mod surrogate;
 mod surrogate_table;
 mod task_vector;
 mod training;
+mod unknown_task;
 
+pub use beside::BesideRequest;
 pub use access::DataAccess;
-pub use alluvium_device::{Beside, ClassificationLoss, DeviceStatistic, cross_entropy, mean_squared_error};
+pub use alluvium_device::{
+    Beside, ClassificationLoss, DeviceStatistic, StatisticRequest, cross_entropy, mean_squared_error,
+};
 pub use alluvium_macros::{strategy, strategy_options as options, strategy_plugin as plugin};
 pub use alluvium_model::{Expert, Learning, ModelState};
 pub use alluvium_registry as registry;
@@ -73,6 +78,7 @@ pub use selection::Selection;
 pub use serde;
 pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyState};
+pub use unknown_task::{UNKNOWN_TASK, with_unknown_task};
 pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest, fits_in_memory, pictures_only};
 pub use surrogate_table::{SurrogateTable, nested_surrogate};
 pub use task_vector::{RelativeTo, TaskVectors, add_scaled, difference};

@@ -28,6 +28,9 @@ pub struct RunDescription {
     pub tasks: Option<usize>,
     /// What the experts are adapted from.
     pub start: ExpertStart,
+    /// Whether another strategy makes the network, and this one only the classifier across tasks; see
+    /// [`Strategy::across`](crate::Strategy::across).
+    pub across_only: bool,
 }
 
 impl RunDescription {

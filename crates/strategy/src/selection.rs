@@ -68,10 +68,14 @@ impl Surrogate for Selected {
 
     /// Draws more inputs, and keeps those whose larger distance to the two models ([`RunningStatistics::of_each`]) is smallest, in
     /// the order in which they were drawn. A model without heads has not learned yet, so its statistics are not those of data: it
-    /// is left out, as in model inversion.
+    /// is left out, as in model inversion. If no model has learned, nothing is selected.
     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
+        let mut states = request.learned();
+        if states.is_empty() {
+            return self.source.draw(count, request);
+        }
+        states.reverse();
         let candidates = self.source.draw(self.selection.candidates(count), request)?;
-        let states = [request.previous, &request.expert.model].into_iter().filter(|state| !state.heads.is_empty());
         let (mut distances, mut compared) = (vec![0.0_f64; candidates.len()], false);
         for state in states {
             let mut model = Model::load(state, request.compute)?;

@@ -102,6 +102,26 @@ pub trait Strategy: Debug + Send {
         Ok(central)
     }
 
+    /// Adds a classifier across tasks to a central model: the one that another strategy made of `previous` and `experts`. The
+    /// experts carry the statistics that this strategy asks for. It is called in place of the consolidation for a strategy whose
+    /// configuration [makes](crate::StrategyConfig::makes_across) such a classifier, if it is the `unknown_task` of a row. Neither
+    /// `central` nor `previous` has a classifier across tasks.
+    ///
+    /// # Errors
+    /// As [`consolidate`](Self::consolidate). Default: [`StrategyError::Misfit`].
+    fn across(
+        &mut self,
+        _central: ModelState,
+        _previous: &ModelState,
+        _experts: &[&Expert],
+        _context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        Err(StrategyError::Misfit {
+            problem: "makes no classifier across tasks".to_owned(),
+            accepted: "a strategy that does".to_owned(),
+        })
+    }
+
     /// The model that the next device takes at its first contact. Default, `None`: the central model itself.
     ///
     /// Override it if devices cannot adapt the central model, as with an ensemble. The model must have the backbone of the

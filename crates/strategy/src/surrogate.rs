@@ -116,11 +116,17 @@ pub struct SurrogateRequest<'a> {
     pub seed: Seed,
     /// The central model before the consolidation.
     pub previous: &'a ModelState,
-    /// The expert that is being consolidated.
-    pub expert: &'a Expert,
+    /// The expert that is being consolidated; `None` before the first device. Then no model has learned anything.
+    pub expert: Option<&'a Expert>,
 }
 
-impl SurrogateRequest<'_> {
+impl<'a> SurrogateRequest<'a> {
+    /// The models that have learned something, the expert's first. A central model without heads has initial weights.
+    pub fn learned(&self) -> Vec<&'a ModelState> {
+        let models = self.expert.map(|expert| &expert.model).into_iter().chain([self.previous]);
+        models.filter(|state| !state.heads.is_empty()).collect()
+    }
+
     /// Inputs of the requested shape on the requested compute device, from the values of one input after the other.
     pub fn inputs(&self, values: Vec<f32>) -> Inputs {
         Inputs::from_values(values, self.input, self.compute)

@@ -7,7 +7,7 @@ use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceConfig;
 use alluvium_model::{BackboneConfig, ClassifierConfig, default_classifier};
 use alluvium_registry::{Checker, Family, default_kind, described, find, schemars};
-use alluvium_strategy::{StrategyConfig, SurrogateConfig, SurrogateTable};
+use alluvium_strategy::{StrategyConfig, SurrogateConfig, SurrogateTable, with_unknown_task};
 use alluvium_stream::StreamConfig;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -18,7 +18,7 @@ use crate::initial::Initial;
 use crate::own_networks::OwnNetworks;
 use crate::protocol::Protocol;
 use crate::root_table::RootTable;
-use crate::sweep::{OWN_BACKBONE, OWN_NETWORKS, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE};
+use crate::sweep::{OWN_BACKBONE, OWN_NETWORKS, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE, ROW_UNKNOWN_TASK};
 
 /// Reads tables. Each schema is compiled once for all tables.
 #[derive(Debug)]
@@ -237,7 +237,17 @@ impl<'a> Plugins<'a> {
             Some(table) => self.row_device(&path, table, device?.as_ref())?,
             None => device.cloned()?,
         };
-        let (kind, config) = self.read::<dyn StrategyConfig>(Family::Strategy, &path, &options)?;
+        let across = match options.remove(ROW_UNKNOWN_TASK) {
+            Some(table) => Some(self.unknown_task(&path, table)?),
+            None => None,
+        };
+        let (kind, mut config) = self.read::<dyn StrategyConfig>(Family::Strategy, &path, &options)?;
+        if let Some(across) = across {
+            config = match with_unknown_task(config, across) {
+                Ok(both) => both,
+                Err(error) => return self.wrong(&path, &[ROW_UNKNOWN_TASK], format!("`{ROW_UNKNOWN_TASK}`: {error}")),
+            };
+        }
         let (name, data_access) = (name.unwrap_or_else(|| kind.clone()), config.data_access());
         Some(StrategyRow { name, kind, config, data_access, surrogate, protocol, device })
     }
@@ -262,6 +272,16 @@ impl<'a> Plugins<'a> {
         all.extend(given);
         let at = [path, &[ROW_DEVICE]].concat();
         self.read::<dyn DeviceConfig>(Family::Device, &at, &all).map(|(_, device)| device.into())
+    }
+
+    /// Reads a row's strategy for samples of an unknown task.
+    fn unknown_task(&mut self, path: &[&str], table: Value) -> Option<Box<dyn StrategyConfig>> {
+        let Value::Object(table) = table else {
+            let message = format!("`{ROW_UNKNOWN_TASK}` is not a table; accepted: a table with the kind of a strategy");
+            return self.wrong(path, &[ROW_UNKNOWN_TASK], message);
+        };
+        let at = [path, &[ROW_UNKNOWN_TASK]].concat();
+        self.read::<dyn StrategyConfig>(Family::Strategy, &at, &table).map(|(_, config)| config)
     }
 
     /// Reads a row's own protocol.

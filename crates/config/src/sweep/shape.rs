@@ -23,6 +23,9 @@ pub const ROW_PROTOCOL: &str = "protocol";
 /// The key with the device settings in which the row differs; see [`ROW_SURROGATE`].
 pub const ROW_DEVICE: &str = "device";
 
+/// The key with the strategy for samples of an unknown task, a table of its own within the row.
+pub use alluvium_strategy::UNKNOWN_TASK as ROW_UNKNOWN_TASK;
+
 /// The table of devices with networks of their own.
 pub(crate) const OWN_NETWORKS: &str = "own_networks";
 /// Its key with the table of their backbone, which belongs to a plugin.
@@ -145,6 +148,7 @@ impl<'a> Shape<'a> {
     pub(crate) fn key(&self, key: &str) -> Self {
         match self {
             Shape::Row(schemas, _) if key == ROW_SURROGATE => Shape::Plugin(schemas, Family::Surrogate),
+            Shape::Row(schemas, _) if key == ROW_UNKNOWN_TASK => schemas.strategy(),
             Shape::Row(schemas, _) if key == ROW_PROTOCOL || key == ROW_DEVICE => schemas.top(key),
             Shape::OwnNetworks(schemas, _) if key == OWN_BACKBONE => Shape::Plugin(schemas, Family::Backbone),
             Shape::Row(_, nodes) | Shape::OwnNetworks(_, nodes) | Shape::Options(nodes) => {

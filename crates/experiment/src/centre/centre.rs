@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alluvium_config::StrategyRow;
+use alluvium_device::Beside;
 use alluvium_model::{Digest, Expert, ModelState, Progress, Seed, Weights};
 use alluvium_strategy::{
-    Context, DataAccess, Effort, RunDescription, Strategy, StrategyError, StrategyState, Surrogate, SurrogateConfig,
-    TaskDataset,
+    Context, DataAccess, Effort, RunDescription, Strategy, StrategyError, StrategyState, Surrogate, TaskDataset,
 };
 use burn::tensor::Device as Compute;
 use serde_json::Value;
@@ -35,6 +35,8 @@ pub(crate) struct Centre {
     handed_out: Option<CentralModel>,
     state: State,
     received: usize,
+    /// What is handed out beside the model.
+    beside: Arc<Beside>,
     compute: Compute,
     seed: Seed,
 }
@@ -53,6 +55,8 @@ pub(crate) struct ConsolidationOutput {
     pub(crate) handed_out: Option<Arc<ModelState>>,
     pub(crate) state: StrategyState,
     pub(crate) effort: Effort,
+    /// What people should know about it.
+    pub(crate) notes: Vec<String>,
 }
 
 /// What a centre begins with.
@@ -61,6 +65,8 @@ pub(crate) struct CentreStart {
     pub(crate) initial: CentralModel,
     /// The heads of every model that is handed out, where devices are under way together and share heads.
     pub(crate) heads: Option<Arc<SharedHeads>>,
+    /// What is handed out beside the model.
+    pub(crate) beside: Arc<Beside>,
     /// The compute device.
     pub(crate) compute: Compute,
     /// The cell's seed.
@@ -72,16 +78,16 @@ impl Centre {
     pub(crate) fn new(
         row: &StrategyRow,
         run: RunDescription,
-        surrogate: Option<&dyn SurrogateConfig>,
+        surrogate: Option<Box<dyn Surrogate>>,
         shown: GrantedAccess,
         start: CentreStart,
     ) -> Result<Self, StrategyError> {
-        let CentreStart { initial: central, heads, compute, seed } = start;
+        let CentreStart { initial: central, heads, beside, compute, seed } = start;
         let strategy = row.config.build(&run)?;
-        let surrogate = surrogate.map(|surrogate| surrogate.build(&run)).transpose()?;
         let state = State { digest: state_digest(&strategy.state()), stored: None };
         let handed_out = heads.as_ref().map(|heads| heads.initial.clone());
-        Ok(Centre { run, strategy, shown, surrogate, heads, central, handed_out, state, received: 0, compute, seed })
+        let received = 0;
+        Ok(Centre { run, strategy, shown, surrogate, heads, central, handed_out, state, received, beside, compute, seed })
     }
 
     /// The central model.
@@ -161,13 +167,15 @@ impl Centre {
         if let Some(surrogate) = &mut self.surrogate {
             context = context.with_surrogate(surrogate.as_mut());
         }
-        context = context.with_tasks(granted);
+        context = context.with_tasks(granted).with_beside(&self.beside);
         let model = self.strategy.consolidate_round(previous, experts, &mut context)?;
-        let effort = context.effort();
-        let handed_out = self.strategy.handed_out(&model);
+        let (effort, notes) = (context.effort(), context.notes().to_vec());
+        // Devices adapt the network. The classifier across tasks stays at the centre.
+        let network = || model.across.is_some().then(|| model.clone().without_across());
+        let handed_out = self.strategy.handed_out(&model).or_else(network);
         let with_heads = self.heads.as_ref().and_then(|heads| heads.added_to(handed_out.as_ref().unwrap_or(&model)));
         let handed_out = with_heads.or(handed_out).map(Arc::new);
-        Ok(ConsolidationOutput { model: model.into(), handed_out, state: self.strategy.state(), effort })
+        Ok(ConsolidationOutput { model: model.into(), handed_out, state: self.strategy.state(), effort, notes })
     }
 
     /// Moves on to the output of a consolidation; `experts` is the number of its experts. `stored` says where the strategy's

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use alluvium_config::StrategyRow;
 use alluvium_evaluate::{evaluate, linear_cka};
-use alluvium_model::{Digest, Model, ModelState};
+use alluvium_model::{Answers, Digest, Model, ModelState};
 use alluvium_strategy::{DataAccess, StrategyError, StrategyState, TaskDataset};
 use alluvium_stream::Task;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,12 @@ pub(crate) struct ConsolidationRecord {
     pub(crate) task_agnostic: Vec<f64>,
     /// The similarity with the latents of each expert so far; `null` where it is undefined, empty where it was not measured.
     pub(crate) latent_similarity: Vec<Option<f64>>,
+    /// When the classifier across tasks of the new central model answers; absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answers: Option<Answers>,
+    /// What people should know about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
     /// The peak memory of the process up to this moment.
     pub(crate) peak_memory_bytes: Option<u64>,
 }
@@ -168,6 +174,8 @@ pub(crate) fn consolidate(
             task_aware: scores.task_aware,
             task_agnostic: scores.task_agnostic,
             latent_similarity: scores.latent_similarity,
+            answers: consolidated.model.across.as_ref().map(|across| across.answers),
+            notes: consolidated.notes,
             peak_memory_bytes: peak_memory_bytes(),
         };
         let at_hand = ModelsAtHand { central: consolidated.model, handed_out: consolidated.handed_out };

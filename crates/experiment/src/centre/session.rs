@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use alluvium_config::{ProtocolKind, StrategyRow};
 use alluvium_device::{Announcement, Beside, DeviceStart, Terms};
-use alluvium_strategy::StrategyError;
+use alluvium_strategy::{BesideRequest, StrategyError};
 
 use crate::ExperimentError;
 use crate::centre::{Centre, CentreStart, ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
 use crate::context::RunContext;
 use crate::devices::{DeviceRequest, SharedSetup, Statistics};
 use crate::protocol::{Boundary, Breach, HandedOutModel};
-use crate::stored::{AdaptedDevice, CentralModel, Interruption};
+use crate::stored::{AdaptedDevice, CentralModel, Interruption, redo};
 
 /// The centre of one cell, and everything that crosses its boundary.
 pub(crate) struct Session {
@@ -37,12 +37,28 @@ impl Session {
             device: 1,
             cause: Box::new(cause),
         };
-        let surrogate = run.experiment.surrogate_of(row);
         let heads = shared.heads.clone().filter(|_| row.protocol.devices_overlap());
         let initial = shared.initial.clone();
         let description = shared.describe(run.experiment, &row.protocol);
-        let beside = row.config.handed_beside(&description, shared.root).map_err(failed)?;
-        let start = CentreStart { initial, heads, compute: shared.compute.clone(), seed: shared.root };
+        let surrogate = run.experiment.surrogate_of(row);
+        let surrogate = surrogate.map(|surrogate| surrogate.build(&description)).transpose();
+        let mut surrogate = surrogate.map_err(|cause| failed(cause.into()))?;
+        let model = redo(|| initial.load(run.stages))?;
+        let beside = row.config.handed_beside(&mut BesideRequest {
+            run: &description,
+            initial: &model,
+            surrogate: surrogate.as_mut().map(|surrogate| surrogate.as_mut() as _),
+            compute: &shared.compute,
+            seed: shared.root,
+        });
+        let beside = Arc::new(beside.map_err(failed)?);
+        let start = CentreStart {
+            initial,
+            heads,
+            beside: beside.clone(),
+            compute: shared.compute.clone(),
+            seed: shared.root,
+        };
         let centre = Centre::new(row, description, surrogate, shown, start).map_err(failed)?;
         Ok(Session {
             seed: shared.seed,
@@ -51,7 +67,7 @@ impl Session {
             centre,
             history: ExpertHistory::empty(),
             statistics: Statistics::asked_by(row.config.as_ref())?,
-            beside: Arc::new(beside),
+            beside,
         })
     }
 

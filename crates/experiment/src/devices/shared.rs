@@ -321,6 +321,7 @@ impl SharedSetup {
             accuracy: scores.task_aware,
             seconds,
             bytes: bytes.len() as u64,
+            statistics_bytes: expert.statistics_bytes(),
             digest: expert_digest(&expert)?,
             statistics: expert.manifest.statistics.keys().cloned().collect(),
             is_difference: expert.is_difference(),

@@ -101,6 +101,8 @@ pub(crate) struct Boundary {
 struct Crossings {
     down: u64,
     up: u64,
+    /// The statistics among what it sent.
+    statistics: u64,
     contacts: usize,
     /// How often the device took a model.
     visits: usize,
@@ -117,6 +119,8 @@ struct Crossing {
     bytes: u64,
     /// Whether statistics of the device's samples go with it.
     statistics: bool,
+    /// Their size.
+    statistics_bytes: u64,
 }
 
 impl Boundary {
@@ -167,6 +171,7 @@ impl Boundary {
                 device: *device,
                 bytes: expert.record.bytes,
                 statistics: !expert.record.statistics.is_empty(),
+                statistics_bytes: expert.record.statistics_bytes,
             };
             self.come_up(&experts.iter().map(crossing).collect::<Vec<_>>())?;
         }
@@ -202,6 +207,7 @@ impl Boundary {
             }
             self.contact(expert.device)?;
             self.devices[expert.device].up += expert.bytes;
+            self.devices[expert.device].statistics += expert.statistics_bytes;
             self.moved += expert.bytes;
             self.devices[expert.device].holds = false;
         }
@@ -217,6 +223,11 @@ impl Boundary {
     /// The bytes that each device sent.
     pub(crate) fn up(&self) -> Vec<u64> {
         self.devices.iter().map(|device| device.up).collect()
+    }
+
+    /// The bytes of statistics among what each device sent.
+    pub(crate) fn statistics(&self) -> Vec<u64> {
+        self.devices.iter().map(|device| device.statistics).collect()
     }
 
     /// The contacts of each device.
@@ -254,7 +265,7 @@ mod tests {
     use alluvium_config::ProtocolKind;
 
     fn expert(device: usize) -> Crossing {
-        Crossing { device, bytes: 7, statistics: false }
+        Crossing { device, bytes: 7, statistics: false, statistics_bytes: 0 }
     }
 
     fn boundary(kind: ProtocolKind) -> Boundary {

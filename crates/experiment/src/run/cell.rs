@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use alluvium_config::{ProtocolKind, StrategyRow};
+use alluvium_model::Answers;
 use alluvium_results::{Accuracy, AccuracyMatrix, Cell, EarlyAccuracy, MatrixRow, RoundAccuracy};
 
 use crate::ExperimentError;
@@ -120,6 +121,8 @@ impl Measurements {
         cell.consolidation_steps.push(record.steps);
         cell.consolidation_samples.push(record.samples);
         cell.stored_bytes.push(record.stored_bytes);
+        cell.answered_by = record.answers.map(|answers| in_words(answers).to_owned());
+        cell.notes.extend(record.notes);
         cell.peak_memory_bytes = cell.peak_memory_bytes.max(record.peak_memory_bytes);
         if judged == EvaluationScope::SoFar {
             self.similarities.push(record.latent_similarity.into_iter().collect());
@@ -159,6 +162,7 @@ impl Measurements {
         cell.contacts = boundary.contacts();
         cell.bytes_down = boundary.down();
         cell.bytes_up = boundary.up();
+        cell.statistics_bytes = Some(boundary.statistics()).filter(|all| all.iter().any(|bytes| *bytes > 0)).unwrap_or_default();
         let arrivals: Vec<_> = history.tasks().collect();
         let in_order = arrivals.len() == cell.contacts.len() && arrivals.is_sorted();
         if matches!(cell.accuracy, Accuracy::Stream { .. }) && !in_order {
@@ -169,6 +173,15 @@ impl Measurements {
         let mean = |row: &Option<Vec<f64>>| row.as_ref().map(|row| row.iter().sum::<f64>() / row.len() as f64);
         cell.latent_similarity_over_stream = similarities.iter().map(mean).collect::<Option<_>>().unwrap_or_default();
         cell
+    }
+}
+
+/// Which classifier answers.
+fn in_words(answers: Answers) -> &'static str {
+    match answers {
+        Answers::UnknownTask => "the head where the task is known, the statistics of classes where it is unknown",
+        Answers::Always => "the statistics of classes, whether the task is known or not",
+        Answers::WhichTask => "the head of the task; where the task is unknown, the statistics of classes find it",
     }
 }
 

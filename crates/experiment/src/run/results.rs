@@ -56,6 +56,9 @@ pub(crate) fn results(
     for (joint, _) in joint_references(experiment) {
         rows.push(reference(joint, DataAccess::AllTasks, joints.remove(&joint).unwrap_or_default()));
     }
+    let mut notes = notes(experiment, devices);
+    notes.extend(statistics(experiment));
+    notes.extend(rows.iter().flat_map(of_row));
     Results {
         format: FORMAT,
         name: experiment.name.clone(),
@@ -71,7 +74,7 @@ pub(crate) fn results(
         tasks: shared.first().map(|shared| task_labels(run, shared)).unwrap_or_default(),
         tasks_vary: tasks_vary(shared),
         left_out: vec![],
-        notes: notes(experiment, devices),
+        notes,
         pictures: vec![],
         rows,
     }
@@ -130,6 +133,29 @@ fn notes(experiment: &Experiment, devices: usize) -> Vec<String> {
             absent.join(", "),
             device.typetag_name()
         ));
+    }
+    notes
+}
+
+/// What the statistics that devices send tell of their samples. Rows that send the same share a sentence.
+fn statistics(experiment: &Experiment) -> Vec<String> {
+    let mut told = BTreeMap::<String, Vec<&str>>::new();
+    for row in &experiment.strategies {
+        for statistic in row.config.statistics() {
+            if let Some(tells) = statistic.tells() {
+                told.entry(format!("\"{}\" tells the centre {tells}", statistic.name())).or_default().push(&row.name);
+            }
+        }
+    }
+    told.into_iter().map(|(tells, rows)| format!("The statistic {tells} ({}).", rows.join(", "))).collect()
+}
+
+/// Which classifier answers in a row, if it is not the heads, and what its cells note.
+fn of_row(row: &Row) -> Vec<String> {
+    let answers = row.cells.iter().find_map(|cell| cell.answered_by.as_ref());
+    let mut notes: Vec<_> = answers.map(|answers| format!("In {} answers {answers}.", row.name)).into_iter().collect();
+    for cell in &row.cells {
+        notes.extend(cell.notes.iter().map(|note| format!("{}, seed {}: {note}", row.name, cell.seed)));
     }
     notes
 }

@@ -76,7 +76,7 @@ fn surrogate(
         compute: &shared.compute,
         seed: shared.root.of("surrogate"),
         previous: &previous,
-        expert: &expert,
+        expert: Some(&expert),
     };
     let inputs = surrogate.draw(2 * SAMPLES, &request).ok()?;
     let values = inputs.vectors().into_data().convert::<f32>().try_into_vec::<f32>().ok()?;

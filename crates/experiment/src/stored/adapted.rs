@@ -22,6 +22,9 @@ pub(crate) struct AdaptationRecord {
     pub(crate) seconds: f64,
     /// The size of what the device sends.
     pub(crate) bytes: u64,
+    /// The size of the statistics among it, without their names.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) statistics_bytes: u64,
     /// The digest of what the device sends, with its manifest.
     pub(crate) digest: Digest,
     /// The names of the statistics that the device sends along with its model.
@@ -30,6 +33,10 @@ pub(crate) struct AdaptationRecord {
     /// Whether the device sends the difference to the model that it took.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_difference: bool,
+}
+
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 /// A device after its adaptation.

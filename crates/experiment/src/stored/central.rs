@@ -72,6 +72,9 @@ pub(crate) fn identity(model: &ModelState) -> Result<Digest, ExperimentError> {
         let classifier = serde_json::to_value(&model.classifier);
         parts.push(classifier.map_err(|error| ExperimentError::Record(error.to_string()))?);
     }
+    if let (Some(parts), Some(across)) = (parts.as_array_mut(), &model.across) {
+        parts.push(serde_json::to_value(across).map_err(|error| ExperimentError::Record(error.to_string()))?);
+    }
     Ok(Digest::of(parts.to_string().as_bytes()))
 }
 

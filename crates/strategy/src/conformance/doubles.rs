@@ -13,7 +13,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use crate::{
-    Beside, Context, DataAccess, DeviceStatistic, RunDescription, Strategy, StrategyConfig, Surrogate, SurrogateError,
+    Beside, BesideRequest, Context, DataAccess, DeviceStatistic, RunDescription, StatisticRequest, Strategy, StrategyConfig, Surrogate, SurrogateError,
     SurrogateRequest,
 };
 
@@ -148,17 +148,37 @@ pub fn context() -> Context<'static> {
 pub fn consolidate(config: &dyn StrategyConfig, previous: &ModelState, expert: &Expert) -> ModelState {
     let mut strategy = build(config, &description_of(previous));
     let expert = &sent(config, expert);
-    granted(config.data_access(), Seed::new(0), 1, expert, |context| {
+    granted(config, config.data_access(), Seed::new(0), 1, expert, |context| {
         strategy.consolidate(previous, expert, context).expect("the strategy consolidates")
     })
+}
+
+/// What the strategy hands out beside the model, in a run on models like this one.
+fn handed_beside(config: &dyn StrategyConfig, model: &ModelState) -> Beside {
+    let (run, initial, compute) = (description_of(model), central(&[], 0), Device::flex());
+    let mut surrogate = RandomInputs;
+    let granted = config.data_access() == DataAccess::Surrogate;
+    let surrogate = granted.then_some(&mut surrogate as &mut dyn Surrogate);
+    let mut request = BesideRequest { run: &run, initial: &initial, surrogate, compute: &compute, seed: Seed::new(0) };
+    config.handed_beside(&mut request).expect("the tensors beside the model can be made")
 }
 
 /// The expert as its device sends it: with the statistics that the strategy requests, computed on the samples of its head.
 pub(super) fn sent(config: &dyn StrategyConfig, expert: &Expert) -> Expert {
     let own = samples(&expert.head().name);
-    let dataset = TaskDataset { head: expert.head(), samples: &own };
+    let own = TaskDataset { head: expert.head(), samples: &own };
+    let beside = handed_beside(config, &expert.model);
+    let (taken, compute) = (central(&[], 0), Device::flex());
+    let request = StatisticRequest {
+        taken: &taken,
+        adapted: &expert.model,
+        own,
+        beside: &beside,
+        compute: &compute,
+        seed: Seed::new(0),
+    };
     let compute = |statistic: Arc<dyn DeviceStatistic>| {
-        let computed = statistic.compute(&expert.model, &dataset, &Beside::new(), &Device::flex(), Seed::new(0));
+        let computed = statistic.compute(&request);
         (statistic.name().to_owned(), computed.expect("the device computes its statistics"))
     };
     expert.clone().with_statistics(config.statistics().into_iter().map(compute).collect())
@@ -166,17 +186,19 @@ pub(super) fn sent(config: &dyn StrategyConfig, expert: &Expert) -> Expert {
 
 /// Runs `run` with a context that grants only the declared data.
 pub(super) fn granted<T>(
+    config: &dyn StrategyConfig,
     access: DataAccess,
     seed: Seed,
     device: usize,
     expert: &Expert,
     run: impl FnOnce(&mut Context<'_>) -> T,
 ) -> T {
-    granted_round(access, seed, device, &[expert], run)
+    granted_round(config, access, seed, device, &[expert], run)
 }
 
 /// Runs `run` with a context for a round of experts. The context grants only the declared data.
 pub(super) fn granted_round<T>(
+    config: &dyn StrategyConfig,
     access: DataAccess,
     seed: Seed,
     device: usize,
@@ -185,7 +207,8 @@ pub(super) fn granted_round<T>(
 ) -> T {
     let own: Vec<_> = experts.iter().map(|expert| samples(&expert.head().name)).collect();
     let mut surrogate = RandomInputs;
-    let mut context = Context::new(&Device::flex(), seed, device);
+    let beside = experts.first().map(|expert| handed_beside(config, &expert.model)).unwrap_or_default();
+    let mut context = Context::new(&Device::flex(), seed, device).with_beside(&beside);
     if access == DataAccess::Surrogate {
         context = context.with_surrogate(&mut surrogate);
     }

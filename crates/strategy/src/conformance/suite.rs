@@ -87,7 +87,7 @@ fn step(
     device: usize,
 ) -> ModelState {
     let expert = &sent(config, expert);
-    granted(config.data_access(), Seed::new(7), device, expert, |context| {
+    granted(config, config.data_access(), Seed::new(7), device, expert, |context| {
         strategy.consolidate(previous, expert, context).expect("the strategy consolidates")
     })
 }
@@ -175,7 +175,7 @@ fn needs_what_it_declares(config: &dyn StrategyConfig) {
         return;
     }
     let (previous, expert) = (central(&["a"], 1), sent(config, &expert("b", 2)));
-    let alone = granted(DataAccess::None, Seed::new(7), 1, &expert, |context| {
+    let alone = granted(config, DataAccess::None, Seed::new(7), 1, &expert, |context| {
         build(config).consolidate(&previous, &expert, context)
     });
     let error = alone.err().map(|error| error.to_string());
@@ -218,7 +218,7 @@ fn consolidates_a_round(config: &dyn StrategyConfig) {
     let round = |experts: &[&Expert]| {
         let experts: Vec<_> = experts.iter().map(|expert| sent(config, expert)).collect();
         let experts: Vec<_> = experts.iter().collect();
-        granted_round(config.data_access(), Seed::new(7), 0, &experts, |context| {
+        granted_round(config, config.data_access(), Seed::new(7), 0, &experts, |context| {
             let mut strategy = build(config);
             let central = strategy.consolidate_round(&central(&[], 0), &experts, context);
             let central = central.expect("the strategy consolidates a round");
@@ -247,7 +247,7 @@ fn asks_for_what_it_uses(config: &dyn StrategyConfig) {
         return;
     }
     let (previous, expert) = (central(&["a"], 1), expert("b", 2));
-    let without = granted(config.data_access(), Seed::new(7), 1, &expert, |context| {
+    let without = granted(config, config.data_access(), Seed::new(7), 1, &expert, |context| {
         build(config).consolidate(&previous, &expert, context)
     });
     let error = without.err().map(|error| error.to_string()).unwrap_or_default();

@@ -48,7 +48,7 @@ fn build(config: &dyn SurrogateConfig) -> Box<dyn Surrogate> {
 fn draw(source: &mut dyn Surrogate, count: usize, seed: u64) -> Vec<f32> {
     let (previous, expert, compute) = (central(&["a", "b"], 3), expert("c", 2), Device::flex());
     let (input, seed) = (previous.input, Seed::new(seed));
-    let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
+    let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: Some(&expert) };
     let inputs = source.draw(count, &request).unwrap_or_else(|error| panic!("{source:?}: {error}"));
     assert_eq!((inputs.len(), inputs.shape()), (count, input), "{source:?}: the shape of a draw");
     let values = host(inputs.vectors());

@@ -84,7 +84,7 @@ pub(super) fn takes_unlike_experts(config: &dyn StrategyConfig) {
         let mut previous = central(&[], 0);
         for (device, expert) in stream.iter().enumerate() {
             let expert = &sent(config, expert);
-            previous = granted(config.data_access(), Seed::new(7), device, expert, |context| {
+            previous = granted(config, config.data_access(), Seed::new(7), device, expert, |context| {
                 let central = strategy.consolidate(&previous, expert, context);
                 central.expect("a strategy that accepts unlike networks consolidates an expert of another backbone")
             });

@@ -75,7 +75,7 @@ fn mlp() -> Arc<dyn BackboneConfig> {
 /// Draws inputs that should be of the second class of the last head.
 fn draw(settings: &Inversion, count: usize, seed: u64, previous: &ModelState, expert: &Expert) -> Inputs {
     let compute = Device::flex();
-    let request = SurrogateRequest { input: INPUT.into(), compute: &compute, seed: Seed::new(seed), previous, expert };
+    let request = SurrogateRequest { input: INPUT.into(), compute: &compute, seed: Seed::new(seed), previous, expert: Some(expert) };
     let wish =
         |state: &ModelState, _: &mut Random| Wish { head: state.heads.len() - 1, probabilities: vec![0.0, 1.0, 0.0] };
     settings.draw(count, &request, wish).unwrap()
@@ -163,7 +163,7 @@ fn vectors_are_inverted_within_their_bound_and_without_total_variation() {
     let draw = |settings: Inversion| {
         let seed = Seed::new(0);
         let request =
-            SurrogateRequest { input: [12].into(), compute: &compute, seed, previous: &previous, expert: &expert };
+            SurrogateRequest { input: [12].into(), compute: &compute, seed, previous: &previous, expert: Some(&expert) };
         let wish = |_: &ModelState, _: &mut Random| Wish { head: 0, probabilities: vec![0.0, 1.0, 0.0] };
         let drawn = settings.draw(6, &request, wish).unwrap();
         assert_eq!((drawn.len(), drawn.shape()), (6, [12].into()));
@@ -203,7 +203,7 @@ fn inputs_that_are_no_numbers_are_an_error() {
         compute: &compute,
         seed: Seed::new(0),
         previous: &previous,
-        expert: &expert,
+        expert: Some(&expert),
     };
     let wish = |_: &ModelState, _: &mut Random| Wish { head: 0, probabilities: vec![1.0, 0.0, 0.0] };
     let error = SETTINGS.draw(2, &request, wish).unwrap_err().to_string();
@@ -275,7 +275,7 @@ fn inputs_begin_where_they_are_told() {
     let (previous, expert, compute) = (model(&mlp(), &["a"], 1), expert(model(&mlp(), &["b"], 2)), Device::flex());
     let seed = Seed::new(0);
     let request =
-        SurrogateRequest { input: INPUT.into(), compute: &compute, seed, previous: &previous, expert: &expert };
+        SurrogateRequest { input: INPUT.into(), compute: &compute, seed, previous: &previous, expert: Some(&expert) };
     let wish = |_: &ModelState, _: &mut Random| Wish { head: 0, probabilities: vec![0.0, 1.0, 0.0] };
     let start: Vec<f32> = (0..3 * 64).map(|index| index as f32 / 96.0 - 1.0).collect();
     let draw = |steps, class_weight, bound: f64| {

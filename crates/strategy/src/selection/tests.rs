@@ -80,7 +80,7 @@ fn selected(source: Box<dyn Surrogate>, select: f64) -> Selected {
 fn draw(source: &mut dyn Surrogate, count: usize, seed: u64, previous: &ModelState, expert: &Expert) -> Vec<f32> {
     let compute = Device::flex();
     let seed = Seed::new(seed);
-    let request = SurrogateRequest { input: previous.input, compute: &compute, seed, previous, expert };
+    let request = SurrogateRequest { input: previous.input, compute: &compute, seed, previous, expert: Some(expert) };
     let drawn = source.draw(count, &request).unwrap();
     assert_eq!((drawn.len(), drawn.shape()), (count, previous.input));
     drawn.vectors().into_data().try_into_vec::<f32>().unwrap()
@@ -181,7 +181,7 @@ fn a_backbone_without_batch_normalisation_is_refused() {
     // Who did not check it hears of it with the first inputs.
     let (previous, expert) = (conformance::central(&["a"], 0), conformance::expert("b", 1));
     let (compute, seed, input) = (Device::flex(), Seed::new(0), previous.input);
-    let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
+    let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: Some(&expert) };
     let error = selected(Box::new(RandomInputs), 0.5).draw(4, &request).unwrap_err().to_string();
     assert!(error.contains("`select` = 0.5 has no effect: the model has no batch normalisation"), "{error}");
 }

@@ -1,8 +1,7 @@
 //! The statistic that a device computes and sends along: the Fisher information of each of its weights.
 
-use alluvium_model::{ModelError, ModelState, Seed, Weights};
-use alluvium_strategy::{Beside, DeviceStatistic, FisherLabels, TaskDataset, fisher, is_statistic};
-use burn::tensor::Device;
+use alluvium_model::{ModelError, Weights};
+use alluvium_strategy::{DeviceStatistic, FisherLabels, StatisticRequest, fisher, is_statistic};
 
 /// The name of the statistic: F of every weight of backbone and head, by full names.
 pub(crate) const FISHER: &str = "fisher";
@@ -19,15 +18,9 @@ impl DeviceStatistic for Information {
         FISHER
     }
 
-    fn compute(
-        &self,
-        adapted: &ModelState,
-        own: &TaskDataset<'_>,
-        _beside: &Beside,
-        compute: &Device,
-        seed: Seed,
-    ) -> Result<Weights, ModelError> {
-        let all = fisher(adapted, own, self.labels, self.samples, seed, compute)?;
+    fn compute(&self, request: &StatisticRequest<'_>) -> Result<Weights, ModelError> {
+        let StatisticRequest { adapted, own, compute, seed, .. } = *request;
+        let all = fisher(adapted, &own, self.labels, self.samples, seed, compute)?;
         // Running statistics are not parameters, so their F is not sent.
         Ok(all.iter().filter(|(name, _)| !is_statistic(name)).map(|(name, f)| (name.to_owned(), f.clone())).collect())
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_model::{Model, ModelError, ModelState, Seed, Values, Weights};
-use alluvium_strategy::{Beside, DeviceStatistic, TaskDataset};
+use alluvium_model::{Model, ModelError, Values, Weights};
+use alluvium_strategy::{DeviceStatistic, StatisticRequest};
 use alluvium_stream::Batches;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 /// The name of the statistic: G of each linear map, `[inputs, inputs]`, by the full name of its weight.
 pub(crate) const GRAM: &str = "gram";
@@ -27,18 +27,12 @@ impl DeviceStatistic for Gram {
         GRAM
     }
 
-    fn compute(
-        &self,
-        adapted: &ModelState,
-        own: &TaskDataset<'_>,
-        _beside: &Beside,
-        compute: &Device,
-        seed: Seed,
-    ) -> Result<Weights, ModelError> {
+    fn compute(&self, request: &StatisticRequest<'_>) -> Result<Weights, ModelError> {
+        let StatisticRequest { adapted, own, compute, seed, .. } = *request;
         let model = Model::load(adapted, compute)?;
         let mut sums = BTreeMap::<String, Sum>::new();
         let mut left = self.samples.min(own.samples.len());
-        for batch in Batches::new(&[*own], BATCH, seed.random(), compute) {
+        for batch in Batches::new(&[own], BATCH, seed.random(), compute) {
             let taken = batch.samples().min(left);
             model.forward_maps(batch.inputs.slice(0..taken), &mut |name, rows| {
                 let [count, _] = rows.dims();

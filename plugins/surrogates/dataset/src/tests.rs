@@ -54,7 +54,7 @@ fn shades(channels: usize) -> DatasetConfig {
 fn draw(source: &mut dyn Surrogate, count: usize, input: [usize; 3], seed: u64) -> Result<Vec<u8>, SurrogateError> {
     let (previous, expert, compute) = (central(&[], 0), expert("a", 1), Device::flex());
     let (seed, input) = (Seed::new(seed), input.into());
-    let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
+    let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: Some(&expert) };
     let inputs = source.draw(count, &request)?;
     assert_eq!((inputs.len(), inputs.shape()), (count, request.input));
     let values = inputs.vectors().into_data().try_into_vec::<f32>().unwrap();
@@ -97,7 +97,7 @@ fn numbers_are_drawn_as_they_are_and_have_the_right_shape() {
         compute: &compute,
         seed: Seed::new(0),
         previous: &previous,
-        expert: &expert,
+        expert: Some(&expert),
     };
     let drawn = source.draw(20, &request([3].into())).unwrap().vectors().into_data().try_into_vec::<f32>().unwrap();
     // An input begins with 0, 22.5, 45 or 67.5, and its values are 7.5 apart.

@@ -36,7 +36,7 @@ fn source(config: &ImageFolderConfig) -> ImageFolder {
 fn draw(source: &mut dyn Surrogate, count: usize, input: [usize; 3], seed: u64) -> Result<Vec<f32>, SurrogateError> {
     let (previous, expert, compute) = (central(&[], 0), expert("a", 1), Device::flex());
     let (seed, input) = (Seed::new(seed), input.into());
-    let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
+    let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: Some(&expert) };
     let inputs = source.draw(count, &request)?;
     assert_eq!((inputs.len(), inputs.shape()), (count, request.input));
     Ok(inputs.vectors().into_data().try_into_vec::<f32>().unwrap())

@@ -216,7 +216,7 @@ mod tests {
     fn draw(source: &mut dyn Surrogate, count: usize, seed: u64, heads: &[&str]) -> Inputs {
         let (previous, expert, compute) = (central(heads, 3), expert("c", 2), Device::flex());
         let (input, seed) = (previous.input, Seed::new(seed));
-        let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: &expert };
+        let request = SurrogateRequest { input, compute: &compute, seed, previous: &previous, expert: Some(&expert) };
         source.draw(count, &request).unwrap()
     }
 

@@ -1,0 +1,226 @@
+//! The classifier across tasks: ridge regression or Gaussians on features that never move.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use alluvium_model::{
+    AcrossTasks, Answers, BoxedClassifier, ClassifierConfig, DynClassifier, DynModule, HeadShape, Inputs, ModelError,
+    ModelState, NamedTensors, Random, Values, Weights, typetag,
+};
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::features::{FeatureMap, FeatureSpec};
+use crate::gaussian::Gaussians;
+use crate::ridge::Ridge;
+
+/// What the classifier computes from features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Rule {
+    /// Wᵀψ + b.
+    Linear,
+    /// log N(ψ; μ_k, Σ_k), up to a constant.
+    Gaussian,
+}
+
+/// A classifier of features. It has no initial weights of its own: a strategy makes them from sums.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StatisticsClassifier {
+    rule: Rule,
+    features: FeatureSpec,
+}
+
+/// The prefix of the tensors of the feature map.
+const FEATURES: &str = "features";
+const WEIGHT: &str = "weight";
+const BIAS: &str = "bias";
+const MEANS: &str = "means";
+const WHITENING: &str = "whitening";
+const OFFSETS: &str = "offsets";
+
+impl StatisticsClassifier {
+    /// The model with ridge regression as its classifier across tasks. `handed` are the tensors of the feature map.
+    pub fn linear(model: ModelState, features: FeatureSpec, handed: &Weights, ridge: &Ridge, answers: Answers) -> ModelState {
+        let (rows, columns) = (ridge.weight.nrows(), ridge.weight.ncols());
+        let values = (0..rows * columns).map(|index| ridge.weight[(index / columns, index % columns)] as f32);
+        let mut weights = Weights::new();
+        weights.insert(WEIGHT, Values::new(vec![rows, columns], values.collect()));
+        weights.insert(BIAS, Values::new(vec![columns], ridge.bias.iter().map(|value| *value as f32).collect()));
+        Self::add(model, Rule::Linear, features, handed, weights, (ridge.classes.clone(), answers))
+    }
+
+    /// The model with Gaussians of classes as its classifier across tasks. `handed` are the tensors of the feature map.
+    pub fn gaussian(
+        model: ModelState,
+        features: FeatureSpec,
+        handed: &Weights,
+        gaussians: &Gaussians,
+        answers: Answers,
+    ) -> ModelState {
+        let classes = gaussians.classes.len();
+        let size = gaussians.whitening.first().map_or(0, |whitening| whitening.nrows());
+        let means = gaussians.means.iter().flatten().map(|value| *value as f32).collect();
+        let mut whitening = Vec::with_capacity(gaussians.whitening.len() * size * size);
+        for matrix in &gaussians.whitening {
+            whitening.extend((0..size * size).map(|index| matrix[(index / size, index % size)] as f32));
+        }
+        let mut weights = Weights::new();
+        weights.insert(MEANS, Values::new(vec![classes, size], means));
+        weights.insert(WHITENING, Values::new(vec![gaussians.whitening.len(), size, size], whitening));
+        let offsets = gaussians.offsets.iter().map(|value| *value as f32).collect();
+        weights.insert(OFFSETS, Values::new(vec![classes], offsets));
+        Self::add(model, Rule::Gaussian, features, handed, weights, (gaussians.classes.clone(), answers))
+    }
+
+    fn add(
+        model: ModelState,
+        rule: Rule,
+        features: FeatureSpec,
+        handed: &Weights,
+        mut weights: Weights,
+        (classes, answers): (Vec<usize>, Answers),
+    ) -> ModelState {
+        weights.extend_below(FEATURES, handed.clone());
+        let classifier = Arc::new(StatisticsClassifier { rule, features });
+        model.with_across(AcrossTasks { classifier, classes, answers }, weights)
+    }
+}
+
+#[typetag::serde(name = "class-statistics")]
+impl ClassifierConfig for StatisticsClassifier {
+    /// Nothing: a classifier without sums has no weights.
+    fn initial(&self, _head: HeadShape, _random: &mut Random) -> Weights {
+        Weights::new()
+    }
+
+    fn build(&self, head: HeadShape, compute: &Device) -> Result<BoxedClassifier, ModelError> {
+        let (config, compute) = (self.clone(), compute.clone());
+        Ok(Box::new(Loaded { config, head, compute, weights: Weights::new(), built: None }))
+    }
+}
+
+/// The classifier on a compute device. It does not learn by gradients.
+#[derive(Debug)]
+struct Loaded {
+    config: StatisticsClassifier,
+    head: HeadShape,
+    compute: Device,
+    weights: Weights,
+    built: Option<(FeatureMap, Scorer)>,
+}
+
+#[derive(Debug)]
+enum Scorer {
+    /// W, `[features, classes]`, and b, `[1, classes]`.
+    Linear(Tensor<2>, Tensor<2>),
+    /// Each whitening matrix transposed, side by side, `[features, matrices · features]`; the whitened means,
+    /// `[1, classes, features]`; and the offsets, `[1, classes]`.
+    Gaussian(Tensor<2>, Tensor<3>, Tensor<2>),
+}
+
+/// The samples whose whitened features are in memory at a time.
+const BATCH: usize = 64;
+
+impl Scorer {
+    fn of(rule: Rule, weights: &Weights, size: usize, classes: usize, compute: &Device) -> Result<Self, ModelError> {
+        let tensor = |name: &str, expected: Vec<usize>| -> Result<Vec<f32>, ModelError> {
+            let missing = || ModelError::Missing { name: name.to_owned(), expected: expected.clone() };
+            let found = weights.get(name).ok_or_else(missing)?;
+            if found.shape != expected {
+                let (found, expected) = (found.shape.clone(), expected.clone());
+                return Err(ModelError::Shape { name: name.to_owned(), found, expected });
+            }
+            Ok(found.single(name)?.to_vec())
+        };
+        let load = |values: Vec<f32>, shape: [usize; 2]| Tensor::from_data(TensorData::new(values, shape), compute);
+        match rule {
+            Rule::Linear => {
+                let (weight, bias) = (tensor(WEIGHT, vec![size, classes])?, tensor(BIAS, vec![classes])?);
+                Ok(Scorer::Linear(load(weight, [size, classes]), load(bias, [1, classes])))
+            }
+            Rule::Gaussian => {
+                let matrices = weights.get(WHITENING).and_then(|found| found.shape.first().copied());
+                let matrices = matrices.filter(|count| *count == 1 || *count == classes).unwrap_or(classes);
+                let (means, whitening) =
+                    (tensor(MEANS, vec![classes, size])?, tensor(WHITENING, vec![matrices, size, size])?);
+                let offsets = tensor(OFFSETS, vec![classes])?;
+                let whitening = Tensor::<3>::from_data(TensorData::new(whitening, [matrices, size, size]), compute);
+                let means = Tensor::<3>::from_data(TensorData::new(means, [classes, size, 1]), compute);
+                // Row by row, L⁻¹ψ: the columns of all (L⁻¹)ᵀ side by side.
+                let side_by_side = whitening.clone().permute([2, 0, 1]).reshape([size, matrices * size]);
+                let repeated = if matrices == classes { whitening } else { whitening.repeat_dim(0, classes) };
+                let whitened = repeated.matmul(means).reshape([1, classes, size]);
+                Ok(Scorer::Gaussian(side_by_side, whitened, load(offsets, [1, classes])))
+            }
+        }
+    }
+
+    fn scores(&self, features: Tensor<2>) -> Tensor<2> {
+        match self {
+            Scorer::Linear(weight, bias) => features.matmul(weight.clone()) + bias.clone(),
+            Scorer::Gaussian(whitening, means, offsets) => {
+                let size = features.dims()[1];
+                let of_batch = |features: Tensor<2>| {
+                    let count = features.dims()[0];
+                    let matrices = whitening.dims()[1] / size.max(1);
+                    let whitened = features.matmul(whitening.clone()).reshape([count, matrices, size]);
+                    let squares = (whitened - means.clone()).square().sum_dim(2).squeeze_dim::<2>(2);
+                    offsets.clone() - squares * 0.5
+                };
+                Tensor::cat(features.split(BATCH, 0).into_iter().map(of_batch).collect(), 0)
+            }
+        }
+    }
+}
+
+impl DynClassifier for Loaded {
+    fn scores(&self, inputs: Inputs, latents: Tensor<2>) -> Tensor<2> {
+        match &self.built {
+            Some((map, scorer)) => scorer.scores(map.features(inputs, &mut |_| latents.clone())),
+            None => Tensor::zeros([inputs.len(), self.head.classes], &self.compute),
+        }
+    }
+
+    fn maps(&self, _inputs: Inputs, _latents: Tensor<2>, _map: &mut dyn FnMut(&str, Tensor<2>)) {}
+}
+
+impl DynModule for Loaded {
+    fn parameters(&self) -> Weights {
+        self.weights.clone()
+    }
+
+    fn set_parameters(&mut self, weights: &Weights) -> Result<(), ModelError> {
+        let StatisticsClassifier { rule, features } = &self.config;
+        let handed = weights.below(FEATURES);
+        let map = FeatureMap::of(features, &handed, (self.head.input, self.head.latent_size), &self.compute)
+            .map_err(|error| error.below(FEATURES))?;
+        let scorer = Scorer::of(*rule, weights, map.size(), self.head.classes, &self.compute)?;
+        self.built = Some((map, scorer));
+        self.weights = weights.clone();
+        Ok(())
+    }
+
+    fn freeze_training_behaviour(&mut self) {}
+
+    fn take_gradients(&self, _gradients: &mut Gradients) -> GradientsParams {
+        GradientsParams::new()
+    }
+
+    fn squared_norm(&self, _gradients: &GradientsParams) -> Option<Tensor<1>> {
+        None
+    }
+
+    fn scale(&self, gradients: GradientsParams, _factor: &Tensor<1>) -> GradientsParams {
+        gradients
+    }
+
+    fn named_gradients(&self, _gradients: &Gradients) -> NamedTensors {
+        NamedTensors::new()
+    }
+
+    fn update(&mut self, _update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {}
+
+    fn step(&mut self, _optimiser: &mut ModuleOptimizer, _learning_rate: f64, _gradients: GradientsParams) {}
+}

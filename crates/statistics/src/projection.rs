@@ -1,0 +1,139 @@
+//! The map from the features of a source to features of a chosen size: random, or the principal components of surrogate data.
+
+use alluvium_model::{ModelError, Seed, Values, Weights};
+use burn::tensor::{Device, Tensor, TensorData, activation::relu};
+use faer::{Mat, MatRef, Side};
+use rand_distr::{Distribution, StandardNormal};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::matrix::{add_gram, in_doubles};
+
+/// How features are mapped to a chosen size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProjectionKind {
+    /// Not at all: `size` has no effect.
+    None,
+    /// By a random matrix, and a rectifier. Both sides draw the matrix from a seed.
+    RandomRelu,
+    /// By a random matrix. Both sides draw it from a seed.
+    RandomLinear,
+    /// On the principal components of surrogate data, less their mean. Each device is sent them.
+    PrincipalComponents,
+}
+
+/// A projection on a compute device.
+#[derive(Debug)]
+pub enum Projection {
+    /// None.
+    None,
+    /// A random matrix, `[features, size]`, with a rectifier or without.
+    Random(Tensor<2>, bool),
+    /// The mean, `[1, features]`, and the components, `[features, size]`.
+    Components(Tensor<2>, Tensor<2>),
+}
+
+const MEAN: &str = "mean";
+const COMPONENTS: &str = "components";
+
+impl Projection {
+    /// A random projection of `features` values to `size`. The entries of the matrix are of the normal distribution with the
+    /// variance 1 / `features`.
+    pub fn random(features: usize, size: usize, rectified: bool, seed: Seed, compute: &Device) -> Self {
+        let mut random = seed.of("projection").random();
+        let scale = 1.0 / (features as f32).sqrt();
+        let draw = |_| {
+            let drawn: f32 = StandardNormal.sample(&mut random);
+            drawn * scale
+        };
+        let values: Vec<f32> = (0..features * size).map(draw).collect();
+        Projection::Random(Tensor::from_data(TensorData::new(values, [features, size]), compute), rectified)
+    }
+
+    /// The projection on the components that [`principal_components`] found.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape.
+    pub fn components(handed: &Weights, compute: &Device) -> Result<Self, ModelError> {
+        let tensor = |name: &str, expected: Vec<usize>| {
+            let missing = || ModelError::Missing { name: name.to_owned(), expected: expected.clone() };
+            handed.get(name).filter(|found| found.shape.len() == 2).ok_or_else(missing)
+        };
+        let (mean, components) = (tensor(MEAN, vec![1, 0])?, tensor(COMPONENTS, vec![0, 0])?);
+        if mean.shape != [1, components.shape[0]] {
+            let (found, expected) = (mean.shape.clone(), vec![1, components.shape[0]]);
+            return Err(ModelError::Shape { name: MEAN.to_owned(), found, expected });
+        }
+        let load = |name: &str, values: &Values| -> Result<Tensor<2>, ModelError> {
+            let shape = [values.shape[0], values.shape[1]];
+            Ok(Tensor::from_data(TensorData::new(values.single(name)?.to_vec(), shape), compute))
+        };
+        Ok(Projection::Components(load(MEAN, mean)?, load(COMPONENTS, components)?))
+    }
+
+    /// The projected features, `[batch, size]`.
+    pub fn apply(&self, features: Tensor<2>) -> Tensor<2> {
+        match self {
+            Projection::None => features,
+            Projection::Random(matrix, rectified) => {
+                let projected = features.matmul(matrix.clone());
+                if *rectified { relu(projected) } else { projected }
+            }
+            Projection::Components(mean, components) => (features - mean.clone()).matmul(components.clone()),
+        }
+    }
+}
+
+/// The mean and the first `size` principal components of rows of features, `[rows, features]`, as tensors that can be sent. There
+/// are at most as many components as features. The sign of a component is that of its largest entry, which is positive.
+///
+/// # Errors
+/// When the decomposition fails, because a feature is not finite.
+pub fn principal_components(rows: &[f32], features: usize, size: usize) -> Result<Weights, ModelError> {
+    let rows = in_doubles(rows, features);
+    let count = rows.nrows().max(1) as f64;
+    let mean: Vec<f64> = (0..features).map(|column| rows.col(column).iter().sum::<f64>() / count).collect();
+    let centred = Mat::from_fn(rows.nrows(), features, |row, column| rows[(row, column)] - mean[column]);
+    let size = size.min(features);
+    // The smaller of the two Gram matrices has the same eigenvalues.
+    let components = if rows.nrows() < features {
+        let vectors = eigenvectors(&centred.transpose().to_owned(), size)?;
+        let lifted = centred.transpose() * &vectors;
+        unit_columns(lifted)
+    } else {
+        eigenvectors(&centred, size)?
+    };
+    let mut handed = Weights::new();
+    handed.insert(MEAN, Values::new(vec![1, features], mean.iter().map(|value| *value as f32).collect()));
+    let columns = components.ncols();
+    let entry = |index| components[(index / columns, index % columns)] as f32;
+    handed.insert(COMPONENTS, Values::new(vec![features, columns], (0..features * columns).map(entry).collect()));
+    Ok(handed)
+}
+
+/// The eigenvectors of XᵀX with the largest eigenvalues, as columns.
+fn eigenvectors(rows: &Mat<f64>, count: usize) -> Result<Mat<f64>, ModelError> {
+    let size = rows.ncols();
+    let mut gram = Mat::zeros(size, size);
+    add_gram(&mut gram, rows.as_ref());
+    let failed = |_| ModelError::Incompatible { reason: "the principal components of features do not converge".to_owned() };
+    let eigen = gram.self_adjoint_eigen(Side::Upper).map_err(failed)?;
+    // Ascending order.
+    let vectors: MatRef<'_, f64> = eigen.U();
+    let column = |rank: usize| size - 1 - rank;
+    let signed = |rank: usize| {
+        let column = vectors.col(column(rank));
+        let largest = column.iter().copied().fold(0.0_f64, |largest, value| if value.abs() > largest.abs() { value } else { largest });
+        if largest < 0.0 { -1.0 } else { 1.0 }
+    };
+    let signs: Vec<f64> = (0..count.min(size)).map(signed).collect();
+    Ok(Mat::from_fn(size, signs.len(), |row, rank| signs[rank] * vectors[(row, column(rank))]))
+}
+
+/// The columns with length 1. A column of zeros stays.
+fn unit_columns(matrix: Mat<f64>) -> Mat<f64> {
+    let length = |column: usize| matrix.col(column).norm_l2().max(f64::MIN_POSITIVE);
+    let lengths: Vec<f64> = (0..matrix.ncols()).map(length).collect();
+    Mat::from_fn(matrix.nrows(), matrix.ncols(), |row, column| matrix[(row, column)] / lengths[column])
+}
