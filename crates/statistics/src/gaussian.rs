@@ -134,3 +134,84 @@ fn whiten(covariance: &Symmetric, added: f64, variance: f64) -> Result<(Mat<f64>
     }
     Err(ModelError::Incompatible { reason: "the covariance of a class is not positive definite".to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Moments;
+
+    /// Two classes of three and four samples with two features.
+    const ROWS: [f32; 14] = [0.0, 0.0, 2.0, 0.0, 1.0, 3.0, 5.0, 5.0, 7.0, 5.0, 5.0, 9.0, 7.0, 9.0];
+    const LABELS: [usize; 7] = [4, 4, 4, 1, 1, 1, 1];
+
+    fn sums(moments: Moments) -> ClassSums {
+        let mut sums = ClassSums::new(2, moments);
+        sums.add_samples(&ROWS, &LABELS);
+        sums
+    }
+
+    /// −½(ψ−μ)ᵀΣ⁻¹(ψ−μ) − ½ log det Σ, by the formula for two features.
+    fn score(point: [f64; 2], mean: [f64; 2], [a, b, c]: [f64; 3]) -> f64 {
+        let [x, y] = [point[0] - mean[0], point[1] - mean[1]];
+        let determinant = a * c - b * b;
+        -0.5 * (c * x * x - 2.0 * b * x * y + a * y * y) / determinant - 0.5 * determinant.ln()
+    }
+
+    fn scored(found: &Gaussians, class: usize, point: [f64; 2]) -> f64 {
+        let whitening = &found.whitening[class.min(found.whitening.len() - 1)];
+        let mean = &found.means[class];
+        let of_row = |row: usize| {
+            (0..2).map(|column| whitening[(row, column)] * (point[column] - mean[column])).sum::<f64>().powi(2)
+        };
+        found.offsets[class] - 0.5 * (of_row(0) + of_row(1))
+    }
+
+    // By hand. Class 1: mean (6, 7), deviations (±1, ±2) in all four ways: S = [4, 0; 0, 16]. Class 4: mean (1, 1), deviations
+    // (−1, −1), (1, −1), (0, 2): S = [2, 0; 0, 6]. Together S = [6, 0; 0, 22], divided by 7 − 2: Σ = [1.2, 0; 0, 4.4].
+    const TIED: [f64; 3] = [1.2, 0.0, 4.4];
+
+    #[test]
+    fn own_covariances_are_shrunk_towards_that_of_all_classes() {
+        let shrinkage = Shrinkage { tied: Some(0.25), ridge: 0.0, noise: 0.0 };
+        let found = estimate(&sums(Moments::OfClasses), Covariance::Own, shrinkage).unwrap();
+        assert_eq!(found.classes, [1, 4]);
+        let of = |own: [f64; 3]| [0, 1, 2].map(|entry| 0.75 * own[entry] + 0.25 * TIED[entry]);
+        // S / (n − 1).
+        let covariances = [of([4.0 / 3.0, 0.0, 16.0 / 3.0]), of([1.0, 0.0, 3.0])];
+        for point in [[0.0, 0.0], [3.0, 4.0], [-2.0, 7.5]] {
+            for (class, (mean, covariance)) in [[6.0, 7.0], [1.0, 1.0]].into_iter().zip(covariances).enumerate() {
+                let (found, expected) = (scored(&found, class, point), score(point, mean, covariance));
+                assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+            }
+        }
+        // d / (n + d) is 1/3 and 2/5, so the default is ½.
+        let default = estimate(&sums(Moments::OfClasses), Covariance::Own, Shrinkage { tied: None, ..shrinkage }).unwrap();
+        let half = estimate(&sums(Moments::OfClasses), Covariance::Own, Shrinkage { tied: Some(0.5), ..shrinkage }).unwrap();
+        assert_eq!(default.offsets, half.offsets);
+    }
+
+    #[test]
+    fn a_tied_covariance_gives_a_linear_rule_and_none_the_nearest_mean() {
+        let shrinkage = Shrinkage { tied: None, ridge: 0.5, noise: 0.0 };
+        let found = estimate(&sums(Moments::Shared), Covariance::Tied, shrinkage).unwrap();
+        // Half of the mean variance 2.8 is added to each variance; the determinant is the same for all classes.
+        let covariance = [2.6, 0.0, 5.8];
+        let point = [3.0, 2.0];
+        let (one, other) = (scored(&found, 0, point), scored(&found, 1, point));
+        let expected = score(point, [6.0, 7.0], covariance) - score(point, [1.0, 1.0], covariance);
+        assert!((one - other - expected).abs() < 1e-9);
+        let nearest = estimate(&sums(Moments::Means), Covariance::None, shrinkage).unwrap();
+        assert!((scored(&nearest, 0, point) + 0.5 * (9.0 + 25.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_sample_and_flat_features_still_have_a_covariance() {
+        let mut sums = ClassSums::new(2, Moments::OfClasses);
+        sums.add_samples(&[1.0, 1.0, 1.0, 1.0], &[0, 3]);
+        let shrinkage = Shrinkage { tied: None, ridge: 1e-4, noise: 0.0 };
+        let found = estimate(&sums, Covariance::Own, shrinkage).unwrap();
+        assert!(found.offsets.iter().all(|offset| offset.is_finite()));
+        let error = estimate(&self::sums(Moments::Means), Covariance::Own, shrinkage).unwrap_err().to_string();
+        assert!(error.contains("products"), "{error}");
+    }
+}

@@ -354,3 +354,71 @@ impl OfClass {
         self.mean().into_iter().map(|value| f64::from(value as f32)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROWS: [f32; 8] = [1.0, 2.0, 3.0, -1.0, 0.5, 4.0, -2.0, 0.25];
+    const LABELS: [usize; 4] = [9, 2, 9, 2];
+
+    fn sums(moments: Moments) -> ClassSums {
+        let mut sums = ClassSums::new(2, moments);
+        sums.add_samples(&ROWS, &LABELS);
+        sums
+    }
+
+    #[test]
+    fn sums_are_the_ones_worked_out_by_hand() {
+        // Class 2: (3, −1) and (−2, 0.25). Class 9: (1, 2) and (0.5, 4).
+        let own = sums(Moments::OfClasses);
+        assert_eq!((own.classes(), own.count(2), own.count(9), own.count(3)), (vec![2, 9], 2.0, 2.0, 0.0));
+        assert_eq!((own.sum(2).unwrap(), own.sum(9).unwrap()), (&[1.0, -0.75][..], &[1.5, 6.0][..]));
+        // xx, xy, yy.
+        assert_eq!(own.gram_of(2).unwrap().entries(), [9.0 + 4.0, -3.0 - 0.5, 1.0 + 0.0625]);
+        assert_eq!(own.gram_of(9).unwrap().entries(), [1.25, 2.0 + 2.0, 4.0 + 16.0]);
+        let all = [13.0 + 1.25, -3.5 + 4.0, 1.0625 + 20.0];
+        assert_eq!(own.gram().unwrap().entries(), all);
+        assert_eq!(sums(Moments::Shared).gram().unwrap().entries(), all);
+        assert!(sums(Moments::Means).gram().is_none());
+    }
+
+    #[test]
+    fn sums_survive_the_way_to_the_centre() {
+        for moments in [Moments::Means, Moments::Shared, Moments::OfClasses] {
+            let own = sums(moments);
+            assert_eq!(ClassSums::from_weights(&own.to_weights(Width::Double)).unwrap(), own);
+            // These values are exact in 32 bits, but for the means' quotients.
+            let back = ClassSums::from_weights(&own.to_weights(Width::Single)).unwrap();
+            assert_eq!((back.classes(), back.moments()), (own.classes(), moments));
+            let near = |one: &[f64], other: &[f64]| one.iter().zip(other).all(|(one, other)| (one - other).abs() < 1e-5);
+            assert!(near(back.sum(2).unwrap(), own.sum(2).unwrap()));
+            if let (Some(back), Some(own)) = (back.gram(), own.gram()) {
+                assert!(near(back.entries(), own.entries()));
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_tensors_are_refused_by_name() {
+        let mut sent = sums(Moments::Shared).to_weights(Width::Double);
+        sent.insert(GRAM, Values::of(vec![2], vec![0.0; 2]));
+        assert!(ClassSums::from_weights(&sent).unwrap_err().to_string().contains("`gram`"));
+        let mut sent = sums(Moments::Shared).to_weights(Width::Double);
+        sent.insert(CLASSES, Values::of(vec![2], vec![2.0, 2.0]));
+        assert!(ClassSums::from_weights(&sent).unwrap_err().to_string().contains("twice"));
+        sent.insert(CLASSES, Values::of(vec![2], vec![2.0, -1.0]));
+        assert!(ClassSums::from_weights(&sent).unwrap_err().to_string().contains("-1"));
+        let error = sums(Moments::Shared).add(&sums(Moments::Means)).unwrap_err().to_string();
+        assert!(error.contains("cannot be added"), "{error}");
+    }
+
+    #[test]
+    fn small_classes_are_found_and_dropped() {
+        assert_eq!(ClassSums::small_classes(&[1, 1, 2, 1, 2, 5], 2), [5]);
+        let mut own = sums(Moments::Means);
+        own.have_class(4);
+        assert_eq!(own.drop_below(1.0), [4]);
+        assert_eq!(own.classes(), [2, 9]);
+    }
+}

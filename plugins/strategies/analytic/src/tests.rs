@@ -6,7 +6,7 @@ use super::*;
 fn conforms() {
     conformance::check("analytic");
     for projection in ["none", "random-linear", "principal-components"] {
-        let config = serde_json::from_value(serde_json::json!({"projection": projection, "size": 12, "ridge": 0.1}));
-        conformance::check_config(&config.unwrap_or_else(|error| panic!("{error}")) as &AnalyticConfig);
+        let options = serde_json::json!({"projection": projection, "size": 12, "ridge": 0.1});
+        conformance::check_config(&serde_json::from_value::<AnalyticConfig>(options).unwrap());
     }
 }

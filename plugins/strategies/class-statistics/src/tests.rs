@@ -12,7 +12,6 @@ fn conforms() {
         serde_json::json!({"epsilon": 10.0}),
     ];
     for options in cases {
-        let config = serde_json::from_value(options);
-        conformance::check_config(&config.unwrap_or_else(|error| panic!("{error}")) as &ClassStatisticsConfig);
+        conformance::check_config(&serde_json::from_value::<ClassStatisticsConfig>(options).unwrap());
     }
 }
