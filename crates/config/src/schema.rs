@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::{KEYS_OF_ONE_KIND, ProtocolKind};
 use crate::root_table::RootTable;
-use crate::sweep::{NOT_SWEPT, OWN_BACKBONE, OWN_NETWORKS, PLUGIN_TABLES, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE, ROW_UNKNOWN_TASK};
+use crate::sweep::{
+    NOT_SWEPT, OWN_BACKBONE, OWN_NETWORKS, PLUGIN_TABLES, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE, ROW_UNKNOWN_TASK,
+};
 
 /// The name of the definition of a `[[strategies]]` table.
 const STRATEGY: &str = "strategy";

@@ -37,7 +37,7 @@ pub use hand_out::{Beside, HandOut, Terms};
 pub use local::LocalDevice;
 pub use loss::{ClassificationLoss, cross_entropy, mean_squared_error};
 pub use settings::{DeviceSettings, ExpertForm};
-pub use statistic::{DeviceStatistic, StatisticRequest};
+pub use statistic::{DeviceStatistic, Reconstruction, StatisticRequest};
 pub use term::ParameterTerm;
 pub use training::{Term, train};
 pub use typetag;

@@ -24,8 +24,9 @@ pub enum ExpertForm {
 #[serde(default)]
 #[schemars(inline)]
 pub struct DeviceSettings {
-    /// The number of passes over the device's training samples.
-    #[schemars(range(min = 1, max = 100_000))]
+    /// The number of passes over the device's training samples. With 0, the device does not train: a strategy that needs only statistics
+    /// of its samples asks for no more.
+    #[schemars(range(min = 0, max = 100_000))]
     pub epochs: usize,
     /// The number of samples per gradient step.
     #[schemars(range(min = 1, max = 65_536))]
@@ -62,10 +63,10 @@ impl Default for DeviceSettings {
 }
 
 impl DeviceSettings {
-    /// The number of gradient steps of a device with `samples` samples; at least one.
+    /// The number of gradient steps of a device with `samples` samples; at least one, unless it does not train.
     pub fn steps(&self, samples: usize) -> usize {
         let all = self.epochs * samples.div_ceil(self.batch_size);
-        ((all as f64 * self.budget).ceil() as usize).clamp(1, all.max(1))
+        ((all as f64 * self.budget).ceil() as usize).clamp(all.min(1), all)
     }
 
     /// What does not go together, or does not fit inputs of this shape and a backbone whose parameters have these names and shapes: the
@@ -124,6 +125,7 @@ mod tests {
         let settings = DeviceSettings { epochs: 3, batch_size: 32, ..Default::default() };
         assert_eq!(settings.steps(65), 9); // 3 batches an epoch
         assert_eq!(DeviceSettings { budget: 0.5, ..settings.clone() }.steps(65), 5);
-        assert_eq!(DeviceSettings { budget: 0.0001, ..settings }.steps(65), 1);
+        assert_eq!(DeviceSettings { budget: 0.0001, ..settings.clone() }.steps(65), 1);
+        assert_eq!(DeviceSettings { epochs: 0, ..settings }.steps(65), 0);
     }
 }

@@ -25,6 +25,17 @@ pub struct StatisticRequest<'a> {
     pub seed: Seed,
 }
 
+/// An input that was reconstructed from a statistic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reconstruction {
+    /// What it stands for, such as "mean".
+    pub what: &'static str,
+    /// Its class.
+    pub class: usize,
+    /// Its values, as a backbone is given them.
+    pub values: Vec<f32>,
+}
+
 /// A statistic of a device's samples. The device computes it once, with its adapted model, and sends it along. It
 /// consists of sums over samples, such as a Fisher diagonal or Gram matrices, never of the samples.
 ///
@@ -37,6 +48,15 @@ pub trait DeviceStatistic: Debug + Send + Sync {
     /// What it tells of the device's samples, as words that follow "it sends"; stated below the table. Default: nothing is stated.
     fn tells(&self) -> Option<String> {
         None
+    }
+
+    /// A probe of what it gives away: inputs that someone reconstructs who has only the statistic of this request, and what was handed
+    /// out. Default: none.
+    ///
+    /// # Errors
+    /// As [`compute`](Self::compute).
+    fn reconstructed(&self, _request: &StatisticRequest<'_>) -> Result<Vec<Reconstruction>, ModelError> {
+        Ok(vec![])
     }
 
     /// Computes the statistic. Sums may have 64 bits.

@@ -90,7 +90,8 @@ pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
     let (mut latents, mut aware, mut agnostic) = (vec![], vec![], vec![]);
     test.for_each_batch(|inputs| {
         let batch = model.latents(inputs.clone());
-        aware.extend(model.scores_of_task(&test.head, inputs.clone(), batch.clone()).into_iter().flat_map(best_classes));
+        aware
+            .extend(model.scores_of_task(&test.head, inputs.clone(), batch.clone()).into_iter().flat_map(best_classes));
         agnostic.extend(model.scores_of_any_task(inputs, batch.clone()).into_iter().flat_map(best_classes));
         latents.push(batch);
     });

@@ -2,6 +2,7 @@
 
 mod cell;
 mod plan;
+mod probes;
 mod reference;
 mod results;
 #[allow(clippy::module_inception)] // The folder is named after its main file.

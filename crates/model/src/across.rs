@@ -72,17 +72,10 @@ impl LoadedAcross {
     }
 
     /// The scores of all classes, and the class of each.
-    pub(crate) fn of_all(
-        &self,
-        heads: &[Head],
-        inputs: Inputs,
-        latents: Tensor<2>,
-    ) -> Option<(Tensor<2>, Vec<usize>)> {
+    pub(crate) fn of_all(&self, heads: &[Head], inputs: Inputs, latents: Tensor<2>) -> Option<(Tensor<2>, Vec<usize>)> {
         match self.spec.answers {
             Answers::WhichTask => self.of_the_task_it_finds(heads, inputs, latents),
-            Answers::UnknownTask | Answers::Always => {
-                Some((self.scores(inputs, latents), self.spec.classes.clone()))
-            }
+            Answers::UnknownTask | Answers::Always => Some((self.scores(inputs, latents), self.spec.classes.clone())),
         }
     }
 
@@ -100,9 +93,8 @@ impl LoadedAcross {
         }
         let device = latents.device();
         let scores = self.scores(inputs.clone(), latents.clone());
-        let best_of = |columns: &[i64]| {
-            scores.clone().select(1, Tensor::<1, Int>::from_ints(columns, &device)).max_dim(1)
-        };
+        let best_of =
+            |columns: &[i64]| scores.clone().select(1, Tensor::<1, Int>::from_ints(columns, &device)).max_dim(1);
         let of_tasks = Tensor::cat(known.iter().map(|(_, columns)| best_of(columns)).collect(), 1);
         let found = of_tasks.argmax(1);
         let of_heads = known.iter().enumerate().map(|(index, (head, _))| {
@@ -111,5 +103,124 @@ impl LoadedAcross {
         });
         let classes = known.iter().flat_map(|(head, _)| head.spec.classes.iter().copied()).collect();
         Some((Tensor::cat(of_heads.collect(), 1), classes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::{Module, Param};
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::{HeadShape, HeadSpec, InputShape, Model, ModelError, ModelState, Random, Seed, Values, Weights};
+
+    /// The scores are a weight times the latent, of four classes.
+    #[derive(Debug, Serialize, Deserialize)]
+    struct FixedConfig {}
+
+    #[typetag::serde(name = "across-test-fixed")]
+    impl ClassifierConfig for FixedConfig {
+        fn initial(&self, head: HeadShape, _random: &mut Random) -> Weights {
+            let size = head.latent_size * head.classes;
+            let values = Values::new(vec![head.latent_size, head.classes], vec![0.0; size]);
+            [("weight".to_owned(), values)].into_iter().collect()
+        }
+
+        fn build(&self, head: HeadShape, compute: &Device) -> Result<BoxedClassifier, ModelError> {
+            Ok(Box::new(Fixed { weight: Param::from_tensor(Tensor::zeros([head.latent_size, head.classes], compute)) }))
+        }
+    }
+
+    #[derive(Module, Debug)]
+    struct Fixed {
+        weight: Param<Tensor<2>>,
+    }
+
+    impl crate::Classifier for Fixed {
+        fn scores(&self, _inputs: Inputs, latents: Tensor<2>) -> Tensor<2> {
+            latents.matmul(self.weight.val())
+        }
+    }
+
+    /// The latent is the input, of two values.
+    #[derive(Debug, Serialize, Deserialize)]
+    struct SameConfig {}
+
+    #[typetag::serde(name = "across-test-same")]
+    impl crate::BackboneConfig for SameConfig {
+        fn accepts(&self, _input: InputShape) -> Result<(), ModelError> {
+            Ok(())
+        }
+
+        fn build(&self, _input: InputShape, compute: &Device) -> Result<crate::BoxedBackbone, ModelError> {
+            Ok(Box::new(Same { unused: Param::from_tensor(Tensor::zeros([1, 1], compute)) }))
+        }
+    }
+
+    #[derive(Module, Debug)]
+    struct Same {
+        unused: Param<Tensor<2>>,
+    }
+
+    impl crate::Backbone for Same {
+        fn forward(&self, inputs: Inputs) -> Tensor<2> {
+            inputs.vectors()
+        }
+
+        fn latent_size(&self) -> usize {
+            2
+        }
+    }
+
+    /// Two tasks with two classes each: "a" has 10 and 11, "b" 12 and 13. The classifier across tasks knows 13, 10, 12, 11.
+    fn model(answers: Answers) -> ModelState {
+        let mut state =
+            ModelState::initial(Arc::new(SameConfig {}), [2].into(), Seed::new(0), &Device::flex()).unwrap();
+        for (name, classes, weight) in [("a", [10, 11], [1.0, 0.0, 0.0, 1.0]), ("b", [12, 13], [0.0, 1.0, 1.0, 0.0])] {
+            let weights = [("weight", vec![2, 2], weight.to_vec()), ("bias", vec![2], vec![0.0; 2])];
+            let weights = weights.map(|(name, shape, values)| (name.to_owned(), Values::new(shape, values)));
+            state
+                .set_head(HeadSpec { name: name.to_owned(), classes: classes.to_vec() }, weights.into_iter().collect());
+        }
+        let across = AcrossTasks { classifier: Arc::new(FixedConfig {}), classes: vec![13, 10, 12, 11], answers };
+        let weight = Values::new(vec![2, 4], vec![0.0, 1.0, 3.0, 0.0, 5.0, 0.0, 0.0, 2.0]);
+        state.with_across(across, [("weight".to_owned(), weight)].into_iter().collect())
+    }
+
+    /// The predicted classes of the samples (1, 0) and (0, 1): of the task "a", and of any task.
+    fn predicted(state: &ModelState) -> [Vec<usize>; 2] {
+        let compute = Device::flex();
+        let back = ModelState::from_bytes(&state.to_bytes().unwrap()).unwrap();
+        let model = Model::load(&back, &compute).unwrap();
+        let tensor = Tensor::<2>::from_data(TensorData::new(vec![1.0_f32, 0.0, 0.0, 1.0], [2, 2]), &compute);
+        let inputs = Inputs::new(tensor.clone(), [2].into());
+        let best = |(scores, classes): (Tensor<2>, Vec<usize>)| -> Vec<usize> {
+            let places: Vec<i64> = scores.argmax(1).into_data().convert::<i64>().try_into_vec().unwrap();
+            places.into_iter().map(|place| classes[place as usize]).collect()
+        };
+        let of_task = model.scores_of_task(&state.heads[0], inputs.clone(), tensor.clone()).unwrap();
+        [best(of_task), best(model.scores_of_any_task(inputs, tensor).unwrap())]
+    }
+
+    #[test]
+    fn each_answer_comes_from_the_classifier_that_should_give_it() {
+        // Scores across tasks of (1, 0): 13 → 0, 10 → 1, 12 → 3, 11 → 0; of (0, 1): 13 → 5, 11 → 2. The head "a" says 10 and 11, "b"
+        // says 13 and 12.
+        assert_eq!(predicted(&model(Answers::UnknownTask)), [vec![10, 11], vec![12, 13]]);
+        assert_eq!(predicted(&model(Answers::Always)), [vec![10, 11], vec![12, 13]]);
+        // Both samples are of the task "b", whose head turns the two classes round.
+        assert_eq!(predicted(&model(Answers::WhichTask)), [vec![10, 11], vec![13, 12]]);
+        // Without it, the heads compete: 10 and 13 are equal for (1, 0), and the first one is taken.
+        let heads = model(Answers::Always).without_across();
+        assert!(heads.across.is_none() && heads.weights.get("across.weight").is_none());
+        assert_eq!(predicted(&heads), [vec![10, 11], vec![10, 11]]);
+    }
+
+    #[test]
+    fn devices_and_other_backbones_do_not_have_it() {
+        let model = model(Answers::Always);
+        assert!(model.with_heads(|_| true).across.is_none());
+        let other = model.with_backbone_weights(model.backbone_weights());
+        assert!(other.across.is_none() && other.across_weights().is_empty());
     }
 }

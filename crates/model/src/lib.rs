@@ -39,10 +39,10 @@ mod unfit;
 mod values;
 mod weights;
 
+pub use across::{ACROSS, AcrossTasks, Answers};
 pub use alluvium_macros::{model_options as options, model_plugin as plugin};
 pub use alluvium_primitives::{Digest, DigestBuilder, Progress, Random, Seed, Silent};
 pub use alluvium_registry as registry;
-pub use across::{ACROSS, AcrossTasks, Answers};
 pub use backbone::{Backbone, BackboneConfig, BoxedBackbone, DynBackbone};
 pub use classifier::{
     BoxedClassifier, Classifier, ClassifierConfig, DynClassifier, HeadShape, LinearClassifierConfig,

@@ -6,8 +6,8 @@ use burn::tensor::{Device, Tensor};
 
 use crate::across::LoadedAcross;
 use crate::{
-    ACROSS, Answers, BACKBONE, BackboneConfig, BoxedClassifier, ClassifierConfig, DynBackbone, HeadShape, HeadSpec, InputShape, Inputs,
-    ModelError, ModelState, Weights,
+    ACROSS, Answers, BACKBONE, BackboneConfig, BoxedClassifier, ClassifierConfig, DynBackbone, HeadShape, HeadSpec,
+    InputShape, Inputs, ModelError, ModelState, Weights,
 };
 
 /// One head on a compute device.
@@ -164,7 +164,12 @@ impl Model {
 
     /// The scores for samples of a known task, `[batch, scores]`, and the class of each score. The head of the task answers, or the
     /// classifier across tasks, if it [always](Answers::Always) does. `None` if the model does not know the task.
-    pub fn scores_of_task(&self, task: &HeadSpec, inputs: Inputs, latents: Tensor<2>) -> Option<(Tensor<2>, Vec<usize>)> {
+    pub fn scores_of_task(
+        &self,
+        task: &HeadSpec,
+        inputs: Inputs,
+        latents: Tensor<2>,
+    ) -> Option<(Tensor<2>, Vec<usize>)> {
         let head = self.head(&task.name)?;
         match &self.across {
             Some(across) if across.spec.answers == Answers::Always => across.of_task(&task.classes, inputs, latents),

@@ -10,6 +10,7 @@ mod lines;
 mod matrix;
 mod palette;
 mod plan;
+mod statistics;
 
 use alluvium_results::Results;
 
@@ -54,6 +55,7 @@ pub(crate) enum Outcome {
 /// - `bytes-task-aware`, `bytes-task-agnostic`, `time-task-aware`, `time-task-agnostic`: accuracy against the costs
 ///   so far
 /// - `latent-similarity`: linear CKA of centre and experts along the stream
+/// - `statistics-task-agnostic`: the final accuracy against the bytes of statistics that a device sends, if any does
 /// - `budget`: the accuracy of the devices against the fraction of their budget that they have spent
 pub fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
     Ok(draw(results)?.into_iter().filter_map(Outcome::into_figure).collect())

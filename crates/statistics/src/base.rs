@@ -58,7 +58,10 @@ impl Default for Features {
 /// The source of features on a compute device.
 #[derive(Debug)]
 pub(crate) enum Base {
-    Convolution { filters: Vec<Tensor<4>>, cells: usize },
+    Convolution {
+        filters: Vec<Tensor<4>>,
+        cells: usize,
+    },
     Inputs,
     Backbone(Arc<BoxedBackbone>),
     /// Latents that the caller has.
@@ -146,4 +149,62 @@ fn found(pictures: Tensor<4>, filters: Tensor<4>, cells: usize) -> Tensor<2> {
     let found = products.abs() / (variance * channels as f64).sqrt();
     let [_, _, height, width] = found.dims();
     adaptive_avg_pool2d(found, [cells.min(height), cells.min(width)]).flatten(1, 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(options: &Features, shape: &[usize], values: Vec<f32>) -> Vec<f32> {
+        let compute = Device::flex();
+        let base = Base::convolution(options, as_picture(shape), Seed::new(1), &compute);
+        let shape = shape.to_vec().try_into().expect("a shape");
+        let inputs = Inputs::from_values(values, shape, &compute);
+        crate::features::rows(base.features(inputs, &mut |inputs| inputs.vectors()))
+    }
+
+    /// A picture of 8×8 pixels that falls off to the right and below.
+    fn picture(scale: f32, shift: f32) -> Vec<f32> {
+        (0..64)
+            .map(|pixel| shift + scale * ((pixel % 8) as f32 * 0.3 - (pixel / 8) as f32 * 0.1 + (pixel % 3) as f32))
+            .collect()
+    }
+
+    #[test]
+    fn a_filter_finds_the_angle_between_itself_and_a_window() {
+        // One filter of the size of the input: √(pixels) · |⟨w, p⟩| / ‖p − mean‖, up to the number that is added to the variance.
+        let options = Features { filters: 1, kernels: vec![2], cells: 1, ..Features::default() };
+        let compute = Device::flex();
+        let Base::Convolution { filters, .. } = Base::convolution(&options, [1, 2, 2], Seed::new(1), &compute) else {
+            panic!()
+        };
+        let filter: Vec<f32> = filters[0].to_data().convert::<f32>().try_into_vec().unwrap();
+        assert!((filter.iter().map(|value| value * value).sum::<f32>() - 1.0).abs() < 1e-5);
+        assert!(filter.iter().sum::<f32>().abs() < 1e-5);
+        let window = [10.0, -3.0, 5.0, 0.0];
+        let product: f32 = filter.iter().zip(window).map(|(weight, value)| weight * value).sum();
+        // The mean is 3 and the mean square 33.5, so the variance is 24.5.
+        let expected = product.abs() / (24.5_f32 + 0.01).sqrt();
+        let found = features(&options, &[1, 2, 2], window.to_vec());
+        assert!((found[0] - expected).abs() < 1e-4, "{found:?} {expected}");
+    }
+
+    #[test]
+    fn brightness_and_contrast_do_not_matter_and_flat_inputs_find_nothing() {
+        let options = Features { filters: 3, kernels: vec![3, 5], cells: 2, ..Features::default() };
+        let plain = features(&options, &[1, 8, 8], picture(10.0, 0.0));
+        assert_eq!(plain.len(), 2 * 3 * 4);
+        let other = features(&options, &[1, 8, 8], picture(-20.0, 4.0));
+        assert!(plain.iter().zip(&other).all(|(one, other)| (one - other).abs() < 0.01), "{plain:?} {other:?}");
+        assert!(features(&options, &[1, 8, 8], vec![0.7; 64]).iter().all(|value| value.abs() < 1e-3));
+    }
+
+    #[test]
+    fn inputs_of_any_rank_have_features() {
+        let options = Features { filters: 2, ..Features::default() };
+        for (shape, size) in [(vec![5], 5), (vec![2, 7], 14), (vec![3, 2, 2], 12)] {
+            let found = features(&options, &shape, (0..size).map(|value| value as f32).collect());
+            assert!(!found.is_empty() && found.iter().all(|value| value.is_finite()), "{shape:?}");
+        }
+    }
 }

@@ -42,7 +42,13 @@ const OFFSETS: &str = "offsets";
 
 impl StatisticsClassifier {
     /// The model with ridge regression as its classifier across tasks. `handed` are the tensors of the feature map.
-    pub fn linear(model: ModelState, features: FeatureSpec, handed: &Weights, ridge: &Ridge, answers: Answers) -> ModelState {
+    pub fn linear(
+        model: ModelState,
+        features: FeatureSpec,
+        handed: &Weights,
+        ridge: &Ridge,
+        answers: Answers,
+    ) -> ModelState {
         let (rows, columns) = (ridge.weight.nrows(), ridge.weight.ncols());
         let values = (0..rows * columns).map(|index| ridge.weight[(index / columns, index % columns)] as f32);
         let mut weights = Weights::new();
@@ -223,4 +229,101 @@ impl DynModule for Loaded {
     fn update(&mut self, _update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {}
 
     fn step(&mut self, _optimiser: &mut ModuleOptimizer, _learning_rate: f64, _gradients: GradientsParams) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use alluvium_model::{HeadSpec, Model, Seed};
+    use alluvium_strategy::conformance::central;
+
+    use super::*;
+    use crate::gaussian::{Covariance, Shrinkage, estimate};
+    use crate::ridge::{Choice, solve};
+    use crate::{ClassSums, FeatureSource, Features, Moments, ProjectionKind};
+
+    /// The features are the six values of the input.
+    fn features() -> FeatureSpec {
+        let source = Features { features: FeatureSource::Inputs, ..Features::default() };
+        FeatureSpec { source, projection: ProjectionKind::None, size: 1, unit_length: false, backbone: None }
+    }
+
+    /// Sums of random samples of the classes 0 and 5.
+    fn sums(moments: Moments) -> ClassSums {
+        let drawn = alluvium_model::initial_linear(6, 40, &mut Seed::new(4).random());
+        let rows = drawn.get("weight").unwrap().as_f32().unwrap().to_vec();
+        let labels: Vec<usize> = (0..40).map(|row| if row % 2 == 0 { 0 } else { 5 }).collect();
+        let mut sums = ClassSums::new(6, moments);
+        sums.add_samples(&rows, &labels);
+        sums
+    }
+
+    fn scores(state: &ModelState, values: [f32; 6]) -> (Vec<f32>, Vec<usize>) {
+        let compute = Device::flex();
+        let back = ModelState::from_bytes(&state.to_bytes().unwrap()).unwrap();
+        let model = Model::load(&back, &compute).unwrap();
+        assert_eq!(model.state().digest(), state.digest());
+        let inputs = Inputs::from_values(values.to_vec(), state.input, &compute);
+        let latents = model.latents(inputs.clone());
+        let (scores, classes) = model.scores_of_any_task(inputs, latents).unwrap();
+        (crate::features::rows(scores), classes)
+    }
+
+    const SAMPLE: [f32; 6] = [0.1, -0.3, 0.2, 0.05, -0.1, 0.4];
+
+    #[test]
+    fn scores_of_ridge_regression_are_products() {
+        let ridge = solve(&sums(Moments::Shared), Choice::Fraction(0.1)).unwrap();
+        let model =
+            StatisticsClassifier::linear(central(&["a"], 1), features(), &Weights::new(), &ridge, Answers::Always);
+        let (found, classes) = scores(&model, SAMPLE);
+        assert_eq!(classes, [0, 5]);
+        for (column, found) in found.iter().enumerate() {
+            let products =
+                SAMPLE.iter().enumerate().map(|(row, value)| f64::from(*value) * ridge.weight[(row, column)]);
+            let expected = products.sum::<f64>() + ridge.bias[column];
+            assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn scores_of_gaussians_are_logarithms_of_densities() {
+        let shrinkage = Shrinkage { tied: Some(0.5), ridge: 0.1, noise: 0.0 };
+        for covariance in [Covariance::Own, Covariance::Tied, Covariance::None] {
+            let gaussians = estimate(&sums(Moments::OfClasses), covariance, shrinkage).unwrap();
+            let model = StatisticsClassifier::gaussian(
+                central(&["a"], 1),
+                features(),
+                &Weights::new(),
+                &gaussians,
+                Answers::UnknownTask,
+            );
+            let (found, _) = scores(&model, SAMPLE);
+            for (class, found) in found.iter().enumerate() {
+                let whitening = &gaussians.whitening[class.min(gaussians.whitening.len() - 1)];
+                let of_row = |row: usize| {
+                    let of = |(column, value): (usize, &f32)| {
+                        whitening[(row, column)] * (f64::from(*value) - gaussians.means[class][column])
+                    };
+                    SAMPLE.iter().enumerate().map(of).sum::<f64>().powi(2)
+                };
+                let expected = gaussians.offsets[class] - 0.5 * (0..6).map(of_row).sum::<f64>();
+                assert!((f64::from(*found) - expected).abs() < 1e-3 * expected.abs().max(1.0), "{found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn tensors_that_do_not_fit_are_named() {
+        let ridge = solve(&sums(Moments::Shared), Choice::Fraction(0.1)).unwrap();
+        let model =
+            StatisticsClassifier::linear(central(&["a"], 1), features(), &Weights::new(), &ridge, Answers::Always);
+        let mut wrong = model.clone();
+        wrong.weights.insert("across.bias", Values::new(vec![3], vec![0.0; 3]));
+        let error = Model::load(&wrong, &Device::flex()).unwrap_err().to_string();
+        assert!(error.contains("across.bias"), "{error}");
+        // A model that lost its classifier is a model of heads again.
+        let plain = model.without_across();
+        assert_eq!(plain.weights, central(&["a"], 1).weights);
+        assert_eq!(plain.heads, [HeadSpec { ..central(&["a"], 1).heads[0].clone() }]);
+    }
 }

@@ -5,9 +5,9 @@ use alluvium_strategy::{Context, StrategyError};
 use faer::prelude::Solve;
 use faer::{Mat, Side};
 
+use crate::ClassSums;
 use crate::features::rows;
 use crate::matrix::{Symmetric, add_gram, in_doubles};
-use crate::ClassSums;
 
 /// ψ ↦ Aψ + b.
 #[derive(Debug)]

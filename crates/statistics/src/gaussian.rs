@@ -185,8 +185,10 @@ mod tests {
             }
         }
         // d / (n + d) is 1/3 and 2/5, so the default is ½.
-        let default = estimate(&sums(Moments::OfClasses), Covariance::Own, Shrinkage { tied: None, ..shrinkage }).unwrap();
-        let half = estimate(&sums(Moments::OfClasses), Covariance::Own, Shrinkage { tied: Some(0.5), ..shrinkage }).unwrap();
+        let default =
+            estimate(&sums(Moments::OfClasses), Covariance::Own, Shrinkage { tied: None, ..shrinkage }).unwrap();
+        let half =
+            estimate(&sums(Moments::OfClasses), Covariance::Own, Shrinkage { tied: Some(0.5), ..shrinkage }).unwrap();
         assert_eq!(default.offsets, half.offsets);
     }
 

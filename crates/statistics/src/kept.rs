@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use alluvium_model::{Expert, ModelError, Weights, Width};
 use alluvium_strategy::{RunDescription, StrategyError, StrategyState};
 
-use crate::statistic::{CLASS_SUMS, left_out};
 use crate::ClassSums;
+use crate::statistic::{CLASS_SUMS, left_out};
 
 /// The sums of all devices so far. Where devices take part more than once, the sums of each are kept, because newer ones replace
 /// its older ones: no sample counts twice. Otherwise only the total is kept.

@@ -15,6 +15,7 @@ pub mod gaussian;
 mod kept;
 mod matrix;
 mod privacy;
+mod probe;
 mod projection;
 pub mod ridge;
 mod settings;

@@ -58,12 +58,25 @@ impl Symmetric {
     pub fn without_negative(&self) -> Option<Symmetric> {
         let eigen = self.full().self_adjoint_eigen(Side::Lower).ok()?;
         let (vectors, values) = (eigen.U(), eigen.S());
-        let root = Mat::from_fn(self.size, self.size, |row, column| {
-            vectors[(row, column)] * values[column].max(0.0).sqrt()
-        });
+        let root =
+            Mat::from_fn(self.size, self.size, |row, column| vectors[(row, column)] * values[column].max(0.0).sqrt());
         let mut product = Mat::zeros(self.size, self.size);
         add_gram(&mut product, root.transpose());
         Some(Symmetric::upper(product.as_ref()))
+    }
+
+    /// The symmetric root of the matrix times a vector. Negative eigenvalues count as 0; without a decomposition, zeros.
+    pub(crate) fn root_times(&self, vector: &[f64]) -> Vec<f64> {
+        let Ok(eigen) = self.full().self_adjoint_eigen(Side::Lower) else { return vec![0.0; self.size] };
+        let (vectors, values) = (eigen.U(), eigen.S());
+        let mut product = vec![0.0; self.size];
+        for index in 0..self.size {
+            let column = vectors.col(index);
+            let along: f64 = column.iter().zip(vector).map(|(entry, value)| entry * value).sum();
+            let scaled = values[index].max(0.0).sqrt() * along;
+            product.iter_mut().zip(column.iter()).for_each(|(sum, entry)| *sum += scaled * entry);
+        }
+        product
     }
 
     /// The whole matrix.

@@ -99,11 +99,11 @@ pub fn principal_components(rows: &[f32], features: usize, size: usize) -> Resul
     // The smaller of the two Gram matrices has the same eigenvalues.
     let components = if rows.nrows() < features {
         let vectors = eigenvectors(&centred.transpose().to_owned(), size)?;
-        let lifted = centred.transpose() * &vectors;
-        unit_columns(lifted)
+        centred.transpose() * &vectors
     } else {
         eigenvectors(&centred, size)?
     };
+    let components = directed(components);
     let mut handed = Weights::new();
     handed.insert(MEAN, Values::new(vec![1, features], mean.iter().map(|value| *value as f32).collect()));
     let columns = components.ncols();
@@ -117,23 +117,69 @@ fn eigenvectors(rows: &Mat<f64>, count: usize) -> Result<Mat<f64>, ModelError> {
     let size = rows.ncols();
     let mut gram = Mat::zeros(size, size);
     add_gram(&mut gram, rows.as_ref());
-    let failed = |_| ModelError::Incompatible { reason: "the principal components of features do not converge".to_owned() };
+    let failed =
+        |_| ModelError::Incompatible { reason: "the principal components of features do not converge".to_owned() };
     let eigen = gram.self_adjoint_eigen(Side::Upper).map_err(failed)?;
     // Ascending order.
     let vectors: MatRef<'_, f64> = eigen.U();
-    let column = |rank: usize| size - 1 - rank;
-    let signed = |rank: usize| {
-        let column = vectors.col(column(rank));
-        let largest = column.iter().copied().fold(0.0_f64, |largest, value| if value.abs() > largest.abs() { value } else { largest });
-        if largest < 0.0 { -1.0 } else { 1.0 }
-    };
-    let signs: Vec<f64> = (0..count.min(size)).map(signed).collect();
-    Ok(Mat::from_fn(size, signs.len(), |row, rank| signs[rank] * vectors[(row, column(rank))]))
+    Ok(Mat::from_fn(size, count.min(size), |row, rank| vectors[(row, size - 1 - rank)]))
 }
 
-/// The columns with length 1. A column of zeros stays.
-fn unit_columns(matrix: Mat<f64>) -> Mat<f64> {
-    let length = |column: usize| matrix.col(column).norm_l2().max(f64::MIN_POSITIVE);
+/// The columns with length 1, and with a largest entry that is positive. A column of zeros stays.
+fn directed(matrix: Mat<f64>) -> Mat<f64> {
+    let larger = |largest: f64, value: &f64| if value.abs() > largest.abs() { *value } else { largest };
+    let length = |column: usize| {
+        let column = matrix.col(column);
+        let length = column.norm_l2().max(f64::MIN_POSITIVE);
+        if column.iter().fold(0.0, larger) < 0.0 { -length } else { length }
+    };
     let lengths: Vec<f64> = (0..matrix.ncols()).map(length).collect();
     Mat::from_fn(matrix.nrows(), matrix.ncols(), |row, column| matrix[(row, column)] / lengths[column])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_are_the_directions_of_largest_variance() {
+        // Points on the line (3, 4)/5 through (1, 1), and small deviations across: the first component is (0.6, 0.8).
+        let points = [(-2.0, 0.1), (-1.0, -0.1), (0.0, 0.0), (1.0, 0.1), (2.0, -0.1)];
+        let rows: Vec<f32> = points
+            .iter()
+            .flat_map(|(along, across)| [1.0 + 0.6 * along - 0.8 * across, 1.0 + 0.8 * along + 0.6 * across])
+            .collect();
+        // The second table has fewer rows than features: the same points and a feature of zeros each.
+        let wide: Vec<f32> = rows.chunks(2).flat_map(|row| [row[0], 0.0, row[1], 0.0, 0.0, 0.0]).collect();
+        for (rows, features, places) in [(rows, 2, [0, 1]), (wide, 6, [0, 2])] {
+            let handed = principal_components(&rows, features, 1).unwrap();
+            let components = handed.get(COMPONENTS).unwrap();
+            assert_eq!(components.shape, [features, 1]);
+            let values = components.as_f32().unwrap();
+            assert!((values[places[0]] - 0.6).abs() < 0.02 && (values[places[1]] - 0.8).abs() < 0.02, "{values:?}");
+            let mean = handed.get(MEAN).unwrap().as_f32().unwrap().to_vec();
+            assert!((mean[places[0]] - 1.0).abs() < 1e-5);
+            let compute = Device::flex();
+            let projection = Projection::components(&handed, &compute).unwrap();
+            let row = Tensor::from_data(TensorData::new(rows[..features].to_vec(), [1, features]), &compute);
+            let found = crate::features::rows(projection.apply(row));
+            assert!((found[0] + 2.0).abs() < 0.02, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn both_sides_draw_the_same_matrix() {
+        let compute = Device::flex();
+        let drawn = |seed| {
+            let Projection::Random(matrix, _) = Projection::random(40, 30, true, Seed::new(seed), &compute) else {
+                panic!()
+            };
+            crate::features::rows(matrix)
+        };
+        assert_eq!(drawn(3), drawn(3));
+        assert_ne!(drawn(3), drawn(4));
+        // The variance of 1 200 entries is 1/40, within a tenth.
+        let square = drawn(3).iter().map(|value| value * value).sum::<f32>() / 1200.0;
+        assert!((square * 40.0 - 1.0).abs() < 0.1, "{square}");
+    }
 }

@@ -170,11 +170,19 @@ impl Problem {
         let mut inverse = Mat::zeros(size, size);
         invert_lower_triangular(inverse.as_mut(), factor.L(), Par::rayon(0));
         // tr (A + λI)⁻¹ = ‖L⁻¹‖² of the Cholesky factor L.
-        let trace: f64 = (0..size).map(|column| inverse.col(column).subrows(column, size - column).squared_norm_l2()).sum();
+        let trace: f64 =
+            (0..size).map(|column| inverse.col(column).subrows(column, size - column).squared_norm_l2()).sum();
         let freedom = 1.0 + size as f64 - lambda * trace;
-        let explained: f64 = (0..weight.ncols()).map(|class| {
-            weight.col(class).iter().zip(self.products.col(class).iter()).map(|(one, other)| one * other).sum::<f64>()
-        }).sum();
+        let explained: f64 = (0..weight.ncols())
+            .map(|class| {
+                weight
+                    .col(class)
+                    .iter()
+                    .zip(self.products.col(class).iter())
+                    .map(|(one, other)| one * other)
+                    .sum::<f64>()
+            })
+            .sum();
         let length: f64 = (0..weight.ncols()).map(|class| weight.col(class).squared_norm_l2()).sum();
         // Σ‖y − ȳ − Wᵀ(ψ − μ)‖² = Σ‖y − ȳ‖² − 2 tr WᵀB + tr WᵀAW, and tr WᵀAW = tr WᵀB − λ‖W‖².
         let residual = (self.squares - explained - lambda * length).max(0.0);
@@ -198,7 +206,8 @@ mod tests {
     fn samples(seed: u64, count: usize) -> (Vec<f32>, Vec<usize>) {
         let mut random = Seed::new(seed).random();
         let labels: Vec<usize> = (0..count).map(|_| [2, 2, 3, 5, 7][random.random_range(0..5)]).collect();
-        let value = |label: usize, feature: usize, drawn: f32| drawn + if label % FEATURES == feature { 2.0 } else { 0.5 };
+        let value =
+            |label: usize, feature: usize, drawn: f32| drawn + if label % FEATURES == feature { 2.0 } else { 0.5 };
         let rows = labels.iter().flat_map(|label| (0..FEATURES).map(move |feature| (*label, feature)));
         let rows = rows.map(|(label, feature)| value(label, feature, random.random_range(-1.0..1.0))).collect();
         (rows, labels)
@@ -218,8 +227,11 @@ mod tests {
             let mut slopes: Vec<f64> = (0..FEATURES).map(|feature| lambda * found.weight[(feature, column)]).collect();
             let mut total = 0.0;
             for (row, label) in rows.chunks(FEATURES).zip(labels) {
-                let projected: f64 =
-                    row.iter().enumerate().map(|(feature, value)| f64::from(*value) * found.weight[(feature, column)]).sum();
+                let projected: f64 = row
+                    .iter()
+                    .enumerate()
+                    .map(|(feature, value)| f64::from(*value) * found.weight[(feature, column)])
+                    .sum();
                 let error = projected + found.bias[column] - f64::from(u8::from(label == class));
                 total += error;
                 slopes.iter_mut().zip(row).for_each(|(slope, value)| *slope += error * f64::from(*value));
@@ -278,8 +290,11 @@ mod tests {
         let mut residual = 0.0;
         for (row, label) in rows.chunks(FEATURES).zip(&labels) {
             for (column, class) in found.classes.iter().enumerate() {
-                let projected: f64 =
-                    row.iter().enumerate().map(|(feature, value)| f64::from(*value) * found.weight[(feature, column)]).sum();
+                let projected: f64 = row
+                    .iter()
+                    .enumerate()
+                    .map(|(feature, value)| f64::from(*value) * found.weight[(feature, column)])
+                    .sum();
                 residual += (projected + found.bias[column] - f64::from(u8::from(label == class))).powi(2);
             }
         }

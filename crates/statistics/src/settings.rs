@@ -113,12 +113,14 @@ impl Chosen {
             return option("finds", problem, "\"class\", or this strategy as the `unknown_task` of another one");
         }
         if features == FeatureSource::CentreLatents && self.projection != ProjectionKind::None {
-            let problem = "maps features to another size, but latents of the centre move, so that they stay as they are";
+            let problem =
+                "maps features to another size, but latents of the centre move, so that they stay as they are";
             return option("projection", problem, "\"none\" with `features` = \"centre-latents\"");
         }
         if features == FeatureSource::FirstBackbone {
             if run.across_only {
-                let problem = "= \"first-backbone\" keeps the network of the first device, but another strategy moves it";
+                let problem =
+                    "= \"first-backbone\" keeps the network of the first device, but another strategy moves it";
                 return option("features", problem, "another source of features beside another strategy");
             }
             if run.protocol.as_ref().is_some_and(|protocol| protocol.experts_at_a_time > 1) {

@@ -1,12 +1,13 @@
 //! What a device computes and sends along: the sums of its samples in features.
 
-use alluvium_model::{Expert, Inputs, Model, ModelError, Values, Weights, Width};
-use alluvium_strategy::{DeviceStatistic, StatisticRequest};
+use alluvium_model::{Expert, Inputs, Model, ModelError, ModelState, Values, Weights, Width};
+use alluvium_strategy::{DeviceStatistic, Reconstruction, StatisticRequest};
+use burn::tensor::Device;
 
 use crate::base::FeatureSource;
 use crate::features::{BATCH, FEATURES, FeatureMap, FeatureSpec, network_number, rows, with_network};
 use crate::sums::{ClassSums, Moments};
-use crate::Privacy;
+use crate::{Privacy, probe};
 
 /// The name of the statistic.
 pub const CLASS_SUMS: &str = "class-sums";
@@ -45,20 +46,18 @@ impl DeviceStatistic for ClassSumsStatistic {
         Some(format!("the number of samples of each class, the sum of each feature over them{products}; {privacy}"))
     }
 
+    fn reconstructed(&self, request: &StatisticRequest<'_>) -> Result<Vec<Reconstruction>, ModelError> {
+        let sums = ClassSums::from_weights(&self.compute(request)?)?;
+        probe::reconstructed(&sums, &self.map(request, &request.compute.clone().autodiff())?, request)
+    }
+
     fn compute(&self, request: &StatisticRequest<'_>) -> Result<Weights, ModelError> {
-        let StatisticRequest { taken, adapted, own, beside, compute, seed } = *request;
-        // The first device's network becomes the features of all: nothing was consolidated before it.
-        let network = if taken.heads.is_empty() { adapted } else { taken };
-        let mut handed = beside.get(FEATURES).cloned().unwrap_or_default();
-        if self.features.source.features == FeatureSource::FirstBackbone {
-            handed = with_network(&handed, network);
-        }
-        let spec = self.features.on(network);
-        let model = (spec.source.features == FeatureSource::CentreLatents).then(|| Model::load(adapted, compute));
-        let model = model.transpose()?;
-        let latent_size = model.as_ref().map_or(0, Model::latent_size);
-        let map = FeatureMap::of(&spec, &handed, (adapted.input, latent_size), compute)?;
-        let mut latents = |inputs: Inputs| match &model {
+        let StatisticRequest { adapted, own, compute, seed, .. } = *request;
+        let latents =
+            (self.features.source.features == FeatureSource::CentreLatents).then(|| Model::load(adapted, compute));
+        let latents = latents.transpose()?;
+        let map = self.map(request, compute)?;
+        let mut latents = |inputs: Inputs| match &latents {
             Some(model) => model.latents(inputs),
             None => inputs.vectors(),
         };
@@ -96,8 +95,8 @@ impl DeviceStatistic for ClassSumsStatistic {
         }
         let width = if noise.is_some() { Width::Double } else { self.width };
         let mut sent = sums.to_weights(width);
-        if spec.source.features == FeatureSource::FirstBackbone {
-            sent.insert(NETWORK, Values::of(vec![1], vec![network_number(network)]));
+        if self.features.source.features == FeatureSource::FirstBackbone {
+            sent.insert(NETWORK, Values::of(vec![1], vec![network_number(network_under(request))]));
         }
         if !left_out.is_empty() {
             let classes = left_out.iter().map(|class| *class as f64).collect::<Vec<_>>();
@@ -105,6 +104,29 @@ impl DeviceStatistic for ClassSumsStatistic {
         }
         Ok(sent)
     }
+}
+
+impl ClassSumsStatistic {
+    /// The map of the device's features.
+    fn map(&self, request: &StatisticRequest<'_>, compute: &Device) -> Result<FeatureMap, ModelError> {
+        let network = network_under(request);
+        let mut handed = request.beside.get(FEATURES).cloned().unwrap_or_default();
+        if self.features.source.features == FeatureSource::FirstBackbone {
+            handed = with_network(&handed, network);
+        }
+        let adapted = request.adapted;
+        let latent_size = match self.features.source.features {
+            FeatureSource::CentreLatents => adapted.backbone.build(adapted.input, compute)?.latent_size(),
+            _ => 0,
+        };
+        FeatureMap::of(&self.features.on(network), &handed, (adapted.input, latent_size), compute)
+    }
+}
+
+/// The network whose latents are the features, where that is the first device's: its own, as nothing was consolidated before it, or
+/// the one that later devices took.
+fn network_under<'a>(request: &StatisticRequest<'a>) -> &'a ModelState {
+    if request.taken.heads.is_empty() { request.adapted } else { request.taken }
 }
 
 /// The number of the network whose latents the sums of an expert's device are over, if it states one.
@@ -115,5 +137,7 @@ pub(crate) fn network_of(expert: &Expert) -> Result<Option<f64>, ModelError> {
 
 /// The classes that the device of these sums left out.
 pub(crate) fn left_out(sent: &Weights) -> Vec<usize> {
-    sent.get(LEFT_OUT).map(|classes| classes.numbers.exact().iter().map(|class| *class as usize).collect()).unwrap_or_default()
+    sent.get(LEFT_OUT)
+        .map(|classes| classes.numbers.exact().iter().map(|class| *class as usize).collect())
+        .unwrap_or_default()
 }

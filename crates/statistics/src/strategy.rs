@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use alluvium_model::{Answers, Expert, ModelError, ModelState, Weights};
 use alluvium_strategy::{
-    BesideRequest, Beside, Context, RunDescription, Strategy, StrategyError, StrategyState, take_head,
+    Beside, BesideRequest, Context, RunDescription, Strategy, StrategyError, StrategyState, take_head,
 };
 
 use crate::base::FeatureSource;
@@ -12,7 +12,7 @@ use crate::drift::Drift;
 use crate::features::{FEATURES, FeatureSpec, features_for, network_number, with_network};
 use crate::settings::{Chosen, Finds};
 use crate::statistic::network_of;
-use crate::{ClassSums, Kept};
+use crate::{ClassSums, Kept, Moments};
 
 /// What is made from the sums of all devices.
 pub trait FromSums: Debug + Send + Sync + 'static {
@@ -70,12 +70,24 @@ impl<R: FromSums> StatisticsStrategy<R> {
     }
 
     /// The network and the heads without another strategy. The network is the initial one, or the first device's, and does not move;
-    /// a head is the expert's.
-    fn network(&self, previous: &ModelState, expert: &Expert) -> ModelState {
-        let first = previous.heads.is_empty() && self.source() == FeatureSource::FirstBackbone;
-        let mut central = if first { expert.model.clone() } else { previous.clone().without_across() };
-        take_head(&mut central, expert);
-        central
+    /// a head is the expert's, or a new one where the expert's network is another.
+    fn network(
+        &self,
+        previous: &ModelState,
+        expert: &Expert,
+        context: &Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        if previous.heads.is_empty() && self.source() == FeatureSource::FirstBackbone {
+            return Ok(expert.model.clone());
+        }
+        let mut central = previous.clone().without_across();
+        if expert.model.has_the_backbone_of(&central) {
+            take_head(&mut central, expert);
+        } else {
+            let latent_size = central.backbone.build(central.input, context.compute())?.latent_size();
+            central.grow_head(expert.head(), latent_size, context.seed());
+        }
+        Ok(central)
     }
 
     /// Takes in what the experts' devices sent, and adds the classifier.
@@ -98,7 +110,8 @@ impl<R: FromSums> StatisticsStrategy<R> {
             if self.source() == FeatureSource::FirstBackbone {
                 same_network(&central, expert)?;
             }
-            let drift = drifts.then(|| Drift::between(&expert.model, &central, previous, expert, context)).transpose()?;
+            let drift =
+                drifts.then(|| Drift::between(&expert.model, &central, previous, expert, context)).transpose()?;
             let left_out = self.kept.receive(expert, |sums| match &drift {
                 Some(drift) => drift.applied_to(&sums),
                 None => sums,
@@ -128,7 +141,9 @@ impl<R: FromSums> StatisticsStrategy<R> {
             Finds::Task => Answers::WhichTask,
         };
         let noise = self.chosen.settings.privacy.noise(self.chosen.moments);
-        let noise = noise.map_or(0.0, |noise| noise.spread(sums.features(), self.kept.devices()));
+        // Products of a class have the noise of the devices that have the class, which is mostly one.
+        let devices = if self.chosen.moments == Moments::OfClasses { 1 } else { self.kept.devices() };
+        let noise = noise.map_or(0.0, |noise| noise.spread(sums.features(), devices));
         Ok(self.rule.classifier(Made { central, sums: &sums, features, handed: &handed, answers, noise })?)
     }
 }
@@ -154,7 +169,7 @@ impl<R: FromSums> Strategy for StatisticsStrategy<R> {
         expert: &Expert,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        let central = self.network(previous, expert);
+        let central = self.network(previous, expert, context)?;
         self.add_classifier(central, previous, &[expert], context, true)
     }
 
@@ -168,7 +183,10 @@ impl<R: FromSums> Strategy for StatisticsStrategy<R> {
         if experts.is_empty() {
             return Ok(previous.clone());
         }
-        let central = experts.iter().fold(previous.clone(), |central, expert| self.network(&central, expert));
+        let mut central = previous.clone();
+        for (index, expert) in experts.iter().enumerate() {
+            central = self.network(&central, expert, &context.of_expert(index, experts.len()))?;
+        }
         self.add_classifier(central, previous, experts, context, true)
     }
 

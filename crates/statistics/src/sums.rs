@@ -391,7 +391,8 @@ mod tests {
             // These values are exact in 32 bits, but for the means' quotients.
             let back = ClassSums::from_weights(&own.to_weights(Width::Single)).unwrap();
             assert_eq!((back.classes(), back.moments()), (own.classes(), moments));
-            let near = |one: &[f64], other: &[f64]| one.iter().zip(other).all(|(one, other)| (one - other).abs() < 1e-5);
+            let near =
+                |one: &[f64], other: &[f64]| one.iter().zip(other).all(|(one, other)| (one - other).abs() < 1e-5);
             assert!(near(back.sum(2).unwrap(), own.sum(2).unwrap()));
             if let (Some(back), Some(own)) = (back.gram(), own.gram()) {
                 assert!(near(back.entries(), own.entries()));

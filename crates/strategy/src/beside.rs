@@ -30,8 +30,7 @@ impl BesideRequest<'_> {
         let missing = StrategyError::NotGranted { wanted: DataAccess::Surrogate };
         let surrogate = self.surrogate.as_mut().ok_or(missing)?;
         let (input, seed) = (self.initial.input, self.seed.of("surrogate"));
-        let request =
-            SurrogateRequest { input, compute: self.compute, seed, previous: self.initial, expert: None };
+        let request = SurrogateRequest { input, compute: self.compute, seed, previous: self.initial, expert: None };
         Ok(surrogate.draw(count, &request)?)
     }
 }

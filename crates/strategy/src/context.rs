@@ -198,7 +198,8 @@ impl<'a> Context<'a> {
         previous: &ModelState,
         expert: &Expert,
     ) -> Result<Inputs, StrategyError> {
-        let request = SurrogateRequest { input: previous.input, compute: &self.compute, seed, previous, expert: Some(expert) };
+        let request =
+            SurrogateRequest { input: previous.input, compute: &self.compute, seed, previous, expert: Some(expert) };
         let missing = StrategyError::NotGranted { wanted: DataAccess::Surrogate };
         Ok(self.surrogate.as_mut().ok_or(missing)?.draw(count, &request)?)
     }

@@ -75,8 +75,13 @@ mod tests {
 
     fn draw(source: &mut dyn Surrogate, previous: &ModelState, expert: &Expert) -> Vec<f32> {
         let compute = Device::flex();
-        let request =
-            SurrogateRequest { input: previous.input, compute: &compute, seed: Seed::new(3), previous, expert: Some(expert) };
+        let request = SurrogateRequest {
+            input: previous.input,
+            compute: &compute,
+            seed: Seed::new(3),
+            previous,
+            expert: Some(expert),
+        };
         source.draw(32, &request).unwrap().vectors().into_data().try_into_vec::<f32>().unwrap()
     }
 

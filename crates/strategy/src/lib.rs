@@ -43,15 +43,15 @@ mod task_vector;
 mod training;
 mod unknown_task;
 
-pub use beside::BesideRequest;
 pub use access::DataAccess;
 pub use alluvium_device::{
-    Beside, ClassificationLoss, DeviceStatistic, StatisticRequest, cross_entropy, mean_squared_error,
+    Beside, ClassificationLoss, DeviceStatistic, Reconstruction, StatisticRequest, cross_entropy, mean_squared_error,
 };
 pub use alluvium_macros::{strategy, strategy_options as options, strategy_plugin as plugin};
 pub use alluvium_model::{Expert, Learning, ModelState};
 pub use alluvium_registry as registry;
 pub use alluvium_stream::{Batch, Samples, Scenario, TaskDataset};
+pub use beside::BesideRequest;
 pub use config::{StrategyConfig, value_by_value};
 pub use context::{Context, Effort};
 pub use cut::Cut;
@@ -78,9 +78,9 @@ pub use selection::Selection;
 pub use serde;
 pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyState};
-pub use unknown_task::{UNKNOWN_TASK, with_unknown_task};
 pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest, fits_in_memory, pictures_only};
 pub use surrogate_table::{SurrogateTable, nested_surrogate};
 pub use task_vector::{RelativeTo, TaskVectors, add_scaled, difference};
 pub use training::{Lesson, NewHead, TrainingSettings};
 pub use typetag;
+pub use unknown_task::{UNKNOWN_TASK, with_unknown_task};

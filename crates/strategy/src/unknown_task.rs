@@ -101,9 +101,11 @@ impl StrategyConfig for WithUnknownTask {
             });
         }
         self.across.validate(&Self::run(run)).map_err(|error| match error {
-            StrategyError::Option { problem, accepted, option } => {
-                StrategyError::Option { option: UNKNOWN_TASK, problem: format!("has `{option}`, which {problem}"), accepted }
-            }
+            StrategyError::Option { problem, accepted, option } => StrategyError::Option {
+                option: UNKNOWN_TASK,
+                problem: format!("has `{option}`, which {problem}"),
+                accepted,
+            },
             error => error,
         })
     }

@@ -87,7 +87,20 @@ impl Centre {
         let state = State { digest: state_digest(&strategy.state()), stored: None };
         let handed_out = heads.as_ref().map(|heads| heads.initial.clone());
         let received = 0;
-        Ok(Centre { run, strategy, shown, surrogate, heads, central, handed_out, state, received, beside, compute, seed })
+        Ok(Centre {
+            run,
+            strategy,
+            shown,
+            surrogate,
+            heads,
+            central,
+            handed_out,
+            state,
+            received,
+            beside,
+            compute,
+            seed,
+        })
     }
 
     /// The central model.

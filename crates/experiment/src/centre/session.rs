@@ -52,13 +52,8 @@ impl Session {
             seed: shared.root,
         });
         let beside = Arc::new(beside.map_err(failed)?);
-        let start = CentreStart {
-            initial,
-            heads,
-            beside: beside.clone(),
-            compute: shared.compute.clone(),
-            seed: shared.root,
-        };
+        let start =
+            CentreStart { initial, heads, beside: beside.clone(), compute: shared.compute.clone(), seed: shared.root };
         let centre = Centre::new(row, description, surrogate, shown, start).map_err(failed)?;
         Ok(Session {
             seed: shared.seed,

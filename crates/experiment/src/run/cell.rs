@@ -162,7 +162,8 @@ impl Measurements {
         cell.contacts = boundary.contacts();
         cell.bytes_down = boundary.down();
         cell.bytes_up = boundary.up();
-        cell.statistics_bytes = Some(boundary.statistics()).filter(|all| all.iter().any(|bytes| *bytes > 0)).unwrap_or_default();
+        cell.statistics_bytes =
+            Some(boundary.statistics()).filter(|all| all.iter().any(|bytes| *bytes > 0)).unwrap_or_default();
         let arrivals: Vec<_> = history.tasks().collect();
         let in_order = arrivals.len() == cell.contacts.len() && arrivals.is_sorted();
         if matches!(cell.accuracy, Accuracy::Stream { .. }) && !in_order {
@@ -179,9 +180,11 @@ impl Measurements {
 /// Which classifier answers.
 fn in_words(answers: Answers) -> &'static str {
     match answers {
-        Answers::UnknownTask => "the head where the task is known, the statistics of classes where it is unknown",
-        Answers::Always => "the statistics of classes, whether the task is known or not",
-        Answers::WhichTask => "the head of the task; where the task is unknown, the statistics of classes find it",
+        Answers::UnknownTask => {
+            "The task's head answers where the task is known, and the statistics of classes where it is unknown"
+        }
+        Answers::Always => "The statistics of classes answer, whether the task is known or not",
+        Answers::WhichTask => "The task's head answers; where the task is unknown, the statistics of classes find it",
     }
 }
 

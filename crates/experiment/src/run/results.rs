@@ -58,7 +58,8 @@ pub(crate) fn results(
     }
     let mut notes = notes(experiment, devices);
     notes.extend(statistics(experiment));
-    notes.extend(rows.iter().flat_map(of_row));
+    notes.extend(answers(&rows));
+    notes.extend(rows.iter().flat_map(noted));
     Results {
         format: FORMAT,
         name: experiment.name.clone(),
@@ -150,14 +151,24 @@ fn statistics(experiment: &Experiment) -> Vec<String> {
     told.into_iter().map(|(tells, rows)| format!("The statistic {tells} ({}).", rows.join(", "))).collect()
 }
 
-/// Which classifier answers in a row, if it is not the heads, and what its cells note.
-fn of_row(row: &Row) -> Vec<String> {
-    let answers = row.cells.iter().find_map(|cell| cell.answered_by.as_ref());
-    let mut notes: Vec<_> = answers.map(|answers| format!("In {} answers {answers}.", row.name)).into_iter().collect();
-    for cell in &row.cells {
-        notes.extend(cell.notes.iter().map(|note| format!("{}, seed {}: {note}", row.name, cell.seed)));
+/// Which classifier answers, for rows in which it is not the heads alone. Rows with the same answer share a sentence.
+fn answers(rows: &[Row]) -> Vec<String> {
+    let mut answers = BTreeMap::<&str, Vec<&str>>::new();
+    for row in rows {
+        if let Some(words) = row.cells.iter().find_map(|cell| cell.answered_by.as_deref()) {
+            answers.entry(words).or_default().push(&row.name);
+        }
     }
-    notes
+    answers.into_iter().map(|(words, rows)| format!("{words} ({}).", rows.join(", "))).collect()
+}
+
+/// What the cells of a row note.
+fn noted(row: &Row) -> Vec<String> {
+    let of_cell = |cell: &Cell| {
+        let stated = |note: &String| format!("{}, seed {}: {note}", row.name, cell.seed);
+        cell.notes.iter().map(stated).collect::<Vec<_>>()
+    };
+    row.cells.iter().flat_map(of_cell).collect()
 }
 
 /// The data access of a row: what the strategy sees, and the statistics that devices compute for it.

@@ -16,6 +16,7 @@ use crate::directory::RunDirectory;
 use crate::progress::{Observer, TwoObservers};
 use crate::run::cell::run_cell;
 use crate::run::plan::{joint_references, plan};
+use crate::run::probes::probes;
 use crate::run::reference::{devices_alone, joint};
 use crate::run::results::results;
 use crate::run::sheets::sheets;
@@ -121,7 +122,9 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     if let Some(index) = done.iter().position(|done| matches!(done, Err(ExperimentError::Store(_)))) {
         return Err(done.swap_remove(index).err().unwrap_or(ExperimentError::Stopped));
     }
-    let sheets = sheets(experiment, &shared, first.first(), &stages);
+    let mut sheets = sheets(experiment, &shared, first.first(), &stages);
+    let probed = probes(&run, &shared, first.first());
+    sheets.extend(probed.sheets);
 
     let mut alone: Vec<Vec<_>> = first.into_iter().map(|adapted| vec![adapted]).collect();
     alone.resize_with(shared.len(), Vec::new);
@@ -157,7 +160,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
         }
     }
     let alone = whole.iter().map(|(seed, alone)| devices_alone(*seed, alone, &experiment.evaluation.budgets)).collect();
-    let results = results(&run, &shared, strategies, joints, alone);
+    let mut results = results(&run, &shared, strategies, joints, alone);
+    results.notes.extend(probed.notes);
     Ok(Outcome { results, failures, stages: stages.counts(), repairs: stages.repairs(), sheets })
 }
 

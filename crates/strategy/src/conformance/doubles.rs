@@ -13,8 +13,8 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use crate::{
-    Beside, BesideRequest, Context, DataAccess, DeviceStatistic, RunDescription, StatisticRequest, Strategy, StrategyConfig, Surrogate, SurrogateError,
-    SurrogateRequest,
+    Beside, BesideRequest, Context, DataAccess, DeviceStatistic, RunDescription, StatisticRequest, Strategy,
+    StrategyConfig, Surrogate, SurrogateError, SurrogateRequest,
 };
 
 /// A test double of the conformance tests: one fully connected layer with four outputs.
@@ -154,7 +154,10 @@ pub fn consolidate(config: &dyn StrategyConfig, previous: &ModelState, expert: &
 }
 
 /// What the strategy hands out beside the model, in a run on models like this one.
-fn handed_beside(config: &dyn StrategyConfig, model: &ModelState) -> Beside {
+///
+/// # Panics
+/// When it cannot be made.
+pub fn handed_beside(config: &dyn StrategyConfig, model: &ModelState) -> Beside {
     let (run, initial, compute) = (description_of(model), central(&[], 0), Device::flex());
     let mut surrogate = RandomInputs;
     let granted = config.data_access() == DataAccess::Surrogate;
@@ -164,7 +167,10 @@ fn handed_beside(config: &dyn StrategyConfig, model: &ModelState) -> Beside {
 }
 
 /// The expert as its device sends it: with the statistics that the strategy requests, computed on the samples of its head.
-pub(super) fn sent(config: &dyn StrategyConfig, expert: &Expert) -> Expert {
+///
+/// # Panics
+/// When a statistic cannot be computed.
+pub fn sent(config: &dyn StrategyConfig, expert: &Expert) -> Expert {
     let own = samples(&expert.head().name);
     let own = TaskDataset { head: expert.head(), samples: &own };
     let beside = handed_beside(config, &expert.model);

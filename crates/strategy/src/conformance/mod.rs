@@ -20,7 +20,10 @@ mod suite;
 mod surrogates;
 mod unlike;
 
-pub use doubles::{RandomInputs, TinyConfig, build, central, consolidate, context, expert, run_description, samples};
+pub use doubles::{
+    RandomInputs, TinyConfig, build, central, consolidate, context, expert, handed_beside, run_description, samples,
+    sent,
+};
 pub use fixture::{assert_close, check_fixture};
 pub use norms::NormsConfig;
 pub use suite::{check, check_config};

@@ -75,7 +75,13 @@ fn mlp() -> Arc<dyn BackboneConfig> {
 /// Draws inputs that should be of the second class of the last head.
 fn draw(settings: &Inversion, count: usize, seed: u64, previous: &ModelState, expert: &Expert) -> Inputs {
     let compute = Device::flex();
-    let request = SurrogateRequest { input: INPUT.into(), compute: &compute, seed: Seed::new(seed), previous, expert: Some(expert) };
+    let request = SurrogateRequest {
+        input: INPUT.into(),
+        compute: &compute,
+        seed: Seed::new(seed),
+        previous,
+        expert: Some(expert),
+    };
     let wish =
         |state: &ModelState, _: &mut Random| Wish { head: state.heads.len() - 1, probabilities: vec![0.0, 1.0, 0.0] };
     settings.draw(count, &request, wish).unwrap()
@@ -162,8 +168,13 @@ fn vectors_are_inverted_within_their_bound_and_without_total_variation() {
     let (previous, expert, compute) = (of("a", 1), expert(of("b", 2)), Device::flex());
     let draw = |settings: Inversion| {
         let seed = Seed::new(0);
-        let request =
-            SurrogateRequest { input: [12].into(), compute: &compute, seed, previous: &previous, expert: Some(&expert) };
+        let request = SurrogateRequest {
+            input: [12].into(),
+            compute: &compute,
+            seed,
+            previous: &previous,
+            expert: Some(&expert),
+        };
         let wish = |_: &ModelState, _: &mut Random| Wish { head: 0, probabilities: vec![0.0, 1.0, 0.0] };
         let drawn = settings.draw(6, &request, wish).unwrap();
         assert_eq!((drawn.len(), drawn.shape()), (6, [12].into()));

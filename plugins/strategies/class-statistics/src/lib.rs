@@ -45,7 +45,7 @@ pub struct ClassStatisticsConfig {
     #[default(Covariance::Own)]
     pub covariance: Covariance,
     /// The weight of the covariance of all classes in that of a class, with `covariance` = "own". Without it, the larger of ½ and
-    /// d / (n + d) for n samples of the class.
+    /// d / (n + d) for n samples of the class; with `epsilon`, 0.8.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub shrinkage: Option<f64>,
     /// A fraction of the mean variance of a feature that is added to every variance.
@@ -108,6 +108,10 @@ impl StrategyConfig for ClassStatisticsConfig {
     }
 }
 
+/// The weight of the covariance of all classes in that of a class whose products are noisy: chosen on held-back tasks of both shipped
+/// streams.
+const NOISY: f64 = 0.8;
+
 /// Gaussians from the sums of all devices.
 #[derive(Debug)]
 struct OfClasses {
@@ -118,7 +122,8 @@ struct OfClasses {
 
 impl FromSums for OfClasses {
     fn classifier(&self, made: Made<'_>) -> Result<ModelState, ModelError> {
-        let shrinkage = Shrinkage { tied: self.tied, ridge: self.ridge, noise: made.noise };
+        let tied = self.tied.or((made.noise > 0.0).then_some(NOISY));
+        let shrinkage = Shrinkage { tied, ridge: self.ridge, noise: made.noise };
         let gaussians = estimate(made.sums, self.covariance, shrinkage)?;
         Ok(StatisticsClassifier::gaussian(made.central, made.features, made.handed, &gaussians, made.answers))
     }

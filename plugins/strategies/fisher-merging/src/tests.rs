@@ -1,6 +1,6 @@
 //! Tests of the merging: against numpy, and against numbers worked out by hand.
 
-use alluvium_strategy::{Beside, RunDescription, TaskDataset, conformance};
+use alluvium_strategy::{Beside, RunDescription, StatisticRequest, TaskDataset, conformance};
 use burn::tensor::Device;
 
 use super::*;
@@ -64,9 +64,9 @@ fn the_device_sends_one_number_for_each_of_its_weights() {
     let own = TaskDataset { head: expert.head(), samples: &samples };
     let [statistic] = config.statistics().try_into().unwrap();
     let compute = |seed| {
-        statistic
-            .compute(&expert.model, &own, &Beside::new(), &Device::flex(), alluvium_model::Seed::new(seed))
-            .unwrap()
+        let (taken, beside, compute) = (&expert.model, &Beside::new(), &Device::flex());
+        let seed = alluvium_model::Seed::new(seed);
+        statistic.compute(&StatisticRequest { taken, adapted: &expert.model, own, beside, compute, seed }).unwrap()
     };
     let sent = compute(1);
     assert_eq!(sent.values(), expert.model.weights.values());

@@ -1,7 +1,7 @@
 //! Tests of the merging: against numpy, and against known properties of the solution.
 
 use alluvium_model::Seed;
-use alluvium_strategy::{Beside, RunDescription, TaskDataset, conformance};
+use alluvium_strategy::{Beside, RunDescription, StatisticRequest, TaskDataset, conformance};
 use burn::tensor::Device;
 
 use super::*;
@@ -144,7 +144,11 @@ fn the_device_sends_the_mean_square_of_its_inputs() {
     let own = TaskDataset { head: expert.head(), samples: &samples };
     let sent = |samples| {
         let statistic = Gram { samples };
-        statistic.compute(&expert.model, &own, &Beside::new(), &Device::flex(), Seed::new(1)).unwrap()
+        {
+            let (taken, beside, compute) = (&expert.model, &Beside::new(), &Device::flex());
+            let request = StatisticRequest { taken, adapted: &expert.model, own, beside, compute, seed: Seed::new(1) };
+            statistic.compute(&request).unwrap()
+        }
     };
     let all = sent(1000);
     assert_eq!(all.iter().map(|(name, _)| name).collect::<Vec<_>>(), [MAP, "heads.a.weight"]);

@@ -211,8 +211,13 @@ mod tests {
         let (previous, expert, compute) = (central(&[], 0), expert("a", 1), Device::flex());
         for input in [[1, 28, 28], [3, 32, 32], [2, 8, 16]] {
             let input = alluvium_model::InputShape::from(input);
-            let request =
-                SurrogateRequest { input, compute: &compute, seed: Seed::new(0), previous: &previous, expert: Some(&expert) };
+            let request = SurrogateRequest {
+                input,
+                compute: &compute,
+                seed: Seed::new(0),
+                previous: &previous,
+                expert: Some(&expert),
+            };
             let mut source = small().build(&RunDescription::default()).unwrap();
             assert_eq!(source.samples(), 20);
             let drawn = source.draw(5, &request).unwrap();
