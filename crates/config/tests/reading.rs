@@ -166,9 +166,9 @@ const WRONG: [WrongFile; 21] = [
     },
     WrongFile {
         from: "kind = \"blend\"",
-        to: "kind = \"blend\"\ndevice = { epochs = 0 }",
+        to: "kind = \"blend\"\ndevice = { epochs = -1 }",
         at: "epochs",
-        says: &["[[strategies]] 1: `epochs` = 0 is out of range"],
+        says: &["[[strategies]] 1: `epochs` = -1 is out of range"],
     },
 ];
 
@@ -199,12 +199,12 @@ fn text_that_is_not_toml_is_refused_where_it_breaks() {
 #[test]
 fn all_problems_of_a_stage_are_told_at_once_and_each_once() {
     // Both variants have the same wrong key, and one of them a value out of range.
-    let text = changed("tasks = 2", "tasks = [2, 3]").replace("epochs = 1", "epochs = [1, 0]\nepoch = 2");
+    let text = changed("tasks = 2", "tasks = [2, 3]").replace("epochs = 1", "epochs = [1, -1]\nepoch = 2");
     let error = read(&text).unwrap_err();
     let messages: Vec<_> = error.problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(messages.len(), 2, "{messages:?}");
     assert_eq!(messages.iter().filter(|message| message.contains("`epoch` is not a key")).count(), 1);
-    assert_eq!(messages.iter().filter(|message| message.contains("= 0 is out of range")).count(), 1);
+    assert_eq!(messages.iter().filter(|message| message.contains("= -1 is out of range")).count(), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{Int, Tensor, activation::log_softmax};
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxedClassifier, ClassifierConfig, Head, Inputs};
+use crate::{BoxedClassifier, ClassifierConfig, Inputs};
 
 /// The prefix of the tensors of the classifier across tasks in a model's weights.
 pub const ACROSS: &str = "across";
@@ -44,6 +44,9 @@ pub(crate) struct LoadedAcross {
     pub(crate) classifier: BoxedClassifier,
 }
 
+/// Scores, `[batch, scores]`, and the class of each.
+pub(crate) type ClassScores = (Tensor<2>, Vec<usize>);
+
 /// Far below every logarithm of a probability: a class with it is not the answer.
 const NEVER: f32 = -1e6;
 
@@ -60,49 +63,45 @@ impl LoadedAcross {
     }
 
     /// The scores of a task's classes, and these classes. `None` if no class of the task is known.
-    pub(crate) fn of_task(
-        &self,
-        classes: &[usize],
-        inputs: Inputs,
-        latents: Tensor<2>,
-    ) -> Option<(Tensor<2>, Vec<usize>)> {
+    pub(crate) fn of_task(&self, classes: &[usize], inputs: Inputs, latents: Tensor<2>) -> Option<ClassScores> {
         let (columns, classes) = self.columns(classes)?;
         let columns = Tensor::<1, Int>::from_ints(columns.as_slice(), &latents.device());
         Some((self.scores(inputs, latents).select(1, columns), classes))
     }
 
-    /// The scores of all classes, and the class of each.
-    pub(crate) fn of_all(&self, heads: &[Head], inputs: Inputs, latents: Tensor<2>) -> Option<(Tensor<2>, Vec<usize>)> {
+    /// The scores of all classes, and the class of each. `of_heads` are the classes and the scores of each head, where they matter.
+    pub(crate) fn of_all(
+        &self,
+        inputs: Inputs,
+        latents: Tensor<2>,
+        of_heads: impl FnOnce() -> Vec<ClassScores>,
+    ) -> Option<ClassScores> {
+        let scores = self.scores(inputs, latents);
         match self.spec.answers {
-            Answers::WhichTask => self.of_the_task_it_finds(heads, inputs, latents),
-            Answers::UnknownTask | Answers::Always => Some((self.scores(inputs, latents), self.spec.classes.clone())),
+            Answers::WhichTask => self.of_the_task_it_finds(scores, of_heads()),
+            Answers::UnknownTask | Answers::Always => Some((scores, self.spec.classes.clone())),
         }
     }
 
     /// The logarithms of the probabilities of the heads' classes. Those of all tasks but the one that this classifier finds are
     /// far below.
-    fn of_the_task_it_finds(
-        &self,
-        heads: &[Head],
-        inputs: Inputs,
-        latents: Tensor<2>,
-    ) -> Option<(Tensor<2>, Vec<usize>)> {
-        let known: Vec<_> = heads.iter().filter_map(|head| Some((head, self.columns(&head.spec.classes)?.0))).collect();
+    fn of_the_task_it_finds(&self, scores: Tensor<2>, of_heads: Vec<ClassScores>) -> Option<ClassScores> {
+        let known =
+            of_heads.into_iter().filter_map(|(scores, classes)| Some((self.columns(&classes)?.0, scores, classes)));
+        let known: Vec<_> = known.collect();
         if known.is_empty() {
             return None;
         }
-        let device = latents.device();
-        let scores = self.scores(inputs.clone(), latents.clone());
+        let device = scores.device();
         let best_of =
             |columns: &[i64]| scores.clone().select(1, Tensor::<1, Int>::from_ints(columns, &device)).max_dim(1);
-        let of_tasks = Tensor::cat(known.iter().map(|(_, columns)| best_of(columns)).collect(), 1);
-        let found = of_tasks.argmax(1);
-        let of_heads = known.iter().enumerate().map(|(index, (head, _))| {
+        let found = Tensor::cat(known.iter().map(|(columns, ..)| best_of(columns)).collect(), 1).argmax(1);
+        let of_heads = known.iter().enumerate().map(|(index, (_, scores, _))| {
             let others = found.clone().not_equal_elem(index as i64).float() * NEVER;
-            log_softmax(head.scores(inputs.clone(), latents.clone()), 1) + others
+            log_softmax(scores.clone(), 1) + others
         });
-        let classes = known.iter().flat_map(|(head, _)| head.spec.classes.iter().copied()).collect();
-        Some((Tensor::cat(of_heads.collect(), 1), classes))
+        let of_heads = Tensor::cat(of_heads.collect(), 1);
+        Some((of_heads, known.into_iter().flat_map(|(_, _, classes)| classes).collect()))
     }
 }
 

@@ -182,7 +182,10 @@ impl Model {
     pub fn scores_of_any_task(&self, inputs: Inputs, latents: Tensor<2>) -> Option<(Tensor<2>, Vec<usize>)> {
         match &self.across {
             _ if self.heads.is_empty() => None,
-            Some(across) => across.of_all(&self.heads, inputs, latents),
+            Some(across) => across.of_all(inputs.clone(), latents.clone(), || {
+                let of_head = |head: &Head| (head.scores(inputs.clone(), latents.clone()), head.spec.classes.clone());
+                self.heads.iter().map(of_head).collect()
+            }),
             None => Some((self.scores(inputs, latents), self.score_classes())),
         }
     }

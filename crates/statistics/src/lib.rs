@@ -32,5 +32,5 @@ pub use privacy::{NoiseScale, Privacy};
 pub use projection::{Projection, ProjectionKind};
 pub use settings::{Chosen, Finds, StatisticsSettings};
 pub use statistic::{CLASS_SUMS, ClassSumsStatistic};
-pub use strategy::{FromSums, Made, StatisticsStrategy, handed_beside};
+pub use strategy::{ClassifierSource, FromSums, StatisticsStrategy, handed_beside};
 pub use sums::{ClassSums, Moments};

@@ -21,12 +21,12 @@ pub trait FromSums: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// When the sums do not suffice.
-    fn classifier(&self, made: Made<'_>) -> Result<ModelState, ModelError>;
+    fn classifier(&self, source: ClassifierSource<'_>) -> Result<ModelState, ModelError>;
 }
 
 /// What a classifier across tasks is made from.
 #[derive(Debug)]
-pub struct Made<'a> {
+pub struct ClassifierSource<'a> {
     /// The central model.
     pub central: ModelState,
     /// The sums of all devices so far.
@@ -44,7 +44,7 @@ pub struct Made<'a> {
 /// What every device is sent for these features.
 ///
 /// # Errors
-/// When surrogate data are needed and cannot be made.
+/// When surrogate data are needed and cannot be source.
 pub fn handed_beside(chosen: &Chosen, request: &mut BesideRequest<'_>) -> Result<Beside, StrategyError> {
     let features = chosen.features().on(request.initial);
     let handed = features_for(&features, chosen.settings.patches, request)?;
@@ -144,7 +144,14 @@ impl<R: FromSums> StatisticsStrategy<R> {
         // Products of a class have the noise of the devices that have the class, which is mostly one.
         let devices = if self.chosen.moments == Moments::OfClasses { 1 } else { self.kept.devices() };
         let noise = noise.map_or(0.0, |noise| noise.spread(sums.features(), devices));
-        Ok(self.rule.classifier(Made { central, sums: &sums, features, handed: &handed, answers, noise })?)
+        Ok(self.rule.classifier(ClassifierSource {
+            central,
+            sums: &sums,
+            features,
+            handed: &handed,
+            answers,
+            noise,
+        })?)
     }
 }
 

@@ -111,7 +111,7 @@ impl StrategyConfig for WithUnknownTask {
     }
 
     fn build(&self, run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
-        Ok(Box::new(Both { network: self.network.build(run)?, across: self.across.build(&Self::run(run))? }))
+        Ok(Box::new(StrategyPair { network: self.network.build(run)?, across: self.across.build(&Self::run(run))? }))
     }
 
     fn completed(&self, run: &RunDescription) -> Option<Box<dyn StrategyConfig>> {
@@ -132,7 +132,7 @@ fn again(config: &dyn StrategyConfig) -> Option<Box<dyn StrategyConfig>> {
 
 /// Both strategies at work.
 #[derive(Debug)]
-struct Both {
+struct StrategyPair {
     network: Box<dyn Strategy>,
     across: Box<dyn Strategy>,
 }
@@ -140,7 +140,7 @@ struct Both {
 /// The prefix of what the strategy of the classifier across tasks keeps.
 const KEPT: &str = "unknown-task";
 
-impl Strategy for Both {
+impl Strategy for StrategyPair {
     fn consolidate(
         &mut self,
         previous: &ModelState,

@@ -97,7 +97,7 @@ fn what_makes_no_sense_with_own_networks_is_refused() {
             &[
                 "[[strategies]] 1: the strategy \"weight-averaging\" needs experts of the centre's shapes",
                 "[own_networks] have another `backbone`",
-                "accepted: deep-model-consolidation, ex-model-distillation, pld",
+                "accepted: analytic, class-statistics, deep-model-consolidation, ex-model-distillation, pld",
             ],
         ),
         (

@@ -98,7 +98,7 @@ const BAD: &[BadFile] = &[
     bad("no seeds", "seeds = [0]", "seeds = []", "4:1", &["`seeds`", "at least 1"]),
     bad("negative seed", "seeds = [0]", "seeds = [-1]", "4:10", &["`seeds.0`", "at least 0"]),
     bad("a seed twice", "seeds = [0]", "seeds = [1, 1]", "4:13", &["`seeds`", "twice"]),
-    bad("out of range: epochs", "epochs = 1", "epochs = 0", "21:1", &["[device]: `epochs` = 0", "at least 1"]),
+    bad("out of range: epochs", "epochs = 1", "epochs = -1", "21:1", &["[device]: `epochs` = -1", "at least 0"]),
     bad(
         "out of range: momentum",
         "epochs = 1",
@@ -243,9 +243,15 @@ const BAD: &[BadFile] = &[
     bad("no name", "name = \"good\"\n", "", "1:1", &["`name` is missing", "a string"]),
     bad("a strategy without a kind", "kind = \"pld\"\n", "", "30:1", &["[[strategies]] 2", "`kind` is missing"]),
     bad("a whole number as a float", "epochs = 1", "epochs = 1.0", "21:1", &["[device]: `epochs` is a float: 1.0"]),
-    bad("a wrong value in a list", "epochs = 1", "epochs = [1, 0]", "21:14", &["[device]: `epochs` = 0", "at least 1"]),
+    bad(
+        "a wrong value in a list",
+        "epochs = 1",
+        "epochs = [1, -1]",
+        "21:14",
+        &["[device]: `epochs` = -1", "at least 0"],
+    ),
     bad("a value twice in a list", "epochs = 1", "epochs = [1, 2, 1]", "21:17", &["[device]: `epochs` lists 1 twice"]),
-    bad("an empty list", "epochs = 1", "epochs = []", "21:1", &["`epochs` is an empty list", "an integer at least 1"]),
+    bad("an empty list", "epochs = 1", "epochs = []", "21:1", &["`epochs` is an empty list", "an integer at least 0"]),
     bad(
         "an unknown kind in a list",
         "\"naive\"\n\n[[",

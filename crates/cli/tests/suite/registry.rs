@@ -12,8 +12,12 @@ use serde_json::{Value, json};
 
 /// Kinds that a configuration cannot name: models that strategies make and store, the wrapper of a foreign model, and pieces of
 /// models. They can be read back, but are not described.
-const NOT_DESCRIBED: [(Family, &str); 3] =
-    [(Family::Backbone, "ensemble"), (Family::Backbone, "normalised-inputs"), (Family::Backbone, "piece-of-a-model")];
+const NOT_DESCRIBED: [(Family, &str); 4] = [
+    (Family::Backbone, "ensemble"),
+    (Family::Backbone, "normalised-inputs"),
+    (Family::Backbone, "piece-of-a-model"),
+    (Family::Classifier, "class-statistics"),
+];
 
 /// Reads a table as a family's configuration and writes it out again.
 fn read(family: Family, table: Value) -> Result<Value, serde_json::Error> {

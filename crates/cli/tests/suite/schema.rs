@@ -127,7 +127,7 @@ const WRONG: [(&str, &str, &str); 16] = [
     ("none of the words", "steps = 5", "start = \"middle\""),
     ("an empty list", "epochs = 1", "epochs = []"),
     ("a value twice", "epochs = 1", "epochs = [1, 1]"),
-    ("a wrong value in a list", "epochs = 1", "epochs = [1, 0]"),
+    ("a wrong value in a list", "epochs = 1", "epochs = [1, -1]"),
     ("a name that is swept", "name = \"tiny\"", "name = [\"a\", \"b\"]"),
     (
         "an option that does not fit each kind",

@@ -110,7 +110,7 @@ fn a_problem_of_some_combinations_names_what_they_have_in_common() {
 
 #[test]
 fn every_wrong_value_of_a_list_is_reported_at_its_place() {
-    let error = refused(&[("epochs = 1", "epochs = [0, 1,\n  -1]"), ("steps = 5", "steps = [5, 10]")]);
+    let error = refused(&[("epochs = 1", "epochs = [-2, 1,\n  -1]"), ("steps = 5", "steps = [5, 10]")]);
     let places: Vec<_> = error.lines().filter_map(|line| line.split(": ").next()).collect();
     assert_eq!(places, ["swept.toml:21:11", "swept.toml:22:3"], "{error}");
 }

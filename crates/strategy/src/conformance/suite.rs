@@ -9,7 +9,7 @@ use serde_json::json;
 use super::doubles::{self, central, expert, granted, granted_round, run_description, sent};
 use super::pieces::is_the_same_in_pieces;
 use super::unlike::takes_unlike_experts;
-use crate::{DataAccess, ExpertStart, RunDescription, Strategy, StrategyConfig};
+use crate::{BesideRequest, DataAccess, ExpertStart, RunDescription, Strategy, StrategyConfig};
 
 /// Checks the strategy of a kind with its default options.
 ///
@@ -173,6 +173,13 @@ fn resumes_from_its_state(config: &dyn StrategyConfig) {
 fn needs_what_it_declares(config: &dyn StrategyConfig) {
     if config.data_access() == DataAccess::None {
         return;
+    }
+    let (run, initial, compute) = (run_description(), central(&[], 0), Device::flex());
+    let mut request =
+        BesideRequest { run: &run, initial: &initial, surrogate: None, compute: &compute, seed: Seed::new(0) };
+    let made = config.handed_beside(&mut request);
+    if made.is_err_and(|error| error.to_string().contains("was not granted")) {
+        return; // It needs the data for what it hands out.
     }
     let (previous, expert) = (central(&["a"], 1), sent(config, &expert("b", 2)));
     let alone = granted(config, DataAccess::None, Seed::new(7), 1, &expert, |context| {

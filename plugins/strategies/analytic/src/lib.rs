@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alluvium_model::{ModelError, ModelState, Width};
 use alluvium_statistics::ridge::{Choice, solve};
 use alluvium_statistics::{
-    Chosen, FromSums, Made, Moments, ProjectionKind, StatisticsClassifier, StatisticsSettings, StatisticsStrategy,
-    handed_beside,
+    Chosen, ClassifierSource, FromSums, Moments, ProjectionKind, StatisticsClassifier, StatisticsSettings,
+    StatisticsStrategy, handed_beside,
 };
 use alluvium_strategy::{
     Beside, BesideRequest, DataAccess, DeviceStatistic, RunDescription, Strategy, StrategyConfig, StrategyError,
@@ -112,14 +112,14 @@ struct Regression {
 }
 
 impl FromSums for Regression {
-    fn classifier(&self, made: Made<'_>) -> Result<ModelState, ModelError> {
+    fn classifier(&self, source: ClassifierSource<'_>) -> Result<ModelState, ModelError> {
         let choice = match self.ridge {
-            _ if made.noise > 0.0 => Choice::Noisy(NOISE_RIDGE * made.noise),
+            _ if source.noise > 0.0 => Choice::Noisy(NOISE_RIDGE * source.noise),
             Some(ridge) => Choice::Fraction(ridge),
             None => Choice::CrossValidation,
         };
-        let solution = solve(made.sums, choice)?;
-        Ok(StatisticsClassifier::linear(made.central, made.features, made.handed, &solution, made.answers))
+        let solution = solve(source.sums, choice)?;
+        Ok(StatisticsClassifier::linear(source.central, source.features, source.handed, &solution, source.answers))
     }
 }
 

@@ -1,3 +1,5 @@
+//! Tests of the strategy `analytic`.
+
 use alluvium_model::{Answers, Seed};
 use alluvium_strategy::{
     Context, Expert, ProtocolTerms, StrategyState, conformance, strategy, take_head, with_unknown_task,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alluvium_model::{ModelError, ModelState, Width};
 use alluvium_statistics::gaussian::{Covariance, Shrinkage, estimate};
 use alluvium_statistics::{
-    Chosen, FromSums, Made, Moments, ProjectionKind, StatisticsClassifier, StatisticsSettings, StatisticsStrategy,
-    handed_beside,
+    Chosen, ClassifierSource, FromSums, Moments, ProjectionKind, StatisticsClassifier, StatisticsSettings,
+    StatisticsStrategy, handed_beside,
 };
 use alluvium_strategy::{
     Beside, BesideRequest, DataAccess, DeviceStatistic, RunDescription, Strategy, StrategyConfig, StrategyError,
@@ -121,11 +121,11 @@ struct OfClasses {
 }
 
 impl FromSums for OfClasses {
-    fn classifier(&self, made: Made<'_>) -> Result<ModelState, ModelError> {
-        let tied = self.tied.or((made.noise > 0.0).then_some(NOISY));
-        let shrinkage = Shrinkage { tied, ridge: self.ridge, noise: made.noise };
-        let gaussians = estimate(made.sums, self.covariance, shrinkage)?;
-        Ok(StatisticsClassifier::gaussian(made.central, made.features, made.handed, &gaussians, made.answers))
+    fn classifier(&self, source: ClassifierSource<'_>) -> Result<ModelState, ModelError> {
+        let tied = self.tied.or((source.noise > 0.0).then_some(NOISY));
+        let shrinkage = Shrinkage { tied, ridge: self.ridge, noise: source.noise };
+        let gaussians = estimate(source.sums, self.covariance, shrinkage)?;
+        Ok(StatisticsClassifier::gaussian(source.central, source.features, source.handed, &gaussians, source.answers))
     }
 }
 

@@ -1,3 +1,5 @@
+//! Tests of the strategy `class-statistics`.
+
 use alluvium_strategy::conformance;
 
 use super::*;
