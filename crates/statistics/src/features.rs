@@ -30,7 +30,8 @@ pub struct FeatureSpec {
     pub projection: ProjectionKind,
     /// The size to project to.
     pub size: usize,
-    /// Whether each sample's features are divided by their length, so that none counts more than any other.
+    /// Whether the mean of a sample's features is taken off before the projection, and what comes out is divided by its length, so that no
+    /// sample counts more than any other.
     pub unit_length: bool,
     /// The backbone of features that are latents of a network that does not move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,10 +106,12 @@ impl FeatureMap {
     /// The features, `[batch, size]`. `latents` computes the latents of inputs, for features that are the latents of a network that
     /// the caller has.
     pub fn features(&self, inputs: Inputs, latents: &mut dyn FnMut(Inputs) -> Tensor<2>) -> Tensor<2> {
-        let features = self.projection.apply(self.base.features(inputs, latents));
+        let found = self.base.features(inputs, latents);
         if !self.unit_length {
-            return features;
+            return self.projection.apply(found);
         }
+        // What all features of a sample have in common tells little, and would take most of the length.
+        let features = self.projection.apply(found.clone() - found.mean_dim(1));
         let lengths = features.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
         features / lengths
     }

@@ -46,7 +46,8 @@ pub struct Shrinkage {
     pub tied: Option<f64>,
     /// A fraction of the mean variance, added to every variance.
     pub ridge: f64,
-    /// A bound of the eigenvalues of the noise in sums of products; divided by the number of samples, it is added to every variance.
+    /// A bound of the eigenvalues of the noise in each matrix of products. Half of what it is in the covariance of all classes is added to
+    /// every variance, after negative eigenvalues became 0.
     pub noise: f64,
 }
 
@@ -80,10 +81,8 @@ pub fn estimate(sums: &ClassSums, covariance: Covariance, shrinkage: Shrinkage) 
     let variance = trace(&tied) / size.max(1) as f64;
     // Features that do not vary: every variance is 1, so the nearest mean decides.
     let added = if variance > 0.0 { shrinkage.ridge * variance } else { 1.0 };
-    let noise_of = |covariance: usize| match covariance {
-        _ if shrinkage.noise == 0.0 => 0.0,
-        index => shrinkage.noise / if covariances_are_own { sums.count(classes[index]) } else { samples }.max(1.0),
-    };
+    let matrices = if covariances_are_own { classes.len() } else { 1 };
+    let noise = 0.5 * shrinkage.noise * (matrices as f64).sqrt() / samples.max(1.0);
     let covariances = match covariance {
         Covariance::Own => {
             let of_class = |(class, mean): (&usize, &Vec<f64>)| {
@@ -101,8 +100,10 @@ pub fn estimate(sums: &ClassSums, covariance: Covariance, shrinkage: Shrinkage) 
         }
         Covariance::Tied | Covariance::None => vec![tied],
     };
-    let whitened = covariances.into_iter().enumerate();
-    let whitened = whitened.map(|(index, covariance)| whiten(&covariance, added + noise_of(index), variance.abs()));
+    let whitened = covariances.into_iter().map(|covariance| {
+        let repaired = if noise > 0.0 { covariance.without_negative() } else { None };
+        whiten(repaired.as_ref().unwrap_or(&covariance), added + noise, variance.abs())
+    });
     let whitened = whitened.collect::<Result<Vec<_>, _>>()?;
     let one = whitened.len() == 1 && classes.len() != 1;
     let offsets = if one { vec![0.0; classes.len()] } else { whitened.iter().map(|(_, offset)| *offset).collect() };

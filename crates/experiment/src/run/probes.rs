@@ -16,7 +16,7 @@ use crate::devices::SharedSetup;
 use crate::stored::{AdaptedDevice, redo};
 
 /// The most rows whose statistics are probed, and the most samples of a class that a reconstruction is compared with.
-const ROWS: usize = 4;
+const ROWS: usize = 12;
 const SAMPLES: usize = 500;
 
 /// What probes found: pictures, and sentences with numbers.
@@ -119,15 +119,15 @@ fn in_words(
     format!(
         "Probe of {}, seed {}: inputs reconstructed from the statistic \"{}\" of device 1 resemble the mean of their class by {of_mean:.2}, \
          their nearest training sample by {of_training:.2} and their nearest test sample, which the device does not have, by \
-         {of_test:.2} (correlation, mean over classes).",
+         {of_test:.2} (absolute correlation, mean over classes).",
         row.name,
         shared.seed,
         statistic.name()
     )
 }
 
-/// The mean correlation of reconstructions with the nearest training sample of their class, the nearest test sample, and the mean of
-/// the training samples.
+/// The mean absolute correlation of reconstructions with the nearest training sample of their class, the nearest test sample, and the mean of
+/// the training samples. Features may not tell a picture from its negative, so the sign does not count.
 fn resemblance(found: &[Reconstruction], task: &Task, shared: &SharedSetup) -> [f64; 3] {
     let values = |samples: &Samples, class: usize| -> Vec<Vec<f32>> {
         let own = (0..samples.len()).filter(|index| samples.labels()[*index] == class).take(SAMPLES);
@@ -140,11 +140,11 @@ fn resemblance(found: &[Reconstruction], task: &Task, shared: &SharedSetup) -> [
     for one in found {
         let (train, test) = (values(&task.train, one.class), values(&task.test, one.class));
         let nearest = |samples: &[Vec<f32>]| {
-            samples.iter().map(|sample| correlation(&one.values, sample)).fold(f64::NEG_INFINITY, f64::max)
+            samples.iter().map(|sample| correlation(&one.values, sample).abs()).fold(0.0, f64::max)
         };
         let mut mean = vec![0.0; one.values.len()];
         train.iter().for_each(|sample| mean.iter_mut().zip(sample).for_each(|(mean, value)| *mean += value));
-        let three = [nearest(&train), nearest(&test), correlation(&one.values, &mean)];
+        let three = [nearest(&train), nearest(&test), correlation(&one.values, &mean).abs()];
         sums.iter_mut().zip(three).for_each(|(sum, value)| *sum += value);
     }
     sums.map(|sum| sum / found.len().max(1) as f64)
