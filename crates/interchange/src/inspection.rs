@@ -73,6 +73,9 @@ pub enum Kind {
         input: InputShape,
         /// The heads with the indices of their classes in the stream.
         heads: Vec<RunHead>,
+        /// The classifier across tasks, if the model has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        across: Option<RunAcross>,
         /// The manifest of the expert, if the model is one.
         expert: Option<Value>,
         /// Whether the file holds only the difference of the expert to the model that its device took.
@@ -95,12 +98,22 @@ pub struct RunHead {
     pub classes: Vec<usize>,
 }
 
+/// A classifier across tasks of a model in a run directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunAcross {
+    /// The class index of each score in the stream.
+    pub classes: Vec<usize>,
+    /// When it answers: `unknown-task`, `always` or `which-task`.
+    pub answers: String,
+}
+
 /// The metadata of a model in a run directory.
 #[derive(Deserialize)]
 struct RunHeader {
     backbone: Value,
     input: InputShape,
     heads: Vec<RunHead>,
+    across: Option<RunAcross>,
 }
 
 impl Inspection {
@@ -191,7 +204,7 @@ impl Kind {
                     text.line(&format!("  {}", head.name), &head.classes.join(", "));
                 }
             }
-            Kind::Run { backbone, input, heads, expert, difference } => {
+            Kind::Run { backbone, input, heads, across, expert, difference } => {
                 let what = match (difference, expert) {
                     (true, _) => "only what changed in an expert",
                     (false, Some(_)) => "an expert",
@@ -204,6 +217,13 @@ impl Kind {
                 for head in heads {
                     let classes: Vec<_> = head.classes.iter().map(usize::to_string).collect();
                     text.line(&format!("  {}", shown(&head.name)), &classes.join(", "));
+                }
+                if let Some(RunAcross { classes, answers }) = across {
+                    let classes = classes.len();
+                    text.line(
+                        "across tasks",
+                        &format!("a classifier of {classes} classes, from statistics of devices; answers: {answers}"),
+                    );
                 }
                 if let Some(task) = expert.as_ref().and_then(|manifest| manifest["task_name"].as_str()) {
                     text.line("task", &shown(task));
@@ -218,10 +238,10 @@ fn run_model(checkpoint: &Checkpoint) -> Result<Kind, String> {
     let difference = metadata.contains_key(DIFFERENCE);
     let key = if difference { DIFFERENCE } else { RUN_MODEL };
     let header: Option<RunHeader> = text_of(metadata, key)?;
-    let Some(RunHeader { backbone, input, heads }) = header else {
+    let Some(RunHeader { backbone, input, heads, across }) = header else {
         return Err(format!("the metadata lack the key `{key}`"));
     };
-    Ok(Kind::Run { backbone, input, heads, expert: text_of(metadata, RUN_EXPERT)?, difference })
+    Ok(Kind::Run { backbone, input, heads, across, expert: text_of(metadata, RUN_EXPERT)?, difference })
 }
 
 /// Describes one consolidation and, indented below it, those that led to it.

@@ -52,7 +52,7 @@ pub use carry_out::carry_out;
 pub use consolidation::Consolidation;
 pub use error::InterchangeError;
 pub use foreign::ForeignModel;
-pub use inspection::{Dtypes, Inspection, Kind, RunHead};
+pub use inspection::{Dtypes, Inspection, Kind, RunAcross, RunHead};
 pub use manifest::{MANIFEST, Manifest, NamedHead};
 pub use model_file::ModelFile;
 pub use normalisation::Normalisation;

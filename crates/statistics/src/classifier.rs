@@ -119,11 +119,26 @@ struct Loaded {
 
 #[derive(Debug)]
 enum Scorer {
-    /// W, `[features, classes]`, and b, `[1, classes]`.
-    Linear(Tensor<2>, Tensor<2>),
-    /// Each whitening matrix transposed, side by side, `[features, matrices · features]`; the whitened means,
-    /// `[1, classes, features]`; and the offsets, `[1, classes]`.
-    Gaussian(Tensor<2>, Tensor<3>, Tensor<2>),
+    Linear(Box<LinearClasses>),
+    Gaussian(Box<WhitenedClasses>),
+}
+
+/// W, `[features, classes]`, and b, `[1, classes]`.
+#[derive(Debug)]
+struct LinearClasses {
+    weight: Tensor<2>,
+    bias: Tensor<2>,
+}
+
+/// Gaussians, ready for many samples.
+#[derive(Debug)]
+struct WhitenedClasses {
+    /// Each whitening matrix transposed, side by side, `[features, matrices · features]`.
+    whitening: Tensor<2>,
+    /// The whitened means, `[1, classes, features]`.
+    means: Tensor<3>,
+    /// `[1, classes]`.
+    offsets: Tensor<2>,
 }
 
 /// The samples whose whitened features are in memory at a time.
@@ -144,7 +159,8 @@ impl Scorer {
         match rule {
             Rule::Linear => {
                 let (weight, bias) = (tensor(WEIGHT, vec![size, classes])?, tensor(BIAS, vec![classes])?);
-                Ok(Scorer::Linear(load(weight, [size, classes]), load(bias, [1, classes])))
+                let (weight, bias) = (load(weight, [size, classes]), load(bias, [1, classes]));
+                Ok(Scorer::Linear(Box::new(LinearClasses { weight, bias })))
             }
             Rule::Gaussian => {
                 let matrices = weights.get(WHITENING).and_then(|found| found.shape.first().copied());
@@ -158,15 +174,17 @@ impl Scorer {
                 let side_by_side = whitening.clone().permute([2, 0, 1]).reshape([size, matrices * size]);
                 let repeated = if matrices == classes { whitening } else { whitening.repeat_dim(0, classes) };
                 let whitened = repeated.matmul(means).reshape([1, classes, size]);
-                Ok(Scorer::Gaussian(side_by_side, whitened, load(offsets, [1, classes])))
+                let offsets = load(offsets, [1, classes]);
+                Ok(Scorer::Gaussian(Box::new(WhitenedClasses { whitening: side_by_side, means: whitened, offsets })))
             }
         }
     }
 
     fn scores(&self, features: Tensor<2>) -> Tensor<2> {
         match self {
-            Scorer::Linear(weight, bias) => features.matmul(weight.clone()) + bias.clone(),
-            Scorer::Gaussian(whitening, means, offsets) => {
+            Scorer::Linear(classes) => features.matmul(classes.weight.clone()) + classes.bias.clone(),
+            Scorer::Gaussian(classes) => {
+                let WhitenedClasses { whitening, means, offsets } = classes.as_ref();
                 let size = features.dims()[1];
                 let of_batch = |features: Tensor<2>| {
                     let count = features.dims()[0];

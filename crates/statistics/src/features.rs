@@ -81,17 +81,16 @@ impl FeatureMap {
         let one = Inputs::from_values(vec![0.0; input.values()], input, compute);
         let features = base.features(one, &mut |_| Tensor::zeros([1, latent_size], compute)).dims()[1];
         let projection = match spec.projection {
-            ProjectionKind::None => Projection::None,
+            ProjectionKind::None => Projection::default(),
             ProjectionKind::RandomRelu => Projection::random(features, spec.size, true, seed()?, compute),
             ProjectionKind::RandomLinear => Projection::random(features, spec.size, false, seed()?, compute),
             ProjectionKind::PrincipalComponents => Projection::components(handed, compute)?,
         };
-        let size = match &projection {
-            Projection::None => features,
-            Projection::Random(matrix, _) => matrix.dims()[1],
-            Projection::Components(_, components) if components.dims()[0] == features => components.dims()[1],
-            Projection::Components(_, components) => {
-                let (found, expected) = (components.dims().to_vec(), vec![features, components.dims()[1]]);
+        let size = match projection.sizes() {
+            None => features,
+            Some([from, size]) if from == features => size,
+            Some([from, size]) => {
+                let (found, expected) = (vec![from, size], vec![features, size]);
                 return Err(ModelError::Shape { name: "components".to_owned(), found, expected });
             }
         };

@@ -1,6 +1,7 @@
 //! What a strategy keeps of the sums that devices sent.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use alluvium_model::{Expert, ModelError, Weights, Width};
 use alluvium_strategy::{RunDescription, StrategyError, StrategyState};
@@ -103,9 +104,9 @@ impl Kept {
         for (name, _) in kept.iter() {
             let number = name.split('.').next().and_then(|number| number.parse().ok());
             let number: usize = number.ok_or_else(|| wrong(format!("`{SUMS}.{name}` names no device")))?;
-            if !self.sums.contains_key(&number) {
+            if let Entry::Vacant(place) = self.sums.entry(number) {
                 let sums = ClassSums::from_weights(&kept.below(&number.to_string()));
-                self.sums.insert(number, sums.map_err(|error| wrong(error.to_string()))?);
+                place.insert(sums.map_err(|error| wrong(error.to_string()))?);
             }
         }
         Ok(())

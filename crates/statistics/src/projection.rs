@@ -23,15 +23,15 @@ pub enum ProjectionKind {
     PrincipalComponents,
 }
 
-/// A projection on a compute device.
-#[derive(Debug)]
-pub enum Projection {
-    /// None.
-    None,
-    /// A random matrix, `[features, size]`, with a rectifier or without.
-    Random(Tensor<2>, bool),
-    /// The mean, `[1, features]`, and the components, `[features, size]`.
-    Components(Tensor<2>, Tensor<2>),
+/// A projection on a compute device: takes off a mean, multiplies with a matrix, and rectifies. Without a matrix, features stay as
+/// they are.
+#[derive(Debug, Default)]
+pub struct Projection {
+    /// `[1, features]`.
+    mean: Option<Tensor<2>>,
+    /// `[features, size]`.
+    matrix: Option<Tensor<2>>,
+    rectified: bool,
 }
 
 const MEAN: &str = "mean";
@@ -48,10 +48,11 @@ impl Projection {
             drawn * scale
         };
         let values: Vec<f32> = (0..features * size).map(draw).collect();
-        Projection::Random(Tensor::from_data(TensorData::new(values, [features, size]), compute), rectified)
+        let matrix = Tensor::from_data(TensorData::new(values, [features, size]), compute);
+        Projection { mean: None, matrix: Some(matrix), rectified }
     }
 
-    /// The projection on the components that [`principal_components`] found.
+    /// The projection on the components that `principal_components` found.
     ///
     /// # Errors
     /// When a tensor is missing or has another shape.
@@ -69,19 +70,26 @@ impl Projection {
             let shape = [values.shape[0], values.shape[1]];
             Ok(Tensor::from_data(TensorData::new(values.single(name)?.to_vec(), shape), compute))
         };
-        Ok(Projection::Components(load(MEAN, mean)?, load(COMPONENTS, components)?))
+        let (mean, matrix) = (Some(load(MEAN, mean)?), Some(load(COMPONENTS, components)?));
+        Ok(Projection { mean, matrix, rectified: false })
+    }
+
+    /// The number of features, and the size that they are projected to; `None` if they stay as they are.
+    pub fn sizes(&self) -> Option<[usize; 2]> {
+        self.matrix.as_ref().map(|matrix| matrix.dims())
     }
 
     /// The projected features, `[batch, size]`.
     pub fn apply(&self, features: Tensor<2>) -> Tensor<2> {
-        match self {
-            Projection::None => features,
-            Projection::Random(matrix, rectified) => {
-                let projected = features.matmul(matrix.clone());
-                if *rectified { relu(projected) } else { projected }
-            }
-            Projection::Components(mean, components) => (features - mean.clone()).matmul(components.clone()),
-        }
+        let centred = match &self.mean {
+            Some(mean) => features - mean.clone(),
+            None => features,
+        };
+        let projected = match &self.matrix {
+            Some(matrix) => centred.matmul(matrix.clone()),
+            None => centred,
+        };
+        if self.rectified { relu(projected) } else { projected }
     }
 }
 
@@ -171,10 +179,8 @@ mod tests {
     fn both_sides_draw_the_same_matrix() {
         let compute = Device::flex();
         let drawn = |seed| {
-            let Projection::Random(matrix, _) = Projection::random(40, 30, true, Seed::new(seed), &compute) else {
-                panic!()
-            };
-            crate::features::rows(matrix)
+            let projection = Projection::random(40, 30, true, Seed::new(seed), &compute);
+            crate::features::rows(projection.matrix.unwrap())
         };
         assert_eq!(drawn(3), drawn(3));
         assert_ne!(drawn(3), drawn(4));

@@ -5,6 +5,9 @@
 //! samples together would give, in any order: analytic learning (Zhuang et al., ACIL, NeurIPS 2022, arXiv 2205.14922) and
 //! analytic federated learning (He et al., AFL, arXiv 2405.16240), there without the bias.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use alluvium_model::ModelError;
 use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::prelude::Solve;
@@ -128,12 +131,12 @@ impl Problem {
 
     fn by_cross_validation(&self) -> Result<(f64, Mat<f64>), ModelError> {
         let at = |power: i32| 10_f64.powf(f64::from(power) / 2.0);
-        let mut tried = std::collections::BTreeMap::new();
+        let mut tried = BTreeMap::new();
         let mut score = |power: i32| -> Result<f64, ModelError> {
-            if !tried.contains_key(&power) {
-                tried.insert(power, self.attempt(at(power), true)?.score);
-            }
-            Ok(tried[&power])
+            Ok(match tried.entry(power) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(place) => *place.insert(self.attempt(at(power), true)?.score),
+            })
         };
         let mut best = -4;
         for step in [2, 1] {

@@ -100,11 +100,9 @@ impl<R: FromSums> StatisticsStrategy<R> {
         alone: bool,
     ) -> Result<ModelState, StrategyError> {
         let drifts = self.source() == FeatureSource::CentreLatents;
-        if drifts {
-            if let (Some(expert), false) = (experts.first(), previous.heads.is_empty()) {
-                let drift = Drift::between(previous, &central, previous, expert, context)?;
-                self.kept.map(|sums| drift.applied_to(sums));
-            }
+        if let (true, Some(expert), false) = (drifts, experts.first(), previous.heads.is_empty()) {
+            let drift = Drift::between(previous, &central, previous, expert, context)?;
+            self.kept.map(|sums| drift.applied_to(sums));
         }
         for expert in experts {
             if self.source() == FeatureSource::FirstBackbone {
