@@ -58,12 +58,17 @@ def pytorch_steps(threads, backbone, compute):
     return seconds_by_step(run([*peer("steps"), "--threads", threads, "--backbones", backbone, *compute.of_pytorch]))
 
 
+LAST_ROW = '[[strategies]]\nkind = "pld"\nname = "pld-with-statistics"'
+
+
 def alluvium_quickstart(compute):
     """On a processor as many cells side by side as there are cores, each with one thread: the defaults."""
     with tempfile.TemporaryDirectory() as folder:
         config, out = Path(folder) / "quickstart.toml", Path(folder) / "out"
         table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in compute.table.items())
-        config.write_text((ROOT / "examples/quickstart.toml").read_text().replace('kind = "flex"', table))
+        # The row with statistics of devices is the last one, and PyTorch's side has none.
+        shared, _, _ = (ROOT / "examples/quickstart.toml").read_text().partition(LAST_ROW)
+        config.write_text(shared.replace('kind = "flex"', table))
         done = run([BINARIES / "alluvium", "compare", config, "--fresh", "--quiet", "--out", out])
         results = json.loads((out / "results.json").read_text())
     accuracies = {row["name"]: [average_accuracy(cell) for cell in row["cells"]] for row in results["rows"]}

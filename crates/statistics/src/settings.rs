@@ -128,8 +128,9 @@ impl Chosen {
                 return option("features", problem, "another source of features, or one device at a time");
             }
         }
-        if run.unlike_backbone.is_some() && features == FeatureSource::FirstBackbone {
-            let problem = "= \"first-backbone\" does not go with devices that have networks of their own";
+        let latents = matches!(features, FeatureSource::InitialBackbone | FeatureSource::FirstBackbone);
+        if run.unlike_backbone.is_some() && latents {
+            let problem = "are latents of one network, but some devices have networks of their own";
             return option("features", problem, "another source of features");
         }
         Ok(())

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use alluvium_model::{ModelError, Values, Weights, Width};
-use faer::Mat;
+use faer::{Mat, MatRef};
 use serde::{Deserialize, Serialize};
 
-use crate::matrix::{Symmetric, add_gram, entries, in_doubles};
+use crate::matrix::{Symmetric, add_gram, entries};
 
 /// Which sums of products are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +115,7 @@ impl ClassSums {
     /// Adds samples: their features, row by row, and the class of each.
     pub fn add_samples(&mut self, rows: &[f32], labels: &[usize]) {
         let features = self.features;
+        let mut product = self.shared.is_some().then(|| Mat::zeros(features, features));
         for (rows, labels) in rows.chunks(ROWS * features.max(1)).zip(labels.chunks(ROWS)) {
             let mut by_class = BTreeMap::<usize, Vec<usize>>::new();
             labels.iter().enumerate().for_each(|(row, label)| by_class.entry(*label).or_default().push(row));
@@ -134,11 +135,14 @@ impl ClassSums {
                     gram.add(1.0, &Symmetric::upper(product.as_ref()));
                 }
             }
-            if let Some(shared) = &mut self.shared {
-                let mut product = Mat::zeros(features, features);
-                add_gram(&mut product, in_doubles(rows, features).as_ref());
-                shared.add(1.0, &Symmetric::upper(product.as_ref()));
+            if let Some(product) = &mut product {
+                // Rows lie together in memory, so they are converted as they are.
+                let rows: Vec<f64> = rows.iter().map(|value| f64::from(*value)).collect();
+                add_gram(product, MatRef::from_row_major_slice(&rows, labels.len(), features));
             }
+        }
+        if let (Some(shared), Some(product)) = (&mut self.shared, product) {
+            shared.add(1.0, &Symmetric::upper(product.as_ref()));
         }
     }
 

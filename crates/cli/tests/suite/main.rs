@@ -30,6 +30,7 @@ mod schema;
 mod surrogates;
 mod sweep;
 mod tiny;
+mod unknown_task;
 mod witness;
 
 // Links the plugins of the shipped binary.

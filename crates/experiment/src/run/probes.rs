@@ -2,6 +2,7 @@
 //!
 //! They read samples of the first device, so they run only where devices live in this process. Nothing of a run depends on them.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use alluvium_config::StrategyRow;
@@ -34,7 +35,10 @@ pub(crate) fn probes(run: &RunContext<'_>, shared: &[SharedSetup], first: Option
         return probed;
     };
     let rows = run.experiment.strategies.iter();
-    let rows: Vec<_> = rows.filter(|row| row.config.statistics().iter().any(|asked| asked.tells().is_some())).collect();
+    let mut seen = BTreeSet::new();
+    // Rows that ask for the same statistics give the same away.
+    let rows = rows.filter(|row| row.config.statistics().iter().any(|asked| asked.tells().is_some()));
+    let rows: Vec<_> = rows.filter(|row| seen.insert(format!("{:?}", row.config.statistics()))).collect();
     if rows.is_empty() {
         return probed;
     }

@@ -7,7 +7,7 @@ use super::lines::{LineChart, Quantity};
 use super::{Figure, Outcome};
 use crate::csv;
 use crate::error::ReportError;
-use crate::number::{Scale, for_file};
+use crate::number::for_file;
 
 const TITLE: &str = "Accuracy against bytes of statistics, task-agnostic";
 
@@ -17,11 +17,9 @@ pub(crate) fn draw(results: &Results) -> Result<Option<Outcome>, ReportError> {
     if rows.iter().all(|(_, bytes)| *bytes == 0.0) {
         return Ok(None);
     }
-    let largest = rows.iter().map(|(_, bytes)| *bytes).fold(0.0, f64::max);
-    let curves: Vec<_> = rows.into_iter().map(|(curve, _)| curve).collect();
-    let scale = Scale::bytes(largest);
-    let unit = scale.unit.unwrap_or_default();
-    let across = Quantity { title: format!("statistics of a device ({unit})"), factor: scale.factor, counts: false };
+    let (curves, bytes): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    let title = "statistics of a device (power of ten of the bytes; 0: none)".to_owned();
+    let across = Quantity { title, factor: 1.0, counts: false };
     let up = Quantity { title: "accuracy (%)".to_owned(), factor: 100.0, counts: false };
     let chart = LineChart { title: TITLE, curves: &curves, across, up };
     Ok(Some(Outcome::Drawn(Figure {
@@ -31,7 +29,7 @@ pub(crate) fn draw(results: &Results) -> Result<Option<Outcome>, ReportError> {
                   a device sends beside its model, mean over devices. Rows at 0 send a model alone; references are trained on samples."
             .to_owned(),
         svg: chart.draw()?,
-        csv: points_csv(&curves)?,
+        csv: points_csv(&curves, &bytes)?,
     })))
 }
 
@@ -39,20 +37,21 @@ pub(crate) fn draw(results: &Results) -> Result<Option<Outcome>, ReportError> {
 fn point(index: usize, row: &Row) -> Option<(Curve, f64)> {
     let y = row.estimate(Metric::AverageAccuracyTaskAgnostic)?;
     let bytes = row.estimate(Metric::StatisticsBytes).map_or(0.0, |bytes| bytes.mean);
-    let points = vec![Point { step: 1, x: bytes, y }];
+    // From a kilobyte to megabytes: on a linear axis, all but one would lie together.
+    let points = vec![Point { step: 1, x: bytes.max(1.0).log10(), y }];
     Some((Curve { name: row.name.clone(), index, steps: Steps::of(row), points }, bytes))
 }
 
 /// One line for each row.
-fn points_csv(curves: &[Curve]) -> Result<String, ReportError> {
-    let lines = curves.iter().flat_map(|curve| {
+fn points_csv(curves: &[Curve], bytes: &[f64]) -> Result<String, ReportError> {
+    let lines = curves.iter().zip(bytes).flat_map(|(curve, bytes)| {
         curve.points.iter().map(move |point| {
             let Estimate { mean, ci95_low, ci95_high, n } = point.y;
             let [low, high] =
                 [ci95_low, ci95_high].map(|end| end.map(|end| for_file(end, Unit::Fraction)).unwrap_or_default());
             vec![
                 curve.name.clone(),
-                for_file(point.x, Unit::Bytes),
+                for_file(*bytes, Unit::Bytes),
                 for_file(mean, Unit::Fraction),
                 low,
                 high,
