@@ -21,8 +21,8 @@ use alluvium_strategy::{
 /// device missing, without a gradient. A device that comes again replaces what it sent before.
 ///
 /// The classifier answers for samples whose task is unknown, and, where this is the strategy of a row, also where the task is
-/// known. It does not use the network that devices adapt: that stays the initial one. As the `unknown_task` of another strategy,
-/// it answers only where the task is unknown.
+/// known. It does not use the network that devices adapt: that stays the initial one, or the first device's with `features =
+/// "first-backbone"`. As the `unknown_task` of another strategy, it answers only where the task is unknown.
 ///
 /// A device sends 4·d·(d + 1) bytes for d features, beside 8·d for each class: 4.2 MB for the default of 1 024 features. What
 /// they tell of the samples stands below the table.
