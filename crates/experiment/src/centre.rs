@@ -7,4 +7,4 @@ mod session;
 
 pub(crate) use centre::{Centre, CentreStart};
 pub(crate) use consolidation::{ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
-pub(crate) use session::{Session, judged};
+pub(crate) use session::{Session, beside, judged};

@@ -98,7 +98,7 @@ pub trait DynClassifier: DynModule {
     /// See [`Classifier::scores`].
     fn scores(&self, inputs: Inputs, latents: Tensor<2>) -> Tensor<2>;
     /// See [`Classifier::maps`].
-    fn maps(&self, inputs: Inputs, latents: Tensor<2>, map: &mut dyn FnMut(&str, Tensor<2>));
+    fn maps(&self, _inputs: Inputs, _latents: Tensor<2>, _map: &mut dyn FnMut(&str, Tensor<2>)) {}
 }
 
 impl<C: Classifier> DynClassifier for C {

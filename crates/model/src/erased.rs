@@ -13,6 +13,9 @@ use crate::module_parameters;
 use crate::{ModelError, Parameters, SetParameters, Share, Weights};
 
 /// A burn module whose type is erased. burn's `Module` is not object-safe; this trait is. Implemented for every module.
+///
+/// The defaults are those of a module that does not learn. One that consists of erased modules, or computes its parameters, implements
+/// only what it has.
 pub trait DynModule: Debug + Send + Sync {
     /// See [`Parameters::parameters`].
     fn parameters(&self) -> Weights;
@@ -26,17 +29,26 @@ pub trait DynModule: Debug + Send + Sync {
     /// When a tensor is missing, unknown, or has another shape.
     fn set_parameters(&mut self, weights: &Weights) -> Result<(), ModelError>;
     /// Turns off everything that behaves differently in training (batch statistics, dropout). Gradients stay.
-    fn freeze_training_behaviour(&mut self);
-    /// Takes this module's gradients out of `gradients`.
-    fn take_gradients(&self, gradients: &mut Gradients) -> GradientsParams;
-    /// The sum of the squares of some of this module's gradients, `[1]`.
-    fn squared_norm(&self, gradients: &GradientsParams) -> Option<Tensor<1>>;
-    /// Multiplies this module's gradients by `factor`, `[1]`.
-    fn scale(&self, gradients: GradientsParams, factor: &Tensor<1>) -> GradientsParams;
-    /// This module's gradients by the names of its parameters, each flat.
-    fn named_gradients(&self, gradients: &Gradients) -> NamedTensors;
-    /// Replaces parameters by name; see [`Model::update`](crate::Model::update).
-    fn update(&mut self, update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>);
+    /// Default: nothing does.
+    fn freeze_training_behaviour(&mut self) {}
+    /// Takes this module's gradients out of `gradients`. Default: there are none.
+    fn take_gradients(&self, _gradients: &mut Gradients) -> GradientsParams {
+        GradientsParams::new()
+    }
+    /// The sum of the squares of some of this module's gradients, `[1]`. Default: there are none.
+    fn squared_norm(&self, _gradients: &GradientsParams) -> Option<Tensor<1>> {
+        None
+    }
+    /// Multiplies this module's gradients by `factor`, `[1]`. Default: there are none.
+    fn scale(&self, gradients: GradientsParams, _factor: &Tensor<1>) -> GradientsParams {
+        gradients
+    }
+    /// This module's gradients by the names of its parameters, each flat. Default: none.
+    fn named_gradients(&self, _gradients: &Gradients) -> NamedTensors {
+        NamedTensors::new()
+    }
+    /// Replaces parameters by name; see [`Model::update`](crate::Model::update). Default: none is replaced.
+    fn update(&mut self, _update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {}
     /// Keeps the parameters whose names `stays` accepts as they are: they need no gradients. Returns whether no parameter learns any
     /// more. Default: no parameter learns.
     fn freeze(&mut self, _stays: &dyn Fn(&str) -> bool) -> bool {
@@ -52,8 +64,8 @@ pub trait DynModule: Debug + Send + Sync {
     fn tensors(&self) -> NamedTensors {
         NamedTensors::new()
     }
-    /// One step of the optimiser.
-    fn step(&mut self, optimiser: &mut ModuleOptimizer, learning_rate: f64, gradients: GradientsParams);
+    /// One step of the optimiser. Default: no parameter changes.
+    fn step(&mut self, _optimiser: &mut ModuleOptimizer, _learning_rate: f64, _gradients: GradientsParams) {}
 }
 
 impl<M: Module + Sync + 'static> DynModule for M {

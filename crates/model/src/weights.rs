@@ -24,6 +24,20 @@ impl Weights {
         self.0.get(name)
     }
 
+    /// The tensor of this name, which must have this shape.
+    ///
+    /// # Errors
+    /// [`ModelError::Missing`] or [`ModelError::Shape`], which name the tensor.
+    pub fn shaped(&self, name: &str, expected: &[usize]) -> Result<&Values, ModelError> {
+        let missing = || ModelError::Missing { name: name.to_owned(), expected: expected.to_vec() };
+        let found = self.get(name).ok_or_else(missing)?;
+        if found.shape != expected {
+            let (found, expected) = (found.shape.clone(), expected.to_vec());
+            return Err(ModelError::Shape { name: name.to_owned(), found, expected });
+        }
+        Ok(found)
+    }
+
     /// Adds or replaces a tensor.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Values) {
         self.0.insert(name.into(), tensor);
@@ -124,13 +138,7 @@ impl Weights {
 
     fn same_tensors(&self, other: &Weights) -> Result<(), ModelError> {
         for (name, mine) in &self.0 {
-            let theirs = other.0.get(name);
-            let theirs =
-                theirs.ok_or_else(|| ModelError::Missing { name: name.clone(), expected: mine.shape.clone() })?;
-            if theirs.shape != mine.shape {
-                let (found, expected) = (theirs.shape.clone(), mine.shape.clone());
-                return Err(ModelError::Shape { name: name.clone(), found, expected });
-            }
+            other.shaped(name, &mine.shape)?;
         }
         match other.0.keys().find(|name| !self.0.contains_key(*name)) {
             Some(name) => Err(ModelError::Unknown { name: name.clone() }),

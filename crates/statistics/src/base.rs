@@ -33,8 +33,9 @@ pub enum FeatureSource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Features {
-    /// Where features come from: `random-convolution`, `inputs`, `initial-backbone`, `first-backbone` or, for some strategies,
-    /// `centre-latents`.
+    /// Where features come from: a `random-convolution`; the values of the `inputs`; the latents of the `initial-backbone`, as of
+    /// `[initial] file`, or of the `first-backbone`, the first device's, which do not move; or the `centre-latents` of the newest centre,
+    /// to which earlier statistics are carried along by a linear map that is fitted on surrogate data.
     pub features: FeatureSource,
     /// The number of random filters of each size.
     #[schemars(range(min = 1, max = 4096))]

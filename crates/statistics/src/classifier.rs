@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use alluvium_model::{
     AcrossTasks, Answers, BoxedClassifier, ClassifierConfig, DynClassifier, DynModule, HeadShape, Inputs, ModelError,
-    ModelState, NamedTensors, Random, Values, Weights, typetag,
+    ModelState, Random, Values, Weights, typetag,
 };
-use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::features::{FeatureMap, FeatureSpec};
@@ -147,13 +146,7 @@ const BATCH: usize = 64;
 impl Scorer {
     fn of(rule: Rule, weights: &Weights, size: usize, classes: usize, compute: &Device) -> Result<Self, ModelError> {
         let tensor = |name: &str, expected: Vec<usize>| -> Result<Vec<f32>, ModelError> {
-            let missing = || ModelError::Missing { name: name.to_owned(), expected: expected.clone() };
-            let found = weights.get(name).ok_or_else(missing)?;
-            if found.shape != expected {
-                let (found, expected) = (found.shape.clone(), expected.clone());
-                return Err(ModelError::Shape { name: name.to_owned(), found, expected });
-            }
-            Ok(found.single(name)?.to_vec())
+            Ok(weights.shaped(name, &expected)?.single(name)?.to_vec())
         };
         let load = |values: Vec<f32>, shape: [usize; 2]| Tensor::from_data(TensorData::new(values, shape), compute);
         match rule {
@@ -206,8 +199,6 @@ impl DynClassifier for Loaded {
             None => Tensor::zeros([inputs.len(), self.head.classes], &self.compute),
         }
     }
-
-    fn maps(&self, _inputs: Inputs, _latents: Tensor<2>, _map: &mut dyn FnMut(&str, Tensor<2>)) {}
 }
 
 impl DynModule for Loaded {
@@ -225,28 +216,6 @@ impl DynModule for Loaded {
         self.weights = weights.clone();
         Ok(())
     }
-
-    fn freeze_training_behaviour(&mut self) {}
-
-    fn take_gradients(&self, _gradients: &mut Gradients) -> GradientsParams {
-        GradientsParams::new()
-    }
-
-    fn squared_norm(&self, _gradients: &GradientsParams) -> Option<Tensor<1>> {
-        None
-    }
-
-    fn scale(&self, gradients: GradientsParams, _factor: &Tensor<1>) -> GradientsParams {
-        gradients
-    }
-
-    fn named_gradients(&self, _gradients: &Gradients) -> NamedTensors {
-        NamedTensors::new()
-    }
-
-    fn update(&mut self, _update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {}
-
-    fn step(&mut self, _optimiser: &mut ModuleOptimizer, _learning_rate: f64, _gradients: GradientsParams) {}
 }
 
 #[cfg(test)]

@@ -58,11 +58,8 @@ impl FeatureMap {
         (input, latent_size): (InputShape, usize),
         compute: &Device,
     ) -> Result<Self, ModelError> {
-        let seed = || -> Result<Seed, ModelError> {
-            let missing = || ModelError::Missing { name: SEED.to_owned(), expected: vec![1] };
-            let number = handed.get(SEED).and_then(|seed| seed.numbers.exact().first().copied()).ok_or_else(missing)?;
-            Ok(Seed::new(number as u64))
-        };
+        let seed =
+            || -> Result<Seed, ModelError> { Ok(Seed::new(handed.shaped(SEED, &[1])?.numbers.exact()[0] as u64)) };
         let base = match spec.source.features {
             FeatureSource::Inputs => Base::Inputs,
             FeatureSource::CentreLatents => Base::Latents,

@@ -131,11 +131,11 @@ impl Problem {
 
     fn by_cross_validation(&self) -> Result<(f64, Mat<f64>), ModelError> {
         let at = |power: i32| 10_f64.powf(f64::from(power) / 2.0);
-        let mut tried = BTreeMap::new();
+        let mut tried = BTreeMap::<i32, Attempt>::new();
         let mut score = |power: i32| -> Result<f64, ModelError> {
             Ok(match tried.entry(power) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(place) => *place.insert(self.attempt(at(power), true)?.score),
+                Entry::Occupied(known) => known.get().score,
+                Entry::Vacant(place) => place.insert(self.attempt(at(power), true)?).score,
             })
         };
         let mut best = -4;
@@ -154,7 +154,9 @@ impl Problem {
                 best = next;
             }
         }
-        Ok((at(best), self.attempt(at(best), false)?.weight))
+        // It was compared with its neighbours, so it is among those tried.
+        let attempt = tried.remove(&best).map_or_else(|| self.attempt(at(best), false), Ok)?;
+        Ok((at(best), attempt.weight))
     }
 
     /// Solves for one λ. The score takes as long again, so it is computed only when it is asked for.

@@ -284,13 +284,7 @@ impl ClassSums {
     /// When a tensor is missing or has another shape; the message names it.
     pub fn from_weights(weights: &Weights) -> Result<Self, ModelError> {
         let get = |name: &str, expected: Vec<usize>| -> Result<Vec<f64>, ModelError> {
-            let missing = || ModelError::Missing { name: name.to_owned(), expected: expected.clone() };
-            let found = weights.get(name).ok_or_else(missing)?;
-            if found.shape != expected {
-                let (found, expected) = (found.shape.clone(), expected.clone());
-                return Err(ModelError::Shape { name: name.to_owned(), found, expected });
-            }
-            Ok(found.numbers.exact().to_vec())
+            Ok(weights.shaped(name, &expected)?.numbers.exact().to_vec())
         };
         let count = weights.get(CLASSES).map_or(0, Values::len);
         let (classes, counts) = (get(CLASSES, vec![count])?, get(COUNTS, vec![count])?);

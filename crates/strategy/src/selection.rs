@@ -70,11 +70,10 @@ impl Surrogate for Selected {
     /// the order in which they were drawn. A model without heads has not learned yet, so its statistics are not those of data: it
     /// is left out, as in model inversion. If no model has learned, nothing is selected.
     fn draw(&mut self, count: usize, request: &SurrogateRequest<'_>) -> Result<Inputs, SurrogateError> {
-        let mut states = request.learned();
+        let states = request.learned();
         if states.is_empty() {
             return self.source.draw(count, request);
         }
-        states.reverse();
         let candidates = self.source.draw(self.selection.candidates(count), request)?;
         let (mut distances, mut compared) = (vec![0.0_f64; candidates.len()], false);
         for state in states {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use alluvium_config::{ProtocolKind, StrategyRow};
 use alluvium_device::{Announcement, Beside, DeviceStart, Terms};
-use alluvium_strategy::{BesideRequest, StrategyError};
+use alluvium_model::ModelState;
+use alluvium_strategy::{BesideRequest, RunDescription, StrategyError, Surrogate};
 
 use crate::ExperimentError;
 use crate::centre::{Centre, CentreStart, ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
@@ -40,18 +41,9 @@ impl Session {
         let heads = shared.heads.clone().filter(|_| row.protocol.devices_overlap());
         let initial = shared.initial.clone();
         let description = shared.describe(run.experiment, &row.protocol);
-        let surrogate = run.experiment.surrogate_of(row);
-        let surrogate = surrogate.map(|surrogate| surrogate.build(&description)).transpose();
-        let mut surrogate = surrogate.map_err(|cause| failed(cause.into()))?;
         let model = redo(|| initial.load(run.stages))?;
-        let beside = row.config.handed_beside(&mut BesideRequest {
-            run: &description,
-            initial: &model,
-            surrogate: surrogate.as_mut().map(|surrogate| surrogate.as_mut() as _),
-            compute: &shared.compute,
-            seed: shared.root,
-        });
-        let beside = Arc::new(beside.map_err(failed)?);
+        let (surrogate, beside) = beside(run, row, shared, &description, &model).map_err(failed)?;
+        let beside = Arc::new(beside);
         let start =
             CentreStart { initial, heads, beside: beside.clone(), compute: shared.compute.clone(), seed: shared.root };
         let centre = Centre::new(row, description, surrogate, shown, start).map_err(failed)?;
@@ -144,6 +136,27 @@ impl Session {
     fn breach(&self, breach: Breach) -> ExperimentError {
         ExperimentError::Protocol { row: self.row.clone(), seed: self.seed, breach }
     }
+}
+
+/// The surrogate data of a row, and what it hands out to every device beside the model. `initial` is the model before the first
+/// device.
+pub(crate) fn beside(
+    run: &RunContext<'_>,
+    row: &StrategyRow,
+    shared: &SharedSetup,
+    description: &RunDescription,
+    initial: &ModelState,
+) -> Result<(Option<Box<dyn Surrogate>>, Beside), StrategyError> {
+    let surrogate = run.experiment.surrogate_of(row);
+    let mut surrogate = surrogate.map(|surrogate| surrogate.build(description)).transpose()?;
+    let beside = row.config.handed_beside(&mut BesideRequest {
+        run: description,
+        initial,
+        surrogate: surrogate.as_mut().map(|surrogate| surrogate.as_mut() as _),
+        compute: &shared.compute,
+        seed: shared.root,
+    })?;
+    Ok((surrogate, beside))
 }
 
 /// What the central model is judged on after a consolidation; `whole` says whether all tasks so far are judged.

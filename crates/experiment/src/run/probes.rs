@@ -8,10 +8,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use alluvium_config::StrategyRow;
 use alluvium_model::{Inputs, Model, ModelState, PictureShape};
 use alluvium_results::SampleSheet;
-use alluvium_strategy::{BesideRequest, DeviceStatistic, Reconstruction, StatisticRequest, TaskDataset};
+use alluvium_strategy::{DeviceStatistic, Reconstruction, StatisticRequest, TaskDataset};
 use alluvium_stream::{Samples, Task, ValueType};
 use burn::tensor::activation::log_softmax;
 
+use crate::centre::beside;
 use crate::context::RunContext;
 use crate::devices::SharedSetup;
 use crate::stored::{AdaptedDevice, redo};
@@ -64,20 +65,13 @@ fn statistics_of(
     adapted: &ModelState,
 ) -> Option<Probed> {
     let description = shared.describe(run.experiment, &row.protocol);
-    let mut surrogate = run.experiment.surrogate_of(row).and_then(|surrogate| surrogate.build(&description).ok());
     let initial = redo(|| shared.initial.load(run.stages)).ok()?;
-    let beside = row.config.handed_beside(&mut BesideRequest {
-        run: &description,
-        initial: &initial,
-        surrogate: surrogate.as_mut().map(|surrogate| surrogate.as_mut() as _),
-        compute: &shared.compute,
-        seed: shared.root,
-    });
+    let (_, beside) = beside(run, row, shared, &description, &initial).ok()?;
     let request = StatisticRequest {
         taken: &initial,
         adapted,
         own: TaskDataset { head: &task.head, samples: &task.train },
-        beside: &beside.ok()?,
+        beside: &beside,
         compute: &shared.compute,
         seed: shared.root.of("probe"),
     };

@@ -17,7 +17,7 @@ fn conforms() {
     }
 }
 
-/// The tensors of the classifier across tasks after these experts, in rounds of these sizes, under a protocol with so many visits.
+/// The central model after these experts came in rounds of these sizes. `visits` is how often a device may take part.
 fn after(options: serde_json::Value, experts: &[Expert], rounds: &[usize], visits: usize) -> ModelState {
     let config: AnalyticConfig = serde_json::from_value(options).unwrap();
     let terms = ProtocolTerms {

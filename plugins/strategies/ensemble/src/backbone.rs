@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use alluvium_model::{
-    BackboneConfig, BoxedBackbone, DynBackbone, DynModule, InputShape, Inputs, ModelError, NamedTensors, Weights,
-};
-use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Gradients, Tensor};
+use alluvium_model::{BackboneConfig, BoxedBackbone, DynBackbone, DynModule, InputShape, Inputs, ModelError, Weights};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// The kind under which a stored ensemble is read. It has no description, so a configuration cannot name it: an ensemble only
@@ -100,26 +97,6 @@ impl DynModule for EnsembleBackbone {
     fn freeze_training_behaviour(&mut self) {
         self.members.iter_mut().for_each(|member| member.freeze_training_behaviour());
     }
-
-    fn take_gradients(&self, _gradients: &mut Gradients) -> GradientsParams {
-        GradientsParams::new()
-    }
-
-    fn squared_norm(&self, _gradients: &GradientsParams) -> Option<Tensor<1>> {
-        None
-    }
-
-    fn scale(&self, gradients: GradientsParams, _factor: &Tensor<1>) -> GradientsParams {
-        gradients
-    }
-
-    fn named_gradients(&self, _gradients: &Gradients) -> NamedTensors {
-        NamedTensors::new()
-    }
-
-    fn update(&mut self, _update: &mut dyn FnMut(&str, Tensor<1>) -> Option<Tensor<1>>) {}
-
-    fn step(&mut self, _optimiser: &mut ModuleOptimizer, _learning_rate: f64, _gradients: GradientsParams) {}
 }
 
 #[cfg(test)]
