@@ -1,5 +1,6 @@
 //! The chores of this repository: `cargo xtask <chore>`.
 
+mod accents;
 mod bench_backends;
 mod ci;
 mod glyphs;
@@ -16,6 +17,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "xtask", about = "Chores of the Alluvium repository")]
 enum Chore {
+    /// Rebuild the recordings of the stream `accents` and of the surrogate data `single-recording` with espeak-ng.
+    Accents(accents::AccentsArgs),
     /// Measure the steps of a comparison on every backend that this machine has, and print one table.
     BenchBackends(bench_backends::BenchBackendsArgs),
     /// Run every check of the repository, the cheapest first.
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
 
 fn run(chore: &Chore) -> Result<()> {
     match chore {
+        Chore::Accents(args) => accents::run(args),
         Chore::BenchBackends(args) => bench_backends::run(args),
         Chore::Ci(args) => ci::run(args),
         Chore::Glyphs(args) => glyphs::run(args),

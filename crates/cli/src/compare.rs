@@ -9,7 +9,7 @@ use alluvium_experiment::{
     DirectoryError, DirectoryOptions, Outcome, RunDirectory, RunOptions, StageCounts, default_jobs, run,
 };
 use alluvium_report::{Table, contact_sheet, result_files};
-use alluvium_results::PictureLabel;
+use alluvium_results::{PictureLabel, SoundLabel};
 use anyhow::Context;
 
 use crate::arguments::CompareOptions;
@@ -77,7 +77,14 @@ fn run_variant(
     for (number, sheet) in sheets.iter().enumerate() {
         let file = format!("pictures/{:02}.png", number + 1);
         written.push((file.clone(), contact_sheet(sheet)?));
-        results.pictures.push(PictureLabel { file, title: sheet.title.clone() });
+        let sounds = sheet.sounds.iter().enumerate().map(|(index, sound)| {
+            let suffix = sound.media_type.rsplit('/').next().unwrap_or("sound");
+            let file = format!("sounds/{:02}-{:02}.{suffix}", number + 1, index + 1);
+            written.push((file.clone(), sound.bytes.clone()));
+            SoundLabel { file, title: sound.title.clone(), media_type: sound.media_type.clone() }
+        });
+        let sounds = sounds.collect();
+        results.pictures.push(PictureLabel { file, title: sheet.title.clone(), sounds });
     }
     written.extend(result_files(&results)?);
     let (paths, damages) = directory.write_results(variant, &written).context("the results cannot be written")?;
@@ -86,7 +93,8 @@ fn run_variant(
     }
 
     print(out, &format!("{}\n", Table::new(&results).to_terminal()))?;
-    let tables = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension != "png"));
+    let shown = ["png", "flac", "wav"];
+    let tables = paths.iter().filter(|path| path.extension().is_some_and(|kind| !shown.iter().any(|shown| kind == *shown)));
     let names: Vec<_> = tables.map(|file| file.display().to_string()).collect();
     let took = duration(started.elapsed().as_secs_f64());
     print(out, &format!("{took}. {}. Written: {}\n", stages_line(stages, repairs.len()), names.join(", ")))?;

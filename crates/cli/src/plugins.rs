@@ -4,6 +4,7 @@
 //! each plugin.
 
 use alluvium_backbone_conv1d as _;
+use alluvium_backbone_ds_cnn as _;
 use alluvium_backbone_identity as _;
 use alluvium_backbone_mlp as _;
 use alluvium_backbone_resnet as _;
@@ -38,12 +39,14 @@ use alluvium_strategy_slerp as _;
 use alluvium_strategy_task_arithmetic as _;
 use alluvium_strategy_ties as _;
 use alluvium_strategy_weight_averaging as _;
+use alluvium_stream_accents as _;
 use alluvium_stream_arrays as _;
 use alluvium_stream_class_folders as _;
 use alluvium_stream_core50 as _;
 use alluvium_stream_emnist as _;
 use alluvium_stream_mixed as _;
 use alluvium_stream_parquet as _;
+use alluvium_stream_speech_commands as _;
 use alluvium_stream_split_cifar as _;
 use alluvium_stream_split_fashion_mnist as _;
 use alluvium_stream_split_glyphs as _;
@@ -56,3 +59,5 @@ use alluvium_surrogate_image_folder as _;
 use alluvium_surrogate_model_inversion as _;
 use alluvium_surrogate_noise as _;
 use alluvium_surrogate_single_image as _;
+use alluvium_surrogate_single_recording as _;
+use alluvium_surrogate_speech_noise as _;

@@ -49,6 +49,15 @@ impl TestSet {
         Self::within(MOST_UPLOADED_BYTES, task, compute)
     }
 
+    /// Prepares samples that belong to no task.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn of_samples(samples: &Samples, compute: &Device) -> Self {
+        let head = HeadSpec { name: String::new(), classes: vec![] };
+        TestSet::new(&TaskOutline { index: 0, name: String::new(), head, test: samples.clone() }, compute)
+    }
+
     fn within(most_bytes: usize, task: &TaskOutline, compute: &Device) -> Self {
         let inputs = if task.test.values().saturating_mul(size_of::<f32>()) <= most_bytes {
             TestInputs::Uploaded(task.test.inputs(compute))
@@ -101,6 +110,20 @@ pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
     };
     let (task_aware, task_agnostic) = (accuracy(&aware), accuracy(&agnostic));
     Scores { task_aware, task_agnostic, latents: Tensor::cat(latents, 0) }
+}
+
+/// The accuracy in `[0, 1]` of a model, without autodiff, on samples whose task is unknown; see [`Scores::task_agnostic`].
+///
+/// # Panics
+/// As [`evaluate`].
+pub fn accuracy_of_any_task(model: &Model, test: &TestSet) -> f64 {
+    let mut found = vec![];
+    test.for_each_batch(|inputs| {
+        let latents = model.latents(inputs.clone());
+        found.extend(model.scores_of_any_task(inputs, latents).into_iter().flat_map(best_classes));
+    });
+    let right = found.iter().zip(&test.labels).filter(|(class, label)| **class == Some(**label)).count();
+    right as f64 / test.len().max(1) as f64
 }
 
 /// The class of each row's largest score.
@@ -195,6 +218,14 @@ mod tests {
         let scores = evaluate(&model(), &task("b", [12, 13], [12, 12]));
         assert_eq!((scores.task_aware, scores.task_agnostic), (0.5, 0.5));
         assert_eq!(scores.latents.dims(), [2, 2]);
+    }
+
+    #[test]
+    fn samples_without_a_task_are_judged_over_all_heads() {
+        let named = named("a", [10, 11], [12, 11]);
+        let test = TestSet::of_samples(&named.test, &Device::flex());
+        // As above: head b wins, so the first sample is right, and the second one would be 13.
+        assert_eq!(accuracy_of_any_task(&model(), &test), 0.5);
     }
 
     #[test]

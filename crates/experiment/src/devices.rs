@@ -1,6 +1,7 @@
 //! The devices of one seed: the stream, its tasks, and the adaptation to them.
 
 mod first_model;
+mod further;
 mod heads;
 mod outlines;
 mod own_networks;
@@ -8,6 +9,7 @@ mod shared;
 mod task_note;
 
 use first_model::first_model;
+pub(crate) use further::FurtherTests;
 pub(crate) use heads::SharedHeads;
 pub(crate) use own_networks::OwnModels;
 pub(crate) use shared::{DeviceRequest, SharedSetup, Statistics};

@@ -1,6 +1,7 @@
 //! The run: its plan, its cells, the reference rows, and the results.
 
 mod cell;
+mod elsewhere;
 mod plan;
 mod probes;
 mod reference;

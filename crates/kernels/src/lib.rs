@@ -1,5 +1,5 @@
-//! CPU kernels for training small networks: convolution, group and batch normalisation, ReLU, each with its gradients,
-//! and the gradient steps of SGD and Adam.
+//! CPU kernels for training small networks: convolution, depthwise convolution, group and batch normalisation, ReLU,
+//! each with its gradients, and the gradient steps of SGD and Adam.
 //!
 //! All tensors are `f32` slices in contiguous NCHW order with explicit shapes; results go to slices that the
 //! caller owns. A slice whose length disagrees with the shape is a programmer's error and panics.
@@ -12,6 +12,7 @@
 
 pub mod adam;
 pub mod conv;
+pub mod depthwise;
 pub mod norm;
 pub mod relu;
 pub mod sgd;

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use alluvium_results::{Metric, Results};
+use alluvium_results::{FurtherAccuracy, KNOWN, Metric, Results, Unit};
 
 use crate::allowed;
+use crate::label::one_line;
 
 /// One column of numbers.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ pub(crate) enum TableSection {
     Accuracy,
     /// The accuracy along the stream.
     Stream,
+    /// The accuracy on test sets that no task has.
+    Further,
     /// The accuracy of devices after a fraction of their budget.
     Budget,
     /// The gain of the devices, and the costs.
@@ -69,7 +72,7 @@ pub(crate) enum TableSection {
 }
 
 /// What the numbers of a column are.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Content {
     /// A metric over seeds.
     Estimate(Metric),
@@ -79,37 +82,62 @@ pub(crate) enum Content {
     Early(f64),
     /// The gain of devices from starting at the centre, after this fraction of their budget, over seeds.
     EarlyTransfer(f64),
+    /// The accuracy at the end of the stream on the test set of this name, over seeds.
+    Further(String),
+    /// The accuracy of the best device alone on it, over seeds.
+    BestDevice(String),
+    /// The number of experts after which the centre first knew it, over seeds.
+    KnownAfter(String),
 }
 
 impl Content {
     /// The metric of the number, or the metric from which it differs only in the budget.
-    pub(crate) fn metric(self) -> Metric {
+    pub(crate) fn metric(&self) -> Metric {
         match self {
-            Self::Estimate(metric) | Self::Difference(metric) => metric,
+            Self::Estimate(metric) | Self::Difference(metric) => *metric,
             Self::Early(_) => Metric::ExpertAccuracy,
             Self::EarlyTransfer(_) => Metric::ForwardTransfer,
+            Self::Further(_) | Self::BestDevice(_) | Self::KnownAfter(_) => Metric::FurtherAccuracy,
+        }
+    }
+
+    /// The unit of the number.
+    pub(crate) fn unit(&self) -> Unit {
+        match self {
+            Self::KnownAfter(_) => Unit::Count,
+            other => other.metric().unit(),
+        }
+    }
+
+    /// Whether more is better; `None` if neither direction is.
+    pub(crate) fn higher_is_better(&self) -> Option<bool> {
+        match self {
+            Self::KnownAfter(_) => Some(false),
+            other => other.metric().higher_is_better(),
         }
     }
 
     /// The name of the same number in files.
-    pub(crate) fn name_in_files(self) -> Option<String> {
+    pub(crate) fn name_in_files(&self) -> Option<String> {
         match self {
             Self::Estimate(_) => Some(self.metric().name_at(None)),
-            Self::Early(budget) | Self::EarlyTransfer(budget) => Some(self.metric().name_at(Some(budget))),
-            Self::Difference(_) => None,
+            Self::Early(budget) | Self::EarlyTransfer(budget) => Some(self.metric().name_at(Some(*budget))),
+            Self::Further(test) => Some(self.metric().name_on(test)),
+            Self::Difference(_) | Self::BestDevice(_) | Self::KnownAfter(_) => None,
         }
     }
 }
 
 impl TableSection {
     /// Every part, in order.
-    pub(crate) const ALL: [Self; 4] = [Self::Accuracy, Self::Stream, Self::Budget, Self::Cost];
+    pub(crate) const ALL: [Self; 5] = [Self::Accuracy, Self::Stream, Self::Further, Self::Budget, Self::Cost];
 
     /// The part's heading.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Accuracy => "Accuracy at the end of the stream (%)",
             Self::Stream => "Along the stream (%)",
+            Self::Further => "On test sets that no task has (%)",
             Self::Budget => "Devices after a fraction of their budget (%)",
             Self::Cost => "Transfer and cost",
         }
@@ -119,10 +147,10 @@ impl TableSection {
 impl Column {
     /// The meaning of the column, in one line for the legend.
     pub(crate) fn meaning(&self) -> String {
-        match self.content {
+        match &self.content {
             Content::Estimate(metric) => {
                 let in_percent =
-                    if self.part == TableSection::Cost && metric == Metric::ForwardTransfer { "; in %" } else { "" };
+                    if self.part == TableSection::Cost && metric.unit() == Unit::Fraction && *metric != Metric::LatentSimilarity { "; in %" } else { "" };
                 let direction = match metric.higher_is_better() {
                     Some(true) => "; higher is better",
                     Some(false) => "; lower is better",
@@ -132,12 +160,21 @@ impl Column {
             }
             Content::Early(budget) => format!(
                 "accuracy of each device on its own task after {} of its budget, mean over tasks; higher is better",
-                percent(budget)
+                percent(*budget)
             ),
             Content::EarlyTransfer(budget) => format!(
                 "the same minus that of the same device started from the initial weights, after {} of its budget, mean over \
                  all devices but the first; higher is better",
-                percent(budget)
+                percent(*budget)
+            ),
+            Content::Further(test) => format!(
+                "accuracy on \"{test}\" at the end of the stream, of devices alone the mean over devices; task unknown; higher is better"
+            ),
+            Content::BestDevice(test) => format!("accuracy on \"{test}\" of the best of the devices alone; higher is better"),
+            Content::KnownAfter(test) => format!(
+                "the number of devices after which the centre first had an accuracy of {} on \"{test}\", if it did under every seed; \
+                 lower is better",
+                percent(KNOWN)
             ),
             Content::Difference(_) => "the ACC to its left minus the baseline's, paired by seed; \
                 * marks p below 0.05 in a two-sided paired t-test, not corrected for the number of comparisons"
@@ -156,8 +193,34 @@ pub(crate) fn columns(results: &Results) -> Vec<Column> {
         columns.splice(index..index, ALLOWED);
     }
     let index = columns.iter().position(|column| column.part == TableSection::Cost).unwrap_or(columns.len());
-    columns.splice(index..index, budget_columns(&results.budgets()));
+    columns.splice(index..index, further_columns(results).into_iter().chain(budget_columns(&results.budgets())));
     columns
+}
+
+/// The columns for each test set that no task has.
+fn further_columns(results: &Results) -> Vec<Column> {
+    let column = |heading: String, content, terminal_rank| Column {
+        heading: heading.into(),
+        part: TableSection::Further,
+        content,
+        terminal_rank,
+    };
+    let of_test = |test: String| {
+        let name = one_line(&test);
+        let mut columns = vec![
+            column(format!("{name}\n"), Content::Further(test.clone()), Some(2)),
+            column(format!("{name}\nbest device"), Content::BestDevice(test.clone()), None),
+        ];
+        // Of a test set that is known from the beginning, nothing is to be learned from this.
+        let known_later = |row: &alluvium_results::Row| {
+            row.further(&test, FurtherAccuracy::known_after).is_some_and(|experts| experts.mean > 1.0)
+        };
+        if results.rows.iter().any(known_later) {
+            columns.push(column(format!("{name}\nknown after"), Content::KnownAfter(test.clone()), None));
+        }
+        columns
+    };
+    results.further_tests().into_iter().flat_map(of_test).collect()
 }
 
 /// The columns for devices after each fraction of their budget, and after the whole budget.
@@ -186,7 +249,7 @@ pub(crate) fn percent(budget: f64) -> String {
 }
 
 /// The columns that do not depend on the measurements, in the order of the table.
-const COLUMNS: [Column; 21] = [
+const COLUMNS: [Column; 22] = [
     accuracy("ACC\ntask-aware", Content::Estimate(Metric::AverageAccuracyTaskAware), 0),
     accuracy("Δ ACC\ntask-aware", Content::Difference(Metric::AverageAccuracyTaskAware), 4),
     accuracy("ACC\ntask-agnostic", Content::Estimate(Metric::AverageAccuracyTaskAgnostic), 1),
@@ -200,6 +263,7 @@ const COLUMNS: [Column; 21] = [
     stream("gap\ntask-aware", Metric::ConsolidationGapTaskAware, None),
     stream("gap\ntask-agnostic", Metric::ConsolidationGapTaskAgnostic, None),
     cost("forward\ntransfer", Metric::ForwardTransfer, Some(8)),
+    cost("alone,\non other tasks", Metric::ExpertAccuracyElsewhere, None),
     cost("latent\nCKA", Metric::LatentSimilarity, None),
     cost("contacts", Metric::Contacts, None),
     cost("bytes\nup", Metric::BytesUp, None),

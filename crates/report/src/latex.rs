@@ -96,6 +96,7 @@ impl Table {
         let part = match part {
             TableSection::Accuracy => "accuracy",
             TableSection::Stream => "stream",
+            TableSection::Further => "further",
             TableSection::Budget => "budget",
             TableSection::Cost => "cost",
         };

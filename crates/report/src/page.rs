@@ -22,7 +22,8 @@ pub struct ReportedRun {
     pub name: String,
     /// Its results.
     pub results: Results,
-    /// The pictures that the results list, as PNG files, by their `file`. For a missing one, the page says so in its place.
+    /// The pictures that the results list, as PNG files, and their sounds, by their `file`. For a missing picture, the page says so
+    /// in its place; a missing sound is left out.
     pub pictures: BTreeMap<String, Vec<u8>>,
 }
 

@@ -96,7 +96,7 @@ mod tests {
     fn grey(samples: usize) -> SampleSheet {
         // Two pixels wide, one high: the number of the sample, and that number plus 100.
         let samples = (0..samples as u8).map(|number| vec![number, number + 100]).collect();
-        SampleSheet { title: "digits".into(), channels: 1, height: 1, width: 2, samples }
+        SampleSheet { title: "digits".into(), channels: 1, height: 1, width: 2, samples, sounds: vec![] }
     }
 
     fn read(sheet: &SampleSheet) -> DynamicImage {
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn colours_are_planes() {
         let sheet =
-            SampleSheet { title: "t".into(), channels: 3, height: 1, width: 2, samples: vec![vec![1, 2, 3, 4, 5, 6]] };
+            SampleSheet { title: "t".into(), channels: 3, height: 1, width: 2, samples: vec![vec![1, 2, 3, 4, 5, 6]], sounds: vec![] };
         let picture = read(&sheet).into_rgb8();
         assert_eq!(picture.dimensions(), (2, 1));
         assert_eq!((picture.get_pixel(0, 0).0, picture.get_pixel(1, 0).0), ([1, 3, 5], [2, 4, 6]));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_results::{Cell, EarlyAccuracy, Estimate, Metric, Results, Row, RowRole, Unit};
+use alluvium_results::{Cell, EarlyAccuracy, Estimate, FurtherAccuracy, Metric, Results, Row, RowRole, Unit};
 
 use crate::allowed::{self, Allowances};
 use crate::column::{Column, Content, Words, columns};
@@ -133,13 +133,13 @@ impl Table {
 
     /// Adds the column, if any row has a number for it.
     fn add(&mut self, column: Column, results: &Results) {
-        let numbers = numbers(column.content, results);
+        let numbers = numbers(&column.content, results);
         let largest = numbers.iter().flatten().map(|number| number.estimate.mean).reduce(f64::max);
         let Some(largest) = largest else { return };
 
-        let scale = scale(column.content, largest);
+        let scale = scale(&column.content, largest);
         for (line, number) in self.lines.iter_mut().zip(numbers) {
-            line.entries.push(number.map(|number| number.entry(column.content, scale)));
+            line.entries.push(number.map(|number| number.entry(&column.content, scale)));
         }
         let text = match scale.unit {
             Some(unit) => format!("{} ({unit})", column.heading),
@@ -154,7 +154,7 @@ impl Table {
     /// Numbers that look the same count as equal, because a reader could not see why only one of them is bold. If all strategies
     /// are equal, or if neither direction is better, none is marked.
     fn mark_best(&mut self, index: usize) {
-        let Some(higher) = self.columns[index].column.content.metric().higher_is_better() else { return };
+        let Some(higher) = self.columns[index].column.content.higher_is_better() else { return };
         let entries = || self.strategies().filter_map(|line| line.entries[index].as_ref());
         let better = |a: &Entry, b: &Entry| if higher { a.value > b.value } else { a.value < b.value };
         let Some(best) = entries().reduce(|best, entry| if better(entry, best) { entry } else { best }) else {
@@ -261,16 +261,16 @@ struct Number {
 }
 
 impl Number {
-    fn entry(self, content: Content, scale: Scale) -> Entry {
+    fn entry(self, content: &Content, scale: Scale) -> Entry {
         let mean = self.estimate.mean;
         // Counts are mostly the same under every seed, and "± 0" would only fill the table. A measurement that
         // happens not to vary keeps it.
-        let is_exact = matches!(content.metric().unit(), Unit::Bytes | Unit::Count);
+        let is_exact = matches!(content.unit(), Unit::Bytes | Unit::Count);
         let half_width = self.estimate.half_width().filter(|half| !is_exact || *half > 0.0);
         Entry {
             mean: match content {
-                Content::Estimate(_) | Content::Early(_) | Content::EarlyTransfer(_) => scale.show(mean),
                 Content::Difference(_) => scale.show_signed(mean),
+                _ => scale.show(mean),
             },
             half_width: half_width.map(|half| scale.show(half)),
             significant: self.significant,
@@ -283,17 +283,20 @@ impl Number {
 }
 
 /// The numbers of a column, one for each row of the results.
-fn numbers(content: Content, results: &Results) -> Vec<Option<Number>> {
+fn numbers(content: &Content, results: &Results) -> Vec<Option<Number>> {
     let estimated = |estimate: &dyn Fn(&Row) -> Option<Estimate>| {
         let number = |row| Some(Number { estimate: estimate(row)?, significant: false, p_value: None });
         results.rows.iter().map(number).collect()
     };
     match content {
-        Content::Estimate(metric) => estimated(&|row| row.estimate(metric)),
-        Content::Early(budget) => estimated(&|row| row.early(budget, EarlyAccuracy::mean)),
-        Content::EarlyTransfer(budget) => estimated(&|row| row.early(budget, EarlyAccuracy::forward_transfer)),
+        Content::Estimate(metric) => estimated(&|row| row.estimate(*metric)),
+        Content::Early(budget) => estimated(&|row| row.early(*budget, EarlyAccuracy::mean)),
+        Content::EarlyTransfer(budget) => estimated(&|row| row.early(*budget, EarlyAccuracy::forward_transfer)),
+        Content::Further(test) => estimated(&|row| row.further(test, FurtherAccuracy::last)),
+        Content::BestDevice(test) => estimated(&|row| row.further(test, FurtherAccuracy::best_device)),
+        Content::KnownAfter(test) => estimated(&|row| row.further(test, FurtherAccuracy::known_after)),
         Content::Difference(metric) => {
-            let differences: BTreeMap<_, _> = results.difference_to_baseline(metric).into_iter().collect();
+            let differences: BTreeMap<_, _> = results.difference_to_baseline(*metric).into_iter().collect();
             let number = |row: &Row| {
                 // References do not compete, so their differences are not tested.
                 let difference = differences.get(&row.name).filter(|_| row.role == RowRole::Strategy)?;
@@ -309,10 +312,10 @@ fn numbers(content: Content, results: &Results) -> Vec<Option<Number>> {
 }
 
 /// The scale of a column with numbers up to `largest`.
-fn scale(content: Content, largest: f64) -> Scale {
+fn scale(content: &Content, largest: f64) -> Scale {
     match content.metric() {
         Metric::LatentSimilarity => Scale::FRACTION,
-        metric => match metric.unit() {
+        _ => match content.unit() {
             Unit::Fraction => Scale::PERCENT,
             Unit::Bytes => Scale::bytes(largest),
             Unit::Seconds => Scale::SECONDS,

@@ -55,6 +55,17 @@
     }
   }
 
+  // Players of the browser are too wide to stand below samples.
+  for (const sound of document.querySelectorAll(".sound")) {
+    const player = sound.querySelector("audio");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append("▶ ", ...sound.querySelector("span").childNodes);
+    button.addEventListener("click", () => { player.currentTime = 0; player.play(); });
+    player.controls = false;
+    sound.querySelector("span").replaceWith(button);
+  }
+
   // Paper cannot be unfolded.
   let folded = [];
   addEventListener("beforeprint", () => {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::early::{EarlyAccuracy, forward_transfer};
+use crate::further::FurtherAccuracy;
 use crate::matrix::AccuracyMatrix;
 use crate::mean::mean;
 use crate::metric_catalogue::Metric;
@@ -28,6 +29,12 @@ pub struct Cell {
     /// The accuracies of the devices after fractions of their budget, one entry for each fraction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub early_accuracy: Vec<EarlyAccuracy>,
+    /// The accuracies on the test sets that no task has, one entry for each of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_accuracy: Vec<FurtherAccuracy>,
+    /// The accuracy of each device's own model on the tasks of the others, where devices are alone and share heads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accuracy_elsewhere: Vec<f64>,
     /// Linear CKA of the final centre's and expert t's latents on the test set of task t, in \[0, 1\].
     /// If it is undefined for a task (its latents are constant), leave the whole list empty, because JSON has no NaN.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -134,6 +141,8 @@ impl Cell {
             expert_accuracy: Vec::new(),
             alone_accuracy: Vec::new(),
             early_accuracy: Vec::new(),
+            further_accuracy: Vec::new(),
+            accuracy_elsewhere: Vec::new(),
             latent_similarity: Vec::new(),
             latent_similarity_over_stream: Vec::new(),
             arrivals: Vec::new(),
@@ -219,6 +228,8 @@ impl Cell {
         }
 
         put(Metric::ExpertAccuracy, mean(self.expert_accuracy.iter().copied()));
+        put(Metric::ExpertAccuracyElsewhere, mean(self.accuracy_elsewhere.iter().copied()));
+        put(Metric::FurtherAccuracy, mean(self.further_accuracy.iter().filter_map(FurtherAccuracy::last)));
         put(Metric::ForwardTransfer, forward_transfer(&self.expert_accuracy, &self.alone_accuracy));
         put(Metric::LatentSimilarity, mean(self.latent_similarity.iter().copied()));
         put(Metric::Contacts, mean_count(&self.contacts));

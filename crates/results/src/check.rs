@@ -63,13 +63,20 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     let (early_accuracy, budgets) =
         (early(|early| [early.accuracy.as_slice(), &early.alone].concat()), early(|early| vec![early.budget]));
 
-    let lists: [(&'static str, &[f64], Range); 12] = [
+    let further = cell.further_accuracy.iter();
+    let further: Vec<f64> = further
+        .flat_map(|one| one.steps.iter().map(|step| step.accuracy).chain(one.devices.iter().copied()))
+        .collect();
+
+    let lists: [(&'static str, &[f64], Range); 14] = [
         ("task_aware", &aware, Range::Accuracy),
         ("task_agnostic", &agnostic, Range::Accuracy),
         ("expert_accuracy", &cell.expert_accuracy, Range::Accuracy),
         ("alone_accuracy", &cell.alone_accuracy, Range::Accuracy),
         ("early_accuracy", &early_accuracy, Range::Accuracy),
         ("early_accuracy: budget", &budgets, Range::Share),
+        ("further_accuracy", &further, Range::Accuracy),
+        ("accuracy_elsewhere", &cell.accuracy_elsewhere, Range::Accuracy),
         ("latent_similarity", &cell.latent_similarity, Range::Finite),
         ("latent_similarity_over_stream", &cell.latent_similarity_over_stream, Range::Finite),
         ("device_seconds", &cell.device_seconds, Range::Duration),

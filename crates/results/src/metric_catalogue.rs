@@ -33,6 +33,10 @@ pub enum Metric {
     ConsolidationGapTaskAgnostic,
     /// mean_t e\[t\].
     ExpertAccuracy,
+    /// mean_t of the mean accuracy of device t's model, adapted alone, on the tasks of the other devices.
+    ExpertAccuracyElsewhere,
+    /// The accuracy at the end of the stream on the test sets that no task has, mean over these sets, over all heads.
+    FurtherAccuracy,
     /// mean_{t ≥ 2} (e\[t\] − the accuracy of the same device started from the initial weights), where there are devices.
     ForwardTransfer,
     /// mean_t of linear CKA (Kornblith et al. 2019) between the final centre's and expert t's latents.
@@ -75,7 +79,7 @@ pub enum Unit {
 
 impl Metric {
     /// Every metric, in the order of a summary.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::AverageAccuracyTaskAware,
         Self::AverageAccuracyTaskAgnostic,
         Self::AverageIncrementalAccuracyTaskAware,
@@ -87,6 +91,8 @@ impl Metric {
         Self::ConsolidationGapTaskAware,
         Self::ConsolidationGapTaskAgnostic,
         Self::ExpertAccuracy,
+        Self::ExpertAccuracyElsewhere,
+        Self::FurtherAccuracy,
         Self::ForwardTransfer,
         Self::LatentSimilarity,
         Self::Contacts,
@@ -115,6 +121,8 @@ impl Metric {
             Self::ConsolidationGapTaskAware => "consolidation_gap_task_aware",
             Self::ConsolidationGapTaskAgnostic => "consolidation_gap_task_agnostic",
             Self::ExpertAccuracy => "expert_accuracy",
+            Self::ExpertAccuracyElsewhere => "expert_accuracy_elsewhere",
+            Self::FurtherAccuracy => "further_accuracy",
             Self::ForwardTransfer => "forward_transfer",
             Self::LatentSimilarity => "latent_similarity",
             Self::Contacts => "contacts",
@@ -134,6 +142,11 @@ impl Metric {
     /// name of the metric.
     pub fn name_at(self, budget: Option<f64>) -> String {
         budget.map_or_else(|| self.name().to_owned(), |budget| format!("{self}@{budget}"))
+    }
+
+    /// The name in files for one of the test sets that no task has, such as `further_accuracy@unseen`.
+    pub fn name_on(self, test: &str) -> String {
+        format!("{self}@{test}")
     }
 
     /// The metric of this name; `None` if no metric has it.
@@ -181,6 +194,12 @@ impl Metric {
                  over tasks; task unknown to the centre"
             }
             Self::ExpertAccuracy => "accuracy of each expert on its own task, mean over tasks",
+            Self::ExpertAccuracyElsewhere => {
+                "accuracy of each device's model, adapted alone, on the tasks of the other devices, mean over devices"
+            }
+            Self::FurtherAccuracy => {
+                "accuracy at the end of the stream on the test sets that no task has, mean over these sets; task unknown"
+            }
             Self::ForwardTransfer => {
                 "accuracy of each device started from the centre minus that of the same device started from \
                  the initial weights, mean over all devices but the first"
@@ -234,6 +253,8 @@ impl Metric {
             | Self::BackwardTransferTaskAware
             | Self::BackwardTransferTaskAgnostic
             | Self::ExpertAccuracy
+            | Self::ExpertAccuracyElsewhere
+            | Self::FurtherAccuracy
             | Self::ForwardTransfer => Some(true),
             Self::LatentSimilarity => None,
             _ => Some(false),

@@ -64,6 +64,20 @@ pub struct PictureLabel {
     pub file: String,
     /// What it shows.
     pub title: String,
+    /// The sounds of the samples that it shows, in their order; empty if samples are not sounds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sounds: Vec<SoundLabel>,
+}
+
+/// A sound that belongs to the results.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundLabel {
+    /// The file, relative to the folder of the results, with `/` between folders.
+    pub file: String,
+    /// What is heard.
+    pub title: String,
+    /// The media type of the file, such as `audio/flac`.
+    pub media_type: String,
 }
 
 /// The name and the size of a task.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::early::EarlyAccuracy;
+use crate::further::FurtherAccuracy;
 use crate::metric_catalogue::Metric;
 use crate::results::{Results, Row};
 use crate::statistics::{Estimate, PairedDifference};
@@ -17,14 +18,21 @@ pub struct SummaryLine {
     /// The fraction of their budget after which devices were judged; `None` for the whole budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<f64>,
+    /// The test set that no task has, for a metric of one of them; `None` for a metric over all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
     /// The mean over seeds and its interval, in the metric's unit.
     pub estimate: Estimate,
 }
 
 impl SummaryLine {
-    /// The name of the number in files: the name of the metric, and the fraction of the budget, as in `expert_accuracy@0.01`.
+    /// The name of the number in files: the name of the metric, and the fraction of the budget or the test set, as in
+    /// `expert_accuracy@0.01`.
     pub fn name(&self) -> String {
-        self.metric.name_at(self.budget)
+        match &self.test {
+            Some(test) => self.metric.name_on(test),
+            None => self.metric.name_at(self.budget),
+        }
     }
 }
 
@@ -43,14 +51,21 @@ impl Results {
     /// A line for every metric of every row, in the order of the rows and of [`Metric::ALL`]. A metric of the devices comes
     /// after its lines for fractions of their budget. A metric that a row lacks under every seed has no line.
     pub fn summary(&self) -> Vec<SummaryLine> {
-        let budgets = self.budgets();
+        let (budgets, tests) = (self.budgets(), self.further_tests());
         let mut lines = Vec::new();
         for row in &self.rows {
             for metric in Metric::ALL {
                 let early = budgets.iter().map(|budget| (Some(*budget), row.estimate_at(metric, *budget)));
                 for (budget, estimate) in early.chain([(None, row.estimate(metric))]) {
                     if let Some(estimate) = estimate {
-                        lines.push(SummaryLine { strategy: row.name.clone(), metric, budget, estimate });
+                        let strategy = row.name.clone();
+                        lines.push(SummaryLine { strategy, metric, budget, test: None, estimate });
+                    }
+                }
+                for test in tests.iter().filter(|_| metric == Metric::FurtherAccuracy) {
+                    if let Some(estimate) = row.further(test, FurtherAccuracy::last) {
+                        let (strategy, test) = (row.name.clone(), Some(test.clone()));
+                        lines.push(SummaryLine { strategy, metric, budget: None, test, estimate });
                     }
                 }
             }

@@ -48,7 +48,7 @@ pub enum StrategyError {
 /// Surrogate data cannot be made. Messages name the file or the option.
 #[derive(Debug, thiserror::Error)]
 pub enum SurrogateError {
-    /// A file cannot be read as an image.
+    /// A file cannot be read.
     #[error("{path}: {cause}; accepted: {accepted}")]
     File {
         /// The file.
@@ -79,4 +79,25 @@ pub enum SurrogateError {
     /// A model that the surrogate data depend on cannot be run.
     #[error(transparent)]
     Model(#[from] ModelError),
+}
+
+#[cfg(feature = "sound")]
+impl From<alluvium_sound::SoundError> for SurrogateError {
+    fn from(error: alluvium_sound::SoundError) -> Self {
+        use alluvium_sound::SoundError;
+        let problem = error.to_string();
+        match error {
+            SoundError::File { path, cause } => SurrogateError::File {
+                path: path.display().to_string(),
+                cause,
+                accepted: "a WAV or FLAC file".to_owned(),
+            },
+            SoundError::Option { option, problem, accepted } => SurrogateError::Option { option, problem, accepted },
+            SoundError::Rate { .. } | SoundError::Resampling { .. } => SurrogateError::Option {
+                option: "rate",
+                problem: format!("does not fit: {problem}"),
+                accepted: "the rate of the stream".to_owned(),
+            },
+        }
+    }
 }

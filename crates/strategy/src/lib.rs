@@ -9,7 +9,8 @@
 //!
 //! This crate holds these traits and the code that more than one plugin needs: task vectors, distillation from two teachers,
 //! training on a task's samples, the Fisher information, the distance of inputs from running statistics, the selection
-//! and the fitting of surrogate data by it, model inversion and, with the feature `picture`, reading pictures.
+//! and the fitting of surrogate data by it, model inversion and, with the features `picture` and `sound`, reading pictures and the
+//! shape of spectrograms.
 //! With the feature `conformance` it has the tests that every strategy and all surrogate data must pass. It does not hold
 //! concrete strategies, the order of a stream, evaluation or files.
 
@@ -35,6 +36,8 @@ mod received;
 mod run_description;
 mod scale;
 mod selection;
+#[cfg(feature = "sound")]
+mod sound;
 mod start;
 mod strategy;
 mod surrogate;
@@ -76,6 +79,8 @@ pub use run_description::{ExpertStart, ProtocolTerms, RunDescription};
 pub use scale::Scale;
 pub use selection::Selection;
 pub use serde;
+#[cfg(feature = "sound")]
+pub use sound::spectrograms_only;
 pub use start::{average_backbones, take_head};
 pub use strategy::{Strategy, StrategyState};
 pub use surrogate::{Surrogate, SurrogateConfig, SurrogateRequest, fits_in_memory, pictures_only};

@@ -5,6 +5,7 @@ mod crop;
 mod erasing;
 mod image;
 mod rotation;
+mod sound;
 
 use alluvium_model::{Random, Seed};
 use rand::RngExt;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use image::Image;
+pub use sound::SoundAugmentation;
 
 /// Random changes to the device's training images, new ones for every image in every epoch. All are off by default.
 /// They are applied in the order of the keys; only the order of brightness and contrast is random. Augmentation applies
@@ -48,12 +50,20 @@ pub struct Augmentation {
     /// 2020, arXiv 1708.04896, algorithm 1). 0: never.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub erasing: f64,
+    /// Changes to spectrograms, which are not pictures of bytes. None of the changes above applies to them.
+    #[serde(skip_serializing_if = "SoundAugmentation::is_off")]
+    pub sound: SoundAugmentation,
 }
 
 impl Augmentation {
     /// Whether all changes are off.
     pub fn is_off(&self) -> bool {
         *self == Augmentation::default()
+    }
+
+    /// Whether all changes to pictures of bytes are off.
+    pub fn leaves_pictures(&self) -> bool {
+        Augmentation { sound: SoundAugmentation::default(), ..*self }.is_off()
     }
 }
 
@@ -72,8 +82,16 @@ impl Augmenter {
     /// Augments the image with this index in a dataset for an epoch. The result depends only on the image, the seed and
     /// these three numbers.
     pub(crate) fn changed(&self, image: Image, epoch: usize, dataset: usize, index: usize) -> Image {
-        let mut random = self.seed.at("epoch", epoch).at("dataset", dataset).at("place", index).random();
-        self.augmentation.applied(image, &mut random)
+        self.augmentation.applied(image, &mut self.random(epoch, dataset, index))
+    }
+
+    /// Augments a spectrogram, `[1, bands, frames]`, in the same way.
+    pub(crate) fn change_sound(&self, values: &mut [f32], bands: usize, epoch: usize, dataset: usize, index: usize) {
+        self.augmentation.sound.apply(values, bands, &mut self.random(epoch, dataset, index));
+    }
+
+    fn random(&self, epoch: usize, dataset: usize, index: usize) -> Random {
+        self.seed.at("epoch", epoch).at("dataset", dataset).at("place", index).random()
     }
 }
 
@@ -198,7 +216,7 @@ mod tests {
     #[test]
     fn draws_follow_from_seed_epoch_dataset_and_index() {
         let all =
-            Augmentation { crop_padding: 2, flip: true, rotation: 10.0, brightness: 0.2, contrast: 0.2, erasing: 0.5 };
+            Augmentation { crop_padding: 2, flip: true, rotation: 10.0, brightness: 0.2, contrast: 0.2, erasing: 0.5, ..Default::default() };
         let augmenter = Augmenter::new(all, Seed::new(1));
         let first = augmenter.changed(image(), 3, 1, 4).values;
         assert_eq!(augmenter.changed(image(), 3, 1, 4).values, first);

@@ -110,9 +110,9 @@ impl Batches {
         Batches::within(MOST_BYTES, None, datasets, batch_size, random, compute)
     }
 
-    /// Creates the same batches with augmented pictures. Only pictures of bytes are augmented; other inputs stay as they are. A
-    /// picture's augmentation depends only on `seed`, the epoch, the
-    /// dataset and the picture's index in it.
+    /// Creates the same batches with augmented pictures or spectrograms. Pictures of bytes, and spectrograms as pictures of 32-bit
+    /// numbers, are augmented; other inputs stay as they are. An input's augmentation depends only on `seed`, the epoch, the
+    /// dataset and the input's index in it.
     ///
     /// # Panics
     /// As [`new`](Self::new).
@@ -223,6 +223,10 @@ fn make(
                 let image = augmenter.changed(image, draw.epoch, draw.dataset, indices[at]);
                 values.iter_mut().zip(image.values).for_each(|(into, value)| *into = normalisation.apply(value));
             }
+            (Some(augmenter), Some(shape), ValueType::Numbers) => {
+                piece.write_input(at, values);
+                augmenter.change_sound(values, shape.channels * shape.height, draw.epoch, draw.dataset, indices[at]);
+            }
             _ => piece.write_input(at, values),
         };
         values.par_chunks_mut(size).enumerate().for_each(write);
@@ -296,7 +300,7 @@ mod tests {
     }
 
     fn everything() -> Augmentation {
-        Augmentation { crop_padding: 1, flip: true, rotation: 20.0, brightness: 0.3, contrast: 0.3, erasing: 0.5 }
+        Augmentation { crop_padding: 1, flip: true, rotation: 20.0, brightness: 0.3, contrast: 0.3, erasing: 0.5, ..Default::default() }
     }
 
     fn integers_of(tensor: Tensor<1, Int>) -> Vec<i32> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alluvium_model::InputShape;
 
-use crate::{DataPart, Samples, StreamError, ValueType};
+use crate::{DataPart, Samples, SoundClip, StreamError, ValueType};
 
 /// A part of a data set whose inputs have at most this many bytes is read one task at a time. In a larger part, a
 /// task's inputs stay on disk and are read one batch at a time.
@@ -106,6 +106,10 @@ impl DataPart for OnDemand {
 
     fn read(&self, indices: &[usize]) -> Result<Samples, StreamError> {
         Ok(Samples::on_disk(&self.0, indices))
+    }
+
+    fn sound(&self, index: usize) -> Option<SoundClip> {
+        self.0.sound(index)
     }
 }
 

@@ -44,6 +44,24 @@ pub fn read_each(
     }
 }
 
+/// The same for inputs of 32-bit numbers: `compute` writes the input with an index.
+///
+/// # Errors
+/// As [`read_each`].
+pub fn read_each_of_numbers(
+    inputs: &impl DataPart,
+    indices: &[usize],
+    compute: impl Fn(usize, &mut [f32]) -> Result<(), StreamError> + Sync,
+) -> Result<Samples, StreamError> {
+    let input = inputs.input();
+    let mut numbers = vec![0.0; indices.len() * input.values()];
+    let computed = numbers.par_chunks_mut(input.values().max(1)).zip(indices);
+    match computed.find_map_first(|(values, index)| compute(*index, values).err()) {
+        Some(error) => Err(error),
+        None => Ok(Samples::of_numbers(input, numbers, indices.iter().map(|index| inputs.labels()[*index]).collect())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

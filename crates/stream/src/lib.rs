@@ -6,7 +6,8 @@
 //! or indices into a data set on disk.
 //!
 //! This crate holds samples, their augmentation and mini-batches, tasks, and the ways to split a data set. It also
-//! holds the readers that several data sets use: IDX, and pictures behind the feature `picture`. Behind the feature
+//! holds the readers that several data sets use: IDX, pictures behind the feature `picture`, and sound files behind the feature
+//! `sound`. Behind the feature
 //! `conformance` is the test that every reader of data sets must pass. It does not hold concrete data sets, training,
 //! or anything that knows the centre.
 
@@ -28,6 +29,8 @@ pub mod picture;
 mod prefetch;
 mod samples;
 mod shift;
+#[cfg(feature = "sound")]
+mod sound;
 mod split;
 mod stream;
 mod target;
@@ -37,18 +40,20 @@ pub use alluvium_macros::{stream_options as options, stream_plugin as plugin};
 pub use alluvium_model::{InputShape, PictureShape, Seed};
 pub use alluvium_registry as registry;
 pub use alluvium_registry::NestedError;
-pub use augmentation::Augmentation;
+pub use augmentation::{Augmentation, SoundAugmentation};
 pub use batches::{Batch, Batches, TaskDataset};
 pub use data_split::{DataSplit, SourcePart, TaskShift};
 pub use dataset::DataSet;
 pub use error::StreamError;
 pub use file::{open_file, read_file, read_text};
-pub use images::read_each;
+pub use images::{read_each, read_each_of_numbers};
 pub use nested::nested_stream;
 pub use samples::{DataPart, Samples};
 pub use serde;
 pub use shift::Shift;
+#[cfg(feature = "sound")]
+pub use sound::SoundFiles;
 pub use split::{Domains, Split, SplitSettings, SplitTasks};
-pub use stream::{Scenario, StreamConfig, Task, TaskOutline, TaskStream, Tasks};
+pub use stream::{FurtherTest, Scenario, SoundClip, StreamConfig, Task, TaskOutline, TaskStream, Tasks};
 pub use typetag;
 pub use values::{Normalisation, ValueType};

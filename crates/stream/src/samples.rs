@@ -7,7 +7,7 @@ use alluvium_model::InputShape;
 
 use crate::target::Targets;
 use crate::values::{SampleValues, ValueSlice};
-use crate::{StreamError, ValueType};
+use crate::{SoundClip, StreamError, ValueType};
 
 /// One part of a data set, training or test: its labels, and how to read its inputs.
 ///
@@ -31,6 +31,11 @@ pub trait DataPart: Debug + Send + Sync {
     /// # Errors
     /// [`StreamError::File`] of the first input, in this order, that cannot be read.
     fn read(&self, indices: &[usize]) -> Result<Samples, StreamError>;
+
+    /// The sound of the input with this index, for people to listen to, if inputs are sounds. Default: none.
+    fn sound(&self, _index: usize) -> Option<SoundClip> {
+        None
+    }
 }
 
 /// Labelled inputs of one shape: bytes with a [`Normalisation`](crate::Normalisation), or 32-bit numbers. Clones share the

@@ -148,6 +148,24 @@ impl TaskOutline {
     }
 }
 
+/// A test set that no task has.
+#[derive(Debug, Clone)]
+pub struct FurtherTest {
+    /// A name for people and for files, unique in the stream.
+    pub name: String,
+    /// Its samples. Some model of the stream has their classes in some head.
+    pub test: Samples,
+}
+
+/// A sound as a file that browsers play.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoundClip {
+    /// Its media type, such as `audio/flac`.
+    pub media_type: &'static str,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
 impl From<Task> for TaskOutline {
     fn from(task: Task) -> Self {
         TaskOutline { index: task.index, name: task.name, head: task.head, test: task.test }
@@ -185,6 +203,20 @@ pub trait TaskStream: Debug + Send + Sync {
     /// Notes about the data that are not errors but may surprise, such as classes without samples. Each is a sentence.
     fn notes(&self) -> Vec<String> {
         vec![]
+    }
+
+    /// The test sets beside the tasks' own: samples that no task has, such as those of a domain without a device. The centre is
+    /// judged on them whenever it is judged on the tasks so far, over all heads. Default: none.
+    ///
+    /// # Errors
+    /// When their samples cannot be read.
+    fn further_tests(&self) -> Result<Vec<FurtherTest>, StreamError> {
+        Ok(vec![])
+    }
+
+    /// The sound of a training sample of a task, for people to listen to, if samples are sounds. Default: none.
+    fn sound(&self, _task: usize, _sample: usize) -> Option<SoundClip> {
+        None
     }
 
     /// Returns one task. A stream may read the task's samples now or later.

@@ -62,7 +62,7 @@ fn only_pictures_of_bytes_are_augmented() {
     let flip = ("batch_size = 8", "batch_size = 8\naugmentation = { flip = true }");
     let error = refused("table.toml", &[flip]);
     let expected = "`augmentation` changes pictures whose values are bytes; the stream \"table\" gives vectors of 13 numbers, as \
-                    32-bit numbers; accepted: no `augmentation`";
+                    32-bit numbers; accepted: no such keys";
     assert!(error.contains(expected), "{error}");
 }
 

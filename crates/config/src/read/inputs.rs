@@ -22,21 +22,29 @@ pub(super) fn misfit(backbone: &dyn BackboneConfig, stream: &str, input: InputSh
     ))
 }
 
-/// The problem of settings that augment inputs which are not pictures of bytes.
+/// The problem of settings that augment other inputs than those of the stream.
 pub(super) fn augmentation_misfit(
     settings: &DeviceSettings,
     stream: &str,
     input: InputShape,
     value_type: ValueType,
 ) -> Option<String> {
-    let pictures = input.picture().is_some() && matches!(value_type, ValueType::Bytes(_));
-    if settings.augmentation.is_off() || pictures {
-        return None;
+    let augmentation = &settings.augmentation;
+    let numbers = value_type == ValueType::Numbers;
+    let given = || {
+        let numbers = if numbers { ", as 32-bit numbers" } else { "" };
+        format!("the stream \"{stream}\" gives {}{numbers}", input.described())
+    };
+    if !augmentation.leaves_pictures() && (input.picture().is_none() || numbers) {
+        return Some(format!("`augmentation` changes pictures whose values are bytes; {}; accepted: no such keys", given()));
     }
-    let numbers = if value_type == ValueType::Numbers { ", as 32-bit numbers" } else { "" };
-    Some(format!(
-        "`augmentation` changes pictures whose values are bytes; the stream \"{stream}\" gives {}{numbers}; accepted: no \
-         `augmentation`",
-        input.described()
-    ))
+    let spectrogram = input.picture().is_some_and(|picture| picture.channels == 1) && numbers;
+    if !augmentation.sound.is_off() && !spectrogram {
+        return Some(format!(
+            "`augmentation.sound` changes spectrograms, which are pictures of one channel as 32-bit numbers; {}; accepted: no \
+             `augmentation.sound`",
+            given()
+        ));
+    }
+    None
 }

@@ -50,6 +50,9 @@ pub(crate) struct ConsolidationRecord {
     pub(crate) task_agnostic: Vec<f64>,
     /// The similarity with the latents of each expert so far; `null` where it is undefined, empty where it was not measured.
     pub(crate) latent_similarity: Vec<Option<f64>>,
+    /// The accuracy on each test set that no task has; empty where it was not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) further: Vec<f64>,
     /// When the classifier across tasks of the new central model answers; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answers: Option<Answers>,
@@ -174,6 +177,7 @@ pub(crate) fn consolidate(
             task_aware: scores.task_aware,
             task_agnostic: scores.task_agnostic,
             latent_similarity: scores.latent_similarity,
+            further: scores.further,
             answers: consolidated.model.across.as_ref().map(|across| across.answers),
             notes: consolidated.notes,
             peak_memory_bytes: peak_memory_bytes(),
@@ -193,6 +197,7 @@ struct TaskScores {
     task_aware: Vec<f64>,
     task_agnostic: Vec<f64>,
     latent_similarity: Vec<Option<f64>>,
+    further: Vec<f64>,
 }
 
 /// Judges a central model.
@@ -221,6 +226,9 @@ fn judge(
             }
             scores.latent_similarity = similarity;
         }
+    }
+    if matches!(judged, EvaluationScope::Stream | EvaluationScope::SoFar) {
+        scores.further = shared.further.judge(central, &shared.compute);
     }
     Ok(scores)
 }
@@ -282,7 +290,7 @@ fn inputs(
 ) -> Result<Value, ExperimentError> {
     let strategy = serde_json::to_value(&row.config).map_err(|error| ExperimentError::Record(error.to_string()))?;
     let experts: Vec<_> = arrived.experts().iter().map(|(_, adapted)| &adapted.record.digest).collect();
-    Ok(json!({
+    let mut inputs = json!({
         "what": "consolidation",
         "central": centre.central().digest,
         "state": centre.state(),
@@ -294,7 +302,11 @@ fn inputs(
         "judged": judged,
         "seed": shared.seed,
         "index": centre.received(),
-    }))
+    });
+    if !shared.further.is_empty() {
+        inputs["further"] = json!(shared.further.digests());
+    }
+    Ok(inputs)
 }
 
 /// The tasks whose samples a strategy with this data access is given. Those of the latest experts come last.

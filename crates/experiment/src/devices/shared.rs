@@ -12,14 +12,14 @@ use alluvium_device::{
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{BackboneFacts, ClassifierFacts, Expert, HeadShape, HeadSpec, Model, Progress, Seed};
 use alluvium_strategy::{RunDescription, StrategyConfig};
-use alluvium_stream::{Task, TaskStream};
+use alluvium_stream::{SoundClip, Task, TaskStream};
 use burn::tensor::Device as Compute;
 use serde_json::{Value, json};
 
 use crate::ExperimentError;
 use crate::context::RunContext;
 use crate::devices::outlines::Outlines;
-use crate::devices::{OwnModels, SharedHeads, TaskNote, first_model};
+use crate::devices::{FurtherTests, OwnModels, SharedHeads, TaskNote, first_model};
 use crate::progress::{Ending, Observer, Stage, Steps, Unobserved, Work};
 use crate::protocol::{HandedOutModel, Visit};
 use crate::stored::{
@@ -76,6 +76,8 @@ pub(crate) struct SharedSetup {
     pub(crate) tasks: Vec<TaskNote>,
     stream: Box<dyn TaskStream>,
     outlines: Outlines,
+    /// The test sets that no task has.
+    pub(crate) further: FurtherTests,
     /// All test sets, if they are small enough to stay on the compute device.
     tests: Option<Vec<TestSet>>,
     pub(crate) initial: CentralModel,
@@ -98,6 +100,11 @@ impl SharedSetup {
         let root = Seed::new(seed);
         let stream = experiment.stream.build(root)?;
         let outlines = Outlines::of(stream.as_ref(), experiment.device.tasks(), root)?;
+        // Devices that define their tasks may have other heads than the stream.
+        let further = match &outlines {
+            Outlines::Stream => FurtherTests::of(stream.as_ref())?,
+            Outlines::Devices(_) => FurtherTests::none(),
+        };
         let mut tasks = vec![];
         let mut tests = Some(vec![]);
         let mut test_bytes = 0;
@@ -135,6 +142,7 @@ impl SharedSetup {
             own: OwnModels::of(experiment, stream.input(), root, compute),
             stream,
             outlines,
+            further,
             tests,
             initial,
             heads: heads.map(Arc::new),
@@ -215,6 +223,11 @@ impl SharedSetup {
 
     fn failed(&self, row: &str, cause: DeviceError) -> ExperimentError {
         ExperimentError::Device { row: row.to_owned(), seed: self.seed, cause: Box::new(cause) }
+    }
+
+    /// The sound of a training sample, if the stream has sounds.
+    pub(crate) fn sound(&self, task: usize, sample: usize) -> Option<SoundClip> {
+        self.stream.sound(task, sample)
     }
 
     /// The test samples of a task.

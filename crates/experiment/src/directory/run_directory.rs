@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use alluvium_config::Variant;
-use alluvium_results::Results;
+use alluvium_results::{PictureLabel, Results};
 use alluvium_store::{Damage, Folder, Lines, Lock, LockError, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -203,7 +203,7 @@ pub struct StoredRun {
     pub folder: PathBuf,
     /// Everything that was measured.
     pub results: Results,
-    /// The pictures of the results, by file name.
+    /// The pictures and sounds of the results, by file name.
     pub pictures: Vec<(String, Vec<u8>)>,
 }
 
@@ -226,9 +226,13 @@ fn read_variant(path: PathBuf, label: String) -> Result<StoredRun, DirectoryErro
     let text = String::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
     let results = Results::from_json(&text).map_err(|error| broken(error.to_string()))?;
     let mut pictures = vec![];
-    for picture in &results.pictures {
-        let bytes = folder.read(&picture.file)?.map_err(DirectoryError::Damaged)?;
-        pictures.push((picture.file.clone(), bytes));
+    let files = |picture: &PictureLabel| {
+        let sounds = picture.sounds.iter().map(|sound| sound.file.clone());
+        std::iter::once(picture.file.clone()).chain(sounds).collect::<Vec<_>>()
+    };
+    for file in results.pictures.iter().flat_map(files) {
+        let bytes = folder.read(&file)?.map_err(DirectoryError::Damaged)?;
+        pictures.push((file, bytes));
     }
     Ok(StoredRun { label, folder: path, results, pictures })
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use alluvium_config::{ProtocolKind, StrategyRow};
 use alluvium_model::Answers;
-use alluvium_results::{Accuracy, AccuracyMatrix, Cell, EarlyAccuracy, MatrixRow, RoundAccuracy};
+use alluvium_results::{
+    Accuracy, AccuracyMatrix, Cell, EarlyAccuracy, FurtherAccuracy, FurtherStep, MatrixRow, RoundAccuracy,
+};
 
 use crate::ExperimentError;
 use crate::centre::{ConsolidationRecord, EvaluationScope, ExpertHistory, Session, judged};
@@ -92,7 +94,8 @@ impl Measurements {
         };
         let early = |budget: &f64| EarlyAccuracy { budget: *budget, accuracy: vec![], alone: vec![] };
         let early_accuracy = budgets.iter().map(early).collect();
-        let cell = Cell { early_accuracy, ..Cell::new(shared.seed, accuracy) };
+        let further_accuracy = shared.further.names().map(|name| FurtherAccuracy::new(name.to_owned())).collect();
+        let cell = Cell { early_accuracy, further_accuracy, ..Cell::new(shared.seed, accuracy) };
         Measurements { cell, similarities: vec![] }
     }
 
@@ -126,6 +129,9 @@ impl Measurements {
         cell.peak_memory_bytes = cell.peak_memory_bytes.max(record.peak_memory_bytes);
         if judged == EvaluationScope::SoFar {
             self.similarities.push(record.latent_similarity.into_iter().collect());
+        }
+        for (further, accuracy) in cell.further_accuracy.iter_mut().zip(&record.further) {
+            further.steps.push(FurtherStep { experts: session.received(), accuracy: *accuracy });
         }
         let ConsolidationRecord { task_aware: aware, task_agnostic: agnostic, .. } = record;
         match &mut cell.accuracy {

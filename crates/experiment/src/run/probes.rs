@@ -101,6 +101,7 @@ fn sheet(row: &str, statistic: &str, shape: PictureShape, found: &[Reconstructio
         channels,
         height,
         width,
+        sounds: vec![],
         samples: found.iter().map(|one| one.values.iter().map(pixel).collect()).collect(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use alluvium_device::{ClassificationLoss, TaskDataset, train};
 use alluvium_evaluate::evaluate;
 use alluvium_model::Model;
-use alluvium_results::{Accuracy, Cell, EarlyAccuracy};
+use alluvium_results::{Accuracy, Cell, EarlyAccuracy, FurtherAccuracy, FurtherStep};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -17,7 +17,8 @@ use crate::progress::{Ending, Stage, Steps, Work};
 use crate::stored::{AdaptedDevice, Computation, Interruption, redo};
 
 /// Each device alone: adapted from the initial weights, judged on its own task.
-pub(crate) fn devices_alone(seed: u64, alone: &[AdaptedDevice], budgets: &[f64]) -> Cell {
+pub(crate) fn devices_alone(shared: &SharedSetup, alone: &[AdaptedDevice], budgets: &[f64]) -> Cell {
+    let seed = shared.seed;
     let accuracy: Vec<_> = alone.iter().map(|device| device.record.accuracy).collect();
     let mut cell = Cell::new(seed, Accuracy::Final { task_aware: accuracy.clone(), task_agnostic: None });
     cell.expert_accuracy = accuracy;
@@ -27,16 +28,26 @@ pub(crate) fn devices_alone(seed: u64, alone: &[AdaptedDevice], budgets: &[f64])
         alone: vec![],
     };
     cell.early_accuracy = budgets.iter().enumerate().map(early).collect();
+    let elsewhere: Vec<_> = alone.iter().filter_map(|device| device.elsewhere.as_ref()).collect();
+    cell.accuracy_elsewhere = elsewhere.iter().filter_map(|elsewhere| elsewhere.tasks).collect();
+    let further = |(index, name): (usize, &str)| FurtherAccuracy {
+        devices: elsewhere.iter().map(|elsewhere| elsewhere.further[index]).collect(),
+        ..FurtherAccuracy::new(name.to_owned())
+    };
+    cell.further_accuracy = shared.further.names().enumerate().map(further).collect();
     cell.device_seconds = alone.iter().map(|device| device.record.seconds).collect();
     cell.seconds = cell.device_seconds.iter().sum();
     cell
 }
 
 /// The measurements of joint training.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct JointRecord {
     task_aware: Vec<f64>,
     task_agnostic: Vec<f64>,
+    /// The accuracy on each test set that no task has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    further: Vec<f64>,
     seconds: f64,
     peak_memory_bytes: Option<u64>,
 }
@@ -52,8 +63,13 @@ pub(crate) fn joint(
     loss: ClassificationLoss,
 ) -> Result<Cell, ExperimentError> {
     let record = redo(|| joint_stage(run, row, shared, loss))?;
-    let JointRecord { task_aware, task_agnostic, .. } = record;
+    let JointRecord { task_aware, task_agnostic, .. } = record.clone();
     let mut cell = Cell::new(shared.seed, Accuracy::Final { task_aware, task_agnostic: Some(task_agnostic) });
+    let further = |(name, accuracy): (&str, &f64)| FurtherAccuracy {
+        steps: vec![FurtherStep { experts: shared.tasks.len(), accuracy: *accuracy }],
+        ..FurtherAccuracy::new(name.to_owned())
+    };
+    cell.further_accuracy = shared.further.names().zip(&record.further).map(further).collect();
     cell.seconds = record.seconds;
     cell.peak_memory_bytes = record.peak_memory_bytes;
     Ok(cell)
@@ -73,7 +89,7 @@ fn joint_stage(
     let devices_of_run = run.experiment.device.as_ref();
     let digest = |index| Ok(shared.announced(run, row, devices_of_run, index)?.digest);
     let tasks = (0..devices).map(digest).collect::<Result<Vec<_>, ExperimentError>>()?;
-    let inputs = json!({
+    let mut inputs = json!({
         "what": "joint training",
         "central": shared.initial.digest,
         "tasks": tasks,
@@ -82,6 +98,9 @@ fn joint_stage(
         "loss": loss,
         "seed": shared.seed,
     });
+    if !shared.further.is_empty() {
+        inputs["further"] = json!(shared.further.digests());
+    }
     let stage = run.stages.stage(inputs, || {
         run.observer.begins(work);
         let started = Instant::now();
@@ -105,6 +124,7 @@ fn joint_stage(
         let record = JointRecord {
             task_aware: scores.iter().map(|score| score.task_aware).collect(),
             task_agnostic: scores.iter().map(|score| score.task_agnostic).collect(),
+            further: shared.further.judge(&trained, &shared.compute),
             seconds,
             peak_memory_bytes: peak_memory_bytes(),
         };

@@ -15,6 +15,7 @@ use crate::devices::SharedSetup;
 use crate::directory::RunDirectory;
 use crate::progress::{Observer, TwoObservers};
 use crate::run::cell::run_cell;
+use crate::run::elsewhere::elsewhere;
 use crate::run::plan::{joint_references, plan};
 use crate::run::probes::probes;
 use crate::run::reference::{devices_alone, joint};
@@ -159,7 +160,9 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
             }
         }
     }
-    let alone = whole.iter().map(|(seed, alone)| devices_alone(*seed, alone, &experiment.evaluation.budgets)).collect();
+    let budgets = &experiment.evaluation.budgets;
+    let of_seed = |shared: &SharedSetup| Some(devices_alone(shared, whole.get(&shared.seed)?, budgets));
+    let alone = shared.iter().filter_map(of_seed).collect();
     let mut results = results(&run, &shared, strategies, joints, alone);
     results.notes.extend(probed.notes);
     Ok(Outcome { results, failures, stages: stages.counts(), repairs: stages.repairs(), sheets })
@@ -217,7 +220,10 @@ fn guarded(job: Job, shared: &[SharedSetup], run: &RunContext<'_>) -> Result<Job
             Ok(JobOutput::Cell(Box::new(cell)))
         }
         Job::Alone { device, seed } => {
-            let adapted = shared[seed].adapt_alone(run, Reference::DevicesAlone.name(), device)?;
+            let mut adapted = shared[seed].adapt_alone(run, Reference::DevicesAlone.name(), device)?;
+            if run.experiment.references.contains(&Reference::DevicesAlone) {
+                adapted.elsewhere = elsewhere(run, &shared[seed], device, &adapted)?;
+            }
             Ok(JobOutput::Alone(Box::new(adapted.put_away())))
         }
     };

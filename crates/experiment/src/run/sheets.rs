@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use alluvium_config::{Experiment, Protocol};
 use alluvium_model::PictureShape;
-use alluvium_results::SampleSheet;
+use alluvium_results::{SampleSheet, SampleSound};
 use alluvium_strategy::{RunDescription, SurrogateConfig, SurrogateRequest};
-use alluvium_stream::{Samples, ValueType};
+use alluvium_stream::{Samples, SoundClip, ValueType};
 
 use crate::devices::SharedSetup;
 use crate::stored::{AdaptedDevice, Stages};
@@ -30,9 +30,20 @@ pub(crate) fn sheets(
     let tasks = (0..shared.tasks.len()).take(here).filter_map(|index| shared.task(index).ok());
     let devices = tasks.filter_map(|task| {
         let title = format!("Device {}: {}", task.index + 1, task.name);
-        let shown = task.train.select(pick(&task.train)).held().ok()?;
-        let shape = shown.input().picture().filter(|_| matches!(shown.value_type(), ValueType::Bytes(_)))?;
-        Some(sheet(title, shape, (0..shown.len()).map(|index| shown.image(index).to_vec()).collect()))
+        let picked: Vec<_> = pick(&task.train).collect();
+        let shown = task.train.select(picked.iter().copied()).held().ok()?;
+        let shape = shown.input().picture()?;
+        if matches!(shown.value_type(), ValueType::Bytes(_)) {
+            return Some(sheet(title, shape, (0..shown.len()).map(|index| shown.image(index).to_vec()).collect()));
+        }
+        let clip = |index: &usize| {
+            let word = shared.class_names.get(task.train.labels()[*index])?.clone();
+            Some((word, shared.sound(task.index, *index)?))
+        };
+        let sounds = picked.iter().map(clip).collect::<Option<Vec<_>>>()?;
+        let values = shown.inputs(&shared.compute).vectors().into_data().convert::<f32>().try_into_vec::<f32>().ok()?;
+        let samples = upright(pixels(&values), shape);
+        Some(SampleSheet { sounds: sounds.into_iter().map(sound).collect(), ..sheet(title, shape, samples) })
     });
     // All measurements are done by now, so a plugin that panics here loses nothing.
     let own = experiment.strategies.iter().filter_map(|row| {
@@ -80,20 +91,44 @@ fn surrogate(
     };
     let inputs = surrogate.draw(2 * SAMPLES, &request).ok()?;
     let values = inputs.vectors().into_data().convert::<f32>().try_into_vec::<f32>().ok()?;
-    // Inputs are in −1…1, and pixels in 0…255.
-    let pixels = values.iter().map(|value| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8).collect::<Vec<_>>();
-    let samples = pixels.chunks_exact(shape.values()).map(<[u8]>::to_vec).collect();
+    let pixels = pixels(&values);
+    let samples = match shared.sound(0, 0) {
+        Some(_) => upright(pixels, shape),
+        None => pixels.chunks_exact(shape.values()).map(<[u8]>::to_vec).collect(),
+    };
     Some(sheet(title, shape, samples))
+}
+
+/// Inputs as pixels: inputs are in −1…1, and pixels in 0…255.
+fn pixels(values: &[f32]) -> Vec<u8> {
+    values.iter().map(|value| ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8).collect()
+}
+
+/// Spectrograms with their lowest band at the bottom. Inputs have it first.
+fn upright(pixels: Vec<u8>, shape: PictureShape) -> Vec<Vec<u8>> {
+    let turned = |sample: &[u8]| sample.chunks(shape.width).rev().flatten().copied().collect();
+    pixels.chunks_exact(shape.values()).map(turned).collect()
+}
+
+fn sound((title, clip): (String, SoundClip)) -> SampleSound {
+    SampleSound { title, media_type: clip.media_type.to_owned(), bytes: clip.bytes }
 }
 
 fn sheet(title: String, shape: PictureShape, samples: Vec<Vec<u8>>) -> SampleSheet {
     let PictureShape { channels, height, width } = shape;
-    SampleSheet { title, channels, height, width, samples }
+    SampleSheet { title, channels, height, width, samples, sounds: vec![] }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lowest_band_is_at_the_bottom() {
+        let shape = PictureShape { channels: 1, height: 2, width: 3 };
+        let pixels = (1..=12).collect();
+        assert_eq!(upright(pixels, shape), [[4, 5, 6, 1, 2, 3], [10, 11, 12, 7, 8, 9]]);
+    }
 
     #[test]
     fn classes_take_turns() {

@@ -39,11 +39,22 @@ fn is_zero(bytes: &u64) -> bool {
     *bytes == 0
 }
 
+/// The accuracies of a device's model where the device has no task.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AccuracyElsewhere {
+    /// The mean over the tasks of the other devices; absent where devices do not share a head.
+    pub(crate) tasks: Option<f64>,
+    /// The accuracy on each test set that no task has.
+    pub(crate) further: Vec<f64>,
+}
+
 /// A device after its adaptation.
 pub(crate) struct AdaptedDevice {
     pub(crate) record: AdaptationRecord,
     /// Its accuracy after each requested fraction of its budget.
     pub(crate) early: Vec<f64>,
+    /// What its model scores where the device has no task, if it is alone and was judged there.
+    pub(crate) elsewhere: Option<AccuracyElsewhere>,
     key: Digest,
     expert: Option<Arc<Expert>>,
     /// The model that it took. An expert that is stored as a difference is read with it.
@@ -58,7 +69,14 @@ pub(crate) struct Latents {
 
 impl AdaptedDevice {
     pub(crate) fn new(stage: FinishedStage<AdaptationRecord, Arc<Expert>>, parent: CentralModel) -> Self {
-        AdaptedDevice { record: stage.record, early: vec![], key: stage.key, expert: stage.at_hand, parent }
+        AdaptedDevice {
+            record: stage.record,
+            early: vec![],
+            elsewhere: None,
+            key: stage.key,
+            expert: stage.at_hand,
+            parent,
+        }
     }
 
     /// Drops the expert from memory.

@@ -1,5 +1,6 @@
 //! Tests of the kernels through their public functions.
 
 mod conv;
+mod depthwise;
 mod norm;
 mod random;

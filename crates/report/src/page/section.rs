@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use alluvium_results::{PictureLabel, Results, RowRole, TaskLabel};
+use alluvium_results::{PictureLabel, Results, RowRole, SoundLabel, TaskLabel};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::value::Value;
@@ -28,6 +28,9 @@ const WIDE: f64 = 700.0;
 
 /// The size of a pixel of a picture, in pixels of the page.
 const PICTURE_SCALE: u32 = 3;
+
+/// The media types of the sounds that browsers play.
+const SOUND_TYPES: [&str; 2] = ["audio/flac", "audio/wav"];
 
 /// The position of a run in the page.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +103,14 @@ struct Picture {
     uri: Option<Value>,
     /// The width at which it is shown, in pixels; `None` if the file does not state its width.
     width: Option<u32>,
+    /// The sounds of its samples.
+    sounds: Vec<Sound>,
+}
+
+#[derive(Debug, Serialize)]
+struct Sound {
+    title: String,
+    uri: Value,
 }
 
 #[derive(Debug, Serialize)]
@@ -227,7 +238,14 @@ fn picture(label: &PictureLabel, pictures: &BTreeMap<String, Vec<u8>>) -> Pictur
         file: one_line(&label.file),
         uri: bytes.map(|bytes| data_uri("image/png", bytes)),
         width: bytes.and_then(|bytes| picture_width(bytes)).map(|width| width.saturating_mul(PICTURE_SCALE)),
+        sounds: label.sounds.iter().filter_map(|sound| self::sound(sound, pictures)).collect(),
     }
+}
+
+/// A sound, if its file was found. Types that are not those of sounds are not played.
+fn sound(label: &SoundLabel, files: &BTreeMap<String, Vec<u8>>) -> Option<Sound> {
+    let kind = SOUND_TYPES.into_iter().find(|kind| label.media_type == *kind)?;
+    Some(Sound { title: one_line(&label.title), uri: data_uri(kind, files.get(&label.file)?) })
 }
 
 /// The width of the PNG in pixels; `None` if it cannot be read.

@@ -108,7 +108,7 @@ fn what_users_named_is_text() {
     results.rows[1].clauses = vec![Clause { name: script.into(), value: script.into() }];
     results.rows[1].settings = serde_json::json!(script);
     results.baseline = Some(script.into());
-    results.pictures = vec![PictureLabel { file: script.into(), title: format!("\" {script}") }];
+    results.pictures = vec![PictureLabel { file: script.into(), title: format!("\" {script}"), sounds: vec![] }];
     let html = page(&[run.clone(), run], None).expect("a page");
     assert_eq!(html.matches("<script").count(), 1, "the page's own");
     for svg in embedded(&html, "image/svg+xml") {
@@ -159,10 +159,10 @@ fn a_run_that_is_called_after_its_comparison_is_named_once() {
 #[test]
 fn a_picture_is_shown_and_a_missing_one_is_said_to_be() {
     let mut run = run("r");
-    let label = |file: &str| PictureLabel { file: file.into(), title: format!("title of {file}") };
+    let label = |file: &str| PictureLabel { file: file.into(), title: format!("title of {file}"), sounds: vec![] };
     run.results.pictures = vec![label("a.png"), label("b.png")];
     let sheet =
-        SampleSheet { title: "a".into(), channels: 1, height: 2, width: 5, samples: vec![vec![0; 10], vec![9; 10]] };
+        SampleSheet { title: "a".into(), channels: 1, height: 2, width: 5, samples: vec![vec![0; 10], vec![9; 10]], sounds: vec![] };
     run.pictures.insert("a.png".into(), crate::contact_sheet(&sheet).expect("makes"));
     let html = one(run);
     // Two samples of 5 and a gap of 1, three times as wide.

@@ -29,7 +29,7 @@ const STRATEGIES: [Behaviour; 5] = [
 
 /// The run: its results and its pictures. One picture is missing.
 pub fn run(name: &str, tasks: usize) -> ReportedRun {
-    let picture = |file: &str, title: &str| PictureLabel { file: file.into(), title: title.into() };
+    let picture = |file: &str, title: &str| PictureLabel { file: file.into(), title: title.into(), sounds: vec![] };
     let results = Results {
         format: FORMAT,
         name: "Split glyphs, five strategies".into(),
@@ -169,6 +169,7 @@ fn samples(channels: usize, side: usize) -> Vec<u8> {
         height: side,
         width: side,
         samples: (0..12).map(sample).collect(),
+        sounds: vec![],
     };
     contact_sheet(&sheet).expect("samples of one shape")
 }

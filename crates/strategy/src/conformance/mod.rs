@@ -27,5 +27,5 @@ pub use doubles::{
 pub use fixture::{assert_close, check_fixture};
 pub use norms::NormsConfig;
 pub use suite::{check, check_config};
-pub use surrogates::check_surrogate;
+pub use surrogates::{check_surrogate, check_surrogate_of};
 pub use unlike::{NarrowConfig, unlike_expert, unlike_run_description};

@@ -26,9 +26,33 @@ impl Split {
     /// # Errors
     /// When there are fewer domains than tasks, an option is out of range or does not apply, or a task has no samples.
     pub fn by_domain(&self, data: &DataSet, domains: Domains<'_>, seed: Seed) -> Result<SplitTasks, StreamError> {
+        self.of_domains(data, domains, &self.dealt(domains, seed)?, seed)
+    }
+
+    /// The same with domains in a given order: devices receive them in turn. Samples of a domain that is not in `order` go to no
+    /// device.
+    ///
+    /// # Errors
+    /// As [`by_domain`](Self::by_domain).
+    pub fn by_domain_in_order(
+        &self,
+        data: &DataSet,
+        domains: Domains<'_>,
+        order: Vec<usize>,
+        seed: Seed,
+    ) -> Result<SplitTasks, StreamError> {
+        self.of_domains(data, domains, &self.deal_in_order("domains", order)?, seed)
+    }
+
+    fn of_domains(
+        &self,
+        data: &DataSet,
+        domains: Domains<'_>,
+        dealt: &DomainAssignment,
+        seed: Seed,
+    ) -> Result<SplitTasks, StreamError> {
         self.settings.check(false, false)?;
         let classes = self.common_classes(&data.class_names, seed)?;
-        let dealt = self.dealt(domains, seed)?;
         let shares = (0..self.tasks).map(|index| Share {
             name: format!("domain {}", index + 1),
             head: shared_head(&classes),
@@ -51,9 +75,33 @@ impl Split {
         domains: Domains<'_>,
         seed: Seed,
     ) -> Result<SplitTasks, StreamError> {
+        self.of_classes_and_domains(data, domains, &self.dealt(domains, seed)?, seed)
+    }
+
+    /// The same with domains in a given order: devices receive them in turn. Samples of a domain that is not in `order` go to no
+    /// device.
+    ///
+    /// # Errors
+    /// As [`by_class_and_domain`](Self::by_class_and_domain).
+    pub fn by_class_and_domain_in_order(
+        &self,
+        data: &DataSet,
+        domains: Domains<'_>,
+        order: Vec<usize>,
+        seed: Seed,
+    ) -> Result<SplitTasks, StreamError> {
+        self.of_classes_and_domains(data, domains, &self.deal_in_order("domains", order)?, seed)
+    }
+
+    fn of_classes_and_domains(
+        &self,
+        data: &DataSet,
+        domains: Domains<'_>,
+        dealt: &DomainAssignment,
+        seed: Seed,
+    ) -> Result<SplitTasks, StreamError> {
         self.settings.check(true, false)?;
         let classes = self.classes(&data.class_names, self.tasks, seed)?;
-        let dealt = self.dealt(domains, seed)?;
         let shares = classes.iter().enumerate().map(|(index, classes)| Share {
             name: task_name(data, classes),
             head: own_head(index, classes),

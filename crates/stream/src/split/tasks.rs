@@ -2,7 +2,7 @@
 
 use alluvium_model::{HeadSpec, InputShape};
 
-use crate::{DataSet, StreamError, Task, TaskOutline, TaskStream, ValueType};
+use crate::{DataSet, SoundClip, StreamError, Task, TaskOutline, TaskStream, ValueType};
 
 /// The tasks of a split. The samples of a task are read from the data set when the task is requested.
 #[derive(Debug, Clone)]
@@ -76,6 +76,10 @@ impl TaskStream for SplitTasks {
         };
         task.check()?;
         Ok(task)
+    }
+
+    fn sound(&self, task: usize, sample: usize) -> Option<SoundClip> {
+        self.data.train.sound(*self.deals.get(task)?.train.get(sample)?)
     }
 
     fn outline(&self, index: usize) -> Result<TaskOutline, StreamError> {
