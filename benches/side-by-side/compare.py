@@ -14,7 +14,7 @@ import machine
 import sides
 from table import accuracy, heading, row, speed
 
-BACKBONES = ["mlp", "small-cnn", "slim-resnet18"]
+BACKBONES = ["mlp", "small-cnn", "slim-resnet18", "ds-cnn"]
 
 
 # How many cores other programs kept busy before each run.

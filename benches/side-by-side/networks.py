@@ -1,4 +1,4 @@
-"""The three backbones, layer for layer as Alluvium's defaults, and a model of one backbone and a head for each task."""
+"""The backbones, layer for layer as Alluvium's defaults, and a model of one backbone and a head for each task."""
 
 import torch
 import torch.nn.functional as F
@@ -44,11 +44,23 @@ def slim_resnet18(width=20):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
+def ds_cnn(width=64, blocks=4, strips=4):
+    def layer(conv):
+        return conv, nn.GroupNorm(4, width), nn.ReLU()
+
+    layers = [*layer(nn.Conv2d(1, width, (4, 10), 2, padding=(1, 4)))]
+    for _ in range(blocks):
+        layers += layer(nn.Conv2d(width, width, 3, padding=1, groups=width))
+        layers += layer(nn.Conv2d(width, width, 1))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d((strips, 1)), nn.Flatten())
+
+
 # What builds the backbone, the size of its latent, and the shape of its inputs.
 BACKBONES = {
     "mlp": (mlp, 128, (1, 28, 28)),
     "small-cnn": (small_cnn, 64, (1, 28, 28)),
     "slim-resnet18": (slim_resnet18, 160, (3, 32, 32)),
+    "ds-cnn": (ds_cnn, 256, (1, 32, 51)),
 }
 
 

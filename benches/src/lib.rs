@@ -62,10 +62,12 @@ pub fn strategy(description: &Description) -> Box<dyn StrategyConfig> {
 /// Gradient steps of one consolidation.
 pub const STEPS: usize = 4;
 
-/// The shape of the inputs: three channels for the network made for them, one for the others, as in the examples.
+/// The shape of the inputs: three channels for the network made for them, a spectrogram for that of sounds, and one channel for the
+/// others, as in the examples.
 pub fn input(backbone: &str) -> InputShape {
     match backbone {
         "slim-resnet18" => [3, 32, 32].into(),
+        "ds-cnn" => [1, 32, 51].into(),
         _ => [1, 28, 28].into(),
     }
 }

@@ -19,7 +19,11 @@ use serde_json::{Value, json};
 /// The amount of work by backbone. PyTorch's side reads the same file.
 const WORK: &str = include_str!("../../side-by-side/work.json");
 
-const BACKBONES: [&str; 3] = ["mlp", "small-cnn", "slim-resnet18"];
+const BACKBONES: [&str; 4] = ["mlp", "small-cnn", "slim-resnet18", "ds-cnn"];
+
+/// That of the shipped binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     const USAGE: &str = "usage: side-by-side BACKEND THREADS [BACKBONE…]";

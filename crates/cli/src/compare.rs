@@ -94,7 +94,8 @@ fn run_variant(
 
     print(out, &format!("{}\n", Table::new(&results).to_terminal()))?;
     let shown = ["png", "flac", "wav"];
-    let tables = paths.iter().filter(|path| path.extension().is_some_and(|kind| !shown.iter().any(|shown| kind == *shown)));
+    let tables =
+        paths.iter().filter(|path| path.extension().is_some_and(|kind| !shown.iter().any(|shown| kind == *shown)));
     let names: Vec<_> = tables.map(|file| file.display().to_string()).collect();
     let took = duration(started.elapsed().as_secs_f64());
     print(out, &format!("{took}. {}. Written: {}\n", stages_line(stages, repairs.len()), names.join(", ")))?;

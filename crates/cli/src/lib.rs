@@ -9,6 +9,9 @@
 // A plugin that is a dependency but is not linked would be missing silently.
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]
 
+// The allocator of the binary `alluvium`, in `main.rs`. A third party's binary chooses its own.
+use mimalloc as _;
+
 mod arguments;
 mod check;
 mod compare;

@@ -8,10 +8,10 @@ use alluvium_stream::TaskDataset;
 use burn::tensor::Device as Compute;
 
 use crate::distilled::distilled;
-use crate::training::{Objective, descend};
+use crate::training::{Objective, descend, without_absent};
 use crate::{
-    ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, ExpertForm, HandOut, ParameterTerm,
-    StatisticRequest,
+    AbsentClasses, ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, ExpertForm, HandOut,
+    ParameterTerm, StatisticRequest,
 };
 
 /// The samples of a device, and the task that they belong to.
@@ -70,7 +70,8 @@ pub fn adapt_with(
         model.add_low_rank(lora, seed.of("low rank"));
     }
 
-    let objective = Objective { loss: ClassificationLoss::OwnHead, terms: &added };
+    let absent = (settings.absent_classes == AbsentClasses::Ignore).then(|| without_absent(own.dataset));
+    let objective = Objective { loss: ClassificationLoss::OwnHead, absent, terms: &added };
     let steps = descend(objective, &mut model, &[own.dataset], settings, &learning, seed, progress).map_err(broken)?;
 
     let diverged = |cause| DeviceError::Diverged { task: own.name.to_owned(), cause: Box::new(cause) };

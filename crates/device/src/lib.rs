@@ -36,7 +36,7 @@ pub use error::DeviceError;
 pub use hand_out::{Beside, HandOut, Terms};
 pub use local::LocalDevice;
 pub use loss::{ClassificationLoss, cross_entropy, mean_squared_error};
-pub use settings::{DeviceSettings, ExpertForm};
+pub use settings::{AbsentClasses, DeviceSettings, ExpertForm};
 pub use statistic::{DeviceStatistic, Reconstruction, StatisticRequest};
 pub use term::ParameterTerm;
 pub use training::{Term, train};

@@ -19,6 +19,24 @@ pub enum ExpertForm {
     Changes,
 }
 
+/// What happens to the classes of a device's head of which the device has no samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum AbsentClasses {
+    /// They compete like the others, so the device learns that they do not occur.
+    #[default]
+    Compete,
+    /// They are left out of the loss, so the device does not unlearn them.
+    Ignore,
+}
+
+impl AbsentClasses {
+    fn is_default(&self) -> bool {
+        *self == AbsentClasses::default()
+    }
+}
+
 /// How devices train that adapt the model in this process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -39,6 +57,12 @@ pub struct DeviceSettings {
     pub budget: f64,
     /// Random changes to the training images, new ones for every image in every epoch.
     pub augmentation: Augmentation,
+    /// What happens to the classes of the device's head of which it has no samples, where devices share a head. `compete`: they
+    /// compete like the others, so the device learns that they do not occur, and unlearns what others have learned of them.
+    /// `ignore`: the softmax of the loss leaves them out (as in FedRS with α = 0, Li & Zhan, KDD 2021, and in the loss of ER-ACE,
+    /// Caccia et al., arXiv 2104.05025).
+    #[serde(skip_serializing_if = "AbsentClasses::is_default")]
+    pub absent_classes: AbsentClasses,
     /// Low-rank updates: the device learns, and sends, two small factors for each weight of the backbone. Default: it learns the
     /// weights themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +80,7 @@ impl Default for DeviceSettings {
             learning: Learning::default(),
             budget: 1.0,
             augmentation: Augmentation::default(),
+            absent_classes: AbsentClasses::default(),
             lora: None,
             sends: ExpertForm::default(),
         }

@@ -149,8 +149,14 @@ impl Column {
     pub(crate) fn meaning(&self) -> String {
         match &self.content {
             Content::Estimate(metric) => {
-                let in_percent =
-                    if self.part == TableSection::Cost && metric.unit() == Unit::Fraction && *metric != Metric::LatentSimilarity { "; in %" } else { "" };
+                let in_percent = if self.part == TableSection::Cost
+                    && metric.unit() == Unit::Fraction
+                    && *metric != Metric::LatentSimilarity
+                {
+                    "; in %"
+                } else {
+                    ""
+                };
                 let direction = match metric.higher_is_better() {
                     Some(true) => "; higher is better",
                     Some(false) => "; lower is better",
@@ -170,7 +176,9 @@ impl Column {
             Content::Further(test) => format!(
                 "accuracy on \"{test}\" at the end of the stream, of devices alone the mean over devices; task unknown; higher is better"
             ),
-            Content::BestDevice(test) => format!("accuracy on \"{test}\" of the best of the devices alone; higher is better"),
+            Content::BestDevice(test) => {
+                format!("accuracy on \"{test}\" of the best of the devices alone; higher is better")
+            }
             Content::KnownAfter(test) => format!(
                 "the number of devices after which the centre first had an accuracy of {} on \"{test}\", if it did under every seed; \
                  lower is better",

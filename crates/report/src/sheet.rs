@@ -118,8 +118,14 @@ mod tests {
 
     #[test]
     fn colours_are_planes() {
-        let sheet =
-            SampleSheet { title: "t".into(), channels: 3, height: 1, width: 2, samples: vec![vec![1, 2, 3, 4, 5, 6]], sounds: vec![] };
+        let sheet = SampleSheet {
+            title: "t".into(),
+            channels: 3,
+            height: 1,
+            width: 2,
+            samples: vec![vec![1, 2, 3, 4, 5, 6]],
+            sounds: vec![],
+        };
         let picture = read(&sheet).into_rgb8();
         assert_eq!(picture.dimensions(), (2, 1));
         assert_eq!((picture.get_pixel(0, 0).0, picture.get_pixel(1, 0).0), ([1, 3, 5], [2, 4, 6]));

@@ -64,9 +64,8 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         (early(|early| [early.accuracy.as_slice(), &early.alone].concat()), early(|early| vec![early.budget]));
 
     let further = cell.further_accuracy.iter();
-    let further: Vec<f64> = further
-        .flat_map(|one| one.steps.iter().map(|step| step.accuracy).chain(one.devices.iter().copied()))
-        .collect();
+    let further: Vec<f64> =
+        further.flat_map(|one| one.steps.iter().map(|step| step.accuracy).chain(one.devices.iter().copied())).collect();
 
     let lists: [(&'static str, &[f64], Range); 14] = [
         ("task_aware", &aware, Range::Accuracy),

@@ -43,7 +43,11 @@ mod tests {
     #[test]
     fn a_row_has_a_number_if_every_seed_has_it() {
         let further = |accuracies: [f64; 2]| FurtherAccuracy {
-            steps: [1, 2].into_iter().zip(accuracies).map(|(experts, accuracy)| FurtherStep { experts, accuracy }).collect(),
+            steps: [1, 2]
+                .into_iter()
+                .zip(accuracies)
+                .map(|(experts, accuracy)| FurtherStep { experts, accuracy })
+                .collect(),
             ..FurtherAccuracy::new("unseen".to_owned())
         };
         let mut results = small();

@@ -215,8 +215,15 @@ mod tests {
 
     #[test]
     fn draws_follow_from_seed_epoch_dataset_and_index() {
-        let all =
-            Augmentation { crop_padding: 2, flip: true, rotation: 10.0, brightness: 0.2, contrast: 0.2, erasing: 0.5, ..Default::default() };
+        let all = Augmentation {
+            crop_padding: 2,
+            flip: true,
+            rotation: 10.0,
+            brightness: 0.2,
+            contrast: 0.2,
+            erasing: 0.5,
+            ..Default::default()
+        };
         let augmenter = Augmenter::new(all, Seed::new(1));
         let first = augmenter.changed(image(), 3, 1, 4).values;
         assert_eq!(augmenter.changed(image(), 3, 1, 4).values, first);

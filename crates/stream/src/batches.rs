@@ -300,7 +300,15 @@ mod tests {
     }
 
     fn everything() -> Augmentation {
-        Augmentation { crop_padding: 1, flip: true, rotation: 20.0, brightness: 0.3, contrast: 0.3, erasing: 0.5, ..Default::default() }
+        Augmentation {
+            crop_padding: 1,
+            flip: true,
+            rotation: 20.0,
+            brightness: 0.3,
+            contrast: 0.3,
+            erasing: 0.5,
+            ..Default::default()
+        }
     }
 
     fn integers_of(tensor: Tensor<1, Int>) -> Vec<i32> {

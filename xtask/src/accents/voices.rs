@@ -6,21 +6,13 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 /// English accents of espeak-ng, by the names that it has for them.
-pub const ACCENTS: [&str; 8] = [
-    "en-029",
-    "en-gb",
-    "en-gb-scotland",
-    "en-gb-x-gbclan",
-    "en-gb-x-gbcwmd",
-    "en-gb-x-rp",
-    "en-us",
-    "en-us-nyc",
-];
+pub const ACCENTS: [&str; 8] =
+    ["en-029", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-gb-x-rp", "en-us", "en-us-nyc"];
 
 /// The twenty command words of Google's Speech Commands (Warden, arXiv 1804.03209).
 pub const WORDS: [&str; 20] = [
-    "down", "eight", "five", "four", "go", "left", "nine", "no", "off", "on", "one", "right", "seven", "six", "stop", "three",
-    "two", "up", "yes", "zero",
+    "down", "eight", "five", "four", "go", "left", "nine", "no", "off", "on", "one", "right", "seven", "six", "stop",
+    "three", "two", "up", "yes", "zero",
 ];
 
 /// A voice: a variant of the synthesiser, which changes the voice of any accent, with a pitch and a speed.

@@ -36,7 +36,10 @@ pub(super) fn augmentation_misfit(
         format!("the stream \"{stream}\" gives {}{numbers}", input.described())
     };
     if !augmentation.leaves_pictures() && (input.picture().is_none() || numbers) {
-        return Some(format!("`augmentation` changes pictures whose values are bytes; {}; accepted: no such keys", given()));
+        return Some(format!(
+            "`augmentation` changes pictures whose values are bytes; {}; accepted: no such keys",
+            given()
+        ));
     }
     let spectrogram = input.picture().is_some_and(|picture| picture.channels == 1) && numbers;
     if !augmentation.sound.is_off() && !spectrogram {

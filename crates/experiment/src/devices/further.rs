@@ -39,9 +39,8 @@ impl FurtherTests {
 
     /// The accuracy of a model on each of them.
     pub(crate) fn judge(&self, model: &Model, compute: &Compute) -> Vec<f64> {
-        let judge = |(test, _): &(FurtherTest, Digest)| {
-            accuracy_of_any_task(model, &TestSet::of_samples(&test.test, compute))
-        };
+        let judge =
+            |(test, _): &(FurtherTest, Digest)| accuracy_of_any_task(model, &TestSet::of_samples(&test.test, compute));
         self.tests.iter().map(judge).collect()
     }
 }

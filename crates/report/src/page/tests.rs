@@ -161,8 +161,14 @@ fn a_picture_is_shown_and_a_missing_one_is_said_to_be() {
     let mut run = run("r");
     let label = |file: &str| PictureLabel { file: file.into(), title: format!("title of {file}"), sounds: vec![] };
     run.results.pictures = vec![label("a.png"), label("b.png")];
-    let sheet =
-        SampleSheet { title: "a".into(), channels: 1, height: 2, width: 5, samples: vec![vec![0; 10], vec![9; 10]], sounds: vec![] };
+    let sheet = SampleSheet {
+        title: "a".into(),
+        channels: 1,
+        height: 2,
+        width: 5,
+        samples: vec![vec![0; 10], vec![9; 10]],
+        sounds: vec![],
+    };
     run.pictures.insert("a.png".into(), crate::contact_sheet(&sheet).expect("makes"));
     let html = one(run);
     // Two samples of 5 and a gap of 1, three times as wide.

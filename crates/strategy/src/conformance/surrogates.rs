@@ -1,7 +1,7 @@
 //! The conformance tests of surrogate data.
 
-use alluvium_model::{InputShape, Seed};
 use alluvium_model::conformance::{check_options, host};
+use alluvium_model::{InputShape, Seed};
 use alluvium_registry::Family;
 use burn::tensor::Device;
 use serde_json::Value;

@@ -64,7 +64,10 @@ impl BackboneConfig for DsCnnConfig {
         }
         let rows = (sides[0] + 2 * padding[0] - self.kernel[0]) / self.stride[0] + 1;
         if !(1..=rows).contains(&self.strips) {
-            return refuse(format!("`strips` = {}, but the first convolution leaves {rows} bands of {input}", self.strips));
+            return refuse(format!(
+                "`strips` = {}, but the first convolution leaves {rows} bands of {input}",
+                self.strips
+            ));
         }
         Ok(Box::new(network::DsCnn::new(self, picture.channels, compute)))
     }

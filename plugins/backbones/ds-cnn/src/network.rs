@@ -20,7 +20,10 @@ impl Layer {
     fn new(conv: Conv2dConfig, padding: [usize; 2], outputs: usize, compute: &Device) -> Self {
         let [vertical, horizontal] = padding;
         let padding = PaddingConfig2d::Explicit(vertical, horizontal, vertical, horizontal);
-        Layer { conv: conv.with_padding(padding).init(compute), norm: GroupNormConfig::new(GROUPS, outputs).init(compute) }
+        Layer {
+            conv: conv.with_padding(padding).init(compute),
+            norm: GroupNormConfig::new(GROUPS, outputs).init(compute),
+        }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {

@@ -20,7 +20,8 @@ const NOBODY: usize = usize::MAX;
 pub fn deal(config: &AccentsConfig, seed: Seed) -> Result<AccentTasks, StreamError> {
     let spectrograms = Spectrograms::of(&config.spectrogram)?;
     let dealer = Dealer::new(config, &spectrograms, seed)?;
-    let [train, test] = [Part::Train, Part::Test].map(|part| dealer.utterances(part, |accent| !dealer.is_left_out(accent)));
+    let [train, test] =
+        [Part::Train, Part::Test].map(|part| dealer.utterances(part, |accent| !dealer.is_left_out(accent)));
     let [of_train, of_test] = [&train, &test].map(|part| dealer.domains(part));
     let data = DataSet::new(spectrograms.archive.words.clone(), train, test);
     let (split, order) = (config.split(), dealer.order.clone());
@@ -30,11 +31,10 @@ pub fn deal(config: &AccentsConfig, seed: Seed) -> Result<AccentTasks, StreamErr
         Shift::Domain => split.by_domain_in_order(&data, domains, order, seed)?,
         Shift::ClassAndDomain => split.by_class_and_domain_in_order(&data, domains, order, seed)?,
     };
-    let mut classes: Vec<_> = (0..tasks.tasks()).map(|index| Ok(tasks.outline(index)?.head.classes)).collect::<Result<
-        Vec<_>,
-        StreamError,
-    >>(
-    )?.concat();
+    let mut classes: Vec<_> = (0..tasks.tasks())
+        .map(|index| Ok(tasks.outline(index)?.head.classes))
+        .collect::<Result<Vec<_>, StreamError>>()?
+        .concat();
     classes.sort_unstable();
     classes.dedup();
     if let Some(word) = dealer.new_words.iter().find(|word| !classes.contains(word)) {
@@ -69,7 +69,8 @@ impl<'a> Dealer<'a> {
         let order = match &config.accent_order {
             Some(order) => indices("accent_order", order, &archive.accents)?,
             None => {
-                let mut order: Vec<_> = (0..archive.accents.len()).filter(|accent| !left_out.contains(accent)).collect();
+                let mut order: Vec<_> =
+                    (0..archive.accents.len()).filter(|accent| !left_out.contains(accent)).collect();
                 order.shuffle(&mut seed.of("accent order").random());
                 order
             }

@@ -85,10 +85,13 @@ fn new_words_are_on_one_device_alone() {
     assert_eq!((further[0].name.as_str(), further[0].test.len()), ("new words", 48));
     assert!(further[0].test.labels().iter().all(|label| new.contains(label)));
 
-    let few = AccentsConfig { classes_per_task: 2, class_order: Some(["up".into(), "down".into()].into()), ..config.clone() };
+    let few =
+        AccentsConfig { classes_per_task: 2, class_order: Some(["up".into(), "down".into()].into()), ..config.clone() };
     assert!(refused(few).contains("\"left\", which is not one of the words of the stream"));
     assert!(refused(AccentsConfig { new_words_device: 5, ..config.clone() }).contains("the stream has 4 devices"));
-    assert!(refused(AccentsConfig { shift: Shift::Class, classes_per_task: 5, ..config.clone() }).contains("`new_words`"));
+    assert!(
+        refused(AccentsConfig { shift: Shift::Class, classes_per_task: 5, ..config.clone() }).contains("`new_words`")
+    );
     let unknown = refused(AccentsConfig { new_words: vec!["lift".to_owned()], ..config.clone() });
     assert!(unknown.contains("names \"lift\"") && unknown.contains("left, nine"), "{unknown}");
     let twice = refused(AccentsConfig { left_out: ["en-gb-x-rp".into(), "en-gb-x-rp".into()].into(), ..config });

@@ -101,10 +101,17 @@ fn speaker(file: &str) -> &str {
 /// The names in a list, each of which there must be.
 fn list(directory: &Path, name: &str, found: &BTreeMap<String, Sound>) -> Result<BTreeSet<String>, StreamError> {
     let path = directory.join(name);
-    let names: BTreeSet<_> = read_text(&path, LONGEST_LIST)?.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    let names: BTreeSet<_> = read_text(&path, LONGEST_LIST)?
+        .lines()
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
     match names.iter().find(|name| !found.contains_key(*name)) {
         Some(missing) => {
-            let cause = format!("names {missing}, which is not there; accepted: WORD/FILE of sounds in {}", directory.display());
+            let cause = format!(
+                "names {missing}, which is not there; accepted: WORD/FILE of sounds in {}",
+                directory.display()
+            );
             Err(StreamError::file(&path, cause))
         }
         None => Ok(names),
@@ -118,7 +125,8 @@ fn entries(folder: &Path, folders: bool) -> Result<Vec<String>, StreamError> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let path = entry.path();
-        let is_sound = path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)));
+        let is_sound =
+            path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)));
         let skipped = entry.file_name().to_string_lossy().starts_with(['.', '_']);
         if skipped || path.is_dir() != folders || !(folders || is_sound) {
             continue;

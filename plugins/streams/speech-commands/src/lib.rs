@@ -48,7 +48,10 @@ pub struct SpeechCommandsConfig {
     pub data: DataSplit,
 }
 
-#[plugin(kind = "speech-commands", paper = "Warden, \"Speech commands: a dataset for limited-vocabulary speech recognition\", arXiv 1804.03209")]
+#[plugin(
+    kind = "speech-commands",
+    paper = "Warden, \"Speech commands: a dataset for limited-vocabulary speech recognition\", arXiv 1804.03209"
+)]
 impl StreamConfig for SpeechCommandsConfig {
     fn scenario(&self) -> Scenario {
         self.data.scenario()

@@ -33,7 +33,10 @@ fn write(folder: &Path) {
         for (speaker, id) in ["a1", "b2", "c3", "d4", "e5"].into_iter().enumerate() {
             for number in 0..2 {
                 let file = format!("{name}/{id}_nohash_{number}.wav");
-                write_tone(&folder.join(&file), 300.0 + 700.0 * word as f64 + 40.0 * speaker as f64 + 10.0 * f64::from(number));
+                write_tone(
+                    &folder.join(&file),
+                    300.0 + 700.0 * word as f64 + 40.0 * speaker as f64 + 10.0 * f64::from(number),
+                );
                 if speaker >= 3 {
                     lists[speaker - 3] += &format!("{file}\n");
                 }
@@ -132,9 +135,11 @@ fn sounds_are_heard_and_what_is_wrong_is_named() {
         }
     });
     assert!(cut.contains("a1_nohash_0.wav: "), "{cut}");
-    let nothing = error(&|folder| fs::read_dir(folder).unwrap().for_each(|entry| {
-        let _ = fs::remove_dir_all(entry.unwrap().path());
-    }));
+    let nothing = error(&|folder| {
+        fs::read_dir(folder).unwrap().for_each(|entry| {
+            let _ = fs::remove_dir_all(entry.unwrap().path());
+        })
+    });
     assert!(nothing.contains("a folder for each word"), "{nothing}");
     write(folder.path());
     let stream = config(folder.path()).build(Seed::new(0)).unwrap();

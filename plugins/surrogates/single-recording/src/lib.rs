@@ -116,7 +116,8 @@ struct SingleRecording {
 impl SingleRecording {
     /// The values of `count` inputs, one after the other.
     fn values(&mut self, count: usize, seed: Seed) -> Result<Vec<f32>, SurrogateError> {
-        if let Some((_, known)) = self.fixed.as_ref().filter(|(known, _)| *known == seed && count == self.config.pieces) {
+        if let Some((_, known)) = self.fixed.as_ref().filter(|(known, _)| *known == seed && count == self.config.pieces)
+        {
             return Ok(known.clone());
         }
         let mut random = seed.random();
@@ -174,10 +175,15 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named() {
         assert!(refused(SingleRecordingConfig { length: [0.5, 0.2], ..small() }).contains("ends before it begins"));
-        assert!(refused(SingleRecordingConfig { length: [0.5, 600.0], ..small() }).contains("`length` asks for 600 seconds"));
+        assert!(
+            refused(SingleRecordingConfig { length: [0.5, 600.0], ..small() })
+                .contains("`length` asks for 600 seconds")
+        );
         let missing = refused(SingleRecordingConfig { recording: Some("/no/sound.wav".into()), ..small() });
         assert!(missing.contains("/no/sound.wav"), "{missing}");
-        assert!(refused(SingleRecordingConfig { rate: 16_000, spectrogram: SpectrogramOptions { hop: 30.0, ..Default::default() }, ..small() }).contains("1×32×34"));
+        let other = SpectrogramOptions { hop: 30.0, ..Default::default() };
+        let other = refused(SingleRecordingConfig { rate: 16_000, spectrogram: other, ..small() });
+        assert!(other.contains("1×32×34"), "{other}");
     }
 
     #[test]

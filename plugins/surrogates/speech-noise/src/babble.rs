@@ -102,7 +102,8 @@ mod tests {
     fn a_resonance_is_loudest_at_its_frequency() {
         let power = |hertz: f64| {
             let mut resonance = Resonance::new(100.0, 8000.0);
-            let outputs = (0..4000).map(|index| resonance.next((TAU * hertz * f64::from(index) / 8000.0).sin(), 1000.0));
+            let outputs =
+                (0..4000).map(|index| resonance.next((TAU * hertz * f64::from(index) / 8000.0).sin(), 1000.0));
             outputs.skip(2000).map(|output| output * output).sum::<f64>() / 2000.0
         };
         // A sine of amplitude 1 has the power ½, and the gain at the peak is 1. At twice the frequency,

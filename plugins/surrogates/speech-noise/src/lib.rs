@@ -61,7 +61,9 @@ struct SpeechNoise {
 impl SpeechNoise {
     /// The values of `count` inputs, one after the other.
     fn values(&mut self, count: usize, seed: Seed) -> Result<Vec<f32>, SurrogateError> {
-        if let Some((_, known)) = self.fixed.as_ref().filter(|(known, _)| *known == seed && count == self.config.samples) {
+        if let Some((_, known)) =
+            self.fixed.as_ref().filter(|(known, _)| *known == seed && count == self.config.samples)
+        {
             return Ok(known.clone());
         }
         let mut random = seed.random();
