@@ -4,6 +4,7 @@ mod axis;
 mod budget;
 mod canvas;
 mod curve;
+mod further;
 mod heat_map;
 mod legend;
 mod lines;
@@ -56,6 +57,7 @@ pub(crate) enum Outcome {
 ///   so far
 /// - `latent-similarity`: linear CKA of centre and experts along the stream
 /// - `statistics-task-agnostic`: the final accuracy against the bytes of statistics that a device sends, if any does
+/// - `further-test-1` and so on: the accuracy on each test set that no task has, along the stream
 /// - `budget`: the accuracy of the devices against the fraction of their budget that they have spent
 pub fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
     Ok(draw(results)?.into_iter().filter_map(Outcome::into_figure).collect())

@@ -17,7 +17,7 @@ use symphonia::default::formats::FlacReader;
 
 use crate::Recording;
 use crate::mixdown::Mixdown;
-use crate::read::{Source, fill};
+use crate::source::{Source, fill};
 
 /// The bytes of the stream information (RFC 9639, section 8.2).
 const INFORMATION: usize = 34;

@@ -8,15 +8,15 @@ use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::mel::Band;
 use crate::recording::sample_count;
-use crate::{Recording, SoundError, SpectrogramOptions};
+use crate::{Recording, SoundError};
 
 /// The decibels between two values of a feature that differ by 1. 0 dB is 1, and −80 dB is −1.
 pub const DECIBELS_PER_UNIT: f32 = 40.0;
 
-/// Computes log-mel spectrograms of sound at one rate. [`SpectrogramOptions::front_end`] makes one.
+/// Computes log-mel spectrograms of sound at one rate. [`SpectrogramOptions::front_end`](crate::SpectrogramOptions::front_end) makes one.
 #[derive(Clone)]
 pub struct FrontEnd {
-    options: SpectrogramOptions,
+    level: Level,
     rate: u32,
     /// The samples from one window to the next.
     hop: usize,
@@ -26,23 +26,34 @@ pub struct FrontEnd {
     transform: Arc<dyn RealToComplex<f64>>,
 }
 
+/// How long and how loud inputs are.
+#[derive(Debug, Clone)]
+pub(crate) struct Level {
+    /// Their length, in seconds.
+    pub(crate) seconds: f64,
+    /// The lowest power that is told apart, in decibels.
+    pub(crate) floor: f64,
+    /// What recordings are brought to, in decibels relative to full scale.
+    pub(crate) loudness: Option<f64>,
+}
+
 impl fmt::Debug for FrontEnd {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let window = self.window.len();
         let mut fields = formatter.debug_struct("FrontEnd");
-        fields.field("options", &self.options).field("rate", &self.rate).field("window", &window);
+        fields.field("level", &self.level).field("rate", &self.rate).field("window", &window);
         fields.field("hop", &self.hop).finish_non_exhaustive()
     }
 }
 
 impl FrontEnd {
     /// From checked options. `window` and `hop` are in samples, at least 1.
-    pub(crate) fn new(options: SpectrogramOptions, rate: u32, window: usize, hop: usize, bands: Vec<Band>) -> Self {
+    pub(crate) fn new(level: Level, rate: u32, window: usize, hop: usize, bands: Vec<Band>) -> Self {
         // The periodic Hann window: F. J. Harris, "On the use of windows for harmonic analysis with the discrete
         // Fourier transform", Proceedings of the IEEE 66 (1978), equation 27b.
         let hann = |sample| 0.5 - 0.5 * (TAU * sample as f64 / window as f64).cos();
         let transform = RealFftPlanner::new().plan_fft_forward(window);
-        FrontEnd { options, rate, hop, window: (0..window).map(hann).collect(), bands, transform }
+        FrontEnd { level, rate, hop, window: (0..window).map(hann).collect(), bands, transform }
     }
 
     /// The number of bands.
@@ -52,7 +63,7 @@ impl FrontEnd {
 
     /// The number of frames, that is of windows, of [`Self::features`].
     pub fn frames(&self) -> usize {
-        self.frames_of(sample_count(self.options.seconds, self.rate))
+        self.frames_of(sample_count(self.level.seconds, self.rate))
     }
 
     /// The rate of the sound in Hz.
@@ -62,7 +73,7 @@ impl FrontEnd {
 
     /// The length of an input in seconds.
     pub fn seconds(&self) -> f64 {
-        self.options.seconds
+        self.level.seconds
     }
 
     /// The log-mel spectrogram of samples at [`Self::rate`], in decibels: `[bands, frames]`, frames fastest.
@@ -78,7 +89,7 @@ impl FrontEnd {
     pub fn decibels(&self, samples: &[f32]) -> Vec<f32> {
         let length = self.window.len();
         let frames = self.frames_of(samples.len());
-        let least = 10f64.powf(self.options.floor / 10.0);
+        let least = 10f64.powf(self.level.floor / 10.0);
         let mut windowed = self.transform.make_input_vec();
         let mut transformed = self.transform.make_output_vec();
         let mut scratch = self.transform.make_scratch_vec();
@@ -111,10 +122,10 @@ impl FrontEnd {
     /// As [`Recording::resampled`].
     pub fn features(&self, recording: Recording) -> Result<Vec<f32>, SoundError> {
         let mut recording = recording.resampled(self.rate)?;
-        if self.options.normalise_loudness {
-            recording = recording.at_loudness(self.options.loudness);
+        if let Some(loudness) = self.level.loudness {
+            recording = recording.at_loudness(loudness);
         }
-        let mut values = self.decibels(&recording.of_seconds(self.options.seconds).samples);
+        let mut values = self.decibels(&recording.of_seconds(self.level.seconds).samples);
         values.iter_mut().for_each(|value| *value = (1.0 + *value / DECIBELS_PER_UNIT).min(1.0));
         Ok(values)
     }

@@ -24,15 +24,17 @@ mod flac;
 mod front_end;
 mod mel;
 mod mixdown;
+mod rates;
 mod read;
 mod recording;
 mod resample;
+mod source;
 mod spectrogram;
 mod wav;
 
 pub use error::SoundError;
 pub use front_end::{DECIBELS_PER_UNIT, FrontEnd};
+pub use rates::RATES;
 pub use read::{read_bytes, read_file};
 pub use recording::Recording;
-pub use resample::RATES;
 pub use spectrogram::SpectrogramOptions;

@@ -1,9 +1,10 @@
 //! Reading sound of a file or of bytes: WAV or FLAC, told apart by their first bytes.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Cursor, Read, Seek};
+use std::io::{self, BufReader, Cursor};
 use std::path::Path;
 
+use crate::source::{Source, fill};
 use crate::{Recording, SoundError, flac, wav};
 
 /// Reads the first `most_seconds` of a WAV or FLAC file, mixed to mono: the mean of its channels.
@@ -41,11 +42,6 @@ pub fn read_bytes(
     read(Cursor::new(bytes), most_seconds).map_err(|cause| SoundError::file(name, cause))
 }
 
-/// What the formats are read from. FLAC's decoder asks for all of it.
-pub(crate) trait Source: Read + Seek + Send + Sync {}
-
-impl<S: Read + Seek + Send + Sync> Source for S {}
-
 fn check(most_seconds: f64) -> Result<(), SoundError> {
     if most_seconds > 0.0 {
         Ok(())
@@ -66,18 +62,4 @@ fn read(mut source: impl Source, most_seconds: f64) -> Result<Recording, String>
             other.escape_ascii()
         )),
     }
-}
-
-/// Reads until the buffer is full or the source ends. Returns the number of bytes.
-pub(crate) fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match source.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

@@ -1,15 +1,9 @@
 //! Changing the rate of a recording.
 
-use std::ops::RangeInclusive;
-
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler, WindowFunction};
 
-use crate::{Recording, SoundError};
-
-/// The rates of sound that are accepted, in Hz: what vibration sensors record, to what studios and detectors of bats
-/// do.
-pub const RATES: RangeInclusive<u32> = 100..=768_000;
+use crate::{RATES, Recording, SoundError};
 
 /// The fewest samples of a block, on the side with the lower rate. The filter is as long as a block. With this length,
 /// half of the lower rate is damped by more than 130 dB, and 95 % of it by less than 0.001 dB.

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::front_end::FrontEnd;
+use crate::front_end::{FrontEnd, Level};
 use crate::mel::{Band, bands};
 use crate::recording::sample_count;
 use crate::{RATES, SoundError};
@@ -89,7 +89,9 @@ impl SpectrogramOptions {
         }
         let window = length("window", self.window, rate)?;
         let hop = length("hop", self.hop, rate)?;
-        Ok(FrontEnd::new(self.clone(), rate, window, hop, self.resolved_bands(rate, window, highest)?))
+        let loudness = self.normalise_loudness.then_some(self.loudness);
+        let level = Level { seconds: self.seconds, floor: self.floor, loudness };
+        Ok(FrontEnd::new(level, rate, window, hop, self.resolved_bands(rate, window, highest)?))
     }
 
     /// The bands, each of which has a bin.

@@ -14,7 +14,7 @@ use hound::{Sample, SampleFormat, WavReader};
 
 use crate::Recording;
 use crate::mixdown::Mixdown;
-use crate::read::{Source, fill};
+use crate::source::{Source, fill};
 
 /// The size that programs write that do not know it yet: all that follows is samples.
 const UNKNOWN_SIZE: u32 = u32::MAX;

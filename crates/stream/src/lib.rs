@@ -13,6 +13,7 @@
 
 mod augmentation;
 mod batches;
+mod clip;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod data_split;
@@ -42,6 +43,7 @@ pub use alluvium_registry as registry;
 pub use alluvium_registry::NestedError;
 pub use augmentation::{Augmentation, SoundAugmentation};
 pub use batches::{Batch, Batches, TaskDataset};
+pub use clip::SoundClip;
 pub use data_split::{DataSplit, SourcePart, TaskShift};
 pub use dataset::DataSet;
 pub use error::StreamError;
@@ -54,6 +56,6 @@ pub use shift::Shift;
 #[cfg(feature = "sound")]
 pub use sound::SoundFiles;
 pub use split::{Domains, Split, SplitSettings, SplitTasks};
-pub use stream::{FurtherTest, Scenario, SoundClip, StreamConfig, Task, TaskOutline, TaskStream, Tasks};
+pub use stream::{FurtherTest, Scenario, StreamConfig, Task, TaskOutline, TaskStream, Tasks};
 pub use typetag;
 pub use values::{Normalisation, ValueType};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use alluvium_model::{Digest, HeadSpec, InputShape, Seed};
 use serde::{Deserialize, Serialize};
 
-use crate::{Normalisation, Samples, StreamError, ValueType};
+use crate::{Normalisation, Samples, SoundClip, StreamError, ValueType};
 
 /// The number of samples that are read from disk at a time.
 const PIECE: usize = 256;
@@ -155,15 +155,6 @@ pub struct FurtherTest {
     pub name: String,
     /// Its samples. Some model of the stream has their classes in some head.
     pub test: Samples,
-}
-
-/// A sound as a file that browsers play.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SoundClip {
-    /// Its media type, such as `audio/flac`.
-    pub media_type: &'static str,
-    /// The file.
-    pub bytes: Vec<u8>,
 }
 
 impl From<Task> for TaskOutline {

@@ -6,7 +6,7 @@ use super::curve::{Curve, Measure, Steps, XAxis, curves};
 use super::lines::{LineChart, Quantity, is_complete};
 use super::matrix::{Blocks, matrices};
 use super::{Figure, Outcome};
-use super::{budget, heat_map, statistics};
+use super::{budget, further, heat_map, statistics};
 use crate::csv;
 use crate::error::ReportError;
 use crate::label::one_line;
@@ -27,6 +27,7 @@ pub(crate) fn draw(results: &Results) -> Result<Vec<Outcome>, ReportError> {
         lines(XAxis::Seconds, Measure::TaskAgnostic)?,
         lines(XAxis::Experts, Measure::LatentSimilarity)?,
     ];
+    outcomes.extend(further::draw(results)?);
     outcomes.extend(budget::draw(results)?);
     outcomes.extend(statistics::draw(results)?);
     Ok(outcomes)

@@ -1,6 +1,6 @@
 //! The contents of the page for all kinds of results. `tests/page.rs` opens it in a browser.
 
-use alluvium_results::{Clause, PictureLabel, Row, SampleSheet};
+use alluvium_results::{Clause, PictureLabel, Row, SampleSheet, SoundLabel};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -174,6 +174,31 @@ fn a_picture_is_shown_and_a_missing_one_is_said_to_be() {
     // Two samples of 5 and a gap of 1, three times as wide.
     assert!(html.contains("alt=\"title of a.png\" width=\"33\">"), "{html}");
     assert!(html.contains("The file b.png was not found"), "{html}");
+}
+
+#[test]
+fn sounds_follow_their_picture_and_only_sounds_are_played() {
+    let mut run = run("r");
+    let sound = |file: &str, media_type: &str| SoundLabel {
+        file: file.into(),
+        title: format!("<{file}>"),
+        media_type: media_type.into(),
+    };
+    let sounds = [sound("a.flac", "audio/flac"), sound("gone.flac", "audio/flac"), sound("b.html", "text/html")];
+    run.results.pictures = vec![PictureLabel { file: "a.png".into(), title: "t".into(), sounds: sounds.into() }];
+    let sheet =
+        SampleSheet { title: "a".into(), channels: 1, height: 2, width: 5, samples: vec![vec![0; 10]], sounds: vec![] };
+    run.pictures.insert("a.png".into(), crate::contact_sheet(&sheet).expect("makes"));
+    run.pictures.insert("a.flac".into(), b"fLaC".to_vec());
+    run.pictures.insert("b.html".into(), b"<script>".to_vec());
+    let html = one(run);
+    // "ZkxhQw==" is "fLaC" in base64.
+    assert!(
+        html.contains(
+            "<span>&lt;a.flac&gt;</span><audio controls preload=\"none\" src=\"data:audio/flac;base64,ZkxhQw=="
+        )
+    );
+    assert_eq!(html.matches("<audio").count(), 1);
 }
 
 #[test]

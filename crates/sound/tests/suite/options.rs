@@ -43,11 +43,12 @@ fn features_are_of_one_length_and_loudness() {
     assert_eq!(features(Recording { rate: 8000, samples: vec![] }), [-1.0; 32 * 51]);
     assert!(front_end.features(Recording { rate: 0, samples: vec![0.5] }).is_err());
 
-    // Without loudness, the values are 1 + dB / 40 of the samples as they are.
+    // Without loudness, the values are 1 + dB / 40 of the samples as they are, and at most 1.
     let plain = SpectrogramOptions { normalise_loudness: false, ..Default::default() }.front_end(8000).unwrap();
     let recording = tone(0.5, 8000, 8000);
     let decibels = plain.decibels(&recording.samples);
-    let scaled: Vec<_> = decibels.iter().map(|decibels| 1.0 + decibels / DECIBELS_PER_UNIT).collect();
+    let scaled: Vec<_> = decibels.iter().map(|decibels| (1.0 + decibels / DECIBELS_PER_UNIT).min(1.0)).collect();
+    assert!(decibels.iter().any(|decibels| *decibels > 0.0));
     assert_eq!(plain.features(recording).unwrap(), scaled);
 }
 

@@ -229,7 +229,8 @@ mod tests {
         let expected = [0.0, 5.0, 10.0, 25.0, 40.0];
         assert!(values.iter().zip(expected).all(|(value, expected)| (value - expected).abs() < 1e-4), "{values:?}");
         let warped = changed(SoundAugmentation { time_warp: 1, ..OFF });
-        assert!(warped.iter().all(|values| values[0] == 1.0 && values[4] == 5.0 && values[9] == 10.0));
+        let stays = |values: &[f32], index: usize| (values[index] - VALUES[index]).abs() < 1e-5;
+        assert!(warped.iter().all(|values| [0, 4, 5, 9].into_iter().all(|end| stays(values, end))));
     }
 
     #[test]

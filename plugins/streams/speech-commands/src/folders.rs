@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alluvium_sound::FrontEnd;
-use alluvium_stream::{SoundFiles, SourcePart, StreamError, read_text};
-
-use crate::Validation;
+use alluvium_stream::{SoundFiles, SourcePart, StreamError, options, read_text};
 
 const TESTING: &str = "testing_list.txt";
 const VALIDATION: &str = "validation_list.txt";
@@ -18,6 +16,15 @@ const LONGEST_LIST: u64 = 10 << 20;
 const AFTER_SPEAKER: &str = "_nohash_";
 /// The endings of the names of sounds.
 const ENDINGS: [&str; 2] = ["wav", "flac"];
+
+/// The use of the samples that the official list calls validation samples.
+#[options]
+pub enum Validation {
+    /// They are left out.
+    LeaveOut,
+    /// They are for training.
+    Train,
+}
 
 /// A sound with its word and its speaker, each by its number.
 #[derive(Debug, Clone)]

@@ -9,14 +9,7 @@ use alluvium_stream::{DataSplit, Scenario, Seed, StreamConfig, StreamError, Task
 
 use folders::SpeechCommands;
 
-/// The use of the samples that the official list calls validation samples.
-#[options]
-pub enum Validation {
-    /// They are left out.
-    LeaveOut,
-    /// They are for training.
-    Train,
-}
+pub use folders::Validation;
 
 /// Google's Speech Commands, split over devices: 35 words of one second each, said by thousands of people (Warden, "Speech
 /// commands: a dataset for limited-vocabulary speech recognition", arXiv 1804.03209).

@@ -14,10 +14,14 @@ const NAMES: &str = r#"
 "stem.conv.bias" = "stem.conv.bias"
 "stem.norm.weight" = "stem.norm.gamma"
 "stem.norm.bias" = "stem.norm.beta"
-"blocks.{block}.{layer}.conv.weight" = "blocks.{block}.{layer}.conv.weight"
-"blocks.{block}.{layer}.conv.bias" = "blocks.{block}.{layer}.conv.bias"
-"blocks.{block}.{layer}.norm.weight" = "blocks.{block}.{layer}.norm.gamma"
-"blocks.{block}.{layer}.norm.bias" = "blocks.{block}.{layer}.norm.beta"
+"blocks.{block}.depthwise.conv.weight" = "blocks.{block}.depthwise.conv.weight"
+"blocks.{block}.depthwise.conv.bias" = "blocks.{block}.depthwise.conv.bias"
+"blocks.{block}.depthwise.norm.weight" = "blocks.{block}.depthwise.norm.gamma"
+"blocks.{block}.depthwise.norm.bias" = "blocks.{block}.depthwise.norm.beta"
+"blocks.{block}.pointwise.conv.weight" = "blocks.{block}.pointwise.conv.weight"
+"blocks.{block}.pointwise.conv.bias" = "blocks.{block}.pointwise.conv.bias"
+"blocks.{block}.pointwise.norm.weight" = "blocks.{block}.pointwise.norm.gamma"
+"blocks.{block}.pointwise.norm.bias" = "blocks.{block}.pointwise.norm.beta"
 "#;
 
 fn check(json: &str) {
