@@ -75,7 +75,8 @@ impl SoundAugmentation {
         if self.time_warp > 0 && frames > 2 * self.time_warp {
             let from = random.random_range(self.time_warp..frames - self.time_warp);
             let to = from + random.random_range(0..=2 * self.time_warp) - self.time_warp;
-            warp(values, frames, from, to);
+            // The ends stay, so no other frame goes there.
+            warp(values, frames, from, to.clamp(1, frames - 2));
         }
         let mean = values.iter().sum::<f32>() / values.len() as f32;
         for _ in 0..self.frequency_masks {
@@ -116,12 +117,12 @@ fn add_noise(values: &mut [f32], ratio: f64, random: &mut Random) {
     }
 }
 
-/// Moves frame `from` to `to`; the first and the last frame stay, and the frames between are interpolated linearly.
+/// Moves frame `from` to `to`, neither of which is the first or the last frame; these stay, and the frames between are interpolated linearly.
 fn warp(values: &mut [f32], frames: usize, from: usize, to: usize) {
     let last = frames - 1;
     let source = |frame: usize| {
         if frame <= to {
-            if to == 0 { 0.0 } else { frame as f32 * from as f32 / to as f32 }
+            frame as f32 * from as f32 / to as f32
         } else {
             from as f32 + (frame - to) as f32 * (last - from) as f32 / (last - to) as f32
         }
