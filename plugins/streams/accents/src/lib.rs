@@ -21,10 +21,9 @@ pub enum Shift {
     ClassAndDomain,
 }
 
-/// Speech commands in English accents: the twenty command words of Google's Speech Commands (the digits, and yes, no, up, down,
-/// left, right, on, off, stop, go) in eight accents and sixteen voices. **The speech is synthetic**: espeak-ng says the words,
-/// not people.
+/// Synthetic speech commands in eight English accents and sixteen voices: a synthesiser (espeak-ng) says the words, not people.
 ///
+/// The words are the twenty commands of Google's Speech Commands: the digits, and yes, no, up, down, left, right, on, off, stop, go.
 /// It is built into the binary and needs no files. Inputs are log-mel spectrograms, `[1, bands, frames]`, of one second at
 /// 8 kHz; the values are 1 + dB / 40. Six voices are for testing, and no device hears them in training. Under domain shift,
 /// each task has an accent of its own, and all tasks share one head. Under class shift, each task has its own words and its own
