@@ -49,15 +49,6 @@ impl TestSet {
         Self::within(MOST_UPLOADED_BYTES, task, compute)
     }
 
-    /// Prepares samples that belong to no task.
-    ///
-    /// # Panics
-    /// As [`new`](Self::new).
-    pub fn of_samples(samples: &Samples, compute: &Device) -> Self {
-        let head = HeadSpec { name: String::new(), classes: vec![] };
-        TestSet::new(&TaskOutline { index: 0, name: String::new(), head, test: samples.clone() }, compute)
-    }
-
     fn within(most_bytes: usize, task: &TaskOutline, compute: &Device) -> Self {
         let inputs = if task.test.values().saturating_mul(size_of::<f32>()) <= most_bytes {
             TestInputs::Uploaded(task.test.inputs(compute))
@@ -77,6 +68,12 @@ impl TestSet {
                 }
             }
         }
+    }
+
+    /// The fraction of these predictions, one for each sample, that are right.
+    fn accuracy(&self, predicted: &[Option<usize>]) -> f64 {
+        let right = predicted.iter().zip(&self.labels).filter(|(class, label)| **class == Some(**label)).count();
+        right as f64 / self.len().max(1) as f64
     }
 
     /// The number of samples.
@@ -104,11 +101,7 @@ pub fn evaluate(model: &Model, test: &TestSet) -> Scores {
         agnostic.extend(model.scores_of_any_task(inputs, batch.clone()).into_iter().flat_map(best_classes));
         latents.push(batch);
     });
-    let accuracy = |predicted: &[Option<usize>]| {
-        let right = predicted.iter().zip(&test.labels).filter(|(class, label)| **class == Some(**label)).count();
-        right as f64 / test.len().max(1) as f64
-    };
-    let (task_aware, task_agnostic) = (accuracy(&aware), accuracy(&agnostic));
+    let (task_aware, task_agnostic) = (test.accuracy(&aware), test.accuracy(&agnostic));
     Scores { task_aware, task_agnostic, latents: Tensor::cat(latents, 0) }
 }
 
@@ -122,8 +115,7 @@ pub fn accuracy_of_any_task(model: &Model, test: &TestSet) -> f64 {
         let latents = model.latents(inputs.clone());
         found.extend(model.scores_of_any_task(inputs, latents).into_iter().flat_map(best_classes));
     });
-    let right = found.iter().zip(&test.labels).filter(|(class, label)| **class == Some(**label)).count();
-    right as f64 / test.len().max(1) as f64
+    test.accuracy(&found)
 }
 
 /// The class of each row's largest score.
@@ -222,8 +214,9 @@ mod tests {
 
     #[test]
     fn samples_without_a_task_are_judged_over_all_heads() {
-        let named = named("a", [10, 11], [12, 11]);
-        let test = TestSet::of_samples(&named.test, &Device::flex());
+        let head = HeadSpec { name: String::new(), classes: vec![] };
+        let outline = TaskOutline { head, ..named("a", [10, 11], [12, 11]).into() };
+        let test = TestSet::new(&outline, &Device::flex());
         // As above: head b wins, so the first sample is right, and the second one would be 13.
         assert_eq!(accuracy_of_any_task(&model(), &test), 0.5);
     }

@@ -228,7 +228,7 @@ fn judge(
         }
     }
     if matches!(judged, EvaluationScope::Stream | EvaluationScope::SoFar) {
-        scores.further = shared.further.judge(central, &shared.compute);
+        scores.further = shared.further.judge(central);
     }
     Ok(scores)
 }

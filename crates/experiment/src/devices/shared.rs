@@ -102,8 +102,8 @@ impl SharedSetup {
         let outlines = Outlines::of(stream.as_ref(), experiment.device.tasks(), root)?;
         // Devices that define their tasks may have other heads than the stream.
         let further = match &outlines {
-            Outlines::Stream => FurtherTests::of(stream.as_ref())?,
-            Outlines::Devices(_) => FurtherTests::none(),
+            Outlines::Stream => FurtherTests::of(stream.as_ref(), compute)?,
+            Outlines::Devices(_) => FurtherTests::default(),
         };
         let mut tasks = vec![];
         let mut tests = Some(vec![]);

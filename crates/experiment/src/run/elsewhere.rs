@@ -45,7 +45,7 @@ fn judge(
             sum += accuracy_of_any_task(&model, &shared.test(*other)?);
         }
         let tasks = (!others.is_empty()).then(|| sum / others.len() as f64);
-        let record = AccuracyElsewhere { tasks, further: shared.further.judge(&model, &shared.compute) };
+        let record = AccuracyElsewhere { tasks, further: shared.further.judge(&model) };
         Ok(Computation { record, files: vec![], at_hand: () })
     })?;
     Ok(stage.record)

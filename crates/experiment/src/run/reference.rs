@@ -124,7 +124,7 @@ fn joint_stage(
         let record = JointRecord {
             task_aware: scores.iter().map(|score| score.task_aware).collect(),
             task_agnostic: scores.iter().map(|score| score.task_agnostic).collect(),
-            further: shared.further.judge(&trained, &shared.compute),
+            further: shared.further.judge(&trained),
             seconds,
             peak_memory_bytes: peak_memory_bytes(),
         };

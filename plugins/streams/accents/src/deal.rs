@@ -1,5 +1,6 @@
 //! Which device has which recordings.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alluvium_stream::{DataPart, DataSet, Domains, FurtherTest, Samples, Seed, StreamError, TaskStream};
@@ -31,12 +32,10 @@ pub fn deal(config: &AccentsConfig, seed: Seed) -> Result<AccentTasks, StreamErr
         Shift::Domain => split.by_domain_in_order(&data, domains, order, seed)?,
         Shift::ClassAndDomain => split.by_class_and_domain_in_order(&data, domains, order, seed)?,
     };
-    let mut classes: Vec<_> = (0..tasks.tasks())
-        .map(|index| Ok(tasks.outline(index)?.head.classes))
-        .collect::<Result<Vec<_>, StreamError>>()?
-        .concat();
-    classes.sort_unstable();
-    classes.dedup();
+    let mut classes = BTreeSet::new();
+    for index in 0..tasks.tasks() {
+        classes.extend(tasks.outline(index)?.head.classes);
+    }
     if let Some(word) = dealer.new_words.iter().find(|word| !classes.contains(word)) {
         let word = &spectrograms.archive.words[*word];
         return Err(StreamError::Option {
@@ -143,7 +142,7 @@ impl<'a> Dealer<'a> {
     }
 
     /// The test sets that no task has: each accent that is left out, without new words, and the new words in all other accents.
-    fn further_tests(&self, classes: &[usize]) -> Vec<FurtherTest> {
+    fn further_tests(&self, classes: &BTreeSet<usize>) -> Vec<FurtherTest> {
         let samples = |accents: &dyn Fn(usize) -> bool, words: &dyn Fn(usize) -> bool| -> Samples {
             let all = self.utterances(Part::Test, accents).all();
             let own: Vec<_> = (0..all.len()).filter(|index| words(all.labels()[*index])).collect();

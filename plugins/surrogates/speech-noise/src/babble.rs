@@ -7,7 +7,7 @@ use alluvium_sound::Recording;
 use rand::RngExt;
 
 /// The ranges of the first three formants of vowels, in Hz (Peterson & Barney, "Control methods used in a study of the vowels",
-/// JASA 24, 1952, table II: men to children, rounded outwards), and the width of each resonance.
+/// JASA 24, 1952, table II: men to children, without the vowel of "bird", rounded outwards), and the width of each resonance.
 const FORMANTS: [([f64; 2], f64); 3] = [([250.0, 1050.0], 90.0), ([750.0, 3300.0], 120.0), ([2100.0, 3800.0], 180.0)];
 /// The pitch of voices, from men to children, in Hz.
 const PITCH: [f64; 2] = [80.0, 320.0];
