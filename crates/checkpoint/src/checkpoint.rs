@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::decode::{check_bytes, decode};
 use crate::digest::ModelDigest;
-use crate::error::Place;
+use crate::error::{MEMORY, Place};
 use crate::header::LONGEST_HEADER;
 use crate::index::ShardIndex;
 use crate::opened::{Bytes, OpenFile, exactly, length};
@@ -81,8 +81,19 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Those of [`open`](Checkpoint::open).
-    pub fn from_reader(mut reader: impl Read + Seek + Send + 'static) -> Result<Self, CheckpointError> {
-        let place = Place::new("(memory)");
+    pub fn from_reader(reader: impl Read + Seek + Send + 'static) -> Result<Self, CheckpointError> {
+        Self::from_named_reader(MEMORY, reader)
+    }
+
+    /// Like [`from_reader`](Checkpoint::from_reader), with the name that messages use.
+    ///
+    /// # Errors
+    /// Those of [`open`](Checkpoint::open).
+    pub fn from_named_reader(
+        name: impl AsRef<Path>,
+        mut reader: impl Read + Seek + Send + 'static,
+    ) -> Result<Self, CheckpointError> {
+        let place = Place::new(name.as_ref());
         let kind = kind(&mut reader).map_err(|cause| place.read(cause))?;
         Self::open_one(place, reader, kind, None)
     }

@@ -68,6 +68,9 @@ pub enum CheckpointError {
     },
 }
 
+/// What messages call a model that is not in a file.
+pub(crate) const MEMORY: &str = "(memory)";
+
 /// The file that is being read or written. Every message about it begins with its name.
 #[derive(Debug, Clone)]
 pub(crate) struct Place(PathBuf);

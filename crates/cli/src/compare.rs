@@ -1,15 +1,14 @@
 //! `alluvium compare`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use alluvium_config::{ConfigSource, Variant, read_all};
 use alluvium_experiment::{
-    DirectoryError, DirectoryOptions, Outcome, RunDirectory, RunOptions, StageCounts, default_jobs, run,
+    DirectoryError, DirectoryOptions, Outcome, RunDirectory, RunOptions, StageCounts, default_jobs, run, usual_folder,
 };
-use alluvium_report::{Table, contact_sheet, result_files};
-use alluvium_results::{PictureLabel, SoundLabel};
+use alluvium_report::{Table, result_files, sample_files};
 use anyhow::Context;
 
 use crate::arguments::CompareOptions;
@@ -17,12 +16,11 @@ use crate::duration::duration;
 use crate::progress::Watch;
 use crate::{Refusal, interrupt, print, tour};
 
-pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(crate) fn compare(program: &str, options: &CompareOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let source = options.config.as_deref().map_or(tour::CONFIG, ConfigSource::File);
     let variants = read_all(source, options.backend.as_deref(), options.seeds.clone())?;
     let Some(first) = variants.first() else { return Ok(()) };
-    let folder = PathBuf::from("results").join(folder_name(&first.experiment.name));
-    let folder = options.out.clone().unwrap_or(folder);
+    let folder = options.out.clone().unwrap_or_else(|| usual_folder(&first.experiment.name));
     let directory = open(&folder, &variants, options)?;
     for note in directory.notes() {
         tracing::warn!("{note}");
@@ -43,9 +41,8 @@ pub(crate) fn compare(options: &CompareOptions, out: &mut dyn Write) -> anyhow::
     }
     watch.finish();
     directory.finish(failures.len());
-    let program = std::env::args().next().unwrap_or_else(|| "alluvium".to_owned());
     let next = if on_tour {
-        tour::after(&program, &folder)
+        tour::after(program, &folder)
     } else {
         format!("A page with charts: {program} report {}\n", folder.display())
     };
@@ -73,19 +70,7 @@ fn run_variant(
     let Outcome { mut results, failures, stages, repairs, sheets } = run(&variant.experiment, &run_options)?;
     watch.finish();
 
-    let mut written = vec![];
-    for (number, sheet) in sheets.iter().enumerate() {
-        let file = format!("pictures/{:02}.png", number + 1);
-        written.push((file.clone(), contact_sheet(sheet)?));
-        let sounds = sheet.sounds.iter().enumerate().map(|(index, sound)| {
-            let suffix = sound.media_type.rsplit('/').next().unwrap_or("sound");
-            let file = format!("sounds/{:02}-{:02}.{suffix}", number + 1, index + 1);
-            written.push((file.clone(), sound.bytes.clone()));
-            SoundLabel { file, title: sound.title.clone(), media_type: sound.media_type.clone() }
-        });
-        let sounds = sounds.collect();
-        results.pictures.push(PictureLabel { file, title: sheet.title.clone(), sounds });
-    }
+    let mut written = sample_files(&mut results, &sheets)?;
     written.extend(result_files(&results)?);
     let (paths, damages) = directory.write_results(variant, &written).context("the results cannot be written")?;
     for damage in &damages {
@@ -129,13 +114,4 @@ fn open(folder: &Path, variants: &[Variant], options: &CompareOptions) -> anyhow
         }
         error => error.into(),
     })
-}
-
-/// The name of an experiment as the name of a folder.
-fn folder_name(name: &str) -> String {
-    let plain = |character: char| match character {
-        '/' | '\\' | ':' | '\0' => '-',
-        other => other,
-    };
-    name.trim_matches('.').chars().map(plain).collect()
 }

@@ -35,6 +35,7 @@ mod status;
 mod steps;
 mod tour;
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 use alluvium_config::ConfigError;
@@ -59,14 +60,21 @@ impl std::error::Error for Refusal {}
 /// Runs the command line, and ends the process. The exit code is 0 if all went well, 2 if the arguments, the configuration or a
 /// model file are wrong, 1 if a run failed, and 130 if it was stopped.
 pub fn main() -> ! {
-    let code = match run(Arguments::parse()) {
+    std::process::exit(main_with(std::env::args_os()))
+}
+
+/// Runs the command line with these arguments, the first of which is the name of the program, and returns the exit code; see
+/// [`main`]. Where the arguments are wrong or ask for help, the process ends here.
+pub fn main_with(arguments: impl IntoIterator<Item = OsString>) -> i32 {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let program = arguments.first().map_or_else(|| "alluvium".into(), |name| name.to_string_lossy().into_owned());
+    match run(&program, Arguments::parse_from(arguments)) {
         Ok(()) => 0,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error:#}");
             exit_code(&error)
         }
-    };
-    std::process::exit(code)
+    }
 }
 
 fn exit_code(error: &anyhow::Error) -> i32 {
@@ -88,11 +96,11 @@ fn exit_code(error: &anyhow::Error) -> i32 {
     if error.chain().any(config) { 2 } else { 1 }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
+fn run(program: &str, arguments: Arguments) -> anyhow::Result<()> {
     logging::start(arguments.quiet, arguments.log_format);
     let mut out = io::stdout().lock();
     match arguments.command {
-        Command::Compare(options) => compare::compare(&options, &mut out),
+        Command::Compare(options) => compare::compare(program, &options, &mut out),
         Command::Check { config } => check::check(&config, &mut out),
         Command::Report(options) => report::report(&options, &mut out),
         Command::Status { dir } => status::status(&dir, &mut out),

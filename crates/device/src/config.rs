@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alluvium_model::{BackboneConfig, ClassifierConfig, HeadSpec, InputShape};
+use alluvium_model::{BackboneConfig, ClassifierConfig, Digest, HeadSpec, InputShape};
 use alluvium_stream::{TaskStream, ValueType};
 use burn::tensor::Device as Compute;
 
@@ -92,6 +92,12 @@ pub trait DeviceConfig: Debug + Send + Sync {
     /// [`DeviceError::File`] when a file cannot be found.
     fn files(&self) -> Result<Vec<PathBuf>, DeviceError> {
         Ok(vec![])
+    }
+
+    /// A digest of the code that the devices run outside this program and [`files`](Self::files). When it changes, devices adapt
+    /// again. Default, `None`: all their code is in the program or in these files.
+    fn revision(&self) -> Option<Digest> {
+        None
     }
 
     /// Checks the options against the experiment, before anything is trained. Default: nothing to check.

@@ -81,6 +81,15 @@ pub enum DeviceError {
         /// What is accepted.
         accepted: String,
     },
+    /// An error of the device's own, whose message says what is wrong.
+    #[error("the device of task \"{task}\": {cause}")]
+    Own {
+        /// The device's task.
+        task: String,
+        /// The problem.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Options that exclude each other, or that do not fit the experiment.
     #[error("`{option}` {problem}; accepted: {accepted}")]
     Option {

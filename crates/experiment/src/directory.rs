@@ -5,7 +5,10 @@ mod journal;
 mod program;
 mod run_directory;
 mod status;
+mod usual;
 
 pub(crate) use program::program_digest;
+pub use program::program_in;
 pub use run_directory::{DEFAULT_CACHE_BYTES, DirectoryError, DirectoryOptions, RunDirectory, StoredRun, read_run};
 pub use status::{RunState, RunStatus, Underway, VariantStatus};
+pub use usual::usual_folder;

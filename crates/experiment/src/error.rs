@@ -97,6 +97,9 @@ pub enum ExperimentError {
     /// A measurement cannot be written as JSON.
     #[error("what was measured cannot be stored: {0}")]
     Record(String),
+    /// The observer stopped the run. What is done is kept, and the same run goes on from there.
+    #[error("the run was stopped; what is done is kept, and the same run goes on from there")]
+    Interrupted,
     /// The cell was not finished, because a stage of another cell could not be stored.
     #[error("stopped, because a stage could not be stored")]
     Stopped,

@@ -27,10 +27,12 @@ mod protocol;
 mod run;
 mod stored;
 
-pub use directory::{DEFAULT_CACHE_BYTES, DirectoryError, DirectoryOptions, RunDirectory, StoredRun, read_run};
+pub use directory::{
+    DEFAULT_CACHE_BYTES, DirectoryError, DirectoryOptions, RunDirectory, StoredRun, program_in, read_run, usual_folder,
+};
 pub use directory::{RunState, RunStatus, Underway, VariantStatus};
 pub use error::ExperimentError;
-pub use open::{ClosedCentre, OpenCentre, OpenCentreError, OpenVisit, ReceivedExpert};
+pub use open::{CentreFiles, OpenCentre, OpenCentreError, OpenCentreOptions, OpenTask, OpenVisit, ReceivedExpert};
 pub use progress::{Ending, Observer, Pace, PlannedCell, Stage, TimeLeft, Unobserved, Work};
 pub use protocol::Breach;
 pub use run::{Outcome, RunOptions, default_jobs, most_adaptations, run};

@@ -1,7 +1,11 @@
 //! A centre that is driven from outside, without a comparison: by another program, another language, or devices far away.
 
+mod error;
 #[allow(clippy::module_inception)] // The folder is named after its main file.
 mod open;
+mod options;
 mod visits;
 
-pub use open::{ClosedCentre, OpenCentre, OpenCentreError, OpenVisit, ReceivedExpert};
+pub use error::OpenCentreError;
+pub use open::{CentreFiles, OpenCentre, OpenTask, OpenVisit, ReceivedExpert};
+pub use options::OpenCentreOptions;

@@ -4,5 +4,5 @@ mod observe;
 mod pace;
 
 pub use observe::{Ending, Observer, PlannedCell, Stage, Unobserved, Work};
-pub(crate) use observe::{Steps, TwoObservers};
+pub(crate) use observe::{Steps, StopAtStep, TwoObservers};
 pub use pace::{Pace, TimeLeft};

@@ -1,7 +1,8 @@
-//! Carries out a consolidation from files to a file, in pieces or with whole models.
+//! Carries out a consolidation from files to a file or into memory, in pieces or with whole models.
 
 use std::path::PathBuf;
 
+use alluvium_checkpoint::WriteOptions;
 use burn::tensor::Device;
 use serde_json::Value;
 
@@ -28,8 +29,28 @@ pub fn carry_out(
     let provenance = consolidation.provenance(version, backend)?;
     let plan = Plan::of(consolidation);
     if merge_request::is_possible(consolidation) {
-        return merge_request::carry_out(consolidation, plan.options(&provenance, to), to, compute, watcher);
+        let options = plan.options(Some(&provenance), Some(to));
+        return Ok(merge_request::carry_out(consolidation, options, Some(to), compute, watcher)?.files);
     }
     let model = consolidation.run(compute, watcher)?;
     plan.write(&model, &provenance, to, watcher)
+}
+
+/// Like [`carry_out`], without a file: returns the bytes that the file would have, without a provenance.
+///
+/// # Errors
+/// Those of [`carry_out`], except that no file is written.
+pub fn carry_out_in_memory(
+    consolidation: &Consolidation<'_>,
+    compute: &Device,
+    watcher: &dyn Watcher,
+) -> Result<Vec<u8>, InterchangeError> {
+    consolidation.check_request()?;
+    let plan = Plan::of(consolidation);
+    if merge_request::is_possible(consolidation) {
+        let options: WriteOptions = plan.options(None, None);
+        return Ok(merge_request::carry_out(consolidation, options, None, compute, watcher)?.bytes);
+    }
+    let model = consolidation.run(compute, watcher)?;
+    plan.write_in_memory(&model, watcher)
 }

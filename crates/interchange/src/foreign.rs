@@ -44,8 +44,21 @@ impl ForeignModel {
     /// file contradicts itself or its description. The message names the tensor as the file does, and says what is
     /// accepted.
     pub fn open(path: &Path, reading: &Reading, compute: &Device) -> Result<Self, InterchangeError> {
-        let wrong = |problem: String| InterchangeError::file(path, problem);
         let checkpoint = Checkpoint::open_state_dict(path, reading.state_dict.as_ref())?;
+        Self::of(path, checkpoint, reading, compute)
+    }
+
+    /// Like [`open`](Self::open), for a checkpoint that is open already. `path` is its path, or the name that messages use.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn of(
+        path: &Path,
+        checkpoint: Checkpoint,
+        reading: &Reading,
+        compute: &Device,
+    ) -> Result<Self, InterchangeError> {
+        let wrong = |problem: String| InterchangeError::file(path, problem);
         if let Some(factor) = Adapter::factor_in(&checkpoint) {
             let problem = "is a factor of a low-rank adapter, which is not a whole network; accepted: --tensorwise, which \
                            consolidates the updates of an adapter";

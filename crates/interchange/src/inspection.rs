@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use alluvium_checkpoint::{Checkpoint, StateDict, shown};
+use alluvium_checkpoint::{Checkpoint, CheckpointError, StateDict, shown};
 use alluvium_model::{DIFFERENCE, InputShape};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -122,7 +122,21 @@ impl Inspection {
     /// # Errors
     /// When the file cannot be read as a model file. An unknown model is not an error.
     pub fn of(path: &Path, reading: &Reading, compute: &Device) -> Result<Self, InterchangeError> {
-        let checkpoint = Checkpoint::open_state_dict(path, reading.state_dict.as_ref())?;
+        Self::opened(path, &|| Checkpoint::open_state_dict(path, reading.state_dict.as_ref()), reading, compute)
+    }
+
+    /// Like [`of`](Self::of), for a checkpoint that `open` opens: it is called twice. `path` is its path, or the name that messages
+    /// use.
+    ///
+    /// # Errors
+    /// Those of [`of`](Self::of).
+    pub fn opened(
+        path: &Path,
+        open: &dyn Fn() -> Result<Checkpoint, CheckpointError>,
+        reading: &Reading,
+        compute: &Device,
+    ) -> Result<Self, InterchangeError> {
+        let checkpoint = open()?;
         let mut dtypes = Dtypes::new();
         for info in checkpoint.tensors() {
             *dtypes.entry(info.dtype.name().to_owned()).or_default() += 1;
@@ -132,7 +146,7 @@ impl Inspection {
         {
             (run_model(&checkpoint).map_err(wrong)?, None)
         } else {
-            match ForeignModel::open(path, reading, compute) {
+            match ForeignModel::of(path, open()?, reading, compute) {
                 Ok(model) => {
                     let provenance = model.provenance().cloned();
                     (Kind::of(&model), provenance)

@@ -46,9 +46,9 @@ mod tensorwise;
 mod watcher;
 mod writing;
 
-pub use alluvium_checkpoint::{StateDict, StateDictKey};
+pub use alluvium_checkpoint::{Checkpoint, NameMap, StateDict, StateDictKey};
 pub use arrangement::{Arrangement, ExpertRows};
-pub use carry_out::carry_out;
+pub use carry_out::{carry_out, carry_out_in_memory};
 pub use consolidation::Consolidation;
 pub use error::InterchangeError;
 pub use foreign::ForeignModel;

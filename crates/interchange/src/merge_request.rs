@@ -1,12 +1,11 @@
-//! Asks `alluvium-merge` for a consolidation from files to a file, by a strategy that works in pieces. The work itself, piece by
+//! Asks `alluvium-merge` for a consolidation from files to a file or into memory, by a strategy that works in pieces. The work itself, piece by
 //! piece and with no model whole in memory, is in that crate.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 
 use alluvium_checkpoint::WriteOptions;
-use alluvium_merge::{Classifier, HeadRows, MergeError, MergeModel, MergeProgress, Request, merge};
+use alluvium_merge::{Classifier, HeadRows, MergeError, MergeModel, MergeOutcome, MergeProgress, Request, merge};
 use alluvium_model::Seed;
 use burn::tensor::Device;
 
@@ -30,10 +29,10 @@ pub(crate) fn is_possible(consolidation: &Consolidation<'_>) -> bool {
 pub(crate) fn carry_out(
     consolidation: &Consolidation<'_>,
     options: WriteOptions,
-    to: &Destination,
+    to: Option<&Destination>,
     compute: &Device,
     watcher: &dyn Watcher,
-) -> Result<Vec<PathBuf>, InterchangeError> {
+) -> Result<MergeOutcome, InterchangeError> {
     let Consolidation { previous, experts, arrangement, strategy: (kind, strategy), seed, .. } = *consolidation;
     [previous].into_iter().chain(experts).try_for_each(ForeignModel::check_variances)?;
     let progress = progress(watcher);
@@ -48,7 +47,7 @@ pub(crate) fn carry_out(
         strategy,
         seed: Seed::new(seed),
         compute,
-        output: &to.path,
+        output: to.map(|to| to.path.as_path()),
         options,
         dtype: None,
         progress: &progress,
@@ -65,15 +64,15 @@ pub(crate) fn progress(watcher: &dyn Watcher) -> impl Fn(MergeProgress) -> Contr
     }
 }
 
-/// Merges, and returns the files. A panic in a plugin becomes an error.
+/// Merges. A panic in a plugin becomes an error.
 pub(crate) fn merged(
     kind: &str,
     request: &Request<'_>,
     watcher: &dyn Watcher,
-) -> Result<Vec<PathBuf>, InterchangeError> {
+) -> Result<MergeOutcome, InterchangeError> {
     let _writing = WritingGuard::begin(watcher);
     match catch_unwind(AssertUnwindSafe(|| merge(request))) {
-        Ok(merged) => Ok(merged.map_err(|error| said(kind, error))?.files),
+        Ok(merged) => merged.map_err(|error| said(kind, error)),
         Err(panic) => Err(panicked(panic.as_ref())),
     }
 }

@@ -69,6 +69,7 @@ enum Source {
     /// The kind of a built-in table.
     Shipped(String),
     File(PathBuf),
+    Given,
 }
 
 impl Names {
@@ -99,6 +100,11 @@ impl Names {
     /// [`NamesError::Unknown`], which lists the existing kinds.
     pub fn shipped(kind: &str) -> Result<Self, NamesError> {
         Ok(Names { map: NameMap::shipped(kind)?, source: Source::Shipped(kind.to_owned()), behind: None })
+    }
+
+    /// A table that is in no file.
+    pub fn of_map(map: NameMap) -> Self {
+        Names { map, source: Source::Given, behind: None }
     }
 
     /// The kinds of built-in tables.
@@ -142,7 +148,7 @@ impl Names {
     pub fn kind(&self) -> Option<&str> {
         match &self.source {
             Source::Shipped(kind) => Some(kind),
-            Source::File(_) => None,
+            Source::File(_) | Source::Given => None,
         }
     }
 }
@@ -152,6 +158,7 @@ impl fmt::Display for Names {
         match &self.source {
             Source::Shipped(kind) => f.write_str(kind)?,
             Source::File(path) => write!(f, "{}", path.display())?,
+            Source::Given => f.write_str("the given table")?,
         }
         match &self.behind {
             Some(behind) => write!(f, " behind {}", shown(&behind.prefix)),

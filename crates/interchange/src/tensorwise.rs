@@ -69,9 +69,22 @@ impl Tensorwise {
         experts: &[PathBuf],
         wanted: &dyn Fn(&Path) -> Option<StateDictKey>,
     ) -> Result<Self, InterchangeError> {
-        let mut previous = TensorwiseModel::of(previous, wanted(previous))?;
-        let open = |path: &PathBuf| TensorwiseModel::of(path, wanted(path));
-        let mut experts = experts.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let open = |path: &Path| Ok((path.to_owned(), Checkpoint::open_state_dict(path, wanted(path).as_ref())?));
+        let experts = experts.iter().map(|path| open(path)).collect::<Result<Vec<_>, InterchangeError>>()?;
+        Self::of(open(previous)?, initial_only, experts)
+    }
+
+    /// Takes open checkpoints, each with the path or the name that messages use.
+    ///
+    /// # Errors
+    /// Those of [`open_state_dicts`](Self::open_state_dicts).
+    pub fn of(
+        previous: (PathBuf, Checkpoint),
+        initial_only: bool,
+        experts: Vec<(PathBuf, Checkpoint)>,
+    ) -> Result<Self, InterchangeError> {
+        let mut previous = TensorwiseModel::of(previous)?;
+        let mut experts = experts.into_iter().map(TensorwiseModel::of).collect::<Result<Vec<_>, _>>()?;
         let into_adapter = previous.adapter.is_some();
         if let Some(adapter) = &previous.adapter {
             previous.seen = Arc::new(adapter.updates()?);
@@ -175,12 +188,30 @@ impl Tensorwise {
         let progress = progress(watcher);
         let request = Request {
             seed: Seed::new(seed),
-            output: &to.path,
+            output: Some(&to.path),
             options,
             progress: &progress,
             ..self.request(config, compute)
         };
-        merged(kind, &request, watcher)
+        Ok(merged(kind, &request, watcher)?.files)
+    }
+
+    /// Like [`carry_out`](Self::carry_out), without a file: returns the bytes of a safetensors file without metadata.
+    ///
+    /// # Errors
+    /// Those of [`carry_out`](Self::carry_out), except that no file is written.
+    pub fn carry_out_in_memory(
+        &self,
+        strategy: (&str, &dyn StrategyConfig),
+        seed: u64,
+        compute: &Device,
+        watcher: &dyn Watcher,
+    ) -> Result<Vec<u8>, InterchangeError> {
+        self.plan(strategy, compute)?;
+        let (kind, config) = strategy;
+        let progress = progress(watcher);
+        let request = Request { seed: Seed::new(seed), progress: &progress, ..self.request(config, compute) };
+        Ok(merged(kind, &request, watcher)?.bytes)
     }
 
     /// A strategy's table with all options, including those that were left open and follow from what the experts
@@ -200,7 +231,7 @@ impl Tensorwise {
             strategy,
             seed: Seed::new(0),
             compute,
-            output: Path::new(""),
+            output: None,
             options: WriteOptions::default(),
             dtype: None,
             progress: &|_| ControlFlow::Continue(()),
@@ -209,10 +240,10 @@ impl Tensorwise {
 }
 
 impl TensorwiseModel {
-    fn of(path: &Path, wanted: Option<StateDictKey>) -> Result<Self, InterchangeError> {
-        let checkpoint = Arc::new(Checkpoint::open_state_dict(path, wanted.as_ref())?);
+    fn of((path, checkpoint): (PathBuf, Checkpoint)) -> Result<Self, InterchangeError> {
+        let checkpoint = Arc::new(checkpoint);
         let adapter = Adapter::of(&checkpoint)?;
-        Ok(TensorwiseModel { path: path.to_owned(), seen: checkpoint.clone(), checkpoint, adapter })
+        Ok(TensorwiseModel { path, seen: checkpoint.clone(), checkpoint, adapter })
     }
 
     fn as_model(&self) -> MergeModel<'_> {

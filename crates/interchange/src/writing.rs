@@ -77,19 +77,44 @@ impl<'a> Plan<'a> {
         watcher: &dyn Watcher,
     ) -> Result<Vec<PathBuf>, InterchangeError> {
         let _writing = WritingGuard::begin(watcher);
-        let mut writer = Writer::create(&to.path, self.tensors.clone(), &self.options(provenance, to))?;
-        let go_on = || if watcher.stopped() { Err(InterchangeError::Stopped) } else { Ok(()) };
-        while let Some(info) = writer.peek().cloned() {
-            go_on()?;
-            let values = self.values(model, &info, &to.path)?;
-            writer.write(&info.name, &values)?;
-        }
-        go_on()?;
+        let options = self.options(Some(provenance), Some(to));
+        let mut writer = Writer::create(&to.path, self.tensors.clone(), &options)?;
+        self.write_all(model, &mut writer, &to.path, watcher)?;
         Ok(writer.finish()?)
     }
 
+    /// The bytes of the file, without a provenance.
+    ///
+    /// # Errors
+    /// When a value does not fit its type (the message names the tensor), or the watcher stops it.
+    pub(crate) fn write_in_memory(
+        &self,
+        model: &ModelState,
+        watcher: &dyn Watcher,
+    ) -> Result<Vec<u8>, InterchangeError> {
+        let mut writer = Writer::in_memory(self.tensors.clone(), &self.options(None, None))?;
+        self.write_all(model, &mut writer, Path::new("(memory)"), watcher)?;
+        Ok(writer.finish_in_memory()?)
+    }
+
+    fn write_all(
+        &self,
+        model: &ModelState,
+        writer: &mut Writer,
+        to: &Path,
+        watcher: &dyn Watcher,
+    ) -> Result<(), InterchangeError> {
+        let go_on = || if watcher.stopped() { Err(InterchangeError::Stopped) } else { Ok(()) };
+        while let Some(info) = writer.peek().cloned() {
+            go_on()?;
+            let values = self.values(model, &info, to)?;
+            writer.write(&info.name, &values)?;
+        }
+        go_on()
+    }
+
     /// The options for writing the file, including its metadata.
-    pub(crate) fn options(&self, provenance: &Provenance, to: &Destination) -> WriteOptions {
+    pub(crate) fn options(&self, provenance: Option<&Provenance>, to: Option<&Destination>) -> WriteOptions {
         let previous = self.previous;
         let manifest = Manifest {
             backbone: previous.backbone_table().clone(),
@@ -101,8 +126,12 @@ impl<'a> Plan<'a> {
         // Hugging Face libraries require this key.
         let format = ("format".to_owned(), "pt".to_owned());
         let manifest = (MANIFEST.to_owned(), serde_json::to_string(&manifest).unwrap_or_default());
-        let metadata = BTreeMap::from([format, manifest, (PROVENANCE.to_owned(), provenance.to_text())]);
-        WriteOptions { metadata, order: Order::Given, shard_bytes: to.shard_bytes, inputs: to.inputs.clone() }
+        let mut metadata = BTreeMap::from([format, manifest]);
+        if let Some(provenance) = provenance {
+            metadata.insert(PROVENANCE.to_owned(), provenance.to_text());
+        }
+        let inputs = to.map(|to| to.inputs.clone()).unwrap_or_default();
+        WriteOptions { metadata, order: Order::Given, shard_bytes: to.and_then(|to| to.shard_bytes), inputs }
     }
 
     /// The names, types and shapes of the classifier's new tensors.

@@ -70,7 +70,9 @@ pub fn of_impl(arguments: &Arguments, item: &ItemImpl, facade: Facade) -> Result
                     kind: #kind,
                     paper: #paper,
                     default: #is_default,
-                    schema: || #registry::schemars::SchemaGenerator::default().into_root_schema_for::<#options>(),
+                    schema: #registry::OptionsSchema::Made(
+                        || #registry::schemars::SchemaGenerator::default().into_root_schema_for::<#options>()
+                    ),
                 }
             }
         };

@@ -29,7 +29,8 @@ pub use request::{Classifier, HeadRows, MergeModel, MergeOutcome, MergeProgress,
 
 /// Consolidates the experts of a request into its previous model and writes the new central model.
 ///
-/// The output file appears only when everything is written. After an error, nothing is left there.
+/// The output file appears only when everything is written. After an error, nothing is left there. Without an output, the new
+/// model is in the outcome.
 ///
 /// # Memory
 /// All shipped strategies but `opcm` accept any part of a tensor ([`Grain::Value`](alluvium_strategy::Grain::Value)).

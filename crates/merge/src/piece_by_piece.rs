@@ -1,7 +1,6 @@
 //! Runs a merge piece by piece, so that no model is whole in memory: first the surveys that the strategy asks for, then the merge.
 
 use std::ops::{ControlFlow, Range};
-use std::path::PathBuf;
 
 use alluvium_checkpoint::{Checkpoint, Values, Writer};
 use alluvium_model::{HeadSpec, Numbers};
@@ -23,7 +22,10 @@ pub(crate) fn run(
     let declared = layout.tensors.iter().map(|target| target.info.clone()).collect();
     // The writer is created before the surveys, so that an output that cannot be written is reported before hours of
     // reading.
-    let writer = Writer::create(request.output, declared, &options)?;
+    let writer = match request.output {
+        Some(path) => Writer::create(path, declared, &options)?,
+        None => Writer::in_memory(declared, &options)?,
+    };
     let jobs = Jobs::new(&layout, strategy.grain());
     let mut surveys = 0;
     while let Some(survey) = strategy.survey(sequence(request).len()) {
@@ -31,9 +33,13 @@ pub(crate) fn run(
         let reporter = Reporter::new(request, Pass::Survey(surveys), &layout);
         take_survey(request, &jobs, survey, strategy.as_mut(), reporter)?;
     }
-    let files = merge(request, &jobs, strategy.as_ref(), writer, Reporter::new(request, Pass::Merge, &layout))?;
+    let writer = merge(request, &jobs, strategy.as_ref(), writer, Reporter::new(request, Pass::Merge, &layout))?;
+    let (files, bytes) = match request.output {
+        Some(_) => (writer.finish()?, vec![]),
+        None => (vec![], writer.finish_in_memory()?),
+    };
     let Layout { heads, from_last_expert, from_previous, .. } = layout;
-    Ok(MergeOutcome { files, heads, from_last_expert, from_previous, surveys })
+    Ok(MergeOutcome { files, bytes, heads, from_last_expert, from_previous, surveys })
 }
 
 fn take_survey(
@@ -66,7 +72,7 @@ fn merge(
     strategy: &dyn Piecewise,
     mut writer: Writer,
     mut reporter: Reporter<'_>,
-) -> Result<Vec<PathBuf>, MergeError> {
+) -> Result<Writer, MergeError> {
     let work = |job: &Job<'_>| match job.part.only_source() {
         Some((model, source)) => taken_over(request, job, model, source),
         None => consolidated(request, job, strategy).map(NewValues::Values),
@@ -80,7 +86,7 @@ fn merge(
         reporter.done(job)
     };
     jobs.each(work, write)?;
-    Ok(writer.finish()?)
+    Ok(writer)
 }
 
 /// A piece that is to be written.

@@ -37,8 +37,8 @@ pub struct Request<'a> {
     /// it.
     pub compute: &'a Device,
     /// The path of the new safetensors file. If [`options`](Self::options) ask for several files, their names begin
-    /// with it.
-    pub output: &'a Path,
+    /// with it. `None`: the new model stays in memory, whole.
+    pub output: Option<&'a Path>,
     /// Metadata, and how to split the output into several files. The files of all models are added to
     /// [`inputs`](WriteOptions::inputs), which are never overwritten.
     pub options: WriteOptions,
@@ -154,6 +154,8 @@ pub struct MergeProgress {
 pub struct MergeOutcome {
     /// The files that were written. If there are several, the index is last.
     pub files: Vec<PathBuf>,
+    /// The new model as a safetensors file, if the request has no output; otherwise empty.
+    pub bytes: Vec<u8>,
     /// The names of the heads of the new model, in the order of its rows. Empty without a classifier.
     pub heads: Vec<String>,
     /// Integer tensors, such as `num_batches_tracked`, by their names in `previous`. They are not weights, and were

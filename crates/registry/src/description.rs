@@ -91,12 +91,31 @@ pub struct Description {
     pub paper: &'static str,
     /// Whether a table of the family that names no kind means this one. A family has at most one such kind.
     pub default: bool,
-    /// The JSON Schema of the plugin's options, made from the struct that they are read into. Its description, the struct's doc
-    /// comment, says what the plugin does. Each property has its meaning, default and range.
-    pub schema: fn() -> Schema,
+    /// The JSON Schema of the plugin's options. Its description says what the plugin does. Each property has its meaning, default
+    /// and range.
+    pub schema: OptionsSchema,
 }
 
 inventory::collect!(Description);
+
+/// Where the JSON Schema of a plugin's options comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum OptionsSchema {
+    /// It is made from the struct that the options are read into; its description is the struct's doc comment.
+    Made(fn() -> Schema),
+    /// It was stated when the kind was added to the running program, see [`add`](crate::add).
+    Stated(&'static Value),
+}
+
+impl OptionsSchema {
+    /// The schema.
+    pub fn get(self) -> Value {
+        match self {
+            OptionsSchema::Made(make) => make().to_value(),
+            OptionsSchema::Stated(schema) => schema.clone(),
+        }
+    }
+}
 
 /// Keys that every kind of a family takes beside its own options, because the caller, not the plugin, acts on them.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +159,7 @@ pub struct OptionDescription {
 impl Description {
     /// What the plugin does: the whole doc comment of its options' struct.
     pub fn text(&self) -> String {
-        let schema = (self.schema)();
+        let schema = self.schema.get();
         schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
@@ -174,7 +193,7 @@ impl Description {
     /// ([`FamilyKeys`]), and without additional keys. An unknown key is always wrong, even if the struct would ignore it, because a
     /// misspelt key would silently keep its default.
     pub fn options_schema(&self) -> Value {
-        let mut schema = (self.schema)().to_value();
+        let mut schema = self.schema.get();
         // Another build may submit them in another order.
         let mut of_family = BTreeMap::new();
         for keys in inventory::iter::<FamilyKeys>.into_iter().filter(|keys| keys.family == self.family) {
@@ -244,7 +263,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_a_family_takes_the_keys_of_the_family() {
-        let schema = || schemars::schema_for!(KeepPrevious);
+        let schema = OptionsSchema::Made(|| schemars::schema_for!(KeepPrevious));
         let of = |family| Description { family, kind: "a", paper: "", default: false, schema };
         let names = |family| of(family).options().into_iter().map(|option| option.name).collect::<Vec<_>>();
         assert_eq!(names(Family::Device), ["times", "volume"]);
@@ -259,7 +278,7 @@ mod tests {
 
     #[test]
     fn it_is_read_from_doc_comments() {
-        let schema = || schemars::SchemaGenerator::default().into_root_schema_for::<KeepPrevious>();
+        let schema = OptionsSchema::Made(|| schemars::schema_for!(KeepPrevious));
         let kept = Description { family: Family::Strategy, kind: "keep-previous", paper: "", default: false, schema };
         assert_eq!(kept.summary(), "Keeps the previous central model and drops the expert.");
         let options = kept.options();

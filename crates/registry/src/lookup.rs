@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::added::added;
 use crate::{Description, Family, OmittedKind};
 
 /// The error about a kind that no linked plugin of the family has.
@@ -34,11 +35,11 @@ impl fmt::Display for UnknownKind {
 
 impl std::error::Error for UnknownKind {}
 
-/// Every description linked into the running binary, by family, then kind.
+/// Every description linked into the running binary or added to it, by family, then kind.
 ///
 /// They are sorted, because `inventory` has no fixed order.
 pub fn descriptions() -> Vec<&'static Description> {
-    let mut all: Vec<_> = inventory::iter::<Description>.into_iter().collect();
+    let mut all: Vec<_> = inventory::iter::<Description>.into_iter().chain(added()).collect();
     all.sort_by_key(|description| (description.family, description.kind));
     all
 }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{Family, check_table, described, find};
+use crate::{Family, carried, check_table, described, find};
 
 /// A table that is not a plugin of the family. The message continues the name of the table, which the caller writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +55,6 @@ pub fn nested<C: DeserializeOwned>(family: Family, table: &Map<String, Value>) -
     if let Some(first) = problems.into_iter().next() {
         return Err(NestedError::Option { path: first.path, problem: first.message, accepted: first.accepted });
     }
-    serde_json::from_value(Value::Object(table.clone()))
+    serde_json::from_value(Value::Object(carried(family, table.clone())))
         .map_err(|error| NestedError::Table { kind, cause: error.to_string() })
 }

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alluvium_results::Results;
+use alluvium_results::{PictureLabel, Results, SampleSheet, SoundLabel};
 use alluvium_store::{StoreError, write_file};
 
 use crate::csv::summary_csv;
 use crate::error::ReportError;
 use crate::label::file_stems;
 use crate::page::{self, ReportedRun};
+use crate::sheet::contact_sheet;
 use crate::table::Table;
 use crate::tensorboard::event_files;
 
@@ -21,6 +22,27 @@ pub fn result_files(results: &Results) -> Result<Vec<(String, Vec<u8>)>, ReportE
         ("table.md", Table::new(results).to_markdown()),
     ];
     Ok(files.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect())
+}
+
+/// The files of the samples that a report shows, by name: pictures and sounds. They are listed in `results`. Nothing is written.
+///
+/// # Errors
+/// When a picture cannot be made.
+pub fn sample_files(results: &mut Results, sheets: &[SampleSheet]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let mut files = vec![];
+    for (number, sheet) in sheets.iter().enumerate() {
+        let file = format!("pictures/{:02}.png", number + 1);
+        files.push((file.clone(), contact_sheet(sheet)?));
+        let sounds = sheet.sounds.iter().enumerate().map(|(index, sound)| {
+            let suffix = sound.media_type.rsplit('/').next().unwrap_or("sound");
+            let file = format!("sounds/{:02}-{:02}.{suffix}", number + 1, index + 1);
+            files.push((file.clone(), sound.bytes.clone()));
+            SoundLabel { file, title: sound.title.clone(), media_type: sound.media_type.clone() }
+        });
+        let sounds = sounds.collect();
+        results.pictures.push(PictureLabel { file, title: sheet.title.clone(), sounds });
+    }
+    Ok(files)
 }
 
 /// Writes `report.html`, as [`page()`](page::page) gives it, into this folder, and beside it `figures/NAME.svg` and

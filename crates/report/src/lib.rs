@@ -6,7 +6,7 @@
 //! - [`page()`] shows everything about one or several runs in one HTML page.
 //! - [`result_files`] are the files that every comparison writes. [`write_page`] and [`tensorboard()`] write the page with its
 //!   figures, and TensorBoard's event files, into a folder.
-//! - [`contact_sheet`] makes a picture of samples, for the pictures that results list.
+//! - [`contact_sheet`] makes a picture of samples; [`sample_files`] are all pictures and sounds that results list.
 //!
 //! **Invariants.** A report is a function of the results: the same results give the same bytes, without date, host name or random
 //! order. This crate does not depend on burn, and does not train or evaluate. Only the module `files` accesses the disk. Names
@@ -35,7 +35,7 @@ mod terminal;
 pub use csv::summary_csv;
 pub use error::ReportError;
 pub use figure::{Figure, figures};
-pub use files::{result_files, tensorboard, write_page};
+pub use files::{result_files, sample_files, tensorboard, write_page};
 pub use format::{Format, render};
 pub use page::{ReportedRun, page};
 pub use sheet::contact_sheet;

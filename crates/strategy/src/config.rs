@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use alluvium_device::{Beside, DeviceStatistic};
+use alluvium_model::Digest;
 
 use crate::{BesideRequest, DataAccess, Piece, Piecewise, RunDescription, Strategy, StrategyError};
 
@@ -89,6 +90,12 @@ pub trait StrategyConfig: Debug + Send + Sync {
     /// strategy; see [`Strategy::across`]. Default: no.
     fn makes_across(&self) -> bool {
         false
+    }
+
+    /// A digest of the code that the strategy runs outside this program, such as a script. When it changes, everything computed with
+    /// the strategy is computed again. Default, `None`: all its code is in the program.
+    fn revision(&self) -> Option<Digest> {
+        None
     }
 
     /// Checks the strategy against the run: its options, and whether they fit the backbone, the input, the protocol and the

@@ -40,6 +40,9 @@ pub enum StrategyError {
     /// The consolidated weights are not finite.
     #[error("consolidation diverged ({0}); a smaller `learning_rate` or a `gradient_clip` would help")]
     Diverged(ModelError),
+    /// An error of the strategy's own, whose message says what is wrong.
+    #[error("{0}")]
+    Own(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// This strategy cannot restore the stored state.
     #[error("the stored state of the strategy cannot be restored: {0}")]
     State(String),

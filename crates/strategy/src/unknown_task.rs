@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alluvium_device::{Beside, DeviceStatistic};
-use alluvium_model::{Expert, ModelState};
+use alluvium_model::{Digest, Expert, ModelState};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -89,6 +89,12 @@ impl StrategyConfig for WithUnknownTask {
         let mut own = BesideRequest { run: &run, initial, surrogate, compute, seed: *seed };
         beside.extend(self.across.handed_beside(&mut own)?);
         Ok(beside)
+    }
+
+    fn revision(&self) -> Option<Digest> {
+        let both = [self.network.revision(), self.across.revision()].into_iter().flatten();
+        let joined = both.map(|digest| digest.to_string()).reduce(|first, second| format!("{first} {second}"));
+        joined.map(|joined| Digest::of(joined.as_bytes()))
     }
 
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {

@@ -58,6 +58,9 @@ pub enum StreamError {
         /// The classes of the task's head.
         classes: Vec<usize>,
     },
+    /// An error of the stream's own, whose message says what is wrong.
+    #[error("{0}")]
+    Own(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The stream does not have the task.
     #[error("the stream has {tasks} tasks; there is no task number {index}")]
     NoSuchTask {

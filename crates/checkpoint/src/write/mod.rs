@@ -4,6 +4,7 @@
 mod header;
 mod plan;
 mod replaced;
+mod sink;
 mod staged;
 mod writer;
 

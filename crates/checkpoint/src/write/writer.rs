@@ -1,18 +1,16 @@
 //! Writes the tensors of a model one after another.
 
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::{iter, mem, vec};
 
-use alluvium_store::temporary_beside;
-use tempfile::NamedTempFile;
-
 use crate::encode::encode;
-use crate::error::Place;
+use crate::error::{MEMORY, Place};
 use crate::shown::shown;
 use crate::write::header;
 use crate::write::plan::{Plan, WriteOptions};
 use crate::write::replaced::replaced;
+use crate::write::sink::Sink;
 use crate::write::staged::publish;
 use crate::{CheckpointError, Dtype, TensorInfo, Values};
 
@@ -39,14 +37,14 @@ pub struct Writer {
     /// The path of the model.
     name: PathBuf,
     /// The file that is being written. Its path, and the tensors that it still lacks, follow.
-    file: BufWriter<NamedTempFile>,
+    file: BufWriter<Sink>,
     path: PathBuf,
     lacks: iter::Peekable<vec::IntoIter<TensorInfo>>,
     /// How many values of the next tensor are already written.
     written: usize,
     /// The files that follow, with their tensors.
     later: vec::IntoIter<(PathBuf, Vec<TensorInfo>)>,
-    whole: Vec<(NamedTempFile, PathBuf)>,
+    whole: Vec<(Sink, PathBuf)>,
     index: Option<(PathBuf, Vec<u8>)>,
     options: WriteOptions,
     /// An error occurred, and a tensor may be incomplete.
@@ -71,12 +69,38 @@ impl Writer {
         let Some((path, tensors)) = later.next() else {
             return Err(Place::new(path.as_ref()).broken("would consist of no file"));
         };
-        let file = begin(&path, &tensors, options)?;
+        let file = begin(&path, &tensors, options, Sink::file)?;
         let (lacks, whole, options) = (tensors.into_iter().peekable(), vec![], options.clone());
         let mut writer =
             Writer { name, file, path, lacks, written: 0, later, whole, index: plan.index, options, failed: false };
         writer.go_on()?;
         Ok(writer)
+    }
+
+    /// Begins a model of these tensors in memory, as one file. Messages call it `(memory)`. Finish it with
+    /// [`finish_in_memory`](Writer::finish_in_memory).
+    ///
+    /// # Errors
+    /// When two tensors have the same name, and when one is too large.
+    pub fn in_memory(tensors: Vec<TensorInfo>, options: &WriteOptions) -> Result<Self, CheckpointError> {
+        let name = PathBuf::from(MEMORY);
+        let options = WriteOptions { shard_bytes: None, inputs: vec![], ..options.clone() };
+        let plan = Plan::new(&name, tensors, &options)?;
+        let tensors: Vec<_> = plan.files.into_iter().flat_map(|(_, tensors)| tensors).collect();
+        let file = begin(&name, &tensors, &options, |_| Ok(Sink::Memory(vec![])))?;
+        let (lacks, later, whole) = (tensors.into_iter().peekable(), vec![].into_iter(), vec![]);
+        Ok(Writer {
+            path: name.clone(),
+            name,
+            file,
+            lacks,
+            written: 0,
+            later,
+            whole,
+            index: None,
+            options,
+            failed: false,
+        })
     }
 
     /// The existing files that a model of this name replaces: the whole file, its index, and every numbered part.
@@ -182,34 +206,55 @@ impl Writer {
     /// model is complete, but a file of the old one cannot be removed; the message names it.
     pub fn finish(mut self) -> Result<Vec<PathBuf>, CheckpointError> {
         let place = Place::new(&self.path);
-        self.check_whole(&place)?;
-        if let Some(next) = self.lacks.peek() {
-            let reason = match self.written {
-                0 => "was declared, but not written".to_owned(),
-                some => format!("was declared with the shape {:?}, but has {some} values", next.shape),
-            };
-            return Err(place.tensor(&next.name, reason));
-        }
+        self.check_complete(&place)?;
         self.whole.push((written_through(self.file, &place)?, self.path));
         if let Some((path, json)) = self.index {
             let place = Place::new(&path);
-            let mut file = BufWriter::new(temporary_beside(&path).map_err(|cause| place.write(cause))?);
+            let mut file = BufWriter::new(Sink::file(&path).map_err(|cause| place.write(cause))?);
             file.write_all(&json).map_err(|cause| place.write(cause))?;
             self.whole.push((written_through(file, &place)?, path));
         }
-        publish(self.whole, &self.name)
+        let files = self.whole.into_iter().filter_map(|(sink, path)| match sink {
+            Sink::File(file) => Some((file, path)),
+            Sink::Memory(_) => None,
+        });
+        publish(files.collect(), &self.name)
+    }
+
+    /// The bytes of a model that was begun [`in_memory`](Writer::in_memory): a safetensors file. Empty for another one.
+    ///
+    /// # Errors
+    /// When a tensor was not written.
+    pub fn finish_in_memory(mut self) -> Result<Vec<u8>, CheckpointError> {
+        let place = Place::new(&self.path);
+        self.check_complete(&place)?;
+        match self.file.into_inner().map_err(|error| place.write(error.into_error()))? {
+            Sink::Memory(bytes) => Ok(bytes),
+            Sink::File(_) => Ok(vec![]),
+        }
     }
 
     /// Begins the next file if this one is complete.
     fn go_on(&mut self) -> Result<(), CheckpointError> {
         while self.lacks.peek().is_none() {
             let Some((path, tensors)) = self.later.next() else { return Ok(()) };
-            let file = mem::replace(&mut self.file, begin(&path, &tensors, &self.options)?);
+            let file = mem::replace(&mut self.file, begin(&path, &tensors, &self.options, Sink::file)?);
             let path = mem::replace(&mut self.path, path);
             self.whole.push((written_through(file, &Place::new(&path))?, path));
             self.lacks = tensors.into_iter().peekable();
         }
         Ok(())
+    }
+
+    /// Checks that every declared tensor is written.
+    fn check_complete(&mut self, place: &Place) -> Result<(), CheckpointError> {
+        self.check_whole(place)?;
+        let Some(next) = self.lacks.peek() else { return Ok(()) };
+        let reason = match self.written {
+            0 => "was declared, but not written".to_owned(),
+            some => format!("was declared with the shape {:?}, but has {some} values", next.shape),
+        };
+        Err(place.tensor(&next.name, reason))
     }
 
     fn check_whole(&self, place: &Place) -> Result<(), CheckpointError> {
@@ -225,16 +270,19 @@ fn begin(
     path: &Path,
     tensors: &[TensorInfo],
     options: &WriteOptions,
-) -> Result<BufWriter<NamedTempFile>, CheckpointError> {
+    sink: impl FnOnce(&Path) -> io::Result<Sink>,
+) -> Result<BufWriter<Sink>, CheckpointError> {
     let place = Place::new(path);
     let header = header::bytes(&place, tensors, &options.metadata)?;
-    let mut file = BufWriter::new(temporary_beside(path).map_err(|cause| place.write(cause))?);
+    let mut file = BufWriter::new(sink(path).map_err(|cause| place.write(cause))?);
     file.write_all(&header).map_err(|cause| place.write(cause))?;
     Ok(file)
 }
 
-fn written_through(file: BufWriter<NamedTempFile>, place: &Place) -> Result<NamedTempFile, CheckpointError> {
-    let file = file.into_inner().map_err(|error| place.write(error.into_error()))?;
-    file.as_file().sync_all().map_err(|cause| place.write(cause))?;
-    Ok(file)
+fn written_through(file: BufWriter<Sink>, place: &Place) -> Result<Sink, CheckpointError> {
+    let sink = file.into_inner().map_err(|error| place.write(error.into_error()))?;
+    if let Sink::File(file) = &sink {
+        file.as_file().sync_all().map_err(|cause| place.write(cause))?;
+    }
+    Ok(sink)
 }

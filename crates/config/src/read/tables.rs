@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alluvium_backend::BackendConfig;
 use alluvium_device::DeviceConfig;
 use alluvium_model::{BackboneConfig, ClassifierConfig, default_classifier};
-use alluvium_registry::{Checker, Family, default_kind, described, find, schemars};
+use alluvium_registry::{Checker, Family, carried, default_kind, described, find, schemars};
 use alluvium_strategy::{StrategyConfig, SurrogateConfig, SurrogateTable, with_unknown_task};
 use alluvium_stream::StreamConfig;
 use serde::de::DeserializeOwned;
@@ -168,7 +168,7 @@ impl<'a> Plugins<'a> {
             }
             return None;
         }
-        match serde_json::from_value(Value::Object(table)) {
+        match serde_json::from_value(Value::Object(carried(family, table))) {
             Ok(config) => Some((kind, config)),
             Err(error) => {
                 let message = format!("cannot be read ({error}); `alluvium show {kind}` lists what is accepted");

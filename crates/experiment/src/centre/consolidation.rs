@@ -303,6 +303,9 @@ fn inputs(
         "seed": shared.seed,
         "index": centre.received(),
     });
+    if let Some(revision) = row.config.revision() {
+        inputs["revision"] = json!(revision);
+    }
     if !shared.further.is_empty() {
         inputs["further"] = json!(shared.further.digests());
     }

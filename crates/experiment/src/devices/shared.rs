@@ -291,6 +291,9 @@ impl SharedSetup {
             "index": index,
             "visit": number,
         });
+        if let Some(revision) = asked.devices.revision() {
+            inputs["revision"] = json!(revision);
+        }
         if !asked.beside.is_empty() {
             let digests: BTreeMap<_, _> =
                 asked.beside.iter().map(|(name, weights)| (name.clone(), weights.digest())).collect();

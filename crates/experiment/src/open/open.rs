@@ -1,83 +1,33 @@
 //! The open centre: hand out, receive, close.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use alluvium_config::{Experiment, ProtocolKind, StrategyRow, Variant};
-use alluvium_device::{Announcement, DeviceError, HandOut, check_expert};
-use alluvium_model::{Digest, Expert, ModelState};
+use alluvium_device::{Announcement, HandOut, check_expert};
+use alluvium_model::{Digest, Expert, HeadSpec, ModelState};
 use alluvium_results::Results;
-use alluvium_store::{Damage, Folder, StoreError};
+use alluvium_store::Folder;
 use serde_json::json;
 
 use crate::ExperimentError;
 use crate::centre::{EvaluationScope, Session};
 use crate::context::{InputDigests, RunContext, common_inputs};
-use crate::devices::SharedSetup;
-use crate::directory::{DirectoryError, DirectoryOptions, RunDirectory};
+use crate::devices::{SharedSetup, TaskNote};
+use crate::directory::RunDirectory;
+use crate::open::error::OpenCentreError;
+use crate::open::options::OpenCentreOptions;
 use crate::open::visits::{Contact, Visits};
-use crate::progress::Observer as _;
+use crate::progress::{Observer, StopAtStep, TwoObservers};
 use crate::protocol::HandedOutModel;
 use crate::run::{Measurements, plan, results};
 use crate::stored::{AdaptationRecord, AdaptedDevice, Interruption, Stages, expert_digest, redo};
 
 /// The file of the central model that [`OpenCentre::close`] writes into the run directory.
 const CENTRAL: &str = "central.safetensors";
-
-/// An open centre that cannot do what it was asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenCentreError {
-    /// The configuration does not describe one centre.
-    #[error("an open centre {problem}; accepted: {accepted}")]
-    Configuration {
-        /// What is wrong.
-        problem: String,
-        /// What is accepted.
-        accepted: &'static str,
-    },
-    /// The request fits no task of the stream.
-    #[error("no task of the stream has the name \"{task}\" and the head of the request; the stream's tasks: {tasks}")]
-    UnknownTask {
-        /// The requested task.
-        task: String,
-        /// The tasks of the stream.
-        tasks: String,
-    },
-    /// The visit is not under way.
-    #[error("the visit {visit} is not under way; under way: {under_way}")]
-    NotUnderWay {
-        /// The visit.
-        visit: usize,
-        /// The visits that are.
-        under_way: String,
-    },
-    /// The expert contradicts what its device announced or took.
-    #[error(transparent)]
-    Expert(#[from] DeviceError),
-    /// The run directory cannot be used.
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
-    /// A file of the run directory was damaged.
-    #[error("{0}; accepted: the file as it was, or a new run directory")]
-    Damaged(Damage),
-    /// The list of visits and this program disagree.
-    #[error(
-        "the run directory holds a visit that this program would not repeat: {problem}; accepted: the program and the data \
-         that began the run, or a new run directory"
-    )]
-    Diverged {
-        /// The contradiction.
-        problem: String,
-    },
-    /// The file system refuses.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A stage failed, or the protocol does not permit the contact.
-    #[error(transparent)]
-    Experiment(#[from] ExperimentError),
-}
 
 /// A centre that is driven from outside: it hands out models, receives experts, and is closed.
 ///
@@ -91,6 +41,9 @@ pub struct OpenCentre {
     inputs: InputDigests,
     visits: Visits,
     state: ReplayedState,
+    /// Whether a consolidation failed, so that the state is behind the list of visits.
+    is_behind: bool,
+    observer: Arc<dyn Observer + Send + Sync>,
 }
 
 /// What follows from the list of visits.
@@ -103,6 +56,17 @@ struct ReplayedState {
     visits: usize,
     /// The number of consolidations so far.
     rounds: usize,
+}
+
+/// A task of the stream of an open centre.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenTask {
+    /// Its name.
+    pub name: String,
+    /// Its head, with the stream's numbers of its classes.
+    pub head: HeadSpec,
+    /// How often a device took a model for it.
+    pub visits: usize,
 }
 
 /// A visit under way.
@@ -125,9 +89,9 @@ pub struct ReceivedExpert {
     pub task_agnostic: Vec<f64>,
 }
 
-/// A centre that was closed.
+/// What a centre wrote into its run directory.
 #[derive(Debug)]
-pub struct ClosedCentre {
+pub struct CentreFiles {
     /// All measurements, as a comparison has them.
     pub results: Results,
     /// The file of the central model.
@@ -146,7 +110,7 @@ impl OpenCentre {
     ///
     /// # Errors
     /// When the configuration does not describe one centre, the directory cannot be used, or its contents cannot be continued.
-    pub fn open(path: &Path, variant: Variant, options: &DirectoryOptions) -> Result<Self, OpenCentreError> {
+    pub fn open(path: &Path, variant: Variant, options: &OpenCentreOptions) -> Result<Self, OpenCentreError> {
         let experiment = &variant.experiment;
         let refuse = |problem: String, accepted| Err(OpenCentreError::Configuration { problem, accepted });
         let row = match experiment.strategies.as_slice() {
@@ -160,13 +124,40 @@ impl OpenCentre {
             let problem = format!("consolidates one expert after another, not under \"{}\"", row.protocol.kind.name());
             return refuse(problem, "the protocol kind = \"dcl\"");
         }
-        let directory = RunDirectory::open(path, std::slice::from_ref(&variant), options)?;
+        let directory = RunDirectory::open(path, std::slice::from_ref(&variant), &options.directory)?;
         let compute = experiment.backend.config.open().map_err(ExperimentError::from)?;
         let shared = SharedSetup::new(experiment, seed, &compute)?;
         let visits = Visits::open(Folder::at(path))?.map_err(OpenCentreError::Damaged)?;
         let inputs = InputDigests::of(experiment)?;
-        let state = replayed(experiment, &directory, &shared, &inputs, &visits)?;
-        Ok(OpenCentre { variant, directory, shared, inputs, visits, state })
+        let observer = options.observer.clone();
+        let state = replayed(experiment, &directory, &shared, &inputs, &visits, &*observer)?;
+        Ok(OpenCentre { variant, directory, shared, inputs, visits, state, is_behind: false, observer })
+    }
+
+    /// The tasks of the stream: each with its name, its head, and how often a device took a model for it.
+    pub fn tasks(&self) -> Vec<OpenTask> {
+        let visits = |index| self.state.session.boundary().visit(index).number;
+        let task = |(index, task): (usize, &TaskNote)| OpenTask {
+            name: task.name.clone(),
+            head: task.head.clone(),
+            visits: visits(index),
+        };
+        self.shared.tasks.iter().enumerate().map(task).collect()
+    }
+
+    /// The name of each class of the stream; a class number is an index into this list.
+    pub fn class_names(&self) -> &[String] {
+        &self.shared.class_names
+    }
+
+    /// The configuration.
+    pub fn experiment(&self) -> &Experiment {
+        &self.variant.experiment
+    }
+
+    /// Brings the state to the end of the list of visits, if a consolidation failed or was stopped before.
+    fn catch_up(&mut self) -> Result<(), OpenCentreError> {
+        if self.is_behind { self.replay() } else { Ok(()) }
     }
 
     /// Does something within the run, on one thread as a comparison does.
@@ -176,9 +167,10 @@ impl OpenCentre {
     ) -> Result<T, ExperimentError> {
         let experiment = &self.variant.experiment;
         let (shared, inputs, state) = (&self.shared, &self.inputs, &mut self.state);
-        let stages = Stages::new(self.directory.store(), common_inputs(experiment)?);
         let journal = self.directory.journal("");
-        let run = RunContext { experiment, stages: &stages, observer: &journal, inputs };
+        let observer = TwoObservers(&journal, &*self.observer);
+        let stages = Stages::new(self.directory.store(), common_inputs(experiment)?, &observer);
+        let run = RunContext { experiment, stages: &stages, observer: &observer, inputs };
         on_one_thread(|| act(&run, shared, &experiment.strategies[0], state))
     }
 
@@ -189,6 +181,7 @@ impl OpenCentre {
         + Send
         + Sync,
     ) -> Result<T, OpenCentreError> {
+        self.catch_up()?;
         loop {
             match self.within(&act)? {
                 Ok(done) => return Ok(done),
@@ -204,6 +197,7 @@ impl OpenCentre {
     /// # Errors
     /// When the stream has no such task, or the protocol permits no further contact for it.
     pub fn hand_out(&mut self, announced: &Announcement) -> Result<OpenVisit, OpenCentreError> {
+        self.catch_up()?;
         let device = self.device(announced)?;
         let number = self.state.visits;
         let (taken, model, hand_out) = self.repaired(|run, shared, row, state| {
@@ -234,6 +228,11 @@ impl OpenCentre {
         })
     }
 
+    /// What the device of a visit that is under way stated.
+    pub fn announced(&self, visit: usize) -> Option<&Announcement> {
+        self.state.under_way.get(&visit).map(HandedOutModel::announced)
+    }
+
     /// The second contact: receives the expert that answers a visit, and consolidates it. `seconds` is the time that the device
     /// took, if it is known. An expert that is refused leaves the visit under way. Bytes from a device are read with
     /// [`Expert::received`] and the model that was handed out, because they may be a difference to it.
@@ -246,6 +245,7 @@ impl OpenCentre {
         expert: Expert,
         seconds: Option<Duration>,
     ) -> Result<ReceivedExpert, OpenCentreError> {
+        self.catch_up()?;
         self.taken(visit)?;
         let digest = expert_digest(&expert)?;
         let seconds = seconds.map_or(0, |seconds| seconds.as_millis() as u64);
@@ -262,10 +262,14 @@ impl OpenCentre {
         })?;
         checked?;
         self.visits.add(Contact::Received { visit, expert: digest.clone(), seconds })?;
+        self.is_behind = true;
         let received =
             self.within(|run, shared, row, state| state.receive(run, shared, row, visit, &digest, seconds))?;
         match received {
-            Ok(received) => Ok(received),
+            Ok(received) => {
+                self.is_behind = false;
+                Ok(received)
+            }
             Err(Interruption::Failed(error)) => Err(error.into()),
             // The list has the expert by now, so its replay consolidates it.
             Err(Interruption::Redo) => {
@@ -280,6 +284,7 @@ impl OpenCentre {
     /// # Errors
     /// When the visit is not under way, or the list of visits cannot be written.
     pub fn give_up(&mut self, visit: usize) -> Result<(), OpenCentreError> {
+        self.catch_up()?;
         self.taken(visit)?;
         self.visits.add(Contact::GivenUp { visit })?;
         self.state.under_way.remove(&visit);
@@ -299,11 +304,23 @@ impl OpenCentre {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn close(mut self) -> Result<ClosedCentre, OpenCentreError> {
+    pub fn close(mut self) -> Result<CentreFiles, OpenCentreError> {
+        self.catch_up()?;
         let open: Vec<_> = self.state.under_way.keys().copied().collect();
         for visit in open {
             self.give_up(visit)?;
         }
+        let written = self.write_results()?;
+        self.directory.finish(0);
+        Ok(written)
+    }
+
+    /// Writes the central model and the results so far into the run directory. Visits stay under way.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_results(&mut self) -> Result<CentreFiles, OpenCentreError> {
+        self.catch_up()?;
         let central = self.central()?.to_bytes().map_err(ExperimentError::from)?;
         let cell = self.state.measured.clone().cell(self.state.session.boundary(), self.state.session.history());
         let results = self.within(|run, shared, _, _| {
@@ -313,12 +330,13 @@ impl OpenCentre {
         let json = results.to_json().map_err(|error| ExperimentError::Record(error.to_string()))?.into_bytes();
         let files = [(CENTRAL.to_owned(), central), ("results.json".to_owned(), json)];
         let (paths, _) = self.directory.write_results(&self.variant, &files)?;
-        self.directory.finish(0);
-        Ok(ClosedCentre { results, central: paths.into_iter().next().unwrap_or_default() })
+        Ok(CentreFiles { results, central: paths.into_iter().next().unwrap_or_default() })
     }
 
     fn replay(&mut self) -> Result<(), OpenCentreError> {
-        self.state = replayed(&self.variant.experiment, &self.directory, &self.shared, &self.inputs, &self.visits)?;
+        let (experiment, observer) = (&self.variant.experiment, &*self.observer);
+        self.state = replayed(experiment, &self.directory, &self.shared, &self.inputs, &self.visits, observer)?;
+        self.is_behind = false;
         Ok(())
     }
 
@@ -332,7 +350,7 @@ impl OpenCentre {
 
     /// The number of the device whose task a request names.
     fn device(&self, announced: &Announcement) -> Result<usize, OpenCentreError> {
-        let fits = |task: &crate::devices::TaskNote| task.name == announced.task && task.head == announced.head;
+        let fits = |task: &TaskNote| task.name == announced.task && task.head == announced.head;
         // A device that comes back takes the next task of that name which nobody has visited.
         let mut fitting = self.shared.tasks.iter().enumerate().filter(|(_, task)| fits(task)).map(|(index, _)| index);
         let first = fitting.clone().next();
@@ -400,13 +418,15 @@ fn replayed(
     shared: &SharedSetup,
     inputs: &InputDigests,
     visits: &Visits,
+    observer: &dyn Observer,
 ) -> Result<ReplayedState, OpenCentreError> {
-    let stages = Stages::new(directory.store(), common_inputs(experiment)?);
     let journal = directory.journal("");
+    let observer = TwoObservers(&journal, observer);
+    let stages = Stages::new(directory.store(), common_inputs(experiment)?, &observer);
     // Lost devices aside, each task is adapted to and consolidated once.
     let devices = shared.tasks.len();
     journal.planned(&plan(experiment, devices).into_iter().take(1).collect::<Vec<_>>(), 1);
-    let run = RunContext { experiment, stages: &stages, observer: &journal, inputs };
+    let run = RunContext { experiment, stages: &stages, observer: &observer, inputs };
     let row = &experiment.strategies[0];
     let replayed = on_one_thread(|| redo(|| replay(&run, shared, row, visits.contacts())))??;
     replayed.map_err(|problem| OpenCentreError::Diverged { problem })
@@ -451,7 +471,10 @@ fn replay(
 /// Runs on one thread, also inside an operation, as the cells of a comparison do: results must not depend on how work is split.
 fn on_one_thread<T: Send>(act: impl FnOnce() -> T + Send) -> Result<T, ExperimentError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-    Ok(pool.map_err(|error| ExperimentError::Threads(error.to_string()))?.install(act))
+    let pool = pool.map_err(|error| ExperimentError::Threads(error.to_string()))?;
+    catch_unwind(AssertUnwindSafe(|| pool.install(act))).or_else(|panic| {
+        if panic.is::<StopAtStep>() { Err(ExperimentError::Interrupted) } else { resume_unwind(panic) }
+    })
 }
 
 impl Measurements {

@@ -82,6 +82,11 @@ pub trait Observer: Sync {
     /// A cell of a strategy or of joint training is finished; `cell` holds its measurements. Cells of `devices-alone` are put
     /// together when the run ends, so they are not reported.
     fn cell_finished(&self, _row: &str, _cell: &Cell) {}
+    /// Whether the run should stop. It is asked before each stage and at each step; the run then ends with
+    /// [`ExperimentError::Interrupted`](crate::ExperimentError::Interrupted). Default: no.
+    fn stopped(&self) -> bool {
+        false
+    }
 }
 
 /// An observer that does nothing.
@@ -118,7 +123,15 @@ impl Observer for TwoObservers<'_> {
         self.0.cell_finished(row, cell);
         self.1.cell_finished(row, cell);
     }
+
+    fn stopped(&self) -> bool {
+        self.0.stopped() || self.1.stopped()
+    }
 }
+
+/// What unwinds from a step when the observer stops the run. Plugins call their progress from deep within a computation, and none
+/// of them has to pass an interruption on.
+pub(crate) struct StopAtStep;
 
 /// Tells an observer about the steps of one stage.
 pub(crate) struct Steps<'a> {
@@ -129,5 +142,8 @@ pub(crate) struct Steps<'a> {
 impl alluvium_model::Progress for Steps<'_> {
     fn step(&self, done: usize, steps: usize) {
         self.observer.steps(self.work, done, steps);
+        if self.observer.stopped() {
+            std::panic::resume_unwind(Box::new(StopAtStep));
+        }
     }
 }

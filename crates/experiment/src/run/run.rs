@@ -13,7 +13,7 @@ use crate::ExperimentError;
 use crate::context::{InputDigests, RunContext, common_inputs};
 use crate::devices::SharedSetup;
 use crate::directory::RunDirectory;
-use crate::progress::{Observer, TwoObservers};
+use crate::progress::{Observer, StopAtStep, TwoObservers};
 use crate::run::cell::run_cell;
 use crate::run::elsewhere::elsewhere;
 use crate::run::plan::{joint_references, plan};
@@ -89,12 +89,12 @@ pub fn default_jobs(experiment: &Experiment) -> usize {
 ///
 /// # Errors
 /// When no cell can run, because the backend, the stream or the first device of a seed fails. Also when a stage cannot be stored,
-/// because all further work would be lost.
+/// because all further work would be lost, and when the observer stops the run.
 pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
     let journal = options.directory.journal(options.variant);
     let observer = TwoObservers(&journal, options.observer);
     let compute = experiment.backend.config.open()?;
-    let stages = Stages::new(options.directory.store(), common_inputs(experiment)?);
+    let stages = Stages::new(options.directory.store(), common_inputs(experiment)?, &observer);
     let inputs = InputDigests::of(experiment)?;
     let run = RunContext { experiment, stages: &stages, observer: &observer, inputs: &inputs };
     let shared: Vec<_> =
@@ -120,7 +120,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
         jobs.extend(seeds.clone().flat_map(|seed| (1..devices).map(move |device| Job::Alone { device, seed })));
     }
     let mut done = work(&jobs, &shared, &run, options.jobs)?;
-    if let Some(index) = done.iter().position(|done| matches!(done, Err(ExperimentError::Store(_)))) {
+    let ends_all = |error: &ExperimentError| matches!(error, ExperimentError::Store(_) | ExperimentError::Interrupted);
+    if let Some(index) = done.iter().position(|done| done.as_ref().err().is_some_and(ends_all)) {
         return Err(done.swap_remove(index).err().unwrap_or(ExperimentError::Stopped));
     }
     let mut sheets = sheets(experiment, &shared, first.first(), &stages);
@@ -228,6 +229,9 @@ fn guarded(job: Job, shared: &[SharedSetup], run: &RunContext<'_>) -> Result<Job
         }
     };
     catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| {
+        if panic.is::<StopAtStep>() {
+            return Err(ExperimentError::Interrupted);
+        }
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let message = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned();
         let (row, seed) = match job {

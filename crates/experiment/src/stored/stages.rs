@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ExperimentError;
+use crate::progress::Observer;
 
 /// Why a cell stopped.
 #[derive(Debug)]
@@ -83,6 +84,7 @@ pub(crate) struct Stages<'a> {
     found: [AtomicUsize; 2],
     repairs: Mutex<Vec<String>>,
     stopped: AtomicBool,
+    observer: &'a dyn Observer,
 }
 
 /// What a record file holds.
@@ -95,7 +97,8 @@ struct RecordFile<R> {
 
 impl<'a> Stages<'a> {
     /// Stages in a store. `common` holds the inputs that all of them have in common.
-    pub(crate) fn new(store: &'a Store, common: Value) -> Self {
+    /// The observer is asked whether a stage may begin.
+    pub(crate) fn new(store: &'a Store, common: Value, observer: &'a dyn Observer) -> Self {
         Stages {
             store,
             common,
@@ -104,6 +107,7 @@ impl<'a> Stages<'a> {
             found: Default::default(),
             repairs: Mutex::default(),
             stopped: AtomicBool::new(false),
+            observer,
         }
     }
 
@@ -125,6 +129,9 @@ impl<'a> Stages<'a> {
         }
         if self.stopped.load(Ordering::Relaxed) {
             return Err(ExperimentError::Stopped.into());
+        }
+        if self.observer.stopped() {
+            return Err(ExperimentError::Interrupted.into());
         }
         let Computation { record, mut files, at_hand } = compute()?;
         let file = RecordFile { inputs, record };
@@ -220,6 +227,7 @@ fn canonical(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Unobserved;
 
     fn number(stages: &Stages<'_>, input: u64) -> (u64, bool) {
         let compute = || {
@@ -240,22 +248,22 @@ mod tests {
     fn a_stage_is_computed_once_and_found_again_by_its_inputs() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), u64::MAX, true).unwrap();
-        let stages = Stages::new(&store, json!("a"));
+        let stages = Stages::new(&store, json!("a"), &Unobserved);
         assert_eq!([number(&stages, 1), number(&stages, 1), number(&stages, 2)], [(2, true), (2, false), (3, true)]);
         assert_eq!(stages.counts(), StageCounts { computed: 2, shared: 1, reused: 0 });
 
-        let later = Stages::new(&store, json!("a"));
+        let later = Stages::new(&store, json!("a"), &Unobserved);
         assert_eq!(number(&later, 1), (2, false));
         assert_eq!(later.counts(), StageCounts { computed: 0, shared: 0, reused: 1 });
         // Another program, another backend: another stage.
-        assert_eq!(number(&Stages::new(&store, json!("b")), 1), (2, true));
+        assert_eq!(number(&Stages::new(&store, json!("b"), &Unobserved), 1), (2, true));
     }
 
     #[test]
     fn a_damaged_stage_is_computed_again() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), u64::MAX, true).unwrap();
-        let first = Stages::new(&store, json!("a"));
+        let first = Stages::new(&store, json!("a"), &Unobserved);
         number(&first, 1);
         let folder = dir.path().join(key(&first, 1).as_str());
         let read = |stages: &Stages<'_>| {
@@ -265,12 +273,12 @@ mod tests {
         assert_eq!(read(&first).unwrap(), "2");
 
         std::fs::write(folder.join(RECORD), "{}").unwrap();
-        let second = Stages::new(&store, json!("a"));
+        let second = Stages::new(&store, json!("a"), &Unobserved);
         assert_eq!(number(&second, 1), (2, true));
         assert!(second.repairs()[0].contains(RECORD), "{:?}", second.repairs());
 
         std::fs::write(folder.join("double"), "3").unwrap();
-        let third = Stages::new(&store, json!("a"));
+        let third = Stages::new(&store, json!("a"), &Unobserved);
         assert_eq!(number(&third, 1), (2, true));
         assert_eq!(read(&third).unwrap(), "2");
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use alluvium_config::{ConfigSource, Variant, read_all};
-use alluvium_experiment::{DirectoryOptions, OpenCentre, Outcome, RunDirectory, RunOptions, Unobserved, run};
+use alluvium_experiment::{
+    DirectoryOptions, OpenCentre, OpenCentreOptions, Outcome, RunDirectory, RunOptions, Unobserved, run,
+};
 use alluvium_model::{Digest, Weights};
 use alluvium_results::{Accuracy, Cell};
 use tempfile::TempDir;
@@ -144,7 +146,7 @@ fn a_difference_whose_parent_is_lost_waits_until_the_parent_is_computed_again() 
 
 fn open(folder: &Path) -> OpenCentre {
     let variant = variants(CHANGES).remove(0);
-    OpenCentre::open(folder, variant, &DirectoryOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+    OpenCentre::open(folder, variant, &OpenCentreOptions::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn central(centre: &mut OpenCentre) -> Digest {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use alluvium_config::{ConfigSource, Variant, read_all};
 use alluvium_device::{Announcement, DeviceSettings, HandOut, OwnTask, TaskDataset, adapt};
 use alluvium_experiment::{
-    DirectoryOptions, OpenCentre, OpenCentreError, OpenVisit, RunDirectory, RunOptions, RunStatus, Unobserved, run,
+    DirectoryOptions, OpenCentre, OpenCentreError, OpenCentreOptions, OpenVisit, RunDirectory, RunOptions, RunStatus,
+    Unobserved, run,
 };
 use alluvium_model::{Digest, Expert, ModelState, Seed, Silent};
 use alluvium_results::{Accuracy, Results};
@@ -22,7 +23,7 @@ fn variant() -> Variant {
 }
 
 fn open(folder: &Path) -> OpenCentre {
-    OpenCentre::open(folder, variant(), &DirectoryOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+    OpenCentre::open(folder, variant(), &OpenCentreOptions::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The devices of the stream, outside of any run: each has its own samples.

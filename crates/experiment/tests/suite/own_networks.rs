@@ -2,7 +2,7 @@
 
 use alluvium_config::{ConfigSource, Variant, read_all};
 use alluvium_device::Terms;
-use alluvium_experiment::{DirectoryOptions, OpenCentre, RunDirectory, RunOptions, Unobserved, run};
+use alluvium_experiment::{DirectoryOptions, OpenCentre, OpenCentreOptions, RunDirectory, RunOptions, Unobserved, run};
 use alluvium_model::Seed;
 use alluvium_results::{Cell, Results};
 use serde_json::json;
@@ -137,7 +137,7 @@ fn an_open_centre_hands_out_the_same_and_ends_with_the_same_model() {
     for keys in [EVERY_SECOND, DISTILLED] {
         let [folder, whole] = [(); 2].map(|()| TempDir::new().unwrap());
         compared(whole.path(), variant(&own(keys)));
-        let open = || OpenCentre::open(folder.path(), variant(&own(keys)), &DirectoryOptions::default()).unwrap();
+        let open = || OpenCentre::open(folder.path(), variant(&own(keys)), &OpenCentreOptions::default()).unwrap();
         let stream = variant("").experiment.stream.build(Seed::new(0)).unwrap();
         let mut centre = open();
         for index in 0..4 {

@@ -83,7 +83,7 @@ impl Files {
             strategy,
             seed: Seed::new(3),
             compute: &self.compute,
-            output: &output,
+            output: Some(&output),
             options: WriteOptions::default(),
             dtype: None,
             progress: &|_| ControlFlow::Continue(()),

@@ -199,7 +199,8 @@ fn what_the_type_cannot_hold_is_named_and_nothing_is_written() {
 fn a_folder_that_cannot_be_written_is_named_before_anything_is_read() {
     let files = Files::new(&[pair([1.0, 2.0]), pair([f32::NAN, 4.0])]);
     let output = files.folder.path().join("nowhere/out.safetensors");
-    let elsewhere = |request: &mut alluvium_merge::Request<'_>| request.output = Path::new("/nowhere/out.safetensors");
+    let elsewhere =
+        |request: &mut alluvium_merge::Request<'_>| request.output = Some(Path::new("/nowhere/out.safetensors"));
     let error = files.merge_models(files.models(), &mean(), elsewhere).unwrap_err().to_string();
     assert!(error.contains("out.safetensors: cannot be written"), "{error}");
     assert!(!output.exists());

@@ -143,7 +143,7 @@ fn pieces_are_told_in_their_order() {
         strategy: &strategy,
         seed: Seed::new(1),
         compute: &Device::flex(),
-        output: &output,
+        output: Some(&output),
         options: WriteOptions::default(),
         dtype: None,
         progress: &push,

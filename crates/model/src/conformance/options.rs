@@ -40,6 +40,6 @@ pub fn check_options<C: Serialize + DeserializeOwned>(family: Family, config: &C
     for option in description.options() {
         assert!(!option.meaning.is_empty(), "the option `{}` of \"{kind}\" has no doc comment", option.name);
     }
-    let problems = check_table(&(description.schema)().to_value(), &table);
+    let problems = check_table(&description.schema.get(), &table);
     assert!(problems.is_empty(), "options of \"{kind}\" are outside their own ranges: {problems:?}");
 }

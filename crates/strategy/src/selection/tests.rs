@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alluvium_model::{BackboneFacts, Expert, ModelState, Seed};
-use alluvium_registry::Description;
+use alluvium_registry::{Description, OptionsSchema};
 use burn::tensor::Device;
 use serde_json::json;
 
@@ -36,7 +36,7 @@ inventory::submit! {
         kind: "selection-test-listed",
         paper: "",
         default: false,
-        schema: || schemars::schema_for!(ListedConfig),
+        schema: OptionsSchema::Made(|| schemars::schema_for!(ListedConfig)),
     }
 }
 
