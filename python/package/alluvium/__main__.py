@@ -1,0 +1,5 @@
+"""``python -m alluvium``: the command line."""
+
+from alluvium.command import main
+
+main()

@@ -1,0 +1,205 @@
+"""Classes of Python as plugins: their options, how they are built, and how they are registered."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import enum
+import inspect
+import json
+import random
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from alluvium import _alluvium
+from alluvium.code import revision
+from alluvium.errors import ConfigError
+
+_JSON_TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """The range of an option that is a number: ``Annotated[float, al.Range(0, 1), "What it sets."]``."""
+
+    least: float | None = None
+    """The smallest value that is accepted; None: no bound."""
+    most: float | None = None
+    """The largest value that is accepted; None: no bound."""
+
+
+class Plugin:
+    """What strategies, devices and streams in Python have in common.
+
+    The annotated attributes of the class are its options, as in a dataclass: each has a default, and is of the type ``bool``,
+    ``int``, ``float``, ``str``, an enumeration of texts, ``Literal`` of these, a list of these, or one of these or ``None``. Write
+    ``Annotated[float, al.Range(0, 1), "What it sets."] = 0.5`` for a range and a meaning. Attributes that are no options are set
+    in ``__post_init__``.
+    """
+
+
+class Registered:
+    """A registered class, as the native module calls it."""
+
+    def __init__(self, family: str, kind: str, owner: type[Plugin], runner: type[Any]) -> None:
+        self.family = family
+        self.kind = kind
+        self.owner = owner
+        self.runner = runner
+
+    def build(self, options: str) -> Any:
+        """An instance with these options, a JSON object, in what runs it."""
+        given = json.loads(options)
+        hints = typing.get_type_hints(self.owner)
+        values = {name: _as_type(value, hints[name]) for name, value in given.items()}
+        return self.runner(self.owner(**values))
+
+
+_REGISTERED: dict[tuple[str, str], Registered] = {}
+
+
+def register(
+    family: str, kind: str, owner: type[Plugin], runner: type[Any], *, paper: str = "", settings: dict[str, str]
+) -> None:
+    """Registers a class under a kind of a family. Registering a kind again replaces the class.
+
+    Raises:
+        ConfigError: the kind is taken, or an option is of another type.
+    """
+    if not dataclasses.is_dataclass(owner) or "__dataclass_fields__" not in vars(owner):
+        dataclasses.dataclass(owner)
+    registered = Registered(family, kind, owner, runner)
+    _alluvium.register(
+        family,
+        kind,
+        schema=json.dumps(_schema(kind, owner)),
+        paper=paper,
+        settings=json.dumps(settings),
+        adapter=registered,
+        revision=revision(owner),
+    )
+    _REGISTERED[family, kind] = registered
+
+
+def refresh() -> None:
+    """States the digests of all registered classes' code anew: modules may have been reloaded."""
+    for (family, kind), registered in _REGISTERED.items():
+        _alluvium.set_revision(family, kind, revision(registered.owner))
+
+
+def _schema(kind: str, owner: type[Plugin]) -> dict[str, Any]:
+    hints = typing.get_type_hints(owner, include_extras=True)
+    properties = {}
+    for field in dataclasses.fields(owner):  # type: ignore[arg-type]
+        if not field.init:
+            continue
+        property_ = _property(kind, field.name, hints[field.name])
+        default = _default(field)
+        if default is dataclasses.MISSING:
+            raise ConfigError(f"{kind!r}: the option `{field.name}` has no default; accepted: `{field.name}: … = VALUE`")
+        if isinstance(default, enum.Enum):
+            default = default.value
+        properties[field.name] = {**property_, "default": default}
+    text = inspect.cleandoc(owner.__doc__ or "")
+    if not text or text.startswith(f"{owner.__name__}("):
+        raise ConfigError(f"{kind!r}: the class {owner.__name__} has no docstring; accepted: a sentence that says what it does")
+    return {"type": "object", "description": text, "properties": properties}
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _property(kind: str, name: str, hint: Any) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    if typing.get_origin(hint) is typing.Annotated:
+        hint, *notes = typing.get_args(hint)
+        for note in notes:
+            if isinstance(note, str):
+                schema["description"] = note
+            elif isinstance(note, Range):
+                schema.update(
+                    {key: value for key, value in (("minimum", note.least), ("maximum", note.most)) if value is not None}
+                )
+    own = _type(hint)
+    if own is None:
+        raise ConfigError(
+            f"{kind!r}: the option `{name}` is of the type {hint}; accepted: bool, int, float, str, an enumeration of texts, Literal, "
+            "a list of these, or one of these or None"
+        )
+    return {**own, **schema}
+
+
+def _type(hint: Any) -> dict[str, Any] | None:
+    if hint in _JSON_TYPES:
+        return {"type": _JSON_TYPES[hint]}
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return {"enum": [one.value for one in hint]}
+    if origin in (list, tuple) and arguments:
+        items = _type(arguments[0])
+        return None if items is None else {"type": "array", "items": items}
+    if origin in (typing.Union, types.UnionType):
+        others = [one for one in arguments if one is not type(None)]
+        own = _type(others[0]) if len(others) == 1 else None
+        return None if own is None else {"anyOf": [own, {"type": "null"}]}
+    return None
+
+
+def _as_type(value: Any, hint: Any) -> Any:
+    """The value of an option as its type: an integer for a float, an enumeration for its text."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        others = [one for one in typing.get_args(hint) if one is not type(None)]
+        return None if value is None else _as_type(value, others[0])
+    if hint is float and isinstance(value, int):
+        return float(value)
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return hint(value)
+    return value
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[np.random.Generator]:
+    """Seeds what Python code draws from, and puts it back as it was: ``random``, ``numpy.random``, and ``torch`` if it is imported.
+
+    Yields:
+        A generator of its own.
+    """
+    ours, theirs = random.getstate(), np.random.get_state()
+    torch = sys.modules.get("torch")
+    of_torch = None if torch is None else torch.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    if torch is not None:
+        torch.manual_seed(seed)
+    try:
+        yield np.random.default_rng(seed)
+    finally:
+        random.setstate(ours)
+        np.random.set_state(theirs)
+        if torch is not None and of_torch is not None:
+            torch.set_rng_state(of_torch)
+
+
+def decorator(
+    family: str, kind: str, base: type[Plugin], runner: type[Any], *, paper: str, settings: dict[str, str]
+) -> Callable[[type[Any]], type[Any]]:
+    """What the decorators of the families return."""
+
+    def registered(owner: type[Any]) -> type[Any]:
+        if not (isinstance(owner, type) and issubclass(owner, base)):
+            raise ConfigError(f"{kind!r}: {owner!r} is not a subclass of {base.__name__}; accepted: class NAME({base.__name__})")
+        register(family, kind, owner, runner, paper=paper, settings=settings)
+        return owner
+
+    return registered

@@ -1,0 +1,52 @@
+"""The conformance tests that every plugin must pass, ours and those in Python."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from alluvium import _alluvium
+from alluvium.plugins import refresh
+
+
+def check_strategy(kind: str, **options: Any) -> None:
+    """Checks a strategy: its options are described and survive being written; it keeps every head; the same seed gives the same model; it
+    resumes from its state; it gets the data that it declares and no others.
+
+    Args:
+        kind: the kind under which it is registered.
+        options: options that differ from the defaults.
+
+    Raises:
+        AssertionError: it does not conform; the message says which check failed.
+        ConfigError: there is no such kind.
+    """
+    _check("strategy", kind, options)
+
+
+def check_device(kind: str, **options: Any) -> None:
+    """Checks a device: its expert agrees with what it stated and took, it answers once, and the same seed gives the same expert.
+
+    Raises:
+        AssertionError: it does not conform; the message says which check failed.
+        ConfigError: there is no such kind.
+    """
+    _check("device", kind, options)
+
+
+def check_stream(kind: str, **options: Any) -> None:
+    """Checks a stream: the same seed gives the same tasks; every task has training and test samples of the classes of its head, and
+    inputs of one shape; every class has a name.
+
+    Raises:
+        AssertionError: it does not conform; the message says which check failed.
+        ConfigError: there is no such kind.
+    """
+    _check("stream", kind, options)
+
+
+def _check(family: str, kind: str, options: dict[str, Any]) -> None:
+    refresh()
+    problem = _alluvium.check_plugin(family, kind, json.dumps(options))
+    if problem is not None:
+        raise AssertionError(f"the {family} {kind!r} does not conform: {problem}")

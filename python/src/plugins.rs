@@ -1,0 +1,140 @@
+//! The plugins that Python code registers: their classes, by family and kind.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use alluvium_device::DeviceConfig;
+use alluvium_model::Digest;
+use alluvium_registry::{AddedKind, Family, add, carried};
+use alluvium_strategy::{DataAccess, StrategyConfig};
+use alluvium_stream::{Scenario, StreamConfig};
+use pyo3::prelude::*;
+use serde_json::{Value, json};
+
+use crate::drive::{Caller, drive};
+use crate::failure::Failure;
+
+/// The linked kind that reads the tables of Python's kinds. The registry gives it `class` and `options`.
+pub(crate) const CARRIER: &str = "python";
+
+static PLUGINS: Mutex<BTreeMap<(Family, String), Arc<Plugin>>> = Mutex::new(BTreeMap::new());
+
+/// A class that Python code registered.
+#[derive(Debug)]
+pub(crate) struct Plugin {
+    /// What builds and calls instances of the class; see `alluvium.plugins`.
+    pub(crate) adapter: Py<PyAny>,
+    /// The data that a strategy needs.
+    pub(crate) data: DataAccess,
+    /// How the tasks of a stream differ.
+    pub(crate) scenario: Scenario,
+    /// The digest of the code and of the versions that it runs on.
+    pub(crate) revision: Digest,
+}
+
+/// The plugin of a kind.
+pub(crate) fn plugin(family: Family, kind: &str) -> Result<Arc<Plugin>, String> {
+    let all = PLUGINS.lock().unwrap_or_else(PoisonError::into_inner);
+    all.get(&(family, kind.to_owned())).cloned().ok_or_else(|| {
+        format!("no Python class is registered as the {family} \"{kind}\"; import the module that registers it first")
+    })
+}
+
+fn family_of(name: &str) -> Result<Family, Failure> {
+    let found = Family::ALL.into_iter().find(|family| family.to_string() == name || family.plural() == name);
+    let names: Vec<_> = Family::ALL.into_iter().map(|family| family.to_string()).collect();
+    found.ok_or_else(|| Failure::config(format!("there is no family \"{name}\"; accepted: {}", names.join(", "))))
+}
+
+/// Registers a class under a kind. `schema` is the JSON Schema of its options, with a description. `settings` has `data` for a
+/// strategy, `scenario` for a stream.
+#[pyfunction]
+#[pyo3(signature = (family, kind, *, schema, paper, settings, adapter, revision))]
+#[allow(clippy::too_many_arguments)] // Keywords of one call from Python.
+pub(crate) fn register(
+    py: Python<'_>,
+    family: &str,
+    kind: &str,
+    schema: &str,
+    paper: &str,
+    settings: &str,
+    adapter: Py<PyAny>,
+    revision: &str,
+) -> PyResult<()> {
+    let registered = || -> Result<(), Failure> {
+        let family = family_of(family)?;
+        let parsed =
+            |text: &str| serde_json::from_str::<Value>(text).map_err(|error| Failure::config(error.to_string()));
+        let (schema, settings) = (parsed(schema)?, parsed(settings)?);
+        let setting = |key: &str| settings.get(key).cloned();
+        let data = setting("data").map_or(Ok(DataAccess::None), serde_json::from_value).map_err(|_| {
+            let accepted = "\"none\", \"surrogate\", \"current-task\" or \"all-tasks\"";
+            Failure::config(format!("the strategy \"{kind}\": `data` is out of range; accepted: {accepted}"))
+        })?;
+        let scenario = setting("scenario").map_or(Ok(Scenario::ClassShift), serde_json::from_value).map_err(|_| {
+            let accepted = "\"class-shift\", \"domain-shift\" or \"label-skew\"";
+            Failure::config(format!("the stream \"{kind}\": `scenario` is out of range; accepted: {accepted}"))
+        })?;
+        add(AddedKind { family, kind: kind.to_owned(), paper: paper.to_owned(), schema, carrier: CARRIER })?;
+        let revision = Digest::of(revision.as_bytes());
+        let plugin = Arc::new(Plugin { adapter, data, scenario, revision });
+        PLUGINS.lock().unwrap_or_else(PoisonError::into_inner).insert((family, kind.to_owned()), plugin);
+        Ok(())
+    };
+    registered().map_err(|failure| failure.raise(py, None))
+}
+
+/// States the digest of a kind's code anew: modules may have been reloaded since it was registered.
+#[pyfunction]
+pub(crate) fn set_revision(py: Python<'_>, family: &str, kind: &str, revision: &str) -> PyResult<()> {
+    let stated = || -> Result<(), Failure> {
+        let family = family_of(family)?;
+        let old = plugin(family, kind).map_err(Failure::config)?;
+        let Plugin { data, scenario, .. } = *old;
+        let adapter = old.adapter.clone_ref(py);
+        let plugin = Arc::new(Plugin { adapter, data, scenario, revision: Digest::of(revision.as_bytes()) });
+        PLUGINS.lock().unwrap_or_else(PoisonError::into_inner).insert((family, kind.to_owned()), plugin);
+        Ok(())
+    };
+    stated().map_err(|failure| failure.raise(py, None))
+}
+
+/// Runs the conformance tests of a family on a kind with these options, a JSON object. Returns what does not conform, or nothing.
+#[pyfunction]
+pub(crate) fn check_plugin(py: Python<'_>, family: &str, kind: &str, options: &str) -> PyResult<Option<String>> {
+    let (family, kind, options) = (family.to_owned(), kind.to_owned(), options.to_owned());
+    drive(
+        py,
+        &Caller::default(),
+        |_| Ok(()),
+        move || {
+            let family = family_of(&family)?;
+            let mut table = serde_json::from_str::<serde_json::Map<String, Value>>(&options)
+                .map_err(|error| Failure::config(error.to_string()))?;
+            table.insert("kind".to_owned(), json!(kind));
+            alluvium_registry::find(family, &kind)?;
+            let table = Value::Object(carried(family, table));
+            let wrong = |error: serde_json::Error| Failure::config(format!("the {family} \"{kind}\": {error}"));
+            let check: Box<dyn FnOnce()> = match family {
+                Family::Strategy => {
+                    let config: Box<dyn StrategyConfig> = serde_json::from_value(table).map_err(wrong)?;
+                    Box::new(move || alluvium_strategy::conformance::check_config(config.as_ref()))
+                }
+                Family::Device => {
+                    let config: Box<dyn DeviceConfig> = serde_json::from_value(table).map_err(wrong)?;
+                    Box::new(move || alluvium_device::conformance::check_config(config.as_ref()))
+                }
+                Family::Stream => {
+                    let config: Box<dyn StreamConfig> = serde_json::from_value(table).map_err(wrong)?;
+                    Box::new(move || alluvium_stream::conformance::check_stream(config.as_ref()))
+                }
+                family => return Err(Failure::config(format!("a {family} in Python is not supported"))),
+            };
+            Ok(catch_unwind(AssertUnwindSafe(check)).err().map(|panic| {
+                let text = panic.downcast_ref::<String>().cloned();
+                text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+            }))
+        },
+    )
+}

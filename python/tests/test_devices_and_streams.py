@@ -1,0 +1,173 @@
+"""Devices and streams in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import alluvium as al
+
+
+@al.device("mean-of-classes")
+class MeanOfClasses(al.Device):
+    """Sets the head from the mean latent of each class, and trains nothing."""
+
+    strength: float = 1.0
+
+    def adapt(self, model: al.Model, task: al.DeviceTask, context: al.DeviceContext) -> Mapping[str, np.ndarray]:
+        inputs, targets = task.samples.inputs.reshape(len(task.samples.inputs), -1), task.samples.targets
+        latents = np.maximum(inputs @ model["backbone.layers.0.weight"] + model["backbone.layers.0.bias"], 0)
+        means = np.stack([latents[targets == place].mean(axis=0) for place in range(len(task.classes))])
+        adapted = dict(model)
+        adapted[f"heads.{task.head}.weight"] = self.strength * means.T
+        adapted[f"heads.{task.head}.bias"] = -self.strength * (means**2).sum(axis=1) / 2
+        context.step(1, 1)
+        return adapted
+
+
+def blobs(seed: int, classes: range, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points around one centre for each class."""
+    draw = np.random.default_rng(seed)
+    labels = np.repeat(np.array(classes), samples)
+    centres = np.random.default_rng(7).normal(size=(6, 5)) * 2
+    inputs = centres[labels] + 0.3 * draw.normal(size=(len(labels), 5))
+    return inputs.astype(np.float32), labels
+
+
+@al.stream("blobs")
+class Blobs(al.Stream):
+    """Three tasks of two classes of points."""
+
+    samples: int = 30
+
+    def tasks(self, seed: int) -> list[al.Task]:
+        parts = [range(0, 2), range(2, 4), range(4, 6)]
+        return [al.Task(f"part {n}", blobs(n + seed % 100, part, self.samples), blobs(n + 1000, part, 10)) for n, part in enumerate(parts)]
+
+
+def test_a_device_takes_part_in_a_comparison_and_conforms(config: Any, run: Any) -> None:
+    config["device"] = {"kind": "mean-of-classes"}
+    results = run(config)
+    data = results.variants[0].data
+    assert results.matrix("weight-averaging")[0, 0] > 0.6
+    assert data["config"]["device"]["class"] == "mean-of-classes"
+
+
+def test_devices_are_checked_for_conformance() -> None:
+    @al.device("nudging")
+    class Nudging(al.Device):
+        """Nudges every weight."""
+
+        def adapt(self, model: al.Model, task: al.DeviceTask, context: al.DeviceContext) -> Any:
+            return {name: array + 0.1 * context.generator.normal(size=array.shape) for name, array in model.items()}
+
+    al.testing.check_device("nudging")
+    # The tests have another backbone.
+    with pytest.raises(AssertionError, match="'mean-of-classes' does not conform: .*KeyError: 'backbone.layers.0.weight'"):
+        al.testing.check_device("mean-of-classes")
+
+
+def test_a_device_that_fails_is_named(config: Any, run: Any) -> None:
+    @al.device("failing-device")
+    class FailingDevice(al.Device):
+        """Fails."""
+
+        def adapt(self, model: al.Model, task: al.DeviceTask, context: al.DeviceContext) -> Any:
+            if task.device == 0:
+                return {name: array for name, array in model.items() if not name.endswith("bias")}
+            raise KeyError("gone")
+
+    config["device"] = {"kind": "failing-device"}
+    with pytest.raises(al.RunError, match='"failing-device" in Python: its model lacks .*`backbone.layers.0.bias`'):
+        run(config)
+
+
+def test_a_stream_of_arrays_runs_and_conforms(config: Any, run: Any) -> None:
+    config["stream"] = {"kind": "blobs", "samples": 20}
+    config["device"] = {"epochs": 20, "learning_rate": 0.1}
+    results = run(config)
+    assert results.matrix("weight-averaging").diagonal().min() > 0.8
+    tasks = results.variants[0].data["tasks"]
+    assert tasks[1]["name"] == "part 1" and tasks[1]["classes"] == ("2", "3") and tasks[1]["train_samples"] == 40
+    al.testing.check_stream("blobs")
+
+
+def test_wrong_streams_say_what_is_wrong(config: Any, run: Any) -> None:
+    @al.stream("wrong-stream")
+    class Wrong(al.Stream):
+        """Wrong in one of several ways."""
+
+        way: str = ""
+
+        def tasks(self, seed: int) -> Any:
+            inputs, labels = blobs(1, range(0, 2), 5)
+            if self.way == "none":
+                return []
+            if self.way == "shapes":
+                return [al.Task("a", (inputs, labels), (inputs[:, :3], labels))]
+            if self.way == "labels":
+                return [al.Task("a", (inputs, labels[:3]), (inputs, labels))]
+            return [al.Task("a", (inputs, labels), (inputs, labels), classes=[0])]
+
+    for way, message in [
+        ("none", "`tasks` returned no tasks; accepted: at least one"),
+        ("shapes", r'"a", test samples: inputs have the shape \[10, 3\]; accepted: \[10, 5\]'),
+        ("labels", r"\[10, 5\]; accepted: \[3, 5\], one input for each label"),
+        ("", "which its head does not have"),
+    ]:
+        config["stream"] = {"kind": "wrong-stream", "way": way}
+        with pytest.raises(al.AlluviumError, match=message):
+            run(config, fresh=True)
+
+
+def test_datasets_of_torch_become_tasks(config: Any, run: Any) -> None:
+    torch = pytest.importorskip("torch", reason="skipped: torch is not installed")
+    from torch.utils.data import TensorDataset
+
+    @al.stream("datasets")
+    class Datasets(al.Stream):
+        """Datasets of torch."""
+
+        def tasks(self, seed: int) -> Any:
+            def dataset(part: int, samples: int) -> Any:
+                inputs, labels = blobs(part, range(2 * part, 2 * part + 2), samples)
+                return TensorDataset(torch.from_numpy(inputs), torch.from_numpy(labels))
+
+            return [al.Task(f"part {part}", dataset(part, 20), dataset(part, 5)) for part in range(3)]
+
+    config["stream"] = {"kind": "datasets"}
+    config["device"] = {"epochs": 20, "learning_rate": 0.1}
+    assert run(config).matrix("weight-averaging").diagonal().min() > 0.8
+
+
+def test_a_device_trains_with_torch_and_repeats_itself(config: Any, run: Any, tmp_path: Any) -> None:
+    torch = pytest.importorskip("torch", reason="skipped: torch is not installed")
+
+    @al.device("torch-device")
+    class TorchDevice(al.Device):
+        """Trains a perceptron with PyTorch."""
+
+        epochs: int = 3
+
+        def adapt(self, model: al.Model, task: al.DeviceTask, context: al.DeviceContext) -> Any:
+            tensors = {name: tensor.requires_grad_() for name, tensor in model.torch().items()}
+            optimizer = torch.optim.SGD(tensors.values(), lr=0.05)
+            inputs, targets = (torch.from_numpy(part) for part in (task.samples.inputs, task.samples.targets))
+            for epoch in range(self.epochs):
+                order = torch.randperm(len(inputs))
+                for batch in order.split(32):
+                    latents = torch.relu(inputs[batch].flatten(1) @ tensors["backbone.layers.0.weight"] + tensors["backbone.layers.0.bias"])
+                    scores = latents @ tensors[f"heads.{task.head}.weight"] + tensors[f"heads.{task.head}.bias"]
+                    optimizer.zero_grad()
+                    torch.nn.functional.cross_entropy(scores, targets[batch]).backward()
+                    optimizer.step()
+                context.step(epoch + 1, self.epochs)
+            return tensors
+
+    config["device"] = {"kind": "torch-device"}
+    first = run(config).matrix("weight-averaging")
+    again = al.compare(config, out=tmp_path / "again", jobs=1, progress=False).matrix("weight-averaging")
+    assert first.diagonal().min() > 0.7 and np.array_equal(first, again, equal_nan=True)

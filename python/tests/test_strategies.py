@@ -1,0 +1,295 @@
+"""Strategies in Python: numbers, conformance, data access, failures, keys."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pytest
+from test_compare import interrupted
+
+import alluvium as al
+import averaging  # noqa: F401  # It registers its strategy.
+
+
+def test_averaging_equals_the_strategy_in_rust_to_the_last_bit(config: Any, run: Any, tmp_path: Path) -> None:
+    config["strategies"] = [{"kind": "weight-averaging"}, {"kind": "averaging-in-python"}]
+    config["seeds"] = [0, 1]
+    results = run(config)
+    for seed in config["seeds"]:
+        for known in (True, False):
+            ours, theirs = (results.matrix(row, seed, task_known=known) for row in results.strategies[:2])
+            assert np.array_equal(ours, theirs, equal_nan=True)
+    digests = []
+    for kind in ("weight-averaging", "averaging-in-python"):
+        single = {**config, "seeds": [0], "strategies": [{"kind": kind}]}
+        with al.Centre(tmp_path / kind, single) as centre:
+            for task in centre.tasks:
+                taken = centre.hand_out(al.announce(config["stream"], task.name))
+                centre.receive(taken, al.adapt(taken, stream=config["stream"]))
+            digests.append(centre.central().digest)
+    assert digests[0] == digests[1], "the weights differ"
+
+
+def test_averaging_conforms() -> None:
+    al.testing.check_strategy("averaging-in-python")
+
+
+def test_what_does_not_conform_is_named() -> None:
+    @al.strategy("forgetful")
+    class Forgetful(al.Strategy):
+        """Draws random numbers that do not come from the seed."""
+
+        def consolidate(self, previous: al.Model, expert: al.Expert, context: al.Context) -> Any:
+            return {name: array + np.float32(time.perf_counter() % 1) for name, array in {**expert, **previous}.items()}
+
+    with pytest.raises(AssertionError, match="'forgetful' does not conform: .*same seed must give the same models"):
+        al.testing.check_strategy("forgetful")
+
+
+class Start(enum.Enum):
+    """Where it starts."""
+
+    PREVIOUS = "previous"
+    EXPERT = "expert"
+
+
+@al.strategy("with-options", paper="Nobody, 2026")
+class WithOptions(al.Strategy):
+    """Takes the expert's backbone, or keeps the previous one.
+
+    It is here for its options.
+    """
+
+    share: Annotated[float, al.Range(0, 1), "The share of the expert."] = 0.5
+    steps: int = 3
+    start: Start = Start.EXPERT
+    mode: Literal["fast", "slow"] = "fast"
+    names: list[str] | None = None
+
+    def consolidate(self, previous: al.Model, expert: al.Expert, context: al.Context) -> Any:
+        assert isinstance(self.start, Start) and isinstance(self.share, float)
+        context.note(f"share {self.share}, {self.start.value}, {self.mode}, {self.names}")
+        context.step(10, 1, 1)
+        return {**previous, **expert} if self.start is Start.EXPERT else {**expert, **previous}
+
+
+def test_options_are_described_checked_and_given(config: Any, run: Any) -> None:
+    kind = next(kind for kind in al.strategies() if kind.kind == "with-options")
+    assert kind.summary == "Takes the expert's backbone, or keeps the previous one." and kind.paper == "Nobody, 2026"
+    assert kind.options[0].meaning == "The share of the expert." and kind.options[2].accepts == '"previous" or "expert"'
+    config["strategies"] = [{"kind": "with-options", "share": 1, "start": "previous", "names": ["a"]}]
+    data = run(config).variants[0].data
+    assert any("share 1.0, previous, fast, ['a']" in note for note in data["notes"]), data["notes"]
+    assert data["rows"][0]["cells"][0]["consolidation_steps"] == (1, 1, 1)
+    config["strategies"] = [{"kind": "with-options", "share": 2, "mode": "none", "speed": 1}]
+    with pytest.raises(al.ConfigError) as wrong:
+        run(config, fresh=True)
+    for part in ("`share` = 2 is out of range", '"fast" or "slow"', "`speed` is not a key", "the keys share, steps, start, mode, names"):
+        assert part in str(wrong.value)
+    al.testing.check_strategy("with-options", share=0.25)
+
+
+def test_classes_that_cannot_be_registered_say_why() -> None:
+    with pytest.raises(al.ConfigError, match="has no docstring"):
+
+        @al.strategy("no-words")
+        class NoWords(al.Strategy):
+            pass
+
+    with pytest.raises(al.ConfigError, match="`share` has no default"):
+
+        @al.strategy("no-default")
+        class NoDefault(al.Strategy):
+            """It needs a share."""
+
+            share: float
+
+    with pytest.raises(al.ConfigError, match="is linked into this program already"):
+
+        @al.strategy("pld")
+        class Taken(al.Strategy):
+            """Another one."""
+
+    with pytest.raises(al.ConfigError, match="lower case, with hyphens"):
+
+        @al.strategy("My Kind")
+        class Name(al.Strategy):
+            """A name that is none."""
+
+
+@pytest.mark.parametrize(
+    ("data", "grants"), [("none", None), ("surrogate", None), ("current-task", "current-task"), ("all-tasks", "all-tasks")]
+)
+def test_a_strategy_gets_the_data_that_it_declares(config: Any, run: Any, data: str, grants: str | None) -> None:
+    seen: list[Any] = []
+
+    @al.strategy("curious", data=data)
+    class Curious(al.Strategy):
+        """Looks at all data that it can get."""
+
+        def consolidate(self, previous: al.Model, expert: al.Expert, context: al.Context) -> Any:
+            got = {}
+            for name, ask in (
+                ("surrogate", context.surrogate),
+                ("current-task", context.current_task),
+                ("all-tasks", context.all_tasks),
+            ):
+                try:
+                    got[name] = ask()
+                except al.RunError as error:
+                    assert "did not declare or was not granted" in str(error)
+            seen.append((context.device, got))
+            return {**previous, **expert}
+
+    config["surrogate"] = {"kind": "noise", "samples": 7}
+    if grants:
+        config["protocol"]["grants"] = grants
+    config["strategies"] = [{"kind": "curious"}]
+    run(config)
+    device, got = seen[-1]
+    expected = {"none": set(), "surrogate": {"surrogate"}, "current-task": {"current-task"}, "all-tasks": {"current-task", "all-tasks"}}
+    assert device == 2 and set(got) == expected[data]
+    if data == "surrogate":
+        assert got["surrogate"].shape == (7, 1, 28, 28) and np.array_equal(got["surrogate"], seen[0][1]["surrogate"])
+    if data == "all-tasks":
+        tasks = got["all-tasks"]
+        assert len(tasks) == 3 and tasks[2].inputs.shape[1:] == (1, 28, 28) and set(tasks[2].targets) == {0, 1, 2, 3}
+        assert tasks[0].inputs.min() >= -1 and tasks[0].inputs.max() <= 1
+
+
+def test_data_that_the_protocol_does_not_grant_are_refused_before_anything_runs(config: Any, run: Any) -> None:
+    @al.strategy("greedy", data="all-tasks")
+    class Greedy(al.Strategy):
+        """Would see everything."""
+
+    config["strategies"] = [{"kind": "greedy"}]
+    with pytest.raises(al.ConfigError, match="all-tasks"):
+        run(config)
+
+
+def failing(problem: str) -> type[al.Strategy]:
+    """A strategy that fails at the second device in one of several ways, under one kind."""
+
+    @al.strategy("failing")
+    class Failing(al.Strategy):
+        """Fails, until it is mended."""
+
+        def consolidate(self, previous: al.Model, expert: al.Expert, context: al.Context) -> Any:
+            central = {**previous, **expert}
+            name = next(iter(previous.backbone()))
+            if context.device == 1 and problem == "raises":
+                raise ZeroDivisionError("on purpose")
+            if context.device == 1 and problem == "shape":
+                central[name] = central[name][:1]
+            if context.device == 1 and problem == "nan":
+                central[name] = central[name] * np.nan
+            if context.device == 1 and problem == "heads":
+                central = {key: array for key, array in central.items() if not key.startswith("heads.task-1")}
+            if context.device == 1 and problem == "more":
+                central["backbone.other"] = central[name]
+            if context.device == 1 and problem == "type":
+                central[name] = [1, 2]
+            if context.device == 1 and problem == "nothing":
+                return None
+            return central
+
+    return Failing
+
+
+@pytest.mark.parametrize(
+    ("problem", "message"),
+    [
+        ("raises", "ZeroDivisionError: on purpose .*test_strategies.py, line"),
+        ("shape", r"returned `backbone.layers.0.bias` with the shape \[1\]; accepted: \[32\]"),
+        ("nan", "values are not all numbers.*backbone.layers.0.bias"),
+        ("heads", "returned a model without `heads.task-1.bias`; accepted: all tensors of the backbone, and the heads task-1, task-2"),
+        ("more", "returned a tensor `backbone.other`, which neither"),
+        ("type", "'backbone.layers.0.bias' is a list; accepted: arrays of numpy, tensors of torch"),
+        ("nothing", "`consolidate` returned a NoneType; accepted: a mapping"),
+    ],
+)
+def test_a_strategy_that_fails_is_named_and_the_run_goes_on_after_the_mend(
+    config: Any, run: Any, problem: str, message: str
+) -> None:
+    failing(problem)
+    config["strategies"] = [{"kind": "failing"}, {"kind": "averaging-in-python"}]
+    with pytest.raises(al.RunError, match=f'failing, seed 0, device 2: the strategy "failing": .*{message}') as raised:
+        run(config)
+    error = raised.value
+    assert error.results is not None and error.results.matrix("averaging-in-python").shape == (3, 3)
+    assert len(error.failures) == 1
+    assert isinstance(error.__cause__, ZeroDivisionError) or problem != "raises"
+    failing("none")
+    mended = run(config)
+    assert mended.matrix("failing").shape == (3, 3)
+    # The other row and the devices were found, not computed again.
+    assert np.array_equal(mended.matrix("averaging-in-python"), error.results.matrix("averaging-in-python"), equal_nan=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="skipped: interruptions, because Windows has other signals")
+@pytest.mark.parametrize("hang", ["time.sleep(1000)", "while True: pass"])
+def test_a_strategy_that_hangs_is_interrupted(config: Any, tmp_path: Path, hang: str) -> None:
+    config["strategies"] = [{"kind": "weight-averaging"}, {"kind": "hanging"}]
+    module = tmp_path / "hanging.py"
+    text = (
+        "import time\nimport alluvium as al\n\n@al.strategy('hanging')\nclass Hanging(al.Strategy):\n    '''Hangs.'''\n"
+        "    def consolidate(self, previous, expert, context):\n"
+        "        if context.device == 1:\n            print('hangs', flush=True)\n            HANG\n"
+        "        return {**previous, **expert}\n"
+    )
+    module.write_text(text.replace("HANG", hang))
+    script = f"""
+        import sys
+        sys.path.insert(0, ".")
+        import alluvium as al, hanging
+        try:
+            al.compare({config!r}, out="run", progress=False)
+        except KeyboardInterrupt:
+            print("stopped")
+    """
+    code, printed = interrupted(script, tmp_path, "hangs")
+    assert code == 0 and "stopped" in printed, printed
+    module.write_text(text.replace("HANG", "pass"))
+    code, printed = interrupted(script, tmp_path, "never")
+    assert code == 0 and "stopped" not in printed, printed
+    assert (tmp_path / "run" / "results.json").exists()
+
+
+def test_edited_code_is_computed_again_and_the_rest_is_found(config: Any, run: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    text = (
+        "import alluvium as al\nfrom edited_part import SHARE\n\n@al.strategy('edited')\nclass Edited(al.Strategy):\n    '''Edited.'''\n"
+        "    def consolidate(self, previous, expert, context):\n        calls.append(context.device)\n"
+        "        return {**expert, **previous, **{k: previous[k] * SHARE for k in previous.backbone()}}\n\ncalls = []\n"
+    )
+    (tmp_path / "edited.py").write_text(text)
+    (tmp_path / "edited_part.py").write_text("SHARE = 0.5\n")
+    edited = importlib.import_module("edited")
+    config["strategies"] = [{"kind": "edited"}]
+    first = run(config)
+    assert edited.calls == [0, 1, 2]
+    assert run(config) == first and edited.calls == [0, 1, 2], "it was not found again"
+    (tmp_path / "edited_part.py").write_text("SHARE = 0.250\n")
+    importlib.invalidate_caches()
+    importlib.reload(sys.modules["edited_part"])
+    edited = importlib.reload(edited)
+    second = run(config)
+    assert edited.calls == [0, 1, 2] and second != first
+
+
+def test_the_overhead_of_a_consolidation_is_small(config: Any, run: Any) -> None:
+    config["backbone"] = {"kind": "mlp", "layers": [320]}
+    config["strategies"] = [{"kind": "weight-averaging"}, {"kind": "averaging-in-python"}]
+    cells = {row["name"]: row["cells"][0] for row in run(config).variants[0].data["rows"]}
+    # A timing never decides a test; the numbers are there for people, with `pytest -s`.
+    for name, cell in cells.items():
+        print(name, [round(1000 * seconds, 2) for seconds in cell["consolidation_seconds"]], "ms a consolidation, 1 MB")
+    assert len(cells) == 2
