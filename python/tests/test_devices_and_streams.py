@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,29 @@ def test_wrong_streams_say_what_is_wrong(config: Any, run: Any) -> None:
         config["stream"] = {"kind": "wrong-stream", "way": way}
         with pytest.raises(al.AlluviumError, match=message):
             run(config, fresh=True)
+
+
+def test_experts_that_exist_are_judged_on_arrays(config: Any, run: Any, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="skipped: torch is not installed")
+    from torch import nn
+
+    def network(classes: int) -> Any:
+        return nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, classes))
+
+    names = tmp_path / "names.toml"
+    pairs = {"0.weight": "layers.0.weight", "0.bias": "layers.0.bias", "2.weight": "head.weight", "2.bias": "head.bias"}
+    lines = [f'"{own}" = "{ours}"' for own, ours in pairs.items()]
+    names.write_text("\n".join(['transposed = ["layers.0.weight", "head.weight"]', "[names]", *lines]))
+    experts = []
+    for number, classes in enumerate((["0", "1"], ["2", "3"], ["4", "5"])):
+        torch.save(network(2).state_dict(), tmp_path / f"{number}.pt")
+        experts.append({"file": str(tmp_path / f"{number}.pt"), "classes": classes, "names": str(names)})
+    torch.save(network(2).state_dict(), tmp_path / "base.pt")
+    config["stream"] = {"kind": "blobs"}
+    config["backbone"] = {"kind": "mlp", "layers": [16]}
+    config["initial"] = {"file": str(tmp_path / "base.pt"), "names": str(names)}
+    config["device"] = {"kind": "checkpoints", "experts": experts}
+    assert run(config).matrix("weight-averaging").shape == (3, 3)
 
 
 def test_datasets_of_torch_become_tasks(config: Any, run: Any) -> None:

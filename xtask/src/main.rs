@@ -3,9 +3,12 @@
 mod accents;
 mod bench_backends;
 mod ci;
+mod docs;
 mod glyphs;
 mod kill;
 mod lines;
+mod release_check;
+mod wheel;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,12 +26,18 @@ enum Chore {
     BenchBackends(bench_backends::BenchBackendsArgs),
     /// Run every check of the repository, the cheapest first.
     Ci(ci::CiArgs),
+    /// Build the documentation site: `target/site/index.html`.
+    Docs(docs::DocsArgs),
     /// Rebuild the Split Glyphs data set from the installed fonts.
     Glyphs(glyphs::GlyphsArgs),
     /// Kill a comparison at random moments, continue it each time, and check that it ends with the same numbers.
     Kill(kill::KillArgs),
     /// Count the lines of code of each strategy, and write them into the table of strategies.
     Lines(lines::LinesArgs),
+    /// Run the checks before a release that take too long for every change.
+    ReleaseCheck(release_check::ReleaseCheckArgs),
+    /// Build the wheel of the Python package, install it in a virtual environment, and test it there.
+    Wheel(wheel::WheelArgs),
 }
 
 fn main() -> ExitCode {
@@ -46,9 +55,12 @@ fn run(chore: &Chore) -> Result<()> {
         Chore::Accents(args) => accents::run(args),
         Chore::BenchBackends(args) => bench_backends::run(args),
         Chore::Ci(args) => ci::run(args),
+        Chore::Docs(args) => docs::run(args),
         Chore::Glyphs(args) => glyphs::run(args),
         Chore::Kill(args) => kill::run(args),
         Chore::Lines(args) => lines::run(args),
+        Chore::ReleaseCheck(args) => release_check::run(args),
+        Chore::Wheel(args) => wheel::run(args),
     }
 }
 

@@ -74,6 +74,13 @@ pub(crate) enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Write a plugin as a crate of its own: it builds, passes the conformance tests, and has a comparison of seconds.
+    New(NewOptions),
+    /// Write the reference as Markdown pages: every kind with its options, every metric, every command, the configuration.
+    Reference {
+        /// The folder of the pages.
+        folder: PathBuf,
+    },
     /// Print the JSON Schema of a configuration. Editors use it to complete and check files.
     Schema,
     /// Print completions for a shell.
@@ -81,6 +88,33 @@ pub(crate) enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewOptions {
+    /// What it is.
+    #[arg(value_enum)]
+    pub(crate) family: NewFamily,
+    /// Its kind, and the name of the crate: lower case, with hyphens between words.
+    pub(crate) name: String,
+    /// The new folder. Default: the name.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// A family of which a plugin can be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NewFamily {
+    /// How the centre consolidates an expert.
+    Strategy,
+    /// The tasks of the devices.
+    Stream,
+    /// The feature extractor.
+    Backbone,
+    /// Inputs that belong to no device.
+    Surrogate,
+    /// Who adapts the central model.
+    Device,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,8 @@ mod check;
 mod compare;
 mod consolidate;
 mod describe;
+#[cfg(test)]
+mod documented;
 mod duration;
 mod evaluate;
 mod gigabytes;
@@ -26,8 +28,10 @@ mod inspect;
 mod interrupt;
 mod logging;
 mod model_arguments;
+mod new;
 mod plugins;
 mod progress;
+mod reference;
 mod report;
 mod schema;
 mod sparse_lines;
@@ -110,6 +114,8 @@ fn run(program: &str, arguments: Arguments) -> anyhow::Result<()> {
         Command::List { family } => describe::list(family.map(Into::into), &mut out),
         Command::Show { kind } => describe::show(&kind, &mut out),
         Command::Init { file, force } => init::init(&file, force, &mut out),
+        Command::New(options) => new::new(&options, &mut out),
+        Command::Reference { folder } => reference::reference(&folder, &mut out),
         Command::Schema => schema::schema(&mut out),
         Command::Completions { shell } => {
             let mut script = vec![];

@@ -225,6 +225,30 @@ impl Metric {
         }
     }
 
+    /// The formula. R\[t, i\] is the accuracy on task i after expert t of T, e\[t\] that of expert t on its own task.
+    pub fn formula(self) -> &'static str {
+        match self {
+            Self::AverageAccuracyTaskAware | Self::AverageAccuracyTaskAgnostic => "mean_i R[T, i]",
+            Self::AverageIncrementalAccuracyTaskAware | Self::AverageIncrementalAccuracyTaskAgnostic => {
+                "mean_t mean_{i ≤ t} R[t, i]"
+            }
+            Self::BackwardTransferTaskAware | Self::BackwardTransferTaskAgnostic => "mean_{i < T} (R[T, i] − R[i, i])",
+            Self::ForgettingTaskAware | Self::ForgettingTaskAgnostic => "mean_{i < T} (max_{t < T} R[t, i] − R[T, i])",
+            Self::ConsolidationGapTaskAware | Self::ConsolidationGapTaskAgnostic => "mean_t (e[t] − R[t, t])",
+            Self::ExpertAccuracy => "mean_t e[t]",
+            Self::ExpertAccuracyElsewhere => "mean_t mean_{i ≠ t} accuracy of device t alone on task i",
+            Self::FurtherAccuracy => "mean over the test sets that no task has of the accuracy after expert T",
+            Self::ForwardTransfer => "mean_{t ≥ 2} (e[t] − accuracy of device t from the initial weights)",
+            Self::LatentSimilarity => "mean_t CKA(latents of the centre after expert T, latents of expert t)",
+            Self::Contacts | Self::BytesDown | Self::BytesUp | Self::StatisticsBytes => "mean over devices",
+            Self::BytesMoved => "sum over devices, both directions",
+            Self::StoredBytes => "after expert T",
+            Self::ConsolidationSteps | Self::ConsolidationSamples => "mean over consolidations",
+            Self::Seconds => "sum over adaptations and consolidations",
+            Self::PeakMemoryBytes => "maximum",
+        }
+    }
+
     /// The unit of the metric.
     pub fn unit(self) -> Unit {
         match self {

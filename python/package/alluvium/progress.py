@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tqdm.auto import tqdm
 
 
 @contextlib.contextmanager
@@ -26,6 +26,10 @@ def bar(progress: bool | Callable[[int, int, str], None] | None) -> Iterator[Cal
     if not progress:
         yield None
         return
+    with warnings.catch_warnings():
+        # Without ipywidgets, notebooks get a bar of text. A warning would say so at every import.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
     with tqdm(total=0, unit=" stages", leave=False, dynamic_ncols=True) as shown:
         yield _Bar(shown)
 

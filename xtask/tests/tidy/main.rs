@@ -1,5 +1,6 @@
 //! House rules that a test can check: manifests, sources, words, and whether ARCHITECTURE.md is true.
 
+mod api;
 mod architecture;
 mod circles;
 mod lock;

@@ -91,7 +91,7 @@ fn outline(
     task: DeviceTask,
 ) -> Result<TaskOutline, ExperimentError> {
     let names = stream.class_names();
-    let mut test = Samples::new(stream.input());
+    let mut test = Samples::of_type(stream.input(), stream.value_type());
     let mut classes = vec![];
     for name in &task.classes {
         let class = names.iter().position(|other| other == name);
