@@ -119,8 +119,9 @@ fn text(tokens: &impl ToTokens) -> String {
     let mut text = tokens.to_token_stream().to_string();
     for (spaced, plain) in [
         (" :: ", "::"),
-        (" < ", "<"),
-        (" > ", ">"),
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
         (" , ", ", "),
         ("& ", "&"),
         (" (", "("),
