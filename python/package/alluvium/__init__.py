@@ -4,11 +4,11 @@ Many self-centred devices each adapt a copy of a central model to a private task
 twice: it takes the model, and sends its model back. The centre consolidates these models one after another, and never sees a
 device's data.
 
-- :func:`compare` runs a comparison of consolidation strategies; :class:`Results` holds what it measured.
-- :func:`consolidate`, :func:`evaluate` and :func:`inspect` work on state dicts and checkpoints that were trained elsewhere.
-- :class:`Strategy`, :class:`Device` and :class:`Stream` are written in Python and named in a configuration.
-- :class:`Centre` is a centre that another program drives; :func:`announce` and :func:`adapt` are the device's side of it.
-- :mod:`alluvium.testing` has the conformance tests.
+- ``compare`` runs a comparison of consolidation strategies; ``Results`` holds what it measured.
+- ``consolidate``, ``evaluate`` and ``inspect`` work on state dicts and checkpoints that were trained elsewhere.
+- ``Strategy``, ``Device`` and ``Stream`` are written in Python and named in a configuration.
+- ``Centre`` is a centre that another program drives; ``announce`` and ``adapt`` are the device's side of it.
+- ``alluvium.testing`` has the conformance tests.
 
 All work is done by the Rust crates of the project.
 """

@@ -41,7 +41,7 @@ class Announcement:
 
     @classmethod
     def from_json(cls, text: str) -> Announcement:
-        """Reads what :meth:`to_json` gave.
+        """Reads what ``to_json`` gave.
 
         Raises:
             ConfigError: another text.
@@ -82,7 +82,7 @@ class HandOut:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> HandOut:
-        """Reads what :meth:`to_bytes` gave. Nothing is believed: lengths are compared with the bytes, and weights are finite.
+        """Reads what ``to_bytes`` gave. Nothing is believed: lengths are compared with the bytes, and weights are finite.
 
         Raises:
             FileError: other bytes.
@@ -108,7 +108,7 @@ class SentExpert:
 
     @classmethod
     def from_bytes(cls, data: bytes, hand_out: HandOut) -> SentExpert:
-        """Reads what :meth:`to_bytes` gave, and checks it against what the device took.
+        """Reads what ``to_bytes`` gave, and checks it against what the device took.
 
         Raises:
             FileError: other bytes, or an expert that contradicts what its device stated or took.
@@ -136,7 +136,7 @@ class Received:
 class Centre:
     """A centre in a run directory: it hands out models, receives experts, and is closed.
 
-    It consolidates and judges as :func:`alluvium.compare` does, with the same numbers, for one strategy under one seed. Each contact is
+    It consolidates and judges as ``alluvium.compare`` does, with the same numbers, for one strategy under one seed. Each contact is
     on disk before it takes effect: a process that is killed opens the centre again with the same arguments, visits that were under
     way still are, and an expert that was received is not asked for again.
 
@@ -261,7 +261,7 @@ class Centre:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Lets the directory go. Visits stay under way; :meth:`close` ends them."""
+        """Lets the directory go. Visits stay under way; ``close`` ends them."""
         self._native.release()
 
 

@@ -181,7 +181,7 @@ def evaluate(
         stream: a kind, or a table with its ``kind`` and options; also one in Python.
         classes: the names of its classes, in the order of its classifier's rows.
         seed: the seed of the stream.
-        names: and the others: see :func:`consolidate`.
+        names: and the others: see ``consolidate``.
 
     Raises:
         ConfigError: an argument is wrong.
@@ -220,7 +220,7 @@ def inspect(
 
     Args:
         model: a state dict, or the path of a checkpoint.
-        names: and the others: see :func:`consolidate`.
+        names: and the others: see ``consolidate``.
 
     Raises:
         FileError: it cannot be read. An unknown network is no error.

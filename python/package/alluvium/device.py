@@ -69,8 +69,8 @@ class DeviceContext:
 class Device(Plugin):
     """A device that adapts the central model to its task.
 
-    Subclass it, write :meth:`adapt`, and register the class with :func:`device`. Options are the annotated attributes of the class; see
-    :class:`alluvium.plugins.Plugin`. Each visit gets an instance of its own.
+    Subclass it, write ``adapt``, and register the class with ``device``. Options are the annotated attributes of the class; see
+    ``alluvium.plugins.Plugin``. Each visit gets an instance of its own.
     """
 
     def adapt(self, model: Model, task: DeviceTask, context: DeviceContext) -> Mapping[str, Any]:
@@ -122,7 +122,7 @@ class _Runner:
 
 
 def device(kind: str, *, paper: str = "") -> Callable[[Kind], Kind]:
-    """Registers a subclass of :class:`Device`, so that a configuration can name it under ``[device]``.
+    """Registers a subclass of ``Device``, so that a configuration can name it under ``[device]``.
 
     Args:
         kind: the name in a configuration: lower case, words joined by hyphens.

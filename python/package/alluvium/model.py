@@ -57,7 +57,7 @@ class Model(Mapping[str, Array]):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Model:
-        """Reads a model of a run directory, or what :meth:`to_bytes` gave.
+        """Reads a model of a run directory, or what ``to_bytes`` gave.
 
         Raises:
             FileError: other bytes, or weights that are not finite.

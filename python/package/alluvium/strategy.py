@@ -102,7 +102,7 @@ class Context:
         """Fresh surrogate data, ``[count, …]``; ``step`` numbers the draw within this consolidation.
 
         Raises:
-            RunError: as :meth:`surrogate`.
+            RunError: as ``surrogate``.
         """
         return self._native.fresh_surrogate(count, step)
 
@@ -139,7 +139,7 @@ def _samples(sent: tuple[Any, Any, list[int]]) -> Samples:
 class Strategy(Plugin):
     """A consolidation strategy: previous central model + expert → new central model.
 
-    Subclass it, write :meth:`consolidate`, and register the class::
+    Subclass it, write ``consolidate``, and register the class::
 
         @al.strategy("towards-the-expert")
         class TowardsTheExpert(al.Strategy):
@@ -153,7 +153,7 @@ class Strategy(Plugin):
                     new[name] = previous[name] + self.fraction * (expert[name] - previous[name])
                 return new
 
-    Options are the annotated attributes of the class; see :class:`alluvium.plugins.Plugin`. What a strategy keeps between devices are
+    Options are the annotated attributes of the class; see ``alluvium.plugins.Plugin``. What a strategy keeps between devices are
     its other attributes: numbers, texts, lists and tables of these, and arrays of numpy. They are stored with each consolidation, so a
     run that was stopped goes on.
     """
@@ -180,7 +180,7 @@ class Strategy(Plugin):
         return {name: value for name, value in vars(self).items() if name not in options}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restores what :meth:`state` returned. Default: sets the attributes."""
+        """Restores what ``state`` returned. Default: sets the attributes."""
         for name, value in state.items():
             setattr(self, name, value)
 
@@ -253,7 +253,7 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def strategy(kind: str, *, data: str = "none", paper: str = "") -> Callable[[Kind], Kind]:
-    """Registers a subclass of :class:`Strategy`, so that a configuration can name it: ``kind = "…"``.
+    """Registers a subclass of ``Strategy``, so that a configuration can name it: ``kind = "…"``.
 
     Args:
         kind: the name in a configuration: lower case, words joined by hyphens.

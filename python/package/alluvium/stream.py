@@ -35,8 +35,8 @@ class Task:
 class Stream(Plugin):
     """A stream of tasks, one a device.
 
-    Subclass it, write :meth:`tasks`, and register the class with :func:`stream`. Options are the annotated attributes of the class; see
-    :class:`alluvium.plugins.Plugin`.
+    Subclass it, write ``tasks``, and register the class with ``stream``. Options are the annotated attributes of the class; see
+    ``alluvium.plugins.Plugin``.
     """
 
     def tasks(self, seed: int) -> Sequence[Task]:
@@ -128,7 +128,7 @@ class _Runner:
 
 
 def stream(kind: str, *, scenario: str = "class-shift", paper: str = "") -> Callable[[Kind], Kind]:
-    """Registers a subclass of :class:`Stream`, so that a configuration can name it under ``[stream]``.
+    """Registers a subclass of ``Stream``, so that a configuration can name it under ``[stream]``.
 
     Args:
         kind: the name in a configuration: lower case, words joined by hyphens.
