@@ -32,7 +32,9 @@ const GLOSSARY: &str = "CONTRIBUTING.md";
 #[test]
 fn comments_and_documents_are_in_plain_words() {
     let paths = files("", |name| [".rs", ".md", ".toml"].iter().any(|ending| name.ends_with(ending)));
-    let texts: Vec<_> = paths.into_iter().map(|path| (prose(&path, &read(&path)), path)).collect();
+    // The reference is generated from doc comments, which are counted where they stand.
+    let written = paths.into_iter().filter(|path| !path.starts_with("docs/pages/reference/"));
+    let texts: Vec<_> = written.map(|path| (prose(&path, &read(&path)), path)).collect();
     expect_none(PHRASES.iter().filter_map(|phrase| {
         let found = texts.iter().map(|(text, path)| (path, count(text, phrase.words))).filter(|(_, count)| *count > 0);
         let found: Vec<_> = found.collect();
