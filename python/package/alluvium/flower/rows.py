@@ -1,0 +1,234 @@
+"""The rows of an experiment: one strategy under one seed each, with a centre of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+import alluvium as al
+from alluvium.flower.errors import Refused
+from alluvium.flower.files import read_json, write_json
+
+#: Seconds between two writings of the results so far.
+REPORT = 30.0
+
+
+@dataclass
+class Visit:
+    """A visit of a node, as the centre notes it beside the core's list."""
+
+    number: int
+    task: str
+    node: int
+    key: str
+    #: When it began, in seconds.
+    since: float
+    #: ``under-way``, ``received`` or ``given-up``.
+    state: str = "under-way"
+    is_overdue: bool = False
+    #: Whether the hand-out is on its way in this process. Not kept: a message of an older process goes nowhere.
+    is_sent: bool = False
+    failures: int = 0
+    not_before: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """What is kept."""
+        kept = asdict(self)
+        for name in ("is_sent", "failures", "not_before"):
+            del kept[name]
+        return kept
+
+
+@dataclass
+class RowState:
+    """What is kept of a row."""
+
+    visits: dict[int, Visit] = field(default_factory=dict)
+    #: The visit that is about to begin. It is noted before the core lists it.
+    pending: Visit | None = None
+    #: The visits by their tasks: a task has one visit.
+    by_task: dict[str, Visit] = field(default_factory=dict)
+
+    def add(self, visit: Visit) -> None:
+        """Adds a visit."""
+        self.visits[visit.number] = visit
+        self.by_task.setdefault(visit.task, visit)
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> RowState:
+        """Reads what was kept."""
+        pending = kept.get("pending")
+        state = cls(pending=None if pending is None else Visit(**pending))
+        for visit in kept.get("visits", {}).values():
+            state.add(Visit(**visit))
+        return state
+
+    def to_json(self) -> dict[str, Any]:
+        """What is kept."""
+        visits = {str(number): visit.to_json() for number, visit in self.visits.items()}
+        return {"visits": visits, "pending": None if self.pending is None else self.pending.to_json()}
+
+
+@dataclass
+class Job:
+    """Work that a row's thread does."""
+
+    what: str
+    about: tuple[Any, ...]
+    future: Future[Any]
+
+
+class Row:
+    """One strategy under one seed. Its centre lives in a thread of its own, because a consolidation takes time."""
+
+    def __init__(
+        self, label: str, folder: Path, config: Any, seed: int, state: RowState, order: tuple[str, ...] | str
+    ) -> None:
+        self.label, self.folder, self.config, self.seed, self.state = label, folder, config, seed, state
+        self._order = order
+        self.worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=label)
+        self.job: Job | None = None
+        self.is_open = False
+        self.is_closed = False
+        self._reported = 0.0
+        self.centre: al.Centre
+        self.tasks: tuple[str, ...] = ()
+        #: The hand-outs of the visits that are under way.
+        self.hand_outs: dict[int, al.HandOut] = {}
+        #: Experts that wait until the row's thread is free: visit, bytes, seconds, node.
+        self.arrived: list[tuple[int, bytes, float | None, int]] = []
+
+    def start(self, what: str, work: Callable[[], Any], about: tuple[Any, ...] = ()) -> None:
+        """Does work in the row's thread."""
+        assert self.job is None
+        self.job = Job(what, about, self.worker.submit(work))
+
+    # ---- in the row's thread
+
+    def open(self) -> None:
+        """Opens the centre."""
+
+        def work() -> None:
+            self.centre = al.Centre(self.folder, self.config)
+            self.tasks = tuple(task.name for task in self.centre.tasks)
+            self.hand_outs = {hand_out.visit: hand_out for hand_out in self.centre.under_way()}
+            self.is_open = True
+
+        self.start("open", work)
+
+    def hand_out(self, announced: str) -> int:
+        """The first contact, for the core."""
+        hand_out = self.centre.hand_out(al.Announcement.from_json(announced))
+        self.hand_outs[hand_out.visit] = hand_out
+        return hand_out.visit
+
+    def receive(self, visit: int, data: bytes, seconds: float | None) -> dict[str, Any]:
+        """The second contact, for the core. Its reader of hostile files is the first that looks into the bytes."""
+        try:
+            received = self.centre.receive(visit, data, seconds=seconds)
+        except al.FileError as error:
+            raise Refused("not-an-expert", str(error)) from error
+        except al.ConfigError as error:
+            raise Refused("refused-by-centre", str(error)) from error
+        del self.hand_outs[visit]
+        if time.monotonic() - self._reported > REPORT:
+            # `alluvium report` reads what there is so far.
+            self.centre.results()
+            self._reported = time.monotonic()
+        return {"expert_accuracy": received.expert_accuracy, "task_aware": list(received.task_aware)}
+
+    def give_up(self, visit: int) -> None:
+        """Gives a visit up."""
+        self.centre.give_up(visit)
+        del self.hand_outs[visit]
+
+    def close(self) -> None:
+        """Closes the centre, which writes the results."""
+        if self.is_open:
+            self.worker.submit(self.centre.close).result()
+        self.is_closed, self.is_open = True, False
+
+    # ---- in the main thread
+
+    def given_up(self) -> set[int]:
+        """The visits that the core's list says were given up."""
+        contacts = read_json(self.folder / "visits.json", [])
+        return {contact["visit"] for contact in contacts if contact.get("event") == "given-up"}
+
+    def is_receiving(self, visit: int) -> bool:
+        """Whether the expert of a visit came and is not consolidated yet."""
+        job = self.job is not None and self.job.what == "receive" and self.job.about[0] == visit
+        return job or any(number == visit for number, *_ in self.arrived)
+
+    def visit_of(self, task: str) -> Visit | None:
+        """The visit of a task, if it had one."""
+        return self.state.by_task.get(task)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The tasks that are expected."""
+        return self._order if isinstance(self._order, tuple) else self.tasks
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether one device comes after another."""
+        return self._order != "arrival"
+
+    def next_tasks(self) -> list[str]:
+        """The tasks whose visit may begin now."""
+        waiting = [task for task in self.order if self.visit_of(task) is None]
+        if not self.is_sequential:
+            return waiting
+        held = any(visit.state == "under-way" and not visit.is_overdue for visit in self.state.visits.values())
+        return [] if held or self.arrived else waiting[:1]
+
+    def is_complete(self) -> bool:
+        """Whether each expected task's expert came or was given up."""
+        if not self.is_open:
+            return self.is_closed
+        visits = [self.visit_of(task) for task in self.order]
+        return not self.arrived and all(visit is not None and visit.state != "under-way" for visit in visits)
+
+
+def rows(experiment: str | os.PathLike[str], directory: Path) -> Iterator[tuple[str, Path, Any, int]]:
+    """The rows of an experiment: label, run directory, configuration of a centre, seed."""
+    path = Path(experiment)
+    text = path.read_text(encoding="utf-8")
+    config = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    strategies, seeds = config.get("strategies", []), config.get("seeds", [0])
+    single = len(strategies) == 1 and len(seeds) == 1
+    for seed in seeds:
+        for strategy in strategies:
+            name = strategy.get("name", strategy["kind"])
+            label = name if len(seeds) == 1 else f"{name}-seed-{seed}"
+            # A baseline that is another row does not exist for this centre.
+            own = {key: value for key, value in config.items() if key != "baseline"}
+            own |= {"strategies": [strategy], "seeds": [seed]}
+            yield label, directory if single else directory / label, own, seed
+
+
+def merge(experiment: str | os.PathLike[str], directory: Path, folders: list[Path]) -> None:
+    """Writes the results of several rows as those of one comparison, into ``results.json`` of the directory."""
+    results = [json.loads((folder / "results.json").read_text(encoding="utf-8")) for folder in folders]
+    path = Path(experiment)
+    text = path.read_text(encoding="utf-8")
+    config = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    merged = results[0]
+    found: dict[str, dict[str, Any]] = {}
+    for result in results:
+        for row in result["rows"]:
+            found.setdefault(row["name"], {**row, "cells": []})["cells"] += row["cells"]
+    merged["rows"] = list(found.values())
+    merged["seeds"] = config.get("seeds", [0])
+    merged["baseline"] = config.get("baseline")
+    merged["config"] |= {"baseline": merged["baseline"], "seeds": merged["seeds"]}
+    merged["config"]["strategies"] = [entry for result in results for entry in result["config"]["strategies"]]
+    write_json(directory / "results.json", merged)
