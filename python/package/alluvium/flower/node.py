@@ -1,8 +1,8 @@
 """Keeps a SuperNode running, and its client apps quick to start: ``python -m alluvium.flower.node -- flower-supernode …``
 
-*It starts the SuperNode again* when it ends or gives up its connection, whatever the reason. It also does so when a client app was killed (by the system, for want
-of memory, say): Flower notices that after a minute, or never if the client app had not taken its message yet. The centre sees
-that the node was started again, and sends the message again.
+*It starts the SuperNode again* when it ends or gives up its connection, whatever the reason. It also does so when a client app was
+killed (by the system, for want of memory, say): Flower notices that after a minute, or never if the client app had not taken its
+message yet. The centre sees that the node was started again, and sends the message again.
 
 *It starts client apps from a warm process.* Flower starts the program ``flwr-clientapp`` anew for each message, and importing its
 parts takes most of the time of a short visit. One process here has imported them, and Flower never talks to it. A program of the name
