@@ -222,9 +222,13 @@ fn wait(
     }
 }
 
-/// The message of a panic.
+/// The failure of work that panicked.
 fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    Failure::run(format!("a computation failed inside the library: {}", panic_message(panic)))
+}
+
+/// The message of a panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-    Failure::run(format!("a computation failed inside the library: {text}"))
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

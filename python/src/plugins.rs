@@ -12,7 +12,7 @@ use alluvium_stream::{Scenario, StreamConfig};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
-use crate::drive::{Caller, drive};
+use crate::drive::{Caller, drive, panic_message};
 use crate::failure::Failure;
 
 /// The linked kind that reads the tables of Python's kinds. The registry gives it `class` and `options`.
@@ -129,12 +129,13 @@ pub(crate) fn check_plugin(py: Python<'_>, family: &str, kind: &str, options: &s
                     let config: Box<dyn StreamConfig> = serde_json::from_value(table).map_err(wrong)?;
                     Box::new(move || alluvium_stream::conformance::check_stream(config.as_ref()))
                 }
-                family => return Err(Failure::config(format!("a {family} in Python is not supported"))),
+                family => {
+                    return Err(Failure::config(format!(
+                        "a {family} in Python cannot be checked; accepted: strategy, device, stream"
+                    )));
+                }
             };
-            Ok(catch_unwind(AssertUnwindSafe(check)).err().map(|panic| {
-                let text = panic.downcast_ref::<String>().cloned();
-                text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
-            }))
+            Ok(catch_unwind(AssertUnwindSafe(check)).err().map(|panic| panic_message(&*panic).to_owned()))
         },
     )
 }

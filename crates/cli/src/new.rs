@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use alluvium_registry::{Family, find};
+use alluvium_registry::{Family, find, is_kind};
 use anyhow::Context;
 
 use crate::arguments::{NewFamily, NewOptions};
@@ -125,8 +125,7 @@ pub(crate) fn new(options: &NewOptions, out: &mut dyn Write) -> anyhow::Result<(
 }
 
 fn check_name(family: NewFamily, name: &str) -> Result<(), Refusal> {
-    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.split('-').all(is_word) {
+    if !is_kind(name) {
         let accepted = "lower case, with hyphens between words, such as moving-average";
         return Err(Refusal(format!("\"{name}\" is not the name of a kind; accepted: {accepted}")));
     }

@@ -104,7 +104,8 @@ pub fn carried(family: Family, table: Map<String, Value>) -> Map<String, Value> 
     carried
 }
 
-fn is_kind(text: &str) -> bool {
+/// Whether a text can be a kind: lower case, words joined by hyphens.
+pub fn is_kind(text: &str) -> bool {
     let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     text.starts_with(|c: char| c.is_ascii_lowercase()) && text.split('-').all(is_word)
 }

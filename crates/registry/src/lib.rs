@@ -17,7 +17,7 @@ mod nested;
 mod node;
 mod words;
 
-pub use added::{AddedKind, NotAdded, add, carried};
+pub use added::{AddedKind, NotAdded, add, carried, is_kind};
 pub use check::{Accepted, Checker, Problem, check_table};
 pub use description::{Description, Family, FamilyKeys, OmittedKind, OptionDescription, OptionsSchema};
 pub use inventory;
