@@ -11,8 +11,7 @@ use pyo3::types::PyDict;
 /// A dictionary of arrays, of 32 or 64 bits as the weights are.
 pub(crate) fn to_arrays<'py>(py: Python<'py>, weights: Weights) -> PyResult<Bound<'py, PyDict>> {
     let arrays = PyDict::new(py);
-    let tensors: Vec<_> = weights.iter().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
-    for (name, Values { shape, numbers }) in tensors {
+    for (name, Values { shape, numbers }) in weights {
         match numbers {
             Numbers::Single(values) => arrays.set_item(name, values.into_pyarray(py).reshape(shape)?)?,
             Numbers::Double(values) => arrays.set_item(name, values.into_pyarray(py).reshape(shape)?)?,

@@ -50,10 +50,10 @@ fn closed() -> Failure {
 }
 
 /// What is sent for a visit: its number and its bytes.
-fn sent(centre: &OpenCentre, visit: &OpenVisit, announced: &Announcement) -> Result<(usize, Vec<u8>), Failure> {
+fn sent(centre: &OpenCentre, visit: &OpenVisit) -> Result<(usize, Vec<u8>), Failure> {
     let name = |class: &usize| centre.class_names().get(*class).cloned().unwrap_or_default();
-    let classes = announced.head.classes.iter().map(name).collect();
-    let slip = Slip { visit: visit.number, announced: announced.clone(), classes };
+    let classes = visit.announced.head.classes.iter().map(name).collect();
+    let slip = Slip { visit: visit.number, announced: visit.announced.clone(), classes };
     Ok((visit.number, packed(&slip, &visit.hand_out)?))
 }
 
@@ -118,7 +118,7 @@ impl NativeCentre {
         let (number, bytes) = self.with(py, move |centre| {
             let announced = in_numbers(centre, stated)?;
             let visit = centre.hand_out(&announced)?;
-            sent(centre, &visit, &announced)
+            sent(centre, &visit)
         })?;
         Ok((number, PyBytes::new(py, &bytes)))
     }
@@ -127,11 +127,7 @@ impl NativeCentre {
     fn under_way<'py>(&self, py: Python<'py>) -> PyResult<Vec<(usize, Bound<'py, PyBytes>)>> {
         let visits = self.with(py, |centre| {
             let visits = centre.under_way()?;
-            let all = visits.iter().map(|visit| {
-                let announced = centre.announced(visit.number).ok_or_else(closed)?.clone();
-                sent(centre, visit, &announced)
-            });
-            all.collect::<Result<Vec<_>, Failure>>()
+            visits.iter().map(|visit| sent(centre, visit)).collect::<Result<Vec<_>, Failure>>()
         })?;
         Ok(visits.into_iter().map(|(number, bytes)| (number, PyBytes::new(py, &bytes))).collect())
     }
@@ -142,13 +138,7 @@ impl NativeCentre {
         let seconds = seconds.map(Duration::try_from_secs_f64).transpose();
         let seconds = seconds.map_err(|error| Failure::config(format!("seconds: {error}")).raise(py, None))?;
         self.with(py, move |centre| {
-            let under_way = centre.under_way()?;
-            let taken = under_way.into_iter().find(|open| open.number == visit);
-            let Some(taken) = taken else {
-                // Says which visits are under way.
-                centre.give_up(visit)?;
-                return Err(closed());
-            };
+            let taken = centre.visit(visit)?;
             let read = Expert::received(&expert, &taken.hand_out.model);
             let expert = read.map_err(|error| Failure::file(format!("the expert of visit {visit}: {error}")))?;
             let received = centre.receive(visit, expert, seconds)?;

@@ -148,6 +148,17 @@ pub(crate) fn drive<T: Send + 'static>(
     drive_and_tell(py, caller, tick, work).map(|(done, _)| done)
 }
 
+/// [`drive`] for work that nobody watches, with a caller of its own.
+///
+/// # Errors
+/// As [`drive`].
+pub(crate) fn work<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> PyResult<T> {
+    drive(py, &Caller::default(), |_| Ok(()), work)
+}
+
 /// Like [`drive`]; also returns the first exception of Python code that the work got over.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::arrays::copied;
-use crate::drive::{Caller, drive};
+use crate::drive::work;
 use crate::failure::Failure;
 use crate::sources::part;
 
@@ -183,44 +183,37 @@ impl Statements {
     }
 }
 
+/// What is stated about one model, and the model.
+fn one(model: ModelSource<'_>, statements: &str) -> Result<(Statements, GivenModel), Failure> {
+    let said = Statements::read(statements)?;
+    let given = said.given(model)?;
+    Ok((said, given))
+}
+
 /// The accuracy of a model on the test samples of a stream, as JSON.
 #[pyfunction]
 pub(crate) fn evaluate(py: Python<'_>, model: ModelSource<'_>, statements: &str) -> PyResult<String> {
-    let raised = |failure: Failure| failure.raise(py, None);
-    let said = Statements::read(statements).map_err(raised)?;
-    let given = said.given(model).map_err(raised)?;
-    drive(
-        py,
-        &Caller::default(),
-        |_| Ok(()),
-        move || {
-            let compute = said.compute()?;
-            let stream = said.stream()?.build(Seed::new(said.seed))?;
-            let fallback = Fallback { input: Some(stream.input()), ..Fallback::default() };
-            let model = given.model(&Reading { fallback, ..said.reading(0)? }, &compute)?;
-            let scores = score(&model, stream.as_ref(), &compute)?;
-            let digest = model.checkpoint().digest().map_err(InterchangeError::from)?;
-            let all = json!({"file": given.path, "digest": digest, "seed": said.seed, "rounded": model.is_rounded(),
+    let (said, given) = one(model, statements).map_err(|failure| failure.raise(py, None))?;
+    work(py, move || {
+        let compute = said.compute()?;
+        let stream = said.stream()?.build(Seed::new(said.seed))?;
+        let fallback = Fallback { input: Some(stream.input()), ..Fallback::default() };
+        let model = given.model(&Reading { fallback, ..said.reading(0)? }, &compute)?;
+        let scores = score(&model, stream.as_ref(), &compute)?;
+        let digest = model.checkpoint().digest().map_err(InterchangeError::from)?;
+        let all = json!({"file": given.path, "digest": digest, "seed": said.seed, "rounded": model.is_rounded(),
                          "scores": scores, "state_dict": model.checkpoint().state_dict()});
-            Ok(all.to_string())
-        },
-    )
+        Ok(all.to_string())
+    })
 }
 
 /// What a model holds, as JSON.
 #[pyfunction]
 pub(crate) fn inspect(py: Python<'_>, model: ModelSource<'_>, statements: &str) -> PyResult<String> {
-    let raised = |failure: Failure| failure.raise(py, None);
-    let said = Statements::read(statements).map_err(raised)?;
-    let given = said.given(model).map_err(raised)?;
-    drive(
-        py,
-        &Caller::default(),
-        |_| Ok(()),
-        move || {
-            let (reading, compute) = (said.reading(0)?, said.compute()?);
-            let inspection = Inspection::opened(Path::new(&given.path), &|| given.open(), &reading, &compute)?;
-            serde_json::to_string(&inspection).map_err(|error| Failure::run(error.to_string()))
-        },
-    )
+    let (said, given) = one(model, statements).map_err(|failure| failure.raise(py, None))?;
+    work(py, move || {
+        let (reading, compute) = (said.reading(0)?, said.compute()?);
+        let inspection = Inspection::opened(Path::new(&given.path), &|| given.open(), &reading, &compute)?;
+        serde_json::to_string(&inspection).map_err(|error| Failure::run(error.to_string()))
+    })
 }

@@ -12,7 +12,7 @@ use alluvium_stream::{Scenario, StreamConfig};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
-use crate::drive::{Caller, drive, panic_message};
+use crate::drive::{panic_message, work};
 use crate::failure::Failure;
 
 /// The linked kind that reads the tables of Python's kinds. The registry gives it `class` and `options`.
@@ -85,7 +85,7 @@ pub(crate) fn register(
     registered().map_err(|failure| failure.raise(py, None))
 }
 
-/// States the digest of a kind's code anew: modules may have been reloaded since it was registered.
+/// States the digest of a kind's code again: modules may have been reloaded since it was registered.
 #[pyfunction]
 pub(crate) fn set_revision(py: Python<'_>, family: &str, kind: &str, revision: &str) -> PyResult<()> {
     let stated = || -> Result<(), Failure> {
@@ -104,38 +104,33 @@ pub(crate) fn set_revision(py: Python<'_>, family: &str, kind: &str, revision: &
 #[pyfunction]
 pub(crate) fn check_plugin(py: Python<'_>, family: &str, kind: &str, options: &str) -> PyResult<Option<String>> {
     let (family, kind, options) = (family.to_owned(), kind.to_owned(), options.to_owned());
-    drive(
-        py,
-        &Caller::default(),
-        |_| Ok(()),
-        move || {
-            let family = family_of(&family)?;
-            let mut table = serde_json::from_str::<serde_json::Map<String, Value>>(&options)
-                .map_err(|error| Failure::config(error.to_string()))?;
-            table.insert("kind".to_owned(), json!(kind));
-            alluvium_registry::find(family, &kind)?;
-            let table = Value::Object(carried(family, table));
-            let wrong = |error: serde_json::Error| Failure::config(format!("the {family} \"{kind}\": {error}"));
-            let check: Box<dyn FnOnce()> = match family {
-                Family::Strategy => {
-                    let config: Box<dyn StrategyConfig> = serde_json::from_value(table).map_err(wrong)?;
-                    Box::new(move || alluvium_strategy::conformance::check_config(config.as_ref()))
-                }
-                Family::Device => {
-                    let config: Box<dyn DeviceConfig> = serde_json::from_value(table).map_err(wrong)?;
-                    Box::new(move || alluvium_device::conformance::check_config(config.as_ref()))
-                }
-                Family::Stream => {
-                    let config: Box<dyn StreamConfig> = serde_json::from_value(table).map_err(wrong)?;
-                    Box::new(move || alluvium_stream::conformance::check_stream(config.as_ref()))
-                }
-                family => {
-                    return Err(Failure::config(format!(
-                        "a {family} in Python cannot be checked; accepted: strategy, device, stream"
-                    )));
-                }
-            };
-            Ok(catch_unwind(AssertUnwindSafe(check)).err().map(|panic| panic_message(&*panic).to_owned()))
-        },
-    )
+    work(py, move || {
+        let family = family_of(&family)?;
+        let mut table = serde_json::from_str::<serde_json::Map<String, Value>>(&options)
+            .map_err(|error| Failure::config(error.to_string()))?;
+        table.insert("kind".to_owned(), json!(kind));
+        alluvium_registry::find(family, &kind)?;
+        let table = Value::Object(carried(family, table));
+        let wrong = |error: serde_json::Error| Failure::config(format!("the {family} \"{kind}\": {error}"));
+        let check: Box<dyn FnOnce()> = match family {
+            Family::Strategy => {
+                let config: Box<dyn StrategyConfig> = serde_json::from_value(table).map_err(wrong)?;
+                Box::new(move || alluvium_strategy::conformance::check_config(config.as_ref()))
+            }
+            Family::Device => {
+                let config: Box<dyn DeviceConfig> = serde_json::from_value(table).map_err(wrong)?;
+                Box::new(move || alluvium_device::conformance::check_config(config.as_ref()))
+            }
+            Family::Stream => {
+                let config: Box<dyn StreamConfig> = serde_json::from_value(table).map_err(wrong)?;
+                Box::new(move || alluvium_stream::conformance::check_stream(config.as_ref()))
+            }
+            family => {
+                return Err(Failure::config(format!(
+                    "a {family} in Python cannot be checked; accepted: strategy, device, stream"
+                )));
+            }
+        };
+        Ok(catch_unwind(AssertUnwindSafe(check)).err().map(|panic| panic_message(&*panic).to_owned()))
+    })
 }

@@ -1,5 +1,7 @@
 //! The device's side of a centre that is driven from outside: what it states, how it adapts what it took, and what it sends.
 
+use std::sync::Arc;
+
 use alluvium_backend::BackendConfig;
 use alluvium_device::{Announcement, Answer, DeviceConfig, DevicePlace, HandOut, check_expert};
 use alluvium_model::{Digest, Expert, HeadSpec, InputShape, Seed, Silent};
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::arrays::to_arrays;
-use crate::drive::{Caller, drive};
+use crate::drive::work;
 use crate::failure::Failure;
 use crate::models::description;
 use crate::sources::part;
@@ -84,24 +86,19 @@ fn task_of(stream: &dyn TaskStream, wanted: &str) -> Result<Task, Failure> {
 /// What a device states about its task, as JSON.
 #[pyfunction]
 pub(crate) fn announce(py: Python<'_>, stream: String, task: String, seed: u64) -> PyResult<String> {
-    drive(
-        py,
-        &Caller::default(),
-        |_| Ok(()),
-        move || {
-            let stream = stream_of(&stream, seed)?;
-            let task = task_of(stream.as_ref(), &task)?;
-            let name = |class: &usize| stream.class_names().get(*class).cloned().unwrap_or_default();
-            let stated = DeviceStatement {
-                task: task.name.clone(),
-                head: task.head.name.clone(),
-                classes: task.head.classes.iter().map(name).collect(),
-                samples: Some(task.train.len()),
-                digest: task.training_digest()?,
-            };
-            Ok(json!(stated).to_string())
-        },
-    )
+    work(py, move || {
+        let stream = stream_of(&stream, seed)?;
+        let task = task_of(stream.as_ref(), &task)?;
+        let name = |class: &usize| stream.class_names().get(*class).cloned().unwrap_or_default();
+        let stated = DeviceStatement {
+            task: task.name.clone(),
+            head: task.head.name.clone(),
+            classes: task.head.classes.iter().map(name).collect(),
+            samples: Some(task.train.len()),
+            digest: task.training_digest()?,
+        };
+        Ok(json!(stated).to_string())
+    })
 }
 
 /// Adapts what a device took to its own samples, as the settings that were handed out say, or as `device` says. Returns the expert as
@@ -115,16 +112,11 @@ pub(crate) fn adapt<'py>(
     seed: u64,
     device: Option<String>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let bytes = drive(
-        py,
-        &Caller::default(),
-        |_| Ok(()),
-        move || {
-            let (slip, taken) = unpacked(&hand_out)?;
-            let own = OwnTask::of(stream_of(&stream, seed)?, &slip)?;
-            adapted(&slip, &taken, &own, device.as_deref())
-        },
-    )?;
+    let bytes = work(py, move || {
+        let (slip, taken) = unpacked(&hand_out)?;
+        let own = OwnTask::of(stream_of(&stream, seed)?, &slip)?;
+        adapted(&slip, &taken, &own, device.as_deref())
+    })?;
     Ok(PyBytes::new(py, &bytes))
 }
 
@@ -249,9 +241,10 @@ pub(crate) fn hand_out_parts<'py>(
     bytes: &[u8],
 ) -> PyResult<(String, String, String, Bound<'py, PyDict>)> {
     let (slip, hand_out) = unpacked(bytes).map_err(|failure| failure.raise(py, None))?;
-    let described = description(&hand_out.model).to_string();
-    let arrays = to_arrays(py, hand_out.model.weights.clone())?;
-    Ok((json!(slip).to_string(), hand_out.terms.declared().to_string(), described, arrays))
+    let HandOut { model, terms, .. } = hand_out;
+    let described = description(&model).to_string();
+    let arrays = to_arrays(py, Arc::unwrap_or_clone(model).weights)?;
+    Ok((json!(slip).to_string(), terms.declared().to_string(), described, arrays))
 }
 
 /// An expert's bytes in parts: its manifest as JSON, the model's description, and its arrays. It is checked against the hand-out.

@@ -11,7 +11,7 @@ use alluvium_experiment::{
 use alluvium_report::{result_files, sample_files};
 use pyo3::prelude::*;
 
-use crate::drive::{Caller, drive, drive_and_tell};
+use crate::drive::{Caller, drive_and_tell, work};
 use crate::failure::Failure;
 use crate::sources::Source;
 
@@ -107,15 +107,10 @@ pub(crate) fn check(
     table: Option<String>,
 ) -> PyResult<Vec<(String, usize, Vec<String>)>> {
     let source = Source::of(file, table).map_err(|failure| failure.raise(py, None))?;
-    drive(
-        py,
-        &Caller::default(),
-        |_| Ok(()),
-        move || {
-            let variants = source.read(None, None)?;
-            Ok(variants.into_iter().map(|variant| (variant.label, variant.devices, variant.notes)).collect())
-        },
-    )
+    work(py, move || {
+        let variants = source.read(None, None)?;
+        Ok(variants.into_iter().map(|variant| (variant.label, variant.devices, variant.notes)).collect())
+    })
 }
 
 /// Watches a run: how far it is, and whether it should stop.

@@ -47,7 +47,7 @@ pub(crate) fn given(
     labels: &Bound<'_, PyAny>,
     input: InputShape,
 ) -> Result<Samples, String> {
-    let labels = labels.cast::<PyArrayDyn<i64>>().map_err(|_| "labels are no array of int64".to_owned())?;
+    let labels = labels.cast::<PyArrayDyn<i64>>().map_err(|_| "labels are not an array of int64".to_owned())?;
     let labels = copied(&labels.readonly()).into_iter();
     let labels = labels.map(usize::try_from).collect::<Result<Vec<_>, _>>();
     let labels = labels.map_err(|_| "a label is negative; accepted: numbers of classes, from 0".to_owned())?;

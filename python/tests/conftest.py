@@ -1,14 +1,18 @@
-"""What the tests have in common: a small comparison, and strategies in Python."""
+"""What the tests have in common: a small comparison, and the examples."""
 
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import alluvium as al
+
+# The strategy that averages is the example's.
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
 CONFIG: dict[str, Any] = {
     "name": "small",

@@ -24,7 +24,7 @@ def visit(centre: al.Centre, config: Any, task: al.TaskInfo) -> tuple[al.HandOut
     return taken, al.adapt(taken.to_bytes(), stream=config["stream"], seed=centre.seed).to_bytes()
 
 
-@pytest.mark.parametrize("kind", ["weight-averaging", "averaging-in-python"])
+@pytest.mark.parametrize("kind", ["weight-averaging", "my-averaging"])
 def test_its_numbers_are_those_of_a_comparison(config: Any, run: Any, tmp_path: Path, kind: str) -> None:
     config["strategies"] = [{"kind": kind}]
     expected = run(config).matrix(kind)

@@ -100,7 +100,7 @@ def test_a_strategy_in_python_consolidates_checkpoints() -> None:
 
     said: dict[str, Any] = {"names": NAMES, "backbone": {"kind": "mlp", "layers": [16]}, "input": [1, 28, 28]}
     models = {"previous": classifier(1), "experts": [classifier(2)], "classes": [list("abcd"), list("efgh")]}
-    ours = al.consolidate(strategy="averaging-in-python", **models, **said)
+    ours = al.consolidate(strategy="my-averaging", **models, **said)
     theirs = al.consolidate(strategy="weight-averaging", **models, **said)
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
 

@@ -166,7 +166,6 @@ def interrupted(script: str, folder: Path, after: str) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
     )
     assert process.stdout is not None
     printed = ""

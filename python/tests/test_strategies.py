@@ -19,7 +19,7 @@ import averaging  # noqa: F401  # It registers its strategy.
 
 
 def test_averaging_equals_the_strategy_in_rust_to_the_last_bit(config: Any, run: Any, tmp_path: Path) -> None:
-    config["strategies"] = [{"kind": "weight-averaging"}, {"kind": "averaging-in-python"}]
+    config["strategies"] = [{"kind": "weight-averaging"}, {"kind": "my-averaging"}]
     config["seeds"] = [0, 1]
     results = run(config)
     for seed in config["seeds"]:
@@ -27,7 +27,7 @@ def test_averaging_equals_the_strategy_in_rust_to_the_last_bit(config: Any, run:
             ours, theirs = (results.matrix(row, seed, task_known=known) for row in results.strategies[:2])
             assert np.array_equal(ours, theirs, equal_nan=True)
     digests = []
-    for kind in ("weight-averaging", "averaging-in-python"):
+    for kind in ("weight-averaging", "my-averaging"):
         single = {**config, "seeds": [0], "strategies": [{"kind": kind}]}
         with al.Centre(tmp_path / kind, single) as centre:
             for task in centre.tasks:
@@ -38,7 +38,7 @@ def test_averaging_equals_the_strategy_in_rust_to_the_last_bit(config: Any, run:
 
 
 def test_averaging_conforms() -> None:
-    al.testing.check_strategy("averaging-in-python")
+    al.testing.check_strategy("my-averaging")
 
 
 def test_what_does_not_conform_is_named() -> None:
@@ -219,18 +219,18 @@ def test_a_strategy_that_fails_is_named_and_the_run_goes_on_after_the_mend(
     config: Any, run: Any, problem: str, message: str
 ) -> None:
     failing(problem)
-    config["strategies"] = [{"kind": "failing"}, {"kind": "averaging-in-python"}]
+    config["strategies"] = [{"kind": "failing"}, {"kind": "my-averaging"}]
     with pytest.raises(al.RunError, match=f'failing, seed 0, device 2: the strategy "failing": .*{message}') as raised:
         run(config)
     error = raised.value
-    assert error.results is not None and error.results.matrix("averaging-in-python").shape == (3, 3)
+    assert error.results is not None and error.results.matrix("my-averaging").shape == (3, 3)
     assert len(error.failures) == 1
     assert isinstance(error.__cause__, ZeroDivisionError) or problem != "raises"
     failing("none")
     mended = run(config)
     assert mended.matrix("failing").shape == (3, 3)
     # The other row and the devices were found, not computed again.
-    assert np.array_equal(mended.matrix("averaging-in-python"), error.results.matrix("averaging-in-python"), equal_nan=True)
+    assert np.array_equal(mended.matrix("my-averaging"), error.results.matrix("my-averaging"), equal_nan=True)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="skipped: interruptions, because Windows has other signals")
@@ -287,7 +287,7 @@ def test_edited_code_is_computed_again_and_the_rest_is_found(config: Any, run: A
 
 def test_the_overhead_of_a_consolidation_is_small(config: Any, run: Any) -> None:
     config["backbone"] = {"kind": "mlp", "layers": [320]}
-    config["strategies"] = [{"kind": "weight-averaging"}, {"kind": "averaging-in-python"}]
+    config["strategies"] = [{"kind": "weight-averaging"}, {"kind": "my-averaging"}]
     cells = {row["name"]: row["cells"][0] for row in run(config).variants[0].data["rows"]}
     # A timing never decides a test; the numbers are there for people, with `pytest -s`.
     for name, cell in cells.items():

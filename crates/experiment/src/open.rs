@@ -4,8 +4,10 @@ mod error;
 #[allow(clippy::module_inception)] // The folder is named after its main file.
 mod open;
 mod options;
+mod visit;
 mod visits;
 
 pub use error::OpenCentreError;
-pub use open::{CentreFiles, OpenCentre, OpenTask, OpenVisit, ReceivedExpert};
+pub use open::{CentreFiles, OpenCentre, ReceivedExpert};
 pub use options::OpenCentreOptions;
+pub use visit::{OpenTask, OpenVisit};

@@ -225,6 +225,16 @@ fn each<const WIDTH: usize, T>(bytes: &[u8], value: impl Fn([u8; WIDTH]) -> T) -
     chunks.iter().map(|chunk| value(*chunk)).collect()
 }
 
+impl IntoIterator for Weights {
+    type Item = (String, Values);
+    type IntoIter = std::collections::btree_map::IntoIter<String, Values>;
+
+    /// Names and tensors, sorted by name, without a copy.
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl FromIterator<(String, Values)> for Weights {
     fn from_iter<I: IntoIterator<Item = (String, Values)>>(tensors: I) -> Self {
         Weights(tensors.into_iter().collect())

@@ -223,7 +223,7 @@ def inspect(
         names: and the others: see ``consolidate``.
 
     Raises:
-        FileError: it cannot be read. An unknown network is no error.
+        FileError: it cannot be read. An unknown network is not an error.
     """
     log.start()
     said = _statements(

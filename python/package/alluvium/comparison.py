@@ -78,7 +78,7 @@ def check(config: Config) -> list[str]:
     """Checks a configuration without training anything.
 
     Returns:
-        Notes: facts about the data that are no errors but may surprise.
+        Notes: facts about the data that are not errors but may surprise.
 
     Raises:
         ConfigError: it is wrong; the message names each key, and what is accepted.

@@ -39,7 +39,7 @@ class Plugin:
 
     The annotated attributes of the class are its options, as in a dataclass: each has a default, and is of the type ``bool``,
     ``int``, ``float``, ``str``, an enumeration of texts, ``Literal`` of these, a list of these, or one of these or ``None``. Write
-    ``Annotated[float, al.Range(0, 1), "What it sets."] = 0.5`` for a range and a meaning. Attributes that are no options are set
+    ``Annotated[float, al.Range(0, 1), "What it sets."] = 0.5`` for a range and a meaning. Other attributes are set
     in ``__post_init__``.
     """
 
@@ -88,7 +88,7 @@ def register(
 
 
 def refresh() -> None:
-    """States the digests of all registered classes' code anew: modules may have been reloaded."""
+    """States the digests of all registered classes' code again: modules may have been reloaded."""
     for (family, kind), registered in _REGISTERED.items():
         _alluvium.set_revision(family, kind, revision(registered.owner))
 

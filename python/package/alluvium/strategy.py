@@ -175,7 +175,7 @@ class Strategy(Plugin):
         raise NotImplementedError(f"{type(self).__name__} has no method `consolidate`")
 
     def state(self) -> dict[str, Any]:
-        """What is kept between devices. Default: all attributes that are no options."""
+        """What is kept between devices. Default: all attributes beside the options."""
         options = {field.name for field in dataclasses.fields(self) if field.init}  # type: ignore[arg-type]
         return {name: value for name, value in vars(self).items() if name not in options}
 

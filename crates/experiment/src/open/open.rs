@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alluvium_config::{Experiment, ProtocolKind, StrategyRow, Variant};
-use alluvium_device::{Announcement, HandOut, check_expert};
-use alluvium_model::{Digest, Expert, HeadSpec, ModelState};
+use alluvium_device::{Announcement, check_expert};
+use alluvium_model::{Digest, Expert, ModelState};
 use alluvium_results::Results;
 use alluvium_store::Folder;
 use serde_json::json;
@@ -20,6 +20,7 @@ use crate::devices::{SharedSetup, TaskNote};
 use crate::directory::RunDirectory;
 use crate::open::error::OpenCentreError;
 use crate::open::options::OpenCentreOptions;
+use crate::open::visit::{OpenTask, OpenVisit};
 use crate::open::visits::{Contact, Visits};
 use crate::progress::{Observer, StopAtStep, TwoObservers};
 use crate::protocol::HandedOutModel;
@@ -56,26 +57,6 @@ struct ReplayedState {
     visits: usize,
     /// The number of consolidations so far.
     rounds: usize,
-}
-
-/// A task of the stream of an open centre.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenTask {
-    /// Its name.
-    pub name: String,
-    /// Its head, with the stream's numbers of its classes.
-    pub head: HeadSpec,
-    /// How often a device took a model for it.
-    pub visits: usize,
-}
-
-/// A visit under way.
-#[derive(Debug, Clone)]
-pub struct OpenVisit {
-    /// Its number, from 0: the answer names it.
-    pub number: usize,
-    /// What the device takes.
-    pub hand_out: HandOut,
 }
 
 /// What the centre measured when it received an expert.
@@ -200,19 +181,19 @@ impl OpenCentre {
         self.catch_up()?;
         let device = self.device(announced)?;
         let number = self.state.visits;
-        let (taken, model, hand_out) = self.repaired(|run, shared, row, state| {
+        let (taken, visit) = self.repaired(|run, shared, row, state| {
             let taken = state.session.hand_out(row, shared, device, announced.clone())?;
-            let hand_out = taken.loaded(taken.terms().clone(), run.stages)?;
-            let digest = taken.digest().clone();
-            Ok((taken, digest, hand_out))
+            let visit = OpenVisit::load(number, &taken, run.stages)?;
+            Ok((taken, visit))
         })?;
+        let model = taken.digest().clone();
         if let Err(error) = self.visits.add(Contact::HandedOut { device, announced: announced.clone(), model }) {
             self.replay()?;
             return Err(error.into());
         }
         self.state.under_way.insert(number, taken);
         self.state.visits += 1;
-        Ok(OpenVisit { number, hand_out })
+        Ok(visit)
     }
 
     /// What was handed out to the visits that are under way, such as those before the process was killed.
@@ -221,16 +202,21 @@ impl OpenCentre {
     /// When a model cannot be read.
     pub fn under_way(&mut self) -> Result<Vec<OpenVisit>, OpenCentreError> {
         self.repaired(|run, _, _, state| {
-            let load = |(number, taken): (&usize, &HandedOutModel)| {
-                Ok(OpenVisit { number: *number, hand_out: taken.loaded(taken.terms().clone(), run.stages)? })
-            };
-            state.under_way.iter().map(load).collect()
+            state.under_way.iter().map(|(number, taken)| OpenVisit::load(*number, taken, run.stages)).collect()
         })
     }
 
-    /// What the device of a visit that is under way stated.
-    pub fn announced(&self, visit: usize) -> Option<&Announcement> {
-        self.state.under_way.get(&visit).map(HandedOutModel::announced)
+    /// What was handed out to one visit that is under way. Only its model is read.
+    ///
+    /// # Errors
+    /// When the visit is not under way, or its model cannot be read.
+    pub fn visit(&mut self, visit: usize) -> Result<OpenVisit, OpenCentreError> {
+        self.catch_up()?;
+        self.taken(visit)?;
+        self.repaired(|run, _, _, state| {
+            let taken = state.under_way.get(&visit).ok_or_else(|| lost(visit))?;
+            OpenVisit::load(visit, taken, run.stages)
+        })
     }
 
     /// The second contact: receives the expert that answers a visit, and consolidates it. `seconds` is the time that the device

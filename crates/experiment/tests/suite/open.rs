@@ -176,14 +176,17 @@ fn a_damaged_stage_is_computed_again() {
     let folder = TempDir::new().unwrap();
     let tasks = tasks();
     let mut centre = open(folder.path());
-    let OpenVisit { number, hand_out } = centre.hand_out(&announced(&tasks[0])).unwrap();
+    let OpenVisit { number, hand_out, announced: stated } = centre.hand_out(&announced(&tasks[0])).unwrap();
+    let again = centre.visit(number).unwrap();
+    assert_eq!((again.announced, again.hand_out.parent()), (stated, hand_out.parent()));
+    assert!(centre.visit(number + 1).unwrap_err().to_string().contains("under way: 0"));
     centre.receive(number, answer(&tasks[0], &hand_out), None).unwrap();
     let digest = centre.central().unwrap().digest();
     drop(centre);
     damage(folder.path());
     let mut centre = open(folder.path());
     assert_eq!(centre.central().unwrap().digest(), digest);
-    let OpenVisit { number, hand_out } = centre.hand_out(&announced(&tasks[1])).unwrap();
+    let OpenVisit { number, hand_out, .. } = centre.hand_out(&announced(&tasks[1])).unwrap();
     assert_eq!(hand_out.parent(), digest);
 
     // The model that a device took, while the device is under way.

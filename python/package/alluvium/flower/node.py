@@ -4,7 +4,7 @@
 killed (by the system, for want of memory, say): Flower notices that after a minute, or never if the client app had not taken its
 message yet. The centre sees that the node was started again, and sends the message again.
 
-*It starts client apps from a warm process.* Flower starts the program ``flwr-clientapp`` anew for each message, and importing its
+*It starts client apps from a warm process.* Flower starts the program ``flwr-clientapp`` again for each message, and importing its
 parts takes most of the time of a short visit. One process here has imported them, and Flower never talks to it. A program of the name
 ``flwr-clientapp``, first on the SuperNode's ``PATH``, asks that process to fork. So each message still has a fresh process of its
 own; what is saved is the imports. Without the warm process, the program runs Flower's own in its place.
