@@ -63,7 +63,9 @@ class TorchModule(al.Device):
         module.load_state_dict({own: tensors[name].t() for own, name in names.items()}, strict=True)
         optimizer = torch.optim.SGD(module.parameters(), lr=self.learning_rate, momentum=0.9)
         for epoch in range(self.epochs):
-            for batch in torch.randperm(len(inputs)).split(16):
+            order = torch.randperm(len(inputs))
+            for begin in range(0, len(inputs), 16):
+                batch = order[begin : begin + 16]
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(module(inputs[batch]), targets[batch]).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
