@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alluvium_device::Announcement;
-use alluvium_experiment::{CentreFiles, DirectoryOptions, OpenCentre, OpenCentreOptions, OpenVisit};
+use alluvium_experiment::{CentreFiles, DeviceReport, DirectoryOptions, OpenCentre, OpenCentreOptions, OpenVisit};
 use alluvium_model::{Expert, HeadSpec};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -53,7 +53,10 @@ fn closed() -> Failure {
 fn sent(centre: &OpenCentre, visit: &OpenVisit) -> Result<(usize, Vec<u8>), Failure> {
     let name = |class: &usize| centre.class_names().get(*class).cloned().unwrap_or_default();
     let classes = visit.announced.head.classes.iter().map(name).collect();
-    let slip = Slip { visit: visit.number, announced: visit.announced.clone(), classes };
+    let strategy = centre.experiment().strategies.first().filter(|row| !row.config.statistics().is_empty());
+    let strategy = strategy.map(|row| serde_json::to_value(&row.config)).transpose();
+    let strategy = strategy.map_err(|error| Failure::run(error.to_string()))?;
+    let slip = Slip { visit: visit.number, announced: visit.announced.clone(), classes, strategy, entry: None };
     Ok((visit.number, packed(&slip, &visit.hand_out)?))
 }
 
@@ -133,15 +136,22 @@ impl NativeCentre {
     }
 
     /// The second contact: the expert as bytes. Returns what was measured, as JSON.
-    #[pyo3(signature = (visit, expert, seconds))]
-    fn receive(&self, py: Python<'_>, visit: usize, expert: Vec<u8>, seconds: Option<f64>) -> PyResult<String> {
+    #[pyo3(signature = (visit, expert, seconds, accuracy))]
+    fn receive(
+        &self,
+        py: Python<'_>,
+        visit: usize,
+        expert: Vec<u8>,
+        seconds: Option<f64>,
+        accuracy: Option<f64>,
+    ) -> PyResult<String> {
         let seconds = seconds.map(Duration::try_from_secs_f64).transpose();
         let seconds = seconds.map_err(|error| Failure::config(format!("seconds: {error}")).raise(py, None))?;
         self.with(py, move |centre| {
             let taken = centre.visit(visit)?;
             let read = Expert::received(&expert, &taken.hand_out.model);
             let expert = read.map_err(|error| Failure::file(format!("the expert of visit {visit}: {error}")))?;
-            let received = centre.receive(visit, expert, seconds)?;
+            let received = centre.receive(visit, expert, DeviceReport { seconds, accuracy })?;
             Ok(json!({
                 "expert_accuracy": received.expert_accuracy,
                 "task_aware": received.task_aware,

@@ -45,7 +45,11 @@ struct Drive {
 /// The way back to the thread that asked for the work. Clones share it. Work that is asked for again, as of an open centre, gives it
 /// a new thread.
 #[derive(Clone, Default)]
-pub(crate) struct Caller(Arc<Mutex<Option<Arc<Drive>>>>);
+pub(crate) struct Caller {
+    drive: Arc<Mutex<Option<Arc<Drive>>>>,
+    /// What takes jobs of devices, if the work was given a pool.
+    pool: Option<Arc<Py<PyAny>>>,
+}
 
 thread_local! {
     static CURRENT: RefCell<Option<Caller>> = const { RefCell::new(None) };
@@ -74,8 +78,18 @@ impl Caller {
         CURRENT.with(|current| current.borrow().clone()).unwrap_or_default()
     }
 
+    /// The caller of work whose devices a pool may work for.
+    pub(crate) fn with_pool(pool: Option<Py<PyAny>>) -> Self {
+        Caller { pool: pool.map(Arc::new), ..Caller::default() }
+    }
+
+    /// What takes jobs of devices.
+    pub(crate) fn pool(&self) -> Option<Arc<Py<PyAny>>> {
+        self.pool.clone()
+    }
+
     fn drive(&self) -> Option<Arc<Drive>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.drive.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the work is to stop.
@@ -176,7 +190,7 @@ pub(crate) fn drive_and_tell<T: Send + 'static>(
         raised: Mutex::default(),
         interrupted: Mutex::default(),
     });
-    let before = caller.0.lock().unwrap_or_else(PoisonError::into_inner).replace(drive.clone());
+    let before = caller.drive.lock().unwrap_or_else(PoisonError::into_inner).replace(drive.clone());
     let own = caller.clone();
     let worker = move || {
         CURRENT.with(|current| *current.borrow_mut() = Some(own));
@@ -188,7 +202,7 @@ pub(crate) fn drive_and_tell<T: Send + 'static>(
     thread.map_err(|error| Failure::run(format!("a thread cannot be started: {error}")).raise(py, None))?;
     // Only this thread receives. The lock lets it do so while other Python threads run.
     let done = wait(py, &Mutex::new(received), &drive, &mut tick);
-    *caller.0.lock().unwrap_or_else(PoisonError::into_inner) = before;
+    *caller.drive.lock().unwrap_or_else(PoisonError::into_inner) = before;
     let done = done?;
     // The last news of the work.
     tick(py)?;

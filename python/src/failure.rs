@@ -23,6 +23,12 @@ pub(crate) struct Failure {
     message: String,
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl Failure {
     /// A configuration, an option or an argument is wrong.
     pub(crate) fn config(message: impl Into<String>) -> Self {
@@ -111,7 +117,8 @@ impl From<OpenCentreError> for Failure {
             OpenCentreError::Experiment(error) => error.into(),
             OpenCentreError::Configuration { .. }
             | OpenCentreError::UnknownTask { .. }
-            | OpenCentreError::NotUnderWay { .. } => Failure::config(error.to_string()),
+            | OpenCentreError::NotUnderWay { .. }
+            | OpenCentreError::Report { .. } => Failure::config(error.to_string()),
             OpenCentreError::Expert(_) => Failure::file(error.to_string()),
             error => Failure::run(error.to_string()),
         }
@@ -120,6 +127,22 @@ impl From<OpenCentreError> for Failure {
 
 impl From<InterchangeError> for Failure {
     fn from(error: InterchangeError) -> Self {
-        if error.is_refusal() { Failure::file(error.to_string()) } else { Failure::run(error.to_string()) }
+        let message = as_arguments(&error.to_string());
+        if error.is_refusal() { Failure::file(message) } else { Failure::run(message) }
     }
+}
+
+/// The flags of the command line in a message, as the arguments that people write in Python.
+fn as_arguments(message: &str) -> String {
+    const FLAGS: [(&str, &str); 8] = [
+        ("--state-dict", "state_dict="),
+        ("--initial-only", "initial_only=True"),
+        ("--tensorwise", "tensorwise=True"),
+        ("--backbone", "backbone="),
+        ("--classes", "classes="),
+        ("--surrogate", "surrogate="),
+        ("--input", "input="),
+        ("--names", "names="),
+    ];
+    FLAGS.iter().fold(message.to_owned(), |message, (flag, argument)| message.replace(flag, argument))
 }

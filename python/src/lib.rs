@@ -19,6 +19,7 @@ mod logging;
 mod merging;
 mod models;
 mod plugins;
+mod pool;
 mod remote;
 mod report;
 mod run;
@@ -58,6 +59,8 @@ mod _alluvium {
     use super::models::{digest_of, model_bytes, model_parts};
     #[pymodule_export]
     use super::plugins::{check_plugin, register, set_revision};
+    #[pymodule_export]
+    use super::pool::NativeJob;
     #[pymodule_export]
     use super::remote::{adapt, announce, expert_parts, hand_out_parts};
     #[pymodule_export]

@@ -10,7 +10,7 @@ use alluvium_registry::{AddedKind, Family, add, carried};
 use alluvium_strategy::{DataAccess, StrategyConfig};
 use alluvium_stream::{Scenario, StreamConfig};
 use pyo3::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::drive::{panic_message, work};
 use crate::failure::Failure;
@@ -39,6 +39,20 @@ pub(crate) fn plugin(family: Family, kind: &str) -> Result<Arc<Plugin>, String> 
     all.get(&(family, kind.to_owned())).cloned().ok_or_else(|| {
         format!("no Python class is registered as the {family} \"{kind}\"; import the module that registers it first")
     })
+}
+
+/// The table as people write it: the table itself or, if it is a carrier's, that of the kind which it carries.
+pub(crate) fn named(mut table: Map<String, Value>) -> Map<String, Value> {
+    if table.get("kind").and_then(Value::as_str) != Some(CARRIER) {
+        return table;
+    }
+    if let Some(class) = table.remove("class") {
+        table.insert("kind".to_owned(), class);
+    }
+    if let Some(Value::Object(options)) = table.remove("options") {
+        table.extend(options);
+    }
+    table
 }
 
 fn family_of(name: &str) -> Result<Family, Failure> {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use alluvium_backend::BackendConfig;
-use alluvium_device::{Announcement, Answer, DeviceConfig, DevicePlace, HandOut, check_expert};
-use alluvium_model::{Digest, Expert, HeadSpec, InputShape, Seed, Silent};
+use alluvium_device::{Announcement, Answer, DeviceConfig, DevicePlace, DeviceStatistic, HandOut, check_expert};
+use alluvium_evaluate::{TestSet, evaluate};
+use alluvium_model::{Digest, Expert, HeadSpec, InputShape, Model, Seed, Silent};
 use alluvium_registry::{Family, carried};
+use alluvium_strategy::StrategyConfig;
 use alluvium_stream::{Samples, StreamConfig, StreamError, Task, TaskStream};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -16,6 +18,7 @@ use crate::arrays::to_arrays;
 use crate::drive::work;
 use crate::failure::Failure;
 use crate::models::description;
+use crate::plugins::CARRIER;
 use crate::sources::part;
 
 /// What a device states: classes by their names, because it may number them as it likes.
@@ -36,6 +39,12 @@ pub(crate) struct Slip {
     pub(crate) announced: Announcement,
     /// The names of the head's classes, in its order.
     pub(crate) classes: Vec<String>,
+    /// The table of the strategy, if it asks for statistics: the device computes them as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) strategy: Option<Value>,
+    /// The number of the task in the stream, if device and centre have the same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) entry: Option<usize>,
 }
 
 /// A hand-out as bytes: the slip's length (8 bytes, little-endian), the slip as JSON, the hand-out.
@@ -102,31 +111,32 @@ pub(crate) fn announce(py: Python<'_>, stream: String, task: String, seed: u64) 
 }
 
 /// Adapts what a device took to its own samples, as the settings that were handed out say, or as `device` says. Returns the expert as
-/// bytes.
+/// bytes; and if `judge`, its accuracy on the device's own test samples, if there are any.
 #[pyfunction]
-#[pyo3(signature = (hand_out, stream, seed, device))]
+#[pyo3(signature = (hand_out, stream, seed, device, judge))]
 pub(crate) fn adapt<'py>(
     py: Python<'py>,
     hand_out: Vec<u8>,
     stream: String,
     seed: u64,
     device: Option<String>,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let bytes = work(py, move || {
+    judge: bool,
+) -> PyResult<(Bound<'py, PyBytes>, Option<f64>)> {
+    let (bytes, accuracy) = work(py, move || {
         let (slip, taken) = unpacked(&hand_out)?;
         let own = OwnTask::of(stream_of(&stream, seed)?, &slip)?;
-        adapted(&slip, &taken, &own, device.as_deref())
+        adapted(&slip, &taken, &own, device.as_deref(), judge)
     })?;
-    Ok(PyBytes::new(py, &bytes))
+    Ok((PyBytes::new(py, &bytes), accuracy))
 }
 
-fn adapted(slip: &Slip, taken: &HandOut, own: &OwnTask, device: Option<&str>) -> Result<Vec<u8>, Failure> {
-    if let Some(statistic) = taken.terms.statistics.first() {
-        return Err(Failure::config(format!(
-            "the centre asks for the statistic \"{statistic}\", which a device outside its process cannot compute yet; \
-             accepted: a strategy that asks for none"
-        )));
-    }
+fn adapted(
+    slip: &Slip,
+    taken: &HandOut,
+    own: &OwnTask,
+    device: Option<&str>,
+    judge: bool,
+) -> Result<(Vec<u8>, Option<f64>), Failure> {
     let table: Value = match device {
         Some(device) => serde_json::from_str(device).map_err(|error| Failure::config(error.to_string()))?,
         None => taken.terms.settings.clone(),
@@ -135,7 +145,11 @@ fn adapted(slip: &Slip, taken: &HandOut, own: &OwnTask, device: Option<&str>) ->
         (None, Value::Object(table)) => {
             // The settings that were handed out are written out in full already.
             let table = Value::Object(carried(Family::Device, table.clone()));
-            serde_json::from_value(table).map_err(|error| Failure::config(format!("the centre's [device]: {error}")))?
+            let wrong = |problem: String| Failure::config(format!("the centre's [device]: {problem}"));
+            let config: Box<dyn DeviceConfig> =
+                serde_json::from_value(table).map_err(|error| wrong(error.to_string()))?;
+            permitted(config.as_ref(), slip).map_err(wrong)?;
+            config
         }
         _ => part::<dyn DeviceConfig>(Family::Device, "device", &table)?.1,
     };
@@ -151,8 +165,9 @@ fn adapted(slip: &Slip, taken: &HandOut, own: &OwnTask, device: Option<&str>) ->
         backbone: &taken.model.backbone,
         stream: own,
         announced: Some(slip.announced.clone()),
-        statistics: vec![],
-        compute,
+        statistics: statistics(slip, taken)?,
+        origin: None,
+        compute: compute.clone(),
     };
     let failed = |error: alluvium_device::DeviceError| Failure::run(error.to_string());
     // On one thread, also inside an operation, as the devices of a comparison work: the numbers are the same.
@@ -171,7 +186,56 @@ fn adapted(slip: &Slip, taken: &HandOut, own: &OwnTask, device: Option<&str>) ->
     })?;
     // What the centre will check, said where it can be mended.
     check_expert(&expert, &slip.announced, taken).map_err(failed)?;
-    expert.to_bytes().map_err(|error| Failure::run(error.to_string()))
+    let broken = |error: alluvium_model::ModelError| Failure::run(error.to_string());
+    let accuracy = || {
+        let test = TestSet::new(&own.task.clone().into(), &compute);
+        let model = Model::load(&expert.model, &compute).map_err(broken)?;
+        Ok::<_, Failure>(Some(evaluate(&model, &test).task_aware))
+    };
+    let accuracy = if judge && !own.task.test.is_empty() { pool.install(accuracy)? } else { None };
+    Ok((expert.to_bytes().map_err(broken)?, accuracy))
+}
+
+/// Checks that a device which the centre names runs no program and reads no file of this machine. The operator of a worker of a pool
+/// permits the files.
+fn permitted(config: &dyn DeviceConfig, slip: &Slip) -> Result<(), String> {
+    let kind = config.typetag_name();
+    // Classes in Python were registered by the operator of this machine.
+    if config.training().is_none() && kind != CARRIER {
+        return Err(format!(
+            "devices of the kind \"{kind}\" run programs or read files of this machine, so the centre may not name them; accepted: \
+             that you name them here, with `device`"
+        ));
+    }
+    let files = config.files().map_err(|error| error.to_string())?;
+    match files.first().filter(|_| slip.entry.is_none()) {
+        None => Ok(()),
+        Some(file) => Err(format!(
+            "it reads {} of this machine, which the centre may not ask for; accepted: that you name the devices here, with `device`",
+            file.display()
+        )),
+    }
+}
+
+/// The statistics that the device is asked for.
+fn statistics(slip: &Slip, taken: &HandOut) -> Result<Vec<Arc<dyn DeviceStatistic>>, Failure> {
+    let wrong = |problem: String| Failure::file(format!("the statistics that the centre asks for: {problem}"));
+    let asked = match &slip.strategy {
+        None => vec![],
+        Some(Value::Object(table)) => {
+            let table = Value::Object(carried(Family::Strategy, table.clone()));
+            let strategy = serde_json::from_value::<Box<dyn StrategyConfig>>(table);
+            strategy.map_err(|error| wrong(error.to_string()))?.statistics()
+        }
+        Some(_) => return Err(wrong("its strategy is not a table".to_owned())),
+    };
+    let names: Vec<_> = asked.iter().map(|statistic| statistic.name().to_owned()).collect();
+    if names != taken.terms.statistics {
+        let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let (own, theirs) = (list(&names), list(&taken.terms.statistics));
+        return Err(wrong(format!("its strategy asks for {own}, the hand-out for {theirs}")));
+    }
+    Ok(asked)
 }
 
 /// A device's own stream, seen as the centre numbers it: one task, at the place that the centre gave it.
@@ -186,7 +250,17 @@ struct OwnTask {
 
 impl OwnTask {
     fn of(stream: Box<dyn TaskStream>, slip: &Slip) -> Result<Self, Failure> {
-        let own = task_of(stream.as_ref(), &slip.announced.task)?;
+        let own = match slip.entry {
+            None => task_of(stream.as_ref(), &slip.announced.task)?,
+            Some(entry) => stream.task(entry)?,
+        };
+        if slip.entry.is_some() && own.training_digest()? != slip.announced.digest {
+            return Err(Failure::config(format!(
+                "the samples of the task \"{}\" here are not those of the process that asks; accepted: a stream that gives the same \
+                 samples on both machines",
+                slip.announced.task
+            )));
+        }
         let HeadSpec { classes, .. } = &slip.announced.head;
         let mut class_names = vec![String::new(); classes.iter().max().map_or(0, |most| most + 1)];
         for (class, name) in classes.iter().zip(&slip.classes) {

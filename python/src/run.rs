@@ -24,7 +24,7 @@ type Outcomes<'py> = (Vec<Compared>, Vec<String>, Option<Bound<'py, PyAny>>);
 /// Runs a comparison. Returns its variants, each with its label, its folder and its results as JSON, the messages of cells that
 /// failed, and the first exception of Python code.
 #[pyfunction]
-#[pyo3(signature = (*, file, table, out, seeds, jobs, backend, fresh, cache, cache_bytes, progress))]
+#[pyo3(signature = (*, file, table, out, seeds, jobs, backend, fresh, cache, cache_bytes, pool, progress))]
 #[allow(clippy::too_many_arguments)] // Keywords of one call from Python.
 pub(crate) fn compare(
     py: Python<'_>,
@@ -37,9 +37,10 @@ pub(crate) fn compare(
     fresh: bool,
     cache: Option<String>,
     cache_bytes: Option<u64>,
+    pool: Option<Py<PyAny>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Outcomes<'_>> {
-    let caller = Caller::default();
+    let caller = Caller::with_pool(pool);
     let watch = Arc::new(RunWatch { caller: caller.clone(), pace: Mutex::default(), now: Mutex::default() });
     let source = Source::of(file, table).map_err(|failure| failure.raise(py, None))?;
     let mut shown = None;
@@ -117,8 +118,15 @@ pub(crate) fn check(
 struct RunWatch {
     caller: Caller,
     pace: Mutex<Pace>,
-    /// What each cell is doing.
-    now: Mutex<BTreeMap<(String, u64), String>>,
+    now: Mutex<Now>,
+}
+
+/// What is being done, in words.
+#[derive(Default)]
+struct Now {
+    cells: BTreeMap<(String, u64), String>,
+    /// What began last. It is shown while no cell works, so that short stages are told as well.
+    last: String,
 }
 
 impl RunWatch {
@@ -126,7 +134,8 @@ impl RunWatch {
     fn shown(&self) -> (usize, usize, String) {
         let (done, all) = self.pace.lock().unwrap_or_else(PoisonError::into_inner).stages();
         let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        (done, all, now.values().cloned().collect::<Vec<_>>().join(" | "))
+        let words = now.cells.values().cloned().collect::<Vec<_>>().join(" | ");
+        (done, all, if words.is_empty() { now.last.clone() } else { words })
     }
 }
 
@@ -141,14 +150,16 @@ impl Observer for RunWatch {
         let Work { row, seed, device, devices, stage, .. } = work;
         if stage != Stage::Evaluating {
             let words = format!("{row}, seed {seed}: {stage} {device}/{devices}");
-            self.now.lock().unwrap_or_else(PoisonError::into_inner).insert((row.to_owned(), seed), words);
+            let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+            now.last.clone_from(&words);
+            now.cells.insert((row.to_owned(), seed), words);
         }
     }
 
     fn ends(&self, work: Work<'_>, ending: Ending) {
         let Work { row, seed, device, before, stage, .. } = work;
         self.pace.lock().unwrap_or_else(PoisonError::into_inner).ends(row, seed, device, before, stage, ending);
-        self.now.lock().unwrap_or_else(PoisonError::into_inner).remove(&(row.to_owned(), seed));
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).cells.remove(&(row.to_owned(), seed));
     }
 
     fn stopped(&self) -> bool {

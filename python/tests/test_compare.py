@@ -136,11 +136,13 @@ def test_progress_is_told_and_other_threads_run(config: Any, run: Any) -> None:
 
     thread = threading.Thread(target=tick)
     thread.start()
-    config["device"]["epochs"] = 5
+    config["device"]["epochs"] = 60
     al.compare(config, out=run.__closure__[0].cell_contents / "told", progress=lambda *now: told.append(now))
     over.set()
     thread.join()
-    assert told[-1][0] == told[-1][1] > 5 and any("adapting" in text for _, _, text in told)
+    assert told[-1][0] == told[-1][1] > 5
+    # How often it is told depends on the machine; that it is told at the end does not.
+    assert "seed 0: consolidating" in told[-1][2], told
     assert len(ticks) > 3, "the interpreter was held while the work was done"
 
 

@@ -15,6 +15,9 @@ const LARGEST: u64 = 40_000_000;
 /// What the tests need beside what the package itself needs.
 const TOOLS: [&str; 6] = ["maturin>=1.9,<2", "pytest", "pandas", "pandas-stubs", "mypy", "types-tqdm"];
 
+/// What devices on other machines need, as `alluvium[flower]` states it.
+const FLOWER: &str = "flwr>=1.42,<1.43; python_version >= '3.11'";
+
 /// Arguments of `cargo xtask wheel`.
 #[derive(Args)]
 pub struct WheelArgs {
@@ -41,6 +44,10 @@ pub fn run(args: &WheelArgs) -> Result<()> {
     let mut tools = TOOLS.to_vec();
     tools.extend(args.torch.then_some("torch"));
     pip(&root, &python, &tools)?;
+    // Where it cannot be had, its tests say that they are left out.
+    if pip(&root, &python, &[FLOWER]).is_err() {
+        println!("skipped: the tests of devices on Flower, because `{FLOWER}` cannot be installed");
+    }
     if wheels.exists() {
         fs::remove_dir_all(&wheels)?;
     }

@@ -5,6 +5,26 @@
 //!
 //! This crate holds the commands, what they print, and the list of plugins that ship. Code that a program without a terminal
 //! needs belongs in `alluvium-experiment` and `alluvium-report`.
+//!
+//! # For authors of plugins
+//!
+//! Everything that a configuration names by `kind` is a plugin, in a crate of its own. `alluvium new strategy my-strategy` makes one
+//! that builds and passes its tests. A plugin depends on the crate of its trait alone:
+//!
+//! | family | the options implement | the running object implements | tests that all must pass |
+//! | --- | --- | --- | --- |
+//! | strategy | [`StrategyConfig`](alluvium_strategy::StrategyConfig) | [`Strategy`](alluvium_strategy::Strategy) | [`alluvium_strategy`]`::conformance` |
+//! | surrogate data | [`SurrogateConfig`](alluvium_strategy::SurrogateConfig) | [`Surrogate`](alluvium_strategy::Surrogate) | [`alluvium_strategy`]`::conformance` |
+//! | stream | [`StreamConfig`](alluvium_stream::StreamConfig) | [`TaskStream`](alluvium_stream::TaskStream) | [`alluvium_stream`]`::conformance` |
+//! | backbone | [`BackboneConfig`](alluvium_model::BackboneConfig) | [`Backbone`](alluvium_model::Backbone) | [`alluvium_model`]`::conformance` |
+//! | classifier | [`ClassifierConfig`](alluvium_model::ClassifierConfig) | [`Classifier`](alluvium_model::Classifier) | [`alluvium_model`]`::conformance` |
+//! | device | [`DeviceConfig`](../alluvium_device/trait.DeviceConfig.html) | [`Device`](../alluvium_device/trait.Device.html) | `alluvium_device::conformance` |
+//! | backend | [`BackendConfig`](alluvium_backend::BackendConfig) | a device of burn | – |
+//!
+//! The [attributes](alluvium_strategy::options) `#[options]`, `#[plugin]` and `#[strategy]` register it; [`alluvium_registry`] holds what
+//! they register. [`main_with`] is the command line for a binary that links plugins of its own.
+//!
+//! The crates of these traits keep their public interface within a minor version; CONTRIBUTING.md says how.
 
 // A plugin that is a dependency but is not linked would be missing silently.
 #![cfg_attr(not(test), deny(unused_crate_dependencies))]

@@ -43,6 +43,7 @@ use alluvium_stream_accents as _;
 use alluvium_stream_arrays as _;
 use alluvium_stream_class_folders as _;
 use alluvium_stream_core50 as _;
+use alluvium_stream_declared as _;
 use alluvium_stream_emnist as _;
 use alluvium_stream_mixed as _;
 use alluvium_stream_parquet as _;

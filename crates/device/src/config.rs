@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use alluvium_model::{BackboneConfig, ClassifierConfig, Digest, HeadSpec, InputShape};
-use alluvium_stream::{TaskStream, ValueType};
+use alluvium_stream::{StreamConfig, TaskStream, ValueType};
 use burn::tensor::Device as Compute;
+use serde_json::Value;
 
 use crate::{Announcement, Device, DeviceError, DeviceSettings, DeviceStatistic};
 
@@ -72,6 +73,12 @@ pub trait DeviceConfig: Debug + Send + Sync {
     /// The model that every device takes. Default: the newest one that the centre hands out.
     fn start(&self) -> DeviceStart {
         DeviceStart::HandedOut
+    }
+
+    /// The devices whose work this is, if these devices only have it done elsewhere, such as by a pool of other processes. Results,
+    /// stored stages and what is handed out are those of the devices that are returned. Default, `None`: their own.
+    fn stands_for(&self) -> Option<&dyn DeviceConfig> {
+        None
     }
 
     /// Whether the devices can compute and send statistics of their samples. Default: whether this process trains them.
@@ -176,6 +183,19 @@ pub struct DevicePlace<'a> {
     pub announced: Option<Announcement>,
     /// The statistics that the device is asked for.
     pub statistics: Vec<Arc<dyn DeviceStatistic>>,
+    /// What another process needs to do the device's work; `None` where the device works in one already.
+    pub origin: Option<DeviceOrigin<'a>>,
     /// The compute device, without autodiff.
     pub compute: Compute,
+}
+
+/// What another process needs to do a device's work, beside the hand-out.
+#[derive(Debug, Clone, Copy)]
+pub struct DeviceOrigin<'a> {
+    /// The configuration of the stream that [`DevicePlace::stream`] was built of.
+    pub stream: &'a dyn StreamConfig,
+    /// The seed that it was built with.
+    pub seed: u64,
+    /// The table of the strategy that asks for [`DevicePlace::statistics`]; `null` if none does.
+    pub strategy: &'a Value,
 }

@@ -1,6 +1,7 @@
 //! The device and its two contacts with the centre.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use alluvium_model::{Digest, Expert, HeadSpec, ModelError, ModelState, Progress, Weights};
 
@@ -102,6 +103,11 @@ pub trait Device: Debug + Send {
     /// # Errors
     /// When the device cannot adapt the model, training diverges, or the device holds no model.
     fn answer(&mut self, progress: &dyn Progress) -> Result<Answer, DeviceError>;
+
+    /// How long the device worked for its last answer, if it waited meanwhile, too. Default, `None`: all the time.
+    fn worked(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Checks an expert against what its device announced and took. Nobody's word is taken for what can be computed.

@@ -30,7 +30,7 @@ pub use alluvium_macros::{device_options as options, device_plugin as plugin};
 pub use alluvium_model::Learning;
 pub use alluvium_registry as registry;
 pub use alluvium_stream::{Augmentation, TaskDataset};
-pub use config::{DeviceConfig, DevicePlace, DeviceRun, DeviceStart, DeviceTask};
+pub use config::{DeviceConfig, DeviceOrigin, DevicePlace, DeviceRun, DeviceStart, DeviceTask};
 pub use device::{Announcement, Answer, Device, check_expert};
 pub use error::DeviceError;
 pub use hand_out::{Beside, HandOut, Terms};

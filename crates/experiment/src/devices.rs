@@ -12,5 +12,5 @@ use first_model::first_model;
 pub(crate) use further::FurtherTests;
 pub(crate) use heads::SharedHeads;
 pub(crate) use own_networks::OwnModels;
-pub(crate) use shared::{DeviceRequest, SharedSetup, Statistics};
+pub(crate) use shared::{DeviceRequest, SharedSetup, Statistics, workers};
 pub(crate) use task_note::TaskNote;

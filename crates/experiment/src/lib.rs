@@ -32,7 +32,9 @@ pub use directory::{
 };
 pub use directory::{RunState, RunStatus, Underway, VariantStatus};
 pub use error::ExperimentError;
-pub use open::{CentreFiles, OpenCentre, OpenCentreError, OpenCentreOptions, OpenTask, OpenVisit, ReceivedExpert};
+pub use open::{
+    CentreFiles, DeviceReport, OpenCentre, OpenCentreError, OpenCentreOptions, OpenTask, OpenVisit, ReceivedExpert,
+};
 pub use progress::{Ending, Observer, Pace, PlannedCell, Stage, TimeLeft, Unobserved, Work};
 pub use protocol::Breach;
 pub use run::{Outcome, RunOptions, default_jobs, most_adaptations, run};

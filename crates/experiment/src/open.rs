@@ -4,10 +4,12 @@ mod error;
 #[allow(clippy::module_inception)] // The folder is named after its main file.
 mod open;
 mod options;
+mod report;
 mod visit;
 mod visits;
 
 pub use error::OpenCentreError;
-pub use open::{CentreFiles, OpenCentre, ReceivedExpert};
+pub use open::OpenCentre;
 pub use options::OpenCentreOptions;
+pub use report::{CentreFiles, DeviceReport, ReceivedExpert};
 pub use visit::{OpenTask, OpenVisit};

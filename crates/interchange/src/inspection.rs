@@ -276,7 +276,7 @@ fn describe_generation(provenance: &Provenance, depth: usize, text: &mut Text) {
     for (role, parent) in previous.into_iter().chain(provenance.experts.iter().map(|expert| ("expert", expert))) {
         let dict = parent.state_dict.as_ref().map(|key| format!(" ({})", shown(key))).unwrap_or_default();
         let note = match (parent.initial_only, parent.older_left_out) {
-            (true, _) => "only what changed in an expert",
+            (true, _) => " (what the experts started from)",
             (false, true) => " (older generations are left out)",
             (false, false) => "",
         };

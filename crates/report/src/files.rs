@@ -96,6 +96,8 @@ fn write_all(dir: &Path, files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) ->
 
 #[cfg(test)]
 mod tests {
+    use alluvium_results::{Accuracy, Cell};
+
     use super::*;
     use crate::example;
 
@@ -161,6 +163,24 @@ mod tests {
         assert_eq!(names.len(), 12);
         assert_eq!(names[4], "pld/seed-2/events.out.tfevents.0.alluvium");
         assert!(fs::metadata(&written[4]).expect("is there").len() > 100);
+    }
+
+    #[test]
+    fn rows_that_nobody_judged_are_shown_without_accuracies() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut results = example::results();
+        results.rows.truncate(1);
+        for cell in &mut results.rows[0].cells {
+            let accuracy = Accuracy::Unmeasured { tasks: cell.tasks() };
+            let seconds = cell.device_seconds.clone();
+            *cell = Cell { device_seconds: seconds, ..Cell::new(cell.seed, accuracy) };
+        }
+        let written = write(dir.path(), &results).expect("writes");
+        let summary = fs::read_to_string(&written[0]).expect("is text");
+        assert!(summary.contains("seconds") && !summary.contains("accuracy"), "{summary}");
+        let run = ReportedRun { results, ..run("r") };
+        let written = write_page(&dir.path().join("page"), &[run], None).expect("writes");
+        assert!(!fs::read_to_string(&written[0]).expect("is text").contains("NaN"));
     }
 
     #[test]

@@ -147,6 +147,7 @@ fn events(cell: &Cell, tasks: &[String]) -> BTreeMap<i64, Vec<Value>> {
                 put(last, tag(index), *accuracy);
             }
         }
+        Accuracy::Unmeasured { .. } => {}
     }
     events
 }

@@ -117,6 +117,11 @@ pub enum Accuracy {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task_agnostic: Option<Vec<f64>>,
     },
+    /// Nobody judged the central model, because the centre has no test samples.
+    Unmeasured {
+        /// The number of tasks that it took in.
+        tasks: usize,
+    },
 }
 
 /// The accuracies of the central model after a round.
@@ -170,6 +175,7 @@ impl Cell {
             Accuracy::Stream { task_aware, .. } => task_aware.tasks(),
             Accuracy::Rounds(rounds) => rounds.first().map_or(0, |round| round.task_aware.len()),
             Accuracy::Final { task_aware, .. } => task_aware.len(),
+            Accuracy::Unmeasured { tasks } => *tasks,
         }
     }
 
@@ -225,6 +231,7 @@ impl Cell {
                 put(Metric::AverageAccuracyTaskAware, mean(task_aware.iter().copied()));
                 put(Metric::AverageAccuracyTaskAgnostic, mean(task_agnostic.iter().flatten().copied()));
             }
+            Accuracy::Unmeasured { .. } => {}
         }
 
         put(Metric::ExpertAccuracy, mean(self.expert_accuracy.iter().copied()));

@@ -50,7 +50,7 @@ fn check_values(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
         rounds.iter().flat_map(part).copied().collect()
     };
     let (aware, agnostic): (Vec<f64>, Vec<f64>) = match &cell.accuracy {
-        Accuracy::Stream { .. } => (vec![], vec![]),
+        Accuracy::Stream { .. } | Accuracy::Unmeasured { .. } => (vec![], vec![]),
         Accuracy::Rounds(rounds) => {
             (of_rounds(|round| &round.task_aware, rounds), of_rounds(|round| &round.task_agnostic, rounds))
         }
@@ -140,6 +140,7 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     let (tasks, agnostic) = match &cell.accuracy {
         Accuracy::Stream { task_aware, task_agnostic } => (task_aware.tasks(), Some(task_agnostic.tasks())),
         Accuracy::Final { task_aware, task_agnostic } => (task_aware.len(), task_agnostic.as_ref().map(Vec::len)),
+        Accuracy::Unmeasured { tasks } => (*tasks, None),
         Accuracy::Rounds(rounds) => return check_rounds(row, cell, rounds),
     };
     let lengths = [
@@ -156,7 +157,7 @@ fn check_lengths(row: &str, cell: &Cell) -> Result<(), InvalidResults> {
     let early = early.map(|accuracies| ("early_accuracy", measured(accuracies)));
     let whole = match &cell.accuracy {
         Accuracy::Stream { task_aware, .. } => task_aware.whole_rows().count(),
-        Accuracy::Final { .. } | Accuracy::Rounds(_) => tasks,
+        Accuracy::Final { .. } | Accuracy::Rounds(_) | Accuracy::Unmeasured { .. } => tasks,
     };
     same_length(row, cell, lengths.into_iter().chain(early), tasks, "tasks")?;
     let similarity = ("latent_similarity_over_stream", measured(&cell.latent_similarity_over_stream));

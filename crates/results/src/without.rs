@@ -45,6 +45,9 @@ fn without(cell: &Cell, devices: &BTreeSet<usize>) -> Cell {
             task_aware: kept(task_aware, of_task),
             task_agnostic: task_agnostic.as_ref().map(|accuracies| kept(accuracies, of_task)),
         },
+        Accuracy::Unmeasured { tasks } => {
+            Accuracy::Unmeasured { tasks: (0..*tasks).filter(|column| of_column(*column)).count() }
+        }
         Accuracy::Rounds(rounds) => {
             let mut rounds = rounds.clone();
             for round in &mut rounds {

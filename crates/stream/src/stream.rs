@@ -274,6 +274,12 @@ pub trait StreamConfig: Debug + Send + Sync {
     /// When the data cannot be read or an option does not fit them.
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError>;
 
+    /// Whether the stream has samples. Default: yes. One that only declares tasks serves a centre whose devices have the samples:
+    /// its [outlines](TaskStream::outline) have no test samples, so nothing is judged there.
+    fn holds_samples(&self) -> bool {
+        true
+    }
+
     /// The files that the data are read from.
     fn files(&self) -> Vec<PathBuf> {
         vec![]

@@ -22,6 +22,7 @@ from alluvium.errors import AlluviumError, ConfigError, FileError, RunError
 from alluvium.kinds import Kind, Option, kinds, schema, strategies
 from alluvium.model import Head, Model
 from alluvium.plugins import Range
+from alluvium.pool import Job, Pool
 from alluvium.results import Results, Variant
 from alluvium.strategy import Context, Expert, Manifest, Samples, Strategy, strategy
 from alluvium.stream import Stream, Task, arrays, stream
@@ -44,10 +45,12 @@ __all__ = [
     "FileError",
     "HandOut",
     "Head",
+    "Job",
     "Kind",
     "Manifest",
     "Model",
     "Option",
+    "Pool",
     "Range",
     "Received",
     "Results",

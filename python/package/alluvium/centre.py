@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -105,6 +105,8 @@ class SentExpert:
     """The number of the visit that it answers."""
     expert: Expert = field(repr=False)
     """The adapted model with its manifest."""
+    own_accuracy: float | None = None
+    """Its accuracy on the device's own test samples, in [0, 1], if ``adapt`` was told to judge it. It is not part of the bytes."""
 
     @classmethod
     def from_bytes(cls, data: bytes, hand_out: HandOut) -> SentExpert:
@@ -125,10 +127,10 @@ class SentExpert:
 class Received:
     """What the centre measured when it received an expert."""
 
-    expert_accuracy: float
-    """The expert's accuracy on its own task, in [0, 1]."""
+    expert_accuracy: float | None
+    """The expert's accuracy on its own task, in [0, 1]. A centre without test samples has what the device reported, or None."""
     task_aware: tuple[float, ...]
-    """The accuracy of the new central model on the task of each expert so far, the task known."""
+    """The accuracy of the new central model on the task of each expert so far, the task known. Empty without test samples."""
     task_agnostic: tuple[float, ...]
     """The same, the task unknown."""
 
@@ -210,7 +212,12 @@ class Centre:
         return [HandOut.from_bytes(data) for _, data in self._native.under_way()]
 
     def receive(
-        self, visit: int | HandOut, expert: bytes | SentExpert, *, seconds: float | None = None
+        self,
+        visit: int | HandOut,
+        expert: bytes | SentExpert,
+        *,
+        seconds: float | None = None,
+        accuracy: float | None = None,
     ) -> Received:
         """The second contact: receives the expert that answers a visit, and consolidates it.
 
@@ -218,15 +225,17 @@ class Centre:
             visit: the number of the visit, or what was handed out.
             expert: what the device sent.
             seconds: how long the device took, if that is known.
+            accuracy: what the device says of its expert's accuracy on test samples of its own, in [0, 1]. It counts only where the
+                centre has no test samples, as with the stream ``declared``.
 
         Raises:
-            ConfigError: the visit is not under way.
+            ConfigError: the visit is not under way, or the accuracy is not one.
             FileError: the expert contradicts what its device stated or took. The visit stays under way.
             RunError: the consolidation failed. The expert is stored: when the cause is mended, the next contact consolidates it.
         """
         number = visit.visit if isinstance(visit, HandOut) else visit
         data = expert.to_bytes() if isinstance(expert, SentExpert) else expert
-        measured = json.loads(self._native.receive(number, data, seconds))
+        measured = json.loads(self._native.receive(number, data, seconds, accuracy))
         return Received(measured["expert_accuracy"], tuple(measured["task_aware"]), tuple(measured["task_agnostic"]))
 
     def give_up(self, visit: int | HandOut) -> None:
@@ -286,6 +295,7 @@ def adapt(
     stream: str | Mapping[str, Any],
     seed: int = 0,
     device: str | Mapping[str, Any] | None = None,
+    judge: bool = False,
 ) -> SentExpert:
     """Adapts what a device took to its own samples: the numbers are those of a comparison in one process.
 
@@ -294,16 +304,18 @@ def adapt(
         stream: the stream that holds the device's samples. Its task is found by the name that the device announced.
         seed: the seed of the stream.
         device: who adapts: a kind, or a table with its ``kind`` and options. Default: as the centre's ``[device]`` says.
+        judge: whether to judge the expert on the task's test samples in this stream, if there are any.
 
     Raises:
-        ConfigError: the stream or the device is wrong, or the centre asks for statistics.
+        ConfigError: the stream or the device is wrong.
         RunError: training failed.
     """
     refresh()
     taken = HandOut.from_bytes(hand_out) if isinstance(hand_out, bytes) else hand_out
     own = None if device is None else json.dumps({"kind": device} if isinstance(device, str) else dict(device))
     table = json.dumps(stream if isinstance(stream, str) else dict(stream))
-    return SentExpert.from_bytes(_alluvium.adapt(taken.to_bytes(), table, seed, own), taken)
+    data, accuracy = _alluvium.adapt(taken.to_bytes(), table, seed, own, judge)
+    return replace(SentExpert.from_bytes(data, taken), own_accuracy=accuracy)
 
 
 def source(config: Config) -> tuple[str | None, str | None]:

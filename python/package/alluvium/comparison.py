@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from alluvium import _alluvium, log
 from alluvium.centre import Config, source
 from alluvium.errors import RunError
 from alluvium.plugins import refresh
+from alluvium.pool import Pool, submit
 from alluvium.progress import bar
 from alluvium.results import Results
 
@@ -25,6 +27,7 @@ def compare(
     fresh: bool = False,
     cache: str | os.PathLike[str] | None = None,
     cache_bytes: int | None = None,
+    pool: Pool | None = None,
     progress: bool | Progress | None = None,
 ) -> Results:
     """Runs the comparison that a configuration describes. The numbers are those of ``alluvium compare``.
@@ -42,6 +45,8 @@ def compare(
         fresh: removes what the run directory holds, and starts over.
         cache: the folder for stored stages, which runs may share; default: in the run directory.
         cache_bytes: the most bytes that the cache keeps.
+        pool: who does the work of devices of the kind ``flower``. Say as many `jobs` as it has workers: a cell waits for one device at a
+            time.
         progress: True or False: with or without a bar; default: a bar in terminals and notebooks. Or a function that gets the number of
             finished stages, of all stages, and what is being done.
 
@@ -64,6 +69,7 @@ def compare(
             fresh=fresh,
             cache=None if cache is None else os.fspath(cache),
             cache_bytes=cache_bytes,
+            pool=None if pool is None else partial(submit, pool),
             progress=report,
         )
     results = Results.of(variants)

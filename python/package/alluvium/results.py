@@ -142,6 +142,8 @@ class Results:
         if seed is None or seed not in cells:
             raise ConfigError(f"{strategy!r} has no seed {seed}; accepted: {', '.join(map(str, cells)) or 'none'}")
         accuracy = cells[seed]["accuracy"]
+        if "unmeasured" in accuracy:
+            raise ConfigError(f"{strategy!r} has no matrix: its centre had no test samples; accepted: a stream that has some")
         if "stream" not in accuracy:
             raise ConfigError(f"{strategy!r} has no matrix: it was judged at the end or round by round; accepted: a strategy under `dcl`")
         stored = accuracy["stream"]["task_aware" if task_known else "task_agnostic"]

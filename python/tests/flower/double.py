@@ -86,5 +86,5 @@ class Grid:
 
 def answer(config: dict[str, Any], request: Message, number: int = 7) -> Message:
     """What a client app replies."""
-    handler = client.announce if request.metadata.message_type == "query.announce" else client.adapt
-    return handler(request, Context(1, number, config, RecordDict(), {}))
+    handlers = {"query.announce": client.announce, "train.adapt": client.adapt, "train.job": client.work}
+    return handlers[request.metadata.message_type](request, Context(1, number, config, RecordDict(), {}))

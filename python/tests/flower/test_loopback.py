@@ -84,6 +84,19 @@ def test_each_process_is_killed_once_and_the_table_is_that_of_one_process(tmp_pa
     assert "Failed to activate SuperNode" in (tmp_path / "stranger.log").read_text(encoding="utf-8")
 
 
+def test_a_pool_gives_the_table_of_one_process_though_its_server_app_is_killed(tmp_path: Path, expected: al.Results) -> None:
+    experiment = tmp_path / "pool.toml"
+    pooled = EXPERIMENT.replace("epochs = 1", 'kind = "flower"\nadapt = { epochs = 1 }')
+    experiment.write_text(pooled, encoding="utf-8")
+    with Loopback(tmp_path, {f"node-{number}": "pool=true" for number in (1, 2)}, run(tmp_path, experiment)) as loopback:
+        killer = Killer(loopback, ["serverapp"], (0.2, 0.4), after=2)
+        killer.start()
+        loopback.wait(240)
+        killer.stop()
+    assert killer.killed == Counter(["serverapp"]), killer.killed
+    assert_same(tmp_path, expected)
+
+
 def test_nodes_that_misbehave_are_refused_by_name_and_change_nothing(tmp_path: Path, expected: al.Results) -> None:
     experiment, stream = written(tmp_path)
     misdeeds = [

@@ -311,7 +311,7 @@ def test_a_centre_that_is_killed_at_any_write_goes_on(place: Place, expected: st
                 raise Killed
         real(path, value)
 
-    monkeypatch.setattr("alluvium.flower.centre.write_json", write)
+    monkeypatch.setattr("alluvium.flower.nodes.write_json", write)
     kills = 0
     while True:
         written, limit = 0, 2 + kills % 5

@@ -134,6 +134,9 @@ fn an_unknown_network_is_consolidated_tensor_by_tensor() {
     assert_eq!(floats(&at("of-one.safetensors"), "out.weight"), floats(&at("c.safetensors"), "out.weight"));
     let found = json(&succeeds(folder.path(), &["inspect", "of-one.safetensors", "--json"]));
     assert_eq!(found["provenance"]["previous"]["initial_only"], true);
+    let said = succeeds(folder.path(), &["inspect", "of-one.safetensors"]);
+    let digest = found["provenance"]["previous"]["digest"].as_str().unwrap();
+    assert!(said.contains(&format!("previous b.safetensors {digest} (what the experts started from)")), "{said}");
     assert_eq!(found["provenance"]["strategy"]["kind"], "weight-averaging");
 
     for (more, expected) in [

@@ -48,9 +48,9 @@ impl BackendConfig for ProcessorConfig {
 /// Devices that train in the test's process.
 #[options]
 #[serde(transparent)]
-struct TraineeConfig {
+pub struct TraineeConfig {
     /// How they train.
-    settings: DeviceSettings,
+    pub settings: DeviceSettings,
 }
 
 #[plugin(kind = "trainee", default)]

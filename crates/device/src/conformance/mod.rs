@@ -100,6 +100,7 @@ impl Fixture {
             stream: &self.stream,
             announced: None,
             statistics: vec![],
+            origin: None,
             compute: self.compute.clone(),
         };
         let mut device = config.build(place).unwrap_or_else(|error| panic!("a device cannot be built: {error}"));

@@ -11,7 +11,7 @@ use alluvium_strategy::{BesideRequest, RunDescription, StrategyError, Surrogate}
 use crate::ExperimentError;
 use crate::centre::{Centre, CentreStart, ConsolidationRecord, EvaluationScope, ExpertHistory, consolidate};
 use crate::context::RunContext;
-use crate::devices::{DeviceRequest, SharedSetup, Statistics};
+use crate::devices::{DeviceRequest, SharedSetup, Statistics, workers};
 use crate::protocol::{Boundary, Breach, HandedOutModel};
 use crate::stored::{AdaptedDevice, CentralModel, Interruption, redo};
 
@@ -66,7 +66,9 @@ impl Session {
         device: usize,
         announced: Announcement,
     ) -> Result<HandedOutModel, ExperimentError> {
-        let settings = serde_json::to_value(&row.device).map_err(|error| ExperimentError::Record(error.to_string()))?;
+        let settings = serde_json::to_value(workers(row.device.as_ref()))
+            .map_err(|error| ExperimentError::Record(error.to_string()))?;
+        shared.heard(row.device.as_ref(), device, &announced);
         let own = shared.own_network(device);
         let terms = Terms {
             settings,
@@ -160,8 +162,9 @@ pub(crate) fn beside(
 }
 
 /// What the central model is judged on after a consolidation; `whole` says whether all tasks so far are judged.
-pub(crate) fn judged(protocol: ProtocolKind, whole: bool) -> EvaluationScope {
+pub(crate) fn judged(protocol: ProtocolKind, whole: bool, shared: &SharedSetup) -> EvaluationScope {
     match (protocol, whole) {
+        _ if !shared.judges => EvaluationScope::Nothing,
         (ProtocolKind::Federated, true) => EvaluationScope::Stream,
         (ProtocolKind::Federated, false) => EvaluationScope::Nothing,
         (ProtocolKind::Dcl | ProtocolKind::Centralised, true) => EvaluationScope::SoFar,

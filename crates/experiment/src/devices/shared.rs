@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use alluvium_config::{Experiment, KnownParts, Protocol};
 use alluvium_device::{
-    Announcement, Answer, Beside, Device, DeviceConfig, DeviceError, DevicePlace, DeviceSettings, DeviceStatistic,
-    Terms, check_expert,
+    Announcement, Answer, Beside, Device, DeviceConfig, DeviceError, DeviceOrigin, DevicePlace, DeviceSettings,
+    DeviceStatistic, Terms, check_expert,
 };
 use alluvium_evaluate::{TestSet, evaluate};
 use alluvium_model::{BackboneFacts, ClassifierFacts, Expert, HeadShape, HeadSpec, Model, Progress, Seed};
@@ -78,6 +78,8 @@ pub(crate) struct SharedSetup {
     outlines: Outlines,
     /// The test sets that no task has.
     pub(crate) further: FurtherTests,
+    /// Whether the centre has test samples, so that it can judge models.
+    pub(crate) judges: bool,
     /// All test sets, if they are small enough to stay on the compute device.
     tests: Option<Vec<TestSet>>,
     pub(crate) initial: CentralModel,
@@ -88,6 +90,8 @@ pub(crate) struct SharedSetup {
     pub(crate) class_names: Vec<String>,
     known: KnownParts,
     pub(crate) compute: Compute,
+    /// Whether the devices are outside of this process: they state what they learn, and no sample is read to find it out.
+    outside: bool,
     /// What devices stated, by their table and number.
     announced: Mutex<BTreeMap<(String, usize), Statement>>,
 }
@@ -106,13 +110,16 @@ impl SharedSetup {
             Outlines::Devices(_) => FurtherTests::default(),
         };
         let mut tasks = vec![];
-        let mut tests = Some(vec![]);
+        let judges = experiment.stream.holds_samples();
+        let mut tests = judges.then(Vec::new);
         let mut test_bytes = 0;
         // One task at a time: all samples together may not fit into memory. Training samples are not read here.
         for index in 0..outlines.len(stream.as_ref()) {
             let (entry, outline) = outlines.get(stream.as_ref(), index)?;
             // Streams of other crates are checked, too.
-            outline.check()?;
+            if judges {
+                outline.check()?;
+            }
             test_bytes += outline.test.values().saturating_mul(size_of::<f32>());
             match &mut tests {
                 Some(kept) if test_bytes <= MOST_TEST_BYTES => kept.push(TestSet::new(&outline, compute)),
@@ -143,14 +150,21 @@ impl SharedSetup {
             stream,
             outlines,
             further,
+            judges,
             tests,
             initial,
             heads: heads.map(Arc::new),
             class_names,
             known,
             compute: compute.clone(),
+            outside: false,
             announced: Mutex::default(),
         })
+    }
+
+    /// The setup of a centre whose devices are outside of this process.
+    pub(crate) fn with_devices_outside(self) -> Self {
+        SharedSetup { outside: true, ..self }
     }
 
     /// What strategies and surrogate data are told about a run under this protocol.
@@ -172,7 +186,7 @@ impl SharedSetup {
         devices: &dyn DeviceConfig,
         index: usize,
         announced: Option<Announcement>,
-        statistics: &Statistics,
+        statistics: &'a Statistics,
     ) -> Result<Box<dyn Device + 'a>, DeviceError> {
         let task = &self.tasks[index];
         devices.build(DevicePlace {
@@ -186,8 +200,33 @@ impl SharedSetup {
             stream: self.stream.as_ref(),
             announced,
             statistics: statistics.asked.clone(),
+            origin: Some(DeviceOrigin {
+                stream: run.experiment.stream.as_ref(),
+                seed: self.seed,
+                strategy: &statistics.options,
+            }),
             compute: self.compute.clone(),
         })
+    }
+
+    /// Keeps what a device stated when it took a model.
+    pub(crate) fn heard(&self, devices: &dyn DeviceConfig, index: usize, stated: &Announcement) {
+        let written = serde_json::to_string(devices).unwrap_or_default();
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = announced.entry((written, index)).or_default().clone();
+        drop(announced);
+        cell.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| stated.clone());
+    }
+
+    /// The number of training samples that a device states, if it is known.
+    pub(crate) fn training_samples(&self, run: &RunContext<'_>, index: usize) -> Option<usize> {
+        if !self.outside {
+            return self.announced(run, "", run.experiment.device.as_ref(), index).ok()?.samples;
+        }
+        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        let stated = announced.iter().filter(|((_, of), _)| *of == index);
+        let mut stated = stated.filter_map(|(_, cell)| cell.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        stated.next()?.samples
     }
 
     /// What a device states when it asks for the model. A device of a seed states the same to every row.
@@ -209,7 +248,8 @@ impl SharedSetup {
             return Ok(announced.clone());
         }
         let failed = |cause| self.failed(row, cause);
-        let mut device = self.device(run, devices, index, None, &Statistics::default()).map_err(failed)?;
+        let none = Statistics::default();
+        let mut device = self.device(run, devices, index, None, &none).map_err(failed)?;
         let announced = device.request().map_err(failed)?;
         let task = &self.tasks[index];
         if announced.head != task.head {
@@ -259,7 +299,7 @@ impl SharedSetup {
             let called_away = DeviceRequest { devices: devices.as_ref(), statistics, budgets: &[], ..asked };
             // Unobserved: the plan knows one adaptation of each device.
             let early = self.answer_once(run, &Unobserved, row, taken, called_away)?;
-            adapted.early.push(early.record.accuracy);
+            adapted.early.push(early.record.accuracy.unwrap_or_default());
         }
         Ok(adapted)
     }
@@ -275,9 +315,9 @@ impl SharedSetup {
         let Visit { device: index, number } = taken.visit();
         let (devices, stage) = (self.tasks.len(), Stage::Adapting);
         let work = Work { row, seed: self.seed, device: index + 1, devices, stage, before: number };
-        let settings =
-            serde_json::to_value(asked.devices).map_err(|error| ExperimentError::Record(error.to_string()))?;
-        let files = asked.devices.files().map_err(|cause| self.failed(row, cause))?;
+        let workers = workers(asked.devices);
+        let settings = serde_json::to_value(workers).map_err(|error| ExperimentError::Record(error.to_string()))?;
+        let files = workers.files().map_err(|cause| self.failed(row, cause))?;
         let announced = taken.announced();
         let mut inputs = json!({
             "what": "adaptation",
@@ -291,7 +331,7 @@ impl SharedSetup {
             "index": index,
             "visit": number,
         });
-        if let Some(revision) = asked.devices.revision() {
+        if let Some(revision) = workers.revision() {
             inputs["revision"] = json!(revision);
         }
         if !asked.beside.is_empty() {
@@ -317,24 +357,29 @@ impl SharedSetup {
                 return Err(ExperimentError::Lost { row, seed, device: index + 1 }.into());
             };
             check_expert(&expert, announced, &hand_out).map_err(failed)?;
-            self.arrival(index, Arc::new(expert), started.elapsed().as_secs_f64())
+            let seconds = device.worked().unwrap_or_else(|| started.elapsed()).as_secs_f64();
+            self.arrival(index, Arc::new(expert), seconds, None)
         };
         let stage = run.stages.stage(inputs, compute)?;
         observer.ends(work, Ending { seconds: stage.record.seconds, found: stage.at_hand.is_none() });
         Ok(AdaptedDevice::new(stage, taken.model().clone()))
     }
 
-    /// An expert that arrived, judged on its own task, as a stage to store.
+    /// An expert that arrived, judged on its own task, as a stage to store. `reported` is what its device says of its accuracy, which
+    /// counts where the centre has no test samples.
     pub(crate) fn arrival(
         &self,
         index: usize,
         expert: Arc<Expert>,
         seconds: f64,
+        reported: Option<f64>,
     ) -> Result<Computation<AdaptationRecord, Arc<Expert>>, Interruption> {
-        let scores = evaluate(&Model::load(&expert.model, &self.compute)?, &self.test(index)?);
+        let load = || Model::load(&expert.model, &self.compute);
+        let scores =
+            self.judges.then(|| Ok::<_, ExperimentError>(evaluate(&load()?, &self.test(index)?))).transpose()?;
         let bytes = expert.to_bytes()?;
         let record = AdaptationRecord {
-            accuracy: scores.task_aware,
+            accuracy: scores.as_ref().map(|scores| scores.task_aware).or(reported),
             seconds,
             bytes: bytes.len() as u64,
             statistics_bytes: expert.statistics_bytes(),
@@ -342,7 +387,10 @@ impl SharedSetup {
             statistics: expert.manifest.statistics.keys().cloned().collect(),
             is_difference: expert.is_difference(),
         };
-        let files = vec![(EXPERT, bytes), (LATENTS, latents_to_bytes(&scores.latents)?)];
+        let mut files = vec![(EXPERT, bytes)];
+        if let Some(scores) = scores {
+            files.push((LATENTS, latents_to_bytes(&scores.latents)?));
+        }
         Ok(Computation { record, files, at_hand: expert })
     }
 
@@ -374,6 +422,11 @@ impl SharedSetup {
         let taken = HandedOutModel::alone(index, initial, announced, self.root);
         redo(|| self.answer(run, row, &taken, asked))
     }
+}
+
+/// The devices whose results these are: those that a pool works for, or they themselves.
+pub(crate) fn workers(devices: &dyn DeviceConfig) -> &dyn DeviceConfig {
+    devices.stands_for().unwrap_or(devices)
 }
 
 /// The time between two questions to a device that has not answered yet.

@@ -33,6 +33,14 @@ pub enum OpenCentreError {
         /// The visits that are.
         under_way: String,
     },
+    /// The device reports an accuracy that cannot be one.
+    #[error("the device of the visit {visit} reports the accuracy {accuracy}; accepted: a number from 0 to 1")]
+    Report {
+        /// The visit.
+        visit: usize,
+        /// What the device reports.
+        accuracy: f64,
+    },
     /// The expert contradicts what its device announced or took.
     #[error(transparent)]
     Expert(#[from] DeviceError),

@@ -2,24 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use alluvium_config::{Experiment, ProtocolKind, StrategyRow, Variant};
 use alluvium_device::{Announcement, check_expert};
 use alluvium_model::{Digest, Expert, ModelState};
-use alluvium_results::Results;
 use alluvium_store::Folder;
 use serde_json::json;
 
 use crate::ExperimentError;
-use crate::centre::{EvaluationScope, Session};
+use crate::centre::{Session, judged};
 use crate::context::{InputDigests, RunContext, common_inputs};
 use crate::devices::{SharedSetup, TaskNote};
 use crate::directory::RunDirectory;
 use crate::open::error::OpenCentreError;
 use crate::open::options::OpenCentreOptions;
+use crate::open::report::{CentreFiles, DeviceReport, ReceivedExpert};
 use crate::open::visit::{OpenTask, OpenVisit};
 use crate::open::visits::{Contact, Visits};
 use crate::progress::{Observer, StopAtStep, TwoObservers};
@@ -59,26 +58,6 @@ struct ReplayedState {
     rounds: usize,
 }
 
-/// What the centre measured when it received an expert.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReceivedExpert {
-    /// The expert's accuracy on its own task, in `[0, 1]`.
-    pub expert_accuracy: f64,
-    /// The accuracy of the new central model on the task of each expert so far, the task known.
-    pub task_aware: Vec<f64>,
-    /// The same, the task unknown.
-    pub task_agnostic: Vec<f64>,
-}
-
-/// What a centre wrote into its run directory.
-#[derive(Debug)]
-pub struct CentreFiles {
-    /// All measurements, as a comparison has them.
-    pub results: Results,
-    /// The file of the central model.
-    pub central: PathBuf,
-}
-
 impl std::fmt::Debug for OpenCentre {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OpenCentre").field("visits", &self.state.visits).finish_non_exhaustive()
@@ -107,7 +86,7 @@ impl OpenCentre {
         }
         let directory = RunDirectory::open(path, std::slice::from_ref(&variant), &options.directory)?;
         let compute = experiment.backend.config.open().map_err(ExperimentError::from)?;
-        let shared = SharedSetup::new(experiment, seed, &compute)?;
+        let shared = SharedSetup::new(experiment, seed, &compute)?.with_devices_outside();
         let visits = Visits::open(Folder::at(path))?.map_err(OpenCentreError::Damaged)?;
         let inputs = InputDigests::of(experiment)?;
         let observer = options.observer.clone();
@@ -219,8 +198,8 @@ impl OpenCentre {
         })
     }
 
-    /// The second contact: receives the expert that answers a visit, and consolidates it. `seconds` is the time that the device
-    /// took, if it is known. An expert that is refused leaves the visit under way. Bytes from a device are read with
+    /// The second contact: receives the expert that answers a visit, and consolidates it. `stated` is what the device says of its
+    /// work. An expert that is refused leaves the visit under way. Bytes from a device are read with
     /// [`Expert::received`] and the model that was handed out, because they may be a difference to it.
     ///
     /// # Errors
@@ -229,10 +208,16 @@ impl OpenCentre {
         &mut self,
         visit: usize,
         expert: Expert,
-        seconds: Option<Duration>,
+        stated: DeviceReport,
     ) -> Result<ReceivedExpert, OpenCentreError> {
         self.catch_up()?;
         self.taken(visit)?;
+        let DeviceReport { seconds, accuracy } = stated;
+        if let Some(accuracy) = accuracy.filter(|accuracy| !(0.0..=1.0).contains(accuracy)) {
+            return Err(OpenCentreError::Report { visit, accuracy });
+        }
+        // What the centre can compute, it does not take a device's word for.
+        let accuracy = accuracy.filter(|_| !self.shared.judges);
         let digest = expert_digest(&expert)?;
         let seconds = seconds.map_or(0, |seconds| seconds.as_millis() as u64);
         let expert = Arc::new(expert);
@@ -242,15 +227,17 @@ impl OpenCentre {
             let hand_out = taken.loaded(taken.terms().clone(), run.stages)?;
             let checked = check_expert(&expert, taken.announced(), &hand_out);
             if checked.is_ok() {
-                arrival(run, shared, taken, visit, &digest, seconds, Some(expert.clone()))?;
+                let listed = ListedExpert { visit, digest: &digest, seconds, accuracy };
+                arrival(run, shared, taken, listed, Some(expert.clone()))?;
             }
             Ok(checked)
         })?;
         checked?;
-        self.visits.add(Contact::Received { visit, expert: digest.clone(), seconds })?;
+        self.visits.add(Contact::Received { visit, expert: digest.clone(), seconds, accuracy })?;
         self.is_behind = true;
-        let received =
-            self.within(|run, shared, row, state| state.receive(run, shared, row, visit, &digest, seconds))?;
+        let received = self.within(|run, shared, row, state| {
+            state.receive(run, shared, row, ListedExpert { visit, digest: &digest, seconds, accuracy })
+        })?;
         match received {
             Ok(received) => {
                 self.is_behind = false;
@@ -355,22 +342,30 @@ impl ReplayedState {
         run: &RunContext<'_>,
         shared: &SharedSetup,
         row: &StrategyRow,
-        visit: usize,
-        expert: &Digest,
-        seconds: u64,
+        listed: ListedExpert<'_>,
     ) -> Result<ReceivedExpert, Interruption> {
-        let Some(taken) = self.under_way.remove(&visit) else {
-            return Err(lost(visit).into());
+        let Some(taken) = self.under_way.remove(&listed.visit) else {
+            return Err(lost(listed.visit).into());
         };
         let device = taken.visit().device;
-        let adapted = arrival(run, shared, &taken, visit, expert, seconds, None)?;
+        let adapted = arrival(run, shared, &taken, listed, None)?;
         self.measured.expert(&adapted);
         self.rounds += 1;
-        let judged = EvaluationScope::SoFar;
+        let judged = judged(row.protocol.kind, true, shared);
         let record = self.session.receive(run, row, shared, vec![(device, adapted)], judged)?;
         self.measured.consolidation(record, judged, self.rounds, &self.session)?;
         Ok(self.measured.last())
     }
+}
+
+/// An expert in the list of visits.
+#[derive(Clone, Copy)]
+struct ListedExpert<'a> {
+    visit: usize,
+    digest: &'a Digest,
+    /// In milliseconds.
+    seconds: u64,
+    accuracy: Option<f64>,
 }
 
 /// The stage of an expert that arrived. Without `expert`, it must be stored already.
@@ -378,16 +373,18 @@ fn arrival(
     run: &RunContext<'_>,
     shared: &SharedSetup,
     taken: &HandedOutModel,
-    visit: usize,
-    digest: &Digest,
-    milliseconds: u64,
+    listed: ListedExpert<'_>,
     expert: Option<Arc<Expert>>,
 ) -> Result<AdaptedDevice, Interruption> {
     let device = taken.visit().device;
+    let ListedExpert { visit, digest, seconds, accuracy } = listed;
     let task = &shared.tasks[device].digest;
-    let inputs = json!({ "what": "arrival", "visit": visit, "expert": digest, "task": task });
+    let mut inputs = json!({ "what": "arrival", "visit": visit, "expert": digest, "task": task });
+    if let Some(accuracy) = accuracy {
+        inputs["accuracy"] = json!(accuracy);
+    }
     let stage = run.stages.stage::<AdaptationRecord, _>(inputs, || match expert {
-        Some(expert) => shared.arrival(device, expert, milliseconds as f64 / 1000.0),
+        Some(expert) => shared.arrival(device, expert, seconds as f64 / 1000.0, accuracy),
         None => Err(lost(visit).into()),
     })?;
     Ok(AdaptedDevice::new(stage, taken.model().clone()))
@@ -445,8 +442,9 @@ fn replay(
                 state.under_way.insert(visit, taken);
                 state.visits += 1;
             }
-            Contact::Received { visit, expert, seconds } => {
-                state.receive(run, shared, row, *visit, expert, *seconds)?;
+            Contact::Received { visit, expert, seconds, accuracy } => {
+                let listed = ListedExpert { visit: *visit, digest: expert, seconds: *seconds, accuracy: *accuracy };
+                state.receive(run, shared, row, listed)?;
             }
             Contact::GivenUp { visit } => _ = state.under_way.remove(visit),
         }
@@ -467,7 +465,7 @@ impl Measurements {
     /// What was measured at the last consolidation.
     fn last(&self) -> ReceivedExpert {
         let (task_aware, task_agnostic) = self.last_row();
-        let expert_accuracy = self.expert_accuracy().last().copied().unwrap_or_default();
+        let expert_accuracy = self.expert_accuracy().last().copied();
         ReceivedExpert { expert_accuracy, task_aware, task_agnostic }
     }
 }

@@ -10,13 +10,20 @@ use serde::{Deserialize, Serialize};
 const FILE: &str = "visits.json";
 
 /// A contact with a device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum Contact {
     /// A device took the model with this digest. Visits are numbered from 0.
     HandedOut { device: usize, announced: Announcement, model: Digest },
     /// A visit was answered with the expert of this digest.
-    Received { visit: usize, expert: Digest, seconds: u64 },
+    Received {
+        visit: usize,
+        expert: Digest,
+        seconds: u64,
+        /// What the device reported, where the centre has no test samples.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accuracy: Option<f64>,
+    },
     /// A visit was given up. Its answer is refused from now on.
     GivenUp { visit: usize },
 }

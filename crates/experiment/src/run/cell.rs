@@ -59,7 +59,7 @@ fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedSetup) -> Res
                 }
                 experts.iter().for_each(|(_, expert)| measured.expert(expert));
                 let whole = run.experiment.evaluation.judges_all(round - 1, rounds);
-                let judged = judged(row.protocol.kind, whole);
+                let judged = judged(row.protocol.kind, whole, shared);
                 let record = session.receive(run, row, shared, experts, judged)?;
                 measured.consolidation(record, judged, round, &session)?;
             }
@@ -87,6 +87,7 @@ pub(crate) struct Measurements {
 impl Measurements {
     pub(crate) fn new(protocol: ProtocolKind, budgets: &[f64], shared: &SharedSetup) -> Self {
         let accuracy = match protocol {
+            _ if !shared.judges => Accuracy::Unmeasured { tasks: 0 },
             ProtocolKind::Federated => Accuracy::Rounds(vec![]),
             ProtocolKind::Dcl | ProtocolKind::Centralised => {
                 Accuracy::Stream { task_aware: AccuracyMatrix::new(), task_agnostic: AccuracyMatrix::new() }
@@ -103,7 +104,7 @@ impl Measurements {
     pub(crate) fn expert(&mut self, adapted: &AdaptedDevice) {
         self.cell.seconds += adapted.record.seconds;
         self.cell.device_seconds.push(adapted.record.seconds);
-        self.cell.expert_accuracy.push(adapted.record.accuracy);
+        self.cell.expert_accuracy.extend(adapted.record.accuracy);
         let early = self.cell.early_accuracy.iter_mut().zip(&adapted.early);
         early.for_each(|(early, accuracy)| early.accuracy.push(*accuracy));
     }
@@ -143,6 +144,7 @@ impl Measurements {
                 let experts = session.received();
                 rounds.push(RoundAccuracy { round, experts, task_aware: aware, task_agnostic: agnostic });
             }
+            Accuracy::Unmeasured { tasks } => *tasks = session.received(),
             Accuracy::Rounds(_) | Accuracy::Final { .. } => {}
         }
         Ok(())
@@ -154,7 +156,7 @@ impl Measurements {
             Accuracy::Stream { task_aware, task_agnostic } => {
                 (task_aware.last_row().to_vec(), task_agnostic.last_row().to_vec())
             }
-            Accuracy::Rounds(_) | Accuracy::Final { .. } => (vec![], vec![]),
+            Accuracy::Rounds(_) | Accuracy::Final { .. } | Accuracy::Unmeasured { .. } => (vec![], vec![]),
         }
     }
 
@@ -172,7 +174,14 @@ impl Measurements {
             Some(boundary.statistics()).filter(|all| all.iter().any(|bytes| *bytes > 0)).unwrap_or_default();
         let arrivals: Vec<_> = history.tasks().collect();
         let in_order = arrivals.len() == cell.contacts.len() && arrivals.is_sorted();
-        if matches!(cell.accuracy, Accuracy::Stream { .. }) && !in_order {
+        if let Accuracy::Unmeasured { tasks } = cell.accuracy {
+            let by_all = !cell.expert_accuracy.is_empty() && cell.expert_accuracy.len() == tasks;
+            if !by_all {
+                cell.expert_accuracy.clear();
+            }
+            cell.notes.push(if by_all { REPORTED } else { UNJUDGED }.to_owned());
+        }
+        if matches!(cell.accuracy, Accuracy::Stream { .. } | Accuracy::Unmeasured { .. }) && !in_order {
             cell.arrivals = arrivals;
         }
         // If the similarity is undefined for one task (its latents do not vary), it is undefined for the row.
@@ -182,6 +191,11 @@ impl Measurements {
         cell
     }
 }
+
+const REPORTED: &str = "The centre has no test samples: the accuracy of each expert is what its device reported, and nobody judged the \
+                        central model";
+const UNJUDGED: &str =
+    "The centre has no test samples, and not every device reported its expert's accuracy: nothing was judged";
 
 /// Which classifier answers.
 fn in_words(answers: Answers) -> &'static str {

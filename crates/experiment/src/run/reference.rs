@@ -19,7 +19,7 @@ use crate::stored::{AdaptedDevice, Computation, Interruption, redo};
 /// Each device alone: adapted from the initial weights, judged on its own task.
 pub(crate) fn devices_alone(shared: &SharedSetup, alone: &[AdaptedDevice], budgets: &[f64]) -> Cell {
     let seed = shared.seed;
-    let accuracy: Vec<_> = alone.iter().map(|device| device.record.accuracy).collect();
+    let accuracy: Vec<_> = alone.iter().filter_map(|device| device.record.accuracy).collect();
     let mut cell = Cell::new(seed, Accuracy::Final { task_aware: accuracy.clone(), task_agnostic: None });
     cell.expert_accuracy = accuracy;
     let early = |(index, budget): (usize, &f64)| EarlyAccuracy {

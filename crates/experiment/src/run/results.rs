@@ -9,7 +9,7 @@ use alluvium_strategy::DataAccess;
 use serde_json::Value;
 
 use crate::context::RunContext;
-use crate::devices::{SharedSetup, TaskNote};
+use crate::devices::{SharedSetup, TaskNote, workers};
 use crate::run::plan::joint_references;
 
 /// The version of burn. The crate itself does not export it.
@@ -184,7 +184,7 @@ fn settings(row: &StrategyRow) -> Value {
         settings[ROW_SURROGATE] = serde_json::to_value(surrogate).unwrap_or(Value::Null);
     }
     settings[ROW_PROTOCOL] = serde_json::to_value(&row.protocol).unwrap_or(Value::Null);
-    settings[ROW_DEVICE] = serde_json::to_value(&row.device).unwrap_or(Value::Null);
+    settings[ROW_DEVICE] = serde_json::to_value(workers(row.device.as_ref())).unwrap_or(Value::Null);
     settings
 }
 
@@ -198,13 +198,11 @@ fn tasks_vary(shared: &[SharedSetup]) -> bool {
 
 /// The tasks under the first seed. Under other seeds, the classes may come in another order.
 fn task_labels(run: &RunContext<'_>, shared: &SharedSetup) -> Vec<TaskLabel> {
-    let devices = run.experiment.device.as_ref();
-    let samples = |index| shared.announced(run, "", devices, index).ok().and_then(|announced| announced.samples);
     let name = |class: &usize| shared.class_names.get(*class).cloned().unwrap_or_default();
     let label = |(index, task): (usize, &TaskNote)| TaskLabel {
         name: task.name.clone(),
         classes: task.head.classes.iter().map(name).collect(),
-        train_samples: samples(index),
+        train_samples: shared.training_samples(run, index),
         test_samples: task.test_samples,
     };
     shared.tasks.iter().enumerate().map(label).collect()

@@ -155,7 +155,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
         if let Accuracy::Stream { task_aware, .. } = &cell.accuracy {
             let all = (0..task_aware.tasks()).collect();
             let tasks = if cell.arrivals.is_empty() { &all } else { &cell.arrivals };
-            cell.alone_accuracy = tasks.iter().map(|task| alone[*task].record.accuracy).collect();
+            cell.alone_accuracy = tasks.iter().filter_map(|task| alone[*task].record.accuracy).collect();
             for (index, early) in cell.early_accuracy.iter_mut().enumerate() {
                 early.alone = tasks.iter().map(|task| alone[*task].early[index]).collect();
             }

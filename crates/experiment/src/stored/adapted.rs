@@ -16,8 +16,9 @@ pub(crate) const LATENTS: &str = "latents.safetensors";
 /// The measurements of an adaptation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AdaptationRecord {
-    /// The expert's accuracy on its own task.
-    pub(crate) accuracy: f64,
+    /// The expert's accuracy on its own task; absent if nobody judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) accuracy: Option<f64>,
     /// The seconds that the adaptation took.
     pub(crate) seconds: f64,
     /// The size of what the device sends.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use alluvium_config::{ConfigSource, Variant, read_all};
 use alluvium_experiment::{
-    DirectoryOptions, OpenCentre, OpenCentreOptions, Outcome, RunDirectory, RunOptions, Unobserved, run,
+    DeviceReport, DirectoryOptions, OpenCentre, OpenCentreOptions, Outcome, RunDirectory, RunOptions, Unobserved, run,
 };
 use alluvium_model::{Digest, Weights};
 use alluvium_results::{Accuracy, Cell};
@@ -170,8 +170,8 @@ fn an_open_centre_keeps_what_was_sent_and_reads_it_with_the_model_that_it_handed
         }
         centre = open(folder.path());
         let other = answer(&tasks[0], &visit.hand_out);
-        centre.receive(visit.number, expert, None).unwrap();
-        assert!(centre.receive(visit.number, other, None).is_err());
+        centre.receive(visit.number, expert, DeviceReport::default()).unwrap();
+        assert!(centre.receive(visit.number, other, DeviceReport::default()).is_err());
     }
     let digest = central(&mut centre);
     assert_eq!(digest, last_central(compared.path()));

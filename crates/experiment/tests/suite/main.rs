@@ -7,5 +7,7 @@ mod difference;
 mod elsewhere;
 mod first_weights;
 mod open;
+mod out_of_sight;
 mod own_networks;
 mod run;
+mod worked_elsewhere;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use alluvium_config::{ConfigSource, Variant, read_all};
 use alluvium_device::{Announcement, DeviceSettings, HandOut, OwnTask, TaskDataset, adapt};
 use alluvium_experiment::{
-    DirectoryOptions, OpenCentre, OpenCentreError, OpenCentreOptions, OpenVisit, RunDirectory, RunOptions, RunStatus,
-    Unobserved, run,
+    DeviceReport, DirectoryOptions, OpenCentre, OpenCentreError, OpenCentreOptions, OpenVisit, RunDirectory,
+    RunOptions, RunStatus, Unobserved, run,
 };
 use alluvium_model::{Digest, Expert, ModelState, Seed, Silent};
 use alluvium_results::{Accuracy, Results};
@@ -75,7 +75,7 @@ fn driven(folder: &Path, kill: impl Fn(OpenCentre) -> OpenCentre) -> (Digest, Ve
         let again = centre.under_way().unwrap();
         assert_eq!(again.len(), 1);
         assert_eq!((again[0].number, again[0].hand_out.parent()), (visit.number, visit.hand_out.parent()));
-        let received = centre.receive(visit.number, answer(task, &again[0].hand_out), None).unwrap();
+        let received = centre.receive(visit.number, answer(task, &again[0].hand_out), DeviceReport::default()).unwrap();
         accuracies = received.task_aware;
         centre = kill(centre);
         assert!(centre.under_way().unwrap().is_empty());
@@ -145,9 +145,9 @@ fn a_process_that_is_killed_after_the_first_contact_can_be_replaced() {
     let mut centre = open(folder.path());
     assert!(RunStatus::read(folder.path()).is_ok(), "`alluvium status` reads the directory while the centre is open");
     let visit = centre.under_way().unwrap().remove(0);
-    centre.receive(visit.number, answer(&tasks[0], &visit.hand_out), None).unwrap();
+    centre.receive(visit.number, answer(&tasks[0], &visit.hand_out), DeviceReport::default()).unwrap();
     let visit = centre.hand_out(&announced(&tasks[1])).unwrap();
-    let received = centre.receive(visit.number, answer(&tasks[1], &visit.hand_out), None).unwrap();
+    let received = centre.receive(visit.number, answer(&tasks[1], &visit.hand_out), DeviceReport::default()).unwrap();
     let results = compared(whole.path(), variant());
     let Accuracy::Stream { task_aware, .. } = &results.rows[0].cells[0].accuracy else { panic!("a stream") };
     assert_eq!(received.task_aware, task_aware.last_row());
@@ -180,7 +180,7 @@ fn a_damaged_stage_is_computed_again() {
     let again = centre.visit(number).unwrap();
     assert_eq!((again.announced, again.hand_out.parent()), (stated, hand_out.parent()));
     assert!(centre.visit(number + 1).unwrap_err().to_string().contains("under way: 0"));
-    centre.receive(number, answer(&tasks[0], &hand_out), None).unwrap();
+    centre.receive(number, answer(&tasks[0], &hand_out), DeviceReport::default()).unwrap();
     let digest = centre.central().unwrap().digest();
     drop(centre);
     damage(folder.path());
@@ -193,7 +193,7 @@ fn a_damaged_stage_is_computed_again() {
     drop(centre);
     let mut centre = open(folder.path());
     damage(folder.path());
-    centre.receive(number, answer(&tasks[1], &hand_out), None).unwrap();
+    centre.receive(number, answer(&tasks[1], &hand_out), DeviceReport::default()).unwrap();
     assert_eq!(centre.central().unwrap().heads.len(), 2);
 }
 
@@ -204,15 +204,15 @@ fn a_device_takes_part_once_for_a_task_and_answers_once() {
     let mut centre = open(folder.path());
     let visit = centre.hand_out(&announced(&tasks[0])).unwrap();
     let expert = answer(&tasks[0], &visit.hand_out);
-    centre.receive(visit.number, expert.clone(), None).unwrap();
-    let twice = centre.receive(visit.number, expert, None).unwrap_err().to_string();
+    centre.receive(visit.number, expert.clone(), DeviceReport::default()).unwrap();
+    let twice = centre.receive(visit.number, expert, DeviceReport::default()).unwrap_err().to_string();
     assert!(twice.contains("visit 0 is not under way"), "{twice}");
     let third = centre.hand_out(&announced(&tasks[0])).unwrap_err().to_string();
     assert!(third.contains("2 contacts a device"), "{third}");
     // With another task, the device is welcome: a visit with two contacts of its own.
     let next = centre.hand_out(&announced(&tasks[1])).unwrap();
     centre.give_up(next.number).unwrap();
-    let late = centre.receive(next.number, answer(&tasks[1], &next.hand_out), None).unwrap_err();
+    let late = centre.receive(next.number, answer(&tasks[1], &next.hand_out), DeviceReport::default()).unwrap_err();
     assert!(matches!(late, OpenCentreError::NotUnderWay { visit: 1, .. }), "{late}");
     let mut stranger = announced(&tasks[0]);
     stranger.task = "knitting".to_owned();
@@ -233,7 +233,7 @@ fn an_expert_that_contradicts_its_device_is_refused_and_the_visit_stays_open() {
         let mut expert = honest.clone();
         change(&mut expert);
         expert.manifest.digest = expert.model.digest();
-        let error = centre.receive(visit.number, expert, None).unwrap_err().to_string();
+        let error = centre.receive(visit.number, expert, DeviceReport::default()).unwrap_err().to_string();
         assert!(texts.iter().all(|text| error.contains(text)), "{error}");
     };
     let other = Digest::of(b"another model");
@@ -252,5 +252,5 @@ fn an_expert_that_contradicts_its_device_is_refused_and_the_visit_stays_open() {
         expert.model.weights.insert(name.clone(), values);
     };
     refused(&mut centre, &wrong, &[&name, "[1, 2]", "the shape of its parent"]);
-    centre.receive(visit.number, honest, None).unwrap();
+    centre.receive(visit.number, honest, DeviceReport::default()).unwrap();
 }

@@ -2,7 +2,9 @@
 
 use alluvium_config::{ConfigSource, Variant, read_all};
 use alluvium_device::Terms;
-use alluvium_experiment::{DirectoryOptions, OpenCentre, OpenCentreOptions, RunDirectory, RunOptions, Unobserved, run};
+use alluvium_experiment::{
+    DeviceReport, DirectoryOptions, OpenCentre, OpenCentreOptions, RunDirectory, RunOptions, Unobserved, run,
+};
 use alluvium_model::Seed;
 use alluvium_results::{Cell, Results};
 use serde_json::json;
@@ -153,7 +155,7 @@ fn an_open_centre_hands_out_the_same_and_ends_with_the_same_model() {
             assert_eq!(digests(&again.hand_out), digests(&visit.hand_out));
             let (has_own, learns) = (index % 2 == 1, index % 2 == 1 && keys == DISTILLED);
             assert_eq!((again.hand_out.terms.backbone.is_some(), again.hand_out.teacher.is_some()), (has_own, learns));
-            centre.receive(again.number, answer(&task, &again.hand_out), None).unwrap();
+            centre.receive(again.number, answer(&task, &again.hand_out), DeviceReport::default()).unwrap();
         }
         let central = centre.central().unwrap();
         assert_eq!(central.digest(), last_central(whole.path()), "{keys}");

@@ -117,7 +117,7 @@ impl Measure {
             Accuracy::Stream { task_aware, task_agnostic } => (task_aware, task_agnostic),
             Accuracy::Rounds(rounds) => return self.after_rounds(rounds),
             // A row without stream has no position along it.
-            Accuracy::Final { .. } => return Vec::new(),
+            Accuracy::Final { .. } | Accuracy::Unmeasured { .. } => return Vec::new(),
         };
         let measured: Vec<_> = match self {
             Self::TaskAware => so_far(task_aware),
@@ -149,7 +149,7 @@ fn experts(cell: &Cell) -> Vec<f64> {
             let experts = by_round(rounds, |round| Some(round.experts as f64));
             experts.into_iter().map(|experts| experts.unwrap_or(f64::NAN)).collect()
         }
-        Accuracy::Final { .. } => Vec::new(),
+        Accuracy::Final { .. } | Accuracy::Unmeasured { .. } => Vec::new(),
     }
 }
 

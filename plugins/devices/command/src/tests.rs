@@ -68,6 +68,7 @@ fn answer(config: &CommandConfig) -> Result<Expert, DeviceError> {
         stream: &stream,
         announced: None,
         statistics: vec![],
+        origin: None,
         compute: compute.clone(),
     };
     let mut device = config.build(place)?;

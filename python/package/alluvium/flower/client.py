@@ -12,6 +12,10 @@ tasks      the node's tasks: their names, or their numbers in ``data`` from 0, s
 state      the folder for the node's key and for experts that were not acknowledged yet
 key        the node's signing key; default: ``key.sign`` in ``state``, made when it is missing
 centre-key the public signing key of the centre, or the file that holds it; default: the first one that asks is kept
+pool       true: the node works for comparisons, too (:mod:`alluvium.flower.pool`). The centre then says which stream the samples
+           come from, so say it only to a centre that may read this machine's files; ``data`` and ``tasks`` may be absent
+report     true: the node tells the centre its expert's accuracy on the node's own test samples. Where the centre has none, as with
+           the stream ``declared``, that is all it learns of how good an expert is
 device     who adapts: a kind or a table as JSON; default: as the centre's configuration states
 plugins    modules that register kinds of devices or streams, separated by commas; they are imported first
 most-bytes the most bytes of a hand-out; default 1 GiB
@@ -59,6 +63,12 @@ def adapt(message: Message, context: Context) -> Message:
     return _answer(message, context, "hand-out")
 
 
+@app.train("job")
+def work(message: Message, context: Context) -> Message:
+    """Does the work of a device of a comparison: takes a model and the name of its samples, and answers with an expert."""
+    return _answer(message, context, "job")
+
+
 def _answer(message: Message, context: Context, kind: str) -> Message:
     node = Node.of(context.node_config)
     digest, centre = "", ""
@@ -67,12 +77,12 @@ def _answer(message: Message, context: Context, kind: str) -> Message:
         digest = letter.digest
         centre = letter.get("centre", str)
         visitor = Visitor(node, letter)
-        statement, payloads = visitor.announce() if kind == "query" else visitor.adapt()
+        statement, payloads = {"query": visitor.announce, "hand-out": visitor.adapt, "job": visitor.work}[kind]()
     except Refused as refused:
         log.warning("refused %s", refused)
         kind, statement, payloads = "refusal", {"name": refused.name, "text": refused.text}, {}
     else:
-        kind = {"query": "announcement", "hand-out": "expert"}[kind]
+        kind = {"query": "announcement", "hand-out": "expert", "job": "job-done"}[kind]
     sealed = seal(kind, {**statement, "centre": centre, "answers": digest}, payloads, node.key)
     return Message(sealed.content, reply_to=message)
 
@@ -88,12 +98,15 @@ class Node:
     centre_key: str | None
     device: str | None
     most_bytes: int
+    is_pool: bool
+    reports: bool
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Node:
         """Reads the node's configuration. What is wrong is said at once, because only the node's operator can mend it."""
         state = Path(str(config.get("state", "alluvium-node"))).expanduser()
-        if "data" not in config or "tasks" not in config:
+        is_pool = config.get("pool", False) is True
+        if not is_pool and ("data" not in config or "tasks" not in config):
             raise ValueError("the node has no data; accepted: --node-config 'data=\"stream.toml\" tasks=\"name,name\" state=\"folder\"'")
         for module in str(config.get("plugins", "")).split(","):
             if module.strip():
@@ -102,13 +115,15 @@ class Node:
         if centre_key is not None and Path(str(centre_key)).is_file():
             centre_key = Path(str(centre_key)).read_text(encoding="utf-8").strip()
         return cls(
-            stream=_stream(str(config["data"])),
-            tasks=_tasks(str(config["tasks"])),
+            stream=_stream(str(config["data"])) if "data" in config else "",
+            tasks=_tasks(str(config["tasks"])) if "tasks" in config else (),
             state=state,
             key=SigningKey.read_or_make(Path(str(config.get("key", state / "key.sign"))).expanduser()),
             centre_key=None if centre_key is None else str(centre_key),
             device=None if config.get("device") is None else str(config["device"]),
             most_bytes=int(config.get("most-bytes", MOST_BYTES)),
+            is_pool=is_pool,
+            reports=config.get("report", False) is True,
         )
 
 
@@ -146,7 +161,7 @@ class Visitor:
 
     def announce(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         """The tasks that the node has data of."""
-        return {"wants": [want for seed in self._seeds() for want in self._wants(seed)]}, {}
+        return {"wants": [want for seed in self._seeds() for want in self._wants(seed)], "pool": self.node.is_pool}, {}
 
     def _seeds(self) -> list[int]:
         seeds: list[int] = self.letter.get("seeds", list)
@@ -198,9 +213,35 @@ class Visitor:
             raise Refused("not-a-hand-out", "the message has no hand-out")
         name = _file_name([row, visit])
         taken = {"hand-out": letter.statement["payloads"]["hand-out"]["sha256"], "task": task}
+        options = {**_device(self.node.device), "judge": self.node.reports}
+        expert, facts = self._expert(name, f"the visit {visit} of {row}", taken, payload, self.node.stream, seed, options)
+        return {"row": row, "visit": visit, "task": task, **facts}, {"expert": expert}
+
+    def work(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Does a job of a comparison, or sends its expert again."""
+        letter = self.letter
+        if not self.node.is_pool:
+            raise Refused("not-a-pool", "the node works for no comparison; its operator permits that with pool=true")
+        job, task, seed, stream = (letter.get(*key) for key in (("job", str), ("task", str), ("seed", int), ("stream", dict)))
+        for done in letter.get("settled-jobs", list):
+            for ending in ("json", "expert"):
+                (self.folder / f"{_job_name(done)}.{ending}").unlink(missing_ok=True)
+        payload = letter.payloads.get("hand-out")
+        if payload is None:
+            raise Refused("not-a-hand-out", "the message has no hand-out")
+        taken = {"hand-out": letter.statement["payloads"]["hand-out"]["sha256"], "task": task}
+        expert, facts = self._expert(_job_name(job), f"the job {job[:16]}…", taken, payload, stream, seed, {})
+        return {"job": job, **facts}, {"expert": expert}
+
+    def _expert(
+        self, name: str, what: str, taken: Mapping[str, Any], payload: bytes, stream: Any, seed: int, options: Mapping[str, Any]
+    ) -> tuple[bytes, dict[str, float]]:
+        """The expert, and what is said of it: adapted now, or kept since the last time that it was asked for."""
+        import alluvium as al
+
         kept = read_json(self.folder / f"{name}.json", None)
         if kept is not None and {key: kept[key] for key in taken} != taken:
-            raise Refused("no-further-contact", f"the visit {visit} of {row} took another model")
+            raise Refused("no-further-contact", f"{what} took another model")
         if kept is None:
             try:
                 hand_out = al.HandOut.from_bytes(payload)
@@ -208,16 +249,17 @@ class Visitor:
                 raise Refused("not-a-hand-out", str(error)) from error
             begin = time.monotonic()
             try:
-                expert = al.adapt(hand_out, stream=self.node.stream, seed=seed, **_device(self.node.device))
+                expert = al.adapt(hand_out, stream=stream, seed=seed, **options)
             except al.AlluviumError as error:
                 raise Refused("cannot-adapt", str(error)) from error
             kept = {**taken, "seconds": time.monotonic() - begin}
+            if expert.own_accuracy is not None:
+                kept["accuracy"] = expert.own_accuracy
             # The expert first: its note says that it is there. A killed device goes on with what is on disk.
             write(self.folder / f"{name}.expert", expert.to_bytes())
             write_json(self.folder / f"{name}.json", kept)
-        data = (self.folder / f"{name}.expert").read_bytes()
-        statement = {"row": row, "visit": visit, "task": task, "seconds": kept["seconds"]}
-        return statement, {"expert": data}
+        facts = {key: kept[key] for key in ("seconds", "accuracy") if key in kept}
+        return (self.folder / f"{name}.expert").read_bytes(), facts
 
 
 def _stream(data: str) -> Mapping[str, Any] | str:
@@ -259,6 +301,13 @@ def _file_name(entry: Any) -> str:
         raise Refused("malformed", "a visit is a row and a number")
     row = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in entry[0])
     return f"{row[:80]}.{entry[1]}"
+
+
+def _job_name(job: Any) -> str:
+    """The name of the files of a job."""
+    if not isinstance(job, str) or not job.isalnum() or len(job) > 128:
+        raise Refused("malformed", "the name of the job")
+    return f"job-{job}"
 
 
 def _device(device: str | None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ REFUSALS: dict[str, str] = {
     "not-a-hand-out": "the payload is not a sound hand-out",
     "refused-by-centre": "the centre's core refused the contact",
     "cannot-adapt": "the device failed while it adapted the model",
+    "not-a-pool": "the node works for no comparison",
     "no-data": "the node's data cannot be read",
 }
 

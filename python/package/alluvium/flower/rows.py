@@ -103,8 +103,8 @@ class Row:
         self.tasks: tuple[str, ...] = ()
         #: The hand-outs of the visits that are under way.
         self.hand_outs: dict[int, al.HandOut] = {}
-        #: Experts that wait until the row's thread is free: visit, bytes, seconds, node.
-        self.arrived: list[tuple[int, bytes, float | None, int]] = []
+        #: Experts that wait until the row's thread is free: visit, bytes, seconds, reported accuracy, node.
+        self.arrived: list[tuple[int, bytes, float | None, float | None, int]] = []
 
     def start(self, what: str, work: Callable[[], Any], about: tuple[Any, ...] = ()) -> None:
         """Does work in the row's thread."""
@@ -130,10 +130,10 @@ class Row:
         self.hand_outs[hand_out.visit] = hand_out
         return hand_out.visit
 
-    def receive(self, visit: int, data: bytes, seconds: float | None) -> dict[str, Any]:
+    def receive(self, visit: int, data: bytes, seconds: float | None, accuracy: float | None) -> dict[str, Any]:
         """The second contact, for the core. Its reader of hostile files is the first that looks into the bytes."""
         try:
-            received = self.centre.receive(visit, data, seconds=seconds)
+            received = self.centre.receive(visit, data, seconds=seconds, accuracy=accuracy)
         except al.FileError as error:
             raise Refused("not-an-expert", str(error)) from error
         except al.ConfigError as error:
@@ -198,11 +198,17 @@ class Row:
         return not self.arrived and all(visit is not None and visit.state != "under-way" for visit in visits)
 
 
-def rows(experiment: str | os.PathLike[str], directory: Path) -> Iterator[tuple[str, Path, Any, int]]:
-    """The rows of an experiment: label, run directory, configuration of a centre, seed."""
+def table(experiment: str | os.PathLike[str]) -> dict[str, Any]:
+    """The configuration of an experiment."""
     path = Path(experiment)
     text = path.read_text(encoding="utf-8")
-    config = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    read: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    return read
+
+
+def rows(experiment: str | os.PathLike[str], directory: Path) -> Iterator[tuple[str, Path, Any, int]]:
+    """The rows of an experiment: label, run directory, configuration of a centre, seed."""
+    config = table(experiment)
     strategies, seeds = config.get("strategies", []), config.get("seeds", [0])
     single = len(strategies) == 1 and len(seeds) == 1
     for seed in seeds:
@@ -218,9 +224,7 @@ def rows(experiment: str | os.PathLike[str], directory: Path) -> Iterator[tuple[
 def merge(experiment: str | os.PathLike[str], directory: Path, folders: list[Path]) -> None:
     """Writes the results of several rows as those of one comparison, into ``results.json`` of the directory."""
     results = [json.loads((folder / "results.json").read_text(encoding="utf-8")) for folder in folders]
-    path = Path(experiment)
-    text = path.read_text(encoding="utf-8")
-    config = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    config = table(experiment)
     merged = results[0]
     found: dict[str, dict[str, Any]] = {}
     for result in results:

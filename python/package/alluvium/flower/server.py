@@ -24,19 +24,34 @@ give-up     seconds after which an expert is refused as late; 0: never (default)
 query       seconds between two questions to an idle node whether it needs a model (default 30)
 poll        seconds between two looks for answers (default 0.2)
 retries     how often a refused or failed answer is asked for again at once (default 3)
+jobs        for comparisons: cells that run side by side (default 16)
+cache       for comparisons: the folder for stored stages, which runs may share; default: in ``directory``
 most-bytes  the most bytes of an expert; default: four times the hand-out and 16 MiB
 =========== =========================================================================================================
+
+*Who evaluates.* A stream with test samples at the centre: the centre does. The stream ``declared`` has none: the accuracy of an expert
+is what its device reports (a node with ``report=true``), and that of the central model is blank.
+
+An experiment with ``[device] kind = "flower"`` is a comparison in one process, the server app's, whose devices work on the nodes
+(:mod:`alluvium.flower.pool`). All others are deployments (:mod:`alluvium.flower.centre`).
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from alluvium.flower.centre import FlowerCentre, Settings
+import alluvium as al
+from alluvium.flower.centre import FlowerCentre
+from alluvium.flower.pool import FlowerPool
+from alluvium.flower.rows import table
+from alluvium.flower.settings import Settings
+
+log = logging.getLogger("alluvium.flower")
 
 app = ServerApp()
 
@@ -46,6 +61,30 @@ def main(grid: Grid, context: Context) -> None:
     """Runs the centre until it is done."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     settings = Settings.of(context.run_config)
-    with FlowerCentre(grid, settings) as centre:
-        centre.run()
+    if table(settings.experiment).get("device", {}).get("kind") == "flower":
+        compare(grid, settings)
+    else:
+        with FlowerCentre(grid, settings) as centre:
+            centre.run()
     Path(settings.directory, "done").touch()
+
+
+def compare(grid: Grid, settings: Settings) -> al.Results:
+    """Runs a comparison whose devices work on the nodes."""
+    with FlowerPool(grid, settings) as pool:
+        talking = threading.Thread(target=pool.run, name="pool")
+        talking.start()
+        try:
+            results = al.compare(
+                settings.experiment,
+                out=settings.directory,
+                jobs=settings.jobs,
+                cache=settings.cache,
+                pool=pool,
+                progress=lambda done, stages, now: log.info("%d of %d stages; %s", done, stages, now),
+            )
+        finally:
+            pool.close()
+            talking.join()
+    log.info("%s", results.table())
+    return results
