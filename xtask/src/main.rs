@@ -7,6 +7,7 @@ mod docs;
 mod glyphs;
 mod kill;
 mod lines;
+mod minimum;
 mod release_check;
 mod wheel;
 
@@ -34,6 +35,8 @@ enum Chore {
     Kill(kill::KillArgs),
     /// Count the lines of code of each strategy, and write them into the table of strategies.
     Lines(lines::LinesArgs),
+    /// Build with the oldest versions of the direct dependencies that are permitted.
+    MinimumVersions(minimum::MinimumArgs),
     /// Run the checks before a release that take too long for every change.
     ReleaseCheck(release_check::ReleaseCheckArgs),
     /// Build the wheel of the Python package, install it in a virtual environment, and test it there.
@@ -59,6 +62,7 @@ fn run(chore: &Chore) -> Result<()> {
         Chore::Glyphs(args) => glyphs::run(args),
         Chore::Kill(args) => kill::run(args),
         Chore::Lines(args) => lines::run(args),
+        Chore::MinimumVersions(args) => minimum::run(args),
         Chore::ReleaseCheck(args) => release_check::run(args),
         Chore::Wheel(args) => wheel::run(args),
     }

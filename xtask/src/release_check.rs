@@ -7,9 +7,10 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 /// The checks: what they are for, and the command.
-const CHECKS: [(&str, &str); 6] = [
+const CHECKS: [(&str, &str); 7] = [
     ("every crate can be packaged, and builds from its package", "cargo package --workspace --allow-dirty"),
     ("the oldest Rust that is promised builds it", "cargo check --workspace --all-targets --locked"),
+    ("the oldest dependencies that are promised build it", "cargo xtask minimum-versions"),
     (
         "Windows, as far as a toolchain is here",
         "cargo check --package alluvium-experiment --target x86_64-pc-windows-gnu",
