@@ -103,7 +103,9 @@ pub(crate) fn new(options: &NewOptions, out: &mut dyn Write) -> anyhow::Result<(
         return Err(Refusal(message).into());
     }
     let clone = clone();
-    for (file, text) in files(*family, name, clone.as_deref()) {
+    let mut files = files(*family, name, clone.as_deref());
+    files.extend(clone.as_deref().map(|clone| (".cargo/config.toml".to_owned(), shared_build(clone))));
+    for (file, text) in files {
         let path = folder.join(file);
         let parent = path.parent().unwrap_or(&folder);
         fs::create_dir_all(parent).with_context(|| format!("{}: cannot be made", parent.display()))?;
@@ -117,8 +119,8 @@ pub(crate) fn new(options: &NewOptions, out: &mut dyn Write) -> anyhow::Result<(
     print(
         out,
         &format!(
-            "Written: the {} \"{name}\" in {shown}. Begin in {shown}/src/lib.rs.\n\n    cd {shown}\n    cargo test --release\n    \
-             cargo run --release -- compare {name}.toml\n",
+            "Written: the {} \"{name}\" in {shown}. Begin in {shown}/src/lib.rs.\n\n    cd {shown}\n    cargo run \
+             --release -- compare {name}.toml\n    cargo test --release\n",
             family.family()
         ),
     )
@@ -140,6 +142,21 @@ fn check_name(family: NewFamily, name: &str) -> Result<(), Refusal> {
 fn clone() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
     root.join("crates/strategy/Cargo.toml").is_file().then(|| root.to_owned())
+}
+
+/// The settings with which the crate uses what the clone has compiled: the folder, and the profiles, because cargo compiles a
+/// dependency again for another profile.
+fn shared_build(clone: &Path) -> String {
+    let folder = toml::Value::String(clone.join("target").display().to_string());
+    let manifest = fs::read_to_string(clone.join("Cargo.toml")).unwrap_or_default();
+    let profiles = manifest.parse::<toml::Table>().ok().and_then(|mut manifest| manifest.remove("profile"));
+    let profiles = profiles.map(|profiles| toml::Table::from_iter([("profile".to_owned(), profiles)]));
+    let profiles = profiles.and_then(|profiles| toml::to_string(&profiles).ok()).unwrap_or_default();
+    format!(
+        "# The dependencies that the clone of Alluvium has compiled are used again: a first build takes minutes less. Delete this \
+         file to build\n# apart.\n\n[build]\ntarget-dir = {folder}\n\n# The profiles of the clone, which decide what can be \
+         used again.\n{profiles}"
+    )
 }
 
 /// The files of the crate, by their paths.
@@ -213,6 +230,15 @@ mod tests {
                 assert!(lines <= 90, "{family:?}: {lines} lines");
             }
         }
+    }
+
+    #[test]
+    fn a_crate_beside_a_clone_builds_where_the_clone_does_and_with_its_profiles() {
+        let clone = clone().expect("the tests run in a clone");
+        let config = shared_build(&clone).parse::<toml::Table>().unwrap();
+        assert_eq!(config["build"]["target-dir"].as_str(), clone.join("target").to_str());
+        assert_eq!(config["profile"]["release"]["codegen-units"].as_integer(), Some(1));
+        assert_eq!(config["profile"]["release"]["package"]["plotters"]["opt-level"].as_integer(), Some(0));
     }
 
     #[test]
