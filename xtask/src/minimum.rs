@@ -31,7 +31,10 @@ pub fn run(args: &MinimumArgs) -> Result<()> {
     if !args.no_build {
         cargo(&copy, &["check", "--workspace", "--locked"])?;
     }
-    println!("The oldest permitted versions of all direct dependencies {}", if args.no_build { "exist" } else { "build" });
+    println!(
+        "The oldest permitted versions of all direct dependencies {}",
+        if args.no_build { "exist" } else { "build" }
+    );
     Ok(())
 }
 

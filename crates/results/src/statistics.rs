@@ -68,7 +68,8 @@ impl PairedDifference {
     /// The t-test does not cover differences without variance. They give p = 1 if all are 0, and p = 0 if all are the same other
     /// number, which are the limits of the test.
     pub fn by_seed(row: &BTreeMap<u64, f64>, baseline: &BTreeMap<u64, f64>) -> Option<Self> {
-        let differences: Vec<f64> = row.iter().filter_map(|(seed, value)| Some(value - baseline.get(seed)?)).collect();
+        let differences: Vec<f64> =
+            row.iter().filter_map(|(seed, value)| Some(difference(*value, *baseline.get(seed)?))).collect();
         let estimate = Estimate::from_samples(&differences)?;
         let p_value =
             standard_error(&differences, estimate.mean).and_then(|error| p_value(estimate.mean, error, estimate.n));
@@ -80,6 +81,16 @@ impl PairedDifference {
         self.p_value.is_some_and(|p| p < 0.05)
     }
 }
+
+/// The difference of two means. Equal means whose sums were rounded differently differ by nothing: tiny differences of one sign would
+/// count as significant.
+fn difference(value: f64, baseline: f64) -> f64 {
+    let difference = value - baseline;
+    if difference.abs() <= ROUNDING * value.abs().max(baseline.abs()) { 0.0 } else { difference }
+}
+
+/// The largest relative difference that rounding explains: some thousand roundings of 64-bit numbers.
+const ROUNDING: f64 = 1e-12;
 
 /// s / √n, the standard error of the mean; `None` for fewer than two samples.
 fn standard_error(samples: &[f64], mean: f64) -> Option<f64> {
@@ -115,6 +126,19 @@ mod tests {
 
     fn by_seed(values: &[f64]) -> BTreeMap<u64, f64> {
         (1..).zip(values.iter().copied()).collect()
+    }
+
+    #[test]
+    fn equal_means_that_were_rounded_differently_do_not_differ() {
+        // Both sums are 2.85, and their floating-point sums are not the same.
+        let (one, other) = (0.925 + 0.925 + 1.0, 0.975 + 0.925 + 0.95);
+        assert_ne!(one, other, "the order of the sum matters here");
+        let difference = PairedDifference::by_seed(&by_seed(&[one; 3]), &by_seed(&[other; 3])).expect("three pairs");
+        assert_eq!((difference.estimate.mean, difference.p_value), (0.0, Some(1.0)));
+        assert!(!difference.is_significant());
+        // A difference that is really there is kept, however small.
+        let real = PairedDifference::by_seed(&by_seed(&[0.5 + 1e-9; 3]), &by_seed(&[0.5; 3])).expect("three pairs");
+        assert!(real.estimate.mean > 0.0);
     }
 
     #[test]

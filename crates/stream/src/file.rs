@@ -14,7 +14,18 @@ use crate::StreamError;
 /// # Errors
 /// [`StreamError::File`] when it cannot be opened, or is a folder, a pipe or a device.
 pub fn open_file(path: &Path) -> Result<File, StreamError> {
-    regular(path).map_err(|error| StreamError::file(path, error.to_string()))
+    regular(path).map_err(|error| not_read(path, &error))
+}
+
+/// The error of a file that cannot be read. A relative path says where it begins.
+fn not_read(path: &Path, error: &io::Error) -> StreamError {
+    let file = StreamError::file(path, error.to_string());
+    match std::env::current_dir() {
+        Ok(folder) if error.kind() == io::ErrorKind::NotFound && path.is_relative() => {
+            file.with_hint(&format!("; relative paths begin where the program runs: {}", folder.display()))
+        }
+        _ => file,
+    }
 }
 
 /// As [`open_file`], for callers with their own error type.
@@ -29,7 +40,7 @@ pub(crate) fn regular(path: &Path) -> io::Result<File> {
 pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, StreamError> {
     let mut bytes = vec![];
     let read = regular(path).and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes));
-    read.map_err(|error| StreamError::file(path, error.to_string()))?;
+    read.map_err(|error| not_read(path, &error))?;
     if bytes.len() as u64 > most {
         Err(StreamError::file(path, format!("is larger than {most} bytes, the most that is accepted here")))
     } else {

@@ -93,10 +93,14 @@ impl Table {
         if let Some((index, name)) = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
             return wrong(format!("has two columns called \"{name}\", the second is number {}", index + 1));
         }
-        let single = [Some(roles.label), roles.domain].into_iter().flatten();
-        let several = roles.categorical.iter().chain(roles.ignored).map(String::as_str);
-        if let Some(missing) = single.chain(several).find(|name| !names.iter().any(|own| own == name)) {
-            return wrong(format!("does not have the column \"{missing}\"; accepted: one of {}", names.join(", ")));
+        let single = [("label_column", Some(roles.label)), ("domain_column", roles.domain)];
+        let single = single.into_iter().filter_map(|(option, name)| Some((option, name?)));
+        let categorical = roles.categorical.iter().map(|name| ("categorical_columns", name.as_str()));
+        let ignored = roles.ignored.iter().map(|name| ("ignored_columns", name.as_str()));
+        let mut named = single.chain(categorical).chain(ignored);
+        if let Some((option, missing)) = named.find(|(_, name)| !names.iter().any(|own| own == name)) {
+            let accepted = names.join(", ");
+            return wrong(format!("does not have the column \"{missing}\" of `{option}`; accepted: one of {accepted}"));
         }
         let role = |name: &String| match name.as_str() {
             name if name == roles.label => Role::Label,

@@ -1,7 +1,7 @@
 //! Reads a table from a CSV or a Parquet file, row by row.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -13,6 +13,9 @@ use crate::columns::{Cell, Roles, Table};
 
 /// The most rows of a table.
 const MOST_ROWS: usize = 50_000_000;
+
+/// The bytes within which the first line ends. Longer ones are read, and may be counted as if they ended in one character.
+const LONGEST_FIRST_LINE: u64 = 1 << 20;
 
 /// Reads a file. A file that begins as Parquet files do is one; any other is CSV with a line of names.
 ///
@@ -36,14 +39,24 @@ fn of_csv(path: &Path, delimiter: u8, roles: Roles<'_>) -> Result<Table, StreamE
     let names = reader.headers().map_err(failed)?.iter().map(|name| name.trim().to_owned()).collect();
     let mut table = Table::new(path, names, roles)?;
     let mut record = csv::StringRecord::new();
+    // Where lines end in two characters, the crate has passed only the first of them when it states a line.
+    let passed = u64::from(ends_in_two_characters(path).map_err(|error| StreamError::file(path, error.to_string()))?);
     while reader.read_record(&mut record).map_err(failed)? {
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, csv::Position::line) + passed;
         table.push(line, record.iter().map(Cell::Text))?;
         if table.rows() > MOST_ROWS {
             return Err(too_many(path));
         }
     }
     Ok(table)
+}
+
+/// Whether the first line ends in CR and LF.
+fn ends_in_two_characters(path: &Path) -> Result<bool, std::io::Error> {
+    let mut line = vec![];
+    let file = File::open(path)?.take(LONGEST_FIRST_LINE);
+    BufReader::new(file).read_until(b'\n', &mut line)?;
+    Ok(line.ends_with(b"\r\n"))
 }
 
 fn of_parquet(path: &Path, roles: Roles<'_>) -> Result<Table, StreamError> {

@@ -157,12 +157,16 @@ fn tables_that_are_wrong_name_line_and_column() {
     let same = |config| config;
     for (text, expected) in [
         (TRAIN.replace("20,red", "?,red"), "line 7, column \"size\": \"?\" is not a number; accepted: a finite number"),
+        (TRAIN.replace("20,red", "?,red").replace('\n', "\r\n"), "line 7, column \"size\": \"?\" is not a number"),
         (TRAIN.replace("1,red,north", ",red,north"), "line 2, column \"size\": is empty"),
         (TRAIN.replace("1,red,north", "inf,red,north"), "line 2, column \"size\": is inf"),
         (TRAIN.replace("north,a,x", "north,,x"), "line 2, column \"label\": has no label"),
         (TRAIN.replace("1,red,north,a,x", "1,red,north"), "found record with 3 fields"),
         (TRAIN.replace("size,", "label,"), "has two columns called \"label\", the second is number 4"),
-        (TRAIN.replace("colour,", "color,"), "does not have the column \"colour\"; accepted: one of size, color"),
+        (
+            TRAIN.replace("colour,", "color,"),
+            "does not have the column \"colour\" of `categorical_columns`; accepted: one of size, color",
+        ),
         ("size,colour,place,label,note\n".to_owned(), "does not have rows"),
     ] {
         let error = error(&text, same);
@@ -175,7 +179,10 @@ fn tables_that_are_wrong_name_line_and_column() {
     });
     assert!(none.contains("has no column that is left for inputs"), "{none}");
     let missing = error(TRAIN, |config| TableConfig { label_column: "target".to_owned(), ..config });
-    assert!(missing.contains("does not have the column \"target\"; accepted: one of size, colour"), "{missing}");
+    assert!(
+        missing.contains("does not have the column \"target\" of `label_column`; accepted: one of size, colour"),
+        "{missing}"
+    );
 }
 
 #[test]
