@@ -206,3 +206,13 @@ def reset(folder: Path) -> None:
     """Deletes a folder that an example made."""
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def emptied(folder: Path) -> Path:
+    """The folder, empty. One that no example made is left as it is, and the program ends."""
+    folder = folder.resolve()
+    if folder.exists() and not (folder / "keys").is_dir():
+        sys.exit(f"{folder} is not a folder of this example; accepted: a new folder")
+    reset(folder)
+    folder.mkdir(parents=True)
+    return folder

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import alluvium as al
 
-from loopback import Loopback, reset
+from loopback import Loopback, emptied
 from quickstart import differences, run
 
 HERE = Path(__file__).parent
@@ -28,11 +28,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="where keys, logs and results go; it is emptied first")
     parser.add_argument("--nodes", type=int, default=4)
     given = parser.parse_args()
-    folder = given.folder.resolve()
-    if folder.exists() and not (folder / "keys").is_dir():
-        sys.exit(f"{folder} is not a folder of this example; accepted: a new folder")
-    reset(folder)
-    folder.mkdir(parents=True)
+    folder = emptied(given.folder)
     experiment = HERE / "pool.toml"
     begin = time.monotonic()
     nodes = {f"node-{number}": "pool=true" for number in range(1, given.nodes + 1)}

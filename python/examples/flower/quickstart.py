@@ -17,7 +17,7 @@ from typing import Any
 
 import alluvium as al
 
-from loopback import Loopback, reset
+from loopback import Loopback, emptied
 
 HERE = Path(__file__).parent
 
@@ -87,11 +87,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="where keys, logs and results go; it is emptied first")
     parser.add_argument("--cold", action="store_true", help="let Flower start each client app anew")
     given = parser.parse_args()
-    folder = given.folder.resolve()
-    if folder.exists() and not (folder / "keys").is_dir():
-        sys.exit(f"{folder} is not a folder of this example; accepted: a new folder")
-    reset(folder)
-    folder.mkdir(parents=True)
+    folder = emptied(given.folder)
     experiment = HERE / "quickstart.toml"
     begin = time.monotonic()
     with Loopback(folder, nodes(HERE / "stream.toml", 4, 10), run(folder, experiment), warm=not given.cold) as centre:
