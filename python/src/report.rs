@@ -18,12 +18,12 @@ type MetricLine = (String, String, u64, String, f64);
 #[pyfunction]
 pub(crate) fn metrics(py: Python<'_>, results: &str) -> PyResult<Vec<MetricLine>> {
     let results = read(py, results)?;
-    let mut lines = vec![];
+    let (mut lines, all) = (vec![], Metric::all());
     for row in &results.rows {
         let role = json!(row.role).as_str().unwrap_or_default().to_owned();
         for cell in &row.cells {
             let of_cell = cell.metrics();
-            for (metric, value) in Metric::ALL.iter().filter_map(|metric| Some((metric, of_cell.get(metric)?))) {
+            for (metric, value) in all.iter().filter_map(|metric| Some((metric, of_cell.get(metric)?))) {
                 lines.push((row.name.clone(), role.clone(), cell.seed, metric.name().to_owned(), *value));
             }
         }

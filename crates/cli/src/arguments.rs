@@ -55,14 +55,14 @@ pub(crate) enum Command {
     Inspect(InspectOptions),
     /// Judge a model file on the test samples of a stream.
     Evaluate(EvaluateOptions),
-    /// List what is linked in: strategies, streams, backbones, classifiers, surrogates, devices, backends.
+    /// List what is linked in: strategies, streams, backbones, classifiers, surrogates, devices, backends, and metrics.
     List {
         /// Only one family.
         family: Option<FamilyArgument>,
     },
-    /// Show what a kind does, its paper, and all its options with default and range, as TOML.
+    /// Show what a kind does, its paper, and all its options with default and range, as TOML; or a metric's formula.
     Show {
-        /// The kind, as `alluvium list` prints it.
+        /// The kind or the metric, as `alluvium list` prints it.
         kind: String,
     },
     /// Write a commented configuration to start from.
@@ -95,9 +95,9 @@ pub(crate) struct NewOptions {
     /// What it is.
     #[arg(value_enum)]
     pub(crate) family: NewFamily,
-    /// Its kind, and the name of the crate: lower case, with hyphens between words.
+    /// Its kind, and the name of the crate: lower case, with hyphens between words. A metric of that crate has underscores there.
     pub(crate) name: String,
-    /// The new folder. Default: the name.
+    /// The new folder. Default: the name; in a clone of Alluvium, the name beside the clone.
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
 }
@@ -115,6 +115,8 @@ pub(crate) enum NewFamily {
     Surrogate,
     /// Who adapts the central model.
     Device,
+    /// A number computed from the results.
+    Metric,
 }
 
 #[derive(Debug, Args)]

@@ -1,30 +1,62 @@
-//! `alluvium list` and `alluvium show`: the descriptions of the plugins.
+//! `alluvium list` and `alluvium show`: the descriptions of the plugins, and the metrics.
 
 use std::io::Write;
 
-use alluvium_registry::{Description, Family, OptionDescription, described, descriptions};
+use alluvium_registry::{Description, Family, OptionDescription, closest, described, descriptions};
+use alluvium_results::{Metric, Unit};
 use serde_json::Value;
 
 use crate::{Refusal, print};
 
 pub(crate) fn list(family: Option<Family>, out: &mut dyn Write) -> anyhow::Result<()> {
     let families: Vec<_> = Family::ALL.into_iter().filter(|one| family.is_none_or(|wanted| wanted == *one)).collect();
-    let widest = descriptions().iter().map(|description| description.kind.len()).max().unwrap_or(0);
+    let metrics = if family.is_none() { Metric::all() } else { vec![] };
+    let kinds = descriptions().into_iter().map(|description| description.kind.len());
+    let widest = kinds.chain(metrics.iter().map(|metric| metric.name().len())).max().unwrap_or(0);
     let sections = families.into_iter().map(|family| {
         let lines = described(family).into_iter().map(|one| format!("  {:widest$}  {}\n", one.kind, one.summary()));
         format!("{}\n{}", family.plural(), lines.collect::<String>())
     });
-    print(out, &sections.collect::<Vec<_>>().join("\n"))
+    let lines = metrics.iter().map(|metric| format!("  {:widest$}  {}\n", metric.name(), metric.description()));
+    let lines: String = lines.collect();
+    let of_metrics = (!lines.is_empty()).then(|| format!("metrics\n{lines}"));
+    print(out, &sections.chain(of_metrics).collect::<Vec<_>>().join("\n"))
 }
 
 pub(crate) fn show(kind: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     let found: Vec<_> = descriptions().into_iter().filter(|description| description.kind == kind).collect();
-    if found.is_empty() {
-        let kinds: Vec<_> = descriptions().iter().map(|description| description.kind).collect();
-        return Err(Refusal(format!("unknown kind \"{kind}\"; linked into this binary: {}", kinds.join(", "))).into());
+    let metric = Metric::from_name(kind);
+    if found.is_empty() && metric.is_none() {
+        let metrics = Metric::all();
+        let names = descriptions().into_iter().map(|description| description.kind);
+        let meant = closest(kind, names.chain(metrics.iter().map(|metric| metric.name())));
+        let meant = meant.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
+        let accepted = "accepted: what `alluvium list` prints";
+        return Err(Refusal(format!("no kind and no metric is called \"{kind}\"{meant}; {accepted}")).into());
     }
-    let texts: Vec<_> = found.into_iter().map(page).collect();
+    let texts: Vec<_> = found.into_iter().map(page).chain(metric.map(of_metric)).collect();
     print(out, &texts.join("\n"))
+}
+
+/// One metric: its formula and its meaning.
+fn of_metric(metric: Metric) -> String {
+    let better = match metric.higher_is_better() {
+        Some(true) => "; higher is better",
+        Some(false) => "; lower is better",
+        None => "",
+    };
+    let (formula, meaning, unit) = (metric.formula(), metric.description(), unit(metric.unit()));
+    format!("{metric} (metric)\n\n{formula}\n\n{meaning}.\n\nUnit: {unit}{better}.\n")
+}
+
+/// A unit in words.
+pub(crate) fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Fraction => "fraction",
+        Unit::Bytes => "bytes",
+        Unit::Seconds => "seconds",
+        Unit::Count => "count",
+    }
 }
 
 /// One kind: a comment that says what it does, and its table.

@@ -20,6 +20,7 @@
 //! | classifier | [`ClassifierConfig`](alluvium_model::ClassifierConfig) | [`Classifier`](alluvium_model::Classifier) | [`alluvium_model`]`::conformance` |
 //! | device | [`DeviceConfig`](../alluvium_device/trait.DeviceConfig.html) | [`Device`](../alluvium_device/trait.Device.html) | `alluvium_device::conformance` |
 //! | backend | [`BackendConfig`](alluvium_backend::BackendConfig) | a device of burn | – |
+//! | metric | an [`AddedMetric`](alluvium_results::AddedMetric) | – | [`alluvium_results`]`::conformance` |
 //!
 //! The [attributes](alluvium_strategy::options) `#[options]`, `#[plugin]` and `#[strategy]` register it; [`alluvium_registry`] holds what
 //! they register. [`main_with`] is the command line for a binary that links plugins of its own.

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use alluvium_registry::{Family, find, is_kind};
+use alluvium_results::Metric;
 use anyhow::Context;
 
 use crate::arguments::{NewFamily, NewOptions};
@@ -30,14 +31,20 @@ struct Template {
 }
 
 impl NewFamily {
-    fn family(self) -> Family {
+    /// The family of its kinds; `None` for metrics, which have names instead.
+    fn family(self) -> Option<Family> {
         match self {
-            NewFamily::Strategy => Family::Strategy,
-            NewFamily::Stream => Family::Stream,
-            NewFamily::Backbone => Family::Backbone,
-            NewFamily::Surrogate => Family::Surrogate,
-            NewFamily::Device => Family::Device,
+            NewFamily::Strategy => Some(Family::Strategy),
+            NewFamily::Stream => Some(Family::Stream),
+            NewFamily::Backbone => Some(Family::Backbone),
+            NewFamily::Surrogate => Some(Family::Surrogate),
+            NewFamily::Device => Some(Family::Device),
+            NewFamily::Metric => None,
         }
+    }
+
+    fn noun(self) -> String {
+        self.family().map_or_else(|| "metric".to_owned(), |family| family.to_string())
     }
 
     fn template(self) -> Template {
@@ -90,6 +97,15 @@ impl NewFamily {
                 config: include_str!("new/device.toml.txt"),
                 begin: "the methods `request`, `take` and `answer`: the device's two contacts",
             },
+            NewFamily::Metric => Template {
+                crate_name: "results",
+                library: "",
+                tests: "",
+                source: include_str!("new/metric.rs.txt"),
+                test: "alluvium_results::conformance::check_metric(\"IDENT\");",
+                config: include_str!("new/metric.toml.txt"),
+                begin: "the function `IDENT`: the measurements of a strategy under a seed → a number",
+            },
         }
     }
 }
@@ -97,12 +113,13 @@ impl NewFamily {
 pub(crate) fn new(options: &NewOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let NewOptions { family, name, .. } = options;
     check_name(*family, name)?;
-    let folder = options.folder.clone().unwrap_or_else(|| PathBuf::from(name));
+    let clone = clone();
+    let here = std::env::current_dir().unwrap_or_default();
+    let folder = options.folder.clone().unwrap_or_else(|| default_folder(name, &here, clone.as_deref()));
     if folder.exists() {
         let message = format!("{}: exists already; accepted: a new folder, with --folder", folder.display());
         return Err(Refusal(message).into());
     }
-    let clone = clone();
     let mut files = files(*family, name, clone.as_deref());
     files.extend(clone.as_deref().map(|clone| (".cargo/config.toml".to_owned(), shared_build(clone))));
     for (file, text) in files {
@@ -121,7 +138,7 @@ pub(crate) fn new(options: &NewOptions, out: &mut dyn Write) -> anyhow::Result<(
         &format!(
             "Written: the {} \"{name}\" in {shown}. Begin in {shown}/src/lib.rs.\n\n    cd {shown}\n    cargo run \
              --release -- compare {name}.toml\n    cargo test --release\n",
-            family.family()
+            family.noun()
         ),
     )
 }
@@ -131,8 +148,12 @@ fn check_name(family: NewFamily, name: &str) -> Result<(), Refusal> {
         let accepted = "lower case, with hyphens between words, such as moving-average";
         return Err(Refusal(format!("\"{name}\" is not the name of a kind; accepted: {accepted}")));
     }
-    let family = family.family();
-    if find(family, name).is_ok() {
+    let is_there = match family.family() {
+        Some(family) => find(family, name).is_ok(),
+        None => Metric::from_name(&name.replace('-', "_")).is_some(),
+    };
+    if is_there {
+        let family = family.noun();
         return Err(Refusal(format!("the {family} \"{name}\" is there already; accepted: another name")));
     }
     Ok(())
@@ -142,6 +163,14 @@ fn check_name(family: NewFamily, name: &str) -> Result<(), Refusal> {
 fn clone() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
     root.join("crates/strategy/Cargo.toml").is_file().then(|| root.to_owned())
+}
+
+/// The folder of this name here; beside the clone, if here is in it: a plugin is outside of Alluvium's tree.
+fn default_folder(name: &str, here: &Path, clone: Option<&Path>) -> PathBuf {
+    match clone.filter(|clone| here.starts_with(clone)).and_then(Path::parent) {
+        Some(parent) => parent.join(name),
+        None => PathBuf::from(name),
+    }
 }
 
 /// The settings with which the crate uses what the clone has compiled: the folder, and the profiles, because cargo compiles a
@@ -175,7 +204,13 @@ fn files(family: NewFamily, name: &str, clone: Option<&Path>) -> Vec<(String, St
         let text = text.replace("{ MODEL }", &format!("{{ {} }}", origin("model")));
         let text = text.replace("TRAIT_ORIGIN", &origin(template.crate_name));
         let text = text.replace("TRAIT", template.crate_name).replace("CONFORMS", template.test);
-        let text = text.replace("BEGIN", template.begin).replace("FAMILY", &family.family().to_string());
+        let about = match family.family() {
+            Some(_) => "The doc comments are what `show` prints; fields are options, with their defaults and ranges.",
+            None => "What `submit!` is given is what `show`, tables and files say of it.",
+        };
+        let text = text.replace("ABOUT", about).replace("BEGIN", template.begin).replace("FAMILY", &family.noun());
+        let shown = if family.family().is_some() { name } else { &identifier };
+        let text = text.replace("SHOWN", shown).replace("HEADING", &name.replace('-', "\\n"));
         text.replace("TYPE", &type_name).replace("IDENT", &identifier).replace("KIND", name)
     };
     let test =
@@ -211,9 +246,10 @@ mod tests {
             for clone in [None, Some(Path::new("/some/clone"))] {
                 let files = files(*family, "my-own-kind", clone);
                 for (file, text) in &files {
-                    for left in
-                        ["KIND", "TYPE", "IDENT", "TRAIT", "FAMILY", "BEGIN", "CONFORMS", "LIBRARY", "TESTS", "{ CLI"]
-                    {
+                    for left in [
+                        "KIND", "TYPE", "IDENT", "TRAIT", "FAMILY", "BEGIN", "CONFORMS", "LIBRARY", "TESTS", "{ CLI",
+                        "SHOWN", "HEADING", "ABOUT",
+                    ] {
                         assert!(!text.contains(left), "{file} of {family:?} has {left}\n{text}");
                     }
                     if file.ends_with(".toml") {
@@ -221,8 +257,12 @@ mod tests {
                     }
                 }
                 let text = |name: &str| &files.iter().find(|(file, _)| file == name).expect("is there").1;
-                assert!(text("src/lib.rs").contains("kind = \"my-own-kind\""), "{family:?}");
-                assert!(text("my-own-kind.toml").contains("kind = \"my-own-kind\""), "{family:?}");
+                let own = match family.family() {
+                    Some(_) => "kind = \"my-own-kind\"",
+                    None => "name: \"my_own_kind\"",
+                };
+                assert!(text("src/lib.rs").contains(own), "{family:?}");
+                assert!(text("my-own-kind.toml").contains(own) || family.family().is_none(), "{family:?}");
                 assert_eq!(text("Cargo.toml").contains("/some/clone/crates/cli"), clone.is_some());
                 // Short enough to be read at once.
                 let lines: usize =
@@ -242,11 +282,27 @@ mod tests {
     }
 
     #[test]
+    fn a_crate_made_in_a_clone_lies_beside_it() {
+        let clone = Path::new("/home/me/alluvium");
+        for (here, expected) in [
+            ("/home/me/alluvium", "/home/me/mine"),
+            ("/home/me/alluvium/examples", "/home/me/mine"),
+            ("/home/me/alluvium-too", "mine"),
+            ("/home/me", "mine"),
+        ] {
+            assert_eq!(default_folder("mine", Path::new(here), Some(clone)), Path::new(expected), "{here}");
+        }
+        assert_eq!(default_folder("mine", clone, None), Path::new("mine"));
+    }
+
+    #[test]
     fn names_that_cannot_be_kinds_are_refused() {
         for name in ["MyKind", "my_kind", "-a", "a--b", ""] {
             assert!(check_name(NewFamily::Strategy, name).unwrap_err().0.contains("lower case"), "{name}");
         }
         assert!(check_name(NewFamily::Strategy, "pld").unwrap_err().0.contains("is there already"));
         check_name(NewFamily::Stream, "pld").unwrap();
+        assert!(check_name(NewFamily::Metric, "bytes-up").unwrap_err().0.contains("the metric \"bytes-up\" is there"));
+        check_name(NewFamily::Metric, "worst-task").unwrap();
     }
 }

@@ -8,13 +8,13 @@ use std::path::Path;
 use alluvium_config::RootTable;
 use alluvium_registry::schemars::schema_for;
 use alluvium_registry::{Description, Family, OptionDescription, SchemaNode, described};
-use alluvium_results::{Metric, Unit};
+use alluvium_results::Metric;
 use anyhow::Context;
 use clap::CommandFactory;
 use serde_json::Value;
 
 use crate::arguments::Arguments;
-use crate::describe::table;
+use crate::describe::{table, unit};
 use crate::print;
 
 pub(crate) fn reference(folder: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -85,18 +85,13 @@ fn metrics() -> String {
                     e[t] that of expert t on its own task. A metric that cannot be computed is absent. This page is generated.\n\n\
                     | metric | formula | unit | better | meaning |\n|---|---|---|---|---|\n"
         .to_owned();
-    for metric in Metric::ALL {
+    for metric in Metric::all() {
         let better = match metric.higher_is_better() {
             Some(true) => "higher",
             Some(false) => "lower",
             None => "–",
         };
-        let unit = match metric.unit() {
-            Unit::Fraction => "fraction",
-            Unit::Bytes => "bytes",
-            Unit::Seconds => "seconds",
-            Unit::Count => "count",
-        };
+        let unit = unit(metric.unit());
         let (formula, meaning) = (in_cell(metric.formula()), in_cell(metric.description()));
         _ = writeln!(text, "| `{metric}` | {formula} | {unit} | {better} | {meaning} |");
     }
@@ -188,7 +183,7 @@ mod tests {
                 }
             }
         }
-        for metric in Metric::ALL {
+        for metric in Metric::all() {
             assert!(page("metrics.md").contains(&format!("| `{metric}` | ")), "{metric}");
         }
         for command in Arguments::command().get_subcommands() {

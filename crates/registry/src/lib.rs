@@ -11,6 +11,7 @@
 
 mod added;
 mod check;
+mod closest;
 mod description;
 mod lookup;
 mod nested;
@@ -19,6 +20,7 @@ mod words;
 
 pub use added::{AddedKind, NotAdded, add, carried, is_kind};
 pub use check::{Accepted, Checker, Problem, check_table};
+pub use closest::closest;
 pub use description::{Description, Family, FamilyKeys, OmittedKind, OptionDescription, OptionsSchema};
 pub use inventory;
 pub use lookup::{UnknownKind, default_kind, described, descriptions, find};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::added::added;
+use crate::closest::closest;
 use crate::{Description, Family, OmittedKind};
 
 /// The error about a kind that no linked plugin of the family has.
@@ -28,6 +29,9 @@ impl fmt::Display for UnknownKind {
                  --release --features {feature} -- …`"
             )?,
             None => write!(f, "unknown {family} kind \"{kind}\"")?,
+        }
+        if let Some(meant) = closest(kind, self.linked.iter().copied()).filter(|_| self.feature.is_none()) {
+            write!(f, "; did you mean \"{meant}\"?")?;
         }
         write!(f, "; linked into this binary: {}", self.linked.join(", "))
     }

@@ -69,6 +69,8 @@ pub(crate) enum TableSection {
     Budget,
     /// The gain of the devices, and the costs.
     Cost,
+    /// The metrics of other crates.
+    Added,
 }
 
 /// What the numbers of a column are.
@@ -130,7 +132,8 @@ impl Content {
 
 impl TableSection {
     /// Every part, in order.
-    pub(crate) const ALL: [Self; 5] = [Self::Accuracy, Self::Stream, Self::Further, Self::Budget, Self::Cost];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Accuracy, Self::Stream, Self::Further, Self::Budget, Self::Cost, Self::Added];
 
     /// The part's heading.
     pub(crate) fn title(self) -> &'static str {
@@ -140,6 +143,7 @@ impl TableSection {
             Self::Further => "On test sets that no task has (%)",
             Self::Budget => "Devices after a fraction of their budget (%)",
             Self::Cost => "Transfer and cost",
+            Self::Added => "Metrics of plugins",
         }
     }
 }
@@ -149,7 +153,7 @@ impl Column {
     pub(crate) fn meaning(&self) -> String {
         match &self.content {
             Content::Estimate(metric) => {
-                let in_percent = if self.part == TableSection::Cost
+                let in_percent = if matches!(self.part, TableSection::Cost | TableSection::Added)
                     && metric.unit() == Unit::Fraction
                     && *metric != Metric::LatentSimilarity
                 {
@@ -202,7 +206,15 @@ pub(crate) fn columns(results: &Results) -> Vec<Column> {
     }
     let index = columns.iter().position(|column| column.part == TableSection::Cost).unwrap_or(columns.len());
     columns.splice(index..index, further_columns(results).into_iter().chain(budget_columns(&results.budgets())));
+    columns.extend(Metric::all().into_iter().filter_map(added_column));
     columns
+}
+
+/// The column of a metric of another crate.
+fn added_column(metric: Metric) -> Option<Column> {
+    let Metric::Added(added) = metric else { return None };
+    let (part, content) = (TableSection::Added, Content::Estimate(metric));
+    Some(Column { heading: added.heading.into(), part, content, terminal_rank: Some(2) })
 }
 
 /// The columns for each test set that no task has.

@@ -99,6 +99,7 @@ impl Table {
             TableSection::Further => "further",
             TableSection::Budget => "budget",
             TableSection::Cost => "cost",
+            TableSection::Added => "plugins",
         };
         format!("tab:{stem}-{part}")
     }

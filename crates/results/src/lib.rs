@@ -1,7 +1,7 @@
 //! The measurements of a comparison of consolidation strategies, as plain data, and the arithmetic on them.
 //!
 //! From the inside out: an [`AccuracyMatrix`] holds the accuracies of one run. A [`Cell`] holds all measurements of one strategy
-//! under one seed, and computes its [`Metric`]s. A [`Row`] is one strategy over all seeds. [`Results`] is the whole comparison.
+//! under one seed, and computes its [`Metric`]s; other crates add some with [`AddedMetric`]. A [`Row`] is one strategy over all seeds. [`Results`] is the whole comparison.
 //! [`Estimate`] and [`PairedDifference`] are the statistics over seeds.
 //!
 //! **Invariants.** This crate does not read or write files, and does not depend on burn, so a report can be made on a machine
@@ -20,9 +20,12 @@
 //! # Ok::<(), alluvium_results::MatrixError>(())
 //! ```
 
+mod added_metric;
 mod budgets;
 mod cell;
 mod check;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod control;
 mod control_cells;
 mod early;
@@ -32,20 +35,25 @@ mod invalid;
 mod matrix;
 mod mean;
 mod metric_catalogue;
+mod metrics;
 mod results;
 mod sheet;
 mod statistics;
 mod summary;
+mod unit;
 mod without;
 
+pub use added_metric::AddedMetric;
 pub use cell::{Accuracy, Cell, RoundAccuracy};
 pub use control_cells::Control;
 pub use early::EarlyAccuracy;
 pub use further::{FurtherAccuracy, FurtherStep, KNOWN};
 pub use invalid::InvalidResults;
+pub use inventory::submit;
 pub use matrix::{AccuracyMatrix, MatrixError, MatrixRow};
-pub use metric_catalogue::{Metric, Unit};
+pub use metric_catalogue::Metric;
 pub use results::{Clause, FORMAT, PictureLabel, Results, ResultsError, Row, RowRole, SoundLabel, TaskLabel};
 pub use sheet::{SampleSheet, SampleSound};
 pub use statistics::{Estimate, PairedDifference};
 pub use summary::SummaryLine;
+pub use unit::Unit;

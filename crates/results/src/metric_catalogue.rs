@@ -1,15 +1,18 @@
-//! The catalogue of metrics: name in files, unit, direction and meaning. `matrix` and `cell` compute them.
+//! The catalogue of metrics: name in files, unit, direction and meaning. `metrics` computes them.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::added_metric::{AddedMetric, added};
+use crate::unit::Unit;
 
 /// A metric. It is computed from one [`Cell`](crate::Cell), so once for each strategy and seed.
 ///
 /// The order of the variants is the order of the lines of a summary. Formulas use R, the
-/// [`AccuracyMatrix`](crate::AccuracyMatrix), and e\[t\], the accuracy of expert t on its own task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// [`AccuracyMatrix`](crate::AccuracyMatrix), and e\[t\], the accuracy of expert t on its own task. The serde form is the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
     /// ACC = mean_i R\[T, i\], each sample judged by the head of its own task.
     AverageAccuracyTaskAware,
@@ -61,24 +64,12 @@ pub enum Metric {
     Seconds,
     /// The peak memory of the process until then, with everything that ran in it.
     PeakMemoryBytes,
-}
-
-/// The unit of a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// A fraction: an accuracy, a difference of accuracies, a similarity.
-    Fraction,
-    /// Bytes of 8 bits.
-    Bytes,
-    /// Seconds.
-    Seconds,
-    /// A count.
-    Count,
+    /// A metric of another crate.
+    Added(&'static AddedMetric),
 }
 
 impl Metric {
-    /// Every metric, in the order of a summary.
+    /// Every metric of this crate, in the order of a summary.
     pub const ALL: [Self; 25] = [
         Self::AverageAccuracyTaskAware,
         Self::AverageAccuracyTaskAgnostic,
@@ -106,6 +97,14 @@ impl Metric {
         Self::Seconds,
         Self::PeakMemoryBytes,
     ];
+
+    /// Every metric that the running program has, in the order of a summary: those of this crate, then those of others by name. One of
+    /// another crate is left out if its name is that of any other metric, because nobody could say which one a file means.
+    pub fn all() -> Vec<Self> {
+        let is_own = |added: &&AddedMetric| Self::ALL.iter().any(|own| own.name() == added.name);
+        let added = added().into_iter().filter(|added| !is_own(added));
+        Self::ALL.into_iter().chain(added.map(Self::Added)).collect()
+    }
 
     /// The name of the metric in files, such as `forgetting_task_aware`. It is also the serde form.
     pub fn name(self) -> &'static str {
@@ -135,6 +134,7 @@ impl Metric {
             Self::ConsolidationSamples => "consolidation_samples",
             Self::Seconds => "seconds",
             Self::PeakMemoryBytes => "peak_memory_bytes",
+            Self::Added(metric) => metric.name,
         }
     }
 
@@ -149,9 +149,9 @@ impl Metric {
         format!("{self}@{test}")
     }
 
-    /// The metric of this name; `None` if no metric has it.
+    /// The metric of this name; `None` if no metric of the running program has it.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|metric| metric.name() == name)
+        Self::all().into_iter().find(|metric| metric.name() == name)
     }
 
     /// The meaning of the metric, in one line for readers outside the field.
@@ -222,6 +222,7 @@ impl Metric {
                 "time that devices took to adapt and the centre to consolidate, one after another, without evaluation"
             }
             Self::PeakMemoryBytes => "the most memory that the process held until then, whatever else ran in it",
+            Self::Added(metric) => metric.description,
         }
     }
 
@@ -246,6 +247,7 @@ impl Metric {
             Self::ConsolidationSteps | Self::ConsolidationSamples => "mean over consolidations",
             Self::Seconds => "sum over adaptations and consolidations",
             Self::PeakMemoryBytes => "maximum",
+            Self::Added(metric) => metric.formula,
         }
     }
 
@@ -260,6 +262,7 @@ impl Metric {
             | Self::PeakMemoryBytes => Unit::Bytes,
             Self::Contacts | Self::ConsolidationSteps | Self::ConsolidationSamples => Unit::Count,
             Self::Seconds => Unit::Seconds,
+            Self::Added(metric) => metric.unit,
             _ => Unit::Fraction,
         }
     }
@@ -281,21 +284,37 @@ impl Metric {
             | Self::FurtherAccuracy
             | Self::ForwardTransfer => Some(true),
             Self::LatentSimilarity => None,
+            Self::Added(metric) => metric.higher_is_better,
             _ => Some(false),
         }
     }
 
     /// Whether the metric is a measurement of the machine, in which two identical runs differ.
     ///
-    /// Every other metric is the same for the same configuration and seed. Leave measurements out when you compare runs.
+    /// Every other metric is the same for the same configuration and seed. Leave measurements out when you compare runs. A metric of
+    /// another crate in seconds counts as one.
     pub fn is_measurement(self) -> bool {
-        matches!(self, Self::Seconds | Self::PeakMemoryBytes)
+        matches!(self, Self::PeakMemoryBytes) || self.unit() == Unit::Seconds
     }
 }
 
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Metric {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let unknown = || D::Error::custom(format!("unknown metric \"{name}\"; is the crate that adds it linked in?"));
+        Self::from_name(&name).ok_or_else(unknown)
     }
 }
 
@@ -316,8 +335,12 @@ mod tests {
     #[test]
     fn all_is_in_order_and_complete() {
         assert!(Metric::ALL.is_sorted());
-        // If ALL lacked a variant, the discriminant of the last one would differ.
-        assert_eq!(Metric::PeakMemoryBytes as usize + 1, Metric::ALL.len());
+        // The variants as this file declares them, in their order.
+        let (_, declared) = include_str!("metric_catalogue.rs").split_once("pub enum Metric {").expect("is declared");
+        let (declared, _) = declared.split_once("Added(").expect("is declared last");
+        let declared = declared.lines().map(str::trim).filter_map(|line| line.strip_suffix(','));
+        let declared: Vec<_> = declared.filter(|line| !line.starts_with("//")).map(str::to_owned).collect();
+        assert_eq!(Metric::ALL.map(|metric| format!("{metric:?}")).to_vec(), declared);
     }
 
     #[test]

@@ -48,13 +48,13 @@ impl Row {
 }
 
 impl Results {
-    /// A line for every metric of every row, in the order of the rows and of [`Metric::ALL`]. A metric of the devices comes
+    /// A line for every metric of every row, in the order of the rows and of [`Metric::all`]. A metric of the devices comes
     /// after its lines for fractions of their budget. A metric that a row lacks under every seed has no line.
     pub fn summary(&self) -> Vec<SummaryLine> {
         let (budgets, tests) = (self.budgets(), self.further_tests());
         let mut lines = Vec::new();
         for row in &self.rows {
-            for metric in Metric::ALL {
+            for metric in Metric::all() {
                 let early = budgets.iter().map(|budget| (Some(*budget), row.estimate_at(metric, *budget)));
                 for (budget, estimate) in early.chain([(None, row.estimate(metric))]) {
                     if let Some(estimate) = estimate {

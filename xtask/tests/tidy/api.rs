@@ -15,7 +15,7 @@ use crate::expect_none;
 use crate::workspace::{files, read, root};
 
 /// The crates that plugins depend on.
-const CRATES: [&str; 6] = ["backend", "device", "model", "registry", "strategy", "stream"];
+const CRATES: [&str; 7] = ["backend", "device", "model", "registry", "results", "strategy", "stream"];
 
 #[test]
 fn public_interfaces_are_those_of_their_snapshots() {

@@ -97,7 +97,7 @@ fn two_backends_agree() {
 fn list_and_show_know_every_kind() {
     let folder = folder();
     let list = text(&alluvium(folder.path(), &["list"]).stdout);
-    for kind in ["naive", "weight-averaging", "pld", "split-glyphs", "small-cnn", "single-image", "flex"] {
+    for kind in ["naive", "weight-averaging", "pld", "split-glyphs", "small-cnn", "single-image", "flex", "bytes_up"] {
         assert!(list.contains(&format!("  {kind} ")), "{list}");
     }
     let strategies = text(&alluvium(folder.path(), &["list", "strategies"]).stdout);
@@ -108,7 +108,11 @@ fn list_and_show_know_every_kind() {
     }
     let unknown = alluvium(folder.path(), &["show", "plt"]);
     assert_eq!(unknown.status.code(), Some(2));
-    assert!(text(&unknown.stderr).contains("linked into this binary"), "{}", text(&unknown.stderr));
+    assert!(text(&unknown.stderr).contains("\"plt\"; did you mean \"pld\"?"), "{}", text(&unknown.stderr));
+    let metric = text(&alluvium(folder.path(), &["show", "forgetting_task_aware"]).stdout);
+    for part in ["max_{t < T} R[t, i] − R[T, i]", "Unit: fraction; lower is better."] {
+        assert!(metric.contains(part), "`{part}` is not in:\n{metric}");
+    }
 }
 
 #[test]

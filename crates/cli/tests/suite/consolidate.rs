@@ -354,7 +354,7 @@ fn what_cannot_be_consolidated_is_refused_and_nothing_is_written() {
     let folder = folder();
     let path = folder.path();
     let strategies: [(&str, &[&str]); 8] = [
-        ("weight-avg", &["--strategy", "unknown strategy kind \"weight-avg\"", "weight-averaging"]),
+        ("weight-avg", &["--strategy", "unknown strategy kind \"weight-avg\"", "did you mean \"weight-averaging\"?"]),
         ("{ kind = \"ties\", density = 2.0 }", &["`density` = 2.0 is out of range"]),
         ("{ kind = \"ties\"", &["--strategy", "is not a table"]),
         ("missing.toml", &["missing.toml", "cannot be read"]),

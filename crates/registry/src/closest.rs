@@ -1,0 +1,31 @@
+//! Which of the known names is like one that is unknown, for messages.
+
+/// How alike two names must be (Jaro and Winkler, from 0 to 1), so that one may be meant by the other.
+const ALIKE: f64 = 0.8;
+
+/// The name that was probably meant; `None` if none is like it.
+pub fn closest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = names.into_iter().map(|name| (strsim::jaro_winkler(given, name), name));
+    alike.filter(|(alike, _)| *alike >= ALIKE).max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised_and_another_word_is_not() {
+        let kinds = ["ties", "pld", "weight-averaging", "task-arithmetic"];
+        for (given, meant) in [
+            ("tie", Some("ties")),
+            ("plt", Some("pld")),
+            ("weight-avg", Some("weight-averaging")),
+            ("weight_averaging", Some("weight-averaging")),
+            ("task-arithmetics", Some("task-arithmetic")),
+            ("abacus", None),
+            ("", None),
+        ] {
+            assert_eq!(closest(given, kinds), meant, "{given}");
+        }
+    }
+}
