@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use alluvium_device::{
-    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, HandOut, plugin,
+    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, HandOut, TakenModel, plugin,
 };
 use alluvium_model::{Digest, Expert, HeadShape, Manifest, ModelState, Progress, Weights};
 use alluvium_registry::{Family, schemars};
@@ -59,7 +59,7 @@ impl DeviceConfig for PythonDeviceConfig {
 
     fn build<'a>(&self, place: DevicePlace<'a>) -> Result<Box<dyn Device + 'a>, DeviceError> {
         let plugin = self.plugin()?;
-        Ok(Box::new(PythonDevice { config: self.clone(), plugin, place, task: None, taken: None }))
+        Ok(Box::new(PythonDevice { config: self.clone(), plugin, place, task: None, taken: TakenModel::default() }))
     }
 }
 
@@ -69,7 +69,7 @@ struct PythonDevice<'a> {
     plugin: Arc<Plugin>,
     place: DevicePlace<'a>,
     task: Option<Task>,
-    taken: Option<HandOut>,
+    taken: TakenModel,
 }
 
 impl fmt::Debug for PythonDevice<'_> {
@@ -153,19 +153,11 @@ impl Device for PythonDevice<'_> {
     }
 
     fn take(&mut self, model: HandOut) -> Result<(), DeviceError> {
-        if self.taken.is_some() {
-            let (task, problem) = (self.place.task.clone(), "was given a second model before it answered");
-            return Err(DeviceError::Order { task, problem });
-        }
-        self.taken = Some(model);
-        Ok(())
+        self.taken.take(&self.place.task, model)
     }
 
     fn answer(&mut self, progress: &dyn Progress) -> Result<Answer, DeviceError> {
-        let Some(taken) = self.taken.take() else {
-            let (task, problem) = (self.place.task.clone(), "has no model to answer for");
-            return Err(DeviceError::Order { task, problem });
-        };
+        let taken = self.taken.answer(&self.place.task)?;
         let task = self.task()?;
         let count = task.train.len();
         let samples = SentSamples::of(&task.train, &task.head).map_err(|problem| self.failed(problem))?;

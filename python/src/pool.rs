@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use alluvium_device::{
     Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, DeviceSettings, DeviceStart,
-    HandOut, check_expert, plugin,
+    HandOut, TakenModel, check_expert, plugin,
 };
 use alluvium_device_in_process::InProcessConfig;
 use alluvium_model::{Digest, Expert, Progress};
@@ -131,7 +131,7 @@ impl DeviceConfig for FlowerConfig {
     }
 
     fn build<'a>(&self, place: DevicePlace<'a>) -> Result<Box<dyn Device + 'a>, DeviceError> {
-        Ok(Box::new(PoolDevice { config: self.clone(), place, taken: None, worked: None }))
+        Ok(Box::new(PoolDevice { config: self.clone(), place, taken: TakenModel::default(), worked: None }))
     }
 }
 
@@ -139,7 +139,7 @@ impl DeviceConfig for FlowerConfig {
 struct PoolDevice<'a> {
     config: FlowerConfig,
     place: DevicePlace<'a>,
-    taken: Option<HandOut>,
+    taken: TakenModel,
     worked: Option<Duration>,
 }
 
@@ -181,19 +181,11 @@ impl Device for PoolDevice<'_> {
     }
 
     fn take(&mut self, model: HandOut) -> Result<(), DeviceError> {
-        if self.taken.is_some() {
-            let (task, problem) = (self.place.task.clone(), "was given a second model before it answered");
-            return Err(DeviceError::Order { task, problem });
-        }
-        self.taken = Some(model);
-        Ok(())
+        self.taken.take(&self.place.task, model)
     }
 
     fn answer(&mut self, _progress: &dyn Progress) -> Result<Answer, DeviceError> {
-        let Some(taken) = self.taken.take() else {
-            let (task, problem) = (self.place.task.clone(), "has no model to answer for");
-            return Err(DeviceError::Order { task, problem });
-        };
+        let taken = self.taken.answer(&self.place.task)?;
         let announced = self.request()?;
         let (job, stream, seed) = self.job(&taken, &announced)?;
         let (sender, answered) = channel();

@@ -22,6 +22,7 @@ mod local;
 mod loss;
 mod settings;
 mod statistic;
+mod taken;
 mod term;
 mod training;
 
@@ -38,6 +39,7 @@ pub use local::LocalDevice;
 pub use loss::{ClassificationLoss, cross_entropy, mean_squared_error};
 pub use settings::{AbsentClasses, DeviceSettings, ExpertForm};
 pub use statistic::{DeviceStatistic, Reconstruction, StatisticRequest};
+pub use taken::TakenModel;
 pub use term::ParameterTerm;
 pub use training::{Term, train};
 pub use typetag;

@@ -6,7 +6,8 @@ use alluvium_model::Progress;
 use alluvium_stream::{Task, TaskDataset};
 
 use crate::{
-    Announcement, Answer, Device, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask, ParameterTerm, adapt_with,
+    Announcement, Answer, Device, DeviceError, DevicePlace, DeviceSettings, HandOut, OwnTask, ParameterTerm,
+    TakenModel, adapt_with,
 };
 
 /// A device that learns its task of the stream in this process. It reads its training samples when it first needs them. They are
@@ -17,13 +18,13 @@ pub struct LocalDevice<'a> {
     terms: Vec<Arc<dyn ParameterTerm>>,
     place: DevicePlace<'a>,
     task: OnceLock<Task>,
-    taken: Option<HandOut>,
+    taken: TakenModel,
 }
 
 impl<'a> LocalDevice<'a> {
     /// A device at a place of the stream, which has read no samples yet.
     pub fn new(place: DevicePlace<'a>, settings: DeviceSettings) -> Self {
-        LocalDevice { settings, terms: vec![], place, task: OnceLock::new(), taken: None }
+        LocalDevice { settings, terms: vec![], place, task: OnceLock::new(), taken: TakenModel::default() }
     }
 
     /// The device with another term on the parameters in its loss.
@@ -41,10 +42,6 @@ impl<'a> LocalDevice<'a> {
             task.map_err(|cause| DeviceError::Samples { task: self.place.task.clone(), cause: Box::new(cause) })?;
         Ok(self.task.get_or_init(|| task))
     }
-
-    fn out_of_order(&self, problem: &'static str) -> DeviceError {
-        DeviceError::Order { task: self.place.task.clone(), problem }
-    }
 }
 
 impl Device for LocalDevice<'_> {
@@ -57,15 +54,11 @@ impl Device for LocalDevice<'_> {
     }
 
     fn take(&mut self, model: HandOut) -> Result<(), DeviceError> {
-        if self.taken.is_some() {
-            return Err(self.out_of_order("was given a second model before it answered"));
-        }
-        self.taken = Some(model);
-        Ok(())
+        self.taken.take(&self.place.task, model)
     }
 
     fn answer(&mut self, progress: &dyn Progress) -> Result<Answer, DeviceError> {
-        let Some(taken) = self.taken.take() else { return Err(self.out_of_order("has no model to answer for")) };
+        let taken = self.taken.answer(&self.place.task)?;
         let task = self.task()?;
         let own = OwnTask { name: &task.name, dataset: TaskDataset { head: &task.head, samples: &task.train } };
         let (settings, place) = (&self.settings, &self.place);

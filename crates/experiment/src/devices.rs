@@ -6,6 +6,7 @@ mod heads;
 mod outlines;
 mod own_networks;
 mod shared;
+mod stated;
 mod task_note;
 
 use first_model::first_model;

@@ -1,7 +1,7 @@
 //! The setup that all cells of one seed share: the stream, the test sets, the initial weights, and the devices.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alluvium_config::{Experiment, KnownParts, Protocol};
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::ExperimentError;
 use crate::context::RunContext;
 use crate::devices::outlines::Outlines;
+use crate::devices::stated::StatedByDevices;
 use crate::devices::{FurtherTests, OwnModels, SharedHeads, TaskNote, first_model};
 use crate::progress::{Ending, Observer, Stage, Steps, Unobserved, Work};
 use crate::protocol::{HandedOutModel, Visit};
@@ -65,9 +66,6 @@ impl Statistics {
     }
 }
 
-/// What a device stated, once it was asked.
-type Statement = Arc<Mutex<Option<Announcement>>>;
-
 /// The stream, the test sets and the initial weights under one seed.
 pub(crate) struct SharedSetup {
     pub(crate) seed: u64,
@@ -92,8 +90,7 @@ pub(crate) struct SharedSetup {
     pub(crate) compute: Compute,
     /// Whether the devices are outside of this process: they state what they learn, and no sample is read to find it out.
     outside: bool,
-    /// What devices stated, by their table and number.
-    announced: Mutex<BTreeMap<(String, usize), Statement>>,
+    stated: StatedByDevices,
 }
 
 /// Test sets of at most this many bytes stay on the compute device. Larger ones are moved there each time.
@@ -158,7 +155,7 @@ impl SharedSetup {
             known,
             compute: compute.clone(),
             outside: false,
-            announced: Mutex::default(),
+            stated: StatedByDevices::default(),
         })
     }
 
@@ -211,22 +208,15 @@ impl SharedSetup {
 
     /// Keeps what a device stated when it took a model.
     pub(crate) fn heard(&self, devices: &dyn DeviceConfig, index: usize, stated: &Announcement) {
-        let written = serde_json::to_string(devices).unwrap_or_default();
-        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
-        let cell = announced.entry((written, index)).or_default().clone();
-        drop(announced);
-        cell.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| stated.clone());
+        self.stated.keep(devices, index, stated);
     }
 
     /// The number of training samples that a device states, if it is known.
     pub(crate) fn training_samples(&self, run: &RunContext<'_>, index: usize) -> Option<usize> {
-        if !self.outside {
-            return self.announced(run, "", run.experiment.device.as_ref(), index).ok()?.samples;
+        if self.outside {
+            return self.stated.by_any(index)?.samples;
         }
-        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
-        let stated = announced.iter().filter(|((_, of), _)| *of == index);
-        let mut stated = stated.filter_map(|(_, cell)| cell.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        stated.next()?.samples
+        self.announced(run, "", run.experiment.device.as_ref(), index).ok()?.samples
     }
 
     /// What a device states when it asks for the model. A device of a seed states the same to every row.
@@ -237,28 +227,19 @@ impl SharedSetup {
         devices: &dyn DeviceConfig,
         index: usize,
     ) -> Result<Announcement, ExperimentError> {
-        let written = serde_json::to_string(devices).map_err(|error| ExperimentError::Record(error.to_string()))?;
-        let cell = {
-            let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
-            announced.entry((written, index)).or_default().clone()
-        };
-        // Only those who need the same device wait for it.
-        let mut known = cell.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(announced) = known.as_ref() {
-            return Ok(announced.clone());
-        }
-        let failed = |cause| self.failed(row, cause);
-        let none = Statistics::default();
-        let mut device = self.device(run, devices, index, None, &none).map_err(failed)?;
-        let announced = device.request().map_err(failed)?;
-        let task = &self.tasks[index];
-        if announced.head != task.head {
-            let shown = |head: &HeadSpec| format!("the head \"{}\" of the classes {:?}", head.name, head.classes);
-            let (problem, accepted) = (format!("has {}", shown(&announced.head)), shown(&task.head));
-            return Err(failed(DeviceError::Contradiction { task: task.name.clone(), problem, accepted }));
-        }
-        *known = Some(announced.clone());
-        Ok(announced)
+        self.stated.or_ask(devices, index, || {
+            let failed = |cause| self.failed(row, cause);
+            let none = Statistics::default();
+            let mut device = self.device(run, devices, index, None, &none).map_err(failed)?;
+            let announced = device.request().map_err(failed)?;
+            let task = &self.tasks[index];
+            if announced.head != task.head {
+                let shown = |head: &HeadSpec| format!("the head \"{}\" of the classes {:?}", head.name, head.classes);
+                let (problem, accepted) = (format!("has {}", shown(&announced.head)), shown(&task.head));
+                return Err(failed(DeviceError::Contradiction { task: task.name.clone(), problem, accepted }));
+            }
+            Ok(announced)
+        })
     }
 
     fn failed(&self, row: &str, cause: DeviceError) -> ExperimentError {
