@@ -1,16 +1,41 @@
 //! `alluvium status`: the progress of a run, from another terminal or afterwards.
 
+use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use alluvium_experiment::{RunState, RunStatus, VariantStatus};
+use alluvium_experiment::{DirectoryError, RunState, RunStatus, VariantStatus};
 
 use crate::duration::duration;
 use crate::print;
 use crate::progress::{label, outlook};
 
 pub(crate) fn status(dir: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
-    let status = RunStatus::read(dir)?;
+    match RunStatus::read(dir) {
+        Err(error @ DirectoryError::NoRun { .. }) => {
+            // The rows of a deployment have a folder each.
+            let rows = runs_in(dir);
+            if rows.is_empty() {
+                return Err(error.into());
+            }
+            for row in rows {
+                print(out, &format!("{}: {}", row.display(), text(&RunStatus::read(&row)?)))?;
+            }
+            Ok(())
+        }
+        status => print(out, &text(&status?)),
+    }
+}
+
+/// The folders in a folder that are run directories, sorted.
+fn runs_in(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut runs: Vec<_> = entries.filter(|path| path.join("run.json").is_file()).collect();
+    runs.sort();
+    runs
+}
+
+fn text(status: &RunStatus) -> String {
     for damage in &status.damages {
         tracing::warn!("{damage}: it was ignored");
     }
@@ -32,7 +57,7 @@ pub(crate) fn status(dir: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     for variant in &status.variants {
         text.push_str(&lines(variant, status.state));
     }
-    print(out, &text)
+    text
 }
 
 fn lines(variant: &VariantStatus, state: RunState) -> String {

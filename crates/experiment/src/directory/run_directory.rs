@@ -207,13 +207,28 @@ pub struct StoredRun {
     pub pictures: Vec<(String, Vec<u8>)>,
 }
 
-/// Reads the results of a run. Every file is checked against its digest.
+/// Reads the results of a run. Every file is checked against its digest. A folder that has only `results.json`, such as that of all rows of
+/// a deployment, is read, too; it has no digests and no pictures.
 ///
 /// # Errors
 /// [`DirectoryError`], which names the file that is missing or damaged.
 pub fn read_run(path: &Path) -> Result<Vec<StoredRun>, DirectoryError> {
-    let run = RunFile::read(path)?;
+    let run = match RunFile::read(path) {
+        Err(DirectoryError::NoRun { .. }) if path.join(RESULTS).exists() => return Ok(vec![read_results_alone(path)?]),
+        run => run?,
+    };
     run.variants.into_iter().map(|variant| read_variant(path.join(&variant.folder), variant.label)).collect()
+}
+
+fn read_results_alone(path: &Path) -> Result<StoredRun, DirectoryError> {
+    let file = path.join(RESULTS);
+    let text = fs::read_to_string(&file).map_err(|error| error.to_string());
+    let mut results = text.and_then(|text| Results::from_json(&text).map_err(|error| error.to_string()));
+    if let Ok(results) = &mut results {
+        results.pictures.clear();
+    }
+    let results = results.map_err(|reason| DirectoryError::Damaged(Damage { path: file, reason }))?;
+    Ok(StoredRun { label: String::new(), folder: path.to_owned(), results, pictures: vec![] })
 }
 
 fn read_variant(path: PathBuf, label: String) -> Result<StoredRun, DirectoryError> {

@@ -229,6 +229,15 @@ fn results_are_read_back_and_another_configuration_is_refused() {
     drop(directory);
     assert_eq!(read_run(folder.path()).unwrap()[0].results, results);
 
+    // Only the results, as for all rows of a deployment.
+    let alone = TempDir::new().unwrap();
+    assert!(matches!(read_run(alone.path()), Err(DirectoryError::NoRun { .. })));
+    std::fs::write(alone.path().join("results.json"), results.to_json().unwrap()).unwrap();
+    assert_eq!(read_run(alone.path()).unwrap()[0].results.rows, results.rows);
+    std::fs::write(alone.path().join("results.json"), "{").unwrap();
+    let error = read_run(alone.path()).unwrap_err().to_string();
+    assert!(error.contains("results.json"), "{error}");
+
     let other = variants(2);
     let error = RunDirectory::open(folder.path(), &other, &DirectoryOptions::default()).unwrap_err().to_string();
     assert!(error.contains("another configuration") && error.contains("device.epochs: 1 → 2"), "{error}");

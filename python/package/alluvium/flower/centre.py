@@ -30,7 +30,7 @@ import alluvium as al
 from alluvium.flower.errors import Refused
 from alluvium.flower.messages import Letter
 from alluvium.flower.nodes import ROOM, NodeRecord, Nodes, Sent, number_of
-from alluvium.flower.rows import Row, RowState, Visit, merge, rows
+from alluvium.flower.rows import REPORT, Row, RowState, Visit, merge, rows
 from alluvium.flower.settings import Settings
 
 
@@ -60,8 +60,12 @@ class FlowerCentre(Nodes):
     def run(self) -> None:
         """Goes on until the rows are done, and closes their centres."""
         self.open()
+        reported = time.monotonic()
         while not self.is_done():
             self.step()
+            if time.monotonic() - reported >= REPORT:
+                self.merge()
+                reported = time.monotonic()
             # Work that ends is taken up at once.
             jobs = [row.job.future for row in self.rows.values() if row.job is not None]
             if jobs:
@@ -72,9 +76,14 @@ class FlowerCentre(Nodes):
             if not row.is_closed:
                 row.close()
                 self.event("closed", row=row.label)
-        if len(self.rows) > 1:
-            merge(self.settings.experiment, self.directory, [row.folder for row in self.rows.values()])
+        self.merge()
         self.save()
+
+    def merge(self) -> None:
+        """Writes the results so far of several rows as those of one comparison."""
+        folders = [row.folder for row in self.rows.values() if (row.folder / "results.json").exists()]
+        if len(self.rows) > 1 and folders:
+            merge(self.settings.experiment, self.directory, folders)
 
     def open(self) -> None:
         """Opens the centres of the rows, each in its own thread."""

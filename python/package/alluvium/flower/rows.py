@@ -232,7 +232,8 @@ def merge(experiment: str | os.PathLike[str], directory: Path, folders: list[Pat
             found.setdefault(row["name"], {**row, "cells": []})["cells"] += row["cells"]
     merged["rows"] = list(found.values())
     merged["seeds"] = config.get("seeds", [0])
-    merged["baseline"] = config.get("baseline")
+    # While the run goes on, the baseline may have no results yet.
+    merged["baseline"] = config.get("baseline") if config.get("baseline") in found else None
     merged["config"] |= {"baseline": merged["baseline"], "seeds": merged["seeds"]}
     merged["config"]["strategies"] = [entry for result in results for entry in result["config"]["strategies"]]
     write_json(directory / "results.json", merged)
