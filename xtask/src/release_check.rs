@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 /// The checks: what they are for, and the command.
-const CHECKS: [(&str, &str); 7] = [
+const CHECKS: [(&str, &str); 8] = [
     ("every crate can be packaged, and builds from its package", "cargo package --workspace --allow-dirty"),
     ("the oldest Rust that is promised builds it", "cargo check --workspace --all-targets --locked"),
     ("the oldest dependencies that are promised build it", "cargo xtask minimum-versions"),
@@ -17,6 +17,7 @@ const CHECKS: [(&str, &str); 7] = [
     ),
     ("macOS, as far as a toolchain is here", "cargo check --package alluvium-experiment --target aarch64-apple-darwin"),
     ("the documentation site builds, and its links lead somewhere", "cargo xtask docs"),
+    ("the wheel is small enough, and passes", "cargo xtask wheel"),
     ("the wheel builds from the source distribution, and passes with PyTorch", "cargo xtask wheel --sdist --torch"),
 ];
 
