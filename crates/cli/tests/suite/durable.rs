@@ -133,6 +133,21 @@ fn two_processes_cannot_work_in_one_directory() {
     succeeds(folder.path(), &["compare", "tiny.toml", "--out", "out", "--fresh"]);
 }
 
+/// As those of a deployment: a folder for each row, and the results of all rows beside them.
+#[test]
+fn a_folder_of_runs_has_the_status_of_each_and_results_alone_are_reported() {
+    let folder = folder();
+    succeeds(folder.path(), &["compare", "tiny.toml", "--out", "rows/a"]);
+    let status = succeeds(folder.path(), &["status", "rows"]);
+    assert!(status.starts_with("rows/a: finished after "), "{status}");
+    let report = || alluvium(folder.path(), &["report", "rows", "--format", "csv"]);
+    assert!(text(&report().stderr).contains("is not a run directory"), "{}", text(&report().stderr));
+    fs::copy(folder.path().join("rows/a/results.json"), folder.path().join("rows/results.json")).unwrap();
+    assert_eq!(text(&report().stdout), succeeds(folder.path(), &["report", "rows/a", "--format", "csv"]));
+    succeeds(folder.path(), &["report", "rows"]);
+    assert!(folder.path().join("rows/report.html").exists());
+}
+
 #[test]
 fn another_configuration_is_refused_with_what_changed() {
     let folder = folder();
