@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Evaluate(EvaluateOptions),
     /// List what is linked in: strategies, streams, backbones, classifiers, surrogates, devices, backends, and metrics.
     List {
-        /// Only one family.
+        /// Only one family, or the metrics.
         family: Option<FamilyArgument>,
     },
     /// Show what a kind does, its paper, and all its options with default and range, as TOML; or a metric's formula.
@@ -210,18 +210,21 @@ pub(crate) enum FamilyArgument {
     Surrogates,
     Devices,
     Backends,
+    Metrics,
 }
 
-impl From<FamilyArgument> for Family {
-    fn from(family: FamilyArgument) -> Self {
-        match family {
-            FamilyArgument::Strategies => Family::Strategy,
-            FamilyArgument::Streams => Family::Stream,
-            FamilyArgument::Backbones => Family::Backbone,
-            FamilyArgument::Classifiers => Family::Classifier,
-            FamilyArgument::Surrogates => Family::Surrogate,
-            FamilyArgument::Devices => Family::Device,
-            FamilyArgument::Backends => Family::Backend,
+impl FamilyArgument {
+    /// The family; `None` for metrics, which have names in place of kinds.
+    pub(crate) fn family(self) -> Option<Family> {
+        match self {
+            FamilyArgument::Strategies => Some(Family::Strategy),
+            FamilyArgument::Streams => Some(Family::Stream),
+            FamilyArgument::Backbones => Some(Family::Backbone),
+            FamilyArgument::Classifiers => Some(Family::Classifier),
+            FamilyArgument::Surrogates => Some(Family::Surrogate),
+            FamilyArgument::Devices => Some(Family::Device),
+            FamilyArgument::Backends => Some(Family::Backend),
+            FamilyArgument::Metrics => None,
         }
     }
 }

@@ -6,11 +6,15 @@ use alluvium_registry::{Description, Family, OptionDescription, closest, describ
 use alluvium_results::{Metric, Unit};
 use serde_json::Value;
 
+use crate::arguments::FamilyArgument;
 use crate::{Refusal, print};
 
-pub(crate) fn list(family: Option<Family>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let families: Vec<_> = Family::ALL.into_iter().filter(|one| family.is_none_or(|wanted| wanted == *one)).collect();
-    let metrics = if family.is_none() { Metric::all() } else { vec![] };
+pub(crate) fn list(wanted: Option<FamilyArgument>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (families, metrics) = match wanted.map(FamilyArgument::family) {
+        None => (Family::ALL.to_vec(), Metric::all()),
+        Some(Some(family)) => (vec![family], vec![]),
+        Some(None) => (vec![], Metric::all()),
+    };
     let kinds = descriptions().into_iter().map(|description| description.kind.len());
     let widest = kinds.chain(metrics.iter().map(|metric| metric.name().len())).max().unwrap_or(0);
     let sections = families.into_iter().map(|family| {
@@ -30,7 +34,7 @@ pub(crate) fn show(kind: &str, out: &mut dyn Write) -> anyhow::Result<()> {
         let metrics = Metric::all();
         let names = descriptions().into_iter().map(|description| description.kind);
         let meant = closest(kind, names.chain(metrics.iter().map(|metric| metric.name())));
-        let meant = meant.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
+        let meant = meant.map(|name| format!(" (did you mean \"{name}\"?)")).unwrap_or_default();
         let accepted = "accepted: what `alluvium list` prints";
         return Err(Refusal(format!("no kind and no metric is called \"{kind}\"{meant}; {accepted}")).into());
     }

@@ -132,7 +132,7 @@ fn run(program: &str, arguments: Arguments) -> anyhow::Result<()> {
         Command::Consolidate(options) => consolidate::consolidate(&options, &mut out),
         Command::Inspect(options) => inspect::inspect(&options, &mut out),
         Command::Evaluate(options) => evaluate::evaluate(&options, &mut out),
-        Command::List { family } => describe::list(family.map(Into::into), &mut out),
+        Command::List { family } => describe::list(family, &mut out),
         Command::Show { kind } => describe::show(&kind, &mut out),
         Command::Init { file, force } => init::init(&file, force, &mut out),
         Command::New(options) => new::new(&options, &mut out),

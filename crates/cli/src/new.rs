@@ -153,6 +153,7 @@ fn check_name(family: NewFamily, name: &str) -> Result<(), Refusal> {
         None => Metric::from_name(&name.replace('-', "_")).is_some(),
     };
     if is_there {
+        let name = if family.family().is_some() { name.to_owned() } else { name.replace('-', "_") };
         let family = family.noun();
         return Err(Refusal(format!("the {family} \"{name}\" is there already; accepted: another name")));
     }
@@ -216,7 +217,7 @@ fn files(family: NewFamily, name: &str, clone: Option<&Path>) -> Vec<(String, St
     let test =
         "//! The tests that every plugin of the family must pass.\n\n#[test]\nfn conforms() {\n    CONFORMS\n}\n";
     // A program that names nothing of a library does not link it.
-    let test = if template.test.contains("IDENT") {
+    let test = if template.test.contains("IDENT::") {
         test.to_owned()
     } else {
         test.replacen("#[test]", "use IDENT as _;\n\n#[test]", 1)
@@ -264,6 +265,9 @@ mod tests {
                 assert!(text("src/lib.rs").contains(own), "{family:?}");
                 assert!(text("my-own-kind.toml").contains(own) || family.family().is_none(), "{family:?}");
                 assert_eq!(text("Cargo.toml").contains("/some/clone/crates/cli"), clone.is_some());
+                // A test that names nothing of the library does not link it.
+                let test = text("tests/conformance.rs");
+                assert!(test.contains("use my_own_kind as _;") || test.contains("my_own_kind::"), "{family:?}: {test}");
                 // Short enough to be read at once.
                 let lines: usize =
                     files.iter().filter(|(file, _)| file.ends_with(".rs")).map(|(_, text)| text.lines().count()).sum();
@@ -302,7 +306,7 @@ mod tests {
         }
         assert!(check_name(NewFamily::Strategy, "pld").unwrap_err().0.contains("is there already"));
         check_name(NewFamily::Stream, "pld").unwrap();
-        assert!(check_name(NewFamily::Metric, "bytes-up").unwrap_err().0.contains("the metric \"bytes-up\" is there"));
+        assert!(check_name(NewFamily::Metric, "bytes-up").unwrap_err().0.contains("the metric \"bytes_up\" is there"));
         check_name(NewFamily::Metric, "worst-task").unwrap();
     }
 }

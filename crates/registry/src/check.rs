@@ -9,6 +9,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use crate::SchemaNode;
+use crate::closest::closest;
 use crate::words::{shown, typed};
 
 /// What a key accepts, in words.
@@ -98,8 +99,11 @@ impl Checker {
         let kinds = SchemaNode::root(&self.schema).descend(path)?.kinds();
         let given = value.as_object().filter(|_| !kinds.is_empty())?.get("kind");
         let Some((_, table)) = kinds.iter().find(|(kind, _)| given.is_some_and(|given| given == kind)) else {
-            let message =
-                given.map_or_else(|| "is missing".to_owned(), |given| format!("= {} is out of range", shown(given)));
+            let meant =
+                given.and_then(Value::as_str).and_then(|given| closest(given, kinds.iter().map(|(kind, _)| *kind)));
+            let meant = meant.map(|kind| format!(" (did you mean {kind:?}?)")).unwrap_or_default();
+            let unknown = |given| format!("= {} is none of the kinds{meant}", shown(given));
+            let message = given.map_or_else(|| "is missing".to_owned(), unknown);
             let accepted = kinds.iter().map(|(kind, _)| format!("{kind:?}")).collect::<Vec<_>>().join(" or ");
             return Some(vec![Problem { path: [path, &["kind".to_owned()]].concat(), message, accepted }]);
         };
@@ -137,9 +141,11 @@ impl Checker {
 
     fn unknown(&self, table: &[String], key: &str) -> Problem {
         let root = SchemaNode::root(&self.schema);
-        let accepted = root.descend(table).unwrap_or(root).keys_in_words();
+        let node = root.descend(table).unwrap_or(root);
+        let meant = closest(key, node.properties().map(|(name, _)| name.as_str()));
+        let meant = meant.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
         let path = [table, &[key.to_owned()]].concat();
-        Problem { path, message: "is not a key of this table".to_owned(), accepted }
+        Problem { path, message: format!("is not a key of this table{meant}"), accepted: node.keys_in_words() }
     }
 
     fn at(&self, path: Vec<String>, message: String) -> Problem {
@@ -240,7 +246,10 @@ mod tests {
         for key in ["pace", "rest"] {
             let says = |value: Value| found(json!({ key: value }));
             let kinds = "accepted: \"slow\" or \"fast\"";
-            assert_eq!(says(json!({"kind": "lazy"})), [format!("`{key}.kind` = \"lazy\" is out of range; {kinds}")]);
+            assert_eq!(
+                says(json!({"kind": "lazy"})),
+                [format!("`{key}.kind` = \"lazy\" is none of the kinds; {kinds}")]
+            );
             assert_eq!(says(json!({"speed": 3})), [format!("`{key}.kind` is missing; {kinds}")]);
             let accepted = "accepted: an integer at least 0 and at most 9";
             let found = says(json!({"kind": "fast", "speed": 10}));
@@ -279,7 +288,7 @@ mod tests {
             (json!({"start": "expert"}), "`steps` is missing; accepted: an integer at least 1 and at most 10"),
             (
                 json!({"steps": 3, "start": "expert", "stepz": 1}),
-                "`stepz` is not a key of this table; accepted: the keys",
+                "`stepz` is not a key of this table (did you mean `steps`?); accepted: the keys",
             ),
         ];
         for (table, expected) in cases {

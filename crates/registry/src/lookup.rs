@@ -31,7 +31,7 @@ impl fmt::Display for UnknownKind {
             None => write!(f, "unknown {family} kind \"{kind}\"")?,
         }
         if let Some(meant) = closest(kind, self.linked.iter().copied()).filter(|_| self.feature.is_none()) {
-            write!(f, "; did you mean \"{meant}\"?")?;
+            write!(f, " (did you mean \"{meant}\"?)")?;
         }
         write!(f, "; linked into this binary: {}", self.linked.join(", "))
     }

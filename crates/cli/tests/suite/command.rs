@@ -102,13 +102,15 @@ fn list_and_show_know_every_kind() {
     }
     let strategies = text(&alluvium(folder.path(), &["list", "strategies"]).stdout);
     assert!(strategies.contains("pld") && !strategies.contains("small-cnn"), "{strategies}");
+    let metrics = text(&alluvium(folder.path(), &["list", "metrics"]).stdout);
+    assert!(metrics.contains("bytes_up") && !metrics.contains("pld"), "{metrics}");
     let page = text(&alluvium(folder.path(), &["show", "pld"]).stdout);
     for part in ["2303.15888", "latent_weight = 1.0", "\"previous\" or \"expert\"", "kind = \"pld\""] {
         assert!(page.contains(part), "`{part}` is not in:\n{page}");
     }
     let unknown = alluvium(folder.path(), &["show", "plt"]);
     assert_eq!(unknown.status.code(), Some(2));
-    assert!(text(&unknown.stderr).contains("\"plt\"; did you mean \"pld\"?"), "{}", text(&unknown.stderr));
+    assert!(text(&unknown.stderr).contains("\"plt\" (did you mean \"pld\"?)"), "{}", text(&unknown.stderr));
     let metric = text(&alluvium(folder.path(), &["show", "forgetting_task_aware"]).stdout);
     for part in ["max_{t < T} R[t, i] − R[T, i]", "Unit: fraction; lower is better."] {
         assert!(metric.contains(part), "`{part}` is not in:\n{metric}");

@@ -241,8 +241,9 @@ fn mutations() -> Vec<(String, Value)> {
 }
 
 /// What `check` says of a value's type or range, or of a key.
-const TYPE_OR_RANGE: [&str; 8] = [
+const TYPE_OR_RANGE: [&str; 9] = [
     "is out of range",
+    "is none of the kinds",
     "is a ",
     "is an ",
     "is not a key",
