@@ -103,7 +103,7 @@ def test_the_page_and_the_tables_are_there(config: Any, run: Any, tmp_path: Path
 
 def test_wrong_configurations_name_the_key_and_what_is_accepted(config: Any, run: Any, tmp_path: Path) -> None:
     config["device"]["epoch"] = 3
-    with pytest.raises(al.ConfigError, match=r"(?s)\[device\].*`epoch` is not a key of this table; accepted: the keys"):
+    with pytest.raises(al.ConfigError, match=r"(?s)\[device\].*`epoch` is not a key of this table \(did you mean `epochs`\?\); accepted: the keys"):
         run(config)
     with pytest.raises(al.ConfigError, match="cannot be read"):
         run(tmp_path / "nowhere.toml")
