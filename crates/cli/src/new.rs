@@ -148,14 +148,17 @@ fn check_name(family: NewFamily, name: &str) -> Result<(), Refusal> {
         let accepted = "lower case, with hyphens between words, such as moving-average";
         return Err(Refusal(format!("\"{name}\" is not the name of a kind; accepted: {accepted}")));
     }
-    let is_there = match family.family() {
-        Some(family) => find(family, name).is_ok(),
-        None => Metric::from_name(&name.replace('-', "_")).is_some(),
+    let (own_name, is_there) = match family.family() {
+        Some(family) => (name.to_owned(), find(family, name).is_ok()),
+        None => {
+            let metric = name.replace('-', "_");
+            let is_there = Metric::from_name(&metric).is_some();
+            (metric, is_there)
+        }
     };
     if is_there {
-        let name = if family.family().is_some() { name.to_owned() } else { name.replace('-', "_") };
         let family = family.noun();
-        return Err(Refusal(format!("the {family} \"{name}\" is there already; accepted: another name")));
+        return Err(Refusal(format!("the {family} \"{own_name}\" is there already; accepted: another name")));
     }
     Ok(())
 }

@@ -14,25 +14,28 @@ pub(crate) fn status(dir: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     match RunStatus::read(dir) {
         Err(error @ DirectoryError::NoRun { .. }) => {
             // The rows of a deployment have a folder each.
-            let rows = runs_in(dir);
+            let rows = runs_in(dir)?;
             if rows.is_empty() {
                 return Err(error.into());
             }
-            for row in rows {
-                print(out, &format!("{}: {}", row.display(), text(&RunStatus::read(&row)?)))?;
-            }
-            Ok(())
+            let texts = rows.iter().map(|(row, status)| format!("{}: {}", row.display(), text(status)));
+            print(out, &texts.collect::<String>())
         }
         status => print(out, &text(&status?)),
     }
 }
 
-/// The folders in a folder that are run directories, sorted.
-fn runs_in(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut runs: Vec<_> = entries.filter(|path| path.join("run.json").is_file()).collect();
-    runs.sort();
-    runs
+/// The runs whose directories are in a folder, sorted.
+fn runs_in(dir: &Path) -> Result<Vec<(PathBuf, RunStatus)>, DirectoryError> {
+    let mut runs = vec![];
+    for path in fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        match RunStatus::read(&path) {
+            Err(DirectoryError::NoRun { .. }) => {}
+            status => runs.push((path, status?)),
+        }
+    }
+    runs.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(runs)
 }
 
 fn text(status: &RunStatus) -> String {

@@ -193,10 +193,11 @@ impl Cell {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn stream_cell() -> Cell {
+    /// A stream of two tasks with most measurements, in binary fractions.
+    pub(crate) fn stream_cell() -> Cell {
         let matrix = |rows| AccuracyMatrix::from_rows(rows).expect("a valid matrix");
         Cell {
             expert_accuracy: vec![0.75, 1.0],

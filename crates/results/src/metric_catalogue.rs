@@ -101,9 +101,7 @@ impl Metric {
     /// Every metric that the running program has, in the order of a summary: those of this crate, then those of others by name. One of
     /// another crate is left out if its name is that of any other metric, because nobody could say which one a file means.
     pub fn all() -> Vec<Self> {
-        let is_own = |added: &&AddedMetric| Self::ALL.iter().any(|own| own.name() == added.name);
-        let added = added().into_iter().filter(|added| !is_own(added));
-        Self::ALL.into_iter().chain(added.map(Self::Added)).collect()
+        Self::ALL.into_iter().chain(unambiguous().map(Self::Added)).collect()
     }
 
     /// The name of the metric in files, such as `forgetting_task_aware`. It is also the serde form.
@@ -296,6 +294,11 @@ impl Metric {
     pub fn is_measurement(self) -> bool {
         matches!(self, Self::PeakMemoryBytes) || self.unit() == Unit::Seconds
     }
+}
+
+/// The metrics of other crates whose names no other metric has, sorted by name.
+pub(crate) fn unambiguous() -> impl Iterator<Item = &'static AddedMetric> {
+    added().into_iter().filter(|added| Metric::ALL.iter().all(|own| own.name() != added.name))
 }
 
 impl fmt::Display for Metric {

@@ -6,7 +6,7 @@ use crate::cell::{Accuracy, Cell};
 use crate::early::forward_transfer;
 use crate::further::FurtherAccuracy;
 use crate::mean::mean;
-use crate::metric_catalogue::Metric;
+use crate::metric_catalogue::{Metric, unambiguous};
 
 impl Cell {
     /// Every metric that can be computed from this cell. The others are absent.
@@ -63,10 +63,8 @@ impl Cell {
         put(Metric::ConsolidationSamples, mean_count(&self.consolidation_samples));
         put(Metric::Seconds, Some(self.seconds));
         put(Metric::PeakMemoryBytes, self.peak_memory_bytes.map(|bytes| bytes as f64));
-        for metric in Metric::all() {
-            if let Metric::Added(added) = metric {
-                put(metric, (added.compute)(self));
-            }
+        for added in unambiguous() {
+            put(Metric::Added(added), (added.compute)(self));
         }
         metrics
     }
@@ -87,31 +85,7 @@ fn mean_count(values: &[u64]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::cell::RoundAccuracy;
-    use crate::matrix::AccuracyMatrix;
-
-    fn stream_cell() -> Cell {
-        let matrix = |rows| AccuracyMatrix::from_rows(rows).expect("a valid matrix");
-        Cell {
-            expert_accuracy: vec![0.75, 1.0],
-            alone_accuracy: vec![0.5, 0.875],
-            latent_similarity: vec![0.5, 1.0],
-            contacts: vec![2, 2],
-            bytes_down: vec![100, 200],
-            bytes_up: vec![300, 301],
-            stored_bytes: vec![150, 250],
-            consolidation_steps: vec![0, 50],
-            consolidation_samples: vec![0, 800],
-            seconds: 2.5,
-            peak_memory_bytes: Some(1 << 20),
-            ..Cell::new(
-                7,
-                Accuracy::Stream {
-                    task_aware: matrix(vec![vec![0.75], vec![0.5, 0.875]]),
-                    task_agnostic: matrix(vec![vec![0.75], vec![0.25, 0.5]]),
-                },
-            )
-        }
-    }
+    use crate::cell::tests::stream_cell;
 
     #[test]
     fn a_full_cell_has_every_metric() {
