@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use alluvium_registry::{Description, Family, OptionDescription, closest, described, descriptions};
+use alluvium_registry::{Description, Family, OptionDescription, described, descriptions, did_you_mean};
 use alluvium_results::{Metric, Unit};
 use serde_json::Value;
 
@@ -33,8 +33,7 @@ pub(crate) fn show(kind: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     if found.is_empty() && metric.is_none() {
         let metrics = Metric::all();
         let names = descriptions().into_iter().map(|description| description.kind);
-        let meant = closest(kind, names.chain(metrics.iter().map(|metric| metric.name())));
-        let meant = meant.map(|name| format!(" (did you mean \"{name}\"?)")).unwrap_or_default();
+        let meant = did_you_mean(kind, names.chain(metrics.iter().map(|metric| metric.name())), '"');
         let accepted = "accepted: what `alluvium list` prints";
         return Err(Refusal(format!("no kind and no metric is called \"{kind}\"{meant}; {accepted}")).into());
     }

@@ -9,7 +9,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use crate::SchemaNode;
-use crate::closest::closest;
+use crate::closest::did_you_mean;
 use crate::words::{shown, typed};
 
 /// What a key accepts, in words.
@@ -99,9 +99,8 @@ impl Checker {
         let kinds = SchemaNode::root(&self.schema).descend(path)?.kinds();
         let given = value.as_object().filter(|_| !kinds.is_empty())?.get("kind");
         let Some((_, table)) = kinds.iter().find(|(kind, _)| given.is_some_and(|given| given == kind)) else {
-            let meant =
-                given.and_then(Value::as_str).and_then(|given| closest(given, kinds.iter().map(|(kind, _)| *kind)));
-            let meant = meant.map(|kind| format!(" (did you mean {kind:?}?)")).unwrap_or_default();
+            let named = given.and_then(Value::as_str).unwrap_or_default();
+            let meant = did_you_mean(named, kinds.iter().map(|(kind, _)| *kind), '"');
             let unknown = |given| format!("= {} is none of the kinds{meant}", shown(given));
             let message = given.map_or_else(|| "is missing".to_owned(), unknown);
             let accepted = kinds.iter().map(|(kind, _)| format!("{kind:?}")).collect::<Vec<_>>().join(" or ");
@@ -142,8 +141,7 @@ impl Checker {
     fn unknown(&self, table: &[String], key: &str) -> Problem {
         let root = SchemaNode::root(&self.schema);
         let node = root.descend(table).unwrap_or(root);
-        let meant = closest(key, node.properties().map(|(name, _)| name.as_str()));
-        let meant = meant.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+        let meant = did_you_mean(key, node.properties().map(|(name, _)| name.as_str()), '`');
         let path = [table, &[key.to_owned()]].concat();
         Problem { path, message: format!("is not a key of this table{meant}"), accepted: node.keys_in_words() }
     }

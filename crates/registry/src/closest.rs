@@ -9,8 +9,14 @@ fn alike(given: &str, name: &str) -> f64 {
     strsim::jaro_winkler(given, name).max(if one_slip { ALIKE } else { 0.0 })
 }
 
+/// What a message about an unknown name adds: ` (did you mean "pld"?)`, with this mark on both sides of the name; nothing if no name is like
+/// it.
+pub fn did_you_mean<'a>(given: &str, names: impl IntoIterator<Item = &'a str>, mark: char) -> String {
+    closest(given, names).map(|name| format!(" (did you mean {mark}{name}{mark}?)")).unwrap_or_default()
+}
+
 /// The name that was probably meant; `None` if none is like it.
-pub fn closest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+fn closest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let alike = names.into_iter().map(|name| (alike(given, name), name));
     alike.filter(|(alike, _)| *alike >= ALIKE).max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, name)| name)
 }
@@ -34,5 +40,7 @@ mod tests {
         ] {
             assert_eq!(closest(given, kinds), meant, "{given}");
         }
+        assert_eq!(did_you_mean("tie", kinds, '"'), " (did you mean \"ties\"?)");
+        assert_eq!(did_you_mean("abacus", kinds, '"'), "");
     }
 }

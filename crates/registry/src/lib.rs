@@ -20,7 +20,7 @@ mod words;
 
 pub use added::{AddedKind, NotAdded, add, carried, is_kind};
 pub use check::{Accepted, Checker, Problem, check_table};
-pub use closest::closest;
+pub use closest::did_you_mean;
 pub use description::{Description, Family, FamilyKeys, OmittedKind, OptionDescription, OptionsSchema};
 pub use inventory;
 pub use lookup::{UnknownKind, default_kind, described, descriptions, find};

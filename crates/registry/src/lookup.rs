@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::added::added;
-use crate::closest::closest;
+use crate::closest::did_you_mean;
 use crate::{Description, Family, OmittedKind};
 
 /// The error about a kind that no linked plugin of the family has.
@@ -28,10 +28,10 @@ impl fmt::Display for UnknownKind {
                 "this build leaves out the {family} kind \"{kind}\"; build it in with `--features {feature}`, as in `cargo run \
                  --release --features {feature} -- …`"
             )?,
-            None => write!(f, "unknown {family} kind \"{kind}\"")?,
-        }
-        if let Some(meant) = closest(kind, self.linked.iter().copied()).filter(|_| self.feature.is_none()) {
-            write!(f, " (did you mean \"{meant}\"?)")?;
+            None => {
+                let meant = did_you_mean(kind, self.linked.iter().copied(), '"');
+                write!(f, "unknown {family} kind \"{kind}\"{meant}")?;
+            }
         }
         write!(f, "; linked into this binary: {}", self.linked.join(", "))
     }
