@@ -64,7 +64,7 @@ mod _alluvium {
     #[pymodule_export]
     use super::remote::{adapt, announce, expert_parts, hand_out_parts};
     #[pymodule_export]
-    use super::report::{metrics, page, render};
+    use super::report::{merge, metrics, page, render};
     #[pymodule_export]
     use super::run::{check, compare};
     #[pymodule_export]

@@ -31,6 +31,15 @@ pub(crate) fn metrics(py: Python<'_>, results: &str) -> PyResult<Vec<MetricLine>
     Ok(lines)
 }
 
+/// Parts of one comparison, as one.
+#[pyfunction]
+pub(crate) fn merge(py: Python<'_>, parts: Vec<String>, baseline: Option<String>) -> PyResult<String> {
+    let parts = parts.iter().map(|part| read(py, part)).collect::<PyResult<Vec<_>>>()?;
+    let merged = Results::merged(&parts, baseline.as_deref());
+    let merged = merged.map_err(|error| Failure::config(error.to_string()).raise(py, None))?;
+    merged.to_json().map_err(|error| Failure::run(error.to_string()).raise(py, None))
+}
+
 /// The comparison table: `terminal`, `markdown`, `latex` or `csv`.
 #[pyfunction]
 pub(crate) fn render(py: Python<'_>, results: &str, format: &str) -> PyResult<String> {

@@ -60,6 +60,55 @@ def test_a_matrix_is_lower_triangular_and_read_only() -> None:
     np.testing.assert_array_equal(results().matrix("naive", 3, task_known=False), [[0.5, np.nan], [np.nan, 0.25]])
 
 
+def part(change: Callable[[dict[str, Any]], object]) -> al.Results:
+    """A part of the comparison: what ``change`` leaves of it."""
+    left = stored()
+    change(left)
+    return al.Results([al.Variant("", Path("runs"), json.dumps(left))])
+
+
+def only_seed(seed: int) -> al.Results:
+    def change(stored: dict[str, Any]) -> None:
+        stored["seeds"] = [seed]
+        for row in stored["rows"]:
+            row["cells"] = [cell for cell in row["cells"] if cell["seed"] == seed]
+
+    return part(change)
+
+
+def only_row(name: str) -> al.Results:
+    return part(lambda stored: stored.update(rows=[row for row in stored["rows"] if row["name"] == name]))
+
+
+def test_parts_that_were_computed_in_several_places_are_one_comparison() -> None:
+    merged = al.Results.merge([only_seed(0), only_seed(3)])
+    whole = al.Results.merge([results()])
+    assert merged == whole and merged.variants[0].data["seeds"] == (0, 3)
+    assert merged.table("csv") == results().table("csv")
+    rows = [only_row(name) for name in ("naive", "fedavg", "devices-alone")]
+    assert al.Results.merge(rows) == whole
+    assert al.Results.merge(rows, baseline="naive").variants[0].data["baseline"] == "naive"
+    assert [v.label for v in al.Results.merge([results("a", "b"), results("b")]).variants] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([], ["no results"]),
+        ([results(), part(lambda stored: stored.update(config={"stream": "other"}))], ["part 2", "config.stream", "other"]),
+        ([results(), part(lambda stored: stored["rows"][1].update(settings={"rounds": 3}))], ["part 2", "fedavg", "settings"]),
+        (
+            [results(), part(lambda stored: stored["rows"][2]["cells"][0]["accuracy"]["final"].update(task_aware=[0.5, 0.5]))],
+            ["part 2", "devices-alone", "seed 0"],
+        ),
+    ],
+)
+def test_what_is_not_one_comparison_is_not_merged(parts: list[al.Results], expected: list[str]) -> None:
+    with pytest.raises(al.ConfigError) as caught:
+        al.Results.merge(parts)
+    assert all(text in str(caught.value) for text in expected), caught.value
+
+
 @pytest.mark.parametrize(
     ("call", "expected"),
     [

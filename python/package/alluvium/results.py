@@ -87,6 +87,30 @@ class Results:
         """
         return cls([Variant("", Path(folder), (Path(folder) / "results.json").read_text("utf-8"))])
 
+    @classmethod
+    def merge(cls, parts: Iterable[Results], *, baseline: str | None = None) -> Results:
+        """Parts of one comparison that were computed in several places, such as some seeds on one machine and the others on another,
+        as one comparison. They may differ in their strategies, seeds and baseline only. Variants with the same label become one,
+        whose folder is that of the first part.
+
+        Args:
+            parts: the results to merge.
+            baseline: the row that the others are compared with; default: the one that the parts name.
+
+        Raises:
+            ConfigError: there are no parts, they are of different comparisons, or they measured the same cell differently.
+        """
+        labels: dict[str, list[Variant]] = {}
+        for part in parts:
+            for variant in part.variants:
+                labels.setdefault(variant.label, []).append(variant)
+        if not labels:
+            raise ConfigError("there are no results to merge; accepted: the results of one comparison or more")
+        return cls(
+            Variant(label, variants[0].folder, _alluvium.merge([variant.json for variant in variants], baseline))
+            for label, variants in labels.items()
+        )
+
     @property
     def variants(self) -> tuple[Variant, ...]:
         """The variants, in the order of the configuration."""

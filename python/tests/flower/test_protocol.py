@@ -11,7 +11,8 @@ from typing import Any
 
 import alluvium as al
 import pytest
-from alluvium.flower import files
+from alluvium.flower import centre as flower_centre
+from alluvium.flower import files, rows
 from alluvium.flower.centre import FlowerCentre, Settings
 from alluvium.flower.errors import REFUSALS, Refused
 from alluvium.flower.keys import SigningKey, make_all, read_public_keys
@@ -330,6 +331,34 @@ def test_a_centre_that_is_killed_at_any_write_goes_on(place: Place, expected: st
     contacts = json.loads((place.folder / "run" / "visits.json").read_text(encoding="utf-8"))
     assert sum(contact["event"] == "received" for contact in contacts) == 3
     assert sum(contact["event"] == "handed-out" for contact in contacts) == 3
+
+
+def test_rows_and_seeds_are_one_comparison_while_it_runs_and_at_its_end(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (rows, flower_centre):
+        monkeypatch.setattr(module, "REPORT", 0.0)
+    several = EXPERIMENT.replace("seeds = [0]", 'seeds = [0, 1]\nbaseline = "naive"') + '[[strategies]]\nkind = "naive"\n'
+    (place.folder / "small.toml").write_text(several, encoding="utf-8")
+    with place.centre() as centre:
+        centre.open()
+        until(centre, lambda: place.events("received"))
+        centre.merge()
+        begun = al.Results.read(place.folder / "run")
+        centre.run()
+    cells = sum(len(row["cells"]) for row in begun.variants[0].data["rows"])
+    assert 1 <= cells <= 4 and "weight-averaging" in begun.table()
+    theirs = al.compare(place.folder / "small.toml", out=tmp_path / "compared").variants[0].data
+    ours = al.Results.read(place.folder / "run").variants[0].data
+    for name in ("seeds", "baseline", "notes", "tasks_vary"):
+        assert ours.get(name) == theirs.get(name), name
+    for name in ("strategies", "seeds", "baseline"):
+        assert ours["config"][name] == theirs["config"][name], name
+    accuracies = [
+        [(row["name"], cell["seed"], cell["accuracy"]) for row in sorted(data["rows"], key=lambda row: row["name"]) for cell in row["cells"]]
+        for data in (ours, theirs)
+    ]
+    assert accuracies[0] == accuracies[1] and len(accuracies[0]) == 4
 
 
 def test_two_runs_do_not_share_a_directory(place: Place) -> None:

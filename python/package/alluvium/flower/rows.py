@@ -15,7 +15,7 @@ import tomllib
 
 import alluvium as al
 from alluvium.flower.errors import Refused
-from alluvium.flower.files import read_json, write_json
+from alluvium.flower.files import read_json, write
 
 #: Seconds between two writings of the results so far.
 REPORT = 30.0
@@ -223,17 +223,9 @@ def rows(experiment: str | os.PathLike[str], directory: Path) -> Iterator[tuple[
 
 def merge(experiment: str | os.PathLike[str], directory: Path, folders: list[Path]) -> None:
     """Writes the results of several rows as those of one comparison, into ``results.json`` of the directory."""
-    results = [json.loads((folder / "results.json").read_text(encoding="utf-8")) for folder in folders]
-    config = table(experiment)
-    merged = results[0]
-    found: dict[str, dict[str, Any]] = {}
-    for result in results:
-        for row in result["rows"]:
-            found.setdefault(row["name"], {**row, "cells": []})["cells"] += row["cells"]
-    merged["rows"] = list(found.values())
-    merged["seeds"] = config.get("seeds", [0])
+    parts = [al.Results.read(folder) for folder in folders]
     # While the run goes on, the baseline may have no results yet.
-    merged["baseline"] = config.get("baseline") if config.get("baseline") in found else None
-    merged["config"] |= {"baseline": merged["baseline"], "seeds": merged["seeds"]}
-    merged["config"]["strategies"] = [entry for result in results for entry in result["config"]["strategies"]]
-    write_json(directory / "results.json", merged)
+    baseline = table(experiment).get("baseline")
+    known = any(baseline in part.strategies for part in parts)
+    merged = al.Results.merge(parts, baseline=baseline if known else None)
+    write(directory / "results.json", merged.variants[0].json.encode())
