@@ -3,6 +3,7 @@
 - A link to `repo:PATH` leads to that file of the repository, if `repo_url` is set; otherwise only its text is left. A path that
   does not exist is a warning, and so an error with `--strict`.
 - The measurements (`examples/measured`) and the picture of a report become part of the site as they are.
+- Markup that no extension read is a warning: a reader would see it as text.
 - A page that loads something from the network is a warning: the site is read offline.
 """
 
@@ -18,6 +19,7 @@ MEASURED = "examples/measured"
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(repo:([^)#\s]*)(#[^)\s]*)?\)")
 RELATIVE = re.compile(r"\]\((?![a-z]+:|#)([^)\s]+)\)")
 FETCHED = re.compile(r"""<(?:script|img|iframe|link rel="stylesheet")[^>]*\s(?:src|href)="(?:https?:)?//[^"]*""")
+UNREAD = re.compile(r"<p>(?:\?\?\?|!!!|===|```|--8<--)[^<]*")
 log = logging.getLogger("mkdocs.hooks")
 
 
@@ -56,7 +58,9 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_post_page(output, page, config):
-    """Looks for what a page would load from the network."""
+    """Looks for what a page would load from the network, and for markup that was left as text."""
     for tag in FETCHED.findall(output):
         log.warning("%s: it is not for reading offline: %s", page.file.src_uri, tag)
+    for text in UNREAD.findall(output):
+        log.warning("%s: this markup was not read: %s", page.file.src_uri, text.removeprefix("<p>"))
     return output

@@ -13,8 +13,8 @@ use burn::tensor::{Device, Tensor};
 use super::doubles::{self, INPUT, central, granted, head, run_description, sent};
 use crate::{RunDescription, StrategyConfig};
 
-/// A test double of the conformance tests: one fully connected layer with three outputs, one less than that of
-/// [`TinyConfig`](super::TinyConfig).
+/// A test double of the conformance tests: one fully connected layer with three outputs, one less than the layer of
+/// the other test double has.
 #[options]
 pub struct NarrowConfig {}
 
