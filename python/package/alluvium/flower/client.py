@@ -50,6 +50,9 @@ app = ClientApp()
 #: The most bytes of a hand-out, unless the node says otherwise.
 MOST_BYTES = 1 << 30
 
+#: What a node can be told.
+KEYS = ("data", "tasks", "state", "key", "centre-key", "pool", "report", "device", "plugins", "most-bytes")
+
 
 @app.query("announce")
 def announce(message: Message, context: Context) -> Message:
@@ -104,6 +107,9 @@ class Node:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Node:
         """Reads the node's configuration. What is wrong is said at once, because only the node's operator can mend it."""
+        unknown = sorted(config.keys() - set(KEYS))
+        if unknown:
+            raise ValueError(f"unknown keys of the node: {', '.join(unknown)}; accepted: {', '.join(KEYS)}")
         state = Path(str(config.get("state", "alluvium-node"))).expanduser()
         is_pool = config.get("pool", False) is True
         if not is_pool and ("data" not in config or "tasks" not in config):

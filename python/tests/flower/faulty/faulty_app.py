@@ -5,13 +5,12 @@ Beside the names in `misdeeds.MISDEEDS`: `duplicate` sends the reply to the visi
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 from pathlib import Path
 
-from alluvium.flower import server_app
-from alluvium.flower.client import adapt as honest
-from alluvium.flower.client import announce
+from alluvium.flower import client, server_app
 from alluvium.flower.files import write
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
@@ -21,7 +20,19 @@ from misdeeds import MISDEEDS
 __all__ = ["client_app", "server_app"]
 
 client_app = ClientApp()
-client_app.query("announce")(announce)
+
+
+def told(context: Context) -> Context:
+    """What an honest node is told."""
+    honest = copy.copy(context)
+    honest.node_config = {name: value for name, value in context.node_config.items() if name != "misdeeds"}
+    return honest
+
+
+@client_app.query("announce")
+def announce(message: Message, context: Context) -> Message:
+    """Answers honestly."""
+    return client.announce(message, told(context))
 
 
 @client_app.train("adapt")
@@ -39,7 +50,7 @@ def adapt(message: Message, context: Context) -> Message:
     before = folder / "reply-before"
     if name == "duplicate" and before.exists():
         return Message(pickle.loads(before.read_bytes()), reply_to=message)
-    reply = honest(message, context)
+    reply = client.adapt(message, told(context))
     if name in MISDEEDS:
         return MISDEEDS[name](reply, Path(str(context.node_config["key"])), folder)
     write(before, pickle.dumps(reply.content))
