@@ -2,7 +2,7 @@
 
 - A link to `repo:PATH` leads to that file of the repository, if `repo_url` is set; otherwise only its text is left. A path that
   does not exist is a warning, and so an error with `--strict`.
-- The measurements (`examples/measured`) and the picture of a report become part of the site as they are.
+- The measurements (`examples/measured`) and the pictures of a report become part of the site as they are.
 - Markup that no extension read is a warning: a reader would see it as text.
 - A page that loads something from the network is a warning: the site is read offline.
 """
@@ -24,14 +24,15 @@ log = logging.getLogger("mkdocs.hooks")
 
 
 def on_files(files, config):
-    """Adds the page of measurements, the files beside it, and the picture of a report."""
+    """Adds the page of measurements, the files beside it, and the pictures of a report."""
     folder = ROOT / MEASURED
     page = RELATIVE.sub(lambda link: f"]({own(link[1])})", (folder / "README.md").read_text(encoding="utf-8"))
     files.append(File.generated(config, "measured/all.md", content=page))
     for path in sorted(folder.iterdir()):
         if path.suffix in {".csv", ".png", ".svg"}:
             files.append(File.generated(config, f"measured/{path.name}", abs_src_path=str(path)))
-    files.append(File.generated(config, "report.png", abs_src_path=str(ROOT / "examples/report.png")))
+    for name in ("report.png", "report-dark.png"):
+        files.append(File.generated(config, name, abs_src_path=str(ROOT / "examples" / name)))
     return files
 
 
