@@ -45,6 +45,15 @@ pub enum ExperimentError {
     /// The devices do not fit the stream.
     #[error(transparent)]
     Devices(#[from] DeviceError),
+    /// The store cannot hold at one time what a step needs.
+    #[error(
+        "a stage was computed {times} times, and removed from the store each time before it was used; accepted: a larger limit of the \
+         store (`--cache-size`, in Python `cache_bytes`)"
+    )]
+    StoreTooSmall {
+        /// How often it was computed again.
+        times: usize,
+    },
     /// A device took the model and will never answer.
     #[error("{row}, seed {seed}: the device {device} will never answer")]
     Lost {

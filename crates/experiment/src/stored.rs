@@ -9,4 +9,4 @@ pub(crate) use adapted::{
 };
 pub(crate) use central::{CENTRAL, CentralModel, HANDED_OUT, expert_digest, identity};
 pub use stages::StageCounts;
-pub(crate) use stages::{Computation, Files, Interruption, Stages, redo};
+pub(crate) use stages::{Computation, Files, Interruption, MissingStages, Stages, redo};

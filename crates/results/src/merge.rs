@@ -50,6 +50,11 @@ pub enum MergeError {
         /// The seed.
         seed: u64,
     },
+    /// A part is compared with a control run, whose cells are not those of the whole.
+    #[error(
+        "part {0} is compared with a control run; accepted: results without one. Compare the merged results with it"
+    )]
+    Control(usize),
     /// The parts name different baselines.
     #[error("the parts have different baselines: {0}; choose one")]
     Baselines(String),
@@ -70,6 +75,9 @@ impl Results {
     /// When the parts disagree, or no row is called `baseline`.
     pub fn merged(parts: &[Results], baseline: Option<&str>) -> Result<Results, MergeError> {
         let [first, others @ ..] = parts else { return Err(MergeError::Nothing) };
+        if let Some(index) = parts.iter().position(|part| part.control.is_some()) {
+            return Err(MergeError::Control(index + 1));
+        }
         let mut whole = Results { rows: vec![], seeds: vec![], ..first.clone() };
         for (part, other) in (2..).zip(others) {
             agree(part, other, first)?;
@@ -113,8 +121,6 @@ fn agree(part: usize, other: &Results, first: &Results) -> Result<(), MergeError
     same("protocol", other.protocol.as_str().into(), first.protocol.as_str().into())?;
     let numbers = |results: &Results| results.left_out.iter().map(|device| device + 1).collect::<Vec<_>>().into();
     same("left_out", numbers(other), numbers(first))?;
-    let control = |results: &Results| results.control.as_ref().map(|control| control.name.as_str()).into();
-    same("control", control(other), control(first))?;
     let nothing = serde_json::Map::new();
     let (found, expected) = (other.config.as_object(), first.config.as_object());
     let (found, expected) = (found.unwrap_or(&nothing), expected.unwrap_or(&nothing));
@@ -308,6 +314,8 @@ mod tests {
         let row = refused(|other| other.rows[1].settings = json!({ "density": 0.5 }));
         assert!(row.contains("`b`") && row.contains("settings"), "{row}");
         assert_eq!(Results::merged(&[], None), Err(MergeError::Nothing));
+        let compared = small().against("clean", &small()).expect("the same rows");
+        assert_eq!(Results::merged(&[small(), compared], None), Err(MergeError::Control(2)));
     }
 
     #[test]

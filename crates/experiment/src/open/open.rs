@@ -24,10 +24,13 @@ use crate::open::visits::{Contact, Visits};
 use crate::progress::{Observer, StopAtStep, TwoObservers};
 use crate::protocol::HandedOutModel;
 use crate::run::{Measurements, plan, results};
-use crate::stored::{AdaptationRecord, AdaptedDevice, Interruption, Stages, expert_digest, redo};
+use crate::stored::{AdaptationRecord, AdaptedDevice, Interruption, MissingStages, Stages, expert_digest, redo};
 
 /// The file of the central model that [`OpenCentre::close`] writes into the run directory.
 const CENTRAL: &str = "central.safetensors";
+
+/// The file of the results, which a comparison has as well.
+const RESULTS: &str = "results.json";
 
 /// A centre that is driven from outside: it hands out models, receives experts, and is closed.
 ///
@@ -85,9 +88,14 @@ impl OpenCentre {
             return refuse(problem, "the protocol kind = \"dcl\"");
         }
         let directory = RunDirectory::open(path, std::slice::from_ref(&variant), &options.directory)?;
+        let folder = Folder::at(path);
+        if path.join(RESULTS).exists() && !Visits::are_in(&folder)? {
+            let problem = format!("cannot use {}, which holds the results of a comparison", path.display());
+            return refuse(problem, "a run directory of its own");
+        }
         let compute = experiment.backend.config.open().map_err(ExperimentError::from)?;
         let shared = SharedSetup::new(experiment, seed, &compute)?.with_devices_outside();
-        let visits = Visits::open(Folder::at(path))?.map_err(OpenCentreError::Damaged)?;
+        let visits = Visits::open(folder)?.map_err(OpenCentreError::Damaged)?;
         let inputs = InputDigests::of(experiment)?;
         let observer = options.observer.clone();
         let state = replayed(experiment, &directory, &shared, &inputs, &visits, &*observer)?;
@@ -142,11 +150,15 @@ impl OpenCentre {
         + Sync,
     ) -> Result<T, OpenCentreError> {
         self.catch_up()?;
+        let mut missing = MissingStages::default();
         loop {
             match self.within(&act)? {
                 Ok(done) => return Ok(done),
                 Err(Interruption::Failed(error)) => return Err(error.into()),
-                Err(Interruption::Redo) => self.replay()?,
+                Err(Interruption::Redo(key)) => {
+                    missing.note(key)?;
+                    self.replay()?;
+                }
             }
         }
     }
@@ -245,7 +257,7 @@ impl OpenCentre {
             }
             Err(Interruption::Failed(error)) => Err(error.into()),
             // The list has the expert by now, so its replay consolidates it.
-            Err(Interruption::Redo) => {
+            Err(Interruption::Redo(_)) => {
                 self.replay()?;
                 Ok(self.state.measured.last())
             }
@@ -301,7 +313,7 @@ impl OpenCentre {
             results(run, std::slice::from_ref(shared), rows, BTreeMap::new(), vec![])
         })?;
         let json = results.to_json().map_err(|error| ExperimentError::Record(error.to_string()))?.into_bytes();
-        let files = [(CENTRAL.to_owned(), central), ("results.json".to_owned(), json)];
+        let files = [(CENTRAL.to_owned(), central), (RESULTS.to_owned(), json)];
         let (paths, _) = self.directory.write_results(&self.variant, &files)?;
         Ok(CentreFiles { results, central: paths.into_iter().next().unwrap_or_default() })
     }

@@ -36,12 +36,21 @@ pub(crate) struct Visits {
 }
 
 impl Visits {
-    /// Reads the list of a run directory; empty if there is none yet.
+    /// Whether a run directory has a list: it is that of a centre.
     ///
     /// # Errors
-    /// When the file cannot be read; or its damage.
+    /// When the directory cannot be read.
+    pub(crate) fn are_in(folder: &Folder) -> Result<bool, StoreError> {
+        folder.lists(FILE)
+    }
+
+    /// Reads the list of a run directory, or begins one.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written; or its damage.
     pub(crate) fn open(folder: Folder) -> Result<Result<Self, Damage>, StoreError> {
-        if !folder.lists(FILE)? {
+        if !Self::are_in(&folder)? {
+            folder.write(&[(FILE, b"[]")])?;
             return Ok(Ok(Visits { folder, contacts: vec![] }));
         }
         let path = folder.path().join(FILE);

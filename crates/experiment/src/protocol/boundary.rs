@@ -179,6 +179,13 @@ impl Boundary {
     }
 
     fn goes_down(&mut self, device: usize, bytes: u64) -> Result<(), Breach> {
+        let (most, made) = (self.clauses.contacts_per_device, self.devices[device].contacts);
+        // A device that never answered may ask again. What it then sent could not be taken in, so it is told now.
+        if made + 1 == most {
+            let wanted =
+                format!("device {} took a model before, and no contact would be left for its answer", device + 1);
+            return Err(self.breach(counted(most, "contact") + " a device", wanted));
+        }
         self.contact(device)?;
         self.devices[device].down += bytes;
         self.moved += bytes;
@@ -296,6 +303,7 @@ mod tests {
         says(dcl.come_up(&[expert(0), expert(1)]), &["1 expert at a time", "2 would come together"]);
         dcl.come_up(&[expert(0)]).unwrap();
         says(dcl.goes_down(0, 1), &["2 contacts a device", "contact 3 of device 1"]);
+        says(dcl.goes_down(1, 1), &["2 contacts a device", "device 2 took a model before"]);
         dcl.clauses.statistics = false;
         says(dcl.come_up(&[Crossing { statistics: true, ..expert(1) }]), &["models only", "device 2"]);
 

@@ -21,8 +21,8 @@ use crate::progress::Observer;
 /// Why a cell stopped.
 #[derive(Debug)]
 pub(crate) enum Interruption {
-    /// A stored stage was damaged or evicted. It was removed. Run the cell again to compute it again.
-    Redo,
+    /// The stored stage of this key was damaged or evicted. It was removed. Run the cell again to compute it again.
+    Redo(Digest),
     /// The cell failed.
     Failed(ExperimentError),
 }
@@ -33,12 +33,32 @@ impl<E: Into<ExperimentError>> From<E> for Interruption {
     }
 }
 
-/// Repeats some work as long as it meets stages that must be computed again. Each repetition repairs one, so this ends.
+/// How often one cell computes one stage again. A stage may be needed at each step of a stream, and be evicted before the next.
+const MOST_REPAIRS: usize = 30;
+
+/// The stages that some work met damaged or evicted.
+#[derive(Default)]
+pub(crate) struct MissingStages(BTreeMap<Digest, usize>);
+
+impl MissingStages {
+    /// Notes that a stage must be computed again.
+    ///
+    /// # Errors
+    /// [`ExperimentError::StoreTooSmall`] when the stage was computed again and again: what the work needs at one time does not fit.
+    pub(crate) fn note(&mut self, key: Digest) -> Result<(), ExperimentError> {
+        let times = self.0.entry(key).or_default();
+        *times += 1;
+        if *times > MOST_REPAIRS { Err(ExperimentError::StoreTooSmall { times: MOST_REPAIRS }) } else { Ok(()) }
+    }
+}
+
+/// Repeats some work as long as it meets stages that must be computed again. Each repetition repairs one.
 pub(crate) fn redo<T>(mut attempt: impl FnMut() -> Result<T, Interruption>) -> Result<T, ExperimentError> {
+    let mut missing = MissingStages::default();
     loop {
         match attempt() {
             Ok(done) => return Ok(done),
-            Err(Interruption::Redo) => {}
+            Err(Interruption::Redo(key)) => missing.note(key)?,
             Err(Interruption::Failed(error)) => return Err(error),
         }
     }
@@ -165,7 +185,7 @@ impl<'a> Stages<'a> {
             },
         };
         self.discard(key, &damage)?;
-        Err(Interruption::Redo)
+        Err(Interruption::Redo(key.clone()))
     }
 
     /// The numbers of stages that were computed and found so far.
@@ -285,8 +305,28 @@ mod tests {
         // A missing file matters only to those who need it.
         std::fs::remove_file(folder.join("double")).unwrap();
         assert_eq!(number(&third, 1), (2, false));
-        assert!(matches!(read(&third), Err(Interruption::Redo)));
+        assert!(matches!(read(&third), Err(Interruption::Redo(_))));
         assert_eq!(number(&third, 1), (2, true));
+    }
+
+    #[test]
+    fn a_store_that_never_holds_what_a_step_needs_is_an_error_and_no_endless_loop() {
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        let mut attempts = 0;
+        let result: Result<(), _> = redo(|| {
+            attempts += 1;
+            Err(Interruption::Redo(if attempts % 2 == 0 { one.clone() } else { other.clone() }))
+        });
+        assert!(matches!(result, Err(ExperimentError::StoreTooSmall { .. })), "{result:?}");
+        assert_eq!(attempts, 2 * MOST_REPAIRS + 1);
+
+        // One repair a step is slow, and ends.
+        let mut steps = 0;
+        let each_once = redo(|| {
+            steps += 1;
+            if steps <= 100 { Err(Interruption::Redo(Digest::of(&[steps]))) } else { Ok(()) }
+        });
+        each_once.unwrap();
     }
 
     #[test]

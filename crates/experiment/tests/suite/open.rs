@@ -214,12 +214,30 @@ fn a_device_takes_part_once_for_a_task_and_answers_once() {
     centre.give_up(next.number).unwrap();
     let late = centre.receive(next.number, answer(&tasks[1], &next.hand_out), DeviceReport::default()).unwrap_err();
     assert!(matches!(late, OpenCentreError::NotUnderWay { visit: 1, .. }), "{late}");
+    // It may not take a second model for a task: nothing is left for the answer, and the centre goes on.
+    let again = centre.hand_out(&announced(&tasks[1])).unwrap_err().to_string();
+    assert!(again.contains("took a model before"), "{again}");
+    assert_eq!(centre.under_way().unwrap().len(), 0);
     let mut stranger = announced(&tasks[0]);
     stranger.task = "knitting".to_owned();
     let error = centre.hand_out(&stranger).unwrap_err().to_string();
     assert!(error.contains("\"knitting\"") && error.contains(&tasks[0].name), "{error}");
     let closed = centre.close().unwrap();
     assert_eq!(closed.results.rows[0].cells[0].contacts, [2, 1]);
+}
+
+#[test]
+fn the_directory_of_a_comparison_is_refused_and_keeps_its_results() {
+    let folder = TempDir::new().unwrap();
+    let (json, file) = (compared(folder.path(), variant()).to_json().unwrap(), folder.path().join("results.json"));
+    std::fs::write(&file, &json).unwrap();
+    let error = OpenCentre::open(folder.path(), variant(), &OpenCentreOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("holds the results of a comparison"), "{error}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), json);
+    // A centre that nobody visited can be closed and opened again.
+    let own = TempDir::new().unwrap();
+    open(own.path()).close().unwrap();
+    open(own.path());
 }
 
 #[test]
