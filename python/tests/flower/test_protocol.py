@@ -361,6 +361,23 @@ def test_rows_and_seeds_are_one_comparison_while_it_runs_and_at_its_end(
     assert accuracies[0] == accuracies[1] and len(accuracies[0]) == 4
 
 
+@pytest.mark.parametrize("order", ["Arrival", "0,1,2", "j g,nope"])
+def test_an_order_of_tasks_that_the_stream_lacks_is_refused(place: Place, order: str) -> None:
+    names = [task.name for task in al.Centre(place.folder / "own", al_config()).tasks]
+    said = r'order names ".*", which the stream of weight-averaging does not have; accepted: "arrival", "stream", .*: '
+    with pytest.raises(ValueError, match=said + ", ".join(f'"{name}"' for name in names)), place.centre(order=order) as centre:
+        centre.run()
+    assert place.events("handed-out") == []
+    assert place.run(order=",".join(names[::-1])), "the directory is free for a run with another order"
+
+
+def test_a_deployment_refuses_what_a_comparison_refuses(place: Place) -> None:
+    (place.folder / "small.toml").write_text(EXPERIMENT + '[[strategies]]\nkind = "weight-averaging"\n', encoding="utf-8")
+    with pytest.raises(al.ConfigError, match='small.toml: .*the row name "weight-averaging" is taken'):
+        place.centre()
+    assert not (place.folder / "run").exists(), "nothing was written"
+
+
 def test_two_runs_do_not_share_a_directory(place: Place) -> None:
     with place.centre(), pytest.raises(RuntimeError, match="in use by another run"):
         place.centre()

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -40,9 +41,11 @@ class FlowerCentre(Nodes):
     replies = {"query": "announcement", "hand-out": "expert"}
 
     def __init__(self, grid: Grid, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        # A wrong experiment is refused before anything is written.
+        listed = list(rows(settings.experiment, Path(settings.directory)))
         super().__init__(grid, settings, clock)
         self.rows: dict[str, Row] = {}
-        for label, folder, config, seed in rows(settings.experiment, self.directory):
+        for label, folder, config, seed in listed:
             saved = RowState.of(self.kept.get("rows", {}).get(label, {}))
             self.rows[label] = Row(label, folder, config, seed, saved, settings.order)
         self.save()

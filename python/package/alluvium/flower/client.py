@@ -11,7 +11,8 @@ tasks      the node's tasks: their names, or their numbers in ``data`` from 0, s
            with one in each line, which is read again at each message, so that a task can be added while the node runs
 state      the folder for the node's key and for experts that were not acknowledged yet
 key        the node's signing key; default: ``key.sign`` in ``state``, made when it is missing
-centre-key the public signing key of the centre, or the file that holds it; default: the first one that asks is kept
+centre-key the public signing key of the centre (64 hexadecimal digits), or the file that holds it; default: the first one that
+           asks is kept
 pool       true: the node works for comparisons, too (:mod:`alluvium.flower.pool`). The centre then says which stream the samples
            come from, so say it only to a centre that may read this machine's files; ``data`` and ``tasks`` may be absent
 report     true: the node tells the centre its expert's accuracy on the node's own test samples. Where the centre has none, as with
@@ -28,6 +29,8 @@ import contextlib
 import importlib
 import json
 import logging
+import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,8 +43,9 @@ from flwr.clientapp import ClientApp
 
 from alluvium.flower.errors import Refused
 from alluvium.flower.files import read_json, write, write_json
-from alluvium.flower.keys import SigningKey
+from alluvium.flower.keys import SigningKey, is_public_key
 from alluvium.flower.messages import Letter, seal, unseal
+from alluvium.flower.settings import shown
 
 log = logging.getLogger("alluvium.flower")
 
@@ -111,25 +115,30 @@ class Node:
         if unknown:
             raise ValueError(f"unknown keys of the node: {', '.join(unknown)}; accepted: {', '.join(KEYS)}")
         state = Path(str(config.get("state", "alluvium-node"))).expanduser()
-        is_pool = config.get("pool", False) is True
+        is_pool, reports = _switch(config, "pool"), _switch(config, "report")
         if not is_pool and ("data" not in config or "tasks" not in config):
             raise ValueError("the node has no data; accepted: --node-config 'data=\"stream.toml\" tasks=\"name,name\" state=\"folder\"'")
+        centre_key = None if config.get("centre-key") is None else _centre_key(str(config["centre-key"]))
+        most_bytes = config.get("most-bytes", MOST_BYTES)
+        # Python takes a bool for a number.
+        if not isinstance(most_bytes, int) or isinstance(most_bytes, bool) or most_bytes < 1:
+            raise ValueError(f"most-bytes = {shown(most_bytes)}; accepted: an integer, at least 1")
+        device = config.get("device")
+        if device is not None:
+            _check_device(device)
         for module in str(config.get("plugins", "")).split(","):
             if module.strip():
                 importlib.import_module(module.strip())
-        centre_key = config.get("centre-key")
-        if centre_key is not None and Path(str(centre_key)).is_file():
-            centre_key = Path(str(centre_key)).read_text(encoding="utf-8").strip()
         return cls(
             stream=_stream(str(config["data"])) if "data" in config else "",
             tasks=_tasks(str(config["tasks"])) if "tasks" in config else (),
             state=state,
             key=SigningKey.read_or_make(Path(str(config.get("key", state / "key.sign"))).expanduser()),
-            centre_key=None if centre_key is None else str(centre_key),
-            device=None if config.get("device") is None else str(config["device"]),
-            most_bytes=int(config.get("most-bytes", MOST_BYTES)),
+            centre_key=centre_key,
+            device=device,
+            most_bytes=most_bytes,
             is_pool=is_pool,
-            reports=config.get("report", False) is True,
+            reports=reports,
         )
 
 
@@ -285,7 +294,48 @@ def _stream(data: str) -> Mapping[str, Any] | str:
 def _tasks(tasks: str) -> tuple[str, ...]:
     is_file = tasks.startswith("@")
     listed = Path(tasks[1:]).expanduser().read_text(encoding="utf-8").splitlines() if is_file else tasks.split(",")
-    return tuple(name.strip() for name in listed if name.strip())
+    names = tuple(name.strip() for name in listed if name.strip())
+    # A file may get its tasks later.
+    if not names and not is_file:
+        raise ValueError(f"tasks = {shown(tasks)} names no task; accepted: names or numbers, separated by commas, or @FILE")
+    return names
+
+
+def _switch(config: Mapping[str, Any], key: str) -> bool:
+    value = config.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} = {shown(value)}; accepted: true, false, without quotation marks")
+    return value
+
+
+def _centre_key(said: str) -> str:
+    """The public key that a node is told, or that the file holds which it is told."""
+    accepted = "accepted: 64 hexadecimal digits, or a file that holds them, such as centre.pub"
+    path = Path(said).expanduser()
+    if said and path.is_file():
+        key = path.read_text(encoding="utf-8").strip()
+        if not is_public_key(key):
+            raise ValueError(f"centre-key = {shown(said)}: the file does not hold a public signing key; {accepted}")
+        return key
+    if said.endswith(".pub") or any(separator in said for separator in (os.sep, os.altsep) if separator):
+        raise ValueError(f"centre-key = {shown(said)}: there is no file {path.absolute()}; {accepted}")
+    if not is_public_key(said):
+        raise ValueError(f"centre-key = {shown(said)} is not a public signing key, nor a file; {accepted}")
+    return said
+
+
+def _check_device(device: Any) -> None:
+    """Refuses what is neither a kind nor a table. Whether the kind is known depends on the plugins."""
+    said = f"device = {shown(device)}"
+    accepted = "accepted: a kind, such as command, or a table as JSON, such as '{\"kind\": \"command\"}'"
+    if isinstance(device, str) and device.startswith("{"):
+        try:
+            # It begins like an object, so it is one if it can be read.
+            json.loads(device)
+        except ValueError as error:
+            raise ValueError(f"{said} is not JSON: {error}; {accepted}") from error
+    elif not isinstance(device, str) or not re.fullmatch("[A-Za-z0-9-]+", device):
+        raise ValueError(f"{said}; {accepted}")
 
 
 def _names_files(value: Any) -> bool:

@@ -16,6 +16,7 @@ import argparse
 import datetime
 import ipaddress
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from alluvium.flower.errors import Refused
 from alluvium.flower.files import write
+
+#: The names of files that belong to no node: ``centre.sign`` is the centre's key.
+RESERVED = ("authority", "centre", "superlink")
+
+#: A name of a host in which the last part is no number: otherwise it is a wrong address.
+HOST = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*(?!\d+\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 class SigningKey:
@@ -64,16 +71,23 @@ def verify(public: str, signature: bytes, message: bytes) -> None:
         raise Refused("bad-signature", f"the signature does not fit the key {public[:16]}…") from None
 
 
+def is_public_key(text: str) -> bool:
+    """Whether a text has the form of the public half of a signing key."""
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
+
+
 def read_public_keys(path: str | os.PathLike[str]) -> dict[str, str]:
     """Reads a list of public keys: a key in each line, then a name. Empty lines and ``#`` comments are skipped."""
-    keys = {}
+    keys: dict[str, str] = {}
     for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
         words = line.split("#", 1)[0].split()
         if not words:
             continue
-        if len(words[0]) != 64 or any(digit not in "0123456789abcdef" for digit in words[0]):
-            raise ValueError(f"{path}:{number}: `{words[0]}` is not a key; accepted: 64 hexadecimal digits, then a name")
-        keys[words[0]] = " ".join(words[1:]) or words[0][:8]
+        key, name = words[0], " ".join(words[1:]) or words[0][:8]
+        if not is_public_key(key):
+            raise ValueError(f"{path}:{number}: `{key}` is not a key; accepted: 64 hexadecimal digits, then a name")
+        if keys.setdefault(key, name) != name:
+            raise ValueError(f"{path}:{number}: `{name}` has the key of `{keys[key]}`, {key[:16]}…; accepted: one name for each key")
     return keys
 
 
@@ -95,11 +109,13 @@ def make_authority(folder: Path) -> None:
 
 def make_certificate(folder: Path, hosts: Sequence[str], days: int = 365) -> None:
     """Makes the SuperLink's certificate for the names and addresses under which nodes reach it. An older one is replaced."""
+    # Programs look for a host among the alternative names. The common name holds 64 characters, and is only shown.
+    common = next((host for host in hosts if len(host) <= 64), "SuperLink")
     authority_key = serialization.load_pem_private_key((folder / "authority.key").read_bytes(), password=None)
     authority = x509.load_pem_x509_certificate((folder / "authority.pem").read_bytes())
     assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP384R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     certificate = (
         _certificate(name, authority.subject, key.public_key(), days)
@@ -129,16 +145,49 @@ def make_all(folder: Path, nodes: Sequence[str], hosts: Sequence[str]) -> None:
 
     ``nodes.txt`` lists the public signing keys of the nodes, ``centre.pub`` is the centre's.
     """
+    # Nothing is written before all names are known to be good.
+    _check_nodes(nodes)
+    _check_hosts(hosts)
+    listed = read_public_keys(folder / "nodes.txt") if (folder / "nodes.txt").exists() else {}
     folder.mkdir(parents=True, exist_ok=True)
     make_authority(folder)
     make_certificate(folder, hosts)
     centre = SigningKey.read_or_make(folder / "centre.sign")
     write(folder / "centre.pub", f"{centre.public}\n".encode())
-    listed = read_public_keys(folder / "nodes.txt") if (folder / "nodes.txt").exists() else {}
     for name in nodes:
-        listed.setdefault(make_node(folder, name), name)
+        key = make_node(folder, name)
+        # A file may be a copy of another one: two would sign with one key. A line of the list may have a name of the operator's choice.
+        owner = "centre" if key == centre.public else listed.setdefault(key, name)
+        if owner != name and (folder / f"{owner}.sign").exists():
+            raise ValueError(f"{folder / name}.sign holds the signing key of `{owner}`; accepted: a key of its own for each node")
     lines = [f"{key} {name}\n" for key, name in listed.items()]
     write(folder / "nodes.txt", "".join(lines).encode())
+
+
+def _check_nodes(nodes: Sequence[str]) -> None:
+    """Refuses names of nodes that name files of something else, or that ``nodes.txt`` cannot hold."""
+    seen: set[str] = set()
+    for name in nodes:
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
+            accepted = "letters from a to z, digits, `.`, `-`, `_`; `.` and `-` not in front"
+            raise ValueError(f"{name!r} is not a name of a node; accepted: {accepted}")
+        # Some file systems do not tell capital letters from small ones.
+        if name.lower() in RESERVED:
+            raise ValueError(f"a node cannot have the name {name!r}: {name}.* are files of the centre's; accepted: any other name")
+        if name.lower() in seen:
+            raise ValueError(f"two nodes have the name {name!r}; accepted: different names, also without regard to capital letters")
+        seen.add(name.lower())
+
+
+def _check_hosts(hosts: Sequence[str]) -> None:
+    """Refuses what is neither a name nor an address."""
+    if not hosts:
+        raise ValueError("no host; accepted: a name or address under which nodes reach the SuperLink")
+    for host in hosts:
+        is_address = isinstance(_general_name(host), x509.IPAddress) if host.isascii() else False
+        if not is_address and (len(host) > 253 or not HOST.fullmatch(host)):
+            accepted = "a name such as centre.example.org, or an address such as 10.0.0.1, without a port"
+            raise ValueError(f"{host!r} is not a host; accepted: {accepted}")
 
 
 def _certificate(
@@ -206,9 +255,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="a name or address under which nodes reach the SuperLink; repeatable; default: localhost and 127.0.0.1",
     )
     given = parser.parse_args(arguments)
+    if given.nodes < 0:
+        parser.error(f"--nodes {given.nodes}: accepted: a number of nodes, at least 0")
     nodes = [f"node-{number}" for number in range(1, given.nodes + 1)] + given.node
     hosts = list(dict.fromkeys([*(given.host or []), "localhost", "127.0.0.1", "::1"]))
-    make_all(given.directory, nodes, hosts)
+    try:
+        make_all(given.directory, nodes, hosts)
+    except ValueError as error:
+        parser.error(str(error))
     print(f"{given.directory}: authority, certificate for {', '.join(hosts)}, centre, {len(nodes)} nodes")
 
 

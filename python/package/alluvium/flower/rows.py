@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +19,18 @@ from alluvium.flower.files import read_json, write
 
 #: Seconds between two writings of the results so far.
 REPORT = 30.0
+
+#: Files of the run directory. The folder of a row would take their place, and ``done`` and ``stop`` would end the run.
+TAKEN = (
+    "centre.sign",
+    "done",
+    "events.jsonl",
+    "flower.json",
+    "flower.lock",
+    "messages.jsonl",
+    "results.json",
+    "stop",
+)
 
 
 @dataclass
@@ -119,10 +131,22 @@ class Row:
         def work() -> None:
             self.centre = al.Centre(self.folder, self.config)
             self.tasks = tuple(task.name for task in self.centre.tasks)
+            self._check_order()
             self.hand_outs = {hand_out.visit: hand_out for hand_out in self.centre.under_way()}
             self.is_open = True
 
         self.start("open", work)
+
+    def _check_order(self) -> None:
+        """Refuses tasks that the stream does not have: the centre would wait for them without end."""
+        unknown = [name for name in self.order if name not in self.tasks]
+        if unknown:
+            # Leaving the centre lets its directory go.
+            with self.centre:
+                raise ValueError(
+                    f"order names {_quoted(unknown)}, which the stream of {self.label} does not have; "
+                    f'accepted: "arrival", "stream", or names of its tasks, separated by commas: {_quoted(self.tasks)}'
+                )
 
     def hand_out(self, announced: str) -> int:
         """The first contact, for the core."""
@@ -206,14 +230,43 @@ def table(experiment: str | os.PathLike[str]) -> dict[str, Any]:
     return read
 
 
+def check(experiment: str | os.PathLike[str]) -> dict[str, Any]:
+    """The configuration of an experiment, after the checks of a comparison: names, seeds and the baseline among them. The centre of a
+    row sees that row alone, so it cannot refuse what is wrong between rows."""
+    config = table(experiment)
+    try:
+        # The table, not the file: paths in it then mean what they mean to the centres.
+        al.check(config)
+    except al.ConfigError as error:
+        raise al.ConfigError(f"{experiment}: {error}") from error
+    for number, strategy in enumerate(config["strategies"], 1):
+        name = _name(strategy)
+        # Each row has a folder of its name in the run directory.
+        if name in (".", "..") or any(sign in name for sign in "/\\\0") or name in TAKEN:
+            raise al.ConfigError(
+                f"{experiment}: [[strategies]] {number}: `name` = {_quoted([name])} cannot be the name of a folder in the run directory; "
+                f"accepted: a name without `/` and `\\`, and none of ., .., {', '.join(TAKEN)}"
+            )
+    return config
+
+
+def _name(strategy: Mapping[str, Any]) -> str:
+    """The name of the row of a strategy."""
+    return str(strategy.get("name", strategy["kind"]))
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(json.dumps(name, ensure_ascii=False) for name in names)
+
+
 def rows(experiment: str | os.PathLike[str], directory: Path) -> Iterator[tuple[str, Path, Any, int]]:
     """The rows of an experiment: label, run directory, configuration of a centre, seed."""
-    config = table(experiment)
-    strategies, seeds = config.get("strategies", []), config.get("seeds", [0])
+    config = check(experiment)
+    strategies, seeds = config["strategies"], config["seeds"]
     single = len(strategies) == 1 and len(seeds) == 1
     for seed in seeds:
         for strategy in strategies:
-            name = strategy.get("name", strategy["kind"])
+            name = _name(strategy)
             label = name if len(seeds) == 1 else f"{name}-seed-{seed}"
             # A baseline that is another row does not exist for this centre.
             own = {key: value for key, value in config.items() if key != "baseline"}
