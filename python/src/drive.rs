@@ -201,14 +201,14 @@ pub(crate) fn drive_and_tell<T: Send + 'static>(
     let thread = std::thread::Builder::new().name("alluvium".to_owned()).stack_size(STACK).spawn(worker);
     thread.map_err(|error| Failure::run(format!("a thread cannot be started: {error}")).raise(py, None))?;
     // Only this thread receives. The lock lets it do so while other Python threads run.
-    let done = wait(py, &Mutex::new(received), &drive, &mut tick);
+    // Work that is not waited for any more keeps its drive, which tells it to stop.
+    let done = wait(py, &Mutex::new(received), &drive, &mut tick)?;
     *caller.drive.lock().unwrap_or_else(PoisonError::into_inner) = before;
-    let done = done?;
-    // The last news of the work.
-    tick(py)?;
     if let Some(interrupt) = drive.interrupted.lock().unwrap_or_else(PoisonError::into_inner).take() {
         return Err(interrupt);
     }
+    // The last news of the work.
+    tick(py)?;
     let raised = drive.raised.lock().unwrap_or_else(PoisonError::into_inner).take();
     match done.downcast::<Result<T, Failure>>() {
         Ok(done) => match *done {
@@ -236,7 +236,9 @@ fn wait(
                 return Err(Failure::run("the work ended early".to_owned()).raise(py, None));
             }
         }
-        let interrupt = py.check_signals().and_then(|()| tick(py));
+        // A `tick` that raised is not called again: it would count as a second interruption.
+        let stopped = drive.stopped.load(Ordering::Relaxed);
+        let interrupt = py.check_signals().and_then(|()| if stopped { Ok(()) } else { tick(py) });
         if let Err(interrupt) = interrupt {
             let mut interrupted = drive.interrupted.lock().unwrap_or_else(PoisonError::into_inner);
             if drive.stopped.swap(true, Ordering::Relaxed) {

@@ -88,9 +88,10 @@ impl From<StreamError> for Failure {
 
 impl From<DirectoryError> for Failure {
     fn from(error: DirectoryError) -> Self {
+        let message = as_arguments(&error.to_string());
         match error {
-            DirectoryError::Store(_) => Failure::file(error.to_string()),
-            error => Failure::config(error.to_string()),
+            DirectoryError::Store(_) => Failure::file(message),
+            _ => Failure::config(message),
         }
     }
 }
@@ -134,7 +135,8 @@ impl From<InterchangeError> for Failure {
 
 /// The flags of the command line in a message, as the arguments that people write in Python.
 fn as_arguments(message: &str) -> String {
-    const FLAGS: [(&str, &str); 8] = [
+    const FLAGS: [(&str, &str); 9] = [
+        ("--fresh", "fresh=True"),
         ("--state-dict", "state_dict="),
         ("--initial-only", "initial_only=True"),
         ("--tensorwise", "tensorwise=True"),

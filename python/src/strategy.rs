@@ -204,10 +204,11 @@ fn returned(previous: &ModelState, expert: &Expert, weights: Weights) -> Result<
             "returned a tensor `{name}`, which neither the previous model nor the expert has; accepted: theirs"
         ));
     }
-    weights.check_finite().map_err(|error| format!("returned a model whose values are not all numbers: {error}"))?;
-    // Computations in Python easily widen to 64 bits; models that run have 32.
+    // Computations in Python easily widen to 64 bits; models that run have 32, in which a large number is infinite.
     let is_single = previous.weights.iter().all(|(_, tensor)| tensor.as_f32().is_some());
     central.weights = if is_single { weights.rounded_to_single() } else { weights };
+    let finite = central.weights.check_finite();
+    finite.map_err(|error| format!("returned a model whose values are not all finite numbers: {error}"))?;
     Ok(central)
 }
 

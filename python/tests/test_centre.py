@@ -70,6 +70,21 @@ def test_contacts_that_the_protocol_forbids_are_refused(config: Any, tmp_path: P
         al.HandOut.from_bytes(b"12345678")
 
 
+def test_bytes_may_be_of_any_kind(config: Any, tmp_path: Path) -> None:
+    with al.Centre(tmp_path / "centre", config) as centre:
+        taken = centre.hand_out(al.announce(config["stream"], centre.tasks[0].name))
+        sent = al.adapt(bytearray(taken.to_bytes()), stream=config["stream"])
+        assert al.SentExpert.from_bytes(memoryview(sent.to_bytes()), taken).expert.digest == sent.expert.digest
+        assert al.Model.from_bytes(bytearray(taken.model.to_bytes())).digest == taken.model.digest
+        with pytest.raises(al.ConfigError, match="the hand-out is a str; accepted: bytes"):
+            al.adapt("taken", stream=config["stream"])  # type: ignore[arg-type]
+        with pytest.raises(al.ConfigError, match="`visit` is -1"):
+            centre.receive(-1, sent)
+        centre.receive(taken, bytearray(sent.to_bytes()))
+    with pytest.raises(al.ConfigError, match="`directory` is ''"):
+        al.Centre("", config)
+
+
 def test_it_survives_being_killed(config: Any, run: Any, tmp_path: Path) -> None:
     expected = run(config).matrix("weight-averaging")
     script = textwrap.dedent(f"""

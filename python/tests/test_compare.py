@@ -203,3 +203,80 @@ def test_ctrl_c_stops_a_run_that_then_goes_on(config: Any, tmp_path: Path) -> No
     assert time.perf_counter() - began < 60, "it waited for the end of training"
     config["device"]["epochs"] = 1
     assert al.compare(config, out=tmp_path / "run", fresh=True, progress=False).strategies[0] == "weight-averaging"
+
+
+def test_values_of_numpy_and_read_only_tables_are_a_configuration(config: Any, run: Any) -> None:
+    config["device"] = {"epochs": np.int64(1), "learning_rate": np.float32(0.125)}
+    config["backbone"]["layers"] = (32,)
+    config["seeds"] = range(1)
+    assert al.check(config) == []
+    for number, seeds in enumerate((range(1), (0,), [np.int64(0)], np.arange(1))):
+        results = run(config, seeds=seeds, jobs=np.int64(1))
+        assert results.variants[0].data["seeds"] == (0,), number
+    stated = results.variants[0].data["config"]
+    assert stated["device"]["learning_rate"] == 0.125
+    assert al.check(stated) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"device": {"learning_rate": float("nan")}}, "`device.learning_rate` is nan; accepted: finite numbers"),
+        ({"strategies": [{"kind": "ties", "density": np.float32("inf")}]}, r"`strategies\[0\].density` is inf; accepted: finite numbers"),
+        ({"device": {"epochs": object()}}, "`device.epochs` is a object; accepted: numbers, texts"),
+    ],
+)
+def test_values_that_are_none_of_a_configuration_are_named(config: Any, table: dict[str, Any], expected: str) -> None:
+    with pytest.raises(al.ConfigError, match=f"^{expected}"):
+        al.check({**config, **table})
+    with pytest.raises(al.ConfigError, match="stream.tasks"):
+        al.announce({"kind": "split-glyphs", "tasks": float("nan")}, 0)
+    with pytest.raises(al.ConfigError, match="the configuration is a list; accepted: a TOML file, or a table"):
+        al.check([config])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"seeds": [-1]}, r"`seeds\[0\]` is -1; accepted: a whole number from 0"),
+        ({"seeds": [0, 0.5]}, r"`seeds\[1\]` is 0.5; accepted: a whole number from 0"),
+        ({"seeds": [2**64]}, r"`seeds\[0\]` is 18446744073709551616; accepted: a whole number below"),
+        ({"seeds": 3}, "`seeds` is 3; accepted: a list of whole numbers"),
+        ({"jobs": -1}, "`jobs` is -1; accepted: a whole number from 1"),
+        ({"jobs": 0}, "`jobs` is 0; accepted: a whole number from 1"),
+        ({"cache_bytes": -1}, "`cache_bytes` is -1; accepted: a whole number from 0"),
+        ({"cache": ""}, "`cache` is ''; accepted: the path of a folder"),
+        ({"out": ""}, "`out` is ''; accepted: the path of a folder"),
+    ],
+)
+def test_wrong_arguments_are_named_with_what_is_accepted(config: Any, tmp_path: Path, arguments: dict[str, Any], expected: str) -> None:
+    with pytest.raises(al.ConfigError, match=f"^{expected}"):
+        al.compare(config, **{"out": tmp_path / "run", **arguments}, progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_directory_of_another_run_is_refused_in_the_words_of_python(config: Any, tmp_path: Path) -> None:
+    al.compare(config, out=tmp_path / "run", progress=False)
+    config["device"]["epochs"] += 1
+    with pytest.raises(al.ConfigError, match="fresh=True"):
+        al.compare(config, out=tmp_path / "run", progress=False)
+
+
+def test_a_callback_that_raises_stops_the_run(config: Any, tmp_path: Path) -> None:
+    config["device"]["epochs"] = 3000
+
+    def told(done: int, all: int, text: str) -> None:
+        raise ZeroDivisionError
+
+    began = time.perf_counter()
+    with pytest.raises(ZeroDivisionError):
+        al.compare(config, out=tmp_path / "run", progress=told)
+    assert time.perf_counter() - began < 60, "it waited for the end of training"
+    # Nothing works in the background any more: the directory is free.
+    config["device"]["epochs"] = 1
+    assert al.compare(config, out=tmp_path / "run", fresh=True, progress=False).strategies
+
+
+def test_a_store_that_is_too_small_is_an_error(config: Any, tmp_path: Path) -> None:
+    with pytest.raises(al.AlluviumError, match="cache_bytes"):
+        al.compare(config, out=tmp_path / "run", cache_bytes=1, progress=False)

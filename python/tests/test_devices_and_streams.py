@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_strategies import unaligned
 
 import alluvium as al
 
@@ -94,6 +95,65 @@ def test_a_stream_of_arrays_runs_and_conforms(config: Any, run: Any) -> None:
     tasks = results.variants[0].data["tasks"]
     assert tasks[1]["name"] == "part 1" and tasks[1]["classes"] == ("2", "3") and tasks[1]["train_samples"] == 40
     al.testing.check_stream("blobs")
+
+
+def test_arrays_at_odd_places_are_read(config: Any, run: Any) -> None:
+    @al.stream("unaligned-blobs")
+    class UnalignedBlobs(al.Stream):
+        """Points in arrays that are not aligned."""
+
+        def tasks(self, seed: int) -> list[al.Task]:
+            parts = [[unaligned(array) for array in blobs(n, range(2 * n, 2 * n + 2), 20)] for n in range(3)]
+            return [al.Task(f"part {n}", tuple(part), tuple(part)) for n, part in enumerate(parts)]
+
+    @al.device("unaligned-device")
+    class UnalignedDevice(al.Device):
+        """Returns arrays that are not aligned."""
+
+        def adapt(self, model: al.Model, task: al.DeviceTask, context: al.DeviceContext) -> Any:
+            return {name: unaligned(array) for name, array in model.items()}
+
+    al.testing.check_stream("unaligned-blobs")
+    config["stream"], config["device"] = {"kind": "unaligned-blobs"}, {"kind": "unaligned-device"}
+    assert run(config).matrix("weight-averaging").shape == (3, 3)
+
+
+def test_a_label_that_is_no_number_of_a_class_is_refused(config: Any, run: Any) -> None:
+    @al.stream("large-labels")
+    class LargeLabels(al.Stream):
+        """A task whose labels are numbers of something else."""
+
+        def tasks(self, seed: int) -> list[al.Task]:
+            inputs, labels = blobs(1, range(0, 2), 5)
+            return [al.Task("small", (inputs, labels), (inputs, labels)), al.Task("large", (inputs, labels + 10**9), (inputs, labels))]
+
+    config["stream"] = {"kind": "large-labels"}
+    with pytest.raises(al.ConfigError, match="the task 'large', training samples: the label 1000000001 is too large; accepted: .* 0 to 1000000"):
+        run(config)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "expected"),
+    [
+        ([("a", None, [0, 1], 0.0), ("a", None, [0, 1], 0.0)], "the task 'a' is there twice"),
+        ([("a", "one", [0, 1], 0.0), ("b", "one", [1, 0], 0.0)], "'a' and 'b' share the head 'one'"),
+        ([("a", None, [0, 1, 1], 0.0)], "the task 'a': the class 1 is there twice"),
+        ([("a", None, [0, 1], float("nan"))], "the task 'a', training samples: some inputs are NaN"),
+    ],
+)
+def test_tasks_that_contradict_each_other_are_refused_before_training(config: Any, run: Any, tasks: Any, expected: str) -> None:
+    @al.stream("contradicting")
+    class Contradicting(al.Stream):
+        """Tasks that do not go together."""
+
+        def tasks(self, seed: int) -> list[al.Task]:
+            inputs, labels = blobs(1, range(0, 2), 5)
+            part = [(inputs.astype(np.float32) + shift, labels) for *_, shift in tasks]
+            return [al.Task(name, one, one, classes, head) for (name, head, classes, _), one in zip(tasks, part, strict=True)]
+
+    config["stream"] = {"kind": "contradicting"}
+    with pytest.raises(al.ConfigError, match=expected):
+        run(config)
 
 
 def test_wrong_streams_say_what_is_wrong(config: Any, run: Any) -> None:

@@ -6,6 +6,7 @@ import copy
 import csv
 import io
 import json
+import os
 import pickle
 import threading
 from collections.abc import Callable
@@ -213,3 +214,45 @@ def test_the_page_is_given_and_written(tmp_path: Path) -> None:
 def test_text_that_is_not_results_is_refused() -> None:
     with pytest.raises(al.FileError, match="format"):
         al.Results([al.Variant("", Path("x"), '{"format": 99, "name": "x", "rows": []}')]).table()
+
+
+def test_results_are_read_from_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(stored()))
+    assert al.Results.read(tmp_path).strategies == ("naive", "fedavg", "devices-alone")
+    with pytest.raises(OSError, match="nowhere"):
+        al.Results.read(tmp_path / "nowhere")
+
+
+DEEP = json.dumps({**stored(), "more": 0}).replace('"more": 0', '"more": ' + "[" * 100_000 + "]" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"null", b"{}", b'{"format": 2}', b'{"format": 1, "name": "x"}', b"\xff", b"[" * 100_000, DEEP.encode()]
+)
+def test_a_file_that_is_not_results_is_refused_by_its_name(tmp_path: Path, text: bytes) -> None:
+    file = tmp_path / "results.json"
+    file.write_bytes(text)
+    with pytest.raises(al.FileError) as caught:
+        al.Results.read(tmp_path)
+    assert str(caught.value).startswith(f"{os.fspath(file)}: ")
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ("abc", "`parts` is a str; accepted: a list of results"),
+        (5, "`parts` is a int; accepted: a list of results"),
+        (results(), "`parts` is one result; accepted: a list of results"),
+        ([results(), "results/a"], "part 2 is a str; accepted: results"),
+        ([results("a"), part(lambda stored: stored.update(name="other"))], "part 2 is of the comparison 'other', and others of 'small & <fine>'"),
+    ],
+)
+def test_what_is_no_list_of_parts_is_not_merged(parts: Any, expected: str) -> None:
+    with pytest.raises(al.ConfigError) as caught:
+        al.Results.merge(parts)
+    assert expected in str(caught.value)
+
+
+def test_a_part_that_is_not_results_is_named_by_its_number() -> None:
+    with pytest.raises(al.FileError, match="^part 2: "):
+        al.Results.merge([results(), al.Results([al.Variant("", Path("x"), "[]")])])

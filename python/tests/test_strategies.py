@@ -125,6 +125,134 @@ def test_classes_that_cannot_be_registered_say_why() -> None:
 
 
 @pytest.mark.parametrize(
+    ("family", "base"), [(al.strategy, al.Strategy), (al.device, al.Device), (al.stream, al.Stream)]
+)
+def test_a_decorator_without_a_kind_says_how_to_write_it(family: Any, base: type) -> None:
+    name = family.__name__
+    with pytest.raises(al.ConfigError, match=rf'`al.{name}` got the class Bare instead of a kind; accepted: @al.{name}\("my-kind"\)'):
+        family(type("Bare", (base,), {"__doc__": "It has no kind."}))
+
+
+@pytest.mark.parametrize(
+    ("hint", "default", "expected"),
+    [
+        (int, "abc", "the default of `x` is 'abc'; accepted: a whole number"),
+        (int, True, "the default of `x` is True; accepted: a whole number"),
+        (float, float("nan"), "the default of `x` is nan; accepted: finite numbers"),
+        (float, None, "the default of `x` is None; accepted: a number"),
+        (Annotated[float, al.Range(0, 1)], 5.0, "the default of `x` is 5.0; accepted: a number from 0 to 1"),
+        (Annotated[float | None, al.Range(0, 1)], 5.0, "the default of `x` is 5.0; accepted: a number from 0 to 1, or None"),
+        (Annotated[float, al.Range(1, 0)], 0.5, "the range of `x` goes from 1 to 0; accepted: the smaller bound first"),
+        (Annotated[float, al.Range(0, float("inf"))], 0.5, "the range of `x` has the bound inf; accepted: finite numbers, or None"),
+        (Literal["a", "b"], "c", "the default of `x` is 'c'; accepted: 'a' or 'b'"),
+        (Start, "middle", "the default of `x` is 'middle'; accepted: 'previous' or 'expert'"),
+        (tuple[int, ...], ("a",), "the default of `x` is ('a',); accepted: a whole number"),
+    ],
+)
+def test_a_default_that_its_option_does_not_accept_is_refused(hint: Any, default: Any, expected: str) -> None:
+    own = {"__doc__": "It has a default.", "__module__": __name__, "__annotations__": {"x": hint}, "x": default}
+    with pytest.raises(al.ConfigError) as caught:
+        al.strategy("wrong-default")(type("WrongDefault", (al.Strategy,), own))
+    assert str(caught.value) == f"'wrong-default', WrongDefault: {expected}"
+
+
+def test_defaults_that_their_options_accept_are_taken() -> None:
+    hints = {"a": Annotated[int, al.Range(1)], "b": float, "c": Start, "d": list[str] | None, "e": Literal[1, None], "f": tuple[int, ...]}
+    values = {"a": np.int64(1), "b": 1, "c": Start.EXPERT, "d": None, "e": None, "f": (1, 2)}
+    own = {"__doc__": "It has defaults.", "__module__": __name__, "__annotations__": hints, **values}
+    al.strategy("sound-defaults")(type("SoundDefaults", (al.Strategy,), own))
+    kind = next(kind for kind in al.strategies() if kind.kind == "sound-defaults")
+    assert [option.default for option in kind.options] == [1, 1, "expert", None, None, [1, 2]]
+
+
+def test_options_that_a_class_lacks_are_named_by_the_conformance_tests() -> None:
+    for unknown in ("x", "options"):
+        with pytest.raises(al.ConfigError, match=f"'with-options' has no option `{unknown}`; accepted: share, steps, start, mode, names"):
+            al.testing.check_strategy("with-options", **{unknown: {}})
+
+
+def keeping(value: Any) -> None:
+    """A strategy that keeps a value between devices."""
+
+    @al.strategy("keeping")
+    class Keeping(al.Strategy):
+        """Keeps a value."""
+
+        def consolidate(self, previous: al.Model, expert: al.Expert, context: al.Context) -> Any:
+            self.kept = value(previous, expert)
+            return {**expert, **previous}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (lambda previous, expert: open(__file__, "rb"), "'kept' is kept between devices, but a BufferedReader cannot be stored; accepted: numbers"),
+        (lambda previous, expert: float("nan"), "'kept' is kept between devices, but it holds nan; accepted: finite numbers"),
+        (lambda previous, expert: {"a": [1.0, -np.inf]}, "'kept' is kept between devices, but it holds -inf; accepted: finite numbers"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+def test_a_state_that_cannot_be_stored_is_named(config: Any, run: Any, value: Any, expected: str) -> None:
+    keeping(value)
+    config["strategies"] = [{"kind": "keeping"}]
+    with pytest.raises(al.RunError, match=expected):
+        run(config)
+
+
+def test_a_model_that_is_kept_comes_back_as_a_model(config: Any, tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    @al.strategy("keeping-models")
+    class KeepingModels(al.Strategy):
+        """Keeps both models."""
+
+        def consolidate(self, previous: al.Model, expert: al.Expert, context: al.Context) -> Any:
+            if hasattr(self, "sent"):
+                seen.append((self.before, self.sent))
+            self.before, self.sent = previous, expert
+            return {**expert, **previous}
+
+    al.testing.check_strategy("keeping-models")
+    seen.clear()
+    config["strategies"] = [{"kind": "keeping-models"}]
+    sent = []
+    for _ in range(2):
+        # A centre that is opened again has the strategy's state from its folder.
+        with al.Centre(tmp_path / "centre", config) as centre:
+            task = centre.tasks[len(sent)]
+            taken = centre.hand_out(al.announce(config["stream"], task.name))
+            sent.append(al.adapt(taken, stream=config["stream"]))
+            centre.receive(taken, sent[-1])
+    ((before, expert),) = seen
+    assert type(before) is al.Model and before.heads == ()
+    assert type(expert) is al.Expert and expert.manifest == sent[0].expert.manifest and expert.own_head == sent[0].expert.own_head
+    assert expert.digest == sent[0].expert.digest
+
+
+def test_arrays_at_odd_places_are_read(config: Any, run: Any) -> None:
+    @al.strategy("unaligned")
+    class Unaligned(al.Strategy):
+        """Returns and keeps arrays that are not aligned."""
+
+        def consolidate(self, previous: al.Model, expert: al.Expert, context: al.Context) -> Any:
+            central = {name: unaligned(array) for name, array in {**expert, **previous}.items()}
+            self.kept = central[next(iter(previous.backbone()))]
+            model = al.Model(expert._description, {name: unaligned(array) for name, array in expert.items()})
+            assert model.digest == expert.digest and model.to_bytes() == expert.to_bytes()
+            return central
+
+    config["strategies"] = [{"kind": "unaligned"}]
+    assert run(config).matrix("unaligned").shape == (3, 3)
+
+
+def unaligned(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array over bytes that begin at an odd place."""
+    moved = np.frombuffer(b"!" + array.tobytes(), array.dtype, offset=1).reshape(array.shape)
+    assert not moved.flags.aligned
+    return moved
+
+
+@pytest.mark.parametrize(
     ("data", "grants"), [("none", None), ("surrogate", None), ("current-task", "current-task"), ("all-tasks", "all-tasks")]
 )
 def test_a_strategy_gets_the_data_that_it_declares(config: Any, run: Any, data: str, grants: str | None) -> None:
@@ -190,6 +318,8 @@ def failing(problem: str) -> type[al.Strategy]:
                 central[name] = central[name][:1]
             if context.device == 1 and problem == "nan":
                 central[name] = central[name] * np.nan
+            if context.device == 1 and problem == "large":
+                central[name] = central[name].astype(np.float64) + 1e300
             if context.device == 1 and problem == "heads":
                 central = {key: array for key, array in central.items() if not key.startswith("heads.task-1")}
             if context.device == 1 and problem == "more":
@@ -208,7 +338,8 @@ def failing(problem: str) -> type[al.Strategy]:
     [
         ("raises", "ZeroDivisionError: on purpose .*test_strategies.py, line"),
         ("shape", r"returned `backbone.layers.0.bias` with the shape \[1\]; accepted: \[32\]"),
-        ("nan", "values are not all numbers.*backbone.layers.0.bias"),
+        ("nan", "values are not all finite numbers.*backbone.layers.0.bias"),
+        ("large", "values are not all finite numbers.*backbone.layers.0.bias"),
         ("heads", "returned a model without `heads.task-1.bias`; accepted: all tensors of the backbone, and the heads task-1, task-2"),
         ("more", "returned a tensor `backbone.other`, which neither"),
         ("type", "'backbone.layers.0.bias' is a list; accepted: arrays of numpy, tensors of torch"),

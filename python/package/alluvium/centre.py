@@ -16,6 +16,7 @@ from alluvium.model import Model
 from alluvium.plugins import refresh
 from alluvium.results import Results
 from alluvium.strategy import Expert
+from alluvium.values import BytesLike, Table, as_bytes, folder, plain, table, whole_number
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -81,12 +82,13 @@ class HandOut:
     """The model that the device adapts."""
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> HandOut:
+    def from_bytes(cls, data: BytesLike) -> HandOut:
         """Reads what ``to_bytes`` gave. Nothing is believed: lengths are compared with the bytes, and weights are finite.
 
         Raises:
             FileError: other bytes.
         """
+        data = as_bytes("the hand-out", data)
         slip, terms, description, arrays = _alluvium.hand_out_parts(data)
         stated = json.loads(slip)
         return cls(data, stated["visit"], stated["announced"], json.loads(terms), Model(json.loads(description), arrays))
@@ -109,12 +111,13 @@ class SentExpert:
     """Its accuracy on the device's own test samples, in [0, 1], if ``adapt`` was told to judge it. It is not part of the bytes."""
 
     @classmethod
-    def from_bytes(cls, data: bytes, hand_out: HandOut) -> SentExpert:
+    def from_bytes(cls, data: BytesLike, hand_out: HandOut) -> SentExpert:
         """Reads what ``to_bytes`` gave, and checks it against what the device took.
 
         Raises:
             FileError: other bytes, or an expert that contradicts what its device stated or took.
         """
+        data = as_bytes("the expert", data)
         manifest, description, arrays = _alluvium.expert_parts(data, hand_out.to_bytes())
         return cls(data, hand_out.visit, Expert(json.loads(description), arrays, json.loads(manifest)))
 
@@ -167,10 +170,10 @@ class Centre:
         """
         log.start()
         refresh()
-        file, table = source(config)
-        self._directory = Path(directory)
+        file, text = source(config)
+        self._directory = Path(folder("directory", directory))
         self._native = _alluvium.NativeCentre(
-            os.fspath(directory), file=file, table=table, fresh=fresh, cache=None if cache is None else os.fspath(cache)
+            os.fspath(self._directory), file=file, table=text, fresh=fresh, cache=None if cache is None else folder("cache", cache)
         )
         described = json.loads(self._native.described())
         self._strategy: str = described["strategy"]
@@ -214,7 +217,7 @@ class Centre:
     def receive(
         self,
         visit: int | HandOut,
-        expert: bytes | SentExpert,
+        expert: BytesLike | SentExpert,
         *,
         seconds: float | None = None,
         accuracy: float | None = None,
@@ -233,9 +236,8 @@ class Centre:
             FileError: the expert contradicts what its device stated or took. The visit stays under way.
             RunError: the consolidation failed. The expert is stored: when the cause is mended, the next contact consolidates it.
         """
-        number = visit.visit if isinstance(visit, HandOut) else visit
-        data = expert.to_bytes() if isinstance(expert, SentExpert) else expert
-        measured = json.loads(self._native.receive(number, data, seconds, accuracy))
+        data = expert.to_bytes() if isinstance(expert, SentExpert) else as_bytes("the expert", expert)
+        measured = json.loads(self._native.receive(_number(visit), data, seconds, accuracy))
         return Received(measured["expert_accuracy"], tuple(measured["task_aware"]), tuple(measured["task_agnostic"]))
 
     def give_up(self, visit: int | HandOut) -> None:
@@ -244,7 +246,7 @@ class Centre:
         Raises:
             ConfigError: the visit is not under way.
         """
-        self._native.give_up(visit.visit if isinstance(visit, HandOut) else visit)
+        self._native.give_up(_number(visit))
 
     def central(self) -> Model:
         """The central model."""
@@ -274,7 +276,7 @@ class Centre:
         self._native.release()
 
 
-def announce(stream: str | Mapping[str, Any], task: str | int, *, seed: int = 0) -> Announcement:
+def announce(stream: Table, task: str | int, *, seed: int = 0) -> Announcement:
     """What a device states about its task.
 
     Args:
@@ -286,15 +288,15 @@ def announce(stream: str | Mapping[str, Any], task: str | int, *, seed: int = 0)
         ConfigError: the stream is wrong, or has no such task.
     """
     refresh()
-    return Announcement.from_json(_alluvium.announce(json.dumps(stream if isinstance(stream, str) else dict(stream)), str(task), seed))
+    return Announcement.from_json(_alluvium.announce(table("stream", stream), str(task), whole_number("seed", seed)))
 
 
 def adapt(
-    hand_out: HandOut | bytes,
+    hand_out: HandOut | BytesLike,
     *,
-    stream: str | Mapping[str, Any],
+    stream: Table,
     seed: int = 0,
-    device: str | Mapping[str, Any] | None = None,
+    device: Table | None = None,
     judge: bool = False,
 ) -> SentExpert:
     """Adapts what a device took to its own samples: the numbers are those of a comparison in one process.
@@ -311,15 +313,22 @@ def adapt(
         RunError: training failed.
     """
     refresh()
-    taken = HandOut.from_bytes(hand_out) if isinstance(hand_out, bytes) else hand_out
-    own = None if device is None else json.dumps({"kind": device} if isinstance(device, str) else dict(device))
-    table = json.dumps(stream if isinstance(stream, str) else dict(stream))
-    data, accuracy = _alluvium.adapt(taken.to_bytes(), table, seed, own, judge)
+    taken = hand_out if isinstance(hand_out, HandOut) else HandOut.from_bytes(hand_out)
+    own = None if device is None else table("device", {"kind": device} if isinstance(device, str) else device)
+    data, accuracy = _alluvium.adapt(taken.to_bytes(), table("stream", stream), whole_number("seed", seed), own, judge)
     return replace(SentExpert.from_bytes(data, taken), own_accuracy=accuracy)
 
 
 def source(config: Config) -> tuple[str | None, str | None]:
     """The file or the table of a configuration, one of which is given."""
     if isinstance(config, Mapping):
-        return None, json.dumps(dict(config))
-    return os.fspath(config), None
+        return None, json.dumps(plain("", config))
+    file = os.fspath(config) if isinstance(config, (str, os.PathLike)) else None
+    if not isinstance(file, str) or not file:
+        found = "''" if file == "" else f"a {type(config).__name__}"
+        raise ConfigError(f"the configuration is {found}; accepted: a TOML file, or a table")
+    return file, None
+
+
+def _number(visit: int | HandOut) -> int:
+    return visit.visit if isinstance(visit, HandOut) else whole_number("visit", visit)

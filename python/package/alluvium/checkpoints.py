@@ -14,10 +14,10 @@ import numpy.typing as npt
 from alluvium import _alluvium, log
 from alluvium.errors import ConfigError, FileError
 from alluvium.plugins import refresh
+from alluvium.values import Table, is_of_torch, plain, whole_number
 
 StateDict = Mapping[str, Any]
 Source = StateDict | str | os.PathLike[str]
-Table = str | Mapping[str, Any]
 _Record = tuple[str, str, tuple[int, ...], npt.NDArray[np.uint8]]
 
 # The name of a type in safetensors, by its names in numpy and in PyTorch.
@@ -156,7 +156,7 @@ def consolidate(
     records = {record[0]: record for record in _alluvium.consolidate(sources, said)}
     order = dict.fromkeys(name for name in previous if name in records) if isinstance(previous, Mapping) else {}
     order |= dict.fromkeys(records)
-    torch = isinstance(previous, Mapping) and any(hasattr(tensor, "detach") for tensor in previous.values())
+    torch = isinstance(previous, Mapping) and any(is_of_torch(tensor) for tensor in previous.values())
     return {name: _restored(records[name], torch) for name in order}
 
 
@@ -247,23 +247,9 @@ def _statements(**said: Any) -> str:
     """The arguments as JSON, in which numbers and arrays of numpy are plain numbers and lists."""
     if (said.get("mean") is None) != (said.get("std") is None):
         raise ConfigError("`mean` and `std` describe inputs together; accepted: both, or neither")
-    if said.get("seed", 0) < 0:
-        raise ConfigError(f"`seed` is {said['seed']}; accepted: a number from 0")
-    return json.dumps({name: _plain(name, value) for name, value in said.items()})
-
-
-def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(f"{name}.{key}", inner) for key, inner in value.items()}
-    if isinstance(value, (tuple, list, range)):
-        return [_plain(name, inner) for inner in value]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, (np.ndarray, np.generic)):
-        return _plain(name, value.tolist())
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise ConfigError(f"`{name}` is a {type(value).__name__}; accepted: numbers, texts, lists and tables of these, and paths")
+    if "seed" in said:
+        said["seed"] = whole_number("seed", said["seed"])
+    return json.dumps({name: plain(name, value) for name, value in said.items()})
 
 
 def _source(label: str, model: Source) -> tuple[str, str | None, list[_Record] | None]:
@@ -280,7 +266,7 @@ def _record(label: str, name: str, tensor: Any) -> _Record:
     if not isinstance(name, str):
         raise FileError(f"{label}: {name!r} is a {type(name).__name__}; accepted: names of tensors that are texts")
     is_of_numpy = isinstance(tensor, (np.ndarray, np.generic))
-    if not is_of_numpy and not hasattr(tensor, "detach"):
+    if not is_of_numpy and not is_of_torch(tensor):
         raise FileError(f"{label}: {name!r} is a {type(tensor).__name__}; accepted: tensors of torch, arrays of numpy")
     kind = tensor.dtype.name if is_of_numpy else str(tensor.dtype).removeprefix("torch.")
     if kind not in _TYPES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from alluvium import _alluvium, log
@@ -13,6 +13,7 @@ from alluvium.plugins import refresh
 from alluvium.pool import Pool, submit
 from alluvium.progress import bar
 from alluvium.results import Results
+from alluvium.values import folder, whole_number, whole_numbers
 
 Progress = Callable[[int, int, str], None]
 
@@ -21,7 +22,7 @@ def compare(
     config: Config,
     *,
     out: str | os.PathLike[str] | None = None,
-    seeds: Sequence[int] | None = None,
+    seeds: Iterable[int] | None = None,
     jobs: int | None = None,
     backend: str | None = None,
     fresh: bool = False,
@@ -62,13 +63,13 @@ def compare(
         variants, failures, cause = _alluvium.compare(
             file=file,
             table=table,
-            out=None if out is None else os.fspath(out),
-            seeds=None if seeds is None else list(seeds),
-            jobs=jobs,
+            out=None if out is None else folder("out", out),
+            seeds=None if seeds is None else whole_numbers("seeds", seeds),
+            jobs=None if jobs is None else whole_number("jobs", jobs, least=1),
             backend=backend,
             fresh=fresh,
-            cache=None if cache is None else os.fspath(cache),
-            cache_bytes=cache_bytes,
+            cache=None if cache is None else folder("cache", cache),
+            cache_bytes=None if cache_bytes is None else whole_number("cache_bytes", cache_bytes),
             pool=None if pool is None else partial(submit, pool),
             progress=report,
         )

@@ -12,6 +12,7 @@ import numpy as np
 from alluvium.model import Array, Model, arrays_of
 from alluvium.plugins import Plugin, decorator, seeded
 from alluvium.strategy import Samples
+from alluvium.values import whole_number
 
 Kind = TypeVar("Kind", bound="type[Device]")
 
@@ -62,6 +63,7 @@ class DeviceContext:
 
     def step(self, done: int, steps: int) -> None:
         """Reports that ``done`` of ``steps`` gradient steps are taken. The manifest states how many."""
+        done, steps = whole_number("done", done), whole_number("steps", steps)
         self._taken = max(self._taken, done)
         self._steps.step(done, steps)
 

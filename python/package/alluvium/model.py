@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alluvium import _alluvium
+from alluvium.values import BytesLike, as_bytes, is_of_torch
 
 if TYPE_CHECKING:
     import torch
@@ -56,13 +57,13 @@ class Model(Mapping[str, Array]):
         self._heads = tuple(Head(head["name"], tuple(head["classes"])) for head in heads)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Model:
+    def from_bytes(cls, data: BytesLike) -> Model:
         """Reads a model of a run directory, or what ``to_bytes`` gave.
 
         Raises:
             FileError: other bytes, or weights that are not finite.
         """
-        description, arrays = _alluvium.model_parts(data)
+        description, arrays = _alluvium.model_parts(as_bytes("the model", data))
         return cls(json.loads(description), arrays)
 
     def to_bytes(self) -> bytes:
@@ -71,7 +72,7 @@ class Model(Mapping[str, Array]):
         Raises:
             FileError: an array of another type than float32.
         """
-        return _alluvium.model_bytes(json.dumps(self._description), self._arrays)
+        return _alluvium.model_bytes(json.dumps(self._description), _aligned(self._arrays))
 
     def __getitem__(self, name: str) -> Array:
         return self._arrays[name]
@@ -104,7 +105,7 @@ class Model(Mapping[str, Array]):
     @property
     def digest(self) -> str:
         """The digest of the weights, as manifests state it."""
-        return _alluvium.digest_of(self._arrays)
+        return _alluvium.digest_of(_aligned(self._arrays))
 
     def backbone(self) -> dict[str, Array]:
         """The tensors of the backbone, under their whole names."""
@@ -137,7 +138,7 @@ def arrays_of(tensors: Mapping[str, Any], what: str) -> dict[str, Array]:
 
 
 def _array_of(name: str, tensor: Any, what: str) -> Array:
-    if not isinstance(tensor, np.ndarray) and hasattr(tensor, "detach"):
+    if is_of_torch(tensor):
         tensor = tensor.detach().cpu().numpy()
     if not isinstance(tensor, np.ndarray):
         raise TypeError(
@@ -145,4 +146,15 @@ def _array_of(name: str, tensor: Any, what: str) -> Array:
         )
     if tensor.dtype not in (np.float32, np.float64):
         raise TypeError(f"{what}: the tensor {name!r} is of the type {tensor.dtype}; accepted: float32")
-    return np.asarray(tensor, order="C")
+    return row_major(tensor)
+
+
+def row_major(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array in row-major order and aligned, as Rust reads it: itself where it is both. Arrays over bytes at an odd place, as
+    ``numpy.frombuffer`` gives them, are not aligned.
+    """
+    return np.require(np.asarray(array), requirements=["C", "A"])
+
+
+def _aligned(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row_major(array) if isinstance(array, np.ndarray) else array for name, array in arrays.items()}

@@ -7,6 +7,7 @@ import dataclasses
 import enum
 import inspect
 import json
+import math
 import random
 import sys
 import types
@@ -20,8 +21,16 @@ import numpy as np
 from alluvium import _alluvium
 from alluvium.code import revision
 from alluvium.errors import ConfigError
+from alluvium.values import plain
 
 _JSON_TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
+# The types of their values in Python, and how messages call them.
+_VALUES: dict[str, tuple[tuple[type, ...], str]] = {
+    "boolean": ((bool,), "True or False"),
+    "integer": ((int,), "a whole number"),
+    "number": ((int, float), "a number"),
+    "string": ((str,), "a text"),
+}
 
 
 @dataclass(frozen=True)
@@ -99,13 +108,11 @@ def _schema(kind: str, owner: type[Plugin]) -> dict[str, Any]:
     for field in dataclasses.fields(owner):  # type: ignore[arg-type]
         if not field.init:
             continue
-        property_ = _property(kind, field.name, hints[field.name])
+        property_ = _property(kind, owner, field.name, hints[field.name])
         default = _default(field)
         if default is dataclasses.MISSING:
             raise ConfigError(f"{kind!r}: the option `{field.name}` has no default; accepted: `{field.name}: … = VALUE`")
-        if isinstance(default, enum.Enum):
-            default = default.value
-        properties[field.name] = {**property_, "default": default}
+        properties[field.name] = {**property_, "default": _checked_default(kind, owner, field.name, property_, default)}
     text = inspect.cleandoc(owner.__doc__ or "")
     if not text or text.startswith(f"{owner.__name__}("):
         raise ConfigError(f"{kind!r}: the class {owner.__name__} has no docstring; accepted: a sentence that says what it does")
@@ -118,7 +125,66 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return field.default
 
 
-def _property(kind: str, name: str, hint: Any) -> dict[str, Any]:
+def _checked_default(kind: str, owner: type, name: str, schema: dict[str, Any], default: Any) -> Any:
+    """The default of an option as a configuration would state it.
+
+    Raises:
+        ConfigError: the option does not accept its own default.
+    """
+    try:
+        stated = plain(name, _without_members(default))
+    except ConfigError as error:
+        raise ConfigError(f"{kind!r}, {owner.__name__}: the default of {error}") from error
+    problem = _refusal(stated, schema)
+    if problem is not None:
+        raise ConfigError(f"{kind!r}, {owner.__name__}: the default of `{name}` is {default!r}; accepted: {problem}")
+    return stated
+
+
+def _without_members(value: Any) -> Any:
+    """The value with the texts of enumerations in place of their members."""
+    if isinstance(value, (list, tuple)):
+        return [_without_members(one) for one in value]
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def _refusal(value: Any, schema: dict[str, Any]) -> str | None:
+    """What is accepted, in words, if the value is not."""
+    if "anyOf" in schema:
+        if value is None:
+            return None
+        problem = _refusal(value, {**schema["anyOf"][0], **{key: schema[key] for key in ("minimum", "maximum") if key in schema}})
+        return None if problem is None else f"{problem}, or None"
+    if "enum" in schema:
+        # True equals 1, but is another value.
+        fits = any(type(value) is type(one) and value == one for one in schema["enum"])
+        return None if fits else " or ".join(repr(one) for one in schema["enum"])
+    if schema["type"] == "array":
+        problem = "" if isinstance(value, list) else "a list"
+        for one in value if isinstance(value, list) else []:
+            problem = problem or _refusal(one, schema["items"]) or ""
+        return problem or None
+    kinds, words = _VALUES[schema["type"]]
+    least, most = schema.get("minimum"), schema.get("maximum")
+    fits = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+    if fits and isinstance(value, (int, float)):
+        fits = (least is None or value >= least) and (most is None or value <= most)
+    bounds = "" if least is None else f" from {least}"
+    return None if fits else f"{words}{bounds}{'' if most is None else f' to {most}'}"
+
+
+def _check_range(kind: str, owner: type, name: str, bounds: Range) -> None:
+    for bound in (bounds.least, bounds.most):
+        is_number = isinstance(bound, (int, float)) and not isinstance(bound, bool) and math.isfinite(bound)
+        if bound is not None and not is_number:
+            raise ConfigError(f"{kind!r}, {owner.__name__}: the range of `{name}` has the bound {bound!r}; accepted: finite numbers, or None")
+    if bounds.least is not None and bounds.most is not None and bounds.least > bounds.most:
+        raise ConfigError(
+            f"{kind!r}, {owner.__name__}: the range of `{name}` goes from {bounds.least} to {bounds.most}; accepted: the smaller bound first"
+        )
+
+
+def _property(kind: str, owner: type, name: str, hint: Any) -> dict[str, Any]:
     schema: dict[str, Any] = {}
     if typing.get_origin(hint) is typing.Annotated:
         hint, *notes = typing.get_args(hint)
@@ -126,6 +192,7 @@ def _property(kind: str, name: str, hint: Any) -> dict[str, Any]:
             if isinstance(note, str):
                 schema["description"] = note
             elif isinstance(note, Range):
+                _check_range(kind, owner, name, note)
                 schema.update(
                     {key: value for key, value in (("minimum", note.least), ("maximum", note.most)) if value is not None}
                 )
@@ -194,7 +261,14 @@ def seeded(seed: int) -> Iterator[np.random.Generator]:
 def decorator(
     family: str, kind: str, base: type[Plugin], runner: type[Any], *, paper: str, settings: dict[str, str]
 ) -> Callable[[type[Any]], type[Any]]:
-    """What the decorators of the families return."""
+    """What the decorators of the families return.
+
+    Raises:
+        ConfigError: there is no kind, as in ``@al.strategy`` without parentheses.
+    """
+    if not isinstance(kind, str):
+        found = f"the class {kind.__name__}" if isinstance(kind, type) else f"a {type(kind).__name__}"
+        raise ConfigError(f"`al.{family}` got {found} instead of a kind; accepted: @al.{family}(\"my-kind\") above the class")
 
     def registered(owner: type[Any]) -> type[Any]:
         if not (isinstance(owner, type) and issubclass(owner, base)):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from alluvium import _alluvium
+from alluvium.values import BytesLike, as_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Job:
         text = json.dumps([self.stream, self.seed], sort_keys=True).encode()
         return hashlib.sha256(text + hashlib.sha256(self.hand_out).digest()).hexdigest()
 
-    def done(self, expert: bytes, seconds: float | None = None) -> None:
+    def done(self, expert: BytesLike, seconds: float | None = None) -> None:
         """Answers with the expert.
 
         Args:
@@ -50,7 +51,7 @@ class Job:
         Raises:
             FileError: the bytes are not a sound expert, or not one of this job. The job may be answered again.
         """
-        self._native.done(expert, seconds)
+        self._native.done(as_bytes("the expert", expert), seconds)
 
     def failed(self, reason: str) -> None:
         """Answers that the work cannot be done. The cell that needs it fails with this reason; the others go on."""

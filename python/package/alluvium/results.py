@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alluvium import _alluvium
-from alluvium.errors import ConfigError
+from alluvium.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
     import pandas
@@ -84,8 +84,19 @@ class Results:
 
         Raises:
             OSError: there is none.
+            FileError: the file holds something else than results, or results of another format.
         """
-        return cls([Variant("", Path(folder), (Path(folder) / "results.json").read_text("utf-8"))])
+        file = Path(folder) / "results.json"
+        try:
+            text = file.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise FileError(f"{file}: this is not text in UTF-8: {error}") from error
+        _check(text, os.fspath(file))
+        try:
+            return cls([Variant("", Path(folder), text)])
+        except (ValueError, RecursionError) as error:
+            # The core skips what it does not know, however deep that is.
+            raise FileError(f"{file}: this is not the JSON form of results: {error}") from error
 
     @classmethod
     def merge(cls, parts: Iterable[Results], *, baseline: str | None = None) -> Results:
@@ -99,10 +110,24 @@ class Results:
 
         Raises:
             ConfigError: there are no parts, they are of different comparisons, or they measured the same cell differently.
+            FileError: a part holds something else than results.
         """
+        if isinstance(parts, Results):
+            raise ConfigError("`parts` is one result; accepted: a list of results")
+        if isinstance(parts, (str, bytes, Mapping)) or not isinstance(parts, Iterable):
+            raise ConfigError(f"`parts` is a {type(parts).__name__}; accepted: a list of results, as `Results.read` gives them")
         labels: dict[str, list[Variant]] = {}
-        for part in parts:
+        first = None
+        for number, part in enumerate(parts, 1):
+            if not isinstance(part, Results):
+                raise ConfigError(f"part {number} is a {type(part).__name__}; accepted: results, as `Results.read` gives them")
             for variant in part.variants:
+                _check(variant.json, f"part {number}")
+                # Variants with different labels are not compared below, so the name alone tells that they belong together.
+                name = variant.data["name"]
+                first = name if first is None else first
+                if name != first:
+                    raise ConfigError(f"part {number} is of the comparison {name!r}, and others of {first!r}; accepted: parts of one comparison")
                 labels.setdefault(variant.label, []).append(variant)
         if not labels:
             raise ConfigError("there are no results to merge; accepted: the results of one comparison or more")
@@ -233,6 +258,14 @@ class Results:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Results, (self._variants,)
+
+
+def _check(text: str, where: str) -> None:
+    """Refuses text that is not results; ``where`` says whose it is."""
+    try:
+        _alluvium.metrics(text)
+    except FileError as error:
+        raise FileError(f"{where}: {error}") from error
 
 
 def _joined(tables: list[tuple[str, str]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,8 +15,12 @@ import numpy.typing as npt
 from alluvium import _alluvium
 from alluvium.model import Array, Head, Model, arrays_of
 from alluvium.plugins import Plugin, decorator, seeded
+from alluvium.values import is_of_torch, plain, whole_number
 
 Kind = TypeVar("Kind", bound="type[Strategy]")
+
+# The key under which the state of a strategy states a model. No attribute has such a name.
+_STATED = "alluvium model"
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ class Context:
         Raises:
             RunError: as ``surrogate``.
         """
-        return self._native.fresh_surrogate(count, step)
+        return self._native.fresh_surrogate(whole_number("count", count), whole_number("step", step))
 
     def current_task(self) -> Samples:
         """The training samples of the device whose expert is consolidated.
@@ -124,7 +129,7 @@ class Context:
 
     def step(self, samples: int, done: int, steps: int) -> None:
         """Counts a gradient step on ``samples`` samples, and reports that ``done`` of ``steps`` steps are done."""
-        self._native.step(samples, done, steps)
+        self._native.step(whole_number("samples", samples), whole_number("done", done), whole_number("steps", steps))
 
     def note(self, text: str) -> None:
         """Notes something that people should know about this consolidation. It is stated below the table."""
@@ -214,8 +219,11 @@ class _Runner:
         values: dict[str, Any] = {}
         arrays: dict[str, Any] = {}
         for name, value in self._strategy.state().items():
-            if isinstance(value, np.ndarray) or hasattr(value, "detach"):
+            if _is_tensor(value):
                 arrays[name] = value
+            elif isinstance(value, Model):
+                values[name] = _model_stated(value)
+                arrays.update({f"{name}/{key}": one for key, one in value.items()})
             elif isinstance(value, Mapping) and value and all(_is_tensor(one) for one in value.values()):
                 arrays.update({f"{name}/{key}": one for key, one in value.items()})
             else:
@@ -231,25 +239,55 @@ class _Runner:
                 state.setdefault(owner, {})[key] = array
             else:
                 state[name] = array
-        self._strategy.restore(state)
+        # A model left its description among the values, and its tensors under its name.
+        self._strategy.restore({name: _model_restored(value) for name, value in state.items()})
 
 
 def _is_tensor(value: Any) -> bool:
-    return isinstance(value, np.ndarray) or hasattr(value, "detach")
+    return isinstance(value, np.ndarray) or is_of_torch(value)
+
+
+def _model_stated(model: Model) -> dict[str, Any]:
+    """What makes a model of its tensors again."""
+    manifest = dataclasses.asdict(model.manifest) if isinstance(model, Expert) else None
+    return {_STATED: {"description": plain(_STATED, model._description), "manifest": manifest}}
+
+
+def _model_restored(value: Any) -> Any:
+    if not isinstance(value, dict) or _STATED not in value:
+        return value
+    stated, arrays = value[_STATED], {name: array for name, array in value.items() if name != _STATED}
+    if stated["manifest"] is None:
+        return Model(stated["description"], arrays)
+    return Expert(stated["description"], arrays, stated["manifest"])
 
 
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
+    number = None
     try:
-        if json.loads(json.dumps(value)) == value:
+        read = json.loads(json.dumps(value))
+        # In Python, JSON has infinity and NaN; in the core, it has neither.
+        number = _not_finite(read)
+        if number is None and read == value:
             return value
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         pass
+    if number is not None:
+        raise ValueError(f"the attribute {name!r} is kept between devices, but it holds {number}; accepted: finite numbers")
     raise TypeError(
         f"the attribute {name!r} is kept between devices, but a {type(value).__name__} cannot be stored; accepted: numbers, texts, "
         "lists, tables with texts as keys, arrays, tables of arrays, or a `state` of the strategy's own"
     )
+
+
+def _not_finite(value: Any) -> float | None:
+    """The first number that is infinite or none, if there is one."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return value
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return next((number for number in map(_not_finite, inner) if number is not None), None)
 
 
 def strategy(kind: str, *, data: str = "none", paper: str = "") -> Callable[[Kind], Kind]:

@@ -10,9 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from alluvium.errors import ConfigError
+from alluvium.model import row_major
 from alluvium.plugins import Plugin, decorator, seeded
+from alluvium.values import is_of_torch
 
 Kind = TypeVar("Kind", bound="type[Stream]")
+
+_LARGEST_LABEL = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -77,11 +82,11 @@ def arrays(samples: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         )
     if inputs.dtype not in (np.uint8, np.float32):
         inputs = inputs.astype(np.float32)
-    return np.ascontiguousarray(inputs), labels
+    return row_major(inputs), labels
 
 
 def _array(part: Any) -> npt.NDArray[Any]:
-    if not isinstance(part, np.ndarray) and hasattr(part, "detach"):
+    if is_of_torch(part):
         part = part.detach().cpu().numpy()
     return np.asarray(part)
 
@@ -107,8 +112,11 @@ class _Runner:
         if names is None:
             found = {label for _, train, test in read for label in [*train[1].tolist(), *test[1].tolist()]}
             numbers = bool(found) and all(isinstance(label, int) for label in found)
+            if numbers:
+                _check_numbers(read)
             names = [str(label) for label in (range(max(found) + 1) if numbers else sorted(found, key=str))]
         names = list(names)
+        _refuse_twice("the class", names)
         places = {name: place for place, name in enumerate(names)}
 
         def number(label: Any) -> int:
@@ -123,8 +131,45 @@ class _Runner:
             classes = sorted(set(numbered[0][1].tolist())) if task.classes is None else [number(one) for one in task.classes]
             stated.append({"name": task.name, "head": task.head or task.name, "classes": classes})
             parts.append((numbered[0], numbered[1]))
+        _check_tasks(stated, parts)
         shape = list(read[0][1][0].shape[1:])
         return json.dumps({"input": shape, "class_names": names, "tasks": stated}), parts
+
+
+def _check_tasks(stated: list[dict[str, Any]], parts: list[Any]) -> None:
+    """Refuses tasks that contradict each other, and inputs that are no numbers: training would fail at them, and blame the settings."""
+    _refuse_twice("the task", [task["name"] for task in stated])
+    heads: dict[str, dict[str, Any]] = {}
+    for task, sides in zip(stated, parts, strict=True):
+        _refuse_twice(f"the task {task['name']!r}: the class", task["classes"])
+        first = heads.setdefault(task["head"], task)
+        if first["classes"] != task["classes"]:
+            raise ConfigError(
+                f"the tasks {first['name']!r} and {task['name']!r} share the head {task['head']!r} and have different classes; "
+                "accepted: the same classes in the same order, as `Task.classes` states them, or a head of their own"
+            )
+        for what, (inputs, _) in zip(("training samples", "test samples"), sides, strict=True):
+            if inputs.dtype == np.float32 and not np.isfinite(inputs).all():
+                raise ConfigError(f"the task {task['name']!r}, {what}: some inputs are NaN or infinite; accepted: finite numbers")
+
+
+def _refuse_twice(what: str, values: list[Any]) -> None:
+    seen: set[Any] = set()
+    for value in values:
+        if value in seen:
+            raise ConfigError(f"{what} {value!r} is there twice; accepted: different ones")
+        seen.add(value)
+
+
+def _check_numbers(read: list[tuple[Task, Any, Any]]) -> None:
+    """Refuses labels that are too large to be numbers of classes: every class up to the largest one gets a name."""
+    for task, train, test in read:
+        for what, (_, labels) in (("training samples", train), ("test samples", test)):
+            if labels.size and labels.max() > _LARGEST_LABEL:
+                raise ConfigError(
+                    f"the task {task.name!r}, {what}: the label {labels.max()} is too large; accepted: numbers of classes from 0 to "
+                    f"{_LARGEST_LABEL}, or names of classes"
+                )
 
 
 def stream(kind: str, *, scenario: str = "class-shift", paper: str = "") -> Callable[[Kind], Kind]:

@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 from alluvium import _alluvium
+from alluvium.errors import ConfigError
+from alluvium.kinds import kinds
 from alluvium.plugins import refresh
+from alluvium.values import plain
 
 
 def check_strategy(kind: str, **options: Any) -> None:
@@ -19,7 +22,7 @@ def check_strategy(kind: str, **options: Any) -> None:
 
     Raises:
         AssertionError: it does not conform; the message says which check failed.
-        ConfigError: there is no such kind.
+        ConfigError: there is no such kind, or it has no such option.
     """
     _check("strategy", kind, options)
 
@@ -29,7 +32,7 @@ def check_device(kind: str, **options: Any) -> None:
 
     Raises:
         AssertionError: it does not conform; the message says which check failed.
-        ConfigError: there is no such kind.
+        ConfigError: there is no such kind, or it has no such option.
     """
     _check("device", kind, options)
 
@@ -40,13 +43,19 @@ def check_stream(kind: str, **options: Any) -> None:
 
     Raises:
         AssertionError: it does not conform; the message says which check failed.
-        ConfigError: there is no such kind.
+        ConfigError: there is no such kind, or it has no such option.
     """
     _check("stream", kind, options)
 
 
 def _check(family: str, kind: str, options: dict[str, Any]) -> None:
     refresh()
-    problem = _alluvium.check_plugin(family, kind, json.dumps(options))
+    known = next((one for one in kinds(family) if one.kind == kind), None)
+    if known is not None:
+        names = [option.name for option in known.options]
+        for name in options:
+            if name not in names:
+                raise ConfigError(f"the {family} {kind!r} has no option `{name}`; accepted: {', '.join(names) or 'no options'}")
+    problem = _alluvium.check_plugin(family, kind, json.dumps(plain("", options)))
     if problem is not None:
         raise AssertionError(f"the {family} {kind!r} does not conform: {problem}")
