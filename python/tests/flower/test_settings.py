@@ -11,7 +11,7 @@ from typing import Any
 import alluvium as al
 import pytest
 from alluvium.flower import keep, keys, rows
-from alluvium.flower.client import Node
+from alluvium.flower.client import Node, _file_name
 from alluvium.flower.keys import SigningKey, make_all, read_public_keys
 from alluvium.flower.settings import Settings
 from cryptography import x509
@@ -296,3 +296,8 @@ def test_keep_says_each_time_what_else_is_wrong(
     keeper.tend()
     assert keeper.submitted == 2
     assert "the run 7 is gone before it was done; it is submitted again; `flwr log 7 centre`" in capsys.readouterr().err
+
+
+def test_rows_whose_names_look_alike_have_files_of_their_own() -> None:
+    names = ["a b", "a_b", "x" * 100, "x" * 101]
+    assert len({_file_name([name, 0]) for name in names}) == len(names)

@@ -26,6 +26,7 @@ most-bytes the most bytes of a hand-out; default 1 GiB
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import json
 import logging
@@ -356,7 +357,9 @@ def _file_name(entry: Any) -> str:
     if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], str) or not isinstance(entry[1], int):
         raise Refused("malformed", "a visit is a row and a number")
     row = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in entry[0])
-    return f"{row[:80]}.{entry[1]}"
+    # Other names of rows may look the same in a file's name.
+    digest = hashlib.sha256(entry[0].encode()).hexdigest()[:12]
+    return f"{row[:60]}-{digest}.{entry[1]}"
 
 
 def _job_name(job: Any) -> str:
