@@ -84,9 +84,9 @@ class FlowerCentre(Nodes):
 
     def merge(self) -> None:
         """Writes the results so far of several rows as those of one comparison."""
-        folders = [row.folder for row in self.rows.values() if (row.folder / "results.json").exists()]
-        if len(self.rows) > 1 and folders:
-            merge(self.settings.experiment, self.directory, folders)
+        done = [row for row in self.rows.values() if (row.folder / "results.json").exists()]
+        if len(self.rows) > 1 and done:
+            merge(self.settings.experiment, self.directory, done)
 
     def open(self) -> None:
         """Opens the centres of the rows, each in its own thread."""

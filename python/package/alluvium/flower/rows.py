@@ -14,8 +14,10 @@ from typing import Any
 import tomllib
 
 import alluvium as al
+from alluvium import _alluvium
 from alluvium.flower.errors import Refused
 from alluvium.flower.files import read_json, write
+from alluvium.flower.settings import shown
 
 #: Seconds between two writings of the results so far.
 REPORT = 30.0
@@ -256,7 +258,7 @@ def _name(strategy: Mapping[str, Any]) -> str:
 
 
 def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(json.dumps(name, ensure_ascii=False) for name in names)
+    return ", ".join(map(shown, names))
 
 
 def rows(experiment: str | os.PathLike[str], directory: Path) -> Iterator[tuple[str, Path, Any, int]]:
@@ -274,11 +276,10 @@ def rows(experiment: str | os.PathLike[str], directory: Path) -> Iterator[tuple[
             yield label, directory if single else directory / label, own, seed
 
 
-def merge(experiment: str | os.PathLike[str], directory: Path, folders: list[Path]) -> None:
+def merge(experiment: str | os.PathLike[str], directory: Path, done: list[Row]) -> None:
     """Writes the results of several rows as those of one comparison, into ``results.json`` of the directory."""
-    parts = [al.Results.read(folder) for folder in folders]
     # While the run goes on, the baseline may have no results yet.
     baseline = table(experiment).get("baseline")
-    known = any(baseline in part.strategies for part in parts)
-    merged = al.Results.merge(parts, baseline=baseline if known else None)
-    write(directory / "results.json", merged.variants[0].json.encode())
+    known = any(_name(row.config["strategies"][0]) == baseline for row in done)
+    parts = [(row.folder / "results.json").read_text(encoding="utf-8") for row in done]
+    write(directory / "results.json", _alluvium.merge(parts, baseline if known else None).encode())
