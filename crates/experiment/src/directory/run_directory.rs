@@ -29,7 +29,7 @@ pub(crate) const RUN: &str = "run.json";
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const JOURNAL: &str = "journal";
 const CACHE: &str = "cache";
-const RESULTS: &str = "results.json";
+pub(crate) const RESULTS: &str = "results.json";
 
 /// The default limit of the store of stages: 20 GB.
 pub const DEFAULT_CACHE_BYTES: u64 = 20_000_000_000;

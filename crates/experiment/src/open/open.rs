@@ -15,7 +15,7 @@ use crate::ExperimentError;
 use crate::centre::{Session, judged};
 use crate::context::{InputDigests, RunContext, common_inputs};
 use crate::devices::{SharedSetup, TaskNote};
-use crate::directory::RunDirectory;
+use crate::directory::{RESULTS, RunDirectory};
 use crate::open::error::OpenCentreError;
 use crate::open::options::OpenCentreOptions;
 use crate::open::report::{CentreFiles, DeviceReport, ReceivedExpert};
@@ -28,9 +28,6 @@ use crate::stored::{AdaptationRecord, AdaptedDevice, Interruption, MissingStages
 
 /// The file of the central model that [`OpenCentre::close`] writes into the run directory.
 const CENTRAL: &str = "central.safetensors";
-
-/// The file of the results, which a comparison has as well.
-const RESULTS: &str = "results.json";
 
 /// A centre that is driven from outside: it hands out models, receives experts, and is closed.
 ///
