@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use alluvium_device::{
-    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, HandOut, TakenModel, plugin,
+    Announcement, Answer, Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, HandOut, OwnTask, TakenModel,
+    plugin, with_statistics,
 };
 use alluvium_model::{Digest, Expert, HeadShape, Manifest, ModelState, Progress, Weights};
 use alluvium_registry::{Family, schemars};
-use alluvium_stream::Task;
+use alluvium_stream::{Task, TaskDataset};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,11 @@ impl PythonDeviceConfig {
 impl DeviceConfig for PythonDeviceConfig {
     fn revision(&self) -> Option<Digest> {
         self.plugin().ok().map(|plugin| plugin.revision.clone())
+    }
+
+    /// The device's class adapts the model; what a strategy asks for beside it is computed as for other devices.
+    fn sends_statistics(&self) -> bool {
+        true
     }
 
     fn check(&self, _run: &DeviceRun<'_>) -> Result<(), DeviceError> {
@@ -194,7 +200,10 @@ impl Device for PythonDevice<'_> {
         let adapted = adapted.map_err(|cause| self.failed(cause))?;
         let (weights, steps) = adapted;
         let weights = weights.map_err(|problem| self.failed(problem))?;
-        Ok(Answer::Expert(Box::new(self.expert(&taken, weights, count, steps)?)))
+        let expert = self.expert(&taken, weights, count, steps)?;
+        let own = OwnTask { name: &task.name, dataset: TaskDataset { head: &task.head, samples: &task.train } };
+        let expert = with_statistics(expert, &taken, own, &self.place.statistics, &self.place.compute)?;
+        Ok(Answer::Expert(Box::new(expert)))
     }
 }
 

@@ -10,6 +10,7 @@
 mod arrays;
 mod centre;
 mod command;
+mod context;
 mod device;
 mod drive;
 mod evaluation;
@@ -25,6 +26,7 @@ mod report;
 mod run;
 mod samples;
 mod sources;
+mod statistic;
 mod strategy;
 mod stream;
 
@@ -48,6 +50,8 @@ mod _alluvium {
     #[pymodule_export]
     use super::command::{main, program_in};
     #[pymodule_export]
+    use super::context::NativeContext;
+    #[pymodule_export]
     use super::evaluation::{evaluate, inspect};
     #[pymodule_export]
     use super::kinds::{kinds, schema};
@@ -67,6 +71,4 @@ mod _alluvium {
     use super::report::{merge, metrics, page, render};
     #[pymodule_export]
     use super::run::{check, compare};
-    #[pymodule_export]
-    use super::strategy::NativeContext;
 }

@@ -25,12 +25,25 @@ static PLUGINS: Mutex<BTreeMap<(Family, String), Arc<Plugin>>> = Mutex::new(BTre
 pub(crate) struct Plugin {
     /// What builds and calls instances of the class; see `alluvium.plugins`.
     pub(crate) adapter: Py<PyAny>,
-    /// The data that a strategy needs.
-    pub(crate) data: DataAccess,
-    /// How the tasks of a stream differ.
-    pub(crate) scenario: Scenario,
+    /// What the decorator of its family states.
+    pub(crate) settings: Settings,
     /// The digest of the code and of the versions that it runs on.
     pub(crate) revision: Digest,
+}
+
+/// What the decorator of a family states about a class beside its options.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The data that a strategy needs.
+    pub(crate) data: DataAccess,
+    /// Whether a strategy consolidates the experts of a round at once.
+    pub(crate) rounds: bool,
+    /// Whether a strategy asks devices for a statistic.
+    pub(crate) statistic: bool,
+    /// What that statistic tells the centre, in words.
+    pub(crate) tells: String,
+    /// How the tasks of a stream differ.
+    pub(crate) scenario: Scenario,
 }
 
 /// The plugin of a kind.
@@ -61,8 +74,8 @@ fn family_of(name: &str) -> Result<Family, Failure> {
     found.ok_or_else(|| Failure::config(format!("there is no family \"{name}\"; accepted: {}", names.join(", "))))
 }
 
-/// Registers a class under a kind. `schema` is the JSON Schema of its options, with a description. `settings` has `data` for a
-/// strategy, `scenario` for a stream.
+/// Registers a class under a kind. `schema` is the JSON Schema of its options, with a description. `settings` has `data`,
+/// `rounds`, `statistic` and `tells` for a strategy, `scenario` for a stream.
 #[pyfunction]
 #[pyo3(signature = (family, kind, *, schema, paper, settings, adapter, revision))]
 #[allow(clippy::too_many_arguments)] // Keywords of one call from Python.
@@ -90,9 +103,13 @@ pub(crate) fn register(
             let accepted = "\"class-shift\", \"domain-shift\" or \"label-skew\"";
             Failure::config(format!("the stream \"{kind}\": `scenario` is out of range; accepted: {accepted}"))
         })?;
+        let is_set = |key: &str| setting(key).as_ref().and_then(Value::as_bool).unwrap_or_default();
+        let tells = setting("tells").as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (rounds, statistic) = (is_set("rounds"), is_set("statistic"));
+        let settings = Settings { data, rounds, statistic, tells, scenario };
         add(AddedKind { family, kind: kind.to_owned(), paper: paper.to_owned(), schema, carrier: CARRIER })?;
         let revision = Digest::of(revision.as_bytes());
-        let plugin = Arc::new(Plugin { adapter, data, scenario, revision });
+        let plugin = Arc::new(Plugin { adapter, settings, revision });
         PLUGINS.lock().unwrap_or_else(PoisonError::into_inner).insert((family, kind.to_owned()), plugin);
         Ok(())
     };
@@ -105,9 +122,8 @@ pub(crate) fn set_revision(py: Python<'_>, family: &str, kind: &str, revision: &
     let stated = || -> Result<(), Failure> {
         let family = family_of(family)?;
         let old = plugin(family, kind).map_err(Failure::config)?;
-        let Plugin { data, scenario, .. } = *old;
-        let adapter = old.adapter.clone_ref(py);
-        let plugin = Arc::new(Plugin { adapter, data, scenario, revision: Digest::of(revision.as_bytes()) });
+        let (adapter, settings) = (old.adapter.clone_ref(py), old.settings.clone());
+        let plugin = Arc::new(Plugin { adapter, settings, revision: Digest::of(revision.as_bytes()) });
         PLUGINS.lock().unwrap_or_else(PoisonError::into_inner).insert((family, kind.to_owned()), plugin);
         Ok(())
     };

@@ -18,7 +18,7 @@ use crate::arrays::to_arrays;
 use crate::drive::work;
 use crate::failure::Failure;
 use crate::models::description;
-use crate::plugins::CARRIER;
+use crate::plugins::{CARRIER, plugin};
 use crate::sources::part;
 
 /// What a device states: classes by their names, because it may number them as it likes.
@@ -224,6 +224,10 @@ fn statistics(slip: &Slip, taken: &HandOut) -> Result<Vec<Arc<dyn DeviceStatisti
         None => vec![],
         Some(Value::Object(table)) => {
             let table = Value::Object(carried(Family::Strategy, table.clone()));
+            // Code of a strategy in Python never travels: whoever runs this machine installs it.
+            if let (Some(CARRIER), Some(class)) = (table["kind"].as_str(), table["class"].as_str()) {
+                plugin(Family::Strategy, class).map_err(Failure::config)?;
+            }
             let strategy = serde_json::from_value::<Box<dyn StrategyConfig>>(table);
             strategy.map_err(|error| wrong(error.to_string()))?.statistics()
         }

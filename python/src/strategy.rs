@@ -2,25 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 
-use alluvium_model::{Digest, Expert, Inputs, ModelState, Weights};
+use alluvium_model::{Digest, Expert, ModelState, Weights};
 use alluvium_registry::{Family, schemars};
 use alluvium_strategy::{
-    Context, DataAccess, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState, TaskDataset, plugin,
+    Context, DataAccess, DeviceStatistic, RunDescription, Strategy, StrategyConfig, StrategyError, StrategyState,
+    plugin,
 };
-use numpy::{IntoPyArray, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::arrays::{to_arrays, to_weights};
+use crate::context::{Consolidated, Consolidating, NativeContext, StrategyMessage, serve};
 use crate::drive::{Caller, NoAnswer};
 use crate::failure::Failure;
 use crate::models::description;
-use crate::plugins::Plugin;
-use crate::samples::{PythonSamples, SentSamples};
+use crate::plugins::{Plugin, Settings};
+use crate::statistic::PythonStatistic;
 
 /// A strategy that is written in Python. A class registers itself under a kind of its own, and a configuration names that kind.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -38,7 +40,7 @@ pub(crate) struct PythonStrategyConfig {
 }
 
 impl PythonStrategyConfig {
-    fn plugin(&self) -> Result<std::sync::Arc<Plugin>, StrategyError> {
+    fn plugin(&self) -> Result<Arc<Plugin>, StrategyError> {
         crate::plugins::plugin(Family::Strategy, &self.class).map_err(|problem| StrategyError::Misfit {
             problem,
             accepted: "a kind of `alluvium.kinds(\"strategy\")`".to_owned(),
@@ -49,7 +51,13 @@ impl PythonStrategyConfig {
 #[plugin(kind = "python")]
 impl StrategyConfig for PythonStrategyConfig {
     fn data_access(&self) -> DataAccess {
-        self.plugin().map_or(DataAccess::None, |plugin| plugin.data)
+        self.plugin().map_or(DataAccess::None, |plugin| plugin.settings.data)
+    }
+
+    fn statistics(&self) -> Vec<Arc<dyn DeviceStatistic>> {
+        let plugin = self.plugin().ok().filter(|plugin| plugin.settings.statistic);
+        let statistic = plugin.map(|plugin| PythonStatistic::new(&self.class, &self.options, plugin, &self.caller));
+        statistic.into_iter().map(|statistic| Arc::new(statistic) as _).collect()
     }
 
     fn revision(&self) -> Option<Digest> {
@@ -62,6 +70,7 @@ impl StrategyConfig for PythonStrategyConfig {
 
     fn build(&self, _run: &RunDescription) -> Result<Box<dyn Strategy>, StrategyError> {
         let (plugin, options) = (self.plugin()?, json!(self.options).to_string());
+        let settings = plugin.settings.clone();
         let made = self.caller.call(move |py| {
             let instance = plugin.adapter.call_method1(py, "build", (options,))?;
             let state = python_state(py, &instance)?;
@@ -69,7 +78,8 @@ impl StrategyConfig for PythonStrategyConfig {
         });
         let failed = |cause: NoAnswer| own(format!("the strategy \"{}\" cannot be built: {cause}", self.class));
         let (instance, state) = made.map_err(failed)?;
-        Ok(Box::new(PythonStrategy { kind: self.class.clone(), caller: self.caller.clone(), instance, state }))
+        let (kind, caller) = (self.class.clone(), self.caller.clone());
+        Ok(Box::new(PythonStrategy { kind, caller, settings, instance, state }))
     }
 }
 
@@ -82,6 +92,7 @@ fn own(message: String) -> StrategyError {
 struct PythonStrategy {
     kind: String,
     caller: Caller,
+    settings: Settings,
     instance: Py<PyAny>,
     /// What it keeps between devices, taken after each consolidation: asking for it must not fail.
     state: StrategyState,
@@ -97,6 +108,53 @@ impl PythonStrategy {
     fn failed(&self, problem: impl fmt::Display) -> StrategyError {
         own(format!("the strategy \"{}\": {problem}", self.kind))
     }
+
+    /// Consolidates by a method of what runs the instance.
+    fn consolidated(
+        &mut self,
+        models: Consolidating<'_>,
+        method: &'static str,
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        let Consolidating { previous, experts } = models;
+        let previous_sent = (description(previous).to_string(), previous.weights.clone());
+        let statistic = |expert: &Expert| match self.settings.statistic {
+            true => Some(expert.statistic(&self.kind).cloned().map_err(|error| error.to_string())),
+            false => None,
+        };
+        let experts_sent = experts.iter().map(|expert| SentExpert {
+            described: description(&expert.model).to_string(),
+            weights: expert.model.weights.clone(),
+            manifest: json!(expert.manifest).to_string(),
+            statistic: statistic(expert),
+        });
+        let experts_sent: Vec<_> = experts_sent.collect();
+        let (to_context, from_python) = channel();
+        let native = NativeContext::of(context, experts.len(), to_context.clone());
+        let instance = Python::attach(|py| self.instance.clone_ref(py));
+        self.caller
+            .send(move |py, noted| {
+                let consolidated = called(py, &instance, method, previous_sent, experts_sent, native);
+                _ = to_context.send(StrategyMessage::Done(consolidated.map_err(|error| noted.note(py, error))));
+            })
+            .map_err(|cause| self.failed(cause))?;
+        let (weights, state) = serve(&from_python, context, models)
+            .unwrap_or(Err(NoAnswer::Stopped))
+            .map_err(|cause| self.failed(cause))?;
+        let weights = weights.map_err(|problem| self.failed(problem))?;
+        let central = returned(models, weights).map_err(|problem| self.failed(problem))?;
+        self.state = state;
+        Ok(central)
+    }
+}
+
+/// An expert on its way to Python.
+struct SentExpert {
+    described: String,
+    weights: Weights,
+    manifest: String,
+    /// What its device sent along, or why that is not there; none: the strategy asks for nothing.
+    statistic: Option<Result<Weights, String>>,
 }
 
 impl Strategy for PythonStrategy {
@@ -106,25 +164,22 @@ impl Strategy for PythonStrategy {
         expert: &Expert,
         context: &mut Context<'_>,
     ) -> Result<ModelState, StrategyError> {
-        let described = [description(previous), description(&expert.model)].map(|model| model.to_string());
-        let weights = [previous.weights.clone(), expert.model.weights.clone()];
-        let manifest = serde_json::to_string(&expert.manifest).unwrap_or_default();
-        let (to_context, from_python) = channel();
-        let native =
-            NativeContext { requests: to_context.clone(), seed: context.seed().number(), device: context.device() };
-        let instance = Python::attach(|py| self.instance.clone_ref(py));
-        self.caller
-            .send(move |py, noted| {
-                let consolidated = called(py, &instance, described, weights, &manifest, native);
-                _ = to_context.send(StrategyMessage::Done(consolidated.map_err(|error| noted.note(py, error))));
-            })
-            .map_err(|cause| self.failed(cause))?;
-        let (weights, state) = serve(&from_python, context, previous, expert)
-            .unwrap_or(Err(NoAnswer::Stopped))
-            .map_err(|cause| self.failed(cause))?;
-        let weights = weights.map_err(|problem| self.failed(problem))?;
-        let central = returned(previous, expert, weights).map_err(|problem| self.failed(problem))?;
-        self.state = state;
+        self.consolidated(Consolidating { previous, experts: &[expert] }, "run_consolidation", context)
+    }
+
+    fn consolidate_round(
+        &mut self,
+        previous: &ModelState,
+        experts: &[&Expert],
+        context: &mut Context<'_>,
+    ) -> Result<ModelState, StrategyError> {
+        if self.settings.rounds && !experts.is_empty() {
+            return self.consolidated(Consolidating { previous, experts }, "run_round", context);
+        }
+        let mut central = previous.clone();
+        for (index, expert) in experts.iter().enumerate() {
+            central = self.consolidate(&central, expert, &mut context.of_expert(index, experts.len()))?;
+        }
         Ok(central)
     }
 
@@ -145,23 +200,27 @@ impl Strategy for PythonStrategy {
     }
 }
 
-/// What comes back from Python: tensors (or what is wrong with them), and the state.
-type Consolidated = (Result<Weights, String>, StrategyState);
-
 /// Calls the instance.
 fn called(
     py: Python<'_>,
     instance: &Py<PyAny>,
-    described: [String; 2],
-    weights: [Weights; 2],
-    manifest: &str,
+    method: &str,
+    (previous, weights): (String, Weights),
+    experts: Vec<SentExpert>,
     context: NativeContext,
 ) -> PyResult<Consolidated> {
-    let [previous, expert] = weights;
-    let [of_previous, of_expert] = described;
-    let (previous, expert) = (to_arrays(py, previous)?, to_arrays(py, expert)?);
-    let arguments = (of_previous, previous, of_expert, expert, manifest, context);
-    let returned = instance.call_method1(py, "run_consolidation", arguments)?;
+    let previous_arrays = to_arrays(py, weights)?;
+    let experts = experts.into_iter().map(|expert| {
+        let SentExpert { described, weights, manifest, statistic } = expert;
+        let (statistic, missing) = match statistic {
+            Some(Ok(statistic)) => (Some(to_arrays(py, statistic)?), None),
+            Some(Err(missing)) => (None, Some(missing)),
+            None => (None, None),
+        };
+        Ok((described, to_arrays(py, weights)?, manifest, statistic, missing))
+    });
+    let experts = experts.collect::<PyResult<Vec<_>>>()?;
+    let returned = instance.call_method1(py, method, (previous, previous_arrays, experts, context))?;
     let returned = returned.bind(py);
     let weights = match returned.cast::<PyDict>() {
         Ok(arrays) => to_weights(arrays),
@@ -178,12 +237,15 @@ fn python_state(py: Python<'_>, instance: &Py<PyAny>) -> PyResult<StrategyState>
     Ok(StrategyState { values, weights })
 }
 
-/// The new central model, from the tensors that Python code returned. They must be those of the previous model and of the expert's
-/// head, of the same shapes, and finite.
-fn returned(previous: &ModelState, expert: &Expert, weights: Weights) -> Result<ModelState, String> {
+/// The new central model, from the tensors that Python code returned. They must be those of the previous model and of the experts'
+/// heads, of the same shapes, and finite.
+fn returned(models: Consolidating<'_>, weights: Weights) -> Result<ModelState, String> {
+    let Consolidating { previous, experts } = models;
     let mut central = previous.with_backbone_weights(previous.backbone_weights());
-    if central.head(&expert.head().name).is_none() {
-        central.set_head(expert.head().clone(), expert.model.head_weights(expert.head()));
+    for expert in experts {
+        if central.head(&expert.head().name).is_none() {
+            central.set_head(expert.head().clone(), expert.model.head_weights(expert.head()));
+        }
     }
     for (name, expected) in central.weights.iter() {
         match weights.get(name) {
@@ -210,154 +272,4 @@ fn returned(previous: &ModelState, expert: &Expert, weights: Weights) -> Result<
     let finite = central.weights.check_finite();
     finite.map_err(|error| format!("returned a model whose values are not all finite numbers: {error}"))?;
     Ok(central)
-}
-
-/// What Python code sends while it consolidates.
-enum StrategyMessage {
-    Ask(Request, Sender<Result<Answer, String>>),
-    Done(Result<Consolidated, NoAnswer>),
-}
-
-/// What Python code asks its context for.
-pub(crate) enum Request {
-    Surrogate { fresh: Option<(usize, usize)> },
-    Tasks { all: bool },
-    Step { samples: usize, done: usize, steps: usize },
-    Note(String),
-}
-
-/// What it gets.
-pub(crate) enum Answer {
-    Inputs { shape: Vec<usize>, values: Vec<f32> },
-    Tasks(Vec<SentSamples>),
-    Done,
-}
-
-/// Serves the requests of Python code until it is done; `None` if it never answers.
-fn serve(
-    from_python: &Receiver<StrategyMessage>,
-    context: &mut Context<'_>,
-    previous: &ModelState,
-    expert: &Expert,
-) -> Option<Result<Consolidated, NoAnswer>> {
-    loop {
-        match from_python.recv().ok()? {
-            StrategyMessage::Done(done) => return Some(done),
-            StrategyMessage::Ask(request, answer) => {
-                _ = answer.send(answered(request, context, previous, expert));
-            }
-        }
-    }
-}
-
-fn answered(
-    request: Request,
-    context: &mut Context<'_>,
-    previous: &ModelState,
-    expert: &Expert,
-) -> Result<Answer, String> {
-    let in_words = |error: StrategyError| error.to_string();
-    match request {
-        Request::Surrogate { fresh } => {
-            let inputs = match fresh {
-                None => context.surrogate(previous, expert),
-                Some((count, step)) => context.fresh_surrogate(count, step, previous, expert),
-            };
-            sent(inputs.map_err(in_words)?)
-        }
-        Request::Tasks { all } => {
-            let tasks: Vec<TaskDataset<'_>> = match all {
-                true => context.all_tasks().map_err(in_words)?.to_vec(),
-                false => vec![context.current_task().map_err(in_words)?],
-            };
-            let tasks = tasks.into_iter().map(|task| SentSamples::of(task.samples, task.head));
-            Ok(Answer::Tasks(tasks.collect::<Result<_, _>>()?))
-        }
-        Request::Step { samples, done, steps } => {
-            context.step_taken(samples, done, steps);
-            Ok(Answer::Done)
-        }
-        Request::Note(note) => {
-            context.note(note);
-            Ok(Answer::Done)
-        }
-    }
-}
-
-fn sent(inputs: Inputs) -> Result<Answer, String> {
-    let shape = [&[inputs.len()], inputs.shape().sizes()].concat();
-    let values = inputs.vectors().into_data().try_to_vec::<f32>().map_err(|error| format!("{error:?}"))?;
-    Ok(Answer::Inputs { shape, values })
-}
-
-/// What a strategy in Python gets besides the two models. It is valid while the strategy consolidates.
-#[pyclass(frozen, module = "alluvium._alluvium")]
-pub(crate) struct NativeContext {
-    requests: Sender<StrategyMessage>,
-    /// The seed of this consolidation, below 2⁶³.
-    #[pyo3(get)]
-    seed: u64,
-    /// The number of experts that were consolidated before.
-    #[pyo3(get)]
-    device: usize,
-}
-
-impl NativeContext {
-    fn ask(&self, py: Python<'_>, request: Request) -> PyResult<Answer> {
-        let (answer, answered) = channel();
-        let over = || Failure::run("the context is over; use it within `consolidate`").raise(py, None);
-        self.requests.send(StrategyMessage::Ask(request, answer)).map_err(|_| over())?;
-        // The lock lets the answer be awaited while other Python threads run.
-        let answered = std::sync::Mutex::new(answered);
-        let answer = py.detach(|| answered.lock().ok().and_then(|answered| answered.recv().ok()));
-        let answer = answer.ok_or_else(over)?;
-        answer.map_err(|problem| Failure::run(problem).raise(py, None))
-    }
-
-    fn inputs<'py>(&self, py: Python<'py>, fresh: Option<(usize, usize)>) -> PyResult<Bound<'py, PyAny>> {
-        match self.ask(py, Request::Surrogate { fresh })? {
-            Answer::Inputs { shape, values } => Ok(values.into_pyarray(py).reshape(shape)?.into_any()),
-            _ => Err(Failure::run("the context gave another answer").raise(py, None)),
-        }
-    }
-
-    fn tasks<'py>(&self, py: Python<'py>, all: bool) -> PyResult<Vec<PythonSamples<'py>>> {
-        match self.ask(py, Request::Tasks { all })? {
-            Answer::Tasks(tasks) => tasks.into_iter().map(|task| task.into_python(py)).collect(),
-            _ => Err(Failure::run("the context gave another answer").raise(py, None)),
-        }
-    }
-}
-
-#[pymethods]
-impl NativeContext {
-    /// The fixed set of surrogate data, `[samples, …]`.
-    fn surrogate<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.inputs(py, None)
-    }
-
-    /// Fresh surrogate data.
-    fn fresh_surrogate<'py>(&self, py: Python<'py>, count: usize, step: usize) -> PyResult<Bound<'py, PyAny>> {
-        self.inputs(py, Some((count, step)))
-    }
-
-    /// The samples of the current task.
-    fn current_task<'py>(&self, py: Python<'py>) -> PyResult<Vec<PythonSamples<'py>>> {
-        self.tasks(py, false)
-    }
-
-    /// The samples of all tasks so far.
-    fn all_tasks<'py>(&self, py: Python<'py>) -> PyResult<Vec<PythonSamples<'py>>> {
-        self.tasks(py, true)
-    }
-
-    /// Counts a step.
-    fn step(&self, py: Python<'_>, samples: usize, done: usize, steps: usize) -> PyResult<()> {
-        self.ask(py, Request::Step { samples, done, steps }).map(drop)
-    }
-
-    /// Notes something for people.
-    fn note(&self, py: Python<'_>, note: String) -> PyResult<()> {
-        self.ask(py, Request::Note(note)).map(drop)
-    }
 }

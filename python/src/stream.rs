@@ -49,7 +49,8 @@ type Part<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 #[plugin(kind = "python")]
 impl StreamConfig for PythonStreamConfig {
     fn scenario(&self) -> Scenario {
-        crate::plugins::plugin(Family::Stream, &self.class).map_or(Scenario::ClassShift, |plugin| plugin.scenario)
+        crate::plugins::plugin(Family::Stream, &self.class)
+            .map_or(Scenario::ClassShift, |plugin| plugin.settings.scenario)
     }
 
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {

@@ -11,7 +11,7 @@ use crate::distilled::distilled;
 use crate::training::{Objective, descend, without_absent};
 use crate::{
     AbsentClasses, ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, ExpertForm, HandOut,
-    ParameterTerm, StatisticRequest,
+    ParameterTerm, with_statistics,
 };
 
 /// The samples of a device, and the task that they belong to.
@@ -94,23 +94,7 @@ pub fn adapt_with(
             cause => broken(cause),
         })?,
     };
-    let compute_one = |statistic: &Arc<dyn DeviceStatistic>| {
-        let name = statistic.name();
-        let seed = seed.of("statistic").of(name);
-        let beside = &terms.beside;
-        let request =
-            StatisticRequest { taken: central, adapted: &expert.model, own: own.dataset, beside, compute, seed };
-        let computed = statistic.compute(&request);
-        let computed = computed.and_then(|weights| weights.check_finite().map(|()| weights));
-        let failed = |cause| DeviceError::Statistic {
-            task: own.name.to_owned(),
-            statistic: name.to_owned(),
-            cause: Box::new(cause),
-        };
-        Ok((name.to_owned(), computed.map_err(failed)?))
-    };
-    let statistics = statistics.iter().map(compute_one).collect::<Result<_, _>>()?;
-    Ok(expert.with_statistics(statistics))
+    with_statistics(expert, taken, own, statistics, compute)
 }
 
 #[cfg(test)]
@@ -122,7 +106,7 @@ mod tests {
     use alluvium_stream::{Samples, Task};
 
     use super::*;
-    use crate::{Augmentation, Term, Terms};
+    use crate::{Augmentation, StatisticRequest, Term, Terms};
 
     /// Two classes that differ in which of two pixels is bright.
     fn task() -> Task {

@@ -38,7 +38,7 @@ pub use hand_out::{Beside, HandOut, Terms};
 pub use local::LocalDevice;
 pub use loss::{ClassificationLoss, cross_entropy, mean_squared_error};
 pub use settings::{AbsentClasses, DeviceSettings, ExpertForm};
-pub use statistic::{DeviceStatistic, Reconstruction, StatisticRequest};
+pub use statistic::{DeviceStatistic, Reconstruction, StatisticRequest, with_statistics};
 pub use taken::TakenModel;
 pub use term::ParameterTerm;
 pub use training::{Term, train};

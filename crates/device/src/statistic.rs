@@ -1,12 +1,13 @@
 //! Statistics that a device computes from its samples and sends along with its model.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
-use alluvium_model::{ModelError, ModelState, Seed, Weights};
+use alluvium_model::{Expert, ModelError, ModelState, Seed, Weights};
 use alluvium_stream::TaskDataset;
 use burn::tensor::Device as Compute;
 
-use crate::Beside;
+use crate::{Beside, DeviceError, HandOut, OwnTask};
 
 /// What a device computes a statistic from.
 #[derive(Debug, Clone, Copy)]
@@ -64,4 +65,38 @@ pub trait DeviceStatistic: Debug + Send + Sync {
     /// # Errors
     /// When the model cannot be run.
     fn compute(&self, request: &StatisticRequest<'_>) -> Result<Weights, ModelError>;
+}
+
+/// Computes the statistics that a device is asked for, and adds them to its expert.
+///
+/// # Errors
+/// [`DeviceError::Statistic`] when one cannot be computed or is not finite.
+pub fn with_statistics(
+    expert: Expert,
+    taken: &HandOut,
+    own: OwnTask<'_>,
+    statistics: &[Arc<dyn DeviceStatistic>],
+    compute: &Compute,
+) -> Result<Expert, DeviceError> {
+    let compute_one = |statistic: &Arc<dyn DeviceStatistic>| {
+        let name = statistic.name();
+        let request = StatisticRequest {
+            taken: &taken.model,
+            adapted: &expert.model,
+            own: own.dataset,
+            beside: &taken.terms.beside,
+            compute,
+            seed: taken.terms.seed.of("statistic").of(name),
+        };
+        let computed = statistic.compute(&request);
+        let computed = computed.and_then(|weights| weights.check_finite().map(|()| weights));
+        let failed = |cause| DeviceError::Statistic {
+            task: own.name.to_owned(),
+            statistic: name.to_owned(),
+            cause: Box::new(cause),
+        };
+        Ok((name.to_owned(), computed.map_err(failed)?))
+    };
+    let statistics = statistics.iter().map(compute_one).collect::<Result<_, _>>()?;
+    Ok(expert.with_statistics(statistics))
 }

@@ -83,6 +83,12 @@ pub enum ModelError {
         /// Why not, and what is accepted.
         reason: String,
     },
+    /// Code of a plugin failed with an error of its own.
+    #[error("{reason}")]
+    Own {
+        /// The problem.
+        reason: String,
+    },
     /// Bytes that are not a stored model.
     #[error("not a stored model: {reason}")]
     Format {

@@ -133,4 +133,4 @@ def device(kind: str, *, paper: str = "") -> Callable[[Kind], Kind]:
     Raises:
         ConfigError: the kind is taken, or the class cannot be registered.
     """
-    return decorator("device", kind, Device, _Runner, paper=paper, settings={})  # type: ignore[return-value]
+    return decorator("device", kind, Device, _Runner, paper=paper, settings=lambda _: {})  # type: ignore[return-value]

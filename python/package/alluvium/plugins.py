@@ -74,7 +74,7 @@ _REGISTERED: dict[tuple[str, str], Registered] = {}
 
 
 def register(
-    family: str, kind: str, owner: type[Plugin], runner: type[Any], *, paper: str = "", settings: dict[str, str]
+    family: str, kind: str, owner: type[Plugin], runner: type[Any], *, paper: str = "", settings: dict[str, Any]
 ) -> None:
     """Registers a class under a kind of a family. Registering a kind again replaces the class.
 
@@ -259,9 +259,9 @@ def seeded(seed: int) -> Iterator[np.random.Generator]:
 
 
 def decorator(
-    family: str, kind: str, base: type[Plugin], runner: type[Any], *, paper: str, settings: dict[str, str]
+    family: str, kind: str, base: type[Plugin], runner: type[Any], *, paper: str, settings: Callable[[type[Any]], dict[str, Any]]
 ) -> Callable[[type[Any]], type[Any]]:
-    """What the decorators of the families return.
+    """What the decorators of the families return. ``settings`` gives what the native module is told of a class.
 
     Raises:
         ConfigError: there is no kind, as in ``@al.strategy`` without parentheses.
@@ -273,7 +273,7 @@ def decorator(
     def registered(owner: type[Any]) -> type[Any]:
         if not (isinstance(owner, type) and issubclass(owner, base)):
             raise ConfigError(f"{kind!r}: {owner!r} is not a subclass of {base.__name__}; accepted: class NAME({base.__name__})")
-        register(family, kind, owner, runner, paper=paper, settings=settings)
+        register(family, kind, owner, runner, paper=paper, settings=settings(owner))
         return owner
 
     return registered

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alluvium import _alluvium
+from alluvium.errors import ConfigError, RunError
 from alluvium.model import Array, Head, Model, arrays_of
 from alluvium.plugins import Plugin, decorator, seeded
 from alluvium.values import is_of_torch, plain, whole_number
@@ -21,6 +22,8 @@ Kind = TypeVar("Kind", bound="type[Strategy]")
 
 # The key under which the state of a strategy states a model. No attribute has such a name.
 _STATED = "alluvium model"
+# What the names of a kept expert's statistic begin with.
+_STATISTIC = "statistic/"
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,28 @@ class Manifest:
 class Expert(Model):
     """The model that a device sends back: the backbone, and the head of its own task."""
 
-    __slots__ = ("_manifest",)
+    __slots__ = ("_manifest", "_missing", "_statistic")
 
-    def __init__(self, description: Mapping[str, Any], arrays: Mapping[str, Array], manifest: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        description: Mapping[str, Any],
+        arrays: Mapping[str, Array],
+        manifest: Mapping[str, Any],
+        statistic: Mapping[str, Array] | None = None,
+        missing: str | None = None,
+    ) -> None:
+        """Args:
+        description: as of a model.
+        arrays: the tensors.
+        manifest: what the device states.
+        statistic: the statistic that the device sent along.
+        missing: why it sent none, if the strategy asked for it.
+        """
         super().__init__(description, arrays)
         names = [field.name for field in dataclasses.fields(Manifest)]
         self._manifest = Manifest(**{name: manifest[name] for name in names})
+        self._statistic = None if statistic is None else dict(statistic)
+        self._missing = missing
 
     @property
     def manifest(self) -> Manifest:
@@ -68,6 +87,18 @@ class Expert(Model):
     def own_head(self) -> Head:
         """The head of the device's task."""
         return self.heads[0]
+
+    @property
+    def statistic(self) -> dict[str, Any]:
+        """What the strategy's ``statistic`` returned on the device: arrays of float32 or float64.
+
+        Raises:
+            RunError: the device sent none. The strategy has no method ``statistic``, or the device cannot run it.
+        """
+        if self._statistic is None:
+            nothing = f"the expert of {self.manifest.task_name!r} carries no statistic; accepted: a strategy with a method `statistic`"
+            raise RunError(self._missing or nothing)
+        return self._statistic
 
 
 class Context:
@@ -82,7 +113,7 @@ class Context:
 
     @property
     def device(self) -> int:
-        """The number of experts that were consolidated before this one."""
+        """The number of experts that were consolidated before this one; for a round, before its first."""
         return self._native.device
 
     @property
@@ -95,8 +126,18 @@ class Context:
         """A generator that starts from the seed."""
         return self._generator
 
+    def of_expert(self, index: int) -> Context:
+        """The context for one expert of a round, from 0: seed, device and current task are those of a consolidation of its own.
+
+        Raises:
+            ConfigError: the round has no such expert.
+        """
+        native = self._native.of_expert(whole_number("index", index))
+        return Context(native, np.random.default_rng(native.seed))
+
     def surrogate(self) -> Array:
-        """The fixed set of surrogate data, ``[samples, …]``: the same for all consolidations of a cell.
+        """The fixed set of surrogate data, ``[samples, …]``: the same for all consolidations of a cell. Data that are made from
+        an expert are made from the last one of a round.
 
         Raises:
             RunError: the strategy has not declared ``data="surrogate"``, or the protocol does not grant it.
@@ -112,7 +153,7 @@ class Context:
         return self._native.fresh_surrogate(whole_number("count", count), whole_number("step", step))
 
     def current_task(self) -> Samples:
-        """The training samples of the device whose expert is consolidated.
+        """The training samples of the device whose expert is consolidated; in a round, of the last one.
 
         Raises:
             RunError: the strategy has not declared ``data="current-task"``, or the protocol does not grant it.
@@ -179,6 +220,42 @@ class Strategy(Plugin):
         """
         raise NotImplementedError(f"{type(self).__name__} has no method `consolidate`")
 
+    def consolidate_round(self, previous: Model, experts: Sequence[Expert], context: Context) -> Mapping[str, Any]:
+        """Consolidates the experts of one round of a federated protocol at once. Override it for that.
+
+        A round of one expert must equal ``consolidate``. Default: they are consolidated one after another, each in a context of its
+        own.
+
+        Args:
+            previous: the central model, which all experts started from.
+            experts: what came back, in the order of the devices; at least one.
+            context: as for ``consolidate``, of the whole round; see ``Context.of_expert``.
+
+        Returns:
+            As ``consolidate``, with the heads of all experts.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no method `consolidate_round`")
+
+    def statistic(
+        self, taken: Model, adapted: Model, samples: Samples, generator: np.random.Generator
+    ) -> Mapping[str, Any]:
+        """A statistic that every device computes from its samples and sends along with its expert. Override it for that.
+
+        It runs on the device, in an instance of its own, and knows nothing but its arguments and the options. ``consolidate`` finds the
+        result as ``expert.statistic``. Its bytes are counted. Return sums over samples, never samples. On a device elsewhere, this
+        class must be imported, too.
+
+        Args:
+            taken: the model that the device took.
+            adapted: the model that it adapted; its only head is that of its task.
+            samples: the device's training samples.
+            generator: a generator that starts from the seed.
+
+        Returns:
+            Arrays or tensors of float32 or float64, by names of your choice; finite.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no method `statistic`")
+
     def state(self) -> dict[str, Any]:
         """What is kept between devices. Default: all attributes beside the options."""
         options = {field.name for field in dataclasses.fields(self) if field.init}  # type: ignore[arg-type]
@@ -190,6 +267,10 @@ class Strategy(Plugin):
             setattr(self, name, value)
 
 
+# Description, tensors, manifest, the statistic, and why there is none.
+_SentExpert = tuple[str, dict[str, Array], str, dict[str, Array] | None, str | None]
+
+
 class _Runner:
     """Runs a strategy for the native module."""
 
@@ -197,22 +278,37 @@ class _Runner:
         self._strategy = strategy
 
     def run_consolidation(
-        self,
-        previous: str,
-        previous_arrays: dict[str, Array],
-        expert: str,
-        expert_arrays: dict[str, Array],
-        manifest: str,
-        native: _alluvium.NativeContext,
+        self, previous: str, arrays: dict[str, Array], experts: list[_SentExpert], native: _alluvium.NativeContext
     ) -> dict[str, Array]:
         """Consolidates one expert."""
-        before = Model(json.loads(previous), previous_arrays)
-        sent = Expert(json.loads(expert), expert_arrays, json.loads(manifest))
+        before, (expert,) = Model(json.loads(previous), arrays), _experts(experts)
         with seeded(native.seed) as generator:
-            central = self._strategy.consolidate(before, sent, Context(native, generator))
-        if not isinstance(central, Mapping):
-            raise TypeError(f"`consolidate` returned a {type(central).__name__}; accepted: a mapping from names to tensors")
-        return arrays_of(central, "the new central model")
+            central = self._strategy.consolidate(before, expert, Context(native, generator))
+        return _tensors("consolidate", central, "the new central model")
+
+    def run_round(
+        self, previous: str, arrays: dict[str, Array], experts: list[_SentExpert], native: _alluvium.NativeContext
+    ) -> dict[str, Array]:
+        """Consolidates the experts of a round."""
+        before, sent = Model(json.loads(previous), arrays), _experts(experts)
+        with seeded(native.seed) as generator:
+            central = self._strategy.consolidate_round(before, sent, Context(native, generator))
+        return _tensors("consolidate_round", central, "the new central model")
+
+    def run_statistic(
+        self,
+        taken: str,
+        taken_arrays: dict[str, Array],
+        adapted: str,
+        adapted_arrays: dict[str, Array],
+        samples: tuple[Any, Any, list[int]],
+        seed: int,
+    ) -> dict[str, Array]:
+        """Computes the statistic of a device."""
+        start, end = Model(json.loads(taken), taken_arrays), Model(json.loads(adapted), adapted_arrays)
+        with seeded(seed) as generator:
+            statistic = self._strategy.statistic(start, end, _samples(samples), generator)
+        return _tensors("statistic", statistic, "the statistic")
 
     def stored_state(self) -> tuple[str, dict[str, Array]]:
         """The state: a JSON object, and arrays."""
@@ -223,7 +319,7 @@ class _Runner:
                 arrays[name] = value
             elif isinstance(value, Model):
                 values[name] = _model_stated(value)
-                arrays.update({f"{name}/{key}": one for key, one in value.items()})
+                arrays.update({f"{name}/{key}": one for key, one in {**value, **_statistic_of(value)}.items()})
             elif isinstance(value, Mapping) and value and all(_is_tensor(one) for one in value.values()):
                 arrays.update({f"{name}/{key}": one for key, one in value.items()})
             else:
@@ -243,14 +339,35 @@ class _Runner:
         self._strategy.restore({name: _model_restored(value) for name, value in state.items()})
 
 
+def _experts(sent: list[_SentExpert]) -> list[Expert]:
+    return [
+        Expert(json.loads(description), arrays, json.loads(manifest), statistic, missing)
+        for description, arrays, manifest, statistic, missing in sent
+    ]
+
+
+def _tensors(method: str, returned: Any, what: str) -> dict[str, Array]:
+    if not isinstance(returned, Mapping):
+        raise TypeError(f"`{method}` returned a {type(returned).__name__}; accepted: a mapping from names to tensors")
+    return arrays_of(returned, what)
+
+
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, np.ndarray) or is_of_torch(value)
 
 
 def _model_stated(model: Model) -> dict[str, Any]:
     """What makes a model of its tensors again."""
-    manifest = dataclasses.asdict(model.manifest) if isinstance(model, Expert) else None
-    return {_STATED: {"description": plain(_STATED, model._description), "manifest": manifest}}
+    stated: dict[str, Any] = {"description": plain(_STATED, model._description), "manifest": None}
+    if isinstance(model, Expert):
+        stated["manifest"], stated["statistic"] = dataclasses.asdict(model.manifest), model._statistic is not None
+    return {_STATED: stated}
+
+
+def _statistic_of(model: Model) -> dict[str, Array]:
+    """The statistic that an expert carries, under names that no tensor of a model has."""
+    statistic = model._statistic if isinstance(model, Expert) else None
+    return {_STATISTIC + name: array for name, array in (statistic or {}).items()}
 
 
 def _model_restored(value: Any) -> Any:
@@ -259,7 +376,9 @@ def _model_restored(value: Any) -> Any:
     stated, arrays = value[_STATED], {name: array for name, array in value.items() if name != _STATED}
     if stated["manifest"] is None:
         return Model(stated["description"], arrays)
-    return Expert(stated["description"], arrays, stated["manifest"])
+    own = {name: array for name, array in arrays.items() if not name.startswith(_STATISTIC)}
+    statistic = {name.removeprefix(_STATISTIC): array for name, array in arrays.items() if name not in own}
+    return Expert(stated["description"], own, stated["manifest"], statistic if stated["statistic"] else None)
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -290,15 +409,27 @@ def _not_finite(value: Any) -> float | None:
     return next((number for number in map(_not_finite, inner) if number is not None), None)
 
 
-def strategy(kind: str, *, data: str = "none", paper: str = "") -> Callable[[Kind], Kind]:
+def strategy(kind: str, *, data: str = "none", tells: str = "", paper: str = "") -> Callable[[Kind], Kind]:
     """Registers a subclass of ``Strategy``, so that a configuration can name it: ``kind = "…"``.
 
     Args:
         kind: the name in a configuration: lower case, words joined by hyphens.
         data: the data that it needs while it consolidates: ``"none"``, ``"surrogate"``, ``"current-task"`` or ``"all-tasks"``.
+        tells: what the statistic of a class with the method ``statistic`` tells of a device's samples, as words that follow "tells the
+            centre". It is stated below the table. Such a class must say it.
         paper: the publication of the method.
 
     Raises:
         ConfigError: the kind is taken, or the class cannot be registered.
     """
-    return decorator("strategy", kind, Strategy, _Runner, paper=paper, settings={"data": data})  # type: ignore[return-value]
+
+    def settings(owner: type[Strategy]) -> dict[str, Any]:
+        rounds, statistic = (
+            getattr(owner, name) is not getattr(Strategy, name) for name in ("consolidate_round", "statistic")
+        )
+        if statistic != bool(tells):
+            found = "has the method `statistic`, but `tells` does not say what it tells" if statistic else "has no method `statistic`, but `tells`"
+            raise ConfigError(f"{kind!r}: the class {owner.__name__} {found}; accepted: both or neither, as tells=\"the mean of each class\"")
+        return {"data": data, "rounds": rounds, "statistic": statistic, "tells": tells}
+
+    return decorator("strategy", kind, Strategy, _Runner, paper=paper, settings=settings)  # type: ignore[return-value]

@@ -184,4 +184,4 @@ def stream(kind: str, *, scenario: str = "class-shift", paper: str = "") -> Call
     Raises:
         ConfigError: the kind is taken, or the class cannot be registered.
     """
-    return decorator("stream", kind, Stream, _Runner, paper=paper, settings={"scenario": scenario})  # type: ignore[return-value]
+    return decorator("stream", kind, Stream, _Runner, paper=paper, settings=lambda _: {"scenario": scenario})  # type: ignore[return-value]

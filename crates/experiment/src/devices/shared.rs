@@ -10,7 +10,7 @@ use alluvium_device::{
     DeviceStatistic, Terms, check_expert,
 };
 use alluvium_evaluate::{TestSet, evaluate};
-use alluvium_model::{BackboneFacts, ClassifierFacts, Expert, HeadShape, HeadSpec, Model, Progress, Seed};
+use alluvium_model::{BackboneFacts, ClassifierFacts, Digest, Expert, HeadShape, HeadSpec, Model, Progress, Seed};
 use alluvium_strategy::{RunDescription, StrategyConfig};
 use alluvium_stream::{SoundClip, Task, TaskStream};
 use burn::tensor::Device as Compute;
@@ -48,17 +48,18 @@ pub(crate) struct Statistics {
     /// The options of the strategy, on which the statistics depend. `null` if there are none, so that strategies without
     /// statistics have devices in common.
     options: Value,
+    /// The digest of code that the strategy runs outside this program, and that may compute them.
+    revision: Option<Digest>,
 }
 
 impl Statistics {
     pub(crate) fn asked_by(config: &dyn StrategyConfig) -> Result<Self, ExperimentError> {
-        let statistics = config.statistics();
-        let options = if statistics.is_empty() {
-            Value::Null
-        } else {
-            serde_json::to_value(config).map_err(|error| ExperimentError::Record(error.to_string()))?
-        };
-        Ok(Statistics { asked: statistics, options })
+        let asked = config.statistics();
+        if asked.is_empty() {
+            return Ok(Statistics::default());
+        }
+        let options = serde_json::to_value(config).map_err(|error| ExperimentError::Record(error.to_string()))?;
+        Ok(Statistics { asked, options, revision: config.revision() })
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -314,6 +315,9 @@ impl SharedSetup {
         });
         if let Some(revision) = workers.revision() {
             inputs["revision"] = json!(revision);
+        }
+        if let Some(revision) = &asked.statistics.revision {
+            inputs["revision of the statistics"] = json!(revision);
         }
         if !asked.beside.is_empty() {
             let digests: BTreeMap<_, _> =
