@@ -1,11 +1,14 @@
 //! A centre that is driven from Python.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alluvium_device::Announcement;
-use alluvium_experiment::{CentreFiles, DeviceReport, DirectoryOptions, OpenCentre, OpenCentreOptions, OpenVisit};
+use alluvium_experiment::{
+    CentreFiles, DeviceReport, DirectoryOptions, OpenCentre, OpenCentreOptions, OpenTask, OpenVisit,
+};
 use alluvium_model::{Expert, HeadSpec};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -217,5 +220,15 @@ fn in_numbers(centre: &OpenCentre, stated: DeviceStatement) -> Result<Announceme
         })
     };
     let classes = classes.iter().map(number).collect::<Result<Vec<_>, _>>()?;
-    Ok(Announcement { task, head: HeadSpec { name: head, classes }, samples, digest })
+    let head = known_as(centre, &task, HeadSpec { name: head, classes });
+    Ok(Announcement { task, head, samples, digest })
+}
+
+/// The head that the centre has for a device's task of this name and these classes. A device may call its head as it likes, and order its
+/// classes as it likes.
+fn known_as(centre: &OpenCentre, task: &str, stated: HeadSpec) -> HeadSpec {
+    let sorted = |head: &HeadSpec| head.classes.iter().copied().collect::<BTreeSet<_>>();
+    let fits = |own: &OpenTask| own.name == task && sorted(&own.head) == sorted(&stated);
+    let fitting: Vec<_> = centre.tasks().into_iter().filter(fits).map(|own| own.head).collect();
+    if fitting.contains(&stated) { stated } else { fitting.into_iter().next().unwrap_or(stated) }
 }

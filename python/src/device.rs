@@ -48,7 +48,7 @@ impl PythonDeviceConfig {
     }
 }
 
-#[plugin(kind = "python")]
+#[plugin(kind = "_python")]
 impl DeviceConfig for PythonDeviceConfig {
     fn revision(&self) -> Option<Digest> {
         self.plugin().ok().map(|plugin| plugin.revision.clone())

@@ -6,14 +6,15 @@
 //! same numbers however many cells run side by side.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
+use alluvium_model::{host, set_host};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
@@ -51,10 +52,6 @@ pub(crate) struct Caller {
     pool: Option<Arc<Py<PyAny>>>,
 }
 
-thread_local! {
-    static CURRENT: RefCell<Option<Caller>> = const { RefCell::new(None) };
-}
-
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Caller")
@@ -73,9 +70,9 @@ pub(crate) enum NoAnswer {
 }
 
 impl Caller {
-    /// The caller of the work that this thread does. A configuration that is read takes it along.
+    /// The caller of the work that this thread does: its host. A configuration that is read takes it along.
     pub(crate) fn current() -> Self {
-        CURRENT.with(|current| current.borrow().clone()).unwrap_or_default()
+        host().and_then(|host| host.downcast_ref::<Caller>().cloned()).unwrap_or_default()
     }
 
     /// The caller of work whose devices a pool may work for.
@@ -193,7 +190,7 @@ pub(crate) fn drive_and_tell<T: Send + 'static>(
     let before = caller.drive.lock().unwrap_or_else(PoisonError::into_inner).replace(drive.clone());
     let own = caller.clone();
     let worker = move || {
-        CURRENT.with(|current| *current.borrow_mut() = Some(own));
+        set_host(Some(Arc::new(own)));
         let done: Result<T, Failure> =
             catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)));
         _ = events.send(Event::Done(Box::new(done)));
@@ -252,6 +249,27 @@ fn wait(
 /// The failure of work that panicked.
 fn panicked(panic: &(dyn Any + Send)) -> Failure {
     Failure::run(format!("a computation failed inside the library: {}", panic_message(panic)))
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a check that panics if it fails, without a word on the terminal: who asked for it is told what the panic says.
+pub(crate) fn quietly(check: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                usual(panic);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let checked = catch_unwind(AssertUnwindSafe(check));
+    QUIET.set(false);
+    checked
 }
 
 /// The message of a panic.

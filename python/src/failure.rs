@@ -129,13 +129,17 @@ impl From<OpenCentreError> for Failure {
 impl From<InterchangeError> for Failure {
     fn from(error: InterchangeError) -> Self {
         let message = as_arguments(&error.to_string());
+        if matches!(error, InterchangeError::Request(_)) {
+            return Failure::config(message);
+        }
         if error.is_refusal() { Failure::file(message) } else { Failure::run(message) }
     }
 }
 
 /// The flags of the command line in a message, as the arguments that people write in Python.
 fn as_arguments(message: &str) -> String {
-    const FLAGS: [(&str, &str); 9] = [
+    const FLAGS: [(&str, &str); 10] = [
+        ("--cache ", "cache="),
         ("--fresh", "fresh=True"),
         ("--state-dict", "state_dict="),
         ("--initial-only", "initial_only=True"),

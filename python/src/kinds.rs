@@ -4,16 +4,14 @@ use alluvium_registry::{Family, descriptions};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
-use crate::plugins::CARRIER;
-
 /// All kinds, or those of one family, as a JSON list.
 #[pyfunction]
 #[pyo3(signature = (family=None))]
 pub(crate) fn kinds(family: Option<&str>) -> String {
     let wanted = |own: Family| family.is_none_or(|family| own.to_string() == family || own.plural() == family);
-    // The carriers are how Python's own kinds are stored, and nobody names them.
-    let shown = descriptions().into_iter().filter(|one| wanted(one.family) && one.kind != CARRIER);
-    let kinds: Vec<Value> = shown
+    let kinds: Vec<Value> = descriptions()
+        .into_iter()
+        .filter(|one| wanted(one.family))
         .map(|one| {
             let options: Vec<_> = one
                 .options()

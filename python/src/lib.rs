@@ -60,7 +60,7 @@ mod _alluvium {
     #[pymodule_export]
     use super::merging::consolidate;
     #[pymodule_export]
-    use super::models::{digest_of, model_bytes, model_parts};
+    use super::models::{digest_of, model_bytes, model_parts, model_scores};
     #[pymodule_export]
     use super::plugins::{check_plugin, register, set_revision};
     #[pymodule_export]

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use alluvium_model::{ModelState, Weights};
+use alluvium_model::{Inputs, Model, ModelState, Weights};
+use burn::tensor::Device;
+use numpy::{IntoPyArray, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use serde_json::{Value, json};
 
-use crate::arrays::{to_arrays, to_weights};
+use crate::arrays::{copied, to_arrays, to_weights};
+use crate::drive::work;
 use crate::failure::Failure;
 
 /// The description of a model, without its weights.
@@ -43,6 +46,55 @@ pub(crate) fn model_bytes<'py>(
     let made = made(description, weights).and_then(|model| model.to_bytes().map_err(|error| error.to_string()));
     let bytes = made.map_err(|problem| Failure::file(problem).raise(py, None))?;
     Ok(PyBytes::new(py, &bytes))
+}
+
+/// The scores of every head for some inputs `[samples, …]`: by the head's name, `[samples, classes]`.
+#[pyfunction]
+pub(crate) fn model_scores<'py>(
+    py: Python<'py>,
+    description: &str,
+    arrays: &Bound<'py, PyDict>,
+    inputs: PyReadonlyArrayDyn<'py, f32>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let weights = to_weights(arrays).map_err(|problem| Failure::file(problem).raise(py, None))?;
+    let state = made(description, weights).map_err(|problem| Failure::file(problem).raise(py, None))?;
+    let (count, sizes) = inputs.shape().split_first().map_or((0, vec![]), |(count, sizes)| (*count, sizes.to_vec()));
+    if sizes != state.input.sizes() {
+        let accepted = format!("{count} inputs of {}, with a first axis for samples", state.input);
+        let problem = format!("the inputs have the shape {:?}; accepted: {accepted}", inputs.shape());
+        return Err(Failure::config(problem).raise(py, None));
+    }
+    let values = copied(&inputs);
+    let scores = work(py, move || scores(&state, values))?;
+    let named = PyDict::new(py);
+    for (name, values) in scores {
+        let classes = values.len() / count.max(1);
+        named.set_item(name, values.into_pyarray(py).reshape([count, classes])?)?;
+    }
+    Ok(named)
+}
+
+/// How many inputs go through the model at once.
+const BATCH: usize = 500;
+
+/// The scores of each head, one input after the other.
+fn scores(state: &ModelState, values: Vec<f32>) -> Result<Vec<(String, Vec<f32>)>, Failure> {
+    let failed = |error: String| Failure::run(error);
+    let compute = Device::flex();
+    let model = Model::load(state, &compute).map_err(|error| failed(error.to_string()))?;
+    let mut all: Vec<_> = state.heads.iter().map(|head| (head.name.clone(), vec![])).collect();
+    if values.is_empty() {
+        return Ok(all);
+    }
+    for batch in Inputs::from_values(values, state.input, &compute).split(BATCH) {
+        let latents = model.latents(batch.clone());
+        for (name, scores) in &mut all {
+            let Some(head) = model.head(name) else { continue };
+            let own = head.scores(batch.clone(), latents.clone()).into_data().convert::<f32>();
+            scores.extend(own.try_into_vec::<f32>().map_err(|error| failed(format!("{error:?}")))?);
+        }
+    }
+    Ok(all)
 }
 
 /// The digest of arrays: SHA-256 over names, shapes and values, as models state it.

@@ -1,22 +1,21 @@
 //! The plugins that Python code registers: their classes, by family and kind.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alluvium_device::DeviceConfig;
 use alluvium_model::Digest;
-use alluvium_registry::{AddedKind, Family, add, carried};
+use alluvium_registry::{AddedKind, Family, NestedError, add, nested};
 use alluvium_strategy::{DataAccess, StrategyConfig};
 use alluvium_stream::{Scenario, StreamConfig};
 use pyo3::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::drive::{panic_message, work};
+use crate::drive::{panic_message, quietly, work};
 use crate::failure::Failure;
 
 /// The linked kind that reads the tables of Python's kinds. The registry gives it `class` and `options`.
-pub(crate) const CARRIER: &str = "python";
+pub(crate) const CARRIER: &str = "_python";
 
 static PLUGINS: Mutex<BTreeMap<(Family, String), Arc<Plugin>>> = Mutex::new(BTreeMap::new());
 
@@ -140,19 +139,18 @@ pub(crate) fn check_plugin(py: Python<'_>, family: &str, kind: &str, options: &s
             .map_err(|error| Failure::config(error.to_string()))?;
         table.insert("kind".to_owned(), json!(kind));
         alluvium_registry::find(family, &kind)?;
-        let table = Value::Object(carried(family, table));
-        let wrong = |error: serde_json::Error| Failure::config(format!("the {family} \"{kind}\": {error}"));
+        let wrong = |error: NestedError| Failure::config(format!("the {family} \"{kind}\" {error}"));
         let check: Box<dyn FnOnce()> = match family {
             Family::Strategy => {
-                let config: Box<dyn StrategyConfig> = serde_json::from_value(table).map_err(wrong)?;
+                let config: Box<dyn StrategyConfig> = nested(family, &table).map_err(wrong)?;
                 Box::new(move || alluvium_strategy::conformance::check_config(config.as_ref()))
             }
             Family::Device => {
-                let config: Box<dyn DeviceConfig> = serde_json::from_value(table).map_err(wrong)?;
+                let config: Box<dyn DeviceConfig> = nested(family, &table).map_err(wrong)?;
                 Box::new(move || alluvium_device::conformance::check_config(config.as_ref()))
             }
             Family::Stream => {
-                let config: Box<dyn StreamConfig> = serde_json::from_value(table).map_err(wrong)?;
+                let config: Box<dyn StreamConfig> = nested(family, &table).map_err(wrong)?;
                 Box::new(move || alluvium_stream::conformance::check_stream(config.as_ref()))
             }
             family => {
@@ -161,6 +159,6 @@ pub(crate) fn check_plugin(py: Python<'_>, family: &str, kind: &str, options: &s
                 )));
             }
         };
-        Ok(catch_unwind(AssertUnwindSafe(check)).err().map(|panic| panic_message(&*panic).to_owned()))
+        Ok(quietly(check).err().map(|panic| panic_message(&*panic).to_owned()))
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use alluvium_backend::BackendConfig;
 use alluvium_device::{Announcement, Answer, DeviceConfig, DevicePlace, DeviceStatistic, HandOut, check_expert};
 use alluvium_evaluate::{TestSet, evaluate};
+use alluvium_experiment::one_thread;
 use alluvium_model::{Digest, Expert, HeadSpec, InputShape, Model, Seed, Silent};
 use alluvium_registry::{Family, carried};
 use alluvium_strategy::StrategyConfig;
@@ -171,8 +172,7 @@ fn adapted(
     };
     let failed = |error: alluvium_device::DeviceError| Failure::run(error.to_string());
     // On one thread, also inside an operation, as the devices of a comparison work: the numbers are the same.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).stack_size(16 << 20).build();
-    let pool = pool.map_err(|error| Failure::run(error.to_string()))?;
+    let pool = one_thread().map_err(|error| Failure::run(error.to_string()))?;
     let expert = pool.install(|| {
         let mut device = config.build(place).map_err(failed)?;
         device.take(taken.clone()).map_err(failed)?;

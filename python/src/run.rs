@@ -24,7 +24,7 @@ type Outcomes<'py> = (Vec<Compared>, Vec<String>, Option<Bound<'py, PyAny>>);
 /// Runs a comparison. Returns its variants, each with its label, its folder and its results as JSON, the messages of cells that
 /// failed, and the first exception of Python code.
 #[pyfunction]
-#[pyo3(signature = (*, file, table, out, seeds, jobs, backend, fresh, cache, cache_bytes, pool, progress))]
+#[pyo3(signature = (*, file, table, out, seeds, jobs, backend, fresh, cache, cache_bytes, models, pool, progress))]
 #[allow(clippy::too_many_arguments)] // Keywords of one call from Python.
 pub(crate) fn compare(
     py: Python<'_>,
@@ -37,6 +37,7 @@ pub(crate) fn compare(
     fresh: bool,
     cache: Option<String>,
     cache_bytes: Option<u64>,
+    models: bool,
     pool: Option<Py<PyAny>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Outcomes<'_>> {
@@ -66,7 +67,7 @@ pub(crate) fn compare(
         }
         let (mut compared, mut failures) = (vec![], vec![]);
         for variant in &variants {
-            let (done, failed) = run_variant(variant, &directory, jobs, &watch)?;
+            let (done, failed) = run_variant(variant, &directory, (jobs, models), &watch)?;
             compared.push(done);
             failures.extend(failed);
         }
@@ -80,11 +81,11 @@ pub(crate) fn compare(
 fn run_variant(
     variant: &Variant,
     directory: &RunDirectory,
-    jobs: Option<usize>,
+    (jobs, models): (Option<usize>, bool),
     watch: &RunWatch,
 ) -> Result<(Compared, Vec<String>), Failure> {
     let jobs = jobs.unwrap_or_else(|| default_jobs(&variant.experiment)).max(1);
-    let options = RunOptions { jobs, observer: watch, directory, variant: &variant.label };
+    let options = RunOptions { jobs, observer: watch, directory, variant: &variant.label, models };
     let Outcome { mut results, failures, sheets, .. } = run(&variant.experiment, &options)?;
     let report = |error: alluvium_report::ReportError| Failure::run(error.to_string());
     let mut written = sample_files(&mut results, &sheets).map_err(report)?;

@@ -48,7 +48,7 @@ impl PythonStrategyConfig {
     }
 }
 
-#[plugin(kind = "python")]
+#[plugin(kind = "_python")]
 impl StrategyConfig for PythonStrategyConfig {
     fn data_access(&self) -> DataAccess {
         self.plugin().map_or(DataAccess::None, |plugin| plugin.settings.data)

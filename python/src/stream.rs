@@ -1,8 +1,9 @@
 //! Streams that are written in Python: their class gives the tasks as arrays.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use alluvium_model::{HeadSpec, InputShape};
+use alluvium_model::{Digest, HeadSpec, InputShape};
 use alluvium_registry::{Family, schemars};
 use alluvium_stream::{Scenario, Seed, StreamConfig, StreamError, Task, TaskStream, Tasks, plugin};
 use pyo3::prelude::*;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::drive::Caller;
+use crate::plugins::Plugin;
 use crate::samples::given;
 
 /// A stream that is written in Python. A class registers itself under a kind of its own, and a configuration names that kind.
@@ -46,16 +48,23 @@ struct StatedTask {
 /// Inputs and labels.
 type Part<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
-#[plugin(kind = "python")]
+#[plugin(kind = "_python")]
 impl StreamConfig for PythonStreamConfig {
     fn scenario(&self) -> Scenario {
-        crate::plugins::plugin(Family::Stream, &self.class)
-            .map_or(Scenario::ClassShift, |plugin| plugin.settings.scenario)
+        plugin_of(&self.class).map_or(Scenario::ClassShift, |plugin| plugin.settings.scenario)
+    }
+
+    fn revision(&self) -> Option<Digest> {
+        plugin_of(&self.class).ok().map(|plugin| plugin.revision.clone())
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        vec![self.class.clone()]
     }
 
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
         let own = |problem: String| StreamError::Own(format!("the stream \"{}\": {problem}", self.class).into());
-        let plugin = crate::plugins::plugin(Family::Stream, &self.class).map_err(own)?;
+        let plugin = plugin_of(&self.class).map_err(own)?;
         let options = json!(self.options).to_string();
         let built = self.caller.call(move |py| {
             let instance = plugin.adapter.call_method1(py, "build", (options,))?;
@@ -66,6 +75,10 @@ impl StreamConfig for PythonStreamConfig {
         let tasks = built.map_err(|cause| own(cause.to_string()))?.map_err(own)?;
         Ok(Box::new(tasks.map_err(|error| own(error.to_string()))?))
     }
+}
+
+fn plugin_of(class: &str) -> Result<Arc<Plugin>, String> {
+    crate::plugins::plugin(Family::Stream, class)
 }
 
 /// The tasks of arrays.

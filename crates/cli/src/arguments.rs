@@ -149,6 +149,10 @@ pub(crate) struct CompareOptions {
     /// others, and measurements last.
     #[arg(long, value_name = "GB", default_value_t = DEFAULT_CACHE_BYTES as f64 / 1e9, value_parser = gigabytes(0.001))]
     pub(crate) cache_size: f64,
+    /// Keep the last central model of each row and seed: models/ROW-seed-N.safetensors in the run directory. A run that is done writes
+    /// them without training again.
+    #[arg(long)]
+    pub(crate) models: bool,
 }
 
 #[derive(Debug, Args)]

@@ -66,7 +66,8 @@ fn run_variant(
 ) -> anyhow::Result<Vec<String>> {
     let started = Instant::now();
     let jobs = options.jobs.map_or_else(|| default_jobs(&variant.experiment), usize::from);
-    let run_options = RunOptions { jobs, observer: watch, directory, variant: &variant.label };
+    let (label, models) = (variant.label.as_str(), options.models);
+    let run_options = RunOptions { jobs, observer: watch, directory, variant: label, models };
     let Outcome { mut results, failures, stages, repairs, sheets } = run(&variant.experiment, &run_options)?;
     watch.finish();
 

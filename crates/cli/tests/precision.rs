@@ -44,7 +44,7 @@ fn compare(folder: &Path, backend: &str) -> Results {
     fs::write(&file, format!("{}\n{more}", tiny::TINY.replace("kind = \"dcl\"", protocol))).unwrap();
     let variants = read_all(ConfigSource::File(&file), Some(backend), Some(vec![0])).unwrap();
     let directory = RunDirectory::open(&folder.join(backend), &variants, &DirectoryOptions::default()).unwrap();
-    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
+    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "", models: false };
     let outcome = alluvium_experiment::run(&variants[0].experiment, &options).unwrap();
     assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
     outcome.results

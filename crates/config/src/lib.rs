@@ -27,7 +27,7 @@ pub use experiment::{Backend, Experiment, KnownParts, StrategyRow, same_devices}
 pub use initial::{ClassifierUse, Initial, InitialFile};
 pub use own_networks::{OwnNetworks, OwnNetworksTable, OwnStart};
 pub use protocol::{Arrival, Clauses, Protocol, ProtocolKind};
-pub use read::{ConfigSource, PartSource, Variant, read_all, read_part};
+pub use read::{ConfigSource, PartSource, Variant, name_on_disk, read_all, read_part};
 pub use reference::Reference;
 pub use root_table::RootTable;
 pub use schema::config_schema;

@@ -8,4 +8,4 @@ mod tables;
 mod variant;
 
 pub use part::{PartSource, read_part};
-pub use variant::{ConfigSource, Variant, read_all};
+pub use variant::{ConfigSource, Variant, name_on_disk, read_all};

@@ -213,7 +213,7 @@ fn defaults_are_written_out_and_read_back() {
     assert_eq!(written["device"]["epochs"], 1);
     assert_eq!(written["device"]["momentum"], 0.9);
     assert_eq!(written["stream"], json!({"kind": "squares", "tasks": 2, "samples": 8}));
-    assert_eq!(written["backbone"], json!({"kind": "conformance-tiny"}));
+    assert_eq!(written["backbone"], json!({"kind": "_conformance-tiny"}));
     assert_eq!(written["evaluation"]["every"], 1);
     assert_eq!(written["references"], json!(["devices-alone", "joint"]));
     let protocol = json!({"kind": "dcl", "grants": "surrogate", "statistics": true, "concurrency": 1,

@@ -10,18 +10,9 @@ use burn::tensor::Device as Compute;
 use crate::distilled::distilled;
 use crate::training::{Objective, descend, without_absent};
 use crate::{
-    AbsentClasses, ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, ExpertForm, HandOut,
+    AbsentClasses, ClassificationLoss, DeviceError, DeviceSettings, DeviceStatistic, ExpertForm, HandOut, OwnTask,
     ParameterTerm, with_statistics,
 };
-
-/// The samples of a device, and the task that they belong to.
-#[derive(Debug, Clone, Copy)]
-pub struct OwnTask<'a> {
-    /// The name of the task.
-    pub name: &'a str,
-    /// The head and the training samples.
-    pub dataset: TaskDataset<'a>,
-}
 
 /// Adapts a model to a device's own task, in this process, and makes the expert that the device sends.
 ///
@@ -103,7 +94,7 @@ mod tests {
 
     use alluvium_backbone_mlp::MlpConfig;
     use alluvium_model::{HeadSpec, Learning, ModelError, ModelState, Seed, Silent, Values, Weights};
-    use alluvium_stream::{Samples, Task};
+    use alluvium_stream::{Samples, Task, TaskDataset};
 
     use super::*;
     use crate::{Augmentation, StatisticRequest, Term, Terms};

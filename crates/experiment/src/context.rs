@@ -11,7 +11,7 @@ use alluvium_model::{Digest, DigestBuilder};
 use serde_json::{Value, json};
 
 use crate::ExperimentError;
-use crate::directory::program_digest;
+use crate::directory::{RunDirectory, program_digest};
 use crate::progress::Observer;
 use crate::stored::Stages;
 
@@ -22,12 +22,22 @@ pub(crate) struct RunContext<'a> {
     pub(crate) observer: &'a dyn Observer,
     /// What the files of the configuration hold.
     pub(crate) inputs: &'a InputDigests,
+    /// Where the last central model of each cell is kept, if it is.
+    pub(crate) kept: Option<KeptModels<'a>>,
+}
+
+/// Where the last central models of a run are kept.
+#[derive(Clone, Copy)]
+pub(crate) struct KeptModels<'a> {
+    pub(crate) directory: &'a RunDirectory,
+    /// The label of the variant.
+    pub(crate) variant: &'a str,
 }
 
 /// What the files that a configuration names hold, read once for a run.
 #[derive(Default)]
 pub(crate) struct InputDigests {
-    /// For each row with surrogate data, what these depend on: their options, and the digests of their files.
+    /// For each row with surrogate data, what these depend on: their options, the digests of their files, and that of code outside.
     pub(crate) surrogates: BTreeMap<String, Value>,
     /// The digests of files; devices depend on some, too.
     pub(crate) files: FileDigests,
@@ -42,7 +52,11 @@ impl InputDigests {
             let options =
                 serde_json::to_value(surrogate).map_err(|error| ExperimentError::Record(error.to_string()))?;
             let files = inputs.files.of(&surrogate.files())?;
-            inputs.surrogates.insert(row.name.clone(), json!({"options": options, "files": files}));
+            let mut depends = json!({"options": options, "files": files});
+            if let Some(revision) = surrogate.revision() {
+                depends["revision"] = json!(revision);
+            }
+            inputs.surrogates.insert(row.name.clone(), depends);
         }
         Ok(inputs)
     }

@@ -11,6 +11,7 @@
 //! - `directory`: the run directory.
 //! - `open`: a centre that is driven from outside, without a comparison.
 //! - `progress`: what observers are told, and the time left.
+//! - `threads`: the threads that work is done in.
 //!
 //! This crate holds the run. It does not read configurations (`alluvium-config` does), does not know a concrete strategy, stream,
 //! backbone, surrogate or backend, does not make tables or charts, and does not print.
@@ -26,6 +27,7 @@ mod progress;
 mod protocol;
 mod run;
 mod stored;
+mod threads;
 
 pub use directory::{
     DEFAULT_CACHE_BYTES, DirectoryError, DirectoryOptions, RunDirectory, StoredRun, program_in, read_run, usual_folder,
@@ -39,3 +41,4 @@ pub use progress::{Ending, Observer, Pace, PlannedCell, Stage, TimeLeft, Unobser
 pub use protocol::Breach;
 pub use run::{Outcome, RunOptions, default_jobs, most_adaptations, run};
 pub use stored::StageCounts;
+pub use threads::one_thread;

@@ -5,14 +5,15 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alluvium_checkpoint::{Adapter, Checkpoint, Order, StateDictKey, TensorInfo, WriteOptions};
+use alluvium_checkpoint::{Adapter, Checkpoint, Order, StateDictKey, TensorInfo, Values, WriteOptions};
 use alluvium_merge::{MergeModel, Request, plan};
-use alluvium_model::Seed;
+use alluvium_model::{Numbers, Seed};
 use alluvium_strategy::{ExpertStart, RunDescription, StrategyConfig};
 use burn::tensor::Device;
 use serde_json::Value;
 
 use crate::merge_request::{merged, progress, said};
+use crate::own_model::{check_variances, is_variance};
 use crate::provenance::{PROVENANCE, file_name, key_of, taken};
 use crate::{Destination, InterchangeError, Parent, Provenance, Watcher};
 
@@ -156,7 +157,7 @@ impl Tensorwise {
     /// are recorded in its provenance.
     ///
     /// # Errors
-    /// Those of [`plan`](Self::plan); when a value is not finite (the message names the tensor), and when a file cannot
+    /// Those of [`plan`](Self::plan); when a value is not finite or a running variance is negative (the message names the tensor), and when a file cannot
     /// be read or written. Nothing is written then.
     pub fn carry_out(
         &self,
@@ -168,6 +169,7 @@ impl Tensorwise {
         watcher: &dyn Watcher,
     ) -> Result<Vec<PathBuf>, InterchangeError> {
         self.plan(strategy, compute)?;
+        self.check_variances()?;
         let (kind, config) = strategy;
         let provenance = Provenance {
             version: version.to_owned(),
@@ -208,6 +210,7 @@ impl Tensorwise {
         watcher: &dyn Watcher,
     ) -> Result<Vec<u8>, InterchangeError> {
         self.plan(strategy, compute)?;
+        self.check_variances()?;
         let (kind, config) = strategy;
         let progress = progress(watcher);
         let request = Request { seed: Seed::new(seed), progress: &progress, ..self.request(config, compute) };
@@ -220,6 +223,21 @@ impl Tensorwise {
         let start = if self.initial_only { ExpertStart::Common } else { ExpertStart::Previous };
         let completed = strategy.completed(&RunDescription { start, ..Default::default() });
         serde_json::to_value(completed.as_deref().unwrap_or(strategy)).unwrap_or_default()
+    }
+
+    /// Checks that no running variance is negative, by the usual name of these tensors.
+    fn check_variances(&self) -> Result<(), InterchangeError> {
+        for model in [&self.previous].into_iter().chain(&self.experts) {
+            for info in model.seen.tensors().filter(|info| is_variance(&info.name)) {
+                let numbers: Numbers = match model.seen.read(&info.name)?.values {
+                    Values::Floats(values) => values.into(),
+                    Values::Doubles(values) => values.into(),
+                    Values::Integers(_) => continue,
+                };
+                check_variances(&model.path, &info.name, &info.name, &numbers)?;
+            }
+        }
+        Ok(())
     }
 
     /// The merge request, without the output.

@@ -1,7 +1,8 @@
-//! The kind of a plugin: lower case, words joined by hyphens.
+//! The kind of a plugin: lower case, words joined by hyphens. A `_` before it makes it internal: it is found, and never listed.
 
 /// Whether a text can be a kind.
 pub fn is_kind(text: &str) -> bool {
+    let text = text.strip_prefix('_').unwrap_or(text);
     let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     text.starts_with(|c: char| c.is_ascii_lowercase()) && text.split('-').all(is_word)
 }
@@ -30,7 +31,7 @@ mod tests {
 
     #[test]
     fn kinds_are_lower_case_words_joined_by_hyphens() {
-        for good in ["naive", "weight-averaging", "resnet18", "split-cifar-10"] {
+        for good in ["naive", "weight-averaging", "resnet18", "split-cifar-10", "_internal-kind"] {
             assert!(is_kind(good), "{good}");
         }
         for bad in ["", "Naive", "my_kind", "-a", "a-", "a--b", "2d", "ä", "a b"] {

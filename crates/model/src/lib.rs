@@ -41,7 +41,7 @@ mod weights;
 
 pub use across::{ACROSS, AcrossTasks, Answers};
 pub use alluvium_macros::{model_options as options, model_plugin as plugin};
-pub use alluvium_primitives::{Digest, DigestBuilder, Progress, Random, Seed, Silent};
+pub use alluvium_primitives::{Digest, DigestBuilder, Host, Progress, Random, Seed, Silent, host, set_host};
 pub use alluvium_registry as registry;
 pub use backbone::{Backbone, BackboneConfig, BoxedBackbone, DynBackbone};
 pub use classifier::{

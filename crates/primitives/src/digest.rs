@@ -23,6 +23,12 @@ impl Digest {
         builder.finish()
     }
 
+    /// One digest of several in their order; `None` of none.
+    pub fn joined(digests: impl IntoIterator<Item = Digest>) -> Option<Digest> {
+        let texts = digests.into_iter().map(|digest| digest.to_string());
+        texts.reduce(|first, second| format!("{first} {second}")).map(|joined| Digest::of(joined.as_bytes()))
+    }
+
     /// The 64 digits.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -67,5 +73,10 @@ mod tests {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").as_str(), abc);
         assert_eq!(Digest::of_parts(["a", "", "bc"]).to_string(), abc);
+        let [first, second] = [Digest::of(b"a"), Digest::of(b"b")];
+        assert_eq!(Digest::joined([]), None);
+        let both = Digest::joined([first.clone(), second.clone()]);
+        assert_eq!(both, Some(Digest::of(format!("{first} {second}").as_bytes())));
+        assert_ne!(both, Digest::joined([second, first]));
     }
 }

@@ -39,11 +39,17 @@ impl fmt::Display for UnknownKind {
 
 impl std::error::Error for UnknownKind {}
 
-/// Every description linked into the running binary or added to it, by family, then kind.
+/// What the names of kinds begin with that no person writes in a configuration, such as the doubles of conformance tests and the
+/// carriers of kinds of another language. They are found by their names, and never listed.
+const INTERNAL: char = '_';
+
+/// Every description linked into the running binary or added to it, by family, then kind; without those whose kinds begin with `_`,
+/// which are internal.
 ///
 /// They are sorted, because `inventory` has no fixed order.
 pub fn descriptions() -> Vec<&'static Description> {
-    let mut all: Vec<_> = inventory::iter::<Description>.into_iter().chain(added()).collect();
+    let all = inventory::iter::<Description>.into_iter().chain(added());
+    let mut all: Vec<_> = all.filter(|description| !description.kind.starts_with(INTERNAL)).collect();
     all.sort_by_key(|description| (description.family, description.kind));
     all
 }
@@ -58,11 +64,11 @@ pub fn described(family: Family) -> Vec<&'static Description> {
 /// # Errors
 /// [`UnknownKind`], which lists the kinds that are linked in, and names the cargo feature of a kind that this build leaves out.
 pub fn find(family: Family, kind: &str) -> Result<&'static Description, UnknownKind> {
-    let all = described(family);
-    all.iter().find(|description| description.kind == kind).copied().ok_or_else(|| UnknownKind {
+    let mut all = inventory::iter::<Description>.into_iter().chain(added());
+    all.find(|description| description.family == family && description.kind == kind).ok_or_else(|| UnknownKind {
         family,
         kind: kind.to_owned(),
-        linked: all.iter().map(|description| description.kind).collect(),
+        linked: described(family).iter().map(|description| description.kind).collect(),
         feature: left_out(family, kind),
     })
 }
@@ -83,6 +89,24 @@ mod tests {
     use super::*;
 
     crate::left_out!(Family::Backend, "abacus", feature: "beads");
+
+    inventory::submit! {
+        Description {
+            family: Family::Classifier,
+            kind: "_internal",
+            paper: "",
+            default: false,
+            schema: crate::OptionsSchema::Made(|| schemars::schema_for!(u32)),
+        }
+    }
+
+    #[test]
+    fn internal_kinds_are_found_and_not_listed() {
+        assert_eq!(find(Family::Classifier, "_internal").map(|found| found.kind), Ok("_internal"));
+        assert!(descriptions().iter().all(|description| description.kind != "_internal"));
+        let error = find(Family::Classifier, "_other").unwrap_err();
+        assert!(!error.to_string().contains("_internal"), "{error}");
+    }
 
     #[test]
     fn a_kind_that_the_build_leaves_out_names_its_feature() {

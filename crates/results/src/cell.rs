@@ -90,6 +90,9 @@ pub struct Cell {
     /// ran before or beside this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
+    /// The file of the last central model, relative to the folder of the results; `None` if it was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 /// The accuracies of a run: over the stream, or only at its end.
@@ -162,6 +165,7 @@ impl Cell {
             consolidation_seconds: Vec::new(),
             seconds: 0.0,
             peak_memory_bytes: None,
+            model: None,
         }
     }
 

@@ -69,7 +69,7 @@ impl Results {
     /// with equal accuracies, the first is kept. Rows and seeds stand in the order in which they first appear.
     ///
     /// `baseline` is the row that the others are compared with; `None` takes the one that the parts name. Where the parts were
-    /// computed with different versions or on different machines, a note says so. Pictures are those of the first part.
+    /// computed with different versions, with other code of plugins or on different machines, a note says so. Pictures are those of the first part.
     ///
     /// # Errors
     /// When the parts disagree, or no row is called `baseline`.
@@ -197,8 +197,12 @@ fn places(parts: &[Results]) -> Option<String> {
     let said: Vec<_> = differing
         .map(|(name, values)| format!("`{name}` is {}", values.into_iter().collect::<Vec<_>>().join(" or ")))
         .collect();
-    (!said.is_empty())
-        .then(|| format!("The parts of this comparison were computed in different places: {}.", said.join(", ")))
+    (!said.is_empty()).then(|| {
+        format!(
+            "The parts of this comparison were not computed with the same program and machine: {}.",
+            said.join(", ")
+        )
+    })
 }
 
 /// The configuration of the whole: that of the first part, with the strategies of all.
@@ -338,7 +342,8 @@ mod tests {
         one.notes.push("A sentence.".into());
         other.notes.push("A sentence.".into());
         let merged = Results::merged(&[one, other], None).expect("parts of one comparison");
-        let note = "The parts of this comparison were computed in different places: `cores` is 16 or 2.";
+        let note =
+            "The parts of this comparison were not computed with the same program and machine: `cores` is 16 or 2.";
         assert_eq!(merged.notes, ["A sentence.", note]);
     }
 

@@ -1,5 +1,6 @@
 //! A folder whose files are listed with their digests.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -113,6 +114,14 @@ impl Folder {
             damages.extend(self.read_listed(name, expected)?.err());
         }
         Ok(damages)
+    }
+
+    /// Whether the list names just these files, and all of them are whole.
+    pub(crate) fn holds(&self, names: &BTreeSet<&str>) -> bool {
+        let listed = self.sums().is_ok_and(|sums| {
+            sums.is_ok_and(|sums| sums.0.keys().map(String::as_str).collect::<BTreeSet<_>>() == *names)
+        });
+        listed && self.damages().is_ok_and(|damages| damages.is_empty())
     }
 
     /// The first file in the folder that is not in the list.

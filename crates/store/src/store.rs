@@ -1,5 +1,6 @@
 //! A store: folders that are kept and found by key, within a size bound.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,13 @@ pub struct Store {
     root: PathBuf,
     bound: u64,
     used: Mutex<u64>,
-    written: AtomicUsize,
 }
+
+/// The number of temporary folders that this process made. Several stores of a process may share a folder.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
+/// How often an entry is moved to its place while others move the same one there.
+const ATTEMPTS: usize = 100;
 
 /// An entry of a store.
 #[derive(Debug, Clone)]
@@ -59,7 +65,7 @@ impl Store {
         fs::create_dir_all(&root).map_err(StoreError::write(&root))?;
         let age = if alone { Duration::ZERO } else { LEFTOVER_AGE };
         remove_leftovers(&root, age).map_err(StoreError::read(&root))?;
-        let store = Store { root, bound, used: Mutex::new(0), written: AtomicUsize::new(0) };
+        let store = Store { root, bound, used: Mutex::new(0) };
         store.set_used(store.usage()?.bytes);
         Ok(store)
     }
@@ -84,16 +90,17 @@ impl Store {
         }
     }
 
-    /// Stores an entry: its [`RECORD`] and further files. It replaces an older entry with the same key.
+    /// Stores an entry: its [`RECORD`] and further files. An older entry with the same key stays if it has the same files, whole: the
+    /// same key means the same content. Otherwise it is replaced.
     ///
     /// # Errors
     /// [`StoreError::Write`]. The entry is then not in the store.
     pub fn put(&self, key: &str, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
         let _writing = writing();
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.root.join(format!("{TEMPORARY}{}-{number}", std::process::id()));
+        let unfinished = self.temporary();
         let place = self.root.join(key);
-        let written = Self::write_whole(&unfinished, files).and_then(|()| self.move_to(&unfinished, &place));
+        let names: BTreeSet<_> = files.iter().map(|(name, _)| *name).collect();
+        let written = Self::write_whole(&unfinished, files).and_then(|()| self.move_to(&unfinished, &place, &names));
         if written.is_err() {
             // Remove the incomplete files, so that they do not fill the disk.
             let _ = fs::remove_dir_all(&unfinished);
@@ -118,18 +125,45 @@ impl Store {
         sync_folder(unfinished).map_err(StoreError::write(unfinished))
     }
 
-    fn move_to(&self, unfinished: &Path, place: &Path) -> Result<(), StoreError> {
-        if place.exists() {
-            let _ = fs::remove_dir_all(place);
-        }
-        match fs::rename(unfinished, place) {
-            // Another process stored the same entry meanwhile.
-            Err(_) if place.join(SUMS).exists() => {
-                let _ = fs::remove_dir_all(unfinished);
+    /// A new name for a folder that does not count as an entry.
+    fn temporary(&self) -> PathBuf {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        self.root.join(format!("{TEMPORARY}{}-{number}", std::process::id()))
+    }
+
+    fn move_to(&self, unfinished: &Path, place: &Path, names: &BTreeSet<&str>) -> Result<(), StoreError> {
+        for attempt in 1.. {
+            match fs::rename(unfinished, place) {
+                Ok(()) => break,
+                // Others stored the same entry meanwhile, and may be reading it.
+                Err(_) if Folder::at(place).holds(names) => {
+                    let _ = fs::remove_dir_all(unfinished);
+                    return Ok(());
+                }
+                Err(_) if place.exists() && attempt < ATTEMPTS => {
+                    self.remove(place).map_err(StoreError::write(place))?
+                }
+                // It was removed after the rename had found it there.
+                Err(_) if unfinished.exists() && attempt < ATTEMPTS => {}
+                Err(error) => return Err(StoreError::write(place)(error)),
             }
-            moved => moved.map_err(StoreError::write(place))?,
         }
         sync_folder(&self.root).map_err(StoreError::write(&self.root))
+    }
+
+    /// Removes an entry. It is moved aside first, so that nobody sees a part of it.
+    fn remove(&self, place: &Path) -> io::Result<()> {
+        let aside = self.temporary();
+        match fs::rename(place, &aside) {
+            // Somebody else was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            // What cannot be removed now goes with other leftovers.
+            Ok(()) => {
+                let _ = fs::remove_dir_all(&aside);
+                Ok(())
+            }
+        }
     }
 
     /// Removes an entry that was found damaged.
@@ -139,10 +173,7 @@ impl Store {
     pub fn discard(&self, key: &str) -> Result<(), StoreError> {
         let _writing = writing();
         let place = self.root.join(key);
-        match fs::remove_dir_all(&place) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::write(&place)(error)),
-            _ => Ok(()),
-        }
+        self.remove(&place).map_err(StoreError::write(&place))
     }
 
     /// How much the store holds.
@@ -161,12 +192,13 @@ impl Store {
         entries.sort_by_key(|entry| entry.used);
         let mut bytes = entries.iter().map(|entry| entry.bytes).sum::<u64>();
         entries.retain(|entry| !entry.path.ends_with(newest));
-        for step in [trim, remove] {
+        for records_stay in [true, false] {
             for entry in &mut entries {
                 if bytes <= goal {
                     break;
                 }
-                let left = match step(entry) {
+                let left = if records_stay { trim(entry) } else { self.remove(&entry.path).map(|()| 0) };
+                let left = match left {
                     // Another process freed space here, or removed a damaged entry.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
                     left => left.map_err(StoreError::write(&entry.path))?,
@@ -244,12 +276,6 @@ fn trim(entry: &EvictionCandidate) -> io::Result<u64> {
     Ok(left)
 }
 
-/// Removes the entry.
-fn remove(entry: &EvictionCandidate) -> io::Result<u64> {
-    fs::remove_dir_all(&entry.path)?;
-    Ok(0)
-}
-
 /// Writes a new file and flushes it to disk.
 fn write_through(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let write = || {
@@ -321,6 +347,30 @@ mod tests {
             used_at(&dir, key, time as u64);
         }
         assert!(store.find("a").unwrap().is_none() && store.find("b").unwrap().is_some());
+    }
+
+    #[test]
+    fn stores_that_share_a_folder_may_write_the_same_entries_at_once() {
+        let (dir, _store) = store(u64::MAX);
+        let write = |_| {
+            let store = Store::open(dir.path(), u64::MAX, false).unwrap();
+            for round in 0..200 {
+                let key = format!("{}", round % 5);
+                store.put(&key, &[(RECORD, b"{}"), ("model", &[7; 100])]).unwrap();
+                // Another store may have the entry in hand; what is there is whole.
+                if let Some(entry) = store.find(&key).unwrap()
+                    && let Ok(model) = entry.read("model").unwrap()
+                {
+                    assert_eq!(model, [7; 100]);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|number| scope.spawn(move || write(number))).collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+        let names = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.count(), 5, "nothing temporary is left");
     }
 
     #[test]

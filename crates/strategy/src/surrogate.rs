@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::path::PathBuf;
 
-use alluvium_model::{Expert, InputShape, Inputs, ModelState, PictureShape, Seed};
+use alluvium_model::{Digest, Expert, InputShape, Inputs, ModelState, PictureShape, Seed};
 use alluvium_stream::Normalisation;
 use burn::tensor::Device;
 
@@ -73,6 +73,12 @@ pub trait SurrogateConfig: Debug + Send + Sync {
     /// The files that the data are made from. When a file changes, everything computed from it is computed again.
     fn files(&self) -> Vec<PathBuf> {
         vec![]
+    }
+
+    /// A digest of the code that makes the data outside this program and [`files`](Self::files), such as that of a stream they come
+    /// from. When it changes, everything computed from them is computed again. Default, `None`: all the code is in the program.
+    fn revision(&self) -> Option<Digest> {
+        None
     }
 
     /// The kinds of the task streams that the inputs come from, if any. The experiment's own stream is refused, because the

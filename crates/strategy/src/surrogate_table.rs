@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alluvium_model::Digest;
 use alluvium_registry::{Family, NestedError, nested};
 use serde::de::Error as _;
 use serde::ser::Error as _;
@@ -129,6 +130,10 @@ impl SurrogateConfig for WithCommonKeys {
 
     fn files(&self) -> Vec<PathBuf> {
         self.source.files()
+    }
+
+    fn revision(&self) -> Option<Digest> {
+        self.source.revision()
     }
 
     fn fit_steps(&self) -> usize {

@@ -92,9 +92,7 @@ impl StrategyConfig for WithUnknownTask {
     }
 
     fn revision(&self) -> Option<Digest> {
-        let both = [self.network.revision(), self.across.revision()].into_iter().flatten();
-        let joined = both.map(|digest| digest.to_string()).reduce(|first, second| format!("{first} {second}"));
-        joined.map(|joined| Digest::of(joined.as_bytes()))
+        Digest::joined([self.network.revision(), self.across.revision()].into_iter().flatten())
     }
 
     fn validate(&self, run: &RunDescription) -> Result<(), StrategyError> {

@@ -38,7 +38,7 @@ mod target;
 mod values;
 
 pub use alluvium_macros::{stream_options as options, stream_plugin as plugin};
-pub use alluvium_model::{InputShape, PictureShape, Seed};
+pub use alluvium_model::{Digest, InputShape, PictureShape, Seed};
 pub use alluvium_registry as registry;
 pub use alluvium_registry::NestedError;
 pub use augmentation::{Augmentation, SoundAugmentation};

@@ -285,6 +285,12 @@ pub trait StreamConfig: Debug + Send + Sync {
         vec![]
     }
 
+    /// A digest of the code that makes the data outside this program and [`files`](Self::files). Where the data do not tell what is
+    /// computed again, as those of surrogate data do not, it does. Default, `None`: all its code is in the program.
+    fn revision(&self) -> Option<Digest> {
+        None
+    }
+
     /// The kinds of the streams whose data this stream holds: its own kind, or those of the streams that it combines.
     fn kinds(&self) -> Vec<String> {
         vec![self.typetag_name().to_owned()]

@@ -201,7 +201,8 @@ class Centre:
         return tuple(TaskInfo(task["name"], task["head"], tuple(task["classes"]), task["visits"]) for task in tasks)
 
     def hand_out(self, announcement: Announcement) -> HandOut:
-        """The first contact: hands out the model to a device that asks for it. Its task is found by its name, head and classes.
+        """The first contact: hands out the model to a device that asks for it. Its task is found by its name and classes; a device may
+        call its head as it likes.
 
         Raises:
             ConfigError: the stream has no such task.

@@ -28,6 +28,7 @@ def compare(
     fresh: bool = False,
     cache: str | os.PathLike[str] | None = None,
     cache_bytes: int | None = None,
+    models: bool = False,
     pool: Pool | None = None,
     progress: bool | Progress | None = None,
 ) -> Results:
@@ -46,6 +47,8 @@ def compare(
         fresh: removes what the run directory holds, and starts over.
         cache: the folder for stored stages, which runs may share; default: in the run directory.
         cache_bytes: the most bytes that the cache keeps.
+        models: keeps the last central model of each row and seed; see ``Results.model``. A run that is done keeps them, too, when it is
+            called again.
         pool: who does the work of devices of the kind ``flower``. Say as many `jobs` as it has workers: a cell waits for one device at a
             time.
         progress: True or False: with or without a bar; default: a bar in terminals and notebooks. Or a function that gets the number of
@@ -70,6 +73,7 @@ def compare(
             fresh=fresh,
             cache=None if cache is None else folder("cache", cache),
             cache_bytes=None if cache_bytes is None else whole_number("cache_bytes", cache_bytes),
+            models=bool(models),
             pool=None if pool is None else partial(submit, pool),
             progress=report,
         )

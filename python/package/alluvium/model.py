@@ -116,6 +116,22 @@ class Model(Mapping[str, Array]):
         prefix = Head(name, ()).prefix
         return {key: array for key, array in self._arrays.items() if key.startswith(prefix)}
 
+    def scores(self, inputs: Any) -> dict[str, Array]:
+        """What the model says about some inputs: the scores of each head before the softmax, as the evaluator sees them.
+
+        Args:
+            inputs: ``[samples, …]``, as networks see them; an array or a tensor. See ``input`` for the sizes of one.
+
+        Returns:
+            By the name of the head, ``[samples, classes]``; ``heads`` has the classes. Classifiers across tasks are left out.
+
+        Raises:
+            ConfigError: inputs of another shape.
+        """
+        if is_of_torch(inputs):
+            inputs = inputs.detach().cpu().numpy()
+        return _alluvium.model_scores(json.dumps(self._description), _aligned(self._arrays), row_major(np.asarray(inputs, np.float32)))
+
     def torch(self) -> dict[str, torch.Tensor]:
         """The tensors for PyTorch. They share the memory of the arrays.
 

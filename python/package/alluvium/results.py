@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from alluvium import _alluvium
 from alluvium.errors import ConfigError, FileError
+from alluvium.model import Model
 
 if TYPE_CHECKING:
     import pandas
@@ -182,15 +183,7 @@ class Results:
         Raises:
             ConfigError: there is no such row, seed or variant, or the row has no matrix.
         """
-        chosen = self._variant(variant)
-        rows = {row["name"]: row for row in chosen.data["rows"]}
-        if strategy not in rows:
-            raise ConfigError(f"there is no row {strategy!r}; accepted: {', '.join(rows)}")
-        cells = {cell["seed"]: cell for cell in rows[strategy]["cells"]}
-        seed = next(iter(cells), None) if seed is None else seed
-        if seed is None or seed not in cells:
-            raise ConfigError(f"{strategy!r} has no seed {seed}; accepted: {', '.join(map(str, cells)) or 'none'}")
-        accuracy = cells[seed]["accuracy"]
+        accuracy = self._cell(strategy, seed, variant)["accuracy"]
         if "unmeasured" in accuracy:
             raise ConfigError(f"{strategy!r} has no matrix: its centre had no test samples; accepted: a stream that has some")
         if "stream" not in accuracy:
@@ -205,6 +198,35 @@ class Results:
                 matrix[number, number] = line
         matrix.setflags(write=False)
         return matrix
+
+    def model(self, strategy: str, seed: int | None = None, *, variant: str | None = None) -> Model:
+        """The central model after the last device, if ``compare(…, models=True)`` kept it. It is read from the run directory.
+
+        Args:
+            strategy: the name of a row.
+            seed: the seed; default: the first one.
+            variant: the label of a variant; default: the only one.
+
+        Raises:
+            ConfigError: there is no such row, seed or variant, or no model was kept.
+            OSError: its file is gone.
+            FileError: its file holds something else.
+        """
+        file = self._cell(strategy, seed, variant).get("model")
+        if file is None:
+            raise ConfigError(f"no model of {strategy!r} was kept; accepted: `models=True`, with which `compare` keeps them without training again")
+        return Model.from_bytes((self._variant(variant).folder / file).read_bytes())
+
+    def _cell(self, strategy: str, seed: int | None, variant: str | None) -> Mapping[str, Any]:
+        rows = {row["name"]: row for row in self._variant(variant).data["rows"]}
+        if strategy not in rows:
+            raise ConfigError(f"there is no row {strategy!r}; accepted: {', '.join(rows)}")
+        cells = {cell["seed"]: cell for cell in rows[strategy]["cells"]}
+        seed = next(iter(cells), None) if seed is None else seed
+        if seed is None or seed not in cells:
+            raise ConfigError(f"{strategy!r} has no seed {seed}; accepted: {', '.join(map(str, cells)) or 'none'}")
+        cell: Mapping[str, Any] = cells[seed]
+        return cell
 
     def table(self, format: str = "terminal") -> str:
         """The comparison table. Several variants follow one another, each under its label; as CSV, they are one table whose first

@@ -124,7 +124,7 @@ fn run(folder: &Path, name: &str, text: &str) -> (Experiment, Results) {
     let mut variants = read(folder, name, text);
     let options = DirectoryOptions { fresh: true, cache: None, cache_bytes: u64::MAX };
     let directory = RunDirectory::open(&folder.join(name), &variants, &options).unwrap();
-    let run = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
+    let run = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "", models: false };
     let outcome = alluvium_experiment::run(&variants[0].experiment, &run).unwrap();
     assert!(outcome.failures.is_empty(), "{:?}\n{text}", outcome.failures);
     (variants.remove(0).experiment, outcome.results)

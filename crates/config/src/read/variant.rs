@@ -52,11 +52,12 @@ impl Variant {
     /// Two variants of a file never have the same name. Where the name cannot hold the whole label, or a file system that
     /// ignores case could mistake it for another, it ends in the first digits of the label's digest.
     pub fn folder(&self) -> String {
-        folder(&self.label)
+        name_on_disk(&self.label)
     }
 }
 
-fn folder(label: &str) -> String {
+/// A label or the name of a row as the name of a file or folder; see [`Variant::folder`].
+pub fn name_on_disk(label: &str) -> String {
     let joined = label.replace(", ", ",");
     let safe = |c: char| if c.is_ascii_alphanumeric() || ".-_=,".contains(c) { c } else { '-' };
     let name: String = joined.chars().map(safe).collect();
@@ -207,15 +208,15 @@ mod tests {
 
     #[test]
     fn a_plain_label_is_its_own_folder() {
-        assert_eq!(folder(""), "");
-        assert_eq!(folder("device.epochs=1, stream.tasks=5"), "device.epochs=1,stream.tasks=5");
+        assert_eq!(name_on_disk(""), "");
+        assert_eq!(name_on_disk("device.epochs=1, stream.tasks=5"), "device.epochs=1,stream.tasks=5");
     }
 
     #[test]
     fn folders_of_different_labels_differ_and_are_safe() {
         let long = |end: char| format!("surrogate.image={}{end}", "photo/".repeat(40));
         let labels = ["a=x/y", "a=x:y", "a=X", "a=x", "a=ü", "a=é", &long('1'), &long('2'), "a=x-y"];
-        let folders: Vec<_> = labels.iter().map(|label| folder(label)).collect();
+        let folders: Vec<_> = labels.iter().map(|label| name_on_disk(label)).collect();
         for (number, folder) in folders.iter().enumerate() {
             assert!(folder.len() <= LONGEST_FOLDER, "{folder}");
             assert!(folder.chars().all(|c| c.is_ascii_alphanumeric() || ".-_=,".contains(c)), "{folder}");

@@ -25,7 +25,7 @@ kind = "squares"
 tasks = 2
 
 [backbone]
-kind = "conformance-tiny"
+kind = "_conformance-tiny"
 
 [device]
 epochs = 1

@@ -15,7 +15,7 @@ pub struct PixelPairConfig {}
 
 pub(super) const LATENT: usize = 4;
 
-#[plugin(kind = "conformance-pixel-pair")]
+#[plugin(kind = "_conformance-pixel-pair")]
 impl BackboneConfig for PixelPairConfig {
     fn build(&self, input: InputShape, compute: &Compute) -> Result<BoxedBackbone, ModelError> {
         Ok(Box::new(OneLayer { layer: LinearConfig::new(input.values(), LATENT).init(compute) }))

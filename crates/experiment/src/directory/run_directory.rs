@@ -7,15 +7,16 @@
 //!   journal         what happened, for `alluvium status`
 //!   cache/KEY/      one folder a stage: record.json, the model or expert, the latents, the strategy's state
 //!   summary.csv, results.json, table.md, pictures/    the results
+//!   models/         the last central model of each cell, if they are kept
 //!   SHA256SUMS      the digests of run.json and of the results; each stage has its own list
 //!   VARIANT/        the results of each variant, if the configuration sweeps over values
 //! ```
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
-use alluvium_config::Variant;
+use alluvium_config::{Variant, name_on_disk};
 use alluvium_results::{PictureLabel, Results};
 use alluvium_store::{Damage, Folder, Lines, Lock, LockError, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ pub(crate) const RUN: &str = "run.json";
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const JOURNAL: &str = "journal";
 const CACHE: &str = "cache";
+const MODELS: &str = "models";
 pub(crate) const RESULTS: &str = "results.json";
 
 /// The default limit of the store of stages: 20 GB.
@@ -59,10 +61,11 @@ pub enum DirectoryError {
     Lock(#[from] LockError),
     /// The directory holds the run of another configuration.
     #[error(
-        "{}: holds the run of another configuration:\n  {}\naccepted: the configuration of that run, another folder, or \
-         --fresh, which starts over and removes what is there",
+        "{}: holds the run of another configuration:\n  {}\naccepted: the configuration of that run; another \
+         folder, which computes only what is new with --cache {}; or --fresh, which starts over and removes what is there",
         path.display(),
-        differences.join("\n  ")
+        differences.join("\n  "),
+        path.join(CACHE).display()
     )]
     OtherConfiguration {
         /// The directory.
@@ -117,6 +120,8 @@ pub struct RunDirectory {
     store: Store,
     journal: JournalFile,
     notes: Vec<String>,
+    /// Held while a file is added to the list of a folder's files.
+    listing: Mutex<()>,
     _lock: Lock,
 }
 
@@ -153,7 +158,7 @@ impl RunDirectory {
         };
         let journal = Mutex::new(Some(Lines::create(&path.join(JOURNAL))?));
         write(&journal, &JournalEvent::Started { at: now(), process: std::process::id() });
-        Ok(RunDirectory { path: path.to_owned(), store, journal, notes, _lock: lock })
+        Ok(RunDirectory { path: path.to_owned(), store, journal, notes, listing: Mutex::new(()), _lock: lock })
     }
 
     /// Notes for the user from opening the directory.
@@ -178,6 +183,14 @@ impl RunDirectory {
         let named: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
         folder.write(&named)?;
         Ok((files.iter().map(|(name, _)| folder.path().join(name)).collect(), damages))
+    }
+
+    /// Writes the last central model of a cell. Returns its file, relative to the folder of the variant's results.
+    pub(crate) fn write_model(&self, variant: &str, row: &str, seed: u64, bytes: &[u8]) -> Result<String, StoreError> {
+        let file = format!("{MODELS}/{}.safetensors", name_on_disk(&format!("{row}-seed-{seed}")));
+        let _listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        Folder::at(self.path.join(name_on_disk(variant))).write(&[(&file, bytes)])?;
+        Ok(file)
     }
 
     /// Writes into the journal that all variants are done.

@@ -25,6 +25,7 @@ use crate::progress::{Observer, StopAtStep, TwoObservers};
 use crate::protocol::HandedOutModel;
 use crate::run::{Measurements, plan, results};
 use crate::stored::{AdaptationRecord, AdaptedDevice, Interruption, MissingStages, Stages, expert_digest, redo};
+use crate::threads::one_thread;
 
 /// The file of the central model that [`OpenCentre::close`] writes into the run directory.
 const CENTRAL: &str = "central.safetensors";
@@ -135,7 +136,7 @@ impl OpenCentre {
         let journal = self.directory.journal("");
         let observer = TwoObservers(&journal, &*self.observer);
         let stages = Stages::new(self.directory.store(), common_inputs(experiment)?, &observer);
-        let run = RunContext { experiment, stages: &stages, observer: &observer, inputs };
+        let run = RunContext { experiment, stages: &stages, observer: &observer, inputs, kept: None };
         on_one_thread(|| act(&run, shared, &experiment.strategies[0], state))
     }
 
@@ -418,7 +419,7 @@ fn replayed(
     // Lost devices aside, each task is adapted to and consolidated once.
     let devices = shared.tasks.len();
     journal.planned(&plan(experiment, devices).into_iter().take(1).collect::<Vec<_>>(), 1);
-    let run = RunContext { experiment, stages: &stages, observer: &observer, inputs };
+    let run = RunContext { experiment, stages: &stages, observer: &observer, inputs, kept: None };
     let row = &experiment.strategies[0];
     let replayed = on_one_thread(|| redo(|| replay(&run, shared, row, visits.contacts())))??;
     replayed.map_err(|problem| OpenCentreError::Diverged { problem })
@@ -463,8 +464,7 @@ fn replay(
 
 /// Runs on one thread, also inside an operation, as the cells of a comparison do: results must not depend on how work is split.
 fn on_one_thread<T: Send>(act: impl FnOnce() -> T + Send) -> Result<T, ExperimentError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-    let pool = pool.map_err(|error| ExperimentError::Threads(error.to_string()))?;
+    let pool = one_thread()?;
     catch_unwind(AssertUnwindSafe(|| pool.install(act))).or_else(|panic| {
         if panic.is::<StopAtStep>() { Err(ExperimentError::Interrupted) } else { resume_unwind(panic) }
     })

@@ -10,7 +10,7 @@ use alluvium_results::{
 
 use crate::ExperimentError;
 use crate::centre::{ConsolidationRecord, EvaluationScope, ExpertHistory, Session, judged};
-use crate::context::RunContext;
+use crate::context::{KeptModels, RunContext};
 use crate::devices::SharedSetup;
 use crate::protocol::{Boundary, ScheduleEvent, schedule};
 use crate::stored::{AdaptedDevice, Interruption, redo};
@@ -65,7 +65,14 @@ fn attempt(run: &RunContext<'_>, row: &StrategyRow, shared: &SharedSetup) -> Res
             }
         }
     }
-    Ok(measured.cell(session.boundary(), session.history()))
+    let mut cell = measured.cell(session.boundary(), session.history());
+    if let Some(KeptModels { directory, variant }) = run.kept {
+        let central = session.central().load(run.stages)?;
+        let bytes = central.to_bytes().map_err(ExperimentError::from)?;
+        let written = directory.write_model(variant, &row.name, shared.seed, &bytes);
+        cell.model = Some(written.map_err(ExperimentError::from)?);
+    }
+    Ok(cell)
 }
 
 /// The fractions of their budget after which devices are judged as well. In rounds there are none, because a device comes back

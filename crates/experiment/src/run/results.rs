@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use alluvium_config::{Experiment, OwnStart, ROW_DEVICE, ROW_PROTOCOL, ROW_SURROGATE, Reference, StrategyRow};
 use alluvium_device::DeviceStart;
+use alluvium_model::Digest;
 use alluvium_results::{Cell, Clause, FORMAT, Results, Row, RowRole, TaskLabel};
 use alluvium_strategy::DataAccess;
 use serde_json::Value;
@@ -68,9 +69,7 @@ pub(crate) fn results(
         seeds: experiment.seeds.clone(),
         baseline: experiment.baseline.clone(),
         control: None,
-        versions: [("alluvium", env!("CARGO_PKG_VERSION")), ("burn", BURN)]
-            .map(|(name, version)| (name.to_owned(), version.to_owned()))
-            .into(),
+        versions: versions(experiment),
         environment: environment(experiment),
         tasks: shared.first().map(|shared| task_labels(run, shared)).unwrap_or_default(),
         tasks_vary: tasks_vary(shared),
@@ -79,6 +78,19 @@ pub(crate) fn results(
         pictures: vec![],
         rows,
     }
+}
+
+/// The versions of what computed the results. Code outside this program, such as that of a strategy in Python and of its devices, has the
+/// beginning of its digest for a version.
+fn versions(experiment: &Experiment) -> BTreeMap<String, String> {
+    let ours = [("alluvium", env!("CARGO_PKG_VERSION")), ("burn", BURN)];
+    let mut versions: BTreeMap<_, _> = ours.map(|(name, version)| (name.to_owned(), version.to_owned())).into();
+    for row in &experiment.strategies {
+        let code =
+            Digest::joined([row.config.revision(), workers(row.device.as_ref()).revision()].into_iter().flatten());
+        versions.extend(code.map(|code| (format!("code of {}", row.name), code.as_str()[..12].to_owned())));
+    }
+    versions
 }
 
 fn environment(experiment: &Experiment) -> BTreeMap<String, String> {

@@ -10,7 +10,7 @@ use alluvium_device::ClassificationLoss;
 use alluvium_results::{Accuracy, Cell, Results, SampleSheet};
 
 use crate::ExperimentError;
-use crate::context::{InputDigests, RunContext, common_inputs};
+use crate::context::{InputDigests, KeptModels, RunContext, common_inputs};
 use crate::devices::SharedSetup;
 use crate::directory::RunDirectory;
 use crate::progress::{Observer, StopAtStep, TwoObservers};
@@ -22,6 +22,7 @@ use crate::run::reference::{devices_alone, joint};
 use crate::run::results::results;
 use crate::run::sheets::sheets;
 use crate::stored::{AdaptedDevice, StageCounts, Stages};
+use crate::threads::one_thread;
 
 /// How a run is carried out. No option changes the results.
 pub struct RunOptions<'a> {
@@ -31,8 +32,11 @@ pub struct RunOptions<'a> {
     pub observer: &'a dyn Observer,
     /// Where stages are stored and found again.
     pub directory: &'a RunDirectory,
-    /// The label of the variant, for the journal; empty if there is only one variant.
+    /// The label of the variant, for the journal and for models; empty if there is only one variant.
     pub variant: &'a str,
+    /// Whether the last central model of each cell is written into the directory, see
+    /// [`Cell::model`](alluvium_results::Cell::model).
+    pub models: bool,
 }
 
 impl std::fmt::Debug for RunOptions<'_> {
@@ -96,7 +100,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Outcome,
     let compute = experiment.backend.config.open()?;
     let stages = Stages::new(options.directory.store(), common_inputs(experiment)?, &observer);
     let inputs = InputDigests::of(experiment)?;
-    let run = RunContext { experiment, stages: &stages, observer: &observer, inputs: &inputs };
+    let kept = options.models.then_some(KeptModels { directory: options.directory, variant: options.variant });
+    let run = RunContext { experiment, stages: &stages, observer: &observer, inputs: &inputs, kept };
     let shared: Vec<_> =
         experiment.seeds.iter().map(|seed| SharedSetup::new(experiment, *seed, &compute)).collect::<Result<_, _>>()?;
     let devices = shared.first().map_or(0, |shared| shared.tasks.len());
@@ -178,12 +183,9 @@ fn work(
 ) -> Result<Vec<Result<JobOutput, ExperimentError>>, ExperimentError> {
     let next = AtomicUsize::new(0);
     let results: Vec<_> = jobs.iter().map(|_| Mutex::new(None)).collect();
-    // Each worker has one thread, also inside an operation. Results must not depend on how work is split, and two operations
-    // side by side are faster than one that is split in two.
-    let pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    // Each worker has one thread, also inside an operation.
     let workers = workers.clamp(1, jobs.len().max(1));
-    let pools = (0..workers).map(|_| pool()).collect::<Result<Vec<_>, _>>();
-    let pools = pools.map_err(|error| ExperimentError::Threads(error.to_string()))?;
+    let pools = (0..workers).map(|_| one_thread()).collect::<Result<Vec<_>, _>>()?;
     std::thread::scope(|scope| {
         for pool in &pools {
             let worker = || {

@@ -137,7 +137,7 @@ fn variants(device: &str) -> Vec<Variant> {
 fn run_in(folder: &TempDir, device: &str) -> Outcome {
     let variants = variants(device);
     let directory = RunDirectory::open(folder.path(), &variants, &DirectoryOptions::default()).unwrap();
-    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
+    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "", models: false };
     let outcome = run(&variants[0].experiment, &options).unwrap();
     assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
     outcome

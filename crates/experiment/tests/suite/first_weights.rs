@@ -19,7 +19,7 @@ fn variants(initial: &str) -> Vec<Variant> {
 
 fn run_in(folder: &Path, variants: &[Variant]) -> Outcome {
     let directory = RunDirectory::open(folder, variants, &DirectoryOptions::default()).unwrap();
-    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
+    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "", models: false };
     let outcome = run(&variants[0].experiment, &options).unwrap();
     assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
     outcome
@@ -66,7 +66,7 @@ fn a_file_that_changed_is_not_mistaken_for_the_old_one() {
     fs::write(&path, model(6).to_bytes().unwrap()).unwrap();
     // Changed after the configuration was read.
     let opened = RunDirectory::open(&directory, &before, &DirectoryOptions::default()).unwrap();
-    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &opened, variant: "" };
+    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &opened, variant: "", models: false };
     let error = run(&before[0].experiment, &options).unwrap_err().to_string();
     assert!(
         error.contains("first.safetensors: has the `digest`") && error.contains("accepted: the file whose"),

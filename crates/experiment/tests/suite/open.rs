@@ -58,7 +58,7 @@ pub(crate) fn answer(task: &Task, taken: &HandOut) -> Expert {
 pub(crate) fn compared(folder: &Path, variant: Variant) -> Results {
     let variants = [variant];
     let directory = RunDirectory::open(folder, &variants, &DirectoryOptions::default()).unwrap();
-    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
+    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "", models: false };
     let outcome = run(&variants[0].experiment, &options).unwrap();
     assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
     outcome.results

@@ -25,7 +25,7 @@ fn variant(own: &str) -> Variant {
 }
 
 fn own(keys: &str) -> String {
-    format!("[own_networks]\nbackbone = {{ kind = \"conformance-narrow\" }}\n{keys}\n")
+    format!("[own_networks]\nbackbone = {{ kind = \"_conformance-narrow\" }}\n{keys}\n")
 }
 
 const EVERY_SECOND: &str = "every = 2";
@@ -43,7 +43,7 @@ fn cell(results: &Results) -> &Cell {
 fn beside(variant: &Variant, device: usize) -> u64 {
     let experiment = &variant.experiment;
     let settings = serde_json::to_value(&experiment.device).unwrap();
-    let backbone = experiment.own_network_of(device).map(|_| json!({"kind": "conformance-narrow"}));
+    let backbone = experiment.own_network_of(device).map(|_| json!({"kind": "_conformance-narrow"}));
     let seed = Seed::new(0).at("device", device);
     let terms = Terms { device, visit: 0, seed, settings, statistics: vec![], beside: Default::default(), backbone };
     terms.bytes().unwrap()
@@ -75,7 +75,11 @@ fn what_a_device_with_its_own_network_gets_and_sends_is_counted() {
         }
         assert_eq!(cell(results).contacts, [2; 4]);
     }
-    assert!(drawn.notes.iter().any(|note| note.contains("devices 2, 4 (\"conformance-narrow\")")), "{:?}", drawn.notes);
+    assert!(
+        drawn.notes.iter().any(|note| note.contains("devices 2, 4 (\"_conformance-narrow\")")),
+        "{:?}",
+        drawn.notes
+    );
     assert_eq!(drawn.config["own_networks"]["start"], "own");
 }
 
@@ -127,7 +131,7 @@ fn a_run_is_continued_with_the_same_numbers() {
         stages.iter().step_by(2).for_each(|stage| std::fs::remove_dir_all(stage).unwrap());
         let variants = [variant(&own(keys))];
         let directory = RunDirectory::open(folder.path(), &variants, &DirectoryOptions::default()).unwrap();
-        let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
+        let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "", models: false };
         let outcome = run(&variants[0].experiment, &options).unwrap();
         assert!(outcome.stages.computed > 0 && outcome.stages.reused > 0, "{:?}", outcome.stages);
         assert_eq!(numbers(&outcome.results), numbers(&whole), "{keys}");

@@ -11,6 +11,7 @@ use alluvium_experiment::{
     DirectoryError, DirectoryOptions, Ending, ExperimentError, Observer, Outcome, PlannedCell, RunDirectory,
     RunOptions, Stage, Unobserved, Work, read_run, run,
 };
+use alluvium_model::ModelState;
 use alluvium_results::{Accuracy, Results, Row};
 use tempfile::TempDir;
 
@@ -32,7 +33,7 @@ fn variants(epochs: usize) -> Vec<Variant> {
 fn run_in(folder: &Path, jobs: usize, observer: &dyn Observer) -> Outcome {
     let variants = variants(1);
     let directory = RunDirectory::open(folder, &variants, &DirectoryOptions::default()).unwrap();
-    let options = RunOptions { jobs, observer, directory: &directory, variant: "" };
+    let options = RunOptions { jobs, observer, directory: &directory, variant: "", models: false };
     run(&variants[0].experiment, &options).unwrap()
 }
 
@@ -78,6 +79,39 @@ fn a_run_measures_every_row_under_every_seed() {
     }
     let titles: Vec<_> = sheets.iter().map(|sheet| sheet.title.as_str()).collect();
     assert_eq!(titles, ["Device 1: squares 0", "Device 2: squares 1"]);
+}
+
+#[test]
+fn a_run_that_is_done_keeps_its_last_models_without_training() {
+    let folder = TempDir::new().unwrap();
+    let plain = run_in(folder.path(), 2, &Unobserved);
+    assert!(plain.results.rows.iter().flat_map(|row| &row.cells).all(|cell| cell.model.is_none()));
+    let variants = variants(1);
+    let directory = RunDirectory::open(folder.path(), &variants, &DirectoryOptions::default()).unwrap();
+    let options = RunOptions { jobs: 2, observer: &Unobserved, directory: &directory, variant: "", models: true };
+    let Outcome { results, stages, .. } = run(&variants[0].experiment, &options).unwrap();
+    assert_eq!(stages.computed, 0);
+    let (mut files, mut digests) = (vec![], vec![]);
+    for cell in ["blend", "newest"].iter().flat_map(|row| &results.row(row).unwrap().cells) {
+        let file = cell.model.clone().unwrap();
+        let model = ModelState::from_bytes(&fs::read(folder.path().join(&file)).unwrap()).unwrap();
+        assert_eq!(model.heads.len(), 2, "{file}: a head for each device");
+        files.push(file);
+        digests.push(model.digest());
+    }
+    files.sort();
+    assert_eq!(
+        files,
+        ["blend-seed-0", "blend-seed-1", "newest-seed-0", "newest-seed-1"]
+            .map(|name| format!("models/{name}.safetensors"))
+    );
+    digests.sort();
+    digests.dedup();
+    assert_eq!(digests.len(), 4, "each cell has a model of its own");
+    assert!(results.row("joint").unwrap().cells.iter().all(|cell| cell.model.is_none()));
+    // The list of the folder's files has them, so damage is found.
+    let listed = fs::read_to_string(folder.path().join("SHA256SUMS")).unwrap();
+    assert!(files.iter().all(|file| listed.contains(file.as_str())), "{listed}");
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn compared(folder: &Path, device: &str) -> Results {
     let options = DirectoryOptions { cache: Some(cache), ..DirectoryOptions::default() };
     let own = folder.join(if device.contains("pooled") { "pooled" } else { "here" });
     let directory = RunDirectory::open(&own, &variants, &options).unwrap();
-    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "" };
+    let options = RunOptions { jobs: 1, observer: &Unobserved, directory: &directory, variant: "", models: false };
     let outcome = run(&variants[0].experiment, &options).unwrap();
     assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
     outcome.results

@@ -159,7 +159,7 @@ fn is_stored_and_learns(name: &str, config: Arc<dyn ClassifierConfig>) {
 #[options]
 struct FlatConfig {}
 
-#[plugin(kind = "conformance-flat")]
+#[plugin(kind = "_conformance-flat")]
 impl BackboneConfig for FlatConfig {
     fn build(&self, input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         Ok(Box::new(Flat { layer: LinearConfig::new(input.values(), HEAD[0]).init(compute) }))

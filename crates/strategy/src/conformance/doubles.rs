@@ -21,7 +21,7 @@ use crate::{
 #[options]
 pub struct TinyConfig {}
 
-#[plugin(kind = "conformance-tiny")]
+#[plugin(kind = "_conformance-tiny")]
 impl BackboneConfig for TinyConfig {
     fn accepts(&self, _input: InputShape) -> Result<(), ModelError> {
         Ok(())
@@ -149,7 +149,9 @@ pub fn consolidate(config: &dyn StrategyConfig, previous: &ModelState, expert: &
     let mut strategy = build(config, &description_of(previous));
     let expert = &sent(config, expert);
     granted(config, config.data_access(), Seed::new(0), 1, expert, |context| {
-        strategy.consolidate(previous, expert, context).expect("the strategy consolidates")
+        strategy
+            .consolidate(previous, expert, context)
+            .unwrap_or_else(|error| panic!("the strategy must consolidate: {error}"))
     })
 }
 
@@ -163,7 +165,9 @@ pub fn handed_beside(config: &dyn StrategyConfig, model: &ModelState) -> Beside 
     let granted = config.data_access() == DataAccess::Surrogate;
     let surrogate = granted.then_some(&mut surrogate as &mut dyn Surrogate);
     let mut request = BesideRequest { run: &run, initial: &initial, surrogate, compute: &compute, seed: Seed::new(0) };
-    config.handed_beside(&mut request).expect("the tensors beside the model can be made")
+    config
+        .handed_beside(&mut request)
+        .unwrap_or_else(|error| panic!("the tensors beside the model must be made: {error}"))
 }
 
 /// The expert as its device sends it: with the statistics that the strategy requests, computed on the samples of its head.
@@ -185,7 +189,10 @@ pub fn sent(config: &dyn StrategyConfig, expert: &Expert) -> Expert {
     };
     let compute = |statistic: Arc<dyn DeviceStatistic>| {
         let computed = statistic.compute(&request);
-        (statistic.name().to_owned(), computed.expect("the device computes its statistics"))
+        (
+            statistic.name().to_owned(),
+            computed.unwrap_or_else(|error| panic!("the device must compute its statistics: {error}")),
+        )
     };
     expert.clone().with_statistics(config.statistics().into_iter().map(compute).collect())
 }

@@ -85,7 +85,7 @@ pub fn check_fixture(json: &str) {
         for (size, expected) in rounds.into_iter().zip(&case.centres) {
             let mut strategy = super::doubles::build(build().as_ref(), &run_description());
             if device > 0 {
-                strategy.restore(state).expect("its own state can be restored");
+                strategy.restore(state).unwrap_or_else(|error| panic!("its own state must be restored: {error}"));
             }
             let mut context = Context::new(&Device::flex(), Seed::new(fixture.seed), device);
             let of_round: Vec<_> = experts[device..device + size].iter().collect();
@@ -93,7 +93,7 @@ pub fn check_fixture(json: &str) {
                 None => strategy.consolidate(&central, of_round[0], &mut context),
                 Some(_) => strategy.consolidate_round(&central, &of_round, &mut context),
             };
-            central = consolidated.expect("the strategy consolidates");
+            central = consolidated.unwrap_or_else(|error| panic!("the strategy must consolidate: {error}"));
             state = strategy.state();
             device += size;
             let prefix = format!("{} after device {}", case.options, device - 1);

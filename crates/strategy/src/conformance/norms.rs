@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor};
 #[options]
 pub struct NormsConfig {}
 
-#[plugin(kind = "conformance-norms")]
+#[plugin(kind = "_conformance-norms")]
 impl BackboneConfig for NormsConfig {
     fn build(&self, _input: InputShape, compute: &Device) -> Result<BoxedBackbone, ModelError> {
         let norm = || BatchNormConfig::new(1).init(compute);

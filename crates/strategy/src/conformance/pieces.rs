@@ -82,7 +82,9 @@ fn whole(config: &dyn StrategyConfig, previous: &ModelState, experts: &[Expert],
     for size in rounds {
         let round: Vec<_> = experts[before..before + size].iter().collect();
         let mut context = Context::new(&Device::flex(), seed(), before);
-        central = strategy.consolidate_round(&central, &round, &mut context).expect("the strategy consolidates");
+        central = strategy
+            .consolidate_round(&central, &round, &mut context)
+            .unwrap_or_else(|error| panic!("the strategy must consolidate: {error}"));
         before += size;
     }
     central
@@ -104,14 +106,18 @@ fn in_pieces(config: &dyn StrategyConfig, cuts: Vec<Cut>) -> BTreeMap<String, Nu
             let mut cut = cut.clone();
             cut.experts.truncate(survey.experts(experts));
             let previous = cut.met(survey, strategy.as_ref(), &compute, seed());
-            let previous = previous.expect("the strategy consolidates a piece");
-            survey.show(&cut, previous.as_ref(), strategy.as_mut()).expect("the strategy surveys a piece");
+            let previous = previous.unwrap_or_else(|error| panic!("the strategy must consolidate a piece: {error}"));
+            survey
+                .show(&cut, previous.as_ref(), strategy.as_mut())
+                .unwrap_or_else(|error| panic!("the strategy must survey a piece: {error}"));
         }
         strategy.surveyed();
     }
     let mut merged = BTreeMap::<_, Vec<Numbers>>::new();
     for cut in &cuts {
-        let values = cut.consolidate(strategy.as_ref(), &compute, seed()).expect("the strategy consolidates a piece");
+        let values = cut
+            .consolidate(strategy.as_ref(), &compute, seed())
+            .unwrap_or_else(|error| panic!("the strategy must consolidate a piece: {error}"));
         let values = values.unwrap_or_else(|| panic!("the strategy loses the piece {:?}", cut.piece)).numbers;
         merged.entry(cut.piece.tensor.clone()).or_default().push(values);
     }

@@ -88,7 +88,9 @@ fn step(
 ) -> ModelState {
     let expert = &sent(config, expert);
     granted(config, config.data_access(), Seed::new(7), device, expert, |context| {
-        strategy.consolidate(previous, expert, context).expect("the strategy consolidates")
+        strategy
+            .consolidate(previous, expert, context)
+            .unwrap_or_else(|error| panic!("the strategy must consolidate: {error}"))
     })
 }
 
@@ -119,7 +121,7 @@ fn run(config: &dyn StrategyConfig) -> Vec<RunOutcome> {
 /// A new strategy with the state of another.
 fn resumed(config: &dyn StrategyConfig, before: &dyn Strategy) -> Box<dyn Strategy> {
     let mut resumed = build(config);
-    resumed.restore(before.state()).expect("its own state can be restored");
+    resumed.restore(before.state()).unwrap_or_else(|error| panic!("its own state must be restored: {error}"));
     resumed
 }
 
@@ -129,7 +131,7 @@ fn consolidates_a_stream(config: &dyn StrategyConfig) {
         let names: Vec<_> = state.heads.iter().map(|head| head.name.as_str()).collect();
         let expected = &["a", "b", "c"][..=device];
         assert_eq!(names, expected, "the heads after device {device}: all old ones, then the expert's");
-        state.weights.check_finite().expect("the weights are numbers");
+        state.weights.check_finite().unwrap_or_else(|error| panic!("the weights must be numbers: {error}"));
         let shapes = |state: &ModelState| -> Vec<_> {
             state.backbone_weights().iter().map(|(name, tensor)| (name.to_owned(), tensor.shape.clone())).collect()
         };
@@ -138,7 +140,7 @@ fn consolidates_a_stream(config: &dyn StrategyConfig) {
         let (taken, first) = (left.taken(), central(&[], 0));
         assert_eq!(kind(taken), kind(&first), "the model that a device takes must keep its backbone");
         assert_eq!(shapes(taken), shapes(&first), "the backbone must keep the names and shapes of its tensors");
-        taken.weights.check_finite().expect("the weights are numbers");
+        taken.weights.check_finite().unwrap_or_else(|error| panic!("the weights must be numbers: {error}"));
         for model in [state, taken] {
             let back = ModelState::from_bytes(&model.to_bytes().expect("written")).expect("the model can be stored");
             assert!(Model::load(&back, &Device::flex()).is_ok(), "the model must run");
@@ -228,7 +230,7 @@ fn consolidates_a_round(config: &dyn StrategyConfig) {
         granted_round(config, config.data_access(), Seed::new(7), 0, &experts, |context| {
             let mut strategy = build(config);
             let central = strategy.consolidate_round(&central(&[], 0), &experts, context);
-            let central = central.expect("the strategy consolidates a round");
+            let central = central.unwrap_or_else(|error| panic!("the strategy must consolidate a round: {error}"));
             assert_eq!(context.device(), 0, "after a round the context must be the context of the round again");
             (central, strategy.state())
         })
@@ -238,7 +240,7 @@ fn consolidates_a_round(config: &dyn StrategyConfig) {
     let mut names: Vec<_> = central.heads.iter().map(|head| head.name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["a", "b", "c"], "after a round, the centre must have the heads of all its experts");
-    central.weights.check_finite().expect("the weights are numbers");
+    central.weights.check_finite().unwrap_or_else(|error| panic!("the weights must be numbers: {error}"));
     assert_eq!(round(&stream.each_ref()).0.digest(), central.digest(), "the same round must give the same model");
 
     let mut strategy = build(config);

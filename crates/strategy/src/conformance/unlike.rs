@@ -18,7 +18,7 @@ use crate::{RunDescription, StrategyConfig};
 #[options]
 pub struct NarrowConfig {}
 
-#[plugin(kind = "conformance-narrow")]
+#[plugin(kind = "_conformance-narrow")]
 impl BackboneConfig for NarrowConfig {
     fn accepts(&self, _input: InputShape) -> Result<(), ModelError> {
         Ok(())
@@ -92,7 +92,7 @@ pub(super) fn takes_unlike_experts(config: &dyn StrategyConfig) {
                 previous.has_the_backbone_of(&central(&[], 0)),
                 "the centre must keep its backbone when an expert has another one"
             );
-            previous.weights.check_finite().expect("the weights are numbers");
+            previous.weights.check_finite().unwrap_or_else(|error| panic!("the weights must be numbers: {error}"));
         }
         previous
     };

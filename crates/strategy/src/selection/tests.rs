@@ -175,7 +175,7 @@ fn every_kind_takes_the_key_and_a_table_without_it_is_that_of_the_kind_alone() {
 fn a_backbone_without_batch_normalisation_is_refused() {
     let config = table(json!({"kind": "selection-test-listed", "select": 0.25}));
     assert!(config.validate(&run()).is_ok() && config.validate(&RunDescription::default()).is_ok());
-    let refusal = "`select` = 0.25 has no effect: the backbone \"conformance-tiny\" has no batch normalisation";
+    let refusal = "`select` = 0.25 has no effect: the backbone \"_conformance-tiny\" has no batch normalisation";
     let error = config.validate(&run_description()).unwrap_err().to_string();
     assert!(error.contains(refusal) && error.contains("accepted: 1, or a backbone"), "{error}");
     // Who did not check it hears of it with the first inputs.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use alluvium_device::{
     Device, DeviceConfig, DeviceError, DevicePlace, DeviceRun, DeviceSettings, LocalDevice, options, plugin,
 };
-use alluvium_model::{BackboneFacts, OptimizerKind};
+use alluvium_model::{BackboneFacts, Digest, OptimizerKind};
 
 use near::Near;
 use outliers::Outliers;
@@ -74,6 +74,10 @@ impl DeviceConfig for InProcessConfig {
 
     fn files(&self) -> Result<Vec<PathBuf>, DeviceError> {
         self.outliers().map_or(Ok(vec![]), |outliers| Ok(outliers.config()?.files()))
+    }
+
+    fn revision(&self) -> Option<Digest> {
+        self.outliers()?.config().ok()?.revision()
     }
 
     fn check(&self, run: &DeviceRun<'_>) -> Result<(), DeviceError> {

@@ -192,7 +192,7 @@ fn a_backbone_without_linear_maps_is_refused_by_name() {
     let mut strategy = RegMeanConfig::default().build(&RunDescription::default()).unwrap();
     let error = strategy.consolidate(&conformance::central(&[], 0), &expert, &mut conformance::context()).unwrap_err();
     let error = error.to_string();
-    assert!(error.contains("\"conformance-tiny\"") && error.contains("accepted: "), "{error}");
+    assert!(error.contains("\"_conformance-tiny\"") && error.contains("accepted: "), "{error}");
     assert!(strategy.state().weights.is_empty(), "a refused expert must not change the state");
 
     let mut run = conformance::run_description();
@@ -201,7 +201,7 @@ fn a_backbone_without_linear_maps_is_refused_by_name() {
     facts.linear_maps.clear();
     run.backbone = Some(facts.into());
     let error = RegMeanConfig::default().validate(&run).unwrap_err().to_string();
-    assert!(error.contains("\"conformance-tiny\"") && error.contains("accepted: "), "{error}");
+    assert!(error.contains("\"_conformance-tiny\"") && error.contains("accepted: "), "{error}");
 }
 
 #[test]

@@ -8,7 +8,9 @@ mod stream;
 
 use std::path::PathBuf;
 
-use alluvium_stream::{NestedError, Seed, StreamConfig, StreamError, TaskStream, nested_stream, options, plugin};
+use alluvium_stream::{
+    Digest, NestedError, Seed, StreamConfig, StreamError, TaskStream, nested_stream, options, plugin,
+};
 use serde_json::{Map, Value};
 
 pub use order::Order;
@@ -37,14 +39,15 @@ pub struct MixedConfig {
 impl StreamConfig for MixedConfig {
     fn build(&self, seed: Seed) -> Result<Box<dyn TaskStream>, StreamError> {
         let build = |(number, config): (usize, Box<dyn StreamConfig>)| {
-            let which = format!("number {} ({}) cannot be built", number + 1, config.typetag_name());
+            let kind = self.kind(number);
+            let which = format!("number {} ({kind}) cannot be built", number + 1);
             let built = config.build(seed.at("stream", number)).map_err(|error| match error {
                 StreamError::Option { option, problem, accepted } => {
                     wrong(format!("{which}: `{option}` {problem}"), accepted)
                 }
                 other => wrong(format!("{which}: {other}"), "streams that can be built by themselves".to_owned()),
             })?;
-            Ok((config.typetag_name(), built))
+            Ok((kind, built))
         };
         let parts = self.parts()?.into_iter().enumerate().map(build).collect::<Result<Vec<_>, StreamError>>()?;
         Ok(Box::new(MixedStream::new(parts, self.order, seed.of("order"))?))
@@ -57,6 +60,10 @@ impl StreamConfig for MixedConfig {
         files
     }
 
+    fn revision(&self) -> Option<Digest> {
+        Digest::joined(self.parts().iter().flatten().filter_map(|part| part.revision()))
+    }
+
     fn kinds(&self) -> Vec<String> {
         let mut kinds: Vec<_> = self.parts().iter().flatten().flat_map(|part| part.kinds()).collect();
         kinds.sort();
@@ -66,6 +73,11 @@ impl StreamConfig for MixedConfig {
 }
 
 impl MixedConfig {
+    /// The kind of the stream of this number, from 0, as the table names it.
+    fn kind(&self, number: usize) -> &str {
+        self.streams.get(number).and_then(|table| table.get("kind")?.as_str()).unwrap_or_default()
+    }
+
     /// The configurations of the streams, each checked as a `[stream]` table is.
     fn parts(&self) -> Result<Vec<Box<dyn StreamConfig>>, StreamError> {
         if self.streams.is_empty() {
@@ -79,7 +91,7 @@ impl MixedConfig {
                     wrong(format!("number {number} names {named}"), format!("one of the kinds {kinds}"))
                 }
                 NestedError::Option { path, problem, accepted } => {
-                    let kind = table.get("kind").and_then(Value::as_str).unwrap_or_default();
+                    let kind = self.kind(index);
                     wrong(format!("number {number} ({kind}) is wrong: `{}` {problem}", path.join(".")), accepted)
                 }
                 NestedError::Table { kind, cause } => {

@@ -31,7 +31,7 @@ impl MixedStream {
     /// # Errors
     /// When there are no streams, or their inputs differ in shape or in the type of their values.
     pub(crate) fn new(
-        streams: Vec<(&'static str, Box<dyn TaskStream>)>,
+        streams: Vec<(&str, Box<dyn TaskStream>)>,
         order: Order,
         seed: Seed,
     ) -> Result<Self, StreamError> {

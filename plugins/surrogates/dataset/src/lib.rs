@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alluvium_model::{InputShape, Inputs, PictureShape};
+use alluvium_model::{Digest, InputShape, Inputs, PictureShape};
 use alluvium_strategy::{
     RunDescription, Surrogate, SurrogateConfig, SurrogateError, SurrogateRequest, fit_picture, options, plugin,
 };
@@ -35,6 +35,10 @@ pub struct DatasetConfig {
 impl SurrogateConfig for DatasetConfig {
     fn files(&self) -> Vec<PathBuf> {
         self.stream().map(|stream| stream.files()).unwrap_or_default()
+    }
+
+    fn revision(&self) -> Option<Digest> {
+        self.stream().ok()?.revision()
     }
 
     fn stream_kinds(&self) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alluvium_model::{Inputs, ModelState, Random};
+use alluvium_model::{Digest, Inputs, ModelState, Random};
 use alluvium_strategy::registry::NestedError;
 use alluvium_strategy::{
     Inversion, InversionSettings, MatchedModels, RunDescription, StatisticsDistance, Surrogate, SurrogateConfig,
@@ -114,6 +114,10 @@ impl SurrogateConfig for ModelInversionConfig {
 
     fn files(&self) -> Vec<PathBuf> {
         self.started().map(|start| start.files()).unwrap_or_default()
+    }
+
+    fn revision(&self) -> Option<Digest> {
+        self.started()?.revision()
     }
 
     fn stream_kinds(&self) -> Vec<String> {
