@@ -7,13 +7,16 @@ import linecache
 import os
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from alluvium.code import revision
+from alluvium.code import Contents, revision
+from alluvium.plugins import _REGISTERED
 
 MODULE = """
 import math
@@ -128,3 +131,81 @@ def test_libraries_that_others_import_do_not_count(written: Any) -> None:
     import xml.dom.minidom  # noqa: F401
 
     assert revision(sys.modules["own_module"].Owner) == before
+
+
+SETTINGS = """
+import numpy as np
+import alluvium as al
+
+SETTINGS = {"keep": 0.5}
+RATES = np.array([0.5])
+calls = []
+
+class Holder:
+    def __init__(self):
+        self.share = 0.5
+
+HOLDER = Holder()
+
+@al.strategy("with-settings")
+class WithSettings(al.Strategy):
+    '''Notes what it reads from globals.'''
+
+    def consolidate(self, previous, expert, context):
+        calls.append(context.device)
+        context.note(f"keep {SETTINGS['keep']}, rate {RATES[0]}, share {HOLDER.share}")
+        return {**previous, **expert}
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: Any) -> Any:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "own_settings.py").write_text(SETTINGS)
+    sys.modules.pop("own_settings", None)
+    importlib.invalidate_caches()
+    yield importlib.import_module("own_settings")
+    # Its large globals would be looked at in every test that follows.
+    _REGISTERED.pop(("strategy", "with-settings"))
+
+
+def test_globals_that_somebody_changes_count_and_those_that_plugins_fill_do_not(config: Any, run: Any, settings: Any) -> None:
+    config["strategies"] = [{"kind": "with-settings"}]
+
+    def noted() -> str:
+        (note,) = set(run(config).variants[0].data["rows"][0]["cells"][0]["notes"])
+        return str(note)
+
+    assert noted() == "keep 0.5, rate 0.5, share 0.5" and settings.calls == [0, 1, 2]
+    assert noted() == "keep 0.5, rate 0.5, share 0.5" and settings.calls == [0, 1, 2], "it was not found again"
+    settings.SETTINGS["keep"] = 0.9
+    assert noted() == "keep 0.9, rate 0.5, share 0.5"
+    settings.RATES[0] = 0.25
+    assert noted() == "keep 0.9, rate 0.25, share 0.5"
+    settings.HOLDER.share = 0.75
+    assert noted() == "keep 0.9, rate 0.25, share 0.75"
+    called = len(settings.calls)
+    assert noted() == "keep 0.9, rate 0.25, share 0.75" and len(settings.calls) == called, "it was not found again"
+    # The same changes have the same digest: what they gave is found.
+    settings.HOLDER.share = 0.5
+    assert noted() == "keep 0.9, rate 0.25, share 0.5" and len(settings.calls) == called
+
+
+def test_globals_that_are_changed_before_the_first_run_count(config: Any, run: Any, settings: Any) -> None:
+    config["strategies"] = [{"kind": "with-settings"}]
+    settings.SETTINGS["keep"] = 0.1
+    assert run(config).variants[0].data["rows"][0]["cells"][0]["notes"][0].startswith("keep 0.1")
+
+
+def test_large_globals_are_looked_at_quickly(settings: Any) -> None:
+    settings.SETTINGS["much"] = [(number, str(number)) for number in range(300_000)]
+    settings.RATES = np.zeros(30_000_000)
+    contents = Contents(settings.WithSettings)
+    begun = time.perf_counter()
+    first = revision(settings.WithSettings, contents)
+    settings.SETTINGS["keep"] = 0.2
+    assert revision(settings.WithSettings, contents) != first
+    # A timing never decides a test; the number is there for people, with `pytest -s`.
+    print(f"{500 * (time.perf_counter() - begun):.0f} ms a look")
+    assert set(contents.changed) == {("own_settings", "SETTINGS")}

@@ -255,3 +255,64 @@ def test_a_device_trains_with_torch_and_repeats_itself(config: Any, run: Any, tm
     first = run(config).matrix("weight-averaging")
     again = al.compare(config, out=tmp_path / "again", jobs=1, progress=False).matrix("weight-averaging")
     assert first.diagonal().min() > 0.7 and np.array_equal(first, again, equal_nan=True)
+
+
+def stream_of(samples: Any, kind: str = "of-samples") -> None:
+    """A stream of one task with these samples for training and test."""
+
+    @al.stream(kind)
+    class OfSamples(al.Stream):
+        """The samples of a test."""
+
+        def tasks(self, seed: int) -> Any:
+            return [al.Task("own task", samples, samples)]
+
+
+ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+
+@pytest.mark.parametrize("labels", [np.array([0.0, 1.0, 0.0, 1.0]), np.array([[0], [1], [0], [1]]), np.array([0, 1, 0, 1], np.uint8)])
+def test_labels_of_any_usual_form_are_read(labels: Any) -> None:
+    stream_of((ROWS, labels))
+    assert al.announce("of-samples", "own task").classes == ("0", "1")
+    stream_of([ROWS, labels])
+    assert al.announce("of-samples", "own task").samples == 4
+
+
+class Dictionaries:
+    """A dataset whose items are tables."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"input": ROWS[index], "label": index}
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        ((ROWS, np.eye(4, 2)), r"labels have the shape \[4, 2\]; accepted: one number or text a sample, \[samples\]"),
+        ((ROWS, np.array([0.5, 1, 0, 1])), "numbers that are not whole; accepted: whole numbers, or texts"),
+        (Dictionaries(), "item 0 of the dataset is a dict; accepted: pairs of an input and a label"),
+        ((np.zeros((4, 28, 30, 1), np.uint8), np.array([0, 1, 0, 1])), r"shape \[4, 28, 30, 1\], whose channels seem to come last; accepted: pictures"),
+        (7, "samples are a int; accepted: a pair"),
+    ],
+)
+def test_samples_of_another_form_are_named(samples: Any, expected: str) -> None:
+    stream_of(samples)
+    with pytest.raises(al.AlluviumError, match=f"the task 'own task', training samples: .*{expected}"):
+        al.announce("of-samples", "own task")
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 28, 28), (4, 3, 32, 32), (4, 3, 5, 3), (4, 40, 3), (4, 8), (4, 1, 30, 1)])
+def test_inputs_whose_channels_come_first_are_taken(shape: Any) -> None:
+    stream_of((np.zeros(shape, np.uint8), np.array([0, 1, 0, 1])))
+    assert al.announce("of-samples", "own task").samples == 4
+
+
+def test_half_precision_inputs_are_read() -> None:
+    torch = pytest.importorskip("torch", reason="skipped: torch is not installed")
+    for dtype in (torch.bfloat16, torch.float16):
+        stream_of((torch.from_numpy(ROWS).to(dtype), torch.tensor([0, 1, 0, 1])))
+        assert al.announce("of-samples", "own task").samples == 4

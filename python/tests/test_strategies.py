@@ -5,8 +5,10 @@ from __future__ import annotations
 import enum
 import importlib
 import os
+import random
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -424,3 +426,85 @@ def test_the_overhead_of_a_consolidation_is_small(config: Any, run: Any) -> None
     for name, cell in cells.items():
         print(name, [round(1000 * seconds, 2) for seconds in cell["consolidation_seconds"]], "ms a consolidation, 1 MB")
     assert len(cells) == 2
+
+
+@al.strategy("drawing")
+class Drawing(al.Strategy):
+    """Draws from the generators of the process, and gives other threads time to do so, too."""
+
+    def consolidate(self, previous: al.Model, expert: al.Expert, context: al.Context) -> Any:
+        drawn = 0.0
+        for _ in range(20):
+            drawn += random.random() + np.random.random()
+            time.sleep(0.001)
+        context.note(f"drew {drawn}")
+        return {**previous, **expert}
+
+
+def test_comparisons_in_two_threads_draw_the_same_numbers(config: Any, tmp_path: Path) -> None:
+    config["strategies"] = [{"kind": "drawing"}]
+
+    def drawn(folder: str) -> list[str]:
+        results = al.compare(config, out=tmp_path / folder, progress=False)
+        return list(results.variants[0].data["rows"][0]["cells"][0]["notes"])
+
+    alone = drawn("alone")
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(drawn, ["first", "second"]))
+    assert both == [alone, alone]
+
+
+def test_a_strategy_may_compare_in_its_own_thread(config: Any, tmp_path: Path) -> None:
+    inner = {**config, "strategies": [{"kind": "drawing"}]}
+
+    @al.strategy("comparing")
+    class Comparing(al.Strategy):
+        """Compares while it consolidates."""
+
+        def consolidate(self, previous: al.Model, expert: al.Expert, context: al.Context) -> Any:
+            results = al.compare(inner, out=tmp_path / f"inner-{context.device}", progress=False)
+            context.note(results.variants[0].data["rows"][0]["cells"][0]["notes"][0])
+            return {**previous, **expert}
+
+    results = al.compare({**config, "strategies": [{"kind": "comparing"}]}, out=tmp_path / "outer", progress=False)
+    assert len(set(results.variants[0].data["rows"][0]["cells"][0]["notes"])) == 1
+
+
+def test_tensors_of_torch_that_are_kept_come_back_as_tensors_of_torch(config: Any, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="skipped: torch is not installed")
+    seen: list[Any] = []
+
+    @al.strategy("keeping-tensors")
+    class KeepingTensors(al.Strategy):
+        """Keeps a tensor, a table of tensors, and an array."""
+
+        def consolidate(self, previous: al.Model, expert: al.Expert, context: al.Context) -> Any:
+            if hasattr(self, "one"):
+                seen.append((self.one, self.table, self.array))
+                self.one.mul_(2)
+            self.one = torch.full((2, 3), float(context.device), dtype=torch.float64)
+            self.table = {name: tensor.clone() for name, tensor in expert.torch().items()}
+            self.array = np.ones(2, np.float32)
+            return {**previous, **expert}
+
+    al.testing.check_strategy("keeping-tensors")
+    seen.clear()
+    config["strategies"] = [{"kind": "keeping-tensors"}]
+    sent = []
+    for number in range(2):
+        with al.Centre(tmp_path / "centre", config) as centre:
+            taken = centre.hand_out(al.announce(config["stream"], number))
+            sent.append(al.adapt(taken, stream=config["stream"]))
+            centre.receive(taken, sent[-1])
+    ((one, table, array),) = seen
+    assert isinstance(one, torch.Tensor) and one.dtype == torch.float64 and one.shape == (2, 3)
+    assert {name: tensor.dtype for name, tensor in table.items()} == {name: torch.float32 for name in sent[0].expert}
+    assert all(np.array_equal(table[name].numpy(), sent[0].expert[name]) for name in table)
+    assert isinstance(array, np.ndarray) and array.dtype == np.float32
+
+
+def test_kinds_are_shown_in_a_line() -> None:
+    kind = next(kind for kind in al.strategies() if kind.kind == "ties")
+    assert repr(kind).startswith("Kind('ties', ") and "options: " in repr(kind) and "density" in repr(kind) and len(repr(kind)) < 300
+    option = next(option for option in kind.options if option.name == "density")
+    assert repr(option) == f"Option('density', default {option.default!r}, {option.accepts})"

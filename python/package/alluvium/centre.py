@@ -13,7 +13,7 @@ from typing import Any
 from alluvium import _alluvium, log
 from alluvium.errors import ConfigError
 from alluvium.model import Model
-from alluvium.plugins import refresh
+from alluvium.plugins import at_work, going_on
 from alluvium.results import Results
 from alluvium.strategy import Expert
 from alluvium.values import BytesLike, Table, as_bytes, folder, plain, table, whole_number
@@ -148,6 +148,7 @@ class Centre:
     A centre may be used from several threads; one contact follows another.
     """
 
+    @at_work()
     def __init__(
         self,
         directory: str | os.PathLike[str],
@@ -169,7 +170,6 @@ class Centre:
             RunError: what is stored cannot be continued.
         """
         log.start()
-        refresh()
         file, text = source(config)
         self._directory = Path(folder("directory", directory))
         self._native = _alluvium.NativeCentre(
@@ -200,6 +200,7 @@ class Centre:
         tasks = json.loads(self._native.described())["tasks"]
         return tuple(TaskInfo(task["name"], task["head"], tuple(task["classes"]), task["visits"]) for task in tasks)
 
+    @going_on()
     def hand_out(self, announcement: Announcement) -> HandOut:
         """The first contact: hands out the model to a device that asks for it. Its task is found by its name and classes; a device may
         call its head as it likes.
@@ -215,6 +216,7 @@ class Centre:
         """What was handed out to the visits that are under way, such as those before the process was killed."""
         return [HandOut.from_bytes(data) for _, data in self._native.under_way()]
 
+    @going_on()
     def receive(
         self,
         visit: int | HandOut,
@@ -260,6 +262,7 @@ class Centre:
         _, results = self._native.write_results()
         return Results.of([("", os.fspath(self._directory), results)])
 
+    @going_on()
     def close(self) -> Results:
         """Closes the centre: gives up all visits that are under way, and writes the central model and the results into the directory.
         It can be opened again.
@@ -277,6 +280,7 @@ class Centre:
         self._native.release()
 
 
+@at_work()
 def announce(stream: Table, task: str | int, *, seed: int = 0) -> Announcement:
     """What a device states about its task.
 
@@ -288,10 +292,10 @@ def announce(stream: Table, task: str | int, *, seed: int = 0) -> Announcement:
     Raises:
         ConfigError: the stream is wrong, or has no such task.
     """
-    refresh()
     return Announcement.from_json(_alluvium.announce(table("stream", stream), str(task), whole_number("seed", seed)))
 
 
+@at_work()
 def adapt(
     hand_out: HandOut | BytesLike,
     *,
@@ -313,7 +317,6 @@ def adapt(
         ConfigError: the stream or the device is wrong.
         RunError: training failed.
     """
-    refresh()
     taken = hand_out if isinstance(hand_out, HandOut) else HandOut.from_bytes(hand_out)
     own = None if device is None else table("device", {"kind": device} if isinstance(device, str) else device)
     data, accuracy = _alluvium.adapt(taken.to_bytes(), table("stream", stream), whole_number("seed", seed), own, judge)

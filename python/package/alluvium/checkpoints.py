@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from alluvium import _alluvium, log
 from alluvium.errors import ConfigError, FileError
-from alluvium.plugins import refresh
+from alluvium.plugins import at_work
 from alluvium.values import Table, is_of_torch, plain, whole_number
 
 StateDict = Mapping[str, Any]
@@ -72,6 +72,7 @@ class Scores:
     """Whether weights of 64 bits were rounded to run the model."""
 
 
+@at_work()
 def consolidate(
     *,
     previous: Source,
@@ -126,7 +127,6 @@ def consolidate(
         RunError: the strategy failed.
     """
     log.start()
-    refresh()
     if isinstance(experts, (str, os.PathLike, Mapping)):
         raise ConfigError("`experts` is one model; accepted: a list of models")
     if classes is not None and len(classes) != len(experts) + 1:
@@ -160,6 +160,7 @@ def consolidate(
     return {name: _restored(records[name], torch) for name in order}
 
 
+@at_work()
 def evaluate(
     model: Source,
     *,
@@ -188,7 +189,6 @@ def evaluate(
         FileError: the model is wrong, or does not fit the stream.
     """
     log.start()
-    refresh()
     said = _statements(
         stream=stream,
         classes=[_class_names(classes)],

@@ -14,6 +14,7 @@ import fractions
 import functools
 import hashlib
 import importlib.metadata
+import itertools
 import pathlib
 import platform
 import re
@@ -39,10 +40,17 @@ _PLAIN = (
 _LEFT_OUT = frozenset(
     "__module__ __doc__ __dict__ __weakref__ __dataclass_fields__ __firstlineno__ __static_attributes__ __annotations_cache__ _abc_impl".split()
 )
+# How much is looked at of the contents of a global: words of its description, and bytes of one array.
+_MOST_WORDS = 20_000
+_MOST_BYTES = 1 << 24
 _LOADS = frozenset(["LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"])
 
 
-def revision(owner: type) -> str:
+Global = tuple[str, str]
+"""A global that can be changed in place: its module, and its name there."""
+
+
+def revision(owner: type, contents: Contents | None = None) -> str:
     """The digest of the code of a class, as 64 hexadecimal digits. It changes with
 
     - the text of the module of the class, and of every module of the user's that it imports or takes objects from;
@@ -55,10 +63,19 @@ def revision(owner: type) -> str:
 
     It does not see what code reads at run time: files, environment variables, modules that are imported by a computed name. An object
     of a library's class counts by its class alone. Globals that can be changed in place, such as lists, tables and objects, count as
-    the text of their module fills them, whatever code puts into them later; in a notebook, they count as they are.
+    the text of their module fills them, unless somebody changes them after the class was registered; see ``Contents``. Define them above
+    the class. In a notebook, they count as they are.
+
+    Args:
+        owner: the class.
+        contents: what its globals held before. Those that somebody changed since count as they are.
     """
-    walk = _Walk(owner.__module__.partition(".")[0])
+    own = owner.__module__.partition(".")[0]
+    walk = _Walk(own, contents.changed if contents else None)
     walked = walk.run(owner)
+    if contents is not None and contents.look(walk.filled):
+        walk = _Walk(own, contents.changed)
+        walked = walk.run(owner)
     modules, imported = texts(walk.modules, walk.own)
     libraries = {name for name in walk.libraries | imported | {"numpy"} if name not in sys.stdlib_module_names and name != "alluvium"}
     lines = [f"python {platform.python_implementation()} {platform.python_version()}"]
@@ -67,14 +84,55 @@ def revision(owner: type) -> str:
     return hashlib.sha256("\n".join([*lines, walked]).encode()).hexdigest()
 
 
+class Contents:
+    """What the globals hold that the code of a class uses and that can be changed in place, such as ``SETTINGS["rate"] = 0.5``.
+
+    What code of plugins puts into them does not count: a list of calls grows in every run. What somebody puts there between two runs, or
+    after the class was registered, counts from then on, because the same text computes something else with it. Of very large contents, the
+    beginning is looked at.
+    """
+
+    def __init__(self, owner: type) -> None:
+        self._own = owner.__module__.partition(".")[0]
+        self._first: dict[Global, str] = {}
+        self._known: dict[Global, str] = {}
+        self.changed: dict[Global, str] = {}
+        """Digests of what the globals hold that somebody changed, and that are not as they were at first."""
+
+    def look(self, filled: Mapping[Global, Any]) -> bool:
+        """Notes which of these globals somebody changed since this was called, or ``settle``. Returns whether ``changed`` differs."""
+        before = dict(self.changed)
+        for key, value in filled.items():
+            digest = self._digest(value)
+            first = self._first.setdefault(key, digest)
+            if self._known.setdefault(key, digest) != digest:
+                self.changed[key] = digest
+            if digest == first:
+                self.changed.pop(key, None)
+            self._known[key] = digest
+        return self.changed != before
+
+    def settle(self) -> None:
+        """Takes what the globals hold now for what plugins put there."""
+        for key in self._known:
+            module, name = key
+            self._known[key] = self._digest(getattr(sys.modules.get(module), name, None))
+
+    def _digest(self, value: Any) -> str:
+        return _Walk(self._own, words=_MOST_WORDS).run(value)
+
+
 class _Walk:
     """Follows code from object to object, in an order that is the same in every process.
 
     Objects that can hold themselves get a number when they are met, and are told when their turn comes.
     """
 
-    def __init__(self, own: str) -> None:
+    def __init__(self, own: str, changed: Mapping[Global, str] | None = None, words: int | None = None) -> None:
         self.own = own
+        self._words_left = words
+        self.changed = changed or {}
+        self.filled: dict[Global, Any] = {}
         self.modules: set[str] = set()
         self.libraries: set[str] = set()
         self._digest = hashlib.sha256()
@@ -83,13 +141,15 @@ class _Walk:
         self._kept: list[Any] = []
         self._waiting: deque[Any] = deque()
 
-    def run(self, owner: type) -> str:
-        self._value(owner)
-        while self._waiting:
+    def run(self, first: Any) -> str:
+        self._value(first)
+        while self._waiting and (self._words_left is None or self._words_left > 0):
             self._object(self._waiting.popleft())
         return self._digest.hexdigest()
 
     def _tell(self, *words: str | int) -> None:
+        if self._words_left is not None:
+            self._words_left -= len(words)
         for word in words:
             data = str(word).encode("utf-8", "surrogatepass")
             self._digest.update(b"%d:" % len(data) + data)
@@ -133,9 +193,9 @@ class _Walk:
         elif isinstance(found, functools.cached_property):
             self._value(found.func)
         elif isinstance(found, (list, deque)):
-            self._value(tuple(found))
+            self._value(tuple(itertools.islice(found, self._words_left)))
         elif isinstance(found, (dict, types.MappingProxyType)):
-            self._value(tuple(found.items()))
+            self._value(tuple(itertools.islice(found.items(), self._words_left)))
         elif isinstance(found, (set, frozenset)):
             self._value(tuple(sorted(found, key=_place_in_set)))
         elif isinstance(found, np.ndarray):
@@ -148,7 +208,8 @@ class _Walk:
         if array.dtype.hasobject:
             self._value(tuple(array.reshape(-1).tolist()))
         else:
-            self._tell(hashlib.sha256(array.tobytes()).hexdigest())
+            looked_at = array if self._words_left is None else array.reshape(-1)[: _MOST_BYTES // max(array.itemsize, 1)]
+            self._tell(hashlib.sha256(looked_at.tobytes()).hexdigest())
 
     def _instance(self, found: Any) -> None:
         own = type(found)
@@ -204,19 +265,21 @@ class _Walk:
             loaded, attributes = _names(function.__code__)
             for name in sorted(loaded & function.__globals__.keys()):
                 self._tell(name)
-                self._reached(function.__globals__[name], attributes, (module,))
+                self._reached(name, function.__globals__[name], attributes, (module,))
 
-    def _reached(self, value: Any, attributes: set[str], through: tuple[str, ...]) -> None:
+    def _reached(self, name: str, value: Any, attributes: set[str], through: tuple[str, ...]) -> None:
         """A global, or what code takes from a module: `settings.RATE`. `through` names the modules on the way to it."""
         found = place(through[-1])
         if found is not None and found.file is not None and self._is_filled_by_text(value):
-            self._tell("as in the text")
+            key = (through[-1], name)
+            self.filled[key] = value
+            self._tell(self.changed.get(key, "as in the text"))
             return
         self._value(value)
         if isinstance(value, types.ModuleType) and value.__name__ not in through[1:] and self._is_users(value.__name__):
             for name in sorted(attributes & vars(value).keys()):
                 self._tell(name)
-                self._reached(vars(value)[name], attributes, (*through, value.__name__))
+                self._reached(name, vars(value)[name], attributes, (*through, value.__name__))
 
     def _is_filled_by_text(self, value: Any) -> bool:
         """Whether a value can be changed in place, and holds no code that was put in its place from outside."""

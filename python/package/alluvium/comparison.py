@@ -9,7 +9,7 @@ from functools import partial
 from alluvium import _alluvium, log
 from alluvium.centre import Config, source
 from alluvium.errors import RunError
-from alluvium.plugins import refresh
+from alluvium.plugins import at_work
 from alluvium.pool import Pool, submit
 from alluvium.progress import bar
 from alluvium.results import Results
@@ -18,6 +18,7 @@ from alluvium.values import folder, whole_number, whole_numbers
 Progress = Callable[[int, int, str], None]
 
 
+@at_work()
 def compare(
     config: Config,
     *,
@@ -60,7 +61,6 @@ def compare(
         KeyboardInterrupt: it was interrupted.
     """
     log.start()
-    refresh()
     file, table = source(config)
     with bar(progress) as report:
         variants, failures, cause = _alluvium.compare(
@@ -85,6 +85,7 @@ def compare(
     return results
 
 
+@at_work()
 def check(config: Config) -> list[str]:
     """Checks a configuration without training anything.
 
@@ -95,6 +96,5 @@ def check(config: Config) -> list[str]:
         ConfigError: it is wrong; the message names each key, and what is accepted.
     """
     log.start()
-    refresh()
     file, table = source(config)
     return [note for _, _, notes in _alluvium.check(file=file, table=table) for note in notes]

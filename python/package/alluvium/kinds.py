@@ -12,7 +12,7 @@ from alluvium.errors import ConfigError
 FAMILIES = ("strategy", "stream", "backbone", "classifier", "surrogate", "device", "backend")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Option:
     """An option of a kind."""
 
@@ -24,8 +24,11 @@ class Option:
     """What is accepted, in words."""
     required: bool
 
+    def __repr__(self) -> str:
+        return f"Option({self.name!r}, {'required' if self.required else f'default {self.default!r}'}, {self.accepts})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Kind:
     """A plugin that a configuration can name: ``kind = "…"``."""
 
@@ -38,6 +41,10 @@ class Kind:
     paper: str
     """The publication of the method; empty if it is common knowledge."""
     options: tuple[Option, ...]
+
+    def __repr__(self) -> str:
+        named = ", ".join(option.name for option in self.options) or "none"
+        return f"Kind({self.kind!r}, {self.summary!r}, options: {named})"
 
 
 def kinds(family: str) -> tuple[Kind, ...]:

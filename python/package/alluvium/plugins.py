@@ -10,18 +10,28 @@ import json
 import math
 import random
 import sys
+import threading
 import types
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from alluvium import _alluvium
-from alluvium.code import revision
+from alluvium.code import Contents, revision
 from alluvium.errors import ConfigError
 from alluvium.values import plain
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform(**_):
+        """Says to type checkers that subclasses take their options as arguments."""
+        return lambda owner: owner
+
 
 _JSON_TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
 # The types of their values in Python, and how messages call them.
@@ -43,6 +53,7 @@ class Range:
     """The largest value that is accepted; None: no bound."""
 
 
+@dataclass_transform(kw_only_default=True)
 class Plugin:
     """What strategies, devices and streams in Python have in common.
 
@@ -61,6 +72,7 @@ class Registered:
         self.kind = kind
         self.owner = owner
         self.runner = runner
+        self.contents = Contents(owner)
 
     def build(self, options: str) -> Any:
         """An instance with these options, a JSON object, in what runs it."""
@@ -84,6 +96,9 @@ def register(
     if not dataclasses.is_dataclass(owner) or "__dataclass_fields__" not in vars(owner):
         dataclasses.dataclass(owner)
     registered = Registered(family, kind, owner, runner)
+    known = _REGISTERED.get((family, kind))
+    if known is not None and known.owner is owner:
+        registered.contents = known.contents
     _alluvium.register(
         family,
         kind,
@@ -91,15 +106,33 @@ def register(
         paper=paper,
         settings=json.dumps(settings),
         adapter=registered,
-        revision=revision(owner),
+        revision=revision(owner, registered.contents),
     )
     _REGISTERED[family, kind] = registered
 
 
 def refresh() -> None:
-    """States the digests of all registered classes' code again: modules may have been reloaded."""
-    for (family, kind), registered in _REGISTERED.items():
-        _alluvium.set_revision(family, kind, revision(registered.owner))
+    """States the digests of all registered classes' code again: modules may have been reloaded, and globals changed."""
+    for (family, kind), registered in list(_REGISTERED.items()):
+        _alluvium.set_revision(family, kind, revision(registered.owner, registered.contents))
+
+
+@contextlib.contextmanager
+def at_work() -> Iterator[None]:
+    """Work that may run code of plugins. Before it, the digests of their code are stated again."""
+    refresh()
+    with going_on():
+        yield
+
+
+@contextlib.contextmanager
+def going_on() -> Iterator[None]:
+    """Work that goes on with the code of plugins that it began with. What they put into globals does not count as a change."""
+    try:
+        yield
+    finally:
+        for registered in list(_REGISTERED.values()):
+            registered.contents.settle()
 
 
 def _schema(kind: str, owner: type[Plugin]) -> dict[str, Any]:
@@ -235,13 +268,26 @@ def _as_type(value: Any, hint: Any) -> Any:
     return value
 
 
+# Held while a plugin runs. Its thread may take it again: a strategy may call ``compare``.
+_RUNNING = threading.RLock()
+
+
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[np.random.Generator]:
     """Seeds what Python code draws from, and puts it back as it was: ``random``, ``numpy.random``, and ``torch`` if it is imported.
 
+    These generators are of the whole process. So code of plugins runs one call at a time in it, also where several threads compare. A
+    plugin must not wait for a plugin of another thread.
+
     Yields:
         A generator of its own.
     """
+    with _RUNNING, _seeded(seed) as generator:
+        yield generator
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[np.random.Generator]:
     ours, theirs = random.getstate(), np.random.get_state()
     torch = sys.modules.get("torch")
     of_torch = None if torch is None else torch.get_rng_state()

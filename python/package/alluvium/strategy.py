@@ -22,6 +22,8 @@ Kind = TypeVar("Kind", bound="type[Strategy]")
 
 # The key under which the state of a strategy states a model. No attribute has such a name.
 _STATED = "alluvium model"
+# The key under which the state of a strategy names its tensors of PyTorch. No attribute has such a name.
+_OF_TORCH = "of torch"
 # What the names of a kept expert's statistic begin with.
 _STATISTIC = "statistic/"
 
@@ -200,8 +202,8 @@ class Strategy(Plugin):
                 return new
 
     Options are the annotated attributes of the class; see ``alluvium.plugins.Plugin``. What a strategy keeps between devices are
-    its other attributes: numbers, texts, lists and tables of these, and arrays of numpy. They are stored with each consolidation, so a
-    run that was stopped goes on.
+    its other attributes: numbers, texts, lists and tables of these, models, and arrays of numpy or tensors of PyTorch (on the processor,
+    without gradients, float32 or float64) or tables of these. They are stored with each consolidation, so a run that was stopped goes on.
     """
 
     def consolidate(self, previous: Model, expert: Expert, context: Context) -> Mapping[str, Any]:
@@ -258,7 +260,7 @@ class Strategy(Plugin):
 
     def state(self) -> dict[str, Any]:
         """What is kept between devices. Default: all attributes beside the options."""
-        options = {field.name for field in dataclasses.fields(self) if field.init}  # type: ignore[arg-type]
+        options = {field.name for field in dataclasses.fields(self) if field.init}
         return {name: value for name, value in vars(self).items() if name not in options}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -324,12 +326,21 @@ class _Runner:
                 arrays.update({f"{name}/{key}": one for key, one in value.items()})
             else:
                 values[name] = _plain(name, value)
+        of_torch = [name for name, value in arrays.items() if is_of_torch(value)]
+        if of_torch:
+            values[_OF_TORCH] = of_torch
         return json.dumps(values), arrays_of(arrays, "the state")
 
     def restore_state(self, values: str, arrays: dict[str, Array]) -> None:
         """Restores the state."""
         state: dict[str, Any] = json.loads(values)
-        for name, array in arrays.items():
+        of_torch = set(state.pop(_OF_TORCH, []))
+        for name, stored in arrays.items():
+            array: Any = stored
+            if name in of_torch:
+                import torch
+
+                array = torch.from_numpy(stored)
             owner, slash, key = name.partition("/")
             if slash:
                 state.setdefault(owner, {})[key] = array

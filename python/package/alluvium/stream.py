@@ -69,10 +69,12 @@ def arrays(samples: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     Raises:
         TypeError: something else.
     """
-    if isinstance(samples, tuple) and len(samples) == 2:
+    if isinstance(samples, (tuple, list)) and len(samples) == 2 and all(_is_array(part) for part in samples):
         inputs, labels = (_array(part) for part in samples)
+    elif isinstance(samples, tuple) and len(samples) == 2:
+        inputs, labels = (np.asarray(part) for part in samples)
     elif hasattr(samples, "__getitem__") and hasattr(samples, "__len__"):
-        items = [samples[index] for index in range(len(samples))]
+        items = [_item(index, samples[index]) for index in range(len(samples))]
         inputs = np.stack([_array(item[0]) for item in items]) if items else np.zeros((0, 1), np.float32)
         labels = np.array([_label(item[1]) for item in items])
     else:
@@ -82,13 +84,48 @@ def arrays(samples: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         )
     if inputs.dtype not in (np.uint8, np.float32):
         inputs = inputs.astype(np.float32)
-    return row_major(inputs), labels
+    return row_major(inputs), _labels(labels)
+
+
+def _is_array(part: Any) -> bool:
+    return isinstance(part, np.ndarray) or is_of_torch(part)
+
+
+def _item(index: int, item: Any) -> Any:
+    """An item of a dataset: an input and a label.
+
+    Raises:
+        TypeError: something else.
+    """
+    if not isinstance(item, (tuple, list)) or len(item) < 2:
+        raise TypeError(f"item {index} of the dataset is a {type(item).__name__}; accepted: pairs of an input and a label")
+    return item
 
 
 def _array(part: Any) -> npt.NDArray[Any]:
     if is_of_torch(part):
-        part = part.detach().cpu().numpy()
+        part = part.detach().cpu()
+        # numpy lacks bfloat16.
+        part = part.float().numpy() if part.is_floating_point() else part.numpy()
     return np.asarray(part)
+
+
+def _labels(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Labels ``[samples]``: whole numbers, or texts. Those ``[samples, 1]`` lose their second axis, and whole numbers may be floats.
+
+    Raises:
+        ValueError: labels of another shape, or numbers that are not whole.
+    """
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError(f"the labels have the shape {list(labels.shape)}; accepted: one number or text a sample, [samples]")
+    if np.issubdtype(labels.dtype, np.floating):
+        whole = labels.astype(np.int64)
+        if not np.array_equal(whole, labels):
+            raise ValueError("the labels are numbers that are not whole; accepted: whole numbers, or texts")
+        return whole
+    return labels
 
 
 def _label(label: Any) -> Any:
@@ -107,7 +144,7 @@ class _Runner:
             tasks = list(self._stream.tasks(seed))
         if not tasks:
             raise ValueError("`tasks` returned no tasks; accepted: at least one")
-        read = [(task, arrays(task.train), arrays(task.test)) for task in tasks]
+        read = [(task, _part(task, "training samples", task.train), _part(task, "test samples", task.test)) for task in tasks]
         names = self._stream.class_names()
         if names is None:
             found = {label for _, train, test in read for label in [*train[1].tolist(), *test[1].tolist()]}
@@ -134,6 +171,26 @@ class _Runner:
         _check_tasks(stated, parts)
         shape = list(read[0][1][0].shape[1:])
         return json.dumps({"input": shape, "class_names": names, "tasks": stated}), parts
+
+
+def _part(task: Task, what: str, samples: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The arrays of a part of a task.
+
+    Raises:
+        TypeError: something else than samples; the message names the task.
+        ValueError: labels of another form, or pictures whose channels come last.
+    """
+    try:
+        inputs, labels = arrays(samples)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"the task {task.name!r}, {what}: {error}") from error
+    sizes = inputs.shape[1:]
+    if len(sizes) == 3 and sizes[2] in (1, 3) and sizes[0] not in (1, 3) and min(sizes[:2]) > 3:
+        raise ValueError(
+            f"the task {task.name!r}, {what}: the inputs have the shape {list(inputs.shape)}, whose channels seem to come last; accepted: "
+            "pictures [samples, channels, height, width], as `np.moveaxis(inputs, 3, 1)` gives them"
+        )
+    return inputs, labels
 
 
 def _check_tasks(stated: list[dict[str, Any]], parts: list[Any]) -> None:

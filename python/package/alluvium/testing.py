@@ -8,7 +8,7 @@ from typing import Any
 from alluvium import _alluvium
 from alluvium.errors import ConfigError
 from alluvium.kinds import kinds
-from alluvium.plugins import refresh
+from alluvium.plugins import at_work
 from alluvium.values import plain
 
 
@@ -55,8 +55,8 @@ def check_stream(kind: str, **options: Any) -> None:
     _check("stream", kind, options)
 
 
+@at_work()
 def _check(family: str, kind: str, options: dict[str, Any]) -> None:
-    refresh()
     known = next((one for one in kinds(family) if one.kind == kind), None)
     if known is not None:
         names = [option.name for option in known.options]
