@@ -79,3 +79,23 @@ def test_a_run_that_is_done_keeps_its_models_when_it_is_called_again(config: Any
             kept.model(wrong)
     with pytest.raises(al.ConfigError, match="has no seed 7; accepted: 0, 1"):
         kept.model("weight-averaging", seed=7)
+
+
+def test_small_cnn_is_the_network_of_pytorch_that_its_description_names(config: Any, run: Any) -> None:
+    torch = pytest.importorskip("torch", reason="skipped: torch is not installed")
+    nn = torch.nn
+    config["backbone"] = {"kind": "small-cnn", "width": 8, "latent": 16}
+    model = run(config, models=True).model("weight-averaging")
+    tensors = model.torch()
+    blocks = [layer for a, b, stride in ((1, 8, 2), (8, 16, 2), (16, 32, 1)) for layer in (nn.Conv2d(a, b, 3, stride, padding=1), nn.GroupNorm(4, b), nn.ReLU())]
+    network = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(32 * 7 * 7, 16), nn.ReLU(), nn.Linear(16, 4))
+    state = {"10.weight": tensors["backbone.latent.weight"].t(), "10.bias": tensors["backbone.latent.bias"]}
+    state |= {"12.weight": tensors["heads.task-2.weight"].t(), "12.bias": tensors["heads.task-2.bias"]}
+    for number in range(3):
+        block = f"backbone.blocks.{number}."
+        state |= {f"{3 * number}.{name}": tensors[f"{block}conv.{name}"] for name in ("weight", "bias")}
+        state |= {f"{3 * number + 1}.weight": tensors[f"{block}norm.gamma"], f"{3 * number + 1}.bias": tensors[f"{block}norm.beta"]}
+    network.load_state_dict(state, strict=True)
+    inputs = torch.randn(40, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert np.allclose(network(inputs).numpy(), model.scores(inputs)["task-2"], atol=1e-5)

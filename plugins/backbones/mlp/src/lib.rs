@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 
 /// A multi-layer perceptron: fully connected layers with rectifiers over the flattened input, of any shape.
 ///
-/// The default has layers of 400 and 128 outputs. The output of the last layer is the latent.
+/// The default has layers of 400 and 128 outputs. The output of the last layer, after its rectifier, is the latent.
 #[options]
 pub struct MlpConfig {
     /// The number of outputs of each layer, from the input to the latent.

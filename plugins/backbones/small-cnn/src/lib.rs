@@ -11,9 +11,11 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 /// A small convolutional network for small images: three 3×3 convolutions, each with group normalisation (4 groups) and
-/// a rectifier, then a fully connected layer whose output is the latent.
+/// a rectifier, then a fully connected layer with a rectifier, whose output is the latent.
 ///
-/// Channels double from one convolution to the next. Group normalisation (Wu & He, ECCV 2018) has no running statistics,
+/// Channels double from one convolution to the next. In PyTorch, it is three times `Conv2d(…, 3, stride, padding=1)`,
+/// `GroupNorm(4, …)` and `ReLU()`, then `Flatten()`, `Linear(…)` and `ReLU()`; the matrices of linear maps are turned there. Group
+/// normalisation (Wu & He, ECCV 2018) has no running statistics,
 /// so the network behaves the same on a device's data and on surrogate data.
 #[options]
 pub struct SmallCnnConfig {
