@@ -198,6 +198,23 @@ def test_globals_that_are_changed_before_the_first_run_count(config: Any, run: A
     assert run(config).variants[0].data["rows"][0]["cells"][0]["notes"][0].startswith("keep 0.1")
 
 
+class Unwilling:
+    """Refuses to be looked at."""
+
+    __slots__ = ("held",)
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("no")
+
+
+def test_globals_that_refuse_to_be_looked_at_count_by_their_type(settings: Any) -> None:
+    settings.SETTINGS["odd"] = Unwilling()
+    settings.SETTINGS["numbers"] = set(range(100_000))
+    contents = Contents(settings.WithSettings)
+    first = revision(settings.WithSettings, contents)
+    assert revision(settings.WithSettings, contents) == first and not contents.changed
+
+
 def test_large_globals_are_looked_at_quickly(settings: Any) -> None:
     settings.SETTINGS["much"] = [(number, str(number)) for number in range(300_000)]
     settings.RATES = np.zeros(30_000_000)

@@ -119,7 +119,10 @@ class Contents:
             self._known[key] = self._digest(getattr(sys.modules.get(module), name, None))
 
     def _digest(self, value: Any) -> str:
-        return _Walk(self._own, words=_MOST_WORDS).run(value)
+        try:
+            return _Walk(self._own, words=_MOST_WORDS).run(value)
+        except Exception:  # An object of somebody's may refuse to be looked at. Then it counts by its type.
+            return type(value).__qualname__
 
 
 class _Walk:
@@ -155,6 +158,10 @@ class _Walk:
             self._digest.update(b"%d:" % len(data) + data)
 
     def _value(self, value: Any) -> None:
+        if self._words_left is not None and isinstance(value, (set, frozenset)) and len(value) > self._words_left:
+            # Putting it in order would take too long.
+            self._tell("large set", len(value))
+            return
         plain = _plain(value)
         if plain is not None:
             self._tell("plain", plain)
