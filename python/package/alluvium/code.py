@@ -88,8 +88,9 @@ class Contents:
     """What the globals hold that the code of a class uses and that can be changed in place, such as ``SETTINGS["rate"] = 0.5``.
 
     What code of plugins puts into them does not count: a list of calls grows in every run. What somebody puts there between two runs, or
-    after the class was registered, counts from then on, because the same text computes something else with it. Of very large contents, the
-    beginning is looked at.
+    after the class was registered, counts from then on, because the same text computes something else with it. Of large contents, the
+    beginning is looked at: 16 MB of an array, thousands of entries. Objects of a library's class, ``types.SimpleNamespace`` among them, count
+    by their class alone.
     """
 
     def __init__(self, owner: type) -> None:

@@ -203,7 +203,8 @@ class Strategy(Plugin):
 
     Options are the annotated attributes of the class; see ``alluvium.plugins.Plugin``. What a strategy keeps between devices are
     its other attributes: numbers, texts, lists and tables of these, models, and arrays of numpy or tensors of PyTorch (on the processor,
-    without gradients, float32 or float64) or tables of these. They are stored with each consolidation, so a run that was stopped goes on.
+    without gradients, float32 or float64) or tables of these. They are stored with each consolidation, so a run that was stopped goes on. Then numbers of numpy are numbers of
+    Python, keys of tables are texts, and tables are in another order; keep what does not depend on that.
     """
 
     def consolidate(self, previous: Model, expert: Expert, context: Context) -> Mapping[str, Any]:
